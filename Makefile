@@ -1,0 +1,61 @@
+# Tallylight: `make run` runs it, `make test` tests it, `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+DEV_STAMP := $(VENV)/.ready-dev
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-dev test check bench lock clean fmt
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: setup ## set up and run the whole product at http://127.0.0.1:8000
+	@exec $(BIN)/tally up
+
+setup: $(STAMP) ## set up what running needs, in .venv
+
+setup-dev: $(DEV_STAMP) ## set up what testing needs, in .venv
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Tallylight needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=/path/to/python3.11 run" >&2; exit 1; }
+	@echo "[1/3] making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(STAMP): $(VENV)/bin/python requirements.txt pyproject.toml
+	@echo "[2/3] installing pinned packages (a minute or two, once)"
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
+	@echo "[3/3] installing tallylight itself"
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(STAMP) requirements-dev.txt
+	@echo "[dev] installing pinned test and lint tools"
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
+	@touch $@
+
+check: setup-dev ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup-dev ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: setup-dev ## set up and run all tests, the browser's too
+	@sh tests/browser_setup.sh
+	$(BIN)/python -m pytest
+
+bench: setup-dev ## measure, each figure a ratio taken in one run
+	$(BIN)/python -m bench
+
+lock: setup-dev ## compile requirements from pyproject.toml (needs uv)
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml requirements.in -o requirements.txt
+	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml requirements.in -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove the virtual environment and caches (never the data in var/)
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""A VideoSDK that runs here: REST, signed webhooks, realistic delays, faults on request."""

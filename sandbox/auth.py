@@ -1,0 +1,23 @@
+"""The token check of every REST call."""
+
+from __future__ import annotations
+
+import jwt
+
+from .records import RefusedError
+
+
+def check_token(header: str, *, api_key: str, secret: str) -> None:
+    """`header` is the raw token. Raises `RefusedError`: 401 for a bad one, 403 for one that may only join."""
+    if not header:
+        raise RefusedError(401, "Token is required")
+    try:
+        claims = jwt.decode(
+            header, secret, algorithms=["HS256"], options={"require": ["exp", "apikey"], "verify_iat": False}
+        )
+    except jwt.InvalidTokenError as error:
+        raise RefusedError(401, "Token is invalid or expired") from error
+    if claims["apikey"] != api_key:
+        raise RefusedError(401, "Token is invalid: apikey is not known")
+    if claims.get("roles") == ["rtc"]:
+        raise RefusedError(403, 'Token of the role "rtc" may only join')

@@ -1,0 +1,155 @@
+"""The sandbox's own endpoints: people, faults, pace, the log, and a sink for notices."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+
+from . import model
+from .faults import PaceBody, read_faults, read_pace
+from .forms import read_form
+from .records import RefusedError
+from .stage import STAGE, Stage
+
+INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+KINDS = ("call", "webhook", "run", "inbox")
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+
+
+class JoinForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    participant_id: Name | None = None
+    name: Name = "Guest"
+
+
+class LeaveForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    participant_id: Name
+    keep: bool = False
+
+
+async def join(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read() or b"{}", JoinForm)
+    session, participant, outcome = model.join(
+        stage.world, stage.now_ms(), _room_id(request), participant_id=form.participant_id, name=form.name
+    )
+    stage.play(outcome)
+    return web.json_response({"roomId": session.room_id, "sessionId": session.id, "participantId": participant.id})
+
+
+async def leave(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), LeaveForm)
+    session, outcome = model.leave(stage.world, stage.now_ms(), _room_id(request), form.participant_id, keep=form.keep)
+    stage.play(outcome)
+    ended = session.end_ms is not None
+    return web.json_response({"roomId": session.room_id, "sessionId": session.id, "sessionEnded": ended})
+
+
+async def end_session(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    session, outcome = model.end_session(stage.world, stage.now_ms(), _room_id(request))
+    stage.play(outcome)
+    return web.json_response({"roomId": session.room_id, "sessionId": session.id, "sessionEnded": True})
+
+
+async def fail(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    stream, outcome = model.fail(stage.world, stage.now_ms(), _room_id(request))
+    stage.play(outcome)
+    return web.json_response({"roomId": stream.room_id, "id": stream.id})
+
+
+async def faults(request: web.Request) -> web.Response:
+    """PUT replaces all faults; both answer with those that hold."""
+    stage = request.app[STAGE]
+    if request.method == "PUT":
+        try:
+            stage.set_faults(read_faults(await request.read()))
+        except ValueError as error:
+            raise RefusedError(400, str(error)) from error
+    return web.json_response(msgspec.to_builtins(stage.faults))
+
+
+async def pace(request: web.Request) -> web.Response:
+    """PUT changes the keys it names. What is due already keeps its time."""
+    stage = request.app[STAGE]
+    if request.method == "PUT":
+        try:
+            _set_pace(stage, read_pace(await request.read()))
+        except ValueError as error:
+            raise RefusedError(400, str(error)) from error
+    now = stage.world.pace
+    return web.json_response(
+        {
+            "started_s": now.started_ms / 1000,
+            "playable_s": now.playable_ms / 1000,
+            "stopped_s": now.stopped_ms / 1000,
+            "max_duration_s": now.max_duration_ms / 1000,
+            "answer_s": stage.answer_s,
+        }
+    )
+
+
+async def log(request: web.Request) -> web.Response:
+    kind, after = request.query.get("kind"), request.query.get("after", "0")
+    if kind is not None and kind not in KINDS:
+        raise RefusedError(400, f"kind must be one of {', '.join(KINDS)}")
+    if not (after.isascii() and after.isdigit() and len(after) < 20):
+        raise RefusedError(400, "after must be the number of an item")
+    items = request.app[STAGE].log.items(kind=kind, room=request.query.get("room"), after=int(after))
+    return web.json_response({"items": items})
+
+
+async def inbox(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    headers = {name: request.headers[name] for name in INBOX_HEADERS if name in request.headers}
+    stage.log.add("inbox", stage.now(), path=request.path, headers=headers, body=await _body(request))
+    return web.json_response({"received": True})
+
+
+async def _body(request: web.Request) -> Any:
+    """JSON as such, anything else as text."""
+    body = await request.read()
+    try:
+        return msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace")
+
+
+def _room_id(request: web.Request) -> str:
+    room_id: str = request.match_info["room_id"]
+    if len(room_id) > 128:
+        raise RefusedError(400, "a room id has at most 128 characters")
+    return room_id
+
+
+def _set_pace(stage: Stage, body: PaceBody) -> None:
+    given = {
+        "started_ms": body.started_s,
+        "playable_ms": body.playable_s,
+        "stopped_ms": body.stopped_s,
+        "max_duration_ms": body.max_duration_s,
+    }
+    changes = {name: round(seconds * 1000) for name, seconds in given.items() if seconds is not None}
+    stage.world.pace = replace(stage.world.pace, **changes)
+    if body.answer_s is not None:
+        stage.answer_s = body.answer_s
+
+
+ROUTES = (
+    web.post("/sandbox/rooms/{room_id}/join", join),
+    web.post("/sandbox/rooms/{room_id}/leave", leave),
+    web.post("/sandbox/rooms/{room_id}/end-session", end_session),
+    web.post("/sandbox/rooms/{room_id}/fail", fail),
+    web.get("/sandbox/faults", faults),
+    web.put("/sandbox/faults", faults),
+    web.get("/sandbox/pace", pace),
+    web.put("/sandbox/pace", pace),
+    web.get("/sandbox/log", log),
+    web.post("/sandbox/inbox", inbox),
+    web.post("/sandbox/inbox/{rest:.*}", inbox),
+)

@@ -1,0 +1,117 @@
+"""The faults that can be asked for, and how they are read from JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+FAULTS_MAX = 1_000  # REST faults at a time
+REPEATS_MAX = 100
+
+Body = TypeVar("Body")
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+PathName = Literal[
+    "*",
+    "start",
+    "end",
+    "active",
+    "list",
+    "get",
+    "delete",
+    "capture",
+    "sessions",
+    "session",
+    "rooms",
+    "room",
+    "public-key",
+]
+FaultName = Literal["hang", "401", "403", "409", "429", "500", "502", "503", "answer-lost", "late"]
+
+
+class Drop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which webhooks are lost: of these types (wildcards allowed), with this probability."""
+
+    probability: Probability = 1.0
+    types: tuple[str, ...] = ("*",)
+
+
+class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What goes wrong on the way to the receivers.
+
+    `repeat` below 1 is the probability of one further copy; from 1 up, the number of further copies.
+    `reorder` is the probability that a webhook is held back until the next of its room has been sent.
+    """
+
+    repeat: Annotated[float, msgspec.Meta(ge=0, le=REPEATS_MAX)] = 0.0
+    reorder: Probability | bool = 0.0
+    drop: Probability | list[str] | Drop = 0.0
+    delay_s: Seconds = 0.0
+    stream_ids: bool = True
+
+    def dropped(self) -> Drop:
+        match self.drop:
+            case Drop():
+                return self.drop
+            case list():
+                return Drop(types=tuple(self.drop))
+            case probability:
+                return Drop(probability=probability)
+
+
+class RestFault(msgspec.Struct, forbid_unknown_fields=True):
+    """One fault of REST. `times` counts down with each call it spoils; null never ends."""
+
+    path: PathName
+    fault: FaultName
+    times: Annotated[int, msgspec.Meta(ge=0)] | None = 1
+    after_s: Seconds = 5.0  # for `late`: when the work is done
+
+
+class Faults(msgspec.Struct, forbid_unknown_fields=True):
+    webhooks: WebhookFaults = WebhookFaults()
+    rest: Annotated[list[RestFault], msgspec.Meta(max_length=FAULTS_MAX)] = []
+    quota: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    def take(self, path: str) -> RestFault | None:
+        """The first fault for a call of this name that is not used up; using it counts it down."""
+        for fault in self.rest:
+            if fault.path in ("*", path) and fault.times != 0:
+                if fault.times is not None:
+                    fault.times -= 1
+                return fault
+        return None
+
+
+class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A key that is left out stays as it is."""
+
+    started_s: Seconds | None = None
+    playable_s: Seconds | None = None
+    stopped_s: Seconds | None = None
+    max_duration_s: Seconds | None = None
+    answer_s: Seconds | None = None
+
+
+def read_faults(body: bytes) -> Faults:
+    """Raises `ValueError` with a message that names the field."""
+    faults = _decode(body, Faults)
+    repeat = faults.webhooks.repeat
+    if repeat > 1 and repeat != int(repeat):
+        raise ValueError("webhooks.repeat is a probability below 1, or a whole number of further copies")
+    return faults
+
+
+def read_pace(body: bytes) -> PaceBody:
+    """Raises `ValueError` with a message that names the field."""
+    return _decode(body, PaceBody)
+
+
+def _decode(body: bytes, kind: type[Body]) -> Body:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise ValueError("the body is not UTF-8, or nested too deeply") from error

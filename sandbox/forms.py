@@ -1,0 +1,103 @@
+"""The bodies and queries of REST calls, checked as VideoSDK documents them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from .records import RefusedError
+
+Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$", max_length=512)]
+RoomId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Form = TypeVar("Form")
+
+PER_PAGE = 20
+PER_PAGE_MAX = 100
+
+
+class WebhookForm(msgspec.Struct, frozen=True, rename="camel"):
+    end_point: Url
+    events: tuple[str, ...] = ()
+
+
+class RoomForm(msgspec.Struct, frozen=True, rename="camel"):
+    custom_room_id: RoomId | None = None
+    webhook: WebhookForm | None = None
+
+
+class Layout(msgspec.Struct, frozen=True, rename="camel"):
+    priority: Literal["SPEAKER", "PIN"]
+    type: Literal["GRID", "SPOTLIGHT", "SIDEBAR"] = "GRID"
+    grid_size: Annotated[int, msgspec.Meta(ge=1, le=25)] = 25
+
+
+class Recording(msgspec.Struct, frozen=True):
+    enabled: bool = False
+
+
+class Config(msgspec.Struct, frozen=True):
+    layout: Layout
+    theme: Literal["DARK", "LIGHT", "DEFAULT"] = "DEFAULT"
+    mode: Literal["video-and-audio", "audio"] = "video-and-audio"
+    quality: Literal["low", "med", "high"] = "med"
+    orientation: Literal["landscape", "portrait"] = "landscape"
+    recording: Recording = Recording()
+
+
+class Summary(msgspec.Struct, frozen=True):
+    enabled: bool = False
+    prompt: str = ""
+
+
+class Transcription(msgspec.Struct, frozen=True):
+    enabled: bool = False
+    summary: Summary = Summary()
+
+
+class StartForm(msgspec.Struct, frozen=True, rename="camel"):
+    """`config` is read by `read_config`, as an empty one is allowed although a layout is required."""
+
+    room_id: RoomId
+    template_url: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$", max_length=2048)] | None = None
+    config: dict[str, Any] | None = None
+    transcription: Transcription | None = None
+    webhook_url: Url | None = None
+    resource_id: str | None = None
+
+
+class EndForm(msgspec.Struct, frozen=True, rename="camel"):
+    room_id: RoomId
+    id: str | None = None
+
+
+class CaptureForm(msgspec.Struct, frozen=True, rename="camel"):
+    room_id: RoomId
+    time: float | None = None
+    width: Annotated[int, msgspec.Meta(ge=1, le=7680)] = 1280
+    height: Annotated[int, msgspec.Meta(ge=1, le=4320)] = 720
+    format: Literal["jpg", "jpeg", "png", "webp"] = "jpg"
+
+
+def read_form(body: bytes, form: type[Form]) -> Form:
+    """Raises `RefusedError` 400 with a message that names the field."""
+    try:
+        return msgspec.json.decode(body, type=form)
+    except msgspec.MsgspecError as error:
+        raise RefusedError(400, str(error)) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(400, "the body is not UTF-8, or nested too deeply") from error
+
+
+def read_config(config: dict[str, Any] | None) -> Config | None:
+    """None for an empty one. Raises `RefusedError` 400 as `read_form` does."""
+    try:
+        return msgspec.convert(config, Config) if config else None
+    except msgspec.MsgspecError as error:
+        raise RefusedError(400, f"config: {error}") from error
+
+
+def page_number(text: str, name: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
+        raise RefusedError(400, f"{name} must be a whole number from 1 to {most}")
+    return int(text)

@@ -1,0 +1,122 @@
+"""The sandbox as a program: its options, and `run` for another program to call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from .keys import load_key
+from .records import Pace
+from .server import build, serve
+from .stage import Stage
+
+
+def run(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8001,
+    data: Path | str | None = None,
+    api_key: str,
+    secret: str,
+    webhook_urls: Sequence[str] = (),
+    demo: str | None = None,
+    demo_factor: float = 1.0,
+    pace_factor: float = 1.0,
+    pace: Pace | None = None,
+    quota: int | None = None,
+    seed: str | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT; in the main thread only.
+
+    The signing key is kept in `data`, if given. `pace` is multiplied by `pace_factor` (`demo_factor` does the
+    same for the demo's waits). Without `seed` every run draws other ids. When the port cannot be had: a line
+    on stderr, and `SystemExit(1)`.
+    """
+    try:
+        key = load_key(None if data is None else Path(data))
+    except (OSError, ValueError) as error:
+        click.echo(f"The sandbox cannot keep its signing key: {error}", err=True)
+        raise SystemExit(1) from error
+    stage = Stage(
+        key=key,
+        api_key=api_key,
+        secret=secret,
+        webhook_urls=webhook_urls,
+        pace=_scaled(pace or Pace(), pace_factor),
+        quota=quota,
+        seed=secrets.token_hex(16) if seed is None else seed,
+    )
+    try:
+        asyncio.run(_serve(stage, host, port, demo, demo_factor))
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        click.echo(f"The sandbox cannot listen on {host}:{port}: {why}", err=True)
+        raise SystemExit(1) from error
+
+
+@click.command(name="sandbox", help="Run a small VideoSDK here.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the signing key is kept.")
+@click.option("--api-key", envvar="SANDBOX_API_KEY", required=True, help="The apikey of valid tokens.")
+@click.option("--secret", envvar="SANDBOX_SECRET", required=True, help="What valid tokens are signed with.")
+@click.option("--webhook-url", "webhook_urls", multiple=True, help="Gets the webhooks of every room.")
+@click.option("--demo", metavar="ROOM_ID", help="Let a host and a guest come and go in this room.")
+@click.option("--demo-factor", default=1.0, show_default=True, type=click.FloatRange(0.001), help="Of its waits.")
+@click.option("--pace-factor", default=1.0, show_default=True, type=click.FloatRange(0), help="0: at once.")
+@click.option("--quota", type=click.IntRange(0), help="Streams at a time in all rooms.  [default: no limit]")
+@click.option("--seed", help="Draw the same ids and faults each time.")
+def main(
+    host: str,
+    port: int,
+    data: Path | None,
+    api_key: str,
+    secret: str,
+    webhook_urls: tuple[str, ...],
+    demo: str | None,
+    demo_factor: float,
+    pace_factor: float,
+    quota: int | None,
+    seed: str | None,
+) -> None:
+    run(
+        host=host,
+        port=port,
+        data=data,
+        api_key=api_key,
+        secret=secret,
+        webhook_urls=webhook_urls,
+        demo=demo,
+        demo_factor=demo_factor,
+        pace_factor=pace_factor,
+        quota=quota,
+        seed=seed,
+    )
+
+
+async def _serve(stage: Stage, host: str, port: int, demo: str | None, demo_factor: float) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    app = build(stage, demo_room=demo, demo_factor=demo_factor)
+    await serve(app, host=host, port=port, stop=stop, listening=_say_where)
+
+
+def _say_where(address: str) -> None:
+    click.echo(f"The sandbox listens on {address}")
+
+
+def _scaled(pace: Pace, factor: float) -> Pace:
+    """The maximum duration is a rule of VideoSDK's, not a delay: it stays."""
+    return Pace(
+        started_ms=round(pace.started_ms * factor),
+        playable_ms=round(pace.playable_ms * factor),
+        stopped_ms=round(pace.stopped_ms * factor),
+        max_duration_ms=pace.max_duration_ms,
+    )

@@ -1,0 +1,127 @@
+"""What the sandbox says of itself at `/`, for people and for programs."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+START = (
+    '{"roomId", "templateUrl"?, "config"?: {"layout": {"type", "priority", "gridSize"}, "theme", "mode", '
+    '"quality", "orientation"}, "transcription"?, "webhookUrl"?, "resourceId"?}'
+)
+FAULTS = (
+    '{"webhooks": {"repeat": probability or count, "reorder": probability, '
+    '"drop": probability | [types] | {"probability", "types"}, "delay_s": seconds, "stream_ids": true}, '
+    '"rest": [{"path": "start|end|active|list|get|delete|capture|sessions|session|rooms|room|public-key|*", '
+    '"fault": "hang|401|403|409|429|500|502|503|answer-lost|late", "times": 1 or null for ever, '
+    '"after_s": 5}], "quota": null}'
+)
+PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200, "answer_s": 0}'
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    method: str
+    path: str
+    about: str
+    body: str | None = None
+
+
+VIDEOSDK = (
+    Endpoint(
+        "POST",
+        "/v2/rooms",
+        "Make a room. Its webhooks: no events means all, wildcards are allowed.",
+        '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}}',
+    ),
+    Endpoint("GET", "/v2/rooms/{roomId}", "A room, by its id or custom id."),
+    Endpoint("POST", "/v2/hls/start", "Start a stream in a room's running session.", START),
+    Endpoint("POST", "/v2/hls/end", "Stop a room's stream. Answers a bare JSON string.", '{"roomId", "id"?}'),
+    Endpoint("GET", "/v2/hls/{roomId}/active", "The room's stream, until it has stopped; else 404."),
+    Endpoint("GET", "/v2/hls?roomId&sessionId&page&perPage", "Streams, newest first."),
+    Endpoint("GET", "/v2/hls/{id}", "One stream, with which webhooks arrived."),
+    Endpoint("DELETE", "/v2/hls/{id}", "Forget a stream that is over."),
+    Endpoint(
+        "POST",
+        "/v2/hls/capture",
+        "A thumbnail's description.",
+        '{"roomId", "time"?, "width"?, "height"?, "format"?}',
+    ),
+    Endpoint("GET", "/v2/sessions/?roomId&status&page&perPage", "Sessions, newest first."),
+    Endpoint("GET", "/v2/sessions/{id}", "One session and its participants."),
+    Endpoint("GET", "/v2/public/rsa-public-key", "The key that verifies webhooks. Needs no token."),
+)
+SANDBOX = (
+    Endpoint(
+        "POST",
+        "/sandbox/rooms/{roomId}/join",
+        "Somebody joins; room and session are made when there is none.",
+        '{"participantId"?, "name"?}',
+    ),
+    Endpoint(
+        "POST",
+        "/sandbox/rooms/{roomId}/leave",
+        "Somebody leaves; the last one ends the session unless it is kept.",
+        '{"participantId", "keep"?: false}',
+    ),
+    Endpoint("POST", "/sandbox/rooms/{roomId}/end-session", "Everybody leaves, the stream stops."),
+    Endpoint("POST", "/sandbox/rooms/{roomId}/fail", "The room's stream breaks: hls-failed."),
+    Endpoint("GET", "/sandbox/faults", "The faults that hold, with the times that are left."),
+    Endpoint("PUT", "/sandbox/faults", "Replace all faults; {} ends them.", FAULTS),
+    Endpoint("GET", "/sandbox/pace", "How long things take."),
+    Endpoint("PUT", "/sandbox/pace", "Change it; a key left out stays as it is.", PACE),
+    Endpoint("GET", "/sandbox/log?kind=call|webhook|run|inbox&room&after", "The last 50,000 things."),
+    Endpoint("POST", "/sandbox/inbox", "A receiver of notices (any sub-path): 200, and into the log."),
+)
+NOTES = (
+    "Calls under /v2 carry the raw token in Authorization: a JWT, HS256, with the API key as its apikey.",
+    "Webhooks carry videosdk-signature: base64 of RSA PKCS#1 v1.5 with SHA-256 over the raw body.",
+    "A webhook that is not answered with 2xx within 10 s is tried 10 times in all, after 1, 2, 4, 8, 15 "
+    "and then every 30 s: the sandbox's own choice, as VideoSDK's is not known.",
+    "Rooms, sessions, streams and faults are gone when the sandbox ends; the signing key is kept.",
+)
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;"
+    "color:#1c2430;background:#fbfbf9}h1{margin-bottom:0}dt{margin-top:1rem;font-weight:600}dd{margin:0}"
+    "code{font:14px/1.5 ui-monospace,monospace;overflow-wrap:anywhere}dd code{color:#4a5568}"
+    "@media(prefers-color-scheme:dark){body{color:#e6e9ee;background:#14181d}dd code{color:#a3adba}}"
+)
+
+
+async def page(request: web.Request) -> web.Response:
+    if "application/json" in request.headers.get("Accept", ""):
+        return web.json_response(
+            {
+                "videosdk": [asdict(endpoint) for endpoint in VIDEOSDK],
+                "sandbox": [asdict(endpoint) for endpoint in SANDBOX],
+                "notes": NOTES,
+            }
+        )
+    return web.Response(text=_html(), content_type="text/html")
+
+
+def _html() -> str:
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in NOTES)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>VideoSDK sandbox</title>'
+        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<style>{STYLE}</style><h1>VideoSDK sandbox</h1><p>A small VideoSDK that runs here.</p>"
+        f"<h2>VideoSDK's endpoints</h2><dl>{_entries(VIDEOSDK)}</dl>"
+        f"<h2>The sandbox's own</h2><dl>{_entries(SANDBOX)}</dl><h2>Notes</h2><ul>{notes}</ul></html>"
+    )
+
+
+def _entries(endpoints: tuple[Endpoint, ...]) -> str:
+    return "".join(_entry(endpoint) for endpoint in endpoints)
+
+
+def _entry(endpoint: Endpoint) -> str:
+    body = f"<br><code>{html.escape(endpoint.body)}</code>" if endpoint.body else ""
+    title = html.escape(f"{endpoint.method} {endpoint.path}")
+    return f"<dt><code>{title}</code></dt><dd>{html.escape(endpoint.about)}{body}</dd>"
+
+
+ROUTES = (web.get("/", page),)

@@ -1,0 +1,32 @@
+"""One page of a list, as VideoSDK shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from .forms import PER_PAGE, PER_PAGE_MAX, page_number
+
+PAGES_MAX = 1_000_000
+
+Item = TypeVar("Item")
+
+
+def paged(request: web.Request, items: Sequence[Item], show: Callable[[Item, str], dict[str, Any]]) -> web.Response:
+    page = page_number(request.query.get("page", "1"), "page", PAGES_MAX)
+    per_page = page_number(request.query.get("perPage", str(PER_PAGE)), "perPage", PER_PAGE_MAX)
+    base = str(request.url.origin())
+    first = (page - 1) * per_page
+    return web.json_response(
+        {
+            "pageInfo": {
+                "currentPage": page,
+                "perPage": per_page,
+                "lastPage": max(1, -(-len(items) // per_page)),
+                "total": len(items),
+            },
+            "data": [show(item, base) for item in items[first : first + per_page]],
+        }
+    )

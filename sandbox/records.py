@@ -1,0 +1,153 @@
+"""What the sandbox's world is made of: rooms, sessions, participants and streams."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+ROOMS_MAX = 10_000
+PARTICIPANTS_MAX = 1_000  # in one session
+TIMES_MAX = 100  # visits kept of one participant
+ENDED_MAX = 10_000  # ended sessions, and ended streams, that can still be read
+
+
+class StreamState(StrEnum):
+    STARTING = "starting"
+    STARTED = "started"
+    PLAYABLE = "playable"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Step(StrEnum):
+    """What time brings to a stream."""
+
+    STARTED = "started"
+    PLAYABLE = "playable"
+    STOPPED = "stopped"
+    TOO_LONG = "too-long"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a stream's steps take, in milliseconds."""
+
+    started_ms: int = 2_000
+    playable_ms: int = 5_000
+    stopped_ms: int = 1_000
+    max_duration_ms: int = 7_200_000
+
+
+@dataclass(slots=True)
+class Room:
+    id: str
+    created_ms: int
+    custom_id: str | None = None
+    end_point: str | None = None
+    events: tuple[str, ...] = ()
+    session_id: str | None = None  # the running session's
+    stream_id: str | None = None  # the stream's that is not over yet
+
+
+@dataclass(slots=True)
+class Participant:
+    id: str
+    name: str
+    present: bool = False
+    times: list[list[int | None]] = field(default_factory=list)  # [[joined, left or None], …]
+
+
+@dataclass(slots=True)
+class Session:
+    id: str
+    room_id: str
+    start_ms: int
+    end_ms: int | None = None
+    reason: str | None = None
+    participants: dict[str, Participant] = field(default_factory=dict)
+
+    def anyone_present(self) -> bool:
+        return any(p.present for p in self.participants.values())
+
+
+@dataclass(slots=True)
+class Stream:
+    """One HLS run. `end_ms` is set when it is over, not when its stop was asked for."""
+
+    id: str
+    room_id: str
+    session_id: str
+    folder: str
+    start_ms: int
+    mode: str = "video-and-audio"
+    quality: str = "med"
+    webhook_url: str | None = None
+    state: StreamState = StreamState.STARTING
+    end_ms: int | None = None
+    delivered: dict[tuple[str, str], bool] = field(default_factory=dict)  # (webhook type, URL) → arrived
+
+    @property
+    def over(self) -> bool:
+        return self.state in (StreamState.STOPPED, StreamState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One thing to tell; `data` is the envelope's `data` without the stream's `id`."""
+
+    type: str
+    room_id: str
+    data: dict[str, Any]
+    stream_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step to hand to `model.happen` at `at_ms`. One that has been overtaken does nothing there."""
+
+    at_ms: int
+    stream_id: str
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows from a change: webhooks to send now, in this order, and what is still to happen."""
+
+    webhooks: tuple[Webhook, ...] = ()
+    due: tuple[Due, ...] = ()
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.webhooks + other.webhooks, self.due + other.due)
+
+
+class RefusedError(Exception):
+    """VideoSDK says no: the HTTP status, the message, and its signalling code if it has one."""
+
+    def __init__(self, status: int, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+
+
+@dataclass(slots=True)
+class World:
+    """All there is. The same seed and the same calls give the same ids and the same outcomes."""
+
+    seed: str = "sandbox"
+    pace: Pace = Pace()
+    quota: int | None = None  # streams at a time in all rooms; None: no limit
+    rooms: dict[str, Room] = field(default_factory=dict)
+    custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id
+    sessions: dict[str, Session] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    drawn: int = 0
+
+    def draw(self) -> str:
+        """64 hex digits, never the same twice."""
+        self.drawn += 1
+        return hashlib.sha256(f"{self.seed}:{self.drawn}".encode()).hexdigest()

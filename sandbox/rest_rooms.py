@@ -1,0 +1,64 @@
+"""REST for rooms and sessions, and the public key."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from . import model
+from .forms import RoomForm, read_form
+from .paging import paged
+from .records import RefusedError
+from .shapes import room_json, session_json
+from .stage import STAGE
+
+STATUSES = ("ongoing", "ended")
+
+
+async def create_room(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read() or b"{}", RoomForm)
+    room = model.create_room(
+        stage.world,
+        stage.now_ms(),
+        custom_id=form.custom_room_id,
+        end_point=form.webhook.end_point if form.webhook else None,
+        events=form.webhook.events if form.webhook else (),
+    )
+    return web.json_response(room_json(room, str(request.url.origin())))
+
+
+async def room(request: web.Request) -> web.Response:
+    found = model.find_room(request.app[STAGE].world, request.match_info["room_id"])
+    return web.json_response(room_json(found, str(request.url.origin())))
+
+
+async def sessions(request: web.Request) -> web.Response:
+    """Newest first."""
+    room_id, status = request.query.get("roomId"), request.query.get("status")
+    if status is not None and status not in STATUSES:
+        raise RefusedError(400, f"status must be one of {', '.join(STATUSES)}")
+    found = [
+        session
+        for session in reversed(request.app[STAGE].world.sessions.values())
+        if room_id in (None, session.room_id) and status in (None, "ongoing" if session.end_ms is None else "ended")
+    ]
+    return paged(request, found, session_json)
+
+
+async def session(request: web.Request) -> web.Response:
+    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    return web.json_response(session_json(found, str(request.url.origin())))
+
+
+async def public_key(request: web.Request) -> web.Response:
+    """Needs no token."""
+    return web.json_response({"publicKey": request.app[STAGE].public_key})
+
+
+ROUTES = (
+    web.post("/v2/rooms", create_room, name="rooms"),
+    web.get("/v2/rooms/{room_id}", room, name="room"),
+    web.get("/v2/sessions{slash:/?}", sessions, name="sessions"),
+    web.get("/v2/sessions/{id}", session, name="session"),
+    web.get("/v2/public/rsa-public-key", public_key, name="public-key"),
+)

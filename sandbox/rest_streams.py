@@ -1,0 +1,104 @@
+"""REST under /v2/hls: start, end, and read streams."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from . import model
+from .forms import CaptureForm, EndForm, StartForm, read_config, read_form
+from .paging import paged
+from .records import RefusedError, StreamState
+from .shapes import CDN, iso, started_json, stream_detail_json, stream_json
+from .stage import STAGE
+
+THUMBNAIL_BYTES = 48_213
+
+
+async def start(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), StartForm)
+    config = read_config(form.config)
+    stream, outcome = model.start(
+        stage.world,
+        stage.now_ms(),
+        form.room_id,
+        mode=config.mode if config else "video-and-audio",
+        quality=config.quality if config else "med",
+        webhook_url=form.webhook_url,
+    )
+    stage.play(outcome)
+    return web.json_response(started_json(stream, str(request.url.origin())))
+
+
+async def end(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), EndForm)
+    _, outcome = model.end(stage.world, stage.now_ms(), form.room_id, stream_id=form.id)
+    stage.play(outcome)
+    return web.json_response("HLS ended successfully")
+
+
+async def active(request: web.Request) -> web.Response:
+    """A stream is active until it is over: while it is stopping, too."""
+    world = request.app[STAGE].world
+    stream = model.running_stream(world, model.find_room(world, request.match_info["room_id"]))
+    if stream is None:
+        raise RefusedError(404, "No active HLS found", 404)
+    return web.json_response({"code": 200, "data": stream_json(stream, str(request.url.origin()))})
+
+
+async def listed(request: web.Request) -> web.Response:
+    """Newest first."""
+    room_id, session_id = request.query.get("roomId"), request.query.get("sessionId")
+    streams = [
+        stream
+        for stream in reversed(request.app[STAGE].world.streams.values())
+        if room_id in (None, stream.room_id) and session_id in (None, stream.session_id)
+    ]
+    return paged(request, streams, stream_json)
+
+
+async def get(request: web.Request) -> web.Response:
+    stream = model.find_stream(request.app[STAGE].world, request.match_info["id"])
+    return web.json_response(stream_detail_json(stream, str(request.url.origin())))
+
+
+async def delete(request: web.Request) -> web.Response:
+    model.delete_stream(request.app[STAGE].world, request.match_info["id"])
+    return web.json_response("HLS deleted successfully")
+
+
+async def capture(request: web.Request) -> web.Response:
+    """Says what the thumbnail would be; there is no picture behind it."""
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), CaptureForm)
+    stream = model.running_stream(stage.world, model.find_room(stage.world, form.room_id))
+    if stream is None or stream.state is not StreamState.PLAYABLE:
+        raise RefusedError(404, "No active HLS found")
+    name = f"{stage.now_ms()}.{form.format}"
+    return web.json_response(
+        {
+            "message": "Thumbnail captured successfully",
+            "roomId": stream.room_id,
+            "meta": {
+                "createdAt": iso(stage.now_ms()),
+                "width": form.width,
+                "height": form.height,
+                "format": form.format,
+            },
+            "filePath": f"{CDN}/{stream.folder}/{name}",
+            "fileSize": THUMBNAIL_BYTES,
+            "fileName": name,
+        }
+    )
+
+
+ROUTES = (
+    web.post("/v2/hls/start", start, name="start"),
+    web.post("/v2/hls/end", end, name="end"),
+    web.post("/v2/hls/capture", capture, name="capture"),
+    web.get("/v2/hls", listed, name="list"),
+    web.get("/v2/hls/{room_id}/active", active, name="active"),
+    web.get("/v2/hls/{id}", get, name="get"),
+    web.delete("/v2/hls/{id}", delete, name="delete"),
+)

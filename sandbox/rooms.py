@@ -1,0 +1,56 @@
+"""Rooms of the pure model: how they come to be and how they are found."""
+
+from __future__ import annotations
+
+from .records import ROOMS_MAX, RefusedError, Room, Session, Stream, World
+
+
+def create_room(
+    world: World,
+    now_ms: int,
+    *,
+    custom_id: str | None = None,
+    end_point: str | None = None,
+    events: tuple[str, ...] = (),
+) -> Room:
+    """A new room, or the one that already has this custom id."""
+    if custom_id is not None and custom_id in world.custom:
+        return world.rooms[world.custom[custom_id]]
+    room = add_room(world, Room(_room_id(world), now_ms, custom_id, end_point, events))
+    if custom_id is not None:
+        world.custom[custom_id] = room.id
+    return room
+
+
+def add_room(world: World, room: Room) -> Room:
+    if len(world.rooms) >= ROOMS_MAX:
+        raise RefusedError(400, f"the sandbox holds {ROOMS_MAX} rooms")
+    world.rooms[room.id] = room
+    return room
+
+
+def known_room(world: World, room_id: str) -> Room | None:
+    """By its id or its custom id."""
+    return world.rooms.get(world.custom.get(room_id, room_id))
+
+
+def find_room(world: World, room_id: str) -> Room:
+    room = known_room(world, room_id)
+    if room is None:
+        raise RefusedError(404, "Room not found")
+    return room
+
+
+def running_session(world: World, room: Room) -> Session | None:
+    return None if room.session_id is None else world.sessions[room.session_id]
+
+
+def running_stream(world: World, room: Room) -> Stream | None:
+    """The room's stream that is not over: starting, started, playable or stopping."""
+    return None if room.stream_id is None else world.streams[room.stream_id]
+
+
+def _room_id(world: World) -> str:
+    number = int(world.draw(), 16)
+    letters = "".join(chr(ord("a") + number // 26**place % 26) for place in range(12))
+    return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"

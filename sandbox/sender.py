@@ -1,0 +1,182 @@
+"""Webhooks on their way: signed, sent in a room's order, tried again, and spoilt by request."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from .faults import WebhookFaults
+from .keys import sign
+from .log import Log
+from .records import Stream, Webhook
+from .shapes import iso, webhook_json
+
+ATTEMPT_S = 10.0  # the time-out of one attempt
+RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30, 30)  # after each failed attempt; VideoSDK's own are not known
+PENDING_MAX = 20_000  # letters on their way; more are lost, and the log says so
+HOLD_S = 1.0  # the longest that reordering holds a webhook back when no other follows
+
+
+@dataclass(slots=True)
+class Letter:
+    """One webhook to one receiver."""
+
+    webhook: Webhook
+    stream: Stream | None
+    url: str
+    shown: dict[str, Any]
+    body: bytes = b""
+    signature: str = ""
+    not_before: float = 0.0  # in the loop's time
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """What goes to one receiver about one room: first attempts in order, one at a time."""
+
+    waiting: deque[Letter] = field(default_factory=deque)
+    held: list[Letter] = field(default_factory=list)
+    moving: bool = False
+
+
+class Sender:
+    def __init__(self, *, key: RSAPrivateKey, log: Log, now_ms: Callable[[], int], seed: str) -> None:
+        self.faults = WebhookFaults()
+        self._key = key
+        self._log = log
+        self._now_ms = now_ms
+        self._random = random.Random(seed)
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._pending = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._client: aiohttp.ClientSession | None = None
+
+    def send(self, webhook: Webhook, stream: Stream | None, urls: Sequence[str]) -> None:
+        """Returns at once; the sending goes on by itself."""
+        shown = webhook_json(webhook, stream_ids=self.faults.stream_ids)
+        if not urls:
+            self._note(Letter(webhook, stream, "", shown), "nobody")
+            return
+        body = msgspec.json.encode(shown)
+        signature = sign(self._key, body)
+        not_before = asyncio.get_running_loop().time() + self.faults.delay_s
+        for url in urls:
+            letter = Letter(webhook, stream, url, shown, body, signature, not_before)
+            if stream is not None:
+                stream.delivered.setdefault((webhook.type, url), False)
+            if self._is_dropped(webhook.type):
+                self._note(letter, "dropped")
+                continue
+            for _ in range(1 + self._copies()):
+                self._post(Letter(webhook, stream, url, shown, body, signature, not_before))
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close()
+
+    def _is_dropped(self, kind: str) -> bool:
+        drop = self.faults.dropped()
+        return any(fnmatchcase(kind, pattern) for pattern in drop.types) and self._chance(drop.probability)
+
+    def _copies(self) -> int:
+        repeat = self.faults.repeat
+        return int(repeat) if repeat >= 1 else int(self._chance(repeat))
+
+    def _chance(self, probability: float) -> bool:
+        return self._random.random() < probability
+
+    def _post(self, letter: Letter) -> None:
+        if self._pending >= PENDING_MAX:
+            self._note(letter, "overflowed")
+            return
+        self._pending += 1
+        address = (letter.url, letter.webhook.room_id)
+        lane = self._lanes.setdefault(address, Lane())
+        if self._chance(float(self.faults.reorder)) and not lane.held:
+            lane.held.append(letter)
+            asyncio.get_running_loop().call_later(HOLD_S + self.faults.delay_s, self._release, address, lane)
+            return
+        lane.waiting.append(letter)
+        self._release(address, lane)
+
+    def _release(self, address: tuple[str, str], lane: Lane) -> None:
+        lane.waiting.extend(lane.held)
+        lane.held.clear()
+        if lane.waiting and not lane.moving:
+            lane.moving = True
+            self._spawn(self._move(address, lane))
+
+    async def _move(self, address: tuple[str, str], lane: Lane) -> None:
+        while lane.waiting:
+            letter = lane.waiting.popleft()
+            await asyncio.sleep(max(0.0, letter.not_before - asyncio.get_running_loop().time()))
+            if await self._attempt(letter):
+                self._pending -= 1
+            else:
+                self._spawn(self._retry(letter))
+        lane.moving = False
+        if not lane.held and self._lanes.get(address) is lane:
+            del self._lanes[address]
+
+    async def _retry(self, letter: Letter) -> None:
+        for pause_s in RETRY_AFTER_S:
+            await asyncio.sleep(pause_s)
+            if await self._attempt(letter):
+                break
+        self._pending -= 1
+
+    async def _attempt(self, letter: Letter) -> bool:
+        letter.attempts += 1
+        item = self._note(letter, "sending")
+        headers = {"Content-Type": "application/json", "videosdk-signature": letter.signature}
+        try:
+            async with self._open().post(
+                letter.url, data=letter.body, headers=headers, allow_redirects=False
+            ) as answer:
+                item["status"] = answer.status
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            item["error"] = f"{type(error).__name__}: {error}"[:200]
+        arrived = item["status"] is not None and 200 <= item["status"] < 300
+        last = letter.attempts > len(RETRY_AFTER_S)
+        item["outcome"] = "delivered" if arrived else "given-up" if last else "failed"
+        if arrived and letter.stream is not None:
+            letter.stream.delivered[letter.webhook.type, letter.url] = True
+        return arrived
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=ATTEMPT_S), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        return self._client
+
+    def _note(self, letter: Letter, outcome: str) -> dict[str, Any]:
+        return self._log.add(
+            "webhook",
+            iso(self._now_ms()) or "",
+            type=letter.webhook.type,
+            room=letter.webhook.room_id,
+            url=letter.url,
+            body=letter.shown,
+            attempt=letter.attempts,
+            status=None,
+            outcome=outcome,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,65 @@
+"""The server: every endpoint on one application, from its start to its clean end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+from . import controls, demo, page, rest_rooms, rest_streams
+from .doors import authorise, explain, record
+from .stage import STAGE, Stage
+from .trouble import LATE, spoil
+
+BODY_MAX_BYTES = 64 * 1024
+CLOSE_S = 0.25  # for calls that are under way when the server ends
+
+
+def build(stage: Stage, *, demo_room: str | None = None, demo_factor: float = 1.0) -> web.Application:
+    app = web.Application(middlewares=(record, explain, authorise, spoil), client_max_size=BODY_MAX_BYTES)
+    app[STAGE] = stage
+    app[LATE] = set()
+    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, page.ROUTES):
+        app.add_routes(routes)
+
+    async def play_demo(_: web.Application) -> AsyncIterator[None]:
+        if demo_room is None:
+            yield
+            return
+        task = asyncio.create_task(demo.play(stage, demo_room, factor=demo_factor))
+        yield
+        await _cancel({task})
+
+    async def close(app: web.Application) -> None:
+        await stage.close()
+        await _cancel(app[LATE])
+
+    app.cleanup_ctx.append(play_demo)
+    app.on_shutdown.append(close)
+    return app
+
+
+async def serve(
+    app: web.Application, *, host: str, port: int, stop: asyncio.Event, listening: Callable[[str], None]
+) -> None:
+    """Until `stop`. `listening` is told the address. Raises `OSError` when it cannot be had."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        address = runner.addresses[0]
+        listening(f"http://{_bracketed(address[0])}:{address[1]}")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

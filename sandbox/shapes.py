@@ -1,0 +1,102 @@
+"""The JSON that VideoSDK shows of a room, a session and a stream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from .records import Room, Session, Stream, Webhook
+
+CDN = "https://cdn.sandbox.invalid/meetings-hls"  # the real shape on a host that can never be reached
+
+
+def iso(ms: int | None) -> str | None:
+    """`2022-04-19T09:18:13.432Z`; null stays null."""
+    if ms is None:
+        return None
+    moment = datetime.fromtimestamp(ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
+
+
+def playback_url(stream: Stream) -> str:
+    return f"{CDN}/{stream.folder}/index.m3u8"
+
+
+def livestream_url(stream: Stream) -> str:
+    return f"{CDN}/{stream.folder}/live.m3u8"
+
+
+def room_json(room: Room, base: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": room.id,
+        "roomId": room.id,
+        "customRoomId": room.custom_id,
+        "disabled": False,
+        "createdAt": iso(room.created_ms),
+        "updatedAt": iso(room.created_ms),
+        "links": {"get_room": f"{base}/v2/rooms/{room.id}", "get_session": f"{base}/v2/sessions/"},
+    }
+    if room.end_point is not None:
+        shown["webhook"] = {"endPoint": room.end_point, "events": list(room.events)}
+    return shown
+
+
+def session_json(session: Session, base: str) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "roomId": session.room_id,
+        "start": iso(session.start_ms),
+        "end": iso(session.end_ms),
+        "status": "ongoing" if session.end_ms is None else "ended",
+        "participants": [
+            {
+                "participantId": participant.id,
+                "name": participant.name,
+                "timelog": [{"start": iso(joined), "end": iso(left)} for joined, left in participant.times],
+            }
+            for participant in session.participants.values()
+        ],
+        "links": _links(session.room_id, session.id, base),
+    }
+
+
+def started_json(stream: Stream, base: str) -> dict[str, Any]:
+    """The answer to a start."""
+    return {
+        "id": stream.id,
+        "sessionId": stream.session_id,
+        "roomId": stream.room_id,
+        "start": iso(stream.start_ms),
+        "playbackHlsUrl": playback_url(stream),
+        "livestreamUrl": livestream_url(stream),
+        "downstreamUrl": playback_url(stream),
+        "links": _links(stream.room_id, stream.session_id, base),
+    }
+
+
+def stream_json(stream: Stream, base: str) -> dict[str, Any]:
+    """A stream in a list, or as the active one."""
+    seconds = None if stream.end_ms is None else (stream.end_ms - stream.start_ms) / 1000
+    return {**started_json(stream, base), "end": iso(stream.end_ms), "duration": seconds}
+
+
+def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
+    """One stream, with the record of which webhooks reached their receivers."""
+    told = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
+    succeeded = sum(1 for entry in told if entry["success"])
+    return {
+        **stream_json(stream, base),
+        "mode": stream.mode,
+        "quality": stream.quality,
+        "webhook": {"totalCount": len(told), "successCount": succeeded, "data": told},
+    }
+
+
+def webhook_json(webhook: Webhook, *, stream_ids: bool) -> dict[str, Any]:
+    """The envelope that is sent; `stream_ids` says whether `data` names the stream."""
+    named = {"id": webhook.stream_id} if stream_ids and webhook.stream_id is not None else {}
+    return {"webhookType": webhook.type, "data": {**webhook.data, **named}}
+
+
+def _links(room_id: str, session_id: str, base: str) -> dict[str, str]:
+    return {"get_room": f"{base}/v2/rooms/{room_id}", "get_session": f"{base}/v2/sessions/{session_id}"}

@@ -1,0 +1,157 @@
+"""Streams of the pure model: started, stopped, broken, and moved on by time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .records import ENDED_MAX, Due, Outcome, RefusedError, Session, Step, Stream, StreamState, Webhook, World
+from .rooms import find_room, running_session, running_stream
+from .shapes import iso, livestream_url, playback_url
+
+
+def start(
+    world: World,
+    now_ms: int,
+    room_id: str,
+    *,
+    mode: str = "video-and-audio",
+    quality: str = "med",
+    webhook_url: str | None = None,
+) -> tuple[Stream, Outcome]:
+    """A stream begins in the room's running session."""
+    room = find_room(world, room_id)
+    current = running_stream(world, room)
+    if current is not None and current.state is StreamState.STOPPING:
+        raise RefusedError(409, "The previous HLS is still being processed, try again in a few seconds", 4020)
+    if current is not None:
+        raise RefusedError(409, "HLS is already running in this room")
+    session = running_session(world, room)
+    if session is None:
+        raise RefusedError(400, "No active session found in this room")
+    if world.quota is not None and _live(world) >= world.quota:
+        raise RefusedError(400, "The organisation quota of HLS streams is used up", 4029)
+    stream = Stream(
+        id=world.draw()[:24],
+        room_id=room.id,
+        session_id=session.id,
+        folder=_uuid(world.draw()),
+        start_ms=now_ms,
+        mode=mode,
+        quality=quality,
+        webhook_url=webhook_url,
+    )
+    world.streams[stream.id] = stream
+    room.stream_id = stream.id
+    _forget_oldest(world)
+    return stream, Outcome(
+        (_told(stream, "hls-starting"),),
+        (
+            Due(now_ms + world.pace.started_ms, stream.id, Step.STARTED),
+            Due(now_ms + world.pace.max_duration_ms, stream.id, Step.TOO_LONG),
+        ),
+    )
+
+
+def end(world: World, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
+    """The room's stream is asked to stop."""
+    stream = running_stream(world, find_room(world, room_id))
+    if stream is None or stream_id not in (None, stream.id):
+        raise RefusedError(404, "No active HLS found")
+    if stream.state is StreamState.STARTING:
+        raise RefusedError(400, "HLS cannot be stopped while it is starting", 4017)
+    if stream.state is StreamState.STOPPING:
+        raise RefusedError(400, "HLS is already stopping", 4017)
+    return stream, stop(world, stream, now_ms)
+
+
+def fail(world: World, now_ms: int, room_id: str) -> tuple[Stream, Outcome]:
+    """The room's stream breaks."""
+    stream = running_stream(world, find_room(world, room_id))
+    if stream is None:
+        raise RefusedError(404, "No active HLS found")
+    return stream, _over(world, stream, now_ms, StreamState.FAILED)
+
+
+def happen(world: World, now_ms: int, due: Due) -> Outcome:
+    """What `due` brings, if its stream still waits for it."""
+    stream = world.streams.get(due.stream_id)
+    if stream is None:
+        return Outcome()
+    match due.step, stream.state:
+        case Step.STARTED, StreamState.STARTING:
+            stream.state = StreamState.STARTED
+            started = _told(stream, "hls-started", playbackHlsUrl=playback_url(stream))
+            return Outcome((started,), (Due(now_ms + world.pace.playable_ms, stream.id, Step.PLAYABLE),))
+        case Step.PLAYABLE, StreamState.STARTED:
+            stream.state = StreamState.PLAYABLE
+            urls = {"playbackHlsUrl": playback_url(stream), "livestreamUrl": livestream_url(stream)}
+            return Outcome((_told(stream, "hls-playable", **urls),))
+        case Step.STOPPED, StreamState.STOPPING:
+            return _over(world, stream, now_ms, StreamState.STOPPED)
+        case Step.TOO_LONG, StreamState.STARTING | StreamState.STARTED | StreamState.PLAYABLE:
+            return stop(world, stream, now_ms)
+        case _:
+            return Outcome()
+
+
+def stop(world: World, stream: Stream, now_ms: int) -> Outcome:
+    """From any state in which it runs, `starting` too."""
+    stream.state = StreamState.STOPPING
+    stopped = Due(now_ms + world.pace.stopped_ms, stream.id, Step.STOPPED)
+    return Outcome((_told(stream, "hls-stopping"),), (stopped,))
+
+
+def find_stream(world: World, stream_id: str) -> Stream:
+    stream = world.streams.get(stream_id)
+    if stream is None:
+        raise RefusedError(404, "HLS not found")
+    return stream
+
+
+def delete_stream(world: World, stream_id: str) -> None:
+    if not find_stream(world, stream_id).over:
+        raise RefusedError(400, "An active HLS cannot be deleted")
+    del world.streams[stream_id]
+
+
+def session_ended(session: Session) -> Outcome:
+    """The webhook that closes a session, told once its stream is over."""
+    data = {
+        "meetingId": session.room_id,
+        "sessionId": session.id,
+        "start": iso(session.start_ms),
+        "end": iso(session.end_ms),
+        "reason": session.reason,
+    }
+    return Outcome((Webhook("session-ended", session.room_id, data),))
+
+
+def _over(world: World, stream: Stream, now_ms: int, state: StreamState) -> Outcome:
+    stream.state = state
+    stream.end_ms = now_ms
+    world.rooms[stream.room_id].stream_id = None
+    outcome = Outcome((_told(stream, f"hls-{state}"),))
+    session = world.sessions.get(stream.session_id)
+    if session is not None and session.end_ms is not None:
+        outcome += session_ended(session)
+    return outcome
+
+
+def _told(stream: Stream, kind: str, **more: Any) -> Webhook:
+    data = {"meetingId": stream.room_id, "sessionId": stream.session_id, **more}
+    return Webhook(kind, stream.room_id, data, stream.id)
+
+
+def _live(world: World) -> int:
+    return sum(1 for room in world.rooms.values() if room.stream_id is not None)
+
+
+def _uuid(digits: str) -> str:
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+
+
+def _forget_oldest(world: World) -> None:
+    if len(world.streams) > ENDED_MAX:
+        oldest = next((stream.id for stream in world.streams.values() if stream.over), None)
+        if oldest is not None:
+            del world.streams[oldest]

@@ -1,0 +1,28 @@
+"""Fixtures: a real store for the tests of stores; everything else is made in the tests themselves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from webhook_app.store.clients import Client, connect
+from workers.embedded import EmbeddedStore
+
+
+@pytest.fixture(scope="session")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an embedded Valkey, as the product runs it."""
+    directory: Path = tmp_path_factory.mktemp("store")
+    store = EmbeddedStore(directory, say=lambda line: None)
+    store.start()
+    yield store.url
+    store.stop()
+
+
+@pytest.fixture
+def client(store_url: str) -> Iterator[Client]:
+    """A client of an empty store."""
+    made = connect(store_url)
+    made.flushall()
+    yield made
+    made.close()

@@ -1,0 +1,195 @@
+"""The embedded store, on a real Valkey server: what was written survives, what is damaged is left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from workers.embedded import EmbeddedStore, StoreError
+from workers.embedded_files import SOCKET_PATH_MAX_BYTES, StoreFiles
+from workers.embedded_talk import ask
+from workers.spawn import runs, wait_until
+
+pytestmark = pytest.mark.process
+Make = Callable[[], EmbeddedStore]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[EmbeddedStore] = []
+
+    def one_more() -> EmbeddedStore:
+        made.append(EmbeddedStore(tmp_path))
+        return made[-1]
+
+    yield one_more
+    for store in reversed(made):
+        store.stop()
+
+
+def test_it_answers_on_a_socket_that_only_we_can_use(make: Make, tmp_path: Path) -> None:
+    store = make()
+    store.start()
+    files = StoreFiles.of(tmp_path)
+    assert store.url == f"unix://{files.socket}?db=0"
+    assert files.socket.stat().st_mode & 0o077 == 0
+    assert b"always" in ask(files.socket, "CONFIG GET appendfsync")
+    assert b"noeviction" in ask(files.socket, "CONFIG GET maxmemory-policy")
+    assert ask(files.socket, "CONFIG GET port").endswith(b"$1\r\n0\r\n")
+
+
+def test_what_was_acknowledged_survives_kill_9(make: Make, tmp_path: Path) -> None:
+    store = make()
+    store.start()
+    assert ask(StoreFiles.of(tmp_path).socket, "SET kept yes") == b"+OK\r\n"
+    os.kill(store.pid, signal.SIGKILL)
+    assert wait_until(lambda: not store.alive(), 5)
+    store.start()
+    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+
+
+def test_a_store_left_running_is_taken_over_with_what_it_holds(make: Make, tmp_path: Path) -> None:
+    left = make()
+    left.start()
+    ask(StoreFiles.of(tmp_path).socket, "SET kept yes")
+    second = make()
+    second.start()
+    assert second.adopted
+    assert second.pid == left.pid
+    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+    second.stop()
+    assert wait_until(lambda: not left.alive(), 5)
+
+
+def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path) -> None:
+    left, second = make(), make()
+    left.start()
+    second.start()
+    os.kill(left.pid, signal.SIGKILL)
+    assert wait_until(lambda: not second.alive(), 5)
+    second.start()
+    assert second.alive()
+    assert not second.adopted
+
+
+def test_a_store_left_running_that_cannot_be_reached_is_ended(make: Make, tmp_path: Path) -> None:
+    left = make()
+    left.start()
+    ask(StoreFiles.of(tmp_path).socket, "SET kept yes")
+    StoreFiles.of(tmp_path).socket.unlink()
+    second = make()
+    second.start()
+    assert not second.adopted
+    assert not left.alive()
+    assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
+
+
+def test_a_pid_file_of_a_dead_server_harms_nobody(make: Make, tmp_path: Path) -> None:
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        files = StoreFiles.of(tmp_path)
+        files.prepare()
+        files.pidfile.write_text(f"{bystander.pid}\n")
+        make().start()
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys, time\n"
+        "from workers.embedded import EmbeddedStore\n"
+        "store = EmbeddedStore(pathlib.Path(sys.argv[1])); store.start(); print(store.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        pid = int(owner.stdout.readline())
+        command = EmbeddedStore(tmp_path).command
+        assert runs(pid, command)
+        owner.kill()
+    assert wait_until(lambda: not runs(pid, command), 10)
+
+
+def test_damage_inside_the_data_is_told_in_one_line_and_left_as_it_is(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    _replace(append_only, b"*3\r\n$3\r\nSET\r\n$1\r\nb", b"!!!!!!!!!!!!!!!!!!!!")
+    _is_refused_and_left_alone(make(), append_only, "Bad file format")
+
+
+def test_a_damaged_length_is_not_mistaken_for_a_torn_end(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    _replace(append_only, b"$3\r\nSET\r\n$1\r\nb", b"$9999\r\nSET\r\n$1\r\nb")
+    _is_refused_and_left_alone(make(), append_only, "Unexpected end of file")
+
+
+def test_a_torn_last_write_is_left_out_and_a_copy_is_kept(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    torn = append_only.read_bytes() + b"*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$100\r\nhalf of it"
+    append_only.write_bytes(torn)
+    make().start()
+    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+    copies = list(StoreFiles.of(tmp_path).directory.glob(f"appendonlydir.before-cut.*/{append_only.name}"))
+    assert [copy.read_bytes() for copy in copies] == [torn]
+
+
+def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    for manifest in append_only.parent.glob("*.manifest"):
+        manifest.unlink()
+    _is_refused_and_left_alone(make(), append_only, "manifest")
+
+
+def test_a_data_directory_that_is_a_file_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="DATA_DIR must be a directory") as told:
+        EmbeddedStore(tmp_path / "file").start()
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["d" * 180, 'with "quotes", spaces and \\', "ünïcödé %41"])
+def test_any_path_will_do(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / name
+    store = EmbeddedStore(data_dir)
+    socket = StoreFiles.of(data_dir).socket
+    assert len(os.fsencode(socket)) <= SOCKET_PATH_MAX_BYTES
+    try:
+        store.start()
+        with redis.Redis.from_url(store.url) as client:
+            assert client.ping()
+    finally:
+        store.stop()
+
+
+def _with_three_writes(store: EmbeddedStore, data_dir: Path) -> Path:
+    store.start()
+    for name in "abc":
+        ask(StoreFiles.of(data_dir).socket, f"SET {name} 1")
+    store.stop()
+    (append_only,) = StoreFiles.of(data_dir).append_only.glob("*.incr.aof")
+    return append_only
+
+
+def _replace(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert content.count(old) == 1
+    path.write_bytes(content.replace(old, new))
+
+
+def _is_refused_and_left_alone(store: EmbeddedStore, append_only: Path, because: str) -> None:
+    before = {path.name: path.read_bytes() for path in append_only.parent.iterdir()}
+    with pytest.raises(StoreError, match=because) as told:
+        store.start()
+    assert "\n" not in str(told.value)
+    assert {path.name: path.read_bytes() for path in append_only.parent.iterdir()} == before

@@ -1,0 +1,324 @@
+"""The sandbox's pure model, told as stories."""
+
+import pytest
+
+from sandbox import model
+from sandbox.demo import GUEST, HOST, SCRIPT, Act, perform
+from sandbox.faults import Faults, read_faults
+from sandbox.model import Due, Outcome, Pace, RefusedError, StreamState, World
+from sandbox.receivers import receivers
+from sandbox.shapes import iso, stream_json, webhook_json
+
+ROOM = "abcd-efgh-ijkl"
+
+
+class Story:
+    """Plays outcomes on a clock of its own and keeps what was told, with when."""
+
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or World()
+        self.now = 1_000_000
+        self.began = self.now
+        self.due: list[Due] = []
+        self.told: list[tuple[int, str]] = []
+        self.bodies: list[dict] = []
+
+    def play(self, *result):
+        outcome = result[-1]
+        assert isinstance(outcome, Outcome)
+        self.due.extend(outcome.due)
+        self.told.extend((self.now - self.began, webhook.type) for webhook in outcome.webhooks)
+        self.bodies.extend(webhook_json(webhook, stream_ids=True) for webhook in outcome.webhooks)
+        return result[0]
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + round(seconds * 1000)
+        while due := min((d for d in self.due if d.at_ms <= until), key=lambda d: d.at_ms, default=None):
+            self.due.remove(due)
+            self.now = due.at_ms
+            self.play(model.happen(self.world, self.now, due))
+        self.now = until
+
+    def join(self, who="ada", room=ROOM):
+        return self.play(*model.join(self.world, self.now, room, participant_id=who, name=who))
+
+    def leave(self, who="ada", keep=False):
+        return self.play(*model.leave(self.world, self.now, ROOM, who, keep=keep))
+
+    def start(self, room=ROOM):
+        return self.play(*model.start(self.world, self.now, room))
+
+    def end(self, **more):
+        return self.play(*model.end(self.world, self.now, ROOM, **more))
+
+    def types(self):
+        return [kind for _, kind in self.told]
+
+
+def refused(call) -> tuple[int, int | None]:
+    with pytest.raises(RefusedError) as caught:
+        call()
+    assert caught.value.message
+    return caught.value.status, caught.value.code
+
+
+def on_air() -> Story:
+    story = Story()
+    story.join()
+    story.start()
+    story.pass_time(7)
+    return story
+
+
+def test_a_stream_takes_its_time_from_start_to_stop():
+    story = Story()
+    story.join()
+    stream = story.start()
+    story.pass_time(10)
+    assert stream.state is StreamState.PLAYABLE
+    story.end()
+    story.pass_time(5)
+    assert story.told == [
+        (0, "session-started"),
+        (0, "participant-joined"),
+        (0, "hls-starting"),
+        (2000, "hls-started"),
+        (7000, "hls-playable"),
+        (10000, "hls-stopping"),
+        (11000, "hls-stopped"),
+    ]
+    assert stream_json(stream, "")["duration"] == 11.0
+
+
+def test_webhooks_have_the_documented_shapes():
+    story = on_air()
+    stream = next(iter(story.world.streams.values()))
+    where = {"meetingId": ROOM, "sessionId": stream.session_id, "id": stream.id}
+    url = stream_json(stream, "")["playbackHlsUrl"]
+    by_type = {body["webhookType"]: body["data"] for body in story.bodies}
+    assert by_type["hls-starting"] == where
+    assert by_type["hls-started"] == {**where, "playbackHlsUrl": url}
+    live = url.replace("index.m3u8", "live.m3u8")
+    assert by_type["hls-playable"] == {**where, "playbackHlsUrl": url, "livestreamUrl": live}
+    assert by_type["participant-joined"]["participantName"] == "ada"
+    assert by_type["session-started"]["start"] == iso(story.began)
+
+
+def test_two_streams_of_a_session_stop_in_the_same_words_when_ids_are_off():
+    webhooks = []
+    story = on_air()
+    for _ in range(2):
+        model.end(story.world, story.now, ROOM)
+        stream = model.running_stream(story.world, story.world.rooms[ROOM])
+        due = Due(story.now, stream.id, model.Step.STOPPED)
+        webhooks += model.happen(story.world, story.now, due).webhooks
+        story.start()
+        story.pass_time(7)
+    first, second = (webhook_json(webhook, stream_ids=False) for webhook in webhooks)
+    assert first == second
+    assert webhooks[0].stream_id != webhooks[1].stream_id
+
+
+def test_a_start_needs_a_known_room_with_a_running_session():
+    story = Story()
+    assert refused(story.start) == (404, None)
+    room = model.create_room(story.world, story.now)
+    assert refused(lambda: story.start(room.id)) == (400, None)
+
+
+def test_a_room_has_one_stream_at_a_time():
+    story = Story()
+    story.join()
+    story.start()
+    assert refused(story.start) == (409, None)
+    story.pass_time(7)
+    assert refused(story.start) == (409, None)
+    story.end()
+    assert refused(story.start) == (409, 4020)
+    story.pass_time(1)
+    story.start()
+
+
+def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops():
+    story = Story()
+    story.join()
+    assert refused(story.end) == (404, None)
+    story.start()
+    assert refused(story.end) == (400, 4017)
+    story.pass_time(2)
+    story.end()
+    assert refused(story.end) == (400, 4017)
+
+
+def test_an_end_may_name_its_stream_and_then_means_no_other():
+    story = on_air()
+    assert refused(lambda: story.end(stream_id="another")) == (404, None)
+    stream = model.running_stream(story.world, story.world.rooms[ROOM])
+    assert story.end(stream_id=stream.id) is stream
+
+
+def test_the_quota_counts_the_streams_of_all_rooms_until_they_are_over():
+    story = Story(World(quota=1))
+    story.join()
+    story.join(room="other")
+    story.start()
+    assert refused(lambda: story.start("other")) == (400, 4029)
+    story.pass_time(7)
+    story.end()
+    story.pass_time(1)
+    story.start("other")
+
+
+def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along():
+    story = on_air()
+    story.join("grace")
+    story.leave("ada")
+    assert story.world.rooms[ROOM].session_id is not None
+    story.told.clear()
+    story.leave("grace")
+    story.pass_time(5)
+    assert story.types() == ["participant-left", "hls-stopping", "hls-stopped", "session-ended"]
+    assert model.running_stream(story.world, story.world.rooms[ROOM]) is None
+
+
+def test_a_kept_session_outlives_its_people_until_it_is_ended():
+    story = on_air()
+    story.leave(keep=True)
+    assert story.types()[-1] == "participant-left"
+    story.end()
+    story.pass_time(1)
+    story.play(*model.end_session(story.world, story.now, ROOM))
+    assert story.types()[-2:] == ["hls-stopped", "session-ended"]
+
+
+def test_a_session_that_ends_while_its_stream_starts_stops_it_for_good():
+    story = Story()
+    story.join()
+    story.start()
+    story.leave()
+    story.pass_time(60)
+    assert story.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
+    assert "hls-started" not in story.types()
+
+
+def test_a_new_session_may_begin_while_the_old_ones_stream_still_stops():
+    story = on_air()
+    old = story.leave()
+    new = story.join()
+    assert new.id != old.id
+    assert refused(story.start) == (409, 4020)
+    story.pass_time(1)
+    story.start()
+    assert story.types().count("session-ended") == 1
+
+
+def test_a_stream_that_breaks_frees_its_room():
+    story = on_air()
+    story.play(*model.fail(story.world, story.now, ROOM))
+    assert story.types()[-1] == "hls-failed"
+    story.start()
+
+
+def test_a_stream_stops_after_two_hours():
+    story = on_air()
+    story.pass_time(7201)
+    assert story.told[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
+
+
+def test_a_pace_of_nothing_still_tells_everything_in_order():
+    story = Story(World(pace=Pace(0, 0, 0)))
+    story.join()
+    story.start()
+    story.pass_time(0)
+    story.end()
+    story.pass_time(0)
+    assert [kind.removeprefix("hls-") for kind in story.types()[2:]] == [
+        "starting",
+        "started",
+        "playable",
+        "stopping",
+        "stopped",
+    ]
+
+
+def test_joining_twice_is_joining_once_and_leaving_twice_is_refused():
+    story = Story()
+    story.join()
+    story.join()
+    story.leave(keep=True)
+    assert story.types() == ["session-started", "participant-joined", "participant-left"]
+    assert refused(story.leave) == (404, None)
+
+
+def test_the_same_seed_tells_the_same_story():
+    assert on_air().bodies == on_air().bodies
+
+
+def test_a_custom_id_makes_one_room():
+    world = World()
+    room = model.create_room(world, 0, custom_id="sunday")
+    assert model.create_room(world, 0, custom_id="sunday") is room
+    assert model.find_room(world, "sunday") is room
+    assert [len(part) for part in room.id.split("-")] == [4, 4, 4]
+
+
+def test_only_a_stream_that_is_over_can_be_deleted():
+    story = on_air()
+    stream = model.running_stream(story.world, story.world.rooms[ROOM])
+    assert refused(lambda: model.delete_stream(story.world, stream.id)) == (400, None)
+    story.leave()
+    story.pass_time(1)
+    model.delete_stream(story.world, stream.id)
+    assert refused(lambda: model.find_stream(story.world, stream.id)) == (404, None)
+
+
+def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for():
+    world = World()
+    room = model.create_room(world, 0, end_point="http://a", events=("hls-*", "session-ended"))
+    _, _, joined = model.join(world, 0, room.id)
+    _, started = model.start(world, 0, room.id, webhook_url="http://b")
+    assert receivers(world, joined.webhooks[0], ["http://c"]) == ("http://c",)
+    assert receivers(world, started.webhooks[0], ["http://a", "http://c"]) == (
+        "http://a",
+        "http://b",
+        "http://c",
+    )
+
+
+def test_the_demo_fills_and_empties_its_room_in_under_a_minute():
+    story = Story()
+    assert sum(wait_s for wait_s, _ in SCRIPT) < 60
+    for wait_s, act in SCRIPT:
+        story.pass_time(wait_s)
+        story.play(perform(story.world, story.now, "demo", act))
+        if act is Act.HOST_JOINS:
+            story.start("demo")
+    assert story.world.rooms["demo"].session_id is None
+    people = [body["data"].get("participantId") for body in story.bodies if "part" in body["webhookType"]]
+    assert people == [HOST, GUEST, GUEST, HOST]
+    assert story.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
+
+
+def test_a_fault_spoils_its_calls_and_no_more():
+    faults = read_faults(b'{"rest": [{"path": "start", "fault": "429", "times": 2}]}')
+    taken = [faults.take(path) for path in ("end", "start", "start", "start")]
+    assert [fault and fault.fault for fault in taken] == [None, "429", "429", None]
+    assert Faults().take("start") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"webhook": {}}', "webhook"),
+        (b'{"webhooks": {"drop": 2}}', "webhooks.drop"),
+        (b'{"webhooks": {"repeat": 1.5}}', "webhooks.repeat"),
+        (b'{"rest": [{"path": "stop", "fault": "429"}]}', "rest[0].path"),
+        (b'{"rest": [{"path": "start", "fault": "418"}]}', "rest[0].fault"),
+        (b"{", "truncated"),
+        (b'{"a": "\xff"}', ""),
+    ],
+)
+def test_a_wrong_fault_is_named(body, named):
+    with pytest.raises(ValueError, match=r".") as caught:
+        read_faults(body)
+    assert named in str(caught.value)

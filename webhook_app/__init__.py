@@ -1,0 +1,1 @@
+"""The doors and the shared floor: receiver, API, page; the store and the pure domain below them."""

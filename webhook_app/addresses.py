@@ -1,0 +1,53 @@
+"""Addresses that deliveries may not reach: checked after resolution, as the connection is made."""
+
+import ipaddress
+from collections.abc import Iterable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+
+
+def refused(address: str, allowed: Iterable[Network]) -> bool:
+    """Whether an address is inside (private, loopback, link-local, reserved …) and not allowed by a setting.
+
+    IPv4 that is mapped, translated or tunnelled into IPv6 counts as the IPv4 address it means.
+    """
+    try:
+        parsed: Address = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return True
+    meant = [parsed, *_embedded(parsed)]
+    networks = tuple(allowed)
+    return any(_inside(one) and not _allowed(one, networks) for one in meant)
+
+
+def _allowed(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
+
+
+def _inside(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and list(_embedded(address)):
+        return False
+    return (
+        not address.is_global
+        or address.is_multicast
+        or address.is_reserved
+        or (isinstance(address, ipaddress.IPv4Address) and address in SHARED)
+    )
+
+
+def _embedded(address: Address) -> Iterable[Address]:
+    if not isinstance(address, ipaddress.IPv6Address):
+        return
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    elif address.sixtofour is not None:
+        yield address.sixtofour
+    elif address.teredo is not None:
+        yield address.teredo[1]
+    elif address in NAT64 or address in NAT64_LOCAL:
+        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

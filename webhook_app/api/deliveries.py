@@ -1,0 +1,62 @@
+"""Deliveries: one notice to one subscriber, with every attempt."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import fields, validate
+
+from webhook_app.api.context import Context
+from webhook_app.api.delivery_views import all_deliveries_page, delivery_view
+from webhook_app.api.shapes import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
+from webhook_app.domain.subscribers import DeliveryState
+from webhook_app.problems import Problem
+
+
+class DeliveriesQuery(PageQuery):
+    """Which deliveries."""
+
+    state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in DeliveryState]))
+    notice_id = fields.String(load_default=None)
+
+
+def deliveries(context: Context) -> Blueprint:
+    """The resource."""
+    blp = Blueprint("deliveries", __name__, url_prefix="/api/v1/deliveries", description=__doc__)
+
+    @blp.route("")
+    @blp.arguments(DeliveriesQuery, location="query")
+    @blp.response(200, page_of(DeliverySchema))
+    def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
+        """Deliveries, the newest first."""
+        return all_deliveries_page(context, query)
+
+    @blp.route("/<delivery_id>")
+    @blp.response(200, DeliverySchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    def get_delivery(delivery_id: str) -> dict[str, Any]:
+        """One delivery."""
+        found = context.deliveries.get([delivery_id])
+        if not found:
+            raise Problem(404, f"no delivery {delivery_id} is kept")
+        return delivery_view(*found[0])
+
+    @blp.route("/<delivery_id>/retry", methods=["POST"])
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def retry_delivery(delivery_id: str) -> Response:
+        """Put a delivery back in line, now; a delivered one is sent once more under the same webhook-id."""
+        found = context.deliveries.get([delivery_id])
+        if not found:
+            raise Problem(404, f"no delivery {delivery_id} is kept")
+        one, notice = found[0]
+        if notice is None:
+            raise Problem(409, "the notice is no longer kept")
+        context.deliveries.retry(replace(one, state=DeliveryState.PENDING, next_attempt_at=context.now()))
+        response = Response(f'{{"id":"{delivery_id}"}}', 202, content_type="application/json")
+        response.headers["Location"] = f"/api/v1/deliveries/{delivery_id}"
+        return response
+
+    return blp

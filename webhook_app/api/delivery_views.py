@@ -1,0 +1,63 @@
+"""Deliveries as they are shown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from webhook_app.api.context import Context
+from webhook_app.domain.notices import Notice, notice_body
+from webhook_app.domain.subscribers import Delivery, DeliveryState
+from webhook_app.domain.times import maybe_rfc3339, rfc3339
+from webhook_app.store import keys
+from webhook_app.store.listing import scored_page
+
+Told = tuple[Delivery, Notice | None]
+
+
+def delivery_view(one: Delivery, notice: Notice | None) -> dict[str, Any]:
+    """A delivery with its notice and attempts."""
+    told: dict[str, Any] = {"id": one.notice_id}
+    if notice is not None:
+        told |= notice_body(notice)
+    return {
+        "id": one.delivery_id,
+        "subscriber_id": one.subscriber_id,
+        "notice": told,
+        "state": one.state.value,
+        "attempts": [
+            {
+                "at": rfc3339(attempt.at),
+                "status": attempt.status,
+                "error": attempt.error,
+                "duration_ms": attempt.duration_ms,
+                "response": attempt.response,
+            }
+            for attempt in one.attempts
+        ],
+        "next_attempt_at": maybe_rfc3339(one.next_attempt_at),
+    }
+
+
+def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[str, Any]:
+    """Deliveries out of one index, the newest first."""
+
+    def load(delivery_ids: Sequence[str]) -> list[Told | None]:
+        found = {one.delivery_id: (one, notice) for one, notice in context.deliveries.get(delivery_ids)}
+        return [found.get(one) for one in delivery_ids]
+
+    def keep(told: Told) -> bool:
+        return (query["state"] is None or told[0].state == query["state"]) and (
+            query["notice_id"] is None or told[0].notice_id == query["notice_id"]
+        )
+
+    found, cursor = scored_page(context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep)
+    return {"items": [delivery_view(*told) for told in found], "next": cursor}
+
+
+def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+    """Deliveries of everybody, in one state or in any."""
+    if query["state"] is not None:
+        return deliveries_page(context, keys.deliveries(query["state"]), query)
+    union = keys.deliveries("any")
+    context.client.zunionstore(union, [keys.deliveries(state) for state in DeliveryState], aggregate="MAX")
+    context.client.expire(union, 60)
+    return deliveries_page(context, union, query)

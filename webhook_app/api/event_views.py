@@ -1,0 +1,111 @@
+"""Events and timelines as they are shown: the journal's facts with the effects that folding them had."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from webhook_app.api.context import Context
+from webhook_app.domain.events import Event
+from webhook_app.domain.times import rfc3339
+from webhook_app.store import codec, keys
+from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
+
+READ_CHUNK = 250
+
+
+def event_view(event: Event, effect: str | None) -> dict[str, Any]:
+    """One event; `effect` is None while it is not folded."""
+    return {
+        "id": event.id,
+        "source": event.source.value,
+        "type": event.type,
+        "room_id": event.room_id,
+        "at": rfc3339(event.at),
+        "data": dict(event.data),
+        "effect": effect,
+    }
+
+
+def effects_of(context: Context, events: Sequence[Event]) -> list[str | None]:
+    """What folding each event came to."""
+    with context.client.pipeline(transaction=False) as pipe:
+        for event in events:
+            pipe.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
+        found = pipe.execute()
+    return [entries[0][1][b"e"].decode() if entries else None for entries in found]
+
+
+def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Events with their effects."""
+    effects = effects_of(context, events) if events else []
+    return [event_view(event, effect) for event, effect in zip(events, effects, strict=True)]
+
+
+def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
+    """A room's timeline, newest first."""
+    before = checked_id(decode_cursor(cursor))
+    top = "+" if before is None else f"({before}"
+    entries = context.client.xrevrange(keys.timeline(room_id), max=top, count=limit)
+    ids = [entry_id.decode() for entry_id, _ in entries]
+    items = []
+    for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
+        if event is None:
+            continue
+        decisions = codec.decisions_of(fields[b"d"]) if fields[b"d"] else []
+        items.append(
+            event_view(event, fields[b"e"].decode())
+            | {
+                "decisions": [
+                    {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
+                    for one in decisions
+                ]
+            }
+        )
+    return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
+
+
+def events_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+    """Events newest first, filtered; the cursor names the last one looked at."""
+    before = checked_id(decode_cursor(query["cursor"])) or "+"
+    found: list[Event] = []
+    looked = 0
+    while looked < SCAN_MAX:
+        events = _read_back(context, query["room_id"], before)
+        for event in events:
+            looked += 1
+            before = event.id
+            if _asked_for(event, query):
+                found.append(event)
+                if len(found) == query["limit"]:
+                    return {"items": event_views(context, found), "next": encode_cursor(before)}
+        if len(events) < READ_CHUNK:
+            return {"items": event_views(context, found), "next": None}
+    return {"items": event_views(context, found), "next": encode_cursor(before)}
+
+
+def checked_id(position: str | None) -> str | None:
+    """A journal id out of a cursor."""
+    if position is None:
+        return None
+    ms, dash, n = position.partition("-")
+    if not (dash and ms.isdecimal() and n.isdecimal() and len(position) <= 42):
+        raise BadCursorError("the cursor is not one of ours; leave it out to begin")
+    return position
+
+
+def _read_back(context: Context, room_id: str | None, before: str) -> list[Event]:
+    if room_id is None:
+        return context.journal.read_back(before, READ_CHUNK)
+    top = before if before == "+" else f"({before}"
+    entries = context.client.xrevrange(keys.timeline(room_id), max=top, count=READ_CHUNK)
+    found = context.journal.get([entry_id.decode() for entry_id, _ in entries]) if entries else []
+    return [event for event in found if event is not None]
+
+
+def _asked_for(event: Event, query: dict[str, Any]) -> bool:
+    return (
+        (query["room_id"] is None or event.room_id == query["room_id"])
+        and (query["type"] is None or event.type == query["type"])
+        and (query["source"] is None or event.source == query["source"])
+        and (query["from_"] is None or event.at >= query["from_"])
+        and (query["to"] is None or event.at < query["to"])
+    )

@@ -1,0 +1,159 @@
+"""Rooms: what is on air, the timeline that says why, and an operator's wishes."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import ValidationError, fields, validates
+
+from webhook_app.api.context import Context, accepted
+from webhook_app.api.event_views import timeline_page
+from webhook_app.api.shapes import (
+    AcceptedSchema,
+    Moment,
+    PageQuery,
+    ProblemSchema,
+    Question,
+    RoomSchema,
+    TimelineItemSchema,
+    page_of,
+)
+from webhook_app.api.start_schema import StartSchema
+from webhook_app.domain.events import Source
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules import Config
+from webhook_app.domain.views import room_view
+from webhook_app.problems import Problem
+from webhook_app.schemas import ID_MAX_CHARS
+from webhook_app.store import keys
+from webhook_app.store.listing import scored_page
+
+
+class RoomsQuery(PageQuery):
+    """Which rooms."""
+
+    on_air = fields.Boolean(load_default=None)
+    group = fields.String(load_default=None)
+    q = fields.String(load_default=None)
+
+
+class WishSchema(Question):
+    """How long a wish holds: until released, when `until` is left out."""
+
+    until = Moment(load_default=None)
+
+    @validates("until")
+    def _later(self, value: int | None, **kwargs: Any) -> None:
+        from time import time
+
+        if value is not None and value <= time() * 1000:
+            raise ValidationError("`until` has passed; give a time that is to come")
+
+
+class StartWishSchema(WishSchema):
+    """An operator's start, with what the stream is to be like."""
+
+    start = fields.Nested(StartSchema, load_default=None)
+
+
+def rooms(context: Context) -> Blueprint:
+    """The resource."""
+    blp = Blueprint("rooms", __name__, url_prefix="/api/v1/rooms", description=__doc__)
+
+    @blp.route("")
+    @blp.arguments(RoomsQuery, location="query")
+    @blp.response(200, page_of(RoomSchema))
+    def list_rooms(query: dict[str, Any]) -> dict[str, Any]:
+        """Rooms, the newest known first."""
+        config, now = context.state.config(), context.now()
+
+        def load(room_ids: Sequence[str]) -> list[Room | None]:
+            found = context.state.rooms(room_ids)
+            return [found.get(room_id) for room_id in room_ids]
+
+        found, cursor = scored_page(
+            context.client,
+            keys.ROOMS,
+            cursor=query["cursor"],
+            limit=query["limit"],
+            load=load,
+            keep=lambda room: _asked_for(room, config, query),
+        )
+        return {"items": [room_view(room, config, now) for room in found], "next": cursor}
+
+    @blp.route("/<room_id>")
+    @blp.response(200, RoomSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    def get_room(room_id: str) -> dict[str, Any]:
+        """One room."""
+        return room_view(_known(context, room_id), context.state.config(), context.now())
+
+    @blp.route("/<room_id>/timeline")
+    @blp.arguments(PageQuery, location="query")
+    @blp.response(200, page_of(TimelineItemSchema))
+    @blp.alt_response(404, schema=ProblemSchema)
+    def get_timeline(query: dict[str, Any], room_id: str) -> dict[str, Any]:
+        """Everything that concerned the room, newest first, with what rules and controller made of it."""
+        _known(context, room_id)
+        return timeline_page(context, room_id, cursor=query["cursor"], limit=query["limit"])
+
+    @blp.route("/<room_id>/start", methods=["POST"])
+    @blp.arguments(StartWishSchema, required=False)
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def start_room(wish: dict[str, Any] | None, room_id: str) -> Response:
+        """Want the room on air. Repeating it is harmless."""
+        return _command(context, room_id, "start", _wish(wish))
+
+    @blp.route("/<room_id>/end", methods=["POST"])
+    @blp.arguments(WishSchema, required=False)
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def end_room(wish: dict[str, Any] | None, room_id: str) -> Response:
+        """Want the room off air. Repeating it is harmless."""
+        return _command(context, room_id, "end", _wish(wish))
+
+    @blp.route("/<room_id>/release", methods=["POST"])
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def release_room(room_id: str) -> Response:
+        """Drop the operator's wish: what a rule wants holds again."""
+        return _command(context, room_id, "release", {})
+
+    return blp
+
+
+def _asked_for(room: Room, config: Config, query: dict[str, Any]) -> bool:
+    named = config.named(room.room_id)
+    if query["on_air"] is not None and room.on_air != query["on_air"]:
+        return False
+    if query["group"] is not None and (named is None or query["group"] not in named.groups):
+        return False
+    if query["q"]:
+        text = f"{room.room_id} {named.name if named else ''}".lower()
+        return query["q"].lower() in text
+    return True
+
+
+def _known(context: Context, room_id: str) -> Room:
+    room = context.state.room(room_id)
+    if room is None:
+        raise Problem(404, f"no room {room_id} has been seen")
+    return room
+
+
+def _wish(wish: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (wish or {}).items() if value is not None}
+
+
+def _command(context: Context, room_id: str, command: str, data: dict[str, Any]) -> Response:
+    if not any(fnmatchcase(room_id, glob) for glob in context.rooms) or len(room_id) > ID_MAX_CHARS:
+        raise Problem(404, f"room {room_id} is not one of ours (see the setting ROOMS)")
+    if not context.has_credentials:
+        raise Problem(409, "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+    return accepted(context.append(Source.OPERATOR, command, room_id, data))

@@ -1,0 +1,241 @@
+"""The shapes of the API's answers and questions, for marshmallow and OpenAPI."""
+
+from functools import cache
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
+
+from webhook_app.domain.times import from_rfc3339
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 500
+TIME = {"format": "date-time", "examples": ["2026-11-22T10:00:07.120Z"]}
+
+
+class Moment(fields.Field[int]):
+    """An RFC 3339 time on the outside, ms since 1970 inside."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str):
+            raise ValidationError("a time is text, such as 2026-11-22T10:00:00Z")
+        try:
+            return from_rfc3339(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+def text(*, null: bool = False, **metadata: Any) -> fields.String:
+    """A text of an answer."""
+    return fields.String(allow_none=null, metadata=metadata)
+
+
+def moment(*, null: bool = False) -> fields.String:
+    """A time of an answer, already RFC 3339."""
+    return fields.String(allow_none=null, metadata=TIME)
+
+
+class Question(Schema):
+    """What is asked: unknown fields are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class PageQuery(Schema):
+    """Which page of a list."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    limit = fields.Integer(load_default=LIMIT_DEFAULT, validate=validate.Range(1, LIMIT_MAX))
+    cursor = fields.String(load_default=None, validate=validate.Length(max=1_000))
+
+
+class StreamSchema(Schema):
+    """One HLS run."""
+
+    stream_id = text()
+    videosdk_id = text(null=True)
+    room_id = text()
+    session_id = text(null=True)
+    state = text(enum=["starting", "started", "playable", "stopping", "stopped", "failed"])
+    playback_url = text(null=True)
+    livestream_url = text(null=True)
+    starting_at = moment(null=True)
+    started_at = moment(null=True)
+    playable_at = moment(null=True)
+    stopping_at = moment(null=True)
+    ended_at = moment(null=True)
+    duration_s = fields.Float(allow_none=True)
+    ended_by = text(null=True)
+    failure = text(null=True)
+
+
+class ParticipantSchema(Schema):
+    """Somebody in the room."""
+
+    participant_id = text()
+    name = text(null=True)
+
+
+class SessionSchema(Schema):
+    """The room's newest session."""
+
+    session_id = text()
+    live = fields.Boolean()
+    participant_count = fields.Integer(allow_none=True)
+    participants = fields.List(fields.Nested(ParticipantSchema))
+
+
+class DesiredSchema(Schema):
+    """What the room should be, and who says so."""
+
+    on_air = fields.Boolean()
+    because = text()
+    since = moment()
+    until = moment(null=True)
+
+
+class RoomSchema(Schema):
+    """A room."""
+
+    room_id = text()
+    name = text(null=True)
+    groups = fields.List(fields.String())
+    on_air = fields.Boolean()
+    watchable = fields.Boolean()
+    state = text(enum=["idle", "starting", "started", "playable", "stopping", "stopped", "failed"])
+    stream = fields.Nested(StreamSchema, allow_none=True)
+    session = fields.Nested(SessionSchema, allow_none=True)
+    desired = fields.Nested(DesiredSchema, allow_none=True)
+    armed = fields.Boolean()
+    next_window = fields.Dict(allow_none=True)
+    sequence = fields.Integer()
+    updated_at = moment()
+
+
+class EventSchema(Schema):
+    """A fact in the journal; `effect` is null until it is folded."""
+
+    id = text()
+    source = text(enum=["videosdk", "operator", "clock", "call", "probe", "config", "system"])
+    type = text()
+    room_id = text(null=True)
+    at = moment()
+    data = fields.Dict()
+    effect = text(null=True)
+
+
+class DecisionSchema(Schema):
+    """What a rule or the controller did, or why it did nothing."""
+
+    rule = text(null=True)
+    did = text()
+    call_id = text(null=True)
+    notice_id = text(null=True)
+
+
+class TimelineItemSchema(EventSchema):
+    """An event on a room's timeline."""
+
+    decisions = fields.List(fields.Nested(DecisionSchema))
+
+
+class CallAttemptSchema(Schema):
+    """What was sent for a call and what came back."""
+
+    at = moment()
+    status = fields.Integer(allow_none=True)
+    message = text(null=True)
+
+
+class CallSchema(Schema):
+    """A call to VideoSDK."""
+
+    id = text()
+    room_id = text()
+    kind = text(enum=["start", "end", "probe"])
+    because = text()
+    state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])
+    event_id = text(null=True)
+    created_at = moment()
+    answered_at = moment(null=True)
+    message = text(null=True)
+    attempts = fields.List(fields.Nested(CallAttemptSchema))
+
+
+class AttemptSchema(Schema):
+    """One try at a delivery."""
+
+    at = moment()
+    status = fields.Integer(allow_none=True)
+    error = text(null=True, enum=["dns", "refused", "tls", "timeout", "status", "blocked", None])
+    duration_ms = fields.Integer()
+    response = text()
+
+
+class DeliverySchema(Schema):
+    """One notice to one subscriber."""
+
+    id = text()
+    subscriber_id = text()
+    notice = fields.Dict()
+    state = text(enum=["pending", "delivered", "dead"])
+    attempts = fields.List(fields.Nested(AttemptSchema))
+    next_attempt_at = moment(null=True)
+
+
+class SubscriberSchema(Schema):
+    """Somebody who is told."""
+
+    id = text()
+    name = text()
+    url = text()
+    types = fields.List(fields.String())
+    rooms = fields.List(fields.String())
+    because = fields.List(fields.String())
+    ordering = text(enum=["none", "room"])
+    enabled = fields.Boolean()
+    disabled_because = text(null=True)
+    created_at = moment()
+
+
+class NewSubscriberSchema(SubscriberSchema):
+    """A subscriber just made: its secret is shown this once."""
+
+    secret = text()
+
+
+class AlarmSchema(Schema):
+    """What needs somebody."""
+
+    name = text()
+    severity = text(enum=["warning", "critical"])
+    summary = text()
+    since = moment()
+    cleared_at = moment(null=True)
+
+
+class AcceptedSchema(Schema):
+    """The journal id of a command; its effect is at the `Location`."""
+
+    id = text()
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457)."""
+
+    type = text()
+    title = text()
+    status = fields.Integer()
+    detail = text()
+    errors = fields.Dict()
+
+
+@cache
+def page_of(item: type[Schema]) -> type[Schema]:
+    """The shape of a list of these."""
+    return Schema.from_dict(
+        {"items": fields.List(fields.Nested(item)), "next": fields.String(allow_none=True)},
+        name=item.__name__.removesuffix("Schema") + "PageSchema",
+    )

@@ -1,0 +1,141 @@
+"""The app: builds the web's parts from the settings and puts them together."""
+
+import sys
+from dataclasses import dataclass
+
+import redis
+from flask import Flask, Response
+
+from webhook_app import problems
+from webhook_app.api.alarms import alarms
+from webhook_app.api.calls import calls
+from webhook_app.api.context import Context
+from webhook_app.api.deliveries import deliveries
+from webhook_app.api.events import events
+from webhook_app.api.rooms import rooms
+from webhook_app.api.rules import rules
+from webhook_app.api.streams import streams
+from webhook_app.api.subscribers import subscribers
+from webhook_app.auth import Tokens
+from webhook_app.console.views import console
+from webhook_app.counts import Counts
+from webhook_app.docs_page import docs_page
+from webhook_app.health import health
+from webhook_app.problems import Problem, ProblemApi
+from webhook_app.public_key import KeyRing, fetch_from
+from webhook_app.receiver import receiver
+from webhook_app.secrets_file import session_key
+from webhook_app.settings import Settings
+from webhook_app.store import keys
+from webhook_app.store.clients import connect
+from webhook_app.store.deliveries import DeliveryRecords
+from webhook_app.store.journal import GroupAppender, Journal
+from webhook_app.store.listing import BadCursorError
+from webhook_app.store.state import StateStore
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
+
+RESOURCES = (rooms, streams, events, rules, subscribers, deliveries, calls, alarms)
+API_BODY_MAX_BYTES = 1024 * 1024
+
+
+@dataclass
+class Web:
+    """The app, and what must be started with the process that serves it."""
+
+    app: Flask
+    keyring: KeyRing
+    counts: Counts
+
+    def start(self) -> None:
+        """Ask for the public key, begin to count."""
+        self.keyring.start()
+        self.counts.start()
+
+
+def build(settings: Settings) -> Web:
+    """The web of one process; nothing is connected to before the first request."""
+    assert settings.redis_url is not None
+    client = connect(settings.redis_url)
+    journal = Journal(client, ack_replicas=settings.ack_replicas)
+    appender = GroupAppender(journal, BackgroundWakeups(Wakeups(connect(settings.redis_url))))
+    keyring = KeyRing(
+        pinned=settings.videosdk_public_key,
+        fetch=fetch_from(settings.videosdk_api_url),
+        remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
+        remember=lambda pem: _remember(client, pem),
+    )
+    counts = Counts(client)
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
+    problems.install(app)
+    app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
+    if settings.surface != "console":
+        app.register_blueprint(
+            receiver(
+                keyring=keyring,
+                append=appender.append,
+                count=counts.count,
+                token=settings.webhook_token,
+                rooms=settings.rooms,
+            )
+        )
+    if settings.surface != "receiver":
+        context = Context(
+            client=client,
+            journal=journal,
+            appender=appender,
+            state=StateStore(client),
+            subscribers=Subscribers(client),
+            deliveries=DeliveryRecords(client),
+            rooms=settings.rooms,
+            has_credentials=settings.has_credentials,
+            allow_networks=settings.allow_networks,
+            sandbox_url=settings.sandbox_url,
+        )
+        _add_api(app, context, settings)
+    return Web(app, keyring, counts)
+
+
+def _add_api(app: Flask, context: Context, settings: Settings) -> None:
+    tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
+    app.config |= {
+        "API_TITLE": "Tallylight",
+        "API_VERSION": "1",
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/",
+        "OPENAPI_JSON_PATH": "openapi.json",
+        "API_SPEC_OPTIONS": {
+            "info": {"description": "Which VideoSDK rooms are on air, why, and what is done about it."},
+            "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+            "security": [{"token": []}],
+        },
+        "SECRET_KEY": session_key(settings.data_dir),
+        "SESSION_COOKIE_NAME": "tallylight",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Strict",
+        "SESSION_COOKIE_SECURE": (settings.public_url or "").startswith("https://"),
+    }
+    api = ProblemApi(app)
+    for resource in RESOURCES:
+        blueprint = resource(context)
+        blueprint.before_request(tokens.guard)
+        api.register_blueprint(blueprint)
+    app.register_error_handler(BadCursorError, _bad_cursor)
+    app.register_blueprint(console(context, tokens, settings))
+    app.register_blueprint(docs_page(api))
+
+
+def _bad_cursor(error: BadCursorError) -> Response:
+    return problems.answer(Problem(422, "the cursor is not right", errors={"cursor": [str(error)]}))
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode() if value else None
+
+
+def _remember(client: redis.Redis, pem: str) -> None:
+    try:
+        client.set(keys.PUBLIC_KEY, pem)
+    except redis.RedisError:
+        sys.stderr.write("the public key could not be remembered; it is asked for again at the next start\n")

@@ -1,0 +1,64 @@
+"""Counts of webhooks by type and outcome: kept in memory, written to the store now and then."""
+
+import threading
+from collections import Counter
+
+import redis
+
+from webhook_app.domain.stream import SIGNALS
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+
+FLUSH_EVERY_S = 2.0
+KNOWN_TYPES = frozenset(
+    {
+        *SIGNALS,
+        "session-started",
+        "session-ended",
+        "participant-joined",
+        "participant-left",
+        "unreadable",
+        "unknown",
+    }
+)
+
+
+class Counts:
+    """Counts; a type we do not know counts as `other`, so that labels stay bounded."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def count(self, kind: str, outcome: str) -> None:
+        """One webhook more."""
+        label = f"{kind if kind in KNOWN_TYPES else 'other'}|{outcome}"
+        with self._lock:
+            self._counts[label] += 1
+
+    def start(self) -> None:
+        """Write from time to time, on a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="counts", daemon=True)
+        self._thread.start()
+
+    def flush(self) -> None:
+        """Write what has been counted."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
+        try:
+            with self._client.pipeline(transaction=True) as pipe:
+                for label, count in counts.items():
+                    pipe.hincrby(keys.COUNTS, label, count)
+                pipe.execute()
+        except redis.RedisError:
+            with self._lock:
+                self._counts.update(counts)
+
+    def _run(self) -> None:
+        while not self._stop.wait(FLUSH_EVERY_S):
+            self.flush()

@@ -1,0 +1,159 @@
+"""When VideoSDK is asked what it sees, and what is made of its answer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webhook_app.domain.events import stream_fact
+from webhook_app.domain.hls import see_active, see_none
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.room import CallKind, CallState, Room
+from webhook_app.domain.runs import mark_of
+from webhook_app.domain.session import end_session, see_participants, start_session
+from webhook_app.domain.stream import State
+from webhook_app.domain.times import SECOND
+from webhook_app.domain.turn import Turn
+
+ANSWERED_START_MS = 15 * SECOND
+BARE_STARTING_MS = 60 * SECOND
+NOT_PLAYABLE_MS = 120 * SECOND
+STOPPING_MS = 60 * SECOND
+SESSION_GONE_MS = 60 * SECOND
+ON_AIR_MS = 90 * SECOND
+ARMED_MS = 30 * SECOND
+AGAIN_MS = 2 * SECOND
+UNREACHED_MS = 30 * SECOND
+PROBE_LOST_MS = 60 * SECOND
+
+
+def watch(turn: Turn) -> None:
+    """Keep the room's one watchdog at the next moment its state would want a look."""
+    if not turn.config.settings.calls:
+        return
+    due = watch_due(turn.room)
+    if due is None:
+        turn.clear_timer("watch")
+    elif turn.room.timers.get("watch") != due:
+        turn.set_timer("watch", due)
+
+
+def watch_due(room: Room) -> int | None:
+    """When to look next, in ms; None when nothing needs looking after."""
+    due: list[int] = []
+    for run in room.streams:
+        if not run.live or run.provisional:
+            continue
+        waits = {
+            State.STARTING: (
+                ANSWERED_START_MS if run.call_id and run.videosdk_id else BARE_STARTING_MS,
+                run.starting_at,
+            ),
+            State.STARTED: (NOT_PLAYABLE_MS, run.started_at),
+            State.STOPPING: (STOPPING_MS, run.stopping_at),
+        }
+        after, since = waits.get(run.state, (ON_AIR_MS, run.playable_at))
+        first = (since if since is not None else run.opened_at) + after
+        if run.state is State.STARTED:
+            first = min(first, (run.started_at or run.opened_at) + ON_AIR_MS)
+        probed = run.probed_at
+        due.append(first if probed is None or probed < first else probed + ON_AIR_MS)
+        session = room.session
+        if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
+            gone = session.ended_at + SESSION_GONE_MS
+            if probed is None or probed < gone:
+                due.append(gone)
+    return min(due) if due else None
+
+
+def ask(turn: Turn, why: str) -> None:
+    """Ask VideoSDK about the room; one question at a time, a further one waits for the answer."""
+    if not turn.config.settings.calls:
+        turn.note("not asked: no credentials")
+        return
+    if turn.room.probe is not None:
+        if why not in turn.room.asks:
+            turn.change(asks=(*turn.room.asks, why)[-8:])
+        return
+    session = turn.room.session
+    body: dict[str, Any] = {"about": why}
+    if why in ("participants", "session", "armed") or session is None or not session.complete:
+        body["session_id"] = session.session_id if session is not None and session.live else None
+        body["session"] = True
+    probe = turn.new_call(CallKind.PROBE, why, body)
+    turn.change(probe=probe)
+    turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
+
+
+def ask_when_due(turn: Turn, timer: str) -> None:
+    """A timer said to look."""
+    ask(turn, "watch" if timer == "watch" else timer.removeprefix("ask:"))
+
+
+def hear_probe(turn: Turn, data: Mapping[str, Any]) -> None:
+    """Fold what a probe saw: `asked_id` is the journal's last id when it was asked."""
+    probe = turn.room.probe
+    if probe is None or data.get("call_id") != probe.call_id:
+        turn.note("late: of a question that was given up")
+        return
+    reached = bool(data.get("reached"))
+    answered = replace(
+        probe,
+        state=CallState.SUCCEEDED if reached else CallState.UNKNOWN,
+        answer_event_id=turn.event.id,
+        answered_at=turn.event.at,
+        status=data.get("status"),
+        message=data.get("message"),
+    )
+    turn.outcome.calls[probe.call_id] = answered
+    turn.change(probe=None)
+    turn.clear_timer("probe-lost")
+    if reached:
+        _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
+    else:
+        turn.note("VideoSDK could not be reached: nothing concluded")
+        turn.set_timer(f"ask:{probe.body.get('about', 'again')}", turn.event.at + UNREACHED_MS)
+    for why in turn.room.asks[:1]:
+        turn.change(asks=turn.room.asks[1:])
+        ask(turn, why)
+
+
+def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
+    asked_id = str(data.get("asked_id") or "0-0")
+    active = data.get("active")
+    if isinstance(active, Mapping):
+        overdue = any(
+            run.state is State.STARTED and turn.event.at - (run.started_at or run.opened_at) >= NOT_PLAYABLE_MS
+            for run in turn.room.streams
+        )
+        seen = see_active(turn, stream_fact(active), asked_id, playable=overdue)
+        again = see_none(turn, asked_id, but=seen)
+    else:
+        again = see_none(turn, asked_id)
+    if again:
+        turn.set_timer("ask:again", turn.event.at + AGAIN_MS)
+    turn.change(streams=tuple(replace(run, probed_at=turn.event.at) if run.live else run for run in turn.room.streams))
+    session = data.get("session")
+    if isinstance(session, Mapping):
+        _see_session(turn, session, asked_id)
+    if not turn.effects:
+        turn.note("as we knew")
+
+
+def _see_session(turn: Turn, seen: Mapping[str, Any], asked_id: str) -> None:
+    session_id = seen.get("session_id")
+    if not isinstance(session_id, str) or mark_of(turn.room, session_id).ended:
+        return
+    current = turn.room.session
+    if not seen.get("live"):
+        if current is not None and current.session_id == session_id:
+            end_session(turn, session_id)
+        return
+    if current is None or current.session_id != session_id:
+        start_session(turn, session_id, complete=False)
+    elif is_after(current.last_event_id, asked_id):
+        turn.note("the session has had news since the question: asked again")
+        turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
+        return
+    participants = seen.get("participants")
+    if isinstance(participants, Mapping):
+        see_participants(turn, session_id, participants)

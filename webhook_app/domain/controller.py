@@ -1,0 +1,335 @@
+"""The controller: compares what a room should be with what it is, and decides the next call, or to wait."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webhook_app.domain.asking import ARMED_MS, ask
+from webhook_app.domain.events import stream_fact
+from webhook_app.domain.hls import begin, see_active
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
+from webhook_app.domain.runs import place, put_run
+from webhook_app.domain.session import live_session
+from webhook_app.domain.stream import ENDED, EndedBy, State, Stream, name_run
+from webhook_app.domain.times import HOUR, MINUTE, SECOND
+from webhook_app.domain.turn import Turn
+from webhook_app.domain.views import call_view
+
+BACKOFF_FIRST_MS = 5 * SECOND
+BACKOFF_MAX_MS = 60 * SECOND
+TRIES_MAX = 20
+TOTAL_DEADLINE_MS = 10 * SECOND
+UNKNOWN_SETTLE_MS = 15 * SECOND
+ANSWERED_SETTLE_MS = 5 * SECOND
+CALL_LOST_MS = 90 * SECOND
+END_SETTLE_MS = 15 * SECOND
+OWN_LIMIT_MS = 2 * HOUR - 5 * MINUTE
+
+
+def control(turn: Turn) -> None:
+    """Decide what the room needs next. Runs at the end of every turn that touched the room."""
+    settle_wish(turn)
+    if turn.room.tries and _progressed(turn.before, turn.room):
+        turn.change(tries=0)
+    _resolve_unknown(turn)
+    room = turn.room
+    wish = room.wish
+    if wish is None or room.call is not None or not turn.config.settings.calls:
+        if wish is None:
+            _wait(turn, None)
+            turn.clear_timer("backoff", "armed")
+            if turn.room.tries:
+                turn.change(tries=0)
+        return
+    if "backoff" in room.timers:
+        return
+    live = [run for run in room.streams if run.live]
+    if wish.on_air:
+        _want_on(turn, wish, live)
+    else:
+        _want_off(turn, wish, live)
+
+
+def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
+    if live:
+        held = all(run.provisional for run in live)
+        _wait(turn, "a run that is not yet confirmed is settled first" if held else None)
+        turn.clear_timer("armed")
+        return
+    if not live_session(turn.room):
+        if turn.room.waits is None or not turn.room.waits.startswith("armed"):
+            _wait(turn, "armed: nobody has opened a session; it starts when somebody does")
+            ask(turn, "armed")
+        if "armed" not in turn.room.timers:
+            turn.set_timer("armed", turn.event.at + ARMED_MS)
+        return
+    turn.clear_timer("armed")
+    _wait(turn, None)
+    call = turn.new_call(CallKind.START, wish.because, dict(wish.start))
+    _place_call(turn, call, f"start called, because {wish.because}")
+
+
+def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
+    confirmed = [run for run in live if not run.provisional]
+    if not confirmed:
+        _wait(turn, None)
+        return
+    run = confirmed[-1]
+    if run.state is State.STARTING:
+        _wait(turn, "end waits for started: VideoSDK refuses it before")
+        return
+    if run.state is State.STOPPING:
+        _wait(turn, None)
+        return
+    _wait(turn, None)
+    body = {"id": run.videosdk_id} if run.videosdk_id else {}
+    call = turn.new_call(CallKind.END, wish.because, body)
+    _place_call(turn, call, f"end called, because {wish.because}")
+
+
+def settle_wish(turn: Turn) -> None:
+    """Drop a wish that is over: its stream was stopped by a person, or its end has been reached."""
+    for before in turn.before.streams:
+        after = next((run for run in turn.room.streams if run.stream_id == before.stream_id), None)
+        if after is None or not before.live or after.live or before.provisional:
+            continue
+        _settle_end(turn, after)
+    wish = turn.room.event_wish
+    if wish is not None and _session_ended(turn):
+        turn.change(event_wish=None)
+        turn.decide("wish dropped: its session ended", rule=_rule_of(wish))
+
+
+def _settle_end(turn: Turn, run: Stream) -> None:
+    room = turn.room
+    wish = room.wish
+    if wish is None:
+        return
+    if not wish.on_air:
+        if room.event_wish is not None:
+            turn.change(event_wish=None)
+            turn.decide("wish fulfilled: the stream has ended", rule=_rule_of(room.event_wish))
+        return
+    if any(other.live for other in room.streams):
+        return
+    stopped = run.state is State.STOPPED and run.ended_by is EndedBy.WEBHOOK
+    own_limit = run.started_at is not None and (run.ended_at or turn.event.at) - run.started_at >= OWN_LIMIT_MS
+    if stopped and live_session(room) and not own_limit:
+        turn.change(operator=None, event_wish=None)
+        turn.clear_timer("until")
+        turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))
+        return
+    if live_session(room):
+        _back_off(turn, "the stream is gone while it is wanted: started again")
+
+
+def _session_ended(turn: Turn) -> bool:
+    before, after = turn.before.session, turn.room.session
+    return before is not None and before.live and (after is None or not after.live)
+
+
+def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
+    """Fold the answer to a start or an end."""
+    call = turn.room.call
+    if call is None or data.get("call_id") != call.call_id:
+        if data.get("kind") == CallKind.START and isinstance(data.get("stream"), Mapping):
+            _adopt(turn, None, data["stream"])
+        turn.note("late: the room has moved on from this call")
+        return
+    outcome = str(data.get("outcome"))
+    answered = replace(
+        call,
+        answer_event_id=turn.event.id,
+        answered_at=turn.event.at,
+        status=data.get("status"),
+        message=data.get("message"),
+    )
+    turn.clear_timer("call-lost")
+    match outcome:
+        case "succeeded" | "already":
+            _succeeded(turn, answered, data, already=outcome == "already")
+        case "unknown":
+            _unknown(turn, answered, data)
+        case "dropped":
+            _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
+            turn.note(f"call not made: {answered.message}; decided anew")
+            if turn.room.tries >= 3:
+                _back_off(turn, "calls do not get through in time")
+            else:
+                turn.change(tries=turn.room.tries + 1)
+        case _:
+            _refused(turn, answered)
+
+
+def lose_call(turn: Turn) -> None:
+    """No answer ever came for a call, not even from the job that looks after dead ones."""
+    call = turn.room.call
+    if call is None or call.state is CallState.UNKNOWN:
+        return
+    turn.note("the call's answer is overdue")
+    _unknown(turn, call, {"deadline_at": call.created_at + TOTAL_DEADLINE_MS})
+
+
+def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
+    """A probe's answer, for a call whose outcome is unknown: two negatives, the later late enough, settle it."""
+    call = turn.room.call
+    if call is None or call.state is not CallState.UNKNOWN or not data.get("reached"):
+        return
+    if not is_after(str(data.get("asked_id") or "0-0"), call.event_id):
+        return
+    seen = isinstance(data.get("active"), Mapping)
+    if call.kind is CallKind.END:
+        _close_call(turn, call)
+        turn.note("the end took effect" if not seen else "the end did not take effect")
+        return
+    if seen:
+        _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+        turn.decide("on air after all", call_id=call.call_id, rule=_rule(call.because))
+        return
+    negatives = call.negatives + 1
+    asked_at = int(data.get("asked_at") or 0)
+    settle_at = call.settle_at or turn.event.at
+    if negatives >= 2 and asked_at >= settle_at:
+        _close_call(turn, call)
+        turn.decide(
+            "the start did not take effect: VideoSDK was asked twice",
+            call_id=call.call_id,
+            rule=_rule(call.because),
+        )
+        _back_off(turn, "started again")
+        return
+    waiting = replace(call, negatives=negatives)
+    turn.change(call=waiting)
+    turn.outcome.calls[call.call_id] = waiting
+    turn.set_timer("ask:unknown", max(settle_at, turn.event.at + 2 * SECOND))
+
+
+def _resolve_unknown(turn: Turn) -> None:
+    call = turn.room.call
+    if call is None or call.kind is not CallKind.START:
+        return
+    own = [run for run in turn.room.streams if run.call_id == call.call_id and not run.provisional]
+    if call.state is CallState.UNKNOWN and own:
+        _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+        turn.decide("the start took effect after all", call_id=call.call_id, rule=_rule(call.because))
+
+
+def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool) -> None:
+    if call.kind is CallKind.START:
+        stream = data.get("stream")
+        if isinstance(stream, Mapping):
+            _adopt(turn, None if already else call, stream)
+        turn.note("already on air: no start was sent" if already else "VideoSDK has started a stream")
+    else:
+        turn.note("VideoSDK has ended the stream")
+        turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
+        turn.set_timer("ask:ended", turn.event.at + END_SETTLE_MS - 1)
+    _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+    turn.calm("videosdk-credentials")
+
+
+def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
+    """The answer to a start names a run: it joins the one that webhooks opened meanwhile, or opens one."""
+    session = turn.room.session
+    fact = stream_fact(stream)
+    if fact.session_id is None and session is not None and session.live:
+        fact = replace(fact, session_id=session.session_id)
+    if call is None:
+        see_active(turn, fact, turn.event.id, playable=False)
+        return
+    placed = place(turn.room, State.STARTING, fact)
+    if placed.run is None:
+        begin(turn, State.STARTING, fact)
+        return
+    run = replace(name_run(placed.run, fact), last_event_id=turn.event.id, call_id=call.call_id, because=call.because)
+    if run.provisional:
+        run = replace(run, provisional=False)
+        turn.tell_stream(run, None)
+    turn.room = put_run(turn.room, run)
+    turn.keep_run(run)
+
+
+def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
+    answered = isinstance(data.get("status"), int)
+    deadline = int(data.get("deadline_at") or call.created_at + TOTAL_DEADLINE_MS)
+    settle_at = turn.event.at + ANSWERED_SETTLE_MS if answered else deadline + UNKNOWN_SETTLE_MS
+    unknown = replace(call, state=CallState.UNKNOWN, settle_at=settle_at, negatives=0)
+    turn.change(call=unknown)
+    turn.outcome.calls[call.call_id] = unknown
+    turn.decide(
+        "nobody knows whether VideoSDK did it: asked before anything is repeated",
+        call_id=call.call_id,
+        rule=_rule(call.because),
+    )
+    ask(turn, "unknown")
+
+
+def _refused(turn: Turn, call: Call) -> None:
+    refused = replace(call, state=CallState.REFUSED)
+    _close_call(turn, refused)
+    turn.note(f"VideoSDK refused: {call.status} {call.message or ''}".strip())
+    turn.happen("call.refused", because=call.because, call=call_view(refused))
+    if turn.room.tries + 1 >= TRIES_MAX:
+        given_up = replace(refused, state=CallState.GIVEN_UP)
+        turn.outcome.calls[call.call_id] = given_up
+        turn.happen("call.given-up", because=call.because, call=call_view(given_up))
+        turn.decide(f"given up after {TRIES_MAX} tries", call_id=call.call_id, rule=_rule(call.because))
+        turn.change(operator=None, event_wish=None, tries=0)
+        turn.clear_timer("until")
+        return
+    if call.status in (401, 403):
+        turn.alarm(
+            "videosdk-credentials",
+            "critical",
+            f"VideoSDK answers {call.status}: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET",
+        )
+    if call.status in (400, 404, 402, 409):
+        ask(turn, "refused")
+    _back_off(turn, "tried again")
+
+
+def _back_off(turn: Turn, then: str) -> None:
+    tries = turn.room.tries
+    wait = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** min(tries, 8))
+    turn.change(tries=tries + 1)
+    turn.set_timer("backoff", turn.event.at + wait)
+    wish = turn.room.wish
+    turn.decide(f"{then} in {wait // 1000} s", rule=_rule_of(wish) if wish else None)
+
+
+def _place_call(turn: Turn, call: Call, did: str) -> None:
+    turn.change(call=call)
+    turn.set_timer("call-lost", turn.event.at + CALL_LOST_MS)
+    turn.decide(did, rule=_rule(call.because), call_id=call.call_id)
+
+
+def _close_call(turn: Turn, call: Call) -> None:
+    turn.outcome.calls[call.call_id] = call
+    turn.change(call=None)
+    turn.clear_timer("call-lost", "ask:unknown")
+
+
+def _wait(turn: Turn, why: str | None) -> None:
+    if turn.room.waits == why:
+        return
+    turn.change(waits=why)
+    wish = turn.room.wish
+    if why is not None:
+        turn.decide(why, rule=_rule_of(wish) if wish else None)
+
+
+def _rule_of(wish: Wish) -> str | None:
+    return _rule(wish.because)
+
+
+def _rule(because: str) -> str | None:
+    return because.removeprefix("rule:") if because.startswith("rule:") else None
+
+
+def _progressed(before: Room, after: Room) -> bool:
+    """Whether a run came further than starting, which resets the back-off."""
+    was = {run.stream_id: run.state for run in before.streams}
+    return any(
+        run.state not in (State.STARTING, *ENDED) and was.get(run.stream_id) != run.state for run in after.streams
+    )

@@ -1,0 +1,92 @@
+"""Events: the facts the journal holds, and what VideoSDK's bodies say in our words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+JSON = Mapping[str, Any]
+TEXT_MAX = 2_000
+
+
+class Source(StrEnum):
+    """Who says so."""
+
+    VIDEOSDK = "videosdk"
+    OPERATOR = "operator"
+    CLOCK = "clock"
+    CALL = "call"
+    PROBE = "probe"
+    CONFIG = "config"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact in the journal; `at` is the store's time of its append, in ms since 1970."""
+
+    id: str
+    source: Source
+    type: str
+    room_id: str | None
+    at: int
+    data: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFact:
+    """What one VideoSDK body says about a run: any of its names may be missing."""
+
+    videosdk_id: str | None
+    url_key: str | None
+    session_id: str | None
+    playback_url: str | None
+    livestream_url: str | None
+    failure: str | None
+
+    @property
+    def bare(self) -> bool:
+        """Whether it names no run: neither an id nor a URL."""
+        return self.videosdk_id is None and self.url_key is None
+
+
+def stream_fact(data: JSON) -> StreamFact:
+    """Read a webhook's `data` or a REST stream object; `downstreamUrl` is the playback URL's old name."""
+    playback = _text(data, "playbackHlsUrl") or _text(data, "downstreamUrl")
+    livestream = _text(data, "livestreamUrl")
+    url = playback or livestream
+    return StreamFact(
+        videosdk_id=_text(data, "id"),
+        url_key=url_key(url) if url else None,
+        session_id=session_of(data),
+        playback_url=playback,
+        livestream_url=livestream,
+        failure=_text(data, "error") or _text(data, "reason") or _text(data, "message"),
+    )
+
+
+def url_key(url: str) -> str:
+    """A playback URL without its query and last segment: `index.m3u8` and `live.m3u8` of a run share it."""
+    path = url.split("?", 1)[0].split("#", 1)[0]
+    head, slash, _ = path.rpartition("/")
+    return head if slash and not head.endswith("/") and head else path
+
+
+def room_of(data: JSON) -> str | None:
+    """The room: webhooks say `meetingId`, REST says `roomId`."""
+    return _text(data, "meetingId") or _text(data, "roomId")
+
+
+def session_of(data: JSON) -> str | None:
+    """The session's id, when given."""
+    return _text(data, "sessionId")
+
+
+def participant_of(data: JSON) -> tuple[str | None, str | None]:
+    """A participant's id and name, when given."""
+    return _text(data, "participantId"), _text(data, "participantName") or _text(data, "name")
+
+
+def _text(data: JSON, key: str) -> str | None:
+    value = data.get(key)
+    return value[:TEXT_MAX] if isinstance(value, str) and value else None

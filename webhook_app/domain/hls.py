@@ -1,0 +1,190 @@
+"""What a signal about HLS does to a room's runs, whoever it came from: webhook, answer or probe."""
+
+from dataclasses import replace
+
+from webhook_app.domain.events import StreamFact
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.room import CallKind, CallState
+from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, put_mark, put_run
+from webhook_app.domain.stream import ENDING, EndedBy, State, Stream, advance, name_run, open_run, reopen
+from webhook_app.domain.times import SECOND
+from webhook_app.domain.turn import Turn
+
+PROVISIONAL_ASK_MS = 15 * SECOND
+SETTLE_ASK_MS = 1 * SECOND
+TRUST_END_MS = 60 * SECOND
+
+
+def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
+    """A webhook's signal: find its run and move it, open one, or ask. Returns the run, if any."""
+    placed = place(turn.room, signal, fact)
+    match placed.belongs:
+        case Belongs.RUN:
+            assert placed.run is not None
+            return move(turn, placed.run, signal, fact)
+        case Belongs.NEW:
+            return begin(turn, signal, fact)
+        case Belongs.PROVISIONAL:
+            run = begin(turn, signal, fact, provisional=True)
+            turn.note(f"held back until confirmed: {placed.why}")
+            return run
+        case Belongs.UNSETTLED:
+            mark = mark_of(turn.room, fact.session_id)
+            if mark.runs == 0 and not mark.bare_end:
+                turn.room = put_mark(turn.room, replace(mark, bare_end=True))
+            turn.set_timer("ask:settle", turn.event.at)
+            turn.note(f"ends nothing by itself, VideoSDK is asked: {placed.why}")
+        case Belongs.OLD:
+            turn.note(f"no change: {placed.why}")
+    return None
+
+
+def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
+    """Move a known run by a signal, adding what names the fact brings; tell what changed."""
+    event = turn.event
+    named = replace(name_run(run, fact), last_event_id=event.id)
+    moved = advance(named, signal, at=event.at, event_id=event.id, by=by)
+    if signal in ENDING and fact.failure and moved.failure is None:
+        moved = replace(moved, failure=fact.failure)
+    if moved.provisional and not fact.bare:
+        moved = replace(moved, provisional=False)
+        turn.note("confirmed")
+    turn.room = put_run(turn.room, moved)
+    turn.keep_run(moved)
+    if moved.provisional:
+        turn.note("still held back")
+        return moved
+    if run.provisional:
+        _opened(turn, moved)
+    elif moved.state is run.state:
+        late = "late" if signal is not run.state else "repeat"
+        turn.note(f"{late}: stream {run.stream_id} is {run.state}")
+    else:
+        turn.note(f"stream {run.stream_id}: {run.state} to {moved.state}")
+        turn.tell_stream(moved, run.state)
+    return moved
+
+
+def begin(turn: Turn, signal: State, fact: StreamFact, *, provisional: bool = False) -> Stream:
+    """Open a run. Without ids it closes an older one as inferred; with ids the older is asked about."""
+    event = turn.event
+    run = open_run(turn.room.room_id, event.id, event.at, signal, fact, provisional=provisional)
+    run = replace(run, failure=fact.failure if signal in ENDING else None)
+    run = _caused(turn, run)
+    if run.live and not provisional:
+        _close_older(turn, run)
+    turn.room = add_run(turn.room, run)
+    turn.keep_run(run)
+    if provisional:
+        turn.set_timer("ask:provisional", event.at + PROVISIONAL_ASK_MS)
+    else:
+        _opened(turn, run)
+    return run
+
+
+def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -> Stream | None:
+    """A probe saw this run on: it is at least started. Reopens nothing that ended after the question."""
+    signal = State.PLAYABLE if playable else State.STARTED
+    known = place(turn.room, signal, fact)
+    if known.belongs is Belongs.RUN and known.run is not None and not known.run.live:
+        return _perhaps_reopen(turn, known.run, signal, asked_id)
+    if known.belongs is Belongs.RUN and known.run is not None:
+        run = known.run
+        if run.provisional:
+            run = replace(run, provisional=False)
+            turn.room = put_run(turn.room, run)
+            turn.keep_run(run)
+            turn.note("confirmed by VideoSDK")
+            _opened(turn, run)
+        return _seen(move(turn, run, signal, fact, by=EndedBy.PROBE), run, turn)
+    if known.belongs is Belongs.OLD:
+        turn.note(known.why)
+        return None
+    turn.note("VideoSDK shows a stream we did not know")
+    return _seen(begin(turn, signal, fact), None, turn)
+
+
+def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
+    """A probe saw no run, or only `but`: others end, unless they have had an event since the question.
+
+    Returns whether a run had a later event, so that the question must be put again.
+    """
+    again = False
+    for run in turn.room.streams:
+        if not run.live or (but is not None and run.stream_id == but.stream_id):
+            continue
+        if is_after(run.last_event_id, asked_id):
+            again = True
+            turn.note(f"stream {run.stream_id} has had news since the question: asked again")
+            continue
+        if run.provisional:
+            turn.room = drop_run(turn.room, run)
+            turn.note("what was held back was late news: dropped")
+            continue
+        ended = advance(run, State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
+        turn.room = put_run(turn.room, ended)
+        turn.keep_run(ended)
+        turn.note(f"stream {run.stream_id}: {run.state} to stopped, VideoSDK no longer shows it")
+        turn.tell_stream(ended, run.state)
+    return again
+
+
+def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> Stream | None:
+    fresh_end = turn.event.at - (run.ended_at or 0) < TRUST_END_MS
+    if is_after(run.ended_event_id, asked_id) or (run.ended_by is EndedBy.WEBHOOK and fresh_end):
+        turn.note(f"stream {run.stream_id} ended meanwhile: asked again")
+        turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
+        return None
+    if run.state is State.FAILED:
+        turn.note(f"stream {run.stream_id} failed: nothing outranks that")
+        return None
+    live = replace(
+        reopen(run, signal, at=turn.event.at, event_id=turn.event.id),
+        last_event_id=turn.event.id,
+    )
+    turn.room = put_run(turn.room, live)
+    turn.keep_run(live)
+    turn.note(f"stream {run.stream_id}: {run.state} to {live.state}, VideoSDK still shows it")
+    turn.tell_stream(live, run.state)
+    return live
+
+
+def _seen(run: Stream, before: Stream | None, turn: Turn) -> Stream:
+    # What a probe saw is no news of its own: a later "none" may still end the run.
+    kept = before.last_event_id if before is not None else run.last_event_id
+    seen = replace(run, last_event_id=kept)
+    turn.room = put_run(turn.room, seen)
+    return seen
+
+
+def _opened(turn: Turn, run: Stream) -> None:
+    turn.note(f"stream {run.stream_id} opened, {run.state}")
+    if run.provisional is False and run.live:
+        turn.clear_timer("ask:provisional")
+    turn.tell_stream(run, None)
+
+
+def _caused(turn: Turn, run: Stream) -> Stream:
+    call = turn.room.call
+    if call is None or call.kind is not CallKind.START or not run.live:
+        return run
+    if call.state not in (CallState.WAITING, CallState.SENT, CallState.UNKNOWN):
+        return run
+    return replace(run, because=call.because, call_id=call.call_id)
+
+
+def _close_older(turn: Turn, new: Stream) -> None:
+    for run in turn.room.streams:
+        if not run.live:
+            continue
+        if run.provisional:
+            turn.room = drop_run(turn.room, run)
+            continue
+        if run.videosdk_id is not None and new.videosdk_id is not None:
+            turn.set_timer("ask:older", turn.event.at + SETTLE_ASK_MS)
+            continue
+        ended = advance(run, State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
+        turn.room = put_run(turn.room, ended)
+        turn.keep_run(ended)
+        turn.note(f"stream {run.stream_id} ended, inferred from a newer run")
+        turn.tell_stream(ended, run.state)

@@ -1,0 +1,202 @@
+"""The judge: which rules an event or a changed room concerns, and what they say to it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from webhook_app.domain.asking import ask
+from webhook_app.domain.conditions import Verdict, compile_condition, evaluate, holds
+from webhook_app.domain.room import Fired
+from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
+from webhook_app.domain.times import MINUTE, rfc3339
+from webhook_app.domain.turn import Turn
+from webhook_app.domain.views import ROOM_VIEW
+from webhook_app.domain.wishes import drop_rule_wish, rule_wishes
+
+MESSAGE_MAX_CHARS = 2_000
+
+
+def judge(turn: Turn, body_type: str | None) -> None:
+    """Let the room's rules see the event, what it changed, and the room as it now is."""
+    rules = turn.config.about(turn.room.room_id)
+    if not rules:
+        return
+    kinds = [(happening.type, happening.data) for happening in turn.happenings]
+    if body_type is not None:
+        kinds.append((body_type, turn.event.data))
+    for rule in rules:
+        if rule.on is not None:
+            for kind, data in kinds:
+                if kind == rule.on:
+                    _on(turn, rule, kind, data)
+    if turn.room is not turn.before:
+        for rule in rules:
+            if rule.when is not None:
+                weigh(turn, rule)
+
+
+def weigh(turn: Turn, rule: Rule) -> None:
+    """Evaluate a `when` on the room as it is: note when it begins to hold and when it ceases."""
+    assert rule.when is not None
+    verdict = _verdict(turn, rule, rule.when, None)
+    since = turn.room.holding.get(rule.name)
+    if verdict.held and since is None:
+        turn.change(holding={**turn.room.holding, rule.name: turn.event.at})
+        if rule.for_s:
+            turn.set_timer(f"for:{rule.name}", turn.event.at + rule.for_s * 1000)
+            turn.decide(f"began to hold; acts if it still does in {rule.for_s} s", rule=rule.name)
+        else:
+            _fire_when(turn, rule)
+    elif not verdict.held and since is not None:
+        forget(turn, rule.name)
+        turn.decide("no longer holds", rule=rule.name)
+
+
+def held_long_enough(turn: Turn, rule_name: str) -> None:
+    """A `for` has passed: act if the condition still holds."""
+    rule = next((known for known in turn.config.about(turn.room.room_id) if known.name == rule_name), None)
+    if rule is None or rule.when is None or rule_name not in turn.room.holding:
+        turn.note("void: the rule is gone")
+        return
+    if not _verdict(turn, rule, rule.when, None).held:
+        forget(turn, rule_name)
+        turn.decide("no longer holds", rule=rule_name)
+        return
+    turn.note(f"held for {rule.for_s} s: {rule_name}")
+    _fire_when(turn, rule)
+
+
+def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
+    """VideoSDK was asked who is there: rules that waited for that act if they still hold."""
+    waiting = turn.room.confirming
+    if not waiting or not isinstance(data.get("session"), Mapping):
+        return
+    turn.change(confirming=())
+    for rule in turn.config.about(turn.room.room_id):
+        if rule.name not in waiting or rule.when is None or rule.name not in turn.room.holding:
+            continue
+        if _verdict(turn, rule, rule.when, None).held:
+            _act(turn, rule, None)
+        else:
+            turn.decide("no longer holds, now that VideoSDK was asked", rule=rule.name)
+
+
+def forget(turn: Turn, rule_name: str) -> None:
+    """Drop what a room remembers of a `when`."""
+    turn.clear_timer(f"for:{rule_name}")
+    if rule_name in turn.room.holding:
+        turn.change(holding={name: since for name, since in turn.room.holding.items() if name != rule_name})
+    if rule_name in turn.room.confirming:
+        turn.change(confirming=tuple(name for name in turn.room.confirming if name != rule_name))
+
+
+def rule_changed(turn: Turn, rule_name: str) -> None:
+    """A rule was put, paused or deleted: its room forgets the old one and weighs the new one."""
+    drop_rule_wish(turn, rule_name)
+    forget(turn, rule_name)
+    for rule in turn.config.about(turn.room.room_id):
+        if rule.name == rule_name and rule.when is not None:
+            weigh(turn, rule)
+
+
+def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
+    if rule.if_ is not None:
+        event = {
+            "id": turn.event.id,
+            "source": turn.event.source.value,
+            "type": kind,
+            "room_id": turn.room.room_id,
+            "at": rfc3339(turn.event.at),
+            "data": data,
+        }
+        verdict = _verdict(turn, rule, rule.if_, event)
+        if not verdict.held:
+            turn.decide(
+                "passed: `if` is false" if verdict.error is None else f"passed: {verdict.error}",
+                rule=rule.name,
+            )
+            return
+        _act(turn, rule, event)
+        return
+    _act(turn, rule, None)
+
+
+def _fire_when(turn: Turn, rule: Rule) -> None:
+    assert rule.when is not None
+    if rule.do == "end" and compile_condition(rule.when).asks_who_is_there and turn.config.settings.calls:
+        turn.change(confirming=(*turn.room.confirming, rule.name))
+        turn.decide("holds; VideoSDK is asked who is there before anything is ended", rule=rule.name)
+        ask(turn, "participants")
+        return
+    _act(turn, rule, None)
+
+
+def _act(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> None:
+    at = turn.event.at
+    fired = turn.room.fired.get(rule.name)
+    if fired is not None and rule.cooldown_s and at - fired.at < rule.cooldown_s * 1000:
+        left = rule.cooldown_s - (at - fired.at) // 1000
+        turn.decide(f"passed: cooling down for another {left} s", rule=rule.name)
+        return
+    minute = at // MINUTE
+    count = fired.count + 1 if fired is not None and fired.minute == minute else 1
+    if count > CHAIN_MAX_PER_MINUTE:
+        turn.decide(f"passed: it has acted {CHAIN_MAX_PER_MINUTE} times within a minute", rule=rule.name)
+        return
+    turn.change(fired={**turn.room.fired, rule.name: Fired(at, minute, count)})
+    turn.remember(rule.name, replace(turn.memory(rule.name), last_fired_at=at))
+    if rule.do == "notify":
+        message = _message(turn, rule, event)
+        notice_id = turn.happen(f"rule.{rule.name}", because=rule.because, message=message)
+        turn.decide("matched, told", rule=rule.name, notice_id=notice_id)
+        return
+    rule_wishes(turn, rule, on_air=rule.do == "start")
+
+
+def _verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
+    condition = compile_condition(source)
+    now = datetime.fromtimestamp(turn.event.at / 1000, UTC) if condition.uses_now else None
+    if now is not None and rule.timezone != "UTC":
+        now = now.astimezone(ZoneInfo(rule.timezone))
+    verdict = holds(condition, lambda name: _field(turn, name), event, now)
+    if verdict.error is not None and event is not None:
+        turn.remember(rule.name, replace(turn.memory(rule.name), last_error=verdict.error))
+    return verdict
+
+
+def _field(turn: Turn, name: str) -> Any:
+    return ROOM_VIEW[name](turn.room, turn.config, turn.event.at)
+
+
+def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
+    parts: list[str] = []
+    for literal, expression in split_message(rule.message or f"{rule.name} in {{room.room_id}}"):
+        parts.append(literal)
+        if expression is None:
+            continue
+        try:
+            value = evaluate(compile_condition(expression), lambda name: _field(turn, name), event)
+        except (KeyError, TypeError, RuntimeError, ValueError, OverflowError):
+            value = "?"
+        parts.append("" if value is None else str(value))
+    return "".join(parts)[:MESSAGE_MAX_CHARS]
+
+
+def split_message(text: str) -> list[tuple[str, str | None]]:
+    """Pairs of literal text and the expression in braces after it; ValueError on a brace without its twin."""
+    parts: list[tuple[str, str | None]] = []
+    rest = text
+    while rest:
+        literal, brace, tail = rest.partition("{")
+        if "}" in literal:
+            raise ValueError("a } stands without its {")
+        if not brace:
+            parts.append((literal, None))
+            break
+        expression, close, rest = tail.partition("}")
+        if not close:
+            raise ValueError("a { stands without its }")
+        parts.append((literal, expression))
+    return parts

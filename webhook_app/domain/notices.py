@@ -1,0 +1,98 @@
+"""Notices: what subscribers are told, in our words and not in VideoSDK's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from json import dumps
+from typing import Any
+
+from webhook_app.domain.ids import derive
+from webhook_app.domain.rules import RoomName, matches
+from webhook_app.domain.times import rfc3339
+
+STREAM_TYPES = tuple(
+    f"stream.{state}" for state in ("starting", "started", "playable", "stopping", "stopped", "failed")
+)
+NOTICE_TYPES = (
+    *STREAM_TYPES,
+    "session.started",
+    "session.ended",
+    "participant.joined",
+    "participant.left",
+    "broadcast.upcoming",
+    "broadcast.armed",
+    "broadcast.late",
+    "broadcast.missed",
+    "broadcast.interrupted",
+    "broadcast.completed",
+    "call.refused",
+    "call.given-up",
+    "alarm.raised",
+    "alarm.cleared",
+    "subscriber.disabled",
+    "subscriber.test",
+)
+DEFAULT_TYPES = ("stream.*", "broadcast.*", "alarm.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell. `notice_id` is the `webhook-id` of every delivery of it."""
+
+    notice_id: str
+    type: str
+    at: int
+    room_id: str | None
+    because: str | None
+    data: Mapping[str, Any]
+
+
+def make_notice(
+    event_id: str,
+    kind: str,
+    at: int,
+    *,
+    room_id: str | None,
+    sequence: int | None,
+    because: str | None,
+    data: Mapping[str, Any],
+) -> Notice:
+    """A notice whose id depends on the event and the content, so that folding again gives the same one."""
+    whole = {"room_id": room_id, "sequence": sequence, "because": because, **data}
+    content = dumps(whole, sort_keys=True, default=str)
+    return Notice(derive("msg_", event_id, kind, content), kind, at, room_id, because, whole)
+
+
+def notice_body(notice: Notice) -> dict[str, Any]:
+    """The JSON that subscribers get."""
+    return {"type": notice.type, "timestamp": rfc3339(notice.at), "data": notice.data}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a subscriber asked for: patterns of types, rooms and reasons."""
+
+    types: tuple[str, ...] = DEFAULT_TYPES
+    rooms: tuple[str, ...] = ("*",)
+    because: tuple[str, ...] = ("*",)
+
+
+def wants(wanted: Filter, notice: Notice, named: RoomName | None) -> bool:
+    """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies."""
+    return (
+        wants_type(wanted.types, notice.type)
+        and _wants_room(wanted.rooms, notice.room_id, named)
+        and any(pattern == "*" or fnmatchcase(notice.because or "", pattern) for pattern in wanted.because)
+    )
+
+
+def wants_type(patterns: tuple[str, ...], kind: str) -> bool:
+    """Whether a type is asked for by name or pattern."""
+    own_body = kind.startswith("videosdk.")
+    return any(fnmatchcase(kind, pattern) for pattern in patterns if not own_body or pattern.startswith("videosdk."))
+
+
+def _wants_room(patterns: tuple[str, ...], room_id: str | None, named: RoomName | None) -> bool:
+    if "*" in patterns:
+        return True
+    return room_id is not None and any(matches(pattern, room_id, named) for pattern in patterns)

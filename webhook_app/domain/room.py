@@ -1,0 +1,157 @@
+"""The room: all that is known and wanted of it, as one frozen value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from webhook_app.domain.stream import ON_AIR, WATCHABLE, Stream
+
+STREAMS_KEPT = 12
+SESSIONS_KEPT = 16
+OLD_RUNS_KEPT = 48
+PARTICIPANTS_KEPT = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is in the room. `complete`: we saw it start or asked, so the set is all there is."""
+
+    session_id: str
+    live: bool
+    started_at: int
+    ended_at: int | None = None
+    complete: bool = False
+    last_event_id: str | None = None
+    participants: Mapping[str, str | None] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int | None:
+        """How many are there, or None while we cannot know."""
+        if not self.live:
+            return 0
+        return len(self.participants) if self.complete else None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMark:
+    """What is remembered of a session: how many runs it has had, and a bare end that found none."""
+
+    session_id: str | None
+    ended: bool = False
+    runs: int = 0
+    bare_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants of the room: `because` is `operator` or `rule:<name>`."""
+
+    on_air: bool
+    because: str
+    since: int
+    event_id: str
+    until: int | None = None
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CallKind(StrEnum):
+    """What VideoSDK is asked to do."""
+
+    START = "start"
+    END = "end"
+    PROBE = "probe"
+
+
+class CallState(StrEnum):
+    """Where a call is; `unknown` means that VideoSDK may or may not have done it."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    GIVEN_UP = "given-up"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call to VideoSDK: decided by the controller, made by a call job, answered through the journal."""
+
+    call_id: str
+    room_id: str
+    kind: CallKind
+    because: str
+    state: CallState
+    created_at: int
+    event_id: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    answer_event_id: str | None = None
+    answered_at: int | None = None
+    status: int | None = None
+    message: str | None = None
+    settle_at: int | None = None
+    negatives: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """When a rule last acted on this room, and how often in its current minute."""
+
+    at: int
+    minute: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds."""
+
+    room_id: str
+    sequence: int = 0
+    updated_at: int = 0
+    session: Session | None = None
+    marks: tuple[SessionMark, ...] = ()
+    streams: tuple[Stream, ...] = ()
+    old_runs: tuple[str, ...] = ()
+    operator: Wish | None = None
+    event_wish: Wish | None = None
+    call: Call | None = None
+    probe: Call | None = None
+    asks: tuple[str, ...] = ()
+    tries: int = 0
+    waits: str | None = None
+    timers: Mapping[str, int] = field(default_factory=dict)
+    holding: Mapping[str, int] = field(default_factory=dict)
+    fired: Mapping[str, Fired] = field(default_factory=dict)
+    confirming: tuple[str, ...] = ()
+
+    @property
+    def wish(self) -> Wish | None:
+        """Who wins: the operator, then the newest event rule."""
+        return self.operator or self.event_wish
+
+    @property
+    def shown(self) -> Stream | None:
+        """The run the world sees: the newest live one, else the newest."""
+        confirmed = [run for run in self.streams if not run.provisional]
+        live = [run for run in confirmed if run.live]
+        return live[-1] if live else (confirmed[-1] if confirmed else None)
+
+    @property
+    def on_air(self) -> bool:
+        """From started until stopped or failed."""
+        return any(run.state in ON_AIR and not run.provisional for run in self.streams)
+
+    @property
+    def watchable(self) -> bool:
+        """A viewer can watch: playable or stopping."""
+        return any(run.state in WATCHABLE and not run.provisional for run in self.streams)
+
+    @property
+    def armed(self) -> bool:
+        """Wanted on air and waiting for somebody to open a session."""
+        wish = self.wish
+        if wish is None or not wish.on_air or (self.session is not None and self.session.live):
+            return False
+        return self.call is None and not any(run.live for run in self.streams)

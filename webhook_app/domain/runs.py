@@ -1,0 +1,122 @@
+"""Which run an event belongs to: by id, else by playback URL, else by session."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from webhook_app.domain.events import StreamFact
+from webhook_app.domain.room import OLD_RUNS_KEPT, SESSIONS_KEPT, STREAMS_KEPT, Room, SessionMark
+from webhook_app.domain.stream import ENDING, State, Stream
+
+
+class Belongs(StrEnum):
+    """What a signal means for the room's runs."""
+
+    RUN = "run"
+    NEW = "new"
+    PROVISIONAL = "provisional"
+    UNSETTLED = "unsettled"
+    OLD = "old"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a signal belongs; `run` is given with RUN only, `why` says why nothing changes."""
+
+    belongs: Belongs
+    run: Stream | None = None
+    why: str = ""
+
+
+def place(room: Room, signal: State, fact: StreamFact) -> Placement:
+    """Find the run that VideoSDK means by this signal, or say that it opens one or must be asked about."""
+    if fact.bare:
+        return _place_bare(room, signal, fact)
+    if any(key in room.old_runs for key in (fact.videosdk_id, fact.url_key) if key):
+        return Placement(Belongs.OLD, why="a run that ended long ago")
+    for run in reversed(room.streams):
+        if fact.videosdk_id and run.videosdk_id:
+            if run.videosdk_id == fact.videosdk_id:
+                return Placement(Belongs.RUN, run)
+        elif fact.url_key and run.url_key == fact.url_key:
+            return Placement(Belongs.RUN, run)
+    nameless = _newest_nameless(room, fact)
+    if nameless is not None and (nameless.live or signal in ENDING):
+        return Placement(Belongs.RUN, nameless)
+    if nameless is not None:
+        return Placement(Belongs.PROVISIONAL, why="perhaps late news of a run that ended")
+    return Placement(Belongs.NEW)
+
+
+def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
+    runs = [run for run in room.streams if run.session_id == fact.session_id]
+    mark = mark_of(room, fact.session_id)
+    if signal in ENDING:
+        if mark.runs == 1 and len(runs) == 1:
+            return Placement(Belongs.RUN, runs[0])
+        why = (
+            "it names no run and its session has had none"
+            if mark.runs == 0
+            else "it names no run and its session has had several"
+        )
+        return Placement(Belongs.UNSETTLED, why=why)
+    if not runs:
+        opened_before = mark.runs > 0 or mark.bare_end
+        return Placement(Belongs.PROVISIONAL if opened_before else Belongs.NEW, why="an end came before it")
+    newest = runs[-1]
+    if newest.live and not (signal is State.STARTING and newest.state is State.STOPPING):
+        return Placement(Belongs.RUN, newest)
+    return Placement(Belongs.PROVISIONAL, why="perhaps late news of a run that ended")
+
+
+def _newest_nameless(room: Room, fact: StreamFact) -> Stream | None:
+    for run in reversed(room.streams):
+        if run.session_id != fact.session_id and run.session_id is not None and fact.session_id is not None:
+            continue
+        lacks_id = fact.videosdk_id is not None and run.videosdk_id is None
+        lacks_url = fact.url_key is not None and run.url_key is None
+        disagrees = (
+            fact.videosdk_id is not None and run.videosdk_id is not None and run.videosdk_id != fact.videosdk_id
+        ) or (fact.url_key is not None and run.url_key is not None and run.url_key != fact.url_key)
+        if (lacks_id or lacks_url) and not disagrees:
+            return run
+        return None
+    return None
+
+
+def mark_of(room: Room, session_id: str | None) -> SessionMark:
+    """What is remembered of a session; a blank mark when nothing is."""
+    for mark in reversed(room.marks):
+        if mark.session_id == session_id:
+            return mark
+    return SessionMark(session_id)
+
+
+def put_mark(room: Room, mark: SessionMark) -> Room:
+    """The room with this mark, the oldest forgotten past the bound."""
+    others = tuple(known for known in room.marks if known.session_id != mark.session_id)
+    return replace(room, marks=(*others, mark)[-SESSIONS_KEPT:])
+
+
+def add_run(room: Room, run: Stream) -> Room:
+    """The room with a new run counted in its session; ended runs past the bound become old."""
+    mark = mark_of(room, run.session_id)
+    room = put_mark(room, replace(mark, runs=mark.runs + 1))
+    streams = (*room.streams, run)
+    old = room.old_runs
+    while len(streams) > STREAMS_KEPT:
+        oldest = next((known for known in streams if not known.live), streams[0])
+        streams = tuple(known for known in streams if known.stream_id != oldest.stream_id)
+        old = (*old, *(key for key in (oldest.videosdk_id, oldest.url_key) if key))[-OLD_RUNS_KEPT:]
+    return replace(room, streams=streams, old_runs=old)
+
+
+def put_run(room: Room, run: Stream) -> Room:
+    """The room with a known run replaced by its newer self."""
+    return replace(room, streams=tuple(run if known.stream_id == run.stream_id else known for known in room.streams))
+
+
+def drop_run(room: Room, run: Stream) -> Room:
+    """The room without a provisional run that nothing confirmed."""
+    mark = mark_of(room, run.session_id)
+    room = put_mark(room, replace(mark, runs=max(0, mark.runs - 1)))
+    return replace(room, streams=tuple(known for known in room.streams if known.stream_id != run.stream_id))

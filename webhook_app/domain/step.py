@@ -1,0 +1,243 @@
+"""The reducer: one event folded into the world. Pure: no clock, no I/O, no randomness."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from webhook_app.domain.alarms import Alarm, alarm_view
+from webhook_app.domain.asking import ask_when_due, hear_probe, watch
+from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
+from webhook_app.domain.events import Event, Source, stream_fact
+from webhook_app.domain.hls import hear
+from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_changed, weigh
+from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.room import Room
+from webhook_app.domain.rulebook import (
+    apply_file,
+    delete_rule,
+    pause_rule,
+    put_rule,
+    put_settings,
+)
+from webhook_app.domain.session import notice_session
+from webhook_app.domain.stream import SIGNALS
+from webhook_app.domain.turn import Outcome, Turn, World
+from webhook_app.domain.wishes import operator_releases, operator_wishes
+
+RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
+RULE_CHANGES: dict[str, RuleChange] = {
+    "rule-put": put_rule,
+    "rule-deleted": delete_rule,
+    "rule-paused": pause_rule,
+    "rule-resumed": pause_rule,
+    "file-applied": apply_file,
+    "settings": put_settings,
+}
+
+
+def needs_all_rooms(event: Event) -> bool:
+    """Whether an event may touch every room, so that all must be at hand."""
+    return event.type in RULE_CHANGES and event.source in (Source.CONFIG, Source.OPERATOR, Source.SYSTEM)
+
+
+def step(world: World, event: Event) -> Outcome:
+    """What the event comes to. The world is not touched: `apply` does that when the outcome is kept."""
+    outcome = Outcome()
+    if needs_all_rooms(event):
+        _change_rules(world, event, outcome)
+    elif event.source is Source.SYSTEM:
+        _hear_system(event, outcome)
+    elif event.room_id is None:
+        outcome.effect = "kept: it names no room"
+        if event.source is Source.VIDEOSDK:
+            _pass_body_on(world, event, None, outcome)
+    else:
+        _fold_room(world, event, event.room_id, outcome)
+    _settle_alarms(world, event, outcome)
+    return outcome
+
+
+def poisoned(world: World, event: Event, error: Exception) -> Outcome:
+    """What is kept of an event whose fold raised: the error as its effect, and an alarm."""
+    outcome = Outcome(effect=f"error: {type(error).__name__}: {error}"[:500])
+    outcome.raised["poisoned-event"] = (
+        "critical",
+        f"event {event.id} ({event.type}) could not be folded and was passed over: {type(error).__name__}",
+    )
+    _settle_alarms(world, event, outcome)
+    return outcome
+
+
+def apply(world: World, outcome: Outcome) -> None:
+    """Make an outcome part of the world."""
+    world.rooms.update(outcome.rooms)
+    world.memory.update(outcome.memory)
+    world.alarms.update(outcome.alarms)
+    if outcome.config is not None:
+        world.config = outcome.config
+        for name in world.memory.keys() - outcome.config.rules.keys():
+            del world.memory[name]
+
+
+def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> None:
+    room = world.rooms.get(room_id) or Room(room_id)
+    turn = Turn(world, event, room, outcome)
+    body_type: str | None = None
+    match event.source:
+        case Source.VIDEOSDK:
+            body_type = event.type
+            _hear_webhook(turn)
+            _pass_body_on(world, event, turn.room, outcome)
+        case Source.OPERATOR:
+            _hear_operator(turn)
+        case Source.CLOCK:
+            _hear_timer(turn)
+        case Source.CALL:
+            hear_answer(turn, event.data)
+        case Source.PROBE:
+            hear_probe(turn, event.data)
+            hear_look(turn, event.data)
+            confirmed(turn, event.data)
+        case _:
+            turn.note("kept: nothing folds it")
+    judge(turn, body_type)
+    if turn.room is not turn.before:
+        control(turn)
+        _judge_again(turn)
+        watch(turn)
+    turn.finish()
+    outcome.effect = "; ".join(turn.effects) or ("changed" if turn.room is not turn.before else "no change")
+
+
+def _judge_again(turn: Turn) -> None:
+    """Let `when` rules see what the controller changed (armed, desired), without a second round of calls."""
+    for rule in turn.config.about(turn.room.room_id):
+        if rule.when is not None and ("armed" in rule.when or "desired" in rule.when):
+            weigh(turn, rule)
+
+
+def _hear_webhook(turn: Turn) -> None:
+    event = turn.event
+    if event.type == "unreadable":
+        turn.note("kept: authentic, but not readable")
+        return
+    notice_session(turn, event.data, event.type)
+    signal = SIGNALS.get(event.type)
+    if signal is not None:
+        hear(turn, signal, stream_fact(event.data))
+    elif not turn.effects:
+        turn.note("kept: it changes no state")
+
+
+def _hear_operator(turn: Turn) -> None:
+    match turn.event.type:
+        case "start":
+            operator_wishes(turn, on_air=True, data=turn.event.data)
+        case "end":
+            operator_wishes(turn, on_air=False, data=turn.event.data)
+        case "release":
+            operator_releases(turn)
+        case other:
+            turn.note(f"kept: {other} is no command for a room")
+
+
+def _hear_timer(turn: Turn) -> None:
+    name, due = turn.event.data.get("timer"), turn.event.data.get("due")
+    if not isinstance(name, str) or turn.room.timers.get(name) != due:
+        turn.note("void: the timer was cleared or moved")
+        return
+    turn.clear_timer(name)
+    kind, _, rest = name.partition(":")
+    match kind:
+        case "watch" | "ask":
+            ask_when_due(turn, name)
+            turn.note("VideoSDK is asked")
+        case "armed":
+            ask_when_due(turn, "ask:armed")
+            turn.note("still waiting for a session: VideoSDK is asked")
+        case "for":
+            held_long_enough(turn, rest)
+        case "until":
+            operator_releases(turn, "the operator's wish has run out")
+        case "backoff":
+            turn.note("waited long enough")
+        case "call-lost":
+            lose_call(turn)
+        case "probe-lost":
+            turn.change(probe=None)
+            turn.note("no answer to the question: asked anew")
+            turn.set_timer("ask:again", turn.event.at)
+        case _:
+            turn.note("void: nothing waits for this timer")
+
+
+def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
+    changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_source": event.source})
+    named = (outcome.config or world.config).names.values()
+    unseen = {known.room_id: Room(known.room_id) for known in named if known.room_id not in world.rooms}
+    for room_id, room in sorted({**world.rooms, **unseen}.items()):
+        turn = Turn(world, event, room, outcome)
+        for rule_name in sorted(changed):
+            rule_changed(turn, rule_name)
+        control(turn)
+        watch(turn)
+        if room_id in unseen:
+            turn.change(updated_at=event.at)
+        turn.finish()
+
+
+def _hear_system(event: Event, outcome: Outcome) -> None:
+    name = event.data.get("name")
+    if event.type == "alarm-raised" and isinstance(name, str):
+        outcome.raised[name] = (
+            str(event.data.get("severity", "warning")),
+            str(event.data.get("summary", "")),
+        )
+        outcome.effect = f"alarm {name} raised"
+    elif event.type == "alarm-cleared" and isinstance(name, str):
+        outcome.cleared.add(name)
+        outcome.effect = f"alarm {name} cleared"
+    elif event.type == "subscriber-disabled":
+        data = {"subscriber_id": event.data.get("subscriber_id"), "message": event.data.get("reason")}
+        outcome.notices.append(_roomless(event, "subscriber.disabled", data))
+        outcome.effect = "subscriber disabled"
+    else:
+        outcome.effect = "kept: nothing folds it"
+
+
+def _settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
+    for name, (severity, summary) in sorted(outcome.raised.items()):
+        known = world.alarms.get(name)
+        active = known is not None and known.cleared_at is None
+        since = known.since if known is not None and active else event.at
+        alarm = Alarm(name, severity, summary, since)
+        outcome.alarms[name] = alarm
+        if not active:
+            outcome.notices.append(_roomless(event, "alarm.raised", {"alarm": alarm_view(alarm)}))
+    for name in sorted(outcome.cleared - outcome.raised.keys()):
+        known = world.alarms.get(name)
+        if known is None or known.cleared_at is not None:
+            continue
+        alarm = replace(known, cleared_at=event.at)
+        outcome.alarms[name] = alarm
+        outcome.notices.append(_roomless(event, "alarm.cleared", {"alarm": alarm_view(alarm)}))
+
+
+def _pass_body_on(world: World, event: Event, room: Room | None, outcome: Outcome) -> None:
+    if not world.config.settings.bodies:
+        return
+    outcome.notices.append(
+        make_notice(
+            event.id,
+            f"videosdk.{event.type}",
+            event.at,
+            room_id=event.room_id,
+            sequence=None if room is None else room.sequence,
+            because=None,
+            data={"body": {"webhookType": event.type, "data": event.data}},
+        )
+    )
+
+
+def _roomless(event: Event, kind: str, data: Mapping[str, Any]) -> Notice:
+    return make_notice(event.id, kind, event.at, room_id=None, sequence=None, because=None, data=data)

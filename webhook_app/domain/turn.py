@@ -1,0 +1,176 @@
+"""One turn of the reducer: the room as it changes, and everything the turn wants done, gathered in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.events import Event
+from webhook_app.domain.ids import derive
+from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.room import Call, CallKind, CallState, Room
+from webhook_app.domain.rules import Config, RuleMemory
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.views import stream_view
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rule or the controller did at an event, or why it did nothing."""
+
+    did: str
+    rule: str | None = None
+    call_id: str | None = None
+    notice_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A change of a room worth a notice and a rule's attention."""
+
+    type: str
+    data: Mapping[str, Any]
+    because: str | None = None
+
+
+@dataclass
+class World:
+    """What the fold has come to so far: every room it has met, and the configuration in force."""
+
+    config: Config = field(default_factory=Config)
+    rooms: dict[str, Room] = field(default_factory=dict)
+    memory: dict[str, RuleMemory] = field(default_factory=dict)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What one event came to. Nothing of it has happened until it is committed."""
+
+    effect: str = ""
+    rooms: dict[str, Room] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
+    calls: dict[str, Call] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    decisions: dict[str, list[Decision]] = field(default_factory=dict)
+    config: Config | None = None
+    memory: dict[str, RuleMemory] = field(default_factory=dict)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    raised: dict[str, tuple[str, str]] = field(default_factory=dict)
+    cleared: set[str] = field(default_factory=set)
+
+
+class Turn:
+    """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome."""
+
+    def __init__(self, world: World, event: Event, room: Room, outcome: Outcome) -> None:
+        self.config = outcome.config or world.config
+        self.event = event
+        self.before = room
+        self.room = room
+        self.outcome = outcome
+        self._memory = world.memory
+        self.happenings: list[Happening] = []
+        self.effects: list[str] = []
+        self._sequence = room.sequence
+
+    def change(self, **changes: Any) -> None:
+        """Put new values in the room."""
+        self.room = replace(self.room, **changes)
+
+    def note(self, effect: str) -> None:
+        """Say in a few words what the event did, or why it did nothing."""
+        self.effects.append(effect)
+
+    def decide(
+        self, did: str, *, rule: str | None = None, call_id: str | None = None, notice_id: str | None = None
+    ) -> None:
+        """Put a decision on the room's timeline."""
+        self.outcome.decisions.setdefault(self.room.room_id, []).append(Decision(did, rule, call_id, notice_id))
+
+    def happen(self, kind: str, *, because: str | None = None, **data: Any) -> str:
+        """Something changed: count it, tell it, and let rules see it. Returns the notice's id."""
+        self._sequence += 1
+        self.happenings.append(Happening(kind, data, because))
+        notice = make_notice(
+            self.event.id,
+            kind,
+            self.event.at,
+            room_id=self.room.room_id,
+            sequence=self._sequence,
+            because=because,
+            data=data,
+        )
+        self.outcome.notices.append(notice)
+        return notice.notice_id
+
+    def tell_stream(self, run: Stream, previous: str | None) -> None:
+        """Tell a run's new state."""
+        self.happen(
+            f"stream.{run.state}",
+            because=run.because,
+            stream=stream_view(run, self.event.at),
+            previous_state=previous,
+        )
+
+    def keep_run(self, run: Stream) -> None:
+        """Record a run, so that it can be listed; provisional ones are shown nowhere."""
+        if not run.provisional:
+            self.outcome.streams[run.stream_id] = run
+
+    def set_timer(self, name: str, due: int) -> None:
+        """Set or move one of the room's timers."""
+        if self.room.timers.get(name) != due:
+            self.change(timers={**self.room.timers, name: due})
+
+    def clear_timer(self, *names: str) -> None:
+        """Clear timers that are no longer wanted."""
+        if any(name in self.room.timers for name in names):
+            self.change(timers={name: due for name, due in self.room.timers.items() if name not in names})
+
+    def new_call(self, kind: CallKind, because: str, body: Mapping[str, Any]) -> Call:
+        """A call to be made; its id depends on the event and the kind alone."""
+        call = Call(
+            call_id=derive("call_", self.event.id, self.room.room_id, kind, because),
+            room_id=self.room.room_id,
+            kind=kind,
+            because=because,
+            state=CallState.WAITING,
+            created_at=self.event.at,
+            event_id=self.event.id,
+            body=body,
+        )
+        self.outcome.calls[call.call_id] = call
+        return call
+
+    def memory(self, rule_name: str) -> RuleMemory:
+        """What a rule has done so far."""
+        return self.outcome.memory.get(rule_name) or self._memory.get(rule_name) or RuleMemory()
+
+    def remember(self, rule_name: str, memory: RuleMemory) -> None:
+        """Keep what a rule has done."""
+        self.outcome.memory[rule_name] = memory
+
+    def alarm(self, name: str, severity: str, summary: str) -> None:
+        """Raise an alarm, unless it is raised."""
+        self.outcome.raised[name] = (severity, summary)
+
+    def calm(self, name: str) -> None:
+        """Clear an alarm, if it is raised."""
+        self.outcome.cleared.add(name)
+
+    def finish(self) -> None:
+        """Hand the room over: its sequence grows by one with each change that others can see."""
+        room = self.room
+        if room is self.before:
+            return
+        sequence = self._sequence
+        if sequence == self.before.sequence and _visible(room) != _visible(self.before):
+            sequence += 1
+        self.room = replace(room, sequence=sequence, updated_at=self.event.at)
+        self.outcome.rooms[room.room_id] = self.room
+
+
+def _visible(room: Room) -> tuple[Any, ...]:
+    return (room.session, room.shown, room.wish, room.armed)

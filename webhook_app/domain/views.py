@@ -1,0 +1,113 @@
+"""The public shapes of rooms, streams and calls: what the API, the notices and the conditions see."""
+
+from collections.abc import Callable
+from typing import Any
+
+from webhook_app.domain.room import Call, Room, Session
+from webhook_app.domain.rules import Config
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.times import maybe_rfc3339, rfc3339
+
+PARTICIPANTS_SHOWN = 100
+
+
+def stream_view(run: Stream, now: int) -> dict[str, Any]:
+    """A run; `duration_s` counts from started, so far while it is live."""
+    until = run.ended_at if run.ended_at is not None else now
+    return {
+        "stream_id": run.stream_id,
+        "videosdk_id": run.videosdk_id,
+        "room_id": run.room_id,
+        "session_id": run.session_id,
+        "state": run.state.value,
+        "playback_url": run.playback_url,
+        "livestream_url": run.livestream_url,
+        "starting_at": maybe_rfc3339(run.starting_at),
+        "started_at": maybe_rfc3339(run.started_at),
+        "playable_at": maybe_rfc3339(run.playable_at),
+        "stopping_at": maybe_rfc3339(run.stopping_at),
+        "ended_at": maybe_rfc3339(run.ended_at),
+        "duration_s": None if run.started_at is None else max(0, until - run.started_at) / 1000,
+        "ended_by": None if run.ended_by is None else run.ended_by.value,
+        "failure": run.failure,
+    }
+
+
+def session_view(session: Session) -> dict[str, Any]:
+    """A session with at most 100 of its participants."""
+    shown = list(session.participants.items())[:PARTICIPANTS_SHOWN] if session.live else []
+    return {
+        "session_id": session.session_id,
+        "live": session.live,
+        "participant_count": session.count,
+        "participants": [{"participant_id": who, "name": name} for who, name in shown],
+    }
+
+
+def _state(room: Room, config: Config, now: int) -> str:
+    shown = room.shown
+    return "idle" if shown is None else shown.state.value
+
+
+def _stream(room: Room, config: Config, now: int) -> dict[str, Any] | None:
+    shown = room.shown
+    return None if shown is None else stream_view(shown, now)
+
+
+def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
+    wish = room.wish
+    if wish is None:
+        return None
+    return {
+        "on_air": wish.on_air,
+        "because": wish.because,
+        "since": rfc3339(wish.since),
+        "until": maybe_rfc3339(wish.until),
+    }
+
+
+def _name(room: Room, config: Config, now: int) -> str | None:
+    named = config.named(room.room_id)
+    return None if named is None else named.name
+
+
+def _groups(room: Room, config: Config, now: int) -> list[str]:
+    named = config.named(room.room_id)
+    return [] if named is None else list(named.groups)
+
+
+ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
+    "room_id": lambda room, config, now: room.room_id,
+    "name": _name,
+    "groups": _groups,
+    "on_air": lambda room, config, now: room.on_air,
+    "watchable": lambda room, config, now: room.watchable,
+    "state": _state,
+    "stream": _stream,
+    "session": lambda room, config, now: None if room.session is None else session_view(room.session),
+    "desired": _desired,
+    "armed": lambda room, config, now: room.armed,
+    "next_window": lambda room, config, now: None,
+    "sequence": lambda room, config, now: room.sequence,
+    "updated_at": lambda room, config, now: rfc3339(room.updated_at),
+}
+
+
+def room_view(room: Room, config: Config, now: int) -> dict[str, Any]:
+    """The whole room."""
+    return {name: read(room, config, now) for name, read in ROOM_VIEW.items()}
+
+
+def call_view(call: Call) -> dict[str, Any]:
+    """A call without its attempts, which the store keeps beside it."""
+    return {
+        "id": call.call_id,
+        "room_id": call.room_id,
+        "kind": call.kind.value,
+        "because": call.because,
+        "state": call.state.value,
+        "event_id": call.event_id,
+        "created_at": rfc3339(call.created_at),
+        "answered_at": maybe_rfc3339(call.answered_at),
+        "message": call.message,
+    }

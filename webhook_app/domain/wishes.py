@@ -1,0 +1,80 @@
+"""Wishes: what operators and rules want of a room, put and dropped."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webhook_app.domain.room import Wish
+from webhook_app.domain.rules import Rule
+from webhook_app.domain.turn import Turn
+
+
+def operator_wishes(turn: Turn, *, on_air: bool, data: Mapping[str, Any]) -> None:
+    """An operator's start or end; repeating it renews it and does no harm."""
+    until = data.get("until")
+    start = data.get("start")
+    wish = Wish(
+        on_air=on_air,
+        because="operator",
+        since=turn.event.at,
+        event_id=turn.event.id,
+        until=until if isinstance(until, int) else None,
+        start=start if isinstance(start, Mapping) else {},
+    )
+    known = turn.room.operator
+    same = known is not None and (known.on_air, known.until, known.start) == (
+        wish.on_air,
+        wish.until,
+        wish.start,
+    )
+    if same and known is not None:
+        turn.note("repeat: the operator already wants that")
+        return
+    turn.change(operator=wish, tries=0, waits=None)
+    turn.clear_timer("backoff")
+    if wish.until is not None:
+        turn.set_timer("until", wish.until)
+    else:
+        turn.clear_timer("until")
+    turn.note(f"the operator wants the room {'on' if on_air else 'off'} air")
+
+
+def operator_releases(turn: Turn, why: str = "the operator's wish is dropped") -> None:
+    """Drop the operator's wish; whatever a rule wants holds again."""
+    turn.clear_timer("until")
+    if turn.room.operator is None:
+        turn.note("no change: there was no operator's wish")
+        return
+    turn.change(operator=None, waits=None)
+    turn.note(why)
+
+
+def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
+    """A rule's start or end: the newest event rule's wish holds."""
+    word = "start" if on_air else "end"
+    wish = Wish(on_air=on_air, because=rule.because, since=turn.event.at, event_id=turn.event.id, start=rule.start)
+    room = turn.room
+    live = any(run.live and not run.provisional for run in room.streams)
+    if not on_air and not live and room.call is None:
+        if room.event_wish is not None:
+            turn.change(event_wish=None)
+        turn.decide(f"matched, nothing to {word}: not on air", rule=rule.name)
+        return
+    known = room.event_wish
+    if known is not None and (known.on_air, known.because) == (wish.on_air, wish.because):
+        turn.decide(f"matched, already wants {word}", rule=rule.name)
+        return
+    turn.change(event_wish=wish, waits=None)
+    if room.operator is not None and room.operator.on_air != on_air:
+        turn.decide(f"matched, wants {word}, but the operator's wish wins", rule=rule.name)
+    elif not turn.config.settings.calls:
+        turn.decide(f"matched, wants {word}, but there are no credentials to call with", rule=rule.name)
+    else:
+        turn.decide(f"matched, wants {word}", rule=rule.name)
+
+
+def drop_rule_wish(turn: Turn, rule_name: str) -> None:
+    """A rule was paused, changed or deleted: its wish goes, the stream is left alone."""
+    wish = turn.room.event_wish
+    if wish is not None and wish.because == f"rule:{rule_name}":
+        turn.change(event_wish=None, waits=None)
+        turn.decide("wish dropped: the rule was changed; the stream is left alone", rule=rule_name)

@@ -1,0 +1,84 @@
+"""Errors as `application/problem+json` (RFC 9457), mapped in one place."""
+
+import json
+from typing import Any
+
+from flask import Flask, Response
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+
+from webhook_app.store.clients import StoreUnavailable
+
+CONTENT_TYPE = "application/problem+json"
+DESCRIPTIONS = {
+    400: "The request cannot be read.",
+    401: "A token is needed: Authorization: Bearer <token>.",
+    403: "The viewer token may only read.",
+    404: "There is no such thing.",
+    405: "That cannot be done here.",
+    409: "That does not go together with how things are.",
+    413: "The request is too large.",
+    422: "Something in the request is wrong; `errors` says what, by field.",
+    500: "Something went wrong on our side; the log says what.",
+    503: "The store does not answer.",
+}
+
+
+class Problem(HTTPException):
+    """An error that says what was wrong, where, and what would be right."""
+
+    def __init__(self, status: int, detail: str, *, errors: dict[str, Any] | None = None) -> None:
+        super().__init__(description=detail)
+        self.code = status
+        self.errors = errors
+
+
+class ProblemApi(Api):
+    """flask-smorest's API with our errors."""
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        return answer(error)
+
+
+def answer(error: HTTPException) -> Response:
+    """An error as its answer."""
+    status = error.code or 500
+    errors = getattr(error, "errors", None)
+    data = getattr(error, "data", None)
+    if errors is None and isinstance(data, dict):
+        errors = _by_field(data.get("messages"))
+    detail = error.description if isinstance(error, Problem) else DESCRIPTIONS.get(status, error.description)
+    body: dict[str, Any] = {"type": "about:blank", "title": error.name, "status": status, "detail": detail}
+    if errors:
+        body["errors"] = errors
+    response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
+    if status == 503:
+        response.headers["Retry-After"] = "2"
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def install(app: Flask) -> None:
+    """Answer every error of the app this way."""
+    app.register_error_handler(HTTPException, answer)
+
+    def store_is_away(error: Exception) -> Response:
+        return answer(Problem(503, DESCRIPTIONS[503]))
+
+    import redis
+
+    app.register_error_handler(StoreUnavailable, store_is_away)
+    app.register_error_handler(redis.RedisError, store_is_away)
+
+
+def _by_field(messages: Any) -> dict[str, Any] | None:
+    if not isinstance(messages, dict):
+        return None
+    fields: dict[str, Any] = {}
+    for where, found in messages.items():
+        if where in ("json", "query", "path", "headers") and isinstance(found, dict):
+            fields.update(found)
+        else:
+            fields[str(where)] = found
+    return fields

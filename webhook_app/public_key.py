@@ -1,0 +1,152 @@
+"""VideoSDK's public key: pinned, or fetched and cached, and asked for again when a signature fails.
+
+This is the only call that the web makes to the outside: one at a time, within 3 s.
+"""
+
+import threading
+from collections.abc import Callable
+from enum import Enum
+from time import monotonic
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from webhook_app.signature import PublicKeyError, decode_signature, read_key, verify
+
+FETCH_TIMEOUT_S = 3.0
+ANSWER_MAX_BYTES = 64 * 1024
+ASK_AGAIN_AFTER_S = 30.0
+RETRY_AFTER_S = 2.0
+REFRESH_AFTER_S = 3600.0
+PATH = "/v2/public/rsa-public-key"
+
+log = structlog.get_logger()
+
+
+class Check(Enum):
+    """What can be said of a signature now."""
+
+    GOOD = "good"
+    WRONG = "wrong"
+    UNDECIDED = "undecided"
+
+
+class KeyRing:
+    """Checks signatures under the newest key. Without a key nothing is accepted."""
+
+    def __init__(
+        self,
+        *,
+        pinned: str | None,
+        fetch: Callable[[], str],
+        remembered: Callable[[], str | None] = lambda: None,
+        remember: Callable[[str], None] = lambda pem: None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._pinned = pinned is not None
+        self._key: RSAPublicKey | None = read_key(pinned) if pinned is not None else None
+        self._fetch = fetch
+        self._remembered = remembered
+        self._remember = remember
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asking = False
+        self._asked_at: float | None = None
+        self._succeeded_at: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a key."""
+        return self._key is not None
+
+    def start(self) -> None:
+        """Take the remembered key at once and ask for the newest in the background."""
+        if self._pinned:
+            return
+        try:
+            pem = self._remembered()
+            if pem:
+                self._key = read_key(pem)
+        except (PublicKeyError, Exception) as error:
+            log.warning("the remembered public key cannot be used", error=str(error))
+        self._ask()
+
+    def check(self, header: str | None, body: bytes) -> Check:
+        """Whether the body is VideoSDK's; MalformedSignatureError when it cannot be."""
+        signature = decode_signature(header)
+        key = self._key
+        if key is None:
+            self._ask(after_s=RETRY_AFTER_S)
+            return Check.UNDECIDED
+        if verify(key, signature, body):
+            if not self._pinned and self._stale():
+                self._ask(after_s=ASK_AGAIN_AFTER_S)
+            return Check.GOOD
+        if self._pinned:
+            return Check.WRONG
+        if self._ask(after_s=ASK_AGAIN_AFTER_S) or self._asking:
+            return Check.UNDECIDED
+        current = self._key
+        if current is not key and current is not None and verify(current, signature, body):
+            return Check.GOOD
+        return Check.WRONG
+
+    def _stale(self) -> bool:
+        return self._succeeded_at is None or self._clock() - self._succeeded_at > REFRESH_AFTER_S
+
+    def _ask(self, *, after_s: float = 0.0) -> bool:
+        """Begin to ask for the key, unless that is under way or was done a moment ago."""
+        with self._lock:
+            if self._asking:
+                return True
+            if self._asked_at is not None and self._clock() - self._asked_at < after_s:
+                return False
+            self._asking = True
+            self._asked_at = self._clock()
+        threading.Thread(target=self._ask_now, name="public-key", daemon=True).start()
+        return True
+
+    def _ask_now(self) -> None:
+        try:
+            pem = self._fetch()
+            self._key = read_key(pem)
+            self._succeeded_at = self._clock()
+            self._remember(pem)
+        except Exception as error:  # whatever went wrong, the old key stays and the next failure asks again
+            log.warning("VideoSDK's public key could not be had", error=str(error)[:300])
+        finally:
+            self._asking = False
+
+
+def fetch_from(api_url: str) -> Callable[[], str]:
+    """A fetch of the key from VideoSDK's REST API, bounded in time and size."""
+
+    def fetch() -> str:
+        import requests
+
+        deadline = monotonic() + FETCH_TIMEOUT_S
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(
+                api_url.rstrip("/") + PATH, timeout=FETCH_TIMEOUT_S, stream=True, allow_redirects=False
+            )
+            body = b""
+            for chunk in answer.iter_content(4096):
+                body += chunk
+                if len(body) > ANSWER_MAX_BYTES or monotonic() > deadline:
+                    raise PublicKeyError("the answer is too long, or too slow")
+        if answer.status_code != 200:
+            raise PublicKeyError(f"VideoSDK answered {answer.status_code}")
+        return _pem_in(body)
+
+    return fetch
+
+
+def _pem_in(body: bytes) -> str:
+    import json
+
+    found = json.loads(body)
+    pem = found.get("publicKey") if isinstance(found, dict) else None
+    if not isinstance(pem, str):
+        raise PublicKeyError("the answer holds no publicKey")
+    return pem

@@ -1,0 +1,200 @@
+"""The settings: the only reader of the environment and of `.env`."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+
+from webhook_app import settings_values as values
+
+Surface = Literal["all", "receiver", "console"]
+LogFormat = Literal["text", "json"]
+
+VIDEOSDK_API_URL = "https://api.videosdk.live"
+COMPLETE = "TALLY_ENVIRON_COMPLETE"  # set by `tally up` for its children: no .env is read on top
+_SHOWN_MAX_CHARS = 80
+_T = TypeVar("_T")
+_D = TypeVar("_D")
+
+
+class SettingError(Exception):
+    """A setting that cannot be used: one line with its name, its value and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, parsed; a name in capitals is the variable it comes from."""
+
+    port: int = 8000
+    host: str = "127.0.0.1"
+    data_dir: Path = Path("var")
+    redis_url: str | None = field(default=None, repr=False)
+    ack_replicas: int = 0
+    videosdk_api_key: str | None = field(default=None, repr=False)
+    videosdk_secret: str | None = field(default=None, repr=False)
+    videosdk_api_url: str = VIDEOSDK_API_URL
+    videosdk_public_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    webhook_token: str | None = field(default=None, repr=False)
+    rooms: tuple[str, ...] = ("*",)
+    max_streams: int | None = None
+    admin_token: str | None = field(default=None, repr=False)
+    viewer_token: str | None = field(default=None, repr=False)
+    allow_networks: tuple[values.Network, ...] = ()
+    config_file: Path | None = None
+    heartbeat_url: str | None = field(default=None, repr=False)
+    live_links: bool = False
+    retention_days: int = 30
+    surface: Surface = "all"
+    web_threads: int = 32
+    log_format: LogFormat = "text"
+    sandbox_url: str | None = None  # TALLY_SANDBOX_URL: its inbox may be delivered to although private
+    newly_made: frozenset[str] = frozenset()  # names of the secrets that `secrets_file.resolve` just made
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # all: for ${NAME}
+
+    @property
+    def has_credentials(self) -> bool:
+        return self.videosdk_api_key is not None and self.videosdk_secret is not None
+
+    @property
+    def receive_only(self) -> bool:
+        """Record and notify; no calls, no probes."""
+        return not self.has_credentials
+
+
+def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> Settings:
+    """The settings of `environ`, then of the file `dotenv`; set but empty counts as unset."""
+    variables = _merged(environ, None if COMPLETE in environ else dotenv)
+    reader = _Reader(variables)
+    take, secret = reader.take, reader.take_secret
+    settings = Settings(
+        port=take("PORT", values.whole(1, 65535), 8000),
+        host=take("HOST", values.host, "127.0.0.1"),
+        data_dir=take("DATA_DIR", Path, Path("var")),
+        redis_url=take("REDIS_URL", values.redis_url, None),
+        ack_replicas=take("ACK_REPLICAS", values.whole(0, 16), 0),
+        videosdk_api_key=secret("VIDEOSDK_API_KEY", values.credential),
+        videosdk_secret=secret("VIDEOSDK_SECRET", values.credential),
+        videosdk_api_url=take("VIDEOSDK_API_URL", values.api_url, VIDEOSDK_API_URL),
+        videosdk_public_key=take("VIDEOSDK_PUBLIC_KEY", values.public_key, None),
+        public_url=take("PUBLIC_URL", values.url, None),
+        webhook_token=secret("WEBHOOK_TOKEN", values.url_token),
+        rooms=take("ROOMS", values.globs, ("*",)),
+        max_streams=take("MAX_STREAMS", values.whole(1, 100_000), None),
+        admin_token=secret("ADMIN_TOKEN", values.token),
+        viewer_token=secret("VIEWER_TOKEN", values.token),
+        allow_networks=take("ALLOW_NETWORKS", values.networks, ()),
+        config_file=take("CONFIG_FILE", values.existing_file, None),
+        heartbeat_url=secret("HEARTBEAT_URL", values.fetched_url),
+        live_links=take("LIVE_LINKS", values.switch, False),
+        retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
+        surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
+        web_threads=take("WEB_THREADS", values.whole(1, 512), 32),
+        log_format=cast(LogFormat, take("LOG_FORMAT", values.choice("text", "json"), "text")),
+        sandbox_url=take("TALLY_SANDBOX_URL", values.url, None),
+        variables=variables,
+    )
+    _agree(settings)
+    return settings
+
+
+def environ_of(settings: Settings) -> dict[str, str]:
+    """The variables from which `load` makes these settings again."""
+    written = {name: str(value) for name, value in _written(settings).items() if value is not None}
+    return {COMPLETE: "1"} | written
+
+
+def child_environ(settings: Settings, *, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A child's whole environment: what we were given, with these settings in place of the ones in it."""
+    given = {**settings.variables, **os.environ}
+    kept = {name: value for name, value in given.items() if name not in _written(settings)}
+    return kept | environ_of(settings) | dict(extra or {})
+
+
+def _written(settings: Settings) -> dict[str, object]:
+    return {
+        "PORT": settings.port,
+        "HOST": settings.host,
+        "DATA_DIR": settings.data_dir,
+        "REDIS_URL": settings.redis_url,
+        "ACK_REPLICAS": settings.ack_replicas,
+        "VIDEOSDK_API_KEY": settings.videosdk_api_key,
+        "VIDEOSDK_SECRET": settings.videosdk_secret,
+        "VIDEOSDK_API_URL": settings.videosdk_api_url,
+        "VIDEOSDK_PUBLIC_KEY": settings.videosdk_public_key,
+        "PUBLIC_URL": settings.public_url,
+        "WEBHOOK_TOKEN": settings.webhook_token,
+        "ROOMS": ",".join(settings.rooms),
+        "MAX_STREAMS": settings.max_streams,
+        "ADMIN_TOKEN": settings.admin_token,
+        "VIEWER_TOKEN": settings.viewer_token,
+        "ALLOW_NETWORKS": ",".join(map(str, settings.allow_networks)) or None,
+        "CONFIG_FILE": settings.config_file,
+        "HEARTBEAT_URL": settings.heartbeat_url,
+        "LIVE_LINKS": int(settings.live_links),
+        "RETENTION_DAYS": settings.retention_days,
+        "SURFACE": settings.surface,
+        "WEB_THREADS": settings.web_threads,
+        "LOG_FORMAT": settings.log_format,
+        "TALLY_SANDBOX_URL": settings.sandbox_url,
+    }
+
+
+def _merged(environ: Mapping[str, str], dotenv: Path | None) -> dict[str, str]:
+    from_file: Iterable[tuple[str, str | None]] = ()
+    if dotenv is not None and dotenv.is_file():
+        from dotenv import dotenv_values
+
+        try:
+            from_file = dotenv_values(dotenv, interpolate=False).items()
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise SettingError(f"{dotenv} cannot be read: it should be a UTF-8 text file ({wrong})") from None
+    merged = {name: text.strip() for name, text in from_file if text and text.strip()}
+    return merged | {name: text.strip() for name, text in environ.items() if text.strip()}
+
+
+class _Reader:
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def take(self, name: str, parse: Callable[[str], _T], default: _D) -> _T | _D:
+        text = self._given.get(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except values.WrongValueError as wrong:
+            raise SettingError(f"{name} is {_shown(text)}: {wrong}") from None
+
+    def take_secret(self, name: str, parse: Callable[[str], str]) -> str | None:
+        text = self._given.get(name)
+        try:
+            return None if text is None else parse(text)
+        except values.WrongValueError as wrong:
+            raise SettingError(f"{name} (its value is not shown) is wrong: {wrong}") from None
+
+
+def _shown(text: str) -> str:
+    """The value on one line, without passwords in addresses and without key material."""
+    if "-----" in text:
+        return "a text in PEM"
+    text = re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
+    return repr(text if len(text) <= _SHOWN_MAX_CHARS else text[:_SHOWN_MAX_CHARS] + "…")
+
+
+def _agree(settings: Settings) -> None:
+    key, secret = settings.videosdk_api_key, settings.videosdk_secret
+    if (key is None) != (secret is None):
+        given, missing = "VIDEOSDK_API_KEY", "VIDEOSDK_SECRET"
+        if key is None:
+            given, missing = missing, given
+        raise SettingError(f"{missing} is unset while {given} is set: set both, or neither")
+    if settings.viewer_token is not None and settings.viewer_token == settings.admin_token:
+        raise SettingError("VIEWER_TOKEN is the same as ADMIN_TOKEN: it should be another one")
+    if settings.ack_replicas and settings.redis_url is None:
+        raise SettingError(
+            f"ACK_REPLICAS is {settings.ack_replicas} while REDIS_URL is unset: it should be 0, "
+            "as the embedded store has no replicas"
+        )

@@ -1,0 +1,179 @@
+"""One reader per kind of setting: text in, value out, `WrongValueError` saying what would be right."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+TOKEN_MIN_CHARS = 16
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+_SENTINEL = re.compile(r"redis\+sentinel://(?:[^/]*@)?(?P<hosts>[^/@?#]+)/[^/?#]+(?:/\d+)?/?")
+
+
+class WrongValueError(ValueError):
+    """A value that cannot be taken; its text says what would be right."""
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
+            raise _should(f"be a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def choice(*names: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in names:
+            raise _should("be " + " or ".join(names))
+        return text
+
+    return read
+
+
+def switch(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise _should("be 1 (on) or 0 (off)")
+
+
+def host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        looks_like_an_address = re.fullmatch(r"[0-9.]+", text)
+        if looks_like_an_address or not _HOST_NAME.fullmatch(text):
+            raise _should("be an address or a host name, as 127.0.0.1, 0.0.0.0 or localhost") from None
+        return text
+
+
+def url(text: str) -> str:
+    """An address others build upon: no query, no user, no slash at its end."""
+    if "?" in text or "#" in text or "@" in _parts(text)[1]:
+        raise _should("be http:// or https:// with host and path only")
+    return text.rstrip("/")
+
+
+def api_url(text: str) -> str:
+    base = url(text)
+    if re.search(r"/v\d+$", base):
+        raise _should("be the address without /v2 at its end")
+    return base
+
+
+def fetched_url(text: str) -> str:
+    """An address that is fetched as it is; push monitors put arguments in its query."""
+    _parts(text)
+    return text
+
+
+def redis_url(text: str) -> str:
+    """What `redis.from_url` takes, or `redis+sentinel://host:port,host:port/service/db`."""
+    scheme = text.partition("://")[0]
+    try:
+        parts = urlsplit(text)
+        if scheme == "unix" and parts.path.startswith("/"):
+            return text
+        if scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"(/\d*)?", parts.path):
+            _ = parts.port
+            return text
+    except ValueError:
+        pass
+    if scheme == "redis+sentinel":
+        found = _SENTINEL.fullmatch(text)
+        if found and all(_is_host_port(part) for part in found["hosts"].split(",")):
+            return text
+        raise _should("be redis+sentinel://host:port,host:port/service/db")
+    raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")
+
+
+def token(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{16,512}", text):
+        raise _should(f"be {TOKEN_MIN_CHARS} to 512 printable ASCII characters without spaces")
+    return text
+
+
+def url_token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", text):
+        raise _should("be 8 to 128 letters, digits, '-' or '_', as it is part of an address")
+    return text
+
+
+def credential(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,512}", text):
+        raise _should("be copied from VideoSDK's dashboard as it is, without spaces")
+    return text
+
+
+def globs(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in found):
+        raise _should("be room ids or globs parted by commas, as abcd-efgh-ijkl,team-*")
+    return found
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    found: list[Network] = []
+    for part in (piece.strip() for piece in text.split(",")):
+        try:
+            found.append(ipaddress.ip_network(part, strict=False))
+        except ValueError:
+            raise _should("be networks parted by commas, as 127.0.0.0/8,10.1.0.0/16") from None
+        if "/" in part and found[-1].network_address != ipaddress.ip_address(part.split("/")[0]):
+            raise _should(f"be {found[-1]} where it says {part}")
+    return tuple(found)
+
+
+def existing_file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise _should("be the path of a file that exists")
+    return path
+
+
+def public_key(text: str) -> str:
+    """PEM text of an RSA public key, given itself or in a file; `\\n` may stand for line ends."""
+    pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _content(text)
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        if isinstance(load_pem_public_key(pem.encode()), RSAPublicKey):
+            return pem.strip() + "\n"
+    except (ValueError, UnsupportedAlgorithm):
+        pass
+    raise _should("be an RSA public key as PEM (PKCS#1 or SPKI), or its file's path")
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, ValueError):
+        raise _should("be PEM text, or the path of a file that can be read") from None
+
+
+def _parts(text: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+        if parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\s\x00-\x1f]", text):
+            return parts.scheme, parts.netloc
+    except ValueError:
+        pass
+    raise _should("be an address that begins with http:// or https://")
+
+
+def _is_host_port(text: str) -> bool:
+    name, _, port = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "26379")
+    return bool(name) and not re.search(r"\s", name) and 1 <= int(port) <= 65535
+
+
+def _should(what: str) -> WrongValueError:
+    return WrongValueError(f"it should {what}")

@@ -1,0 +1,61 @@
+"""Frozen domain values to JSON bytes and back; msgspec reads the dataclasses' own annotations."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.notices import Notice
+from webhook_app.domain.room import Call, Room
+from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.turn import Decision
+
+T = TypeVar("T")
+
+encode = msgspec.json.encode
+decode = msgspec.json.decode
+
+
+def decoder(kind: type[T]) -> Callable[[bytes], T]:
+    """What reads JSON bytes as this frozen dataclass."""
+    return msgspec.json.Decoder(kind).decode
+
+
+room_of = decoder(Room)
+stream_of = decoder(Stream)
+call_of = decoder(Call)
+rule_of = decoder(Rule)
+rule_memory_of = decoder(RuleMemory)
+names_of = decoder(dict[str, RoomName])
+settings_of = decoder(Settings)
+alarm_of = decoder(Alarm)
+decisions_of = decoder(list[Decision])
+notice_of = decoder(Notice)
+
+_SOURCES = {source.value.encode(): source for source in Source}
+
+
+def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
+    """A journal entry as an event. A webhook's entry holds its body as it came; its `data` is the event's."""
+    source = _SOURCES[fields[b"s"]]
+    room = fields[b"r"]
+    raw = fields[b"d"]
+    kind = fields[b"t"].decode()
+    if kind == "unreadable":
+        data = _unreadable(raw)
+    else:
+        data = body_data(raw) if source is Source.VIDEOSDK else decode(raw)
+    return Event(entry_id.decode(), source, kind, room.decode() if room else None, int(fields[b"a"]), data)
+
+
+def body_data(raw: bytes) -> Mapping[str, Any]:
+    """The `data` of a webhook's body that the receiver found readable."""
+    data = decode(raw).get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _unreadable(raw: bytes) -> Mapping[str, Any]:
+    return {"body": raw[:2_000].decode("utf-8", "replace"), "bytes": len(raw)}

@@ -1,0 +1,69 @@
+"""Snapshots: the world as folding gives it at the point where the journal was trimmed."""
+
+from typing import Any
+
+import redis
+
+from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules import Config, RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.turn import World
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+
+
+class Snapshots:
+    """Keeps one snapshot, and trims the journal and the timelines up to it in the same transaction."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def load(self) -> tuple[World, str]:
+        """The world at the trim point and its journal id; an empty world at `0-0` when nothing was ever trimmed."""
+        raw = self._client.hgetall(keys.SNAPSHOT)
+        if not raw:
+            return World(), "0-0"
+        config = Config(
+            rules=_rules(raw[b"rules"]), names=_names(raw[b"names"]), settings=codec.settings_of(raw[b"settings"])
+        )
+        world = World(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
+        return world, raw[b"at"].decode()
+
+    def keep(self, world: World, *, before: str, after: str) -> bool:
+        """Replace the snapshot at `before` by one at `after`, and trim up to it; False when another was quicker."""
+        rooms = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
+        with self._client.pipeline(transaction=True) as pipe:
+            try:
+                pipe.watch(keys.SNAPSHOT)
+                at = pipe.hget(keys.SNAPSHOT, "at")
+                if (at.decode() if at else "0-0") != before:
+                    return False
+                pipe.multi()
+                pipe.hset(keys.SNAPSHOT, mapping=_fields(world, after))
+                first_kept = f"{after.partition('-')[0]}-{int(after.partition('-')[2]) + 1}"
+                for key in (keys.JOURNAL, keys.timeline(""), *(keys.timeline(room_id) for room_id in rooms)):
+                    pipe.xtrim(key, minid=first_kept, approximate=False)
+                pipe.execute()
+            except redis.WatchError:
+                return False
+        return True
+
+
+_rules = codec.decoder(dict[str, Rule])
+_names = codec.decoder(dict[str, RoomName])
+_rooms = codec.decoder(dict[str, Room])
+_memory = codec.decoder(dict[str, RuleMemory])
+_alarms = codec.decoder(dict[str, Alarm])
+
+
+def _fields(world: World, at: str) -> dict[str, Any]:
+    settings: Settings = world.config.settings
+    return {
+        "at": at,
+        "rules": codec.encode(world.config.rules),
+        "names": codec.encode(world.config.names),
+        "settings": codec.encode(settings),
+        "rooms": codec.encode(world.rooms),
+        "memory": codec.encode(world.memory),
+        "alarms": codec.encode(world.alarms),
+    }

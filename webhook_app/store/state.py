@@ -1,0 +1,239 @@
+"""The reducer's store: the world as it was committed, and the one transaction that commits a turn of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+
+from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.events import Event
+from webhook_app.domain.notices import Notice
+from webhook_app.domain.room import Call, CallState, Room
+from webhook_app.domain.rules import Config, Settings
+from webhook_app.domain.step import needs_all_rooms
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.turn import Decision, Outcome, World
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.journal import WAKE_TTL_MS
+
+READ_CHUNK = 500
+
+
+class CommitFailed(Exception):
+    """A transaction was applied in part: the store holds something of a wrong type. Reducing must stop."""
+
+
+@dataclass
+class Batch:
+    """What a run of events came to, together: the newest of each thing, every effect in order."""
+
+    events: list[Event] = field(default_factory=list)
+    effects: list[tuple[str, str, str, list[Decision]]] = field(default_factory=list)
+    rooms: dict[str, Room] = field(default_factory=dict)
+    streams: dict[str, Stream] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+    alarms: dict[str, Alarm] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+    config: Config | None = None
+
+    def add(self, event: Event, outcome: Outcome) -> None:
+        """Take one event's outcome in."""
+        self.events.append(event)
+        home = event.room_id or ""
+        self.effects.append((event.id, home, outcome.effect, outcome.decisions.get(home, [])))
+        for room_id, decisions in outcome.decisions.items():
+            if room_id != home:
+                self.effects.append((event.id, room_id, outcome.effect, decisions))
+        self.rooms.update(outcome.rooms)
+        self.streams.update(outcome.streams)
+        self.calls.update(outcome.calls)
+        self.notices += outcome.notices
+        self.alarms.update(outcome.alarms)
+        if outcome.config is not None:
+            self.config = outcome.config
+        if outcome.memory:
+            self.outcomes.append(outcome)
+
+
+class StateStore:
+    """Reads the committed world, and commits batches to it when the cursor has not moved."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def cursor(self, client: Any = None) -> str:
+        """The id of the last folded event."""
+        value = (client or self._client).get(keys.CURSOR)
+        return value.decode() if value else "0-0"
+
+    def config(self) -> Config:
+        """Rules, names and settings in force."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.RULES)
+            pipe.get(keys.NAMES)
+            pipe.get(keys.SETTINGS)
+            rules, names, settings = pipe.execute()
+        return Config(
+            rules={name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
+            names=codec.names_of(names) if names else {},
+            settings=codec.settings_of(settings) if settings else Settings(),
+        )
+
+    def load_world(self) -> World:
+        """Everything but the rooms, which are loaded as events name them."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(keys.RULE_MEMORY)
+            pipe.hgetall(keys.ALARMS)
+            memory, alarms = pipe.execute()
+        return World(
+            config=self.config(),
+            memory={name.decode(): codec.rule_memory_of(raw) for name, raw in memory.items()},
+            alarms={name.decode(): codec.alarm_of(raw) for name, raw in alarms.items()},
+        )
+
+    def load_rooms(self, world: World, events: Iterable[Event]) -> None:
+        """Bring the rooms that these events may touch into the world."""
+        batch = list(events)
+        if any(needs_all_rooms(event) for event in batch):
+            wanted = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
+        else:
+            wanted = [event.room_id for event in batch if event.room_id]
+        missing = sorted({room_id for room_id in wanted if room_id not in world.rooms})
+        world.rooms.update(self.rooms(missing))
+
+    def rooms(self, room_ids: Sequence[str]) -> dict[str, Room]:
+        """Rooms by id, those that are known."""
+        found: dict[str, Room] = {}
+        for start in range(0, len(room_ids), READ_CHUNK):
+            chunk = room_ids[start : start + READ_CHUNK]
+            for room_id, raw in zip(chunk, self._client.mget([keys.room(known) for known in chunk]), strict=True):
+                if raw is not None:
+                    found[room_id] = codec.room_of(raw)
+        return found
+
+    def room(self, room_id: str) -> Room | None:
+        """One room, None when it was never seen."""
+        return self.rooms([room_id]).get(room_id)
+
+    def commit(self, pipe: Client, world: World, batch: Batch) -> tuple[bool, bool]:
+        """Write a batch in one transaction on a pipeline that watches the cursor.
+
+        `world` is the one before the batch; it is brought up to date when the commit has succeeded.
+        Returns whether `call` and `deliver` want a wake-up. Raises redis.WatchError when the cursor moved.
+        """
+        pipe.multi()
+        self._write_rooms(pipe, world, batch)
+        self._write_records(pipe, batch)
+        if batch.config is not None:
+            _write_config(pipe, world.config, batch.config)
+        memory = {name: known for outcome in batch.outcomes for name, known in outcome.memory.items()}
+        if memory:
+            pipe.hset(keys.RULE_MEMORY, mapping={name: codec.encode(known) for name, known in memory.items()})
+        if batch.alarms:
+            pipe.hset(keys.ALARMS, mapping={name: codec.encode(alarm) for name, alarm in batch.alarms.items()})
+        for event_id, room_id, effect, decisions in batch.effects:
+            pipe.execute_command(
+                "XADD",
+                keys.timeline(room_id),
+                event_id,
+                "e",
+                effect,
+                "d",
+                codec.encode(decisions) if decisions else b"",
+            )
+        for notice in batch.notices:
+            pipe.execute_command("XADD", keys.OUTBOX, "*", "n", codec.encode(notice))
+        pipe.set(keys.CURSOR, batch.events[-1].id)
+        wanted = [name for name, due in (("call", _waiting(batch)), ("deliver", batch.notices)) if due]
+        for name in wanted:
+            pipe.set(keys.wake(name), "1", nx=True, px=WAKE_TTL_MS)
+        answers = self._execute(pipe)
+        woken = dict(zip(wanted, answers[len(answers) - len(wanted) :], strict=True))
+        return bool(woken.get("call")), bool(woken.get("deliver"))
+
+    def _execute(self, pipe: Client) -> list[Any]:
+        try:
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+        except (redis.WatchError, redis.ConnectionError, redis.TimeoutError):
+            raise
+        except redis.ResponseError as error:
+            raise StoreUnavailable(str(error)) from error
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
+        if failures:
+            raise CommitFailed(str(failures[0]))
+        return answers
+
+    def _write_rooms(self, pipe: Client, world: World, batch: Batch) -> None:
+        if not batch.rooms:
+            return
+        pipe.mset({keys.room(room_id): codec.encode(room) for room_id, room in batch.rooms.items()})
+        pipe.zadd(keys.ROOMS, {room_id: room.updated_at for room_id, room in batch.rooms.items()}, nx=True)
+        on: list[str] = []
+        off: list[str] = []
+        current: dict[str, str] = {}
+        idle: list[str] = []
+        set_timers: dict[str, int] = {}
+        cleared: list[str] = []
+        for room_id, room in batch.rooms.items():
+            (on if room.on_air else off).append(room_id)
+            if room.call is not None:
+                current[room_id] = room.call.call_id
+            else:
+                idle.append(room_id)
+            before: Mapping[str, int] = world.rooms[room_id].timers if room_id in world.rooms else {}
+            moved = {name: due for name, due in room.timers.items() if before.get(name) != due}
+            set_timers.update({f"{room_id}|{name}": due for name, due in moved.items()})
+            cleared += [f"{room_id}|{name}" for name in before if name not in room.timers]
+        if on:
+            pipe.sadd(keys.ON_AIR, *on)
+        if off:
+            pipe.srem(keys.ON_AIR, *off)
+        if current:
+            pipe.hset(keys.CALLS_CURRENT, mapping=current)
+        if idle:
+            pipe.hdel(keys.CALLS_CURRENT, *idle)
+        if set_timers:
+            pipe.zadd(keys.TIMERS, set_timers)
+        if cleared:
+            pipe.zrem(keys.TIMERS, *cleared)
+
+    def _write_records(self, pipe: Client, batch: Batch) -> None:
+        documents = {keys.stream(run.stream_id): codec.encode(run) for run in batch.streams.values()}
+        documents |= {keys.call(call.call_id): codec.encode(call) for call in batch.calls.values()}
+        if documents:
+            pipe.mset(documents)
+        if batch.streams:
+            pipe.zadd(keys.STREAMS, {run.stream_id: run.opened_at for run in batch.streams.values()})
+            by_room: dict[str, dict[str, float]] = {}
+            for run in batch.streams.values():
+                by_room.setdefault(run.room_id, {})[run.stream_id] = run.opened_at
+            for room_id, members in by_room.items():
+                pipe.zadd(keys.room_streams(room_id), members)
+        if batch.calls:
+            pipe.zadd(keys.CALLS, {call.call_id: call.created_at for call in batch.calls.values()})
+            for call in batch.calls.values():
+                pipe.zadd(keys.room_calls(call.room_id), {call.call_id: call.created_at})
+        waiting = {call.call_id: call.created_at for call in _waiting(batch)}
+        if waiting:
+            pipe.zadd(keys.CALLS_DUE, waiting, nx=True)
+
+
+def _waiting(batch: Batch) -> list[Call]:
+    return [call for call in batch.calls.values() if call.state is CallState.WAITING]
+
+
+def _write_config(pipe: Client, old: Config, new: Config) -> None:
+    changed = {name: codec.encode(rule) for name, rule in new.rules.items() if old.rules.get(name) != rule}
+    gone = [name for name in old.rules if name not in new.rules]
+    if changed:
+        pipe.hset(keys.RULES, mapping=changed)
+    if gone:
+        pipe.hdel(keys.RULES, *gone)
+        pipe.hdel(keys.RULE_MEMORY, *gone)
+    if old.names != new.names:
+        pipe.set(keys.NAMES, codec.encode(new.names))
+    if old.settings != new.settings:
+        pipe.set(keys.SETTINGS, codec.encode(new.settings))

@@ -1,0 +1,1 @@
+"""The hands: processes that reduce the journal, call VideoSDK and deliver notices."""

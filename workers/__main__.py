@@ -1,0 +1,5 @@
+"""`python -m workers <name>`: the same as `tally <name>`."""
+
+from workers.cli import main
+
+main()

@@ -1,0 +1,56 @@
+"""The bell: signals that ask us to stop, and deaths of children, turned into something to wait for."""
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PIPE_READ_BYTES = 4096
+
+
+class Bell:
+    """Counts the signals that ask us to stop; `wait` returns early when any signal comes."""
+
+    def __init__(self) -> None:
+        self.rings = 0
+        self._before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._read, self._write = -1, -1
+        self._wakeup_before = -1
+
+    def __enter__(self) -> "Bell":
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in _STOPS:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup: to go on without a terminal is what was asked for
+            self._before[number] = signal.signal(number, self._ring)
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _wake_only)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self._read)
+        os.close(self._write)
+
+    def rung(self) -> bool:
+        return self.rings > 0
+
+    def wait(self, limit_s: float) -> None:
+        """Until a signal comes, at most `limit_s`."""
+        if select.select([self._read], [], [], limit_s)[0]:
+            os.read(self._read, _PIPE_READ_BYTES)
+
+    def _ring(self, number: int, frame: FrameType | None) -> None:
+        self.rings += 1
+
+
+def _wake_only(number: int, frame: FrameType | None) -> None:
+    """A handler of our own, so that the wake-up pipe is written to."""

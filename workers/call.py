@@ -1,0 +1,202 @@
+"""The call hand: makes the calls that the controller decided, and journals what came of them."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any
+
+import structlog
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.room import Call, CallKind
+from webhook_app.store.calls import Calls, Claimed
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal, Wake, entry
+from workers.videosdk import Answer, VideoSDK
+
+THREADS = 128
+DEADLINE_S = 10.0
+CLAIM_MAX = 64
+LOOK_EVERY_S = 0.02
+LINGER_S = 0.25
+JOB_MAX_S = 60.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """What is added to each start: where VideoSDK is to send the stream's webhooks."""
+
+    webhook_url: str | None = None
+
+
+class Caller:
+    """Makes calls on a pool of threads; a slow VideoSDK holds up nothing else."""
+
+    def __init__(
+        self, client: Client, videosdk: VideoSDK | None, wake: Wake, *, options: StartOptions, ack_replicas: int = 0
+    ) -> None:
+        self._calls = Calls(client, ack_replicas=ack_replicas)
+        self._journal = Journal(client)
+        self._videosdk = videosdk
+        self._wake = wake
+        self._options = options
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
+
+    def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Make what is due until there is nothing for a moment. Returns how many calls were taken."""
+        taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
+        running: set[Future[None]] = set()
+        while True:
+            claimed = [] if stopping() else self._calls.claim(min(CLAIM_MAX, THREADS - len(running)) or 1)
+            for one in claimed:
+                running.add(self._pool.submit(self._make, one))
+            taken += len(claimed)
+            if claimed or running:
+                quiet_since = monotonic()
+            if not running and (stopping() or monotonic() - quiet_since > LINGER_S or monotonic() > until):
+                return taken
+            _, running = wait(running, timeout=LOOK_EVERY_S) if running else (None, running)
+            if not running and not claimed:
+                sleep(LOOK_EVERY_S)
+
+    def _make(self, claimed: Claimed) -> None:
+        call = claimed.call
+        try:
+            if call.kind is CallKind.PROBE:
+                self._probe(call)
+            elif claimed.marked:
+                self._answer(call, "unknown", message="its sender left no answer")
+            else:
+                self._call(call)
+        except Exception:
+            log.exception(
+                "a call could not be made or its answer not kept; its lease brings it back", call=call.call_id
+            )
+
+    def _call(self, call: Call) -> None:
+        if self._videosdk is None:
+            self._answer(call, "refused", message="no VideoSDK credentials")
+            return
+        deadline = monotonic() + DEADLINE_S
+        if call.kind is CallKind.START:
+            look = self._videosdk.active(call.room_id, deadline=deadline)
+            stream = _stream_in(look)
+            if stream is not None:
+                self._answer(call, "already", status=look.status, stream=stream)
+                return
+            if not look.missing:
+                self._look_failed(call, look)
+                return
+        outcome, now = self._calls.mark(call)
+        if outcome == -2:
+            self._answer(call, "unknown", message="its sender left no answer")
+            return
+        if outcome != 1:
+            why = "superseded" if outcome == 0 else "older than 5 s before it could be sent"
+            self._answer(call, "dropped", message=why)
+            return
+        answer = self._send(call, deadline)
+        self._calls.note_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
+        self._conclude(call, answer, now + int(DEADLINE_S * 1000))
+
+    def _send(self, call: Call, deadline: float) -> Answer:
+        assert self._videosdk is not None
+        if call.kind is CallKind.END:
+            return self._videosdk.end(call.room_id, call.body.get("id"), deadline=deadline)
+        body = dict(call.body)
+        if self._options.webhook_url is not None:
+            body.setdefault("webhookUrl", self._options.webhook_url)
+        return self._videosdk.start(call.room_id, body, deadline=deadline)
+
+    def _conclude(self, call: Call, answer: Answer, deadline_at: int) -> None:
+        if answer.ok:
+            stream = answer.body if isinstance(answer.body, dict) else None
+            self._answer(call, "succeeded", status=answer.status, stream=stream)
+        elif answer.status is None or answer.status >= 500 or answer.status == 200:
+            self._answer(call, "unknown", status=answer.status, message=answer.message, deadline_at=deadline_at)
+        else:
+            self._answer(call, "refused", status=answer.status, message=answer.message)
+
+    def _look_failed(self, call: Call, look: Answer) -> None:
+        self._calls.note_attempt(
+            call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
+        )
+        self._answer(call, "refused", status=look.status, message=f"the look before it failed: {look.message}")
+
+    def _probe(self, call: Call) -> None:
+        if self._videosdk is None:
+            self._answer(call, "refused", reached=False, message="no VideoSDK credentials")
+            return
+        asked_id, asked_at = self._journal.last_id(), self._calls.now_ms()
+        deadline = monotonic() + DEADLINE_S
+        look = self._videosdk.active(call.room_id, deadline=deadline)
+        stream = _stream_in(look)
+        reached = stream is not None or look.missing
+        session = self._session(call, deadline) if reached and call.body.get("session") else None
+        self._calls.note_attempt(
+            call.call_id, {"at": asked_at, "status": look.status, "message": None if reached else look.message}
+        )
+        self._answer(
+            call,
+            "probed",
+            reached=reached,
+            status=look.status,
+            message=None if reached else look.message,
+            asked_id=asked_id,
+            asked_at=asked_at,
+            active=stream,
+            session=session,
+        )
+
+    def _session(self, call: Call, deadline: float) -> dict[str, Any] | None:
+        assert self._videosdk is not None
+        session_id = call.body.get("session_id")
+        if not isinstance(session_id, str):
+            ongoing = self._videosdk.ongoing_session(call.room_id, deadline=deadline)
+            found = ongoing.body.get("data") if ongoing.ok and isinstance(ongoing.body, dict) else None
+            first = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+            session_id = first.get("id")
+            if not isinstance(session_id, str):
+                return None
+        answer = self._videosdk.session(session_id, deadline=deadline)
+        if not answer.ok or not isinstance(answer.body, dict):
+            return None
+        return {
+            "session_id": session_id,
+            "live": answer.body.get("status") == "ongoing",
+            "participants": _present(answer.body.get("participants")),
+        }
+
+    def _answer(self, call: Call, outcome: str, **data: Any) -> None:
+        source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
+        what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **data}
+        kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
+        _, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
+        if woken:
+            self._wake.wake("process")
+
+
+def _stream_in(look: Answer) -> Mapping[str, Any] | None:
+    """The active stream in an answer to `active`; None when none is, or it could not be said."""
+    if not look.ok or not isinstance(look.body, dict) or look.body.get("code", 200) != 200:
+        return None
+    data = look.body.get("data")
+    return data if isinstance(data, dict) and data.get("end") is None else None
+
+
+def _present(participants: Any) -> dict[str, str | None] | None:
+    if not isinstance(participants, list):
+        return None
+    present: dict[str, str | None] = {}
+    for one in participants:
+        if not isinstance(one, dict) or not isinstance(one.get("participantId"), str):
+            continue
+        spans = one.get("timelog")
+        last = spans[-1] if isinstance(spans, list) and spans else {}
+        if isinstance(last, dict) and last.get("end") is None:
+            name = one.get("name")
+            present[one["participantId"]] = name if isinstance(name, str) else None
+    return present

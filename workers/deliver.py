@@ -1,0 +1,232 @@
+"""The deliver hand: expands the outbox to subscribers and sends what is due, many at once on one event loop."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import redis
+import structlog
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.notices import Notice, notice_body, wants
+from webhook_app.domain.rules import RoomName
+from webhook_app.domain.subscribers import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Subscriber,
+    delivery_id,
+    next_attempt,
+)
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+from webhook_app.store.deliveries import Claim, Deliveries, Outbox
+from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.subscribers import Subscribers, subscriber_of
+from workers.post import Poster, Reply, body_of, standard_headers
+
+IN_FLIGHT_MAX = 512
+IN_FLIGHT_PER_SUBSCRIBER = 32
+EXPAND_NOTICES = 200
+EXPAND_DELIVERIES_MAX = 2_000
+LOOK_EVERY_S = 0.005
+REST_MS = 100
+SETTLE_MAX = 128
+LINGER_S = 0.25
+JOB_MAX_S = 60.0
+AWAKE_TTL_MS = 1_000
+GONE = 410
+TOO_MANY = 429
+
+log = structlog.get_logger()
+
+Disable = Callable[[Subscriber, str], None]
+
+
+class Deliverer:
+    """One event loop's worth of delivering. Lives as long as its process; each wake-up runs it until it is quiet."""
+
+    def __init__(self, client: Client, poster: Poster, *, retention_s: int, disable: Disable) -> None:
+        self._client = client
+        self._poster = poster
+        self._outbox = Outbox(client, retention_s=retention_s)
+        self._deliveries = Deliveries(client, retention_s=retention_s)
+        self._disable = disable
+        self._subscribers: dict[str, Subscriber] = {}
+        self._names: Mapping[str, RoomName] = {}
+        self._version: tuple[Any, ...] | None = None
+        self._in_flight: Counter[str] = Counter()
+        self._running: set[asyncio.Task[None]] = set()
+        self._settled: list[Delivery] = []
+        self._cursor: str | None = None
+
+    async def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Expand and send until nothing is due for a moment. Returns how many attempts were begun."""
+        begun, until, busy_at = 0, monotonic() + JOB_MAX_S, monotonic()
+        await self._client.delete(keys.wake("deliver"))
+        self._cursor = None
+        while True:
+            done_for_now = stopping() or monotonic() > until
+            expanded = 0 if done_for_now else await self._expand()
+            claimed = 0 if done_for_now else await self._claim()
+            begun += claimed
+            await self._settle()
+            if expanded or claimed or self._running:
+                busy_at = monotonic()
+            if not self._running and (done_for_now or monotonic() - busy_at > LINGER_S):
+                break
+            if not expanded:
+                await self._rest()
+        await self._client.delete(keys.wake("deliver"))
+        if not stopping():
+            begun += await self._last_look()
+        return begun
+
+    async def _last_look(self) -> int:
+        await self._expand()
+        claimed = await self._claim()
+        while self._running:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._settle()
+        await self._settle()
+        return claimed
+
+    async def _expand(self) -> int:
+        if self._cursor is None:
+            self._cursor = await self._outbox.cursor()
+        cursor = self._cursor
+        entries = await self._outbox.read(cursor, EXPAND_NOTICES)
+        if not entries:
+            return 0
+        await self._refresh()
+        notices: list[Notice] = []
+        deliveries: list[Delivery] = []
+        after = cursor
+        for entry_id, notice in entries:
+            deliveries += self._made_of(notice)
+            notices.append(notice)
+            after = entry_id
+            if len(deliveries) >= EXPAND_DELIVERIES_MAX:
+                break
+        wanted = {one.notice_id for one in deliveries}
+        kept = [notice for notice in notices if notice.notice_id in wanted]
+        made = await self._outbox.expand(cursor, after, kept, deliveries)
+        self._cursor = None if made < 0 else after
+        return len(notices)
+
+    def _made_of(self, notice: Notice) -> list[Delivery]:
+        named = self._names.get(notice.room_id or "")
+        return [
+            Delivery(
+                delivery_id=delivery_id(notice.notice_id, known.subscriber_id),
+                notice_id=notice.notice_id,
+                subscriber_id=known.subscriber_id,
+                created_at=notice.at,
+                next_attempt_at=notice.at,
+            )
+            for known in self._subscribers.values()
+            if known.enabled and wants(known.wanted, notice, named)
+        ]
+
+    async def _refresh(self) -> None:
+        version, names = await self._client.mget([keys.SUBSCRIBERS_VERSION, keys.NAMES])
+        if self._version == (version, names):
+            return
+        found = [subscriber_of(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
+        self._subscribers = {known.subscriber_id: known for known in found}
+        self._names = {known.room_id: known for known in codec.names_of(names).values()} if names else {}
+        self._version = (version, names)
+
+    async def _claim(self) -> int:
+        room = IN_FLIGHT_MAX - len(self._running)
+        if room <= 0:
+            return 0
+        full = [who for who, count in self._in_flight.items() if count >= IN_FLIGHT_PER_SUBSCRIBER]
+        claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, passing=full)
+        for claim in claims:
+            subscriber = self._subscribers.get(claim.delivery.subscriber_id)
+            if subscriber is None or not subscriber.enabled:
+                self._settled.append(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
+                continue
+            self._in_flight[subscriber.subscriber_id] += 1
+            task = asyncio.create_task(self._attempt(subscriber, claim, now))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return len(claims)
+
+    async def _attempt(self, subscriber: Subscriber, claim: Claim, now: int) -> None:
+        began = monotonic()
+        try:
+            body = body_of(notice_body(claim.notice))
+            headers = standard_headers(claim.notice.notice_id, now // 1000, body, subscriber.secrets)
+            reply = await self._poster.post(subscriber.url, body, headers)
+        except Exception:
+            log.exception("an attempt could not be made", delivery=claim.delivery.delivery_id)
+            reply = Reply(None, "refused", 0)
+        finally:
+            self._in_flight[subscriber.subscriber_id] -= 1
+            if not self._in_flight[subscriber.subscriber_id]:
+                del self._in_flight[subscriber.subscriber_id]
+        ended = now + round((monotonic() - began) * 1000)
+        self._settled.append(after_attempt(claim.delivery, reply, at=now, now=ended))
+        if reply.status == GONE:
+            self._disable(subscriber, "it answered 410 Gone")
+
+    async def _settle(self) -> None:
+        while self._settled:
+            settled, self._settled = self._settled[:SETTLE_MAX], self._settled[SETTLE_MAX:]
+            try:
+                await self._deliveries.settle(settled)
+            except redis.RedisError:
+                # The leases bring these back: the same webhook-id goes out once more.
+                log.warning("what came of attempts could not be kept", deliveries=len(settled))
+                raise
+
+    async def _rest(self) -> None:
+        if self._running:
+            await asyncio.sleep(LOOK_EVERY_S)
+            return
+        # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
+        await self._client.set(keys.wake("deliver"), "1", px=AWAKE_TTL_MS)
+        await self._outbox.read(self._cursor or "0-0", 1, block_ms=REST_MS)
+
+
+def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:
+    """The delivery after an attempt: delivered, to be tried again, or dead."""
+    attempt = Attempt(
+        at=at, status=reply.status, error=reply.error, duration_ms=reply.duration_ms, response=reply.response
+    )
+    attempts = (*one.attempts, attempt)
+    if reply.error is None:
+        return replace(one, state=DeliveryState.DELIVERED, attempts=attempts, next_attempt_at=None)
+    due = None
+    if reply.status != GONE:
+        due = next_attempt(
+            one.delivery_id,
+            len(attempts),
+            now=now,
+            slow_down=reply.status == TOO_MANY or reply.error == "timeout",
+            retry_after_ms=reply.retry_after_ms,
+        )
+    state = DeliveryState.DEAD if due is None else DeliveryState.PENDING
+    return replace(one, state=state, attempts=attempts, next_attempt_at=due)
+
+
+def disabler(client: Client, wake: Wake) -> Disable:
+    """Disables a subscriber in the store, and journals it so that others are told."""
+    subscribers, journal = Subscribers(client), Journal(client)
+
+    def disable(subscriber: Subscriber, reason: str) -> None:
+        known = subscribers.get(subscriber.subscriber_id)
+        if known is None or not known.enabled:
+            return
+        subscribers.put(replace(known, enabled=False, disabled_because=reason))
+        told = {"subscriber_id": known.subscriber_id, "reason": f"{known.name or known.subscriber_id}: {reason}"}
+        _, woken = journal.append([entry(Source.SYSTEM, "subscriber-disabled", None, told)])
+        if woken:
+            wake.wake("process")
+
+    return disable

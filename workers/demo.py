@@ -1,0 +1,54 @@
+"""The demo: two rules and a subscriber for the sandbox's room, so that a newcomer sees the whole path at once."""
+
+from dataclasses import replace
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.subscribers import Subscriber
+from webhook_app.settings import Settings
+from webhook_app.store.clients import connect
+from webhook_app.store.journal import Journal, entry
+from webhook_app.store.state import StateStore
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.subscriber_secrets import new_secret
+
+DEMO_ROOM = "demo-demo-demo"
+SUBSCRIBER_ID = "sub_demo"
+RULES = (
+    {
+        "name": "demo-live-with-the-host",
+        "rooms": [DEMO_ROOM],
+        "on": "participant-joined",
+        "if": 'event.data.participantName.startsWith("Host")',
+        "do": "start",
+    },
+    {
+        "name": "demo-end-when-empty",
+        "rooms": [DEMO_ROOM],
+        "when": "room.on_air && room.session.participant_count == 0",
+        "for_s": 3,
+        "do": "end",
+    },
+)
+
+
+def install(settings: Settings) -> None:
+    """Put the demo in place, where it is not yet; what a user deleted stays deleted."""
+    assert settings.redis_url is not None and settings.sandbox_url is not None
+    client = connect(settings.redis_url)
+    journal, subscribers = Journal(client), Subscribers(client)
+    if journal.last_id() == "0-0" and not StateStore(client).config().rules:
+        journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
+        journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
+        subscribers.put(
+            Subscriber(
+                subscriber_id=SUBSCRIBER_ID,
+                name="demo inbox of the sandbox",
+                url=f"{settings.sandbox_url}/sandbox/inbox",
+                created_at=0,
+                secrets=(new_secret(),),
+            )
+        )
+    known = subscribers.get(SUBSCRIBER_ID)
+    if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
+        subscribers.put(replace(known, url=f"{settings.sandbox_url}/sandbox/inbox"))
+    client.close()

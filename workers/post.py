@@ -1,0 +1,142 @@
+"""One attempt at a delivery: a signed POST to an endpoint that must be outside, bounded in time and size."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from webhook_app.addresses import Network, refused
+from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
+
+CONNECT_TIMEOUT_S = 5.0
+TOTAL_TIMEOUT_S = 15.0
+CONNECTIONS_MAX = 1_024
+RETRY_AFTER_MAX_S = 86_400
+USER_AGENT = "Tallylight/0.1 (Standard Webhooks)"
+
+
+class BlockedAddressError(OSError):
+    """The endpoint's address is inside, and no setting allows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What one POST came to."""
+
+    status: int | None
+    error: str | None
+    duration_ms: int
+    response: str = ""
+    retry_after_ms: int | None = None
+
+
+class Poster:
+    """Posts over pooled connections; one for each event loop."""
+
+    def __init__(self, *, allowed: Sequence[Network], exempt_url: str | None = None) -> None:
+        self._allowed = tuple(allowed)
+        self._exempt = _port_of(exempt_url)
+        connector = aiohttp.TCPConnector(
+            limit=CONNECTIONS_MAX, limit_per_host=0, ttl_dns_cache=30, socket_factory=self._socket
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"User-Agent": USER_AGENT},
+        )
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> Reply:
+        """POST once. Any answer settles it, redirects are not followed; never raises."""
+        began = perf_counter()
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                kept = await answer.content.read(RESPONSE_KEPT_BYTES)
+                return Reply(
+                    status=answer.status,
+                    error=None if 200 <= answer.status < 300 else "status",
+                    duration_ms=_since(began),
+                    response=kept.decode("utf-8", "replace"),
+                    retry_after_ms=_retry_after(answer.headers.get("Retry-After")),
+                )
+        except BlockedAddressError:
+            return Reply(None, "blocked", _since(began))
+        except (TimeoutError, aiohttp.ServerTimeoutError):
+            return Reply(None, "timeout", _since(began))
+        except aiohttp.ClientConnectorDNSError:
+            return Reply(None, "dns", _since(began))
+        except (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError):
+            return Reply(None, "tls", _since(began))
+        except aiohttp.ClientConnectorError as error:
+            blocked = isinstance(error.os_error, BlockedAddressError)
+            return Reply(None, "blocked" if blocked else "refused", _since(began))
+        except (aiohttp.ClientError, OSError, ValueError, asyncio.IncompleteReadError):
+            return Reply(None, "refused", _since(began))
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._session.close()
+
+    def _socket(self, info: Any) -> socket.socket:
+        family, kind, proto, _, address = info
+        if refused(address[0], self._allowed) and not self._is_exempt(address):
+            raise BlockedAddressError(f"{address[0]} is not outside")
+        return socket.socket(family=family, type=kind, proto=proto)
+
+    def _is_exempt(self, address: Any) -> bool:
+        return self._exempt is not None and self._exempt == (address[0], address[1])
+
+
+def standard_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """The headers of Standard Webhooks 1.0.0: every secret signs, the newest first."""
+    content = f"{notice_id}.{at_s}.".encode() + body
+    signatures = " ".join(
+        "v1," + base64.b64encode(hmac.new(base64.b64decode(secret), content, hashlib.sha256).digest()).decode()
+        for secret in secrets
+    )
+    return {
+        "content-type": "application/json",
+        "webhook-id": notice_id,
+        "webhook-timestamp": str(at_s),
+        "webhook-signature": signatures,
+    }
+
+
+def body_of(content: Any) -> bytes:
+    """A notice's JSON as it is sent and signed."""
+    return msgspec.json.encode(content)
+
+
+def _retry_after(value: str | None) -> int | None:
+    if value is None or not value.strip().isdecimal():
+        return None
+    return min(int(value.strip()[:9]), RETRY_AFTER_MAX_S) * 1000
+
+
+def _since(began: float) -> int:
+    return round((perf_counter() - began) * 1000)
+
+
+def _port_of(url: str | None) -> tuple[str, int] | None:
+    if url is None:
+        return None
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return host, parts.port or 80

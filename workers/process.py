@@ -1,0 +1,125 @@
+"""The process hand: folds the journal into state, a batch at a time, until it is quiet."""
+
+from collections.abc import Callable
+from time import monotonic
+
+import redis
+import structlog
+
+from webhook_app.domain.events import Event
+from webhook_app.domain.step import apply, poisoned, step
+from webhook_app.domain.turn import Outcome, World
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal, Wake
+from webhook_app.store.state import Batch, CommitFailed, StateStore
+
+BATCH_MAX_EVENTS = 500
+BATCH_MAX_BYTES = 4 * 1024 * 1024
+BATCH_FIRST = 64
+JOB_MAX_S = 20.0
+LINGER_MS = 250
+AWAKE_TTL_MS = 1_000
+
+log = structlog.get_logger()
+
+
+class Halted(Exception):
+    """Reducing was stopped by a transaction that was applied in part."""
+
+
+class Reducer:
+    """Folds batches. Keeps the world in memory while nobody else moves the cursor."""
+
+    def __init__(self, client: Client, wake: Wake) -> None:
+        self._client = client
+        self._journal = Journal(client)
+        self._state = StateStore(client)
+        self._wake = wake
+        self._world: World | None = None
+        self._cursor = ""
+        self._count = BATCH_FIRST
+
+    def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Fold until the journal is quiet for a moment, or it has been long enough. Returns how many events."""
+        folded, until = 0, monotonic() + JOB_MAX_S
+        while True:
+            self._client.delete(keys.wake("process"))
+            while count := self.reduce():
+                folded += count
+                if monotonic() > until or stopping():
+                    break
+            if monotonic() > until or stopping() or not self._linger():
+                break
+        if self._client.delete(keys.wake("process")) and self.reduce():
+            folded += 1
+            self._wake.wake("process")
+        return folded
+
+    def reduce(self) -> int:
+        """Fold and commit one batch; returns how many events, 0 when there was nothing to fold."""
+        if self._client.exists(keys.HALTED):
+            raise Halted("reducing is halted; see docs/operations.md")
+        while True:
+            try:
+                return self._reduce_once()
+            except redis.WatchError:
+                self._world = None
+            except CommitFailed as error:
+                self._world = None
+                self._client.set(keys.HALTED, str(error)[:500])
+                log.critical("reducing halted: a transaction was applied in part", error=str(error))
+                raise Halted(str(error)) from error
+            except BaseException:
+                self._world = None
+                raise
+
+    def _reduce_once(self) -> int:
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.watch(keys.CURSOR)
+            cursor = self._state.cursor(pipe)
+            events = self._journal.read(cursor, self._count, client=pipe)
+            if not events:
+                return 0
+            world = self._world_at(cursor)
+            self._state.load_rooms(world, events)
+            batch, after = fold(world, events)
+            call, deliver = self._state.commit(pipe, world, batch)
+        self._world = after
+        self._cursor = batch.events[-1].id
+        self._count = min(BATCH_MAX_EVENTS, self._count * 2)
+        if call:
+            self._wake.wake("call")
+        if deliver:
+            self._wake.wake("deliver")
+        return len(batch.events)
+
+    def _world_at(self, cursor: str) -> World:
+        if self._world is None or self._cursor != cursor:
+            self._world = self._state.load_world()
+        return self._world
+
+    def _linger(self) -> bool:
+        # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
+        self._client.set(keys.wake("process"), "1", px=AWAKE_TTL_MS)
+        return bool(self._client.xread({keys.JOURNAL: self._cursor or self._state.cursor()}, count=1, block=LINGER_MS))
+
+
+def fold(world: World, events: list[Event]) -> tuple[Batch, World]:
+    """Fold events over a copy of the world; the world itself is not touched."""
+    after = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
+    batch = Batch()
+    for event in events:
+        outcome = fold_one(after, event)
+        apply(after, outcome)
+        batch.add(event, outcome)
+    return batch, after
+
+
+def fold_one(world: World, event: Event) -> Outcome:
+    """One event's outcome; an event whose fold raises is passed with an alarm."""
+    try:
+        return step(world, event)
+    except Exception as error:
+        log.exception("poisoned event", event_id=event.id, type=event.type)
+        return poisoned(world, event, error)

@@ -1,0 +1,53 @@
+"""The RQ worker: one queue, no forks, jobs that carry nothing; it outlives the store's absence."""
+
+import threading
+from types import FrameType
+
+import redis
+import structlog
+from rq import SimpleWorker
+from rq.exceptions import StopRequested
+from rq.serializers import JSONSerializer
+from rq.worker.base import WorkerStatus
+
+from workers.wiring import Wiring, beating, install
+
+RESTART_AFTER_S = 1.0
+
+log = structlog.get_logger()
+
+
+class WakeWorker(SimpleWorker):
+    """Tells its running job to come to an end when asked to stop, and asks nothing of the store for that."""
+
+    max_connection_wait_time = 2.0
+    wiring: Wiring
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT: finish the job in hand, or leave at once when idle."""
+        self.wiring.stopping.set()
+        self._stop_requested = True
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+
+
+def run(wiring: Wiring, queue: str, name: str) -> int:
+    """Work on one queue until asked to stop."""
+    install(wiring)
+    stop_beat = threading.Event()
+    with beating(name, wiring.client, stop_beat):
+        while not wiring.stopping.is_set():
+            try:
+                if name == "worker":
+                    wiring.announce()
+                worker = WakeWorker(
+                    [queue], connection=wiring.queue_client, serializer=JSONSerializer, log_job_description=False
+                )
+                worker.wiring = wiring
+                worker.work(logging_level="ERROR")
+            except StopRequested:
+                break
+            except redis.RedisError as error:
+                log.warning("the store is away", error=str(error))
+            wiring.stopping.wait(RESTART_AFTER_S)
+    return 0

@@ -1,0 +1,106 @@
+"""Starting a child process that gets no signal of our terminal and that ends when we do."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_LINUX = sys.platform == "linux"
+_PR_SET_PDEATHSIG = 1
+_POLL_S = 0.02
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
+    pass_fds: Sequence[int] = (),
+    ends_with_us: bool = True,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own.
+
+    On Linux the kernel sends it SIGTERM when the calling thread ends, however that happens: call this from
+    the main thread.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own commands
+        list(command),
+        env=None if environ is None else dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+        preexec_fn=_end_with_parent() if ends_with_us and _LINUX else None,
+    )
+
+
+def runs(pid: int, command: Sequence[str]) -> bool:
+    """Whether process `pid` lives and has this command's words (but for the first, which may be resolved)."""
+    return pid > 0 and " ".join(command[1:]) in _command_line(pid)
+
+
+def exists(pid: int) -> bool:
+    """Whether there is such a process, dead and not yet buried ones too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Signal what is left of the session that `pid` leads or led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def wait_until(holds: Callable[[], bool], limit_s: float) -> bool:
+    """Whether `holds` came true within the limit."""
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _end_with_parent() -> Callable[[], None]:
+    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+
+    def in_child() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before we asked
+            os._exit(1)
+
+    return in_child
+
+
+def _command_line(pid: int) -> str:
+    """Its words with spaces between; empty for a process that is gone or dead."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        if _LINUX:
+            return ""
+        shown = subprocess.run(  # noqa: S603 - a number is all that varies
+            ["ps", "-ww", "-o", "command=", "-p", str(pid)],  # noqa: S607 - the system's own
+            capture_output=True,
+            check=False,
+            timeout=5,
+        )
+        return shown.stdout.decode(errors="replace").strip()
+    return words.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")

@@ -1,0 +1,84 @@
+"""Tidying: what is past its retention leaves; the journal is trimmed only behind a snapshot that folds to the same."""
+
+from collections.abc import Callable
+
+import redis
+import structlog
+
+from webhook_app.domain.ids import order
+from webhook_app.domain.subscribers import DeliveryState
+from webhook_app.domain.times import DAY
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal
+from webhook_app.store.snapshots import Snapshots
+from workers.process import fold
+
+TRIM_EVENTS_MAX = 20_000
+FOLD_BATCH = 500
+OUTBOX_KEPT_BEHIND = 10_000
+
+log = structlog.get_logger()
+
+
+class Tidy:
+    """Forgets what is old enough, a bounded piece at a time."""
+
+    def __init__(self, client: Client, retention_days: int) -> None:
+        self._client = client
+        self._retention_ms = retention_days * DAY
+        self._journal = Journal(client)
+        self._snapshots = Snapshots(client)
+
+    def __call__(self) -> None:
+        """One piece of tidying; what fails is logged and tried again the next time."""
+        now = self._now()
+        for step in (self._outbox, lambda: self._records(now - self._retention_ms), lambda: self._trim(now)):
+            self._safely(step)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except redis.RedisError as error:
+            log.warning("tidying was put off", error=str(error))
+
+    def _outbox(self) -> None:
+        told = self._client.get(keys.OUTBOX_CURSOR)
+        if told:
+            self._client.xtrim(keys.OUTBOX, minid=told.decode(), approximate=False)
+
+    def _records(self, before: int) -> None:
+        for state in (DeliveryState.DELIVERED, DeliveryState.DEAD):
+            self._client.zremrangebyscore(keys.deliveries(state), "-inf", before)
+        for key in self._client.scan_iter(match=keys.subscriber_deliveries("*"), count=500):
+            self._client.zremrangebyscore(key, "-inf", before)
+        for index, record in ((keys.CALLS, keys.call), (keys.STREAMS, keys.stream)):
+            old = self._client.zrangebyscore(index, "-inf", before, start=0, num=1_000)
+            if old:
+                names = [member.decode() for member in old]
+                self._client.delete(*(record(name) for name in names))
+                self._client.zrem(index, *names)
+
+    def _trim(self, now: int) -> None:
+        """Fold what is old into the snapshot, then drop it: never past the cursor, never without the snapshot."""
+        world, at = self._snapshots.load()
+        cursor = (self._client.get(keys.CURSOR) or b"0-0").decode()
+        folded = 0
+        after = at
+        while folded < TRIM_EVENTS_MAX:
+            events = [
+                event
+                for event in self._journal.read(after, FOLD_BATCH)
+                if event.at < now - self._retention_ms and order(event.id) <= order(cursor)
+            ]
+            if not events:
+                break
+            _, world = fold(world, events)
+            after = events[-1].id
+            folded += len(events)
+        if folded and self._snapshots.keep(world, before=at, after=after):
+            log.info("journal trimmed", events=folded, up_to=after)
+
+    def _now(self) -> int:
+        seconds, micros = self._client.time()
+        return int(seconds) * 1000 + int(micros) // 1000

@@ -1,0 +1,167 @@
+"""VideoSDK's REST API, as much of it as we call: start, end, and looking."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any
+from urllib.parse import quote
+
+import jwt
+import requests
+from requests.adapters import HTTPAdapter
+
+TOKEN_LIFE_S = 600
+TOKEN_RENEW_S = 60
+CONNECT_TIMEOUT_S = 3.0
+ANSWER_MAX_BYTES = 1024 * 1024
+MESSAGE_MAX_CHARS = 300
+POOL_SIZE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `status` None when nothing did, `error` then says what went wrong."""
+
+    status: int | None
+    body: Any
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """VideoSDK did it: a 200, and no other code in the body."""
+        return self.status == 200 and not self.missing
+
+    @property
+    def missing(self) -> bool:
+        """402 and 404 both mean not found; some answers say so in the body's `code`."""
+        if self.status in (402, 404):
+            return True
+        return self.status == 200 and isinstance(self.body, dict) and self.body.get("code", 200) in (402, 404)
+
+    @property
+    def message(self) -> str | None:
+        """What VideoSDK says went wrong, wherever it says it."""
+        if self.error is not None:
+            return self.error
+        if isinstance(self.body, Mapping):
+            for key in ("message", "error", "msg", "statusMessage"):
+                value = self.body.get(key)
+                if isinstance(value, str) and value:
+                    return value[:MESSAGE_MAX_CHARS]
+        return self.body[:MESSAGE_MAX_CHARS] if isinstance(self.body, str) and self.body else None
+
+
+class Token:
+    """The server's token: a raw HS256 JWT, made anew a minute before it runs out."""
+
+    def __init__(self, api_key: str, secret: str) -> None:
+        self._api_key = api_key
+        self._secret = secret
+        self._token = ""
+        self._expires = 0.0
+
+    def header(self) -> str:
+        """The value of `Authorization`: no `Bearer`."""
+        now = time()
+        if now > self._expires - TOKEN_RENEW_S:
+            claims = {
+                "apikey": self._api_key,
+                "permissions": ["allow_join"],
+                "version": 2,
+                "roles": ["crawler"],
+                "iat": int(now),
+                "exp": int(now) + TOKEN_LIFE_S,
+            }
+            self._token = jwt.encode(claims, self._secret, algorithm="HS256")
+            self._expires = now + TOKEN_LIFE_S
+        return self._token
+
+
+class VideoSDK:
+    """A client whose every request has a deadline of its own. Nothing is repeated here."""
+
+    def __init__(self, api_url: str, token: Token) -> None:
+        self._base = api_url.rstrip("/") + "/v2"
+        self._token = token
+        self._session = requests.Session()
+        self._session.trust_env = False
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def start(self, room_id: str, body: Mapping[str, Any], *, deadline: float) -> Answer:
+        """`POST /v2/hls/start`; never to be repeated blindly."""
+        return self._request("POST", "/hls/start", {**body, "roomId": room_id}, deadline=deadline)
+
+    def end(self, room_id: str, videosdk_id: str | None, *, deadline: float) -> Answer:
+        """`POST /v2/hls/end`, naming the stream when its id is known."""
+        body = {"roomId": room_id} | ({"id": videosdk_id} if videosdk_id else {})
+        return self._request("POST", "/hls/end", body, deadline=deadline)
+
+    def active(self, room_id: str, *, deadline: float) -> Answer:
+        """`GET /v2/hls/{roomId}/active`."""
+        return self._request("GET", f"/hls/{_segment(room_id)}/active", None, deadline=deadline)
+
+    def ongoing_session(self, room_id: str, *, deadline: float) -> Answer:
+        """`GET /v2/sessions/?roomId&status=ongoing`."""
+        params = {"roomId": room_id, "status": "ongoing"}
+        return self._request("GET", "/sessions/", None, deadline=deadline, params=params)
+
+    def session(self, session_id: str, *, deadline: float) -> Answer:
+        """`GET /v2/sessions/{id}`, with its participants."""
+        return self._request("GET", f"/sessions/{_segment(session_id)}", None, deadline=deadline)
+
+    def create_room(self, body: Mapping[str, Any], *, deadline: float) -> Answer:
+        """`POST /v2/rooms`, the one place where a room's webhooks can be registered."""
+        return self._request("POST", "/rooms", body, deadline=deadline)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        deadline: float,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        left = deadline - monotonic()
+        if left <= 0:
+            return Answer(None, None, "no time left")
+        try:
+            answer = self._session.request(
+                method,
+                self._base + path,
+                json=body,
+                params=params,
+                headers={"Authorization": self._token.header()},
+                timeout=(min(CONNECT_TIMEOUT_S, left), left),
+                allow_redirects=False,
+                stream=True,
+            )
+            with answer:
+                raw = _read(answer, deadline)
+        except requests.Timeout:
+            return Answer(None, None, "timed out")
+        except requests.RequestException as error:
+            return Answer(None, None, f"not reached: {type(error).__name__}")
+        if raw is None:
+            return Answer(answer.status_code if answer.status_code >= 400 else None, None, "the answer did not end")
+        try:
+            return Answer(answer.status_code, json.loads(raw) if raw else None)
+        except ValueError:
+            return Answer(answer.status_code, raw.decode("utf-8", "replace")[:MESSAGE_MAX_CHARS])
+
+
+def _read(answer: requests.Response, deadline: float) -> bytes | None:
+    # requests bounds each read, not all of them together: the deadline is kept here.
+    raw = b""
+    for chunk in answer.iter_content(16_384):
+        raw += chunk
+        if len(raw) > ANSWER_MAX_BYTES or monotonic() > deadline:
+            return None
+    return raw
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")

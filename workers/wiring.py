@@ -1,0 +1,147 @@
+"""The wiring: builds what each worker process needs, once, from the settings."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+import structlog
+
+from webhook_app.settings import Settings
+from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.journal import Journal, entry
+from webhook_app.store.processes import Processes
+from webhook_app.store.wakeups import Wakeups
+
+BEAT_EVERY_S = 2.0
+DAY_S = 24 * 3600
+
+log = structlog.get_logger()
+
+
+class Wiring:
+    """One process's hands, each built when it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.redis_url is not None
+        self.settings = settings
+        self.stopping = threading.Event()
+        self.client: Client = connect(settings.redis_url)
+        self.queue_client: Client = connect(settings.redis_url)
+        self.wakeups = Wakeups(self.queue_client)
+        self._process: object | None = None
+        self._call: object | None = None
+        self._deliver: object | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def process(self) -> None:
+        """Fold the journal until it is quiet."""
+        from workers.process import Reducer
+
+        if not isinstance(self._process, Reducer):
+            self._process = Reducer(self.client, self.wakeups)
+        self._process.run(stopping=self.stopping.is_set)
+
+    def call(self) -> None:
+        """Make the calls that wait."""
+        from workers.call import Caller, StartOptions
+        from workers.videosdk import Token, VideoSDK
+
+        if not isinstance(self._call, Caller):
+            settings, videosdk = self.settings, None
+            if settings.videosdk_api_key and settings.videosdk_secret:
+                token = Token(settings.videosdk_api_key, settings.videosdk_secret)
+                videosdk = VideoSDK(settings.videosdk_api_url, token)
+            self._call = Caller(
+                self.client,
+                videosdk,
+                self.wakeups,
+                options=StartOptions(webhook_url(settings)),
+                ack_replicas=settings.ack_replicas,
+            )
+        self._call.run(stopping=self.stopping.is_set)
+
+    def deliver(self) -> None:
+        """Send what is due, on an event loop that stays warm."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        self._loop.run_until_complete(self._deliver_once())
+
+    async def _deliver_once(self) -> None:
+        from workers.deliver import Deliverer, disabler
+        from workers.post import Poster
+
+        if not isinstance(self._deliver, Deliverer):
+            settings = self.settings
+            assert settings.redis_url is not None
+            self._deliver = Deliverer(
+                connect_async(settings.redis_url),
+                Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url),
+                retention_s=settings.retention_days * DAY_S,
+                disable=disabler(self.client, self.wakeups),
+            )
+        await self._deliver.run(stopping=self.stopping.is_set)
+
+    def announce(self) -> None:
+        """Journal what of the settings the folding depends on, when it has changed."""
+        from webhook_app.domain.events import Source
+        from webhook_app.store.state import StateStore
+
+        calls = self.settings.has_credentials
+        if StateStore(self.client).config().settings.calls != calls:
+            _, woken = Journal(self.client).append([entry(Source.SYSTEM, "settings", None, {"calls": calls})])
+            if woken:
+                self.wakeups.wake("process")
+
+
+_current: Wiring | None = None
+
+
+def install(wiring: Wiring) -> None:
+    """Make this the wiring that the jobs of this process use."""
+    global _current
+    _current = wiring
+
+
+def current() -> Wiring:
+    """The wiring of this process."""
+    if _current is None:
+        raise RuntimeError("this process was not wired: start it with tally")
+    return _current
+
+
+def webhook_url(settings: Settings) -> str | None:
+    """Where VideoSDK is to send a stream's webhooks; None when we have no public address."""
+    if settings.public_url is None:
+        return None
+    token = f"/{settings.webhook_token}" if settings.webhook_token else ""
+    return f"{settings.public_url.rstrip('/')}/webhooks/videosdk{token}"
+
+
+@contextmanager
+def beating(name: str, client: Client, stop: threading.Event) -> Iterator[None]:
+    """Signs of life for as long as the body runs."""
+    processes, where = Processes(client), f"{socket.gethostname()}:{os.getpid()}"
+
+    def beat() -> None:
+        while not stop.is_set():
+            try:
+                processes.beat(name, where)
+            except redis.RedisError as error:
+                log.debug("no sign of life could be left", error=str(error))
+            stop.wait(BEAT_EVERY_S)
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=1)
+        try:
+            processes.gone(name, where)
+        except redis.RedisError:
+            pass
