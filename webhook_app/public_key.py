@@ -67,7 +67,7 @@ class KeyRing:
             pem = self._remembered()
             if pem:
                 self._key = read_key(pem)
-        except (PublicKeyError, Exception) as error:
+        except Exception as error:  # a store that is away, or a key that is no key: it is asked for anyway
             log.warning("the remembered public key cannot be used", error=str(error))
         self._ask()
 

@@ -51,8 +51,9 @@ class Reducer:
                     break
             if monotonic() > until or stopping() or not self._linger():
                 break
-        if self._client.delete(keys.wake("process")) and self.reduce():
-            folded += 1
+        self._client.delete(keys.wake("process"))
+        if not stopping() and (count := self.reduce()):
+            folded += count
             self._wake.wake("process")
         return folded
 

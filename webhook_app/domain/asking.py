@@ -21,6 +21,7 @@ STOPPING_MS = 60 * SECOND
 SESSION_GONE_MS = 60 * SECOND
 ON_AIR_MS = 90 * SECOND
 ARMED_MS = 30 * SECOND
+WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
 UNREACHED_MS = 30 * SECOND
 PROBE_LOST_MS = 60 * SECOND
@@ -30,7 +31,7 @@ def watch(turn: Turn) -> None:
     """Keep the room's one watchdog at the next moment its state would want a look."""
     if not turn.config.settings.calls:
         return
-    due = watch_due(turn.room)
+    due = watch_due(turn.room) if turn.room.probe is None else None
     if due is None:
         turn.clear_timer("watch")
     elif turn.room.timers.get("watch") != due:
@@ -62,7 +63,9 @@ def watch_due(room: Room) -> int | None:
             gone = session.ended_at + SESSION_GONE_MS
             if probed is None or probed < gone:
                 due.append(gone)
-    return min(due) if due else None
+    if not due:
+        return None
+    return min(due) if room.asked_at is None else max(min(due), room.asked_at + WATCH_GAP_MS)
 
 
 def ask(turn: Turn, why: str) -> None:
@@ -80,7 +83,7 @@ def ask(turn: Turn, why: str) -> None:
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
     probe = turn.new_call(CallKind.PROBE, why, body)
-    turn.change(probe=probe)
+    turn.change(probe=probe, asked_at=turn.event.at)
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
 
 
@@ -111,7 +114,9 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> None:
         _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
     else:
         turn.note("VideoSDK could not be reached: nothing concluded")
-        turn.set_timer(f"ask:{probe.body.get('about', 'again')}", turn.event.at + UNREACHED_MS)
+        about = str(probe.body.get("about", "again"))
+        if about not in ("watch", "armed"):
+            turn.set_timer(f"ask:{about}", turn.event.at + UNREACHED_MS)
     for why in turn.room.asks[:1]:
         turn.change(asks=turn.room.asks[1:])
         ask(turn, why)

@@ -119,6 +119,7 @@ class Room:
     call: Call | None = None
     probe: Call | None = None
     asks: tuple[str, ...] = ()
+    asked_at: int | None = None
     tries: int = 0
     waits: str | None = None
     timers: Mapping[str, int] = field(default_factory=dict)
