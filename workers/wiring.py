@@ -91,7 +91,7 @@ class Wiring:
         from webhook_app.store.state import StateStore
 
         calls = self.settings.has_credentials
-        if StateStore(self.client).config().settings.calls != calls:
+        if StateStore(self.client).names().settings.calls != calls:
             _, woken = Journal(self.client).append([entry(Source.SYSTEM, "settings", None, {"calls": calls})])
             if woken:
                 self.wakeups.wake("process")

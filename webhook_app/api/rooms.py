@@ -67,7 +67,7 @@ def rooms(context: Context) -> Blueprint:
     @blp.response(200, page_of(RoomSchema))
     def list_rooms(query: dict[str, Any]) -> dict[str, Any]:
         """Rooms, the newest known first."""
-        config, now = context.state.config(), context.now()
+        config, now = context.state.names(), context.now()
 
         def load(room_ids: Sequence[str]) -> list[Room | None]:
             found = context.state.rooms(room_ids)
@@ -88,7 +88,7 @@ def rooms(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_room(room_id: str) -> dict[str, Any]:
         """One room."""
-        return room_view(_known(context, room_id), context.state.config(), context.now())
+        return room_view(_known(context, room_id), context.state.names(), context.now())
 
     @blp.route("/<room_id>/timeline")
     @blp.arguments(PageQuery, location="query")

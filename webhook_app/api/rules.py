@@ -81,7 +81,7 @@ def rules(context: Context) -> Blueprint:
     def put_rule(name: str) -> Response:
         """Add or change a rule; answers when it is in force, or 202 after 2 s."""
         rule = _load(name)
-        known = context.state.config().rules.get(name)
+        known = context.state.rule(name)
         _not_of_the_file(known)
         event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
         if not context.folded(event_id):
@@ -154,7 +154,7 @@ def _views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
 
 
 def _known(context: Context, name: str) -> Rule:
-    rule = context.state.config().rules.get(name)
+    rule = context.state.rule(name)
     if rule is None:
         raise Problem(404, f"there is no rule {name}")
     return rule

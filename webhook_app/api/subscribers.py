@@ -210,7 +210,7 @@ def settle_bodies(context: Context) -> None:
     wanted = any(
         pattern.startswith("videosdk.") for known in context.subscribers.all() for pattern in known.wanted.types
     )
-    if context.state.config().settings.bodies != wanted:
+    if context.state.names().settings.bodies != wanted:
         context.append(Source.SYSTEM, "settings", None, {"bodies": wanted})
 
 

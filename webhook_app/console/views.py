@@ -76,7 +76,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
 
 
 def _seen(context: Context) -> dict[str, Any]:
-    config, now = context.state.config(), context.now()
+    config, now = context.state.names(), context.now()
     newest = [room_id.decode() for room_id in context.client.zrevrange(keys.ROOMS, 0, ROOMS_SHOWN - 1)]
     on_air = sorted(room_id.decode() for room_id in context.client.smembers(keys.ON_AIR))
     wanted = list(dict.fromkeys(on_air[:ROOMS_SHOWN] + newest))

@@ -7,10 +7,10 @@ from typing import Any
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import see_active, see_none
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.room import CallKind, CallState, Room
+from webhook_app.domain.room import CallKind, CallState, Room, Session
 from webhook_app.domain.runs import mark_of
 from webhook_app.domain.session import end_session, see_participants, start_session
-from webhook_app.domain.stream import State
+from webhook_app.domain.stream import State, Stream
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 
@@ -40,32 +40,30 @@ def watch(turn: Turn) -> None:
 
 def watch_due(room: Room) -> int | None:
     """When to look next, in ms; None when nothing needs looking after."""
-    due: list[int] = []
-    for run in room.streams:
-        if not run.live or run.provisional:
-            continue
-        waits = {
-            State.STARTING: (
-                ANSWERED_START_MS if run.call_id and run.videosdk_id else BARE_STARTING_MS,
-                run.starting_at,
-            ),
-            State.STARTED: (NOT_PLAYABLE_MS, run.started_at),
-            State.STOPPING: (STOPPING_MS, run.stopping_at),
-        }
-        after, since = waits.get(run.state, (ON_AIR_MS, run.playable_at))
-        first = (since if since is not None else run.opened_at) + after
-        if run.state is State.STARTED:
-            first = min(first, (run.started_at or run.opened_at) + ON_AIR_MS)
-        probed = run.probed_at
-        due.append(first if probed is None or probed < first else probed + ON_AIR_MS)
-        session = room.session
-        if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
-            gone = session.ended_at + SESSION_GONE_MS
-            if probed is None or probed < gone:
-                due.append(gone)
-    if not due:
+    live = [run for run in room.streams if run.live and not run.provisional]
+    if not live:
         return None
-    return min(due) if room.asked_at is None else max(min(due), room.asked_at + WATCH_GAP_MS)
+    due = min(_look_due(run, room.session) for run in live)
+    return due if room.asked_at is None else max(due, room.asked_at + WATCH_GAP_MS)
+
+
+def _look_due(run: Stream, session: Session | None) -> int:
+    waits = {
+        State.STARTING: (
+            (ANSWERED_START_MS if run.call_id and run.videosdk_id else BARE_STARTING_MS,),
+            run.starting_at,
+        ),
+        State.STARTED: ((ON_AIR_MS, NOT_PLAYABLE_MS), run.started_at),
+        State.STOPPING: ((STOPPING_MS,), run.stopping_at),
+    }
+    patience, since = waits.get(run.state, ((ON_AIR_MS,), run.playable_at))
+    moments = [(since if since is not None else run.opened_at) + after for after in patience]
+    if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
+        moments.append(session.ended_at + SESSION_GONE_MS)
+    if run.probed_at is None:
+        return min(moments)
+    ahead = [moment for moment in moments if moment > run.probed_at]
+    return min(*ahead, run.probed_at + ON_AIR_MS) if ahead else run.probed_at + ON_AIR_MS
 
 
 def ask(turn: Turn, why: str) -> None:
@@ -92,12 +90,12 @@ def ask_when_due(turn: Turn, timer: str) -> None:
     ask(turn, "watch" if timer == "watch" else timer.removeprefix("ask:"))
 
 
-def hear_probe(turn: Turn, data: Mapping[str, Any]) -> None:
-    """Fold what a probe saw: `asked_id` is the journal's last id when it was asked."""
+def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
+    """Fold what a probe saw: `asked_id` is the journal's last id when it was asked. False: nobody waits for it."""
     probe = turn.room.probe
     if probe is None or data.get("call_id") != probe.call_id:
         turn.note("late: of a question that was given up")
-        return
+        return False
     reached = bool(data.get("reached"))
     answered = replace(
         probe,
@@ -120,6 +118,7 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> None:
     for why in turn.room.asks[:1]:
         turn.change(asks=turn.room.asks[1:])
         ask(turn, why)
+    return True
 
 
 def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:

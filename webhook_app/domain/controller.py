@@ -9,7 +9,7 @@ from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
-from webhook_app.domain.runs import place, put_run
+from webhook_app.domain.runs import Belongs, mark_of, place, put_run
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import ENDED, EndedBy, State, Stream, name_run
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
@@ -25,6 +25,7 @@ ANSWERED_SETTLE_MS = 5 * SECOND
 CALL_LOST_MS = 90 * SECOND
 END_SETTLE_MS = 15 * SECOND
 OWN_LIMIT_MS = 2 * HOUR - 5 * MINUTE
+STOP_HEARD_MS = 2 * MINUTE
 
 
 def control(turn: Turn) -> None:
@@ -85,20 +86,17 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     _wait(turn, None)
     body = {"id": run.videosdk_id} if run.videosdk_id else {}
     call = turn.new_call(CallKind.END, wish.because, body)
+    turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id))
     _place_call(turn, call, f"end called, because {wish.because}")
 
 
 def settle_wish(turn: Turn) -> None:
-    """Drop a wish that is over: its stream was stopped by a person, or its end has been reached."""
+    """Drop a wish that is over: its stream was stopped by a person, or the end it wanted has come."""
     for before in turn.before.streams:
         after = next((run for run in turn.room.streams if run.stream_id == before.stream_id), None)
         if after is None or not before.live or after.live or before.provisional:
             continue
         _settle_end(turn, after)
-    wish = turn.room.event_wish
-    if wish is not None and _session_ended(turn):
-        turn.change(event_wish=None)
-        turn.decide("wish dropped: its session ended", rule=_rule_of(wish))
 
 
 def _settle_end(turn: Turn, run: Stream) -> None:
@@ -113,9 +111,10 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     if any(other.live for other in room.streams):
         return
-    stopped = run.state is State.STOPPED and run.ended_by is EndedBy.WEBHOOK
+    if run.end_call_id is not None:
+        return
     own_limit = run.started_at is not None and (run.ended_at or turn.event.at) - run.started_at >= OWN_LIMIT_MS
-    if stopped and live_session(room) and not own_limit:
+    if _was_stopped(turn, run) and _somebody_there(room) and not own_limit:
         turn.change(operator=None, event_wish=None)
         turn.clear_timer("until")
         turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))
@@ -124,9 +123,19 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         _back_off(turn, "the stream is gone while it is wanted: started again")
 
 
-def _session_ended(turn: Turn) -> bool:
-    before, after = turn.before.session, turn.room.session
-    return before is not None and before.live and (after is None or not after.live)
+def _was_stopped(turn: Turn, run: Stream) -> bool:
+    """Whether VideoSDK said that it was stopped, if only by a webhook that named no run; else it has vanished."""
+    if run.state is not State.STOPPED:
+        return False
+    if run.ended_by is EndedBy.WEBHOOK or run.stopping_at is not None:
+        return True
+    heard_at = mark_of(turn.room, run.session_id).stop_at
+    return heard_at is not None and heard_at >= max(run.opened_at, turn.event.at - STOP_HEARD_MS)
+
+
+def _somebody_there(room: Room) -> bool:
+    # VideoSDK tells a session's end after the stop that comes of it: an empty one is about to end.
+    return room.session is not None and room.session.live and room.session.count != 0
 
 
 def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
@@ -146,6 +155,8 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
         message=data.get("message"),
     )
     turn.clear_timer("call-lost")
+    if outcome == "succeeded" and call.kind is CallKind.START and not isinstance(data.get("stream"), Mapping):
+        outcome = "unknown"
     match outcome:
         case "succeeded" | "already":
             _succeeded(turn, answered, data, already=outcome == "already")
@@ -153,6 +164,7 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
             _unknown(turn, answered, data)
         case "dropped":
             _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
+            _end_not_made(turn, call)
             turn.note(f"call not made: {answered.message}; decided anew")
             if turn.room.tries >= 3:
                 _back_off(turn, "calls do not get through in time")
@@ -181,6 +193,8 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
     seen = isinstance(data.get("active"), Mapping)
     if call.kind is CallKind.END:
         _close_call(turn, call)
+        if seen:
+            _end_not_made(turn, call)
         turn.note("the end took effect" if not seen else "the end did not take effect")
         return
     if seen:
@@ -226,6 +240,8 @@ def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool
         turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
         turn.set_timer("ask:ended", turn.event.at + END_SETTLE_MS - 1)
     _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+    if already and not any(run.live for run in turn.room.streams):
+        _back_off(turn, "VideoSDK still shows the stream that has ended: started")
     turn.calm("videosdk-credentials")
 
 
@@ -239,10 +255,11 @@ def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
         see_active(turn, fact, turn.event.id, playable=False)
         return
     placed = place(turn.room, State.STARTING, fact)
-    if placed.run is None:
+    known = placed.run
+    if known is None or (placed.belongs is not Belongs.RUN and known.call_id != call.call_id):
         begin(turn, State.STARTING, fact)
         return
-    run = replace(name_run(placed.run, fact), last_event_id=turn.event.id, call_id=call.call_id, because=call.because)
+    run = replace(name_run(known, fact), last_event_id=turn.event.id, call_id=call.call_id, because=call.because)
     if run.provisional:
         run = replace(run, provisional=False)
         turn.tell_stream(run, None)
@@ -268,6 +285,7 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
 def _refused(turn: Turn, call: Call) -> None:
     refused = replace(call, state=CallState.REFUSED)
     _close_call(turn, refused)
+    _end_not_made(turn, call)
     turn.note(f"VideoSDK refused: {call.status} {call.message or ''}".strip())
     turn.happen("call.refused", because=call.because, call=call_view(refused))
     if turn.room.tries + 1 >= TRIES_MAX:
@@ -308,6 +326,12 @@ def _close_call(turn: Turn, call: Call) -> None:
     turn.outcome.calls[call.call_id] = call
     turn.change(call=None)
     turn.clear_timer("call-lost", "ask:unknown")
+
+
+def _end_not_made(turn: Turn, call: Call) -> None:
+    for run in turn.room.streams:
+        if run.end_call_id == call.call_id:
+            turn.room = put_run(turn.room, replace(run, end_call_id=None))
 
 
 def _wait(turn: Turn, why: str | None) -> None:

@@ -30,8 +30,8 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
             return run
         case Belongs.UNSETTLED:
             mark = mark_of(turn.room, fact.session_id)
-            if mark.runs == 0 and not mark.bare_end:
-                turn.room = put_mark(turn.room, replace(mark, bare_end=True))
+            stop_at = mark.stop_at if signal is State.FAILED else turn.event.at
+            turn.room = put_mark(turn.room, replace(mark, bare_end=mark.bare_end or mark.runs == 0, stop_at=stop_at))
             turn.set_timer("ask:settle", turn.event.at)
             turn.note(f"ends nothing by itself, VideoSDK is asked: {placed.why}")
         case Belongs.OLD:
@@ -71,7 +71,7 @@ def begin(turn: Turn, signal: State, fact: StreamFact, *, provisional: bool = Fa
     run = open_run(turn.room.room_id, event.id, event.at, signal, fact, provisional=provisional)
     run = replace(run, failure=fact.failure if signal in ENDING else None)
     run = _caused(turn, run)
-    if run.live and not provisional:
+    if run.live and signal not in ENDING and not provisional:
         _close_older(turn, run)
     turn.room = add_run(turn.room, run)
     turn.keep_run(run)
@@ -99,6 +99,8 @@ def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -
         return _seen(move(turn, run, signal, fact, by=EndedBy.PROBE), run, turn)
     if known.belongs is Belongs.OLD:
         turn.note(known.why)
+        return None
+    if known.run is not None and _ended_meanwhile(turn, known.run, asked_id):
         return None
     turn.note("VideoSDK shows a stream we did not know")
     return _seen(begin(turn, signal, fact), None, turn)
@@ -130,10 +132,7 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
 
 
 def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> Stream | None:
-    fresh_end = turn.event.at - (run.ended_at or 0) < TRUST_END_MS
-    if is_after(run.ended_event_id, asked_id) or (run.ended_by is EndedBy.WEBHOOK and fresh_end):
-        turn.note(f"stream {run.stream_id} ended meanwhile: asked again")
-        turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
+    if _ended_meanwhile(turn, run, asked_id):
         return None
     if run.state is State.FAILED:
         turn.note(f"stream {run.stream_id} failed: nothing outranks that")
@@ -147,6 +146,15 @@ def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> St
     turn.note(f"stream {run.stream_id}: {run.state} to {live.state}, VideoSDK still shows it")
     turn.tell_stream(live, run.state)
     return live
+
+
+def _ended_meanwhile(turn: Turn, run: Stream, asked_id: str) -> bool:
+    fresh_end = turn.event.at - (run.ended_at or 0) < TRUST_END_MS
+    if not is_after(run.ended_event_id, asked_id) and not (run.ended_by is EndedBy.WEBHOOK and fresh_end):
+        return False
+    turn.note(f"stream {run.stream_id} ended meanwhile: asked again")
+    turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
+    return True
 
 
 def _seen(run: Stream, before: Stream | None, turn: Turn) -> Stream:

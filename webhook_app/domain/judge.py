@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from webhook_app.domain.asking import ask
+from webhook_app.domain.asking import UNREACHED_MS, ask
 from webhook_app.domain.conditions import Verdict, compile_condition, evaluate, holds
+from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
 from webhook_app.domain.times import MINUTE, rfc3339
@@ -70,8 +71,14 @@ def held_long_enough(turn: Turn, rule_name: str) -> None:
 
 def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
     """VideoSDK was asked who is there: rules that waited for that act if they still hold."""
-    waiting = turn.room.confirming
-    if not waiting or not isinstance(data.get("session"), Mapping):
+    waiting, session = turn.room.confirming, turn.room.session
+    if not waiting or not data.get("reached"):
+        return
+    if not isinstance(data.get("session"), Mapping):
+        if turn.room.probe is None:
+            turn.set_timer("ask:participants", turn.event.at + UNREACHED_MS)
+        return
+    if session is not None and is_after(session.last_event_id, str(data.get("asked_id") or "0-0")):
         return
     turn.change(confirming=())
     for rule in turn.config.about(turn.room.room_id):

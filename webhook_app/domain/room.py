@@ -35,12 +35,15 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SessionMark:
-    """What is remembered of a session: how many runs it has had, and a bare end that found none."""
+    """What is remembered of a session: how many runs it has had, a bare end that found none, and when a stop
+    last came that named no run.
+    """
 
     session_id: str | None
     ended: bool = False
     runs: int = 0
     bare_end: bool = False
+    stop_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

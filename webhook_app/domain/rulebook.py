@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from webhook_app.domain.rules import Config, RoomName, Rule, Settings
+from webhook_app.domain.rules import RoomName, Rule, Settings, make_config
 from webhook_app.domain.turn import Outcome, World
 
 
@@ -18,7 +18,7 @@ def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     if known == rule:
         outcome.effect = f"no change: rule {rule.name} says this already"
         return set()
-    outcome.config = _with_rules(world.config, {**world.config.rules, rule.name: rule})
+    outcome.config = world.config.with_rule(rule)
     outcome.effect = f"rule {rule.name} {'changed' if known else 'added'}"
     return {rule.name}
 
@@ -30,8 +30,7 @@ def delete_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
     if known is None or known.from_file:
         outcome.effect = f"no change: no rule {name} of the API's"
         return set()
-    rules = {kept: rule for kept, rule in world.config.rules.items() if kept != name}
-    outcome.config = _with_rules(world.config, rules)
+    outcome.config = world.config.without_rule(known)
     outcome.effect = f"rule {name} deleted"
     return {name}
 
@@ -43,8 +42,7 @@ def pause_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     if known is None or known.paused == paused:
         outcome.effect = "no change: there is no such rule" if known is None else "no change: it is so already"
         return set()
-    rules = {**world.config.rules, name: replace(known, paused=paused)}
-    outcome.config = _with_rules(world.config, rules)
+    outcome.config = world.config.with_rule(replace(known, paused=paused))
     outcome.effect = f"rule {name} {'paused' if paused else 'resumed'}"
     return {name}
 
@@ -68,7 +66,7 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     if not changed and names == world.config.names:
         outcome.effect = "no change: the configuration file says this already"
         return set()
-    outcome.config = Config(rules, names, world.config.settings)
+    outcome.config = make_config(rules, names, world.config.settings)
     outcome.effect = f"configuration file applied: {len(new)} rules, {len(names)} rooms"
     return changed
 
@@ -88,6 +86,22 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     return set()
 
 
+def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset[str] | None:
+    """The rooms that a change of rules may touch, or None for all of them."""
+    config = world.config
+    touched: set[str] = set()
+    if kind not in ("rule-put", "rule-deleted", "rule-paused", "rule-resumed"):
+        return None
+    name = data["rule"]["name"] if kind == "rule-put" else data["name"]
+    for rule in (config.rules.get(str(name)), rule_from(data["rule"]) if kind == "rule-put" else None):
+        if rule is not None:
+            rooms = config.rooms_of(rule)
+            if rooms is None:
+                return None
+            touched |= rooms
+    return frozenset(touched)
+
+
 def rule_from(data: Mapping[str, Any]) -> Rule:
     """A rule from its checked form, as the door hands it in and the journal keeps it."""
     return Rule(
@@ -104,7 +118,3 @@ def rule_from(data: Mapping[str, Any]) -> Rule:
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
     )
-
-
-def _with_rules(config: Config, rules: Mapping[str, Rule]) -> Config:
-    return Config(rules, config.names, config.settings)

@@ -57,34 +57,102 @@ class Settings:
     bodies: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RuleIndex:
+    """Which rules a pattern belongs to, so that a room's rules are found without looking at the others'."""
+
+    plain: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    globs: tuple[tuple[str, str], ...] = ()
+
+    def with_rule(self, rule: Rule) -> "RuleIndex":
+        """The index with one rule more."""
+        plain, globs = dict(self.plain), list(self.globs)
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                globs.append((pattern, rule.name))
+            else:
+                plain[pattern] = (*plain.get(pattern, ()), rule.name)
+        return RuleIndex(plain, tuple(globs))
+
+    def without_rule(self, rule: Rule) -> "RuleIndex":
+        """The index without a rule."""
+        plain = dict(self.plain)
+        for pattern in rule.rooms:
+            if pattern in plain:
+                plain[pattern] = tuple(name for name in plain[pattern] if name != rule.name)
+                if not plain[pattern]:
+                    del plain[pattern]
+        return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
+
+
 @dataclass(frozen=True)
 class Config:
-    """Rules and room names in force. Frozen: a change makes a new one, with a fresh index."""
+    """Rules and room names in force. Frozen: a change makes a new one."""
 
     rules: Mapping[str, Rule] = field(default_factory=dict)
     names: Mapping[str, RoomName] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
-    index: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
-    by_room: dict[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
+    index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
+    by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
+    found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
-        """The rules on a room, oldest name first; computed once a room and configuration."""
-        found = self.index.get(room_id)
-        if found is None:
-            named = self.named(room_id)
-            found = tuple(
-                rule
-                for _, rule in sorted(self.rules.items())
-                if not rule.paused and any(matches(pattern, room_id, named) for pattern in rule.rooms)
-            )
-            self.index[room_id] = found
-        return found
+        """The rules on a room by name, paused ones left out; looked up once a room and configuration."""
+        known = self.found.get(room_id)
+        if known is None:
+            named = self.by_room.get(room_id)
+            patterns = [room_id, *((named.name, *(f"group:{group}" for group in named.groups)) if named else ())]
+            names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
+            names |= {name for pattern, name in self.index.globs if fnmatchcase(room_id, pattern)}
+            known = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
+            self.found[room_id] = known
+        return known
 
     def named(self, room_id: str) -> RoomName | None:
         """How the configuration names a room."""
-        if not self.by_room and self.names:
-            self.by_room.update({known.room_id: known for known in self.names.values()})
         return self.by_room.get(room_id)
+
+    def with_rule(self, rule: Rule) -> "Config":
+        """The configuration with a rule added or changed."""
+        old = self.rules.get(rule.name)
+        index = self.index if old is None else self.index.without_rule(old)
+        return Config({**self.rules, rule.name: rule}, self.names, self.settings, index.with_rule(rule), self.by_room)
+
+    def without_rule(self, rule: Rule) -> "Config":
+        """The configuration without a rule."""
+        rules = {name: kept for name, kept in self.rules.items() if name != rule.name}
+        return Config(rules, self.names, self.settings, self.index.without_rule(rule), self.by_room)
+
+    def rooms_of(self, rule: Rule) -> frozenset[str] | None:
+        """The ids of the rooms that a rule is about, or None when it may be about any."""
+        ids: set[str] = set()
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                return None
+            if pattern.startswith("group:"):
+                ids |= {known.room_id for known in self.names.values() if pattern[6:] in known.groups}
+            else:
+                ids.add(self.names[pattern].room_id if pattern in self.names else pattern)
+        return frozenset(ids)
+
+
+def make_config(rules: Mapping[str, Rule], names: Mapping[str, RoomName], settings: Settings) -> Config:
+    """A configuration with its index."""
+    plain: dict[str, list[str]] = {}
+    globs: list[tuple[str, str]] = []
+    for rule in rules.values():
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                globs.append((pattern, rule.name))
+            else:
+                plain.setdefault(pattern, []).append(rule.name)
+    index = RuleIndex({pattern: tuple(found) for pattern, found in plain.items()}, tuple(globs))
+    return Config(rules, names, settings, index, {known.room_id: known for known in names.values()})
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern means more than what it spells."""
+    return any(letter in pattern for letter in "*?[")
 
 
 def matches(pattern: str, room_id: str, named: RoomName | None) -> bool:

@@ -20,7 +20,7 @@ class Belongs(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a signal belongs; `run` is given with RUN only, `why` says why nothing changes."""
+    """Where a signal belongs; with PROVISIONAL `run` is the ended one it may be late news of."""
 
     belongs: Belongs
     run: Stream | None = None
@@ -33,18 +33,17 @@ def place(room: Room, signal: State, fact: StreamFact) -> Placement:
         return _place_bare(room, signal, fact)
     if any(key in room.old_runs for key in (fact.videosdk_id, fact.url_key) if key):
         return Placement(Belongs.OLD, why="a run that ended long ago")
-    for run in reversed(room.streams):
-        if fact.videosdk_id and run.videosdk_id:
-            if run.videosdk_id == fact.videosdk_id:
-                return Placement(Belongs.RUN, run)
-        elif fact.url_key and run.url_key == fact.url_key:
-            return Placement(Belongs.RUN, run)
+    named = _named(room, fact)
+    if named is not None:
+        return Placement(Belongs.RUN, named)
+    if signal in ENDING:
+        return _place_named_end(room, fact)
     nameless = _newest_nameless(room, fact)
-    if nameless is not None and (nameless.live or signal in ENDING):
+    if nameless is None:
+        return Placement(Belongs.NEW)
+    if nameless.live:
         return Placement(Belongs.RUN, nameless)
-    if nameless is not None:
-        return Placement(Belongs.PROVISIONAL, why="perhaps late news of a run that ended")
-    return Placement(Belongs.NEW)
+    return Placement(Belongs.PROVISIONAL, nameless, "perhaps late news of a run that ended")
 
 
 def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
@@ -65,22 +64,46 @@ def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
     newest = runs[-1]
     if newest.live and not (signal is State.STARTING and newest.state is State.STOPPING):
         return Placement(Belongs.RUN, newest)
-    return Placement(Belongs.PROVISIONAL, why="perhaps late news of a run that ended")
+    return Placement(Belongs.PROVISIONAL, newest, "perhaps late news of a run that ended")
+
+
+def _named(room: Room, fact: StreamFact) -> Stream | None:
+    for run in reversed(room.streams):
+        if fact.videosdk_id is not None and run.videosdk_id == fact.videosdk_id:
+            return run
+    for run in reversed(room.streams):
+        another = None not in (fact.videosdk_id, run.videosdk_id)
+        if fact.url_key is not None and run.url_key == fact.url_key and not another:
+            return run
+    return None
+
+
+def _place_named_end(room: Room, fact: StreamFact) -> Placement:
+    """An end by a name we have not met: it is the one run that lacks a name, or nobody can say which."""
+    runs = _of_session(room, fact.session_id)
+    nameless = [run for run in runs if _may_be(run, fact)]
+    if not nameless:
+        return Placement(Belongs.NEW)
+    if len(nameless) > 1 or mark_of(room, fact.session_id).runs > len(runs):
+        return Placement(Belongs.UNSETTLED, why="its session has had several runs that it may mean")
+    return Placement(Belongs.RUN, nameless[0])
 
 
 def _newest_nameless(room: Room, fact: StreamFact) -> Stream | None:
-    for run in reversed(room.streams):
-        if run.session_id != fact.session_id and run.session_id is not None and fact.session_id is not None:
-            continue
-        lacks_id = fact.videosdk_id is not None and run.videosdk_id is None
-        lacks_url = fact.url_key is not None and run.url_key is None
-        disagrees = (
-            fact.videosdk_id is not None and run.videosdk_id is not None and run.videosdk_id != fact.videosdk_id
-        ) or (fact.url_key is not None and run.url_key is not None and run.url_key != fact.url_key)
-        if (lacks_id or lacks_url) and not disagrees:
-            return run
-        return None
-    return None
+    runs = _of_session(room, fact.session_id)
+    return runs[-1] if runs and _may_be(runs[-1], fact) else None
+
+
+def _of_session(room: Room, session_id: str | None) -> list[Stream]:
+    """The runs that a fact of this session may be about; an unknown session may be any."""
+    return [run for run in room.streams if None in (session_id, run.session_id) or run.session_id == session_id]
+
+
+def _may_be(run: Stream, fact: StreamFact) -> bool:
+    """Whether the run lacks a name that the fact gives, and none of their names disagree."""
+    names = ((run.videosdk_id, fact.videosdk_id), (run.url_key, fact.url_key))
+    lacks = any(ours is None and theirs is not None for ours, theirs in names)
+    return lacks and not any(None not in (ours, theirs) and ours != theirs for ours, theirs in names)
 
 
 def mark_of(room: Room, session_id: str | None) -> SessionMark:

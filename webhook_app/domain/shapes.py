@@ -6,7 +6,7 @@ from typing import Any
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.room import Room, Session, Wish
-from webhook_app.domain.rules import Config, RoomName
+from webhook_app.domain.rules import RoomName, Settings, make_config
 from webhook_app.domain.stream import EndedBy, State, advance, open_run
 from webhook_app.domain.views import room_view
 
@@ -16,7 +16,7 @@ _AT = 1_767_225_600_000
 @lru_cache(maxsize=1)
 def room_shapes() -> tuple[Mapping[str, Any], ...]:
     """Rooms without and with a session, a wish, a name, and a stream in each state."""
-    config = Config(names={"hall": RoomName("hall", "abcd-efgh-ijkl", ("webinar",))})
+    config = make_config({}, {"hall": RoomName("hall", "abcd-efgh-ijkl", ("webinar",))}, Settings())
     session = Session("s", live=True, started_at=_AT, complete=True, participants={"p": "Host"})
     unknown = Session("s", live=True, started_at=_AT)
     wish = Wish(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)

@@ -18,11 +18,12 @@ from webhook_app.domain.rulebook import (
     pause_rule,
     put_rule,
     put_settings,
+    rooms_touched,
 )
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
-from webhook_app.domain.wishes import operator_releases, operator_wishes
+from webhook_app.domain.wishes import drop_wish_of_session, operator_releases, operator_wishes
 
 RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
 RULE_CHANGES: dict[str, RuleChange] = {
@@ -35,15 +36,24 @@ RULE_CHANGES: dict[str, RuleChange] = {
 }
 
 
-def needs_all_rooms(event: Event) -> bool:
-    """Whether an event may touch every room, so that all must be at hand."""
+def rooms_needed(world: World, event: Event) -> frozenset[str] | None:
+    """The rooms that an event may touch, so that they are at hand; None for every room there is."""
+    if _changes_rules(event):
+        try:
+            return rooms_touched(world, event.type, event.data)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return frozenset()  # its fold will raise, and be kept as poisoned
+    return frozenset({event.room_id} if event.room_id else ())
+
+
+def _changes_rules(event: Event) -> bool:
     return event.type in RULE_CHANGES and event.source in (Source.CONFIG, Source.OPERATOR, Source.SYSTEM)
 
 
 def step(world: World, event: Event) -> Outcome:
     """What the event comes to. The world is not touched: `apply` does that when the outcome is kept."""
     outcome = Outcome()
-    if needs_all_rooms(event):
+    if _changes_rules(event):
         _change_rules(world, event, outcome)
     elif event.source is Source.SYSTEM:
         _hear_system(event, outcome)
@@ -95,11 +105,12 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
         case Source.CALL:
             hear_answer(turn, event.data)
         case Source.PROBE:
-            hear_probe(turn, event.data)
-            hear_look(turn, event.data)
-            confirmed(turn, event.data)
+            if hear_probe(turn, event.data):
+                hear_look(turn, event.data)
+                confirmed(turn, event.data)
         case _:
             turn.note("kept: nothing folds it")
+    drop_wish_of_session(turn)
     judge(turn, body_type)
     if turn.room is not turn.before:
         control(turn)
@@ -143,7 +154,7 @@ def _hear_operator(turn: Turn) -> None:
 
 def _hear_timer(turn: Turn) -> None:
     name, due = turn.event.data.get("timer"), turn.event.data.get("due")
-    if not isinstance(name, str) or turn.room.timers.get(name) != due:
+    if not isinstance(name, str) or not isinstance(due, int) or turn.room.timers.get(name) != due:
         turn.note("void: the timer was cleared or moved")
         return
     turn.clear_timer(name)
@@ -172,10 +183,12 @@ def _hear_timer(turn: Turn) -> None:
 
 
 def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
+    touched = rooms_touched(world, event.type, event.data)
     changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_source": event.source})
-    named = (outcome.config or world.config).names.values()
+    named = (outcome.config or world.config).names.values() if event.type == "file-applied" else ()
     unseen = {known.room_id: Room(known.room_id) for known in named if known.room_id not in world.rooms}
-    for room_id, room in sorted({**world.rooms, **unseen}.items()):
+    about = {room_id: room for room_id, room in world.rooms.items() if touched is None or room_id in touched}
+    for room_id, room in sorted({**about, **unseen}.items()):
         turn = Turn(world, event, room, outcome)
         for rule_name in sorted(changed):
             rule_changed(turn, rule_name)

@@ -67,6 +67,7 @@ class Stream:
     because: str | None = None
     call_id: str | None = None
     provisional: bool = False
+    end_call_id: str | None = None
     probed_at: int | None = None
 
     @property

@@ -173,4 +173,9 @@ class Turn:
 
 
 def _visible(room: Room) -> tuple[Any, ...]:
-    return (room.session, room.shown, room.wish, room.armed)
+    session, shown = room.session, room.shown
+    if session is not None:
+        session = replace(session, last_event_id=None)
+    if shown is not None:
+        shown = replace(shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None)
+    return (session, shown, room.wish, room.armed)

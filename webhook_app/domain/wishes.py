@@ -72,6 +72,16 @@ def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
         turn.decide(f"matched, wants {word}", rule=rule.name)
 
 
+def drop_wish_of_session(turn: Turn) -> None:
+    """A rule's wish holds until the session ends in which it was made."""
+    wish, before, after = turn.room.event_wish, turn.before.session, turn.room.session
+    if wish is None or before is None or not before.live:
+        return
+    if after is None or not after.live or after.session_id != before.session_id:
+        turn.change(event_wish=None, waits=None)
+        turn.decide("wish dropped: its session ended", rule=wish.because.removeprefix("rule:"))
+
+
 def drop_rule_wish(turn: Turn, rule_name: str) -> None:
     """A rule was paused, changed or deleted: its wish goes, the stream is left alone."""
     wish = turn.room.event_wish

@@ -6,7 +6,7 @@ import redis
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules import Config, RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings, make_config
 from webhook_app.domain.turn import World
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -23,9 +23,7 @@ class Snapshots:
         raw = self._client.hgetall(keys.SNAPSHOT)
         if not raw:
             return World(), "0-0"
-        config = Config(
-            rules=_rules(raw[b"rules"]), names=_names(raw[b"names"]), settings=codec.settings_of(raw[b"settings"])
-        )
+        config = make_config(_rules(raw[b"rules"]), _names(raw[b"names"]), codec.settings_of(raw[b"settings"]))
         world = World(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
         return world, raw[b"at"].decode()
 

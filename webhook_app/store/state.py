@@ -10,8 +10,8 @@ from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.room import Call, CallState, Room
-from webhook_app.domain.rules import Config, Settings
-from webhook_app.domain.step import needs_all_rooms
+from webhook_app.domain.rules import Config, Rule, Settings, make_config
+from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
 from webhook_app.store import codec, keys
@@ -76,11 +76,23 @@ class StateStore:
             pipe.get(keys.NAMES)
             pipe.get(keys.SETTINGS)
             rules, names, settings = pipe.execute()
-        return Config(
-            rules={name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
-            names=codec.names_of(names) if names else {},
-            settings=codec.settings_of(settings) if settings else Settings(),
+        return make_config(
+            {name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
+            codec.names_of(names) if names else {},
+            codec.settings_of(settings) if settings else Settings(),
         )
+
+    def names(self) -> Config:
+        """Room names and settings without the rules, for showing rooms."""
+        names, settings = self._client.mget([keys.NAMES, keys.SETTINGS])
+        return make_config(
+            {}, codec.names_of(names) if names else {}, codec.settings_of(settings) if settings else Settings()
+        )
+
+    def rule(self, name: str) -> Rule | None:
+        """One rule, None when there is none."""
+        raw = self._client.hget(keys.RULES, name)
+        return codec.rule_of(raw) if raw else None
 
     def load_world(self) -> World:
         """Everything but the rooms, which are loaded as events name them."""
@@ -96,13 +108,14 @@ class StateStore:
 
     def load_rooms(self, world: World, events: Iterable[Event]) -> None:
         """Bring the rooms that these events may touch into the world."""
-        batch = list(events)
-        if any(needs_all_rooms(event) for event in batch):
-            wanted = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
-        else:
-            wanted = [event.room_id for event in batch if event.room_id]
-        missing = sorted({room_id for room_id in wanted if room_id not in world.rooms})
-        world.rooms.update(self.rooms(missing))
+        wanted: set[str] = set()
+        for event in events:
+            needed = rooms_needed(world, event)
+            if needed is None:
+                wanted.update(room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1))
+                break
+            wanted |= needed
+        world.rooms.update(self.rooms(sorted(wanted - world.rooms.keys())))
 
     def rooms(self, room_ids: Sequence[str]) -> dict[str, Room]:
         """Rooms by id, those that are known."""

@@ -1,0 +1,101 @@
+"""The product's own processes as a bench runs them: a store, a web, or all of it."""
+
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import children, signing
+from workers.embedded import EmbeddedStore
+
+ADMIN_TOKEN = "bench-admin-token-0123456789"
+NOWHERE = "http://127.0.0.1:9"
+PATH = "/webhooks/videosdk"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that answers: its port, and the process that leads its session."""
+
+    port: int
+    pid: int
+
+
+@contextmanager
+def store(directory: Path) -> Iterator[EmbeddedStore]:
+    """An embedded Valkey, every write fsynced, as the product runs it."""
+    made = EmbeddedStore(directory)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+@contextmanager
+def web(directory: Path, redis_url: str) -> Iterator[Served]:
+    """`tally web` on a store, with the run's key pinned."""
+    with _server("workers", "web", directory=directory, redis_url=redis_url, ready="/healthz") as served:
+        yield served
+
+
+@contextmanager
+def beside(target: str, directory: Path, redis_url: str, more: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Another WSGI app on the same server, with the same processes and threads."""
+    with _server("bench.serve", target, directory=directory, redis_url=redis_url, ready="/", more=more) as served:
+        yield served
+
+
+@contextmanager
+def up(directory: Path, sink_port: int) -> Iterator[Served]:
+    """`tally up` with credentials that lead nowhere, and one subscriber to every state of a stream."""
+    port = children.free_port()
+    environ = _environ(directory, port) | {
+        "VIDEOSDK_API_KEY": "bench",
+        "VIDEOSDK_SECRET": "bench",
+        "VIDEOSDK_API_URL": NOWHERE,
+        "ADMIN_TOKEN": ADMIN_TOKEN,
+        "ALLOW_NETWORKS": "127.0.0.0/8",
+    }
+    with children.python("workers", "up", environ=environ, log=directory / "up.log") as pid:
+        children.wait_for(lambda: children.answers(port, "/readyz"), "tally up")
+        _subscribe(port, f"http://127.0.0.1:{sink_port}/notices")
+        yield Served(port, pid)
+
+
+@contextmanager
+def _server(
+    module: str,
+    argument: str,
+    *,
+    directory: Path,
+    redis_url: str,
+    ready: str,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[Served]:
+    port = children.free_port()
+    environ = _environ(directory, port) | {"REDIS_URL": redis_url} | dict(more or {})
+    log = directory / f"{argument.partition(':')[0]}.log"
+    with children.python(module, argument, environ=environ, log=log) as pid:
+        children.wait_for(lambda: children.answers(port, ready), argument)
+        yield Served(port, pid)
+
+
+def _environ(directory: Path, port: int) -> dict[str, str]:
+    return {
+        "PORT": str(port),
+        "DATA_DIR": str(directory),
+        "VIDEOSDK_PUBLIC_KEY": signing.key().public.replace("\n", "\\n"),
+    }
+
+
+def _subscribe(port: int, url: str) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
+    line.request("POST", "/api/v1/subscribers", json.dumps({"url": url, "types": ["stream.*"]}), headers)
+    answer = line.getresponse()
+    if answer.status != 201:
+        raise children.NotReadyError(f"subscribing was answered {answer.status}: {answer.read()[:300]!r}")
+    line.close()

@@ -1,0 +1,111 @@
+"""receive: webhooks taken a second, verified and on disk, against a route that does nothing on the same server."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from bench import bodies, children, load, product, signing, slow_store
+from bench.figures import Figure, Goal, rounds
+from bench.line import as_request, pace, percentile, read_posts
+from bench.scale import Scale
+
+ROOMS = 100
+BODIES = 2_000
+LINES = (64, 16)
+PACE = 0.7
+GOAL = Goal(0.40)
+SLOW_GOAL = Goal(0.25)
+BESIDE = "no-op"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The servers that are compared, and what is posted to them."""
+
+    web: product.Served
+    far: product.Served
+    noop: product.Served
+    posts: Path
+    client: "redis.Redis"
+
+
+def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+    """Throughput near the store, then at a steady pace, then with a store that is 5 ms further away."""
+    with _sides(directory) as sides:
+        for lines in LINES:
+            yield _throughput(sides, sides.web, lines, scale, f"webhooks/s, {lines} lines", GOAL)
+        yield _steady(sides, scale)
+        delay_ms = slow_store.DELAY_S * 1000
+        yield _throughput(
+            sides, sides.far, LINES[0], scale, f"webhooks/s, store {delay_ms:.0f} ms away", SLOW_GOAL
+        )
+
+
+@contextmanager
+def _sides(directory: Path) -> Iterator[Sides]:
+    signed = signing.sign(bodies.runs(ROOMS, BODIES // (ROOMS * len(bodies.STATES))))
+    posts = signing.write(directory / "posts", signed)
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        store = enter(product.store(directory / "near"))
+        slow = enter(slow_store.before(store.url, directory))
+        yield Sides(
+            web=enter(product.web(directory / "near", store.url)),
+            far=enter(product.web(directory / "far", slow)),
+            noop=enter(product.beside("bench.noop:application", directory, store.url)),
+            posts=posts,
+            client=redis.Redis.from_url(store.url),
+        )
+
+
+def _throughput(sides: Sides, ours: product.Served, lines: int, scale: Scale, what: str, goal: Goal) -> Figure:
+    pairs: list[tuple[float, float]] = []
+    cpu: list[tuple[float, float]] = []
+    refused = 0
+    for at in range(scale.rounds + 1):
+        seconds = scale.load_s if at else 1.0  # the first round warms both sides up
+        runs = [_hammered(sides, served, lines, seconds) for served in (ours, sides.noop)]
+        if at:
+            pairs.append((runs[0][0].per_s, runs[1][0].per_s))
+            cpu.append((runs[0][1], runs[1][1]))
+            refused += sum(one.refused + one.broken for one, _ in runs)
+    detail = {"cpu_us_per_request": [list(pair) for pair in cpu], "refused": refused, "tool": load.tool() or "own"}
+    return rounds("receive", what, "/s", pairs, beside_is=BESIDE, goal=goal, detail=detail)
+
+
+def _hammered(sides: Sides, served: product.Served, lines: int, seconds: float) -> tuple[load.Load, float]:
+    sides.client.flushall()
+    before = children.cpu_s(served.pid)
+    done = load.hammer(served.port, sides.posts, lines=lines, seconds=seconds)
+    return done, (children.cpu_s(served.pid) - before) / max(1, done.posts) * 1e6
+
+
+def _steady(sides: Sides, scale: Scale) -> Figure:
+    sides.client.flushall()
+    full = load.hammer(sides.web.port, sides.posts, lines=LINES[0], seconds=scale.load_s).per_s
+    requests = [as_request(product.PATH, body, signature) for signature, body in read_posts(sides.posts)]
+    pairs: list[tuple[float, float]] = []
+    p50: list[tuple[float, float]] = []
+    for _ in range(scale.rounds):
+        took = []
+        for served in (sides.web, sides.noop):
+            sides.client.flushall()
+            took.append(
+                asyncio.run(
+                    pace(served.port, requests, per_s=PACE * full, seconds=scale.load_s, lines=LINES[0])
+                )
+            )
+        pairs.append((percentile(took[0], 99) * 1000, percentile(took[1], 99) * 1000))
+        p50.append((percentile(took[0], 50) * 1000, percentile(took[1], 50) * 1000))
+    return rounds(
+        "receive",
+        f"p99 at {PACE:.0%} of that, {PACE * full:,.0f}/s",
+        "ms",
+        pairs,
+        beside_is=BESIDE,
+        detail={"p50_ms": [list(pair) for pair in p50]},
+    )

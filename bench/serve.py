@@ -1,0 +1,19 @@
+"""Serves another WSGI app exactly as the product serves its own: same server, same options, other target."""
+
+import os
+import sys
+from typing import Any
+
+from webhook_app.settings import load
+from workers import web
+
+
+def main(target: str) -> int:
+    """Serve until asked to stop."""
+    real: Any = web.Server
+    web.Server = lambda **options: real(**(options | {"target": target}))  # type: ignore[misc, assignment]
+    return web.run(load(os.environ, dotenv=None))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
