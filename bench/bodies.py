@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 STATES = ("starting", "started", "playable", "stopping", "stopped")
 GUESTS = 5
+PER_SESSION = 2 + 2 * (GUESTS + 1) + len(STATES)
 
 
 def runs(rooms: int, cycles: int, *, first: int = 0) -> Iterator[bytes]:

@@ -30,6 +30,7 @@ def python(module: str, *arguments: str, environ: Mapping[str, str], log: Path) 
     """`python -m module` with nothing of our environment but what is named; its process id."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     whole = {**inherited, COMPLETE: "1", "PYTHONPATH": os.fspath(ROOT), **environ}
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = spawn([sys.executable, "-m", module, *arguments], environ=whole, output=output)
     try:

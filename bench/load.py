@@ -73,6 +73,4 @@ async def _hammer(port: int, posts: Sequence[tuple[str, bytes]], lines: int, sec
         line.close()
 
     await asyncio.gather(*(work() for _ in range(lines)))
-    return Load(
-        len(took), refused, 0, loop.time() - began, percentile(took, 50) * 1000, percentile(took, 99) * 1000
-    )
+    return Load(len(took), refused, 0, loop.time() - began, percentile(took, 50) * 1000, percentile(took, 99) * 1000)

@@ -40,9 +40,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
             yield _throughput(sides, sides.web, lines, scale, f"webhooks/s, {lines} lines", GOAL)
         yield _steady(sides, scale)
         delay_ms = slow_store.DELAY_S * 1000
-        yield _throughput(
-            sides, sides.far, LINES[0], scale, f"webhooks/s, store {delay_ms:.0f} ms away", SLOW_GOAL
-        )
+        yield _throughput(sides, sides.far, LINES[0], scale, f"webhooks/s, store {delay_ms:.0f} ms away", SLOW_GOAL)
 
 
 @contextmanager
@@ -95,9 +93,7 @@ def _steady(sides: Sides, scale: Scale) -> Figure:
         for served in (sides.web, sides.noop):
             sides.client.flushall()
             took.append(
-                asyncio.run(
-                    pace(served.port, requests, per_s=PACE * full, seconds=scale.load_s, lines=LINES[0])
-                )
+                asyncio.run(pace(served.port, requests, per_s=PACE * full, seconds=scale.load_s, lines=LINES[0]))
             )
         pairs.append((percentile(took[0], 99) * 1000, percentile(took[1], 99) * 1000))
         p50.append((percentile(took[0], 50) * 1000, percentile(took[1], 50) * 1000))

@@ -10,8 +10,9 @@ from workers import web
 
 def main(target: str) -> int:
     """Serve until asked to stop."""
-    real: Any = web.Server
-    web.Server = lambda **options: real(**(options | {"target": target}))  # type: ignore[misc, assignment]
+    module: Any = web
+    real = module.Server
+    module.Server = lambda **options: real(**(options | {"target": target}))
     return web.run(load(os.environ, dotenv=None))
 
 

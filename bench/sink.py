@@ -95,7 +95,8 @@ class Sink:
         self.url = f"http://127.0.0.1:{port}/notices"
 
     def seen(self) -> Seen:
-        return Seen(**self._ask("/seen"))
+        told = self._ask("/seen")
+        return Seen(int(told["posts"]), int(told["different"]), told["last_at"])
 
     def forget(self) -> None:
         self._ask("/forget")

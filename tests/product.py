@@ -417,9 +417,7 @@ def product(
     if credentials:
         settings |= {"VIDEOSDK_API_KEY": API_KEY, "VIDEOSDK_SECRET": SECRET, "VIDEOSDK_API_URL": sandbox_url}
         inbox = f"{url}/webhooks/videosdk"
-        sandbox = Sandbox(
-            home / "videosdk", port=sandbox_port, webhook_url=inbox, pace_factor=pace_factor, mark=mark
-        )
+        sandbox = Sandbox(home / "videosdk", port=sandbox_port, webhook_url=inbox, pace_factor=pace_factor, mark=mark)
     if pinned:
         settings["VIDEOSDK_PUBLIC_KEY"] = public_pem()
     one = Product(home, url, _environ(mark) | settings | environ, sink, sandbox_url, sandbox)

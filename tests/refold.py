@@ -66,7 +66,7 @@ def differences(client: Client, found: Refolded) -> list[str]:
     timers = {f"{one}|{name}": due for one, room in rooms.items() for name, due in room.timers.items()}
     current = {one: room.call.call_id for one, room in rooms.items() if room.call is not None}
     timelines = {room_id: _timeline(client, room_id) for room_id in found.timelines}
-    return [
+    lines = [
         *_differ("room", state.rooms(_members(client, keys.ROOMS)), _as_stored(rooms, codec.room_of)),
         *_differ("rule", stored.config.rules, _as_stored(world.config.rules, codec.rule_of)),
         *_differ("name", stored.config.names, world.config.names),
@@ -76,11 +76,13 @@ def differences(client: Client, found: Refolded) -> list[str]:
         *_differ("stream", streams, found.streams),
         *_differ("call", calls, _as_stored(found.calls, codec.call_of)),
         *_differ("timeline of", timelines, found.timelines),
-        *_differ("timer", {name: int(due) for name, due in _scored(client, keys.TIMERS)}, timers),
         *_differ("current call of", _fields(client, keys.CALLS_CURRENT), current),
         *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {one: True for one in rooms if rooms[one].on_air}),
-        *_calls_without_a_turn(client, world),
     ]
+    if state.cursor() == Journal(client).last_id():  # else a timer or an answer may wait in the journal
+        lines += _differ("timer", {name: int(due) for name, due in _scored(client, keys.TIMERS)}, timers)
+        lines += _calls_without_a_turn(client, world)
+    return lines
 
 
 def outbox(client: Client) -> list[Notice]:
@@ -119,9 +121,7 @@ def _as_stored(found: Mapping[str, Any], read: Callable[[bytes], T]) -> dict[str
     return {name: read(codec.encode(value)) for name, value in found.items()}
 
 
-def _records(
-    client: Client, index: str, key: Callable[[str], str], read: Callable[[bytes], T]
-) -> dict[str, T]:
+def _records(client: Client, index: str, key: Callable[[str], str], read: Callable[[bytes], T]) -> dict[str, T]:
     names = iter(_members(client, index))
     found: dict[str, T] = {}
     while some := list(islice(names, 500)):

@@ -5,15 +5,422 @@ import queue
 import random
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
-import redis
+from history import History
+from product import Sink, wait_until, webhook
+from refold import differences, outbox, refold
+from structlog.testing import capture_logs
 
-from tests.product import wait_until, webhook
-from tests.refold import differences, outbox, refold
+from webhook_app.app import build
+from webhook_app.domain.events import Source
+from webhook_app.domain.ids import order
+from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.subscribers import Delivery, DeliveryState, Subscriber, delivery_id
+from webhook_app.schemas import parse
+from webhook_app.settings import Settings
+from webhook_app.settings_values import networks
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
+from webhook_app.store.deliveries import LEASE_MS, Deliveries, Outbox
+from webhook_app.store.journal import Entry, GroupAppender, Journal, Wake, entry
+from webhook_app.store.state import StateStore
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.timers import Timers
+from workers.deliver import Deliverer
+from workers.post import Poster
+from workers.process import LINGER_MS, Halted, Reducer
+from workers.tidy import Tidy
+
+T = TypeVar("T")
+ROOM = "hall"
+LIMIT_S = 10.0
+DAY_S = 24 * 3600
+TOKEN = "a-token-of-the-invariants"
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, object]]]:
+    """What is logged, kept from the terminal."""
+    with capture_logs() as found:
+        yield found
+
+
+class Doorbell(Wake):
+    """Takes wake-ups as the queues would."""
+
+    def __init__(self) -> None:
+        self.rung: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def wake(self, queue: str) -> None:
+        self.rung.put(queue)
+
+
+def reducer(client: Client) -> Reducer:
+    return Reducer(client, Doorbell())
+
+
+def fold_all(client: Client) -> None:
+    hand = reducer(client)
+    while hand.reduce():
+        pass
+
+
+def journal_webhook(client: Client, kind: str, **more: str) -> str:
+    body = webhook(kind, ROOM, **more)
+    return Journal(client).append([Entry(Source.VIDEOSDK, kind, ROOM, body)])[0][0]
+
+
+def put_rule(client: Client, rule: dict[str, object]) -> str:
+    return Journal(client).append([entry(Source.CONFIG, "rule-put", None, {"rule": rule})])[0][0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folding_the_journal_from_its_start_gives_exactly_what_is_stored(client: Client, seed: int) -> None:
+    draw, history, hand = random.Random(seed), History(client, seed), reducer(client)
+    for _ in range(40):
+        history.go_on(draw.randint(1, 60))
+        for _ in range(draw.randint(0, 3)):
+            hand.reduce()
+    fold_all(client)
+    folded = refold(client)
+    assert len(folded.events) == client.xlen(keys.JOURNAL)
+    assert differences(client, folded) == []
+    assert outbox(client) == [notice for _, notice in folded.notices]
+
+
+def test_a_rule_leaves_no_memory_when_it_is_deleted_in_the_batch_in_which_it_acted(client: Client) -> None:
+    rule = {"name": "host", "rooms": ["*"], "on": "participant-joined", "do": "notify"}
+    put_rule(client, rule)
+    fold_all(client)
+    journal_webhook(client, "participant-joined", participantId="ada")
+    Journal(client).append([entry(Source.CONFIG, "rule-deleted", None, {"name": "host"})])
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+    put_rule(client, rule)
+    fold_all(client)
+    assert StateStore(client).load_world().memory == {}
+
+
+def test_a_rule_that_is_deleted_and_put_again_in_one_batch_begins_anew(client: Client) -> None:
+    rule = {"name": "host", "rooms": ["*"], "on": "participant-joined", "do": "notify"}
+    put_rule(client, rule)
+    journal_webhook(client, "participant-joined", participantId="ada")
+    fold_all(client)
+    Journal(client).append([entry(Source.CONFIG, "rule-deleted", None, {"name": "host"})])
+    put_rule(client, rule)
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+
+
+def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store_url: str) -> None:
+    history = History(client, 7)
+    end, applied = threading.Event(), Counter[str]()
+
+    def work(name: str) -> None:
+        own = connect(store_url)
+        hand = reducer(own)
+        while (count := hand.reduce()) or not end.is_set():
+            applied[name] += count
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        hands = [pool.submit(work, name) for name in ("one", "two")]
+        for _ in range(60):
+            history.go_on(25)
+        wait_until(lambda: StateStore(client).cursor() == Journal(client).last_id(), LIMIT_S, "the folding")
+        end.set()
+        for hand in hands:
+            hand.result(LIMIT_S)
+    assert applied.total() == client.xlen(keys.JOURNAL)
+    assert all(applied[name] for name in ("one", "two"))
+    assert differences(client, refold(client)) == []
+
+
+def test_two_clocks_journal_each_timer_once(client: Client, store_url: str) -> None:
+    due = {f"room-{number % 40}|ask:{number}": 1_000 + number for number in range(2_000)}
+    client.zadd(keys.TIMERS, due)
+
+    def work() -> None:
+        own = connect(store_url)
+        timers = Timers(own)
+        while timers.pop()[0]:
+            pass
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for clock in [pool.submit(work) for _ in range(2)]:
+            clock.result(LIMIT_S)
+    told = Counter((f"{event.room_id}|{event.data['timer']}", event.data["due"]) for event in Journal(client).scan())
+    assert told == Counter(due.items())
+    assert client.zcard(keys.TIMERS) == 0
+
+
+def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passed(client: Client) -> None:
+    journal_webhook(client, "hls-started")
+    fold_all(client)
+    before = StateStore(client).room(ROOM)
+    bad = put_rule(client, {"name": "no-rooms", "do": "start"})
+    journal_webhook(client, "hls-playable")
+    fold_all(client)
+    after = StateStore(client).room(ROOM)
+    assert before is not None and after is not None
+    assert (before.streams[0].state, after.streams[0].state) == ("started", "playable")
+    assert StateStore(client).config().rules == {}
+    alarm = StateStore(client).load_world().alarms["poisoned-event"]
+    assert alarm.severity == "critical"
+    assert bad in alarm.summary
+    assert client.xrange(keys.timeline(""), bad, bad)[0][1][b"e"].startswith(b"error: KeyError")
+    assert [notice.type for notice in outbox(client)].count("alarm.raised") == 1
+    assert differences(client, refold(client)) == []
+
+
+def test_a_body_nested_as_deep_as_the_door_can_read_does_not_stop_the_folding(client: Client) -> None:
+    def deep(levels: int) -> bytes:
+        return webhook("hls-started", ROOM).replace(
+            b'"sessionId"', b'"x": ' + b"[" * levels + b"]" * levels + b', "sessionId"'
+        )
+
+    deepest = max(levels for levels in range(1_000) if parse(deep(levels)).type == "hls-started")
+    read = parse(deep(deepest))
+    Journal(client).append([Entry(Source.VIDEOSDK, read.type, read.room_id, deep(deepest))])
+    last = journal_webhook(client, "hls-playable")
+
+    def reduce_at(frames: int) -> None:
+        if frames:
+            reduce_at(frames - 1)
+        else:
+            fold_all(client)
+
+    reduce_at(100)
+    assert StateStore(client).cursor() == last
+
+
+def test_a_transaction_applied_in_part_halts_the_folding_and_says_so(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
+    web = build(Settings(redis_url=store_url, admin_token=TOKEN, data_dir=tmp_path)).app.test_client()
+    client.set(keys.ROOMS, "of a wrong type")
+    acknowledged = [journal_webhook(client, "hls-started"), journal_webhook(client, "hls-playable")]
+    with pytest.raises(Halted):
+        reducer(client).reduce()
+    with pytest.raises(Halted):
+        reducer(client).reduce()
+    acknowledged.append(journal_webhook(client, "hls-stopped"))
+    assert [event.id for event in Journal(client).scan()] == acknowledged
+    ready = web.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json["checks"]["workers"]["halted"] is True
+    shown = web.get("/api/v1/alarms?active=true", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert ("reducing-halted", "critical") in [(alarm["name"], alarm["severity"]) for alarm in shown.json["items"]]
+
+
+def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room(client: Client) -> None:
+    kept = journal_webhook(client, "hls-started")
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            journal_webhook(client, "hls-playable")
+        with pytest.raises(StoreUnavailable):
+            reducer(client).reduce()
+    finally:
+        client.config_set("maxmemory", 0)
+    assert Journal(client).last_id() == kept
+    last = journal_webhook(client, "hls-playable")
+    fold_all(client)
+    assert StateStore(client).cursor() == last
+    assert differences(client, refold(client)) == []
+
+
+def test_trimming_never_passes_the_cursor_and_the_snapshot_folds_to_the_same(client: Client) -> None:
+    history, hand, tidy = History(client, 11), reducer(client), Tidy(client, 0)
+    trimmed = 0
+    for _ in range(12):
+        history.go_on(90)
+        hand.reduce()
+        before = [event.id for event in Journal(client).scan()]
+        cursor = StateStore(client).cursor()
+        tidy()
+        after = [event.id for event in Journal(client).scan()]
+        assert after == before[len(before) - len(after) :]
+        assert [one for one in before if order(one) > order(cursor)] == [
+            one for one in after if order(one) > order(cursor)
+        ]
+        trimmed += len(before) - len(after)
+        assert differences(client, refold(client)) == []
+    assert trimmed > 500
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+
+
+def test_trimming_leaves_out_nothing_when_the_clock_was_set_back(client: Client) -> None:
+    now = int(client.time()[0]) * 1000
+    long_ago, lately = now - 10 * DAY_S * 1000, now - 1_000
+    for who, at in (("ada", long_ago), ("grace", lately), ("alan", long_ago + 1)):
+        body = webhook("participant-joined", ROOM, participantId=who)
+        client.xadd(keys.JOURNAL, {"s": "videosdk", "t": "participant-joined", "r": ROOM, "a": at, "d": body})
+    fold_all(client)
+    Tidy(client, 1)()
+    assert differences(client, refold(client)) == []
+
+
+def test_fifty_threads_that_share_appends_each_get_the_id_of_their_own_body(client: Client, store_url: str) -> None:
+    own = connect(store_url)
+    appender = GroupAppender(Journal(own), Doorbell())
+
+    def work(thread: int) -> list[tuple[str, bytes]]:
+        bodies = [f'{{"data": {{"n": "{thread}-{number}"}}}}'.encode() for number in range(40)]
+        return [(appender.append(Entry(Source.VIDEOSDK, "x", f"r{thread}", body)), body) for body in bodies]
+
+    with ThreadPoolExecutor(50) as pool:
+        answered = [pair for found in pool.map(work, range(50)) for pair in found]
+    own.close()
+    stored = {entry_id.decode(): fields[b"d"] for entry_id, fields in client.xrange(keys.JOURNAL)}
+    assert len(answered) == len(stored) == 2_000
+    assert all(stored[event_id] == body for event_id, body in answered)
+
+
+def test_no_wake_up_is_lost_while_the_worker_comes_to_rest(client: Client, store_url: str) -> None:
+    draw, bell, end = random.Random(3), Doorbell(), threading.Event()
+    own = connect(store_url)
+    hand = Reducer(own, bell)
+
+    def work() -> None:
+        while not end.is_set():
+            try:
+                bell.rung.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            hand.run(stopping=end.is_set)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        for _ in range(30):
+            event_id, woken = _append_one(client)
+            if woken:
+                bell.wake("process")
+            wait_until(
+                lambda: StateStore(client).cursor() == event_id, 2.0, "the fold of an event nobody was woken for"
+            )
+            end.wait(LINGER_MS / 1000 * draw.uniform(0.9, 1.1))
+    finally:
+        end.set()
+        worker.join(LIMIT_S)
+        own.close()
+
+
+def _append_one(client: Client) -> tuple[str, bool]:
+    ids, woken = Journal(client).append([Entry(Source.VIDEOSDK, "x", ROOM, b'{"data": {}}')])
+    return ids[0], woken
+
+
+def notices_in_the_outbox(client: Client, count: int) -> list[Notice]:
+    made = [
+        make_notice(f"{number}-0", "stream.started", number, room_id=ROOM, sequence=number, because=None, data={})
+        for number in range(1, count + 1)
+    ]
+    for notice in made:
+        client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
+    return made
+
+
+def subscriber(client: Client, name: str, url: str = "https://example.com/") -> Subscriber:
+    made = Subscriber(f"sub_{name}", name, url, created_at=1, secrets=("c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0",))
+    Subscribers(client).put(made)
+    return made
+
+
+def deliveries_of(notices: Sequence[Notice], subscribers: Sequence[Subscriber]) -> list[Delivery]:
+    return [
+        Delivery(delivery_id(notice.notice_id, one.subscriber_id), notice.notice_id, one.subscriber_id, notice.at)
+        for notice in notices
+        for one in subscribers
+    ]
+
+
+def with_async_client(store_url: str, story: Callable[[Client], Awaitable[T]]) -> T:
+    async def told() -> T:
+        client = connect_async(store_url)
+        try:
+            return await story(client)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(told())
+
+
+def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client, store_url: str) -> None:
+    notices = notices_in_the_outbox(client, 30)
+    some = [subscriber(client, "one"), subscriber(client, "two")]
+    deliveries = deliveries_of(notices, some)
+
+    async def story(async_client: Client) -> list[int]:
+        told = Outbox(async_client, retention_s=DAY_S)
+        last = (await told.read("0-0", 100))[-1][0]
+        first = await told.expand("0-0", last, notices, deliveries)
+        beaten = await told.expand("0-0", last, notices, deliveries)
+        client.delete(keys.OUTBOX_CURSOR)  # as a restored copy of the store might have it
+        return [first, beaten, await told.expand("0-0", last, notices, deliveries)]
+
+    assert with_async_client(store_url, story) == [60, -1, 0]
+    for one in some:
+        assert client.zcard(keys.subscriber_due(one.subscriber_id)) == 30
+
+
+def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(client: Client, store_url: str) -> None:
+    notices = notices_in_the_outbox(client, 3)
+    one = subscriber(client, "one")
+
+    async def story(async_client: Client) -> list[list[str]]:
+        told, hand = Outbox(async_client, retention_s=DAY_S), Deliveries(async_client, retention_s=DAY_S)
+        last = (await told.read("0-0", 100))[-1][0]
+        await told.expand("0-0", last, notices, deliveries_of(notices, [one]))
+        claimed = []
+        for passing_ms in (0, LEASE_MS - 2_000, 2_000):
+            let_time_pass(client, one, passing_ms)
+            claims = (await hand.claim(10, each=10))[0]
+            claimed.append(sorted(claim.delivery.notice_id for claim in claims))
+        settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
+        await hand.settle(settled)
+        let_time_pass(client, one, 2 * LEASE_MS)
+        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, each=10))[0]])
+        return claimed
+
+    every = sorted(notice.notice_id for notice in notices)
+    assert with_async_client(store_url, story) == [every, [], every, []]
+
+
+def let_time_pass(client: Client, one: Subscriber, ms: int) -> None:
+    """Every due moment of a subscriber comes nearer, as it would by waiting."""
+    for key in (keys.subscriber_due(one.subscriber_id), keys.SUBSCRIBERS_DUE):
+        for member in client.zrange(key, 0, -1):
+            client.zincrby(key, -ms, member)
+
+
+def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str) -> None:
+    sink = Sink()
+    try:
+        notices = notices_in_the_outbox(client, 300)
+        subscriber(client, "one", sink.url)
+
+        async def hand() -> None:
+            own, poster = connect_async(store_url), Poster(allowed=networks("127.0.0.0/8"))
+            await Deliverer(own, poster, retention_s=DAY_S, disable=lambda one, why: None).run()
+            await poster.close()
+            await own.aclose()
+
+        async def both() -> None:
+            await asyncio.gather(hand(), hand())
+
+        asyncio.run(both())
+        assert Counter(told.id for told in sink.told) == Counter(notice.notice_id for notice in notices)
+        assert client.zcard(keys.deliveries(DeliveryState.DELIVERED)) == 300
+        assert client.zcard(keys.deliveries(DeliveryState.PENDING)) == 0
+    finally:
+        sink.stop()

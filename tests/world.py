@@ -86,11 +86,10 @@ class Story:
         data = {key: value for key, value in named.items() if value is not None}
         return self.tell(Source.VIDEOSDK, kind, data, room=room, after=after)
 
-    def hls(self, *states: str, **more: Any) -> Outcome:
+    def hls(self, *states: str, **more: Any) -> None:
         """One `hls-` webhook after another, each with the same names."""
         for state in states:
-            outcome = self.webhook(f"hls-{state}", **more)
-        return outcome
+            self.webhook(f"hls-{state}", **more)
 
     def joined(self, who: str, **more: Any) -> Outcome:
         return self.webhook("participant-joined", participantId=who, participantName=who.title(), **more)

@@ -92,6 +92,7 @@ def build(settings: Settings) -> Web:
             has_credentials=settings.has_credentials,
             allow_networks=settings.allow_networks,
             sandbox_url=settings.sandbox_url,
+            max_streams=settings.max_streams,
         )
         _add_api(app, context, settings)
     return Web(app, keyring, counts)

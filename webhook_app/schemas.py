@@ -7,6 +7,7 @@ import msgspec
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.domain.events import room_of
+from webhook_app.nesting import NESTING_MAX, too_deep
 
 TYPE_MAX_CHARS = 100
 ID_MAX_CHARS = 200
@@ -56,6 +57,8 @@ def parse(body: bytes) -> Received:
         content: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Received(UNREADABLE, None, f"not JSON: {error}"[:300])
+    if body.count(b"[") + body.count(b"{") > NESTING_MAX and too_deep(content):
+        return Received(UNREADABLE, None, f"nested more than {NESTING_MAX} levels deep")
     try:
         envelope = _envelope.load(content)
     except ValidationError as error:

@@ -59,6 +59,7 @@ def deliver() -> None:
 @main.command()
 def clock() -> None:
     """Pop timers, and sweep for work that lost its wake-up."""
+    from workers.calendars import refresher
     from workers.clock import Clock
     from workers.config_file import watcher
     from workers.tidy import Tidy
@@ -72,7 +73,11 @@ def clock() -> None:
 
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
-    with beating("clock", wiring.client, threading.Event()), watcher(settings, wiring, stop):
+    with (
+        beating("clock", wiring.client, threading.Event()),
+        watcher(settings, wiring, stop),
+        refresher(settings, wiring, stop),
+    ):
         Clock(wiring.client, wiring.wakeups, tidy=Tidy(wiring.client, settings.retention_days)).run(stop)
 
 

@@ -114,6 +114,7 @@ def fold(world: World, events: list[Event]) -> tuple[Batch, World]:
         outcome = fold_one(after, event)
         apply(after, outcome)
         batch.add(event, outcome)
+    batch.remember(world.memory, after.memory)
     return batch, after
 
 

@@ -1,6 +1,7 @@
 """Tidying: what is past its retention leaves; the journal is trimmed only behind a snapshot that folds to the same."""
 
 from collections.abc import Callable
+from itertools import takewhile
 
 import redis
 import structlog
@@ -66,11 +67,13 @@ class Tidy:
         folded = 0
         after = at
         while folded < TRIM_EVENTS_MAX:
-            events = [
-                event
-                for event in self._journal.read(after, FOLD_BATCH)
-                if event.at < now - self._retention_ms and order(event.id) <= order(cursor)
-            ]
+            # No further than the first that stays: with a clock set back, an older one may come after it.
+            events = list(
+                takewhile(
+                    lambda event: event.at < now - self._retention_ms and order(event.id) <= order(cursor),
+                    self._journal.read(after, FOLD_BATCH),
+                )
+            )
             if not events:
                 break
             _, world = fold(world, events)

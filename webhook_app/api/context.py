@@ -33,6 +33,7 @@ class Context:
     has_credentials: bool
     allow_networks: tuple[Network, ...]
     sandbox_url: str | None
+    max_streams: int | None = None
 
     def now(self) -> int:
         """This moment, ms since 1970."""

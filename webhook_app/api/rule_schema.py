@@ -1,34 +1,29 @@
 """The rule's door: the same for the API and the configuration file; each error names its field."""
 
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, pre_load, validate, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from webhook_app.api.duration import Duration
+from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
 from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition
 from webhook_app.domain.judge import split_message
 from webhook_app.domain.notices import NOTICE_TYPES
 from webhook_app.domain.shapes import room_shapes
-from webhook_app.domain.times import parse_duration
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000
 PATTERN_MAX_CHARS = 200
 MESSAGE_MAX_CHARS = 2_000
-SCHEDULE_FIELDS = ("schedule", "late_after", "remind", "end_when_empty", "overrun", "max_run", "restart")
-
-
-class Duration(fields.Field[int]):
-    """`90s`, `5m`, `2h`, `1h30m` outside, seconds inside."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not isinstance(value, str):
-            raise ValidationError("a duration is text, such as 90s, 5m or 1h30m")
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
+SCHEDULE_ONLY = {
+    "late_after_s": "late_after",
+    "remind_s": "remind",
+    "end_when_empty_s": "end_when_empty",
+    "overrun_s": "overrun",
+    "max_run_s": "max_run",
+    "restart": "restart",
+}
 
 
 class ConditionField(fields.String):
@@ -41,12 +36,6 @@ class ConditionField(fields.String):
         except ConditionError as error:
             raise ValidationError(str(error)) from None
         return source
-
-
-def _a_timezone(name: str) -> None:
-    if name not in available_timezones():
-        raise ValidationError(f"{name!r} is no time zone; write one such as Europe/London")
-    ZoneInfo(name)
 
 
 def _a_type(kind: str) -> None:
@@ -73,37 +62,42 @@ class RuleSchema(Schema):
     )
     on = fields.String(validate=[validate.Length(1, 100), _a_type])
     when = ConditionField()
-    do = fields.String(required=True, validate=validate.OneOf(["start", "end", "notify"]))
+    do = fields.String(validate=validate.OneOf(["start", "end", "notify"]))
+    schedule = fields.Nested(ScheduleSchema)
+    late_after = Duration(attribute="late_after_s")
+    remind = Duration(attribute="remind_s")
+    end_when_empty = Duration(attribute="end_when_empty_s")
+    overrun = Duration(attribute="overrun_s")
+    max_run = Duration(attribute="max_run_s")
+    restart = fields.String(validate=validate.OneOf(["on-failure", "always", "never"]))
     message = fields.String(validate=validate.Length(max=MESSAGE_MAX_CHARS))
     cooldown = Duration(attribute="cooldown_s")
     start = fields.Nested(StartSchema)
-    timezone = fields.String(validate=_a_timezone)
+    timezone = fields.String(validate=a_timezone)
     paused = fields.Boolean()
-
-    @pre_load
-    def _no_schedule_yet(self, data: Any, **kwargs: Any) -> Any:
-        if isinstance(data, dict):
-            found = [name for name in SCHEDULE_FIELDS if name in data]
-            if found:
-                raise ValidationError(
-                    {name: ["schedules are not part of this version; use `on` or `when`"] for name in found}
-                )
-        return data
 
     @validates_schema(skip_on_field_errors=True)
     def _fits_together(self, data: dict[str, Any], **kwargs: Any) -> None:
         errors: dict[str, list[str]] = {}
-        if ("on" in data) == ("when" in data):
-            errors["on"] = ["a rule has exactly one trigger: `on` (a type) or `when` (a condition)"]
+        triggers = [name for name in ("schedule", "on", "when") if name in data]
+        if len(triggers) != 1:
+            errors["on"] = ["a rule has exactly one trigger: `schedule`, `on` (a type) or `when` (a condition)"]
         elif "on" in data and "for" in data:
             errors["for"] = ["`for` goes with `when`"]
         elif "when" in data and "if" in data:
-            errors["if"] = ["`if` goes with `on`; put it into `when`"]
-        if "message" in data and data["do"] != "notify":
+            errors["if"] = ["`if` goes with `on` or `schedule`; put it into `when`"]
+        if "schedule" in data and "do" in data:
+            errors["do"] = ["a schedule takes no `do`: it starts at the opening and ends at the close"]
+        if "schedule" not in data and "do" not in data:
+            errors["do"] = ["say what the rule does: start, end or notify"]
+        for inside, outside in SCHEDULE_ONLY.items():
+            if inside in data and "schedule" not in data:
+                errors[outside] = [f"`{outside}` goes with `schedule`"]
+        if "message" in data and data.get("do") != "notify":
             errors["message"] = ["`message` goes with `do: notify`"]
-        if "start" in data and data["do"] != "start":
-            errors["start"] = ["`start` goes with `do: start`"]
-        for field, source, with_event in (("if", data.get("if"), True), ("when", data.get("when"), False)):
+        if "start" in data and "schedule" not in data and data.get("do") != "start":
+            errors["start"] = ["`start` goes with `do: start` or a `schedule`"]
+        for field, source, with_event in (("if", data.get("if"), "on" in data), ("when", data.get("when"), False)):
             if source is not None and field not in errors:
                 try:
                     try_condition(compile_condition(source), room_shapes(), with_event=with_event)
@@ -117,6 +111,8 @@ class RuleSchema(Schema):
     @post_load
     def _seconds(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         data["for_s"] = data.pop("for", 0)
+        if "schedule" in data:
+            data["schedule"].setdefault("timezone", data.get("timezone", "UTC"))
         return data
 
 

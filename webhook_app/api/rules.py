@@ -4,17 +4,39 @@ from typing import Any
 
 from flask import Response, jsonify, request
 from flask_smorest import Blueprint
-from marshmallow import INCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, PageQuery, ProblemSchema, page_of, text
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules import Rule, RuleMemory
+from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
+from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
 from webhook_app.domain.times import format_duration, maybe_rfc3339
+from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import decode_cursor, encode_cursor
+
+
+class OccurrencesQuery(Schema):
+    """How many windows."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    count = fields.Integer(load_default=10, validate=validate.Range(1, COUNT_MAX))
+
+
+class OccurrenceSchema(Schema):
+    """A window of a room that is to come."""
+
+    rules = fields.List(fields.String())
+    room_id = text()
+    opens_at = text()
+    closes_at = text()
+    skipped = fields.Boolean()
+    warning = text(null=True)
 
 
 class RuleViewSchema(Schema):
@@ -30,6 +52,13 @@ class RuleViewSchema(Schema):
     do = text(enum=["start", "end", "notify"])
     message = text()
     cooldown = text()
+    schedule = fields.Dict()
+    late_after = text()
+    remind = text()
+    end_when_empty = text()
+    overrun = text()
+    max_run = text()
+    restart = text()
     start = fields.Dict()
     timezone = text()
     paused = fields.Boolean()
@@ -117,17 +146,93 @@ def rules(context: Context) -> Blueprint:
         _known(context, name)
         return accepted(context.append(Source.OPERATOR, "rule-resumed", None, {"name": name}))
 
+    @blp.route("/<name>/skip-next", methods=["POST"])
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def skip_next(name: str) -> Response:
+        """Pass over the next opening of a schedule."""
+        if _known(context, name).schedule is None:
+            raise Problem(409, f"rule {name} has no schedule")
+        return accepted(context.append(Source.OPERATOR, "rule-skip-next", None, {"name": name}))
+
+    @blp.route("/<name>/occurrences")
+    @blp.arguments(OccurrencesQuery, location="query")
+    @blp.response(200, page_of(OccurrenceSchema))
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def list_occurrences(query: dict[str, Any], name: str) -> dict[str, Any]:
+        """The next windows, soonest first: exceptions taken out, merged with other rules' windows of the room."""
+        config = context.state.config()
+        rule = config.rules.get(name)
+        if rule is None:
+            raise Problem(404, f"there is no rule {name}")
+        if rule.schedule is None:
+            raise Problem(409, f"rule {name} has no schedule")
+        rooms = rooms_of(context, config, rule)
+        found = occurrences(config, rule, rooms, at=context.now(), count=query["count"])
+        crowded = _crowded(context, config) if context.max_streams is not None else []
+        return {
+            "items": [
+                occurrence_view(
+                    one.room_id, one.window, skipped=one.skipped, warning=_warning(one, crowded, context.max_streams)
+                )
+                for one in found
+            ],
+            "next": None,
+        }
+
     return blp
 
 
-def rule_view(rule: Rule, memory: RuleMemory) -> dict[str, Any]:
+def rooms_of(context: Context, config: Config, rule: Rule) -> list[str]:
+    """The rooms that a rule is about: those it names, and those seen that its patterns match."""
+    ids = config.rooms_of(rule)
+    if ids is not None:
+        return sorted(ids)
+    seen = (room_id.decode() for room_id in context.client.zrange(keys.ROOMS, 0, -1))
+    return sorted(
+        room_id for room_id in seen if any(matches(one, room_id, config.named(room_id)) for one in rule.rooms)
+    )
+
+
+def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:
+    rooms = {
+        room_id
+        for rule in config.rules.values()
+        if rule.schedule is not None
+        for room_id in rooms_of(context, config, rule)
+    }
+    return over_quota(config, sorted(rooms), at=context.now(), limit=context.max_streams or 0)
+
+
+def _warning(one: Occurrence, crowded: list[tuple[int, int]], limit: int | None) -> str | None:
+    for moment, count in crowded:
+        if one.window.opens_at <= moment < one.window.closes_at:
+            return f"{count} windows are open at once then, and MAX_STREAMS is {limit}"
+    return None
+
+
+def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = None) -> dict[str, Any]:
     """A rule in the form it is put in, with what it has done."""
     view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
+    if rule.schedule is not None:
+        view["schedule"] = dict(rule.given)
+        seconds = {
+            "late_after": rule.late_after_s,
+            "remind": rule.remind_s,
+            "end_when_empty": rule.end_when_empty_s,
+            "overrun": rule.overrun_s,
+            "max_run": rule.max_run_s,
+        }
+        view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
+        view["restart"] = rule.restart
     given = {"on": rule.on, "if": rule.if_, "when": rule.when}
     view |= {name: value for name, value in given.items() if value is not None}
     if rule.when is not None:
         view["for"] = format_duration(rule.for_s)
-    view["do"] = rule.do
+    if rule.schedule is None:
+        view["do"] = rule.do
     if rule.message is not None:
         view["message"] = rule.message
     if rule.start:
@@ -137,7 +242,7 @@ def rule_view(rule: Rule, memory: RuleMemory) -> dict[str, Any]:
         "timezone": rule.timezone,
         "paused": rule.paused,
         "from_file": rule.from_file,
-        "next": None,
+        "next": coming,
         "last_fired_at": maybe_rfc3339(memory.last_fired_at),
         "last_error": memory.last_error,
     }
@@ -147,10 +252,20 @@ def _views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
     if not found:
         return []
     memories = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in found])
+    config = context.state.config() if any(rule.schedule is not None for rule in found) else context.state.names()
     return [
-        rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory())
+        rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory(), _next(context, config, rule))
         for rule, raw in zip(found, memories, strict=True)
     ]
+
+
+def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None:
+    if rule.schedule is None or rule.paused:
+        return None
+    at = context.now()
+    rooms = rooms_of(context, config, rule)
+    coming = next((one for one in occurrences(config, rule, rooms[:50], at=at, count=5) if not one.skipped), None)
+    return None if coming is None else occurrence_view(coming.room_id, coming.window)
 
 
 def _known(context: Context, name: str) -> Rule:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, pre_load, validate, validates_schema
+
+from webhook_app.nesting import NESTING_MAX, too_deep
 
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048
@@ -49,3 +51,9 @@ class StartSchema(Schema):
     transcription = fields.Dict()
     webhookUrl = fields.Url(schemes={"http", "https"}, validate=validate.Length(max=512))  # noqa: N815
     resourceId = fields.String(validate=validate.Length(max=200))  # noqa: N815
+
+    @pre_load
+    def _not_too_deep(self, data: Any, **kwargs: Any) -> Any:
+        if too_deep(data):
+            raise ValidationError(f"nested more than {NESTING_MAX} levels deep")
+        return data

@@ -77,7 +77,7 @@ def ask(turn: Turn, why: str) -> None:
         return
     session = turn.room.session
     body: dict[str, Any] = {"about": why}
-    if why in ("participants", "session", "armed") or session is None or not session.complete:
+    if why in ("participants", "session", "armed", "refused") or session is None or not session.complete:
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
     probe = turn.new_call(CallKind.PROBE, why, body)

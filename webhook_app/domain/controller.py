@@ -8,17 +8,20 @@ from webhook_app.domain.asking import ARMED_MS, ask
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.plan import hold_off, restart_of, tell_armed
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.runs import Belongs, mark_of, place, put_run
 from webhook_app.domain.session import live_session
-from webhook_app.domain.stream import ENDED, EndedBy, State, Stream, name_run
+from webhook_app.domain.stream import EndedBy, State, Stream, name_run
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.views import call_view
+from webhook_app.domain.window import Held
 
 BACKOFF_FIRST_MS = 5 * SECOND
 BACKOFF_MAX_MS = 60 * SECOND
 TRIES_MAX = 20
+SENT_WITHIN_MS = 5 * SECOND
 TOTAL_DEADLINE_MS = 10 * SECOND
 UNKNOWN_SETTLE_MS = 15 * SECOND
 ANSWERED_SETTLE_MS = 5 * SECOND
@@ -53,6 +56,12 @@ def control(turn: Turn) -> None:
 
 
 def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
+    renewed = next((run for run in live if run.stream_id == turn.room.replace_run), None)
+    if renewed is not None:
+        _want_off(turn, wish, [renewed])
+        return
+    if turn.room.replace_run is not None:
+        turn.change(replace_run=None)
     if live:
         held = all(run.provisional for run in live)
         _wait(turn, "a run that is not yet confirmed is settled first" if held else None)
@@ -61,6 +70,7 @@ def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     if not live_session(turn.room):
         if turn.room.waits is None or not turn.room.waits.startswith("armed"):
             _wait(turn, "armed: nobody has opened a session; it starts when somebody does")
+            tell_armed(turn)
             ask(turn, "armed")
         if "armed" not in turn.room.timers:
             turn.set_timer("armed", turn.event.at + ARMED_MS)
@@ -75,6 +85,8 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     confirmed = [run for run in live if not run.provisional]
     if not confirmed:
         _wait(turn, None)
+        if turn.room.window is None and turn.room.schedule_wish is not None:
+            turn.change(schedule_wish=None)
         return
     run = confirmed[-1]
     if run.state is State.STARTING:
@@ -108,6 +120,8 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         if room.event_wish is not None:
             turn.change(event_wish=None)
             turn.decide("wish fulfilled: the stream has ended", rule=_rule_of(room.event_wish))
+        if room.schedule_wish is not None and room.window is None:
+            turn.change(schedule_wish=None)
         return
     if any(other.live for other in room.streams):
         return
@@ -115,12 +129,25 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     own_limit = run.started_at is not None and (run.ended_at or turn.event.at) - run.started_at >= OWN_LIMIT_MS
     if _was_stopped(turn, run) and _somebody_there(room) and not own_limit:
-        turn.change(operator=None, event_wish=None)
-        turn.clear_timer("until")
-        turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))
+        _hear_person(turn, wish)
+        return
+    if turn.room.window is not None and wish is room.schedule_wish and restart_of(turn) == "never":
+        hold_off(turn, Held.NOT_RESTARTED, "the stream ended; `restart: never` leaves it off until the window closes")
         return
     if live_session(room):
         _back_off(turn, "the stream is gone while it is wanted: started again")
+
+
+def _hear_person(turn: Turn, wish: Wish) -> None:
+    room = turn.room
+    turn.change(operator=None, event_wish=None)
+    turn.clear_timer("until")
+    if room.window is None:
+        turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))
+    elif restart_of(turn) == "always":
+        _back_off(turn, "somebody stopped the stream, and `restart: always` starts it again")
+    else:
+        hold_off(turn, Held.INTERRUPTED, "somebody stopped the stream: left off until the window closes")
 
 
 def _was_stopped(turn: Turn, run: Stream) -> bool:
@@ -134,8 +161,9 @@ def _was_stopped(turn: Turn, run: Stream) -> bool:
 
 
 def _somebody_there(room: Room) -> bool:
-    # VideoSDK tells a session's end after the stop that comes of it: an empty one is about to end.
-    return room.session is not None and room.session.live and room.session.count != 0
+    # VideoSDK tells a session's end after the stop that comes of it: one that has emptied is about to end.
+    session = room.session
+    return session is not None and session.live and not (session.emptied and session.count == 0)
 
 
 def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
@@ -180,7 +208,7 @@ def lose_call(turn: Turn) -> None:
     if call is None or call.state is CallState.UNKNOWN:
         return
     turn.note("the call's answer is overdue")
-    _unknown(turn, call, {"deadline_at": call.created_at + TOTAL_DEADLINE_MS})
+    _unknown(turn, call, {})
 
 
 def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
@@ -269,7 +297,7 @@ def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
 
 def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     answered = isinstance(data.get("status"), int)
-    deadline = int(data.get("deadline_at") or call.created_at + TOTAL_DEADLINE_MS)
+    deadline = int(data.get("deadline_at") or call.created_at + SENT_WITHIN_MS + TOTAL_DEADLINE_MS)
     settle_at = turn.event.at + ANSWERED_SETTLE_MS if answered else deadline + UNKNOWN_SETTLE_MS
     unknown = replace(call, state=CallState.UNKNOWN, settle_at=settle_at, negatives=0)
     turn.change(call=unknown)
@@ -286,9 +314,11 @@ def _refused(turn: Turn, call: Call) -> None:
     refused = replace(call, state=CallState.REFUSED)
     _close_call(turn, refused)
     _end_not_made(turn, call)
-    turn.note(f"VideoSDK refused: {call.status} {call.message or ''}".strip())
+    said = f"{call.status} {call.message or ''}".strip()
+    turn.change(last_refusal=said)
+    turn.note(f"VideoSDK refused: {said}")
     turn.happen("call.refused", because=call.because, call=call_view(refused))
-    if turn.room.tries + 1 >= TRIES_MAX:
+    if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up))
@@ -309,6 +339,11 @@ def _refused(turn: Turn, call: Call) -> None:
 
 def _back_off(turn: Turn, then: str) -> None:
     tries = turn.room.tries
+    if tries + 1 >= TRIES_MAX and turn.room.window is None:
+        turn.decide(f"given up after {TRIES_MAX} tries", rule=_rule_of(turn.room.wish) if turn.room.wish else None)
+        turn.change(operator=None, event_wish=None, tries=0)
+        turn.clear_timer("until")
+        return
     wait = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** min(tries, 8))
     turn.change(tries=tries + 1)
     turn.set_timer("backoff", turn.event.at + wait)
@@ -352,8 +387,6 @@ def _rule(because: str) -> str | None:
 
 
 def _progressed(before: Room, after: Room) -> bool:
-    """Whether a run came further than starting, which resets the back-off."""
+    """Whether a run became playable, which resets the back-off."""
     was = {run.stream_id: run.state for run in before.streams}
-    return any(
-        run.state not in (State.STARTING, *ENDED) and was.get(run.stream_id) != run.state for run in after.streams
-    )
+    return any(run.state is State.PLAYABLE and was.get(run.stream_id) != run.state for run in after.streams)

@@ -56,6 +56,8 @@ def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedB
         return moved
     if run.provisional:
         _opened(turn, moved)
+    elif moved.state is run.state and by is EndedBy.PROBE:
+        pass  # VideoSDK shows what we knew
     elif moved.state is run.state:
         late = "late" if signal is not run.state else "repeat"
         turn.note(f"{late}: stream {run.stream_id} is {run.state}")

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from webhook_app.domain.asking import UNREACHED_MS, ask
-from webhook_app.domain.conditions import Verdict, compile_condition, evaluate, holds
+from webhook_app.domain.conditions import compile_condition, evaluate
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.domain.turn import Turn
-from webhook_app.domain.views import ROOM_VIEW
+from webhook_app.domain.verdicts import field_of, verdict
 from webhook_app.domain.wishes import drop_rule_wish, rule_wishes
 
 MESSAGE_MAX_CHARS = 2_000
@@ -41,16 +39,16 @@ def judge(turn: Turn, body_type: str | None) -> None:
 def weigh(turn: Turn, rule: Rule) -> None:
     """Evaluate a `when` on the room as it is: note when it begins to hold and when it ceases."""
     assert rule.when is not None
-    verdict = _verdict(turn, rule, rule.when, None)
+    judged = verdict(turn, rule, rule.when, None)
     since = turn.room.holding.get(rule.name)
-    if verdict.held and since is None:
+    if judged.held and since is None:
         turn.change(holding={**turn.room.holding, rule.name: turn.event.at})
         if rule.for_s:
             turn.set_timer(f"for:{rule.name}", turn.event.at + rule.for_s * 1000)
             turn.decide(f"began to hold; acts if it still does in {rule.for_s} s", rule=rule.name)
         else:
             _fire_when(turn, rule)
-    elif not verdict.held and since is not None:
+    elif not judged.held and since is not None:
         forget(turn, rule.name)
         turn.decide("no longer holds", rule=rule.name)
 
@@ -61,7 +59,7 @@ def held_long_enough(turn: Turn, rule_name: str) -> None:
     if rule is None or rule.when is None or rule_name not in turn.room.holding:
         turn.note("void: the rule is gone")
         return
-    if not _verdict(turn, rule, rule.when, None).held:
+    if not verdict(turn, rule, rule.when, None).held:
         forget(turn, rule_name)
         turn.decide("no longer holds", rule=rule_name)
         return
@@ -84,7 +82,7 @@ def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
     for rule in turn.config.about(turn.room.room_id):
         if rule.name not in waiting or rule.when is None or rule.name not in turn.room.holding:
             continue
-        if _verdict(turn, rule, rule.when, None).held:
+        if verdict(turn, rule, rule.when, None).held:
             _act(turn, rule, None)
         else:
             turn.decide("no longer holds, now that VideoSDK was asked", rule=rule.name)
@@ -118,10 +116,10 @@ def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
             "at": rfc3339(turn.event.at),
             "data": data,
         }
-        verdict = _verdict(turn, rule, rule.if_, event)
-        if not verdict.held:
+        judged = verdict(turn, rule, rule.if_, event)
+        if not judged.held:
             turn.decide(
-                "passed: `if` is false" if verdict.error is None else f"passed: {verdict.error}",
+                "passed: `if` is false" if judged.error is None else f"passed: {judged.error}",
                 rule=rule.name,
             )
             return
@@ -162,21 +160,6 @@ def _act(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> None:
     rule_wishes(turn, rule, on_air=rule.do == "start")
 
 
-def _verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
-    condition = compile_condition(source)
-    now = datetime.fromtimestamp(turn.event.at / 1000, UTC) if condition.uses_now else None
-    if now is not None and rule.timezone != "UTC":
-        now = now.astimezone(ZoneInfo(rule.timezone))
-    verdict = holds(condition, lambda name: _field(turn, name), event, now)
-    if verdict.error is not None and event is not None:
-        turn.remember(rule.name, replace(turn.memory(rule.name), last_error=verdict.error))
-    return verdict
-
-
-def _field(turn: Turn, name: str) -> Any:
-    return ROOM_VIEW[name](turn.room, turn.config, turn.event.at)
-
-
 def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
     parts: list[str] = []
     for literal, expression in split_message(rule.message or f"{rule.name} in {{room.room_id}}"):
@@ -184,7 +167,7 @@ def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
         if expression is None:
             continue
         try:
-            value = evaluate(compile_condition(expression), lambda name: _field(turn, name), event)
+            value = evaluate(compile_condition(expression), lambda name: field_of(turn, name), event)
         except (KeyError, TypeError, RuntimeError, ValueError, OverflowError):
             value = "?"
         parts.append("" if value is None else str(value))

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.schedule import RoomWindow
 from webhook_app.domain.stream import ON_AIR, WATCHABLE, Stream
+from webhook_app.domain.window import OpenWindow
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
@@ -15,7 +17,9 @@ PARTICIPANTS_KEPT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Who is in the room. `complete`: we saw it start or asked, so the set is all there is."""
+    """Who is in the room. `complete`: we saw it start or asked, so the set is all there is. `emptied`: the last of
+    them was seen to leave.
+    """
 
     session_id: str
     live: bool
@@ -24,6 +28,7 @@ class Session:
     complete: bool = False
     last_event_id: str | None = None
     participants: Mapping[str, str | None] = field(default_factory=dict)
+    emptied: bool = False
 
     @property
     def count(self) -> int | None:
@@ -129,11 +134,17 @@ class Room:
     holding: Mapping[str, int] = field(default_factory=dict)
     fired: Mapping[str, Fired] = field(default_factory=dict)
     confirming: tuple[str, ...] = ()
+    window: OpenWindow | None = None
+    next_window: RoomWindow | None = None
+    schedule_wish: Wish | None = None
+    replace_run: str | None = None
+    reminded_at: int | None = None
+    last_refusal: str | None = None
 
     @property
     def wish(self) -> Wish | None:
-        """Who wins: the operator, then the newest event rule."""
-        return self.operator or self.event_wish
+        """Who wins: the operator, then the schedule, then the newest event rule."""
+        return self.operator or self.schedule_wish or self.event_wish
 
     @property
     def shown(self) -> Stream | None:

@@ -4,8 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from webhook_app.domain.calendar import check_calendar
 from webhook_app.domain.rules import RoomName, Rule, Settings, make_config
+from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, windows
+from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Outcome, World
+
+SKIP_AHEAD_MS = 5 * 366 * DAY_MS
+SKIP_KEPT_MS = 31 * DAY_MS
+SKIPS_MAX = 100
 
 
 def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -66,9 +73,51 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     if not changed and names == world.config.names:
         outcome.effect = "no change: the configuration file says this already"
         return set()
-    outcome.config = make_config(rules, names, world.config.settings)
+    outcome.config = make_config(rules, names, world.config.settings, world.config.calendars)
     outcome.effect = f"configuration file applied: {len(new)} rules, {len(names)} rooms"
     return changed
+
+
+def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """The next opening of a schedule is passed over."""
+    name, at = str(data["name"]), int(data["_at"])
+    rule = world.config.rules.get(name)
+    if rule is None or rule.schedule is None:
+        outcome.effect = "no change: there is no such schedule"
+        return set()
+    coming = (
+        window.opens_at
+        for window in windows(rule.schedule, at, at + SKIP_AHEAD_MS, world.config.calendars)
+        if window.opens_at > at and window.opens_at not in rule.skipped
+    )
+    opens_at = next(coming, None)
+    if opens_at is None:
+        outcome.effect = "no change: nothing is to come"
+        return set()
+    skipped = (*(moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS), opens_at)[-SKIPS_MAX:]
+    outcome.config = world.config.with_rule(replace(rule, skipped=skipped))
+    outcome.effect = f"the opening at {rfc3339(opens_at)} is skipped"
+    return {name}
+
+
+def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """A calendar was fetched: the rules that go by it are planned anew."""
+    source, text = str(data["source"]), str(data["text"])
+    if world.config.calendars.get(source) == text:
+        outcome.effect = "no change: the calendar says this already"
+        return set()
+    check_calendar(text)
+    outcome.config = replace(world.config, calendars={**world.config.calendars, source: text}, found={})
+    outcome.effect = "calendar taken in"
+    return {name for name, rule in world.config.rules.items() if source in calendars_of(rule)}
+
+
+def calendars_of(rule: Rule) -> set[str]:
+    """The addresses and files of the calendars that a rule goes by."""
+    if rule.schedule is None:
+        return set()
+    refs = [*rule.schedule.except_calendars, *((rule.schedule.ics,) if rule.schedule.ics else ())]
+    return {ref.source for ref in refs}
 
 
 def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -90,7 +139,7 @@ def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset
     """The rooms that a change of rules may touch, or None for all of them."""
     config = world.config
     touched: set[str] = set()
-    if kind not in ("rule-put", "rule-deleted", "rule-paused", "rule-resumed"):
+    if kind not in ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "rule-skip-next"):
         return None
     name = data["rule"]["name"] if kind == "rule-put" else data["name"]
     for rule in (config.rules.get(str(name)), rule_from(data["rule"]) if kind == "rule-put" else None):
@@ -104,10 +153,11 @@ def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset
 
 def rule_from(data: Mapping[str, Any]) -> Rule:
     """A rule from its checked form, as the door hands it in and the journal keeps it."""
+    schedule = data.get("schedule")
     return Rule(
         name=str(data["name"]),
         rooms=tuple(data["rooms"]),
-        do=str(data["do"]),
+        do=str(data.get("do") or "start"),
         on=data.get("on"),
         if_=data.get("if"),
         when=data.get("when"),
@@ -117,4 +167,33 @@ def rule_from(data: Mapping[str, Any]) -> Rule:
         start=data.get("start") or {},
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
+        schedule=schedule_from(schedule) if schedule is not None else None,
+        given=schedule.get("given", {}) if schedule is not None else {},
+        late_after_s=int(data.get("late_after_s") or 60),
+        remind_s=data.get("remind_s"),
+        end_when_empty_s=data.get("end_when_empty_s"),
+        overrun_s=data.get("overrun_s"),
+        max_run_s=data.get("max_run_s"),
+        restart=str(data.get("restart") or "on-failure"),
     )
+
+
+def schedule_from(data: Mapping[str, Any]) -> Schedule:
+    """A schedule from its checked form."""
+    return Schedule(
+        timezone=str(data.get("timezone") or "UTC"),
+        duration_s=data.get("duration_s"),
+        cron=data.get("cron"),
+        rrule=data.get("rrule"),
+        dtstart=data.get("dtstart"),
+        at=tuple(data.get("at", ())),
+        always=bool(data.get("always", False)),
+        ics=_calendar_ref(data["ics"]) if data.get("ics") else None,
+        also=tuple(data.get("also", ())),
+        except_days=tuple((str(first), str(last)) for first, last in data.get("except_days", ())),
+        except_calendars=tuple(_calendar_ref(ref) for ref in data.get("except_calendars", ())),
+    )
+
+
+def _calendar_ref(data: Mapping[str, Any]) -> CalendarRef:
+    return CalendarRef(str(data.get("url") or data.get("file")), data.get("match"))

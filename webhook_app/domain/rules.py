@@ -1,16 +1,21 @@
 """Rules as data: what they watch, what they do, and which rooms they are about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
+
+from webhook_app.domain.schedule import Schedule
 
 CHAIN_MAX_PER_MINUTE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule: `on` a type with an optional `if`, or `when` a condition holds `for` a while; then `do`."""
+    """One rule: a `schedule`, `on` a type with an optional `if`, or `when` a condition holds `for` a while.
+
+    `given` is the schedule as it was put, for showing; `skipped` are openings that are passed over, in ms.
+    """
 
     name: str
     rooms: tuple[str, ...]
@@ -25,6 +30,15 @@ class Rule:
     timezone: str = "UTC"
     paused: bool = False
     from_file: bool = False
+    schedule: Schedule | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+    late_after_s: int = 60
+    remind_s: int | None = None
+    end_when_empty_s: int | None = None
+    overrun_s: int | None = None
+    max_run_s: int | None = None
+    restart: str = "on-failure"
 
     @property
     def because(self) -> str:
@@ -92,6 +106,7 @@ class Config:
     rules: Mapping[str, Rule] = field(default_factory=dict)
     names: Mapping[str, RoomName] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    calendars: Mapping[str, str] = field(default_factory=dict)
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
     found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -116,12 +131,12 @@ class Config:
         """The configuration with a rule added or changed."""
         old = self.rules.get(rule.name)
         index = self.index if old is None else self.index.without_rule(old)
-        return Config({**self.rules, rule.name: rule}, self.names, self.settings, index.with_rule(rule), self.by_room)
+        return replace(self, rules={**self.rules, rule.name: rule}, index=index.with_rule(rule), found={})
 
     def without_rule(self, rule: Rule) -> "Config":
         """The configuration without a rule."""
         rules = {name: kept for name, kept in self.rules.items() if name != rule.name}
-        return Config(rules, self.names, self.settings, self.index.without_rule(rule), self.by_room)
+        return replace(self, rules=rules, index=self.index.without_rule(rule), found={})
 
     def rooms_of(self, rule: Rule) -> frozenset[str] | None:
         """The ids of the rooms that a rule is about, or None when it may be about any."""
@@ -136,7 +151,12 @@ class Config:
         return frozenset(ids)
 
 
-def make_config(rules: Mapping[str, Rule], names: Mapping[str, RoomName], settings: Settings) -> Config:
+def make_config(
+    rules: Mapping[str, Rule],
+    names: Mapping[str, RoomName],
+    settings: Settings,
+    calendars: Mapping[str, str] | None = None,
+) -> Config:
     """A configuration with its index."""
     plain: dict[str, list[str]] = {}
     globs: list[tuple[str, str]] = []
@@ -147,7 +167,8 @@ def make_config(rules: Mapping[str, Rule], names: Mapping[str, RoomName], settin
             else:
                 plain.setdefault(pattern, []).append(rule.name)
     index = RuleIndex({pattern: tuple(found) for pattern, found in plain.items()}, tuple(globs))
-    return Config(rules, names, settings, index, {known.room_id: known for known in names.values()})
+    by_room = {known.room_id: known for known in names.values()}
+    return Config(rules, names, settings, calendars or {}, index, by_room)
 
 
 def is_glob(pattern: str) -> bool:

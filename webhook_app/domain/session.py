@@ -20,9 +20,7 @@ def notice_session(turn: Turn, data: JSON, kind: str) -> None:
         return
     current = turn.room.session
     if current is not None and current.session_id == session_id:
-        if kind == "session-started" and current.live and not current.complete:
-            turn.note("repeat: the session is known to be live")
-        elif kind == "session-started":
+        if kind == "session-started":
             turn.note("repeat: the session is known" if current.live else "late: the session has ended")
     elif mark_of(turn.room, session_id).ended:
         turn.note("late: of a session that has ended")
@@ -70,7 +68,12 @@ def see_participants(turn: Turn, session_id: str, present: Mapping[str, str | No
     if session is None or session.session_id != session_id or not session.live:
         return
     known = session.participants
-    seen = replace(session, complete=True, participants=dict(list(present.items())[:PARTICIPANTS_KEPT]))
+    seen = replace(
+        session,
+        complete=True,
+        participants=dict(list(present.items())[:PARTICIPANTS_KEPT]),
+        emptied=not present and (session.emptied or bool(known)),
+    )
     if seen == session:
         return
     turn.change(session=seen)
@@ -85,6 +88,7 @@ def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
     session = turn.room.session
     who, name = participant_of(data)
     if session is None or session.session_id != session_id or not session.live:
+        turn.note("late: of a session that has ended")
         return
     if who is None:
         turn.note("no participantId: nothing changed")
@@ -101,7 +105,7 @@ def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
     else:
         name = session.participants.get(who) or name
         participants = {known: as_ for known, as_ in session.participants.items() if known != who}
-    moved = replace(session, participants=participants, last_event_id=turn.event.id)
+    moved = replace(session, participants=participants, emptied=not participants, last_event_id=turn.event.id)
     turn.change(session=moved)
     turn.note(f"participant {name or who} {'joined' if joined else 'left'}")
     _tell(turn, "participant.joined" if joined else "participant.left", moved, who, name)

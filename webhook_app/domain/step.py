@@ -11,15 +11,20 @@ from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
 from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_changed, weigh
 from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
+from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
 from webhook_app.domain.room import Room
 from webhook_app.domain.rulebook import (
     apply_file,
     delete_rule,
     pause_rule,
+    put_calendar,
     put_rule,
     put_settings,
     rooms_touched,
+    skip_next,
 )
+from webhook_app.domain.rules import Config
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
@@ -33,6 +38,8 @@ RULE_CHANGES: dict[str, RuleChange] = {
     "rule-resumed": pause_rule,
     "file-applied": apply_file,
     "settings": put_settings,
+    "rule-skip-next": skip_next,
+    "calendar-fetched": put_calendar,
 }
 
 
@@ -108,11 +115,13 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
             if hear_probe(turn, event.data):
                 hear_look(turn, event.data)
                 confirmed(turn, event.data)
+                people_confirmed(turn, event.data)
         case _:
             turn.note("kept: nothing folds it")
     drop_wish_of_session(turn)
     judge(turn, body_type)
     if turn.room is not turn.before:
+        follow(turn)
         control(turn)
         _judge_again(turn)
         watch(turn)
@@ -166,6 +175,8 @@ def _hear_timer(turn: Turn) -> None:
         case "armed":
             ask_when_due(turn, "ask:armed")
             turn.note("still waiting for a session: VideoSDK is asked")
+        case _ if kind in PLAN_TIMERS:
+            window_timer(turn, kind)
         case "for":
             held_long_enough(turn, rest)
         case "until":
@@ -184,19 +195,35 @@ def _hear_timer(turn: Turn) -> None:
 
 def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     touched = rooms_touched(world, event.type, event.data)
-    changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_source": event.source})
-    named = (outcome.config or world.config).names.values() if event.type == "file-applied" else ()
-    unseen = {known.room_id: Room(known.room_id) for known in named if known.room_id not in world.rooms}
+    changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_at": event.at})
+    unseen = {
+        room_id: Room(room_id)
+        for room_id in _named_rooms(outcome.config or world.config, changed, all_names=event.type == "file-applied")
+        if room_id not in world.rooms
+    }
     about = {room_id: room for room_id, room in world.rooms.items() if touched is None or room_id in touched}
     for room_id, room in sorted({**about, **unseen}.items()):
         turn = Turn(world, event, room, outcome)
         for rule_name in sorted(changed):
             rule_changed(turn, rule_name)
+        if changed:
+            replan(turn)
+        follow(turn)
         control(turn)
         watch(turn)
         if room_id in unseen:
             turn.change(updated_at=event.at)
         turn.finish()
+
+
+def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[str]:
+    """Rooms that must be kept because the file names them, or a calendar does, though nothing was seen of them."""
+    rooms = {known.room_id for known in config.names.values()} if all_names else set()
+    for name in changed:
+        rule = config.rules.get(name)
+        if rule is not None and rule.schedule is not None:
+            rooms |= config.rooms_of(rule) or set()
+    return rooms
 
 
 def _hear_system(event: Event, outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.room import Call, Room, Session
 from webhook_app.domain.rules import Config
+from webhook_app.domain.schedule import RoomWindow
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 
@@ -76,6 +77,24 @@ def _groups(room: Room, config: Config, now: int) -> list[str]:
     return [] if named is None else list(named.groups)
 
 
+def _next_window(room: Room, config: Config, now: int) -> dict[str, Any] | None:
+    return None if room.next_window is None else occurrence_view(room.room_id, room.next_window)
+
+
+def occurrence_view(
+    room_id: str, window: RoomWindow, *, skipped: bool = False, warning: str | None = None
+) -> dict[str, Any]:
+    """A window of a room."""
+    return {
+        "rules": list(window.rules),
+        "room_id": room_id,
+        "opens_at": rfc3339(window.opens_at),
+        "closes_at": rfc3339(window.closes_at),
+        "skipped": skipped,
+        "warning": warning,
+    }
+
+
 ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
     "room_id": lambda room, config, now: room.room_id,
     "name": _name,
@@ -87,7 +106,7 @@ ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
     "session": lambda room, config, now: None if room.session is None else session_view(room.session),
     "desired": _desired,
     "armed": lambda room, config, now: room.armed,
-    "next_window": lambda room, config, now: None,
+    "next_window": _next_window,
     "sequence": lambda room, config, now: room.sequence,
     "updated_at": lambda room, config, now: rfc3339(room.updated_at),
 }

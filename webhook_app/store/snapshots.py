@@ -23,7 +23,12 @@ class Snapshots:
         raw = self._client.hgetall(keys.SNAPSHOT)
         if not raw:
             return World(), "0-0"
-        config = make_config(_rules(raw[b"rules"]), _names(raw[b"names"]), codec.settings_of(raw[b"settings"]))
+        config = make_config(
+            _rules(raw[b"rules"]),
+            _names(raw[b"names"]),
+            codec.settings_of(raw[b"settings"]),
+            _calendars(raw[b"calendars"]),
+        )
         world = World(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
         return world, raw[b"at"].decode()
 
@@ -52,6 +57,7 @@ _names = codec.decoder(dict[str, RoomName])
 _rooms = codec.decoder(dict[str, Room])
 _memory = codec.decoder(dict[str, RuleMemory])
 _alarms = codec.decoder(dict[str, Alarm])
+_calendars = codec.decoder(dict[str, str])
 
 
 def _fields(world: World, at: str) -> dict[str, Any]:
@@ -61,6 +67,7 @@ def _fields(world: World, at: str) -> dict[str, Any]:
         "rules": codec.encode(world.config.rules),
         "names": codec.encode(world.config.names),
         "settings": codec.encode(settings),
+        "calendars": codec.encode(world.config.calendars),
         "rooms": codec.encode(world.rooms),
         "memory": codec.encode(world.memory),
         "alarms": codec.encode(world.alarms),

@@ -10,7 +10,7 @@ from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.room import Call, CallState, Room
-from webhook_app.domain.rules import Config, Rule, Settings, make_config
+from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_config
 from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
@@ -36,8 +36,9 @@ class Batch:
     calls: dict[str, Call] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     alarms: dict[str, Alarm] = field(default_factory=dict)
-    outcomes: list[Outcome] = field(default_factory=list)
     config: Config | None = None
+    memory: dict[str, RuleMemory] = field(default_factory=dict)
+    forgotten: list[str] = field(default_factory=list)
 
     def add(self, event: Event, outcome: Outcome) -> None:
         """Take one event's outcome in."""
@@ -54,8 +55,11 @@ class Batch:
         self.alarms.update(outcome.alarms)
         if outcome.config is not None:
             self.config = outcome.config
-        if outcome.memory:
-            self.outcomes.append(outcome)
+
+    def remember(self, before: Mapping[str, RuleMemory], after: Mapping[str, RuleMemory]) -> None:
+        """Take in what rules have done: a rule may have acted, been deleted and been put again in one batch."""
+        self.memory = {name: known for name, known in after.items() if before.get(name) != known}
+        self.forgotten = [name for name in before if name not in after]
 
 
 class StateStore:
@@ -75,11 +79,13 @@ class StateStore:
             pipe.hgetall(keys.RULES)
             pipe.get(keys.NAMES)
             pipe.get(keys.SETTINGS)
-            rules, names, settings = pipe.execute()
+            pipe.hgetall(keys.CALENDARS)
+            rules, names, settings, calendars = pipe.execute()
         return make_config(
             {name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
             codec.names_of(names) if names else {},
             codec.settings_of(settings) if settings else Settings(),
+            {source.decode(): text.decode() for source, text in calendars.items()},
         )
 
     def names(self) -> Config:
@@ -142,9 +148,10 @@ class StateStore:
         self._write_records(pipe, batch)
         if batch.config is not None:
             _write_config(pipe, world.config, batch.config)
-        memory = {name: known for outcome in batch.outcomes for name, known in outcome.memory.items()}
-        if memory:
-            pipe.hset(keys.RULE_MEMORY, mapping={name: codec.encode(known) for name, known in memory.items()})
+        if batch.memory:
+            pipe.hset(keys.RULE_MEMORY, mapping={name: codec.encode(known) for name, known in batch.memory.items()})
+        if batch.forgotten:
+            pipe.hdel(keys.RULE_MEMORY, *batch.forgotten)
         if batch.alarms:
             pipe.hset(keys.ALARMS, mapping={name: codec.encode(alarm) for name, alarm in batch.alarms.items()})
         for event_id, room_id, effect, decisions in batch.effects:
@@ -245,7 +252,9 @@ def _write_config(pipe: Client, old: Config, new: Config) -> None:
         pipe.hset(keys.RULES, mapping=changed)
     if gone:
         pipe.hdel(keys.RULES, *gone)
-        pipe.hdel(keys.RULE_MEMORY, *gone)
+    fetched = {source: text for source, text in new.calendars.items() if old.calendars.get(source) != text}
+    if fetched:
+        pipe.hset(keys.CALENDARS, mapping=fetched)
     if old.names != new.names:
         pipe.set(keys.NAMES, codec.encode(new.names))
     if old.settings != new.settings:

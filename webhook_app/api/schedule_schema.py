@@ -1,0 +1,152 @@
+"""The schedule's door: a calendar in the words of the contract, checked by trying it."""
+
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from cronsim import CronSim, CronSimError
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from webhook_app.api.duration import Duration
+from webhook_app.domain.schedule import read_recurrence, read_wall_clock
+
+TRIGGERS = ("cron", "rrule", "at", "ics", "always")
+MOMENTS_MAX = 1_000
+DURATION_MAX_S = 31 * 24 * 3600
+TEXT_MAX_CHARS = 500
+
+
+def a_timezone(name: str) -> None:
+    """Refuse what is no IANA time zone."""
+    if name not in available_timezones():
+        raise ValidationError(f"{name!r} is no time zone; write one such as Europe/London")
+
+
+def _a_cron(expression: str) -> None:
+    try:
+        next(CronSim(expression, datetime(2026, 1, 1)))
+    except CronSimError as error:
+        raise ValidationError(f"not a cron expression: {error}; write five fields such as 0 9 * * SUN") from None
+    except StopIteration:
+        raise ValidationError("this cron expression never comes due") from None
+
+
+def _a_local_time(text: str) -> None:
+    try:
+        read_wall_clock(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+class CalendarSchema(Schema):
+    """A calendar by its address or by a file's path."""
+
+    class Meta:
+        unknown = RAISE
+
+    url = fields.String(validate=validate.Length(1, 2_048))
+    file = fields.String(validate=validate.Length(1, 1_000))
+    match = fields.String(validate=validate.Length(1, 200))
+
+    @validates_schema
+    def _one_source(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if ("url" in data) == ("file" in data):
+            raise ValidationError("a calendar has either a `url` or a `file`", "url")
+        if "url" in data and urlsplit(data["url"]).scheme not in ("http", "https", "webcal"):
+            raise ValidationError("a calendar's address begins with https://, http:// or webcal://", "url")
+
+
+class Exceptions(fields.Field[dict[str, Any]]):
+    """Dates, ranges `first/last` and calendars."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        items = value if isinstance(value, list) else [value]
+        if len(items) > MOMENTS_MAX:
+            raise ValidationError(f"at most {MOMENTS_MAX} exceptions")
+        days: list[list[str]] = []
+        calendars: list[dict[str, Any]] = []
+        for item in items:
+            if isinstance(item, dict) and set(item) == {"ics"}:
+                source = {"file": item["ics"]} if isinstance(item["ics"], str) else item["ics"]
+                if isinstance(item["ics"], str) and "://" in item["ics"]:
+                    source = {"url": item["ics"]}
+                calendars.append(CalendarSchema().load(source))
+            elif isinstance(item, str):
+                days.append(_days(item))
+            else:
+                raise ValidationError('an exception is "2026-12-27", "2027-08-01/2027-08-29" or {ics: …}')
+        return {"days": days, "calendars": calendars}
+
+
+class OneOrMore(fields.List[Any]):
+    """One local time or a list of them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        return super()._deserialize(value if isinstance(value, list) else [value], attr, data, **kwargs)
+
+
+class ScheduleSchema(Schema):
+    """When windows open, and for how long."""
+
+    class Meta:
+        unknown = RAISE
+
+    cron = fields.String(validate=[validate.Length(max=TEXT_MAX_CHARS), _a_cron])
+    rrule = fields.String(validate=validate.Length(1, TEXT_MAX_CHARS))
+    dtstart = fields.String(validate=_a_local_time)
+    at = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
+    ics = fields.Nested(CalendarSchema)
+    always = fields.Boolean(truthy={True}, falsy=set(), validate=validate.Equal(True))
+    timezone = fields.String(validate=a_timezone)
+    duration = Duration(attribute="duration_s")
+    also = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
+
+    @validates_schema(skip_on_field_errors=True)
+    def _fits_together(self, data: dict[str, Any], **kwargs: Any) -> None:
+        given = [name for name in TRIGGERS if name in data]
+        if len(given) != 1:
+            raise ValidationError(f"a schedule has exactly one of {', '.join(TRIGGERS)}", given[1] if given else "cron")
+        errors: dict[str, list[str]] = {}
+        if ("rrule" in data) != ("dtstart" in data):
+            errors["dtstart"] = ["`rrule` and `dtstart` go together"]
+        elif "rrule" in data:
+            try:
+                read_recurrence(data["rrule"], data["dtstart"])
+            except ValueError as error:
+                errors["rrule"] = [str(error)]
+        duration = data.get("duration_s")
+        if given[0] in ("cron", "rrule", "at") and duration is None:
+            errors["duration"] = ["a window needs a `duration`, such as 2h"]
+        if "also" in data and duration is None:
+            errors["duration"] = ["`also` needs a `duration`"]
+        if given[0] == "always" and (duration is not None or "also" in data):
+            errors["duration"] = ["`always` has no duration and no `also`"]
+        if duration is not None and not 1 <= duration <= DURATION_MAX_S:
+            errors["duration"] = ["a window lasts from one second to 31 days"]
+        if errors:
+            raise ValidationError(errors)
+
+    @post_load(pass_original=True)
+    def _keep_as_given(self, data: dict[str, Any], original: Any, **kwargs: Any) -> dict[str, Any]:
+        exceptions = data.pop("except", {"days": [], "calendars": []})
+        return {
+            **data,
+            "except_days": exceptions["days"],
+            "except_calendars": exceptions["calendars"],
+            "given": original,
+        }
+
+
+ScheduleSchema._declared_fields["except"] = Exceptions()
+
+
+def _days(text: str) -> list[str]:
+    first, slash, last = text.partition("/")
+    try:
+        pair = [date.fromisoformat(first), date.fromisoformat(last if slash else first)]
+    except ValueError:
+        raise ValidationError(f"{text!r} is no date; write 2026-12-27 or 2027-08-01/2027-08-29") from None
+    if pair[1] < pair[0]:
+        raise ValidationError(f"{text!r} ends before it begins")
+    return [day.isoformat() for day in pair]

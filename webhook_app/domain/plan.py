@@ -1,0 +1,419 @@
+"""The plan: what a room's calendars want of it, as windows open and close, and what is told about that."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from webhook_app.domain.asking import ask
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.room import Room, Wish
+from webhook_app.domain.rules import Rule
+from webhook_app.domain.schedule import DAY_MS, RoomWindow, combine, windows
+from webhook_app.domain.session import live_session
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.times import rfc3339
+from webhook_app.domain.turn import Turn
+from webhook_app.domain.verdicts import verdict
+from webhook_app.domain.views import stream_view
+from webhook_app.domain.window import Held, OpenWindow
+
+LOOK_AHEAD_MS = 5 * 366 * DAY_MS
+LOOKED_AT_EACH = 4
+TIMERS = ("window", "remind", "late", "empty", "overrun", "max-run")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The stretch that is open at a moment, and the next one."""
+
+    current: RoomWindow | None
+    coming: RoomWindow | None
+
+
+def stretches(turn: Turn, at: int) -> list[RoomWindow]:
+    """The room's next stretches from the calendars of all its rules, soonest first."""
+    asked = []
+    for rule in scheduled(turn):
+        assert rule.schedule is not None
+        found = windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars)
+        for _, window in zip(range(LOOKED_AT_EACH), _not_skipped(rule, found), strict=False):
+            asked.append((rule.name, rule.start, window))
+    return combine(asked)
+
+
+def outlook(turn: Turn, at: int) -> Outlook:
+    """What is open now and what opens next."""
+    found = stretches(turn, at)
+    current = next((one for one in found if one.opens_at <= at < one.closes_at), None)
+    return Outlook(current, next((one for one in found if one.opens_at > at), None))
+
+
+def scheduled(turn: Turn) -> list[Rule]:
+    """The room's rules that have a calendar."""
+    return [rule for rule in turn.config.about(turn.room.room_id) if rule.schedule is not None]
+
+
+def replan(turn: Turn) -> None:
+    """Compare the room's open window with the calendars: open, extend or close it, and set the next timers."""
+    at = turn.event.at
+    if not scheduled(turn):
+        _forget(turn)
+        return
+    seen = outlook(turn, at)
+    held = turn.room.window
+    if held is not None and seen.current is not None and _continues(held, seen.current):
+        extended = replace(held, closes_at=seen.current.closes_at, rules=seen.current.rules)
+        if extended != held:
+            turn.change(window=extended)
+            _renew(turn)
+    elif held is not None and (seen.current is not None or not _overruns(turn, held)):
+        _close(turn, held, follows=seen.current is not None)
+        held = None
+    if turn.room.window is None and seen.current is not None:
+        _open(turn, seen.current, follows=turn.room.replace_run is not None)
+    turn.change(next_window=seen.coming)
+    _set_timers(turn, seen.coming)
+
+
+def window_timer(turn: Turn, name: str) -> None:
+    """One of the plan's timers went off."""
+    held = turn.room.window
+    match name:
+        case "window":
+            replan(turn)
+        case "remind":
+            _remind(turn)
+        case "late" if held is not None:
+            _late(turn, held)
+        case "empty" if held is not None and held.held is None:
+            turn.change(window=replace(held, asking_empty=True))
+            turn.decide("nobody has been there for a while; VideoSDK is asked before anything is ended", rule=held.rule)
+            ask(turn, "participants")
+        case "overrun" if held is not None:
+            _close(turn, held, follows=False)
+            replan(turn)
+        case "max-run":
+            _renew_run(turn)
+        case _:
+            turn.note("void: there is no window")
+
+
+def follow(turn: Turn) -> None:
+    """What the room's change means inside an open window: condition met, somebody back, playable, empty."""
+    held = turn.room.window
+    if held is None:
+        return
+    held = _hear_condition(turn, held)
+    held = _see_playable(turn, held)
+    held = _see_people(turn, held)
+    if held.overrunning and _empty(turn.room) and held.closes_at <= turn.event.at:
+        _close(turn, held, follows=False)
+        replan(turn)
+        return
+    _time_the_run(turn, held)
+
+
+def people_confirmed(turn: Turn, data: dict[str, Any] | Any) -> None:
+    """VideoSDK was asked who is there: an empty room ends, if it still is."""
+    held = turn.room.window
+    if held is None or not held.asking_empty or not data.get("reached"):
+        return
+    session = turn.room.session
+    if session is not None and is_after(session.last_event_id, str(data.get("asked_id") or "0-0")):
+        return
+    held = replace(held, asking_empty=False)
+    turn.change(window=held)
+    if _empty(turn.room):
+        turn.change(window=replace(held, held=Held.EMPTY))
+        turn.decide("ended: nobody is there; on again when somebody comes back", rule=held.rule)
+        _renew(turn)
+
+
+def hold_off(turn: Turn, why: Held, did: str) -> None:
+    """Leave the room off until its window closes."""
+    held = turn.room.window
+    if held is None:
+        return
+    turn.change(window=replace(held, held=why))
+    turn.decide(did, rule=held.rule)
+    if why is Held.INTERRUPTED:
+        tell(turn, "broadcast.interrupted", held, "somebody stopped the stream")
+    _renew(turn)
+
+
+def restart_of(turn: Turn) -> str:
+    """What the open window's rules say about a stream that ended early: the most persistent of them wins."""
+    held = turn.room.window
+    said = {rule.restart for rule in _rules(turn, held)} if held is not None else set()
+    return next((word for word in ("always", "on-failure", "never") if word in said), "on-failure")
+
+
+def tell_armed(turn: Turn) -> None:
+    """Say once a window that the room waits for a session."""
+    held = turn.room.window
+    if held is not None and not held.armed_told:
+        turn.change(window=replace(held, armed_told=True))
+        tell(turn, "broadcast.armed", held, "nobody has opened a session yet")
+
+
+def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, reason: str | None, **more: Any) -> None:
+    """A `broadcast.*` notice: it names rule, window and reason."""
+    shown = turn.room.shown
+    turn.happen(
+        kind,
+        because=f"rule:{held.rules[0]}",
+        rule=held.rules[0],
+        opens_at=rfc3339(held.opens_at),
+        closes_at=rfc3339(held.closes_at),
+        reason=reason,
+        stream=None if shown is None else stream_view(shown, turn.event.at),
+        **more,
+    )
+
+
+def _not_skipped(rule: Rule, found: Iterator[Any]) -> Iterator[Any]:
+    return (window for window in found if window.opens_at not in rule.skipped)
+
+
+def _continues(held: OpenWindow, current: RoomWindow) -> bool:
+    return current.opens_at <= held.closes_at and current.start == held.start and current.closes_at >= held.opens_at
+
+
+def _open(turn: Turn, window: RoomWindow, *, follows: bool) -> None:
+    at = turn.event.at
+    operator = turn.room.operator
+    if operator is not None and operator.until is None and operator.since < window.opens_at:
+        turn.change(operator=None)
+        turn.decide("the operator's wish is dropped: a window opens", rule=window.rules[0])
+    held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at)
+    late = at - window.opens_at > 1_000
+    turn.change(window=held, waits=None, tries=0)
+    turn.clear_timer("backoff")
+    turn.decide("the window opened" + (" while nobody looked: entered late" if late else ""), rule=held.rule)
+    turn.note("a window opened")
+    follow(turn)
+    _renew(turn)
+
+
+def _close(turn: Turn, held: OpenWindow, *, follows: bool) -> None:
+    room = turn.room
+    if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
+        turn.change(operator=None)
+        turn.decide("the operator's wish is dropped: the window closed", rule=held.rule)
+    held = _see_playable(turn, held)
+    if held.playable:
+        tell(turn, "broadcast.completed", held, None)
+    else:
+        tell(turn, "broadcast.missed", held, _why_not(turn, held))
+    turn.note("the window closed")
+    live = [run for run in room.streams if run.live and not run.provisional]
+    if follows:
+        turn.change(replace_run=live[-1].stream_id if live else None)
+    wish = None
+    if not follows and (live or room.call is not None) and held.held is None:
+        wish = Wish(False, f"rule:{held.rule}", turn.event.at, turn.event.id)
+    turn.change(window=None, schedule_wish=wish, waits=None)
+    turn.decide("the window closed" + (": the stream is ended" if wish else ""), rule=held.rule)
+    turn.clear_timer("late", "empty", "overrun", "max-run", "window")
+
+
+def _renew(turn: Turn) -> None:
+    """Make the schedule's wish fit the open window."""
+    held = turn.room.window
+    if held is None:
+        return
+    because = f"rule:{held.rule}"
+    old = turn.room.schedule_wish
+    if held.held is Held.EMPTY:
+        wish: Wish | None = Wish(False, because, turn.event.at, turn.event.id)
+        if old is not None and not old.on_air:
+            wish = old
+    elif held.held is not None or not held.condition_met:
+        wish = None
+    else:
+        wish = Wish(True, because, held.entered_at, turn.event.id, until=held.closes_at, start=held.start)
+        if old is not None and old.on_air and replace(old, event_id="") == replace(wish, event_id=""):
+            wish = old
+    if wish != old:
+        turn.change(schedule_wish=wish, waits=None)
+
+
+def _forget(turn: Turn) -> None:
+    room = turn.room
+    if room.window is None and room.next_window is None and room.schedule_wish is None:
+        return
+    if room.window is not None:
+        turn.decide("the rule is gone or paused: its window is over, the stream is left alone", rule=room.window.rule)
+    turn.change(window=None, next_window=None, schedule_wish=None, replace_run=None, waits=None)
+    turn.clear_timer(*TIMERS)
+
+
+def _overruns(turn: Turn, held: OpenWindow) -> bool:
+    """At the close: go on for a while, when a rule says so and somebody is still there."""
+    at = turn.event.at
+    allowed = max((rule.overrun_s or 0 for rule in _rules(turn, held)), default=0) * 1000
+    if not allowed or held.held is not None or _empty(turn.room) or at >= held.closes_at + allowed:
+        return False
+    if not any(run.live and not run.provisional for run in turn.room.streams):
+        return False
+    if not held.overrunning:
+        turn.change(window=replace(held, overrunning=True))
+        turn.decide("somebody is still there: the window runs over", rule=held.rule)
+        turn.set_timer("overrun", held.closes_at + allowed)
+        if turn.room.session is not None and turn.room.session.count is None:
+            ask(turn, "participants")
+    return True
+
+
+def _hear_condition(turn: Turn, held: OpenWindow) -> OpenWindow:
+    if held.condition_met:
+        return held
+    conditions = [rule for rule in _rules(turn, held) if rule.if_ is not None]
+    met = not conditions or any(verdict(turn, rule, rule.if_ or "", None).held for rule in conditions)
+    if met:
+        held = replace(held, condition_met=True)
+        turn.change(window=held)
+        if conditions:
+            turn.decide("its `if` holds", rule=held.rule)
+        _renew(turn)
+    elif turn.room.waits != _IF_WAITS:
+        turn.change(waits=_IF_WAITS)
+        turn.decide(_IF_WAITS, rule=held.rule)
+    return held
+
+
+_IF_WAITS = "the window is open and waits for its `if`"
+
+
+def _see_playable(turn: Turn, held: OpenWindow) -> OpenWindow:
+    if held.playable or not turn.room.watchable:
+        return held
+    held = replace(held, playable=True)
+    turn.change(window=held)
+    turn.clear_timer("late")
+    return held
+
+
+def _see_people(turn: Turn, held: OpenWindow) -> OpenWindow:
+    patience = min((rule.end_when_empty_s for rule in _rules(turn, held) if rule.end_when_empty_s), default=None)
+    if patience is None:
+        return held
+    empty = _empty(turn.room)
+    if held.held is Held.EMPTY and not empty:
+        held = replace(held, held=None)
+        turn.change(window=held)
+        turn.decide("somebody is back", rule=held.rule)
+        _renew(turn)
+    on = any(run.live and not run.provisional for run in turn.room.streams)
+    if empty and on and held.held is None and not held.asking_empty:
+        if "empty" not in turn.room.timers:
+            turn.set_timer("empty", turn.event.at + patience * 1000)
+    elif not empty:
+        turn.clear_timer("empty")
+        if held.asking_empty:
+            held = replace(held, asking_empty=False)
+            turn.change(window=held)
+    return held
+
+
+def _time_the_run(turn: Turn, held: OpenWindow) -> None:
+    longest = min((rule.max_run_s for rule in _rules(turn, held) if rule.max_run_s), default=None)
+    run = _live(turn.room)
+    if longest is None or run is None or run.started_at is None or turn.room.replace_run == run.stream_id:
+        turn.clear_timer("max-run")
+        return
+    due = run.started_at + longest * 1000
+    if due < held.closes_at:
+        turn.set_timer("max-run", due)
+    else:
+        turn.clear_timer("max-run")
+
+
+def _renew_run(turn: Turn) -> None:
+    run = _live(turn.room)
+    held = turn.room.window
+    if run is None or held is None:
+        turn.note("void: there is no run to renew")
+        return
+    turn.change(replace_run=run.stream_id)
+    turn.decide("the run is as long as it may be: ended and started again", rule=held.rule)
+
+
+def _remind(turn: Turn) -> None:
+    coming = turn.room.next_window
+    if coming is None:
+        turn.note("void: nothing is to come")
+        return
+    turn.note("a window is near")
+    tell(turn, "broadcast.upcoming", coming, None, session_live=live_session(turn.room))
+    turn.change(reminded_at=coming.opens_at)
+
+
+def _late(turn: Turn, held: OpenWindow) -> None:
+    if held.playable or held.held is not None:
+        turn.note("void: it is playable")
+        return
+    turn.note("late")
+    tell(turn, "broadcast.late", held, _why_not(turn, held))
+
+
+def _why_not(turn: Turn, held: OpenWindow) -> str:
+    room = turn.room
+    if held.held is Held.INTERRUPTED:
+        return "somebody stopped the stream"
+    if held.held is not None:
+        return str(held.held)
+    if room.operator is not None and not room.operator.on_air:
+        return "the operator wants the room off air"
+    if not held.condition_met:
+        return "its `if` has not held"
+    if not turn.config.settings.calls:
+        return "there are no VideoSDK credentials to call with"
+    if not live_session(room) and not any(run.live for run in room.streams):
+        return "nobody has opened a session"
+    if room.last_refusal:
+        return f"VideoSDK refused: {room.last_refusal}"
+    if room.call is not None:
+        return f"the {room.call.kind} is {room.call.state}"
+    run = _live(room)
+    if run is not None:
+        return f"VideoSDK has not made it playable: it is {run.state}"
+    return "the stream is gone" if room.shown is not None else "the process was not running"
+
+
+def _set_timers(turn: Turn, coming: RoomWindow | None) -> None:
+    at = turn.event.at
+    held = turn.room.window
+    boundaries = [held.closes_at] if held is not None and not held.overrunning else []
+    if coming is not None:
+        boundaries.append(coming.opens_at)
+    if boundaries:
+        turn.set_timer("window", min(boundaries))
+    else:
+        turn.clear_timer("window")
+    if held is not None and not held.playable and held.held is None and held.entered_at == at:
+        patience = min((rule.late_after_s for rule in _rules(turn, held)), default=60)
+        turn.set_timer("late", min(max(at, held.opens_at + patience * 1000), held.closes_at))
+    if coming is None or turn.room.reminded_at == coming.opens_at:
+        turn.clear_timer("remind")
+        return
+    names = set(coming.rules)
+    ahead = max((rule.remind_s or 0 for rule in scheduled(turn) if rule.name in names), default=0)
+    if ahead and coming.opens_at > at:
+        turn.set_timer("remind", max(at, coming.opens_at - ahead * 1000))
+    else:
+        turn.clear_timer("remind")
+
+
+def _rules(turn: Turn, held: OpenWindow) -> list[Rule]:
+    found = (turn.config.rules.get(name) for name in held.rules)
+    return [rule for rule in found if rule is not None]
+
+
+def _live(room: Room) -> Stream | None:
+    live = [run for run in room.streams if run.live and not run.provisional]
+    return live[-1] if live else None
+
+
+def _empty(room: Room) -> bool:
+    return room.session is None or not room.session.live or room.session.count == 0

@@ -1,0 +1,31 @@
+"""Verdicts: a rule's condition on the room as it is in this turn."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from webhook_app.domain.conditions import Verdict, compile_condition, holds
+from webhook_app.domain.rules import Rule
+from webhook_app.domain.turn import Turn
+from webhook_app.domain.views import ROOM_VIEW
+
+
+def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
+    """Whether a condition holds; why it could not be said is remembered with the rule."""
+    condition = compile_condition(source)
+    now = None
+    if condition.uses_now:
+        now = datetime.fromtimestamp(turn.event.at / 1000, UTC)
+        if rule.timezone != "UTC":
+            now = now.astimezone(ZoneInfo(rule.timezone))
+    found = holds(condition, lambda name: field_of(turn, name), event, now)
+    if found.error is not None and event is not None:
+        turn.remember(rule.name, replace(turn.memory(rule.name), last_error=found.error))
+    return found
+
+
+def field_of(turn: Turn, name: str) -> Any:
+    """One field of the room as the API shows it."""
+    return ROOM_VIEW[name](turn.room, turn.config, turn.event.at)

@@ -1,0 +1,36 @@
+"""An open window of a room: what has come of it so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Held(StrEnum):
+    """Why an open window wants nothing, or wants the room off, for now."""
+
+    INTERRUPTED = "somebody stopped the stream"
+    NOT_RESTARTED = "the stream ended, and `restart` says to leave it"
+    EMPTY = "nobody is there"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """A stretch on air that the calendars want, in ms since 1970."""
+
+    opens_at: int
+    closes_at: int
+    rules: tuple[str, ...]
+    start: Mapping[str, Any] = field(default_factory=dict)
+    entered_at: int = 0
+    condition_met: bool = False
+    playable: bool = False
+    armed_told: bool = False
+    overrunning: bool = False
+    asking_empty: bool = False
+    held: Held | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule that is named for it."""
+        return self.rules[0]

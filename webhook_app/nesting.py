@@ -1,0 +1,16 @@
+"""How deep JSON may be nested: every later reader recurses, and has less room left than the door that let it in."""
+
+from typing import Any
+
+NESTING_MAX = 64
+
+
+def too_deep(value: Any) -> bool:
+    """Whether lists and objects are nested more than `NESTING_MAX` levels deep."""
+    level = [value]
+    for _ in range(NESTING_MAX + 1):
+        holders = [one for one in level if isinstance(one, dict | list)]
+        if not holders:
+            return False
+        level = [inner for one in holders for inner in (one.values() if isinstance(one, dict) else one)]
+    return True
