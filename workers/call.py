@@ -124,7 +124,9 @@ class Caller:
         self._calls.note_attempt(
             call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
         )
-        self._answer(call, "refused", status=look.status, message=f"the look before it failed: {look.message}")
+        unreached = look.status is None or look.status >= 500 or look.status == 200
+        outcome = "unreached" if unreached else "refused"
+        self._answer(call, outcome, status=look.status, message=f"the look before it failed: {look.message}")
 
     def _probe(self, call: Call) -> None:
         if self._videosdk is None:

@@ -86,15 +86,17 @@ class Wiring:
         await self._deliver.run(stopping=self.stopping.is_set)
 
     def announce(self) -> None:
-        """Journal what of the settings the folding depends on, when it has changed."""
+        """Journal that a worker has started, and what of the settings the folding depends on when it has changed."""
         from webhook_app.domain.events import Source
         from webhook_app.store.state import StateStore
 
         calls = self.settings.has_credentials
+        events = [entry(Source.SYSTEM, "worker-started", None, {})]
         if StateStore(self.client).names().settings.calls != calls:
-            _, woken = Journal(self.client).append([entry(Source.SYSTEM, "settings", None, {"calls": calls})])
-            if woken:
-                self.wakeups.wake("process")
+            events.insert(0, entry(Source.SYSTEM, "settings", None, {"calls": calls}))
+        _, woken = Journal(self.client).append(events)
+        if woken:
+            self.wakeups.wake("process")
 
 
 _current: Wiring | None = None

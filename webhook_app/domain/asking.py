@@ -21,6 +21,7 @@ STOPPING_MS = 60 * SECOND
 SESSION_GONE_MS = 60 * SECOND
 ON_AIR_MS = 90 * SECOND
 ARMED_MS = 30 * SECOND
+START_SPREAD_MS = 10 * SECOND
 WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
 UNREACHED_MS = 30 * SECOND
@@ -31,7 +32,8 @@ def watch(turn: Turn) -> None:
     """Keep the room's one watchdog at the next moment its state would want a look."""
     if not turn.config.settings.calls:
         return
-    due = watch_due(turn.room) if turn.room.probe is None else None
+    asking = turn.room.probe is not None or turn.paused
+    due = None if asking else watch_due(turn.room)
     if due is None:
         turn.clear_timer("watch")
     elif turn.room.timers.get("watch") != due:
@@ -71,6 +73,8 @@ def ask(turn: Turn, why: str) -> None:
     if not turn.config.settings.calls:
         turn.note("not asked: no credentials")
         return
+    if turn.paused and why != "credentials":
+        return
     if turn.room.probe is not None:
         if why not in turn.room.asks:
             turn.change(asks=(*turn.room.asks, why)[-8:])
@@ -83,6 +87,13 @@ def ask(turn: Turn, why: str) -> None:
     probe = turn.new_call(CallKind.PROBE, why, body)
     turn.change(probe=probe, asked_at=turn.event.at)
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
+
+
+def look_after_start(turn: Turn) -> None:
+    """We have just started: a room that looks on air is asked about soon, each at a moment of its own."""
+    if any(run.live for run in turn.room.streams) and turn.room.probe is None:
+        draw = int.from_bytes(turn.room.room_id.encode()[-4:], "big") % START_SPREAD_MS
+        turn.set_timer("ask:start-up", turn.event.at + draw)
 
 
 def ask_when_due(turn: Turn, timer: str) -> None:
@@ -108,6 +119,9 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     turn.outcome.calls[probe.call_id] = answered
     turn.change(probe=None)
     turn.clear_timer("probe-lost")
+    if reached and turn.paused:
+        turn.outcome.pause = False
+        turn.calm("videosdk-credentials")
     if reached:
         _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
     else:

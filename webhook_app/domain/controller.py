@@ -7,7 +7,7 @@ from typing import Any
 from webhook_app.domain.asking import ARMED_MS, ask
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import begin, see_active
-from webhook_app.domain.ids import is_after
+from webhook_app.domain.ids import derive, is_after
 from webhook_app.domain.plan import hold_off, restart_of, tell_armed
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.runs import Belongs, mark_of, place, put_run
@@ -26,6 +26,7 @@ TOTAL_DEADLINE_MS = 10 * SECOND
 UNKNOWN_SETTLE_MS = 15 * SECOND
 ANSWERED_SETTLE_MS = 5 * SECOND
 CALL_LOST_MS = 90 * SECOND
+LIFT_EVERY_MS = 60 * SECOND
 END_SETTLE_MS = 15 * SECOND
 OWN_LIMIT_MS = 2 * HOUR - 5 * MINUTE
 STOP_HEARD_MS = 2 * MINUTE
@@ -45,6 +46,9 @@ def control(turn: Turn) -> None:
             turn.clear_timer("backoff", "armed")
             if turn.room.tries:
                 turn.change(tries=0)
+        return
+    if turn.paused:
+        _wait(turn, "all calls are paused: VideoSDK does not accept our token")
         return
     if "backoff" in room.timers:
         return
@@ -198,6 +202,12 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
                 _back_off(turn, "calls do not get through in time")
             else:
                 turn.change(tries=turn.room.tries + 1)
+        case "unreached":
+            _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
+            _end_not_made(turn, call)
+            turn.change(last_refusal="it could not be reached")
+            turn.note(f"call not made: {answered.message}")
+            _back_off(turn, "VideoSDK could not be reached: tried again")
         case _:
             _refused(turn, answered)
 
@@ -270,7 +280,7 @@ def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool
     _close_call(turn, replace(call, state=CallState.SUCCEEDED))
     if already and not any(run.live for run in turn.room.streams):
         _back_off(turn, "VideoSDK still shows the stream that has ended: started")
-    turn.calm("videosdk-credentials")
+    turn.calm(_forbidden(turn.room))
 
 
 def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
@@ -326,15 +336,27 @@ def _refused(turn: Turn, call: Call) -> None:
         turn.change(operator=None, event_wish=None, tries=0)
         turn.clear_timer("until")
         return
-    if call.status in (401, 403):
+    if call.status == 401:
+        turn.outcome.pause = True
         turn.alarm(
             "videosdk-credentials",
             "critical",
-            f"VideoSDK answers {call.status}: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET",
+            "VideoSDK does not accept our token, all calls are paused: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET",
         )
+        turn.set_timer("ask:credentials", turn.event.at + LIFT_EVERY_MS)
+        return
+    if call.status == 403:
+        turn.alarm(_forbidden(turn.room), "warning", f"VideoSDK does not let us {call.kind} in {call.room_id}: {said}")
+        turn.change(tries=turn.room.tries + 1)
+        turn.set_timer("backoff", turn.event.at + LIFT_EVERY_MS)
+        return
     if call.status in (400, 404, 402, 409):
         ask(turn, "refused")
     _back_off(turn, "tried again")
+
+
+def _forbidden(room: Room) -> str:
+    return derive("videosdk-forbidden-", room.room_id)
 
 
 def _back_off(turn: Turn, then: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.calendar import check_calendar
-from webhook_app.domain.rules import RoomName, Rule, Settings, make_config
+from webhook_app.domain.rules import RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, windows
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Outcome, World
@@ -123,7 +123,8 @@ def calendars_of(rule: Rule) -> set[str]:
 def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
     """What of the outside the folding depends on has changed."""
     known = world.config.settings
-    settings = Settings(
+    settings = replace(
+        known,
         calls=bool(data.get("calls", known.calls)),
         bodies=bool(data.get("bodies", known.bodies)),
     )

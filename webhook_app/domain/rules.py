@@ -65,10 +65,14 @@ class RoomName:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of the outside the folding depends on; journaled when it changes."""
+    """What of the outside the folding depends on; journaled when it changes.
+
+    `paused`: VideoSDK does not accept our token, so nothing is called until a question is answered again.
+    """
 
     calls: bool = False
     bodies: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

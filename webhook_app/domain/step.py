@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.alarms import Alarm, alarm_view
-from webhook_app.domain.asking import ask_when_due, hear_probe, watch
+from webhook_app.domain.asking import ask_when_due, hear_probe, look_after_start, watch
 from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
@@ -50,6 +50,8 @@ def rooms_needed(world: World, event: Event) -> frozenset[str] | None:
             return rooms_touched(world, event.type, event.data)
         except (KeyError, TypeError, ValueError, AttributeError):
             return frozenset()  # its fold will raise, and be kept as poisoned
+    if event.type == "worker-started" or (world.config.settings.paused and event.source is Source.PROBE):
+        return None
     return frozenset({event.room_id} if event.room_id else ())
 
 
@@ -62,6 +64,9 @@ def step(world: World, event: Event) -> Outcome:
     outcome = Outcome()
     if _changes_rules(event):
         _change_rules(world, event, outcome)
+    elif event.source is Source.SYSTEM and event.type == "worker-started":
+        _each_room(world, event, outcome, look_after_start)
+        outcome.effect = "rooms that look on air are asked about"
     elif event.source is Source.SYSTEM:
         _hear_system(event, outcome)
     elif event.room_id is None:
@@ -70,6 +75,8 @@ def step(world: World, event: Event) -> Outcome:
             _pass_body_on(world, event, None, outcome)
     else:
         _fold_room(world, event, event.room_id, outcome)
+    if outcome.pause is not None:
+        _pause(world, event, outcome, paused=outcome.pause)
     _settle_alarms(world, event, outcome)
     return outcome
 
@@ -214,6 +221,28 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         if room_id in unseen:
             turn.change(updated_at=event.at)
         turn.finish()
+
+
+def _each_room(world: World, event: Event, outcome: Outcome, look: Callable[[Turn], None]) -> None:
+    for room_id, room in sorted(world.rooms.items()):
+        turn = Turn(world, event, outcome.rooms.get(room_id, room), outcome)
+        look(turn)
+        turn.finish()
+
+
+def _pause(world: World, event: Event, outcome: Outcome, *, paused: bool) -> None:
+    """VideoSDK refuses our token, or answers again: the latter lets every room decide anew."""
+    config = outcome.config or world.config
+    if config.settings.paused == paused:
+        return
+    outcome.config = replace(config, settings=replace(config.settings, paused=paused))
+    if not paused:
+        _each_room(world, event, outcome, _decide_anew)
+
+
+def _decide_anew(turn: Turn) -> None:
+    control(turn)
+    watch(turn)
 
 
 def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[str]:

@@ -59,6 +59,7 @@ class Outcome:
     alarms: dict[str, Alarm] = field(default_factory=dict)
     raised: dict[str, tuple[str, str]] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
+    pause: bool | None = None
 
 
 class Turn:
@@ -118,6 +119,12 @@ class Turn:
         """Record a run, so that it can be listed; provisional ones are shown nowhere."""
         if not run.provisional:
             self.outcome.streams[run.stream_id] = run
+
+    @property
+    def paused(self) -> bool:
+        """Whether all calls are paused, by what this event says or by what was known."""
+        said = self.outcome.pause
+        return self.config.settings.paused if said is None else said
 
     def set_timer(self, name: str, due: int) -> None:
         """Set or move one of the room's timers."""
