@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, Response
 from flask_smorest import Api
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.store.clients import StoreUnavailable
 
@@ -54,6 +54,8 @@ def answer(error: HTTPException) -> Response:
     response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
     if status == 503:
         response.headers["Retry-After"] = "2"
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -146,6 +146,8 @@ class Deliverer:
             return 0
         full = [who for who, count in self._in_flight.items() if count >= IN_FLIGHT_PER_SUBSCRIBER]
         claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, passing=full)
+        if claims:
+            await self._refresh()
         for claim in claims:
             subscriber = self._subscribers.get(claim.delivery.subscriber_id)
             if subscriber is None or not subscriber.enabled:

@@ -72,7 +72,7 @@ def calls(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_call(call_id: str) -> dict[str, Any]:
         """One call with its attempts."""
-        found = load([call_id])[0]
+        found = load([call_id])[0] if ":" not in call_id else None  # what is kept beside a call has one
         if found is None:
             raise Problem(404, f"no call {call_id} is kept")
         return views([found])[0]

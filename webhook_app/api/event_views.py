@@ -1,15 +1,19 @@
 """Events and timelines as they are shown: the journal's facts with the effects that folding them had."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
 from webhook_app.domain.events import Event
+from webhook_app.domain.ids import order
 from webhook_app.domain.times import rfc3339
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
 
 READ_CHUNK = 250
+ID_PART_MAX = 2**64 - 1
+_ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 def event_view(event: Event, effect: str | None) -> dict[str, Any]:
@@ -86,8 +90,7 @@ def checked_id(position: str | None) -> str | None:
     """A journal id out of a cursor."""
     if position is None:
         return None
-    ms, dash, n = position.partition("-")
-    if not (dash and ms.isdecimal() and n.isdecimal() and len(position) <= 42):
+    if not _ID.fullmatch(position) or not (0, 0) < order(position) <= (ID_PART_MAX, ID_PART_MAX):
         raise BadCursorError("the cursor is not one of ours; leave it out to begin")
     return position
 

@@ -8,14 +8,16 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, valid
 
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.shapes import AcceptedSchema, PageQuery, ProblemSchema, page_of, text
+from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
+from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
+from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
 
 
@@ -37,6 +39,32 @@ class OccurrenceSchema(Schema):
     closes_at = text()
     skipped = fields.Boolean()
     warning = text(null=True)
+
+
+class BacktestSchema(Question):
+    """Draft rules, and the span of recorded events to try them on."""
+
+    rules = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 200))
+    from_ = Moment(required=True, data_key="from")
+    to = Moment(required=True)
+
+
+class ActSchema(Schema):
+    """Something done because of a rule: `kind` is start, end, or the type of a notice."""
+
+    at = text()
+    room_id = text()
+    kind = text()
+    because = text()
+
+
+class ComparisonSchema(Schema):
+    """What would have been done beside what was."""
+
+    would = fields.List(fields.Nested(ActSchema))
+    did = fields.List(fields.Nested(ActSchema))
+    only_would = fields.List(fields.Nested(ActSchema))
+    only_did = fields.List(fields.Nested(ActSchema))
 
 
 class RuleViewSchema(Schema):
@@ -87,6 +115,21 @@ def rules(context: Context) -> Blueprint:
         page = rest[: query["limit"]]
         more = len(rest) > len(page)
         return {"items": _views(context, page), "next": encode_cursor(page[-1].name) if more else None}
+
+    @blp.route("/backtest", methods=["POST"])
+    @blp.arguments(BacktestSchema)
+    @blp.response(200, ComparisonSchema)
+    @blp.alt_response(422, schema=ProblemSchema)
+    def run_backtest(asked: dict[str, Any]) -> dict[str, Any]:
+        """Fold recorded events through draft rules: nothing is called and nobody is told."""
+        if asked["to"] <= asked["from_"]:
+            raise Problem(422, "the span is empty", errors={"to": ["`to` is not after `from`"]})
+        drafts = [rule_from(_checked(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
+        try:
+            found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
+        except TooManyEventsError as error:
+            raise Problem(422, "the span is too long", errors={"from": [str(error)]}) from None
+        return comparison_view(found)
 
     @blp.route("/<name>")
     @blp.response(200, RuleViewSchema)
@@ -286,8 +329,13 @@ def _load(name: str) -> dict[str, Any]:
         raise Problem(422, "a rule is a JSON object", errors={"_schema": ["a rule is a JSON object"]})
     if body.setdefault("name", name) != name:
         raise Problem(422, "the names differ", errors={"name": [f"the address names {name!r}; leave it out here"]})
+    return _checked(body, "")
+
+
+def _checked(body: dict[str, Any], where: str) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = RuleSchema().load(body)
     except ValidationError as error:
-        raise Problem(422, "the rule is not right", errors=dict(error.messages_dict)) from None
+        errors = dict(error.messages_dict)
+        raise Problem(422, "the rule is not right", errors={where: errors} if where else errors) from None
     return loaded

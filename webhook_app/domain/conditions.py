@@ -26,6 +26,9 @@ ROOM_FIELDS = frozenset(
 _ROOM_PATH = re.compile(r"\broom\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 
+# What the CEL library raises for a missing key, an index out of bounds, other types, a division by zero and the like.
+CEL_ERRORS = (LookupError, TypeError, RuntimeError, ValueError, ArithmeticError)
+
 RoomField = Callable[[str], Any]
 
 
@@ -87,7 +90,7 @@ def holds(
     """Evaluate; an error, a missing value or anything but true counts as false, and says so."""
     try:
         result = evaluate(condition, room, event, now)
-    except (KeyError, TypeError, RuntimeError, ValueError, OverflowError) as error:
+    except CEL_ERRORS as error:
         return Verdict(False, _explain(error))
     if result is True or result is False:
         return Verdict(result)
@@ -124,7 +127,7 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
             result = evaluate(condition, shape.__getitem__, {"type": "", "data": {}} if with_event else None, now)
         except RuntimeError as error:
             raise ConditionError(_explain(error)) from None
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except CEL_ERRORS:
             continue
         if result is not True and result is not False:
             raise ConditionError(f"the condition gives {type(result).__name__}; it must give true or false")

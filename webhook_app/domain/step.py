@@ -67,7 +67,7 @@ def step(world: World, event: Event) -> Outcome:
     elif event.source is Source.SYSTEM and event.type == "worker-started":
         _each_room(world, event, outcome, look_after_start)
         outcome.effect = "rooms that look on air are asked about"
-    elif event.source is Source.SYSTEM:
+    elif event.source is Source.SYSTEM and event.type != "replan":
         _hear_system(event, outcome)
     elif event.room_id is None:
         outcome.effect = "kept: it names no room"
@@ -123,6 +123,11 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
                 hear_look(turn, event.data)
                 confirmed(turn, event.data)
                 people_confirmed(turn, event.data)
+        case Source.SYSTEM if event.type == "replan":
+            replan(turn)
+            for rule in turn.config.about(room_id):
+                if rule.when is not None:
+                    weigh(turn, rule)
         case _:
             turn.note("kept: nothing folds it")
     drop_wish_of_session(turn)

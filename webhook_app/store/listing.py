@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ from webhook_app.store.clients import Client
 
 CHUNK = 200
 SCAN_MAX = 5_000
+_SCORE = re.compile(r"[0-9]{1,20}")
 T = TypeVar("T")
 
 
@@ -45,7 +47,7 @@ def scored_page(
     top, after = "+inf", None
     if position is not None:
         score, bar, after = position.partition("|")
-        if not bar or not score.replace(".", "", 1).isdigit():
+        if not bar or not _SCORE.fullmatch(score):
             raise BadCursorError("the cursor is not one of ours; leave it out to begin")
         top = score
     found: list[T] = []

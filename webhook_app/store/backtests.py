@@ -1,0 +1,49 @@
+"""Backtests over the journal as it is kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from webhook_app.domain.backtest import Comparison, act_view, backtest
+from webhook_app.domain.events import Event
+from webhook_app.domain.rules import Rule
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal
+from webhook_app.store.snapshots import Snapshots
+
+EVENTS_MAX = 300_000
+
+
+class TooManyEventsError(ValueError):
+    """More events than one backtest folds."""
+
+
+def replay(
+    client: Client,
+    rules: Sequence[Rule],
+    *,
+    since: int,
+    until: int,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Comparison:
+    """Try draft rules on what was recorded; TooManyEventsError when that is more than can be folded at once."""
+    before, _ = Snapshots(client).load()
+    return backtest(before, _bounded(Journal(client), until), rules, since=since, until=until, progress=progress)
+
+
+def comparison_view(found: Comparison) -> dict[str, Any]:
+    """A comparison as the API shows it."""
+    return {
+        "would": [act_view(act) for act in found.would],
+        "did": [act_view(act) for act in found.did],
+        "only_would": [act_view(act) for act in found.only_would],
+        "only_did": [act_view(act) for act in found.only_did],
+    }
+
+
+def _bounded(journal: Journal, until: int) -> Iterator[Event]:
+    for count, event in enumerate(journal.scan()):
+        if event.at >= until:
+            return
+        if count >= EVENTS_MAX:
+            raise TooManyEventsError(f"over {EVENTS_MAX} events are kept up to then; choose an earlier `to`")
+        yield event
