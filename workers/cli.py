@@ -13,6 +13,7 @@ import click
 
 from webhook_app import secrets_file
 from webhook_app.settings import SettingError, Settings, load
+from workers import cli_rules
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,3 +151,6 @@ def _on_a_store(settings: Settings) -> Settings:
         click.echo("tally: REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`", err=True)
         sys.exit(1)
     return secrets_file.resolve(replace(settings, redis_url=url))
+
+
+cli_rules.add_to(main, lambda: _on_a_store(_settings()))

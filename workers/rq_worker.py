@@ -50,4 +50,5 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
             except redis.RedisError as error:
                 log.warning("the store is away", error=str(error))
             wiring.stopping.wait(RESTART_AFTER_S)
+    wiring.close()
     return 0

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -36,6 +36,7 @@ class Wiring:
         self._call: object | None = None
         self._deliver: object | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._to_close: list[Callable[[], Awaitable[object]]] = []
 
     def process(self) -> None:
         """Fold the journal until it is quiet."""
@@ -77,13 +78,24 @@ class Wiring:
         if not isinstance(self._deliver, Deliverer):
             settings = self.settings
             assert settings.redis_url is not None
+            client = connect_async(settings.redis_url)
+            poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            self._to_close = [poster.close, client.aclose]
             self._deliver = Deliverer(
-                connect_async(settings.redis_url),
-                Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url),
+                client,
+                poster,
                 retention_s=settings.retention_days * DAY_S,
                 disable=disabler(self.client, self.wakeups),
             )
         await self._deliver.run(stopping=self.stopping.is_set)
+
+    def close(self) -> None:
+        """Close the connections that belong to the event loop."""
+        if self._loop is None:
+            return
+        for close in self._to_close:
+            self._loop.run_until_complete(close())
+        self._loop.close()
 
     def announce(self) -> None:
         """Journal that a worker has started, and what of the settings the folding depends on when it has changed."""
