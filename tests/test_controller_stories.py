@@ -1,8 +1,8 @@
 """How the controller brings a room from what it is to what it should be, whatever goes wrong on the way."""
 
 import pytest
-from world import MINUTE, SECOND, Story, on_air, rest, url, wanted_on_air, with_session
 
+from tests.world import MINUTE, SECOND, Story, on_air, rest, url, wanted_on_air, with_session
 from webhook_app.domain.events import Source
 
 START_ON_JOIN = {"name": "host-in", "on": "participant-joined", "do": "start"}

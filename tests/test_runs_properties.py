@@ -4,8 +4,8 @@ from copy import deepcopy
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import NOON, ROOM, SESSION, Story, on_air, rest, url
 
+from tests.world import MINUTE, NOON, ROOM, SECOND, SESSION, Story, on_air, rest, url
 from webhook_app.domain.events import Source
 from webhook_app.domain.step import step
 from webhook_app.domain.stream import ENDED, State
@@ -134,8 +134,8 @@ def an_old_question(draw):
 
 
 @few
-@given(an_old_question(), st.booleans())
-def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, was_active):
+@given(an_old_question(), st.booleans(), st.sampled_from([SECOND, 5 * MINUTE]))
+def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, was_active, after):
     named, before, meanwhile = question
     names = {"id": {"id": "a"}, "url": {"url": url("a")}, "bare": {}}[named]
     story = Story()
@@ -145,7 +145,7 @@ def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, 
     asked_id = story.ask()
     story.hls(*meanwhile, **names)
     states = story.states
-    story.probe(rest("a") if was_active else None, asked_id=asked_id, asked_at=story.now)
+    story.probe(rest("a") if was_active else None, asked_id=asked_id, asked_at=story.now, after=after)
     assert len(story.runs) == len(states)
     if was_active:
         assert all(STATES.index(now) >= STATES.index(then) for now, then in zip(story.states, states, strict=True))

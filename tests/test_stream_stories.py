@@ -1,7 +1,6 @@
 """What a room's runs come to, told as stories of webhooks, questions and answers."""
 
-from world import ROOM, SECOND, Story, on_air, rest, url, with_session
-
+from tests.world import ROOM, SECOND, Story, on_air, rest, url, with_session
 from webhook_app.domain.events import Source
 from webhook_app.domain.stream import EndedBy
 
@@ -104,6 +103,12 @@ def test_a_type_we_do_not_know_is_kept_and_changes_no_run():
     story.webhook("hls-dancing", id="a")
     assert story.effect == "kept: it changes no state"
     assert story.states == ["playable"]
+
+
+def test_a_webhook_that_names_no_session_is_about_the_one_we_know():
+    story = on_air()
+    story.hls("stopping", "stopped", session=None)
+    assert story.states == ["stopped"]
 
 
 # Names learned later

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +23,9 @@ ROOM_SHAPE: dict[str, frozenset[str]] = {
 ROOM_FIELDS = frozenset(
     "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
 )
-_ROOM_PATH = re.compile(r"\broom\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
+EVENT_FIELDS = frozenset("id source type room_id at data".split())
+_EVENT_PATH = re.compile(r"(?<![\w.])event\s*\.\s*([A-Za-z_]\w*)")
+_ROOM_PATH = re.compile(r"(?<![\w.])room\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 
 # What the CEL library raises for a missing key, an index out of bounds, other types, a division by zero and the like.
@@ -74,6 +76,8 @@ def compile_condition(source: str) -> Condition:
         raise ConditionError(f"not a CEL expression: {_first_line(error)}") from None
     names = program.variables()
     bare = _STRING.sub("''", source)
+    if "event" in names:
+        _event_fields_exist(bare)
     return Condition(
         source=source,
         program=program,
@@ -107,7 +111,8 @@ def evaluate(
     if condition.uses_event and event is not None:
         variables["event"] = event
     if condition.uses_now and now is not None:
-        variables["now"] = now
+        # The library takes fixed offsets, not zones.
+        variables["now"] = now.replace(tzinfo=timezone(now.utcoffset() or timedelta()))
     if condition.functions:
         functions: dict[str, Callable[..., Any]] = {name: TIME_FUNCTIONS[name] for name in condition.functions}
         return condition.program.execute(cel.Context(variables, functions))
@@ -131,6 +136,12 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
             continue
         if result is not True and result is not False:
             raise ConditionError(f"the condition gives {type(result).__name__}; it must give true or false")
+
+
+def _event_fields_exist(source: str) -> None:
+    for name in _EVENT_PATH.findall(source):
+        if name not in EVENT_FIELDS:
+            raise ConditionError(f"event.{name} does not exist; an event has {', '.join(sorted(EVENT_FIELDS))}")
 
 
 def _room_fields(source: str) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ TRUST_END_MS = 60 * SECOND
 
 def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
     """A webhook's signal: find its run and move it, open one, or ask. Returns the run, if any."""
+    if fact.session_id is None and turn.room.session is not None:
+        fact = replace(fact, session_id=turn.room.session.session_id)
     placed = place(turn.room, signal, fact)
     match placed.belongs:
         case Belongs.RUN:

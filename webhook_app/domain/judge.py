@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.asking import UNREACHED_MS, ask
-from webhook_app.domain.conditions import compile_condition, evaluate
+from webhook_app.domain.conditions import CEL_ERRORS, Verdict, compile_condition, evaluate
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
@@ -107,25 +107,19 @@ def rule_changed(turn: Turn, rule_name: str) -> None:
 
 
 def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
-    if rule.if_ is not None:
-        event = {
-            "id": turn.event.id,
-            "source": turn.event.source.value,
-            "type": kind,
-            "room_id": turn.room.room_id,
-            "at": rfc3339(turn.event.at),
-            "data": data,
-        }
-        judged = verdict(turn, rule, rule.if_, event)
-        if not judged.held:
-            turn.decide(
-                "passed: `if` is false" if judged.error is None else f"passed: {judged.error}",
-                rule=rule.name,
-            )
-            return
+    event = {
+        "id": turn.event.id,
+        "source": turn.event.source.value,
+        "type": kind,
+        "room_id": turn.room.room_id,
+        "at": rfc3339(turn.event.at),
+        "data": data,
+    }
+    judged = Verdict(True) if rule.if_ is None else verdict(turn, rule, rule.if_, event)
+    if judged.held:
         _act(turn, rule, event)
         return
-    _act(turn, rule, None)
+    turn.decide("passed: `if` is false" if judged.error is None else f"passed: {judged.error}", rule=rule.name)
 
 
 def _fire_when(turn: Turn, rule: Rule) -> None:
@@ -168,7 +162,7 @@ def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
             continue
         try:
             value = evaluate(compile_condition(expression), lambda name: field_of(turn, name), event)
-        except (KeyError, TypeError, RuntimeError, ValueError, OverflowError):
+        except CEL_ERRORS:
             value = "?"
         parts.append("" if value is None else str(value))
     return "".join(parts)[:MESSAGE_MAX_CHARS]
