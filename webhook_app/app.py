@@ -1,10 +1,12 @@
 """The app: builds the web's parts from the settings and puts them together."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import redis
-from flask import Flask, Response
+from flask import Blueprint, Flask, Response
 
 from webhook_app import problems
 from webhook_app.api.alarms import alarms
@@ -23,7 +25,7 @@ from webhook_app.docs_page import docs_page
 from webhook_app.health import health
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
-from webhook_app.receiver import receiver
+from webhook_app.receiver import PREFIX, receiver
 from webhook_app.secrets_file import session_key
 from webhook_app.settings import Settings
 from webhook_app.store import keys
@@ -34,6 +36,9 @@ from webhook_app.store.listing import BadCursorError
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RESOURCES = (rooms, streams, events, rules, subscribers, deliveries, calls, alarms)
 API_BODY_MAX_BYTES = 1024 * 1024
@@ -71,15 +76,14 @@ def build(settings: Settings) -> Web:
     problems.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
     if settings.surface != "console":
-        app.register_blueprint(
-            receiver(
-                keyring=keyring,
-                append=appender.append,
-                count=counts.count,
-                token=settings.webhook_token,
-                rooms=settings.rooms,
-            )
+        door = receiver(
+            keyring=keyring,
+            append=appender.append,
+            count=counts.count,
+            token=settings.webhook_token,
+            rooms=settings.rooms,
         )
+        app.wsgi_app = _webhooks_first(door, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.surface != "receiver":
         context = Context(
             client=client,
@@ -96,6 +100,19 @@ def build(settings: Settings) -> Web:
         )
         _add_api(app, context, settings)
     return Web(app, keyring, counts)
+
+
+def _webhooks_first(door: Blueprint, rest: "WSGIApplication") -> "WSGIApplication":
+    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
+    webhooks = Flask("receiver", static_folder=None)
+    problems.install(webhooks)
+    webhooks.register_blueprint(door)
+
+    def front(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        app = webhooks.wsgi_app if environ["PATH_INFO"].startswith(PREFIX) else rest
+        return app(environ, start_response)
+
+    return front
 
 
 def _add_api(app: Flask, context: Context, settings: Settings) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask_smorest import Api
 
+from webhook_app.page_headers import harden
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -16,6 +18,7 @@ def docs_page(api: Api) -> Blueprint:
     def docs() -> str:
         return render_template("docs.html", calls=calls_of(api.spec.to_dict()))
 
+    blueprint.after_request(harden)
     return blueprint
 
 

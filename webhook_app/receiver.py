@@ -15,6 +15,8 @@ from webhook_app.store.journal import Entry
 
 BODY_MAX_BYTES = 256 * 1024
 RETRY_AFTER_S = 2
+PREFIX = "/webhooks/"
+_SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 Append = Callable[[Entry], str]
 Count = Callable[[str, str], None]
@@ -31,7 +33,7 @@ def receiver(*, keyring: KeyRing, append: Append, count: Count, token: str | Non
             count("unknown", "too-large")
             return _refuse(413, f"a webhook is at most {BODY_MAX_BYTES} bytes")
         try:
-            check = keyring.check(request.headers.get(HEADER), body)
+            check = keyring.check(request.environ.get(_SIGNATURE), body)
         except MalformedSignatureError as error:
             count("unknown", "unsigned")
             return _refuse(401, str(error))

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import fields
 
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.shapes import AlarmSchema, PageQuery, page_of
 from webhook_app.domain.alarms import Alarm, alarm_view

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import all_deliveries_page, delivery_view
 from webhook_app.api.shapes import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of

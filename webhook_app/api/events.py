@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.event_views import checked_id, event_views, events_page
 from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, page_of

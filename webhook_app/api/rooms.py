@@ -5,9 +5,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from flask import Response
-from flask_smorest import Blueprint
 from marshmallow import ValidationError, fields, validates
 
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.event_views import timeline_page
 from webhook_app.api.shapes import (

@@ -3,9 +3,9 @@
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask_smorest import Blueprint
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
+from webhook_app.api.bodies import Blueprint, read_body
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
@@ -324,7 +324,7 @@ def _not_of_the_file(rule: Rule | None) -> None:
 
 
 def _load(name: str) -> dict[str, Any]:
-    body = request.get_json(force=True)
+    body = read_body(request.get_data())
     if not isinstance(body, dict):
         raise Problem(422, "a rule is a JSON object", errors={"_schema": ["a rule is a JSON object"]})
     if body.setdefault("name", name) != name:

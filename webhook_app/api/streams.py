@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask_smorest import Blueprint
 from marshmallow import fields, validate
 
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.shapes import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
 from webhook_app.domain.stream import State, Stream

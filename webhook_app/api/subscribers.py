@@ -4,10 +4,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, jsonify
-from flask_smorest import Blueprint
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.addresses import Network, refused
+from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.deliveries import DeliveriesQuery
 from webhook_app.api.delivery_views import deliveries_page
@@ -79,13 +79,11 @@ def subscribers(context: Context) -> Blueprint:
         """Subscribers, the newest first."""
         found = list(reversed(context.subscribers.all()))
         after = decode_cursor(query["cursor"])
-        places = [known.subscriber_id for known in found]
-        start = places.index(after) + 1 if after in places else 0
-        page = found[start : start + query["limit"]]
-        more = start + len(page) < len(found)
+        rest = [known for known in found if after is None or _place(known) < after]
+        page = rest[: query["limit"]]
         return {
             "items": [subscriber_view(known) for known in page],
-            "next": encode_cursor(page[-1].subscriber_id) if more else None,
+            "next": encode_cursor(_place(page[-1])) if len(rest) > len(page) else None,
         }
 
     @blp.route("", methods=["POST"])
@@ -109,7 +107,7 @@ def subscribers(context: Context) -> Blueprint:
             secrets=(secret,),
         )
         context.subscribers.put(made)
-        settle_bodies(context)
+        settle_bodies(context, made)
         response = jsonify(subscriber_view(made) | {"secret": PREFIX + secret})
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/subscribers/{made.subscriber_id}"
@@ -132,7 +130,7 @@ def subscribers(context: Context) -> Blueprint:
         if known.from_file:
             raise Problem(409, "this subscriber belongs to the configuration file: remove it there")
         context.subscribers.delete(subscriber_id)
-        settle_bodies(context)
+        settle_bodies(context, known)
 
     @blp.route("/<subscriber_id>/deliveries")
     @blp.arguments(DeliveriesQuery, location="query")
@@ -144,6 +142,10 @@ def subscribers(context: Context) -> Blueprint:
         return deliveries_page(context, keys.subscriber_deliveries(subscriber_id), query)
 
     return blp
+
+
+def _place(known: Subscriber) -> str:
+    return f"{known.created_at:015d}|{known.subscriber_id}"
 
 
 def subscriber_view(known: Subscriber) -> dict[str, Any]:
@@ -163,12 +165,11 @@ def subscriber_view(known: Subscriber) -> dict[str, Any]:
 
 
 def masked(url: str) -> str:
-    """A URL without the password in it."""
+    """A URL without the user and the password in it: either may be a token."""
     parts = urlsplit(url)
-    if parts.password is None:
+    if "@" not in parts.netloc:
         return url
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{parts.username}:****@{host}").geturl()
+    return parts._replace(netloc=f"****@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> None:
@@ -205,13 +206,18 @@ def _is_address(host: str) -> bool:
     return ":" in host or host.replace(".", "").isdecimal()
 
 
-def settle_bodies(context: Context) -> None:
-    """VideoSDK's own bodies become notices only while somebody asks for them."""
-    wanted = any(
-        pattern.startswith("videosdk.") for known in context.subscribers.all() for pattern in known.wanted.types
-    )
-    if context.state.names().settings.bodies != wanted:
+def settle_bodies(context: Context, changed: Subscriber) -> None:
+    """VideoSDK's own bodies become notices only while somebody asks for them.
+
+    Said whenever it may have changed: what is in force may be older than what is still to be folded.
+    """
+    if _asks_for_bodies(changed):
+        wanted = any(_asks_for_bodies(known) for known in context.subscribers.all())
         context.append(Source.SYSTEM, "settings", None, {"bodies": wanted})
+
+
+def _asks_for_bodies(known: Subscriber) -> bool:
+    return any(pattern.startswith("videosdk.") for pattern in known.wanted.types)
 
 
 def _known(context: Context, subscriber_id: str) -> Subscriber:

@@ -10,8 +10,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import all_deliveries_page
 from webhook_app.api.event_views import event_views
+from webhook_app.api.subscribers import masked
 from webhook_app.auth import Tokens
 from webhook_app.domain.views import room_view
+from webhook_app.page_headers import harden
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 
@@ -19,10 +21,6 @@ ROOMS_SHOWN = 60
 EVENTS_SHOWN = 25
 DELIVERIES_SHOWN = 15
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
@@ -63,15 +61,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
         session["role"] = role.value
         return redirect("/", code=303)
 
-    @blueprint.after_request
-    def harden(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        if not request.path.startswith("/static/"):
-            response.headers["Cache-Control"] = "no-store"
-        return response
-
+    blueprint.after_request(harden)
     return blueprint
 
 
@@ -85,7 +75,7 @@ def _seen(context: Context) -> dict[str, Any]:
     deliveries = all_deliveries_page(
         context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN}
     )
-    names = {known.subscriber_id: known.name or known.url for known in context.subscribers.all()}
+    names = {known.subscriber_id: known.name or masked(known.url) for known in context.subscribers.all()}
     return {
         "rooms": rooms,
         "on_air": len(on_air),

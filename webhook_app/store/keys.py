@@ -56,8 +56,8 @@ def call(call_id: str) -> str:
 
 
 def room_calls(room_id: str) -> str:
-    """The calls of a room by the moment they were decided."""
-    return f"{PREFIX}calls:{room_id}"
+    """The calls of a room by the moment they were decided; a room may be named `due` or `current`."""
+    return f"{PREFIX}calls-of:{room_id}"
 
 
 def call_attempts(call_id: str) -> str:
