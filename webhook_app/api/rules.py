@@ -1,5 +1,6 @@
 """Rules: read, put, delete, pause and resume."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, jsonify, request
@@ -11,7 +12,7 @@ from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
-from webhook_app.domain.rulebook import rule_from
+from webhook_app.domain.rulebook import calendars_of, rule_from
 from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
@@ -295,7 +296,7 @@ def _views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
     if not found:
         return []
     memories = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in found])
-    config = context.state.config() if any(rule.schedule is not None for rule in found) else context.state.names()
+    config = context.state.names()
     return [
         rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory(), _next(context, config, rule))
         for rule, raw in zip(found, memories, strict=True)
@@ -305,9 +306,10 @@ def _views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
 def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None:
     if rule.schedule is None or rule.paused:
         return None
-    at = context.now()
-    rooms = rooms_of(context, config, rule)
-    coming = next((one for one in occurrences(config, rule, rooms[:50], at=at, count=5) if not one.skipped), None)
+    config = replace(config.with_rule(rule), calendars=context.state.calendars(calendars_of(rule)))
+    room_id = next(iter(rooms_of(context, config, rule)), "")
+    found = occurrences(config, rule, [room_id], at=context.now(), count=5)
+    coming = next((one for one in found if not one.skipped), None)
     return None if coming is None else occurrence_view(coming.room_id, coming.window)
 
 

@@ -44,6 +44,8 @@ def control(turn: Turn) -> None:
         if wish is None:
             _wait(turn, None)
             turn.clear_timer("backoff", "armed")
+            if not any(run.live for run in room.streams):
+                turn.clear_timer("ask:ended")
             if turn.room.tries:
                 turn.change(tries=0)
         return
@@ -129,7 +131,7 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     if any(other.live for other in room.streams):
         return
-    if run.end_call_id is not None:
+    if run.end_call_id is not None or _of_an_earlier_session(room, run):
         return
     own_limit = run.started_at is not None and (run.ended_at or turn.event.at) - run.started_at >= OWN_LIMIT_MS
     if _was_stopped(turn, run) and _somebody_there(room) and not own_limit:
@@ -140,6 +142,12 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     if live_session(room):
         _back_off(turn, "the stream is gone while it is wanted: started again")
+
+
+def _of_an_earlier_session(room: Room, run: Stream) -> bool:
+    """Whether it ended with a session that a newer one has followed: that says nothing about what is wanted now."""
+    session = room.session
+    return run.session_id is not None and session is not None and session.live and session.session_id != run.session_id
 
 
 def _hear_person(turn: Turn, wish: Wish) -> None:

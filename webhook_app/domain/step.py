@@ -213,7 +213,7 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         for room_id in _named_rooms(outcome.config or world.config, changed, all_names=event.type == "file-applied")
         if room_id not in world.rooms
     }
-    about = {room_id: room for room_id, room in world.rooms.items() if touched is None or room_id in touched}
+    about = world.rooms if touched is None else {one: world.rooms[one] for one in touched if one in world.rooms}
     for room_id, room in sorted({**about, **unseen}.items()):
         turn = Turn(world, event, room, outcome)
         for rule_name in sorted(changed):

@@ -95,6 +95,12 @@ class StateStore:
             {}, codec.names_of(names) if names else {}, codec.settings_of(settings) if settings else Settings()
         )
 
+    def calendars(self, sources: Iterable[str]) -> dict[str, str]:
+        """Fetched calendars by their source."""
+        wanted = sorted(sources)
+        found = self._client.hmget(keys.CALENDARS, wanted) if wanted else []
+        return {source: text.decode() for source, text in zip(wanted, found, strict=True) if text is not None}
+
     def rule(self, name: str) -> Rule | None:
         """One rule, None when there is none."""
         raw = self._client.hget(keys.RULES, name)
@@ -246,7 +252,12 @@ def _waiting(batch: Batch) -> list[Call]:
 
 
 def _write_config(pipe: Client, old: Config, new: Config) -> None:
-    changed = {name: codec.encode(rule) for name, rule in new.rules.items() if old.rules.get(name) != rule}
+    known = old.rules.get
+    changed = {
+        name: codec.encode(rule)
+        for name, rule in new.rules.items()
+        if known(name) is not rule and known(name) != rule  # identity first: most are the very same
+    }
     gone = [name for name in old.rules if name not in new.rules]
     if changed:
         pipe.hset(keys.RULES, mapping=changed)
