@@ -8,7 +8,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
-SHARED = ipaddress.IPv4Network("100.64.0.0/10")
+# Inside in every release of Python, whatever its own tables say.
+SPECIAL: tuple[Network, ...] = tuple(
+    map(ipaddress.ip_network, ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "fec0::/10"))
+)
 
 
 def refused(address: str, allowed: Iterable[Network]) -> bool:
@@ -22,22 +25,17 @@ def refused(address: str, allowed: Iterable[Network]) -> bool:
         return True
     meant = [parsed, *_embedded(parsed)]
     networks = tuple(allowed)
-    return any(_inside(one) and not _allowed(one, networks) for one in meant)
+    return any(_inside(one) and not _within(one, networks) for one in meant)
 
 
-def _allowed(address: Address, networks: tuple[Network, ...]) -> bool:
+def _within(address: Address, networks: tuple[Network, ...]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
 def _inside(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and list(_embedded(address)):
         return False
-    return (
-        not address.is_global
-        or address.is_multicast
-        or address.is_reserved
-        or (isinstance(address, ipaddress.IPv4Address) and address in SHARED)
-    )
+    return not address.is_global or address.is_multicast or address.is_reserved or _within(address, SPECIAL)
 
 
 def _embedded(address: Address) -> Iterable[Address]:

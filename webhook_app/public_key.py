@@ -51,6 +51,7 @@ class KeyRing:
         self._clock = clock
         self._lock = threading.Lock()
         self._asking = False
+        self._failed = False
         self._asked_at: float | None = None
         self._succeeded_at: float | None = None
 
@@ -89,7 +90,8 @@ class KeyRing:
         current = self._key
         if current is not key and current is not None and verify(current, signature, body):
             return Check.GOOD
-        return Check.WRONG
+        # Wrong under the newest key, that is: where it could not be had just now, nobody knows.
+        return Check.UNDECIDED if self._failed else Check.WRONG
 
     def _stale(self) -> bool:
         return self._succeeded_at is None or self._clock() - self._succeeded_at > REFRESH_AFTER_S
@@ -107,10 +109,12 @@ class KeyRing:
         return True
 
     def _ask_now(self) -> None:
+        self._failed = True
         try:
             pem = self._fetch()
             self._key = read_key(pem)
             self._succeeded_at = self._clock()
+            self._failed = False
             self._remember(pem)
         except Exception as error:  # whatever went wrong, the old key stays and the next failure asks again
             log.warning("VideoSDK's public key could not be had", error=str(error)[:300])
@@ -131,7 +135,7 @@ def fetch_from(api_url: str) -> Callable[[], str]:
                 api_url.rstrip("/") + PATH, timeout=FETCH_TIMEOUT_S, stream=True, allow_redirects=False
             )
             body = b""
-            for chunk in answer.iter_content(4096):
+            while chunk := answer.raw.read1(4096, decode_content=True):
                 body += chunk
                 if len(body) > ANSWER_MAX_BYTES or monotonic() > deadline:
                     raise PublicKeyError("the answer is too long, or too slow")

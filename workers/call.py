@@ -49,6 +49,7 @@ class Caller:
         """Make what is due until there is nothing for a moment. Returns how many calls were taken."""
         taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
         running: set[Future[None]] = set()
+        self._calls.hear_wake_up()
         while True:
             claimed = [] if stopping() else self._calls.claim(min(CLAIM_MAX, THREADS - len(running)) or 1)
             for one in claimed:

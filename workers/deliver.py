@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Any
@@ -28,13 +28,14 @@ from webhook_app.store.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import Subscribers, subscriber_of
 from workers.post import Poster, Reply, body_of, standard_headers
 
-IN_FLIGHT_MAX = 512
+IN_HAND_MAX = 1_024
 IN_FLIGHT_PER_SUBSCRIBER = 32
+AHEAD_MAX = 480
 EXPAND_NOTICES = 200
 EXPAND_DELIVERIES_MAX = 2_000
 LOOK_EVERY_S = 0.005
 REST_MS = 100
-SETTLE_MAX = 128
+SETTLE_MAX = 512
 LINGER_S = 0.25
 JOB_MAX_S = 60.0
 AWAKE_TTL_MS = 1_000
@@ -58,28 +59,38 @@ class Deliverer:
         self._subscribers: dict[str, Subscriber] = {}
         self._names: Mapping[str, RoomName] = {}
         self._version: tuple[Any, ...] | None = None
-        self._in_flight: Counter[str] = Counter()
+        self._in_hand: Counter[str] = Counter()
+        self._gates: dict[str, asyncio.Semaphore] = {}
+        self._second = 0
+        self._finished: Counter[str] = Counter()
+        self._lately: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         self._settled: list[Delivery] = []
         self._cursor: str | None = None
 
     async def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Expand and send until nothing is due for a moment. Returns how many attempts were begun."""
+        """Expand and send until nothing is due for a moment. Returns how many attempts were begun.
+
+        Expanding, claiming and settling each wait for the store on their own: a slow disk holds up none of the others.
+        """
         begun, until, busy_at = 0, monotonic() + JOB_MAX_S, monotonic()
         await self._client.delete(keys.wake("deliver"))
         self._cursor = None
-        while True:
-            done_for_now = stopping() or monotonic() > until
-            expanded = 0 if done_for_now else await self._expand()
-            claimed = 0 if done_for_now else await self._claim()
-            begun += claimed
-            await self._settle()
-            if expanded or claimed or self._running:
-                busy_at = monotonic()
-            if not self._running and (done_for_now or monotonic() - busy_at > LINGER_S):
-                break
-            if not expanded:
+        expand, claim, settle = _Turn(self._expand), _Turn(self._claim), _Turn(self._settle)
+        try:
+            while True:
+                over = stopping() or monotonic() > until
+                expanded = expand.take(again=not over)
+                claimed = claim.take(again=not over and len(self._running) < IN_HAND_MAX)
+                begun += claimed
+                settle.take(again=bool(self._settled))
+                if expanded or claimed or self._running or self._settled or settle.under_way:
+                    busy_at = monotonic()
+                elif over or monotonic() - busy_at > LINGER_S:
+                    break
                 await self._rest()
+        finally:
+            await asyncio.gather(expand.stop(), claim.stop(), settle.stop(), return_exceptions=True)
         await self._client.delete(keys.wake("deliver"))
         if not stopping():
             begun += await self._last_look()
@@ -141,59 +152,110 @@ class Deliverer:
         self._version = (version, names)
 
     async def _claim(self) -> int:
-        room = IN_FLIGHT_MAX - len(self._running)
+        room = IN_HAND_MAX - len(self._running)
         if room <= 0:
             return 0
-        full = [who for who, count in self._in_flight.items() if count >= IN_FLIGHT_PER_SUBSCRIBER]
-        claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, passing=full)
-        if claims:
-            await self._refresh()
+        caps = {who: max(0, self._allowance(who) - count) for who, count in self._in_hand.items()}
+        claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, caps=caps)
         for claim in claims:
             subscriber = self._subscribers.get(claim.delivery.subscriber_id)
+            if subscriber is None:
+                await self._refresh()
+                subscriber = self._subscribers.get(claim.delivery.subscriber_id)
             if subscriber is None or not subscriber.enabled:
                 self._settled.append(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
-            self._in_flight[subscriber.subscriber_id] += 1
+            self._in_hand[subscriber.subscriber_id] += 1
             task = asyncio.create_task(self._attempt(subscriber, claim, now))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         return len(claims)
 
+    def _allowance(self, subscriber_id: str) -> int:
+        """How many may be in hand: those in flight, and as many more as it lately took within a second."""
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._lately, self._finished = second, self._finished, Counter()
+        lately = max(self._lately[subscriber_id], self._finished[subscriber_id])
+        return IN_FLIGHT_PER_SUBSCRIBER + min(AHEAD_MAX, lately)
+
     async def _attempt(self, subscriber: Subscriber, claim: Claim, now: int) -> None:
-        began = monotonic()
+        who, notice = subscriber.subscriber_id, claim.notice
+        claimed = began = monotonic()
         try:
-            body = body_of(notice_body(claim.notice))
-            headers = standard_headers(claim.notice.notice_id, now // 1000, body, subscriber.secrets)
-            reply = await self._poster.post(subscriber.url, body, headers)
+            async with self._gate(who):
+                began = monotonic()
+                at = now + round((began - claimed) * 1000)
+                body = body_of(notice_body(notice))
+                headers = standard_headers(notice.notice_id, at // 1000, body, subscriber.secrets)
+                reply = await self._poster.post(subscriber.url, body, headers)
         except Exception:
             log.exception("an attempt could not be made", delivery=claim.delivery.delivery_id)
             reply = Reply(None, "refused", 0)
         finally:
-            self._in_flight[subscriber.subscriber_id] -= 1
-            if not self._in_flight[subscriber.subscriber_id]:
-                del self._in_flight[subscriber.subscriber_id]
-        ended = now + round((monotonic() - began) * 1000)
-        self._settled.append(after_attempt(claim.delivery, reply, at=now, now=ended))
+            self._finished[who] += 1
+            self._in_hand[who] -= 1
+            if not self._in_hand[who]:
+                del self._in_hand[who]
+                self._gates.pop(who, None)
+        at = now + round((began - claimed) * 1000)
+        self._settled.append(after_attempt(claim.delivery, reply, at=at, now=at + reply.duration_ms))
         if reply.status == GONE:
             self._disable(subscriber, "it answered 410 Gone")
 
-    async def _settle(self) -> None:
-        while self._settled:
-            settled, self._settled = self._settled[:SETTLE_MAX], self._settled[SETTLE_MAX:]
+    def _gate(self, subscriber_id: str) -> asyncio.Semaphore:
+        gate = self._gates.get(subscriber_id)
+        if gate is None:
+            gate = self._gates[subscriber_id] = asyncio.Semaphore(IN_FLIGHT_PER_SUBSCRIBER)
+        return gate
+
+    async def _settle(self) -> int:
+        settled, self._settled = self._settled[:SETTLE_MAX], self._settled[SETTLE_MAX:]
+        if settled:
             try:
                 await self._deliveries.settle(settled)
             except redis.RedisError:
                 # The leases bring these back: the same webhook-id goes out once more.
                 log.warning("what came of attempts could not be kept", deliveries=len(settled))
                 raise
+        return len(settled)
 
     async def _rest(self) -> None:
-        if self._running:
+        if self._running or self._settled:
             await asyncio.sleep(LOOK_EVERY_S)
             return
         # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
         await self._client.set(keys.wake("deliver"), "1", px=AWAKE_TTL_MS)
         await self._outbox.read(self._cursor or "0-0", 1, block_ms=REST_MS)
+
+
+class _Turn:
+    """One thing done over and over, at most one at a time, while the loop goes on."""
+
+    def __init__(self, act: Callable[[], Awaitable[int]]) -> None:
+        self._act = act
+        self._task: asyncio.Task[int] | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it is being done now."""
+        return self._task is not None
+
+    def take(self, *, again: bool) -> int:
+        """What the last time came to, when it is over; begins the next. Raises what it raised."""
+        count = 0
+        if self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            count = task.result()
+        if self._task is None and again:
+            self._task = asyncio.ensure_future(self._act())
+        return count
+
+    async def stop(self) -> None:
+        """Wait for what is under way."""
+        if self._task is not None:
+            task, self._task = self._task, None
+            await task
 
 
 def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:

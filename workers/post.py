@@ -8,17 +8,20 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from webhook_app.addresses import Network, refused
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0
+BODY_TIMEOUT_S = 2.0
 CONNECTIONS_MAX = 1_024
 RETRY_AFTER_MAX_S = 86_400
 USER_AGENT = "Tallylight/0.1 (Standard Webhooks)"
@@ -61,13 +64,15 @@ class Poster:
         """POST once. Any answer settles it, redirects are not followed; never raises."""
         began = perf_counter()
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                kept = await answer.content.read(RESPONSE_KEPT_BYTES)
+            # Sent as it was given: what a URL's escapes mean is its owner's business.
+            at = _parsed(url)
+            async with self._session.post(at, data=body, headers=headers, allow_redirects=False) as answer:
+                duration_ms = _since(began)
                 return Reply(
                     status=answer.status,
                     error=None if 200 <= answer.status < 300 else "status",
-                    duration_ms=_since(began),
-                    response=kept.decode("utf-8", "replace"),
+                    duration_ms=duration_ms,
+                    response=(await _kept(answer)).decode("utf-8", "replace"),
                     retry_after_ms=_retry_after(answer.headers.get("Retry-After")),
                 )
         except BlockedAddressError:
@@ -91,7 +96,8 @@ class Poster:
     def _socket(self, info: Any) -> socket.socket:
         family, kind, proto, _, address = info
         if refused(address[0], self._allowed) and not self._is_exempt(address):
-            raise BlockedAddressError(f"{address[0]} is not outside")
+            # Where a name has several addresses, and each is refused in the same words, this very error comes out.
+            raise BlockedAddressError("the address is not outside")
         return socket.socket(family=family, type=kind, proto=proto)
 
     def _is_exempt(self, address: Any) -> bool:
@@ -118,8 +124,28 @@ def body_of(content: Any) -> bytes:
     return msgspec.json.encode(content)
 
 
+@lru_cache(maxsize=10_000)
+def _parsed(url: str) -> URL:
+    return URL(url, encoded=url.isascii())
+
+
+async def _kept(answer: aiohttp.ClientResponse) -> bytes:
+    """What is kept of the body. The status has settled the attempt: a body that breaks off, or never ends, is fine."""
+    kept = b""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            while len(kept) < RESPONSE_KEPT_BYTES:
+                piece = await answer.content.read(RESPONSE_KEPT_BYTES - len(kept))
+                if not piece:
+                    break
+                kept += piece
+    except (TimeoutError, aiohttp.ClientError):
+        pass
+    return kept
+
+
 def _retry_after(value: str | None) -> int | None:
-    if value is None or not value.strip().isdecimal():
+    if value is None or not (value.strip().isascii() and value.strip().isdecimal()):
         return None
     return min(int(value.strip()[:9]), RETRY_AFTER_MAX_S) * 1000
 

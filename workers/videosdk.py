@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import jwt
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 TOKEN_LIFE_S = 600
@@ -141,9 +142,9 @@ class VideoSDK:
             )
             with answer:
                 raw = _read(answer, deadline)
-        except requests.Timeout:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
             return Answer(None, None, "timed out")
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Answer(None, None, f"not reached: {type(error).__name__}")
         if raw is None:
             return Answer(answer.status_code if answer.status_code >= 400 else None, None, "the answer did not end")
@@ -154,9 +155,9 @@ class VideoSDK:
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes | None:
-    # requests bounds each read, not all of them together: the deadline is kept here.
+    # requests bounds each read, not all of them together: the deadline is kept here, after whatever has come.
     raw = b""
-    for chunk in answer.iter_content(16_384):
+    while chunk := answer.raw.read1(16_384, decode_content=True):
         raw += chunk
         if len(raw) > ANSWER_MAX_BYTES or monotonic() > deadline:
             return None

@@ -73,9 +73,7 @@ def ask(turn: Turn, why: str) -> None:
     if not turn.config.settings.calls:
         turn.note("not asked: no credentials")
         return
-    if turn.paused and why != "credentials":
-        return
-    if turn.room.probe is not None:
+    if turn.room.probe is not None or (turn.paused and why != "credentials"):
         if why not in turn.room.asks:
             turn.change(asks=(*turn.room.asks, why)[-8:])
         return

@@ -1,6 +1,6 @@
 """Calendars (RFC 5545): entries of a fetched calendar within a span of time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
@@ -12,7 +12,8 @@ from icalendar import Calendar
 
 CALENDAR_MAX_BYTES = 2 * 1024 * 1024
 ENTRIES_MAX = 5_000
-SPAN_MAX_MS = 400 * 86_400_000
+BLOCK_MS = 64 * 86_400_000
+DAY = timedelta(days=1)
 
 Calendars = Mapping[str, str]
 
@@ -47,38 +48,36 @@ def check_calendar(text: str) -> int:
     return entries
 
 
-def entries_between(
+def entries(
     calendars: Calendars, source: str, after: int, until: int, zone: ZoneInfo, match: str | None
-) -> tuple[CalendarEntry, ...]:
+) -> Iterator[CalendarEntry]:
     """Entries that overlap [after, until), soonest first; none of a calendar that was never fetched."""
     text = calendars.get(source)
     if text is None:
-        return ()
-    # Whole days, so that questions about nearby moments share an answer.
-    day = 86_400_000
-    first, last = after // day * day, min(-(-until // day) * day, after + SPAN_MAX_MS)
-    found = _expanded(text, first, last, zone.key)
-    return tuple(
-        entry
-        for entry in found
-        if entry.begins_at < until
-        and entry.ends_at > after
-        and (match is None or fnmatchcase(entry.summary.lower(), match.lower()))
-    )
+        return
+    # Whole blocks, so that questions about nearby moments share an answer and far ones are not looked at early.
+    first = after // BLOCK_MS
+    for block in range(first, -(-until // BLOCK_MS)):
+        for entry in _expanded(text, block * BLOCK_MS, (block + 1) * BLOCK_MS, zone.key):
+            begun_before = entry.begins_at < block * BLOCK_MS and block > first
+            if begun_before or entry.begins_at >= until or entry.ends_at <= after:
+                continue
+            if match is None or fnmatchcase(entry.summary.lower(), match.lower()):
+                yield entry
 
 
 @lru_cache(maxsize=512)
 def _expanded(text: str, after: int, until: int, zone_name: str) -> tuple[CalendarEntry, ...]:
     zone = ZoneInfo(zone_name)
-    query = _parsed(text)
-    span = (datetime.fromtimestamp(after / 1000, UTC), datetime.fromtimestamp(until / 1000, UTC))
+    # A day more on either side: times without a zone are read in the schedule's.
+    span = (datetime.fromtimestamp(after / 1000, UTC) - DAY, datetime.fromtimestamp(until / 1000, UTC) + DAY)
     found = []
-    for event in query.between(*span):
+    for event in _parsed(text).between(*span):
         if str(event.get("STATUS", "")).upper() == "CANCELLED":
             continue
-        begins = _ms(event.start, zone)
-        ends = _ms(event.end, zone)
-        found.append(CalendarEntry(begins, ends, str(event.get("SUMMARY", ""))))
+        begins, ends = _ms(event.start, zone), _ms(event.end, zone)
+        if begins < until and ends >= after:
+            found.append(CalendarEntry(begins, ends, str(event.get("SUMMARY", ""))))
     return tuple(sorted(found, key=lambda entry: (entry.begins_at, entry.ends_at, entry.summary)))
 
 

@@ -62,7 +62,8 @@ def control(turn: Turn) -> None:
 
 
 def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
-    renewed = next((run for run in live if run.stream_id == turn.room.replace_run), None)
+    replaced = turn.room.replace_run
+    renewed = next((run for run in live if replaced is not None and replaced in (run.stream_id, run.call_id)), None)
     if renewed is not None:
         _want_off(turn, wish, [renewed])
         return
@@ -91,7 +92,7 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     confirmed = [run for run in live if not run.provisional]
     if not confirmed:
         _wait(turn, None)
-        if turn.room.window is None and turn.room.schedule_wish is not None:
+        if turn.room.window is None and turn.room.schedule_wish is not None and not live:
             turn.change(schedule_wish=None)
         return
     run = confirmed[-1]
@@ -122,6 +123,8 @@ def _settle_end(turn: Turn, run: Stream) -> None:
     wish = room.wish
     if wish is None:
         return
+    if run.end_call_id is not None and not room.tries:
+        turn.clear_timer("backoff")  # it waited for this end
     if not wish.on_air:
         if room.event_wish is not None:
             turn.change(event_wish=None)
@@ -341,7 +344,7 @@ def _refused(turn: Turn, call: Call) -> None:
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up))
         turn.decide(f"given up after {TRIES_MAX} tries", call_id=call.call_id, rule=_rule(call.because))
-        turn.change(operator=None, event_wish=None, tries=0)
+        turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
     if call.status == 401:
@@ -371,7 +374,7 @@ def _back_off(turn: Turn, then: str) -> None:
     tries = turn.room.tries
     if tries + 1 >= TRIES_MAX and turn.room.window is None:
         turn.decide(f"given up after {TRIES_MAX} tries", rule=_rule_of(turn.room.wish) if turn.room.wish else None)
-        turn.change(operator=None, event_wish=None, tries=0)
+        turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
     wait = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** min(tries, 8))

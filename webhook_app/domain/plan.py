@@ -1,14 +1,14 @@
 """The plan: what a room's calendars want of it, as windows open and close, and what is told about that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from webhook_app.domain.asking import ask
+from webhook_app.domain.asking import AGAIN_MS, ask
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.room import Room, Wish
+from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
-from webhook_app.domain.schedule import DAY_MS, RoomWindow, combine, windows
+from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, windows
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.times import rfc3339
@@ -19,6 +19,8 @@ from webhook_app.domain.window import Held, OpenWindow
 
 LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 LOOKED_AT_EACH = 4
+OVERLAPS_MAX = 1_000
+PASSED_TOLD_MAX = 24
 TIMERS = ("window", "remind", "late", "empty", "overrun", "max-run")
 
 
@@ -32,13 +34,14 @@ class Outlook:
 
 def stretches(turn: Turn, at: int) -> list[RoomWindow]:
     """The room's next stretches from the calendars of all its rules, soonest first."""
-    asked = []
-    for rule in scheduled(turn):
-        assert rule.schedule is not None
-        found = windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars)
-        for _, window in zip(range(LOOKED_AT_EACH), _not_skipped(rule, found), strict=False):
-            asked.append((rule.name, rule.start, window))
-    return combine(asked)
+    rules = scheduled(turn)
+    asked = [(rule, window) for rule in rules for window in _next_windows(turn, rule, at)]
+    begun = [window.opens_at for _, window in asked if window.opens_at <= at]
+    if begun and any(rule.start != rules[0].start for rule in rules):
+        # A window that is over may have cut short one that is still open, for another stream.
+        since = min(begun)
+        asked = [(rule, window) for rule in rules for window in _next_windows(turn, rule, since, past=at)]
+    return [one for one in combine([(rule.name, rule.start, window) for rule, window in asked]) if one.closes_at > at]
 
 
 def outlook(turn: Turn, at: int) -> Outlook:
@@ -62,15 +65,14 @@ def replan(turn: Turn) -> None:
     seen = outlook(turn, at)
     held = turn.room.window
     if held is not None and seen.current is not None and _continues(held, seen.current):
-        extended = replace(held, closes_at=seen.current.closes_at, rules=seen.current.rules)
-        if extended != held:
-            turn.change(window=extended)
-            _renew(turn)
+        _extend(turn, held, seen.current)
+    elif held is not None and seen.current is None and not _asked_for(turn, held):
+        _leave(turn, held)
     elif held is not None and (seen.current is not None or not _overruns(turn, held)):
-        _close(turn, held, follows=seen.current is not None)
-        held = None
+        _close(turn, held, follows=seen.current)
+    _tell_passed(turn)
     if turn.room.window is None and seen.current is not None:
-        _open(turn, seen.current, follows=turn.room.replace_run is not None)
+        _open(turn, seen.current)
     turn.change(next_window=seen.coming)
     _set_timers(turn, seen.coming)
 
@@ -90,7 +92,7 @@ def window_timer(turn: Turn, name: str) -> None:
             turn.decide("nobody has been there for a while; VideoSDK is asked before anything is ended", rule=held.rule)
             ask(turn, "participants")
         case "overrun" if held is not None:
-            _close(turn, held, follows=False)
+            _close(turn, held, follows=None)
             replan(turn)
         case "max-run":
             _renew_run(turn)
@@ -107,7 +109,7 @@ def follow(turn: Turn) -> None:
     held = _see_playable(turn, held)
     held = _see_people(turn, held)
     if held.overrunning and _empty(turn.room) and held.closes_at <= turn.event.at:
-        _close(turn, held, follows=False)
+        _close(turn, held, follows=None)
         replan(turn)
         return
     _time_the_run(turn, held)
@@ -119,8 +121,12 @@ def people_confirmed(turn: Turn, data: dict[str, Any] | Any) -> None:
     if held is None or not held.asking_empty or not data.get("reached"):
         return
     session = turn.room.session
-    if session is not None and is_after(session.last_event_id, str(data.get("asked_id") or "0-0")):
-        return
+    if session is not None and session.live:
+        old = is_after(session.last_event_id, str(data.get("asked_id") or "0-0"))
+        if old or not isinstance(data.get("session"), Mapping):
+            if turn.room.probe is None and "ask:participants" not in turn.room.timers:
+                turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
+            return
     held = replace(held, asking_empty=False)
     turn.change(window=held)
     if _empty(turn.room):
@@ -171,15 +177,82 @@ def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, reason: str | Non
     )
 
 
-def _not_skipped(rule: Rule, found: Iterator[Any]) -> Iterator[Any]:
-    return (window for window in found if window.opens_at not in rule.skipped)
+def _next_windows(turn: Turn, rule: Rule, at: int, *, past: int | None = None) -> Iterator[Window]:
+    """A rule's windows from a moment on: a few, and with `past` as many as opened up to then besides."""
+    assert rule.schedule is not None
+    left = LOOKED_AT_EACH
+    found = windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars)
+    for _, window in zip(range(OVERLAPS_MAX), found, strict=False):
+        if window.opens_at in rule.skipped:
+            continue
+        yield window
+        if past is None or window.opens_at > past:
+            left -= 1
+        if left == 0:
+            return
 
 
 def _continues(held: OpenWindow, current: RoomWindow) -> bool:
+    """Whether what is open is the same stretch: longer or shorter, or the same opening asks for another stream."""
+    if current.opens_at == held.opens_at:
+        return True
     return current.opens_at <= held.closes_at and current.start == held.start and current.closes_at >= held.opens_at
 
 
-def _open(turn: Turn, window: RoomWindow, *, follows: bool) -> None:
+def _extend(turn: Turn, held: OpenWindow, current: RoomWindow) -> None:
+    if current.start != held.start:
+        _replace_run(turn, current.start)
+        turn.decide("another start is asked for: the run is ended and started again", rule=current.rules[0])
+    extended = replace(held, closes_at=current.closes_at, rules=current.rules, start=current.start, overrunning=False)
+    if extended == held:
+        return
+    turn.clear_timer("overrun")
+    turn.change(window=extended)
+    _renew(turn)
+    follow(turn)
+
+
+def _asked_for(turn: Turn, held: OpenWindow) -> bool:
+    """Whether all rules of an open window are still there: one that was paused or deleted leaves the stream alone."""
+    return set(held.rules) <= {rule.name for rule in scheduled(turn)}
+
+
+def _leave(turn: Turn, held: OpenWindow) -> None:
+    turn.decide("the rule is gone or paused: its window is over, the stream is left alone", rule=held.rule)
+    turn.change(window=None, schedule_wish=None, replace_run=None, waits=None)
+    turn.clear_timer(*TIMERS)
+
+
+def _tell_passed(turn: Turn) -> None:
+    """Windows that opened and closed while nobody looked were missed, or somebody else kept the room on air."""
+    passed = turn.room.next_window
+    names = {rule.name for rule in scheduled(turn)}
+    for _ in range(PASSED_TOLD_MAX):
+        if passed is None or passed.closes_at > turn.event.at:
+            return
+        if not set(passed.rules) <= names:
+            return
+        if turn.room.watchable:
+            tell(turn, "broadcast.completed", passed, None)
+        else:
+            tell(turn, "broadcast.missed", passed, "nobody looked: the process was not running")
+        turn.decide("the window opened and closed while nobody looked", rule=passed.rules[0])
+        turn.note("a window has passed")
+        after = outlook(turn, passed.closes_at)
+        passed = after.current or after.coming
+
+
+def _replace_run(turn: Turn, start: Mapping[str, Any]) -> None:
+    """What is on air, or about to be, was started for another stream: it is ended, and started anew."""
+    live = _live(turn.room)
+    call = turn.room.call
+    if live is not None:
+        turn.change(replace_run=live.stream_id)
+    elif call is not None and call.kind is CallKind.START and dict(call.body) != dict(start):
+        turn.change(replace_run=call.call_id)
+
+
+def _open(turn: Turn, window: RoomWindow) -> None:
     at = turn.event.at
     operator = turn.room.operator
     if operator is not None and operator.until is None and operator.since < window.opens_at:
@@ -195,7 +268,7 @@ def _open(turn: Turn, window: RoomWindow, *, follows: bool) -> None:
     _renew(turn)
 
 
-def _close(turn: Turn, held: OpenWindow, *, follows: bool) -> None:
+def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     room = turn.room
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
@@ -206,11 +279,13 @@ def _close(turn: Turn, held: OpenWindow, *, follows: bool) -> None:
     else:
         tell(turn, "broadcast.missed", held, _why_not(turn, held))
     turn.note("the window closed")
-    live = [run for run in room.streams if run.live and not run.provisional]
-    if follows:
-        turn.change(replace_run=live[-1].stream_id if live else None)
+    live = any(run.live for run in room.streams)
+    turn.change(replace_run=None)
+    if follows is not None and follows.start != held.start:
+        _replace_run(turn, follows.start)
     wish = None
-    if not follows and (live or room.call is not None) and held.held is None:
+    left_alone = held.held not in (None, Held.EMPTY) or not turn.config.settings.calls
+    if follows is None and (live or room.call is not None) and not left_alone:
         wish = Wish(False, f"rule:{held.rule}", turn.event.at, turn.event.id)
     turn.change(window=None, schedule_wish=wish, waits=None)
     turn.decide("the window closed" + (": the stream is ended" if wish else ""), rule=held.rule)
@@ -269,7 +344,9 @@ def _hear_condition(turn: Turn, held: OpenWindow) -> OpenWindow:
     if held.condition_met:
         return held
     conditions = [rule for rule in _rules(turn, held) if rule.if_ is not None]
-    met = not conditions or any(verdict(turn, rule, rule.if_ or "", None).held for rule in conditions)
+    met = not conditions or any(
+        rule.if_ is None or verdict(turn, rule, rule.if_, None).held for rule in _rules(turn, held)
+    )
     if met:
         held = replace(held, condition_met=True)
         turn.change(window=held)
@@ -319,7 +396,8 @@ def _see_people(turn: Turn, held: OpenWindow) -> OpenWindow:
 def _time_the_run(turn: Turn, held: OpenWindow) -> None:
     longest = min((rule.max_run_s for rule in _rules(turn, held) if rule.max_run_s), default=None)
     run = _live(turn.room)
-    if longest is None or run is None or run.started_at is None or turn.room.replace_run == run.stream_id:
+    going = run is not None and turn.room.replace_run in (run.stream_id, run.call_id or run.stream_id)
+    if longest is None or run is None or run.started_at is None or going or held.held is not None:
         turn.clear_timer("max-run")
         return
     due = run.started_at + longest * 1000

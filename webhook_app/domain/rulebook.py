@@ -19,6 +19,7 @@ def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     """A rule was put by the API; what the file names belongs to the file."""
     rule = rule_from(data["rule"])
     known = world.config.rules.get(rule.name)
+    rule = _with_skips(rule, known)
     if known is not None and known.from_file:
         outcome.effect = f"no change: rule {rule.name} belongs to the configuration file"
         return set()
@@ -28,6 +29,12 @@ def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     outcome.config = world.config.with_rule(rule)
     outcome.effect = f"rule {rule.name} {'changed' if known else 'added'}"
     return {rule.name}
+
+
+def _with_skips(rule: Rule, known: Rule | None) -> Rule:
+    """A rule put again keeps the openings that are passed over, as long as its calendar stays what it was."""
+    same = known is not None and rule.schedule is not None and known.schedule == rule.schedule
+    return replace(rule, skipped=known.skipped) if known is not None and same else rule
 
 
 def delete_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -59,8 +66,8 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     old = world.config.rules
     new = {rule.name: rule for rule in (replace(rule_from(raw), from_file=True) for raw in data.get("rules", []))}
     for name, rule in new.items():
-        if name in old and old[name].paused:
-            new[name] = replace(rule, paused=True)
+        if name in old:
+            new[name] = replace(_with_skips(rule, old[name]), paused=rule.paused or old[name].paused)
     names = {
         str(name): RoomName(str(name), str(raw["room_id"]), tuple(raw.get("groups", ())))
         for name, raw in data.get("rooms", {}).items()

@@ -17,11 +17,12 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 from dateutil.rrule import rrule, rruleset, rrulestr
 
-from webhook_app.domain.calendar import Calendars, entries_between
+from webhook_app.domain.calendar import Calendars, entries
 
 DAY_MS = 86_400_000
 OVERLONG_MS = 35 * DAY_MS
 STEPS_MAX = 200_000
+DTSTART_YEAR_MIN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,10 @@ def read_wall_clock(text: str) -> datetime:
     return wall
 
 
-def read_recurrence(text: str, dtstart: str) -> rrule | rruleset:
-    """An RFC 5545 recurrence in wall-clock time, anchored at `dtstart`; ValueError says what would be right."""
-    return _recurrence(text, dtstart)
+def read_recurrence(text: str, dtstart: str) -> None:
+    """Try an RFC 5545 recurrence in wall-clock time, anchored at `dtstart`; ValueError says what would be right."""
+    if next(iter(_recurrence(text, dtstart).walls), None) is None:
+        raise ValueError("this recurrence never comes due")
 
 
 def _always(zone: ZoneInfo, after: int, until: int) -> Iterator[Window]:
@@ -160,41 +162,76 @@ def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int) -
     length = schedule.duration_s * 1000
     first = wall_clock(max(after - length - DAY_MS // 8, 0), zone)
     last = wall_clock(until + DAY_MS // 8, zone)
-    recurring = _recurring(schedule, first, last)
+    recurring = _recurring(schedule, zone, first, last)
     single = sorted(
         wall for text in chain(schedule.at, schedule.also) if first <= (wall := read_wall_clock(text)) <= last
     )
     opened = -1
-    for wall in merge(recurring, single):
-        opens_at = instant(wall, zone)
-        if opens_at <= opened:
+    for opens_at in _instants(merge(recurring, single), zone):
+        if opens_at > opened:
+            opened = opens_at
+            yield Window(opens_at, opens_at + length)
+
+
+def _instants(walls: Iterable[datetime], zone: ZoneInfo) -> Iterator[int]:
+    """Wall-clock times, soonest first, as moments, soonest first: one that the clocks skip comes after later ones."""
+    skipped: list[int] = []
+    for wall in walls:
+        at = instant(wall, zone)
+        if wall_clock(at, zone) != wall:
+            skipped.append(at)
             continue
-        opened = opens_at
-        yield Window(opens_at, opens_at + length)
+        while skipped and skipped[0] <= at:
+            yield skipped.pop(0)
+        yield at
+    yield from skipped
 
 
-def _recurring(schedule: Schedule, first: datetime, last: datetime) -> Iterator[datetime]:
+def _recurring(schedule: Schedule, zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[datetime]:
     if schedule.cron is not None:
         for wall in CronSim(schedule.cron, first - timedelta(seconds=1)):
             if wall > last:
                 return
             yield wall
     elif schedule.rrule is not None and schedule.dtstart is not None:
-        for wall in _recurrence(schedule.rrule, schedule.dtstart).xafter(first - timedelta(seconds=1)):
+        recurrence = _recurrence(schedule.rrule, schedule.dtstart)
+        for wall in recurrence.walls.xafter(first - timedelta(seconds=1)):
             if wall > last:
                 return
-            yield wall
+            if recurrence.until is None or instant(wall, zone) <= recurrence.until:
+                yield wall
+
+
+@dataclass(frozen=True, slots=True)
+class _Recurrence:
+    """Wall-clock times, and the moment after which none counts when it was given in UTC."""
+
+    walls: rrule | rruleset
+    until: int | None = None
 
 
 @lru_cache(maxsize=4_096)
-def _recurrence(text: str, dtstart: str) -> rrule | rruleset:
+def _recurrence(text: str, dtstart: str) -> _Recurrence:
     anchor = read_wall_clock(dtstart)
     parts = text.removeprefix("RRULE:").split(";")
     if any(part.upper().startswith("DTSTART") for part in parts) or "\n" in text:
         raise ValueError("an rrule is one line without DTSTART; `dtstart` stands beside it")
-    local = [part[:-1] if part.upper().startswith("UNTIL=") and part.endswith(("Z", "z")) else part for part in parts]
+    names = [part.partition("=")[0].upper() for part in parts]
+    if any(part.upper() in ("FREQ=SECONDLY", "FREQ=MINUTELY") for part in parts):
+        raise ValueError("windows open once an hour at most; write FREQ=HOURLY or slower, or a cron expression")
+    if anchor.year < DTSTART_YEAR_MIN:
+        raise ValueError(f"`dtstart` is in {DTSTART_YEAR_MIN} or later")
+    if "UNTIL" in names and "COUNT" in names:
+        raise ValueError("an rrule has COUNT or UNTIL, not both")
+    until: int | None = None
     try:
-        return rrulestr(";".join(local), dtstart=anchor, cache=True)
+        for at, name in enumerate(names):
+            if name == "UNTIL" and parts[at].endswith(("Z", "z")):
+                said = datetime.strptime(parts[at][6:-1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+                until = int(said.timestamp() * 1000)
+                # No wall clock is more than a day from UTC: what is between is left to the moment.
+                parts[at] = f"UNTIL={said + timedelta(days=1):%Y%m%dT%H%M%S}"
+        return _Recurrence(rrulestr(";".join(parts), dtstart=anchor, cache=True), until)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"not an RFC 5545 recurrence: {error}") from None
 
@@ -202,7 +239,7 @@ def _recurrence(text: str, dtstart: str) -> rrule | rruleset:
 def _by_calendar(schedule: Schedule, zone: ZoneInfo, after: int, until: int, calendars: Calendars) -> Iterator[Window]:
     if schedule.ics is None:
         return
-    for entry in entries_between(calendars, schedule.ics.source, after - OVERLONG_MS, until, zone, schedule.ics.match):
+    for entry in entries(calendars, schedule.ics.source, after - OVERLONG_MS, until, zone, schedule.ics.match):
         length = schedule.duration_s * 1000 if schedule.duration_s is not None else entry.ends_at - entry.begins_at
         if length > 0:
             yield Window(entry.begins_at, entry.begins_at + length)
@@ -217,5 +254,5 @@ def _excepted(schedule: Schedule, zone: ZoneInfo, window: Window, calendars: Cal
     return any(
         entry.begins_at <= at < entry.ends_at
         for ref in schedule.except_calendars
-        for entry in entries_between(calendars, ref.source, at - OVERLONG_MS, at + 1, zone, ref.match)
+        for entry in entries(calendars, ref.source, at, at + 1, zone, ref.match)
     )

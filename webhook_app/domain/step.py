@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.alarms import Alarm, alarm_view
-from webhook_app.domain.asking import ask_when_due, hear_probe, look_after_start, watch
+from webhook_app.domain.asking import ask, ask_when_due, hear_probe, look_after_start, watch
 from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
@@ -132,6 +132,8 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
             turn.note("kept: nothing folds it")
     drop_wish_of_session(turn)
     judge(turn, body_type)
+    if turn.room is not turn.before and room_id not in world.rooms:
+        replan(turn)
     if turn.room is not turn.before:
         follow(turn)
         control(turn)
@@ -198,9 +200,10 @@ def _hear_timer(turn: Turn) -> None:
         case "call-lost":
             lose_call(turn)
         case "probe-lost":
+            about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
             turn.change(probe=None)
             turn.note("no answer to the question: asked anew")
-            turn.set_timer("ask:again", turn.event.at)
+            turn.set_timer("ask:credentials" if about == "credentials" else "ask:again", turn.event.at)
         case _:
             turn.note("void: nothing waits for this timer")
 
@@ -246,6 +249,9 @@ def _pause(world: World, event: Event, outcome: Outcome, *, paused: bool) -> Non
 
 
 def _decide_anew(turn: Turn) -> None:
+    for why in turn.room.asks[:1] if turn.room.probe is None else ():
+        turn.change(asks=turn.room.asks[1:])
+        ask(turn, why)
     control(turn)
     watch(turn)
 

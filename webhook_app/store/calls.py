@@ -71,6 +71,10 @@ class Calls:
         self._mark = client.register_script(_MARK)
         self._answer = client.register_script(_ANSWER)
 
+    def hear_wake_up(self) -> None:
+        """Before claiming: a call that is decided from now on sends a wake-up of its own."""
+        self._client.delete(keys.wake("call"))
+
     def claim(self, at_most: int) -> list[Claimed]:
         """Calls that are due, ours until the lease runs out."""
         found = self._claim(keys=[keys.CALLS_DUE, keys.PREFIX], args=[at_most, LEASE_MS])

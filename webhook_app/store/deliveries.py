@@ -1,7 +1,8 @@
 """The outbox and what comes of it: one delivery for each subscriber that wants a notice, claimed by lease."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from webhook_app.domain.notices import Notice
@@ -42,21 +43,22 @@ return made
 """
 
 # Claim what is due, round-robin over subscribers, by moving its due moment ahead by a lease.
-# ARGV: lease ms, at most in all, at most per subscriber, then subscribers to pass over.
+# ARGV: lease ms, at most in all, at most per subscriber, then subscribers with bounds of their own.
 _CLAIM = """
 local p = KEYS[1]
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local lease, left, each = now + tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local passed = {}
-for i = 4, #ARGV do passed[ARGV[i]] = true end
+local caps = {}
+for i = 4, #ARGV, 2 do caps[ARGV[i]] = tonumber(ARGV[i + 1]) end
 local out = {now, -1}
-local subscribers = redis.call('ZRANGEBYSCORE', p .. 'subscribers:due', '-inf', now, 'LIMIT', 0, 64 + #ARGV - 3)
+local subscribers = redis.call('ZRANGEBYSCORE', p .. 'subscribers:due', '-inf', now, 'LIMIT', 0, 64 + #ARGV)
 for _, subscriber in ipairs(subscribers) do
   if left <= 0 then break end
-  if not passed[subscriber] then
+  local cap = caps[subscriber] or each
+  if cap > 0 then
     local due = p .. 'subscriber:' .. subscriber .. ':due'
-    local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, math.min(left, each))
+    local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, math.min(left, cap))
     for _, id in ipairs(ids) do
       local record = redis.call('GET', p .. 'delivery:' .. id)
       local notice = record and redis.call('GET', p .. 'notice:' .. string.match(record, '"notice_id":"([^"]+)"'))
@@ -151,10 +153,12 @@ class Deliveries:
         self._settle = client.register_script(_SETTLE)
 
     async def claim(
-        self, at_most: int, *, each: int, passing: Sequence[str] = ()
+        self, at_most: int, *, each: int, caps: Mapping[str, int] | None = None
     ) -> tuple[list[Claim], int, int | None]:
         """What is due: claims, the store's time in ms, and ms until something else is due (None: nothing)."""
-        answer = await self._claim(keys=[keys.PREFIX], args=[LEASE_MS, at_most, each, *passing])
+        answer = await self._claim(
+            keys=[keys.PREFIX], args=[LEASE_MS, at_most, each, *chain.from_iterable((caps or {}).items())]
+        )
         claims = []
         for at in range(2, len(answer), 2):
             claims.append(Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1])))
