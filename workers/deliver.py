@@ -61,6 +61,7 @@ class Deliverer:
         self._version: tuple[Any, ...] | None = None
         self._in_hand: Counter[str] = Counter()
         self._gates: dict[str, asyncio.Semaphore] = {}
+        self._busy_at = 0.0
         self._second = 0
         self._finished: Counter[str] = Counter()
         self._lately: Counter[str] = Counter()
@@ -73,37 +74,37 @@ class Deliverer:
 
         Expanding, claiming and settling each wait for the store on their own: a slow disk holds up none of the others.
         """
-        begun, until, busy_at = 0, monotonic() + JOB_MAX_S, monotonic()
-        await self._client.delete(keys.wake("deliver"))
+        begun, until = 0, monotonic() + JOB_MAX_S
         self._cursor = None
+        while True:
+            await self._client.delete(keys.wake("deliver"))
+            looked = await self._until_quiet(lambda: stopping() or monotonic() > until)
+            begun += looked
+            if not looked or stopping() or monotonic() > until:
+                return begun
+
+    async def _until_quiet(self, over: Callable[[], bool]) -> int:
+        begun, self._busy_at = 0, monotonic()
         expand, claim, settle = _Turn(self._expand), _Turn(self._claim), _Turn(self._settle)
         try:
             while True:
-                over = stopping() or monotonic() > until
-                expanded = expand.take(again=not over)
-                claimed = claim.take(again=not over and len(self._running) < IN_HAND_MAX)
-                begun += claimed
+                ending = over()
+                expand.take(again=not ending)
+                begun += claim.take(again=not ending and len(self._running) < IN_HAND_MAX)
                 settle.take(again=bool(self._settled))
-                if expanded or claimed or self._running or self._settled or settle.under_way:
-                    busy_at = monotonic()
-                elif over or monotonic() - busy_at > LINGER_S:
+                if self._running or self._settled or settle.under_way:
+                    self._busy_at = monotonic()
+                elif ending or monotonic() - self._busy_at > LINGER_S:
                     break
                 await self._rest()
         finally:
             await asyncio.gather(expand.stop(), claim.stop(), settle.stop(), return_exceptions=True)
         await self._client.delete(keys.wake("deliver"))
-        if not stopping():
-            begun += await self._last_look()
-        return begun
-
-    async def _last_look(self) -> int:
-        await self._expand()
-        claimed = await self._claim()
-        while self._running:
-            await asyncio.sleep(LOOK_EVERY_S)
+        begun += await self._expand() + await self._claim() if not over() else 0
+        while self._running or self._settled:
             await self._settle()
-        await self._settle()
-        return claimed
+            await asyncio.sleep(LOOK_EVERY_S)
+        return begun
 
     async def _expand(self) -> int:
         if self._cursor is None:
@@ -112,6 +113,7 @@ class Deliverer:
         entries = await self._outbox.read(cursor, EXPAND_NOTICES)
         if not entries:
             return 0
+        self._busy_at = monotonic()
         await self._refresh()
         notices: list[Notice] = []
         deliveries: list[Delivery] = []
@@ -126,6 +128,7 @@ class Deliverer:
         kept = [notice for notice in notices if notice.notice_id in wanted]
         made = await self._outbox.expand(cursor, after, kept, deliveries)
         self._cursor = None if made < 0 else after
+        self._busy_at = monotonic()
         return len(notices)
 
     def _made_of(self, notice: Notice) -> list[Delivery]:
