@@ -23,11 +23,11 @@ def test_a_condition_is_handed_only_what_it_looks_at():
 
 
 def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it():
-    assert len(compile_condition("size(room) > 1").room_fields) == 13
+    assert len(compile_condition("size(room) > 1").room_paths) == 13
 
 
 def test_a_room_in_a_string_is_not_the_room():
-    assert compile_condition('room.state == "room.on_aire"').room_fields == ("state",)
+    assert compile_condition('room.state == "room.on_aire"').room_paths == {"state": None}
 
 
 def test_a_condition_says_whether_it_depends_on_who_is_there():

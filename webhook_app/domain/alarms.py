@@ -9,7 +9,7 @@ from webhook_app.domain.times import maybe_rfc3339, rfc3339
 ALARMS_KEPT = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alarm:
     """One alarm by its name; raised again it keeps its first moment."""
 

@@ -1,7 +1,6 @@
 """When VideoSDK is asked what it sees, and what is made of its answer."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.events import stream_fact
@@ -13,6 +12,7 @@ from webhook_app.domain.session import end_session, see_participants, start_sess
 from webhook_app.domain.stream import State, Stream
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 
 ANSWERED_START_MS = 15 * SECOND
 BARE_STARTING_MS = 60 * SECOND

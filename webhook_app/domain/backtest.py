@@ -6,7 +6,7 @@ gives a run that becomes playable, an end that would have been made ends it. Wha
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
@@ -18,6 +18,7 @@ from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.times import SECOND, rfc3339
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.domain.values import replace
 
 STARTED_AFTER_MS = 2 * SECOND
 PLAYABLE_AFTER_MS = 7 * SECOND

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import cel
 
 CONDITION_MAX_CHARS = 2_000
+KNOWN_MAX = 4_096
 ROOM_SHAPE: dict[str, frozenset[str]] = {
     "stream": frozenset(
         "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at "
@@ -25,6 +26,8 @@ ROOM_FIELDS = frozenset(
 )
 EVENT_FIELDS = frozenset("id source type room_id at data".split())
 _EVENT_PATH = re.compile(r"(?<![\w.])event\s*\.\s*([A-Za-z_]\w*)")
+_EVENT = re.compile(r"(?<![\w.])event\b")
+_EVENT_DATA = re.compile(r"(?<![\w.])event\s*\.\s*data\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\()")
 _ROOM_PATH = re.compile(r"(?<![\w.])room\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 
@@ -40,19 +43,25 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition and what it looks at, so that only that is handed over."""
+    """A compiled condition and what it looks at, so that only that is handed over.
+
+    `room_paths` are fields of the room and, where it looks no further, the fields inside them. `event_names` are the
+    names in `event.data` when it looks at nothing else of the event. `known` are verdicts on values seen before.
+    """
 
     source: str
     program: cel.Program
-    room_fields: tuple[str, ...]
+    room_paths: Mapping[str, frozenset[str] | None]
+    event_names: frozenset[str] | None
     uses_event: bool
     uses_now: bool
     functions: tuple[str, ...]
+    known: dict[Any, "Verdict"] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def asks_who_is_there(self) -> bool:
         """Whether it depends on the participants of the session."""
-        return "session" in self.room_fields
+        return "session" in self.room_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,8 @@ def compile_condition(source: str) -> Condition:
     return Condition(
         source=source,
         program=program,
-        room_fields=_room_fields(bare) if "room" in names else (),
+        room_paths=_room_paths(bare) if "room" in names else {},
+        event_names=_event_names(bare) if "event" in names else None,
         uses_event="event" in names,
         uses_now="now" in names,
         functions=tuple(name for name in program.functions() if name in TIME_FUNCTIONS),
@@ -92,8 +102,30 @@ def holds(
     condition: Condition, room: RoomField, event: Mapping[str, Any] | None = None, now: datetime | None = None
 ) -> Verdict:
     """Evaluate; an error, a missing value or anything but true counts as false, and says so."""
+    variables = _variables(condition, room, event, now)
+    key = None if condition.uses_now else _key(variables)
+    if key is not None:
+        known = condition.known.get(key)
+        if known is not None:
+            return known
+    found = _judge(condition, variables)
+    if key is not None:
+        if len(condition.known) >= KNOWN_MAX:
+            condition.known.clear()
+        condition.known[key] = found
+    return found
+
+
+def evaluate(
+    condition: Condition, room: RoomField, event: Mapping[str, Any] | None = None, now: datetime | None = None
+) -> Any:
+    """The expression's value; raises what the CEL library raises."""
+    return _execute(condition, _variables(condition, room, event, now))
+
+
+def _judge(condition: Condition, variables: dict[str, Any]) -> Verdict:
     try:
-        result = evaluate(condition, room, event, now)
+        result = _execute(condition, variables)
     except CEL_ERRORS as error:
         return Verdict(False, _explain(error))
     if result is True or result is False:
@@ -101,22 +133,47 @@ def holds(
     return Verdict(False, f"the condition gave {type(result).__name__}, not true or false")
 
 
-def evaluate(
-    condition: Condition, room: RoomField, event: Mapping[str, Any] | None = None, now: datetime | None = None
-) -> Any:
-    """The expression's value; raises what the CEL library raises."""
+def _variables(
+    condition: Condition, room: RoomField, event: Mapping[str, Any] | None, now: datetime | None
+) -> dict[str, Any]:
     variables: dict[str, Any] = {}
-    if condition.room_fields:
-        variables["room"] = {name: room(name) for name in condition.room_fields}
+    if condition.room_paths:
+        seen = {}
+        for name, inner in condition.room_paths.items():
+            value = room(name)
+            if inner is not None and isinstance(value, dict):
+                value = {one: value[one] for one in inner}
+            seen[name] = value
+        variables["room"] = seen
     if condition.uses_event and event is not None:
+        if condition.event_names is not None and isinstance(event.get("data"), Mapping):
+            data = event["data"]
+            event = {"data": {name: data[name] for name in condition.event_names if name in data}}
         variables["event"] = event
     if condition.uses_now and now is not None:
         # The library takes fixed offsets, not zones.
         variables["now"] = now.replace(tzinfo=timezone(now.utcoffset() or timedelta()))
+    return variables
+
+
+def _execute(condition: Condition, variables: dict[str, Any]) -> Any:
     if condition.functions:
         functions: dict[str, Callable[..., Any]] = {name: TIME_FUNCTIONS[name] for name in condition.functions}
         return condition.program.execute(cel.Context(variables, functions))
     return condition.program.execute(variables)
+
+
+def _key(value: Any) -> Any:
+    """A value as a key, None when it holds more than plain values: 1, 1.0 and true are told apart."""
+    if isinstance(value, dict):
+        parts = []
+        for name, inner in value.items():
+            part = _key(inner)
+            if part is None:
+                return None
+            parts.append((name, part))
+        return tuple(parts)
+    return (type(value), value) if value is None or isinstance(value, str | bool | int | float) else None
 
 
 def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
@@ -144,18 +201,27 @@ def _event_fields_exist(source: str) -> None:
             raise ConditionError(f"event.{name} does not exist; an event has {', '.join(sorted(EVENT_FIELDS))}")
 
 
-def _room_fields(source: str) -> tuple[str, ...]:
-    fields: set[str] = set()
+def _event_names(source: str) -> frozenset[str] | None:
+    mentioned = len(_EVENT.findall(source))
+    names = _EVENT_DATA.findall(source)
+    return frozenset(names) if len(names) == mentioned else None
+
+
+def _room_paths(source: str) -> dict[str, frozenset[str] | None]:
+    paths: dict[str, frozenset[str] | None] = {}
     for first, second in _ROOM_PATH.findall(source):
         if not first:
-            return tuple(sorted(ROOM_FIELDS))
+            return dict.fromkeys(sorted(ROOM_FIELDS))
         if first not in ROOM_FIELDS:
             raise ConditionError(f"room.{first} does not exist; a room has {', '.join(sorted(ROOM_FIELDS))}")
-        if second and first in ROOM_SHAPE and second not in ROOM_SHAPE[first]:
-            known = ", ".join(sorted(ROOM_SHAPE[first]))
+        inside = ROOM_SHAPE.get(first)
+        if second and inside is not None and second not in inside:
+            known = ", ".join(sorted(inside))
             raise ConditionError(f"room.{first}.{second} does not exist; room.{first} has {known}")
-        fields.add(first)
-    return tuple(sorted(fields))
+        before = paths.get(first, frozenset())
+        whole = not second or inside is None or before is None
+        paths[first] = None if whole else (before or frozenset()) | {second}
+    return paths
 
 
 def _explain(error: Exception) -> str:

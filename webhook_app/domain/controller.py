@@ -1,7 +1,6 @@
 """The controller: compares what a room should be with what it is, and decides the next call, or to wait."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.asking import ARMED_MS, ask
@@ -15,6 +14,7 @@ from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import EndedBy, State, Stream, name_run
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 from webhook_app.domain.views import call_view
 from webhook_app.domain.window import Held
 

@@ -1,7 +1,5 @@
 """What a signal about HLS does to a room's runs, whoever it came from: webhook, answer or probe."""
 
-from dataclasses import replace
-
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import CallKind, CallState
@@ -9,6 +7,7 @@ from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, 
 from webhook_app.domain.stream import ENDING, EndedBy, State, Stream, advance, name_run, open_run, reopen
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 
 PROVISIONAL_ASK_MS = 15 * SECOND
 SETTLE_ASK_MS = 1 * SECOND

@@ -1,13 +1,11 @@
 """Ids drawn from what they name, so that folding again gives the same ones."""
 
-from base64 import b32encode
 from hashlib import blake2b
 
 
 def derive(prefix: str, *parts: str) -> str:
-    """`prefix` and 16 letters that depend on every part and on nothing else."""
-    digest = blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).digest()
-    return prefix + b32encode(digest).decode("ascii").lower()
+    """`prefix` and 20 hexadecimal digits that depend on every part and on nothing else."""
+    return prefix + blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
 def order(event_id: str) -> tuple[int, int]:

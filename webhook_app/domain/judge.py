@@ -1,7 +1,6 @@
 """The judge: which rules an event or a changed room concerns, and what they say to it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.asking import UNREACHED_MS, ask
@@ -11,6 +10,7 @@ from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 from webhook_app.domain.verdicts import field_of, verdict
 from webhook_app.domain.wishes import drop_rule_wish, rule_wishes
 

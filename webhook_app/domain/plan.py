@@ -1,7 +1,7 @@
 """The plan: what a room's calendars want of it, as windows open and close, and what is told about that."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.asking import AGAIN_MS, ask
@@ -13,6 +13,7 @@ from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 from webhook_app.domain.verdicts import verdict
 from webhook_app.domain.views import stream_view
 from webhook_app.domain.window import Held, OpenWindow

@@ -15,7 +15,7 @@ OLD_RUNS_KEPT = 48
 PARTICIPANTS_KEPT = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
     """Who is in the room. `complete`: we saw it start or asked, so the set is all there is. `emptied`: the last of
     them was seen to leave.
@@ -38,7 +38,7 @@ class Session:
         return len(self.participants) if self.complete else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionMark:
     """What is remembered of a session: how many runs it has had, a bare end that found none, and when a stop
     last came that named no run.
@@ -51,7 +51,7 @@ class SessionMark:
     stop_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wish:
     """What somebody wants of the room: `because` is `operator` or `rule:<name>`."""
 
@@ -82,7 +82,7 @@ class CallState(StrEnum):
     GIVEN_UP = "given-up"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Call:
     """One call to VideoSDK: decided by the controller, made by a call job, answered through the journal."""
 
@@ -111,7 +111,7 @@ class Fired:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Room:
     """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds."""
 

@@ -1,7 +1,6 @@
 """The rulebook: changes of rules, room names and settings, each giving a new configuration."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.calendar import check_calendar
@@ -9,6 +8,7 @@ from webhook_app.domain.rules import RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, windows
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.domain.values import replace
 
 SKIP_AHEAD_MS = 5 * 366 * DAY_MS
 SKIP_KEPT_MS = 31 * DAY_MS

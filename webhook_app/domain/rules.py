@@ -1,16 +1,17 @@
 """Rules as data: what they watch, what they do, and which rooms they are about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from webhook_app.domain.schedule import Schedule
+from webhook_app.domain.values import replace
 
 CHAIN_MAX_PER_MINUTE = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule: a `schedule`, `on` a type with an optional `if`, or `when` a condition holds `for` a while.
 
@@ -46,7 +47,7 @@ class Rule:
         return f"rule:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleMemory:
     """What a rule has done: when it last acted, and why its condition last could not be said."""
 
@@ -63,7 +64,7 @@ class RoomName:
     groups: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """What of the outside the folding depends on; journaled when it changes.
 

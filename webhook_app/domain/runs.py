@@ -1,11 +1,12 @@
 """Which run an event belongs to: by id, else by playback URL, else by session."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.room import OLD_RUNS_KEPT, SESSIONS_KEPT, STREAMS_KEPT, Room, SessionMark
 from webhook_app.domain.stream import ENDING, State, Stream
+from webhook_app.domain.values import replace
 
 
 class Belongs(StrEnum):

@@ -1,12 +1,12 @@
 """Sessions and participants: who is in the room, as far as events and questions tell."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from webhook_app.domain.events import JSON, participant_of, session_of
 from webhook_app.domain.room import PARTICIPANTS_KEPT, Room, Session
 from webhook_app.domain.runs import mark_of, put_mark
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 from webhook_app.domain.views import session_view
 
 

@@ -1,7 +1,6 @@
 """The reducer: one event folded into the world. Pure: no clock, no I/O, no randomness."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook_app.domain.alarms import Alarm, alarm_view
@@ -28,6 +27,7 @@ from webhook_app.domain.rules import Config
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
+from webhook_app.domain.values import replace
 from webhook_app.domain.wishes import drop_wish_of_session, operator_releases, operator_wishes
 
 RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
@@ -203,7 +203,7 @@ def _hear_timer(turn: Turn) -> None:
             about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
             turn.change(probe=None)
             turn.note("no answer to the question: asked anew")
-            turn.set_timer("ask:credentials" if about == "credentials" else "ask:again", turn.event.at)
+            turn.set_timer(f"ask:{about}", turn.event.at)
         case _:
             turn.note("void: nothing waits for this timer")
 

@@ -1,10 +1,11 @@
 """The stream: one HLS run in a room, and the one table its state moves by."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.ids import derive
+from webhook_app.domain.values import replace
 
 
 class State(StrEnum):
@@ -42,7 +43,7 @@ class EndedBy(StrEnum):
     INFERRED = "inferred"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stream:
     """One run. Moments are ms since 1970; `provisional` runs are shown to nobody until confirmed."""
 

@@ -1,7 +1,7 @@
 """One turn of the reducer: the room as it changes, and everything the turn wants done, gathered in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.alarms import Alarm
@@ -11,6 +11,7 @@ from webhook_app.domain.notices import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, RuleMemory
 from webhook_app.domain.stream import Stream
+from webhook_app.domain.values import replace
 from webhook_app.domain.views import stream_view
 
 

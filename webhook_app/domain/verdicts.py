@@ -1,7 +1,6 @@
 """Verdicts: a rule's condition on the room as it is in this turn."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 from webhook_app.domain.conditions import Verdict, compile_condition, holds
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
+from webhook_app.domain.values import replace
 from webhook_app.domain.views import ROOM_VIEW
 
 

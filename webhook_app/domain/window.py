@@ -14,7 +14,7 @@ class Held(StrEnum):
     EMPTY = "nobody is there"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenWindow:
     """A stretch on air that the calendars want, in ms since 1970."""
 
