@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
@@ -45,8 +46,8 @@ def key() -> Key:
 
 def sign(bodies: Iterable[bytes]) -> list[Signed]:
     """Every body with its signature, in order."""
-    with get_context("spawn").Pool(initializer=_load, initargs=(key().private,)) as pool:
-        return pool.map(_sign, list(bodies), chunksize=CHUNK)
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_load, initargs=(key().private,)) as pool:
+        return list(pool.map(_sign, bodies, chunksize=CHUNK))
 
 
 def write(path: Path, signed: Iterable[Signed]) -> Path:

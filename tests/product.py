@@ -186,10 +186,11 @@ class Told:
 
 
 class Sink:
-    """A subscriber's endpoint: keeps what it is told, and refuses as often as it is asked to."""
+    """A subscriber's endpoint: keeps what it is told, is as slow as `answer_s`, refuses as often as it is asked to."""
 
     def __init__(self) -> None:
         self.told: list[Told] = []
+        self.answer_s = 0.0
         self._refuse = 0
         self._lock = threading.Lock()
         sink = self
@@ -202,6 +203,7 @@ class Sink:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 kept = sink.take(Told({name.lower(): value for name, value in self.headers.items()}, body))
+                time.sleep(sink.answer_s)
                 self.send_response_only(204 if kept else 503)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -195,6 +195,7 @@ def test_kill_9_of_every_process_loses_nothing_and_doubles_nothing(tmp_path: Pat
     with product(tmp_path, pinned=True, pace_factor=0.2) as one:
         assert one.sandbox is not None
         one.sandbox.pace(answer_s=0.3)
+        one.sink.answer_s = 0.15
         one.subscribe("*", "videosdk.recording-started")
         one.put_rule(
             "live-with-the-host", rooms=["live-room-*"], on="participant-joined", do="start", if_="room.session.live"

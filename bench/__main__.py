@@ -1,0 +1,90 @@
+"""`python -m bench [name …] [--quick]`: measure, print the table, keep it as JSON in bench/results."""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import elsewhere, lag, load, memory, receive, reduce, report, tell, through
+from bench.figures import Figure
+from bench.scale import FULL, QUICK, Scale
+
+RESULTS = Path(__file__).with_name("results")
+BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
+    "receive": receive.run,
+    "reduce": reduce.run,
+    "tell": tell.run,
+    "through": through.run,
+    "lag": lag.run,
+    "memory": memory.run,
+}
+
+
+def main() -> int:
+    """Run what was asked for. The exit status says whether everything could be measured, not how it came out."""
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    began = datetime.now(UTC)
+    path = RESULTS / f"{began:%Y-%m-%dT%H%M%SZ}.json"
+    scale = QUICK if asked.quick else FULL
+    about = report.machine() | {"at": began.isoformat(timespec="seconds"), "quick": asked.quick}
+    about |= {"load_tool": load.tool() or "own"}
+    if load.tool() is None:
+        print("wrk is not installed: a loop of our own makes the load, which is slower and takes more of the cores")
+    figures: list[Figure] = []
+    failed: list[str] = []
+    noise: dict[str, float | None] = {}
+    for name in asked.names or BENCHES:
+        _say(f"{name} …")
+        since, before = time.monotonic(), elsewhere.now()
+        try:
+            for figure in _measured(name, scale):
+                figures.append(figure)
+                report.write(path, figures, about=about)
+        except Exception:
+            traceback.print_exc()
+            failed.append(name)
+        noise[name] = elsewhere.cores_since(before)
+        report.write(path, figures, about=about | {"cores_busy_elsewhere": noise})
+        _say(f"{name} took {time.monotonic() - since:.0f} s")
+    print(report.table(figures))
+    print("cores that others kept busy:", ", ".join(f"{name} {cores}" for name, cores in noise.items()))
+    print(f"ratio: the median of the rounds' own ratios; rounds and details are in {path}")
+    if failed:
+        print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _measured(name: str, scale: Scale) -> Iterator[Figure]:
+    # Beside the results and not in /tmp, which may be memory: an fsync must reach a disk.
+    RESULTS.mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=RESULTS))
+    try:
+        yield from BENCHES[name](directory, scale)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHES)}; all when none is given")
+    parser.add_argument("--quick", action="store_true", help="a quick look: fewer rounds, shorter loads")
+    asked = parser.parse_args()
+    unknown = [name for name in asked.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
+    return asked
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

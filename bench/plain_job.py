@@ -1,0 +1,41 @@
+"""The plain way's worker: one hash written and one request made for each job."""
+
+import json
+import os
+
+import redis
+import requests
+from rq import Queue, SimpleWorker
+
+QUEUE = "plain"
+SUBSCRIBER = "BENCH_SUBSCRIBER"
+TIMEOUT_S = 10
+
+_client: "redis.Redis | None" = None
+
+
+def tell(body: str) -> None:
+    """Keep the room's state, tell the subscriber."""
+    webhook = json.loads(body)
+    data = webhook["data"]
+    _store().hset(f"room:{data['meetingId']}", mapping={"state": webhook["webhookType"], "stream": data["id"]})
+    notice = {"type": webhook["webhookType"], "data": data}
+    headers = {"webhook-id": f"{data['id']}-{webhook['webhookType']}"}
+    requests.post(os.environ[SUBSCRIBER], json=notice, headers=headers, timeout=TIMEOUT_S).raise_for_status()
+
+
+def _store() -> "redis.Redis":
+    global _client
+    if _client is None:
+        _client = redis.Redis.from_url(os.environ["REDIS_URL"])
+    return _client
+
+
+def main() -> None:
+    """Work until asked to stop."""
+    connection = redis.Redis.from_url(os.environ["REDIS_URL"])
+    SimpleWorker([Queue(QUEUE, connection=connection)], connection=connection).work(logging_level="ERROR")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""reduce: events folded and committed a second on one core, against a loop that only reads the same journal."""
+
+import gc
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from bench import bodies, filled, product
+from bench.figures import Figure, Goal, rounds
+from bench.scale import Scale
+from webhook_app.store import keys
+from webhook_app.store.clients import Client, connect
+from workers.process import Reducer
+
+ROOMS = 100
+GOAL = Goal(15_000, absolute=True)
+READ = 500
+
+
+def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+    """With calls to VideoSDK decided, and without: rules and rooms are the same."""
+    wanted = scale.reduce_events // ROOMS
+    entries = filled.entries(bodies.sessions(ROOMS, wanted // bodies.PER_SESSION + 1))[: scale.reduce_events]
+    with product.store(directory) as store:
+        client = connect(store.url)
+        for calls in (False, True):
+            yield from _both(client, entries, calls=calls, times=scale.rounds)
+        client.close()
+
+
+def _both(client: Client, entries: list[filled.Entry], *, calls: bool, times: int) -> Iterator[Figure]:
+    cpu: list[tuple[float, float]] = []
+    wall: list[tuple[float, float]] = []
+    for _ in range(times):
+        client.flushall()
+        reducer = Reducer(client, filled.Asleep())
+        filled.append(client, filled.setup([bodies.room_id(room) for room in range(ROOMS)], calls=calls))
+        _fold(reducer)
+        after = filled.last_id(client)
+        filled.append(client, entries)
+        bare = _timed(partial(_read, client, after), len(entries))
+        ours = _timed(partial(_fold, reducer), len(entries))
+        cpu.append((ours[0], bare[0]))
+        wall.append((ours[1], bare[1]))
+    told = "calls on" if calls else "calls off"
+    beside_is = "read only"
+    yield rounds("reduce", f"events/s of CPU, {told}", "/s", cpu, beside_is=beside_is, goal=GOAL)
+    yield rounds("reduce", f"events/s, {told}", "/s", wall, beside_is=beside_is)
+
+
+def _timed(work: Callable[[], int], expected: int) -> tuple[float, float]:
+    """How many a second, of this process's CPU and of wall time."""
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    done = work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    assert done == expected, f"{done} events where {expected} were journaled"
+    return done / cpu, done / wall
+
+
+def _fold(reducer: Reducer) -> int:
+    done = 0
+    while count := reducer.reduce():
+        done += count
+    return done
+
+
+def _read(client: Client, after: str) -> int:
+    done = 0
+    while found := client.xrange(keys.JOURNAL, min=f"({after}", count=READ):
+        for _, fields in found:
+            json.loads(fields[b"d"])
+        after = found[-1][0].decode()
+        done += len(found)
+    return done

@@ -1,0 +1,721 @@
+"""Calls to VideoSDK, against the sandbox and against servers that misbehave: sent at most once, answered always."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import jwt
+import pytest
+from doors import ROOM, NoWake, append, fold_all
+from product import API_KEY, SECRET, Sandbox, free_ports, wait_until, webhook
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.room import CallState
+from webhook_app.store import calls, codec, keys
+from webhook_app.store.calls import Calls
+from webhook_app.store.journal import Entry, Journal, entry
+from workers import call, videosdk
+from workers.call import Caller, StartOptions
+from workers.videosdk import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
+
+WITHIN_S = 10.0
+TOO_OLD_MS = 60_000
+GIVEN_UP_AFTER_MS = calls.TOO_OLD_MS
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    [port] = free_ports(1)
+    home = tmp_path_factory.mktemp("sandbox")
+    sandbox = Sandbox(home, port=port, webhook_url="http://127.0.0.1:9/", pace_factor=0, mark="calls")
+    wait_until(sandbox.up, WITHIN_S, "the sandbox")
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def sandbox(running):
+    running.faults()
+    running.pace(started_s=0, playable_s=0, stopped_s=0, answer_s=0)
+    return running
+
+
+class Stub(ThreadingHTTPServer):
+    """A VideoSDK that answers as it is told to: (status, body) by method and path; keeps what it was asked."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self):
+        stub = self
+
+        class Door(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = (self.command, self.path, json.loads(body) if body else None, dict(self.headers))
+                stub.asked.append(asked)
+                said = stub.says(self.command, self.path)
+                if callable(said):
+                    said(self)
+                    return
+                status, content = said
+                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(raw)))
+                for name, value in stub.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(raw)
+
+            do_GET = do_POST = answer  # noqa: N815
+
+            def log_message(self, format, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Door)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.asked = []
+        self.headers = {}
+        self.starts = (200, {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"})
+        self.ends = (200, "HLS ended successfully")
+        self.active = (404, {"code": 404, "message": "No active HLS found"})
+
+    def says(self, method, path):
+        if path == "/v2/hls/start":
+            return self.starts
+        return self.ends if path == "/v2/hls/end" else self.active
+
+    def handle_error(self, request, client_address):
+        pass  # whoever asked has left
+
+    def posts(self):
+        return [(path, body) for method, path, body, _ in self.asked if method == "POST"]
+
+
+@pytest.fixture
+def stub():
+    made = Stub()
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+class Hand:
+    """The call hand on the tests' store, and the reducer that decides its calls."""
+
+    def __init__(self, client, url, *, webhook_url=None, credentials=True):
+        self.client = client
+        api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
+        self.caller = Caller(client, api, NoWake(), options=StartOptions(webhook_url))
+
+    def wanted(self, room=ROOM, session="s1", *, run=None, start=None, command="start"):
+        """Somebody is in the room, and the operator wants a start or an end; the call that is decided."""
+        told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+        told.append(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room, session)))
+        if run is not None:
+            url = f"https://cdn.example/{run}/index.m3u8"
+            body = webhook("hls-playable", room, session, id=run, playbackHlsUrl=url)
+            told.append(Entry(Source.VIDEOSDK, "hls-playable", room, body))
+        told.append(entry(Source.OPERATOR, command, room, {} if start is None else {"start": start}))
+        append(self.client, *told)
+        fold_all(self.client)
+        return self.call(room, command)
+
+    def asked_about(self, room=ROOM):
+        """The operator wants a room on air in which nobody is: VideoSDK is asked. The probe."""
+        append(
+            self.client,
+            entry(Source.SYSTEM, "settings", None, {"calls": True}),
+            entry(Source.OPERATOR, "start", room, {}),
+        )
+        fold_all(self.client)
+        return self.call(room, "probe")
+
+    def call(self, room=ROOM, kind="start"):
+        """The newest call of this kind."""
+        ids = self.client.zrevrange(keys.room_calls(room), 0, -1)
+        found = [codec.call_of(self.client.get(keys.call(one.decode()))) for one in ids]
+        return next(one for one in found if one.kind == kind)
+
+    def work(self):
+        return self.caller.run()
+
+    def answers(self):
+        """What the journal holds of answers, oldest first."""
+        return [event for event in Journal(self.client).scan() if event.source in (Source.CALL, Source.PROBE)]
+
+    def answer(self):
+        [one] = [event for event in self.answers() if event.source is Source.CALL]
+        return one.data
+
+    def change(self, one, **changes):
+        """The call's record, as if it had been written otherwise."""
+        record = json.loads(codec.encode(one)) | changes
+        self.client.set(keys.call(one.call_id), json.dumps(record))
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch):
+    monkeypatch.setattr(call, "LINGER_S", 0.03)
+    monkeypatch.setattr(call, "LOOK_EVERY_S", 0.005)
+    monkeypatch.setattr(calls, "TOO_OLD_MS", TOO_OLD_MS)  # a slow machine makes no call too old
+
+
+@pytest.fixture
+def hand(client, stub):
+    return Hand(client, stub.url)
+
+
+@pytest.fixture
+def real(client, sandbox):
+    return Hand(client, sandbox.url)
+
+
+def room_of(request):
+    return "room-" + request.node.name[:60].replace("[", "-").replace("]", "")
+
+
+def paths(sandbox, room):
+    return [(item["method"], item["path"].partition("?")[0]) for item in sandbox.log("call", room)]
+
+
+def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(real, sandbox, request):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    assert real.work() >= 1
+    assert paths(sandbox, room)[:2] == [("GET", f"/v2/hls/{room}/active"), ("POST", "/v2/hls/start")]
+    said = real.answer()
+    assert (said["outcome"], said["status"], said["kind"]) == ("succeeded", 200, "start")
+    assert said["stream"]["id"] == sandbox.log("run", room)[0]["id"]
+    fold_all(real.client)
+    assert real.call(room).state is CallState.SUCCEEDED
+    assert Calls(real.client).waiting() == 0
+
+
+def test_a_start_is_marked_after_the_look_and_before_it_is_sent(hand, stub):
+    one = hand.wanted()
+    seen = {}
+
+    def look(door):
+        seen["look"] = hand.client.exists(keys.call_mark(one.call_id))
+        door.send_error(404)
+
+    def start(door):
+        seen["start"] = hand.client.exists(keys.call_mark(one.call_id))
+        door.send_error(500)
+
+    stub.active, stub.starts = look, start
+    hand.work()
+    assert seen == {"look": 0, "start": 1}
+
+
+def test_a_room_that_is_on_air_already_is_not_started(real, sandbox, request):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    real.work()
+    sandbox_runs = len(sandbox.log("run", room))
+    again = Hand(real.client, sandbox.url)
+    real.client.flushall()
+    again.wanted(room, "another-view-of-it")
+    again.work()
+    said = again.answer()
+    assert (said["outcome"], said["stream"]["roomId"]) == ("already", room)
+    assert len(sandbox.starts(room)) == 1
+    assert len(sandbox.log("run", room)) == sandbox_runs
+
+
+def test_a_call_that_is_older_than_five_seconds_is_dropped(hand, stub):
+    assert GIVEN_UP_AFTER_MS == 5_000
+    one = hand.wanted()
+    hand.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
+    hand.work()
+    assert hand.answer()["outcome"] == "dropped"
+    assert stub.posts() == []
+    assert not hand.client.exists(keys.call_mark(one.call_id))
+
+
+def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(hand, stub, monkeypatch):
+    monkeypatch.setattr(calls, "TOO_OLD_MS", 300)
+    hand.wanted()
+
+    def look(door):
+        time.sleep(0.5)
+        door.send_error(404)
+
+    stub.active = look
+    hand.work()
+    assert hand.answer()["outcome"] == "dropped"
+    assert stub.posts() == []
+
+
+def test_a_call_that_was_superseded_is_dropped(hand, stub):
+    hand.wanted()
+    hand.client.hset(keys.CALLS_CURRENT, ROOM, "call_another")
+    hand.work()
+    assert (hand.answer()["outcome"], hand.answer()["message"]) == ("dropped", "superseded")
+    assert stub.posts() == []
+
+
+def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(hand, stub):
+    hand.wanted()
+
+    def look(door):
+        hand.client.hdel(keys.CALLS_CURRENT, ROOM)
+        door.send_error(404)
+
+    stub.active = look
+    hand.work()
+    assert hand.answer()["outcome"] == "dropped"
+    assert stub.posts() == []
+
+
+def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(hand, stub):
+    one = hand.wanted()
+    assert Calls(hand.client).mark(one)[0] == 1
+    hand.work()
+    assert hand.answer()["outcome"] == "unknown"
+    assert stub.asked == []
+
+
+def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(hand, stub):
+    one = hand.wanted()
+
+    def look(door):
+        Calls(hand.client).mark(one)
+        door.send_error(404)
+
+    stub.active = look
+    hand.work()
+    assert hand.answer()["outcome"] == "unknown"
+    assert stub.posts() == []
+
+
+def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(hand, stub):
+    one = hand.wanted()
+    queue = Calls(hand.client)
+    [claimed] = [found for found in queue.claim(10) if found.call.call_id == one.call_id]
+    queue.mark(claimed.call)
+    hand.work()
+    assert [event for event in hand.answers() if event.source is Source.CALL] == []
+    hand.client.zadd(keys.CALLS_DUE, {one.call_id: 1})
+    hand.work()
+    assert hand.answer()["outcome"] == "unknown"
+    assert stub.posts() == []
+
+
+def test_an_answer_is_journaled_once_whoever_else_has_one(hand):
+    one = hand.wanted()
+    hand.work()
+    late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": one.call_id})
+    assert Calls(hand.client).answer(one, late) == (None, False)
+    assert hand.answer()["outcome"] == "succeeded"
+
+
+def test_two_call_hands_make_each_call_once(client, stub):
+    hands = [Hand(client, stub.url) for _ in range(2)]
+    for at in range(12):
+        hands[0].wanted(f"room-{at}", f"s{at}")
+    threads = [threading.Thread(target=one.work) for one in hands]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    started = [body["roomId"] for path, body in stub.posts() if path == "/v2/hls/start"]
+    assert sorted(started) == sorted(f"room-{at}" for at in range(12))
+    outcomes = [event.data["outcome"] for event in hands[0].answers() if event.source is Source.CALL]
+    assert outcomes == ["succeeded"] * 12
+
+
+def test_a_slow_videosdk_holds_up_no_other_room(hand, stub):
+    def slow(door):
+        time.sleep(0.4)
+        door.send_error(503)
+
+    stub.starts = slow
+    for at in range(40):
+        hand.wanted(f"room-{at}", f"s{at}")
+    began = time.monotonic()
+    hand.work()
+    assert time.monotonic() - began < 12
+    assert len(stub.posts()) == 40
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 409, 422, 429, 302, 201])
+def test_another_answer_below_500_is_a_refusal(hand, stub, status):
+    stub.starts = (status, {"message": "because of that"})
+    hand.wanted()
+    hand.work()
+    said = hand.answer()
+    assert (said["outcome"], said["status"], said["message"]) == ("refused", status, "because of that")
+    assert len(stub.posts()) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_nobody_knows_what_a_5xx_has_done(hand, stub, status):
+    stub.starts = (status, b"<h1>Bad Gateway</h1>")
+    hand.wanted()
+    hand.work()
+    said = hand.answer()
+    assert (said["outcome"], said["status"]) == ("unknown", status)
+    assert said["deadline_at"] > 0
+    assert len(stub.posts()) == 1
+
+
+@pytest.mark.parametrize("status", ["401", "403", "409", "429"])
+def test_the_sandboxs_refusals_are_refusals(real, sandbox, request, status):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    sandbox.faults(rest=[{"path": "start", "fault": status}])
+    real.work()
+    assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", int(status))
+    assert real.answer()["message"]
+    assert len(sandbox.starts(room)) == 1
+
+
+def test_a_room_without_a_session_is_refused_by_videosdk(real, sandbox, request):
+    room = room_of(request)
+    sandbox.join(room)
+    sandbox.leave(room)
+    real.wanted(room, "we-think-it-runs")
+    real.work()
+    assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", 400)
+
+
+def test_who_hangs_is_left_when_the_deadline_has_come(real, sandbox, request, monkeypatch):
+    monkeypatch.setattr(call, "DEADLINE_S", 0.6)
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    sandbox.faults(rest=[{"path": "start", "fault": "hang"}])
+    began = time.monotonic()
+    real.work()
+    assert time.monotonic() - began < 6
+    assert (real.answer()["outcome"], real.answer()["status"]) == ("unknown", None)
+    assert len(sandbox.starts(room)) == 1
+
+
+def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(hand, stub, monkeypatch):
+    monkeypatch.setattr(call, "DEADLINE_S", 0.6)
+
+    def drip(door):
+        door.send_response(200)
+        door.send_header("Content-Length", "1000")
+        door.end_headers()
+        for _ in range(100):
+            door.wfile.write(b" ")
+            door.wfile.flush()
+            time.sleep(0.1)
+
+    stub.starts = drip
+    hand.wanted()
+    began = time.monotonic()
+    hand.work()
+    assert time.monotonic() - began < 6
+    assert hand.answer()["outcome"] == "unknown"
+
+
+def test_nobody_knows_what_became_of_an_answer_that_was_lost(real, sandbox, request):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    sandbox.faults(rest=[{"path": "start", "fault": "answer-lost"}])
+    real.work()
+    assert real.answer()["outcome"] == "unknown"
+    assert len(sandbox.log("run", room)) >= 1
+    assert len(sandbox.starts(room)) == 1
+
+
+def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_without_a_stream(hand, stub):
+    stub.starts = (200, b"x" * 2_000_000)
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("fault", ["hang", "500", "502", "answer-lost"])
+def test_when_the_look_does_not_come_back_nothing_is_sent(real, sandbox, request, monkeypatch, fault):
+    monkeypatch.setattr(call, "DEADLINE_S", 0.6)
+    room = room_of(request)
+    one = real.wanted(room, sandbox.join(room))
+    sandbox.faults(rest=[{"path": "active", "fault": fault, "times": 3}])
+    real.work()
+    assert real.answer()["outcome"] in ("refused", "unreached")
+    assert sandbox.starts(room) == []
+    assert not real.client.exists(keys.call_mark(one.call_id))
+
+
+def test_when_the_look_is_refused_so_is_the_call(hand, stub):
+    stub.active = (401, {"error": "Token is invalid"})
+    hand.wanted()
+    hand.work()
+    assert (hand.answer()["outcome"], hand.answer()["status"]) == ("refused", 401)
+    assert "Token is invalid" in hand.answer()["message"]
+    assert stub.posts() == []
+
+
+def test_when_nobody_listens_nothing_is_sent(client):
+    [port] = free_ports(1)
+    hand = Hand(client, f"http://127.0.0.1:{port}")
+    one = hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] in ("refused", "unreached")
+    assert not client.exists(keys.call_mark(one.call_id))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        (404, {"code": 404}),
+        (402, {"message": "No active HLS found"}),
+        (404, b""),
+        (404, b"<html>"),
+        (200, {"code": 404, "message": "none"}),
+        (200, {"code": 402}),
+    ],
+)
+def test_every_way_to_say_that_none_is_active_lets_the_start_go(hand, stub, nothing):
+    stub.active = nothing
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("odd", [(200, b"[]"), (200, b"junk"), (200, {"code": 200, "data": []}), (200, {"code": 500})])
+def test_a_look_that_cannot_be_understood_lets_no_start_go(hand, stub, odd):
+    stub.active = odd
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] in ("refused", "unreached")
+    assert stub.posts() == []
+
+
+def test_a_redirect_is_not_followed(hand, stub):
+    stub.starts, stub.headers = (307, b""), {"Location": "/elsewhere"}
+    hand.wanted()
+    hand.work()
+    assert [path for path, _ in stub.posts()] == ["/v2/hls/start"]
+    assert hand.answer()["outcome"] == "refused"
+
+
+def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client, stub):
+    hand = Hand(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
+    start = {"config": {"quality": "high", "layout": {"priority": "PIN"}}}
+    hand.wanted(start=start)
+    hand.work()
+    sent = {"roomId": ROOM, "webhookUrl": "https://tally.example/webhooks/videosdk/tok"}
+    assert stub.posts() == [("/v2/hls/start", start | sent)]
+
+
+def test_a_webhook_url_that_was_wished_is_kept(client, stub):
+    hand = Hand(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
+    hand.wanted(start={"webhookUrl": "https://other.example/"})
+    hand.work()
+    assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM, "webhookUrl": "https://other.example/"})]
+
+
+def test_without_a_public_address_a_start_names_none(hand, stub):
+    hand.wanted()
+    hand.work()
+    assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM})]
+
+
+def test_an_end_names_the_stream_and_is_not_looked_for_first(hand, stub):
+    hand.wanted(run="run-7", command="end")
+    hand.work()
+    assert [(method, path) for method, path, _, _ in stub.asked if path.endswith("/end")] == [("POST", "/v2/hls/end")]
+    assert stub.posts() == [("/v2/hls/end", {"roomId": ROOM, "id": "run-7"})]
+    assert (hand.answer()["outcome"], hand.answer()["kind"]) == ("succeeded", "end")
+
+
+def test_an_end_is_marked_and_dropped_as_a_start_is(hand, stub):
+    one = hand.wanted(run="run-7", command="end")
+    hand.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
+    hand.work()
+    assert hand.answer()["outcome"] == "dropped"
+    assert stub.posts() == []
+
+
+def test_an_end_ends_the_sandboxs_stream(real, sandbox, request):
+    room = room_of(request)
+    session = sandbox.join(room)
+    real.wanted(room, session)
+    real.work()
+    run = real.answer()["stream"]["id"]
+    real.client.flushall()
+    real.wanted(room, session, run=run, command="end")
+    real.work()
+    assert real.answer()["outcome"] == "succeeded"
+    wait_until(lambda: sandbox.log("run", room)[-1].get("state") in (None, "stopped", "stopping"), WITHIN_S)
+
+
+def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(hand, stub):
+    hand.wanted("a b/c?d#e%2f")
+    hand.work()
+    looks = [path for method, path, _, _ in stub.asked if method == "GET"]
+    assert looks[0] == "/v2/hls/a%20b%2Fc%3Fd%23e%252f/active"
+    assert stub.posts()[0][1]["roomId"] == "a b/c?d#e%2f"
+
+
+def test_what_was_sent_and_what_came_back_is_kept_with_the_call(hand, stub):
+    stub.starts = (409, {"message": "it is being processed"})
+    one = hand.wanted()
+    hand.work()
+    [attempt] = [json.loads(raw) for raw in hand.client.lrange(keys.call_attempts(one.call_id), 0, -1)]
+    assert (attempt["status"], attempt["message"]) == (409, "it is being processed")
+    assert attempt["at"] >= one.created_at
+
+
+def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(real, sandbox, request):
+    room = room_of(request)
+    session = sandbox.join(room, "p1", "Host Ada")
+    probe = real.asked_about(room)
+    before = Journal(real.client).last_id()
+    real.work()
+    [event] = real.answers()
+    said = event.data
+    assert (event.type, said["call_id"], said["outcome"]) == ("probed", probe.call_id, "probed")
+    assert (said["reached"], said["active"]) == (True, None)
+    assert said["asked_id"] == before
+    assert 0 <= event.at - said["asked_at"] < 10_000
+    assert said["session"] == {"session_id": session, "live": True, "participants": {"p1": "Host Ada"}}
+
+
+def test_a_probe_sees_the_active_stream(real, sandbox, request):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    real.work()
+    run = real.answer()["stream"]["id"]
+    real.client.flushall()
+    real.asked_about(room)
+    real.work()
+    [event] = real.answers()
+    assert event.data["active"]["id"] == run
+    fold_all(real.client)
+    assert real.client.sismember(keys.ON_AIR, room) or codec.room_of(real.client.get(keys.room(room))).streams
+
+
+def test_a_probe_that_was_asked_before_news_says_so(hand, stub):
+    hand.asked_about()
+    before = Journal(hand.client).last_id()
+
+    def look(door):
+        append(hand.client, entry(Source.SYSTEM, "news", None, {}))
+        door.send_error(404)
+
+    stub.active = look
+    hand.work()
+    [event] = hand.answers()
+    assert event.data["asked_id"] == before
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_a_probe_that_does_not_get_through_concludes_nothing(hand, stub, status):
+    stub.active = (status, {"message": "no"})
+    hand.asked_about()
+    hand.work()
+    [event] = hand.answers()
+    assert (event.data["reached"], event.data["status"], event.data["active"]) == (False, status, None)
+
+
+def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(real, sandbox, request, monkeypatch):
+    monkeypatch.setattr(call, "DEADLINE_S", 0.6)
+    room = room_of(request)
+    real.asked_about(room)
+    sandbox.faults(rest=[{"path": "active", "fault": "hang"}])
+    began = time.monotonic()
+    real.work()
+    assert time.monotonic() - began < 6
+    assert real.answers()[0].data["reached"] is False
+
+
+def test_a_probe_is_asked_again_when_its_asker_died(hand, stub):
+    probe = hand.asked_about()
+    Calls(hand.client).claim(10)
+    hand.work()
+    assert hand.answers() == []
+    hand.client.zadd(keys.CALLS_DUE, {probe.call_id: 1})
+    hand.work()
+    assert len(hand.answers()) == 1
+
+
+def test_participants_who_have_left_are_not_there(hand):
+    timelog = {
+        "in": [{"start": "x", "end": None}],
+        "out": [{"start": "x", "end": "y"}],
+        "back": [{"end": "y"}, {"end": None}],
+    }
+    people = [{"participantId": who, "name": who.title(), "timelog": spans} for who, spans in timelog.items()]
+    people += ["junk", {"participantId": 5}, {"participantId": "odd", "timelog": "x", "name": 7}]
+    assert call._present(people) == {"in": "In", "back": "Back", "odd": None}
+    assert call._present({"x": 1}) is None
+
+
+def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client):
+    hand = Hand(client, "http://127.0.0.1:9", credentials=False)
+    hand.wanted()
+    hand.asked_about("elsewhere")
+    hand.work()
+    assert {(event.data["kind"], event.data["outcome"]) for event in hand.answers()} >= {("start", "refused")}
+    assert all(event.data.get("reached") in (None, False) for event in hand.answers())
+
+
+def test_the_token_is_a_raw_jwt_with_the_documented_claims(hand, stub):
+    hand.wanted()
+    hand.work()
+    headers = [asked[3]["Authorization"] for asked in stub.asked]
+    assert len(set(headers)) == 1
+    assert jwt.get_unverified_header(headers[0]) == {"alg": "HS256", "typ": "JWT"}
+    claims = jwt.decode(headers[0], SECRET, algorithms=["HS256"])
+    now = int(time.time())
+    assert claims.pop("iat") <= now
+    assert now < claims.pop("exp") <= now + TOKEN_LIFE_S
+    assert claims == {"apikey": API_KEY, "permissions": ["allow_join"], "version": 2, "roles": ["crawler"]}
+
+
+def test_the_token_is_made_anew_before_it_runs_out(monkeypatch):
+    now = [1_000_000.0]
+    monkeypatch.setattr(videosdk, "time", lambda: now[0])
+    token = Token(API_KEY, SECRET)
+    first = token.header()
+    now[0] += TOKEN_LIFE_S - TOKEN_RENEW_S - 1
+    assert token.header() == first
+    now[0] += 2
+    assert token.header() != first
+
+
+def test_no_header_and_no_message_tells_the_secret(hand, stub):
+    stub.starts = (401, {"message": "no"})
+    hand.wanted()
+    hand.work()
+    assert SECRET not in json.dumps([asked[3] for asked in stub.asked])
+    assert SECRET not in json.dumps([event.data for event in hand.answers()])
+
+
+def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(hand, stub):
+    stop = threading.Event()
+
+    def start(door):
+        stop.set()
+        time.sleep(0.2)
+        door.send_error(500)
+
+    stub.starts = start
+    hand.wanted()
+    hand.caller.run(stopping=stop.is_set)
+    assert hand.answer()["outcome"] == "unknown"
+
+
+def test_a_start_that_succeeded_puts_the_room_on_air(real, sandbox, request):
+    room = room_of(request)
+    real.wanted(room, sandbox.join(room))
+    real.work()
+    fold_all(real.client)
+    shown = codec.room_of(real.client.get(keys.room(room)))
+    assert shown.call is None
+    assert shown.streams[-1].because == "operator"

@@ -1,0 +1,273 @@
+"""The console's page in a real browser: its lamps, its log-in, its looks, and that it stays on this machine."""
+
+import re
+import shutil
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from doors import ADMIN_TOKEN, ROOM, Doors, append, fold_all, folding
+from playwright.sync_api import expect, sync_playwright
+from product import signature, webhook
+from werkzeug.serving import make_server
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.notices import Filter
+from webhook_app.domain.subscribers import Delivery, DeliveryState, Subscriber
+from webhook_app.store import codec, keys
+from webhook_app.store.journal import Entry, entry
+from webhook_app.store.subscribers import Subscribers
+
+pytestmark = pytest.mark.browser
+
+ARTIFACTS = Path(__file__).parent / "artifacts"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SWITCHES = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 375, "height": 812}
+WITHIN_MS = 8_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def doors(store_url, tmp_path_factory):
+    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+
+
+@pytest.fixture(scope="module")
+def site(doors):
+    """The app behind a real socket; its address."""
+    server = make_server("127.0.0.1", 0, doors.web.app, threaded=True)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(5)
+    server.server_close()
+
+
+class Visit:
+    """One visitor's page, and everything that went wrong on it."""
+
+    def __init__(self, browser, site, **more):
+        self.site = site
+        self.context = browser.new_context(**{"viewport": DESKTOP, **more})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(WITHIN_MS)
+        self.complaints, self.hosts = [], set()
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, path="/"):
+        return self.page.goto(self.site + path)
+
+    def log_in(self, token=ADMIN_TOKEN):
+        self.open("/login")
+        self.page.get_by_label("Admin or viewer token").fill(token)
+        self.page.get_by_role("button", name="Log in").click()
+
+    def room(self, room):
+        return self.page.locator(f'[data-room="{room}"]')
+
+    def picture(self, name):
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+    def fits(self):
+        """Whether nothing sticks out sideways."""
+        return self.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    def close(self):
+        self.context.close()
+        assert self.complaints == []
+        assert self.hosts == {urlsplit(self.site).netloc}
+
+
+@pytest.fixture
+def visit(browser, site, client):
+    made = Visit(browser, site)
+    yield made
+    made.close()
+
+
+def post(doors, kind, room=ROOM, **more):
+    body = webhook(kind, room, **more)
+    answer = doors.web.app.test_client().post(
+        "/webhooks/videosdk", data=body, headers={"videosdk-signature": signature(body)}
+    )
+    assert answer.status_code == 200
+
+
+RUN = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}
+
+
+def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, doors, client):
+    visit.log_in()
+    expect(visit.page.get_by_text("No room has been seen yet")).to_be_visible()
+    with folding(client):
+        post(doors, "session-started")
+        post(doors, "hls-starting", id="run-1")
+        expect(visit.room(ROOM)).to_have_attribute("data-lamp", "soon", timeout=WITHIN_MS)
+        post(doors, "hls-started", **RUN)
+        expect(visit.room(ROOM)).to_have_attribute("data-lamp", "on", timeout=WITHIN_MS)
+        expect(visit.room(ROOM)).to_contain_text("ON AIR")
+        expect(visit.page.get_by_role("heading", level=1)).to_have_text("1 of 1 room on air")
+        lamp = visit.room(ROOM).locator(".lamp")
+        red, green, blue = map(int, re.findall(r"\d+", lamp.evaluate("it => getComputedStyle(it).backgroundColor"))[:3])
+        assert red > 180 > 80 > max(green, blue)
+        post(doors, "hls-stopped", id="run-1")
+        expect(visit.room(ROOM)).to_have_attribute("data-lamp", "off", timeout=WITHIN_MS)
+    assert visit.page.url == visit.site + "/"
+
+
+def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit):
+    visit.log_in("not-the-token-of-this-place")
+    expect(visit.page.get_by_role("alert")).to_contain_text("not one of ours")
+    visit.complaints.clear()  # the browser itself remarks upon a 403
+    visit.page.get_by_label("Admin or viewer token").fill(ADMIN_TOKEN)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page).to_have_url(visit.site + "/")
+
+
+def test_the_page_says_when_it_may_be_old_and_recovers(visit):
+    visit.log_in()
+    expect(visit.page.get_by_role("status")).to_have_text("Refreshes by itself.")
+    visit.context.set_offline(True)
+    expect(visit.page.get_by_role("status")).to_contain_text("may be old", timeout=WITHIN_MS)
+    visit.picture("lost")
+    visit.context.set_offline(False)
+    expect(visit.page.get_by_role("status")).to_have_text("Refreshes by itself.", timeout=WITHIN_MS)
+    visit.complaints.clear()  # the browser itself remarks upon being offline
+
+
+def test_who_is_logged_out_meanwhile_is_sent_to_the_log_in(visit):
+    visit.log_in()
+    visit.context.clear_cookies()
+    expect(visit.page).to_have_url(visit.site + "/login", timeout=WITHIN_MS)
+    visit.complaints.clear()  # the browser itself remarks upon a 401
+
+
+def test_the_page_can_be_used_by_keyboard_alone(visit):
+    visit.log_in()
+    visit.page.wait_for_url(visit.site + "/")
+    visit.page.keyboard.press("Tab")
+    expect(visit.page.get_by_text("Skip to the content")).to_be_focused()
+    visit.page.keyboard.press("Tab")
+    expect(visit.page.get_by_role("link", name="Tallylight")).to_be_focused()
+
+
+def test_a_room_whose_name_is_markup_is_text(visit, doors, client):
+    evil = "<img src=x onerror=document.title='owned'>"
+    post(doors, "session-started", evil)
+    fold_all(client)
+    visit.log_in()
+    expect(visit.page.get_by_role("heading", name=evil)).to_be_visible()
+    assert visit.page.title() == "On air: Tallylight"
+
+
+def busy(client):
+    """Rooms in every state, long names, deliveries that went well and badly."""
+    told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+    names = {
+        "main-hall": {"room_id": ROOM, "groups": ["webinar"]},
+        "a-very-long-name-of-a-room-that-does-not-fit-on-one-line-of-a-phone": {"room_id": "long-name", "groups": []},
+    }
+    told.append(entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
+    stories = {
+        ROOM: "session-started participant-joined hls-starting hls-started hls-playable",
+        "long-name": "session-started hls-starting hls-started",
+        "starting-now": "session-started hls-starting",
+        "went-wrong": "session-started hls-starting hls-failed",
+        "is-over": "session-started hls-starting hls-started hls-playable hls-stopping hls-stopped",
+        "x" * 120: "session-started",
+    }
+    for room, story in stories.items():
+        for kind in story.split():
+            more = {"participantId": "p", "participantName": "Host Ada"} if kind.startswith("part") else {}
+            if kind.startswith("hls"):
+                more = {"id": f"run-{room[:9]}", "playbackHlsUrl": f"https://cdn.example/run-{room[:9]}/index.m3u8"}
+            told.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, session=f"s-{room[:9]}", **more)))
+    told.append(entry(Source.OPERATOR, "start", "armed-room", {}))
+    told.append(entry(Source.OPERATOR, "end", ROOM, {}))
+    append(client, *told)
+    fold_all(client)
+    Subscribers(client).put(Subscriber("sub_tv", "The studio's TV", "https://example.com/", 1, Filter(("*",))))
+    Subscribers(client).put(Subscriber("sub_x", "", "https://a-subscriber.example.com/with/a/long/path/to/its/hook", 1))
+    notices = [codec.notice_of(fields[b"n"]) for _, fields in client.xrange(keys.OUTBOX)]
+    states = [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.DEAD]
+    for at, notice in enumerate(notices[-12:]):
+        who, state = ("sub_tv", "sub_x")[at % 2], states[at % 5 % 3]
+        one = Delivery(f"dlv_{at}", notice.notice_id, who, notice.at, state)
+        client.set(keys.notice(notice.notice_id), codec.encode(notice))
+        client.set(keys.delivery(one.delivery_id), codec.encode(one))
+        client.zadd(keys.deliveries(state), {one.delivery_id: one.created_at})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
+def test_the_page_fits_every_screen_in_light_and_dark(browser, site, client, device, viewport, scheme):
+    busy(client)
+    visit = Visit(browser, site, viewport=viewport, color_scheme=scheme)
+    visit.open("/login")
+    visit.picture(f"login-{device}-{scheme}")
+    assert visit.fits()
+    visit.log_in()
+    expect(visit.room(ROOM)).to_have_attribute("data-lamp", "on")
+    expect(visit.room("starting-now")).to_have_attribute("data-lamp", "soon")
+    expect(visit.room("armed-room")).to_have_attribute("data-lamp", "soon")
+    expect(visit.room("went-wrong")).to_have_attribute("data-lamp", "off")
+    visit.picture(f"page-{device}-{scheme}")
+    assert visit.fits()
+    assert contrast(visit.page) >= 4.5
+    visit.open("/docs")
+    visit.picture(f"docs-{device}-{scheme}")
+    assert visit.fits()
+    visit.close()
+
+
+LEAST_CONTRAST = """() => {
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => {
+    const part = value => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const ground = it => {
+    for (; it; it = it.parentElement) {
+      const found = parse(getComputedStyle(it).backgroundColor);
+      if (found.length === 3 || found[3] > 0) return found;
+    }
+    return [255, 255, 255];
+  };
+  let least = 21;
+  for (const it of document.querySelectorAll("main *")) {
+    const own = [...it.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !it.offsetParent) continue;
+    const [a, b] = [light(parse(getComputedStyle(it).color)), light(ground(it))].sort((x, y) => y - x);
+    least = Math.min(least, (a + 0.05) / (b + 0.05));
+  }
+  return least;
+}"""
+
+
+def contrast(page):
+    """The least contrast of any text with its ground."""
+    return page.evaluate(LEAST_CONTRAST)
