@@ -49,13 +49,16 @@ def beside(target: str, directory: Path, redis_url: str, more: Mapping[str, str]
 
 
 @contextmanager
-def up(directory: Path, sink_port: int) -> Iterator[Served]:
-    """`tally up` with credentials that lead nowhere, and one subscriber to every state of a stream."""
+def up(directory: Path, sink_port: int, *, videosdk: tuple[int, str, str] | None = None) -> Iterator[Served]:
+    """`tally up` with one subscriber to every state of a stream.
+
+    Its credentials lead nowhere, or to a sandbox's port, key and secret.
+    """
     port = children.free_port()
     environ = _environ(directory, port) | {
-        "VIDEOSDK_API_KEY": "bench",
-        "VIDEOSDK_SECRET": "bench",
-        "VIDEOSDK_API_URL": NOWHERE,
+        "VIDEOSDK_API_KEY": videosdk[1] if videosdk else "bench",
+        "VIDEOSDK_SECRET": videosdk[2] if videosdk else "bench",
+        "VIDEOSDK_API_URL": f"http://127.0.0.1:{videosdk[0]}" if videosdk else NOWHERE,
         "ADMIN_TOKEN": ADMIN_TOKEN,
         "ALLOW_NETWORKS": "127.0.0.0/8",
     }

@@ -331,11 +331,13 @@ class Simulation:
             self.do(call)
         elif fate == "late" and (call.kind is CallKind.START or call.body.get("id")):
             at = self.rng.choice((self.rng.randrange(self.now + 1, limit), limit - 1))
-            self.cloud.late.setdefault(room_id, []).append(at)
+            if call.kind is CallKind.START:
+                self.cloud.late.setdefault(room_id, []).append(at)
             self.later(at - self.now, self.do_late, call, at)
 
     def do_late(self, call: Call, at: int) -> None:
-        self.cloud.late[call.room_id].remove(at)
+        if call.kind is CallKind.START:
+            self.cloud.late[call.room_id].remove(at)
         self.say(f"{self.clock()} {call.room_id[:1]} {call.kind} done late")
         self.do(call)
 

@@ -455,6 +455,29 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(office):
     assert office.only().state is DeliveryState.DEAD
 
 
+def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_secret(office):
+    known = office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500]
+    office.tell()
+    new = new_secret()
+
+    async def run():
+        async with office.open() as [deliverer]:
+            await deliverer.run()
+            moved = replace(known, url=f"http://127.0.0.1:{office.port}/moved", secrets=(new,))
+            office.subscribers.put(moved)
+            office.make_due()
+            await deliverer.run()
+            office.subscribers.put(replace(moved, enabled=False))
+            office.make_due()
+            await deliverer.run()
+
+    asyncio.run(run())
+    [post] = office.endpoint.at("/moved")
+    Webhook("whsec_" + new).verify(post.body, post.headers)
+    assert len(office.endpoint.at("/tv")) == 1
+
+
 def test_an_endpoint_inside_is_blocked_and_tried_again(office):
     office.subscribe("inside", url="http://10.0.0.1/")
     office.tell()

@@ -3,7 +3,11 @@
 import pytest
 
 from tests.world import MINUTE, NOON, ROOM, SECOND, SESSION, Story, rest, url
+from webhook_app.domain.backtest import backtest
 from webhook_app.domain.events import Source
+from webhook_app.domain.occurrences import occurrences, over_quota
+from webhook_app.domain.rulebook import rule_from
+from webhook_app.domain.turn import World
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -855,6 +859,17 @@ def test_a_schedule_wins_over_an_event_rule_and_takes_its_wish_along_at_the_clos
     assert len(story.starts) == 1
 
 
+def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_window():
+    story = Hall().plan()
+    story.put_rule({"name": "host-in", "on": "participant-joined", "do": "start"})
+    story.until(ONE + HOUR - 5 * SECOND)
+    story.opened()
+    story.until(ONE + HOUR)
+    story.answer("unreached")
+    story.wait(MINUTE)
+    assert (len(story.starts), story.wanted) == (1, None)
+
+
 def test_an_event_rule_acts_outside_the_windows():
     story = Hall().opened().plan()
     story.put_rule({"name": "host-in", "on": "participant-joined", "do": "start"})
@@ -913,3 +928,36 @@ def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so():
         else:
             story.ended(f"r{len(opened)}")
     assert opened == ["28T01:30", "29T01:30", "30T00:30"]
+
+
+def test_what_is_to_come_is_shown_as_it_will_be():
+    story = Hall().plan(long=4 * HOUR)
+    story.plan("choir", at=["14:00"], start=HIGH)
+
+    def shown(name, at):
+        rule = story.world.config.rules[name]
+        found = occurrences(story.world.config, rule, [ROOM], at=at, count=5)
+        return [((one.window.opens_at - NOON) / HOUR, (one.window.closes_at - NOON) / HOUR) for one in found]
+
+    assert shown("show", NOON) == [(1, 2)]
+    assert shown("choir", NOON) == [(2, 3)]
+    assert shown("show", ONE + 3 * HOUR) == []
+    assert over_quota(story.world.config, [ROOM], at=NOON, limit=1) == []
+
+
+def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_nothing():
+    story = Hall().opened()
+    before = World(story.world.config)
+    story.until(ONE + 2 * HOUR)
+    story.joined("bob")
+    draft = rule_from(
+        {"name": "draft", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600, "given": {}}}
+    )
+    found = backtest(before, story.events, [draft], since=NOON, until=story.now)
+    assert [(act.kind, act.at) for act in found.would] == [
+        ("start", ONE),
+        ("end", ONE + HOUR),
+        ("broadcast.completed", ONE + HOUR),
+    ]
+    assert found.only_would == found.would
+    assert story.starts == []

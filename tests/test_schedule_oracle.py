@@ -252,14 +252,14 @@ recurrences = st.builds(
 
 
 @given(zone=st.sampled_from(ZONES), rule=recurrences, anchor=st.datetimes(BEGIN, datetime(2029, 1, 1)), length=lengths)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_recurrence_opens_at_the_walls_times_that_it_names(zone, rule, anchor, length):
     if "BYDAY=MO,-1" in rule and "MONTHLY" not in rule and "YEARLY" not in rule:
         rule = rule.replace("-1FR", "FR")
     anchor = anchor.replace(second=0, microsecond=0)
-    after, until = ms(anchor) - 10 * DAY_MS, ms(anchor) + 900 * DAY_MS
+    after, until = ms(anchor) - 10 * DAY_MS, ms(anchor) + 400 * DAY_MS
     schedule = Schedule(zone, length // 1000, rrule=rule, dtstart=anchor.isoformat())
-    walls = rrulestr(rule, dtstart=anchor).between(anchor - timedelta(days=20), anchor + timedelta(days=910), inc=True)
+    walls = rrulestr(rule, dtstart=anchor).between(anchor - timedelta(days=20), anchor + timedelta(days=410), inc=True)
     expected = open_at_some_moment({moment(wall, zone) for wall in walls}, after, until, length)
     assert asked(schedule, after, until) == expected
 

@@ -78,32 +78,35 @@ class Deliverer:
         self._cursor = None
         while True:
             await self._client.delete(keys.wake("deliver"))
-            looked = await self._until_quiet(lambda: stopping() or monotonic() > until)
+            looked = await self._until_quiet(stopping, until)
             begun += looked
-            if not looked or stopping() or monotonic() > until:
+            if not self._in_progress and (not looked or stopping() or monotonic() > until):
                 return begun
 
-    async def _until_quiet(self, over: Callable[[], bool]) -> int:
+    @property
+    def _in_progress(self) -> bool:
+        return bool(self._running or self._settled)
+
+    async def _until_quiet(self, stopping: Callable[[], bool], until: float) -> int:
+        """The time only runs out when nothing is in progress: one endpoint that hangs must not hold up the others."""
         begun, self._busy_at = 0, monotonic()
         expand, claim, settle = _Turn(self._expand), _Turn(self._claim), _Turn(self._settle)
         try:
             while True:
-                ending = over()
+                ending = stopping()
                 expand.take(again=not ending)
                 begun += claim.take(again=not ending and len(self._running) < IN_HAND_MAX)
                 settle.take(again=bool(self._settled))
-                if self._running or self._settled or settle.under_way:
+                if self._in_progress or settle.under_way:
                     self._busy_at = monotonic()
-                elif ending or monotonic() - self._busy_at > LINGER_S:
+                elif ending or monotonic() > until or monotonic() - self._busy_at > LINGER_S:
                     break
                 await self._rest()
         finally:
             await asyncio.gather(expand.stop(), claim.stop(), settle.stop(), return_exceptions=True)
         await self._client.delete(keys.wake("deliver"))
-        begun += await self._expand() + await self._claim() if not over() else 0
-        while self._running or self._settled:
-            await self._settle()
-            await asyncio.sleep(LOOK_EVERY_S)
+        if not stopping():
+            begun += await self._expand() + await self._claim()  # what this begins goes on in the next round
         return begun
 
     async def _expand(self) -> int:
@@ -160,11 +163,10 @@ class Deliverer:
             return 0
         caps = {who: max(0, self._allowance(who) - count) for who, count in self._in_hand.items()}
         claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, caps=caps)
+        if claims:
+            await self._refresh()
         for claim in claims:
             subscriber = self._subscribers.get(claim.delivery.subscriber_id)
-            if subscriber is None:
-                await self._refresh()
-                subscriber = self._subscribers.get(claim.delivery.subscriber_id)
             if subscriber is None or not subscriber.enabled:
                 self._settled.append(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
@@ -224,7 +226,7 @@ class Deliverer:
         return len(settled)
 
     async def _rest(self) -> None:
-        if self._running or self._settled:
+        if self._in_progress:
             await asyncio.sleep(LOOK_EVERY_S)
             return
         # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.

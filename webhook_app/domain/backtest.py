@@ -155,6 +155,9 @@ def _as_found(room: Room) -> Room:
         fired={},
         confirming=(),
         tries=0,
+        waits=None,
+        replace_run=None,
+        reminded_at=None,
     )
 
 

@@ -93,7 +93,11 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     if not confirmed:
         _wait(turn, None)
         if turn.room.window is None and turn.room.schedule_wish is not None and not live:
+            fulfilled = wish is turn.room.schedule_wish and turn.room.event_wish is not None
             turn.change(schedule_wish=None)
+            if fulfilled:
+                turn.change(event_wish=None)
+                turn.decide("wish dropped: the window has closed", rule=_rule_of(wish))
         return
     run = confirmed[-1]
     if run.state is State.STARTING:

@@ -57,15 +57,20 @@ def _of_room(config: Config, rule: Rule, room_id: str, at: int, count: int) -> l
     own = _taken(windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars), count)
     if not own:
         return []
-    until = max(window.closes_at for window in own)
+    # From the opening of what is open now: a window that is over may have cut it short.
+    since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
     skipped = [window for window in own if window.opens_at in rule.skipped]
     asked = [(rule.name, rule.start, window) for window in own if window.opens_at not in rule.skipped]
     for other in config.about(room_id):
         if other.schedule is None or other.name == rule.name:
             continue
-        near = _taken(windows(other.schedule, at, until, config.calendars), COUNT_MAX)
+        near = _taken(windows(other.schedule, since, until, config.calendars), COUNT_MAX)
         asked += [(other.name, other.start, window) for window in near if window.opens_at not in other.skipped]
-    merged = [Occurrence(room_id, stretch) for stretch in combine(asked) if rule.name in stretch.rules]
+    merged = [
+        Occurrence(room_id, stretch)
+        for stretch in combine(asked)
+        if rule.name in stretch.rules and stretch.closes_at > at
+    ]
     passed = [
         Occurrence(room_id, RoomWindow(window.opens_at, window.closes_at, (rule.name,)), skipped=True)
         for window in skipped

@@ -99,8 +99,8 @@ def apply(world: World, outcome: Outcome) -> None:
     world.alarms.update(outcome.alarms)
     if outcome.config is not None:
         world.config = outcome.config
-        for name in world.memory.keys() - outcome.config.rules.keys():
-            del world.memory[name]
+        for name in outcome.rules_changed - outcome.config.rules.keys():
+            world.memory.pop(name, None)
 
 
 def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> None:
@@ -211,6 +211,7 @@ def _hear_timer(turn: Turn) -> None:
 def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     touched = rooms_touched(world, event.type, event.data)
     changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_at": event.at})
+    outcome.rules_changed = changed
     unseen = {
         room_id: Room(room_id)
         for room_id in _named_rooms(outcome.config or world.config, changed, all_names=event.type == "file-applied")

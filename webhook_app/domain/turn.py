@@ -56,6 +56,7 @@ class Outcome:
     notices: list[Notice] = field(default_factory=list)
     decisions: dict[str, list[Decision]] = field(default_factory=dict)
     config: Config | None = None
+    rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     raised: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -37,6 +37,7 @@ class Batch:
     notices: list[Notice] = field(default_factory=list)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     config: Config | None = None
+    rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
 
@@ -55,10 +56,11 @@ class Batch:
         self.alarms.update(outcome.alarms)
         if outcome.config is not None:
             self.config = outcome.config
+            self.rules_changed |= outcome.rules_changed
 
     def remember(self, before: Mapping[str, RuleMemory], after: Mapping[str, RuleMemory]) -> None:
         """Take in what rules have done: a rule may have acted, been deleted and been put again in one batch."""
-        self.memory = {name: known for name, known in after.items() if before.get(name) != known}
+        self.memory = {name: known for name, known in after.items() if before.get(name) is not known}
         self.forgotten = [name for name in before if name not in after]
 
 
@@ -153,7 +155,7 @@ class StateStore:
         self._write_rooms(pipe, world, batch)
         self._write_records(pipe, batch)
         if batch.config is not None:
-            _write_config(pipe, world.config, batch.config)
+            _write_config(pipe, world.config, batch.config, batch.rules_changed)
         if batch.memory:
             pipe.hset(keys.RULE_MEMORY, mapping={name: codec.encode(known) for name, known in batch.memory.items()})
         if batch.forgotten:
@@ -251,14 +253,9 @@ def _waiting(batch: Batch) -> list[Call]:
     return [call for call in batch.calls.values() if call.state is CallState.WAITING]
 
 
-def _write_config(pipe: Client, old: Config, new: Config) -> None:
-    known = old.rules.get
-    changed = {
-        name: codec.encode(rule)
-        for name, rule in new.rules.items()
-        if known(name) is not rule and known(name) != rule  # identity first: most are the very same
-    }
-    gone = [name for name in old.rules if name not in new.rules]
+def _write_config(pipe: Client, old: Config, new: Config, touched: set[str]) -> None:
+    changed = {name: codec.encode(new.rules[name]) for name in sorted(touched) if name in new.rules}
+    gone = sorted(name for name in touched if name not in new.rules)
     if changed:
         pipe.hset(keys.RULES, mapping=changed)
     if gone:

@@ -1,0 +1,85 @@
+"""rules: what ten thousand rules on other rooms cost: an event, a rule added, and the clock when nothing is due."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from bench import bodies, filled, product
+from bench.figures import Figure, Goal, rounds
+from bench.scale import Scale
+from webhook_app.domain.events import Source
+from webhook_app.store.clients import Client, connect
+from webhook_app.store.journal import entry
+from webhook_app.store.timers import Timers
+from workers.process import Reducer
+
+MANY = 10_000
+FEW = 10
+ROOMS = 100
+ADDED = 50
+TICKS = 2_000
+
+
+def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+    """Each beside the same with ten rules, in turn, on stores of their own."""
+    with product.store(directory / "few") as few, product.store(directory / "many") as many:
+        clients = (connect(many.url), connect(few.url))
+        reducers = tuple(Reducer(client, filled.Asleep()) for client in clients)
+        for client, reducer, count in zip(clients, reducers, (MANY, FEW), strict=True):
+            filled.append(client, [_rule(f"other-{at}", f"elsewhere-{at}") for at in range(count)])
+            _fold(reducer)
+        times = scale.rounds + 2
+        events = filled.entries(bodies.runs(ROOMS, scale.reduce_events // 10 // ROOMS))
+        figures = (
+            ("an event", partial(_events, events=events), Goal(1.10, at_most=True)),
+            ("a rule added", _added, None),
+            ("a clock's tick", lambda client, reducer: _ticks(client), None),
+        )
+        for what, measure, goal in figures:
+            pairs = []
+            for _ in range(times):
+                many_s, few_s = (measure(client, reducer) for client, reducer in zip(clients, reducers, strict=True))
+                pairs.append((many_s * 1e6, few_s * 1e6))
+            beside = f"beside {FEW} rules"
+            yield rounds("rules", f"{what} beside {MANY:,} rules, CPU", "µs", pairs, beside_is=beside, goal=goal)
+        for client in clients:
+            client.close()
+
+
+def _events(client: Client, reducer: Reducer, *, events: list[filled.Entry]) -> float:
+    filled.append(client, events)
+    began = time.process_time()
+    count = _fold(reducer)
+    return (time.process_time() - began) / count
+
+
+def _added(client: Client, reducer: Reducer) -> float:
+    spent = 0.0
+    for at in range(ADDED):
+        filled.append(client, [_rule(f"added-{time.monotonic_ns()}", f"new-{at}")])
+        began = time.process_time()
+        _fold(reducer)
+        spent += time.process_time() - began
+    return spent / ADDED
+
+
+def _ticks(client: Client) -> float:
+    timers = Timers(client)
+    timers.pop()
+    began = time.process_time()
+    for _ in range(TICKS):
+        timers.pop()
+    return (time.process_time() - began) / TICKS
+
+
+def _rule(name: str, room: str) -> filled.Entry:
+    schedule = {"cron": "0 9 1 1 *", "duration_s": 3600}
+    return entry(Source.CONFIG, "rule-put", None, {"rule": {"name": name, "rooms": [room], "schedule": schedule}})
+
+
+def _fold(reducer: Reducer) -> int:
+    done = 0
+    while count := reducer.reduce():
+        done += count
+    return done
