@@ -71,7 +71,8 @@ def install(app: Flask) -> None:
     import redis
 
     app.register_error_handler(StoreUnavailable, store_is_away)
-    app.register_error_handler(redis.RedisError, store_is_away)
+    for away in (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError):
+        app.register_error_handler(away, store_is_away)
 
 
 def _by_field(messages: Any) -> dict[str, Any] | None:

@@ -43,7 +43,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
     def live() -> BaseResponse | str:
         if not may_look():
             return Response(status=401)
-        return render_template("live.html", **_seen(context))
+        return render_template("live.html", sandbox=settings.sandbox_url, **_seen(context))
 
     @blueprint.get("/login")
     def login_form() -> str:

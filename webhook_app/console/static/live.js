@@ -21,10 +21,12 @@
       if (pulse.classList.contains("lost")) {
         pulse.textContent = "Refreshes by itself.";
         pulse.classList.remove("lost");
+        live.classList.remove("old");
       }
     } catch {
       pulse.textContent = "Tallylight does not answer; what you see may be old.";
       pulse.classList.add("lost");
+      live.classList.add("old");
     }
   }
 
