@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import random
+import socket
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
@@ -23,6 +24,7 @@ from webhook_app.app import build
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.domain.subscribers import Delivery, DeliveryState, Subscriber, delivery_id
 from webhook_app.schemas import parse
 from webhook_app.settings import Settings
@@ -34,11 +36,12 @@ from webhook_app.store.journal import Entry, GroupAppender, Journal, Wake, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.timers import Timers
-from workers.call import Caller, StartOptions
+from workers.call import THREADS, Caller, StartOptions
 from workers.deliver import Deliverer
 from workers.post import Poster
 from workers.process import Halted, Reducer
 from workers.tidy import Tidy
+from workers.videosdk import Token, VideoSDK
 
 T = TypeVar("T")
 ROOM = "hall"
@@ -337,15 +340,41 @@ def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_i
         assert caller.run() == 1
 
 
+def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: Client) -> None:
+    for number in range(3 * THREADS):
+        call = Call(f"call_{number}", f"r{number}", CallKind.PROBE, "watch", CallState.WAITING, 1, "1-0")
+        client.set(keys.call(call.call_id), codec.encode(call))
+        client.zadd(keys.CALLS_DUE, {call.call_id: call.created_at})
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0), backlog=THREADS) as silent, ThreadPoolExecutor(1) as pool:
+        videosdk = VideoSDK(
+            f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
+        )
+        caller = Caller(client, videosdk, Doorbell(), options=StartOptions())
+        work = pool.submit(caller.run, stopping=over.is_set)
+        wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
+        over.wait(0.3)  # a dozen further looks
+        claimed = leased(client)
+        over.set()
+        silent.close()
+        work.result(4 * LIMIT_S)
+    assert claimed == THREADS
+
+
+def leased(client: Client) -> int:
+    """How many calls are in somebody's hands."""
+    return int(client.zcount(keys.CALLS_DUE, 2, "+inf"))
+
+
 def rung(bell: Doorbell) -> list[str]:
     """The queues that were woken since the last look."""
     return [bell.rung.get() for _ in range(bell.rung.qsize())]
 
 
-def notices_in_the_outbox(client: Client, count: int) -> list[Notice]:
+def notices_in_the_outbox(client: Client, count: int, *, first: int = 1) -> list[Notice]:
     made = [
         make_notice(f"{number}-0", "stream.started", number, room_id=ROOM, sequence=number, because=None, data={})
-        for number in range(1, count + 1)
+        for number in range(first, first + count)
     ]
     for notice in made:
         client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
@@ -423,6 +452,40 @@ def let_time_pass(client: Client, one: Subscriber, ms: int) -> None:
     for key in (keys.subscriber_due(one.subscriber_id), keys.SUBSCRIBERS_DUE):
         for member in client.zrange(key, 0, -1):
             client.zincrby(key, -ms, member)
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_worked(
+    client: Client, store_url: str
+) -> None:
+    hanging, well = Sink(), Sink()
+    hanging.answer_s = 60
+    subscriber(client, "hanging", hanging.url)
+    subscriber(client, "well", well.url)
+    over = threading.Event()
+
+    async def story() -> None:
+        own, poster = connect_async(store_url), Poster(allowed=networks("127.0.0.0/8"))
+        hand = Deliverer(own, poster, retention_s=DAY_S, disable=lambda one, why: None)
+        work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
+        try:
+            for count in range(1, 11):
+                notices_in_the_outbox(client, 1, first=count)
+                async with asyncio.timeout(3):
+                    while len(well.told) < count:
+                        await asyncio.sleep(0.01)
+        finally:
+            over.set()
+            hanging.hurry()
+            await work
+            await poster.close()
+            await own.aclose()
+
+    try:
+        asyncio.run(story())
+        assert len(hanging.told) > 1
+    finally:
+        hanging.stop()
+        well.stop()
 
 
 def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str) -> None:

@@ -51,7 +51,8 @@ class Caller:
         running: set[Future[None]] = set()
         self._calls.hear_wake_up()
         while True:
-            claimed = [] if stopping() else self._calls.claim(min(CLAIM_MAX, THREADS - len(running)) or 1)
+            free = 0 if stopping() else min(CLAIM_MAX, THREADS - len(running))
+            claimed = self._calls.claim(free) if free > 0 else []
             for one in claimed:
                 running.add(self._pool.submit(self._make, one))
             taken += len(claimed)

@@ -69,12 +69,12 @@ class Deliverer:
         self._settled: list[Delivery] = []
         self._cursor: str | None = None
 
-    async def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    async def run(self, *, stopping: Callable[[], bool] = lambda: False, at_most_s: float = JOB_MAX_S) -> int:
         """Expand and send until nothing is due for a moment. Returns how many attempts were begun.
 
         Expanding, claiming and settling each wait for the store on their own: a slow disk holds up none of the others.
         """
-        begun, until = 0, monotonic() + JOB_MAX_S
+        begun, until = 0, monotonic() + at_most_s
         self._cursor = None
         while True:
             await self._client.delete(keys.wake("deliver"))
