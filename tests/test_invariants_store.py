@@ -509,3 +509,15 @@ def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str)
         assert client.zcard(keys.deliveries(DeliveryState.PENDING)) == 0
     finally:
         sink.stop()
+
+
+def test_an_entry_that_cannot_be_read_is_passed_with_an_alarm(client):
+    client.xadd(keys.JOURNAL, {"s": "future", "t": "x", "r": "", "a": "1", "d": "{}"})
+    journal = Journal(client)
+    journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
+    reducer = Reducer(client, Doorbell())
+    while reducer.reduce():
+        pass
+    assert StateStore(client).cursor() == journal.last_id()
+    assert StateStore(client).names().settings.calls
+    assert client.hexists(keys.ALARMS, "poisoned-event")

@@ -11,6 +11,7 @@ from webhook_app.settings import LogFormat
 def configure(process: str, log_format: LogFormat) -> None:
     """Set up logging once a process."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("rq").setLevel(logging.CRITICAL)  # a store that is away is one line of ours, not its traceback
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"

@@ -44,7 +44,7 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                     [queue], connection=wiring.queue_client, serializer=JSONSerializer, log_job_description=False
                 )
                 worker.wiring = wiring
-                worker.work(logging_level="ERROR")
+                worker.work(logging_level="CRITICAL")
             except StopRequested:
                 break
             except redis.RedisError as error:

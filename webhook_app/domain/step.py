@@ -269,6 +269,8 @@ def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[s
 
 def _hear_system(event: Event, outcome: Outcome) -> None:
     name = event.data.get("name")
+    if event.type == "undecodable":
+        raise ValueError(f"the entry cannot be read: {event.data.get('error')}")
     if event.type == "alarm-raised" and isinstance(name, str):
         outcome.raised[name] = (
             str(event.data.get("severity", "warning")),

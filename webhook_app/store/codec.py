@@ -35,11 +35,24 @@ alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
 
+UNDECODABLE = "undecodable"
 _SOURCES = {source.value.encode(): source for source in Source}
 
 
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
-    """A journal entry as an event. A webhook's entry holds its body as it came; its `data` is the event's."""
+    """A journal entry as an event. A webhook's entry holds its body as it came; its `data` is the event's.
+
+    An entry that cannot be read (of a newer version, say) is an event that folding refuses: it must stop nothing.
+    """
+    try:
+        return _read_event(entry_id, fields)
+    except (KeyError, ValueError, AttributeError, RecursionError) as error:
+        known = entry_id.decode()
+        why = {"error": f"{type(error).__name__}: {error}"[:300]}
+        return Event(known, Source.SYSTEM, UNDECODABLE, None, int(known.partition("-")[0]), why)
+
+
+def _read_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     source = _SOURCES[fields[b"s"]]
     room = fields[b"r"]
     raw = fields[b"d"]
