@@ -1,6 +1,7 @@
 """The app: builds the web's parts from the settings and puts them together."""
 
 import sys
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,14 +77,15 @@ def build(settings: Settings) -> Web:
     problems.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
     if settings.surface != "console":
+        gate = threading.Lock()
         door = receiver(
             keyring=keyring,
-            append=appender.append,
+            append=lambda item: appender.append(item, gate=gate),
             count=counts.count,
             token=settings.webhook_token,
             rooms=settings.rooms,
         )
-        app.wsgi_app = _webhooks_first(door, app.wsgi_app)  # type: ignore[method-assign, assignment]
+        app.wsgi_app = _webhooks_first(door, app.wsgi_app, gate)  # type: ignore[method-assign, assignment]
     if settings.surface != "receiver":
         context = Context(
             client=client,
@@ -102,15 +104,21 @@ def build(settings: Settings) -> Web:
     return Web(app, keyring, counts)
 
 
-def _webhooks_first(door: Blueprint, rest: "WSGIApplication") -> "WSGIApplication":
-    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
+def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.Lock") -> "WSGIApplication":
+    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way.
+
+    They pass a gate one by one and leave it while the store is waited for: many threads share an append, and
+    do not wrestle for the interpreter meanwhile, which would cost each webhook as much again.
+    """
     webhooks = Flask("receiver", static_folder=None)
     problems.install(webhooks)
     webhooks.register_blueprint(door)
 
     def front(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        app = webhooks.wsgi_app if environ["PATH_INFO"].startswith(PREFIX) else rest
-        return app(environ, start_response)
+        if not environ["PATH_INFO"].startswith(PREFIX):
+            return rest(environ, start_response)
+        with gate:
+            return webhooks.wsgi_app(environ, start_response)
 
     return front
 

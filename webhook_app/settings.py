@@ -48,7 +48,7 @@ class Settings:
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
-    web_threads: int = 32
+    web_threads: int = 128
     log_format: LogFormat = "text"
     sandbox_url: str | None = None  # TALLY_SANDBOX_URL: its inbox may be delivered to although private
     newly_made: frozenset[str] = frozenset()  # names of the secrets that `secrets_file.resolve` just made
@@ -91,7 +91,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         live_links=take("LIVE_LINKS", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
-        web_threads=take("WEB_THREADS", values.whole(1, 512), 32),
+        web_threads=take("WEB_THREADS", values.whole(1, 512), 128),
         log_format=cast(LogFormat, take("LOG_FORMAT", values.choice("text", "json"), "text")),
         sandbox_url=take("TALLY_SANDBOX_URL", values.url, None),
         variables=variables,

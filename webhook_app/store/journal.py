@@ -137,23 +137,35 @@ class GroupAppender:
         self._waiting: deque[_Waiter] = deque()
         self._leading = False
 
-    def append(self, item: Entry) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+    def append(self, item: Entry, *, gate: "threading.Lock | None" = None) -> str:
+        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
+
+        A gate that the caller holds is let go while the store is waited for, and held again afterwards.
+        """
         waiter = _Waiter(item)
         with self._lock:
             self._waiting.append(waiter)
             lead = not self._leading
             self._leading = True
+        if gate is not None:
+            gate.release()
+        try:
+            self._see_through(waiter, lead=lead)
+        finally:
+            if gate is not None:
+                gate.acquire()
+        if waiter.error is not None:
+            raise waiter.error
+        assert waiter.event_id is not None
+        return waiter.event_id
+
+    def _see_through(self, waiter: _Waiter, *, lead: bool) -> None:
         if lead:
             self._lead()
         elif not waiter.signal.acquire(timeout=WAIT_MAX_S) and not self._called_late(waiter):
             raise StoreUnavailable("the append took too long")
         elif waiter.event_id is None and waiter.error is None:
             self._lead()
-        if waiter.error is not None:
-            raise waiter.error
-        assert waiter.event_id is not None
-        return waiter.event_id
 
     def _lead(self) -> None:
         group = self._take()
