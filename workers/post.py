@@ -131,6 +131,8 @@ def _parsed(url: str) -> URL:
 
 async def _kept(answer: aiohttp.ClientResponse) -> bytes:
     """What is kept of the body. The status has settled the attempt: a body that breaks off, or never ends, is fine."""
+    if answer.content.is_eof():
+        return answer.content.read_nowait(RESPONSE_KEPT_BYTES)
     kept = b""
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
