@@ -5,9 +5,9 @@ from dataclasses import replace
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.settings import Settings
+from webhook_app.store import keys
 from webhook_app.store.clients import connect
 from webhook_app.store.journal import Journal, entry
-from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.subscriber_secrets import new_secret
 
@@ -36,7 +36,7 @@ def install(settings: Settings) -> None:
     assert settings.redis_url is not None and settings.sandbox_url is not None
     client = connect(settings.redis_url)
     journal, subscribers = Journal(client), Subscribers(client)
-    if journal.last_id() == "0-0" and not StateStore(client).config().rules:
+    if client.set(keys.DEMO, "1", nx=True):
         journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
         subscribers.put(
