@@ -36,7 +36,7 @@ def install(settings: Settings) -> None:
     assert settings.redis_url is not None and settings.sandbox_url is not None
     client = connect(settings.redis_url)
     journal, subscribers = Journal(client), Subscribers(client)
-    if client.set(keys.DEMO, "1", nx=True):
+    if not client.exists(keys.DEMO):
         journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
         subscribers.put(
@@ -48,6 +48,7 @@ def install(settings: Settings) -> None:
                 secrets=(new_secret(),),
             )
         )
+        client.set(keys.DEMO, "1")
     known = subscribers.get(SUBSCRIBER_ID)
     if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
         subscribers.put(replace(known, url=f"{settings.sandbox_url}/sandbox/inbox"))
