@@ -9,9 +9,10 @@ import msgspec
 from aiohttp import web
 
 from . import model
-from .faults import PaceBody, read_faults, read_pace
+from .faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
 from .forms import read_form
-from .records import RefusedError
+from .records import Pace, RefusedError
+from .shapes import iso
 from .stage import STAGE, Stage
 
 INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -28,6 +29,10 @@ class JoinForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
 class LeaveForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     participant_id: Name
     keep: bool = False
+
+
+class AgeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    by_s: Seconds
 
 
 async def join(request: web.Request) -> web.Response:
@@ -74,6 +79,39 @@ async def faults(request: web.Request) -> web.Response:
     return web.json_response(msgspec.to_builtins(stage.faults))
 
 
+async def room_faults(request: web.Request) -> web.Response:
+    """PUT replaces the room's; both answer with those that hold."""
+    stage, room_id = request.app[STAGE], _room_id(request)
+    if request.method == "PUT":
+        try:
+            stage.set_room_faults(room_id, read_room_faults(await request.read()))
+        except ValueError as error:
+            raise RefusedError(400, str(error)) from error
+    return web.json_response(msgspec.to_builtins(stage.room_faults.get(room_id, RoomFaults())))
+
+
+async def room_pace(request: web.Request) -> web.Response:
+    """A room that is not there yet is made. What is due already keeps its time."""
+    stage = request.app[STAGE]
+    try:
+        body = read_pace(await request.read())
+    except ValueError as error:
+        raise RefusedError(400, str(error)) from error
+    if body.answer_s is not None:
+        raise RefusedError(400, "answer_s is the sandbox's, not a room's; a slow answer is the fault `slow`")
+    room = model.the_room(stage.world, stage.now_ms(), _room_id(request))
+    room.pace = _changed(room.pace or stage.world.pace, body)
+    return web.json_response(_shown(room.pace))
+
+
+async def age(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), AgeForm)
+    stream, outcome = model.age(stage.world, stage.now_ms(), _room_id(request), round(form.by_s * 1000))
+    stage.play(outcome)
+    return web.json_response({"roomId": stream.room_id, "id": stream.id, "start": iso(stream.start_ms)})
+
+
 async def pace(request: web.Request) -> web.Response:
     """PUT changes the keys it names. What is due already keeps its time."""
     stage = request.app[STAGE]
@@ -82,16 +120,7 @@ async def pace(request: web.Request) -> web.Response:
             _set_pace(stage, read_pace(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    now = stage.world.pace
-    return web.json_response(
-        {
-            "started_s": now.started_ms / 1000,
-            "playable_s": now.playable_ms / 1000,
-            "stopped_s": now.stopped_ms / 1000,
-            "max_duration_s": now.max_duration_ms / 1000,
-            "answer_s": stage.answer_s,
-        }
-    )
+    return web.json_response({**_shown(stage.world.pace), "answer_s": stage.answer_s})
 
 
 async def log(request: web.Request) -> web.Response:
@@ -128,16 +157,28 @@ def _room_id(request: web.Request) -> str:
 
 
 def _set_pace(stage: Stage, body: PaceBody) -> None:
+    stage.world.pace = _changed(stage.world.pace, body)
+    if body.answer_s is not None:
+        stage.answer_s = body.answer_s
+
+
+def _changed(pace: Pace, body: PaceBody) -> Pace:
     given = {
         "started_ms": body.started_s,
         "playable_ms": body.playable_s,
         "stopped_ms": body.stopped_s,
         "max_duration_ms": body.max_duration_s,
     }
-    changes = {name: round(seconds * 1000) for name, seconds in given.items() if seconds is not None}
-    stage.world.pace = replace(stage.world.pace, **changes)
-    if body.answer_s is not None:
-        stage.answer_s = body.answer_s
+    return replace(pace, **{name: round(seconds * 1000) for name, seconds in given.items() if seconds is not None})
+
+
+def _shown(pace: Pace) -> dict[str, float]:
+    return {
+        "started_s": pace.started_ms / 1000,
+        "playable_s": pace.playable_ms / 1000,
+        "stopped_s": pace.stopped_ms / 1000,
+        "max_duration_s": pace.max_duration_ms / 1000,
+    }
 
 
 ROUTES = (
@@ -145,6 +186,10 @@ ROUTES = (
     web.post("/sandbox/rooms/{room_id}/leave", leave),
     web.post("/sandbox/rooms/{room_id}/end-session", end_session),
     web.post("/sandbox/rooms/{room_id}/fail", fail),
+    web.post("/sandbox/rooms/{room_id}/age", age),
+    web.get("/sandbox/rooms/{room_id}/faults", room_faults),
+    web.put("/sandbox/rooms/{room_id}/faults", room_faults),
+    web.put("/sandbox/rooms/{room_id}/pace", room_pace),
     web.get("/sandbox/faults", faults),
     web.put("/sandbox/faults", faults),
     web.get("/sandbox/pace", pace),

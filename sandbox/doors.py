@@ -11,7 +11,7 @@ from aiohttp import web
 
 from .auth import check_token
 from .records import RefusedError
-from .stage import STAGE
+from .stage import STAGE, Stage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -29,7 +29,7 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
         stage.now(),
         method=request.method,
         path=request.path_qs,
-        room=_room_of(request, await request.read()),
+        room=_room_of(request, stage, await request.read()),
         status=None,
         fault=None,
     )
@@ -64,8 +64,11 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-def _room_of(request: web.Request, body: bytes) -> str | None:
+def _room_of(request: web.Request, stage: Stage, body: bytes) -> str | None:
     room = request.match_info.get("room_id") or request.query.get("roomId")
+    if (named := request.match_info.get("id")) is not None:
+        about = stage.world.sessions.get(named) or stage.world.streams.get(named)
+        return None if about is None else about.room_id
     if room is None and body:
         try:
             sent = json.loads(body)

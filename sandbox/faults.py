@@ -10,6 +10,7 @@ FAULTS_MAX = 1_000  # REST faults at a time
 REPEATS_MAX = 100
 
 Body = TypeVar("Body")
+Spoils = TypeVar("Spoils", bound="RoomFaults")
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 PathName = Literal[
@@ -27,7 +28,21 @@ PathName = Literal[
     "room",
     "public-key",
 ]
-FaultName = Literal["hang", "401", "403", "409", "429", "500", "502", "503", "answer-lost", "late"]
+FaultName = Literal[
+    "hang",
+    "401",
+    "403",
+    "409",
+    "4020",
+    "4029",
+    "429",
+    "500",
+    "502",
+    "503",
+    "answer-lost",
+    "late",
+    "slow",
+]
 
 
 class Drop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -66,13 +81,14 @@ class RestFault(msgspec.Struct, forbid_unknown_fields=True):
     path: PathName
     fault: FaultName
     times: Annotated[int, msgspec.Meta(ge=0)] | None = 1
-    after_s: Seconds = 5.0  # for `late`: when the work is done
+    after_s: Seconds = 5.0  # for `late`: when the work is done; for `slow`: when the answer comes
 
 
-class Faults(msgspec.Struct, forbid_unknown_fields=True):
+class RoomFaults(msgspec.Struct, forbid_unknown_fields=True):
+    """What goes wrong in one room: its webhooks' faults replace the general ones, its REST faults come first."""
+
     webhooks: WebhookFaults = WebhookFaults()
     rest: Annotated[list[RestFault], msgspec.Meta(max_length=FAULTS_MAX)] = []
-    quota: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
     def take(self, path: str) -> RestFault | None:
         """The first fault for a call of this name that is not used up; using it counts it down."""
@@ -82,6 +98,12 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
                     fault.times -= 1
                 return fault
         return None
+
+
+class Faults(RoomFaults, forbid_unknown_fields=True):
+    """What goes wrong everywhere."""
+
+    quota: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,16 +118,24 @@ class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
 
 def read_faults(body: bytes) -> Faults:
     """Raises `ValueError` with a message that names the field."""
-    faults = _decode(body, Faults)
-    repeat = faults.webhooks.repeat
-    if repeat > 1 and repeat != int(repeat):
-        raise ValueError("webhooks.repeat is a probability below 1, or a whole number of further copies")
-    return faults
+    return _checked(_decode(body, Faults))
+
+
+def read_room_faults(body: bytes) -> RoomFaults:
+    """Raises `ValueError` with a message that names the field."""
+    return _checked(_decode(body, RoomFaults))
 
 
 def read_pace(body: bytes) -> PaceBody:
     """Raises `ValueError` with a message that names the field."""
     return _decode(body, PaceBody)
+
+
+def _checked(faults: Spoils) -> Spoils:
+    repeat = faults.webhooks.repeat
+    if repeat > 1 and repeat != int(repeat):
+        raise ValueError("webhooks.repeat is a probability below 1, or a whole number of further copies")
+    return faults
 
 
 def _decode(body: bytes, kind: type[Body]) -> Body:

@@ -19,9 +19,9 @@ from .records import (
     Webhook,
     World,
 )
-from .rooms import create_room, find_room, running_session, running_stream
+from .rooms import create_room, find_room, running_session, running_stream, the_room
 from .sessions import end_session, find_session, join, leave
-from .streams import delete_stream, end, fail, find_stream, happen, start
+from .streams import age, delete_stream, end, fail, find_stream, happen, start
 
 __all__ = [
     "Due",
@@ -35,6 +35,7 @@ __all__ = [
     "StreamState",
     "Webhook",
     "World",
+    "age",
     "create_room",
     "delete_stream",
     "end",
@@ -49,4 +50,5 @@ __all__ = [
     "running_session",
     "running_stream",
     "start",
+    "the_room",
 ]

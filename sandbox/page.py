@@ -15,9 +15,10 @@ FAULTS = (
     '{"webhooks": {"repeat": probability or count, "reorder": probability, '
     '"drop": probability | [types] | {"probability", "types"}, "delay_s": seconds, "stream_ids": true}, '
     '"rest": [{"path": "start|end|active|list|get|delete|capture|sessions|session|rooms|room|public-key|*", '
-    '"fault": "hang|401|403|409|429|500|502|503|answer-lost|late", "times": 1 or null for ever, '
+    '"fault": "hang|401|403|409|4020|4029|429|500|502|503|answer-lost|late|slow", "times": 1 or null for ever, '
     '"after_s": 5}], "quota": null}'
 )
+ROOM_PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200}'
 PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200, "answer_s": 0}'
 
 
@@ -68,6 +69,15 @@ SANDBOX = (
     ),
     Endpoint("POST", "/sandbox/rooms/{roomId}/end-session", "Everybody leaves, the stream stops."),
     Endpoint("POST", "/sandbox/rooms/{roomId}/fail", "The room's stream breaks: hls-failed."),
+    Endpoint("POST", "/sandbox/rooms/{roomId}/age", "The room's stream began so much earlier.", '{"by_s": 7190}'),
+    Endpoint("GET", "/sandbox/rooms/{roomId}/faults", "The room's own faults, with the times that are left."),
+    Endpoint(
+        "PUT",
+        "/sandbox/rooms/{roomId}/faults",
+        "Replace the room's own faults; {} ends them. Its webhooks' replace the general ones.",
+        '{"webhooks", "rest"}, as below',
+    ),
+    Endpoint("PUT", "/sandbox/rooms/{roomId}/pace", "The room's own pace; a key left out stays as it is.", ROOM_PACE),
     Endpoint("GET", "/sandbox/faults", "The faults that hold, with the times that are left."),
     Endpoint("PUT", "/sandbox/faults", "Replace all faults; {} ends them.", FAULTS),
     Endpoint("GET", "/sandbox/pace", "How long things take."),

@@ -50,6 +50,7 @@ class Room:
     events: tuple[str, ...] = ()
     session_id: str | None = None  # the running session's
     stream_id: str | None = None  # the stream's that is not over yet
+    pace: Pace | None = None  # where it is not the world's
 
 
 @dataclass(slots=True)
@@ -146,6 +147,9 @@ class World:
     sessions: dict[str, Session] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     drawn: int = 0
+
+    def pace_of(self, room_id: str) -> Pace:
+        return self.rooms[room_id].pace or self.pace
 
     def draw(self) -> str:
         """64 hex digits, never the same twice."""

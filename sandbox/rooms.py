@@ -34,6 +34,11 @@ def known_room(world: World, room_id: str) -> Room | None:
     return world.rooms.get(world.custom.get(room_id, room_id))
 
 
+def the_room(world: World, now_ms: int, room_id: str) -> Room:
+    """By its id or its custom id; made when there is none."""
+    return known_room(world, room_id) or add_room(world, Room(room_id, now_ms))
+
+
 def find_room(world: World, room_id: str) -> Room:
     room = known_room(world, room_id)
     if room is None:

@@ -25,6 +25,8 @@ RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30, 30)  # after each failed attempt; V
 PENDING_MAX = 20_000  # letters on their way; more are lost, and the log says so
 HOLD_S = 1.0  # the longest that reordering holds a webhook back when no other follows
 
+FaultsOf = Callable[[str], WebhookFaults]  # by room
+
 
 @dataclass(slots=True)
 class Letter:
@@ -50,8 +52,10 @@ class Lane:
 
 
 class Sender:
-    def __init__(self, *, key: RSAPrivateKey, log: Log, now_ms: Callable[[], int], seed: str) -> None:
-        self.faults = WebhookFaults()
+    def __init__(
+        self, *, key: RSAPrivateKey, log: Log, now_ms: Callable[[], int], faults_of: FaultsOf, seed: str
+    ) -> None:
+        self._faults_of = faults_of
         self._key = key
         self._log = log
         self._now_ms = now_ms
@@ -63,22 +67,23 @@ class Sender:
 
     def send(self, webhook: Webhook, stream: Stream | None, urls: Sequence[str]) -> None:
         """Returns at once; the sending goes on by itself."""
-        shown = webhook_json(webhook, stream_ids=self.faults.stream_ids)
+        faults = self._faults_of(webhook.room_id)
+        shown = webhook_json(webhook, stream_ids=faults.stream_ids)
         if not urls:
             self._note(Letter(webhook, stream, "", shown), "nobody")
             return
         body = msgspec.json.encode(shown)
         signature = sign(self._key, body)
-        not_before = asyncio.get_running_loop().time() + self.faults.delay_s
+        not_before = asyncio.get_running_loop().time() + faults.delay_s
         for url in urls:
             letter = Letter(webhook, stream, url, shown, body, signature, not_before)
             if stream is not None:
                 stream.delivered.setdefault((webhook.type, url), False)
-            if self._is_dropped(webhook.type):
+            if self._is_dropped(webhook.type, faults):
                 self._note(letter, "dropped")
                 continue
-            for _ in range(1 + self._copies()):
-                self._post(Letter(webhook, stream, url, shown, body, signature, not_before))
+            for _ in range(1 + self._copies(faults)):
+                self._post(Letter(webhook, stream, url, shown, body, signature, not_before), faults)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -87,27 +92,27 @@ class Sender:
         if self._client is not None:
             await self._client.close()
 
-    def _is_dropped(self, kind: str) -> bool:
-        drop = self.faults.dropped()
+    def _is_dropped(self, kind: str, faults: WebhookFaults) -> bool:
+        drop = faults.dropped()
         return any(fnmatchcase(kind, pattern) for pattern in drop.types) and self._chance(drop.probability)
 
-    def _copies(self) -> int:
-        repeat = self.faults.repeat
+    def _copies(self, faults: WebhookFaults) -> int:
+        repeat = faults.repeat
         return int(repeat) if repeat >= 1 else int(self._chance(repeat))
 
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _post(self, letter: Letter) -> None:
+    def _post(self, letter: Letter, faults: WebhookFaults) -> None:
         if self._pending >= PENDING_MAX:
             self._note(letter, "overflowed")
             return
         self._pending += 1
         address = (letter.url, letter.webhook.room_id)
         lane = self._lanes.setdefault(address, Lane())
-        if self._chance(float(self.faults.reorder)) and not lane.held:
+        if self._chance(float(faults.reorder)) and not lane.held:
             lane.held.append(letter)
-            asyncio.get_running_loop().call_later(HOLD_S + self.faults.delay_s, self._release, address, lane)
+            asyncio.get_running_loop().call_later(HOLD_S + faults.delay_s, self._release, address, lane)
             return
         lane.waiting.append(letter)
         self._release(address, lane)

@@ -17,7 +17,7 @@ from .records import (
     Webhook,
     World,
 )
-from .rooms import add_room, find_room, known_room, running_session, running_stream
+from .rooms import find_room, running_session, running_stream, the_room
 from .shapes import iso
 from .streams import session_ended, stop
 
@@ -26,7 +26,7 @@ def join(
     world: World, now_ms: int, room_id: str, *, participant_id: str | None = None, name: str = "Guest"
 ) -> tuple[Session, Participant, Outcome]:
     """Somebody joins. The room and its session are made when there is none; joining twice is joining once."""
-    room = known_room(world, room_id) or add_room(world, Room(room_id, now_ms))
+    room = the_room(world, now_ms, room_id)
     session = running_session(world, room)
     outcome = Outcome()
     if session is None:

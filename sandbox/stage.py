@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .faults import Faults
+from .faults import Faults, RestFault, RoomFaults, WebhookFaults
 from .keys import public_pem
 from .log import Log
 from .model import happen
 from .receivers import receivers
-from .records import Due, Outcome, Pace, Stream, World
+from .records import ROOMS_MAX, Due, Outcome, Pace, RefusedError, Stream, World
 from .sender import Sender
 from .shapes import iso
 
@@ -37,6 +37,7 @@ class Stage:
         self.world = World(seed=seed, pace=pace, quota=quota)
         self.log = Log()
         self.faults = Faults()
+        self.room_faults: dict[str, RoomFaults] = {}
         self.answer_s = 0.0
         self.closing = False
         self.api_key = api_key
@@ -44,7 +45,7 @@ class Stage:
         self.public_key = public_pem(key)
         self._quota = quota
         self._webhook_urls = tuple(webhook_urls)
-        self._sender = Sender(key=key, log=self.log, now_ms=self.now_ms, seed=seed)
+        self._sender = Sender(key=key, log=self.log, now_ms=self.now_ms, faults_of=self._webhook_faults, seed=seed)
         self._timers: dict[str, list[asyncio.TimerHandle]] = {}  # by stream
         self._runs: dict[str, dict[str, Any]] = {}  # log items of streams that are not over
         self._latest_ms = 0
@@ -59,8 +60,21 @@ class Stage:
 
     def set_faults(self, faults: Faults) -> None:
         self.faults = faults
-        self._sender.faults = faults.webhooks
         self.world.quota = self._quota if faults.quota is None else faults.quota
+
+    def set_room_faults(self, room_id: str, faults: RoomFaults) -> None:
+        """Replace one room's; none end them. Raises `RefusedError` when there are too many rooms."""
+        self.room_faults.pop(room_id, None)
+        if faults == RoomFaults():
+            return
+        if len(self.room_faults) >= ROOMS_MAX:
+            raise RefusedError(400, f"the sandbox keeps faults of {ROOMS_MAX} rooms")
+        self.room_faults[room_id] = faults
+
+    def take_fault(self, path: str, room_id: str | None) -> RestFault | None:
+        """The fault of a call of this name about this room, if any; using it counts it down."""
+        own = self.room_faults.get(room_id or "")
+        return (own.take(path) if own is not None else None) or self.faults.take(path)
 
     def play(self, outcome: Outcome) -> None:
         """What followed from a change takes its course."""
@@ -80,6 +94,9 @@ class Stage:
             for timer in timers:
                 timer.cancel()
         await self._sender.close()
+
+    def _webhook_faults(self, room_id: str) -> WebhookFaults:
+        return self.room_faults.get(room_id, self.faults).webhooks
 
     def _happen(self, due: Due) -> None:
         self.play(happen(self.world, self.now_ms(), due))

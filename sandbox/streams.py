@@ -46,8 +46,8 @@ def start(
     return stream, Outcome(
         (_told(stream, "hls-starting"),),
         (
-            Due(now_ms + world.pace.started_ms, stream.id, Step.STARTED),
-            Due(now_ms + world.pace.max_duration_ms, stream.id, Step.TOO_LONG),
+            Due(now_ms + world.pace_of(room.id).started_ms, stream.id, Step.STARTED),
+            Due(now_ms + world.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
         ),
     )
 
@@ -72,6 +72,16 @@ def fail(world: World, now_ms: int, room_id: str) -> tuple[Stream, Outcome]:
     return stream, _over(world, stream, now_ms, StreamState.FAILED)
 
 
+def age(world: World, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
+    """The room's stream began so much earlier, and is so much nearer to its limit."""
+    stream = running_stream(world, find_room(world, room_id))
+    if stream is None:
+        raise RefusedError(404, "No active HLS found")
+    stream.start_ms -= by_ms
+    limit_ms = stream.start_ms + world.pace_of(stream.room_id).max_duration_ms
+    return stream, Outcome(due=(Due(max(now_ms, limit_ms), stream.id, Step.TOO_LONG),))
+
+
 def happen(world: World, now_ms: int, due: Due) -> Outcome:
     """What `due` brings, if its stream still waits for it."""
     stream = world.streams.get(due.stream_id)
@@ -81,7 +91,8 @@ def happen(world: World, now_ms: int, due: Due) -> Outcome:
         case Step.STARTED, StreamState.STARTING:
             stream.state = StreamState.STARTED
             started = _told(stream, "hls-started", playbackHlsUrl=playback_url(stream))
-            return Outcome((started,), (Due(now_ms + world.pace.playable_ms, stream.id, Step.PLAYABLE),))
+            playable = Due(now_ms + world.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
+            return Outcome((started,), (playable,))
         case Step.PLAYABLE, StreamState.STARTED:
             stream.state = StreamState.PLAYABLE
             urls = {"playbackHlsUrl": playback_url(stream), "livestreamUrl": livestream_url(stream)}
@@ -97,7 +108,7 @@ def happen(world: World, now_ms: int, due: Due) -> Outcome:
 def stop(world: World, stream: Stream, now_ms: int) -> Outcome:
     """From any state in which it runs, `starting` too."""
     stream.state = StreamState.STOPPING
-    stopped = Due(now_ms + world.pace.stopped_ms, stream.id, Step.STOPPED)
+    stopped = Due(now_ms + world.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
     return Outcome((_told(stream, "hls-stopping"),), (stopped,))
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from .doors import ITEM, Handler
 from .faults import RestFault
 from .records import RefusedError
-from .stage import STAGE, Stage
+from .stage import STAGE
 
 HANG_MAX_S = 600.0
 HANG_LOOK_S = 0.05
@@ -20,6 +20,8 @@ SPOILT = {
     "401": (401, {"message": "Token is invalid or expired"}),
     "403": (403, {"error": "Not permitted"}),
     "409": (409, {"message": "HLS is being processed already"}),
+    "4020": (409, {"message": "The previous HLS is still being processed, try again in a few seconds", "code": 4020}),
+    "4029": (400, {"message": "The organisation quota of HLS streams is used up", "code": 4029}),
     "429": (429, {"message": "Too many requests"}),
     "500": (500, {"statusMessage": "Internal server error"}),
     "503": (503, {"msg": "Service unavailable"}),
@@ -33,13 +35,13 @@ async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not request.path.startswith("/v2") or name is None:
         return await handler(request)
     stage = request.app[STAGE]
-    fault = stage.faults.take(name)
+    fault = stage.take_fault(name, request[ITEM]["room"])
     if fault is None:
         return await handler(request)
     request[ITEM]["fault"] = fault.fault
     match fault.fault:
         case "hang":
-            await _hang(request, stage)
+            await _hang(request, HANG_MAX_S)
             return web.Response(status=504)
         case "answer-lost":
             await _work(request, handler)
@@ -47,6 +49,8 @@ async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
         case "late":
             _work_later(request, handler, fault)
             return _cut(request)
+        case "slow":
+            return await _answer_slowly(request, handler, fault)
         case "502":
             return web.Response(status=502, text="<h1>502 Bad Gateway</h1>", content_type="text/html")
         case answer:
@@ -54,9 +58,18 @@ async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
             return web.json_response(body, status=status)
 
 
-async def _hang(request: web.Request, stage: Stage) -> None:
+async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFault) -> web.StreamResponse:
+    """The work is done, and the answer is of that moment; it comes when `after_s` have passed."""
+    try:
+        return await handler(request)
+    finally:
+        await _hang(request, fault.after_s)
+
+
+async def _hang(request: web.Request, at_most_s: float) -> None:
     """Until the caller leaves."""
-    for _ in range(int(HANG_MAX_S / HANG_LOOK_S)):
+    stage = request.app[STAGE]
+    for _ in range(int(min(at_most_s, HANG_MAX_S) / HANG_LOOK_S)):
         if stage.closing or request.transport is None or request.transport.is_closing():
             return
         await asyncio.sleep(HANG_LOOK_S)

@@ -417,3 +417,69 @@ def test_the_demo_tells_every_receiver_of_its_room(receiver):
     with sandbox_process(*options):
         until(lambda: "session-ended" in receiver.types())
     assert receiver.types()[:3] == ["session-started", "participant-joined", "participant-joined"]
+
+
+def test_a_rooms_own_faults_spoil_no_other_room(sandbox, room):
+    other = f"{room}-other"
+    sandbox.join(room), sandbox.join(other)
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "start", "fault": "4020"}]})
+    assert sandbox.start(other).status_code == 200
+    refused = sandbox.start(room)
+    assert (refused.status_code, refused.json()["code"]) == (409, 4020)
+    assert sandbox.start(room).status_code == 200
+
+
+def test_a_rooms_own_faults_replace_the_general_ones_of_webhooks_and_end_alone(sandbox, room, receiver):
+    with sandbox_process("--pace-factor", "0", "--webhook-url", receiver.url) as one:
+        one.put("/sandbox/faults", {"webhooks": {"drop": 1}})
+        one.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"drop": ["session-*"]}})
+        one.join(room), one.join("another")
+        until(lambda: receiver.types() == ["participant-joined"])
+        one.put(f"/sandbox/rooms/{room}/faults", {})
+        one.join(room, "grace")
+        until(lambda: [item["outcome"] for item in one.log("webhook", room)] == ["dropped", "delivered", "dropped"])
+
+
+def test_a_question_about_a_session_is_its_rooms_too(sandbox, room):
+    session = sandbox.join(room)["sessionId"]
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "session", "fault": "503", "times": None}]})
+    assert sandbox.call("GET", f"/v2/sessions/{session}").status_code == 503
+    assert sandbox.log("call", room)[-1]["path"] == f"/v2/sessions/{session}"
+
+
+def test_a_slow_answer_is_of_the_moment_of_the_question(sandbox, room):
+    sandbox.join(room)
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "active", "fault": "slow", "after_s": 0.5}]})
+    answers = []
+    asker = threading.Thread(target=lambda: answers.append(sandbox.active(room)))
+    began = time.monotonic()
+    asker.start()
+    until(lambda: sandbox.log("call", room))
+    assert requests.post(
+        f"{sandbox.address}/v2/hls/start", json={"roomId": room}, headers=dict(sandbox.http.headers), timeout=WITHIN_S
+    ).ok
+    asker.join()
+    assert answers[0].status_code == 404
+    assert time.monotonic() - began >= 0.5
+
+
+def test_a_stream_that_was_made_older_reaches_its_limit_and_shows_when_it_began(sandbox, room):
+    sandbox.join(room)
+    before = sandbox.start(room).json()["start"]
+    sandbox.until_told(room, "hls-playable")
+    sandbox.call("POST", f"/sandbox/rooms/{room}/age", {"by_s": 3600})
+    assert sandbox.active(room).json()["data"]["start"] < before
+    sandbox.call("POST", f"/sandbox/rooms/{room}/age", {"by_s": 3600})
+    sandbox.until_told(room, "hls-stopped")
+
+
+def test_a_room_may_have_a_pace_of_its_own(sandbox, room):
+    sandbox.put(f"/sandbox/rooms/{room}/pace", {"started_s": 600})
+    sandbox.join(room)
+    sandbox.start(room)
+    sandbox.join(f"{room}-other")
+    sandbox.start(f"{room}-other")
+    sandbox.until_told(f"{room}-other", "hls-playable")
+    assert sandbox.told(room)[-1] == "hls-starting"
+    refused = sandbox.end(room)
+    assert (refused.status_code, refused.json()["code"]) == (400, 4017)
