@@ -1,92 +1,34 @@
 """`tally`: the command line."""
 
 import os
-import signal
 import sys
-import threading
-from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
-from webhook_app import secrets_file
-from webhook_app.settings import SettingError, Settings, load
-from workers import cli_rules
+from workers.commands import alarms, deliveries, events, processes, rooms, rules, subscribers
+from workers.commands.given import on_a_store as _on_a_store
+from workers.commands.given import settings as _settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tallylight")
-def main() -> None:
-    """Knows which VideoSDK rooms are on air, puts them on air and takes them off, and tells everyone."""
+@click.option(
+    "--url",
+    envvar="TALLY_URL",
+    show_envvar=True,
+    metavar="URL",
+    help="The product to ask; else the `tally up` on DATA_DIR, else HOST and PORT.",
+)
+@click.pass_context
+def main(context: click.Context, url: str | None) -> None:
+    """Knows which VideoSDK rooms are on air, puts them on air and takes them off, and tells everyone.
 
-
-@main.command()
-def up() -> None:
-    """Run everything on this machine, supervised; with the sandbox when there are no credentials."""
-    from workers.up import run
-
-    sys.exit(run(_settings()))
-
-
-@main.command()
-def web() -> None:
-    """Serve the receiver, the API and the page."""
-    from workers.web import run
-
-    settings = _process("web")
-    sys.exit(run(settings))
-
-
-@main.command()
-def worker() -> None:
-    """Fold the journal into state."""
-    _work("worker", "process")
-
-
-@main.command()
-def call() -> None:
-    """Call VideoSDK."""
-    _work("call", "call")
-
-
-@main.command()
-def deliver() -> None:
-    """Deliver notices to subscribers."""
-    _work("deliver", "deliver")
-
-
-@main.command()
-def clock() -> None:
-    """Pop timers, and sweep for work that lost its wake-up."""
-    from workers.calendars import refresher
-    from workers.clock import Clock
-    from workers.config_file import watcher
-    from workers.tidy import Tidy
-    from workers.wiring import Wiring, beating
-
-    settings = _process("clock")
-    wiring, stop = Wiring(settings), threading.Event()
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
-    with (
-        beating("clock", wiring.client, threading.Event()),
-        watcher(settings, wiring, stop),
-        refresher(settings, wiring, stop),
-    ):
-        Clock(wiring.client, wiring.wakeups, tidy=Tidy(wiring.client, settings.retention_days)).run(stop)
-
-
-@main.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def sandbox(arguments: tuple[str, ...]) -> None:
-    """Run a VideoSDK on this machine; see `tally sandbox --help` for its options."""
-    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *arguments])  # noqa: S606 - our own module
+    Commands that ask or change something talk to the API of the product that runs, with ADMIN_TOKEN or the token in
+    DATA_DIR. Exit status: 0 done, 1 failed, 2 wrong use.
+    """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
 @main.group()
@@ -115,42 +57,7 @@ def config_check(path: Path | None) -> None:
     )
 
 
-def _work(name: str, queue: str) -> NoReturn:
-    settings = _process(name)
-    from workers.rq_worker import run
-    from workers.wiring import Wiring
+__all__ = ["_on_a_store", "main"]
 
-    sys.exit(run(Wiring(settings), queue, name))
-
-
-def _process(name: str) -> Settings:
-    from workers.logs import configure
-
-    settings = _on_a_store(_settings())
-    configure(name, settings.log_format)
-    return settings
-
-
-def _settings() -> Settings:
-    try:
-        return load(os.environ)
-    except SettingError as error:
-        click.echo(f"tally: {error}", err=True)
-        sys.exit(1)
-
-
-def _on_a_store(settings: Settings) -> Settings:
-    """The settings with the store of REDIS_URL, or of the `tally up` that runs on this data directory."""
-    if settings.redis_url is not None:
-        return secrets_file.resolve(settings)
-    from workers.up_checks import read_run
-
-    run = read_run(settings.data_dir)
-    url = run.get("store") if run else None
-    if not isinstance(url, str):
-        click.echo("tally: REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`", err=True)
-        sys.exit(1)
-    return secrets_file.resolve(replace(settings, redis_url=url))
-
-
-cli_rules.add_to(main, lambda: _on_a_store(_settings()))
+for family in (processes, rooms, events, rules, subscribers, deliveries, alarms):
+    family.add_to(main)

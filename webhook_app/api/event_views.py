@@ -44,6 +44,15 @@ def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any
     return [event_view(event, effect) for event, effect in zip(events, effects, strict=True)]
 
 
+def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
+    """One event as the timeline shows it: with its effect and what rules and controller decided."""
+    entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
+    if not entries:
+        return event_view(event, None) | {"decisions": []}
+    fields = entries[0][1]
+    return event_view(event, fields[b"e"].decode()) | {"decisions": _decisions(fields[b"d"])}
+
+
 def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
     """A room's timeline, newest first."""
     before = checked_id(decode_cursor(cursor))
@@ -54,16 +63,7 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
         if event is None:
             continue
-        decisions = codec.decisions_of(fields[b"d"]) if fields[b"d"] else []
-        items.append(
-            event_view(event, fields[b"e"].decode())
-            | {
-                "decisions": [
-                    {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
-                    for one in decisions
-                ]
-            }
-        )
+        items.append(event_view(event, fields[b"e"].decode()) | {"decisions": _decisions(fields[b"d"])})
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
@@ -93,6 +93,13 @@ def checked_id(position: str | None) -> str | None:
     if not _ID.fullmatch(position) or not (0, 0) < order(position) <= (ID_PART_MAX, ID_PART_MAX):
         raise BadCursorError("the cursor is not one of ours; leave it out to begin")
     return position
+
+
+def _decisions(raw: bytes) -> list[dict[str, Any]]:
+    return [
+        {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
+        for one in (codec.decisions_of(raw) if raw else [])
+    ]
 
 
 def _read_back(context: Context, room_id: str | None, before: str) -> list[Event]:

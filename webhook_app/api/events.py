@@ -6,8 +6,8 @@ from marshmallow import fields, validate
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
-from webhook_app.api.event_views import checked_id, event_views, events_page
-from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, page_of
+from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
+from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.problems import Problem
 from webhook_app.store.listing import BadCursorError
@@ -35,10 +35,10 @@ def events(context: Context) -> Blueprint:
         return events_page(context, query)
 
     @blp.route("/<event_id>")
-    @blp.response(200, EventSchema)
+    @blp.response(200, TimelineItemSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     def get_event(event_id: str) -> dict[str, Any]:
-        """One event."""
+        """One event, with what folding it changed and what was decided."""
         try:
             checked = checked_id(event_id)
         except BadCursorError:
@@ -46,6 +46,6 @@ def events(context: Context) -> Blueprint:
         found = context.journal.get([checked]) if checked else [None]
         if found[0] is None:
             raise Problem(404, f"no event {event_id} is kept")
-        return event_views(context, [found[0]])[0]
+        return event_with_decisions(context, found[0])
 
     return blp

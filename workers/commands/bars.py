@@ -1,0 +1,16 @@
+"""Progress bars of long work: on stderr, on a terminal only."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar; call what it gives with how far the work is."""
+    with click.progressbar(
+        length=max(1, length), label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as shown:
+        yield lambda done: shown.update(max(0, min(done, max(1, length)) - shown.pos))

@@ -1,0 +1,56 @@
+"""What every command begins with: the settings, the store of the product that runs here, and plain failures."""
+
+import os
+from dataclasses import replace
+from typing import IO, Any
+
+import click
+
+from webhook_app import secrets_file
+from webhook_app.settings import SettingError, Settings, load
+from workers.up_checks import read_run
+
+
+class Failed(click.ClickException):
+    """The command could not be done: one line on stderr, exit status 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"tally: {self.format_message()}", file=file, err=True)
+
+
+class WrongUse(Failed):
+    """What was given to the command is wrong: exit status 2."""
+
+    exit_code = 2
+
+
+def settings() -> Settings:
+    """The settings of the environment and `.env`; Failed names the one that is wrong."""
+    try:
+        return load(os.environ)
+    except SettingError as error:
+        raise Failed(str(error)) from None
+
+
+def on_a_store(given: Settings) -> Settings:
+    """The settings with the store of REDIS_URL, or of the `tally up` that runs on this data directory."""
+    if given.redis_url is not None:
+        return secrets_file.resolve(given)
+    run = read_run(given.data_dir)
+    url = run.get("store") if run else None
+    if not isinstance(url, str):
+        raise Failed("REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`")
+    return secrets_file.resolve(replace(given, redis_url=url))
+
+
+def in_force(given: Settings) -> Settings:
+    """The settings as the product here runs with them: under `tally up` without credentials, the sandbox's.
+
+    The address under which the sandbox reaches us then stands for `PUBLIC_URL`.
+    """
+    from workers.up import plan_of
+
+    run = read_run(given.data_dir)
+    if run is None or not run.get("sandbox") or given.has_credentials:
+        return secrets_file.resolve(given)
+    return replace(plan_of(given).settings, public_url=str(run["url"]))

@@ -1,0 +1,86 @@
+"""`tally rooms create`: a VideoSDK room whose webhooks come here."""
+
+from time import monotonic
+from typing import Any
+
+import click
+
+from webhook_app.settings import Settings
+from workers.commands import given, show
+from workers.commands.given import Failed
+
+DEADLINE_S = 15.0
+ENDPOINT_MAX_CHARS = 512  # VideoSDK's own bound
+EVERY_EVENT = (
+    "hls-*",
+    "session-*",
+    "participant-*",
+    "recording-*",
+    "participant-recording-*",
+    "participant-track-recording-*",
+    "livestream-*",
+    "transcription-*",
+)
+
+
+@click.command()
+@click.option("--custom-id", metavar="ID", help="VideoSDK's customRoomId: a name of your own for the room.")
+@show.as_json_option
+def create(custom_id: str | None, as_json: bool) -> None:
+    """Make a VideoSDK room with our webhooks registered.
+
+    VideoSDK documents no way to register them later. Needs VideoSDK's credentials and PUBLIC_URL; under a `tally up`
+    with the sandbox the room is made there.
+
+    \b
+    Example:
+      tally rooms create --custom-id main-hall
+    """
+    settings = given.in_force(given.settings())
+    made = _create(settings, custom_id)
+    room_id = made.get("roomId")
+    if not isinstance(room_id, str):
+        raise Failed("VideoSDK made a room and did not name it")
+    end_point = endpoint(settings)
+    if as_json:
+        show.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
+        return
+    click.echo(f"room {room_id} is made; its webhooks come to {masked(end_point)}")
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the room's webhooks are to come; Failed says what is missing."""
+    from workers.wiring import webhook_url
+
+    found = webhook_url(settings)
+    if found is None:
+        raise Failed("PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org")
+    if len(found) > ENDPOINT_MAX_CHARS:
+        raise Failed(f"PUBLIC_URL is too long: VideoSDK takes addresses of at most {ENDPOINT_MAX_CHARS} characters")
+    return found
+
+
+def masked(end_point: str) -> str:
+    """The address without its token."""
+    head, sep, rest = end_point.partition("/webhooks/videosdk")
+    return head + sep + ("/…" if rest else "")
+
+
+def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
+    from workers.videosdk import Token, VideoSDK
+
+    if settings.videosdk_api_key is None or settings.videosdk_secret is None:
+        raise Failed("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+    body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
+    if custom_id is not None:
+        body["customRoomId"] = custom_id
+    videosdk = VideoSDK(settings.videosdk_api_url, Token(settings.videosdk_api_key, settings.videosdk_secret))
+    answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
+    if answer.status in (401, 403):
+        raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+    if not answer.ok or not isinstance(answer.body, dict):
+        status = "" if answer.status is None else f" with {answer.status}"
+        raise Failed(
+            f"VideoSDK at {settings.videosdk_api_url} made no room: it answered{status} {answer.message or ''}"
+        )
+    return answer.body

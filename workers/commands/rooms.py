@@ -1,0 +1,164 @@
+"""`tally rooms`, `start`, `end` and `release`: what is on air, and an operator's wishes."""
+
+import json
+from time import monotonic, sleep
+from typing import Any, TextIO
+
+import click
+
+from workers.commands import asking, show
+from workers.commands.api import Api, Json
+from workers.commands.given import Failed
+from workers.commands.room_create import create
+
+LOOK_EVERY_S = 0.5
+room_argument = click.argument("room", shell_complete=asking.complete_rooms)
+until_option = click.option("--until", metavar="TIME", help="How long the wish holds (RFC 3339); else until released.")
+wait_option = click.option(
+    "--wait", type=click.IntRange(1, 3600), metavar="SECONDS", help="Wait so long for it to come about."
+)
+
+
+def add_to(main: click.Group) -> None:
+    """Add the rooms."""
+    rooms.add_command(create)
+    for command in (rooms, start, end, release):
+        main.add_command(command)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--on-air", is_flag=True, help="Only those on air.")
+@click.option("--group", help="Only those of this group.")
+@click.option("--q", metavar="TEXT", help="Only those whose id or name holds this.")
+@asking.limit_option()
+@show.as_json_option
+@click.pass_context
+def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None, limit: int, as_json: bool) -> None:
+    """The rooms, the newest known first: on air or not, since when, who is there, and why.
+
+    \b
+    Example:
+      tally rooms --on-air
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = asking.api().items("/rooms", limit, on_air=on_air or None, group=group, q=q)
+    if as_json:
+        show.print_json({"items": found, "next": cursor})
+        return
+    head = ("ROOM", "NAME", "LAMP", "STATE", "SINCE", "PEOPLE", "WANTED BY", "NEXT WINDOW")
+    show.print_table(head, [_row(room) for room in found], empty="no rooms have been seen")
+    show.more(cursor)
+
+
+@click.command()
+@room_argument
+@until_option
+@click.option("--start", "body", type=click.File(encoding="utf-8"), metavar="FILE", help="VideoSDK's start body, JSON.")
+@wait_option
+@show.as_json_option
+def start(room: str, until: str | None, body: TextIO | None, wait: int | None, as_json: bool) -> None:
+    """Want a room on air. Repeating it is harmless.
+
+    An operator's wish wins over every rule, until it ends or is released.
+
+    \b
+    Examples:
+      tally start abcd-efgh-ijkl --wait 60
+      tally start abcd-efgh-ijkl --until 2026-11-22T12:00:00Z --start layout.json
+    """
+    wish: Json = {} if until is None else {"until": until}
+    if body is not None:
+        wish["start"] = _json_of(body)
+    _command(room, "start", wish, as_json, wait, lambda found: bool(found["watchable"]), "be watchable")
+
+
+@click.command()
+@room_argument
+@until_option
+@wait_option
+@show.as_json_option
+def end(room: str, until: str | None, wait: int | None, as_json: bool) -> None:
+    """Want a room off air. Repeating it is harmless.
+
+    \b
+    Example:
+      tally end abcd-efgh-ijkl --wait 30
+    """
+    wish: Json = {} if until is None else {"until": until}
+    _command(room, "end", wish, as_json, wait, lambda found: not found["on_air"], "be off air")
+
+
+@click.command()
+@room_argument
+@show.as_json_option
+def release(room: str, as_json: bool) -> None:
+    """Drop the operator's wish: what the rules want holds again.
+
+    \b
+    Example:
+      tally release abcd-efgh-ijkl
+    """
+    _command(room, "release", {}, as_json, None, lambda found: True, "")
+
+
+def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: Any, aim: str) -> None:
+    from urllib.parse import quote
+
+    api, segment = asking.api(), quote(room, safe="")
+    accepted = api.post(f"/rooms/{segment}/{what}", body)
+    if as_json and wait_s is None:
+        show.print_json(accepted)
+        return
+    if not as_json:
+        click.echo(f"{what} of {room} is accepted; `tally events show {accepted['id']}` says what came of it")
+    if wait_s is None:
+        return
+    found = _waited(api, segment, accepted["id"], wait_s, done)
+    if found is None:
+        raise Failed(f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why")
+    if as_json:
+        show.print_json(accepted | {"room": found})
+    else:
+        click.echo(f"{room}: {found['state']}{', on air' if found['on_air'] else ''}")
+
+
+def _waited(api: Api, segment: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+    """The room once the command is folded and it is so; None when that took too long."""
+    until = monotonic() + wait_s
+    folded = False
+    while monotonic() < until:
+        folded = folded or api.get(f"/events/{event_id}")["effect"] is not None
+        if folded:
+            room = api.get(f"/rooms/{segment}")
+            if done(room):
+                return room
+        sleep(LOOK_EVERY_S)
+    return None
+
+
+def _json_of(file: TextIO) -> Json:
+    try:
+        found = json.load(file)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="--start") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter('a JSON object is wanted, such as {"config": {…}}', param_hint="--start")
+    return found
+
+
+def _row(room: Json) -> list[show.Cell]:
+    stream, session, wish, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
+    since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
+    count = session.get("participant_count") if session.get("live") else None
+    wanted = f"{'on' if wish['on_air'] else 'off'}: {wish['because']}" if wish else "-"
+    return [
+        room["room_id"],
+        room["name"] or "-",
+        show.lamp(room),
+        room["state"] + (" (armed)" if room["armed"] else ""),
+        show.moment(since),
+        "-" if count is None else str(count),
+        wanted,
+        show.moment(window.get("opens_at")),
+    ]

@@ -1,0 +1,186 @@
+"""`tally rules`: what they will do, what drafts would have done; pause, resume, skip."""
+
+import sys
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
+
+from webhook_app.domain.times import DAY, from_rfc3339, rfc3339
+from workers.commands import asking, given, show
+from workers.commands.api import Json
+from workers.commands.bars import bar
+from workers.commands.given import Failed
+
+if TYPE_CHECKING:
+    from webhook_app.domain.backtest import Act, Comparison
+
+COUNT_MAX = 500
+COMMANDS = {
+    "pause": "Pause a rule: its wish is dropped, a stream that runs is left alone.",
+    "resume": "Let a paused rule work again.",
+    "skip-next": "Pass over the next opening of a schedule.",
+}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the rules."""
+    for name, says in COMMANDS.items():
+        rules.add_command(_command(name, says))
+    main.add_command(rules)
+
+
+@click.group(invoke_without_command=True)
+@asking.limit_option()
+@show.as_json_option
+@click.pass_context
+def rules(context: click.Context, limit: int, as_json: bool) -> None:
+    """Rules: which there are, what they will do, and what drafts would have done.
+
+    \b
+    Example:
+      tally rules
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = asking.api().items("/rules", limit)
+    if as_json:
+        show.print_json({"items": found, "next": cursor})
+        return
+    show.print_table(
+        ("RULE", "TRIGGER", "DOES", "ROOMS", "NEXT", "LAST FIRED", "REMARK"),
+        [_row(rule) for rule in found],
+        empty="there are no rules",
+    )
+    show.more(cursor)
+
+
+@rules.command("occurrences")
+@click.argument("name")
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1, COUNT_MAX), help="How many.")
+@show.as_json_option
+def list_occurrences(name: str, count: int, as_json: bool) -> None:
+    """The next windows of a schedule, exceptions taken out and merged with other rules' windows.
+
+    \b
+    Example:
+      tally rules occurrences sunday-service --count 5
+    """
+    found = asking.api().get(f"/rules/{quote(name, safe='')}/occurrences", count=count)
+    if as_json:
+        show.print_json(found)
+        return
+    if not found["items"]:
+        click.echo(f"rule {name} opens no more windows")
+    for one in found["items"]:
+        with_others = ", ".join(other for other in one["rules"] if other != name)
+        click.echo(
+            f"{one['opens_at']}  to  {one['closes_at']}  {one['room_id']}"
+            f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
+            f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
+        )
+
+
+@rules.command("backtest")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--from", "since", metavar="TIME", help="RFC 3339; a week ago when left out.")
+@click.option("--to", "until", metavar="TIME", help="RFC 3339; now when left out.")
+@show.as_json_option
+def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool) -> None:
+    """Fold recorded events through the draft rules of a configuration file. Nothing is called, nobody told.
+
+    Reads the store (REDIS_URL, or the `tally up` that runs here), not the API.
+
+    \b
+    Example:
+      tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
+    """
+    from webhook_app.domain.rulebook import rule_from
+    from webhook_app.store import keys
+    from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
+    from webhook_app.store.clients import connect
+    from workers.config_file import FileError, read
+
+    settings = given.on_a_store(given.settings())
+    assert settings.redis_url is not None
+    now = int(time() * 1000)
+    try:
+        first = from_rfc3339(since) if since else now - 7 * DAY
+        last = from_rfc3339(until) if until else now
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        drafts = [rule_from(rule) for rule in read(path, settings).rules]
+    except FileError as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        sys.exit(1)
+    client = connect(settings.redis_url)
+    try:
+        with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+            found = replay(client, drafts, since=first, until=last, progress=progress)
+    except TooManyEventsError as error:
+        raise Failed(str(error)) from None
+    if as_json:
+        show.print_json(comparison_view(found))
+    else:
+        click.echo(readable(found))
+
+
+def readable(found: "Comparison") -> str:
+    """A comparison as lines: + would have been done, - was done and would not have been, = both."""
+    both = [act for act in found.would if act not in found.only_would]
+    lines: list[tuple[int, str]] = [
+        *((act.at, _line("+", act)) for act in found.only_would),
+        *((act.at, _line("-", act)) for act in found.only_did),
+        *((act.at, _line("=", act)) for act in both),
+    ]
+    counts = (len(found.only_would), len(found.only_did), len(both))
+    summary = "{} only in the draft (+), {} only as it was (-), {} in both (=)".format(*counts)
+    return "\n".join([*(line for _, line in sorted(lines)), summary])
+
+
+def _line(sign: str, act: "Act") -> str:
+    return f"{sign} {rfc3339(act.at)}  {act.room_id}  {act.kind}  {act.because}"
+
+
+def _command(name: str, says: str) -> click.Command:
+    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service")
+    @click.argument("rule")
+    @show.as_json_option
+    def run(rule: str, as_json: bool) -> None:
+        accepted = asking.api().post(f"/rules/{quote(rule, safe='')}/{name}")
+        if as_json:
+            show.print_json(accepted)
+        else:
+            click.echo(f"{name} of {rule} is accepted; `tally events show {accepted['id']}` says what came of it")
+
+    return run
+
+
+def _row(rule: Json) -> list[show.Cell]:
+    schedule, opening = rule.get("schedule"), (rule["next"] or {}).get("opens_at")
+    if schedule is not None:
+        trigger = "schedule " + next((str(schedule[key]) for key in ("cron", "rrule") if key in schedule), "")
+    else:
+        trigger = f"on {rule['on']}" if "on" in rule else f"when {rule.get('when')}"
+    remark = " ".join(
+        said
+        for said in (
+            "paused" if rule["paused"] else "",
+            "from the file" if rule["from_file"] else "",
+            rule["last_error"],
+        )
+        if said
+    )
+    return [
+        rule["name"],
+        trigger.strip(),
+        rule.get("do", "window"),
+        " ".join(rule["rooms"]),
+        show.moment(opening),
+        show.moment(rule["last_fired_at"]),
+        remark or "-",
+    ]

@@ -1,0 +1,108 @@
+"""`tally subscribers`: who is told what; send again what a subscriber missed."""
+
+from time import monotonic, sleep
+from urllib.parse import quote
+
+import click
+
+from workers.commands import asking, show
+from workers.commands.api import Api, Json
+
+WATCH_MAX_S = 600.0
+LOOK_EVERY_S = 0.5
+COUNT_MAX = 10_000
+
+
+def add_to(main: click.Group) -> None:
+    """Add the subscribers."""
+    main.add_command(subscribers)
+
+
+@click.group(invoke_without_command=True)
+@asking.limit_option()
+@show.as_json_option
+@click.pass_context
+def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
+    """Who is told what, the newest first.
+
+    \b
+    Example:
+      tally subscribers
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = asking.api().items("/subscribers", limit)
+    if as_json:
+        show.print_json({"items": found, "next": cursor})
+        return
+    head = ("ID", "NAME", "TYPES", "ROOMS", "ENABLED", "URL")
+    show.print_table(head, [_row(one) for one in found], empty="nobody has subscribed")
+    show.more(cursor)
+
+
+@subscribers.command()
+@click.argument("subscriber_id", metavar="ID")
+@show.as_json_option
+def test(subscriber_id: str, as_json: bool) -> None:
+    """Send a subscriber a notice of the type subscriber.test.
+
+    \b
+    Example:
+      tally subscribers test sub_0123456789abcdef
+    """
+    accepted = asking.api().post(f"/subscribers/{quote(subscriber_id, safe='')}/test")
+    if as_json:
+        show.print_json(accepted)
+    else:
+        click.echo(f"a test notice is on its way; `tally deliveries --subscriber {subscriber_id}` shows how it went")
+
+
+@subscribers.command()
+@click.argument("subscriber_id", metavar="ID")
+@click.option("--from", "since", metavar="TIME", required=True, help="From when on (RFC 3339).")
+@click.option("--to", "until", metavar="TIME", help="Up to when; now when left out.")
+@click.option("--watch/--no-watch", default=True, help="Stay until they are delivered, or 10 minutes have passed.")
+@show.as_json_option
+def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_json: bool) -> None:
+    """Send a subscriber again what it did not take in a span of time.
+
+    \b
+    Example:
+      tally subscribers recover sub_0123456789abcdef --from 2026-11-22T09:00:00Z
+    """
+    api, segment = asking.api(), quote(subscriber_id, safe="")
+    body: Json = {"from": since} | ({"to": until} if until else {})
+    accepted = api.post(f"/subscribers/{segment}/recover", body)
+    left = _watch(api, segment) if watch else None
+    if as_json:
+        show.print_json(accepted | ({} if left is None else {"pending": left}))
+    elif left is None:
+        click.echo("they are on their way again")
+    else:
+        click.echo(
+            "everything is delivered" if not left else f"{left} deliveries are still under way or wait for a retry"
+        )
+
+
+def _watch(api: Api, segment: str) -> int:
+    """How many deliveries are pending in the end, with a bar while they get fewer."""
+    from workers.commands.bars import bar
+
+    until = monotonic() + WATCH_MAX_S
+    most = left = _pending(api, segment)
+    with bar(most, "delivering") as shown:
+        while left and monotonic() < until:
+            sleep(LOOK_EVERY_S)
+            left = _pending(api, segment)
+            most = max(most, left)
+            shown(most - left)
+    return left
+
+
+def _pending(api: Api, segment: str) -> int:
+    return len(api.items(f"/subscribers/{segment}/deliveries", COUNT_MAX, state="pending")[0])
+
+
+def _row(one: Json) -> list[show.Cell]:
+    enabled: show.Cell = "yes" if one["enabled"] else (f"no: {one['disabled_because'] or ''}", "red")
+    return [one["id"], one["name"] or "-", " ".join(one["types"]), " ".join(one["rooms"]), enabled, one["url"]]
