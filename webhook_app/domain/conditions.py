@@ -12,6 +12,7 @@ import cel
 
 CONDITION_MAX_CHARS = 2_000
 KNOWN_MAX = 4_096
+PLAIN = frozenset({type(None), str, bool, int, float})
 ROOM_SHAPE: dict[str, frozenset[str]] = {
     "stream": frozenset(
         "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at "
@@ -34,7 +35,8 @@ _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 # What the CEL library raises for a missing key, an index out of bounds, other types, a division by zero and the like.
 CEL_ERRORS = (LookupError, TypeError, RuntimeError, ValueError, ArithmeticError)
 
-RoomField = Callable[[str], Any]
+# A field of the room by its name; with names inside it, a mapping that has at least these.
+RoomField = Callable[[str, frozenset[str] | None], Any]
 
 
 class ConditionError(ValueError):
@@ -103,7 +105,7 @@ def holds(
 ) -> Verdict:
     """Evaluate; an error, a missing value or anything but true counts as false, and says so."""
     variables = _variables(condition, room, event, now)
-    key = None if condition.uses_now else _key(variables)
+    key = None if condition.uses_now else _key_of(variables)
     if key is not None:
         known = condition.known.get(key)
         if known is not None:
@@ -140,7 +142,7 @@ def _variables(
     if condition.room_paths:
         seen = {}
         for name, inner in condition.room_paths.items():
-            value = room(name)
+            value = room(name, inner)
             if inner is not None and isinstance(value, dict):
                 value = {one: value[one] for one in inner}
             seen[name] = value
@@ -161,6 +163,26 @@ def _execute(condition: Condition, variables: dict[str, Any]) -> Any:
         functions: dict[str, Callable[..., Any]] = {name: TIME_FUNCTIONS[name] for name in condition.functions}
         return condition.program.execute(cel.Context(variables, functions))
     return condition.program.execute(variables)
+
+
+def _key_of(variables: Mapping[str, Any]) -> Any:
+    """What a condition sees as a key, None when it sees more than plain values."""
+    parts: list[Any] = []
+    for value in variables.get("room", {}).values():
+        # A field of the room is always of one type, or null: its value alone tells it apart.
+        whole = value.__class__ is not dict
+        inside = (value,) if whole else value.values()
+        parts.append(whole)
+        for one in inside:
+            if one.__class__ not in PLAIN:
+                return None
+            parts.append(one)
+    if "event" in variables:
+        key = _key(variables["event"])
+        if key is None:
+            return None
+        parts.append(key)
+    return tuple(parts)
 
 
 def _key(value: Any) -> Any:
@@ -186,13 +208,18 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
             raise ConditionError("`now` is known with `on` only; use `for` to say how long")
     for shape in shapes:
         try:
-            result = evaluate(condition, shape.__getitem__, {"type": "", "data": {}} if with_event else None, now)
+            event = {"type": "", "data": {}} if with_event else None
+            result = evaluate(condition, _reader(shape), event, now)
         except RuntimeError as error:
             raise ConditionError(_explain(error)) from None
         except CEL_ERRORS:
             continue
         if result is not True and result is not False:
             raise ConditionError(f"the condition gives {type(result).__name__}; it must give true or false")
+
+
+def _reader(shape: Mapping[str, Any]) -> RoomField:
+    return lambda name, inner: shape[name]
 
 
 def _event_fields_exist(source: str) -> None:

@@ -115,6 +115,8 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
 
 def settle_wish(turn: Turn) -> None:
     """Drop a wish that is over: its stream was stopped by a person, or the end it wanted has come."""
+    if turn.room.streams is turn.before.streams:
+        return
     for before in turn.before.streams:
         after = next((run for run in turn.room.streams if run.stream_id == before.stream_id), None)
         if after is None or not before.live or after.live or before.provisional:

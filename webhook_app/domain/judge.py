@@ -161,7 +161,7 @@ def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
         if expression is None:
             continue
         try:
-            value = evaluate(compile_condition(expression), lambda name: field_of(turn, name), event)
+            value = evaluate(compile_condition(expression), lambda name, inner: field_of(turn, name, inner), event)
         except CEL_ERRORS:
             value = "?"
         parts.append("" if value is None else str(value))

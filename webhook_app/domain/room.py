@@ -149,9 +149,13 @@ class Room:
     @property
     def shown(self) -> Stream | None:
         """The run the world sees: the newest live one, else the newest."""
-        confirmed = [run for run in self.streams if not run.provisional]
-        live = [run for run in confirmed if run.live]
-        return live[-1] if live else (confirmed[-1] if confirmed else None)
+        newest: Stream | None = None
+        for run in reversed(self.streams):
+            if not run.provisional:
+                if run.live:
+                    return run
+                newest = newest or run
+        return newest
 
     @property
     def on_air(self) -> bool:

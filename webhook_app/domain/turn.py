@@ -8,7 +8,7 @@ from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
-from webhook_app.domain.room import Call, CallKind, CallState, Room
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.rules import Config, RuleMemory
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.values import replace
@@ -135,7 +135,7 @@ class Turn:
 
     def clear_timer(self, *names: str) -> None:
         """Clear timers that are no longer wanted."""
-        if any(name in self.room.timers for name in names):
+        if not self.room.timers.keys().isdisjoint(names):
             self.change(timers={name: due for name, due in self.room.timers.items() if name not in names})
 
     def new_call(self, kind: CallKind, because: str, body: Mapping[str, Any]) -> Call:
@@ -175,16 +175,27 @@ class Turn:
         if room is self.before:
             return
         sequence = self._sequence
-        if sequence == self.before.sequence and _visible(room) != _visible(self.before):
+        if sequence == self.before.sequence and _looks_other(room, self.before):
             sequence += 1
         self.room = replace(room, sequence=sequence, updated_at=self.event.at)
         self.outcome.rooms[room.room_id] = self.room
 
 
-def _visible(room: Room) -> tuple[Any, ...]:
-    session, shown = room.session, room.shown
-    if session is not None:
-        session = replace(session, last_event_id=None)
-    if shown is not None:
-        shown = replace(shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None)
-    return (session, shown, room.wish, room.armed)
+def _looks_other(room: Room, before: Room) -> bool:
+    """Whether others can see a difference."""
+    if room.wish != before.wish or room.armed != before.armed:
+        return True
+    if room.session is not before.session and _seen_session(room) != _seen_session(before):
+        return True
+    return room.streams is not before.streams and _seen_run(room) != _seen_run(before)
+
+
+def _seen_session(room: Room) -> Session | None:
+    return None if room.session is None else replace(room.session, last_event_id=None)
+
+
+def _seen_run(room: Room) -> Stream | None:
+    shown = room.shown
+    if shown is None:
+        return None
+    return replace(shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_new, _set = object.__new__, object.__setattr__
 
 
 def replace(value: T, /, **changes: Any) -> T:
@@ -11,12 +12,13 @@ def replace(value: T, /, **changes: Any) -> T:
 
     A room has thirty fields and changes several times an event. A name that is no field is a TypeError.
     """
-    fields = getattr(value, "__dict__", None)
-    if fields is None:
+    try:
+        known = value.__dict__
+    except AttributeError:
         return dataclasses.replace(value, **changes)  # type: ignore[type-var]
-    if not changes.keys() <= fields.keys():
-        raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(changes.keys() - fields.keys()))}")
-    made = object.__new__(type(value))
-    made.__dict__.update(fields)
-    made.__dict__.update(changes)
+    fields = {**known, **changes}
+    if len(fields) != len(known):
+        raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(changes.keys() - known.keys()))}")
+    made = _new(value.__class__)
+    _set(made, "__dict__", fields)
     return made

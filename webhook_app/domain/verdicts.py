@@ -9,7 +9,7 @@ from webhook_app.domain.conditions import Verdict, compile_condition, holds
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
-from webhook_app.domain.views import ROOM_VIEW
+from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW
 
 
 def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
@@ -20,12 +20,15 @@ def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None
         now = datetime.fromtimestamp(turn.event.at / 1000, UTC)
         if rule.timezone != "UTC":
             now = now.astimezone(ZoneInfo(rule.timezone))
-    found = holds(condition, lambda name: field_of(turn, name), event, now)
+    found = holds(condition, lambda name, inner: field_of(turn, name, inner), event, now)
     if found.error is not None and event is not None:
         turn.remember(rule.name, replace(turn.memory(rule.name), last_error=found.error))
     return found
 
 
-def field_of(turn: Turn, name: str) -> Any:
-    """One field of the room as the API shows it."""
+def field_of(turn: Turn, name: str, inner: frozenset[str] | None) -> Any:
+    """One field of the room as the API shows it; of a session only what is named inside it."""
+    if name == "session" and inner is not None and turn.room.session is not None:
+        session = turn.room.session
+        return {one: SESSION_VIEW[one](session) for one in inner}
     return ROOM_VIEW[name](turn.room, turn.config, turn.event.at)

@@ -1,6 +1,7 @@
 """The public shapes of rooms, streams and calls: what the API, the notices and the conditions see."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from webhook_app.domain.room import Call, Room, Session
@@ -34,15 +35,22 @@ def stream_view(run: Stream, now: int) -> dict[str, Any]:
     }
 
 
+def _participants(session: Session) -> list[dict[str, Any]]:
+    shown = islice(session.participants.items(), PARTICIPANTS_SHOWN) if session.live else ()
+    return [{"participant_id": who, "name": name} for who, name in shown]
+
+
+SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
+    "session_id": lambda session: session.session_id,
+    "live": lambda session: session.live,
+    "participant_count": lambda session: session.count,
+    "participants": _participants,
+}
+
+
 def session_view(session: Session) -> dict[str, Any]:
     """A session with at most 100 of its participants."""
-    shown = list(session.participants.items())[:PARTICIPANTS_SHOWN] if session.live else []
-    return {
-        "session_id": session.session_id,
-        "live": session.live,
-        "participant_count": session.count,
-        "participants": [{"participant_id": who, "name": name} for who, name in shown],
-    }
+    return {name: read(session) for name, read in SESSION_VIEW.items()}
 
 
 def _state(room: Room, config: Config, now: int) -> str:
