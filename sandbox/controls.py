@@ -35,6 +35,10 @@ class AgeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by_s: Seconds
 
 
+class FailForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)] | None = None
+
+
 async def join(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
     form = read_form(await request.read() or b"{}", JoinForm)
@@ -63,7 +67,8 @@ async def end_session(request: web.Request) -> web.Response:
 
 async def fail(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
-    stream, outcome = model.fail(stage.world, stage.now_ms(), _room_id(request))
+    form = read_form(await request.read() or b"{}", FailForm)
+    stream, outcome = model.fail(stage.world, stage.now_ms(), _room_id(request), reason=form.reason)
     stage.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id})
 

@@ -68,7 +68,6 @@ SANDBOX = (
         '{"participantId", "keep"?: false}',
     ),
     Endpoint("POST", "/sandbox/rooms/{roomId}/end-session", "Everybody leaves, the stream stops."),
-    Endpoint("POST", "/sandbox/rooms/{roomId}/fail", "The room's stream breaks: hls-failed."),
     Endpoint("POST", "/sandbox/rooms/{roomId}/age", "The room's stream began so much earlier.", '{"by_s": 7190}'),
     Endpoint("GET", "/sandbox/rooms/{roomId}/faults", "The room's own faults, with the times that are left."),
     Endpoint(
@@ -78,6 +77,12 @@ SANDBOX = (
         '{"webhooks", "rest"}, as below',
     ),
     Endpoint("PUT", "/sandbox/rooms/{roomId}/pace", "The room's own pace; a key left out stays as it is.", ROOM_PACE),
+    Endpoint(
+        "POST",
+        "/sandbox/rooms/{roomId}/fail",
+        "The room's stream breaks: hls-failed. A reason given here is shown by GET /v2/hls/{id}.",
+        '{"reason"?}',
+    ),
     Endpoint("GET", "/sandbox/faults", "The faults that hold, with the times that are left."),
     Endpoint("PUT", "/sandbox/faults", "Replace all faults; {} ends them.", FAULTS),
     Endpoint("GET", "/sandbox/pace", "How long things take."),

@@ -88,6 +88,7 @@ class Stream:
     webhook_url: str | None = None
     state: StreamState = StreamState.STARTING
     end_ms: int | None = None
+    reason: str | None = None
     delivered: dict[tuple[str, str], bool] = field(default_factory=dict)  # (webhook type, URL) → arrived
 
     @property

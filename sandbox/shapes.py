@@ -84,8 +84,10 @@ def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
     """One stream, with the record of which webhooks reached their receivers."""
     told = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
     succeeded = sum(1 for entry in told if entry["success"])
+    why = {} if stream.reason is None else {"reason": stream.reason}
     return {
         **stream_json(stream, base),
+        **why,
         "mode": stream.mode,
         "quality": stream.quality,
         "webhook": {"totalCount": len(told), "successCount": succeeded, "data": told},

@@ -64,11 +64,12 @@ def end(world: World, now_ms: int, room_id: str, *, stream_id: str | None = None
     return stream, stop(world, stream, now_ms)
 
 
-def fail(world: World, now_ms: int, room_id: str) -> tuple[Stream, Outcome]:
-    """The room's stream breaks."""
+def fail(world: World, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
+    """The room's stream breaks; REST shows the reason, the webhook does not."""
     stream = running_stream(world, find_room(world, room_id))
     if stream is None:
         raise RefusedError(404, "No active HLS found")
+    stream.reason = reason
     return stream, _over(world, stream, now_ms, StreamState.FAILED)
 
 

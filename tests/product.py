@@ -145,6 +145,10 @@ class Sandbox:
     def end_session(self, room: str) -> None:
         self._control("POST", f"/sandbox/rooms/{room}/end-session", None)
 
+    def fail(self, room: str, reason: str | None = None) -> None:
+        """The room's stream breaks."""
+        self._control("POST", f"/sandbox/rooms/{room}/fail", {"reason": reason} if reason else {})
+
     def faults(self, **faults: Any) -> None:
         """Replace all faults; none end them."""
         self._control("PUT", "/sandbox/faults", faults)

@@ -359,7 +359,10 @@ class Simulation:
         if reached and call.body.get("session") and known is not None:
             present = {one.id: one.name for one in known.participants.values() if one.present}
             seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present}
-        asked = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
+        asked: dict[str, Any] = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
+        failed = self.cloud.world.streams.get((call.body.get("failed") or {}).get("id") or "")
+        if reached and failed is not None:
+            asked["failed"] = {"id": failed.id, "reason": failed.reason}
         active = self.active(call.room_id) if reached else None
         self.later(self.latency(), self.answer, call, "probed", refused, None, None, {**asked, "active": active})
 
@@ -455,7 +458,7 @@ class Simulation:
             case "stop":
                 self.try_to(model.end, room_id)
             case "fail":
-                self.try_to(model.fail, room_id)
+                self.try_to(model.fail, room_id, reason=self.rng.choice((None, "encoder crashed")))
             case "close":
                 self.try_to(model.end_session, room_id)
             case "say":
@@ -586,6 +589,8 @@ class Simulation:
             raise Broken(f"timers are lost: {known.keys() ^ self.timers.keys()}")
         for room_id in ROOMS:
             room = self.world.rooms.get(room_id, Room(room_id))
+            if room.untold is not None and self.now > room.timers["untold"]:
+                raise Broken(f"{room_id}: a failure is still untold")
             self.check_plan(room)
             self.check_room(room)
 

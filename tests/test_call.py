@@ -15,7 +15,7 @@ from webhook_app.domain.room import CallState
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal import Entry, Journal, entry
-from workers import call, videosdk
+from workers import call, look, videosdk
 from workers.call import Caller, StartOptions
 from workers.videosdk import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
 
@@ -624,7 +624,7 @@ def test_a_probe_that_does_not_get_through_concludes_nothing(hand, stub, status)
 
 
 def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(real, sandbox, request, monkeypatch):
-    monkeypatch.setattr(call, "DEADLINE_S", 0.6)
+    monkeypatch.setattr(look, "DEADLINE_S", 0.6)
     room = room_of(request)
     real.asked_about(room)
     sandbox.faults(rest=[{"path": "active", "fault": "hang"}])
@@ -652,8 +652,8 @@ def test_participants_who_have_left_are_not_there(hand):
     }
     people = [{"participantId": who, "name": who.title(), "timelog": spans} for who, spans in timelog.items()]
     people += ["junk", {"participantId": 5}, {"participantId": "odd", "timelog": "x", "name": 7}]
-    assert call._present(people) == {"in": "In", "back": "Back", "odd": None}
-    assert call._present({"x": 1}) is None
+    assert look.present(people) == {"in": "In", "back": "Back", "odd": None}
+    assert look.present({"x": 1}) is None
 
 
 def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client):
@@ -719,3 +719,30 @@ def test_a_start_that_succeeded_puts_the_room_on_air(real, sandbox, request):
     shown = codec.room_of(real.client.get(keys.room(room)))
     assert shown.call is None
     assert shown.streams[-1].because == "operator"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_videosdk_is_asked_why_a_run_failed(real, sandbox, request, named):
+    room = room_of(request)
+    session = sandbox.join(room)
+    api = VideoSDK(sandbox.url, Token(API_KEY, SECRET))
+    run = api.start(room, {}, deadline=time.monotonic() + WITHIN_S).body
+    sandbox.fail(room, "encoder crashed")
+    api.start(room, {}, deadline=time.monotonic() + WITHIN_S)
+    names = {"id": run["id"]} if named else {}
+    body = {"playbackHlsUrl": run["playbackHlsUrl"], **names}
+    append(
+        real.client,
+        entry(Source.SYSTEM, "settings", None, {"calls": True}),
+        Entry(Source.VIDEOSDK, "hls-started", room, webhook("hls-started", room, session, **body)),
+        Entry(Source.VIDEOSDK, "hls-failed", room, webhook("hls-failed", room, session, **body)),
+    )
+    fold_all(real.client)
+    due = codec.room_of(real.client.get(keys.room(room))).timers["ask:failure"]
+    append(real.client, entry(Source.CLOCK, "timer", room, {"timer": "ask:failure", "due": due}))
+    fold_all(real.client)
+    real.work()
+    assert real.answers()[-1].data["failed"]["id"] == run["id"]
+    fold_all(real.client)
+    shown = codec.room_of(real.client.get(keys.room(room))).streams[0]
+    assert (shown.videosdk_id, shown.failure) == (run["id"], "encoder crashed")

@@ -1,6 +1,6 @@
 """The call hand: makes the calls that the controller decided, and journals what came of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -13,6 +13,7 @@ from webhook_app.domain.room import Call, CallKind
 from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
+from workers.look import Looker, stream_in
 from workers.videosdk import Answer, VideoSDK
 
 THREADS = 128
@@ -41,6 +42,7 @@ class Caller:
         self._calls = Calls(client, ack_replicas=ack_replicas)
         self._journal = Journal(client)
         self._videosdk = videosdk
+        self._looker = None if videosdk is None else Looker(videosdk)
         self._wake = wake
         self._options = options
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
@@ -85,7 +87,7 @@ class Caller:
         deadline = monotonic() + DEADLINE_S
         if call.kind is CallKind.START:
             look = self._videosdk.active(call.room_id, deadline=deadline)
-            stream = _stream_in(look)
+            stream = stream_in(look)
             if stream is not None:
                 self._answer(call, "already", status=look.status, stream=stream)
                 return
@@ -131,48 +133,14 @@ class Caller:
         self._answer(call, outcome, status=look.status, message=f"the look before it failed: {look.message}")
 
     def _probe(self, call: Call) -> None:
-        if self._videosdk is None:
+        if self._looker is None:
             self._answer(call, "refused", reached=False, message="no VideoSDK credentials")
             return
         asked_id, asked_at = self._journal.last_id(), self._calls.now_ms()
-        deadline = monotonic() + DEADLINE_S
-        look = self._videosdk.active(call.room_id, deadline=deadline)
-        stream = _stream_in(look)
-        reached = stream is not None or look.missing
-        session = self._session(call, deadline) if reached and call.body.get("session") else None
-        self._calls.note_attempt(
-            call.call_id, {"at": asked_at, "status": look.status, "message": None if reached else look.message}
-        )
-        self._answer(
-            call,
-            "probed",
-            reached=reached,
-            status=look.status,
-            message=None if reached else look.message,
-            asked_id=asked_id,
-            asked_at=asked_at,
-            active=stream,
-            session=session,
-        )
-
-    def _session(self, call: Call, deadline: float) -> dict[str, Any] | None:
-        assert self._videosdk is not None
-        session_id = call.body.get("session_id")
-        if not isinstance(session_id, str):
-            ongoing = self._videosdk.ongoing_session(call.room_id, deadline=deadline)
-            found = ongoing.body.get("data") if ongoing.ok and isinstance(ongoing.body, dict) else None
-            first = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
-            session_id = first.get("id")
-            if not isinstance(session_id, str):
-                return None
-        answer = self._videosdk.session(session_id, deadline=deadline)
-        if not answer.ok or not isinstance(answer.body, dict):
-            return None
-        return {
-            "session_id": session_id,
-            "live": answer.body.get("status") == "ongoing",
-            "participants": _present(answer.body.get("participants")),
-        }
+        look, seen = self._looker.look(call)
+        message = None if seen["reached"] else look.message
+        self._calls.note_attempt(call.call_id, {"at": asked_at, "status": look.status, "message": message})
+        self._answer(call, "probed", status=look.status, message=message, asked_id=asked_id, asked_at=asked_at, **seen)
 
     def _answer(self, call: Call, outcome: str, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
@@ -181,26 +149,3 @@ class Caller:
         _, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
         if woken:
             self._wake.wake("process")
-
-
-def _stream_in(look: Answer) -> Mapping[str, Any] | None:
-    """The active stream in an answer to `active`; None when none is, or it could not be said."""
-    if not look.ok or not isinstance(look.body, dict) or look.body.get("code", 200) != 200:
-        return None
-    data = look.body.get("data")
-    return data if isinstance(data, dict) and data.get("end") is None else None
-
-
-def _present(participants: Any) -> dict[str, str | None] | None:
-    if not isinstance(participants, list):
-        return None
-    present: dict[str, str | None] = {}
-    for one in participants:
-        if not isinstance(one, dict) or not isinstance(one.get("participantId"), str):
-            continue
-        spans = one.get("timelog")
-        last = spans[-1] if isinstance(spans, list) and spans else {}
-        if isinstance(last, dict) and last.get("end") is None:
-            name = one.get("name")
-            present[one["participantId"]] = name if isinstance(name, str) else None
-    return present

@@ -104,6 +104,25 @@ class VideoSDK:
         """`GET /v2/hls/{roomId}/active`."""
         return self._request("GET", f"/hls/{_segment(room_id)}/active", None, deadline=deadline)
 
+    def stream(self, videosdk_id: str, *, deadline: float) -> Answer:
+        """`GET /v2/hls/{id}`."""
+        return self._request("GET", f"/hls/{_segment(videosdk_id)}", None, deadline=deadline)
+
+    def streams(
+        self,
+        *,
+        deadline: float,
+        page: int = 1,
+        per_page: int = 20,
+        room_id: str | None = None,
+        session_id: str | None = None,
+    ) -> Answer:
+        """`GET /v2/hls`: a page of streams, of one room or of all; VideoSDK may want the room."""
+        params = {"page": str(page), "perPage": str(per_page)}
+        params |= {"roomId": room_id} if room_id else {}
+        params |= {"sessionId": session_id} if session_id else {}
+        return self._request("GET", "/hls", None, deadline=deadline, params=params)
+
     def ongoing_session(self, room_id: str, *, deadline: float) -> Answer:
         """`GET /v2/sessions/?roomId&status=ongoing`."""
         params = {"roomId": room_id, "status": "ongoing"}

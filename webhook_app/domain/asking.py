@@ -7,9 +7,9 @@ from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import see_active, see_none
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import CallKind, CallState, Room, Session
-from webhook_app.domain.runs import mark_of
+from webhook_app.domain.runs import mark_of, put_run
 from webhook_app.domain.session import end_session, see_participants, start_session
-from webhook_app.domain.stream import State, Stream
+from webhook_app.domain.stream import State, Stream, name_run
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -82,6 +82,17 @@ def ask(turn: Turn, why: str) -> None:
     if why in ("participants", "session", "armed", "refused") or session is None or not session.complete:
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
+    if why == "failure":
+        failed = unexplained(turn.room)
+        if failed is None:
+            turn.note("nothing to ask: no failure lacks its reason")
+            return
+        body["failed"] = {
+            "stream_id": failed.stream_id,
+            "id": failed.videosdk_id,
+            "session_id": failed.session_id,
+            "url_key": failed.url_key,
+        }
     probe = turn.new_call(CallKind.PROBE, why, body)
     turn.change(probe=probe, asked_at=turn.event.at)
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
@@ -120,6 +131,9 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     if reached and turn.paused:
         turn.outcome.pause = False
         turn.calm("videosdk-credentials")
+    asked = probe.body.get("failed")
+    if isinstance(asked, Mapping) and (reached or turn.room.untold is not None):
+        _hear_reason(turn, asked, data.get("failed"))
     if reached:
         _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
     else:
@@ -131,6 +145,30 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
         turn.change(asks=turn.room.asks[1:])
         ask(turn, why)
     return True
+
+
+def unexplained(room: Room) -> Stream | None:
+    """The run whose failure waits to be told, else the newest that failed without saying why."""
+    if room.untold is not None:
+        return room.untold.run
+    failed = (run for run in reversed(room.streams) if run.state is State.FAILED and run.failure is None)
+    return next(failed, None)
+
+
+def _hear_reason(turn: Turn, asked: Mapping[str, Any], said: Any) -> None:
+    """What REST shows of a failed run: its reason, if it gives one, is the run's from now on. Then it is told."""
+    run = next((one for one in turn.room.streams if one.stream_id == asked.get("stream_id")), None)
+    fact = stream_fact(said) if isinstance(said, Mapping) else None
+    if run is not None and fact is not None and fact.failure is not None and run.failure is None:
+        explained = replace(name_run(run, fact), failure=fact.failure)
+        turn.room = put_run(turn.room, explained)
+        turn.keep_run(explained)
+        turn.note(f"stream {run.stream_id} failed because: {fact.failure}")
+    else:
+        turn.note("VideoSDK gives no reason")
+    untold = turn.room.untold
+    if untold is not None and untold.run.stream_id == asked.get("stream_id"):
+        turn.tell_untold()
 
 
 def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:

@@ -61,8 +61,21 @@ def stream_fact(data: JSON) -> StreamFact:
         session_id=session_of(data),
         playback_url=playback,
         livestream_url=livestream,
-        failure=_text(data, "error") or _text(data, "reason") or _text(data, "message"),
+        failure=failure_of(data),
     )
+
+
+def failure_of(data: JSON) -> str | None:
+    """Why it failed, if a body or REST object says so: as text, or as an object with a text and perhaps a code."""
+    for key in ("error", "reason", "failureReason", "message"):
+        said = data.get(key)
+        if isinstance(said, Mapping):
+            text = _text(said, "message") or _text(said, "reason") or _text(said, "msg")
+            code = said.get("code")
+            said = f"{text} ({code})" if text and isinstance(code, int | str) else text
+        if isinstance(said, str) and said:
+            return said[:TEXT_MAX]
+    return None
 
 
 def url_key(url: str) -> str:

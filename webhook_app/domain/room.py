@@ -102,6 +102,14 @@ class Call:
     negatives: int = 0
 
 
+@dataclass(frozen=True)
+class Untold:
+    """A run whose failure is told when VideoSDK has said why, or a little later without it."""
+
+    run: Stream
+    previous: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Fired:
     """When a rule last acted on this room, and how often in its current minute."""
@@ -140,6 +148,7 @@ class Room:
     replace_run: str | None = None
     reminded_at: int | None = None
     last_refusal: str | None = None
+    untold: Untold | None = None
 
     @property
     def wish(self) -> Wish | None:

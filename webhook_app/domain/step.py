@@ -199,6 +199,9 @@ def _hear_timer(turn: Turn) -> None:
             turn.note("waited long enough")
         case "call-lost":
             lose_call(turn)
+        case "untold":
+            turn.note("told without a reason: VideoSDK has not given one in time")
+            turn.tell_untold()
         case "probe-lost":
             about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
             turn.change(probe=None)

@@ -8,11 +8,14 @@ from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
-from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, Untold
 from webhook_app.domain.rules import Config, RuleMemory
-from webhook_app.domain.stream import Stream
+from webhook_app.domain.stream import State, Stream
+from webhook_app.domain.times import SECOND
 from webhook_app.domain.values import replace
 from webhook_app.domain.views import stream_view
+
+REASON_WAIT_MS = 8 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,27 @@ class Turn:
         return notice.notice_id
 
     def tell_stream(self, run: Stream, previous: str | None) -> None:
-        """Tell a run's new state."""
+        """Tell a run's new state. A failure without a reason waits a little for VideoSDK to be asked why."""
+        self.tell_untold()
+        if run.state is State.FAILED and run.failure is None and self.config.settings.calls and not self.paused:
+            self.change(untold=Untold(run, previous))
+            self.set_timer("ask:failure", self.event.at)
+            self.set_timer("untold", self.event.at + REASON_WAIT_MS)
+            self.note("told when VideoSDK has said why, or without it in a moment")
+            return
+        self._tell_stream(run, previous)
+
+    def tell_untold(self) -> None:
+        """Tell the failure that waited for its reason, with whatever is known of it by now."""
+        untold = self.room.untold
+        if untold is None:
+            return
+        run = next((one for one in self.room.streams if one.stream_id == untold.run.stream_id), untold.run)
+        self.change(untold=None)
+        self.clear_timer("untold")
+        self._tell_stream(run, untold.previous)
+
+    def _tell_stream(self, run: Stream, previous: str | None) -> None:
         self.happen(
             f"stream.{run.state}",
             because=run.because,

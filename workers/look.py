@@ -1,0 +1,115 @@
+"""Looking: what a probe asks VideoSDK, and what its answers say."""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from webhook_app.domain.events import failure_of, url_key
+from webhook_app.domain.room import Call
+from workers.videosdk import Answer, VideoSDK
+
+DEADLINE_S = 10.0
+RUNS_LOOKED_THROUGH = 20
+
+
+class Looker:
+    """Puts a room's questions to VideoSDK, one after another, all within one deadline."""
+
+    def __init__(self, videosdk: VideoSDK) -> None:
+        self._videosdk = videosdk
+
+    def look(self, call: Call) -> tuple[Answer, dict[str, Any]]:
+        """Whether a run is active, and what else the probe wants to know.
+
+        Returns the answer to the first of them, and what was seen: `reached`, `active`, `session`, `failed`.
+        """
+        deadline = monotonic() + DEADLINE_S
+        look = self._videosdk.active(call.room_id, deadline=deadline)
+        stream = stream_in(look)
+        reached = stream is not None or look.missing
+        seen: dict[str, Any] = {"reached": reached, "active": stream, "session": None}
+        if reached and call.body.get("session"):
+            seen["session"] = self._session(call, deadline)
+        failed = call.body.get("failed")
+        if isinstance(failed, Mapping):
+            seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
+        return look, seen
+
+    def _session(self, call: Call, deadline: float) -> dict[str, Any] | None:
+        session_id = call.body.get("session_id")
+        if not isinstance(session_id, str):
+            ongoing = self._videosdk.ongoing_session(call.room_id, deadline=deadline)
+            found = _items(ongoing)
+            session_id = found[0].get("id") if found else None
+            if not isinstance(session_id, str):
+                return None
+        answer = self._videosdk.session(session_id, deadline=deadline)
+        if not answer.ok or not isinstance(answer.body, dict):
+            return None
+        return {
+            "session_id": session_id,
+            "live": answer.body.get("status") == "ongoing",
+            "participants": present(answer.body.get("participants")),
+        }
+
+    def _failed(self, room_id: str, failed: Mapping[str, Any], deadline: float) -> dict[str, Any] | None:
+        """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""
+        stream_id = failed.get("id")
+        if not isinstance(stream_id, str):
+            listed = self._videosdk.streams(
+                deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.get("session_id")
+            )
+            stream_id = _which(_items(listed), failed)
+        if not isinstance(stream_id, str):
+            return None
+        answer = self._videosdk.stream(stream_id, deadline=deadline)
+        if not answer.ok or not isinstance(answer.body, dict):
+            return None
+        inner = answer.body.get("data")
+        shown = inner if isinstance(inner, dict) else answer.body
+        names = ("sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl")
+        kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
+        return {"id": stream_id, **kept, "reason": failure_of(shown)}
+
+
+def stream_in(look: Answer) -> Mapping[str, Any] | None:
+    """The active stream in an answer to `active`; None when none is, or it could not be said."""
+    if not look.ok or not isinstance(look.body, dict) or look.body.get("code", 200) != 200:
+        return None
+    data = look.body.get("data")
+    return data if isinstance(data, dict) and data.get("end") is None else None
+
+
+def present(participants: Any) -> dict[str, str | None] | None:
+    """Who of a session's participants has not left, by id; None when the answer does not say."""
+    if not isinstance(participants, list):
+        return None
+    there: dict[str, str | None] = {}
+    for one in participants:
+        if not isinstance(one, dict) or not isinstance(one.get("participantId"), str):
+            continue
+        spans = one.get("timelog")
+        last = spans[-1] if isinstance(spans, list) and spans else {}
+        if isinstance(last, dict) and last.get("end") is None:
+            name = one.get("name")
+            there[one["participantId"]] = name if isinstance(name, str) else None
+    return there
+
+
+def _items(answer: Answer) -> list[dict[str, Any]]:
+    found = answer.body.get("data") if answer.ok and isinstance(answer.body, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _which(runs: list[dict[str, Any]], failed: Mapping[str, Any]) -> str | None:
+    wanted = failed.get("url_key")
+    if isinstance(wanted, str):
+        runs = [run for run in runs if wanted in _urls(run)]
+    session_id = failed.get("session_id")
+    runs = [run for run in runs if run.get("sessionId", session_id) == session_id]
+    return runs[0].get("id") if len(runs) == 1 else None
+
+
+def _urls(run: Mapping[str, Any]) -> set[str]:
+    given = (run.get(name) for name in ("playbackHlsUrl", "downstreamUrl", "livestreamUrl"))
+    return {url_key(url) for url in given if isinstance(url, str)}
