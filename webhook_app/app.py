@@ -23,6 +23,7 @@ from webhook_app.auth import Tokens
 from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
+from webhook_app.doctor_word import doctor_word
 from webhook_app.health import health
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
@@ -76,6 +77,7 @@ def build(settings: Settings) -> Web:
     app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
     problems.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
+    app.register_blueprint(doctor_word(client))
     if settings.surface != "console":
         gate = threading.Lock()
         door = receiver(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workers.commands import alarms, deliveries, events, processes, rooms, rules, subscribers
+from workers.commands import alarms, deliveries, doctor, events, processes, rooms, rules, subscribers
 from workers.commands.given import on_a_store as _on_a_store
 from workers.commands.given import settings as _settings
 
@@ -59,5 +59,5 @@ def config_check(path: Path | None) -> None:
 
 __all__ = ["_on_a_store", "main"]
 
-for family in (processes, rooms, events, rules, subscribers, deliveries, alarms):
+for family in (processes, rooms, events, rules, subscribers, deliveries, alarms, doctor):
     family.add_to(main)

@@ -99,3 +99,8 @@ def subscriber_due(subscriber_id: str) -> str:
 def wake(queue: str) -> str:
     """Set while a wake-up of this queue is pending or a worker of it is awake."""
     return f"{PREFIX}wake:{queue}"
+
+
+def doctor_word(nonce: str) -> str:
+    """A word that `GET /doctor/<nonce>` says once."""
+    return f"{PREFIX}doctor:{nonce}"

@@ -35,22 +35,33 @@ def settings() -> Settings:
 def on_a_store(given: Settings) -> Settings:
     """The settings with the store of REDIS_URL, or of the `tally up` that runs on this data directory."""
     if given.redis_url is not None:
-        return secrets_file.resolve(given)
+        return with_secrets(given)
     run = read_run(given.data_dir)
     url = run.get("store") if run else None
     if not isinstance(url, str):
         raise Failed("REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`")
-    return secrets_file.resolve(replace(given, redis_url=url))
+    return with_secrets(replace(given, redis_url=url))
 
 
-def in_force(given: Settings) -> Settings:
-    """The settings as the product here runs with them: under `tally up` without credentials, the sandbox's.
+def with_secrets(given: Settings) -> Settings:
+    """The settings with the tokens that nobody gave, made up where there are none yet."""
+    try:
+        return secrets_file.resolve(given)
+    except SettingError as error:
+        raise Failed(str(error)) from None
 
-    The address under which the sandbox reaches us then stands for `PUBLIC_URL`.
+
+def played(given: Settings) -> Settings | None:
+    """The settings of a `tally up` here that plays VideoSDK with the sandbox; None when there is no such.
+
+    The address under which the sandbox reaches us stands for `PUBLIC_URL`.
     """
     from workers.up import plan_of
 
     run = read_run(given.data_dir)
     if run is None or not run.get("sandbox") or given.has_credentials:
-        return secrets_file.resolve(given)
-    return replace(plan_of(given).settings, public_url=str(run["url"]))
+        return None
+    try:
+        return replace(plan_of(given).settings, public_url=str(run["url"]))
+    except SettingError as error:
+        raise Failed(str(error)) from None

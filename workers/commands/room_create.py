@@ -36,7 +36,8 @@ def create(custom_id: str | None, as_json: bool) -> None:
     Example:
       tally rooms create --custom-id main-hall
     """
-    settings = given.in_force(given.settings())
+    mine = given.settings()
+    settings = given.played(mine) or given.with_secrets(mine)
     made = _create(settings, custom_id)
     room_id = made.get("roomId")
     if not isinstance(room_id, str):

@@ -1,0 +1,263 @@
+"""Doctor: each thing that can be wrong is found, and said with what to do about it."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doors import Doors
+from product import API_KEY, SECRET, TREE, product, public_pem
+
+from webhook_app.domain.alarms import Alarm
+from webhook_app.settings import Settings
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.processes import Processes
+from workers.doctor import product as of_product
+from workers.doctor import reach
+from workers.doctor import store as of_store
+from workers.doctor.examine import examine
+from workers.doctor.finding import Finding, Level
+from workers.doctor.videosdk import judge
+from workers.videosdk import Answer
+
+WELL = {
+    "server_name": "valkey",
+    "valkey_version": "9.1.2",
+    "role": "master",
+    "connected_slaves": 1,
+    "aof_enabled": 1,
+    "aof_last_write_status": "ok",
+    "maxmemory_policy": "noeviction",
+    "used_memory": 10,
+    "maxmemory": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("info", "level"),
+    [
+        ({"server_name": "valkey", "valkey_version": "7.2.5", "redis_version": "7.2.4"}, Level.OK),
+        ({"server_name": "valkey", "valkey_version": "7.1.0", "redis_version": "7.2.4"}, Level.FAILED),
+        ({"redis_version": "6.2.0"}, Level.OK),
+        ({"redis_version": "6.0.16"}, Level.FAILED),
+        ({"redis_version": "10.0.1"}, Level.OK),
+    ],
+)
+def test_a_store_that_is_too_old_is_refused(info: dict[str, Any], level: Level) -> None:
+    assert of_store.version(info).level is level
+
+
+def test_a_store_that_may_forget_is_warned_of() -> None:
+    assert of_store.durability(WELL, "always").level is Level.OK
+    assert "last second" in of_store.durability(WELL, "everysec").said
+    assert of_store.durability(WELL, "no").level is Level.WARNING
+    assert of_store.durability(WELL, None).level is Level.WARNING
+    assert of_store.durability(WELL | {"aof_enabled": 0}, "always").level is Level.WARNING
+    assert of_store.durability(WELL | {"aof_last_write_status": "err"}, "always").level is Level.FAILED
+
+
+def test_a_store_that_may_evict_is_warned_of() -> None:
+    assert of_store.eviction(WELL).level is Level.OK
+    assert "allkeys-lru" in of_store.eviction(WELL | {"maxmemory_policy": "allkeys-lru"}).said
+
+
+@pytest.mark.parametrize(
+    ("used", "most", "level"),
+    [(79, 100, Level.OK), (80, 100, Level.WARNING), (95, 100, Level.FAILED), (5, 0, Level.WARNING)],
+)
+def test_a_store_that_fills_up_is_seen(used: int, most: int, level: Level) -> None:
+    assert of_store.memory(WELL | {"used_memory": used, "maxmemory": most}).level is level
+
+
+def test_a_replica_and_missing_replicas_are_failures() -> None:
+    assert of_store.role(WELL, 1).level is Level.OK
+    assert of_store.role(WELL, 2).level is Level.FAILED
+    assert of_store.role(WELL | {"role": "slave"}, 0).level is Level.FAILED
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "level"), [(0.4, Level.OK), (-3.0, Level.WARNING), (3.0, Level.WARNING), (-90.0, Level.FAILED)]
+)
+def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
+    found = of_store.clock(ahead_s)
+    assert found.level is level
+    assert ("behind" in found.said) == (ahead_s < 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "level", "word"),
+    [
+        (Answer(200, {"data": []}), Level.OK, "takes our token"),
+        (Answer(404, {"message": "no room"}), Level.OK, "takes our token"),
+        (Answer(401, {"message": "token"}), Level.FAILED, "refuses our token"),
+        (Answer(403, None), Level.FAILED, "403"),
+        (Answer(429, None), Level.WARNING, "slower"),
+        (Answer(503, None), Level.WARNING, "trouble"),
+        (Answer(None, None, "timed out"), Level.FAILED, "timed out"),
+        (Answer(301, None), Level.WARNING, "301"),
+    ],
+)
+def test_what_videosdk_answers_is_judged(answer: Answer, level: Level, word: str) -> None:
+    found = judge(answer, "https://api.videosdk.live")
+    assert found.level is level
+    assert word in found.said
+
+
+def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
+    everyone = dict.fromkeys(of_product.PROCESSES, 1)
+    assert of_product.processes(everyone).level is Level.OK
+    missing = of_product.processes({name: 1 for name in everyone if name != "call"})
+    assert missing.level is Level.FAILED and "`tally call`" in str(missing.hint)
+    assert of_product.folding(0, 0.0, halted=None).level is Level.OK
+    assert of_product.folding(3, 1.0, halted=None).level is Level.OK
+    assert of_product.folding(3, 20.0, halted=None).level is Level.WARNING
+    assert of_product.folding(3, 70.0, halted=None).level is Level.FAILED
+    assert of_product.folding(0, 0.0, halted="WRONGTYPE").level is Level.FAILED
+    assert of_product.raised([Alarm("a", "warning", "s", 1, cleared_at=2)]).level is Level.OK
+    assert "poisoned-event" in of_product.raised([Alarm("poisoned-event", "warning", "s", 1)]).said
+
+
+def test_the_way_in_is_judged() -> None:
+    def word(status: int | None, body: str = "", location: str | None = None) -> Finding:
+        return reach.judge_word("https://tally.example", status, body, word="the-word", location=location)
+
+    assert word(200, "the-word\n").level is Level.OK
+    assert word(200, "another").level is Level.FAILED
+    assert "to https://www.tally.example" in word(301, location="https://www.tally.example").said
+    assert "proxy does not reach" in word(502).said
+    assert "404" in word(404).said
+    assert "refused" in word(None, "Connection refused").said
+    assert reach.judge_webhook(401, "").level is Level.OK
+    assert "WEBHOOK_TOKEN" in str(reach.judge_webhook(404, "").hint)
+    assert reach.judge_webhook(405, "").level is Level.FAILED
+
+
+def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Client, tmp_path: Path) -> None:
+    doors = Doors(store_url, tmp_path)
+    nonce = "n" * 32
+    client.set(keys.doctor_word(nonce), "the-word", ex=60)
+    assert doors.http.get(f"/doctor/{'m' * 32}").status_code == 404
+    assert doors.http.get("/doctor/short").status_code == 404
+    answer = doors.http.get(f"/doctor/{nonce}")
+    assert (answer.status_code, answer.get_data(as_text=True)) == (200, "the-word")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert doors.http.get(f"/doctor/{nonce}").status_code == 404
+
+
+@pytest.mark.parametrize("surface", ["receiver", "console"])
+def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: Path, surface: str) -> None:
+    client.set(keys.doctor_word("n" * 32), "the-word", ex=60)
+    assert Doors(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
+
+
+def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    given = Settings(data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem())
+    Processes(client).beat("web", "here:1")
+    client.set(keys.HALTED, "WRONGTYPE of tally:rooms")
+    found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["processes"].level is Level.FAILED and "worker" in found["processes"].said
+    assert found["journal"].level is Level.FAILED and "WRONGTYPE" in found["journal"].said
+    assert found["durability"].level is Level.OK and found["clock"].level is Level.OK
+    assert found["VideoSDK"].level is Level.WARNING
+    assert "reachable" not in found
+
+
+def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    with _somebody_else(301, {"Location": "https://www.example.org/"}) as url:
+        given = Settings(
+            data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
+        )
+        found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["reachable"].level is Level.FAILED and "https://www.example.org/" in found["reachable"].said
+    assert "webhooks" not in found
+    assert not list(client.scan_iter("tally:doctor:*"))
+
+
+def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "tally.yaml").write_text("rulez: []\n")
+    given = Settings(
+        data_dir=tmp_path,
+        redis_url=store_url,
+        videosdk_public_key=public_pem(),
+        config_file=tmp_path / "tally.yaml",
+    )
+    found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].said
+
+
+def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", "doctor", "--json"],
+        cwd=home,
+        env=kept | {"PYTHONPATH": str(TREE)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = json.loads(done.stdout)
+    assert said["ok"] == (done.returncode == 0)
+    return done.returncode, {one["name"]: one for one in said["checks"]}, done.stdout
+
+
+def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
+    status, found, _ = _doctor({"DATA_DIR": "nowhere", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    assert status == 1
+    assert "tally up" in found["store"]["hint"]
+    assert not list(tmp_path.iterdir())
+    status, found, _ = _doctor({"PORT": "many"}, tmp_path)
+    assert status == 1 and "PORT" in found["settings"]["said"]
+    status, found, _ = _doctor({"REDIS_URL": "redis://127.0.0.1:1/0", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    assert status == 1 and "does not answer" in found["store"]["said"]
+
+
+@pytest.mark.process
+def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) -> None:
+    with product(tmp_path, started=False) as one:
+        token = "the-token-of-webhooks"
+        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": token}
+        one.start()
+        given = dict(one.environ)
+        status, found, said = _doctor(given, tmp_path)
+        assert status == 0, found
+        assert {"reachable", "webhooks", "processes", "public key"} <= set(found)
+        for secret in (API_KEY, SECRET, token, one.token):
+            assert secret not in said
+        status, found, _ = _doctor(given | {"WEBHOOK_TOKEN": "another-token"}, tmp_path)
+        assert status == 1 and found["webhooks"]["level"] == "failed"
+        status, found, _ = _doctor(given | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
+        assert status == 1 and "401" in found["VideoSDK"]["said"]
+        status, found, _ = _doctor(given | {"PUBLIC_URL": "http://127.0.0.1:1"}, tmp_path)
+        assert status == 1 and found["reachable"]["level"] == "failed"
+
+
+@contextmanager
+def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()

@@ -1,0 +1,27 @@
+"""The doctor's word: `GET /doctor/<nonce>` answers, once, what `tally doctor` has left in the store for it.
+
+Whoever fetches it through PUBLIC_URL and gets the word back has reached this product, and no other.
+"""
+
+import re
+
+from flask import Blueprint, Response
+
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+
+_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+def doctor_word(client: Client) -> Blueprint:
+    """The blueprint; needs no token, as the nonce is one that nobody can guess."""
+    blueprint = Blueprint("doctor", __name__)
+
+    @blueprint.get("/doctor/<nonce>")
+    def say_word(nonce: str) -> Response:
+        word = client.getdel(keys.doctor_word(nonce)) if _NONCE.fullmatch(nonce) else None
+        answer = Response(word or b"there is nothing here\n", 200 if word else 404, content_type="text/plain")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    return blueprint

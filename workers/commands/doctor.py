@@ -1,0 +1,76 @@
+"""`tally doctor`: looks at everything and says what to do."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import click
+
+from webhook_app.secrets_file import WEBHOOK_TOKEN_FILE
+from webhook_app.settings import Settings
+from workers.commands import given, show
+from workers.doctor.finding import Finding, Level
+from workers.up_checks import read_run
+
+MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAILED: ("failed", "red")}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the doctor."""
+    main.add_command(doctor)
+
+
+@click.command()
+@show.as_json_option
+def doctor(as_json: bool) -> None:
+    """Look at settings, store, clock, VideoSDK, processes and the way in; say what is wrong and what to do.
+
+    Changes nothing. Exit status 1 when something failed; warnings are no failures.
+
+    \b
+    Example:
+      tally doctor
+    """
+    found: list[Finding] = []
+    for one in _findings():
+        found.append(one)
+        if not as_json:
+            _print(one)
+    counts = {level.value: sum(one.level is level for one in found) for level in Level}
+    if as_json:
+        checks = [{"name": one.name, "level": one.level.value, "said": one.said, "hint": one.hint} for one in found]
+        show.print_json({"ok": not counts["failed"], "checks": checks})
+    else:
+        click.echo(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+def _findings() -> Iterator[Finding]:
+    from workers.doctor.examine import examine
+    from workers.doctor.finding import failed
+
+    try:
+        mine = given.settings()
+        played = given.played(mine)
+    except given.Failed as error:
+        yield failed("settings", error.message, "mend it in the environment or in .env")
+        return
+    yield from examine(played or _as_they_are(mine), sandbox=played is not None)
+
+
+def _as_they_are(settings: Settings) -> Settings:
+    """With the store that runs here and the token of the webhooks, where there are such; nothing is made."""
+    run = read_run(settings.data_dir)
+    if settings.redis_url is None and run and run.get("store"):
+        settings = replace(settings, redis_url=str(run["store"]))
+    kept = settings.data_dir / WEBHOOK_TOKEN_FILE
+    if settings.webhook_token is None and settings.public_url is not None and kept.is_file():
+        settings = replace(settings, webhook_token=kept.read_text("ascii").strip())
+    return settings
+
+
+def _print(one: Finding) -> None:
+    word, colour = MARKS[one.level]
+    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {one.name.ljust(18)}  {show.one_line(one.said)}")
+    if one.hint is not None:
+        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + one.hint, dim=True)}")

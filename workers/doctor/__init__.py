@@ -1,0 +1,1 @@
+"""`tally doctor`: what may be wrong here, each with what to do about it."""

@@ -1,0 +1,41 @@
+"""The examination: everything doctor looks at, in order."""
+
+from collections.abc import Iterator
+
+import redis
+
+from webhook_app.settings import Settings
+from webhook_app.store import keys
+from webhook_app.store.clients import connect
+from workers.doctor.finding import Finding, Level, failed
+from workers.doctor.product import look_at_product
+from workers.doctor.reach import look_at_reach
+from workers.doctor.settings import look_at_settings
+from workers.doctor.store import look_at_store
+from workers.doctor.videosdk import look_at_videosdk
+
+STORE_TIMEOUT_S = 5.0
+
+
+def examine(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
+    """Findings as they are made; what hangs on a store that does not answer is left out."""
+    yield from look_at_settings(settings, sandbox=sandbox)
+    remembered = None
+    if settings.redis_url is None:
+        yield failed("store", "REDIS_URL is not set, and no `tally up` runs here", "run `tally up`, or set REDIS_URL")
+        yield from look_at_videosdk(settings, remembered=None)
+        return
+    client = connect(settings.redis_url, timeout_s=STORE_TIMEOUT_S)
+    findings = list(look_at_store(client, settings))
+    yield from findings
+    answers = not (len(findings) == 1 and findings[0].level is Level.FAILED)
+    if answers:
+        pem = client.get(keys.PUBLIC_KEY)
+        remembered = pem.decode() if pem else None
+    yield from look_at_videosdk(settings, remembered=remembered)
+    if answers:
+        try:
+            yield from look_at_product(client)
+            yield from look_at_reach(client, settings)
+        except redis.RedisError as error:
+            yield failed("store", f"stopped answering: {type(error).__name__}", "look at the store and its log")

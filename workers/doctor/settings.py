@@ -1,0 +1,76 @@
+"""What the settings say: whether VideoSDK can know where we are, whether the configuration file reads."""
+
+import ipaddress
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from webhook_app.settings import Settings
+from workers.doctor.finding import Finding, failed, ok, warning
+
+DISK_MIN_BYTES = 512 * 1024 * 1024
+
+
+def look_at_settings(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
+    """The settings have been read by now; this is whether they go together."""
+    yield ok("settings", "read" + (", with the sandbox as VideoSDK" if sandbox else ""))
+    if not sandbox:
+        yield from _public_url(settings)
+    yield from _configuration_file(settings)
+    if settings.redis_url is None or sandbox:
+        yield from _disk(settings)
+
+
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    if settings.public_url is None:
+        if settings.has_credentials:
+            yield warning(
+                "public address",
+                "PUBLIC_URL is not set",
+                "set PUBLIC_URL to the address at which VideoSDK reaches this machine, as https://tally.example.org; "
+                "without it streams that we start do not name where their webhooks go",
+            )
+        return
+    parts = urlsplit(settings.public_url)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        yield warning(
+            "public address",
+            f"{settings.public_url} has no TLS: tokens and webhooks can be read on the way",
+            "put Caddy or nginx before it (docs/how-to/tls.md) and set PUBLIC_URL to https://…",
+        )
+        return
+    yield ok("public address", settings.public_url)
+
+
+def _configuration_file(settings: Settings) -> Iterator[Finding]:
+    from workers.config_file import FileError, read
+
+    if settings.config_file is None:
+        return
+    try:
+        found = read(settings.config_file, settings)
+    except FileError as error:
+        more = f" (and {len(error.lines) - 1} more)" if len(error.lines) > 1 else ""
+        yield failed("configuration file", error.lines[0] + more, "`tally config check` names each mistake")
+        return
+    yield ok("configuration file", f"{len(found.rooms)} rooms, {len(found.rules)} rules")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    try:
+        free = shutil.disk_usage(settings.data_dir).free
+    except OSError as error:
+        yield failed("disk", f"DATA_DIR {settings.data_dir}: {error.strerror}", "set DATA_DIR to a directory of ours")
+        return
+    said = f"{free // 2**20} MiB free under {settings.data_dir}"
+    if free < DISK_MIN_BYTES:
+        yield warning("disk", said, "make room: when the disk is full, webhooks are answered 503")
+    else:
+        yield ok("disk", said)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

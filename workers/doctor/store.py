@@ -1,0 +1,156 @@
+"""What the store is like: whether it answers, may forget or evict, is full, and tells the same time as we do."""
+
+from collections.abc import Iterator, Mapping
+from time import time
+from typing import Any
+
+import redis
+
+from webhook_app.settings import Settings
+from webhook_app.store.clients import Client
+from workers.doctor.finding import Finding, failed, ok, warning
+
+REDIS_MIN = (6, 2)
+VALKEY_MIN = (7, 2)
+FULL_WARNING = 0.80
+FULL_FAILED = 0.95
+SKEW_WARNING_S = 2.0
+SKEW_FAILED_S = 60.0
+_OPERATIONS = "docs/operations.md"
+
+
+def look_at_store(client: Client, settings: Settings) -> Iterator[Finding]:
+    """Everything about the store; only that it does not answer, when it does not."""
+    try:
+        info: Mapping[str, Any] = client.info("all")
+    except (redis.RedisError, OSError) as error:
+        yield failed("store", f"does not answer: {_one_line(error)}", _hint_for(error))
+        return
+    yield version(info)
+    yield role(info, settings.ack_replicas)
+    yield durability(info, _configured(client, "appendfsync"))
+    yield eviction(info)
+    yield memory(info)
+    yield _clock(client)
+
+
+def version(info: Mapping[str, Any]) -> Finding:
+    """Redis 6.2 or later, Valkey 7.2 or later."""
+    valkey = info.get("server_name") == "valkey" or "valkey_version" in info
+    name, least = ("Valkey", VALKEY_MIN) if valkey else ("Redis", REDIS_MIN)
+    text = str(info.get("valkey_version" if valkey else "redis_version", "0"))
+    said = f"{name} {text}"
+    if _numbers(text) < least:
+        return failed("store", said, f"{name} {'.'.join(map(str, least))} or later is needed")
+    return ok("store", said)
+
+
+def role(info: Mapping[str, Any], ack_replicas: int) -> Finding:
+    """A store that takes writes, with as many replicas as must have a webhook."""
+    replicas = int(info.get("connected_slaves", 0))
+    if info.get("role") != "master":
+        return failed("replicas", "this is a replica, which takes no writes", "let REDIS_URL name the primary")
+    if replicas < ack_replicas:
+        return failed(
+            "replicas",
+            f"{replicas} connected, and ACK_REPLICAS is {ack_replicas}: every webhook is answered 503",
+            "connect the replicas, or lower ACK_REPLICAS",
+        )
+    return ok("replicas", f"{replicas} connected, ACK_REPLICAS is {ack_replicas}")
+
+
+def durability(info: Mapping[str, Any], appendfsync: str | None) -> Finding:
+    """Whether what is acknowledged is on disk."""
+    name = "durability"
+    if not info.get("aof_enabled"):
+        return warning(
+            name,
+            "there is no append-only file: a restart may forget webhooks that were answered 200",
+            "set appendonly yes and appendfsync always",
+        )
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return failed(name, "the append-only file cannot be written", "look at the store's disk and its log")
+    if appendfsync is None:
+        return warning(name, "append-only file; appendfsync may not be asked here", "see that it is always or everysec")
+    if appendfsync == "always":
+        return ok(name, "append-only file, synced on every write")
+    loss = "the last second" if appendfsync == "everysec" else "some seconds or more"
+    return warning(
+        name,
+        f"append-only file, appendfsync is {appendfsync}: a power cut may lose {loss} of webhooks answered 200",
+        "set appendfsync always, or accept that",
+    )
+
+
+def eviction(info: Mapping[str, Any]) -> Finding:
+    """Whether a full store forgets something."""
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy == "noeviction":
+        return ok("eviction", policy)
+    return warning(
+        "eviction",
+        f"maxmemory-policy is {policy}: a full store forgets keys of ours",
+        "set maxmemory-policy noeviction: full then means 503, and VideoSDK is told to come back",
+    )
+
+
+def memory(info: Mapping[str, Any]) -> Finding:
+    """How full it is."""
+    used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    if most == 0:
+        return warning(
+            "memory",
+            f"{_mib(used)} used, no bound: when the machine's memory is full, the kernel ends a process",
+            "set maxmemory below the machine's memory",
+        )
+    share = used / most
+    said = f"{_mib(used)} of {_mib(most)} used ({share:.0%})"
+    hint = "give the store more maxmemory, or lower RETENTION_DAYS"
+    if share >= FULL_FAILED:
+        return failed("memory", said, hint)
+    return warning("memory", said, hint) if share >= FULL_WARNING else ok("memory", said)
+
+
+def clock(ahead_s: float) -> Finding:
+    """How far this machine's clock is ahead of the store's."""
+    said = f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} the store's"
+    hint = "let NTP keep both machines' clocks (timedatectl set-ntp true)"
+    if abs(ahead_s) >= SKEW_FAILED_S:
+        return failed("clock", said, hint + "; VideoSDK refuses tokens that are made too early or too late")
+    return warning("clock", said, hint) if abs(ahead_s) >= SKEW_WARNING_S else ok("clock", said)
+
+
+def _clock(client: Client) -> Finding:
+    before = time()
+    seconds, micros = client.time()
+    return clock((before + time()) / 2 - (int(seconds) + int(micros) / 1e6))
+
+
+def _configured(client: Client, name: str) -> str | None:
+    """A setting of the store; None where it may not be asked, as at many that are managed."""
+    try:
+        found = client.config_get(name)
+    except redis.RedisError:
+        return None
+    value = found.get(name.encode(), found.get(name))
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _hint_for(error: Exception) -> str:
+    if isinstance(error, redis.AuthenticationError):
+        return "check the user and password in REDIS_URL"
+    if isinstance(error, redis.sentinel.MasterNotFoundError):
+        return "check the hosts and the service's name in REDIS_URL, and that the sentinels agree on a primary"
+    return f"start it, or check REDIS_URL; see {_OPERATIONS}"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())
+
+
+def _mib(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
