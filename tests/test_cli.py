@@ -1,0 +1,275 @@
+"""`tally` on the command line, against a product that runs: what it prints, and how it ends."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from product import Product, ask, product, wait_until
+
+from workers.cli import main
+from workers.commands import show
+from workers.commands.event_stream import Reader
+
+ROOM = "abcd-efgh-ijkl"
+ESCAPE = "\x1b["
+
+
+def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with its words."""
+    for name, command in sorted(group.commands.items()):
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands()], ids=" ".join)
+def test_every_command_says_what_it_is_for_and_shows_an_example(words: tuple[str, ...]) -> None:
+    command = dict(commands())[words]
+    assert command.help and command.help[0].isupper()
+    if isinstance(command, click.Group) and not command.invoke_without_command:
+        return
+    assert f"tally {' '.join(words)}" in command.help or words[0] == "config"
+    if words[0] not in ("sandbox", "config"):
+        assert "--json" in {name for parameter in command.params for name in parameter.opts}
+        assert CliRunner().invoke(main, [*words, "--help"]).exit_code == 0
+
+
+def test_the_commands_of_the_contract_are_there() -> None:
+    there = {" ".join(words) for words, _ in commands()}
+    wanted = (
+        "up|web|worker|call|deliver|clock|sandbox|doctor|config check|rules occurrences|rules backtest"
+        "|events tail|events show|rooms|rooms create|start|end|subscribers|deliveries|deliveries retry|alarms"
+    )
+    assert set(wanted.split("|")) <= there
+
+
+def test_an_event_stream_is_read_line_by_line() -> None:
+    reader = Reader()
+    lines = [
+        "retry: 5000",
+        ": heartbeat",
+        "",
+        "id: 1-0",
+        'data: {"id": "1-0",',
+        'data: "type": "x"}',
+        "",
+        "id: 2-0",
+        "",
+    ]
+    found = [event for line in lines if (event := reader.take(line)) is not None]
+    assert found == [{"id": "1-0", "type": "x"}]
+    assert (reader.last_id, reader.retry_s) == ("2-0", 5.0)
+    reader.take("id: 3-0")
+    reader.broke()
+    reader.take("")
+    assert reader.last_id == "2-0"
+
+
+def test_a_table_fits_what_is_in_it_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    show.print_table(("A", "B"), [["x" * 100, "one\x1b[31m\ntwo"]], empty="-")
+    head, row = capsys.readouterr().out.splitlines()
+    assert row == "x" * 59 + "…" + "  one [31m two"
+    assert head == "A" + " " * 61 + "B"
+    show.print_table(("A",), [], empty="there is nothing")
+    assert capsys.readouterr().out == "there is nothing\n"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def tally(one: Product, *words: str, **environ: str) -> Done:
+    """`tally` in the product's directory, with its settings."""
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", *words],
+        cwd=one.home,
+        env=dict(one.environ) | environ,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A product with an address of its own, beside a sandbox."""
+    with product(tmp_path_factory.mktemp("cli"), started=False, VIEWER_TOKEN="the-viewer-of-this-test") as one:
+        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url}
+        one.start()
+        yield one
+
+
+@pytest.mark.process
+def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
+    made = tally(running, "rooms", "create", "--custom-id", "main-hall", "--json")
+    assert made.status == 0, made.err
+    room, token = made.json["room_id"], (running.data_dir / "webhook_token").read_text().strip()
+    assert made.json["custom_id"] == "main-hall"
+    assert token not in made.out and made.json["webhook_url"] == f"{running.url}/webhooks/videosdk/…"
+    assert running.sandbox is not None
+    running.sandbox.join(room)
+    wait_until(lambda: running.room(room), 10, "the room being seen")
+    started = tally(running, "start", room, "--wait", "30", "--json")
+    assert started.status == 0, started.err
+    assert started.json["room"]["watchable"] is True
+    listed = tally(running, "rooms", "--on-air")
+    assert room in listed.out and "● ON AIR" in listed.out and ESCAPE not in listed.out
+    shown = tally(running, "events", "show", started.json["id"])
+    assert "start  from operator" in shown.out and "the operator wants the room on air" in shown.out
+    assert "decision  controller:" in shown.out
+    ended = tally(running, "end", room, "--wait", "30")
+    assert ended.status == 0 and f"{room}: stopped" in ended.out
+    assert tally(running, "release", room).status == 0
+
+
+@pytest.mark.process
+def test_what_cannot_be_made_is_said(running: Product) -> None:
+    without = tally(running, "rooms", "create", PUBLIC_URL="")
+    assert (without.status, without.out) == (1, "") and "PUBLIC_URL" in without.err
+    without = tally(running, "rooms", "create", VIDEOSDK_API_KEY="", VIDEOSDK_SECRET="")
+    assert without.status == 1 and "VIDEOSDK_API_KEY" in without.err
+    wrong = tally(running, "rooms", "create", VIDEOSDK_SECRET="another-secret-of-32-bytes-or-more-here")
+    assert wrong.status == 1 and "401" in wrong.err and "another-secret" not in wrong.err
+    nobody = tally(running, "rooms", "create", VIDEOSDK_API_URL="http://127.0.0.1:1")
+    assert nobody.status == 1 and "not reached" in nobody.err
+
+
+@pytest.mark.process
+def test_events_are_listed_oldest_first_and_by_what_is_asked(running: Product) -> None:
+    running.post_webhook(b"{}")  # without the token: 404, and no event
+    token = (running.data_dir / "webhook_token").read_text().strip()
+    for kind in ("session-started", "hls-started"):
+        body = json.dumps({"webhookType": kind, "data": {"meetingId": ROOM, "sessionId": "s1"}}).encode()
+        from product import signature
+
+        answer = ask("POST", f"{running.url}/webhooks/videosdk/{token}", body, {"videosdk-signature": signature(body)})
+        assert answer.status == 200
+    wait_until(lambda: running.room(ROOM), 10, "the room being seen")
+    listed = tally(running, "events", "tail", "--no-follow", "--room", ROOM, "--source", "videosdk", "--json")
+    assert [json.loads(line)["type"] for line in listed.out.splitlines()] == ["session-started", "hls-started"]
+    assert tally(running, "events", "tail", "--source", "nobody").status == 2
+
+
+@pytest.mark.process
+def test_the_other_lists_print_tables_and_json(running: Product) -> None:
+    running.put_rule(
+        "sunday-service", rooms=[ROOM], schedule={"cron": "0 9 * * SUN", "timezone": "Europe/London", "duration": "2h"}
+    )
+    made = running.subscribe("stream.*", name="av-team")
+    assert "av-team" in tally(running, "subscribers").out
+    assert tally(running, "subscribers", "--json").json["items"][0]["id"] == made["id"]
+    assert "schedule 0 9 * * SUN" in tally(running, "rules").out
+    coming = tally(running, "rules", "occurrences", "sunday-service", "--count", "3")
+    assert len(coming.out.splitlines()) == 3 and ROOM in coming.out
+    assert len(tally(running, "rules", "occurrences", "sunday-service", "--count", "3", "--json").json["items"]) == 3
+    assert tally(running, "rules", "skip-next", "sunday-service").status == 0
+    wait_until(lambda: "skipped" in tally(running, "rules", "occurrences", "sunday-service").out, 20, "the skip")
+    assert tally(running, "rules", "occurrences", "no-such").status == 1
+    assert "no alarm is raised" in tally(running, "alarms").out
+    assert tally(running, "alarms", "--json").json["items"] == []
+    (running.home / "draft.yaml").write_text(
+        "rules: [{name: d, rooms: ['*'], on: hls-started, do: notify, message: m}]\n"
+    )
+    back = tally(running, "rules", "backtest", "draft.yaml", "--json")
+    assert back.status == 0 and back.json["only_would"]
+
+
+@pytest.mark.process
+def test_deliveries_are_listed_and_sent_again(running: Product) -> None:
+    assert running.sandbox is not None
+    subscriber = running.subscribe("session.started")
+    room = tally(running, "rooms", "create", "--json").json["room_id"]
+    running.sandbox.join(room)
+    wait_until(lambda: running.sink.notices("session.started", room), 20, "the notice")
+    path = f"/subscribers/{subscriber['id']}/deliveries?state=delivered"
+    delivery = wait_until(lambda: running.items(path), 10, "the delivery")[0]["id"]
+    listed = tally(running, "deliveries", "--subscriber", subscriber["id"])
+    assert delivery in listed.out and "session.started" in listed.out
+    before = len(running.sink.told)
+    assert tally(running, "deliveries", "retry", delivery).status == 0
+    wait_until(lambda: len(running.sink.told) > before, 20, "the second delivery")
+    assert tally(running, "deliveries", "retry").status == 2
+    assert tally(running, "deliveries", "retry", delivery, "--dead").status == 2
+    assert tally(running, "deliveries", "retry", "no-such").status == 1
+    assert tally(running, "deliveries", "retry", "--dead", "--json").json == {"retried": []}
+
+
+@pytest.mark.process
+def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
+    wrong = tally(running, "start", ROOM, "--until", "yesterday")
+    assert wrong.status == 2 and wrong.err.startswith("tally: until: ")
+    assert tally(running, "start").status == 2
+    assert tally(running, "no-such-command").status == 2
+    nowhere = tally(running, "--url", "http://127.0.0.1:1", "rooms")
+    assert nowhere.status == 1 and "http://127.0.0.1:1 cannot be reached" in nowhere.err
+    stranger = tally(running, "rooms", ADMIN_TOKEN="not-the-token-of-this-product")
+    assert stranger.status == 1 and "ADMIN_TOKEN" in stranger.err
+    viewer = tally(running, "start", ROOM, ADMIN_TOKEN="the-viewer-of-this-test", VIEWER_TOKEN="")
+    assert viewer.status == 1 and "may only read" in viewer.err
+    assert tally(running, "rooms", ADMIN_TOKEN="the-viewer-of-this-test", VIEWER_TOKEN="").status == 0
+    assert tally(running, "rooms", PORT="many").status == 1
+    late = tally(running, "start", "nobody-is-here", "--wait", "1")
+    assert late.status == 1 and "within 1 s" in late.err
+
+
+@pytest.mark.process
+def test_colours_are_for_terminals_that_want_them(running: Product) -> None:
+    assert ESCAPE in _on_a_terminal(running, {})
+    assert ESCAPE not in _on_a_terminal(running, {"NO_COLOR": "1"})
+
+
+def _on_a_terminal(one: Product, environ: dict[str, str]) -> str:
+    """What `tally rooms` writes to a terminal."""
+    import os
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workers", "rooms"],
+        cwd=one.home,
+        env=dict(one.environ) | environ,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not chunk:
+            break
+        said += chunk
+    os.close(ours)
+    assert process.wait(30) == 0, said
+    return said.decode()
+
+
+def test_completion_is_clicks_own(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, [], prog_name="tally", env={"_TALLY_COMPLETE": "bash_source"})
+    assert "_TALLY_COMPLETE=bash_complete" in done.output
+    done = CliRunner().invoke(
+        main,
+        [],
+        prog_name="tally",
+        env={"_TALLY_COMPLETE": "bash_complete", "COMP_WORDS": "tally deliv", "COMP_CWORD": "1"},
+    )
+    assert "deliver" in done.output and "deliveries" in done.output
