@@ -233,7 +233,7 @@ def test_the_page_fits_every_screen_in_light_and_dark(browser, site, client, dev
     visit.log_in()
     expect(visit.room(ROOM)).to_have_attribute("data-lamp", "on")
     expect(visit.room("starting-now")).to_have_attribute("data-lamp", "soon")
-    expect(visit.room("armed-room")).to_have_attribute("data-lamp", "soon")
+    expect(visit.room("armed-room")).to_have_attribute("data-lamp", "armed")
     expect(visit.room("went-wrong")).to_have_attribute("data-lamp", "failed")
     visit.picture(f"page-{device}-{scheme}")
     assert visit.fits()

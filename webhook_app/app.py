@@ -20,6 +20,7 @@ from webhook_app.api.rules import rules
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.auth import Tokens
+from webhook_app.console.door import signing_key
 from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 RESOURCES = (rooms, streams, events, rules, subscribers, deliveries, calls, alarms)
 API_BODY_MAX_BYTES = 1024 * 1024
+SESSION_LIFE_S = 7 * 24 * 3600
 
 
 @dataclass
@@ -138,9 +140,11 @@ def _add_api(app: Flask, context: Context, settings: Settings) -> None:
             "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
             "security": [{"token": []}],
         },
-        "SECRET_KEY": session_key(settings.data_dir),
+        "SECRET_KEY": signing_key(session_key(settings.data_dir), settings),
         "SESSION_COOKIE_NAME": "tallylight",
         "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_REFRESH_EACH_REQUEST": False,  # a late answer must not bring back a session that has ended
+        "PERMANENT_SESSION_LIFETIME": SESSION_LIFE_S,
         "SESSION_COOKIE_SAMESITE": "Strict",
         "SESSION_COOKIE_SECURE": (settings.public_url or "").startswith("https://"),
     }

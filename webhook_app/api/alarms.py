@@ -29,11 +29,7 @@ def alarms(context: Context) -> Blueprint:
     @blp.response(200, page_of(AlarmSchema))
     def list_alarms(query: dict[str, Any]) -> dict[str, Any]:
         """Alarms, the newest first."""
-        found = [codec.alarm_of(raw) for raw in context.client.hvals(keys.ALARMS)]
-        halted = context.client.get(keys.HALTED)
-        if halted is not None:
-            found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", context.now()))
-        found.sort(key=lambda alarm: (alarm.since, alarm.name), reverse=True)
+        found = known_alarms(context)
         if query["active"] is not None:
             found = [alarm for alarm in found if (alarm.cleared_at is None) == query["active"]]
         position = decode_cursor(query["cursor"]) or "0"
@@ -46,3 +42,12 @@ def alarms(context: Context) -> Blueprint:
         }
 
     return blp
+
+
+def known_alarms(context: Context) -> list[Alarm]:
+    """Every alarm, raised or cleared, the newest first; that reducing is halted cannot be folded and counts too."""
+    found = [codec.alarm_of(raw) for raw in context.client.hvals(keys.ALARMS)]
+    halted = context.client.get(keys.HALTED)
+    if halted is not None:
+        found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", context.now()))
+    return sorted(found, key=lambda alarm: (alarm.since, alarm.name), reverse=True)

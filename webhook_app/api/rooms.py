@@ -152,8 +152,13 @@ def _wish(wish: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _command(context: Context, room_id: str, command: str, data: dict[str, Any]) -> Response:
+    return accepted(order_room(context, room_id, command, data))
+
+
+def order_room(context: Context, room_id: str, command: str, data: dict[str, Any]) -> str:
+    """Journal an operator's command for a room of ours; the event's id."""
     if not any(fnmatchcase(room_id, glob) for glob in context.rooms) or len(room_id) > ID_MAX_CHARS:
         raise Problem(404, f"room {room_id} is not one of ours (see the setting ROOMS)")
     if not context.has_credentials:
         raise Problem(409, "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
-    return accepted(context.append(Source.OPERATOR, command, room_id, data))
+    return context.append(Source.OPERATOR, command, room_id, data)

@@ -1,87 +1,76 @@
-"""The page: rooms with their tally lights, the newest events and deliveries; it refreshes itself."""
+"""The console: pages on the server's own data, behind a log-in, put together here."""
 
-import hmac
-from secrets import token_urlsafe
-from typing import Any
+import redis
+from flask import Blueprint, Response, current_app, render_template, request, session
+from werkzeug.exceptions import HTTPException
 
-from flask import Blueprint, Response, redirect, render_template, request, session
-from werkzeug.wrappers import Response as BaseResponse
-
+from webhook_app.api.alarms import known_alarms
 from webhook_app.api.context import Context
-from webhook_app.api.delivery_views import all_deliveries_page
-from webhook_app.api.event_views import event_views
-from webhook_app.api.subscribers import masked
 from webhook_app.auth import Tokens
-from webhook_app.domain.views import room_view
+from webhook_app.console import orders, wall
+from webhook_app.console.desk import Desk
+from webhook_app.console.door import Door
+from webhook_app.console.seen import SeenRooms
+from webhook_app.console.words import FILTERS
 from webhook_app.page_headers import harden
+from webhook_app.problems import DESCRIPTIONS, Problem, answer
 from webhook_app.settings import Settings
-from webhook_app.store import keys
+from webhook_app.store.clients import StoreUnavailable
 
-ROOMS_SHOWN = 60
-EVENTS_SHOWN = 25
-DELIVERIES_SHOWN = 15
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+PAGES = (wall, orders)
+AWAY = (StoreUnavailable, redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 
 
 def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
-    """The page, behind the API's tokens; on the sandbox of this very machine anybody may look."""
+    """Every page of it."""
     blueprint = Blueprint(
         "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
-    open_house = settings.sandbox_url is not None and settings.host in LOOPBACK
-
-    def may_look() -> bool:
-        return open_house or session.get("role") in ("admin", "viewer")
-
-    @blueprint.get("/")
-    def page() -> BaseResponse | str:
-        if not may_look():
-            return redirect("/login")
-        return render_template("rooms.html", sandbox=settings.sandbox_url, **_seen(context))
-
-    @blueprint.get("/page/live")
-    def live() -> BaseResponse | str:
-        if not may_look():
-            return Response(status=401)
-        return render_template("live.html", sandbox=settings.sandbox_url, **_seen(context))
-
-    @blueprint.get("/login")
-    def login_form() -> str:
-        session.setdefault("csrf", token_urlsafe(24))
-        return render_template("login.html", csrf=session["csrf"], wrong=False)
-
-    @blueprint.post("/login")
-    def login() -> BaseResponse | tuple[str, int]:
-        expected, given = session.get("csrf", ""), request.form.get("csrf", "")
-        role = tokens.role(request.form.get("token", "").strip())
-        if not expected or not hmac.compare_digest(expected.encode(), given.encode()) or role is None:
-            session.setdefault("csrf", token_urlsafe(24))
-            return render_template("login.html", csrf=session["csrf"], wrong=True), 403
-        session.clear()
-        session["role"] = role.value
-        return redirect("/", code=303)
-
+    door = Door(tokens, settings)
+    desk = Desk(context, door, SeenRooms(context.client), settings)
+    blueprint.before_request(door.guard)
     blueprint.after_request(harden)
+    for name, read in FILTERS.items():
+        blueprint.add_app_template_filter(read, name)
+
+    @blueprint.context_processor
+    def shell() -> dict[str, object]:
+        looking = door.may_look
+        return {
+            "may_look": looking,
+            "may_act": door.may_act,
+            "role": None if door.role is None else door.role.value,
+            "csrf": door.csrf if "role" in session else "",
+            "sandbox": settings.sandbox_url if looking else None,
+            "raised": lambda: _raised(context) if looking else [],
+            "address": request.full_path.rstrip("?"),
+            "stream": _events_stream() if door.role is not None else None,
+        }
+
+    @blueprint.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> tuple[str, int] | Response:
+        if request.endpoint == "console.static":
+            return answer(error)
+        status = error.code or 500
+        said = error.description if isinstance(error, Problem) else DESCRIPTIONS.get(status, error.description)
+        return render_template("wrong.html", status=status, title=error.name, said=said), status
+
+    def away(error: Exception) -> Response:
+        body = render_template("wrong.html", status=503, title="Store away", said=DESCRIPTIONS[503])
+        return Response(body, 503, {"Retry-After": "2"})
+
+    for kind in AWAY:
+        blueprint.register_error_handler(kind, away)
+    door.add(blueprint)
+    for part in PAGES:
+        part.add(blueprint, desk)
     return blueprint
 
 
-def _seen(context: Context) -> dict[str, Any]:
-    config, now = context.state.names(), context.now()
-    newest = [room_id.decode() for room_id in context.client.zrevrange(keys.ROOMS, 0, ROOMS_SHOWN - 1)]
-    on_air = sorted(room_id.decode() for room_id in context.client.smembers(keys.ON_AIR))
-    wanted = list(dict.fromkeys(on_air[:ROOMS_SHOWN] + newest))
-    found = context.state.rooms(wanted)
-    rooms = [room_view(found[room_id], config, now) for room_id in wanted if room_id in found]
-    deliveries = all_deliveries_page(
-        context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN}
-    )
-    names = {known.subscriber_id: known.name or masked(known.url) for known in context.subscribers.all()}
-    return {
-        "rooms": rooms,
-        "on_air": len(on_air),
-        "total": context.client.zcard(keys.ROOMS),
-        "events": event_views(context, context.journal.read_back("+", EVENTS_SHOWN)),
-        "deliveries": deliveries["items"],
-        "subscriber_names": names,
-        "halted": context.client.get(keys.HALTED),
-    }
+def _events_stream() -> str | None:
+    """Where the events' stream is, if this process serves it."""
+    return next((rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.endswith("/events/stream")), None)
+
+
+def _raised(context: Context) -> list[object]:
+    return [alarm for alarm in known_alarms(context) if alarm.cleared_at is None]

@@ -1,39 +1,117 @@
-// Keeps the page current: asks for its live part every two seconds while the page is looked at.
+// Keeps the changing part of a page current: told by the events' stream when there is one, else by asking every two
+// seconds while the page is looked at. What the reader has opened, and where they are, is kept.
 (() => {
-  const EVERY_MS = 2000;
+  const ASK_MS = 2000;
+  const ASK_WHILE_TOLD_MS = 20000;
+  const GATHER_MS = 150;
+  const APART_MS = 1000;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
-  let seen = "";
+  let etag = "", busy = false, again = false, told = false, gather = 0, last = 0;
+
+  const two = (n) => String(n).padStart(2, "0");
+  function tick() {
+    for (const time of document.querySelectorAll("time[data-since]")) {
+      const passed = Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000));
+      const hours = Math.floor(passed / 3600);
+      if (hours > 48) continue;
+      if (!time.title) time.title = time.textContent + " UTC";
+      time.textContent = (hours ? hours + ":" + two(Math.floor((passed % 3600) / 60)) : Math.floor(passed / 60)) + ":" + two(passed % 60);
+      const before = time.previousSibling;
+      if (before && before.nodeType === 3 && before.data.trim() === "since") before.data = "for ";
+    }
+  }
+  tick();
+  setInterval(tick, 1000);
+
+  for (const form of document.querySelectorAll("form[data-instant]")) {
+    let waiting = 0;
+    form.addEventListener("change", () => form.requestSubmit());
+    form.addEventListener("input", (event) => {
+      if (event.target.type !== "search") return;
+      clearTimeout(waiting);
+      waiting = setTimeout(() => form.requestSubmit(), 450);
+    });
+    const search = form.querySelector("input[type=search]");
+    if (search && search.value && sessionStorage.getItem("found") === location.pathname) {
+      search.focus();
+      search.setSelectionRange(search.value.length, search.value.length);
+    }
+    form.addEventListener("submit", () => {
+      if (document.activeElement === search) sessionStorage.setItem("found", location.pathname);
+      else sessionStorage.removeItem("found");
+    });
+  }
+  if (!live) return;
+
+  function say(text, kind) {
+    if (!pulse || pulse.textContent === text) return;
+    pulse.textContent = text;
+    pulse.className = "pulse " + kind;
+    live.classList.toggle("old", kind === "lost");
+  }
+
+  function put(html) {
+    const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
+    const shut = new Set([...live.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
+    const active = document.activeElement;
+    const where = live.contains(active) ? { id: active.id, href: active.getAttribute("href"), summary: active.tagName === "SUMMARY" && active.parentElement.id } : null;
+    const sideways = [...live.querySelectorAll("[data-keep-scroll]")].map((one) => one.scrollLeft);
+    live.innerHTML = html;
+    for (const one of live.querySelectorAll("details[id]")) {
+      if (open.has(one.id)) one.open = true;
+      else if (shut.has(one.id)) one.open = false;
+    }
+    live.querySelectorAll("[data-keep-scroll]").forEach((one, at) => { one.scrollLeft = sideways[at] || 0; });
+    if (where) {
+      const found = where.summary ? document.getElementById(where.summary)?.querySelector("summary")
+        : where.id ? document.getElementById(where.id)
+        : where.href && [...live.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === where.href);
+      if (found) found.focus({ preventScroll: true });
+    }
+    tick();
+  }
 
   async function refresh() {
+    if (busy) { again = true; return; }
+    busy = true;
+    last = Date.now();
     try {
-      const answer = await fetch("/page/live", { cache: "no-store" });
-      if (answer.status === 401) {
-        location.assign("/login");
-        return;
+      const answer = await fetch(live.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
+      if (answer.status === 401) { location.assign("/login"); return; }
+      if (answer.status !== 304) {
+        if (!answer.ok) throw new Error(String(answer.status));
+        const html = await answer.text();
+        etag = answer.headers.get("ETag") || "";
+        put(html);
       }
-      if (!answer.ok) throw new Error(String(answer.status));
-      const html = await answer.text();
-      if (html !== seen) {
-        live.innerHTML = html;
-        seen = html;
-      }
-      if (pulse.classList.contains("lost")) {
-        pulse.textContent = "Refreshes by itself.";
-        pulse.classList.remove("lost");
-        live.classList.remove("old");
-      }
+      say(told ? "Live." : "Refreshes by itself.", told ? "streaming" : "");
     } catch {
-      pulse.textContent = "Tallylight does not answer; what you see may be old.";
-      pulse.classList.add("lost");
-      live.classList.add("old");
+      say("Tallylight does not answer; what you see may be old.", "lost");
+    } finally {
+      busy = false;
+      if (again) { again = false; soon(); }
     }
   }
 
+  function soon() {
+    const wait = Math.max(GATHER_MS, last + APART_MS - Date.now());
+    if (!gather) gather = setTimeout(() => { gather = 0; if (!document.hidden) refresh(); }, wait);
+  }
+
+  function listen(path) {
+    const room = live.dataset.room;
+    const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
+    source.onopen = () => { told = true; say("Live.", "streaming"); };
+    source.onerror = () => { told = false; };
+    source.onmessage = soon;
+    for (const kind of ["event", "journal"]) source.addEventListener(kind, soon);
+    addEventListener("pagehide", () => source.close());
+  }
+
   setInterval(() => {
-    if (!document.hidden) refresh();
-  }, EVERY_MS);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) refresh();
-  });
+    if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : ASK_MS)) refresh();
+  }, ASK_MS);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  if (document.body.dataset.stream && "EventSource" in window) listen(document.body.dataset.stream);
 })();

@@ -1,0 +1,67 @@
+"""Tally lamps: what a room's state looks like, in a colour, a shape and a word."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhook_app.domain.room import CallKind, Room
+from webhook_app.domain.stream import State
+
+
+class Lamp(StrEnum):
+    """Which lamp; the order is the wall's."""
+
+    ON = "on"
+    FAILED = "failed"
+    SOON = "soon"
+    ARMED = "armed"
+    OFF = "off"
+
+
+RANK = {lamp: place for place, lamp in enumerate(Lamp)}
+WORDS = {
+    Lamp.ON: "ON AIR",
+    Lamp.FAILED: "FAILED",
+    Lamp.SOON: "STARTING",
+    Lamp.ARMED: "ARMED",
+    Lamp.OFF: "OFF",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """A lamp with its word and what may be said beside it."""
+
+    lamp: Lamp
+    word: str
+    beside: str
+
+
+def lamp_of(room: Room) -> Lamp:
+    """Red from started until stopped or failed; amber while it is on its way there or waits for somebody."""
+    if room.on_air:
+        return Lamp.ON
+    shown = room.shown
+    if shown is not None and shown.state is State.STARTING:
+        return Lamp.SOON
+    if room.call is not None and room.call.kind is CallKind.START:
+        return Lamp.SOON
+    if room.armed:
+        return Lamp.ARMED
+    if shown is not None and shown.state is State.FAILED:
+        return Lamp.FAILED
+    return Lamp.OFF
+
+
+def lit(room: Room) -> Lit:
+    """The lamp of a room, in words too."""
+    lamp, shown = lamp_of(room), room.shown
+    beside = ""
+    if lamp is Lamp.ON and shown is not None:
+        beside = shown.state.value
+    elif lamp is Lamp.ARMED:
+        beside = "waits for a session"
+    elif lamp is Lamp.SOON and (shown is None or shown.state is not State.STARTING):
+        beside = "start is being called"
+    elif lamp is Lamp.OFF and shown is None:
+        beside = "no stream yet"
+    return Lit(lamp, WORDS[lamp], beside)
