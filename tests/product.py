@@ -156,6 +156,21 @@ class Sandbox:
     def pace(self, **pace: float) -> None:
         self._control("PUT", "/sandbox/pace", pace)
 
+    def fail(self, room: str) -> None:
+        """The room's stream breaks."""
+        self._control("POST", f"/sandbox/rooms/{room}/fail", None)
+
+    def age(self, room: str, by_s: float) -> None:
+        """The room's stream began so much earlier than it did."""
+        self._control("POST", f"/sandbox/rooms/{room}/age", {"by_s": by_s})
+
+    def spoil(self, room: str, **faults: Any) -> None:
+        """Replace the room's own faults; none end them."""
+        self._control("PUT", f"/sandbox/rooms/{room}/faults", faults)
+
+    def room_pace(self, room: str, **pace: float) -> None:
+        self._control("PUT", f"/sandbox/rooms/{room}/pace", pace)
+
     def log(self, kind: str, room: str | None = None) -> list[Json]:
         query = urlencode({"kind": kind} | ({} if room is None else {"room": room}))
         items: list[Json] = self._control("GET", f"/sandbox/log?{query}", None)["items"]
@@ -194,6 +209,7 @@ class Sink:
 
     def __init__(self) -> None:
         self.told: list[Told] = []
+        self._heard: dict[str | None, dict[str, Json]] = {}  # by room: the notices by their ids
         self.answer_s = 0.0
         self._refuse = 0
         self._lock = threading.Lock()
@@ -244,6 +260,8 @@ class Sink:
     def take(self, told: Told) -> bool:
         with self._lock:
             self.told.append(told)
+            notice = told.json
+            self._heard.setdefault(notice["data"]["room_id"], {}).setdefault(told.id, notice)
             self._refuse -= 1
             return self._refuse < 0
 
@@ -262,8 +280,9 @@ class Sink:
 
     def _notices(self, room: str | None) -> dict[str, Json]:
         with self._lock:
-            found = {told.id: told.json for told in self.told}
-        return {key: told for key, told in found.items() if room in (None, told["data"]["room_id"])}
+            if room is not None:
+                return dict(self._heard.get(room, {}))
+            return {told.id: told.json for told in self.told}
 
 
 @dataclass
