@@ -194,6 +194,33 @@ def test_a_window_that_is_playable_in_time_is_not_late():
     assert story.broadcasts == ["completed"]
 
 
+def test_a_window_that_closes_before_it_could_be_late_is_missed_and_not_late_too():
+    story = Hall().opened().plan(long=30 * SECOND)
+    story.until(ONE + HOUR)
+    assert story.broadcasts == ["missed"]
+
+
+def test_a_rule_that_is_put_inside_its_window_is_late_a_minute_after_it_was_put():
+    story = Hall().opened()
+    story.until(ONE + 20 * MINUTE)
+    story.plan()
+    story.wait(SECOND)
+    assert story.broadcasts == []
+    story.wait(MINUTE)
+    assert story.broadcasts == ["late"]
+
+
+def test_a_rule_that_is_resumed_inside_its_window_is_late_a_minute_after_that():
+    story = Hall().opened().plan()
+    story.pause("show")
+    story.until(ONE + 20 * MINUTE)
+    story.tell(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
+    story.wait(SECOND)
+    assert story.broadcasts == []
+    story.wait(MINUTE)
+    assert story.broadcasts == ["late"]
+
+
 def test_how_late_is_late_is_the_rules_to_say():
     story = Hall().plan(late_after_s=600)
     story.until(ONE + 9 * MINUTE)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hall import Hall, seconds_between
+from hall import Hall, seconds_between, wait, wall_clock
 
 pytestmark = pytest.mark.process
 
@@ -62,3 +62,138 @@ def test_a_session_that_is_told_before_the_opening_is_put_on_air_at_the_opening(
     hall.off_air()
     assert hall.broadcasts == ["upcoming", "completed"]
     assert len(hall.runs) == 1
+
+
+def test_a_window_with_an_if_waits_until_it_holds(hall: Hall) -> None:
+    hall.joins("grace", "Grace")
+    hall.opens(lasts=14, if_='room.session.participants.exists(p, p.name.startsWith("Host"))')
+    hall.until(hall.opens_at + 3)
+    assert hall.starts == []
+    hall.said("the window is open and waits for its `if`")
+    hall.joins("ada", "Host Ada")
+    hall.on_air()
+    hall.leaves("ada")
+    hall.closed()
+    hall.off_air()
+    hall.said("its `if` holds")
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+
+
+def test_a_window_whose_if_never_holds_is_late_and_missed_and_starts_nothing(hall: Hall) -> None:
+    hall.joins("grace", "Grace")
+    hall.opens(lasts=6, late_after="2s", if_="room.session.participant_count > 1")
+    hall.closed(after_s=2)
+    assert hall.starts == []
+    assert hall.broadcasts == ["late", "missed"]
+    assert hall.reason("late") == hall.reason("missed") == "its `if` has not held"
+
+
+def test_a_stream_that_takes_long_to_be_playable_is_late_with_the_reason_and_then_completed(hall: Hall) -> None:
+    hall.pace(playable_s=6)
+    hall.joins()
+    hall.opens(lasts=14, late_after="3s")
+    hall.on_air()
+    hall.closed()
+    hall.off_air()
+    assert hall.broadcasts == ["late", "completed"]
+    assert hall.reason("late") == "VideoSDK has not made it playable: it is started"
+
+
+def test_an_empty_room_is_ended_inside_its_window_and_on_again_when_somebody_comes_back(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=20, end_when_empty="3s")
+    hall.on_air()
+    hall.leaves(keep=True)
+    hall.off_air()
+    hall.said("VideoSDK is asked before anything is ended")
+    hall.said("ended: nobody is there; on again when somebody comes back")
+    hall.joins("grace", "Grace")
+    hall.on_air(2)
+    hall.closed()
+    hall.off_air(2)
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 2)
+
+
+def test_somebody_who_comes_back_in_time_keeps_the_room_on_air(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=14, end_when_empty="5s")
+    hall.on_air()
+    hall.leaves(keep=True)
+    hall.until(time.time() + 2)
+    hall.joins("grace", "Grace")
+    hall.closed()
+    hall.off_air()
+    assert len(hall.runs) == 1
+    assert seconds_between(hall.runs[0]["started_at"], hall.runs[0]["ended_at"]) > 10
+
+
+def test_a_window_runs_over_while_somebody_is_there(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=6, overrun="30s")
+    hall.on_air()
+    hall.until(hall.closes_at + 3)
+    assert hall.now["on_air"]
+    hall.said("somebody is still there: the window runs over")
+    hall.leaves(keep=True)
+    hall.off_air()
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+    assert hall.desires(None)
+
+
+def test_a_window_runs_over_no_longer_than_it_may(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=6, overrun="5s")
+    hall.off_air(limit_s=30)
+    assert time.time() - hall.closes_at >= 4.5
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+
+
+def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=18, max_run="6s")
+    hall.on_air(2)
+    hall.closed()
+    wait_all_over(hall)
+    hall.said("the run is as long as it may be: ended and started again")
+    assert len(hall.runs) in (2, 3)
+    assert hall.broadcasts == ["completed"]
+
+
+def test_a_room_that_is_always_on_is_put_on_air_and_stays_so_whatever_happens(hall: Hall) -> None:
+    hall.joins()
+    hall.puts_rule(hall.rule, schedule={"always": True}, restart="always")
+    hall.on_air()
+    hall.breaks()
+    hall.on_air(2)
+    hall.person_stops()
+    hall.on_air(3)
+    hall.session_ends()
+    hall.hears("broadcast.armed")
+    hall.joins()
+    hall.on_air(4)
+    assert hall.now["desired"]["because"] == f"rule:{hall.rule}"
+    hall.rule_is("delete")
+    assert hall.desires(None)["state"] == "playable"
+    assert hall.broadcasts == ["armed"]
+
+
+def test_windows_that_ask_for_different_streams_follow_each_other_without_ever_being_two(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=8)
+    later = f"{hall.rule}-later"
+    schedule = {"at": [wall_clock(hall.closes_at)], "duration": "8s"}
+    start = {"config": {"layout": {"type": "GRID", "priority": "SPEAKER"}, "quality": "high"}}
+    hall.puts_rule(later, schedule=schedule, start=start)
+    hall.on_air(2)
+    hall.off_air(2)
+    assert [notice["data"]["rule"] for notice in hall.notices("broadcast.completed")] == [hall.rule, later]
+    assert [notice["data"]["because"] for notice in hall.notices("stream.playable")] == [
+        f"rule:{hall.rule}",
+        f"rule:{later}",
+    ]
+    assert len(hall.runs) == 2
+
+
+def wait_all_over(hall: Hall) -> None:
+    """Every run of the room has ended."""
+    wait(lambda: all(run["ended_at"] for run in hall.runs), 20, "the end of every run")

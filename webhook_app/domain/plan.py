@@ -71,9 +71,10 @@ def replan(turn: Turn) -> None:
         _leave(turn, held)
     elif held is not None and (seen.current is not None or not _overruns(turn, held)):
         _close(turn, held, follows=seen.current)
+    awaited = turn.room.next_window
     _tell_passed(turn)
     if turn.room.window is None and seen.current is not None:
-        _open(turn, seen.current)
+        _open(turn, seen.current, foreseen=awaited is not None and awaited.opens_at <= seen.current.opens_at)
     turn.change(next_window=seen.coming)
     _set_timers(turn, seen.coming)
 
@@ -253,18 +254,21 @@ def _replace_run(turn: Turn, start: Mapping[str, Any]) -> None:
         turn.change(replace_run=call.call_id)
 
 
-def _open(turn: Turn, window: RoomWindow) -> None:
+def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
+    """`foreseen`: we knew of the opening before; else a rule was put inside its window, and asks from now on."""
     at = turn.event.at
     operator = turn.room.operator
     if operator is not None and operator.until is None and operator.since < window.opens_at:
         turn.change(operator=None)
         turn.decide("the operator's wish is dropped: a window opens", rule=window.rules[0])
     held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at)
+    entered = "entered late" if foreseen else "entered now"
     late = at - window.opens_at > 1_000
     turn.change(window=held, waits=None, tries=0)
     turn.clear_timer("backoff")
-    turn.decide("the window opened" + (" while nobody looked: entered late" if late else ""), rule=held.rule)
+    turn.decide("the window opened" + (f" earlier: {entered}" if late else ""), rule=held.rule)
     turn.note("a window opened")
+    _set_late_timer(turn, held, since=held.opens_at if foreseen else at)
     follow(turn)
     _renew(turn)
 
@@ -470,9 +474,6 @@ def _set_timers(turn: Turn, coming: RoomWindow | None) -> None:
         turn.set_timer("window", min(boundaries))
     else:
         turn.clear_timer("window")
-    if held is not None and not held.playable and held.held is None and held.entered_at == at:
-        patience = min((rule.late_after_s for rule in _rules(turn, held)), default=60)
-        turn.set_timer("late", min(max(at, held.opens_at + patience * 1000), held.closes_at))
     if coming is None or turn.room.reminded_at == coming.opens_at:
         turn.clear_timer("remind")
         return
@@ -482,6 +483,13 @@ def _set_timers(turn: Turn, coming: RoomWindow | None) -> None:
         turn.set_timer("remind", max(at, coming.opens_at - ahead * 1000))
     else:
         turn.clear_timer("remind")
+
+
+def _set_late_timer(turn: Turn, held: OpenWindow, *, since: int) -> None:
+    """Late is told once, unless the window closes first: that it was missed says as much."""
+    due = since + min((rule.late_after_s for rule in _rules(turn, held)), default=60) * 1000
+    if due < held.closes_at and not turn.room.watchable:
+        turn.set_timer("late", max(turn.event.at, due))
 
 
 def _rules(turn: Turn, held: OpenWindow) -> list[Rule]:
