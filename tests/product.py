@@ -156,10 +156,6 @@ class Sandbox:
     def pace(self, **pace: float) -> None:
         self._control("PUT", "/sandbox/pace", pace)
 
-    def fail(self, room: str) -> None:
-        """The room's stream breaks."""
-        self._control("POST", f"/sandbox/rooms/{room}/fail", None)
-
     def age(self, room: str, by_s: float) -> None:
         """The room's stream began so much earlier than it did."""
         self._control("POST", f"/sandbox/rooms/{room}/age", {"by_s": by_s})
