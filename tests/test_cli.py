@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from product import Product, ask, product, wait_until
+from product import Product, ask, product, signature, wait_until, webhook
 
 from workers.cli import main
 from workers.commands import show
@@ -153,14 +153,8 @@ def test_what_cannot_be_made_is_said(running: Product) -> None:
 
 @pytest.mark.process
 def test_events_are_listed_oldest_first_and_by_what_is_asked(running: Product) -> None:
-    running.post_webhook(b"{}")  # without the token: 404, and no event
-    token = (running.data_dir / "webhook_token").read_text().strip()
     for kind in ("session-started", "hls-started"):
-        body = json.dumps({"webhookType": kind, "data": {"meetingId": ROOM, "sessionId": "s1"}}).encode()
-        from product import signature
-
-        answer = ask("POST", f"{running.url}/webhooks/videosdk/{token}", body, {"videosdk-signature": signature(body)})
-        assert answer.status == 200
+        _post(running, kind)
     wait_until(lambda: running.room(ROOM), 10, "the room being seen")
     listed = tally(running, "events", "tail", "--no-follow", "--room", ROOM, "--source", "videosdk", "--json")
     assert [json.loads(line)["type"] for line in listed.out.splitlines()] == ["session-started", "hls-started"]
@@ -184,8 +178,9 @@ def test_the_other_lists_print_tables_and_json(running: Product) -> None:
     assert tally(running, "rules", "occurrences", "no-such").status == 1
     assert "no alarm is raised" in tally(running, "alarms").out
     assert tally(running, "alarms", "--json").json["items"] == []
+    _post(running, "participant-joined", participantId="h", participantName="Host Ada")
     (running.home / "draft.yaml").write_text(
-        "rules: [{name: d, rooms: ['*'], on: hls-started, do: notify, message: m}]\n"
+        "rules: [{name: d, rooms: ['*'], on: participant-joined, do: notify, message: m}]\n"
     )
     back = tally(running, "rules", "backtest", "draft.yaml", "--json")
     assert back.status == 0 and back.json["only_would"]
@@ -233,6 +228,14 @@ def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
 def test_colours_are_for_terminals_that_want_them(running: Product) -> None:
     assert ESCAPE in _on_a_terminal(running, {})
     assert ESCAPE not in _on_a_terminal(running, {"NO_COLOR": "1"})
+
+
+def _post(one: Product, kind: str, **more: str) -> None:
+    """A signed webhook about the room, at the address with the token."""
+    body = webhook(kind, ROOM, **more)
+    token = (one.data_dir / "webhook_token").read_text().strip()
+    headers = {"videosdk-signature": signature(body)}
+    assert ask("POST", f"{one.url}/webhooks/videosdk/{token}", body, headers).status == 200
 
 
 def _on_a_terminal(one: Product, environ: dict[str, str]) -> str:
