@@ -99,7 +99,7 @@ def _after(client: Client, after: str) -> Iterator[Event]:
 
 def _calls_without_a_turn(client: Client, world: World) -> list[str]:
     """Calls that the rooms wait for and that no call job would ever take."""
-    due = _members(client, keys.CALLS_DUE)
+    due = _members(client, keys.CALLS_DUE) + _members(client, keys.PROBES_DUE)
     wanted = [call for room in world.rooms.values() for call in (room.call, room.probe) if call is not None]
     return [
         f"call {call.call_id} waits and nobody will make it"

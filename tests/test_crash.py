@@ -241,6 +241,7 @@ def last_event_if_settled(client: Client) -> str:
     done = (
         len(on_air) == len(LIVE_ROOMS)
         and not client.zcard(keys.CALLS_DUE)
+        and not client.zcard(keys.PROBES_DUE)
         and (not told or told[0][0] == client.get(keys.OUTBOX_CURSOR))
         and not client.zcard(keys.deliveries("pending"))
     )

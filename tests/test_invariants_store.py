@@ -342,7 +342,7 @@ def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_i
 
 def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: Client) -> None:
     for number in range(3 * THREADS):
-        call = Call(f"call_{number}", f"r{number}", CallKind.PROBE, "watch", CallState.WAITING, 1, "1-0")
+        call = Call(f"call_{number}", f"r{number}", CallKind.START, "operator", CallState.WAITING, 1, "1-0")
         client.set(keys.call(call.call_id), codec.encode(call))
         client.zadd(keys.CALLS_DUE, {call.call_id: call.created_at})
     over = threading.Event()

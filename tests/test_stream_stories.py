@@ -1,5 +1,8 @@
 """What a room's runs come to, told as stories of webhooks, questions and answers."""
 
+import itertools
+from collections import Counter
+
 from tests.world import ROOM, SECOND, Story, on_air, rest, url, with_session
 from webhook_app.domain.events import Source
 from webhook_app.domain.stream import EndedBy
@@ -402,11 +405,102 @@ def test_a_stopping_is_looked_after_in_60_s():
     assert looked_after(story, 60 * SECOND)
 
 
-def test_a_room_on_air_is_looked_after_every_90_s():
+def test_a_room_on_air_is_looked_after_every_90_s_at_the_latest():
     story = on_air()
-    for _ in range(3):
-        assert looked_after(story, 90 * SECOND)
+    for _ in range(8):
+        asked_at = story.now
+        story.timer("watch")
+        assert 60 * SECOND <= story.now - asked_at <= 90 * SECOND
         story.probe(rest("a"), after=0)
+
+
+def test_routine_looks_share_a_few_moments_and_rooms_are_spread_over_them():
+    due = Counter(on_air(room=f"room-{number}").room.timers["watch"] for number in range(200))
+    assert all(at % (10 * SECOND) == 0 for at in due)
+    assert 2 <= len(due) <= 4
+    assert max(due.values()) < 100
+
+
+def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not():
+    story = on_air()
+    routine = []
+    for _ in range(60):
+        story.timer("watch")
+        routine.append(bool(story.room.probe.body.get("routine")))
+        if routine[-1]:
+            assert story.room.probe.body["known"] == ["a"]
+        story.probe(rest("a"), after=0)
+    assert 30 < sum(routine) < 60
+
+
+def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list():
+    story = with_session()
+    story.hls("starting", "started", id="a")
+    story.timer("watch")
+    assert "routine" not in story.room.probe.body
+
+
+def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals():
+    story = on_air()
+    asked, until = [], story.now + 600 * SECOND
+    while story.now < until:
+        story.timer("watch")
+        asked.append(story.now)
+        story.probe(reached=False, after=10 * SECOND)
+        assert story.view["on_air"]
+    gaps = [later - before for before, later in itertools.pairwise(asked)]
+    assert max(gaps) <= 90 * SECOND
+    assert gaps[-1] > gaps[0]
+    assert len(asked) < 14
+    before = story.now
+    story.timer("watch")
+    assert story.now - before <= 75 * SECOND
+    story.probe(None)
+    assert story.states == ["stopped"]
+    assert story.room.misses == 0
+
+
+def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_reached():
+    story = with_session()
+    story.hls("stopped")
+    story.timer("ask:settle")
+    story.probe(reached=False)
+    story.timer("ask:settle")
+    assert story.room.probe is not None
+
+
+def test_nothing_is_asked_while_videosdk_wants_quiet_and_afterwards_it_is():
+    story = on_air()
+    story.timer("watch")
+    story.probe(reached=False, status=429, retry_after_ms=40 * SECOND)
+    quiet_until = story.room.quiet_until
+    assert story.now + 40 * SECOND <= quiet_until <= story.now + 48 * SECOND
+    story.hls("starting", "stopped", session="s2")
+    story.hls("starting", "stopped", session="s2")
+    story.timer("ask:settle")
+    assert story.room.probe is None
+    assert story.room.timers["ask:settle"] == quiet_until
+    story.timer("ask:settle")
+    assert story.room.probe is not None
+    story.probe(None, after=0)
+    assert story.room.quiet_until is None
+
+
+def test_videosdk_cannot_ask_for_quiet_without_end():
+    story = on_air()
+    story.timer("watch")
+    story.probe(reached=False, status=429, retry_after_ms=86_400 * SECOND)
+    assert story.room.quiet_until <= story.now + 360 * SECOND
+
+
+def test_rooms_that_are_told_to_be_quiet_together_do_not_come_back_together():
+    due = set()
+    for number in range(20):
+        story = on_air(room=f"room-{number}")
+        story.timer("watch")
+        story.probe(reached=False, status=429, after=0, retry_after_ms=60 * SECOND)
+        due.add(story.room.timers["watch"] - story.now)
+    assert len(due) > 10
 
 
 def test_a_started_that_is_not_playable_is_looked_after_in_120_s_and_then_taken_for_playable():

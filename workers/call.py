@@ -14,6 +14,7 @@ from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
 from workers.look import Looker, stream_in
+from workers.probing import Prober, slow_down
 from workers.videosdk import Answer, VideoSDK
 
 THREADS = 128
@@ -40,15 +41,16 @@ class Caller:
         self, client: Client, videosdk: VideoSDK | None, wake: Wake, *, options: StartOptions, ack_replicas: int = 0
     ) -> None:
         self._calls = Calls(client, ack_replicas=ack_replicas)
-        self._journal = Journal(client)
         self._videosdk = videosdk
-        self._looker = None if videosdk is None else Looker(videosdk)
+        self._heed = slow_down(self._calls)
+        looker = None if videosdk is None else Looker(videosdk, heed=self._heed)
+        self._prober = Prober(self._calls, Journal(client), looker, self._answer)
         self._wake = wake
         self._options = options
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
 
     def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Make what is due until there is nothing for a moment. Returns how many calls were taken."""
+        """Make what is due until there is nothing for a moment. Returns how many calls and probes were taken."""
         taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
         running: set[Future[None]] = set()
         self._calls.hear_wake_up()
@@ -57,20 +59,24 @@ class Caller:
             claimed = self._calls.claim(free) if free > 0 else []
             for one in claimed:
                 running.add(self._pool.submit(self._make, one))
-            taken += len(claimed)
-            if claimed or running:
+            probed = 0 if stopping() else self._prober.take()
+            taken += len(claimed) + probed
+            under_way = running | self._prober.running
+            if claimed or probed or under_way:
                 quiet_since = monotonic()
-            if not running and (stopping() or monotonic() - quiet_since > LINGER_S or monotonic() > until):
+            if not under_way and (stopping() or monotonic() - quiet_since > LINGER_S or monotonic() > until):
                 return taken
-            _, running = wait(running, timeout=LOOK_EVERY_S) if running else (None, running)
-            if not running and not claimed:
+            if under_way:
+                wait(under_way, timeout=LOOK_EVERY_S)
+                running = {one for one in running if not one.done()}
+            elif not claimed and not probed:
                 sleep(LOOK_EVERY_S)
 
     def _make(self, claimed: Claimed) -> None:
         call = claimed.call
         try:
             if call.kind is CallKind.PROBE:
-                self._probe(call)
+                self._prober.begin([call])
             elif claimed.marked:
                 self._answer(call, "unknown", message="its sender left no answer")
             else:
@@ -92,6 +98,7 @@ class Caller:
                 self._answer(call, "already", status=look.status, stream=stream)
                 return
             if not look.missing:
+                self._heed(look)
                 self._look_failed(call, look)
                 return
         outcome, now = self._calls.mark(call)
@@ -103,6 +110,7 @@ class Caller:
             self._answer(call, "dropped", message=why)
             return
         answer = self._send(call, deadline)
+        self._heed(answer)
         self._calls.note_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
         self._conclude(call, answer, now + int(DEADLINE_S * 1000))
 
@@ -131,16 +139,6 @@ class Caller:
         unreached = look.status is None or look.status >= 500 or look.status == 200
         outcome = "unreached" if unreached else "refused"
         self._answer(call, outcome, status=look.status, message=f"the look before it failed: {look.message}")
-
-    def _probe(self, call: Call) -> None:
-        if self._looker is None:
-            self._answer(call, "refused", reached=False, message="no VideoSDK credentials")
-            return
-        asked_id, asked_at = self._journal.last_id(), self._calls.now_ms()
-        look, seen = self._looker.look(call)
-        message = None if seen["reached"] else look.message
-        self._calls.note_attempt(call.call_id, {"at": asked_at, "status": look.status, "message": message})
-        self._answer(call, "probed", status=look.status, message=message, asked_id=asked_id, asked_at=asked_at, **seen)
 
     def _answer(self, call: Call, outcome: str, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL

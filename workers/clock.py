@@ -63,13 +63,14 @@ class Clock:
             pipe.xrevrange(keys.OUTBOX, count=1)
             pipe.get(keys.OUTBOX_CURSOR)
             pipe.zrange(keys.CALLS_DUE, 0, 0, withscores=True)
+            pipe.zrange(keys.PROBES_DUE, 0, 0, withscores=True)
             pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
             pipe.time()
-            journal, cursor, outbox, told, calls, due, (seconds, micros) = pipe.execute()
+            journal, cursor, outbox, told, calls, probes, due, (seconds, micros) = pipe.execute()
         now = int(seconds) * 1000 + int(micros) // 1000
         if journal and journal[0][0] != cursor:
             self._wakeups.wake_unless_pending("process")
         if (outbox and outbox[0][0] != told) or (due and due[0][1] <= now):
             self._wakeups.wake_unless_pending("deliver")
-        if calls and calls[0][1] <= now:
+        if any(line and line[0][1] <= now for line in (calls, probes)):
             self._wakeups.wake_unless_pending("call")

@@ -1,6 +1,6 @@
 """Looking: what a probe asks VideoSDK, and what its answers say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -10,13 +10,16 @@ from workers.videosdk import Answer, VideoSDK
 
 DEADLINE_S = 10.0
 RUNS_LOOKED_THROUGH = 20
+LIST_PAGE = 100
+ROOMS_A_PAGE = 8
 
 
 class Looker:
     """Puts a room's questions to VideoSDK, one after another, all within one deadline."""
 
-    def __init__(self, videosdk: VideoSDK) -> None:
+    def __init__(self, videosdk: VideoSDK, *, heed: Callable[[Answer], None] = lambda answer: None) -> None:
         self._videosdk = videosdk
+        self._heed = heed
 
     def look(self, call: Call) -> tuple[Answer, dict[str, Any]]:
         """Whether a run is active, and what else the probe wants to know.
@@ -24,7 +27,7 @@ class Looker:
         Returns the answer to the first of them, and what was seen: `reached`, `active`, `session`, `failed`.
         """
         deadline = monotonic() + DEADLINE_S
-        look = self._videosdk.active(call.room_id, deadline=deadline)
+        look = self._heeded(self._videosdk.active(call.room_id, deadline=deadline))
         stream = stream_in(look)
         reached = stream is not None or look.missing
         seen: dict[str, Any] = {"reached": reached, "active": stream, "session": None}
@@ -35,15 +38,49 @@ class Looker:
             seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
         return look, seen
 
+    def look_together(self, calls: Sequence[Call]) -> tuple[Answer, dict[str, dict[str, Any]]]:
+        """What a list of all streams shows of many rooms' probes: the last page's answer, and what was seen by call.
+
+        A room whose stream the list does not show is left out: that it shows all of them is not documented.
+        """
+        deadline = monotonic() + DEADLINE_S
+        found: dict[str, dict[str, Any]] = {}
+        ended: set[str] = set()
+        pages_max = max(1, len(calls) // ROOMS_A_PAGE)
+        page = 1
+        while True:
+            answer = self._heeded(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE))
+            if not answer.ok:
+                # What earlier pages have shown stays; only a list that shows nothing is a failure.
+                return (answer if page == 1 else Answer(200, None)), found
+            runs = _items(answer)
+            ended |= {str(run.get("id")) for run in runs if run.get("end") is not None}
+            active = {_room_of(run): run for run in reversed(runs) if "end" in run and run["end"] is None}
+            for call in calls:
+                if call.call_id in found:
+                    continue
+                known = call.body.get("known") or []
+                if call.room_id in active:
+                    found[call.call_id] = {"reached": True, "active": active[call.room_id]}
+                elif known and ended.issuperset(known):
+                    found[call.call_id] = {"reached": True, "active": None}
+            if len(found) == len(calls) or page >= min(pages_max, _last_page(answer)):
+                return answer, found
+            page += 1
+
+    def _heeded(self, answer: Answer) -> Answer:
+        self._heed(answer)
+        return answer
+
     def _session(self, call: Call, deadline: float) -> dict[str, Any] | None:
         session_id = call.body.get("session_id")
         if not isinstance(session_id, str):
-            ongoing = self._videosdk.ongoing_session(call.room_id, deadline=deadline)
+            ongoing = self._heeded(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
             found = _items(ongoing)
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
                 return None
-        answer = self._videosdk.session(session_id, deadline=deadline)
+        answer = self._heeded(self._videosdk.session(session_id, deadline=deadline))
         if not answer.ok or not isinstance(answer.body, dict):
             return None
         return {
@@ -59,10 +96,10 @@ class Looker:
             listed = self._videosdk.streams(
                 deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.get("session_id")
             )
-            stream_id = _which(_items(listed), failed)
+            stream_id = _which(_items(self._heeded(listed)), failed)
         if not isinstance(stream_id, str):
             return None
-        answer = self._videosdk.stream(stream_id, deadline=deadline)
+        answer = self._heeded(self._videosdk.stream(stream_id, deadline=deadline))
         if not answer.ok or not isinstance(answer.body, dict):
             return None
         inner = answer.body.get("data")
@@ -94,6 +131,17 @@ def present(participants: Any) -> dict[str, str | None] | None:
             name = one.get("name")
             there[one["participantId"]] = name if isinstance(name, str) else None
     return there
+
+
+def _room_of(run: Mapping[str, Any]) -> str | None:
+    room_id = run.get("roomId") or run.get("meetingId")
+    return room_id if isinstance(room_id, str) else None
+
+
+def _last_page(answer: Answer) -> int:
+    info = answer.body.get("pageInfo") if isinstance(answer.body, dict) else None
+    last = info.get("lastPage") if isinstance(info, dict) else None
+    return last if isinstance(last, int) else 1
 
 
 def _items(answer: Answer) -> list[dict[str, Any]]:

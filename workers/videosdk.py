@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +18,8 @@ TOKEN_RENEW_S = 60
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_MAX_BYTES = 1024 * 1024
 MESSAGE_MAX_CHARS = 300
-POOL_SIZE = 128
+POOL_SIZE = 160
+RETRY_AFTER_MAX_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Answer:
     status: int | None
     body: Any
     error: str | None = None
+    retry_after_s: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -167,10 +170,11 @@ class VideoSDK:
             return Answer(None, None, f"not reached: {type(error).__name__}")
         if raw is None:
             return Answer(answer.status_code if answer.status_code >= 400 else None, None, "the answer did not end")
+        wait = _seconds(answer.headers.get("Retry-After"))
         try:
-            return Answer(answer.status_code, json.loads(raw) if raw else None)
+            return Answer(answer.status_code, json.loads(raw) if raw else None, None, wait)
         except ValueError:
-            return Answer(answer.status_code, raw.decode("utf-8", "replace")[:MESSAGE_MAX_CHARS])
+            return Answer(answer.status_code, raw.decode("utf-8", "replace")[:MESSAGE_MAX_CHARS], None, wait)
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes | None:
@@ -181,6 +185,21 @@ def _read(answer: requests.Response, deadline: float) -> bytes | None:
         if len(raw) > ANSWER_MAX_BYTES or monotonic() > deadline:
             return None
     return raw
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """How long `Retry-After` asks to wait, written in seconds or as a date; None when it says nothing readable."""
+    if not retry_after:
+        return None
+    try:
+        wait = (
+            float(retry_after)
+            if retry_after.strip().isdigit()
+            else parsedate_to_datetime(retry_after).timestamp() - time()
+        )
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0.0, wait), RETRY_AFTER_MAX_S)
 
 
 def _segment(text: str) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import see_active, see_none
-from webhook_app.domain.ids import is_after
-from webhook_app.domain.room import CallKind, CallState, Room, Session
+from webhook_app.domain.ids import draw, is_after
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.runs import mark_of, put_run
 from webhook_app.domain.session import end_session, see_participants, start_session
 from webhook_app.domain.stream import State, Stream, name_run
-from webhook_app.domain.times import SECOND
+from webhook_app.domain.times import MINUTE, SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 
@@ -21,10 +21,16 @@ STOPPING_MS = 60 * SECOND
 SESSION_GONE_MS = 60 * SECOND
 ON_AIR_MS = 90 * SECOND
 ARMED_MS = 30 * SECOND
+PULSE_GRID_MS = 10 * SECOND
+PULSE_EARLY_MAX = 3
+PRECISE_EVERY = 4
 START_SPREAD_MS = 10 * SECOND
+START_GRID_MS = 2 * SECOND
 WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
-UNREACHED_MS = 30 * SECOND
+UNREACHED_FIRST_MS = 15 * SECOND
+UNREACHED_MAX_MS = 60 * SECOND
+QUIET_MAX_MS = 5 * MINUTE
 PROBE_LOST_MS = 60 * SECOND
 
 
@@ -46,7 +52,7 @@ def watch_due(room: Room) -> int | None:
     if not live:
         return None
     due = min(_look_due(run, room.session) for run in live)
-    return due if room.asked_at is None else max(due, room.asked_at + WATCH_GAP_MS)
+    return max(due, 0 if room.asked_at is None else room.asked_at + WATCH_GAP_MS, room.ask_after or 0)
 
 
 def _look_due(run: Stream, session: Session | None) -> int:
@@ -58,14 +64,25 @@ def _look_due(run: Stream, session: Session | None) -> int:
         State.STARTED: ((ON_AIR_MS, NOT_PLAYABLE_MS), run.started_at),
         State.STOPPING: ((STOPPING_MS,), run.stopping_at),
     }
-    patience, since = waits.get(run.state, ((ON_AIR_MS,), run.playable_at))
-    moments = [(since if since is not None else run.opened_at) + after for after in patience]
+    if run.state in waits:
+        patience, since = waits[run.state]
+        moments = [(since if since is not None else run.opened_at) + after for after in patience]
+    else:
+        moments = [_pulse(run, run.playable_at if run.playable_at is not None else run.opened_at)]
     if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
         moments.append(session.ended_at + SESSION_GONE_MS)
     if run.probed_at is None:
         return min(moments)
     ahead = [moment for moment in moments if moment > run.probed_at]
-    return min(*ahead, run.probed_at + ON_AIR_MS) if ahead else run.probed_at + ON_AIR_MS
+    return min([*ahead, _pulse(run, run.probed_at)])
+
+
+def _pulse(run: Stream, since: int) -> int:
+    """The next routine look, at most 90 s after the last: rooms share a few moments, so that one list serves many,
+    and are drawn over several of them, so that not all are looked at together.
+    """
+    latest = since + ON_AIR_MS
+    return latest - latest % PULSE_GRID_MS - draw(PULSE_EARLY_MAX, run.stream_id, str(since)) * PULSE_GRID_MS
 
 
 def ask(turn: Turn, why: str) -> None:
@@ -77,11 +94,18 @@ def ask(turn: Turn, why: str) -> None:
         if why not in turn.room.asks:
             turn.change(asks=(*turn.room.asks, why)[-8:])
         return
+    if turn.room.quiet_until is not None and turn.event.at < turn.room.quiet_until and why != "credentials":
+        turn.set_timer(f"ask:{why}", turn.room.quiet_until)
+        turn.note("asked later: VideoSDK wants fewer questions")
+        return
     session = turn.room.session
     body: dict[str, Any] = {"about": why}
     if why in ("participants", "session", "armed", "refused") or session is None or not session.complete:
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
+    elif why in ("watch", "start-up") and _is_routine(turn.room) and not _is_precise(turn):
+        body["routine"] = True
+        body["known"] = [run.videosdk_id for run in turn.room.streams if run.live and run.videosdk_id is not None]
     if why == "failure":
         failed = unexplained(turn.room)
         if failed is None:
@@ -98,11 +122,22 @@ def ask(turn: Turn, why: str) -> None:
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
 
 
+def _is_routine(room: Room) -> bool:
+    """Whether nothing is expected to have changed: then a list of all streams may answer for the room."""
+    settled = all(run.state is State.PLAYABLE and not run.provisional for run in room.streams if run.live)
+    return settled and room.call is None and (room.session is None or room.session.live)
+
+
+def _is_precise(turn: Turn) -> bool:
+    # Whether a list shows a stream's end as soon as `active` does is not documented: now and then `active` is asked.
+    return draw(PRECISE_EVERY, turn.room.room_id, turn.event.id) == 0
+
+
 def look_after_start(turn: Turn) -> None:
     """We have just started: a room that looks on air is asked about soon, each at a moment of its own."""
     if any(run.live for run in turn.room.streams) and turn.room.probe is None:
-        draw = int.from_bytes(turn.room.room_id.encode()[-4:], "big") % START_SPREAD_MS
-        turn.set_timer("ask:start-up", turn.event.at + draw)
+        spread = draw(START_SPREAD_MS // START_GRID_MS, turn.room.room_id) * START_GRID_MS
+        turn.set_timer("ask:start-up", turn.event.at + spread)
 
 
 def ask_when_due(turn: Turn, timer: str) -> None:
@@ -135,16 +170,36 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     if isinstance(asked, Mapping) and (reached or turn.room.untold is not None):
         _hear_reason(turn, asked, data.get("failed"))
     if reached:
+        if turn.room.misses or turn.room.quiet_until is not None:
+            turn.change(misses=0, ask_after=None, quiet_until=None)
         _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
     else:
-        turn.note("VideoSDK could not be reached: nothing concluded")
-        about = str(probe.body.get("about", "again"))
-        if about not in ("watch", "armed"):
-            turn.set_timer(f"ask:{about}", turn.event.at + UNREACHED_MS)
+        _miss(turn, probe, data)
     for why in turn.room.asks[:1]:
         turn.change(asks=turn.room.asks[1:])
         ask(turn, why)
     return True
+
+
+def _miss(turn: Turn, probe: Call, data: Mapping[str, Any]) -> None:
+    """VideoSDK could not be asked, or would not be: nothing is concluded, and the question is put later."""
+    at, misses = turn.event.at, turn.room.misses
+    wait = min(UNREACHED_MAX_MS, UNREACHED_FIRST_MS * 2 ** min(misses, 8))
+    wished = data.get("retry_after_ms")
+    if isinstance(wished, int):
+        wait = max(wait, min(wished, QUIET_MAX_MS))
+    after = at + wait + draw(wait // 5, probe.call_id)
+    quiet = after if data.get("status") == 429 else None
+    turn.change(misses=misses + 1, ask_after=after, quiet_until=quiet)
+    turn.note("VideoSDK wants fewer questions" if quiet else "VideoSDK could not be reached")
+    turn.note("nothing concluded")
+    about = str(probe.body.get("about", "again"))
+    for why in (about, *turn.room.asks):
+        if why == "armed":
+            turn.set_timer("armed", after)
+        elif why != "watch":
+            turn.set_timer(f"ask:{why}", after)
+    turn.change(asks=())
 
 
 def unexplained(room: Room) -> Stream | None:

@@ -8,6 +8,11 @@ def derive(prefix: str, *parts: str) -> str:
     return prefix + blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
+def draw(below: int, *parts: str) -> int:
+    """A number from 0 to `below` - 1 that depends on every part and on nothing else."""
+    return int.from_bytes(blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()) % below
+
+
 def order(event_id: str) -> tuple[int, int]:
     """A journal id `<ms>-<n>` as a pair that compares as the journal is ordered."""
     ms, _, n = event_id.partition("-")

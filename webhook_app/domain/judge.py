@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webhook_app.domain.asking import UNREACHED_MS, ask
+from webhook_app.domain.asking import UNREACHED_FIRST_MS, ask
 from webhook_app.domain.conditions import CEL_ERRORS, Verdict, compile_condition, evaluate
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
@@ -74,7 +74,7 @@ def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
         return
     if not isinstance(data.get("session"), Mapping):
         if turn.room.probe is None:
-            turn.set_timer("ask:participants", turn.event.at + UNREACHED_MS)
+            turn.set_timer("ask:participants", turn.event.at + UNREACHED_FIRST_MS)
         return
     if session is not None and is_after(session.last_event_id, str(data.get("asked_id") or "0-0")):
         return

@@ -121,7 +121,11 @@ class Fired:
 
 @dataclass(frozen=True)
 class Room:
-    """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds."""
+    """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds.
+
+    `misses` counts the questions in a row that VideoSDK left without an answer; `ask_after` is when the next of the
+    same is put, and before `quiet_until` none is put at all, because VideoSDK has asked for fewer.
+    """
 
     room_id: str
     sequence: int = 0
@@ -136,6 +140,9 @@ class Room:
     probe: Call | None = None
     asks: tuple[str, ...] = ()
     asked_at: int | None = None
+    misses: int = 0
+    ask_after: int | None = None
+    quiet_until: int | None = None
     tries: int = 0
     waits: str | None = None
     timers: Mapping[str, int] = field(default_factory=dict)

@@ -43,7 +43,7 @@ return {1, now}
 
 # The answer's append and the end of the claim are one step.
 _ANSWER = """
-if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return {'', 0} end
+if redis.call('ZREM', KEYS[1], ARGV[1]) + redis.call('ZREM', KEYS[4], ARGV[1]) == 0 then return {'', 0} end
 local t = redis.call('TIME')
 local at = t[1] .. string.format('%03d', math.floor(t[2] / 1000))
 local id = redis.call('XADD', KEYS[2], '*', 's', ARGV[2], 't', ARGV[3], 'r', ARGV[4], 'a', at, 'd', ARGV[5])
@@ -76,9 +76,23 @@ class Calls:
         self._client.delete(keys.wake("call"))
 
     def claim(self, at_most: int) -> list[Claimed]:
-        """Calls that are due, ours until the lease runs out."""
+        """Starts and ends that are due, ours until the lease runs out."""
         found = self._claim(keys=[keys.CALLS_DUE, keys.PREFIX], args=[at_most, LEASE_MS])
         return [Claimed(codec.call_of(found[at]), bool(found[at + 1])) for at in range(0, len(found), 2)]
+
+    def claim_probes(self, at_most: int) -> list[Call]:
+        """Probes that are due, in a line of their own, so that they hold up no start and no end."""
+        found = self._claim(keys=[keys.PROBES_DUE, keys.PREFIX], args=[at_most, LEASE_MS])
+        return [codec.call_of(found[at]) for at in range(0, len(found), 2)]
+
+    def keep_quiet(self, ms: int) -> None:
+        """VideoSDK wants fewer requests: no process of ours probes for so long."""
+        if ms > self.quiet_ms():
+            self._client.set(keys.PROBES_QUIET, "1", px=ms)
+
+    def quiet_ms(self) -> int:
+        """For how long nothing is to be probed; 0 when it may be."""
+        return max(0, int(self._client.pttl(keys.PROBES_QUIET)))
 
     def mark(self, call: Call) -> tuple[int, int]:
         """Mark a call just before it is sent: (1 marked, 0 superseded, -1 too old, -2 marked before; now in ms)."""
@@ -99,7 +113,7 @@ class Calls:
     def answer(self, call: Call, entry: Entry) -> tuple[str | None, bool]:
         """Journal an answer once: its id (None when it was answered before), and whether to wake `process`."""
         event_id, woken = self._answer(
-            keys=[keys.CALLS_DUE, keys.JOURNAL, keys.wake("process")],
+            keys=[keys.CALLS_DUE, keys.JOURNAL, keys.wake("process"), keys.PROBES_DUE],
             args=[call.call_id, entry.source.value, entry.type, entry.room_id or "", entry.data, WAKE_TTL_MS],
         )
         return event_id.decode() or None, bool(woken)
@@ -117,5 +131,5 @@ class Calls:
         return int(seconds) * 1000 + int(micros) // 1000
 
     def waiting(self) -> int:
-        """How many calls are not answered."""
-        return int(self._client.zcard(keys.CALLS_DUE))
+        """How many calls and probes are not answered."""
+        return int(self._client.zcard(keys.CALLS_DUE)) + int(self._client.zcard(keys.PROBES_DUE))

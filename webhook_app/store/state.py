@@ -9,7 +9,7 @@ import redis
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.notices import Notice
-from webhook_app.domain.room import Call, CallState, Room
+from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_config
 from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
@@ -248,9 +248,10 @@ class StateStore:
             pipe.zadd(keys.CALLS, {call.call_id: call.created_at for call in batch.calls.values()})
             for call in batch.calls.values():
                 pipe.zadd(keys.room_calls(call.room_id), {call.call_id: call.created_at})
-        waiting = {call.call_id: call.created_at for call in _waiting(batch)}
-        if waiting:
-            pipe.zadd(keys.CALLS_DUE, waiting, nx=True)
+        for line, probes in ((keys.CALLS_DUE, False), (keys.PROBES_DUE, True)):
+            calls = [call for call in _waiting(batch) if (call.kind is CallKind.PROBE) == probes]
+            if calls:
+                pipe.zadd(line, {call.call_id: call.created_at for call in calls}, nx=True)
 
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:
