@@ -1,7 +1,7 @@
 """Events and timelines as they are shown: the journal's facts with the effects that folding them had."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
@@ -48,9 +48,8 @@ def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
     """One event as the timeline shows it: with its effect and what rules and controller decided."""
     entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
     if not entries:
-        return event_view(event, None) | {"decisions": []}
-    fields = entries[0][1]
-    return event_view(event, fields[b"e"].decode()) | {"decisions": _decisions(fields[b"d"])}
+        return event_view(event, None) | {"decisions": [], "notices": []}
+    return event_view(event, entries[0][1][b"e"].decode()) | _what_came_of_it(entries[0][1])
 
 
 def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
         if event is None:
             continue
-        items.append(event_view(event, fields[b"e"].decode()) | {"decisions": _decisions(fields[b"d"])})
+        items.append(event_view(event, fields[b"e"].decode()) | _what_came_of_it(fields))
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
@@ -95,11 +94,15 @@ def checked_id(position: str | None) -> str | None:
     return position
 
 
-def _decisions(raw: bytes) -> list[dict[str, Any]]:
-    return [
-        {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
-        for one in (codec.decisions_of(raw) if raw else [])
-    ]
+def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    decisions, told = fields[b"d"], fields.get(b"n")
+    return {
+        "decisions": [
+            {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
+            for one in (codec.decisions_of(decisions) if decisions else [])
+        ],
+        "notices": [{"id": notice_id, "type": kind} for notice_id, kind in (codec.decode(told) if told else [])],
+    }
 
 
 def _read_back(context: Context, room_id: str | None, before: str) -> list[Event]:

@@ -135,10 +135,18 @@ class DecisionSchema(Schema):
     notice_id = text(null=True)
 
 
+class ToldSchema(Schema):
+    """A notice that came of an event; its deliveries are at `/deliveries?notice_id`."""
+
+    id = text()
+    type = text()
+
+
 class TimelineItemSchema(EventSchema):
     """An event on a room's timeline."""
 
     decisions = fields.List(fields.Nested(DecisionSchema))
+    notices = fields.List(fields.Nested(ToldSchema))
 
 
 class CallAttemptSchema(Schema):

@@ -1,5 +1,6 @@
 """How moments, spans and amounts are written on the pages: in UTC, and the same for everybody."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 
 def clock(moment: str | int | None) -> Markup | str:
     """`10:02:11`, with the day before it when that is not today."""
-    return _time(moment, lambda at: f"{'' if _today(at) else day(at) + ' '}{at:%H:%M:%S}")
+    return _time(moment, written)
 
 
 def minute(moment: str | int | None) -> Markup | str:
@@ -24,7 +25,12 @@ def minute(moment: str | int | None) -> Markup | str:
 
 def since(moment: str | int | None) -> Markup | str:
     """The moment, which a script turns into the time that has passed, counting on."""
-    return _time(moment, lambda at: f"{'' if _today(at) else day(at) + ' '}{at:%H:%M:%S}", counting=True)
+    return _time(moment, written, counting=True)
+
+
+def written(at: datetime) -> str:
+    """A moment to the second, as text."""
+    return f"{'' if _today(at) else day(at) + ' '}{at:%H:%M:%S}"
 
 
 def day(at: datetime) -> str:
@@ -68,6 +74,11 @@ def why(because: str | None) -> str:
     return because.replace("rule:", "rule ", 1) if because.startswith("rule:") else f"the {because}"
 
 
+def pretty(value: Any) -> str:
+    """Data as indented JSON, in full."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
 def moment_of(value: str | int) -> datetime:
     """RFC 3339 or ms as a moment in UTC."""
     ms = from_rfc3339(value) if isinstance(value, str) else value
@@ -98,4 +109,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "many": many,
     "why": why,
+    "pretty": pretty,
 }

@@ -24,7 +24,12 @@ READ_CHUNK = 500
 # not by their digest, which a server that has just taken over may not know: that would fail in the transaction.
 _NOTE = """
 for i = 1, #KEYS do
-  redis.call('XADD', KEYS[i], ARGV[3 * i - 2], 'e', ARGV[3 * i - 1], 'd', ARGV[3 * i])
+  local id, effect, decisions, notices = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
+  if notices == '' then
+    redis.call('XADD', KEYS[i], id, 'e', effect, 'd', decisions)
+  else
+    redis.call('XADD', KEYS[i], id, 'e', effect, 'd', decisions, 'n', notices)
+  end
 end
 """
 _TELL = """
@@ -44,6 +49,7 @@ class Batch:
 
     events: list[Event] = field(default_factory=list)
     effects: list[tuple[str, str, str, list[Decision]]] = field(default_factory=list)
+    told: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)  # by event and room: ids, types
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
@@ -62,6 +68,9 @@ class Batch:
         for room_id, decisions in outcome.decisions.items():
             if room_id != home:
                 self.effects.append((event.id, room_id, outcome.effect, decisions))
+        for notice in outcome.notices:
+            told = self.told.setdefault((event.id, notice.room_id or home), [])
+            told.append((notice.notice_id, notice.type))
         self.rooms.update(outcome.rooms)
         self.streams.update(outcome.streams)
         self.calls.update(outcome.calls)
@@ -256,8 +265,9 @@ class StateStore:
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:
     rows: list[str | bytes] = []
-    for event_id, _, effect, decisions in batch.effects:
-        rows += (event_id, effect, codec.encode(decisions) if decisions else b"")
+    for event_id, room_id, effect, decisions in batch.effects:
+        told = batch.told.get((event_id, room_id))
+        rows += (event_id, effect, codec.encode(decisions) if decisions else b"", codec.encode(told) if told else b"")
     pipe.eval(_NOTE, len(batch.effects), *(keys.timeline(room_id) for _, room_id, _, _ in batch.effects), *rows)
 
 

@@ -1,0 +1,83 @@
+"""The timeline of causes: each event with its change, what rules made of it, calls, notices and attempts."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook_app.api.call_views import call_views, load_calls
+from webhook_app.api.context import Context
+from webhook_app.api.delivery_views import delivery_view
+from webhook_app.api.event_views import timeline_page
+from webhook_app.api.subscribers import masked
+from webhook_app.domain.subscribers import delivery_id
+
+LOOKED_UP_MAX = 2_000
+NO_NEWS = ("no change", "void:", "repeat")
+
+
+def causes(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
+    """A page of it, the newest first. Runs of events that changed nothing are put together."""
+    found = timeline_page(context, room_id, cursor=cursor, limit=limit)
+    items: list[dict[str, Any]] = found["items"]
+    calls = _calls(context, items)
+    told = _deliveries(context, [notice["id"] for item in items for notice in item["notices"]])
+    for item in items:
+        item["calls"] = [calls[one] for one in dict.fromkeys(_called(item)) if one in calls]
+        item["answers"] = calls.get(str(item["data"].get("call_id", "")))
+        for notice in item["notices"]:
+            notice["deliveries"] = None if told is None else told.get(notice["id"], [])
+    return {"groups": _grouped(items), "next": found["next"]}
+
+
+def deliveries_of(context: Context, notice_id: str) -> list[dict[str, Any]]:
+    """Everybody who was to be told a notice, and how that went."""
+    return (_deliveries(context, [notice_id], at_most=None) or {}).get(notice_id, [])
+
+
+def changed_nothing(item: Mapping[str, Any]) -> bool:
+    """Whether an event came to nothing that anybody would look for."""
+    if item["decisions"] or item["notices"] or item["source"] in ("operator", "config", "videosdk"):
+        return False
+    effect = str(item["effect"] or "")
+    asked = effect in ("VideoSDK is asked", "") or effect.startswith("still waiting")
+    return asked or all(part.strip().startswith(NO_NEWS) for part in effect.split(";"))
+
+
+def _grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for item in items:
+        quiet = changed_nothing(item)
+        if quiet and groups and groups[-1]["quiet"]:
+            groups[-1]["items"].append(item)
+        else:
+            groups.append({"quiet": quiet, "items": [item]})
+    return groups
+
+
+def _called(item: Mapping[str, Any]) -> list[str]:
+    return [one["call_id"] for one in item["decisions"] if one["call_id"]]
+
+
+def _calls(context: Context, items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    ids: dict[str, None] = {}
+    for item in items:
+        ids |= dict.fromkeys(_called(item))
+        answered = item["data"].get("call_id")
+        if item["source"] in ("call", "probe") and isinstance(answered, str):
+            ids[answered] = None
+    found = [call for call in load_calls(context, list(ids)) if call is not None]
+    return {view["id"]: view for view in call_views(context, found)}
+
+
+def _deliveries(
+    context: Context, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Deliveries by notice; None when they are too many to be looked up for a whole page."""
+    names = {one.subscriber_id: one.name or masked(one.url) for one in context.subscribers.all()}
+    if at_most is not None and len(names) * len(notice_ids) > at_most:
+        return None
+    wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one, notice in context.deliveries.get(wanted) if wanted else []:
+        shown = delivery_view(one, notice) | {"to": names[one.subscriber_id]}
+        found.setdefault(one.notice_id, []).append(shown)
+    return found

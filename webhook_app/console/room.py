@@ -1,0 +1,74 @@
+"""One room: where its stream is, who is there, what is wanted, and the timeline that says why."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from webhook_app.api.context import Context
+from webhook_app.console.causes import causes, deliveries_of
+from webhook_app.console.desk import Desk, live_part, page
+from webhook_app.console.diagram import diagram
+from webhook_app.console.wall import tile
+from webhook_app.domain.room import Room
+from webhook_app.domain.views import occurrence_view, stream_view
+from webhook_app.problems import Problem
+from webhook_app.store import codec, keys
+from webhook_app.store.listing import BadCursorError
+
+CAUSES_SHOWN = 40
+RUNS_SHOWN = 8
+
+
+def add(blueprint: Blueprint, desk: Desk) -> None:
+    """The page, and the part of it that changes."""
+
+    @blueprint.get("/rooms/<path:room_id>")
+    def room(room_id: str) -> str:
+        return page("room.html", here="wall", **_seen(desk, room_id))
+
+    @blueprint.get("/page/live/rooms/<path:room_id>")
+    def room_live(room_id: str) -> Response:
+        return live_part("room_live.html", **_seen(desk, room_id))
+
+    @blueprint.get("/notices/<notice_id>")
+    def notice(notice_id: str) -> str:
+        raw = desk.context.client.get(keys.notice(notice_id)) if ":" not in notice_id else None
+        told = codec.notice_of(raw) if raw else None
+        found = deliveries_of(desk.context, notice_id)
+        if told is None and not found:
+            raise Problem(404, f"no notice {notice_id} is kept: nobody asked for it, or it is long ago")
+        return page("notice.html", here="wall", notice_id=notice_id, notice=told, deliveries=found)
+
+
+def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
+    context = desk.context
+    room = context.state.room(room_id)
+    if room is None:
+        raise Problem(404, f"No room {room_id} has been seen.")
+    config, now = context.state.config(), context.now()
+    cursor = request.args.get("cursor") or None
+    try:
+        timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN)
+    except BadCursorError as error:
+        raise Problem(422, str(error)) from None
+    window = room.window
+    return {
+        "room": tile(room, config, now),
+        "diagram": diagram(room.shown),
+        "runs": _runs(context, room, now),
+        "rules": config.about(room_id),
+        "window": None
+        if window is None
+        else {"rules": window.rules, "closes_at": window.closes_at, "held": window.held},
+        "next_window": None if room.next_window is None else occurrence_view(room_id, room.next_window),
+        "timeline": timeline,
+        "cursor": cursor,
+        "has_credentials": context.has_credentials,
+    }
+
+
+def _runs(context: Context, room: Room, now: int) -> list[dict[str, Any]]:
+    ids = context.client.zrevrange(keys.room_streams(room.room_id), 0, RUNS_SHOWN - 1)
+    found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
+    runs = [codec.stream_of(raw) for raw in found if raw is not None]
+    return [stream_view(run, now) | {"because": run.because} for run in runs]
