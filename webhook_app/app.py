@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import redis
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 
 from webhook_app import problems
 from webhook_app.api.alarms import alarms
@@ -15,12 +15,13 @@ from webhook_app.api.calls import calls
 from webhook_app.api.context import Context
 from webhook_app.api.deliveries import deliveries
 from webhook_app.api.events import events
+from webhook_app.api.feed import Feed
 from webhook_app.api.rooms import rooms
 from webhook_app.api.rules import rules
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.auth import Tokens
-from webhook_app.console.door import signing_key
+from webhook_app.console.door import is_open_house, signing_key
 from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
@@ -43,7 +44,7 @@ from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-RESOURCES = (rooms, streams, events, rules, subscribers, deliveries, calls, alarms)
+RESOURCES = (rooms, streams, rules, subscribers, deliveries, calls, alarms)
 API_BODY_MAX_BYTES = 1024 * 1024
 SESSION_LIFE_S = 7 * 24 * 3600
 
@@ -55,11 +56,16 @@ class Web:
     app: Flask
     keyring: KeyRing
     counts: Counts
+    feed: Feed
 
     def start(self) -> None:
         """Ask for the public key, begin to count."""
         self.keyring.start()
         self.counts.start()
+
+    def stop(self) -> None:
+        """Let those go who watch: the process is about to end."""
+        self.feed.close()
 
 
 def build(settings: Settings) -> Web:
@@ -75,6 +81,7 @@ def build(settings: Settings) -> Web:
         remember=lambda pem: _remember(client, pem),
     )
     counts = Counts(client)
+    feed = Feed(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
     problems.install(app)
@@ -104,8 +111,8 @@ def build(settings: Settings) -> Web:
             sandbox_url=settings.sandbox_url,
             max_streams=settings.max_streams,
         )
-        _add_api(app, context, settings)
-    return Web(app, keyring, counts)
+        _add_api(app, context, feed, settings)
+    return Web(app, keyring, counts, feed)
 
 
 def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.Lock") -> "WSGIApplication":
@@ -127,7 +134,7 @@ def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.L
     return front
 
 
-def _add_api(app: Flask, context: Context, settings: Settings) -> None:
+def _add_api(app: Flask, context: Context, feed: Feed, settings: Settings) -> None:
     tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
     app.config |= {
         "API_TITLE": "Tallylight",
@@ -153,9 +160,25 @@ def _add_api(app: Flask, context: Context, settings: Settings) -> None:
         blueprint = resource(context)
         blueprint.before_request(tokens.guard)
         api.register_blueprint(blueprint)
+    api.register_blueprint(_events(context, feed, tokens, settings))
     app.register_error_handler(BadCursorError, _bad_cursor)
     app.register_blueprint(console(context, tokens, settings))
     app.register_blueprint(docs_page(api))
+
+
+def _events(context: Context, feed: Feed, tokens: Tokens, settings: Settings) -> Blueprint:
+    """Events; their stream alone may be read with the page's cookie, as a browser's EventSource sends no token."""
+    blueprint = events(context, feed)
+    open_house = is_open_house(settings)
+
+    def guard() -> None:
+        if request.endpoint == "events.stream_events":
+            tokens.guard_or_look(open_house=open_house)
+        else:
+            tokens.guard()
+
+    blueprint.before_request(guard)
+    return blueprint
 
 
 def _bad_cursor(error: BadCursorError) -> Response:

@@ -3,10 +3,11 @@
 import hmac
 from enum import Enum
 
-from flask import request
+from flask import request, session
 
 from webhook_app.problems import Problem
 
+SAME_ORIGIN = frozenset({"same-origin", "none"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -31,6 +32,11 @@ class Tokens:
         viewer = self._viewer is not None and hmac.compare_digest(given, self._viewer.encode())
         return Role.ADMIN if admin else Role.VIEWER if viewer else None
 
+    def guard_or_look(self, *, open_house: bool) -> None:
+        """The same, but a page of ours may look without a token: its browser cannot send one to a stream."""
+        if "Authorization" in request.headers or not _may_look(open_house):
+            self.guard()
+
     def guard(self) -> None:
         """Refuse the request unless its bearer token allows it."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -39,3 +45,9 @@ class Tokens:
             raise Problem(401, "A token is needed: Authorization: Bearer <token>.")
         if role is Role.VIEWER and request.method not in READING:
             raise Problem(403, "The viewer token may only read; use the admin token.")
+
+
+def _may_look(open_house: bool) -> bool:
+    if request.headers.get("Sec-Fetch-Site", "none") not in SAME_ORIGIN:
+        return False
+    return open_house or session.get("role") in (Role.ADMIN.value, Role.VIEWER.value)

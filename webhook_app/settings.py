@@ -13,6 +13,8 @@ Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
 
 VIDEOSDK_API_URL = "https://api.videosdk.live"
+# Where webhooks come in too, viewers must never keep them waiting: the others are answered and come again.
+VIEWERS_HELD: Mapping[Surface, int] = {"all": 16, "console": 256, "receiver": 0}
 COMPLETE = "TALLY_ENVIRON_COMPLETE"  # set by `tally up` for its children: no .env is read on top
 _SHOWN_MAX_CHARS = 80
 _T = TypeVar("_T")
@@ -53,6 +55,11 @@ class Settings:
     sandbox_url: str | None = None  # TALLY_SANDBOX_URL: its inbox may be delivered to although private
     newly_made: frozenset[str] = frozenset()  # names of the secrets that `secrets_file.resolve` just made
     variables: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # all: for ${NAME}
+
+    @property
+    def viewers_held(self) -> int:
+        """How many viewers of the events stream are held open at once, each on a thread of its own."""
+        return VIEWERS_HELD[self.surface]
 
     @property
     def has_credentials(self) -> bool:

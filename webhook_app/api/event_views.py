@@ -9,6 +9,7 @@ from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.domain.times import rfc3339
 from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
 from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
 
 READ_CHUNK = 250
@@ -29,9 +30,9 @@ def event_view(event: Event, effect: str | None) -> dict[str, Any]:
     }
 
 
-def effects_of(context: Context, events: Sequence[Event]) -> list[str | None]:
+def effects_of(client: Client, events: Sequence[Event]) -> list[str | None]:
     """What folding each event came to."""
-    with context.client.pipeline(transaction=False) as pipe:
+    with client.pipeline(transaction=False) as pipe:
         for event in events:
             pipe.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
         found = pipe.execute()
@@ -40,7 +41,7 @@ def effects_of(context: Context, events: Sequence[Event]) -> list[str | None]:
 
 def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events with their effects."""
-    effects = effects_of(context, events) if events else []
+    effects = effects_of(context.client, events) if events else []
     return [event_view(event, effect) for event, effect in zip(events, effects, strict=True)]
 
 

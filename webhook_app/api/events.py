@@ -1,16 +1,24 @@
-"""Events: the journal, newest first."""
+"""Events: the journal, newest first, and as a stream of what is new."""
 
 from typing import Any
 
-from marshmallow import fields, validate
+from flask import Response, request
+from marshmallow import EXCLUDE, Schema, fields, validate
 
+from webhook_app.api import event_stream
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
+from webhook_app.api.feed import Feed, Wanted
 from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.problems import Problem
 from webhook_app.store.listing import BadCursorError
+
+STREAM_EXAMPLE = (
+    'id: 1763805600120-0\ndata: {"id":"1763805600120-0","source":"videosdk","type":"hls-started",'
+    '"room_id":"abcd-efgh-ijkl","at":"2025-11-22T10:00:00.120Z","data":{},"effect":"stream started"}\n\n'
+)
 
 
 class EventsQuery(PageQuery):
@@ -23,7 +31,19 @@ class EventsQuery(PageQuery):
     to = Moment(load_default=None)
 
 
-def events(context: Context) -> Blueprint:
+class StreamQuery(Schema):
+    """Which events are streamed, and from where: after `after`, unless the browser says `Last-Event-ID`."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    room_id = fields.String(load_default=None)
+    type = fields.String(load_default=None)
+    source = fields.String(load_default=None, validate=validate.OneOf([source.value for source in Source]))
+    after = fields.String(load_default=None, validate=validate.Length(max=50))
+
+
+def events(context: Context, feed: Feed) -> Blueprint:
     """The resource."""
     blp = Blueprint("events", __name__, url_prefix="/api/v1/events", description=__doc__)
 
@@ -33,6 +53,30 @@ def events(context: Context) -> Blueprint:
     def list_events(query: dict[str, Any]) -> dict[str, Any]:
         """Events with the effect that folding them had."""
         return events_page(context, query)
+
+    @blp.route("/stream")
+    @blp.doc(
+        responses={
+            "200": {
+                "description": "The stream. Each message is one event with its effect, its id the event's.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+            }
+        },
+        parameters=[
+            {
+                "in": "header",
+                "name": "Last-Event-ID",
+                "description": "The last id that was seen; browsers send it by themselves when they come back.",
+                "schema": {"type": "string"},
+            }
+        ],
+    )
+    @blp.arguments(StreamQuery, location="query")
+    @blp.alt_response(422, schema=ProblemSchema)
+    def stream_events(query: dict[str, Any]) -> Response:
+        """Events as they are folded (Server-Sent Events); resumes after `Last-Event-ID` without loss."""
+        start = event_stream.start_of(request.headers.get("Last-Event-ID"), query.pop("after"))
+        return event_stream.answer(context, feed, Wanted(**query), start)
 
     @blp.route("/<event_id>")
     @blp.response(200, TimelineItemSchema)

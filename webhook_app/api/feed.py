@@ -1,0 +1,230 @@
+"""The feed: one reader of the journal, behind the reducer's cursor, hands events to every viewer of this process."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from time import sleep
+from typing import Any
+
+import redis
+import structlog
+
+from webhook_app.api.event_views import effects_of, event_view
+from webhook_app.domain.events import Event
+from webhook_app.domain.ids import order
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+
+READ_MAX = 500
+QUEUE_MAX_EVENTS = 2_000
+QUEUE_MAX_BYTES = 1024 * 1024
+BLOCK_MS = 1_000
+PACE_S = 0.05
+FOLD_LOOK_S = 0.01
+PAUSE_AFTER_ERROR_S = 1.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events a viewer asked for; None takes all."""
+
+    room_id: str | None = None
+    type: str | None = None
+    source: str | None = None
+
+    def takes(self, event: Event) -> bool:
+        """Whether this event is one of them."""
+        return (
+            self.room_id in (None, event.room_id)
+            and self.type in (None, event.type)
+            and self.source in (None, event.source.value)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One event as it goes out."""
+
+    event_id: str
+    text: bytes
+
+
+class Viewer:
+    """One who watches: what it has not been sent yet, bounded. Who falls behind is closed, and comes back by id."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._pieces: deque[Piece] = deque()
+        self._bytes = 0
+        self._position: str | None = None
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, pieces: Sequence[Piece], position: str) -> None:
+        """Hand pieces over; everything up to `position` has then been handed over. Never waits."""
+        with self._changed:
+            self._position = position
+            if not pieces or self._closed:
+                return
+            self._pieces += pieces
+            self._bytes += sum(len(piece.text) for piece in pieces)
+            if len(self._pieces) > QUEUE_MAX_EVENTS or self._bytes > QUEUE_MAX_BYTES:
+                self._pieces.clear()
+                self._closed = True
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> tuple[list[Piece], str | None] | None:
+        """What has come, after a while nothing, and how far that reaches; None when it is closed."""
+        with self._changed:
+            if not self._pieces and not self._closed:
+                self._changed.wait(timeout_s)
+            if self._closed:
+                return None
+            found = list(self._pieces)
+            self._pieces.clear()
+            self._bytes = 0
+            return found, self._position
+
+    def close(self) -> None:
+        """End it: its thread is free at once."""
+        with self._changed:
+            self._closed = True
+            self._pieces.clear()
+            self._changed.notify()
+
+
+class Feed:
+    """Reads while somebody watches; as many may as there are places."""
+
+    def __init__(self, client: Client, *, places: int) -> None:
+        self._client = client
+        self._places = places
+        self._viewers: set[Viewer] = set()
+        self._lock = threading.Lock()
+        self._position = "0-0"
+        self._reading = False
+        self._closed = False
+
+    def join(self, wanted: Wanted) -> Viewer | None:
+        """A place, None when all are taken.
+
+        What is folded from now on is handed over; whoever reads the cursor after this and catches up to it by
+        himself misses nothing.
+        """
+        with self._lock:
+            if self._closed or len(self._viewers) >= self._places:
+                return None
+            if not self._reading:
+                self._position = self._cursor()
+                self._reading = True
+                threading.Thread(target=self._run, name="feed", daemon=True).start()
+            viewer = Viewer(wanted)
+            self._viewers.add(viewer)
+            return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        """Give the place back."""
+        with self._lock:
+            self._viewers.discard(viewer)
+
+    def close(self) -> None:
+        """The process ends: every viewer's answer does too, and they come back elsewhere."""
+        with self._lock:
+            self._closed = True
+            viewers = list(self._viewers)
+        for viewer in viewers:
+            viewer.close()
+
+    @property
+    def watching(self) -> int:
+        """How many places are taken."""
+        return len(self._viewers)
+
+    def _run(self) -> None:
+        away = False
+        while self._go_on():
+            try:
+                handed = self._advance()
+                if not handed:
+                    self._wait()
+            except redis.RedisError as error:
+                if not away:
+                    log.warning("the store is away, viewers wait", error=str(error))
+                away = True
+                sleep(PAUSE_AFTER_ERROR_S)
+                continue
+            away = False
+            if handed:
+                sleep(PACE_S)  # a busy journal is read in gulps: many events a write, few writes a second
+
+    def _go_on(self) -> bool:
+        with self._lock:
+            self._reading = bool(self._viewers) and not self._closed
+            return self._reading
+
+    def _advance(self) -> bool:
+        """Hand out what has been folded since; whether there was any."""
+        cursor = self._cursor()
+        if order(cursor) < order(self._position):  # the store was put back to an earlier day
+            self._position = cursor
+        if cursor == self._position:
+            return False
+        entries = self._client.xrange(keys.JOURNAL, min=f"({self._position}", max=cursor, count=READ_MAX)
+        upto = entries[-1][0].decode() if len(entries) == READ_MAX else cursor
+        with self._lock:
+            viewers = list(self._viewers)
+        for viewer, pieces in self._sorted(entries, viewers):
+            viewer.put(pieces, upto)
+        self._position = upto
+        return True
+
+    def _wait(self) -> None:
+        """Until the journal has more than has been handed out; if it has already, a moment for its folding."""
+        if self._client.xread({keys.JOURNAL: self._position}, count=1, block=BLOCK_MS):
+            sleep(FOLD_LOOK_S)
+
+    def _sorted(
+        self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]], viewers: Sequence[Viewer]
+    ) -> list[tuple[Viewer, list[Piece]]]:
+        everywhere = [viewer for viewer in viewers if viewer.wanted.room_id is None]
+        by_room: dict[bytes, list[Viewer]] = {}
+        for viewer in viewers:
+            if viewer.wanted.room_id is not None:
+                by_room.setdefault(viewer.wanted.room_id.encode(), []).append(viewer)
+        wanted: list[tuple[Event, list[Viewer]]] = []
+        for entry_id, fields in entries:
+            # Looked at before it is read: most events are of rooms that nobody watches.
+            near = by_room.get(fields.get(b"r", b""), [])
+            if not everywhere and not near:
+                continue
+            event = codec.event_of(entry_id, fields)
+            takers = [viewer for viewer in (*everywhere, *near) if viewer.wanted.takes(event)]
+            if takers:
+                wanted.append((event, takers))
+        found: dict[Viewer, list[Piece]] = {viewer: [] for viewer in viewers}
+        for piece, (_, takers) in zip(pieces_of(self._client, [one for one, _ in wanted]), wanted, strict=True):
+            for viewer in takers:
+                found[viewer].append(piece)
+        return list(found.items())
+
+    def _cursor(self) -> str:
+        value = self._client.get(keys.CURSOR)
+        return value.decode() if value else "0-0"
+
+
+def pieces_of(client: Client, events: Sequence[Event]) -> list[Piece]:
+    """Folded events as they go out: the id, and the event as the API shows it, on one line."""
+    if not events:
+        return []
+    effects = effects_of(client, events)
+    return [
+        Piece(event.id, _text(event.id, event_view(event, effect)))
+        for event, effect in zip(events, effects, strict=True)
+    ]
+
+
+def _text(event_id: str, view: dict[str, Any]) -> bytes:
+    return b"id: " + event_id.encode() + b"\ndata: " + codec.encode(view) + b"\n\n"
