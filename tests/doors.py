@@ -19,6 +19,7 @@ from workers.process import Reducer
 ADMIN_TOKEN = "the-admin-token-of-the-doors"
 VIEWER_TOKEN = "the-viewer-token-of-the-doors"
 SECRET = "the-videosdk-secret-of-the-doors"
+SECRETS_KEY = "the-key-that-seals-what-the-doors-keep"
 ROOM = "abcd-efgh-ijkl"
 PROBLEM = "application/problem+json"
 WITHIN_S = 10.0
@@ -43,6 +44,7 @@ class Doors:
             videosdk_public_key=public_pem(),
             videosdk_api_key="the-key-of-the-doors",
             videosdk_secret=SECRET,
+            secrets_key=SECRETS_KEY,
         )
         self.settings = replace(given, **more)
         self.web: Web = build(self.settings)

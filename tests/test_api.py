@@ -7,7 +7,8 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
-from doors import ADMIN_TOKEN, PROBLEM, ROOM, SECRET, VIEWER_TOKEN, Doors, NoWake, append, fold_all
+from deliverers import deliverer
+from doors import ADMIN_TOKEN, PROBLEM, ROOM, SECRET, VIEWER_TOKEN, Doors, append, fold_all
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from product import Sink, public_pem, webhook
@@ -17,11 +18,9 @@ from webhook_app.domain.ids import order
 from webhook_app.settings_values import networks
 from webhook_app.store import keys
 from webhook_app.store.calls import Calls
-from webhook_app.store.clients import connect, connect_async
+from webhook_app.store.clients import connect
 from webhook_app.store.journal import Entry, entry
 from webhook_app.store.listing import encode_cursor
-from workers.deliver import Deliverer, disabler
-from workers.post import Poster
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TIMES = {"at", "since", "until", "timestamp"}
@@ -102,13 +101,8 @@ class Stage:
 
     def deliver(self):
         async def once():
-            poster, line = Poster(allowed=networks("127.0.0.0/8")), connect_async(self.store_url)
-            try:
-                disable = disabler(self.client, NoWake())
-                await Deliverer(line, poster, retention_s=3_600, disable=disable).run()
-            finally:
-                await poster.close()
-                await line.aclose()
+            async with deliverer(self.client, self.store_url) as hand:
+                await hand.run()
 
         asyncio.run(once())
 

@@ -243,7 +243,7 @@ def last_event_if_settled(client: Client) -> str:
         and not client.zcard(keys.CALLS_DUE)
         and not client.zcard(keys.PROBES_DUE)
         and (not told or told[0][0] == client.get(keys.OUTBOX_CURSOR))
-        and not client.zcard(keys.deliveries("pending"))
+        and not client.zcard(keys.DELIVERIES_PENDING)
     )
     return cursor if done and Journal(client).last_id() == cursor else ""
 

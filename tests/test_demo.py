@@ -1,11 +1,14 @@
 """The demo is put in place once, whatever the journal holds by then."""
 
+from dataclasses import replace
 from pathlib import Path
+
+from deliverers import subscribers_of
+from doors import SECRETS_KEY
 
 from webhook_app.domain.events import Source
 from webhook_app.settings import Settings
 from webhook_app.store.journal import Journal, entry
-from webhook_app.store.subscribers import Subscribers
 from workers.demo import RULES, SUBSCRIBER_ID, install
 
 
@@ -15,10 +18,11 @@ def put(client):
 
 def test_the_demo_is_put_in_place_once_though_a_worker_was_there_first(client, store_url):
     settings = Settings(data_dir=Path("var"), redis_url=store_url, sandbox_url="http://127.0.0.1:8001")
+    settings = replace(settings, secrets_key=SECRETS_KEY)
     Journal(client).append([entry(Source.SYSTEM, "worker-started", None, {})])
     install(settings)
     assert put(client) == [rule["name"] for rule in RULES]
-    Subscribers(client).delete(SUBSCRIBER_ID)
+    subscribers_of(client).delete(SUBSCRIBER_ID)
     install(settings)
     assert put(client) == [rule["name"] for rule in RULES]
-    assert Subscribers(client).all() == []
+    assert subscribers_of(client).all() == []

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 import redis
+from deliverers import SECRET, deliverer, subscribers_of
 from history import History
 from product import Sink, wait_until, webhook
 from refold import differences, outbox, refold
@@ -25,20 +26,19 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState
-from webhook_app.domain.subscribers import Delivery, DeliveryState, Subscriber, delivery_id
+from webhook_app.domain.subscribers import DeliveryState, Subscriber
 from webhook_app.schemas import parse
 from webhook_app.settings import Settings
-from webhook_app.settings_values import networks
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
-from webhook_app.store.deliveries import LEASE_MS, Deliveries, Outbox
+from webhook_app.store.deliveries import LEASE_MS, Deliveries
+from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Entry, GroupAppender, Journal, Wake, entry
+from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.state import StateStore
-from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.timers import Timers
 from workers.call import THREADS, Caller, StartOptions
-from workers.deliver import Deliverer
-from workers.post import Poster
+from workers.deliver import first_delivery
 from workers.process import Halted, Reducer
 from workers.tidy import Tidy
 from workers.videosdk import Token, VideoSDK
@@ -382,17 +382,21 @@ def notices_in_the_outbox(client: Client, count: int, *, first: int = 1) -> list
 
 
 def subscriber(client: Client, name: str, url: str = "https://example.com/") -> Subscriber:
-    made = Subscriber(f"sub_{name}", name, url, created_at=1, secrets=("c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0",))
-    Subscribers(client).put(made)
+    made = Subscriber(f"sub_{name}", name, url, created_at=1, secret=SECRET)
+    subscribers_of(client).put(made)
     return made
 
 
-def deliveries_of(notices: Sequence[Notice], subscribers: Sequence[Subscriber]) -> list[Delivery]:
-    return [
-        Delivery(delivery_id(notice.notice_id, one.subscriber_id), notice.notice_id, one.subscriber_id, notice.at)
-        for notice in notices
-        for one in subscribers
-    ]
+def expansion(told: Sequence[Told], subscribers: Sequence[Subscriber]) -> Expansion:
+    """All of these notices to all of these subscribers, none of them taken in hand at once."""
+    return Expansion(
+        before="0-0",
+        after=told[-1].entry,
+        latest={},
+        recoveries={},
+        hands={one.subscriber_id: 0 for one in subscribers},
+        deliveries=[first_delivery(one, each) for each in told for one in subscribers],
+    )
 
 
 def with_async_client(store_url: str, story: Callable[[Client], Awaitable[T]]) -> T:
@@ -407,19 +411,18 @@ def with_async_client(store_url: str, story: Callable[[Client], Awaitable[T]]) -
 
 
 def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client, store_url: str) -> None:
-    notices = notices_in_the_outbox(client, 30)
+    notices_in_the_outbox(client, 30)
     some = [subscriber(client, "one"), subscriber(client, "two")]
-    deliveries = deliveries_of(notices, some)
 
-    async def story(async_client: Client) -> list[int]:
-        told = Outbox(async_client, retention_s=DAY_S)
-        last = (await told.read("0-0", 100))[-1][0]
-        first = await told.expand("0-0", last, notices, deliveries)
-        beaten = await told.expand("0-0", last, notices, deliveries)
+    async def story(async_client: Client) -> list[list[int] | None]:
+        outbox = Outbox(async_client)
+        what = expansion(await outbox.read("0-0", 100), some)
+        first = await outbox.expand(what)
+        beaten = await outbox.expand(what)
         client.delete(keys.OUTBOX_CURSOR)  # as a restored copy of the store might have it
-        return [first, beaten, await told.expand("0-0", last, notices, deliveries)]
+        return [first, beaten, await outbox.expand(what)]
 
-    assert with_async_client(store_url, story) == [60, -1, 0]
+    assert with_async_client(store_url, story) == [[1] * 60, None, [0] * 60]
     for one in some:
         assert client.zcard(keys.subscriber_due(one.subscriber_id)) == 30
 
@@ -429,18 +432,17 @@ def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(cli
     one = subscriber(client, "one")
 
     async def story(async_client: Client) -> list[list[str]]:
-        told, hand = Outbox(async_client, retention_s=DAY_S), Deliveries(async_client, retention_s=DAY_S)
-        last = (await told.read("0-0", 100))[-1][0]
-        await told.expand("0-0", last, notices, deliveries_of(notices, [one]))
+        outbox, hand = Outbox(async_client), Deliveries(async_client, retention_s=DAY_S)
+        await outbox.expand(expansion(await outbox.read("0-0", 100), [one]))
         claimed = []
         for passing_ms in (0, LEASE_MS - 2_000, 2_000):
             let_time_pass(client, one, passing_ms)
-            claims = (await hand.claim(10, each=10))[0]
+            claims = (await hand.claim(10, good=10, bad=10, caps={})).claims
             claimed.append(sorted(claim.delivery.notice_id for claim in claims))
         settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
-        await hand.settle(settled)
+        await hand.settle(settled, {})
         let_time_pass(client, one, 2 * LEASE_MS)
-        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, each=10))[0]])
+        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, good=10, bad=10, caps={})).claims])
         return claimed
 
     every = sorted(notice.notice_id for notice in notices)
@@ -464,21 +466,18 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
     over = threading.Event()
 
     async def story() -> None:
-        own, poster = connect_async(store_url), Poster(allowed=networks("127.0.0.0/8"))
-        hand = Deliverer(own, poster, retention_s=DAY_S, disable=lambda one, why: None)
-        work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
-        try:
-            for count in range(1, 11):
-                notices_in_the_outbox(client, 1, first=count)
-                async with asyncio.timeout(3):
-                    while len(well.told) < count:
-                        await asyncio.sleep(0.01)
-        finally:
-            over.set()
-            hanging.hurry()
-            await work
-            await poster.close()
-            await own.aclose()
+        async with deliverer(client, store_url) as hand:
+            work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
+            try:
+                for count in range(1, 11):
+                    notices_in_the_outbox(client, 1, first=count)
+                    async with asyncio.timeout(3):
+                        while len(well.told) < count:
+                            await asyncio.sleep(0.01)
+            finally:
+                over.set()
+                hanging.hurry()
+                await work
 
     try:
         asyncio.run(story())
@@ -495,18 +494,15 @@ def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str)
         subscriber(client, "one", sink.url)
 
         async def hand() -> None:
-            own, poster = connect_async(store_url), Poster(allowed=networks("127.0.0.0/8"))
-            await Deliverer(own, poster, retention_s=DAY_S, disable=lambda one, why: None).run()
-            await poster.close()
-            await own.aclose()
+            async with deliverer(client, store_url) as own:
+                await own.run()
 
         async def both() -> None:
             await asyncio.gather(hand(), hand())
 
         asyncio.run(both())
         assert Counter(told.id for told in sink.told) == Counter(notice.notice_id for notice in notices)
-        assert client.zcard(keys.deliveries(DeliveryState.DELIVERED)) == 300
-        assert client.zcard(keys.deliveries(DeliveryState.PENDING)) == 0
+        assert DeliveryRecords(client).counts() == {"pending": 0, "delivered": 300, "dead": 0}
     finally:
         sink.stop()
 

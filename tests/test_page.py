@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from deliverers import put_delivery, subscribers_of
 from doors import ADMIN_TOKEN, ROOM, Doors, append, fold_all, folding
 from playwright.sync_api import expect, sync_playwright
 from product import signature, webhook
@@ -15,9 +16,9 @@ from werkzeug.serving import make_server
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices import Filter
 from webhook_app.domain.subscribers import Delivery, DeliveryState, Subscriber
-from webhook_app.store import codec, keys
+from webhook_app.store import keys
 from webhook_app.store.journal import Entry, entry
-from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.outbox import told_of
 
 pytestmark = pytest.mark.browser
 
@@ -210,16 +211,15 @@ def busy(client):
     told.append(entry(Source.OPERATOR, "end", ROOM, {}))
     append(client, *told)
     fold_all(client)
-    Subscribers(client).put(Subscriber("sub_tv", "The studio's TV", "https://example.com/", 1, Filter(("*",))))
-    Subscribers(client).put(Subscriber("sub_x", "", "https://a-subscriber.example.com/with/a/long/path/to/its/hook", 1))
-    notices = [codec.notice_of(fields[b"n"]) for _, fields in client.xrange(keys.OUTBOX)]
+    kept = subscribers_of(client)
+    kept.put(Subscriber("sub_tv", "The studio's TV", "https://example.com/", 1, Filter(("*",))))
+    url = "https://a-subscriber.example.com/with/a/long/path/to/its/hook"
+    kept.put(Subscriber("sub_x", "", url, 1, shown_url=url))
+    notices = [told_of(*one) for one in client.xrange(keys.OUTBOX)]
     states = [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.DEAD]
-    for at, notice in enumerate(notices[-12:]):
+    for at, told in enumerate(notices[-12:]):
         who, state = ("sub_tv", "sub_x")[at % 2], states[at % 5 % 3]
-        one = Delivery(f"dlv_{at}", notice.notice_id, who, notice.at, state)
-        client.set(keys.notice(notice.notice_id), codec.encode(notice))
-        client.set(keys.delivery(one.delivery_id), codec.encode(one))
-        client.zadd(keys.deliveries(state), {one.delivery_id: one.created_at})
+        put_delivery(client, Delivery(f"dlv_{at}", told.notice.notice_id, who, told.notice.at, told.entry, state))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -4,16 +4,17 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from deliverers import put_delivery, subscribers_of
 from doors import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
 from product import webhook
 
+from webhook_app.api.subscriber_schema import shown_url
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.subscribers import Delivery, Subscriber
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes
-from webhook_app.store.subscribers import Subscribers
 
 NEEDED = ("worker", "call", "deliver", "clock")
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -344,12 +345,11 @@ def test_what_a_webhook_says_is_shown_and_not_obeyed(client, visitor):
 
 
 def test_the_page_shows_no_subscribers_password(client, visitor):
-    known = Subscriber("sub_x", "", "https://user:hunter2@example.com/", 1)
-    Subscribers(client).put(known)
+    url = "https://user:hunter2@example.com/"
+    subscribers_of(client).put(Subscriber("sub_x", "", url, 1, shown_url=shown_url(url)))
     notice = Notice("msg_x", "stream.started", 1, ROOM, None, {"room_id": ROOM})
-    client.set(keys.notice("msg_x"), codec.encode(notice))
-    client.set(keys.delivery("dlv_x"), codec.encode(Delivery("dlv_x", "msg_x", "sub_x", 1)))
-    client.zadd(keys.deliveries("pending"), {"dlv_x": 1})
+    place = client.xadd(keys.OUTBOX, {"n": codec.encode(notice)}).decode()
+    put_delivery(client, Delivery("dlv_x", "msg_x", "sub_x", 1, place))
     log_in(visitor)
     page = visitor.get("/").get_data(as_text=True)
     assert "****@example.com" in page

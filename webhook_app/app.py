@@ -30,11 +30,12 @@ from webhook_app.health import health
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import PREFIX, receiver
-from webhook_app.secrets_file import session_key
+from webhook_app.sealed import Seal
+from webhook_app.secrets_file import secrets_key, session_key
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.clients import connect
-from webhook_app.store.deliveries import DeliveryRecords
+from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import GroupAppender, Journal
 from webhook_app.store.listing import BadCursorError
 from webhook_app.store.state import StateStore
@@ -103,7 +104,7 @@ def build(settings: Settings) -> Web:
             journal=journal,
             appender=appender,
             state=StateStore(client),
-            subscribers=Subscribers(client),
+            subscribers=Subscribers(client, Seal(secrets_key(settings))),
             deliveries=DeliveryRecords(client),
             rooms=settings.rooms,
             has_credentials=settings.has_credentials,

@@ -10,6 +10,7 @@ from webhook_app.settings import SettingError, Settings
 ADMIN_TOKEN_FILE = "admin_token"
 WEBHOOK_TOKEN_FILE = "webhook_token"
 SESSION_KEY_FILE = "session_key"
+SECRETS_KEY_FILE = "secrets_key"
 _MADE_BYTES = 32
 
 
@@ -38,6 +39,11 @@ def resolve(settings: Settings) -> Settings:
 def session_key(data_dir: Path) -> bytes:
     """The key that signs the console's sessions."""
     return keep(data_dir / SESSION_KEY_FILE).value.encode()
+
+
+def secrets_key(settings: Settings) -> str:
+    """The key under which subscribers' URLs and secrets are sealed: given, or kept beside the data."""
+    return settings.secrets_key or keep(settings.data_dir / SECRETS_KEY_FILE).value
 
 
 def sandbox_credentials(data_dir: Path) -> tuple[str, str]:

@@ -44,6 +44,7 @@ class Settings:
     max_streams: int | None = None
     admin_token: str | None = field(default=None, repr=False)
     viewer_token: str | None = field(default=None, repr=False)
+    secrets_key: str | None = field(default=None, repr=False)
     allow_networks: tuple[values.Network, ...] = ()
     config_file: Path | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
@@ -92,6 +93,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         max_streams=take("MAX_STREAMS", values.whole(1, 100_000), None),
         admin_token=secret("ADMIN_TOKEN", values.token),
         viewer_token=secret("VIEWER_TOKEN", values.token),
+        secrets_key=secret("SECRETS_KEY", values.token),
         allow_networks=take("ALLOW_NETWORKS", values.networks, ()),
         config_file=take("CONFIG_FILE", values.existing_file, None),
         heartbeat_url=secret("HEARTBEAT_URL", values.fetched_url),
@@ -137,6 +139,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "MAX_STREAMS": settings.max_streams,
         "ADMIN_TOKEN": settings.admin_token,
         "VIEWER_TOKEN": settings.viewer_token,
+        "SECRETS_KEY": settings.secrets_key,
         "ALLOW_NETWORKS": ",".join(map(str, settings.allow_networks)) or None,
         "CONFIG_FILE": settings.config_file,
         "HEARTBEAT_URL": settings.heartbeat_url,

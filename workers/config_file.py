@@ -15,13 +15,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from webhook_app.api.rule_schema import NAME, RuleSchema
-from webhook_app.api.subscribers import SubscribeSchema, check_url
+from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
+from webhook_app.api.subscribers import asks_for_bodies, new_subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices import Filter
-from webhook_app.domain.subscribers import Subscriber
+from webhook_app.domain.subscribers import rotated
 from webhook_app.problems import Problem
 from webhook_app.schemas import ID_MAX_CHARS
+from webhook_app.sealed import Seal
+from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Journal, entry
@@ -186,7 +188,7 @@ class _Checker:
 
 def apply(found: ConfigFile, wiring: Wiring) -> None:
     """Journal rooms and rules as a whole, put the subscribers; what left the file is deleted."""
-    subscribers = Subscribers(wiring.client)
+    subscribers = Subscribers(wiring.client, Seal(secrets_key(wiring.settings)))
     known = {one.subscriber_id: one for one in subscribers.all() if one.from_file}
     kept: set[str] = set()
     for asked in found.subscribers:
@@ -194,23 +196,18 @@ def apply(found: ConfigFile, wiring: Wiring) -> None:
         kept.add(subscriber_id)
         old = known.get(subscriber_id)
         secret = read_secret(asked["secret"]) if asked["secret"] else None
-        made = Subscriber(
-            subscriber_id=subscriber_id,
-            name=str(asked["name"]),
-            url=str(asked["url"]),
-            created_at=old.created_at if old else _now(wiring),
-            wanted=Filter(tuple(asked["types"]), tuple(asked["rooms"]), tuple(asked["because"])),
-            ordering=str(asked["ordering"]),
-            secrets=(secret,) if secret else (old.secrets if old else (new_secret(),)),
-            from_file=True,
-        )
+        made = new_subscriber(asked, subscriber_id, secret or new_secret(), old.created_at if old else _now(wiring))
+        made = replace(made, from_file=True)
         if old is not None:
             made = replace(made, enabled=old.enabled, disabled_because=old.disabled_because)
+            changed = secret is not None and secret != old.secret
+            signed = rotated(old, made.secret, now=_now(wiring)) if changed else old
+            made = replace(made, secret=signed.secret or made.secret, old_secrets=signed.old_secrets)
         if made != old:
             subscribers.put(made)
     for gone in known.keys() - kept:
         subscribers.delete(gone)
-    bodies = any(pattern.startswith("videosdk.") for one in subscribers.all() for pattern in one.wanted.types)
+    bodies = any(asks_for_bodies(one) for one in subscribers.all())
     entries = [
         entry(Source.SYSTEM, "settings", None, {"bodies": bodies}),
         entry(Source.CONFIG, "file-applied", None, {"rooms": found.rooms, "rules": found.rules}),

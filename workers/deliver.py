@@ -1,266 +1,408 @@
 """The deliver hand: expands the outbox to subscribers and sends what is due, many at once on one event loop."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from time import monotonic
+from time import monotonic, time
 from typing import Any
+from urllib.parse import urlsplit
 
-import redis
 import structlog
 
-from webhook_app.domain.events import Source
-from webhook_app.domain.notices import Notice, notice_body, wants
+from webhook_app.domain.health import Horizon, points
+from webhook_app.domain.notices import RECOVER, Notice, family, for_one, notice_body, wants
 from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
     Attempt,
     Delivery,
     DeliveryState,
+    Ordering,
     Subscriber,
     delivery_id,
     next_attempt,
 )
+from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import Claim, Deliveries, Outbox
-from webhook_app.store.journal import Journal, Wake, entry
-from webhook_app.store.subscribers import Subscribers, subscriber_of
+from webhook_app.store.deliveries import Claim, Deliveries, Tally
+from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.subscribers import SubscriberReader
+from workers.channels.speaking import Speaker
+from workers.lines import InHand, Line, Lines
 from workers.post import Poster, Reply, body_of, standard_headers
+from workers.recovering import Recovering, start_of
+from workers.reports import Reports
 
-IN_HAND_MAX = 1_024
-IN_FLIGHT_PER_SUBSCRIBER = 32
-AHEAD_MAX = 480
+CLAIM_GOOD = 8
+CLAIM_MAX = 512
 EXPAND_NOTICES = 200
 EXPAND_DELIVERIES_MAX = 2_000
-LOOK_EVERY_S = 0.005
+PRESSURE_MAX_S = 0.25
+PRESSURE_LOOK_S = 0.005
 REST_MS = 100
 SETTLE_MAX = 512
+SETTLE_GATHER_S = 0.002
 LINGER_S = 0.25
+LOOK_EVERY_S = 0.02
 JOB_MAX_S = 60.0
 AWAKE_TTL_MS = 1_000
+AWAKE_EVERY_S = 0.4
 GONE = 410
 TOO_MANY = 429
+GAVE_UP = "it has not answered for five days"
 
 log = structlog.get_logger()
 
-Disable = Callable[[Subscriber, str], None]
-
 
 class Deliverer:
-    """One event loop's worth of delivering. Lives as long as its process; each wake-up runs it until it is quiet."""
+    """One event loop's worth of delivering. Lives as long as its process; each wake-up runs it until it is quiet.
 
-    def __init__(self, client: Client, poster: Poster, *, retention_s: int, disable: Disable) -> None:
+    Four hands work side by side and wait for the store on their own: one expands, one claims, one settles, one
+    recovers what was missed. A slow disk or a slow endpoint holds up none of the others.
+    """
+
+    def __init__(
+        self, client: Client, poster: Poster, speaker: Speaker, *, seal: Seal, retention_s: int, reports: Reports
+    ) -> None:
         self._client = client
         self._poster = poster
-        self._outbox = Outbox(client, retention_s=retention_s)
+        self._speaker = speaker
+        self._reports = reports
+        self._outbox = Outbox(client)
         self._deliveries = Deliveries(client, retention_s=retention_s)
-        self._disable = disable
+        self._recovering = Recovering(client, self._outbox, self._deliveries)
+        self._lines = Lines(self._send, let_go=self._let_go, wants_more=self._wants_more)
+        self._reader = SubscriberReader(seal)
         self._subscribers: dict[str, Subscriber] = {}
         self._names: Mapping[str, RoomName] = {}
         self._version: tuple[Any, ...] | None = None
-        self._in_hand: Counter[str] = Counter()
-        self._gates: dict[str, asyncio.Semaphore] = {}
-        self._busy_at = 0.0
-        self._second = 0
-        self._finished: Counter[str] = Counter()
-        self._lately: Counter[str] = Counter()
-        self._running: set[asyncio.Task[None]] = set()
+        self._horizon = Horizon()
         self._settled: list[Delivery] = []
+        self._tallies: dict[str, Tally] = {}
         self._cursor: str | None = None
+        self._begun = 0
+        self._busy_at = self._awake_at = 0.0
+        self._stopping: Callable[[], bool] = lambda: False
+        self._ending = False
+        self._to_claim = asyncio.Event()
+        self._to_settle = asyncio.Event()
+        self._to_recover = asyncio.Event()
 
     async def run(self, *, stopping: Callable[[], bool] = lambda: False, at_most_s: float = JOB_MAX_S) -> int:
         """Expand and send until nothing is due for a moment. Returns how many attempts were begun.
 
-        Expanding, claiming and settling each wait for the store on their own: a slow disk holds up none of the others.
+        The time only runs out when nothing is in progress: one endpoint that hangs must not hold up the others.
         """
-        begun, until = 0, monotonic() + at_most_s
-        self._cursor = None
+        self._stopping, begun, until = stopping, self._begun, monotonic() + at_most_s
+        self._cursor, self._busy_at = None, monotonic()
+        self._to_recover.set()
         while True:
             await self._client.delete(keys.wake("deliver"))
-            looked = await self._until_quiet(stopping, until)
-            begun += looked
-            if not self._in_progress and (not looked or stopping() or monotonic() > until):
-                return begun
+            await self._work(until)
+            await self._client.delete(keys.wake("deliver"))
+            if stopping() or not (await self._expand(None) + await self._claim_now()) or monotonic() > until:
+                await self._finish()
+                return self._begun - begun
 
-    @property
-    def _in_progress(self) -> bool:
-        return bool(self._running or self._settled)
-
-    async def _until_quiet(self, stopping: Callable[[], bool], until: float) -> int:
-        """The time only runs out when nothing is in progress: one endpoint that hangs must not hold up the others."""
-        begun, self._busy_at = 0, monotonic()
-        expand, claim, settle = _Turn(self._expand), _Turn(self._claim), _Turn(self._settle)
+    async def _work(self, until: float) -> None:
+        """All hands, until it has been quiet for a moment; raises what a hand raised, when all have come to rest."""
+        self._ending, self._busy_at = False, monotonic()
+        hands = [
+            asyncio.create_task(hand()) for hand in (self._expanding, self._claiming, self._settling, self._recover)
+        ]
         try:
-            while True:
-                ending = stopping()
-                expand.take(again=not ending)
-                begun += claim.take(again=not ending and len(self._running) < IN_HAND_MAX)
-                settle.take(again=bool(self._settled))
-                if self._in_progress or settle.under_way:
-                    self._busy_at = monotonic()
-                elif ending or monotonic() > until or monotonic() - self._busy_at > LINGER_S:
+            while not self._quiet(until):
+                done, _ = await asyncio.wait(hands, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                if done:
                     break
-                await self._rest()
         finally:
-            await asyncio.gather(expand.stop(), claim.stop(), settle.stop(), return_exceptions=True)
-        await self._client.delete(keys.wake("deliver"))
-        if not stopping():
-            begun += await self._expand() + await self._claim()  # what this begins goes on in the next round
-        return begun
+            self._ending = True
+            for event in (self._to_claim, self._to_settle, self._to_recover):
+                event.set()
+            if self._stopping() or any(hand.done() for hand in hands):
+                self._lines.release_all()
+                await self._lines.landed()
+            await asyncio.gather(*hands, return_exceptions=True)
+        for hand in hands:
+            hand.result()
 
-    async def _expand(self) -> int:
+    def _quiet(self, until: float) -> bool:
+        if self._stopping():
+            return True
+        now = monotonic()
+        if self._lines.in_progress or self._settled:
+            self._busy_at = now
+            return False
+        return now > until or now - self._busy_at > LINGER_S
+
+    async def _finish(self) -> None:
+        await self._lines.landed()
+        while self._settled or self._tallies:
+            await self._settle()
+
+    async def _expanding(self) -> None:
+        while not self._ending:
+            await self._stay_awake()
+            await self._expand(REST_MS)
+
+    async def _expand(self, block_ms: int | None) -> int:
         if self._cursor is None:
             self._cursor = await self._outbox.cursor()
         cursor = self._cursor
-        entries = await self._outbox.read(cursor, EXPAND_NOTICES)
-        if not entries:
+        told = await self._outbox.read(cursor, EXPAND_NOTICES, block_ms=block_ms)
+        if not told:
+            if cursor != (now_at := await self._outbox.cursor()):
+                self._cursor = now_at
             return 0
         self._busy_at = monotonic()
         await self._refresh()
-        notices: list[Notice] = []
+        taken, deliveries, notices = self._made_of(told)
+        wanted = {one.subscriber_id for one in deliveries}
+        lines = {name: self._lines.of(self._subscribers[name]) for name in wanted}
+        recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
+        made = await self._outbox.expand(
+            Expansion(
+                before=cursor,
+                after=taken[-1].entry,
+                latest=_latest(taken),
+                recoveries=recoveries,
+                hands={name: self._hands_for(line) for name, line in lines.items()},
+                deliveries=deliveries,
+            )
+        )
+        if made is None:
+            self._cursor = None
+            return len(taken)
+        self._cursor = taken[-1].entry
+        self._take_leased(deliveries, made, notices, lines)
+        if recoveries:
+            self._to_recover.set()
+        if len(told) == EXPAND_NOTICES:
+            await self._ease(list(lines.values()))
+        return len(taken)
+
+    def _hands_for(self, line: Line) -> int:
+        if line.subscriber.rate_limit is not None:
+            return 0
+        return self._lines.hands(line) or -1
+
+    def _made_of(self, told: Sequence[Told]) -> tuple[list[Told], list[Delivery], dict[str, Notice]]:
+        """The part of these entries that is expanded at once, its deliveries, and the notices by id."""
+        taken: list[Told] = []
         deliveries: list[Delivery] = []
-        after = cursor
-        for entry_id, notice in entries:
-            deliveries += self._made_of(notice)
-            notices.append(notice)
-            after = entry_id
+        for one in told:
+            deliveries += self._of_notice(one)
+            taken.append(one)
             if len(deliveries) >= EXPAND_DELIVERIES_MAX:
                 break
-        wanted = {one.notice_id for one in deliveries}
-        kept = [notice for notice in notices if notice.notice_id in wanted]
-        made = await self._outbox.expand(cursor, after, kept, deliveries)
-        self._cursor = None if made < 0 else after
-        self._busy_at = monotonic()
-        return len(notices)
+        return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
-    def _made_of(self, notice: Notice) -> list[Delivery]:
-        named = self._names.get(notice.room_id or "")
+    def _of_notice(self, told: Told) -> list[Delivery]:
+        notice = told.notice
+        if notice.type == RECOVER:
+            return []
+        named, only = self._names.get(notice.room_id or ""), for_one(notice)
         return [
-            Delivery(
-                delivery_id=delivery_id(notice.notice_id, known.subscriber_id),
-                notice_id=notice.notice_id,
-                subscriber_id=known.subscriber_id,
-                created_at=notice.at,
-                next_attempt_at=notice.at,
-            )
+            first_delivery(known, told)
             for known in self._subscribers.values()
-            if known.enabled and wants(known.wanted, notice, named)
+            if known.enabled and (known.subscriber_id == only or (only is None and wants(known.wanted, notice, named)))
         ]
+
+    def _take_leased(
+        self, deliveries: Sequence[Delivery], made: Sequence[int], notices: Mapping[str, Notice], lines: dict[str, Line]
+    ) -> None:
+        """What the expanding has put in our hands is sent without being claimed, each notice written out once."""
+        bodies: dict[str, bytes] = {}
+        for one, outcome in zip(deliveries, made, strict=True):
+            line = lines[one.subscriber_id]
+            if outcome == 2:
+                notice = notices[one.notice_id]
+                body = bodies.get(one.notice_id)
+                if body is None:
+                    body = bodies[one.notice_id] = body_of(notice_body(notice))
+                self._lines.take(line, InHand(Claim(one, notice), monotonic(), body))
+            elif outcome == 1:
+                line.more = True
+                self._to_claim.set()
+
+    async def _ease(self, lines: list[Line]) -> None:
+        """When the outbox is long, those that answer are kept up with before more is expanded."""
+        until = monotonic() + PRESSURE_MAX_S
+        while monotonic() < until and not self._ending:
+            if not any(line.more or len(line.waiting) > line.bound for line in lines if line.pace.proven):
+                return
+            await asyncio.sleep(PRESSURE_LOOK_S)
 
     async def _refresh(self) -> None:
         version, names = await self._client.mget([keys.SUBSCRIBERS_VERSION, keys.NAMES])
         if self._version == (version, names):
             return
-        found = [subscriber_of(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
+        found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self._subscribers = {known.subscriber_id: known for known in found}
+        self._reader.forget_others(set(self._subscribers))
+        self._lines.forget(set(self._subscribers))
         self._names = {known.room_id: known for known in codec.names_of(names).values()} if names else {}
         self._version = (version, names)
 
-    async def _claim(self) -> int:
-        room = IN_HAND_MAX - len(self._running)
+    async def _claiming(self) -> None:
+        while not self._ending:
+            self._to_claim.clear()
+            wait = await self._claim()
+            if wait and not self._ending:
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._to_claim.wait()
+                except TimeoutError:
+                    pass
+
+    async def _claim_now(self) -> int:
+        begun = self._begun
+        await self._claim()
+        return self._begun - begun
+
+    async def _claim(self) -> float:
+        """Take what is due; returns how many seconds to rest, at most."""
+        room = min(CLAIM_MAX, self._lines.room)
         if room <= 0:
-            return 0
-        caps = {who: max(0, self._allowance(who) - count) for who, count in self._in_hand.items()}
-        claims, now, _ = await self._deliveries.claim(room, each=IN_FLIGHT_PER_SUBSCRIBER, caps=caps)
-        if claims:
+            return LOOK_EVERY_S
+        bad = self._lines.new_bound()
+        found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, caps=self._lines.caps())
+        if found.claims:
+            self._busy_at = monotonic()
             await self._refresh()
+        for name in found.more:
+            if name in self._subscribers:
+                self._lines.of(self._subscribers[name]).more = True
+        await self._take(found.claims)
+        if found.claims:
+            return 0.0
+        return REST_MS / 1000 if found.wait_ms is None else min(REST_MS, max(1, found.wait_ms)) / 1000
+
+    async def _take(self, claims: Sequence[Claim]) -> None:
+        again = [claim for claim in claims if claim.notice and (claim.delivery.tries or claim.delivery.again)]
+        newest = await self._outbox.latest([_subject(claim.notice) for claim in again if claim.notice])
+        overtaken = {
+            claim.delivery.delivery_id
+            for claim, latest in zip(again, newest, strict=True)
+            if latest is not None and claim.notice and latest > (claim.notice.data.get("sequence") or latest)
+        }
         for claim in claims:
             subscriber = self._subscribers.get(claim.delivery.subscriber_id)
-            if subscriber is None or not subscriber.enabled:
-                self._settled.append(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
+            if subscriber is None or not subscriber.enabled or claim.notice is None:
+                self._settle_soon(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
-            self._in_hand[subscriber.subscriber_id] += 1
-            task = asyncio.create_task(self._attempt(subscriber, claim, now))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
-        return len(claims)
+            content = notice_body(claim.notice)
+            if claim.delivery.delivery_id in overtaken:
+                content |= {"stale": True}
+            self._lines.take(self._lines.of(subscriber), InHand(claim, monotonic(), body_of(content)))
 
-    def _allowance(self, subscriber_id: str) -> int:
-        """How many may be in hand: those in flight, and as many more as it lately took within a second."""
-        second = int(monotonic())
-        if second != self._second:
-            self._second, self._lately, self._finished = second, self._finished, Counter()
-        lately = max(self._lately[subscriber_id], self._finished[subscriber_id])
-        return IN_FLIGHT_PER_SUBSCRIBER + min(AHEAD_MAX, lately)
-
-    async def _attempt(self, subscriber: Subscriber, claim: Claim, now: int) -> None:
-        who, notice = subscriber.subscriber_id, claim.notice
-        claimed = began = monotonic()
+    async def _send(self, line: Line, one: InHand) -> str | None:
+        """One attempt; never raises."""
+        subscriber, delivery, notice = line.subscriber, one.claim.delivery, one.claim.notice
+        assert notice is not None and one.body is not None
+        self._begun += 1
+        at = int(time() * 1000)
         try:
-            async with self._gate(who):
-                began = monotonic()
-                at = now + round((began - claimed) * 1000)
-                body = body_of(notice_body(notice))
-                headers = standard_headers(notice.notice_id, at // 1000, body, subscriber.secrets)
-                reply = await self._poster.post(subscriber.url, body, headers)
+            if subscriber.speaks_http:
+                headers = standard_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
+                reply = await self._poster.post(subscriber.url, one.body, headers)
+            else:
+                reply = await self._speaker.tell(subscriber, notice, self._names.get(notice.room_id or ""))
         except Exception:
-            log.exception("an attempt could not be made", delivery=claim.delivery.delivery_id)
+            log.exception("an attempt could not be made", delivery=delivery.delivery_id)
             reply = Reply(None, "refused", 0)
-        finally:
-            self._finished[who] += 1
-            self._in_hand[who] -= 1
-            if not self._in_hand[who]:
-                del self._in_hand[who]
-                self._gates.pop(who, None)
-        at = now + round((began - claimed) * 1000)
-        self._settled.append(after_attempt(claim.delivery, reply, at=at, now=at + reply.duration_ms))
+        self._note(subscriber, delivery, reply, at)
+        return reply.error
+
+    def _note(self, subscriber: Subscriber, delivery: Delivery, reply: Reply, at: int) -> None:
+        now = at + reply.duration_ms
+        host = urlsplit(subscriber.url).hostname or subscriber.url
+        was_cut_off = self._horizon.cut_off(now)
+        self._horizon.note(host, reply.error, now)
+        cut_off = self._horizon.cut_off(now)
+        if cut_off != was_cut_off:
+            self._reports.cut_off(cut_off)
+        tally = self._tallies.setdefault(subscriber.subscriber_id, Tally())
+        if reply.error is None:
+            tally.answered += 1
+            tally.lag_ms += max(0, now - delivery.created_at)
+        else:
+            tally.failed += 1
+            tally.points += 0 if cut_off else points(reply.error)
+            tally.error = reply.error if reply.status is None else f"{reply.error} {reply.status}"
+        self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
         if reply.status == GONE:
-            self._disable(subscriber, "it answered 410 Gone")
+            self._reports.disable(subscriber.subscriber_id, "it answered 410 Gone")
 
-    def _gate(self, subscriber_id: str) -> asyncio.Semaphore:
-        gate = self._gates.get(subscriber_id)
-        if gate is None:
-            gate = self._gates[subscriber_id] = asyncio.Semaphore(IN_FLIGHT_PER_SUBSCRIBER)
-        return gate
+    def _let_go(self, one: Delivery) -> None:
+        """Give a claim back, as due as it was."""
+        self._settle_soon(replace(one, next_attempt_at=int(time() * 1000)))
 
-    async def _settle(self) -> int:
+    def _wants_more(self) -> None:
+        self._to_claim.set()
+
+    def _settle_soon(self, one: Delivery) -> None:
+        self._settled.append(one)
+        self._to_settle.set()
+
+    async def _settling(self) -> None:
+        while not self._ending or self._settled:
+            if not self._settled:
+                self._to_settle.clear()
+                await self._to_settle.wait()
+                await asyncio.sleep(SETTLE_GATHER_S)
+                continue
+            await self._settle()
+
+    async def _settle(self) -> None:
         settled, self._settled = self._settled[:SETTLE_MAX], self._settled[SETTLE_MAX:]
-        if settled:
-            try:
-                await self._deliveries.settle(settled)
-            except redis.RedisError:
-                # The leases bring these back: the same webhook-id goes out once more.
-                log.warning("what came of attempts could not be kept", deliveries=len(settled))
-                raise
-        return len(settled)
+        tallies, self._tallies = self._tallies, {}
+        try:
+            gone = await self._deliveries.settle(settled, tallies)
+        except BaseException:
+            # Kept for the next time; what a lease brings back meanwhile goes out once more under the same webhook-id.
+            self._settled = settled + self._settled
+            self._tallies = tallies | self._tallies
+            raise
+        self._busy_at = monotonic()
+        if any(one.queue for one in settled):
+            self._to_claim.set()
+        for name in gone:
+            known = self._subscribers.get(name)
+            if known is not None and known.enabled:
+                self._reports.disable(name, GAVE_UP)
 
-    async def _rest(self) -> None:
-        if self._in_progress:
-            await asyncio.sleep(LOOK_EVERY_S)
-            return
+    async def _recover(self) -> None:
+        await self._to_recover.wait()
+        while not self._ending:
+            await self._refresh()
+            if await self._recovering.once(self._subscribers, self._names):
+                self._busy_at = monotonic()
+                self._to_claim.set()
+            else:
+                self._to_recover.clear()
+                await self._to_recover.wait()
+
+    async def _stay_awake(self) -> None:
         # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
-        await self._client.set(keys.wake("deliver"), "1", px=AWAKE_TTL_MS)
-        await self._outbox.read(self._cursor or "0-0", 1, block_ms=REST_MS)
+        if monotonic() - self._awake_at > AWAKE_EVERY_S:
+            await self._client.set(keys.wake("deliver"), "1", px=AWAKE_TTL_MS)
+            self._awake_at = monotonic()
 
 
-class _Turn:
-    """One thing done over and over, at most one at a time, while the loop goes on."""
-
-    def __init__(self, act: Callable[[], Awaitable[int]]) -> None:
-        self._act = act
-        self._task: asyncio.Task[int] | None = None
-
-    @property
-    def under_way(self) -> bool:
-        """Whether it is being done now."""
-        return self._task is not None
-
-    def take(self, *, again: bool) -> int:
-        """What the last time came to, when it is over; begins the next. Raises what it raised."""
-        count = 0
-        if self._task is not None and self._task.done():
-            task, self._task = self._task, None
-            count = task.result()
-        if self._task is None and again:
-            self._task = asyncio.ensure_future(self._act())
-        return count
-
-    async def stop(self) -> None:
-        """Wait for what is under way."""
-        if self._task is not None:
-            task, self._task = self._task, None
-            await task
+def first_delivery(subscriber: Subscriber, told: Told, *, again: bool = False) -> Delivery:
+    """A notice to a subscriber; in its room's order when that was asked for."""
+    notice = told.notice
+    return Delivery(
+        delivery_id=delivery_id(notice.notice_id, subscriber.subscriber_id),
+        notice_id=notice.notice_id,
+        subscriber_id=subscriber.subscriber_id,
+        created_at=notice.at,
+        entry=told.entry,
+        next_attempt_at=notice.at,
+        queue=notice.room_id if subscriber.ordering is Ordering.ROOM and not again else None,
+        again=again,
+    )
 
 
 def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:
@@ -268,34 +410,30 @@ def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery
     attempt = Attempt(
         at=at, status=reply.status, error=reply.error, duration_ms=reply.duration_ms, response=reply.response
     )
-    attempts = (*one.attempts, attempt)
+    attempts, tries = (*one.attempts, attempt), one.tries + 1
     if reply.error is None:
-        return replace(one, state=DeliveryState.DELIVERED, attempts=attempts, next_attempt_at=None)
+        return replace(one, state=DeliveryState.DELIVERED, attempts=attempts, tries=tries, next_attempt_at=None)
     due = None
     if reply.status != GONE:
         due = next_attempt(
             one.delivery_id,
-            len(attempts),
+            tries,
             now=now,
             slow_down=reply.status == TOO_MANY or reply.error == "timeout",
             retry_after_ms=reply.retry_after_ms,
         )
     state = DeliveryState.DEAD if due is None else DeliveryState.PENDING
-    return replace(one, state=state, attempts=attempts, next_attempt_at=due)
+    return replace(one, state=state, attempts=attempts, tries=tries, next_attempt_at=due)
 
 
-def disabler(client: Client, wake: Wake) -> Disable:
-    """Disables a subscriber in the store, and journals it so that others are told."""
-    subscribers, journal = Subscribers(client), Journal(client)
+def _subject(notice: Notice) -> str:
+    return f"{notice.room_id or ''}|{family(notice.type)}"
 
-    def disable(subscriber: Subscriber, reason: str) -> None:
-        known = subscribers.get(subscriber.subscriber_id)
-        if known is None or not known.enabled:
-            return
-        subscribers.put(replace(known, enabled=False, disabled_because=reason))
-        told = {"subscriber_id": known.subscriber_id, "reason": f"{known.name or known.subscriber_id}: {reason}"}
-        _, woken = journal.append([entry(Source.SYSTEM, "subscriber-disabled", None, told)])
-        if woken:
-            wake.wake("process")
 
-    return disable
+def _latest(told: Sequence[Told]) -> dict[str, int]:
+    found = {}
+    for one in told:
+        sequence = one.notice.data.get("sequence")
+        if one.notice.room_id is not None and isinstance(sequence, int):
+            found[_subject(one.notice)] = sequence
+    return found

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
+from webhook_app.sealed import Seal
+from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.clients import connect
@@ -35,7 +37,8 @@ def install(settings: Settings) -> None:
     """Put the demo in place, where it is not yet; what a user deleted stays deleted."""
     assert settings.redis_url is not None and settings.sandbox_url is not None
     client = connect(settings.redis_url)
-    journal, subscribers = Journal(client), Subscribers(client)
+    journal = Journal(client)
+    subscribers = Subscribers(client, Seal(secrets_key(settings)))
     if not client.exists(keys.DEMO):
         journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
@@ -45,11 +48,13 @@ def install(settings: Settings) -> None:
                 name="demo inbox of the sandbox",
                 url=f"{settings.sandbox_url}/sandbox/inbox",
                 created_at=0,
-                secrets=(new_secret(),),
+                secret=new_secret(),
+                shown_url=f"{settings.sandbox_url}/sandbox/inbox",
             )
         )
         client.set(keys.DEMO, "1")
     known = subscribers.get(SUBSCRIBER_ID)
     if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
-        subscribers.put(replace(known, url=f"{settings.sandbox_url}/sandbox/inbox"))
+        url = f"{settings.sandbox_url}/sandbox/inbox"
+        subscribers.put(replace(known, url=url, shown_url=url))
     client.close()

@@ -2,14 +2,14 @@
 
 import asyncio
 import base64
-import hashlib
 import hmac
 import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 import aiohttp
@@ -22,7 +22,8 @@ from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0
 BODY_TIMEOUT_S = 2.0
-CONNECTIONS_MAX = 1_024
+CONNECTIONS_MAX = 2_048
+KEEP_ALIVE_S = 30.0
 RETRY_AFTER_MAX_S = 86_400
 USER_AGENT = "Tallylight/0.1 (Standard Webhooks)"
 
@@ -49,7 +50,11 @@ class Poster:
         self._allowed = tuple(allowed)
         self._exempt = _port_of(exempt_url)
         connector = aiohttp.TCPConnector(
-            limit=CONNECTIONS_MAX, limit_per_host=0, ttl_dns_cache=30, socket_factory=self._socket
+            limit=CONNECTIONS_MAX,
+            limit_per_host=0,
+            ttl_dns_cache=30,
+            keepalive_timeout=KEEP_ALIVE_S,
+            socket_factory=self._socket,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -73,7 +78,7 @@ class Poster:
                     error=None if 200 <= answer.status < 300 else "status",
                     duration_ms=duration_ms,
                     response=(await _kept(answer)).decode("utf-8", "replace"),
-                    retry_after_ms=_retry_after(answer.headers.get("Retry-After")),
+                    retry_after_ms=retry_after(answer.headers.get("Retry-After"), time()),
                 )
         except BlockedAddressError:
             return Reply(None, "blocked", _since(began))
@@ -108,8 +113,7 @@ def standard_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[s
     """The headers of Standard Webhooks 1.0.0: every secret signs, the newest first."""
     content = f"{notice_id}.{at_s}.".encode() + body
     signatures = " ".join(
-        "v1," + base64.b64encode(hmac.new(base64.b64decode(secret), content, hashlib.sha256).digest()).decode()
-        for secret in secrets
+        "v1," + base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode() for secret in secrets
     )
     return {
         "content-type": "application/json",
@@ -122,6 +126,11 @@ def standard_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[s
 def body_of(content: Any) -> bytes:
     """A notice's JSON as it is sent and signed."""
     return msgspec.json.encode(content)
+
+
+@lru_cache(maxsize=10_000)
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret)
 
 
 @lru_cache(maxsize=10_000)
@@ -146,10 +155,17 @@ async def _kept(answer: aiohttp.ClientResponse) -> bytes:
     return kept
 
 
-def _retry_after(value: str | None) -> int | None:
-    if value is None or not (value.strip().isascii() and value.strip().isdecimal()):
-        return None
-    return min(int(value.strip()[:9]), RETRY_AFTER_MAX_S) * 1000
+def retry_after(value: str | None, now_s: float) -> int | None:
+    """A Retry-After header as ms from now: seconds, or a date of HTTP (RFC 9110, 10.2.3)."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdecimal():
+        seconds = float(text[:9])
+    else:
+        try:
+            seconds = parsedate_to_datetime(text).timestamp() - now_s
+        except (ValueError, IndexError, OverflowError):
+            return None
+    return round(min(max(seconds, 0.0), RETRY_AFTER_MAX_S) * 1000)
 
 
 def _since(began: float) -> int:

@@ -7,7 +7,6 @@ import redis
 import structlog
 
 from webhook_app.domain.ids import order
-from webhook_app.domain.subscribers import DeliveryState
 from webhook_app.domain.times import DAY
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
@@ -17,7 +16,7 @@ from workers.process import fold
 
 TRIM_EVENTS_MAX = 20_000
 FOLD_BATCH = 500
-OUTBOX_KEPT_BEHIND = 10_000
+NOTICES_KEPT_MS = 6 * DAY  # a delivery is tried for three days and a half
 
 log = structlog.get_logger()
 
@@ -44,13 +43,14 @@ class Tidy:
             log.warning("tidying was put off", error=str(error))
 
     def _outbox(self) -> None:
-        told = self._client.get(keys.OUTBOX_CURSOR)
-        if told:
-            self._client.xtrim(keys.OUTBOX, minid=told.decode(), approximate=False)
+        """Notices are kept as long as what was told of them, and never trimmed past the cursor."""
+        told = (self._client.get(keys.OUTBOX_CURSOR) or b"0-0").decode()
+        old = f"{self._now() - max(self._retention_ms, NOTICES_KEPT_MS)}-0"
+        self._client.xtrim(keys.OUTBOX, minid=min(told, old, key=order), approximate=False)
 
     def _records(self, before: int) -> None:
-        for state in (DeliveryState.DELIVERED, DeliveryState.DEAD):
-            self._client.zremrangebyscore(keys.deliveries(state), "-inf", before)
+        for key in (keys.DELIVERIES, keys.DELIVERIES_DEAD):
+            self._client.zremrangebyscore(key, "-inf", before)
         for key in self._client.scan_iter(match=keys.subscriber_deliveries("*"), count=500):
             self._client.zremrangebyscore(key, "-inf", before)
         for index, record in ((keys.CALLS, keys.call), (keys.STREAMS, keys.stream)):

@@ -10,10 +10,13 @@ from contextlib import contextmanager
 import redis
 import structlog
 
+from webhook_app.sealed import Seal
+from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
 from webhook_app.store.clients import Client, connect, connect_async
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.processes import Processes
+from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
 
 BEAT_EVERY_S = 2.0
@@ -72,20 +75,26 @@ class Wiring:
         self._loop.run_until_complete(self._deliver_once())
 
     async def _deliver_once(self) -> None:
-        from workers.deliver import Deliverer, disabler
+        from workers.channels.speaking import Speaker
+        from workers.deliver import Deliverer
         from workers.post import Poster
+        from workers.reports import Reports
 
         if not isinstance(self._deliver, Deliverer):
             settings = self.settings
             assert settings.redis_url is not None
             client = connect_async(settings.redis_url)
             poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            speaker = Speaker(client, allowed=settings.allow_networks, base_url=settings.public_url)
+            seal = Seal(secrets_key(settings))
             self._to_close = [poster.close, client.aclose]
             self._deliver = Deliverer(
                 client,
                 poster,
+                speaker,
+                seal=seal,
                 retention_s=settings.retention_days * DAY_S,
-                disable=disabler(self.client, self.wakeups),
+                reports=Reports(Subscribers(self.client, seal), Journal(self.client), self.wakeups),
             )
         await self._deliver.run(stopping=self.stopping.is_set)
 

@@ -10,7 +10,7 @@ from webhook_app.addresses import Network
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import DeliveryRecords
+from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import GroupAppender, Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers

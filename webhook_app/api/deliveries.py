@@ -1,6 +1,5 @@
 """Deliveries: one notice to one subscriber, with every attempt."""
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Response
@@ -54,7 +53,10 @@ def deliveries(context: Context) -> Blueprint:
         one, notice = found[0]
         if notice is None:
             raise Problem(409, "the notice is no longer kept")
-        context.deliveries.retry(replace(one, state=DeliveryState.PENDING, next_attempt_at=context.now()))
+        if one.state is DeliveryState.PENDING:
+            context.deliveries.hasten(one, now=context.now())
+        else:
+            context.deliveries.retry(one, now=context.now())
         response = Response(f'{{"id":"{delivery_id}"}}', 202, content_type="application/json")
         response.headers["Location"] = f"/api/v1/deliveries/{delivery_id}"
         return response

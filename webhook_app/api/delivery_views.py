@@ -5,12 +5,16 @@ from typing import Any
 
 from webhook_app.api.context import Context
 from webhook_app.domain.notices import Notice, notice_body
-from webhook_app.domain.subscribers import Delivery, DeliveryState
+from webhook_app.domain.subscribers import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.store import keys
-from webhook_app.store.listing import scored_page
+from webhook_app.store.listing import decode_cursor, encode_cursor, scored_page
 
 Told = tuple[Delivery, Notice | None]
+INDEX = {
+    DeliveryState.PENDING: keys.DELIVERIES_PENDING,
+    DeliveryState.DEAD: keys.DELIVERIES_DEAD,
+}
 
 
 def delivery_view(one: Delivery, notice: Notice | None) -> dict[str, Any]:
@@ -37,6 +41,22 @@ def delivery_view(one: Delivery, notice: Notice | None) -> dict[str, Any]:
     }
 
 
+def deliveries_of_notice(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+    """The deliveries of one notice, each subscriber's; a subscriber that is gone is not among them."""
+    ids = sorted(delivery_id(query["notice_id"], known.subscriber_id) for known in context.subscribers.all())
+    after = decode_cursor(query["cursor"])
+    found = [
+        told
+        for told in context.deliveries.get(ids)
+        if (after is None or told[0].delivery_id > after) and query["state"] in (None, told[0].state)
+    ]
+    page = found[: query["limit"]]
+    return {
+        "items": [delivery_view(*told) for told in page],
+        "next": encode_cursor(page[-1][0].delivery_id) if len(found) > len(page) else None,
+    }
+
+
 def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[str, Any]:
     """Deliveries out of one index, the newest first."""
 
@@ -55,9 +75,6 @@ def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[s
 
 def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
     """Deliveries of everybody, in one state or in any."""
-    if query["state"] is not None:
-        return deliveries_page(context, keys.deliveries(query["state"]), query)
-    union = keys.deliveries("any")
-    context.client.zunionstore(union, [keys.deliveries(state) for state in DeliveryState], aggregate="MAX")
-    context.client.expire(union, 60)
-    return deliveries_page(context, union, query)
+    if query["notice_id"] is not None:
+        return deliveries_of_notice(context, query)
+    return deliveries_page(context, INDEX.get(query["state"], keys.DELIVERIES), query)

@@ -193,6 +193,22 @@ class DeliverySchema(Schema):
     next_attempt_at = moment(null=True)
 
 
+class SubscriberHealthSchema(Schema):
+    """How a subscriber has answered in the last 24 hours; with its breaker open it is tried once in a while only."""
+
+    breaker = text(enum=["closed", "open"])
+    tried_again_at = moment(null=True)
+    failing_since = moment(null=True)
+    last_answered_at = moment(null=True)
+    last_error = text(null=True)
+    answered = fields.Integer()
+    failed = fields.Integer()
+    success_rate = fields.Float(allow_none=True)
+    mean_lag_ms = fields.Integer(allow_none=True)
+    in_line = fields.Integer()
+    oldest_due_at = moment(null=True)
+
+
 class SubscriberSchema(Schema):
     """Somebody who is told."""
 
@@ -203,9 +219,13 @@ class SubscriberSchema(Schema):
     rooms = fields.List(fields.String())
     because = fields.List(fields.String())
     ordering = text(enum=["none", "room"])
+    max_in_flight = fields.Integer()
+    rate_limit = fields.Integer(allow_none=True)
     enabled = fields.Boolean()
     disabled_because = text(null=True)
     created_at = moment()
+    from_file = fields.Boolean()
+    health = fields.Nested(SubscriberHealthSchema, metadata={"description": "Where one subscriber is asked for."})
 
 
 class NewSubscriberSchema(SubscriberSchema):

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, request
 
 from webhook_app.api.delivery_views import all_deliveries_page
 from webhook_app.api.event_views import event_views
-from webhook_app.api.subscribers import masked
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.lamps import RANK, Lamp, lamp_of, lit
 from webhook_app.domain.room import Room
@@ -106,7 +105,7 @@ def _newest(desk: Desk) -> dict[str, Any]:
     return {
         "events": event_views(context, context.journal.read_back("+", EVENTS_SHOWN)),
         "deliveries": told["items"],
-        "subscriber_names": {one.subscriber_id: one.name or masked(one.url) for one in context.subscribers.all()},
+        "subscriber_names": {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()},
     }
 
 

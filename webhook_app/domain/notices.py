@@ -32,6 +32,8 @@ NOTICE_TYPES = (
     "subscriber.test",
 )
 DEFAULT_TYPES = ("stream.*", "broadcast.*", "alarm.*")
+TEST = "subscriber.test"
+RECOVER = "subscriber.recover"  # told to nobody: it asks the deliver hand for what a subscriber has missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,22 @@ class Filter:
 
 def wants(wanted: Filter, notice: Notice, named: RoomName | None) -> bool:
     """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies."""
-    return (
+    return notice.type not in (TEST, RECOVER) and (
         wants_type(wanted.types, notice.type)
         and _wants_room(wanted.rooms, notice.room_id, named)
         and any(pattern == "*" or fnmatchcase(notice.because or "", pattern) for pattern in wanted.because)
     )
+
+
+def family(kind: str) -> str:
+    """What overtakes what: a newer notice about the same room and of the same family; each rule is its own."""
+    head = kind.partition(".")[0]
+    return kind if head in ("rule", "videosdk") else head
+
+
+def for_one(notice: Notice) -> str | None:
+    """The subscriber that a notice is for alone, whatever the others asked for; None for all who want it."""
+    return str(notice.data.get("subscriber_id")) if notice.type in (TEST, RECOVER) else None
 
 
 def wants_type(patterns: tuple[str, ...], kind: str) -> bool:

@@ -9,7 +9,7 @@ from webhook_app.domain.controller import control, hear_answer, hear_look, lose_
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
 from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_changed, weigh
-from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
 from webhook_app.domain.room import Room
@@ -30,6 +30,7 @@ from webhook_app.domain.turn import Outcome, Turn, World
 from webhook_app.domain.values import replace
 from webhook_app.domain.wishes import drop_wish_of_session, operator_releases, operator_wishes
 
+SUBSCRIBER_ORDERS = {"subscriber-test": TEST, "subscriber-recover": RECOVER}
 RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
 RULE_CHANGES: dict[str, RuleChange] = {
     "rule-put": put_rule,
@@ -69,6 +70,8 @@ def step(world: World, event: Event) -> Outcome:
         outcome.effect = "rooms that look on air are asked about"
     elif event.source is Source.SYSTEM and event.type != "replan":
         _hear_system(event, outcome)
+    elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_ORDERS:
+        _order_for_subscriber(event, outcome)
     elif event.room_id is None:
         outcome.effect = "kept: it names no room"
         if event.source is Source.VIDEOSDK:
@@ -289,6 +292,18 @@ def _hear_system(event: Event, outcome: Outcome) -> None:
         outcome.effect = "subscriber disabled"
     else:
         outcome.effect = "kept: nothing folds it"
+
+
+def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
+    """The deliver hand is told through the outbox, so that it happens once and in its place among the notices."""
+    subscriber_id = str(event.data["subscriber_id"])
+    if event.type == "subscriber-test":
+        data: dict[str, Any] = {"subscriber_id": subscriber_id, "message": "A test from Tallylight: notices reach this subscriber."}
+        outcome.effect = f"a test notice is sent to {subscriber_id}"
+    else:
+        data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}
+        outcome.effect = f"what {subscriber_id} has missed is put in line again"
+    outcome.notices.append(_roomless(event, SUBSCRIBER_ORDERS[event.type], data))
 
 
 def _settle_alarms(world: World, event: Event, outcome: Outcome) -> None:

@@ -1,147 +1,242 @@
-"""The outbox and what comes of it: one delivery for each subscriber that wants a notice, claimed by lease."""
+"""Deliveries in line: claimed by lease, round-robin over subscribers, and settled with what came of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from webhook_app.domain.health import (
+    GIVE_UP_AFTER_MS,
+    GIVE_UP_FAILURES,
+    HALF_OPEN_MS,
+    OPEN_FIRST_MS,
+    OPEN_MAX_MS,
+    TRIP_POINTS,
+)
 from webhook_app.domain.notices import Notice
-from webhook_app.domain.subscribers import Delivery, DeliveryState
+from webhook_app.domain.subscribers import Delivery
+from webhook_app.domain.times import HOUR
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 
-CLAIM_MAX = 128
-CLAIM_PER_SUBSCRIBER = 32
-NOTICE_KEPT_S = 6 * 24 * 3600
 LEASE_MS = 30_000
+PARK_MS = 500
+LOOK_AT_MAX = 256
+HOURS_KEPT_S = 8 * 24 * 3600
 
 delivery_of = codec.decoder(Delivery)
 
-# Make deliveries that are not there yet and move the outbox's cursor, if it is where the reader left it.
-# ARGV: the cursor before, the cursor after, retention s, the number of notices, then for each an id and JSON, then
-# for each delivery its id, subscriber, JSON, created ms.
-_EXPAND = """
-local cursor = redis.call('GET', KEYS[1]) or '0-0'
-if cursor ~= ARGV[1] then return -1 end
-local p, made = KEYS[2], 0
-local n = tonumber(ARGV[4])
-for i = 5, 3 + 2 * n + 1, 2 do
-  redis.call('SET', p .. 'notice:' .. ARGV[i], ARGV[i + 1], 'EX', ARGV[3])
-end
-for i = 5 + 2 * n, #ARGV, 4 do
-  local id, subscriber, at = ARGV[i], ARGV[i + 1], ARGV[i + 3]
-  if redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 2], 'NX') then
-    made = made + 1
-    redis.call('ZADD', p .. 'subscriber:' .. subscriber .. ':due', at, id)
-    redis.call('ZADD', p .. 'subscribers:due', 'LT', at, subscriber)
-    redis.call('ZADD', p .. 'deliveries:pending', at, id)
-    redis.call('ZADD', p .. 'subscriber:' .. subscriber .. ':deliveries', at, id)
-  end
-end
-redis.call('SET', KEYS[1], ARGV[2])
-return made
-"""
-
 # Claim what is due, round-robin over subscribers, by moving its due moment ahead by a lease.
-# ARGV: lease ms, at most in all, at most per subscriber, then subscribers with bounds of their own.
+# ARGV: lease ms, park ms, at most in all, at most for one that answers, at most for one that has failed since, half
+# open ms, then subscribers with bounds of their own. One at its bound is parked until a settling brings it back.
+# Answers: now, ms until something else is due or -1, how many subscribers have more that is due, those, then for each
+# claim its record and its notice.
 _CLAIM = """
 local p = KEYS[1]
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local lease, left, each = now + tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local caps = {}
-for i = 4, #ARGV, 2 do caps[ARGV[i]] = tonumber(ARGV[i + 1]) end
-local out = {now, -1}
-local subscribers = redis.call('ZRANGEBYSCORE', p .. 'subscribers:due', '-inf', now, 'LIMIT', 0, 64 + #ARGV)
-for _, subscriber in ipairs(subscribers) do
+local lease, park, left = now + tonumber(ARGV[1]), now + tonumber(ARGV[2]), tonumber(ARGV[3])
+local good, bad, half = tonumber(ARGV[4]), tonumber(ARGV[5]), now + tonumber(ARGV[6])
+local caps, more, claims, line = {}, {}, {}, p .. 'subscribers:due'
+for i = 8, #ARGV, 2 do caps[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, ARGV[7])) do
   if left <= 0 then break end
-  local cap = caps[subscriber] or each
-  if cap > 0 then
-    local due = p .. 'subscriber:' .. subscriber .. ':due'
-    local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, math.min(left, cap))
-    for _, id in ipairs(ids) do
-      local record = redis.call('GET', p .. 'delivery:' .. id)
-      local notice = record and redis.call('GET', p .. 'notice:' .. string.match(record, '"notice_id":"([^"]+)"'))
-      if notice then
-        redis.call('ZADD', due, lease, id)
-        out[#out + 1] = record
-        out[#out + 1] = notice
-        left = left - 1
-      else
-        redis.call('ZREM', due, id)
+  local of, cap = p .. 'subscriber:' .. id, caps[id]
+  local due, health = of .. ':due', of .. ':health'
+  local open = tonumber(redis.call('HGET', p .. 'subscribers:open', id) or 0)
+  if cap == nil then
+    local fails = redis.call('HGET', health, 'points')
+    cap = (fails and fails ~= '0') and bad or good
+  end
+  if open > 0 then cap = math.min(cap, 1) end
+  local rate, spent = tonumber(redis.call('HGET', p .. 'subscribers:rates', id) or 0), 0
+  if rate > 0 then
+    spent = math.max(now - 1000, tonumber(redis.call('HGET', health, 'spent') or 0))
+    cap = math.min(cap, math.floor((now - spent) * rate / 1000))
+  end
+  if open > now then
+    redis.call('ZADD', line, open, id)
+  else
+    local took = 0
+    if cap > 0 then
+      for _, one in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, math.min(left, cap))) do
+        local record = redis.call('GET', p .. 'delivery:' .. one)
+        if record then
+          local entry = string.match(record, '"entry":"([^"]*)"')
+          local found = entry and entry ~= '' and redis.call('XRANGE', p .. 'outbox', entry, entry)
+          redis.call('ZADD', due, lease, one)
+          claims[#claims + 1] = record
+          claims[#claims + 1] = found and found[1] and found[1][2][2] or ''
+          left, took = left - 1, took + 1
+        else
+          redis.call('ZREM', due, one)
+          redis.call('ZREM', p .. 'deliveries:pending', one)
+        end
       end
     end
+    if rate > 0 then
+      spent = math.ceil(spent + took * 1000 / rate)
+      redis.call('HSET', health, 'spent', string.format('%.0f', spent))
+    end
     local head = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-    if #head == 0 then redis.call('ZREM', p .. 'subscribers:due', subscriber)
-    else redis.call('ZADD', p .. 'subscribers:due', math.max(now, tonumber(head[2])), subscriber) end
+    if #head == 0 then
+      redis.call('ZREM', line, id)
+    else
+      local next = math.max(now, tonumber(head[2]))
+      if next == now then
+        more[#more + 1] = id
+        if open > 0 and took > 0 then next = half
+        elseif rate > 0 and spent + 1000 / rate > now then next = math.ceil(spent + 1000 / rate)
+        elseif took >= cap then next = park end
+      end
+      redis.call('ZADD', line, next, id)
+    end
   end
 end
-local next = redis.call('ZRANGE', p .. 'subscribers:due', 0, 0, 'WITHSCORES')
-if #next > 0 then out[2] = math.max(0, tonumber(next[2]) - now) end
+local next, wait = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES'), -1
+if #next > 0 then wait = math.max(0, tonumber(next[2]) - now) end
+local out = {now, wait, #more}
+for _, id in ipairs(more) do out[#out + 1] = id end
+for _, one in ipairs(claims) do out[#out + 1] = one end
 return out
 """
 
-# Settle attempts: for each delivery its id, subscriber, state, JSON, created ms, next attempt ms or -1, retention s.
+# Settle attempts. ARGV: retention s, trip points, open first ms, open max ms, give up after ms, give up failures, hours
+# kept s, how many subscribers, then for each: id, answered, failed, points of its own failures, last error, ms of lag,
+# jitter in percent; then for each delivery: the number of its subscriber, id, state, JSON, next attempt ms, room whose
+# order it keeps or ''. Answers the subscribers that have failed for too long.
 _SETTLE = """
-local p = KEYS[1]
-for i = 1, #ARGV, 7 do
-  local id, subscriber, state, at, next = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 4], ARGV[i + 5]
-  local due = p .. 'subscriber:' .. subscriber .. ':due'
+local p, at = KEYS[1], 9
+local t = redis.call('TIME')
+local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+local subscribers, n, gone = {}, tonumber(ARGV[8]), {}
+for i = at, at + 7 * n - 1, 7 do
+  local one = {id = ARGV[i], answered = tonumber(ARGV[i + 1]), failed = tonumber(ARGV[i + 2]),
+    points = tonumber(ARGV[i + 3]), error = ARGV[i + 4], lag = ARGV[i + 5], jitter = tonumber(ARGV[i + 6])}
+  one.of = p .. 'subscriber:' .. one.id
+  subscribers[#subscribers + 1] = one
+end
+at = at + 7 * n
+for i = at, #ARGV, 6 do
+  local one, id, state, queue = subscribers[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2], ARGV[i + 5]
+  local due = one.of .. ':due'
   if redis.call('EXISTS', p .. 'delivery:' .. id) == 1 then
     if state == 'pending' then
       redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 3])
-      redis.call('ZADD', due, next, id)
-      redis.call('ZADD', p .. 'subscribers:due', 'LT', next, subscriber)
+      redis.call('ZADD', due, ARGV[i + 4], id)
     else
-      redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 3], 'EX', ARGV[i + 6])
+      redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 3], 'EX', ARGV[1])
       redis.call('ZREM', due, id)
+      local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
       redis.call('ZREM', p .. 'deliveries:pending', id)
+      if state == 'dead' then redis.call('ZADD', p .. 'deliveries:dead', made or now, id) end
+      if queue ~= '' then
+        local line = one.of .. ':queue:' .. queue
+        redis.call('LREM', line, 1, id)
+        local head = redis.call('LINDEX', line, 0)
+        if head and not redis.call('ZSCORE', due, head) then redis.call('ZADD', due, now, head) end
+      end
     end
-    if state ~= 'dead' then redis.call('ZREM', p .. 'deliveries:dead', id) end
-    redis.call('ZADD', p .. 'deliveries:' .. state, at, id)
   end
 end
-return #ARGV / 7
+for _, one in ipairs(subscribers) do
+  local health, open = one.of .. ':health', p .. 'subscribers:open'
+  if one.answered > 0 then
+    redis.call('HSET', health, 'points', '0', 'answered_at', now)
+    redis.call('HDEL', health, 'failing_since', 'failures', 'opened', 'error')
+    redis.call('HDEL', open, one.id)
+  elseif one.points > 0 then
+    local since = redis.call('HGET', health, 'failing_since')
+    if not since then since = now; redis.call('HSET', health, 'failing_since', now) end
+    redis.call('HSET', health, 'error', one.error, 'failed_at', now)
+    local failures = redis.call('HINCRBY', health, 'failures', one.failed)
+    local points = redis.call('HINCRBY', health, 'points', one.points)
+    local until_ms = tonumber(redis.call('HGET', open, one.id) or 0)
+    if points >= tonumber(ARGV[2]) and until_ms <= now then
+      local opened = redis.call('HINCRBY', health, 'opened', 1)
+      local pause = math.min(tonumber(ARGV[3]) * 2 ^ math.min(opened - 1, 20), tonumber(ARGV[4]))
+      redis.call('HSET', open, one.id, string.format('%.0f', now + pause * (100 + one.jitter) / 100))
+    end
+    if now - tonumber(since) >= tonumber(ARGV[5]) and failures >= tonumber(ARGV[6]) then gone[#gone + 1] = one.id end
+  end
+  if one.answered + one.failed > 0 then
+    local hour = one.of .. ':hour:' .. math.floor(now / 3600000)
+    if one.answered > 0 then
+      redis.call('HINCRBY', hour, 'answered', one.answered)
+      redis.call('HINCRBY', hour, 'lag', one.lag)
+    end
+    if one.failed > 0 then redis.call('HINCRBY', hour, 'failed', one.failed) end
+    redis.call('EXPIRE', hour, ARGV[7])
+  end
+  local head = redis.call('ZRANGE', one.of .. ':due', 0, 0, 'WITHSCORES')
+  if #head == 0 then
+    redis.call('ZREM', p .. 'subscribers:due', one.id)
+  else
+    local next = math.max(tonumber(head[2]), tonumber(redis.call('HGET', open, one.id) or 0))
+    redis.call('ZADD', p .. 'subscribers:due', string.format('%.0f', next), one.id)
+  end
+end
+return gone
+"""
+
+# Put deliveries in line once more, or for the first time, unless they are in it; a breaker that is open lets one through
+# at once. ARGV: a recovery's id or '', where it
+# was, where it is now or '' when it is done, now ms; then for each delivery its subscriber, id, JSON and moment.
+# Answers how many, or -1 when the recovery was not where the caller left it.
+_RENEW = """
+local p, n = KEYS[1], 0
+if ARGV[1] ~= '' then
+  if redis.call('HGET', p .. 'recoveries', ARGV[1]) ~= ARGV[2] then return -1 end
+  if ARGV[3] == '' then redis.call('HDEL', p .. 'recoveries', ARGV[1])
+  else redis.call('HSET', p .. 'recoveries', ARGV[1], ARGV[3]) end
+end
+for i = 5, #ARGV, 4 do
+  local subscriber, id, moment = ARGV[i], ARGV[i + 1], ARGV[i + 3]
+  if not redis.call('ZSCORE', p .. 'deliveries:pending', id) then
+    redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 2])
+    redis.call('ZADD', p .. 'deliveries:pending', moment, id)
+    redis.call('ZADD', p .. 'deliveries:all', moment, id)
+    redis.call('ZADD', p .. 'subscriber:' .. subscriber .. ':deliveries', moment, id)
+    redis.call('ZREM', p .. 'deliveries:dead', id)
+    redis.call('ZADD', p .. 'subscriber:' .. subscriber .. ':due', ARGV[4], id)
+    if redis.call('HEXISTS', p .. 'subscribers:open', subscriber) == 1 then
+      redis.call('HSET', p .. 'subscribers:open', subscriber, ARGV[4])
+    end
+    redis.call('ZADD', p .. 'subscribers:due', 'LT', ARGV[4], subscriber)
+    n = n + 1
+  end
+end
+return n
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery in our hands until the lease runs out."""
+    """A delivery in our hands until the lease runs out; no notice when it is no longer kept."""
 
     delivery: Delivery
-    notice: Notice
+    notice: Notice | None
 
 
-class Outbox:
-    """What the reducer wrote to be told; works on either kind of client, answers are awaited by the caller."""
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What one claiming brought: `now` is the store's time, `wait_ms` until something else is due."""
 
-    def __init__(self, client: Client, *, retention_s: int) -> None:
-        self._client = client
-        self._retention_s = retention_s
-        self._expand = client.register_script(_EXPAND)
+    claims: Sequence[Claim]
+    now: int
+    wait_ms: int | None
+    more: Sequence[str]
 
-    async def cursor(self) -> str:
-        """The id of the last expanded entry."""
-        value = await self._client.get(keys.OUTBOX_CURSOR)
-        return value.decode() if value else "0-0"
 
-    async def read(self, after: str, count: int, *, block_ms: int | None = None) -> list[tuple[str, Notice]]:
-        """Notices after an id, oldest first; waits for one when `block_ms` is given."""
-        found = await self._client.xread({keys.OUTBOX: after}, count=count, block=block_ms)
-        if not found:
-            return []
-        entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-        return [(entry_id.decode(), codec.notice_of(fields[b"n"])) for entry_id, fields in entries]
+@dataclass(slots=True)
+class Tally:
+    """What came of one subscriber's attempts, added up; `points` are those of its own failures."""
 
-    async def expand(self, before: str, after: str, notices: Sequence[Notice], deliveries: Sequence[Delivery]) -> int:
-        """Make deliveries and move the cursor; -1 when somebody else moved it first."""
-        args: list[Any] = [before, after, max(self._retention_s, NOTICE_KEPT_S), len(notices)]
-        for notice in notices:
-            args += (notice.notice_id, codec.encode(notice))
-        for one in deliveries:
-            args += (one.delivery_id, one.subscriber_id, codec.encode(one), one.created_at)
-        return int(await self._expand(keys=[keys.OUTBOX_CURSOR, keys.PREFIX], args=args))
+    answered: int = 0
+    failed: int = 0
+    points: int = 0
+    error: str = ""
+    lag_ms: int = 0
 
 
 class Deliveries:
@@ -151,62 +246,61 @@ class Deliveries:
         self._retention_s = retention_s
         self._claim = client.register_script(_CLAIM)
         self._settle = client.register_script(_SETTLE)
+        self._renew = client.register_script(_RENEW)
 
-    async def claim(
-        self, at_most: int, *, each: int, caps: Mapping[str, int] | None = None
-    ) -> tuple[list[Claim], int, int | None]:
-        """What is due: claims, the store's time in ms, and ms until something else is due (None: nothing)."""
-        answer = await self._claim(
-            keys=[keys.PREFIX], args=[LEASE_MS, at_most, each, *chain.from_iterable((caps or {}).items())]
-        )
-        claims = []
-        for at in range(2, len(answer), 2):
-            claims.append(Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1])))
-        return claims, int(answer[0]), None if int(answer[1]) < 0 else int(answer[1])
+    async def claim(self, at_most: int, *, good: int, bad: int, caps: Mapping[str, int]) -> Claimed:
+        """What is due: at most `good` of one that answers, `bad` of one that has failed since, or its own bound."""
+        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, HALF_OPEN_MS, LOOK_AT_MAX + len(caps))
+        answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *chain.from_iterable(caps.items())])
+        first = 3 + int(answer[2])
+        claims = [
+            Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
+            for at in range(first, len(answer), 2)
+        ]
+        wait = int(answer[1])
+        return Claimed(claims, int(answer[0]), None if wait < 0 else wait, [one.decode() for one in answer[3:first]])
 
-    async def settle(self, settled: Sequence[Delivery]) -> None:
-        """Write what came of attempts."""
-        args: list[Any] = []
-        for one in settled:
-            args += settle_args(one, self._retention_s)
-        if args:
-            await self._settle(keys=[keys.PREFIX], args=args)
+    async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> list[str]:
+        """Write what came of attempts; the subscribers that have failed for days come back."""
+        of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(tallies, 0)
+        number = {subscriber: at for at, subscriber in enumerate(of, 1)}
+        args: list[Any] = [self._retention_s, TRIP_POINTS, OPEN_FIRST_MS, OPEN_MAX_MS]
+        args += (GIVE_UP_AFTER_MS, GIVE_UP_FAILURES, HOURS_KEPT_S, len(number))
+        for subscriber in number:
+            one = tallies.get(subscriber) or Tally()
+            jitter = sum(subscriber.encode()) % 41 - 20
+            args += (subscriber, one.answered, one.failed, one.points, one.error, one.lag_ms, jitter)
+        for each in settled:
+            args += (
+                number[each.subscriber_id],
+                each.delivery_id,
+                each.state.value,
+                codec.encode(each),
+                each.next_attempt_at if each.next_attempt_at is not None else -1,
+                each.queue or "",
+            )
+        return [one.decode() for one in await self._settle(keys=[keys.PREFIX], args=args)]
+
+    async def renew(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
+        """Put deliveries in line as a piece of a recovery: its id, where it was, where it is (empty: done)."""
+        return int(await self._renew(keys=[keys.PREFIX], args=renew_args(deliveries, now, recovery)))
 
 
-def settle_args(one: Delivery, retention_s: int) -> list[Any]:
-    """One delivery as the settling script takes it."""
-    return [
-        one.delivery_id,
-        one.subscriber_id,
-        one.state.value,
-        codec.encode(one),
-        one.created_at,
-        one.next_attempt_at if one.next_attempt_at is not None else -1,
-        retention_s,
-    ]
+def renewal(client: Client) -> Any:
+    """The script that puts deliveries in line once more, for `renew_args`."""
+    return client.register_script(_RENEW)
 
 
-class DeliveryRecords:
-    """Reads deliveries, and puts dead ones back in line by hand."""
+def renew_args(
+    deliveries: Sequence[Delivery], now: int, recovery: tuple[str, bytes, bytes] = ("", b"", b"")
+) -> list[Any]:
+    """Deliveries as that script takes them."""
+    args: list[Any] = [*recovery, now]
+    for one in deliveries:
+        args += (one.subscriber_id, one.delivery_id, codec.encode(one), one.created_at)
+    return args
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._settle = client.register_script(_SETTLE)
 
-    def get(self, delivery_ids: Sequence[str]) -> list[tuple[Delivery, Notice | None]]:
-        """Deliveries with their notices, those that are kept."""
-        if not delivery_ids:
-            return []
-        found = [delivery_of(raw) for raw in self._client.mget([keys.delivery(one) for one in delivery_ids]) if raw]
-        if not found:
-            return []
-        notices = self._client.mget([keys.notice(one.notice_id) for one in found])
-        return [(one, codec.notice_of(raw) if raw else None) for one, raw in zip(found, notices, strict=True)]
-
-    def retry(self, one: Delivery) -> None:
-        """Put a delivery back in line."""
-        self._settle(keys=[keys.PREFIX], args=settle_args(one, 0))
-
-    def counts(self) -> dict[str, int]:
-        """How many deliveries are in each state."""
-        return {state.value: int(self._client.zcard(keys.deliveries(state))) for state in DeliveryState}
+def hour_of(now: int) -> int:
+    """The hour of a moment in ms, as `keys.subscriber_hour` counts them."""
+    return now // HOUR

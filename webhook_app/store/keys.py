@@ -23,9 +23,16 @@ CALENDARS = PREFIX + "calendars"
 ALARMS = PREFIX + "alarms"
 OUTBOX = PREFIX + "outbox"
 OUTBOX_CURSOR = PREFIX + "outbox:cursor"
+OUTBOX_LATEST = PREFIX + "outbox:latest"
+RECOVERIES = PREFIX + "recoveries"
 SUBSCRIBERS = PREFIX + "subscribers"
 SUBSCRIBERS_VERSION = PREFIX + "subscribers:version"
 SUBSCRIBERS_DUE = PREFIX + "subscribers:due"
+SUBSCRIBERS_OPEN = PREFIX + "subscribers:open"
+SUBSCRIBERS_RATES = PREFIX + "subscribers:rates"
+DELIVERIES = PREFIX + "deliveries:all"
+DELIVERIES_PENDING = PREFIX + "deliveries:pending"
+DELIVERIES_DEAD = PREFIX + "deliveries:dead"
 DEMO = PREFIX + "demo"
 PROCESSES = PREFIX + "processes"
 PUBLIC_KEY = PREFIX + "public-key"
@@ -73,19 +80,9 @@ def call_mark(call_id: str) -> str:
     return f"{PREFIX}call:{call_id}:mark"
 
 
-def notice(notice_id: str) -> str:
-    """One notice as it is told, JSON."""
-    return f"{PREFIX}notice:{notice_id}"
-
-
 def delivery(delivery_id: str) -> str:
     """One delivery, JSON."""
     return f"{PREFIX}delivery:{delivery_id}"
-
-
-def deliveries(state: str) -> str:
-    """All deliveries in a state by the moment they were made."""
-    return f"{PREFIX}deliveries:{state}"
 
 
 def subscriber_deliveries(subscriber_id: str) -> str:
@@ -96,6 +93,26 @@ def subscriber_deliveries(subscriber_id: str) -> str:
 def subscriber_due(subscriber_id: str) -> str:
     """A subscriber's deliveries by the moment of their next attempt."""
     return f"{PREFIX}subscriber:{subscriber_id}:due"
+
+
+def subscriber_queue(subscriber_id: str, room_id: str) -> str:
+    """The deliveries about a room to a subscriber that wants them in order, a list; only its head is ever due."""
+    return f"{PREFIX}subscriber:{subscriber_id}:queue:{room_id}"
+
+
+def subscriber_health(subscriber_id: str) -> str:
+    """How a subscriber has answered lately, a hash."""
+    return f"{PREFIX}subscriber:{subscriber_id}:health"
+
+
+def subscriber_hour(subscriber_id: str, hour: int) -> str:
+    """What came of the attempts of one hour since 1970, a hash that expires."""
+    return f"{PREFIX}subscriber:{subscriber_id}:hour:{hour}"
+
+
+def told(subscriber_id: str) -> str:
+    """What a person was last told by room and family, a hash: the same state is not said twice."""
+    return f"{PREFIX}subscriber:{subscriber_id}:told"
 
 
 def wake(queue: str) -> str:

@@ -1,47 +1,188 @@
-"""Subscribers, as they are kept; a version that grows lets readers keep a copy."""
+"""Subscribers, as they are kept: URL and secrets sealed; a version that grows lets readers keep a copy."""
 
-from webhook_app.domain.subscribers import Subscriber
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from webhook_app.domain.subscribers import OldSecret, Subscriber
+from webhook_app.sealed import Seal, WrongKeyError
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.deliveries import hour_of
 
 SUBSCRIBERS_MAX = 10_000
+UNREADABLE = "its secrets were sealed under another key: give the right SECRETS_KEY, or set its URL and rotate"
 
-subscriber_of = codec.decoder(Subscriber)
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A subscriber as it is kept: `open` without URL and secrets, which are in `sealed`."""
+
+    open: Subscriber
+    sealed: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Hidden:
+    url: str
+    secret: str
+    old_secrets: tuple[OldSecret, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a subscriber has answered: moments in ms, counts of attempts of the last 24 hours."""
+
+    failing_since: int | None
+    answered_at: int | None
+    error: str | None
+    open_until: int | None
+    answered: int
+    failed: int
+    lag_ms: int
+    due: int
+    oldest_due_at: int | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """The part of the attempts that were answered with 2xx; None when there were none."""
+        made = self.answered + self.failed
+        return self.answered / made if made else None
+
+    @property
+    def mean_lag_ms(self) -> int | None:
+        """From the notice to its delivery, on the average; None when nothing was delivered."""
+        return self.lag_ms // self.answered if self.answered else None
+
+
+_kept_of = codec.decoder(Sealed)
+_hidden_of = codec.decoder(_Hidden)
+
+
+class SubscriberReader:
+    """Opens what is kept, and remembers what it has opened as long as that stays the same."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+        self._opened: dict[str, tuple[bytes, Subscriber]] = {}
+
+    def read(self, raw: bytes) -> Subscriber:
+        """A subscriber; one that cannot be opened is disabled, and says why."""
+        kept = _kept_of(raw)
+        name = kept.open.subscriber_id
+        known = self._opened.get(name)
+        if known is not None and known[0] == raw:
+            return known[1]
+        try:
+            hidden = _hidden_of(self._seal.open(kept.sealed, name))
+            opened = replace(kept.open, url=hidden.url, secret=hidden.secret, old_secrets=hidden.old_secrets)
+        except WrongKeyError:
+            log.error("a subscriber cannot be told", subscriber=name, why=UNREADABLE)
+            opened = replace(kept.open, enabled=False, disabled_because=UNREADABLE)
+        self._opened[name] = (raw, opened)
+        return opened
+
+    def forget_others(self, names: set[str]) -> None:
+        """Drop what is no longer kept."""
+        for gone in self._opened.keys() - names:
+            del self._opened[gone]
 
 
 class Subscribers:
     """Puts, finds and deletes subscribers."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, seal: Seal) -> None:
         self._client = client
+        self._seal = seal
+        self._reader = SubscriberReader(seal)
 
     def all(self) -> list[Subscriber]:
         """Every subscriber, oldest first."""
-        found = [subscriber_of(raw) for raw in self._client.hvals(keys.SUBSCRIBERS)]
+        found = [self._reader.read(raw) for raw in self._client.hvals(keys.SUBSCRIBERS)]
         return sorted(found, key=lambda known: (known.created_at, known.subscriber_id))
 
     def get(self, subscriber_id: str) -> Subscriber | None:
         """One subscriber, None when there is none."""
         raw = self._client.hget(keys.SUBSCRIBERS, subscriber_id)
-        return subscriber_of(raw) if raw else None
+        return self._reader.read(raw) if raw else None
 
     def put(self, subscriber: Subscriber) -> None:
-        """Keep a subscriber, new or changed."""
+        """Keep a subscriber, new or changed; one that is disabled has nothing held back for it any more."""
+        hidden = _Hidden(subscriber.url, subscriber.secret, subscriber.old_secrets)
+        name = subscriber.subscriber_id
+        sealed = self._seal.seal(codec.encode(hidden), name)
+        kept = Sealed(replace(subscriber, url="", secret="", old_secrets=()), sealed)
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.SUBSCRIBERS, subscriber.subscriber_id, codec.encode(subscriber))
+            pipe.hset(keys.SUBSCRIBERS, name, codec.encode(kept))
+            if subscriber.rate_limit is None:
+                pipe.hdel(keys.SUBSCRIBERS_RATES, name)
+            else:
+                pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
+            if not subscriber.enabled:
+                _let_go(pipe, name)
             pipe.incr(keys.SUBSCRIBERS_VERSION)
             pipe.execute()
 
     def delete(self, subscriber_id: str) -> bool:
-        """Forget a subscriber and what was due to it; whether there was one."""
+        """Forget a subscriber; what was due to it becomes dead. Whether there was one."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hdel(keys.SUBSCRIBERS, subscriber_id)
-            pipe.delete(keys.subscriber_due(subscriber_id))
-            pipe.zrem(keys.SUBSCRIBERS_DUE, subscriber_id)
+            pipe.hdel(keys.SUBSCRIBERS_RATES, subscriber_id)
+            pipe.delete(keys.subscriber_health(subscriber_id), keys.told(subscriber_id))
+            _let_go(pipe, subscriber_id)
             pipe.incr(keys.SUBSCRIBERS_VERSION)
             gone = pipe.execute()[0]
         return bool(gone)
 
+    def forgive(self, subscriber_id: str) -> None:
+        """Forget that it has failed: it is tried as if it were new."""
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.delete(keys.subscriber_health(subscriber_id))
+            _let_go(pipe, subscriber_id)
+            pipe.execute()
+
     def count(self) -> int:
         """How many there are."""
         return int(self._client.hlen(keys.SUBSCRIBERS))
+
+    def health(self, subscriber_ids: list[str]) -> list[Health]:
+        """How these have answered."""
+        seconds, micros = self._client.time()
+        now = int(seconds) * 1000 + int(micros) // 1000
+        hours = range(hour_of(now) - 23, hour_of(now) + 1)
+        with self._client.pipeline(transaction=False) as pipe:
+            for one in subscriber_ids:
+                pipe.hgetall(keys.subscriber_health(one))
+                pipe.hget(keys.SUBSCRIBERS_OPEN, one)
+                pipe.zcard(keys.subscriber_due(one))
+                pipe.zrange(keys.subscriber_due(one), 0, 0, withscores=True)
+                for hour in hours:
+                    pipe.hmget(keys.subscriber_hour(one, hour), ["answered", "failed", "lag"])
+            found = pipe.execute()
+        each = 4 + len(hours)
+        return [_health(found[at : at + each]) for at in range(0, len(found), each)]
+
+
+def _let_go(pipe: Client, subscriber_id: str) -> None:
+    pipe.hdel(keys.SUBSCRIBERS_OPEN, subscriber_id)
+    pipe.zadd(keys.SUBSCRIBERS_DUE, {subscriber_id: 0}, xx=True)
+
+
+def _health(found: list[Any]) -> Health:
+    health, open_until, due, oldest, *hours = found
+    sums = [sum(int(hour[at] or 0) for hour in hours) for at in range(3)]
+    since, answered_at, error = (health.get(name) for name in (b"failing_since", b"answered_at", b"error"))
+    return Health(
+        failing_since=int(since) if since else None,
+        answered_at=int(answered_at) if answered_at else None,
+        error=error.decode() if error else None,
+        open_until=int(open_until) if open_until else None,
+        answered=sums[0],
+        failed=sums[1],
+        lag_ms=sums[2],
+        due=int(due),
+        oldest_due_at=int(oldest[0][1]) if oldest else None,
+    )

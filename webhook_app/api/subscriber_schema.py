@@ -1,0 +1,167 @@
+"""The door for subscribers: what may be asked for, and which URLs can be told at all."""
+
+import re
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, validate
+
+from webhook_app.addresses import Network, refused
+from webhook_app.api.shapes import Moment, Question
+from webhook_app.channel_urls import channel_of
+from webhook_app.channel_urls import shown as channel_shown
+from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES, wants_type
+from webhook_app.domain.subscribers import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
+from webhook_app.problems import Problem
+from webhook_app.subscriber_secrets import read_secret
+
+URL_MAX_CHARS = 2_048
+PATTERNS_MAX = 100
+CHANNEL_RATE = 1
+_pattern = validate.Regexp(r"[^\s\x00-\x1f]{1,200}\Z", error="a pattern has 1 to 200 characters and no spaces")
+_patterns = validate.Length(1, PATTERNS_MAX)
+_SECRET_VALUE = re.compile(r"((?:^|&)[^=&]*(?:token|key|secret|sig|pass|auth|code)[^=&]*=)[^&]*", re.IGNORECASE)
+
+
+def _a_known_type(pattern: str) -> None:
+    family = pattern.split(".", 1)[0]
+    if family in ("rule", "videosdk") or wants_type((pattern,), "rule.x"):
+        return
+    if not any(wants_type((pattern,), kind) for kind in NOTICE_TYPES):
+        families = sorted({kind.split(".", 1)[0] for kind in NOTICE_TYPES} | {"rule", "videosdk"})
+        known = ", ".join(f"{family}.*" for family in families)
+        raise ValidationError(f"no notice has the type {pattern!r}; there are {known}")
+
+
+def _a_secret(text: str) -> None:
+    try:
+        read_secret(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def _types(**more: Any) -> fields.List[str]:
+    return fields.List(fields.String(validate=[_pattern, _a_known_type]), validate=_patterns, **more)
+
+
+def _globs(**more: Any) -> fields.List[str]:
+    return fields.List(fields.String(validate=_pattern), validate=_patterns, **more)
+
+
+def _url(**more: Any) -> fields.String:
+    return fields.String(validate=validate.Length(1, URL_MAX_CHARS), **more)
+
+
+def _ordering(**more: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf([one.value for one in Ordering]), **more)
+
+
+def _in_flight(**more: Any) -> fields.Integer:
+    return fields.Integer(strict=True, validate=validate.Range(1, IN_FLIGHT_LIMIT), **more)
+
+
+def _rate(**more: Any) -> fields.Integer:
+    return fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, RATE_LIMIT), **more)
+
+
+class SubscribeSchema(Question):
+    """To subscribe, `url` is enough."""
+
+    url = _url(required=True)
+    name = fields.String(load_default="", validate=validate.Length(max=200))
+    types = _types(load_default=list(DEFAULT_TYPES))
+    rooms = _globs(load_default=["*"])
+    because = _globs(load_default=["*"])
+    ordering = _ordering(load_default="none")
+    secret = fields.String(load_default=None, validate=_a_secret)
+    max_in_flight = _in_flight(load_default=IN_FLIGHT_MAX, metadata={"description": "How many attempts at once."})
+    rate_limit = _rate(load_default=None, metadata={"description": "Attempts a second; null for no limit."})
+
+
+class ChangeSchema(Question):
+    """What is given is changed, the rest stays. `enabled: false` stops the telling by hand."""
+
+    url = _url()
+    name = fields.String(validate=validate.Length(max=200))
+    types = _types()
+    rooms = _globs()
+    because = _globs()
+    ordering = _ordering()
+    max_in_flight = _in_flight()
+    rate_limit = _rate()
+    enabled = fields.Boolean(truthy={True}, falsy={False})
+
+
+class EnableSchema(Question):
+    """`recover_from` asks for what was missed since then."""
+
+    recover_from = Moment(load_default=None)
+
+
+class RecoverSchema(Question):
+    """A stretch of time; without `to` up to now."""
+
+    from_ = Moment(required=True, data_key="from")
+    to = Moment(load_default=None)
+
+
+def shown_url(url: str) -> str:
+    """A URL without what is secret in it: user, password, and what its query calls so, or whatever Apprise masks."""
+    if not is_http(url):
+        return channel_shown(url)
+    parts = urlsplit(url)
+    host = f"****@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
+    return parts._replace(netloc=host, query=_SECRET_VALUE.sub(r"\1****", parts.query)).geturl()
+
+
+def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> None:
+    """Refuse a URL that could never be delivered to."""
+    wrong = _wrong_with(url, allowed, sandbox_url)
+    if wrong is not None:
+        raise Problem(422, "the URL cannot be used", errors={"url": [wrong]})
+
+
+def _wrong_with(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> str | None:
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        return "a URL has no spaces or control characters"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port if is_http(url) else None
+    except ValueError:
+        return "not a URL; write https://host/path"
+    if not parts.scheme or "://" not in url:
+        return "not a URL; write https://host/path"
+    if is_http(url):
+        if not host:
+            return "the URL names no host; write https://host/path"
+        if port == 0:
+            return "port 0 cannot be connected to"
+        if sandbox_url is not None and url.startswith(sandbox_url + "/"):
+            return None
+    else:
+        try:
+            made = channel_of(url)
+        except ValueError as error:
+            return str(error)
+        host = getattr(made, "smtp_host", None) or getattr(made, "host", None)
+    return _wrong_host(str(host or ""), allowed)
+
+
+def _wrong_host(host: str, allowed: tuple[Network, ...]) -> str | None:
+    meant = _as_address(host)
+    if meant is not None and refused(meant, allowed):
+        return f"{host} is a private, loopback or reserved address; ALLOW_NETWORKS can allow its network"
+    if (host == "localhost" or host.endswith(".localhost")) and refused("127.0.0.1", allowed):
+        return f"{host} is a loopback address; ALLOW_NETWORKS can allow 127.0.0.0/8"
+    return None
+
+
+def _as_address(host: str) -> str | None:
+    """The address that a host means by itself: also written as one number, in octal or hexadecimal, or cut short."""
+    if ":" in host:
+        return host
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host)) if host and host[0].isdigit() else None
+    except OSError:
+        return host if host.replace(".", "").isdecimal() else None

@@ -1,0 +1,143 @@
+"""A notice in its reader's words: what, where, why, since when, and where to look."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from webhook_app.domain.notices import Notice, family
+from webhook_app.domain.times import rfc3339
+
+_STREAM = {
+    "starting": "is starting",
+    "started": "is on air, not yet to be watched",
+    "playable": "is on air",
+    "stopping": "is going off air",
+    "stopped": "is off air",
+    "failed": "failed",
+}
+_BROADCAST = {
+    "upcoming": "goes on air soon",
+    "armed": "should be on air: it starts when somebody opens the session",
+    "late": "is late",
+    "missed": "was missed",
+    "interrupted": "was stopped by somebody",
+    "completed": "is over",
+}
+_SESSION = {"started": "a session has begun", "ended": "the session has ended"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A headline and the lines under it."""
+
+    title: str
+    body: str
+
+
+def words(notice: Notice, *, room_name: str | None, base_url: str | None) -> Words:
+    """What a person is told. `base_url` is our address as browsers see it, for the link to the room's page."""
+    where = room_name or notice.room_id or "Tallylight"
+    title = _headline(notice, where)
+    lines = [*_details(notice.data), *_reason(notice), f"At {_moment(rfc3339(notice.at))}"]
+    if notice.room_id is not None and room_name is not None:
+        lines.insert(0, f"Room {notice.room_id}")
+    if base_url is not None:
+        page = f"/rooms/{quote(notice.room_id, safe='')}" if notice.room_id is not None else "/"
+        lines.append(base_url.rstrip("/") + page)
+    return Words(title, "\n".join(lines))
+
+
+def state_told(notice: Notice) -> tuple[str, str] | None:
+    """Which state this says, as where it is remembered and what is: saying it twice says nothing. None: each counts."""
+    data, kind = notice.data, family(notice.type)
+    match kind:
+        case "stream":
+            run = data.get("stream")
+            subject = run.get("stream_id") if isinstance(run, Mapping) else None
+        case "session":
+            session = data.get("session")
+            subject = session.get("session_id") if isinstance(session, Mapping) else None
+        case "broadcast":
+            subject = f"{data.get('rule')} {data.get('opens_at')}"
+        case "alarm":
+            alarm = data.get("alarm")
+            name = alarm.get("name") if isinstance(alarm, Mapping) else None
+            return f"alarm|{name}", notice.type
+        case _:
+            return None
+    return f"{notice.room_id}|{kind}", f"{notice.type} {subject}"
+
+
+def _headline(notice: Notice, where: str) -> str:
+    data = notice.data
+    head, _, tail = notice.type.partition(".")
+    match head:
+        case "stream":
+            return f"{where} {_STREAM.get(tail, tail)}"
+        case "broadcast":
+            return f"{where} {_BROADCAST.get(tail, tail)}"
+        case "session":
+            return f"{where}: {_SESSION.get(tail, tail)}"
+        case "participant":
+            person = data.get("participant")
+            name = person.get("name") or person.get("participant_id") if isinstance(person, Mapping) else None
+            return f"{where}: {name or 'somebody'} {'came' if tail == 'joined' else 'left'}"
+        case "call":
+            call = data.get("call")
+            kind = call.get("kind") if isinstance(call, Mapping) else "call"
+            return f"{where}: VideoSDK refused to {kind}" + (", given up" if tail == "given-up" else "")
+        case "alarm":
+            alarm = data.get("alarm")
+            name = str(alarm.get("name")) if isinstance(alarm, Mapping) else "?"
+            return f"Alarm {name}" + (" is over" if tail == "cleared" else "")
+        case "rule":
+            return str(data.get("message") or f"{where}: rule {tail}")
+        case _:
+            return f"{where}: {data.get('message') or notice.type}"
+
+
+def _details(data: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    run, call, alarm = data.get("stream"), data.get("call"), data.get("alarm")
+    if isinstance(alarm, Mapping):
+        lines.append(str(alarm.get("summary") or ""))
+        lines.append(f"Since {_moment(str(alarm.get('since')))}")
+    if data.get("opens_at"):
+        lines.append(f"Planned {_moment(str(data['opens_at']))} to {_moment(str(data.get('closes_at')))}")
+    if data.get("reason"):
+        lines.append(f"Reason: {data['reason']}")
+    if isinstance(run, Mapping):
+        since = run.get("started_at") or run.get("starting_at")
+        if since:
+            lines.append(f"Started {_moment(str(since))}" + (f", {_length(run)}" if run.get("ended_at") else ""))
+        if run.get("failure"):
+            lines.append(f"VideoSDK says: {run['failure']}")
+        if run.get("playback_url") and not run.get("ended_at"):
+            lines.append(f"Watch {run['playback_url']}")
+    if isinstance(call, Mapping) and call.get("message"):
+        lines.append(f"VideoSDK says: {call['message']}")
+    return [line for line in lines if line]
+
+
+def _reason(notice: Notice) -> list[str]:
+    because = notice.because
+    if because is None:
+        return []
+    if because == "operator":
+        return ["Because an operator asked for it"]
+    return [f"Because of the rule {because.partition(':')[2] or because}"]
+
+
+def _moment(text: str) -> str:
+    """`2026-11-22T10:00:07.120Z` as a person reads it."""
+    day, t, rest = text.partition("T")
+    return f"{day} {rest[:8]} UTC" if t else text
+
+
+def _length(run: Mapping[str, Any]) -> str:
+    seconds = run.get("duration_s")
+    if not isinstance(seconds, int | float):
+        return "ended"
+    minutes, left = divmod(int(seconds), 60)
+    return f"on air for {minutes} min {left} s" if minutes else f"on air for {left} s"

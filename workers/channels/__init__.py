@@ -1,0 +1,1 @@
+"""Channels that people read: chat, mail and push, by Apprise."""

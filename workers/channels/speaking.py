@@ -1,0 +1,121 @@
+"""Speaking: a notice is told to people by Apprise, on threads of its own, in their words and never twice."""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from time import perf_counter
+from typing import Any
+
+from webhook_app.addresses import Network
+from webhook_app.channel_urls import channel_of
+from webhook_app.domain.notices import Notice
+from webhook_app.domain.rules import RoomName
+from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES, Subscriber
+from webhook_app.domain.wording import Words, state_told, words
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from workers.channels import guard
+from workers.post import TOTAL_TIMEOUT_S, Reply
+
+THREADS = 16
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+TOLD_KEPT_S = 30 * 24 * 3600
+SAID_ALREADY = "not said again: it is what was said last"
+_STATUS = re.compile(r"error=(\d{3})\b")
+_SECRET = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+
+class Speaker:
+    """Tells people; one for each process."""
+
+    def __init__(self, client: Client, *, allowed: Sequence[Network], base_url: str | None) -> None:
+        self._client = client
+        self._allowed = tuple(allowed)
+        self._base_url = base_url
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speak")
+        self._heard = _Heard()
+        guard.install()
+
+    async def tell(self, subscriber: Subscriber, notice: Notice, named: RoomName | None) -> Reply:
+        """Tell one notice, unless it says what was said last. Never raises but for the store."""
+        key, state = keys.told(subscriber.subscriber_id), state_told(notice)
+        if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
+            return Reply(None, None, 0, SAID_ALREADY)
+        text = words(notice, room_name=named.name if named else None, base_url=self._base_url)
+        began = perf_counter()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(TOTAL_TIMEOUT_S):
+                reply = await loop.run_in_executor(self._pool, self._say, subscriber.url, text)
+        except TimeoutError:
+            return Reply(None, "timeout", round((perf_counter() - began) * 1000))
+        if reply.error is None and state is not None:
+            await self._client.hset(key, state[0], state[1])
+            await self._client.expire(key, TOLD_KEPT_S)
+        return reply
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._heard.close()
+
+    def _say(self, url: str, text: Words) -> Reply:
+        began = perf_counter()
+        with guard.guarding(self._allowed) as watch, self._heard.here() as lines:
+            try:
+                said = bool(_channel(url).notify(body=text.body, title=text.title))
+            except Exception as error:  # whatever a service's code may raise is that service's failure
+                said = False
+                lines.append(type(error).__name__)
+        spent = round((perf_counter() - began) * 1000)
+        heard = _SECRET.sub("…", "; ".join(lines))[:RESPONSE_KEPT_BYTES]
+        if said:
+            return Reply(None, None, spent, heard)
+        status = _STATUS.search(heard)
+        kind = "blocked" if watch.blocked else "dns" if watch.unknown else "status" if status else "refused"
+        return Reply(int(status[1]) if status else None, kind, spent, heard)
+
+
+@lru_cache(maxsize=1_000)
+def _channel(url: str) -> Any:
+    made = channel_of(url)
+    made.request_rate_per_sec = 0  # the subscriber's own limit paces it
+    made.socket_connect_timeout = min(made.socket_connect_timeout, CONNECT_TIMEOUT_S)
+    made.socket_read_timeout = min(made.socket_read_timeout, READ_TIMEOUT_S)
+    return made
+
+
+class _Heard(logging.Handler):
+    """What Apprise logs on a thread while it tells something: the only word it gives of why it could not."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._here = threading.local()
+        self._logger = logging.getLogger("apprise")
+        self._logger.addHandler(self)
+        self._logger.propagate = False
+
+    @contextmanager
+    def here(self) -> Iterator[list[str]]:
+        """What is logged on this thread while the body runs."""
+        lines: list[str] = []
+        self._here.lines = lines
+        try:
+            yield lines
+        finally:
+            del self._here.lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines: list[str] | None = getattr(self._here, "lines", None)
+        if lines is not None:
+            lines.append(record.getMessage())
+
+    def close(self) -> None:
+        self._logger.removeHandler(self)
+        super().close()

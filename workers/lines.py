@@ -1,0 +1,218 @@
+"""Lines: for each subscriber what is in our hands, how much of it may be in flight, and the lanes that send it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from webhook_app.domain.health import FIRST_BOUND, Pace
+from webhook_app.domain.subscribers import Delivery, Subscriber
+from webhook_app.store.deliveries import LEASE_MS, Claim
+
+FLIGHTS_MAX = 2_048
+UNPROVEN_FLIGHTS_MAX = 1_024
+AHEAD_MAX = 480
+SENT_WITHIN_S = LEASE_MS / 1000 - 18.0  # an attempt takes 15 s at most, then its outcome is to be written
+
+
+@dataclass(slots=True)
+class InHand:
+    """A claim, when it came, and the body to send when that is known already."""
+
+    claim: Claim
+    taken_at: float
+    body: bytes | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """One subscriber's."""
+
+    subscriber: Subscriber
+    pace: Pace = field(default_factory=Pace)
+    waiting: deque[InHand] = field(default_factory=deque)
+    in_flight: int = 0
+    more: bool = False
+    hungry: bool = False
+    second: int = 0
+    finished: int = 0
+    lately: int = 0
+
+    @property
+    def bound(self) -> int:
+        """How many may be in flight."""
+        return min(self.pace.bound, self.subscriber.max_in_flight)
+
+    @property
+    def hands(self) -> int:
+        """How many more may be taken: what may be in flight, and as many ahead as it lately took within a second."""
+        self._turn_second()
+        ahead = min(AHEAD_MAX, max(self.lately, self.finished)) if self.pace.proven else 0
+        return max(0, self.bound + ahead - self.in_flight - len(self.waiting))
+
+    def finish(self) -> None:
+        """One attempt is over."""
+        self._turn_second()
+        self.finished += 1
+
+    def _turn_second(self) -> None:
+        now = int(monotonic())
+        if now != self.second:
+            self.lately = self.finished if now == self.second + 1 else 0
+            self.second, self.finished = now, 0
+
+
+Send = Callable[[Line, InHand], Awaitable[str | None]]
+
+
+class Lines:
+    """All lines of a process. `send` makes one attempt and says how it failed, or None; it never raises."""
+
+    def __init__(self, send: Send, *, let_go: Callable[[Delivery], None], wants_more: Callable[[], None]) -> None:
+        self._send = send
+        self._let_go = let_go
+        self._wants_more = wants_more
+        self._lines: dict[str, Line] = {}
+        self._busy: dict[str, Line] = {}
+        self._hungry: deque[Line] = deque()
+        self._flights = 0
+        self._unproven = 0
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether anything is in our hands."""
+        return bool(self._lanes or self._busy)
+
+    async def landed(self) -> None:
+        """Wait until nothing is in flight."""
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+
+    @property
+    def room(self) -> int:
+        """How many may still be in flight."""
+        return FLIGHTS_MAX - self._flights
+
+    @property
+    def room_for_unproven(self) -> int:
+        """How many of those may go to endpoints that have not answered lately."""
+        return min(self.room, UNPROVEN_FLIGHTS_MAX - self._unproven)
+
+    def of(self, subscriber: Subscriber) -> Line:
+        """The line of a subscriber as it is now."""
+        line = self._lines.get(subscriber.subscriber_id)
+        if line is None:
+            line = self._lines[subscriber.subscriber_id] = Line(subscriber)
+        elif line.subscriber is not subscriber:
+            if line.subscriber.url != subscriber.url:
+                line.pace = Pace()
+            line.subscriber = subscriber
+        return line
+
+    def forget(self, names: set[str]) -> None:
+        """Drop the lines of subscribers that are gone; what is in flight ends by itself."""
+        for gone in [name for name, line in self._lines.items() if name not in names and not line.in_flight]:
+            self.release(self._lines.pop(gone))
+
+    def hands(self, line: Line) -> int:
+        """How many of a subscriber's may be taken now."""
+        return min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))
+
+    def caps(self) -> dict[str, int]:
+        """The same for those that have something in our hands."""
+        return {name: self.hands(line) for name, line in self._busy.items()}
+
+    def new_bound(self) -> int:
+        """How many may be taken of one that nothing is in our hands of."""
+        return FIRST_BOUND if self.room_for_unproven > 0 else 0
+
+    def take(self, line: Line, one: InHand) -> None:
+        """Put a claim in its line, and send it when there is room."""
+        self._busy[line.subscriber.subscriber_id] = line
+        line.waiting.append(one)
+        self._pump(line)
+
+    def release(self, line: Line) -> None:
+        """Give back what waits in a line."""
+        while line.waiting:
+            self._let_go(line.waiting.popleft().claim.delivery)
+        self._settle_busy(line)
+
+    def release_all(self) -> None:
+        """Give back whatever has not been sent."""
+        for line in list(self._busy.values()):
+            self.release(line)
+
+    def _pump(self, line: Line) -> None:
+        while len(line.waiting) and line.in_flight < line.bound:
+            if not self._may_fly(line):
+                if not line.hungry:
+                    line.hungry = True
+                    self._hungry.append(line)
+                return
+            one = line.waiting.popleft()
+            if monotonic() - one.taken_at > SENT_WITHIN_S:
+                self._let_go(one.claim.delivery)
+                continue
+            self._took_off(line)
+            lane = asyncio.create_task(self._lane(line, one, proven=line.pace.proven))
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+
+    def _may_fly(self, line: Line) -> bool:
+        return self._flights < FLIGHTS_MAX and (line.pace.proven or self._unproven < UNPROVEN_FLIGHTS_MAX)
+
+    def _took_off(self, line: Line) -> None:
+        line.in_flight += 1
+        self._flights += 1
+        if not line.pace.proven:
+            self._unproven += 1
+
+    def _landed(self, line: Line, *, proven: bool) -> None:
+        line.in_flight -= 1
+        self._flights -= 1
+        if not proven:
+            self._unproven -= 1
+
+    async def _lane(self, line: Line, one: InHand | None, *, proven: bool) -> None:
+        """Send one after the other, as long as the line has some and may have this many in flight."""
+        while one is not None:
+            try:
+                error = await self._send(line, one)
+            except BaseException:
+                self._landed(line, proven=proven)
+                self._settle_busy(line)
+                raise
+            self._landed(line, proven=proven)
+            line.finish()
+            line.pace = line.pace.after(error, at_most=line.subscriber.max_in_flight)
+            if error == "timeout":
+                self.release(line)
+            one, proven = self._next(line)
+            if line.waiting and line.in_flight < line.bound:
+                self._pump(line)  # its bound has grown
+        self._settle_busy(line)
+        self._pump(line)
+        while self._hungry and self._may_fly(self._hungry[0]):
+            hungry = self._hungry.popleft()
+            hungry.hungry = False
+            self._pump(hungry)
+
+    def _next(self, line: Line) -> tuple[InHand | None, bool]:
+        if line.more and len(line.waiting) <= line.bound:
+            line.more = False
+            self._wants_more()
+        while line.waiting and line.in_flight < line.bound and self._may_fly(line):
+            one = line.waiting.popleft()
+            if monotonic() - one.taken_at > SENT_WITHIN_S:
+                self._let_go(one.claim.delivery)
+                continue
+            self._took_off(line)
+            return one, line.pace.proven
+        return None, False
+
+    def _settle_busy(self, line: Line) -> None:
+        if not line.in_flight and not line.waiting:
+            self._busy.pop(line.subscriber.subscriber_id, None)

@@ -1,0 +1,95 @@
+"""Recovering: what a subscriber has missed in a stretch of time is put in line again, a bounded piece at a time.
+
+Missed is what is dead, and what was told while the subscriber was disabled and so never came to be a delivery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from webhook_app.domain.notices import RECOVER, wants
+from webhook_app.domain.rules import RoomName
+from webhook_app.domain.subscribers import (
+    Delivery,
+    DeliveryState,
+    Subscriber,
+    again_in_line,
+    delivery_id,
+)
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+from webhook_app.store.deliveries import Deliveries, delivery_of
+from webhook_app.store.outbox import Outbox, Told
+
+PIECE_NOTICES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What is asked for, in ms, and how far it has come: `after` and `until` are places in the outbox."""
+
+    subscriber_id: str
+    since: int
+    to: int | None
+    after: str
+    until: str
+
+
+_recovery_of = codec.decoder(Recovery)
+
+
+def start_of(told: Told) -> bytes:
+    """A recovery as it begins, from the notice that asks for it."""
+    data = told.notice.data
+    since, to = int(data["from"]), data["to"]
+    name = str(data["subscriber_id"])
+    # A notice's place is never before its time, so nothing that is asked for lies before this one.
+    return codec.encode(Recovery(name, since, None if to is None else int(to), f"{max(0, since)}-0", told.entry))
+
+
+class Recovering:
+    """Takes every recovery a piece further."""
+
+    def __init__(self, client: Client, outbox: Outbox, deliveries: Deliveries) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._deliveries = deliveries
+
+    async def once(self, subscribers: Mapping[str, Subscriber], names: Mapping[str, RoomName]) -> bool:
+        """One piece of each recovery; whether there were any."""
+        found: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
+        for name, raw in found.items():
+            await self._piece(name.decode(), raw, subscribers, names)
+        return bool(found)
+
+    async def _piece(
+        self, name: str, raw: bytes, subscribers: Mapping[str, Subscriber], names: Mapping[str, RoomName]
+    ) -> None:
+        asked = _recovery_of(raw)
+        subscriber = subscribers.get(asked.subscriber_id)
+        told = await self._outbox.between(asked.after, asked.until, PIECE_NOTICES) if subscriber is not None else []
+        asked_for = [one for one in told if asked.since <= one.notice.at <= (asked.to or one.notice.at)]
+        missed = await self._missed(subscriber, asked_for, names) if subscriber is not None else []
+        rest = codec.encode(replace(asked, after=told[-1].entry)) if len(told) == PIECE_NOTICES else b""
+        seconds, micros = await self._client.time()
+        now = int(seconds) * 1000 + int(micros) // 1000
+        await self._deliveries.renew(missed, now=now, recovery=(name, raw, rest))
+
+    async def _missed(self, who: Subscriber, told: list[Told], names: Mapping[str, RoomName]) -> list[Delivery]:
+        wanted = [
+            one
+            for one in told
+            if one.notice.type != RECOVER and wants(who.wanted, one.notice, names.get(one.notice.room_id or ""))
+        ]
+        if not wanted:
+            return []
+        ids = [delivery_id(one.notice.notice_id, who.subscriber_id) for one in wanted]
+        known = await self._client.mget([keys.delivery(one) for one in ids])
+        missed: list[Delivery] = []
+        for one, name, raw in zip(wanted, ids, known, strict=True):
+            if raw is None:
+                missed.append(
+                    Delivery(name, one.notice.notice_id, who.subscriber_id, one.notice.at, one.entry, again=True)
+                )
+            elif (was := delivery_of(raw)).state is DeliveryState.DEAD:
+                missed.append(again_in_line(was, now=was.created_at))
+        return missed

@@ -1,0 +1,75 @@
+"""What the deliver hand reports: an endpoint that is given up, and that nobody can be reached at all."""
+
+import threading
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any
+
+import redis
+import structlog
+
+from webhook_app.domain.events import Source
+from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.subscribers import Subscribers
+
+CUT_OFF_ALARM = "deliveries-cut-off"
+CUT_OFF = "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+
+log = structlog.get_logger()
+
+
+class Reports:
+    """Disables and journals on a thread of its own, so that no delivery waits for it."""
+
+    def __init__(self, subscribers: Subscribers, journal: Journal, wake: Wake) -> None:
+        self._subscribers = subscribers
+        self._journal = journal
+        self._wake = wake
+        self._due: SimpleQueue[tuple[str, str] | bool | threading.Event] = SimpleQueue()
+        threading.Thread(target=self._run, name="reports", daemon=True).start()
+
+    def disable(self, subscriber_id: str, reason: str) -> None:
+        """Disable a subscriber and tell the others; returns at once."""
+        self._due.put((subscriber_id, reason))
+
+    def cut_off(self, is_so: bool) -> None:
+        """Raise or clear the alarm that nobody can be reached; returns at once."""
+        self._due.put(is_so)
+
+    def written(self, limit_s: float) -> bool:
+        """Wait until what was reported before this is written; whether it was."""
+        done = threading.Event()
+        self._due.put(done)
+        return done.wait(limit_s)
+
+    def _run(self) -> None:
+        while True:
+            one = self._due.get()
+            try:
+                if isinstance(one, threading.Event):
+                    one.set()
+                elif isinstance(one, bool):
+                    self._alarm(one)
+                else:
+                    self._disable(*one)
+            except (redis.RedisError, StoreUnavailable) as error:
+                log.warning("a report could not be written; it comes again with the next failure", error=str(error))
+
+    def _disable(self, subscriber_id: str, reason: str) -> None:
+        known = self._subscribers.get(subscriber_id)
+        if known is None or not known.enabled:
+            return
+        self._subscribers.put(replace(known, enabled=False, disabled_because=reason))
+        told = {"subscriber_id": subscriber_id, "reason": f"{known.name or subscriber_id}: {reason}"}
+        self._append("subscriber-disabled", told)
+
+    def _alarm(self, raised: bool) -> None:
+        if raised:
+            self._append("alarm-raised", {"name": CUT_OFF_ALARM, "severity": "critical", "summary": CUT_OFF})
+        else:
+            self._append("alarm-cleared", {"name": CUT_OFF_ALARM})
+
+    def _append(self, kind: str, data: dict[str, Any]) -> None:
+        if self._journal.append([entry(Source.SYSTEM, kind, None, data)])[1]:
+            self._wake.wake("process")
