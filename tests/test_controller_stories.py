@@ -474,6 +474,16 @@ def test_a_stream_that_videosdk_ended_at_its_own_limit_is_started_again():
     assert len(story.starts) == 2
 
 
+def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_says():
+    story = with_session()
+    story.operator("start")
+    story.answer("already", stream={**rest("a"), "start": "2026-11-22T10:01:00.000Z"})
+    story.hls("stopping", "stopped", id="a")
+    assert "VideoSDK's own limit of about 2 h" in story.did
+    story.timer("backoff")
+    assert len(story.starts) == 2
+
+
 def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_without_pause():
     story = wanted_on_air()
     story.hls("stopped", id="a")
@@ -612,6 +622,30 @@ def test_a_rule_may_end_the_stream_when_the_session_ends():
     story.put_rule({"name": "after", "on": "session.ended", "do": "end"})
     story.webhook("session-ended")
     assert [call.because for call in story.ends] == ["rule:after"]
+
+
+def test_a_rule_that_answers_a_persons_stop_with_a_start_is_not_undone_by_that_stop():
+    story = on_air()
+    story.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
+    story.hls("stopping", "stopped", id="a")
+    assert [call.because for call in story.starts] == ["rule:again"]
+
+
+def test_a_rule_that_answers_a_persons_stop_takes_over_from_the_operator_who_is_overruled():
+    story = wanted_on_air()
+    story.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
+    story.hls("stopping", "stopped", id="a")
+    assert [call.because for call in story.starts] == ["operator", "rule:again"]
+
+
+def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before():
+    story = with_session()
+    story.put_rule(START_ON_JOIN)
+    story.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
+    story.joined("ada")
+    story.answer("succeeded", run="a")
+    story.left("ada")
+    assert "matched, wants end: newer than what host-in wants" in story.did
 
 
 # Without credentials

@@ -229,6 +229,18 @@ def test_how_late_is_late_is_the_rules_to_say():
     assert "late" in story.broadcasts
 
 
+def test_a_run_that_was_ended_before_it_was_playable_completes_no_window():
+    story = Hall().opened().plan()
+    story.until(ONE)
+    story.answer("succeeded", run="a")
+    story.hls("started", id="a", url=url("a"))
+    story.operator("end")
+    story.ended("a")
+    story.until(ONE + HOUR)
+    assert story.broadcasts == ["late", "missed"]
+    assert story.reason("missed") == "the operator wants the room off air"
+
+
 def test_a_window_that_was_never_playable_is_missed_with_its_reason():
     story = Hall().plan()
     story.until(ONE + HOUR)
@@ -895,6 +907,14 @@ def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_wind
     story.answer("unreached")
     story.wait(MINUTE)
     assert (len(story.starts), story.wanted) == (1, None)
+
+
+def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule():
+    story = on_show()
+    story.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
+    story.left("ada")
+    assert "matched, wants end, but the schedule's wish wins: show" in story.did
+    assert story.ends == []
 
 
 def test_an_event_rule_acts_outside_the_windows():

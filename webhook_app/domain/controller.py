@@ -127,7 +127,7 @@ def settle_wish(turn: Turn) -> None:
 def _settle_end(turn: Turn, run: Stream) -> None:
     room = turn.room
     wish = room.wish
-    if wish is None:
+    if wish is None or (wish.on_air and _made_now(turn, wish)):
         return
     if run.end_call_id is not None and not room.tries:
         turn.clear_timer("backoff")  # it waited for this end
@@ -142,7 +142,7 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     if run.end_call_id is not None or _of_an_earlier_session(room, run):
         return
-    own_limit = run.started_at is not None and (run.ended_at or turn.event.at) - run.started_at >= OWN_LIMIT_MS
+    own_limit = _age(run, turn.event.at) >= OWN_LIMIT_MS
     if _was_stopped(turn, run) and _somebody_there(room) and not own_limit:
         _hear_person(turn, wish)
         return
@@ -150,7 +150,23 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         hold_off(turn, Held.NOT_RESTARTED, "the stream ended; `restart: never` leaves it off until the window closes")
         return
     if live_session(room):
-        _back_off(turn, "the stream is gone while it is wanted: started again")
+        gone = (
+            "VideoSDK's own limit of about 2 h ended the stream"
+            if own_limit
+            else "the stream is gone while it is wanted"
+        )
+        _back_off(turn, f"{gone}: started again")
+
+
+def _age(run: Stream, at: int) -> int:
+    """How long it ran, in ms; one that began before we knew of it is as old as VideoSDK says."""
+    known = [moment for moment in (run.began_at, run.started_at) if moment is not None]
+    return (run.ended_at or at) - min(known) if known else 0
+
+
+def _made_now(turn: Turn, wish: Wish | None) -> bool:
+    """Whether a rule wished it at this very event: it answers the end, and is not what ended."""
+    return wish is not None and wish is turn.room.event_wish and wish.event_id == turn.event.id
 
 
 def _of_an_earlier_session(room: Room, run: Stream) -> bool:
@@ -161,7 +177,7 @@ def _of_an_earlier_session(room: Room, run: Stream) -> bool:
 
 def _hear_person(turn: Turn, wish: Wish) -> None:
     room = turn.room
-    turn.change(operator=None, event_wish=None)
+    turn.change(operator=None, event_wish=room.event_wish if _made_now(turn, room.event_wish) else None)
     turn.clear_timer("until")
     if room.window is None:
         turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.times import from_rfc3339
+
 JSON = Mapping[str, Any]
 TEXT_MAX = 2_000
 
@@ -43,6 +45,7 @@ class StreamFact:
     playback_url: str | None
     livestream_url: str | None
     failure: str | None
+    began_at: int | None = None  # REST only: VideoSDK's own time of the start, ms since 1970
 
     @property
     def bare(self) -> bool:
@@ -62,6 +65,7 @@ def stream_fact(data: JSON) -> StreamFact:
         playback_url=playback,
         livestream_url=livestream,
         failure=failure_of(data),
+        began_at=_moment(data, "start"),
     )
 
 
@@ -103,3 +107,10 @@ def participant_of(data: JSON) -> tuple[str | None, str | None]:
 def _text(data: JSON, key: str) -> str | None:
     value = data.get(key)
     return value[:TEXT_MAX] if isinstance(value, str) and value else None
+
+
+def _moment(data: JSON, key: str) -> int | None:
+    try:
+        return from_rfc3339(_text(data, key) or "")
+    except (ValueError, OverflowError):
+        return None

@@ -10,7 +10,7 @@ from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, windows
 from webhook_app.domain.session import live_session
-from webhook_app.domain.stream import Stream
+from webhook_app.domain.stream import WATCHABLE, Stream
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -234,7 +234,7 @@ def _tell_passed(turn: Turn) -> None:
             return
         if not set(passed.rules) <= names:
             return
-        if turn.room.watchable:
+        if _playable(turn.room):
             tell(turn, "broadcast.completed", passed, None)
         else:
             tell(turn, "broadcast.missed", passed, "nobody looked: the process was not running")
@@ -275,6 +275,7 @@ def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
 
 def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     room = turn.room
+    why_not = _why_not(turn, held)
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
         turn.decide("the operator's wish is dropped: the window closed", rule=held.rule)
@@ -282,7 +283,7 @@ def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     if held.playable:
         tell(turn, "broadcast.completed", held, None)
     else:
-        tell(turn, "broadcast.missed", held, _why_not(turn, held))
+        tell(turn, "broadcast.missed", held, why_not)
     turn.note("the window closed")
     live = any(run.live for run in room.streams)
     turn.change(replace_run=None)
@@ -368,7 +369,7 @@ _IF_WAITS = "the window is open and waits for its `if`"
 
 
 def _see_playable(turn: Turn, held: OpenWindow) -> OpenWindow:
-    if held.playable or not turn.room.watchable:
+    if held.playable or not _playable(turn.room):
         return held
     held = replace(held, playable=True)
     turn.change(window=held)
@@ -488,7 +489,7 @@ def _set_timers(turn: Turn, coming: RoomWindow | None) -> None:
 def _set_late_timer(turn: Turn, held: OpenWindow, *, since: int) -> None:
     """Late is told once, unless the window closes first: that it was missed says as much."""
     due = since + min((rule.late_after_s for rule in _rules(turn, held)), default=60) * 1000
-    if due < held.closes_at and not turn.room.watchable:
+    if due < held.closes_at and not _playable(turn.room):
         turn.set_timer("late", max(turn.event.at, due))
 
 
@@ -500,6 +501,11 @@ def _rules(turn: Turn, held: OpenWindow) -> list[Rule]:
 def _live(room: Room) -> Stream | None:
     live = [run for run in room.streams if run.live and not run.provisional]
     return live[-1] if live else None
+
+
+def _playable(room: Room) -> bool:
+    """A viewer can watch a run that became playable; one that went from started to stopping never did."""
+    return any(run.state in WATCHABLE and run.playable_at is not None and not run.provisional for run in room.streams)
 
 
 def _empty(room: Room) -> bool:

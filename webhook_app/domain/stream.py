@@ -70,6 +70,7 @@ class Stream:
     provisional: bool = False
     end_call_id: str | None = None
     probed_at: int | None = None
+    began_at: int | None = None  # as VideoSDK shows it
 
     @property
     def live(self) -> bool:
@@ -101,6 +102,7 @@ def name_run(run: Stream, fact: StreamFact) -> Stream:
         playback_url=run.playback_url or fact.playback_url,
         livestream_url=run.livestream_url or fact.livestream_url,
         session_id=run.session_id or fact.session_id,
+        began_at=run.began_at or fact.began_at,
     )
 
 

@@ -64,10 +64,17 @@ def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
         turn.decide(f"matched, already wants {word}", rule=rule.name)
         return
     turn.change(event_wish=wish, waits=None)
+    schedule = room.schedule_wish
     if room.operator is not None and room.operator.on_air != on_air:
         turn.decide(f"matched, wants {word}, but the operator's wish wins", rule=rule.name)
+    elif room.operator is None and schedule is not None and schedule.on_air != on_air:
+        winner = schedule.because.removeprefix("rule:")
+        turn.decide(f"matched, wants {word}, but the schedule's wish wins: {winner}", rule=rule.name)
     elif not turn.config.settings.calls:
         turn.decide(f"matched, wants {word}, but there are no credentials to call with", rule=rule.name)
+    elif known is not None and known.on_air != on_air:
+        loser = known.because.removeprefix("rule:")
+        turn.decide(f"matched, wants {word}: newer than what {loser} wants", rule=rule.name)
     else:
         turn.decide(f"matched, wants {word}", rule=rule.name)
 
