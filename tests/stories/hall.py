@@ -87,6 +87,10 @@ class Hall:
         )
         assert answer.status in (202, 204), answer.body
 
+    def rule_is_gone(self, name: str) -> None:
+        """Delete a rule."""
+        assert self.one.api("DELETE", f"/rules/{name}").status == 204
+
     def operator(self, command: str, **body: Any) -> None:
         """An operator's `start`, `end` or `release`."""
         answer = self.one.api("POST", f"/rooms/{self.room}/{command}", body or None)
@@ -127,7 +131,9 @@ class Hall:
         """The room, once this is what is wanted of it; None is nothing."""
 
         def there() -> Json | None:
-            found = self.now
+            found = self.one.room(self.room)
+            if found is None:
+                return None
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
             return found if wanted is on_air else None
 
