@@ -1,0 +1,86 @@
+"""What must hold when a simulated world has come to rest."""
+
+from tests.simulation.agenda import MINUTE, Agenda, Broken
+from tests.simulation.cloud import Cloud
+from tests.simulation.people import ROOMS
+from tests.simulation.worker import Worker, effect_of
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.plan import outlook
+from webhook_app.domain.room import Room
+from webhook_app.domain.step import apply, step
+from webhook_app.domain.turn import Outcome, Turn, World
+
+CALM_MS = 8 * MINUTE
+
+
+def calm(agenda: Agenda, worker: Worker) -> bool:
+    """Whether nothing has changed what is wanted for a while."""
+    return all(agenda.now - worker.edges.get(room_id, 0) > CALM_MS for room_id in ROOMS)
+
+
+def check_fold(worker: Worker) -> None:
+    """Folded again, from where it began and one by one, the journal gives the same state and the same effects."""
+    again = World(worker.base.config, dict(worker.base.rooms), dict(worker.base.memory), dict(worker.base.alarms))
+    for event, effect in zip(worker.journal[: worker.cursor], worker.effects, strict=True):
+        outcome = step(again, event)
+        apply(again, outcome)
+        if effect_of(event, outcome) != effect:
+            raise Broken(f"folded again, {event} comes to {effect_of(event, outcome)}, it had come to {effect}")
+    if again != worker.world:
+        raise Broken("folding the journal again gives another state")
+
+
+def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
+    """After a while without faults the rooms are what is wanted, and we know it."""
+    agenda.count("checks")
+    if worker.cursor != len(worker.journal):
+        raise Broken("the journal is not folded to its end")
+    if worker.world.config.settings.paused:
+        raise Broken("calls are still paused")
+    known = {(one, name): due for one, room in worker.world.rooms.items() for name, due in room.timers.items()}
+    if known != worker.timers:
+        raise Broken(f"timers are lost: {known.keys() ^ worker.timers.keys()}")
+    overdue = {timer: due for timer, due in known.items() if due < agenda.now - MINUTE}
+    if overdue:
+        raise Broken(f"nobody told these timers: {overdue}")
+    for room_id in ROOMS:
+        room = worker.world.rooms.get(room_id) or Room(room_id)
+        if room.untold is not None and agenda.now > room.timers["untold"]:
+            raise Broken(f"{room_id}: a failure is still untold")
+        _check_plan(agenda, worker.world, room)
+        _check_room(agenda, cloud, room)
+
+
+def _check_plan(agenda: Agenda, world: World, room: Room) -> None:
+    turn = Turn(world, Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}), room, Outcome())
+    current = outlook(turn, agenda.now).current
+    window, where = room.window, f"{agenda.clock()} {room.room_id}"
+    if current is None:
+        if window is not None and not window.overrunning:
+            raise Broken(f"{where} has a window that nobody asks for: {window}")
+    elif window is None or window.closes_at <= agenda.now or dict(window.start) != dict(current.start):
+        raise Broken(f"{where} has the window {window}, asked for is {current}")
+    elif window.held is None and window.condition_met and not (room.schedule_wish and room.schedule_wish.on_air):
+        raise Broken(f"{where} is not wanted on air in its open window")
+    if window is None and room.schedule_wish is not None and room.operator is None:
+        raise Broken(f"{where}: the schedule wants something after the close")
+
+
+def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
+    on_air, running = cloud.on_air(room.room_id), cloud.running(room.room_id)
+    wish, where = room.wish, f"{agenda.clock()} {room.room_id}"
+    unheard = running is not None and running.id not in cloud.heard
+    if unheard and (wish is None or not wish.on_air):
+        return  # not one webhook of it has come, and nobody has a reason to ask
+    if room.on_air != on_air:
+        raise Broken(f"{where} is {running and running.state}, we take it for {room.shown}")
+    if on_air:
+        agenda.count("checks on air")
+    if wish is None:
+        return
+    session = cloud.session(room.room_id)
+    if on_air != (wish.on_air and session is not None):
+        raise Broken(
+            f"{where} is {'on' if on_air else 'off'} air with {wish}, "
+            f"session {session and session.id}, waits {room.waits}, call {room.call}, timers {room.timers}"
+        )

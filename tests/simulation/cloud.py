@@ -1,0 +1,95 @@
+"""VideoSDK as the simulated world has it: the sandbox's model, and what becomes of its webhooks on their way."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox import model
+from sandbox.model import Outcome, RefusedError, StreamState
+from sandbox.shapes import stream_json, webhook_json
+from tests.simulation.agenda import SECOND, Agenda
+
+Hear = Callable[[str, str, dict[str, Any]], None]
+ON_AIR = (StreamState.STARTED, StreamState.PLAYABLE)
+LATE_MAX_MS = 30 * SECOND
+REFUSALS = (409, 429, 400, 503)
+
+
+class Cloud:
+    """The model; `late` are starts that it was sent and may still do, by room, until when."""
+
+    def __init__(self, agenda: Agenda, hear: Hear) -> None:
+        self.agenda = agenda
+        self.world = model.World(seed=str(agenda.seed))
+        self.with_ids = agenda.rng.random() < 0.5
+        self.late: dict[str, list[int]] = {}
+        self.ours: set[str] = set()  # streams that our starts began
+        self.heard: set[str] = set()  # streams of which a webhook has arrived
+        self.token_ok = True
+        self.forbidden: set[str] = set()
+        self._hear = hear
+
+    def running(self, room_id: str) -> model.Stream | None:
+        """The run that is not over."""
+        room = self.world.rooms.get(room_id)
+        return None if room is None else model.running_stream(self.world, room)
+
+    def session(self, room_id: str) -> model.Session | None:
+        """The session that is going on."""
+        room = self.world.rooms.get(room_id)
+        return None if room is None else model.running_session(self.world, room)
+
+    def on_air(self, room_id: str) -> bool:
+        """Whether a run is on air."""
+        running = self.running(room_id)
+        return running is not None and running.state in ON_AIR
+
+    def active(self, room_id: str) -> dict[str, Any] | None:
+        """What REST shows of the run that is not over."""
+        running = self.running(room_id)
+        return None if running is None else stream_json(running, "https://api.example")
+
+    def refusal(self, room_id: str) -> int | None:
+        """The status with which it refuses whatever it is asked now."""
+        if not self.token_ok:
+            return 401
+        if room_id in self.forbidden:
+            return 403
+        return self.agenda.rng.choice(REFUSALS) if self.agenda.chance(self.agenda.faults.refuse) else None
+
+    def try_to(self, act: Any, room_id: str, *more: Any, **named: Any) -> int | None:
+        """Let the model do it; the status if it refuses."""
+        try:
+            result = act(self.world, self.agenda.now, room_id, *more, **named)
+        except RefusedError as refused:
+            return refused.status
+        self._played(result[-1])
+        return None
+
+    def start(self, room_id: str) -> int | None:
+        """A start of ours is done."""
+        refused = self.try_to(model.start, room_id)
+        running = self.running(room_id)
+        if refused is None and running is not None:
+            self.ours.add(running.id)
+        return refused
+
+    def _played(self, outcome: Outcome) -> None:
+        agenda = self.agenda
+        for due in outcome.due:
+            agenda.later(due.at_ms - agenda.now, self._happen, due)
+        for webhook in outcome.webhooks:
+            body = webhook_json(webhook, stream_ids=self.with_ids)
+            stream_id = getattr(webhook, "stream_id", None)
+            copies = 0 if agenda.chance(agenda.faults.drop) else 2 if agenda.chance(agenda.faults.repeat) else 1
+            for _ in range(copies):
+                wait = agenda.rng.randrange(LATE_MAX_MS) if agenda.chance(agenda.faults.delay) else 40
+                agenda.later(wait, self._arrive, webhook.room_id, body, stream_id)
+
+    def _happen(self, due: model.Due) -> None:
+        self._played(model.happen(self.world, self.agenda.now, due))
+
+    def _arrive(self, room_id: str, body: dict[str, Any], stream_id: str | None) -> None:
+        if stream_id is not None:
+            self.heard.add(stream_id)
+        self.agenda.say("{} {} arrives", room_id[:1], body["webhookType"])
+        self._hear(room_id, body["webhookType"], body["data"])

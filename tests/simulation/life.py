@@ -1,0 +1,108 @@
+"""A simulated life, drawn from its seed: hours in which everything happens at once, or weeks of broadcasts."""
+
+from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Tell
+from tests.simulation.caller import Caller
+from tests.simulation.checks import calm, check_fold, check_rest
+from tests.simulation.cloud import Cloud
+from tests.simulation.people import People
+from tests.simulation.teller import Teller
+from tests.simulation.worker import Worker
+from webhook_app.domain.events import Source
+from webhook_app.domain.rules import Config, Settings
+
+RUSH_EVERY = 8  # of so many seeds one is some hours' rush, the others are weeks
+RUSHES = 2
+WEEKS = 2
+TROUBLE_MAX_H = 3
+PEACE_MS = 15 * MINUTE
+PEACES_MAX = 6
+
+
+def simulate(seed: int, *, tell: Tell | None = None, rounds: int | None = None) -> dict[str, int]:
+    """Live one seed; raises Broken, or whatever the core raised, with the seed in its notes. Counts what happened."""
+    life = Life(seed, tell)
+    try:
+        if seed % RUSH_EVERY == 0:
+            life.rush(RUSHES if rounds is None else rounds)
+        else:
+            life.live(WEEKS if rounds is None else rounds)
+    except Exception as error:
+        error.add_note(f"seed {seed}: python -m tests.simulation --seed {seed}")
+        raise
+    return life.agenda.counts
+
+
+class Life:
+    """One world: VideoSDK, our hands, and people."""
+
+    def __init__(self, seed: int, tell: Tell | None = None) -> None:
+        self.agenda = Agenda(seed, tell)
+        self.worker = Worker(self.agenda, Config(settings=Settings(calls=True)))
+        self.cloud = Cloud(self.agenda, self._hear)
+        self.caller = Caller(self.agenda, self.worker, self.cloud)
+        self.teller = Teller(self.agenda, self.worker)
+        self.people = People(self.agenda, self.worker, self.cloud)
+        self.worker.on_call = self.caller.add
+        self.worker.on_notice = self.teller.add
+
+    def rush(self, rounds: int) -> None:
+        """Hours in which people and machines never rest, then peace; some times over."""
+        begun = self.agenda.now
+        self.people.have_rules()
+        for _ in range(rounds):
+            self.agenda.trouble = True
+            self.agenda.later(0, self.people.rush)
+            self.agenda.later(0, self.people.wear)
+            self.agenda.play(self.agenda.now + self.agenda.rng.randrange(HOUR, TROUBLE_MAX_H * HOUR))
+            self._rest()
+            check_fold(self.worker)
+        self.agenda.count("ms", self.agenda.now - begun)
+
+    def live(self, weeks: int) -> None:
+        """Weeks with a few broadcasts a day, any of which may go wrong; twice a day there is peace."""
+        begun = self.agenda.now
+        self.people.daily = True
+        self.people.have_rules()
+        self.agenda.play(begun + MINUTE)
+        for _ in range(weeks):
+            for _ in range(7):
+                self._live_a_day(self.agenda.now + DAY)
+            check_fold(self.worker)
+            self.worker.checkpoint()
+        self.agenda.count("ms", self.agenda.now - begun)
+
+    def _live_a_day(self, until: int) -> None:
+        agenda, rng = self.agenda, self.agenda.rng
+        agenda.trouble = True
+        broadcasts = self.people.windows()
+        self.people.live_a_day(broadcasts)
+        ahead = [one for _, one in broadcasts if agenda.now < one.opens_at < until - 4 * HOUR]
+        if ahead:
+            one = rng.choice(ahead)
+            agenda.play(one.opens_at + rng.randrange(min(one.closes_at - one.opens_at, HOUR)))
+            self._rest()
+            agenda.trouble = True
+        agenda.play(max(agenda.now, until - PEACES_MAX * PEACE_MS))
+        self._rest()
+        agenda.play(until)
+
+    def _rest(self) -> None:
+        """Peace: nothing goes wrong, nobody acts, and what is wanted comes to be."""
+        self.agenda.trouble = False
+        self.agenda.say("--- peace ---")
+        self.cloud.token_ok = True
+        self.cloud.forbidden.clear()
+        self.worker.down_until = dict.fromkeys(self.worker.down_until, 0)
+        for hand in (self.worker, self.caller, self.teller):
+            hand.sweep()
+        for _ in range(PEACES_MAX):
+            self.agenda.play(self.agenda.now + PEACE_MS)
+            while self.worker.cursor < len(self.worker.journal):  # what came in this very moment
+                self.agenda.play(self.agenda.now + 50)
+            if calm(self.agenda, self.worker):
+                check_rest(self.agenda, self.worker, self.cloud)
+                break
+        self.teller.check()
+
+    def _hear(self, room_id: str, kind: str, data: dict[str, object]) -> None:
+        self.worker.append(Source.VIDEOSDK, kind, room_id, data)
