@@ -13,9 +13,10 @@ from webhook_app.domain.turn import Outcome, Turn, World
 CALM_MS = 8 * MINUTE
 
 
-def calm(agenda: Agenda, worker: Worker) -> bool:
-    """Whether nothing has changed what is wanted for a while."""
-    return all(agenda.now - worker.edges.get(room_id, 0) > CALM_MS for room_id in ROOMS)
+def calm(agenda: Agenda, worker: Worker, cloud: Cloud) -> bool:
+    """Whether for a while nothing has changed what is wanted, and no run has come to VideoSDK's limit."""
+    since = agenda.now - CALM_MS
+    return all(max(worker.edges.get(one, 0), cloud.limited.get(one, 0)) < since for one in ROOMS)
 
 
 def check_fold(worker: Worker) -> None:

@@ -24,6 +24,7 @@ class Cloud:
         self.late: dict[str, list[int]] = {}
         self.ours: set[str] = set()  # streams that our starts began
         self.heard: set[str] = set()  # streams of which a webhook has arrived
+        self.limited: dict[str, int] = {}  # when a run last came to VideoSDK's own limit, by room
         self.token_ok = True
         self.forbidden: set[str] = set()
         self._hear = hear
@@ -86,7 +87,10 @@ class Cloud:
                 agenda.later(wait, self._arrive, webhook.room_id, body, stream_id)
 
     def _happen(self, due: model.Due) -> None:
-        self._played(model.happen(self.world, self.agenda.now, due))
+        outcome = model.happen(self.world, self.agenda.now, due)
+        if due.step is model.Step.TOO_LONG:
+            self.limited |= {webhook.room_id: self.agenda.now for webhook in outcome.webhooks}
+        self._played(outcome)
 
     def _arrive(self, room_id: str, body: dict[str, Any], stream_id: str | None) -> None:
         if stream_id is not None:

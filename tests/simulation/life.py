@@ -99,7 +99,7 @@ class Life:
             self.agenda.play(self.agenda.now + PEACE_MS)
             while self.worker.cursor < len(self.worker.journal):  # what came in this very moment
                 self.agenda.play(self.agenda.now + 50)
-            if calm(self.agenda, self.worker):
+            if calm(self.agenda, self.worker, self.cloud):
                 check_rest(self.agenda, self.worker, self.cloud)
                 break
         self.teller.check()

@@ -137,7 +137,8 @@ class Turn:
             f"stream.{run.state}",
             because=run.because,
             stream=stream_view(run, self.event.at),
-            previous_state=previous,
+            # As text, as it is read back from the store: the notice's id must be the same after a restart.
+            previous_state=None if previous is None else str(previous),
         )
 
     def keep_run(self, run: Stream) -> None:
