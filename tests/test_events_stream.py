@@ -18,6 +18,7 @@ import pytest
 from doors import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors, NoWake, append, fold_all, folding
 from product import ask, free_ports, public_pem, wait_until, webhook
 
+from webhook_app import silent_peers
 from webhook_app.api import event_stream, feed
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
@@ -364,3 +365,22 @@ def held(port: int) -> bool:
         while b"retry: " not in got:
             got += line.recv(65_536)
         return b"retry: %d\n" % event_stream.RETRY_MS in got
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_peer_that_reads_nothing_is_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert silent_peers.set_limit(1_000)
+        with socket.create_connection(listening.getsockname()), contextlib.closing(listening.accept()[0]) as line:
+            line.setblocking(False)
+
+            def cut_off() -> bool:
+                try:
+                    line.send(b"x" * 65_536)
+                except BlockingIOError:
+                    return False
+                except OSError:
+                    return True
+                return False
+
+            wait_until(cut_off, 30, "being cut off")

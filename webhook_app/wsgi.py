@@ -7,13 +7,11 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
-from webhook_app import secrets_file
+from webhook_app import secrets_file, silent_peers
 from webhook_app.app import build
 from webhook_app.settings import load
 
-SILENT_MAX_MS = 20_000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -40,22 +38,9 @@ def _on_stop(stop: Callable[[], None]) -> None:
     threading.Thread(target=listen, name="stop", daemon=True).start()
 
 
-def _give_up_on_silent_peers() -> None:
-    """A client that stops reading, or vanishes, is cut off in a while: each thread it blocks is one fewer."""
-    if sys.platform != "linux":
-        return
-    for path in Path("/proc/self/fd").iterdir():
-        try:
-            with socket.socket(fileno=os.dup(int(path.name))) as one:
-                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.family != socket.AF_UNIX:
-                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENT_MAX_MS)  # inherited by accept
-        except OSError:
-            continue  # no socket, or closed meanwhile
-
-
 _end_with_parent()
-_give_up_on_silent_peers()
 _web = build(secrets_file.resolve(load(os.environ)))
 _web.start()
 _on_stop(_web.stop)
+silent_peers.watch()
 application = _web.app

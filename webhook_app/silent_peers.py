@@ -1,0 +1,41 @@
+"""Silent peers: a client that stops reading, or vanishes, is cut off by the kernel; each blocks a thread of ours."""
+
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+from time import monotonic, sleep
+
+SILENT_MAX_MS = 20_000
+LISTENING_WITHIN_S = 30.0
+LISTENING_LOOK_S = 0.1
+
+
+def watch() -> None:
+    """Set the limit as soon as the server listens, on a thread of its own; Linux only."""
+    if sys.platform == "linux":
+        threading.Thread(target=_set_once_listening, name="silent-peers", daemon=True).start()
+
+
+def set_limit(limit_ms: int = SILENT_MAX_MS) -> bool:
+    """Limit how long what was sent on a TCP connection may stay unread; whether anything of ours listens yet.
+
+    The server opens its socket by itself and tells nobody: it is looked for. What it accepts inherits the limit.
+    """
+    found = False
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            with socket.socket(fileno=os.dup(int(path.name))) as one:
+                if one.family != socket.AF_UNIX and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, limit_ms)
+                    found = True
+        except OSError:
+            continue  # no socket, or closed meanwhile
+    return found
+
+
+def _set_once_listening() -> None:
+    until = monotonic() + LISTENING_WITHIN_S
+    while not set_limit() and monotonic() < until:
+        sleep(LISTENING_LOOK_S)
