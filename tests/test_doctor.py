@@ -131,7 +131,8 @@ def test_the_way_in_is_judged() -> None:
 
     assert word(200, "the-word\n").level is Level.OK
     assert word(200, "another").level is Level.FAILED
-    assert "to https://www.tally.example" in word(301, location="https://www.tally.example").said
+    assert word(301, location="https://www.tally.example/doctor/x").said.endswith("to https://www.tally.example)")
+    assert "Caddy" in str(word(None, "its certificate is not accepted").hint)
     assert "proxy does not reach" in word(502).said
     assert "404" in word(404).said
     assert "refused" in word(None, "Connection refused").said
@@ -176,7 +177,7 @@ def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Cli
             data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
         )
         found = {one.name: one for one in examine(given, sandbox=False)}
-    assert found["reachable"].level is Level.FAILED and "https://www.example.org/" in found["reachable"].said
+    assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].said
     assert "webhooks" not in found
     assert not list(client.scan_iter("tally:doctor:*"))
 

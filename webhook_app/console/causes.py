@@ -7,7 +7,6 @@ from webhook_app.api.call_views import call_views, load_calls
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import delivery_view
 from webhook_app.api.event_views import timeline_page
-from webhook_app.api.subscribers import masked
 from webhook_app.domain.subscribers import delivery_id
 
 LOOKED_UP_MAX = 2_000
@@ -72,7 +71,7 @@ def _deliveries(
     context: Context, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
 ) -> dict[str, list[dict[str, Any]]] | None:
     """Deliveries by notice; None when they are too many to be looked up for a whole page."""
-    names = {one.subscriber_id: one.name or masked(one.url) for one in context.subscribers.all()}
+    names = {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()}
     if at_most is not None and len(names) * len(notice_ids) > at_most:
         return None
     wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]

@@ -32,12 +32,19 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/notices/<notice_id>")
     def notice(notice_id: str) -> str:
-        raw = desk.context.client.get(keys.notice(notice_id)) if ":" not in notice_id else None
-        told = codec.notice_of(raw) if raw else None
         found = deliveries_of(desk.context, notice_id)
-        if told is None and not found:
+        told = _told(found)
+        if not found:
             raise Problem(404, f"no notice {notice_id} is kept: nobody asked for it, or it is long ago")
         return page("notice.html", here="wall", notice_id=notice_id, notice=told, deliveries=found)
+
+
+def _told(deliveries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The notice of these deliveries, while it is kept."""
+    notice = deliveries[0]["notice"] if deliveries else {}
+    if "data" not in notice:
+        return None
+    return {"type": notice["type"], "data": notice["data"], "room_id": notice["data"].get("room_id")}
 
 
 def _seen(desk: Desk, room_id: str) -> dict[str, Any]:

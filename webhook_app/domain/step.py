@@ -298,7 +298,10 @@ def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
     """The deliver hand is told through the outbox, so that it happens once and in its place among the notices."""
     subscriber_id = str(event.data["subscriber_id"])
     if event.type == "subscriber-test":
-        data: dict[str, Any] = {"subscriber_id": subscriber_id, "message": "A test from Tallylight: notices reach this subscriber."}
+        data: dict[str, Any] = {
+            "subscriber_id": subscriber_id,
+            "message": "A test from Tallylight: notices reach this subscriber.",
+        }
         outcome.effect = f"a test notice is sent to {subscriber_id}"
     else:
         data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}

@@ -179,9 +179,9 @@ end
 return gone
 """
 
-# Put deliveries in line once more, or for the first time, unless they are in it; a breaker that is open lets one through
-# at once. ARGV: a recovery's id or '', where it
-# was, where it is now or '' when it is done, now ms; then for each delivery its subscriber, id, JSON and moment.
+# Put deliveries in line once more, or for the first time, unless they are in it; a breaker that is open lets one
+# through at once. ARGV: a recovery's id or '', where it was, where it is now or '' when it is done, now ms; then for
+# each delivery its subscriber, id, JSON and moment.
 # Answers how many, or -1 when the recovery was not where the caller left it.
 _RENEW = """
 local p, n = KEYS[1], 0

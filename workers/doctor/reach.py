@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import requests
 
@@ -14,6 +15,9 @@ from workers.wiring import webhook_url
 TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 4096
 WORD_TTL_S = 60
+_CERTIFICATE = (
+    "let Caddy or certbot get a certificate for that name, whole chain and all; VideoSDK will not take it either"
+)
 _FORWARD = "let the proxy pass /doctor/ and /webhooks/ on to HOST and PORT (deploy/Caddyfile, deploy/nginx.conf)"
 
 
@@ -36,13 +40,14 @@ def judge_word(url: str, status: int | None, body: str, *, word: str, location: 
     """What came of fetching the word; without a status, `body` says what went wrong."""
     name = "reachable"
     if status is None:
-        return failed(name, f"{url} is not reached: {body}", f"check DNS and firewall of that name; {_FORWARD}")
+        hint = _CERTIFICATE if "certificate" in body else f"check DNS and firewall of that name; {_FORWARD}"
+        return failed(name, f"{url} is not reached: {body}", hint)
     if status == 200 and body.strip() == word:
         return ok(name, f"{url} leads here")
     if 300 <= status < 400:
         return failed(
             name,
-            f"{url} sends elsewhere ({status}, to {location or 'nowhere'})",
+            f"{url} sends elsewhere ({status}, to {_origin(location)})",
             "set PUBLIC_URL to the address that answers itself: VideoSDK may not follow",
         )
     if status in (502, 503, 504):
@@ -91,6 +96,11 @@ def _request(method: str, url: str) -> tuple[int | None, str, str | None]:
         return None, f"its certificate is not accepted ({_why(error)})", None
     except requests.RequestException as error:
         return None, _why(error), None
+
+
+def _origin(location: str | None) -> str:
+    parts = urlsplit(location or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "another path"
 
 
 def _why(error: Exception) -> str:
