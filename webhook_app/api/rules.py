@@ -115,7 +115,7 @@ def rules(context: Context) -> Blueprint:
         rest = [rule for name, rule in found if after is None or name > after]
         page = rest[: query["limit"]]
         more = len(rest) > len(page)
-        return {"items": _views(context, page), "next": encode_cursor(page[-1].name) if more else None}
+        return {"items": rule_views(context, page), "next": encode_cursor(page[-1].name) if more else None}
 
     @blp.route("/backtest", methods=["POST"])
     @blp.arguments(BacktestSchema)
@@ -125,7 +125,7 @@ def rules(context: Context) -> Blueprint:
         """Fold recorded events through draft rules: nothing is called and nobody is told."""
         if asked["to"] <= asked["from_"]:
             raise Problem(422, "the span is empty", errors={"to": ["`to` is not after `from`"]})
-        drafts = [rule_from(_checked(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
+        drafts = [rule_from(checked_rule(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
         try:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
         except TooManyEventsError as error:
@@ -137,7 +137,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_rule(name: str) -> dict[str, Any]:
         """One rule."""
-        return _views(context, [_known(context, name)])[0]
+        return rule_views(context, [known_rule(context, name)])[0]
 
     @blp.route("/<name>", methods=["PUT"])
     @blp.doc(
@@ -155,11 +155,11 @@ def rules(context: Context) -> Blueprint:
         """Add or change a rule; answers when it is in force, or 202 after 2 s."""
         rule = _load(name)
         known = context.state.rule(name)
-        _not_of_the_file(known)
+        not_of_the_file(known)
         event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
         if not context.folded(event_id):
             return accepted(event_id)
-        response = jsonify(_views(context, [_known(context, name)])[0])
+        response = jsonify(rule_views(context, [known_rule(context, name)])[0])
         response.status_code = 200 if known else 201
         return response
 
@@ -170,7 +170,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def delete_rule(name: str) -> Response:
         """Delete a rule: its wish is dropped, a stream that it started is left alone."""
-        _not_of_the_file(_known(context, name))
+        not_of_the_file(known_rule(context, name))
         event_id = context.append(Source.CONFIG, "rule-deleted", None, {"name": name})
         return Response(status=204) if context.folded(event_id) else accepted(event_id)
 
@@ -179,7 +179,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def pause_rule(name: str) -> Response:
         """Pause a rule: its wish is dropped."""
-        _known(context, name)
+        known_rule(context, name)
         return accepted(context.append(Source.OPERATOR, "rule-paused", None, {"name": name}))
 
     @blp.route("/<name>/resume", methods=["POST"])
@@ -187,7 +187,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def resume_rule(name: str) -> Response:
         """Let a paused rule work again."""
-        _known(context, name)
+        known_rule(context, name)
         return accepted(context.append(Source.OPERATOR, "rule-resumed", None, {"name": name}))
 
     @blp.route("/<name>/skip-next", methods=["POST"])
@@ -196,7 +196,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def skip_next(name: str) -> Response:
         """Pass over the next opening of a schedule."""
-        if _known(context, name).schedule is None:
+        if known_rule(context, name).schedule is None:
             raise Problem(409, f"rule {name} has no schedule")
         return accepted(context.append(Source.OPERATOR, "rule-skip-next", None, {"name": name}))
 
@@ -292,7 +292,8 @@ def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = No
     }
 
 
-def _views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
+def rule_views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
+    """Rules with what they have done and when they are next due."""
     if not found:
         return []
     memories = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in found])
@@ -313,14 +314,16 @@ def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None
     return None if coming is None else occurrence_view(coming.room_id, coming.window)
 
 
-def _known(context: Context, name: str) -> Rule:
+def known_rule(context: Context, name: str) -> Rule:
+    """A rule by its name, or 404."""
     rule = context.state.rule(name)
     if rule is None:
         raise Problem(404, f"there is no rule {name}")
     return rule
 
 
-def _not_of_the_file(rule: Rule | None) -> None:
+def not_of_the_file(rule: Rule | None) -> None:
+    """409 when it belongs to the configuration file."""
     if rule is not None and rule.from_file:
         raise Problem(409, f"rule {rule.name} belongs to the configuration file: change it there")
 
@@ -331,10 +334,11 @@ def _load(name: str) -> dict[str, Any]:
         raise Problem(422, "a rule is a JSON object", errors={"_schema": ["a rule is a JSON object"]})
     if body.setdefault("name", name) != name:
         raise Problem(422, "the names differ", errors={"name": [f"the address names {name!r}; leave it out here"]})
-    return _checked(body, "")
+    return checked_rule(body, "")
 
 
-def _checked(body: dict[str, Any], where: str) -> dict[str, Any]:
+def checked_rule(body: dict[str, Any], where: str) -> dict[str, Any]:
+    """A rule in the form that is journaled, or 422 with its mistakes by field, beneath `where`."""
     try:
         loaded: dict[str, Any] = RuleSchema().load(body)
     except ValidationError as error:

@@ -1,0 +1,80 @@
+"""The form for the common cases of a rule: what it shows of a rule, and the rule that comes of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+TRIGGERS = ("schedule", "on", "when")
+TYPES = (
+    "participant-joined",
+    "participant-left",
+    "session.started",
+    "session.ended",
+    "stream.starting",
+    "stream.started",
+    "stream.playable",
+    "stream.stopped",
+    "stream.failed",
+    "broadcast.late",
+    "broadcast.missed",
+    "call.refused",
+)
+BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
+    "schedule": ("late_after", "remind", "end_when_empty", "overrun", "max_run", "restart"),
+    "on": ("if", "do", "message", "cooldown"),
+    "when": ("for", "do", "message", "cooldown"),
+}
+OF_SCHEDULE = ("cron", "at", "duration", "timezone")
+BLANK = {"trigger": "when", "do": "end", "rooms": "*"}
+
+
+def form_of(rule: Mapping[str, Any]) -> dict[str, str]:
+    """The form's fields for a rule; what is missing or of another kind is empty."""
+    schedule = rule.get("schedule")
+    given: Mapping[str, Any] = schedule if isinstance(schedule, Mapping) else {}
+    found = {name: _text(rule.get(name)) for names in BY_TRIGGER.values() for name in names}
+    found |= {name: _text(given.get(name)) for name in OF_SCHEDULE}
+    found["timezone"] = found["timezone"] or _text(rule.get("timezone"))
+    found |= {name: _text(rule.get(name)) for name in ("name", "on", "when")}
+    found["rooms"] = _text(rule.get("rooms"), ", ")
+    found["trigger"] = next((name for name in TRIGGERS if name in rule), "when")
+    return found
+
+
+def rule_of(form: Mapping[str, str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The rule with the form's fields put in; what the form does not show is kept as it was."""
+    trigger = form.get("trigger", "when")
+    given = {name: value.strip() for name, value in form.items() if value.strip()}
+    rule: dict[str, Any] = {"name": given.get("name", "")}
+    rule["rooms"] = [part.strip() for part in given.get("rooms", "").replace("\n", ",").split(",") if part.strip()]
+    if trigger == "schedule":
+        rule["schedule"] = _schedule(given, base.get("schedule"))
+    else:
+        rule[trigger] = given.get(trigger, "")
+    rule |= {name: given[name] for name in BY_TRIGGER.get(trigger, ()) if name in given}
+    if rule.get("do") != "notify":
+        rule.pop("message", None)
+    shown = {"name", "rooms", "timezone", *TRIGGERS, *(name for names in BY_TRIGGER.values() for name in names)}
+    kept = {name: value for name, value in base.items() if name not in shown}
+    if "start" in kept and trigger != "schedule" and rule.get("do") != "start":
+        del kept["start"]
+    return rule | kept
+
+
+def _schedule(given: Mapping[str, str], base: Any) -> dict[str, Any]:
+    kept = {name: value for name, value in base.items() if name not in OF_SCHEDULE} if isinstance(base, Mapping) else {}
+    schedule: dict[str, Any] = {}
+    if "cron" in given:
+        schedule["cron"] = given["cron"]
+    if "at" in given:
+        moments = [part.strip() for part in given["at"].replace("\n", ",").split(",") if part.strip()]
+        schedule["at"] = moments[0] if len(moments) == 1 else moments
+    schedule |= {name: given[name] for name in ("timezone", "duration") if name in given}
+    return schedule | kept
+
+
+def _text(value: Any, between: str = "\n") -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return between.join(str(one) for one in value)
+    return value if isinstance(value, str) else "" if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,107 @@
+"""The schedule: a day back and a week ahead, room by room, and the list of windows with what can be done about them."""
+
+from itertools import groupby
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from webhook_app.api.rules import rooms_of
+from webhook_app.console.desk import Desk, live_part, page, page_of
+from webhook_app.console.wall import asked
+from webhook_app.console.week import Fate, Planned, week
+from webhook_app.console.week_picture import picture, scale
+from webhook_app.console.words import day, moment_of
+from webhook_app.domain.rules import Config, Rule
+
+ROOMS_SHOWN = 20
+LISTED_MAX = 40
+
+
+def add(blueprint: Blueprint, desk: Desk) -> None:
+    """The page, and the part of it that changes."""
+
+    @blueprint.get("/schedule")
+    def schedule() -> str:
+        return page("schedule.html", here="schedule", **_seen(desk))
+
+    @blueprint.get("/page/live/schedule")
+    def schedule_live() -> Response:
+        return live_part("schedule_live.html", **_seen(desk))
+
+
+def _seen(desk: Desk) -> dict[str, Any]:
+    context = desk.context
+    config, now = context.state.config(), context.now() // 60_000 * 60_000
+    by_room = _rules_by_room(desk, config)
+    q = asked().q
+    wanted = sorted((room_id for room_id in by_room if _named(config, room_id, q)), key=lambda one: _title(config, one))
+    shown, number, pages = page_of(wanted, asked().number, ROOMS_SHOWN)
+    weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
+    names = {one.room_id: one.name for one in weeks}
+    everything = sorted((one for found in weeks for one in found.planned), key=lambda one: one.window.opens_at)
+    coming = [one for one in everything if one.window.closes_at > now]
+    past = [one for one in reversed(everything) if one.window.closes_at <= now]
+    return {
+        "weeks": [(one, picture(one, now)) for one in weeks],
+        "scale": scale(now),
+        "coming": _by_day([_line(one, names, first) for one, first in _with_first(coming[:LISTED_MAX])]),
+        "more": max(0, len(coming) - LISTED_MAX),
+        "past": _by_day([_line(one, names, False) for one in past[:LISTED_MAX]]),
+        "counts": {fate: sum(one.fate is fate for one in past) for fate in (Fate.MISSED, Fate.LATE)},
+        "rooms": len(wanted),
+        "number": number,
+        "pages": pages,
+        "q": q,
+        "query": {"q": q} if q else {},
+        "scheduled": len(by_room),
+        "address": request.full_path.rstrip("?"),
+    }
+
+
+def _rules_by_room(desk: Desk, config: Config) -> dict[str, list[Rule]]:
+    found: dict[str, list[Rule]] = {}
+    for _, rule in sorted(config.rules.items()):
+        if rule.schedule is not None:
+            for room_id in rooms_of(desk.context, config, rule):
+                found.setdefault(room_id, []).append(rule)
+    return found
+
+
+def _with_first(coming: list[Planned]) -> list[tuple[Planned, bool]]:
+    """Each window, and whether it is the one that its rule's `skip-next` would pass over."""
+    seen: set[str] = set()
+    marked = []
+    for one in coming:
+        first = one.fate is Fate.PLANNED and one.window.rules[0] not in seen
+        if one.fate is Fate.PLANNED:
+            seen |= set(one.window.rules)
+        marked.append((one, first))
+    return marked
+
+
+def _by_day(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    return [(of_day, list(some)) for of_day, some in groupby(lines, key=lambda line: str(line["day"]))]
+
+
+def _line(one: Planned, names: dict[str, str], first: bool) -> dict[str, Any]:
+    opens, closes = moment_of(one.window.opens_at), moment_of(one.window.closes_at)
+    return {
+        "day": day(opens),
+        "hours": f"{opens:%H:%M}–{closes:%H:%M}" + ("" if opens.date() == closes.date() else f" {day(closes)}"),
+        "room_id": one.room_id,
+        "name": names[one.room_id],
+        "rules": one.window.rules,
+        "fate": one.fate,
+        "late": one.late,
+        "first": first,
+    }
+
+
+def _title(config: Config, room_id: str) -> tuple[bool, str]:
+    named = config.named(room_id)
+    return (named is None, (named.name if named is not None else room_id).lower())
+
+
+def _named(config: Config, room_id: str, q: str) -> bool:
+    named = config.named(room_id)
+    return not q or q.lower() in f"{room_id} {named.name if named else ''}".lower()

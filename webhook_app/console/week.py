@@ -1,0 +1,144 @@
+"""A room's week: the windows that its calendars ask for, beside what was really on air."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhook_app.api.context import Context
+from webhook_app.domain.rules import Config, Rule
+from webhook_app.domain.schedule import RoomWindow, combine, windows
+from webhook_app.domain.stream import Stream
+from webhook_app.domain.times import DAY, HOUR, MINUTE
+from webhook_app.store import codec, keys
+
+PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY
+WINDOWS_MAX = 300
+RUNS_MAX = 60
+ENTRIES_MAX = 1_000
+TOLD_LATE_MS = 2 * MINUTE
+
+
+class Fate(StrEnum):
+    """What became of a window, or will."""
+
+    PLANNED = "planned"
+    OPEN = "open"
+    DONE = "completed"
+    LATE = "late"
+    MISSED = "missed"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+    PAUSED = "paused"
+    UNTOLD = "no record"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A window with its fate; `late` beside another fate when it began late."""
+
+    room_id: str
+    window: RoomWindow
+    fate: Fate
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OnAir:
+    """A stretch that really was on air, in ms; `ended` is false while it still is."""
+
+    began: int
+    until: int
+    ended: bool
+    because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A room from a day ago until a week ahead."""
+
+    room_id: str
+    name: str
+    planned: Sequence[Planned]
+    on_air: Sequence[OnAir]
+
+
+def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
+    """What was and what is to come. Past windows are those of today's rules; their fate is what was told of them."""
+    named = config.named(room_id)
+    told = _told(context, room_id, now)
+    since, until = now - PAST_MS, now + AHEAD_MS
+    asked = []
+    apart: list[Planned] = []
+    for rule in rules:
+        assert rule.schedule is not None
+        found = windows(rule.schedule, since, until, config.calendars)
+        for _, window in zip(range(WINDOWS_MAX), found, strict=False):
+            own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
+            if window.opens_at in rule.skipped:
+                apart.append(Planned(room_id, own, Fate.SKIPPED))
+            elif rule.paused:
+                if window.closes_at > now:
+                    apart.append(Planned(room_id, own, Fate.PAUSED))
+            else:
+                asked.append((rule.name, rule.start, window))
+    stretches = combine(asked)
+    planned = apart + [_with_fate(room_id, one, following, told, now) for one, following in _pairs(stretches)]
+    return Week(
+        room_id=room_id,
+        name=named.name if named is not None else room_id,
+        planned=sorted(planned, key=lambda one: one.window.opens_at),
+        on_air=[_on_air(run, now) for run in _runs(context, room_id) if _seen_since(run, since)],
+    )
+
+
+def _pairs(stretches: Sequence[RoomWindow]) -> Iterable[tuple[RoomWindow, int | None]]:
+    for at, one in enumerate(stretches):
+        yield one, stretches[at + 1].opens_at if at + 1 < len(stretches) else None
+
+
+def _with_fate(
+    room_id: str, window: RoomWindow, next_opens: int | None, told: Sequence[tuple[int, str]], now: int
+) -> Planned:
+    if window.opens_at > now:
+        return Planned(room_id, window, Fate.PLANNED)
+    before = min(next_opens or now + 1, now + 1)
+    kinds = [kind for at, kind in told if window.opens_at <= at < before or abs(at - window.closes_at) < TOLD_LATE_MS]
+    late = "broadcast.late" in kinds
+    if "broadcast.missed" in kinds:
+        return Planned(room_id, window, Fate.MISSED)
+    if "broadcast.completed" in kinds:
+        return Planned(room_id, window, Fate.LATE if late else Fate.DONE, late)
+    if "broadcast.interrupted" in kinds:
+        return Planned(room_id, window, Fate.INTERRUPTED, late)
+    if window.closes_at > now:
+        return Planned(room_id, window, Fate.LATE if late else Fate.OPEN, late)
+    return Planned(room_id, window, Fate.LATE if late else Fate.UNTOLD, late)
+
+
+def _told(context: Context, room_id: str, now: int) -> list[tuple[int, str]]:
+    """Which `broadcast.*` notices came when, oldest first, as the room's timeline has it."""
+    entries = context.client.xrevrange(
+        keys.timeline(room_id), min=str(now - PAST_MS - HOUR), max="+", count=ENTRIES_MAX
+    )
+    found = []
+    for entry_id, fields in reversed(entries):
+        if b"n" in fields:
+            at = int(entry_id.partition(b"-")[0])
+            found += [(at, kind) for _, kind in codec.decode(fields[b"n"]) if kind.startswith("broadcast.")]
+    return found
+
+
+def _runs(context: Context, room_id: str) -> list[Stream]:
+    ids = context.client.zrevrange(keys.room_streams(room_id), 0, RUNS_MAX - 1)
+    found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
+    return [codec.stream_of(raw) for raw in reversed(found) if raw is not None]
+
+
+def _seen_since(run: Stream, since: int) -> bool:
+    return run.started_at is not None and (run.live or (run.ended_at or 0) > since)
+
+
+def _on_air(run: Stream, now: int) -> OnAir:
+    began = run.started_at or run.opened_at
+    until = now if run.live else (run.ended_at or began)
+    return OnAir(began, max(began, until), not run.live, run.because)
