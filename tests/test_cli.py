@@ -1,11 +1,15 @@
 """`tally` on the command line, against a product that runs: what it prints, and how it ends."""
 
 import json
+import secrets
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import click
@@ -66,6 +70,8 @@ def test_an_event_stream_is_read_line_by_line() -> None:
     found = [event for line in lines if (event := reader.take(line)) is not None]
     assert found == [{"id": "1-0", "type": "x"}]
     assert (reader.last_id, reader.retry_s) == ("2-0", 5.0)
+    assert [reader.take(line) for line in ("event: gap", 'data: {"detail": "trimmed"}', "")] == [None] * 3
+    assert reader.gap == "trimmed"
     reader.take("id: 3-0")
     reader.broke()
     reader.take("")
@@ -159,6 +165,49 @@ def test_events_are_listed_oldest_first_and_by_what_is_asked(running: Product) -
     listed = tally(running, "events", "tail", "--no-follow", "--room", ROOM, "--source", "videosdk", "--json")
     assert [json.loads(line)["type"] for line in listed.out.splitlines()] == ["session-started", "hls-started"]
     assert tally(running, "events", "tail", "--source", "nobody").status == 2
+
+
+@pytest.mark.process
+def test_the_tail_goes_on_live_and_over_a_web_that_dies(running: Product) -> None:
+    words = [sys.executable, "-m", "workers", "events", "tail", "-n", "0", "--type", "participant-joined", "--json"]
+    seen: list[str] = []
+    with subprocess.Popen(
+        words, cwd=running.home, env=dict(running.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as tail:
+        thread = threading.Thread(target=lambda: seen.extend(tail.stdout or ()), daemon=True)
+        thread.start()
+        try:
+            _post_until(running, lambda: bool(seen), "before")
+            running.kill(running.pids()["web"])
+            _post_until(running, lambda: any('"after"' in line for line in seen), "after")
+            tail.send_signal(signal.SIGINT)
+            assert tail.wait(20) == 0
+            assert tail.stderr is not None and "trying again" in tail.stderr.read()
+        finally:
+            tail.kill()
+            thread.join(20)
+    ids = [json.loads(line)["id"] for line in seen]
+    assert len(set(ids)) == len(ids)
+    assert all(json.loads(line)["effect"] is not None for line in seen)
+
+
+def _post_until(one: Product, done: Callable[[], bool], who: str) -> None:
+    """Let people join, again and again, until it is so: the moment the tail begins to listen is not known."""
+
+    def so() -> bool:
+        _posted(one, who)
+        sleep(0.3)
+        return done()
+
+    wait_until(so, 40, f"{who} being seen")
+
+
+def _posted(one: Product, who: str) -> bool:
+    try:
+        _post(one, "participant-joined", participantId=secrets.token_hex(4), participantName=who)
+    except OSError:
+        return False
+    return True
 
 
 @pytest.mark.process

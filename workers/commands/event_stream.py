@@ -22,8 +22,10 @@ class Reader:
 
     last_id: str | None = None
     retry_s: float = RETRY_S
+    gap: str | None = None  # why something is missing, when the product says so
     _data: list[str] = field(default_factory=list)
     _id: str | None = None
+    _kind: str = ""
 
     def take(self, line: str) -> Json | None:
         """The event that this line completes, if it does."""
@@ -35,21 +37,27 @@ class Reader:
             self._data.append(value)
         elif name == "id":
             self._id = value
+        elif name == "event":
+            self._kind = value
         elif name == "retry" and value.isdecimal():
             self.retry_s = min(RETRY_MAX_S, int(value) / 1000)
         return None
 
     def broke(self) -> None:
         """What was begun is forgotten: it comes again."""
-        self._data, self._id = [], None
+        self._data, self._id, self._kind = [], None, ""
 
     def _complete(self) -> Json | None:
-        data, self._data = "\n".join(self._data), []
-        self.last_id, self._id = self._id or self.last_id, None
-        if not data:
+        data, kind = "\n".join(self._data), self._kind
+        self.last_id = self._id or self.last_id
+        self._data, self._id, self._kind = [], None, ""
+        found: Any = json.loads(data) if data else None
+        if not isinstance(found, dict):
             return None
-        found: Any = json.loads(data)
-        return found if isinstance(found, dict) and "id" in found else None
+        if kind == "gap":
+            self.gap = str(found.get("detail"))
+            return None
+        return found if "id" in found else None
 
 
 def follow(api: Api, *, last_id: str | None, say: Callable[[str], None], **filters: str | None) -> Iterator[Json]:
@@ -64,6 +72,9 @@ def follow(api: Api, *, last_id: str | None, say: Callable[[str], None], **filte
                     broken = False
                     say("the events go on")
                 found = reader.take(line)
+                if reader.gap is not None:
+                    say(f"something is missing here: {reader.gap}")
+                    reader.gap = None
                 if found is not None:
                     yield found
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
