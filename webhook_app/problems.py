@@ -8,6 +8,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.store.clients import StoreUnavailable
+from webhook_app.wording import plain
 
 CONTENT_TYPE = "application/problem+json"
 DESCRIPTIONS = {
@@ -84,4 +85,4 @@ def _by_field(messages: Any) -> dict[str, Any] | None:
             fields.update(found)
         else:
             fields[str(where)] = found
-    return fields
+    return {name: plain(found) for name, found in fields.items()}

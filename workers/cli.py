@@ -1,14 +1,11 @@
 """`tally`: the command line."""
 
 import os
-import sys
-from pathlib import Path
 
 import click
 
-from workers.commands import alarms, deliveries, doctor, events, processes, rooms, rules, subscribers
+from workers.commands import alarms, config, deliveries, doctor, events, processes, rooms, rules, subscribers
 from workers.commands.given import on_a_store as _on_a_store
-from workers.commands.given import settings as _settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,33 +28,7 @@ def main(context: click.Context, url: str | None) -> None:
         context.color = False
 
 
-@main.group()
-def config() -> None:
-    """The configuration file."""
-
-
-@config.command("check")
-@click.argument("path", type=click.Path(path_type=Path), required=False)
-def config_check(path: Path | None) -> None:
-    """Read a configuration file and say what is wrong with it, by line and field."""
-    from workers.config_file import FileError, read
-
-    settings = _settings()
-    found = path or settings.config_file
-    if found is None:
-        raise click.UsageError("name a file, or set CONFIG_FILE")
-    try:
-        read_file = read(found, settings)
-    except FileError as error:
-        for line in error.lines:
-            click.echo(line, err=True)
-        sys.exit(1)
-    click.echo(
-        f"{found}: {len(read_file.rooms)} rooms, {len(read_file.rules)} rules, {len(read_file.subscribers)} subscribers"
-    )
-
-
 __all__ = ["_on_a_store", "main"]
 
-for family in (processes, rooms, events, rules, subscribers, deliveries, alarms, doctor):
+for family in (processes, rooms, events, rules, subscribers, deliveries, alarms, config, doctor):
     family.add_to(main)

@@ -15,6 +15,7 @@ TRIGGERS = ("cron", "rrule", "at", "ics", "always")
 MOMENTS_MAX = 1_000
 DURATION_MAX_S = 31 * 24 * 3600
 TEXT_MAX_CHARS = 500
+CALENDAR = "a calendar is {url: https://…} or {file: holidays.ics}, with `match` or without"
 
 
 def a_timezone(name: str) -> None:
@@ -45,6 +46,8 @@ class CalendarSchema(Schema):
     class Meta:
         unknown = RAISE
 
+    error_messages = {"type": CALENDAR}  # noqa: RUF012 - marshmallow's way
+
     url = fields.String(validate=validate.Length(1, 2_048))
     file = fields.String(validate=validate.Length(1, 1_000))
     match = fields.String(validate=validate.Length(1, 200))
@@ -66,16 +69,19 @@ class Exceptions(fields.Field[dict[str, Any]]):
             raise ValidationError(f"at most {MOMENTS_MAX} exceptions")
         days: list[list[str]] = []
         calendars: list[dict[str, Any]] = []
-        for item in items:
-            if isinstance(item, dict) and set(item) == {"ics"}:
-                source = {"file": item["ics"]} if isinstance(item["ics"], str) else item["ics"]
-                if isinstance(item["ics"], str) and "://" in item["ics"]:
-                    source = {"url": item["ics"]}
-                calendars.append(CalendarSchema().load(source))
-            elif isinstance(item, str):
-                days.append(_days(item))
-            else:
-                raise ValidationError('an exception is "2026-12-27", "2027-08-01/2027-08-29" or {ics: …}')
+        wrong: dict[int, Any] = {}
+        for at, item in enumerate(items):
+            try:
+                if isinstance(item, dict) and set(item) == {"ics"}:
+                    calendars.append(_calendar(item["ics"]))
+                elif isinstance(item, str):
+                    days.append(_days(item))
+                else:
+                    raise ValidationError('an exception is "2026-12-27", "2027-08-01/2027-08-29" or {ics: …}')
+            except ValidationError as error:
+                wrong[at] = error.messages
+        if wrong:
+            raise ValidationError(wrong if isinstance(value, list) else wrong[0])
         return {"days": days, "calendars": calendars}
 
 
@@ -92,12 +98,16 @@ class ScheduleSchema(Schema):
     class Meta:
         unknown = RAISE
 
+    error_messages = {"type": 'a schedule is a mapping, such as {cron: "0 9 * * SUN", duration: 2h}'}  # noqa: RUF012
+
     cron = fields.String(validate=[validate.Length(max=TEXT_MAX_CHARS), _a_cron])
     rrule = fields.String(validate=validate.Length(1, TEXT_MAX_CHARS))
     dtstart = fields.String(validate=_a_local_time)
     at = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
     ics = fields.Nested(CalendarSchema)
-    always = fields.Boolean(truthy={True}, falsy=set(), validate=validate.Equal(True))
+    always = fields.Boolean(
+        truthy={True}, falsy=set(), error_messages={"invalid": "is true, or left out"}, validate=validate.Equal(True)
+    )
     timezone = fields.String(validate=a_timezone)
     duration = Duration(attribute="duration_s")
     also = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
@@ -139,6 +149,14 @@ class ScheduleSchema(Schema):
 
 
 ScheduleSchema._declared_fields["except"] = Exceptions()
+
+
+def _calendar(given: Any) -> dict[str, Any]:
+    """A calendar that is excepted: its address, its file's path, or either in a mapping."""
+    if isinstance(given, str):
+        given = {"url" if "://" in given else "file": given}
+    loaded: dict[str, Any] = CalendarSchema().load(given)
+    return loaded
 
 
 def _days(text: str) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,6 +32,12 @@ _EVENT = re.compile(r"(?<![\w.])event\b")
 _EVENT_DATA = re.compile(r"(?<![\w.])event\s*\.\s*data\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\()")
 _ROOM_PATH = re.compile(r"(?<![\w.])room\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
 _STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
+
+FUNCTIONS = (
+    *("size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes"),
+    *("type", "duration", "timestamp", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"),
+    *("getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds", "min", "max"),
+)
 
 # What the CEL library raises for a missing key, an index out of bounds, other types, a division by zero and the like.
 CEL_ERRORS = (LookupError, TypeError, RuntimeError, ValueError, ArithmeticError)
@@ -85,6 +92,7 @@ def compile_condition(source: str) -> Condition:
         program = cel.compile(source)
     except ValueError as error:
         raise ConditionError(f"not a CEL expression: {_first_line(error)}") from None
+    _functions_exist(program.functions())
     names = program.variables()
     bare = _STRING.sub("''", source)
     if "event" in names:
@@ -220,6 +228,14 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
 
 def _reader(shape: Mapping[str, Any]) -> RoomField:
     return lambda name, inner: shape[name]
+
+
+def _functions_exist(names: Iterable[str]) -> None:
+    # What an event brings is not known when a rule is saved, so trying the condition does not find these.
+    for name in names:
+        close = get_close_matches(name, FUNCTIONS, n=1, cutoff=0.8)
+        if name.isidentifier() and name not in FUNCTIONS and close:
+            raise ConditionError(f"{name}() does not exist; do you mean {close[0]}()?")
 
 
 def _event_fields_exist(source: str) -> None:

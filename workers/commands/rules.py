@@ -101,7 +101,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     from webhook_app.store import keys
     from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
     from webhook_app.store.clients import connect
-    from workers.config_file import FileError, read
+    from workers.config_read import FileError, read
 
     settings = given.on_a_store(given.settings())
     assert settings.redis_url is not None

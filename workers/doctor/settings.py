@@ -43,7 +43,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 
 def _configuration_file(settings: Settings) -> Iterator[Finding]:
-    from workers.config_file import FileError, read
+    from workers.config_read import FileError, read
 
     if settings.config_file is None:
         return

@@ -1,0 +1,299 @@
+"""The configuration file, read and checked: each mistake with its line and field, and what would be right."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from webhook_app.api.rule_schema import NAME, RuleSchema
+from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
+from webhook_app.domain.occurrences import over_quota
+from webhook_app.domain.rulebook import rule_from
+from webhook_app.domain.rules import Config, RoomName, is_glob, make_config
+from webhook_app.domain.rules import Settings as Folding
+from webhook_app.domain.times import rfc3339
+from webhook_app.nesting import NESTING_MAX
+from webhook_app.problems import Problem
+from webhook_app.schemas import ID_MAX_CHARS
+from webhook_app.settings import Settings
+from webhook_app.wording import mistakes
+
+FILE_MAX_BYTES = 4 * 1024 * 1024
+VALUES_MAX = 500_000
+CROWDED_SHOWN = 5
+TOP = ("rooms", "rules", "subscribers")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong: the line (None where there is none), the field, and what would be right."""
+
+    line: int | None
+    field: str | None
+    message: str
+
+
+class FileError(Exception):
+    """What is wrong with the file; `lines` says it for people, a line each."""
+
+    def __init__(self, path: Path, found: list[Mistake]) -> None:
+        self.path = path
+        self.mistakes = found
+        self.lines = [_written(path, one) for one in found]
+        super().__init__("; ".join(self.lines))
+
+
+class RoomNameSchema(Schema):
+    """A room of the file."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"type": "a room is a mapping, such as {room_id: abcd-efgh-ijkl}"}  # noqa: RUF012 - marshmallow's way
+
+    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
+    groups = fields.List(fields.String(validate=validate.Regexp(NAME, error="a group is a-z, 0-9 and -")))
+
+
+class FileSubscriberSchema(SubscribeSchema):
+    """A subscriber of the file: its name tells it from others."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the file says, checked."""
+
+    rooms: Mapping[str, Mapping[str, Any]]
+    rules: list[Mapping[str, Any]]
+    subscribers: list[Mapping[str, Any]]
+
+    def config(self) -> Config:
+        """Its rules and room names, as if there were no others."""
+        rules = {str(raw["name"]): rule_from(raw) for raw in self.rules}
+        return make_config(rules, room_names(self.rooms), Folding())
+
+
+def read(path: Path, settings: Settings) -> ConfigFile:
+    """Read and check the file; FileError names every mistake."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FileError(path, [Mistake(None, None, f"cannot be read: {error.strerror}")]) from None
+    if len(raw) > FILE_MAX_BYTES:
+        raise FileError(path, [Mistake(None, None, f"larger than {FILE_MAX_BYTES} bytes")])
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileError(path, [Mistake(line, None, "not UTF-8 text; save the file as UTF-8")]) from None
+    try:
+        content = YAML().load(text)
+        return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
+    except RecursionError:
+        raise FileError(path, [Mistake(None, None, f"nested more than {NESTING_MAX} levels deep")]) from None
+    except (YAMLError, ValueError) as error:
+        raise FileError(path, [_not_yaml(text, error)]) from None
+
+
+def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
+    """What may be meant, but probably is not: groups without a room, and more windows at once than MAX_STREAMS."""
+    found: list[str] = []
+    groups = {group for room in config.names.values() for group in room.groups}
+    for rule in config.rules.values():
+        for pattern in rule.rooms:
+            if pattern.startswith("group:") and pattern.removeprefix("group:") not in groups:
+                found.append(f"rules.{rule.name}.rooms: no room is in {pattern}")
+            close = get_close_matches(pattern, config.names.keys() - {pattern}, n=1, cutoff=0.8)
+            if close and pattern not in config.names and not is_glob(pattern):
+                found.append(f"rules.{rule.name}.rooms: {pattern} is taken for a room's id; do you mean {close[0]}?")
+    if settings.max_streams is not None:
+        crowded = over_quota(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
+        for moment, count in crowded[:CROWDED_SHOWN]:
+            found.append(
+                f"{count} windows are open at once at {rfc3339(moment)}, MAX_STREAMS is {settings.max_streams}"
+            )
+        if len(crowded) > CROWDED_SHOWN:
+            found.append(f"and {len(crowded) - CROWDED_SHOWN} times more in the next 35 days")
+    return found
+
+
+def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, RoomName]:
+    """The rooms of the file by name."""
+    return {name: RoomName(name, str(room["room_id"]), tuple(room.get("groups") or ())) for name, room in rooms.items()}
+
+
+def _rooms_with_windows(config: Config) -> list[str]:
+    named = {room.room_id for room in config.names.values()}
+    found: set[str] = set()
+    for rule in config.rules.values():
+        if rule.schedule is None:
+            continue
+        rooms = config.rooms_of(rule)
+        if rooms is None:
+            # A glob or group: of the rooms that the file names, as others are not known here.
+            rooms = frozenset(room_id for room_id in named if rule in config.about(room_id))
+            rooms |= {one for one in rule.rooms if not is_glob(one) and not one.startswith("group:")}
+        found |= rooms
+    return sorted(found)
+
+
+class _Checker:
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self._path = path
+        self._settings = settings
+        self._found: list[Mistake] = []
+        self._values = 0
+
+    def check(self, content: Any) -> ConfigFile:
+        if not isinstance(content, dict):
+            raise FileError(self._path, [Mistake(1, None, "the file holds `rooms`, `rules` and `subscribers`")])
+        for key in content:
+            if key not in TOP:
+                self._say(content, (key,), str(key), "is unknown; the file holds `rooms`, `rules` and `subscribers`")
+        rooms = self._rooms(content)
+        rules = self._items(content, "rules", RuleSchema())
+        subscribers = self._items(content, "subscribers", FileSubscriberSchema())
+        if self._found:
+            raise FileError(self._path, sorted(self._found, key=lambda one: one.line or 0))
+        return ConfigFile(rooms, rules, subscribers)
+
+    def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
+        given = content.get("rooms") or {}
+        found: dict[str, Mapping[str, Any]] = {}
+        if not isinstance(given, dict):
+            what = "a mapping of names is wanted here, such as main-hall: {room_id: abcd-efgh-ijkl}"
+            self._say(content, ("rooms",), "rooms", what)
+            return found
+        for name, room in given.items():
+            if not isinstance(name, str) or not re.match(NAME, name):
+                self._say(given, (name,), f"rooms.{name}", "a name is a-z, 0-9 and -, such as main-hall")
+                continue
+            loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
+            if loaded is not None:
+                found[name] = loaded
+        return found
+
+    def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
+        given = content.get(key) or []
+        if not isinstance(given, list):
+            self._say(content, (key,), key, "a list is wanted here, each item beginning with `- name:`")
+            return []
+        found: list[Mapping[str, Any]] = []
+        seen: set[str] = set()
+        for at, item in enumerate(given):
+            name = item.get("name") if isinstance(item, dict) else None
+            where = f"{key}.{name or at}"
+            loaded = self._load(schema, item, given, at, where)
+            if isinstance(name, str) and name in seen:
+                self._say(item, ("name",), f"{where}.name", "is used twice; each name may be used once")
+            seen.add(str(name))
+            if loaded is not None and key == "subscribers":
+                self._check_url(loaded["url"], item, where)
+            if loaded is not None:
+                found.append(loaded)
+        return found
+
+    def _load(self, schema: Schema, item: Any, parent: Any, key: Any, where: str) -> dict[str, Any] | None:
+        if not isinstance(item, dict):
+            what = schema.error_messages.get("type") if isinstance(schema, RoomNameSchema) else None
+            self._say(parent, (key,), where, what or "a mapping is wanted here, beginning with `name:`")
+            return None
+        so_far = len(self._found)
+        plain = self._plain(item, item, (), where)
+        if len(self._found) > so_far:
+            return None  # a variable that is not set: what its value would be nobody knows
+        try:
+            loaded: dict[str, Any] = schema.load(plain)
+        except ValidationError as error:
+            for path, why in mistakes(error.messages, schema):
+                value = _value_at(plain, path)
+                shown = f"{value!r}: " if why.startswith("Must be") and isinstance(value, str | int | float) else ""
+                self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{_lower(why)}")
+            return None
+        return loaded
+
+    def _plain(self, value: Any, item: Any, path: tuple[Any, ...], where: str) -> Any:
+        self._values += 1
+        if self._values > VALUES_MAX:
+            raise FileError(self._path, [Mistake(None, None, f"holds more than {VALUES_MAX} values")])
+        if len(path) > NESTING_MAX:
+            raise RecursionError
+        if isinstance(value, dict):
+            return {str(key): self._plain(inner, item, (*path, key), where) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._plain(inner, item, (*path, at), where) for at, inner in enumerate(value)]
+        if isinstance(value, str):
+            return _VARIABLE.sub(lambda found: self._variable(found.group(1), item, path, where), str(value))
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return str(value)
+
+    def _variable(self, name: str, item: Any, path: tuple[Any, ...], where: str) -> str:
+        value = self._settings.variables.get(name)
+        if value is None:
+            field = ".".join((where, *map(str, path)))
+            self._say(item, path, field, f"${{{name}}} is not set; set {name} in the environment or .env")
+            return ""
+        return value
+
+    def _check_url(self, url: str, item: Any, where: str) -> None:
+        try:
+            check_url(url, self._settings.allow_networks, self._settings.sandbox_url)
+        except Problem as problem:
+            self._say(item, ("url",), f"{where}.url", str((problem.errors or {}).get("url", [""])[0]))
+
+    def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
+        self._found.append(Mistake(_line(node, path), field, what))
+
+
+def _written(path: Path, mistake: Mistake) -> str:
+    where = str(path) if mistake.line is None else f"{path}:{mistake.line}"
+    return f"{where}: {mistake.field}: {mistake.message}" if mistake.field else f"{where}: {mistake.message}"
+
+
+def _not_yaml(text: str, error: Exception) -> Mistake:
+    mark = getattr(error, "problem_mark", None)
+    position = getattr(error, "position", None)
+    line = mark.line + 1 if mark is not None else None
+    if line is None and isinstance(position, int):
+        line = text.count("\n", 0, position) + 1
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    # What stands after it quotes values, and a value may be a secret.
+    said = str(problem).split(" with value", 1)[0]
+    hint = "; indent with spaces" if "\\t" in said else ""
+    return Mistake(line, None, f"not YAML: {said}{hint}")
+
+
+def _line(node: Any, path: tuple[Any, ...]) -> int | None:
+    """The line of what a path leads to, or of the last thing on the way there that the file has."""
+    line = getattr(getattr(node, "lc", None), "line", None)
+    for step in path:
+        try:
+            places: Any = getattr(node, "lc")  # noqa: B009 - ruamel's lists and mappings have it, plain ones do not
+            line = (places.item if isinstance(node, list) else places.key)(step)[0]
+            node = node[step]
+        except (AttributeError, KeyError, TypeError, IndexError):
+            break
+    return None if line is None else int(line) + 1
+
+
+def _value_at(value: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _lower(said: str) -> str:
+    return f"{said[0].lower()}{said[1:].rstrip('.')}" if said.startswith(("Must be", "Length must")) else said
