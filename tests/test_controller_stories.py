@@ -631,6 +631,16 @@ def test_a_rule_that_answers_a_persons_stop_with_a_start_is_not_undone_by_that_s
     assert [call.because for call in story.starts] == ["rule:again"]
 
 
+def test_a_rule_that_answers_an_end_of_ours_with_a_start_is_not_kept_waiting():
+    story = wanted_on_air()
+    story.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
+    story.operator("end")
+    story.answer("succeeded")
+    story.operator("release")
+    story.hls("stopping", "stopped", id="a")
+    assert [call.because for call in story.starts] == ["operator", "rule:again"]
+
+
 def test_a_rule_that_answers_a_persons_stop_takes_over_from_the_operator_who_is_overruled():
     story = wanted_on_air()
     story.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})

@@ -10,18 +10,22 @@ HALL = "hall"
 
 
 @pytest.fixture(scope="session")
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One product for every story that needs no product of its own."""
-    tales = {item.name: _tale(item) for item in request.session.items if HALL in getattr(item, "fixturenames", ())}
-    built = House(tmp_path_factory.mktemp("house"), tales)
+def houses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, House]]:
+    """One product for all stories that disturb no other, and one for each kind of those that do."""
+    tales: dict[str, dict[str, Tale]] = {}
+    for item in request.session.items:
+        if HALL in getattr(item, "fixturenames", ()):
+            tales.setdefault(_kind(item), {})[item.name] = _tale(item)
+    built = {kind: House(tmp_path_factory.mktemp(kind), tales[kind], kind) for kind in sorted(tales)}
     yield built
-    built.close()
+    for house in built.values():
+        house.close()
 
 
 @pytest.fixture
-def hall(house: House) -> House:
+def hall(request: pytest.FixtureRequest, houses: dict[str, House]) -> House:
     """What a story is given is its room; whoever calls the test is given the house, to wait for the story's end."""
-    return house
+    return houses[_kind(request.node)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,6 +35,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     found.verdict(pyfuncitem.name)
     return True
+
+
+def _kind(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("house")
+    return "calm" if marker is None else str(marker.args[0])
 
 
 def _tale(item: pytest.Item) -> Tale:

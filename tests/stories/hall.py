@@ -19,8 +19,10 @@ SHOWN_LAST = 60
 class Hall:
     """One room, its one scheduled rule and its session, in a product that other stories share."""
 
-    def __init__(self, one: Product, name: str) -> None:
+    def __init__(self, one: Product, name: str, falls_at: float, back_at: float) -> None:
         self.one = one
+        self.falls_at = falls_at  # when a falling house dies, and when it is started again
+        self.back_at = back_at
         self.room = name
         self.rule = f"show-{crc32(name.encode())}"
         self.session = ""

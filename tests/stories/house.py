@@ -8,25 +8,29 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from hall import Hall
-from product import Product, product
+from product import Product, children_of, product
 
-STORY_LIMIT_S = 240.0
+STORY_LIMIT_S = 260.0
 STAGGER_S = 0.1
 NAME_CHARS = 90
+FALLS_AFTER_S = 25.0
+DOWN_S = 22.0
 
 Tale = Callable[[Hall], None]
-Conduct = Callable[[Product], None]
 
 
 class House:
-    """Starts its product and its stories, all at once; each story's verdict waits for whoever asks."""
+    """Starts its product and its stories, all at once; each story's verdict waits for whoever asks.
 
-    def __init__(self, home: Path, tales: Mapping[str, Tale], *, conduct: Conduct | None = None) -> None:
+    A house that is `falling` dies once, every process of it with `kill -9`, and is started again a while later.
+    """
+
+    def __init__(self, home: Path, tales: Mapping[str, Tale], kind: str) -> None:
         self._home = home
         self._tales = tales
-        self._conduct = conduct
+        self._falling = kind == "falling"
         self._verdicts: dict[str, Future[None]] = {name: Future() for name in tales}
-        self._thread = threading.Thread(target=self._live, name=home.name)
+        self._thread = threading.Thread(target=self._live, name=kind)
         self._thread.start()
 
     def verdict(self, name: str) -> None:
@@ -40,12 +44,17 @@ class House:
         try:
             with product(self._home, pinned=True) as one:
                 one.subscribe("*")
-                threads = [threading.Thread(target=self._tell, args=(one, name), name=name) for name in self._tales]
-                if self._conduct is not None:
-                    threads.append(threading.Thread(target=self._conduct, args=(one,), name="conductor"))
+                falls_at = float(int(time.time() + FALLS_AFTER_S))
+                halls = [Hall(one, _room(name), falls_at, falls_at + DOWN_S) for name in self._tales]
+                threads = [
+                    threading.Thread(target=self._tell, args=(name, hall), name=name)
+                    for name, hall in zip(self._tales, halls, strict=True)
+                ]
                 for thread in threads:
                     thread.start()
                     time.sleep(STAGGER_S)
+                if self._falling:
+                    self._fall(one, falls_at)
                 for thread in threads:
                     thread.join()
         except BaseException as error:
@@ -53,8 +62,7 @@ class House:
                 if not verdict.done():
                     verdict.set_exception(error)
 
-    def _tell(self, one: Product, name: str) -> None:
-        hall = Hall(one, name.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "")[:NAME_CHARS])
+    def _tell(self, name: str, hall: Hall) -> None:
         try:
             self._tales[name](hall)
             hall.ended_well()
@@ -64,3 +72,15 @@ class House:
             self._verdicts[name].set_exception(error)
         else:
             self._verdicts[name].set_result(None)
+
+    def _fall(self, one: Product, falls_at: float) -> None:
+        time.sleep(max(0.0, falls_at - time.time()))
+        pids = [one.supervisor, *one.pids().values()]
+        for pid in [*pids, *(child for pid in pids for child in children_of(pid))]:
+            one.kill(pid)
+        time.sleep(max(0.0, falls_at + DOWN_S - time.time()))
+        one.start()
+
+
+def _room(test: str) -> str:
+    return test.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "")[:NAME_CHARS]

@@ -138,11 +138,11 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_before_it_ends_i
 
 def test_an_end_that_is_refused_is_told_and_tried_again(hall: Hall) -> None:
     hall.joins()
-    hall.spoil("end:429")
+    hall.spoil("end:409")
     hall.opens(lasts=5)
     hall.closed()
     hall.off_air()
-    assert [end["status"] for end in hall.ends] == [429, 200]
+    assert [end["status"] for end in hall.ends] == [409, 200]
     assert [notice["data"]["call"]["kind"] for notice in hall.notices("call.refused")] == ["end"]
     assert hall.desires(None)["state"] == "stopped"
 

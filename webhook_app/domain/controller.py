@@ -127,10 +127,12 @@ def settle_wish(turn: Turn) -> None:
 def _settle_end(turn: Turn, run: Stream) -> None:
     room = turn.room
     wish = room.wish
-    if wish is None or (wish.on_air and _made_now(turn, wish)):
+    if wish is None:
         return
     if run.end_call_id is not None and not room.tries:
         turn.clear_timer("backoff")  # it waited for this end
+    if wish.on_air and _made_now(turn, wish):
+        return
     if not wish.on_air:
         if room.event_wish is not None:
             turn.change(event_wish=None)
