@@ -76,7 +76,8 @@ class House:
     def _fall(self, one: Product, falls_at: float) -> None:
         time.sleep(max(0.0, falls_at - time.time()))
         pids = [one.supervisor, *one.pids().values()]
-        for pid in [*pids, *(child for pid in pids for child in children_of(pid))]:
+        pids += [child for pid in pids for child in children_of(pid)]
+        for pid in pids:
             one.kill(pid)
         time.sleep(max(0.0, falls_at + DOWN_S - time.time()))
         one.start()

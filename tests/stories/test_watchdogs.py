@@ -1,4 +1,4 @@
-"""Watchdogs: whatever VideoSDK does not tell is found by asking, and nothing is concluded while it cannot be reached."""
+"""Watchdogs: what VideoSDK does not tell is found by asking; nothing is concluded while it cannot be reached."""
 
 import time
 
