@@ -5,7 +5,6 @@ import os
 import click
 
 from workers.commands import alarms, config, deliveries, doctor, events, processes, rooms, rules, subscribers
-from workers.commands.given import on_a_store as _on_a_store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,8 +26,6 @@ def main(context: click.Context, url: str | None) -> None:
     if os.environ.get("NO_COLOR"):
         context.color = False
 
-
-__all__ = ["_on_a_store", "main"]
 
 for family in (processes, rooms, events, rules, subscribers, deliveries, alarms, config, doctor):
     family.add_to(main)
