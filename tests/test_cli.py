@@ -255,6 +255,23 @@ def test_deliveries_are_listed_and_sent_again(running: Product) -> None:
 
 
 @pytest.mark.process
+def test_what_a_subscriber_missed_is_sent_again(running: Product) -> None:
+    subscriber = running.subscribe("participant.joined")["id"]
+    room = "room-of-the-recovery"
+    since = running.get("/events?limit=1")["items"][0]["at"]
+    _post(running, "participant-joined", room, participantId="h", participantName="Host Ada")
+    wait_until(lambda: running.sink.notices("participant.joined", room), 20, "the notice")
+    path = f"/subscribers/{subscriber}/deliveries?state=delivered"
+    wait_until(lambda: running.items(path), 10, "the delivery")
+    nothing = tally(running, "subscribers", "recover", subscriber, "--from", since)
+    assert (nothing.status, nothing.out) == (0, "everything is delivered\n"), nothing.err
+    assert tally(running, "subscribers", "recover", subscriber, "--from", "then").status == 2
+    tested = tally(running, "subscribers", "test", subscriber)
+    assert tested.status == 0, tested.err
+    wait_until(lambda: running.sink.notices("subscriber.test"), 20, "the test notice")
+
+
+@pytest.mark.process
 def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
     wrong = tally(running, "start", ROOM, "--until", "yesterday")
     assert wrong.status == 2 and wrong.err.startswith("tally: until: ")
@@ -278,9 +295,9 @@ def test_colours_are_for_terminals_that_want_them(running: Product) -> None:
     assert ESCAPE not in _on_a_terminal(running, {"NO_COLOR": "1"})
 
 
-def _post(one: Product, kind: str, **more: str) -> None:
+def _post(one: Product, kind: str, room: str = ROOM, **more: str) -> None:
     """A signed webhook about the room, at the address with the token."""
-    body = webhook(kind, ROOM, **more)
+    body = webhook(kind, room, **more)
     token = (one.data_dir / "webhook_token").read_text().strip()
     headers = {"videosdk-signature": signature(body)}
     assert ask("POST", f"{one.url}/webhooks/videosdk/{token}", body, headers).status == 200

@@ -7,10 +7,11 @@ import click
 
 from workers.commands import asking, show
 from workers.commands.api import Api, Json
+from workers.commands.bars import unknown_length
 
 WATCH_MAX_S = 600.0
 LOOK_EVERY_S = 0.5
-COUNT_MAX = 10_000
+BEGIN_S = 3.0  # from the folding of the command until its first deliveries are in line
 
 
 def add_to(main: click.Group) -> None:
@@ -73,7 +74,7 @@ def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_j
     api, segment = asking.api(), quote(subscriber_id, safe="")
     body: Json = {"from": since} | ({"to": until} if until else {})
     accepted = api.post(f"/subscribers/{segment}/recover", body)
-    left = _watch(api, segment) if watch else None
+    left = _watch(api, segment, accepted["id"]) if watch else None
     if as_json:
         show.print_json(accepted | ({} if left is None else {"pending": left}))
     elif left is None:
@@ -84,23 +85,21 @@ def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_j
         )
 
 
-def _watch(api: Api, segment: str) -> int:
-    """How many deliveries are pending in the end, with a bar while they get fewer."""
-    from workers.commands.bars import bar
-
-    until = monotonic() + WATCH_MAX_S
-    most = left = _pending(api, segment)
-    with bar(most, "delivering") as shown:
-        while left and monotonic() < until:
-            sleep(LOOK_EVERY_S)
-            left = _pending(api, segment)
+def _watch(api: Api, segment: str, event_id: str) -> int:
+    """How many deliveries wait in the end, with a bar while they get fewer."""
+    until, begins_by = monotonic() + WATCH_MAX_S, None
+    most = left = 0
+    with unknown_length("delivering") as shown:
+        while monotonic() < until:
+            if begins_by is None and api.get(f"/events/{event_id}")["effect"] is not None:
+                begins_by = monotonic() + BEGIN_S
+            left = int(api.get(f"/subscribers/{segment}")["health"]["in_line"])
             most = max(most, left)
-            shown(most - left)
+            shown(most - left, most)
+            if not left and begins_by is not None and (most or monotonic() > begins_by):
+                break
+            sleep(LOOK_EVERY_S)
     return left
-
-
-def _pending(api: Api, segment: str) -> int:
-    return len(api.items(f"/subscribers/{segment}/deliveries", COUNT_MAX, state="pending")[0])
 
 
 def _row(one: Json) -> list[show.Cell]:
