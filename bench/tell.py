@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +15,24 @@ from bench.figures import Figure, Goal, rounds
 from bench.scale import Scale
 from webhook_app.domain.notices import Filter, notice_body
 from webhook_app.domain.subscribers import Subscriber
+from webhook_app.sealed import Seal
 from webhook_app.settings_values import networks
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect, connect_async
-from webhook_app.store.deliveries import Outbox
+from webhook_app.store.journal import Journal
+from webhook_app.store.outbox import Outbox
 from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.wakeups import Wakeups
 from webhook_app.subscriber_secrets import new_secret
+from workers.channels.speaking import Speaker
 from workers.deliver import Deliverer
 from workers.post import Poster, body_of, standard_headers
+from workers.reports import Reports
 
 ROOMS = 100
-GOAL = Goal(0.50)
+GOAL = Goal(0.60)
+SEAL = Seal("the-key-of-the-bench")
+LOOPBACK = networks("127.0.0.0/8")
 RETENTION_S = 30 * 24 * 3600
 IN_FLIGHT = {1: 32, 10: 512}
 QUIET_S = 10.0
@@ -53,18 +61,30 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
 def subscribe(client: Client, url: str, count: int) -> None:
     """So many subscribers to every state of a stream."""
     for at in range(count):
-        made = Subscriber(f"sub_{at}", f"bench {at}", url, 0, Filter(types=("stream.*",)), secrets=(new_secret(),))
-        Subscribers(client).put(made)
+        made = Subscriber(f"sub_{at}", f"bench {at}", url, 0, Filter(types=("stream.*",)), secret=new_secret())
+        Subscribers(client, SEAL).put(made)
 
 
 async def deliver(url: str, other: sink.Sink, expected: int) -> None:
     """Deliver what the outbox holds, as the deliver process would."""
-    client, poster = connect_async(url), Poster(allowed=networks("127.0.0.0/8"))
-    deliverer = Deliverer(client, poster, retention_s=RETENTION_S, disable=lambda who, why: None)
-    while other.seen().different < expected:
-        await deliverer.run()
-    await poster.close()
-    await client.aclose()
+    async with hand(url) as deliverer:
+        while other.seen().different < expected:
+            await deliverer.run()
+
+
+@asynccontextmanager
+async def hand(url: str) -> AsyncIterator[Deliverer]:
+    """A deliver hand on the store at this address."""
+    client, poster, own = connect_async(url), Poster(allowed=LOOPBACK), connect(url)
+    speaker = Speaker(client, allowed=LOOPBACK, base_url=None)
+    reports = Reports(Subscribers(own, SEAL), Journal(own), Wakeups(own))
+    try:
+        yield Deliverer(client, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
+    finally:
+        speaker.close()
+        await poster.close()
+        await client.aclose()
+        own.close()
 
 
 def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Figure]:
@@ -100,9 +120,9 @@ def _outbox(client: Client, notices: int) -> bytes:
 async def _posts(place: Place, notices: int) -> list[Post]:
     """The bodies and headers that will be delivered."""
     client = connect_async(place.url)
-    found = await Outbox(client, retention_s=RETENTION_S).read("0-0", 2 * notices)
+    found = await Outbox(client).read("0-0", 2 * notices)
     await client.aclose()
-    told = [notice for _, notice in found if notice.type.startswith("stream.")]
+    told = [one.notice for one in found if one.notice.type.startswith("stream.")]
     assert len(told) == notices, f"{len(told)} notices where {notices} were to be"
     made = [(notice.notice_id, body_of(notice_body(notice))) for notice in told]
     secret = new_secret()

@@ -1,7 +1,7 @@
 """The deliver hand: expands the outbox to subscribers and sends what is due, many at once on one event loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, time
 from typing import Any
@@ -24,7 +24,7 @@ from webhook_app.domain.subscribers import (
 from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import Claim, Deliveries, Tally
+from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import SubscriberReader
 from workers.channels.speaking import Speaker
@@ -160,13 +160,14 @@ class Deliverer:
         wanted = {one.subscriber_id for one in deliveries}
         lines = {name: self._lines.of(self._subscribers[name]) for name in wanted}
         recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
+        hands = {name: self._hands_for(line) for name, line in lines.items()}
         made = await self._outbox.expand(
             Expansion(
                 before=cursor,
                 after=taken[-1].entry,
                 latest=_latest(taken),
                 recoveries=recoveries,
-                hands={name: self._hands_for(line) for name, line in lines.items()},
+                hands=hands,
                 deliveries=deliveries,
             )
         )
@@ -175,6 +176,7 @@ class Deliverer:
             return len(taken)
         self._cursor = taken[-1].entry
         self._take_leased(deliveries, made, notices, lines)
+        await self._unpark(name for name, count in hands.items() if count < 0)
         if recoveries:
             self._to_recover.set()
         if len(told) == EXPAND_NOTICES:
@@ -265,18 +267,27 @@ class Deliverer:
         room = min(CLAIM_MAX, self._lines.room)
         if room <= 0:
             return LOOK_EVERY_S
-        bad = self._lines.new_bound()
-        found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, caps=self._lines.caps())
+        bad, caps = self._lines.new_bound(), self._lines.caps()
+        found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, caps=caps)
         if found.claims:
-            self._busy_at = monotonic()
             await self._refresh()
+        if found.claims or (found.wait_ms is not None and found.wait_ms <= PARK_MS):
+            self._busy_at = monotonic()
         for name in found.more:
             if name in self._subscribers:
                 self._lines.of(self._subscribers[name]).more = True
+        await self._unpark(caps.keys() & set(found.more))
         await self._take(found.claims)
         if found.claims:
             return 0.0
         return REST_MS / 1000 if found.wait_ms is None else min(REST_MS, max(1, found.wait_ms)) / 1000
+
+    async def _unpark(self, names: Iterable[str]) -> None:
+        """Those that had their hands full when the store was asked, and have nothing in hand by now."""
+        idle = {name: 0 for name in names if not self._lines.busy(name)}
+        if idle:
+            await self._client.zadd(keys.SUBSCRIBERS_DUE, idle, xx=True, lt=True)
+            self._to_claim.set()
 
     async def _take(self, claims: Sequence[Claim]) -> None:
         again = [claim for claim in claims if claim.notice and (claim.delivery.tries or claim.delivery.again)]
@@ -375,12 +386,12 @@ class Deliverer:
     async def _recover(self) -> None:
         await self._to_recover.wait()
         while not self._ending:
+            self._to_recover.clear()
             await self._refresh()
             if await self._recovering.once(self._subscribers, self._names):
                 self._busy_at = monotonic()
                 self._to_claim.set()
-            else:
-                self._to_recover.clear()
+            elif not self._ending:
                 await self._to_recover.wait()
 
     async def _stay_awake(self) -> None:

@@ -116,6 +116,10 @@ class Lines:
         for gone in [name for name, line in self._lines.items() if name not in names and not line.in_flight]:
             self.release(self._lines.pop(gone))
 
+    def busy(self, name: str) -> bool:
+        """Whether something of a subscriber's is in our hands."""
+        return name in self._busy
+
     def hands(self, line: Line) -> int:
         """How many of a subscriber's may be taken now."""
         return min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))

@@ -112,7 +112,8 @@ def shown_url(url: str) -> str:
         return channel_shown(url)
     parts = urlsplit(url)
     host = f"****@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    return parts._replace(netloc=host, query=_SECRET_VALUE.sub(r"\1****", parts.query)).geturl()
+    query = _SECRET_VALUE.sub(r"\1****", parts.query)
+    return url if (host, query) == (parts.netloc, parts.query) else parts._replace(netloc=host, query=query).geturl()
 
 
 def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> None:
