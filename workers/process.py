@@ -6,7 +6,11 @@ from time import monotonic
 import redis
 import structlog
 
+from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
+from webhook_app.domain.layer import Layer
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules import RuleMemory
 from webhook_app.domain.step import apply, poisoned, step
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.store import keys
@@ -84,9 +88,9 @@ class Reducer:
                 return 0
             world = self._world_at(cursor)
             self._state.load_rooms(world, events)
-            batch, after = fold(world, events)
+            batch, after = fold_over(world, events)
             call, deliver = self._state.commit(pipe, world, batch)
-        self._world = after
+        self._world = after.keep()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)
         if call:
@@ -106,15 +110,37 @@ class Reducer:
         return bool(self._client.xread({keys.JOURNAL: self._cursor or self._state.cursor()}, count=1, block=LINGER_MS))
 
 
+class WorldOver(World):
+    """A world that lies over another as layers, so that a batch costs what it changes and not what there is."""
+
+    rooms: Layer[Room]
+    memory: Layer[RuleMemory]
+    alarms: Layer[Alarm]
+
+    def __init__(self, below: World) -> None:
+        super().__init__(below.config, Layer(below.rooms), Layer(below.memory), Layer(below.alarms))
+
+    def keep(self) -> World:
+        """The world below, with the changes made in it."""
+        return World(self.config, self.rooms.keep(), self.memory.keep(), self.alarms.keep())
+
+
 def fold(world: World, events: list[Event]) -> tuple[Batch, World]:
     """Fold events over a copy of the world; the world itself is not touched."""
-    after = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
+    copy = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
+    batch, after = fold_over(copy, events)
+    return batch, after.keep()
+
+
+def fold_over(world: World, events: list[Event]) -> tuple[Batch, WorldOver]:
+    """Fold events over the world; it is not touched until what came of them is kept."""
+    after = WorldOver(world)
     batch = Batch()
     for event in events:
         outcome = fold_one(after, event)
         apply(after, outcome)
         batch.add(event, outcome)
-    batch.remember(world.memory, after.memory)
+    batch.remember(after.memory)
     return batch, after
 
 

@@ -35,6 +35,7 @@ class Caller:
         self.worker = worker
         self.cloud = cloud
         self.queue: dict[str, Queued] = {}
+        self.sent_at = 0
 
     def add(self, call: Call) -> None:
         """A call waits."""
@@ -100,6 +101,7 @@ class Caller:
         gone = agenda.dies()  # after it has sent: VideoSDK does it, nobody hears the answer
         refused = self.cloud.refusal(room_id)
         agenda.count("starts" if call.kind is CallKind.START else "ends")
+        self.sent_at = agenda.now
         agenda.say("{} {} sent, {}", room_id[:1], call.kind, call.because)
         if call.kind is CallKind.START:
             self._check_start(room_id)

@@ -1,6 +1,6 @@
 """A simulated life, drawn from its seed: hours in which everything happens at once, or weeks of broadcasts."""
 
-from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Tell
+from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Broken, Tell
 from tests.simulation.caller import Caller
 from tests.simulation.checks import calm, check_fold, check_rest
 from tests.simulation.cloud import Cloud
@@ -16,6 +16,8 @@ WEEKS = 2
 TROUBLE_MAX_H = 3
 PEACE_MS = 15 * MINUTE
 PEACES_MAX = 6
+SETTLE_MS = MINUTE
+SETTLES_MAX = 5
 
 
 def simulate(seed: int, *, tell: Tell | None = None, rounds: int | None = None) -> dict[str, int]:
@@ -97,12 +99,25 @@ class Life:
             hand.sweep()
         for _ in range(PEACES_MAX):
             self.agenda.play(self.agenda.now + PEACE_MS)
-            while self.worker.cursor < len(self.worker.journal):  # what came in this very moment
-                self.agenda.play(self.agenda.now + 50)
-            if calm(self.agenda, self.worker, self.cloud):
+            if self._calm():
+                self._settle()
+            if self._calm():
                 check_rest(self.agenda, self.worker, self.cloud)
                 break
         self.teller.check()
+
+    def _calm(self) -> bool:
+        while self.worker.cursor < len(self.worker.journal):  # what came in this very moment
+            self.agenda.play(self.agenda.now + 50)
+        return calm(self.agenda, self.worker, self.cloud)
+
+    def _settle(self) -> None:
+        """A call that was only just sent, as to renew a run that is long enough, is waited for; more must not come."""
+        for _ in range(SETTLES_MAX):
+            if self.agenda.now - self.caller.sent_at > SETTLE_MS:
+                return
+            self.agenda.play(self.agenda.now + SETTLE_MS)
+        raise Broken(f"{self.agenda.clock()} calls go on and on although nothing has changed")
 
     def _hear(self, room_id: str, kind: str, data: dict[str, object]) -> None:
         self.worker.append(Source.VIDEOSDK, kind, room_id, data)

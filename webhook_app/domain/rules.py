@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from webhook_app.domain.schedule import Schedule
+from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
 
 CHAIN_MAX_PER_MINUTE = 12
@@ -80,27 +81,26 @@ class Settings:
 class RuleIndex:
     """Which rules a pattern belongs to, so that a room's rules are found without looking at the others'."""
 
-    plain: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    plain: Spread[tuple[str, ...]] = field(default_factory=Spread)
     globs: tuple[tuple[str, str], ...] = ()
 
     def with_rule(self, rule: Rule) -> "RuleIndex":
         """The index with one rule more."""
-        plain, globs = dict(self.plain), list(self.globs)
+        plain, globs = self.plain, list(self.globs)
         for pattern in rule.rooms:
             if is_glob(pattern):
                 globs.append((pattern, rule.name))
             else:
-                plain[pattern] = (*plain.get(pattern, ()), rule.name)
+                plain = plain.put(pattern, (*plain.get(pattern, ()), rule.name))
         return RuleIndex(plain, tuple(globs))
 
     def without_rule(self, rule: Rule) -> "RuleIndex":
         """The index without a rule."""
-        plain = dict(self.plain)
+        plain = self.plain
         for pattern in rule.rooms:
             if pattern in plain:
-                plain[pattern] = tuple(name for name in plain[pattern] if name != rule.name)
-                if not plain[pattern]:
-                    del plain[pattern]
+                left = tuple(name for name in plain[pattern] if name != rule.name)
+                plain = plain.put(pattern, left) if left else plain.drop(pattern)
         return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
 
 
@@ -108,7 +108,7 @@ class RuleIndex:
 class Config:
     """Rules and room names in force. Frozen: a change makes a new one."""
 
-    rules: Mapping[str, Rule] = field(default_factory=dict)
+    rules: Spread[Rule] = field(default_factory=Spread)
     names: Mapping[str, RoomName] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     calendars: Mapping[str, str] = field(default_factory=dict)
@@ -136,12 +136,11 @@ class Config:
         """The configuration with a rule added or changed."""
         old = self.rules.get(rule.name)
         index = self.index if old is None else self.index.without_rule(old)
-        return replace(self, rules={**self.rules, rule.name: rule}, index=index.with_rule(rule), found={})
+        return replace(self, rules=self.rules.put(rule.name, rule), index=index.with_rule(rule), found={})
 
     def without_rule(self, rule: Rule) -> "Config":
         """The configuration without a rule."""
-        rules = {name: kept for name, kept in self.rules.items() if name != rule.name}
-        return replace(self, rules=rules, index=self.index.without_rule(rule), found={})
+        return replace(self, rules=self.rules.drop(rule.name), index=self.index.without_rule(rule), found={})
 
     def rooms_of(self, rule: Rule) -> frozenset[str] | None:
         """The ids of the rooms that a rule is about, or None when it may be about any."""
@@ -171,9 +170,9 @@ def make_config(
                 globs.append((pattern, rule.name))
             else:
                 plain.setdefault(pattern, []).append(rule.name)
-    index = RuleIndex({pattern: tuple(found) for pattern, found in plain.items()}, tuple(globs))
+    index = RuleIndex(Spread({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
     by_room = {known.room_id: known for known in names.values()}
-    return Config(rules, names, settings, calendars or {}, index, by_room)
+    return Config(Spread(rules), names, settings, calendars or {}, index, by_room)
 
 
 def is_glob(pattern: str) -> bool:

@@ -102,8 +102,9 @@ def apply(world: World, outcome: Outcome) -> None:
     world.alarms.update(outcome.alarms)
     if outcome.config is not None:
         world.config = outcome.config
-        for name in outcome.rules_changed - outcome.config.rules.keys():
-            world.memory.pop(name, None)
+        for name in outcome.rules_changed:
+            if name not in outcome.config.rules:
+                world.memory.pop(name, None)
 
 
 def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> None:

@@ -1,6 +1,6 @@
 """One turn of the reducer: the room as it changes, and everything the turn wants done, gathered in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,9 +42,9 @@ class World:
     """What the fold has come to so far: every room it has met, and the configuration in force."""
 
     config: Config = field(default_factory=Config)
-    rooms: dict[str, Room] = field(default_factory=dict)
-    memory: dict[str, RuleMemory] = field(default_factory=dict)
-    alarms: dict[str, Alarm] = field(default_factory=dict)
+    rooms: MutableMapping[str, Room] = field(default_factory=dict)
+    memory: MutableMapping[str, RuleMemory] = field(default_factory=dict)
+    alarms: MutableMapping[str, Alarm] = field(default_factory=dict)
 
 
 @dataclass

@@ -64,7 +64,7 @@ def _fields(world: World, at: str) -> dict[str, Any]:
     settings: Settings = world.config.settings
     return {
         "at": at,
-        "rules": codec.encode(world.config.rules),
+        "rules": codec.encode(dict(world.config.rules)),
         "names": codec.encode(world.config.names),
         "settings": codec.encode(settings),
         "calendars": codec.encode(world.config.calendars),

@@ -8,6 +8,7 @@ import redis
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
+from webhook_app.domain.layer import Layer
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_config
@@ -80,10 +81,10 @@ class Batch:
             self.config = outcome.config
             self.rules_changed |= outcome.rules_changed
 
-    def remember(self, before: Mapping[str, RuleMemory], after: Mapping[str, RuleMemory]) -> None:
+    def remember(self, memory: Layer[RuleMemory]) -> None:
         """Take in what rules have done: a rule may have acted, been deleted and been put again in one batch."""
-        self.memory = {name: known for name, known in after.items() if before.get(name) is not known}
-        self.forgotten = [name for name in before if name not in after]
+        self.memory = dict(memory.changed)
+        self.forgotten = sorted(name for name in memory.gone if name not in memory.changed and name in memory.below)
 
 
 class StateStore:
@@ -151,7 +152,7 @@ class StateStore:
                 wanted.update(room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1))
                 break
             wanted |= needed
-        world.rooms.update(self.rooms(sorted(wanted - world.rooms.keys())))
+        world.rooms.update(self.rooms(sorted(one for one in wanted if one not in world.rooms)))
 
     def rooms(self, room_ids: Sequence[str]) -> dict[str, Room]:
         """Rooms by id, those that are known."""

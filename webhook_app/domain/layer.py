@@ -1,0 +1,57 @@
+"""A layer over a mapping: it takes the changes, and the mapping below is not touched until they are kept."""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Layer(MutableMapping[str, T]):
+    """Costs what is changed in it, however much lies below."""
+
+    __slots__ = ("below", "changed", "gone")
+
+    def __init__(self, below: MutableMapping[str, T]) -> None:
+        self.below = below
+        self.changed: dict[str, T] = {}
+        self.gone: set[str] = set()
+
+    def keep(self) -> MutableMapping[str, T]:
+        """Make the changes in the mapping below, and return that."""
+        for name in self.gone:
+            self.below.pop(name, None)
+        self.below.update(self.changed)
+        return self.below
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As a dict's."""
+        found = self.changed.get(name)
+        if found is not None or name in self.gone:
+            return default if found is None else found
+        return self.below.get(name, default)
+
+    def __getitem__(self, name: str) -> T:
+        if name in self.changed:
+            return self.changed[name]
+        if name in self.gone:
+            raise KeyError(name)
+        return self.below[name]
+
+    def __setitem__(self, name: str, value: T) -> None:
+        self.changed[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        self.changed.pop(name, None)
+        self.gone.add(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.changed or (name not in self.gone and name in self.below)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in self.below if name not in self.gone or name in self.changed)
+        yield from (name for name in self.changed if name not in self.below)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
