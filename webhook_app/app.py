@@ -27,6 +27,7 @@ from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
 from webhook_app.doctor_word import doctor_word
 from webhook_app.health import health
+from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import PREFIX, receiver
@@ -88,6 +89,8 @@ def build(settings: Settings) -> Web:
     problems.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
     app.register_blueprint(doctor_word(client))
+    tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
+    app.register_blueprint(metrics(client, tokens, host=settings.host))
     if settings.surface != "console":
         gate = threading.Lock()
         door = receiver(
@@ -112,7 +115,7 @@ def build(settings: Settings) -> Web:
             sandbox_url=settings.sandbox_url,
             max_streams=settings.max_streams,
         )
-        _add_api(app, context, feed, settings)
+        _add_api(app, context, feed, tokens, settings)
     return Web(app, keyring, counts, feed)
 
 
@@ -135,8 +138,7 @@ def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.L
     return front
 
 
-def _add_api(app: Flask, context: Context, feed: Feed, settings: Settings) -> None:
-    tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
+def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings: Settings) -> None:
     app.config |= {
         "API_TITLE": "Tallylight",
         "API_VERSION": "1",

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from time import time
 
 import redis
 
@@ -10,6 +11,7 @@ from webhook_app.store import keys
 from webhook_app.store.clients import Client
 
 FLUSH_EVERY_S = 2.0
+KEPT = "kept"
 KNOWN_TYPES = frozenset(
     {
         *SIGNALS,
@@ -30,6 +32,7 @@ class Counts:
         self._client = client
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._last = 0.0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
@@ -38,6 +41,8 @@ class Counts:
         label = f"{kind if kind in KNOWN_TYPES else 'other'}|{outcome}"
         with self._lock:
             self._counts[label] += 1
+            if outcome == KEPT:
+                self._last = time()
 
     def start(self) -> None:
         """Write from time to time, on a thread of its own."""
@@ -54,6 +59,8 @@ class Counts:
             with self._client.pipeline(transaction=True) as pipe:
                 for label, count in counts.items():
                     pipe.hincrby(keys.COUNTS, label, count)
+                if self._last:
+                    pipe.set(keys.LAST_WEBHOOK, f"{self._last:.3f}")
                 pipe.execute()
         except redis.RedisError:
             with self._lock:

@@ -12,6 +12,7 @@ from webhook_app import settings_values as values
 Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})  # values of HOST under which only this machine reaches us
 VIDEOSDK_API_URL = "https://api.videosdk.live"
 # Where webhooks come in too, viewers must never keep them waiting: the others are answered and come again.
 VIEWERS_HELD: Mapping[Surface, int] = {"all": 16, "console": 256, "receiver": 0}

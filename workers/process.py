@@ -16,6 +16,7 @@ from webhook_app.domain.turn import Outcome, World
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake
+from webhook_app.store.measures import EVENT_TO_STATE, Measures
 from webhook_app.store.state import Batch, CommitFailed, StateStore
 
 BATCH_MAX_EVENTS = 500
@@ -40,6 +41,7 @@ class Reducer:
         self._journal = Journal(client)
         self._state = StateStore(client)
         self._wake = wake
+        self._measures = Measures()
         self._world: World | None = None
         self._cursor = ""
         self._count = BATCH_FIRST
@@ -51,10 +53,12 @@ class Reducer:
             self._client.delete(keys.wake("process"))
             while count := self.reduce():
                 folded += count
+                self._measures.flush(self._client)
                 if monotonic() > until or stopping():
                     break
             if monotonic() > until or stopping() or not self._linger():
                 break
+        self._measures.flush(self._client, every_s=0)
         self._client.delete(keys.wake("process"))
         if not stopping() and (count := self.reduce()):
             folded += count
@@ -90,6 +94,7 @@ class Reducer:
             self._state.load_rooms(world, events)
             batch, after = fold_over(world, events)
             call, deliver = self._state.commit(pipe, world, batch)
+        self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         self._world = after.keep()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)

@@ -11,9 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhook_app.auth import Role, Tokens
 from webhook_app.console.throttle import Throttle
 from webhook_app.problems import Problem
-from webhook_app.settings import Settings
+from webhook_app.settings import LOOPBACK, Settings
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
 CSRF_HEADER = "X-Csrf"
 

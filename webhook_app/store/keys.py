@@ -36,6 +36,7 @@ DELIVERIES_DEAD = PREFIX + "deliveries:dead"
 DEMO = PREFIX + "demo"
 PROCESSES = PREFIX + "processes"
 PUBLIC_KEY = PREFIX + "public-key"
+MEASURES = PREFIX + "measures"
 COUNTS = PREFIX + "counts"
 LAST_WEBHOOK = PREFIX + "webhook:last"
 

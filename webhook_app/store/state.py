@@ -1,5 +1,6 @@
 """The reducer's store: the world as it was committed, and the one transaction that commits a turn of it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_co
 from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
-from webhook_app.store import codec, keys
+from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.journal import WAKE_TTL_MS
 
@@ -60,6 +61,8 @@ class Batch:
     rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    counted: Counter[str] = field(default_factory=Counter)
+    committed_at: int = 0  # the store's time, ms
 
     def add(self, event: Event, outcome: Outcome) -> None:
         """Take one event's outcome in."""
@@ -72,6 +75,7 @@ class Batch:
         for notice in outcome.notices:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
             told.append((notice.notice_id, notice.type))
+        self.counted.update(measures.counted(event, outcome.notices))
         self.rooms.update(outcome.rooms)
         self.streams.update(outcome.streams)
         self.calls.update(outcome.calls)
@@ -188,11 +192,15 @@ class StateStore:
         _write_timelines(pipe, batch)
         if batch.notices:
             pipe.eval(_TELL, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
+        measures.count_onto(pipe, batch.counted)
         pipe.set(keys.CURSOR, batch.events[-1].id)
+        pipe.time()
         wanted = [name for name, due in (("call", _waiting(batch)), ("deliver", batch.notices)) if due]
         for name in wanted:
             pipe.set(keys.wake(name), "1", nx=True, px=WAKE_TTL_MS)
         answers = self._execute(pipe)
+        seconds, micros = answers[-len(wanted) - 1]
+        batch.committed_at = int(seconds) * 1000 + int(micros) // 1000
         woken = dict(zip(wanted, answers[len(answers) - len(wanted) :], strict=True))
         return bool(woken.get("call")), bool(woken.get("deliver"))
 
