@@ -16,6 +16,7 @@ from webhook_app.signature import PublicKeyError, decode_signature, read_key, ve
 FETCH_TIMEOUT_S = 3.0
 ANSWER_MAX_BYTES = 64 * 1024
 ASK_AGAIN_AFTER_S = 30.0
+ASKS_IN_A_ROW = 3
 RETRY_AFTER_S = 2.0
 REFRESH_AFTER_S = 3600.0
 PATH = "/v2/public/rsa-public-key"
@@ -53,6 +54,8 @@ class KeyRing:
         self._asking = False
         self._failed = False
         self._asked_at: float | None = None
+        self._asks_left = float(ASKS_IN_A_ROW)
+        self._counted_at: float | None = None
         self._succeeded_at: float | None = None
 
     @property
@@ -85,7 +88,7 @@ class KeyRing:
             return Check.GOOD
         if self._pinned:
             return Check.WRONG
-        if self._ask(after_s=ASK_AGAIN_AFTER_S) or self._asking:
+        if self._ask(after_s=RETRY_AFTER_S, sparing=True) or self._asking:
             return Check.UNDECIDED
         current = self._key
         if current is not key and current is not None and verify(current, signature, body):
@@ -96,16 +99,32 @@ class KeyRing:
     def _stale(self) -> bool:
         return self._succeeded_at is None or self._clock() - self._succeeded_at > REFRESH_AFTER_S
 
-    def _ask(self, *, after_s: float = 0.0) -> bool:
-        """Begin to ask for the key, unless that is under way or was done a moment ago."""
+    def _ask(self, *, after_s: float = 0.0, sparing: bool = False) -> bool:
+        """Begin to ask for the key, unless that is under way or was done a moment ago.
+
+        Wrong signatures ask sparingly, as anybody can send them: a few times in a row, so that a key that rotates
+        just after it was fetched is found at once, and from then on twice a minute.
+        """
         with self._lock:
+            now = self._clock()
             if self._asking:
                 return True
-            if self._asked_at is not None and self._clock() - self._asked_at < after_s:
+            if self._asked_at is not None and now - self._asked_at < after_s:
+                return False
+            if sparing and not self._spend(now):
                 return False
             self._asking = True
-            self._asked_at = self._clock()
+            self._asked_at = now
         threading.Thread(target=self._ask_now, name="public-key", daemon=True).start()
+        return True
+
+    def _spend(self, now: float) -> bool:
+        since = now if self._counted_at is None else self._counted_at
+        self._asks_left = min(float(ASKS_IN_A_ROW), self._asks_left + (now - since) / ASK_AGAIN_AFTER_S)
+        self._counted_at = now
+        if self._asks_left < 1:
+            return False
+        self._asks_left -= 1
         return True
 
     def _ask_now(self) -> None:
