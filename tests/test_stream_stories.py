@@ -627,3 +627,112 @@ def test_rooms_do_not_touch_each_other():
     story.hls("stopped", room="elsewhere", session="s9", id="z")
     assert story.world.rooms[ROOM].on_air
     assert not story.world.rooms["elsewhere"].on_air
+
+
+def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so():
+    story = with_session()
+    for number in range(12):
+        story.hls("starting", "started", id=f"run-{number}")
+    assert story.states == ["started"] * 12
+    oldest = story.runs[0]
+    story.hls("starting", id="run-12")
+    assert len(story.runs) == 12
+    assert story.runs[0].videosdk_id == "run-1"
+    ended = story.last.streams[oldest.stream_id]
+    assert (ended.state, ended.ended_by) == ("stopped", EndedBy.INFERRED)
+    assert f"stream {oldest.stream_id} ended, inferred" in story.effect
+    assert streams_told(story)[-2:] == ["stream.stopped", "stream.starting"]
+    assert "ask:older" in story.room.timers
+    story.hls("stopped", id="run-0")
+    assert story.effect == "no change: a run that ended long ago"
+
+
+# A bare end that came before what it ends
+
+
+def after_a_run_of_its_own(**more):
+    """A session whose first run has come and gone."""
+    story = with_session(**more)
+    story.hls("starting", "started", "playable", "stopped", url=url("a"))
+    return story
+
+
+def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air():
+    story = after_a_run_of_its_own()
+    story.hls("stopped")
+    assert story.effect.startswith("repeat")
+    story.hls("started", "playable", url=url("b"))
+    assert story.view["on_air"]
+    heard_at = story.now
+    story.timer("ask:settle")
+    assert story.now - heard_at <= 5 * SECOND
+    story.probe(None)
+    assert story.states == ["stopped", "stopped"]
+    assert story.view["on_air"] is False
+
+
+def test_a_bare_stop_that_overtakes_the_first_run_of_its_session_leaves_no_ghost():
+    story = with_session()
+    story.hls("stopped")
+    story.timer("ask:settle")
+    story.probe(None)
+    story.hls("started", "playable", id="a", url=url("a"))
+    assert story.view["on_air"]
+    story.wait(5 * SECOND)
+    assert story.room.probe is not None
+    story.probe(None)
+    assert story.states == ["stopped"]
+
+
+def test_a_run_that_is_only_starting_is_not_asked_about_because_of_an_older_stop():
+    story = after_a_run_of_its_own()
+    story.hls("stopped")
+    story.hls("starting", id="b")
+    assert "ask:settle" not in story.room.timers
+
+
+def test_a_stop_that_videosdk_does_not_show_yet_is_asked_about_again_soon_and_ever_less():
+    story = after_a_run_of_its_own()
+    story.hls("started", "playable", url=url("b"))
+    story.hls("stopped")
+    stopped_at, asked = story.now, []
+    while "ask:settle" in story.room.timers:
+        story.timer("ask:settle")
+        asked.append((story.now - stopped_at) // SECOND)
+        story.probe(rest("b"), after=0)
+    assert asked == [0, 5, 10, 20, 40]
+    assert story.view["on_air"]
+
+
+def test_a_stop_that_is_settled_asks_no_more():
+    story = after_a_run_of_its_own()
+    story.hls("started", "playable", url=url("b"))
+    story.hls("stopped")
+    story.timer("ask:settle")
+    story.probe(None)
+    story.hls("starting", "started", id="c", url=url("c"))
+    assert "ask:settle" not in story.room.timers
+    assert story.states == ["stopped", "stopped", "started"]
+
+
+def test_a_bare_failure_that_is_settled_by_asking_is_told_as_one():
+    story = after_a_run_of_its_own()
+    story.hls("started", "playable", url=url("b"))
+    story.hls("failed")
+    story.timer("ask:settle")
+    story.probe(None)
+    assert story.states == ["stopped", "failed"]
+    assert story.runs[1].ended_by is EndedBy.PROBE
+
+
+def test_a_run_that_was_ended_by_a_question_and_has_news_is_asked_about_and_on_air_again():
+    story = after_a_run_of_its_own()
+    story.hls("stopped")
+    story.hls("started", url=url("b"))
+    story.timer("ask:settle")
+    story.probe(None)
+    assert story.states == ["stopped", "stopped"]
+    story.hls("playable", url=url("b"))
+    story.timer("ask:again")
+    story.probe(rest("b"))
+    assert story.view["on_air"]

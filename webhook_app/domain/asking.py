@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.events import stream_fact
-from webhook_app.domain.hls import see_active, see_none
+from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw, is_after
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.runs import mark_of, put_run
@@ -28,6 +28,7 @@ START_SPREAD_MS = 10 * SECOND
 START_GRID_MS = 2 * SECOND
 WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
+SETTLE_AGAIN_MS = 5 * SECOND
 UNREACHED_FIRST_MS = 15 * SECOND
 UNREACHED_MAX_MS = 60 * SECOND
 QUIET_MAX_MS = 5 * MINUTE
@@ -236,6 +237,8 @@ def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
         )
         seen = see_active(turn, stream_fact(active), asked_id, playable=overdue)
         again = see_none(turn, asked_id, but=seen)
+        if asked_for == "settle":
+            _settle_again(turn)
     else:
         again = see_none(turn, asked_id)
     if again:
@@ -246,6 +249,15 @@ def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
         _see_session(turn, session, asked_id)
     if not turn.effects:
         turn.note("as we knew")
+
+
+def _settle_again(turn: Turn) -> None:
+    """A run is shown although an end was heard of: perhaps not yet gone, so it is asked about again, ever less."""
+    at = turn.event.at
+    heard = [since for mark in turn.room.marks if (since := unspent_since(turn.room, mark.session_id, at)) is not None]
+    due = at + max(SETTLE_AGAIN_MS, at - max(heard)) if heard else None
+    if due is not None and due - max(heard) < TRUST_END_MS:
+        turn.set_timer("ask:settle", due)
 
 
 def _see_session(turn: Turn, seen: Mapping[str, Any], asked_id: str) -> None:

@@ -2,15 +2,16 @@
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.room import CallKind, CallState
+from webhook_app.domain.room import STREAMS_KEPT, CallKind, CallState, Room
 from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, put_mark, put_run
-from webhook_app.domain.stream import ENDING, EndedBy, State, Stream, advance, name_run, open_run, reopen
+from webhook_app.domain.stream import ENDED, ENDING, ON_AIR, EndedBy, State, Stream, advance, name_run, open_run, reopen
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 
 PROVISIONAL_ASK_MS = 15 * SECOND
 SETTLE_ASK_MS = 1 * SECOND
+DOUBT_ASK_MS = 5 * SECOND
 TRUST_END_MS = 60 * SECOND
 
 
@@ -22,8 +23,11 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
     match placed.belongs:
         case Belongs.RUN:
             assert placed.run is not None
+            _doubt(turn, signal, placed.run.session_id)
+            _weigh_against(turn, placed.run, signal, fact)
             return move(turn, placed.run, signal, fact)
         case Belongs.NEW:
+            _doubt(turn, signal, fact.session_id)
             return begin(turn, signal, fact)
         case Belongs.PROVISIONAL:
             run = begin(turn, signal, fact, provisional=True)
@@ -32,12 +36,36 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
         case Belongs.UNSETTLED:
             mark = mark_of(turn.room, fact.session_id)
             stop_at = mark.stop_at if signal is State.FAILED else turn.event.at
-            turn.room = put_mark(turn.room, replace(mark, bare_end=mark.bare_end or mark.runs == 0, stop_at=stop_at))
+            heard = replace(mark, bare_end=mark.bare_end or mark.runs == 0, stop_at=stop_at)
+            turn.room = put_mark(turn.room, replace(heard, unspent=signal, unspent_at=turn.event.at))
             turn.set_timer("ask:settle", turn.event.at)
             turn.note(f"ends nothing by itself, VideoSDK is asked: {placed.why}")
         case Belongs.OLD:
             turn.note(f"no change: {placed.why}")
     return None
+
+
+def unspent_since(room: Room, session_id: str | None, at: int) -> int | None:
+    """When a bare end came in the session that has ended nothing yet; None when that is long ago."""
+    since = mark_of(room, session_id).unspent_at
+    return since if since is not None and at - since < TRUST_END_MS else None
+
+
+def _doubt(turn: Turn, signal: State, session_id: str | None) -> None:
+    """A run that comes on air shortly after a bare end may be the one that has ended: VideoSDK is asked soon."""
+    if signal in ON_AIR and signal not in ENDING and unspent_since(turn.room, session_id, turn.event.at) is not None:
+        turn.set_timer("ask:settle", turn.event.at + DOUBT_ASK_MS)
+
+
+def _weigh_against(turn: Turn, run: Stream, signal: State, fact: StreamFact) -> None:
+    """News of a run that has ended: a bare stop may be of a run not heard of yet, and an end that only a question
+    told may have been told too early.
+    """
+    if fact.bare and signal in ENDED and not run.live:
+        mark = mark_of(turn.room, run.session_id)
+        turn.room = put_mark(turn.room, replace(mark, unspent=signal, unspent_at=turn.event.at))
+    elif run.ended_by is EndedBy.PROBE and signal in ON_AIR and signal not in ENDING:
+        turn.set_timer("ask:again", turn.event.at + DOUBT_ASK_MS)
 
 
 def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
@@ -76,6 +104,7 @@ def begin(turn: Turn, signal: State, fact: StreamFact, *, provisional: bool = Fa
     run = _caused(turn, run)
     if run.live and signal not in ENDING and not provisional:
         _close_older(turn, run)
+    _make_place(turn)
     turn.room = add_run(turn.room, run)
     turn.keep_run(run)
     if provisional:
@@ -83,6 +112,22 @@ def begin(turn: Turn, signal: State, fact: StreamFact, *, provisional: bool = Fa
     else:
         _opened(turn, run)
     return run
+
+
+def _make_place(turn: Turn) -> None:
+    """A room keeps so many runs: when all of them look live, the oldest has ended unseen. None leaves unsaid."""
+    runs = turn.room.streams
+    if len(runs) < STREAMS_KEPT or not all(run.live for run in runs):
+        return
+    held_back = next((run for run in runs if run.provisional), None)
+    if held_back is not None:
+        turn.room = drop_run(turn.room, held_back)
+        return
+    ended = advance(runs[0], State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
+    turn.room = put_run(turn.room, ended)
+    turn.keep_run(ended)
+    turn.note(f"stream {ended.stream_id} ended, inferred: {STREAMS_KEPT} newer ones look live")
+    turn.tell_stream(ended, runs[0].state)
 
 
 def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -> Stream | None:
@@ -126,10 +171,13 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
             turn.room = drop_run(turn.room, run)
             turn.note("what was held back was late news: dropped")
             continue
-        ended = advance(run, State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
-        turn.room = put_run(turn.room, ended)
+        mark = mark_of(turn.room, run.session_id)
+        failed = mark.unspent is State.FAILED and unspent_since(turn.room, run.session_id, turn.event.at) is not None
+        end = State.FAILED if failed else State.STOPPED
+        ended = advance(run, end, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
+        turn.room = put_mark(put_run(turn.room, ended), replace(mark, unspent=None, unspent_at=None))
         turn.keep_run(ended)
-        turn.note(f"stream {run.stream_id}: {run.state} to stopped, VideoSDK no longer shows it")
+        turn.note(f"stream {run.stream_id}: {run.state} to {end}, VideoSDK no longer shows it")
         turn.tell_stream(ended, run.state)
     return again
 

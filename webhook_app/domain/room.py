@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from webhook_app.domain.schedule import RoomWindow
-from webhook_app.domain.stream import ON_AIR, WATCHABLE, Stream
+from webhook_app.domain.stream import ON_AIR, WATCHABLE, State, Stream
 from webhook_app.domain.window import OpenWindow
 
 STREAMS_KEPT = 12
@@ -40,8 +40,8 @@ class Session:
 
 @dataclass(frozen=True)
 class SessionMark:
-    """What is remembered of a session: how many runs it has had, a bare end that found none, and when a stop
-    last came that named no run.
+    """What is remembered of a session: how many runs it has had, a bare end that found none, when a stop last came
+    that named no run, and the last bare end that has ended nothing yet.
     """
 
     session_id: str | None
@@ -49,6 +49,8 @@ class SessionMark:
     runs: int = 0
     bare_end: bool = False
     stop_at: int | None = None
+    unspent: State | None = None
+    unspent_at: int | None = None
 
 
 @dataclass(frozen=True)
