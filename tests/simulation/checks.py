@@ -7,7 +7,9 @@ from tests.simulation.worker import Worker, effect_of
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.plan import outlook
 from webhook_app.domain.room import Room
+from webhook_app.domain.runs import mark_of
 from webhook_app.domain.step import apply, step
+from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Outcome, Turn, World
 
 CALM_MS = 8 * MINUTE
@@ -29,6 +31,18 @@ def check_fold(worker: Worker) -> None:
             raise Broken(f"folded again, {event} comes to {effect_of(event, outcome)}, it had come to {effect}")
     if again != worker.world:
         raise Broken("folding the journal again gives another state")
+
+
+def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
+    """A run that we take for ended has ended: no stop of another run has ended it, no look that was too old."""
+    if run.live:
+        return
+    known = cloud.stream(run.videosdk_id, run.url_key)
+    if known is None or known.over:
+        return
+    if mark_of(room, run.session_id).runs < cloud.runs_of(run.session_id):
+        return  # of some run of its session not one webhook has come: nobody can tell whose stop this is
+    raise Broken(f"{agenda.clock()} {room.room_id} {run.stream_id} is {known.state}, we take it for {run.state}: {run}")
 
 
 def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:

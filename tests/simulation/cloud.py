@@ -39,6 +39,17 @@ class Cloud:
         room = self.world.rooms.get(room_id)
         return None if room is None else model.running_session(self.world, room)
 
+    def stream(self, videosdk_id: str | None, url_key: str | None) -> model.Stream | None:
+        """A run by its id or its folder."""
+        if videosdk_id is not None:
+            return self.world.streams.get(videosdk_id)
+        folder = (url_key or "").rpartition("/")[2]
+        return next((one for one in self.world.streams.values() if folder and one.folder == folder), None)
+
+    def runs_of(self, session_id: str | None) -> int:
+        """How many runs a session has had."""
+        return sum(1 for one in self.world.streams.values() if one.session_id == session_id)
+
     def on_air(self, room_id: str) -> bool:
         """Whether a run is on air."""
         running = self.running(room_id)

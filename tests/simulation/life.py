@@ -2,13 +2,15 @@
 
 from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Broken, Tell
 from tests.simulation.caller import Caller
-from tests.simulation.checks import calm, check_fold, check_rest
+from tests.simulation.checks import calm, check_end, check_fold, check_rest
 from tests.simulation.cloud import Cloud
 from tests.simulation.people import People
 from tests.simulation.teller import Teller
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules import Config, Settings
+from webhook_app.domain.stream import Stream
 
 RUSH_EVERY = 8  # of so many seeds one is some hours' rush, the others are weeks
 RUSHES = 2
@@ -45,6 +47,7 @@ class Life:
         self.teller = Teller(self.agenda, self.worker)
         self.people = People(self.agenda, self.worker, self.cloud)
         self.worker.on_call = self.caller.add
+        self.worker.on_run = self._check_end
         self.worker.on_notice = self.teller.add
 
     def rush(self, rounds: int) -> None:
@@ -118,6 +121,9 @@ class Life:
                 return
             self.agenda.play(self.agenda.now + SETTLE_MS)
         raise Broken(f"{self.agenda.clock()} calls go on and on although nothing has changed")
+
+    def _check_end(self, room: Room, run: Stream) -> None:
+        check_end(self.agenda, self.cloud, room, run)
 
     def _hear(self, room_id: str, kind: str, data: dict[str, object]) -> None:
         self.worker.append(Source.VIDEOSDK, kind, room_id, data)

@@ -9,6 +9,7 @@ from webhook_app.domain.notices import Notice
 from webhook_app.domain.room import Call, CallState, Room
 from webhook_app.domain.rules import Config, Settings, make_config
 from webhook_app.domain.step import apply, step
+from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.store import codec
 
@@ -34,6 +35,7 @@ class Worker:
         self.edges: dict[str, int] = {}  # when what is wanted of a room last changed
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_notice: Callable[[Notice], None] = lambda notice: None
+        self.on_run: Callable[[Room, Stream], None] = lambda room, run: None
         self._number = 0
         self._wake_at: int | None = None
         self._calls: set[str] = set()
@@ -124,6 +126,8 @@ class Worker:
                 self.on_call(call)
             elif call.state is CallState.WAITING and call.created_at == event.at:
                 raise Broken(f"call {call.call_id} is decided twice")
+        for run in outcome.streams.values():
+            self.on_run(outcome.rooms[run.room_id], run)
         for notice in outcome.notices:
             if notice.notice_id in self._notices:
                 raise Broken(f"notice {notice.notice_id} is told by two events: {notice}")
