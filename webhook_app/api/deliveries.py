@@ -47,18 +47,23 @@ def deliveries(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def retry_delivery(delivery_id: str) -> Response:
         """Put a delivery back in line, now; a delivered one is sent once more under the same webhook-id."""
-        found = context.deliveries.get([delivery_id])
-        if not found:
-            raise Problem(404, f"no delivery {delivery_id} is kept")
-        one, notice = found[0]
-        if notice is None:
-            raise Problem(409, "the notice is no longer kept")
-        if one.state is DeliveryState.PENDING:
-            context.deliveries.hasten(one, now=context.now())
-        else:
-            context.deliveries.retry(one, now=context.now())
+        put_in_line(context, delivery_id)
         response = Response(f'{{"id":"{delivery_id}"}}', 202, content_type="application/json")
         response.headers["Location"] = f"/api/v1/deliveries/{delivery_id}"
         return response
 
     return blp
+
+
+def put_in_line(context: Context, delivery_id: str) -> None:
+    """Put a delivery back in line, now."""
+    found = context.deliveries.get([delivery_id])
+    if not found:
+        raise Problem(404, f"no delivery {delivery_id} is kept")
+    one, notice = found[0]
+    if notice is None:
+        raise Problem(409, "the notice is no longer kept")
+    if one.state is DeliveryState.PENDING:
+        context.deliveries.hasten(one, now=context.now())
+    else:
+        context.deliveries.retry(one, now=context.now())

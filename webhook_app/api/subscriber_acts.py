@@ -11,7 +11,7 @@ from webhook_app.api.shapes import AcceptedSchema, NewSubscriberSchema, ProblemS
 from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
 from webhook_app.api.subscriber_views import kept_subscriber, not_of_the_file, subscriber_view
 from webhook_app.domain.events import Source
-from webhook_app.domain.subscribers import rotated
+from webhook_app.domain.subscribers import Subscriber, rotated
 from webhook_app.problems import Problem
 from webhook_app.subscriber_secrets import PREFIX, new_secret
 
@@ -25,9 +25,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def test_subscriber(subscriber_id: str) -> Response:
         """Send a `subscriber.test` notice to this subscriber alone, whatever types it asked for."""
-        if not kept_subscriber(context, subscriber_id).enabled:
-            raise Problem(409, "the subscriber is disabled: enable it first")
-        return _ordered(context, "subscriber-test", {"subscriber_id": subscriber_id})
+        return accepted(order_test(context, subscriber_id))
 
     @blp.route("/<subscriber_id>/enable", methods=["POST"])
     @blp.arguments(EnableSchema)
@@ -36,16 +34,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def enable_subscriber(asked: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """Tell it again, and forget that it has failed; with `recover_from`, what it missed since then too."""
-        known = kept_subscriber(context, subscriber_id)
-        if not known.url:
-            raise Problem(409, f"it cannot be enabled: {known.disabled_because}")
-        enabled = replace(known, enabled=True, disabled_because=None)
-        context.subscribers.forgive(subscriber_id)
-        if enabled != known:
-            context.subscribers.put(enabled)
-        if asked["recover_from"] is not None:
-            _ordered(context, "subscriber-recover", {"subscriber_id": subscriber_id, "from": asked["recover_from"]})
-        return subscriber_view(enabled)
+        return subscriber_view(enable(context, subscriber_id, asked["recover_from"]))
 
     @blp.route("/<subscriber_id>/rotate-secret", methods=["POST"])
     @blp.response(200, NewSubscriberSchema)
@@ -53,12 +42,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def rotate_secret(subscriber_id: str) -> dict[str, Any]:
         """A new secret, shown this once; the old one signs beside it for 24 hours."""
-        known = not_of_the_file(kept_subscriber(context, subscriber_id))
-        if not known.speaks_http:
-            raise Problem(409, "only subscribers at http:// and https:// have a secret")
-        secret = new_secret()
-        changed = rotated(known, secret, now=context.now())
-        context.subscribers.put(changed)
+        changed, secret = rotate(context, subscriber_id)
         return subscriber_view(changed) | {"secret": PREFIX + secret}
 
     @blp.route("/<subscriber_id>/recover", methods=["POST"])
@@ -68,13 +52,50 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def recover(asked: dict[str, Any], subscriber_id: str) -> Response:
         """Put in line again what is dead, and what was told while it was disabled, from then until then."""
-        if not kept_subscriber(context, subscriber_id).enabled:
-            raise Problem(409, "the subscriber is disabled: enable it, with recover_from")
-        if asked["to"] is not None and asked["to"] < asked["from_"]:
-            raise Problem(422, "the stretch ends before it begins", errors={"to": ["write a time after `from`"]})
-        data = {"subscriber_id": subscriber_id, "from": asked["from_"], "to": asked["to"]}
-        return _ordered(context, "subscriber-recover", data)
+        return accepted(order_recovery(context, subscriber_id, asked["from_"], asked["to"]))
 
 
-def _ordered(context: Context, kind: str, data: dict[str, Any]) -> Response:
-    return accepted(context.append(Source.OPERATOR, kind, None, data))
+def order_test(context: Context, subscriber_id: str) -> str:
+    """Journal a test; the event's id."""
+    if not kept_subscriber(context, subscriber_id).enabled:
+        raise Problem(409, "the subscriber is disabled: enable it first")
+    return _ordered(context, "subscriber-test", {"subscriber_id": subscriber_id})
+
+
+def enable(context: Context, subscriber_id: str, recover_from: int | None) -> Subscriber:
+    """Tell it again, from a moment in ms on if that is given."""
+    known = kept_subscriber(context, subscriber_id)
+    if not known.url:
+        raise Problem(409, f"it cannot be enabled: {known.disabled_because}")
+    enabled = replace(known, enabled=True, disabled_because=None)
+    context.subscribers.forgive(subscriber_id)
+    if enabled != known:
+        context.subscribers.put(enabled)
+    if recover_from is not None:
+        _ordered(context, "subscriber-recover", {"subscriber_id": subscriber_id, "from": recover_from})
+    return enabled
+
+
+def rotate(context: Context, subscriber_id: str) -> tuple[Subscriber, str]:
+    """Give it a new secret; that comes without its prefix."""
+    known = not_of_the_file(kept_subscriber(context, subscriber_id))
+    if not known.speaks_http:
+        raise Problem(409, "only subscribers at http:// and https:// have a secret")
+    secret = new_secret()
+    changed = rotated(known, secret, now=context.now())
+    context.subscribers.put(changed)
+    return changed, secret
+
+
+def order_recovery(context: Context, subscriber_id: str, since: int, until: int | None) -> str:
+    """Journal a recovery of what was told in a stretch of time, in ms; the event's id."""
+    if not kept_subscriber(context, subscriber_id).enabled:
+        raise Problem(409, "the subscriber is disabled: enable it, with recover_from")
+    if until is not None and until < since:
+        raise Problem(422, "the stretch ends before it begins", errors={"to": ["write a time after `from`"]})
+    data = {"subscriber_id": subscriber_id, "from": since, "to": until}
+    return _ordered(context, "subscriber-recover", data)
+
+
+def _ordered(context: Context, kind: str, data: dict[str, Any]) -> str:
+    return context.append(Source.OPERATOR, kind, None, data)

@@ -58,14 +58,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def subscribe(asked: dict[str, Any]) -> Response:
         """Subscribe. The answer shows the secret this once."""
-        check_url(asked["url"], context.allow_networks, context.sandbox_url)
-        if context.subscribers.count() >= SUBSCRIBERS_MAX:
-            raise Problem(409, f"there are {SUBSCRIBERS_MAX} subscribers, which is as many as there can be")
-        now = context.now()
-        secret = read_secret(asked["secret"]) if asked["secret"] else new_secret()
-        made = new_subscriber(asked, derive("sub_", str(now), asked["url"], new_secret()), secret, now)
-        context.subscribers.put(made)
-        settle_bodies(context, made)
+        made, secret = take_in(context, asked)
         response = jsonify(subscriber_view(made) | {"secret": PREFIX + secret})
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/subscribers/{made.subscriber_id}"
@@ -86,15 +79,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def change_subscriber(asked: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """Change a subscriber: what is not given stays."""
-        known = not_of_the_file(kept_subscriber(context, subscriber_id))
-        if "url" in asked:
-            check_url(asked["url"], context.allow_networks, context.sandbox_url)
-        elif not known.url:
-            raise Problem(409, f"it cannot be changed: {known.disabled_because}")
-        changed = _changed(known, asked)
-        context.subscribers.put(changed)
-        settle_bodies(context, known if asks_for_bodies(known) else changed)
-        return subscriber_view(changed)
+        return subscriber_view(change(context, subscriber_id, asked))
 
     @blp.route("/<subscriber_id>", methods=["DELETE"])
     @blp.response(204)
@@ -102,9 +87,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def unsubscribe(subscriber_id: str) -> None:
         """Unsubscribe: nothing more is sent, what was in line is dead."""
-        known = not_of_the_file(kept_subscriber(context, subscriber_id))
-        context.subscribers.delete(subscriber_id)
-        settle_bodies(context, known)
+        leave_out(context, subscriber_id)
 
     @blp.route("/<subscriber_id>/deliveries")
     @blp.arguments(DeliveriesQuery, location="query")
@@ -117,6 +100,39 @@ def subscribers(context: Context) -> Blueprint:
 
     add_acts(blp, context)
     return blp
+
+
+def take_in(context: Context, asked: Mapping[str, Any]) -> tuple[Subscriber, str]:
+    """Subscribe somebody by the checked form; them, and their secret without its prefix."""
+    check_url(asked["url"], context.allow_networks, context.sandbox_url)
+    if context.subscribers.count() >= SUBSCRIBERS_MAX:
+        raise Problem(409, f"there are {SUBSCRIBERS_MAX} subscribers, which is as many as there can be")
+    now = context.now()
+    secret = read_secret(asked["secret"]) if asked["secret"] else new_secret()
+    made = new_subscriber(asked, derive("sub_", str(now), asked["url"], new_secret()), secret, now)
+    context.subscribers.put(made)
+    settle_bodies(context, made)
+    return made, secret
+
+
+def change(context: Context, subscriber_id: str, asked: dict[str, Any]) -> Subscriber:
+    """Change what the checked form names; them as they are then."""
+    known = not_of_the_file(kept_subscriber(context, subscriber_id))
+    if "url" in asked:
+        check_url(asked["url"], context.allow_networks, context.sandbox_url)
+    elif not known.url:
+        raise Problem(409, f"it cannot be changed: {known.disabled_because}")
+    changed = _changed(known, asked)
+    context.subscribers.put(changed)
+    settle_bodies(context, known if asks_for_bodies(known) else changed)
+    return changed
+
+
+def leave_out(context: Context, subscriber_id: str) -> None:
+    """Unsubscribe somebody."""
+    known = not_of_the_file(kept_subscriber(context, subscriber_id))
+    context.subscribers.delete(subscriber_id)
+    settle_bodies(context, known)
 
 
 def new_subscriber(asked: Mapping[str, Any], subscriber_id: str, secret: str, now: int) -> Subscriber:

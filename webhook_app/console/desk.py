@@ -31,7 +31,8 @@ def page(name: str, **given: Any) -> str:
 
 def live_part(template: str, **given: Any) -> Response:
     """The part of a page that changes, or 304 when it is what the asker has."""
-    body = render_template(template, **given).encode()
+    strip = render_template("alarm_strip.html")
+    body = f"{render_template(template, **given)}<template data-alarms>{strip}</template>".encode()
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
     answer = make_response(body)
     answer.set_etag(tag)

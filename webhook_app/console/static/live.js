@@ -5,6 +5,7 @@
   const ASK_WHILE_TOLD_MS = 20000;
   const GATHER_MS = 150;
   const APART_MS = 1000;
+  const HOLDS_MS = 1500;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   let etag = "", busy = false, again = false, told = false, gather = 0, last = 0;
@@ -57,7 +58,13 @@
     const active = document.activeElement;
     const where = live.contains(active) ? { id: active.id, href: active.getAttribute("href"), summary: active.tagName === "SUMMARY" && active.parentElement.id } : null;
     const sideways = [...live.querySelectorAll("[data-keep-scroll]")].map((one) => one.scrollLeft);
-    live.innerHTML = html;
+    const come = document.createElement("template");
+    come.innerHTML = html;
+    const strip = come.content.querySelector("template[data-alarms]");
+    const alarms = document.getElementById("alarms");
+    if (strip) strip.remove();
+    if (strip && alarms && alarms.innerHTML.trim() !== strip.innerHTML.trim()) alarms.innerHTML = strip.innerHTML;
+    live.replaceChildren(come.content);
     for (const one of live.querySelectorAll("details[id]")) {
       if (open.has(one.id)) one.open = true;
       else if (shut.has(one.id)) one.open = false;
@@ -99,19 +106,23 @@
     if (!gather) gather = setTimeout(() => { gather = 0; if (!document.hidden) refresh(); }, wait);
   }
 
+  // A stream that is answered and closed at once (all places are taken) is none: it must hold for a while to count.
   function listen(path) {
     const room = live.dataset.room;
+    let holds = 0;
     const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
-    source.onopen = () => { told = true; say("Live.", "streaming"); };
-    source.onerror = () => { told = false; };
+    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; say("Live.", "streaming"); }, HOLDS_MS); };
+    source.onerror = () => { clearTimeout(holds); told = false; };
     source.onmessage = soon;
-    for (const kind of ["event", "journal"]) source.addEventListener(kind, soon);
+    source.addEventListener("gap", soon);
     addEventListener("pagehide", () => source.close());
   }
 
+  const every = Number(live.dataset.every) || ASK_MS;
   setInterval(() => {
-    if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : ASK_MS)) refresh();
-  }, ASK_MS);
+    if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : every)) refresh();
+  }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-  if (document.body.dataset.stream && "EventSource" in window) listen(document.body.dataset.stream);
+  const stream = document.body.dataset.stream;
+  if (stream && "listen" in live.dataset && "EventSource" in window) listen(stream);
 })();

@@ -1,0 +1,37 @@
+"""What to do about an alarm: in a few words, for whoever is on duty."""
+
+ADVICE = {
+    "reducing-halted": (
+        "A key of Tallylight's holds something of another's, so folding stopped rather than guess. Webhooks are still "
+        "kept. Remove the foreign key, then delete the key tally:halted; docs/operations.md says how."
+    ),
+    "poisoned-event": (
+        "One event could not be folded and was passed over; everything else goes on. Look at the event's effect for "
+        "the error, and report it."
+    ),
+    "videosdk-credentials": (
+        "VideoSDK does not accept our token, so nothing is called. Check VIDEOSDK_API_KEY and VIDEOSDK_SECRET; it is "
+        "asked every minute and goes on by itself."
+    ),
+    "videosdk-forbidden-": (
+        "VideoSDK refuses this one room. Check that it belongs to the project of VIDEOSDK_API_KEY and that HLS is "
+        "allowed there; it is asked every minute and goes on by itself."
+    ),
+    "configuration-file": (
+        "The file on disk is wrong; what ran before still runs. Run `tally config check`: it names line and field."
+    ),
+    "calendar-": (
+        "A calendar could not be fetched or read; the schedule goes on by the last one that could. Check its address, "
+        "or the file's path."
+    ),
+    "deliveries-cut-off": (
+        "No subscriber can be reached, on whatever host: look at this machine's network and DNS. Nobody is disabled "
+        "for it, and what waits is sent when the way is free."
+    ),
+}
+OTHERWISE = "Look at the room's or the subscriber's page, and at docs/operations.md."
+
+
+def advice_for(name: str) -> str:
+    """What to do about an alarm of this name."""
+    return next((said for begin, said in ADVICE.items() if name.startswith(begin)), OTHERWISE)
