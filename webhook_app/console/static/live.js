@@ -2,7 +2,7 @@
 // seconds while the page is looked at. What the reader has opened, and where they are, is kept.
 (() => {
   const ASK_MS = 2000;
-  const ASK_WHILE_TOLD_MS = 20000;
+  const ASK_WHILE_TOLD_MS = 5000;
   const GATHER_MS = 150;
   const APART_MS = 1000;
   const HOLDS_MS = 1500;
@@ -123,6 +123,7 @@
     if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : every)) refresh();
   }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  for (const kind of ["offline", "online"]) addEventListener(kind, refresh);
   const stream = document.body.dataset.stream;
   if (stream && "listen" in live.dataset && "EventSource" in window) listen(stream);
 })();
