@@ -33,6 +33,8 @@ ANSWER_LIMIT_S = 20.0
 LOOK_EVERY_S = 0.02
 TREE = Path(__file__).parent.parent
 MARK = "TALLY_TEST_RUN"
+_ONE_AT_A_TIME = threading.Lock()
+_PORTS_GIVEN: set[int] = set()
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -47,9 +49,14 @@ def wait_until(condition: Callable[[], T], limit_s: float, what: str = "it") -> 
     return found
 
 
-@cache
 def signing_key() -> RSAPrivateKey:
-    """The key of the tests, under which the sandbox signs too."""
+    """The key of the tests, under which the sandbox signs too; one for all threads."""
+    with _ONE_AT_A_TIME:
+        return _made_key()
+
+
+@cache
+def _made_key() -> RSAPrivateKey:
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -69,9 +76,9 @@ def webhook(kind: str, room: str, session: str | None = "s1", **more: Any) -> by
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, each after the one before."""
+    """Ports that nothing listens on, each after the one before; none is handed out twice."""
     for _ in range(100):
-        with contextlib.ExitStack() as held:
+        with _ONE_AT_A_TIME, contextlib.ExitStack() as held:
             first = held.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
             port: int = first.getsockname()[1]
@@ -80,7 +87,10 @@ def free_ports(count: int) -> list[int]:
                     held.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
             except (OSError, OverflowError):
                 continue
-            return list(range(port, port + count))
+            found = set(range(port, port + count))
+            if not found & _PORTS_GIVEN:
+                _PORTS_GIVEN.update(found)
+                return sorted(found)
     raise AssertionError(f"no {count} ports in a row are free")
 
 

@@ -676,3 +676,14 @@ def test_credentials_that_come_later_are_put_to_use():
     story.operator("start")
     story.tell(Source.SYSTEM, "settings", {"calls": True}, room=None)
     assert len(story.starts) == 1
+
+
+def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whether_it_ended():
+    story = wanted_on_air()
+    story.operator("end")
+    story.answer("succeeded")
+    story.timer("ask:ended")
+    story.timer("backoff")
+    assert len(story.ends) == 1
+    story.probe(rest("a"))
+    assert len(story.ends) == 2

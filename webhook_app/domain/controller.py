@@ -107,10 +107,16 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
         _wait(turn, None)
         return
     _wait(turn, None)
+    if run.end_call_id is not None and _is_asked_about(turn.room, "ended"):
+        return  # VideoSDK has taken our end: whether it ended is known in a moment
     body = {"id": run.videosdk_id} if run.videosdk_id else {}
     call = turn.new_call(CallKind.END, wish.because, body)
     turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id))
     _place_call(turn, call, f"end called, because {wish.because}")
+
+
+def _is_asked_about(room: Room, why: str) -> bool:
+    return why in room.asks or (room.probe is not None and room.probe.body.get("about") == why)
 
 
 def settle_wish(turn: Turn) -> None:
