@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check bench simulate lock clean fmt
+.PHONY: help run setup setup-dev test check bench simulate docs lock clean fmt
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: setup-dev ## measure, each figure a ratio taken in one run
 
 simulate: setup-dev ## let the core live through ever new seeds until stopped
 	@$(BIN)/python -m tests.simulation
+
+docs: setup-dev ## write docs/reference/cli.md out of the commands
+	@$(BIN)/python -m tests.cli_reference
 
 lock: setup-dev ## compile requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml requirements.in -o requirements.txt

@@ -19,6 +19,10 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is b
 Json = dict[str, Any]
 
 
+class Unavailable(Failed):
+    """The product cannot answer now: worth asking again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the product is, and the token to show there."""
@@ -126,7 +130,8 @@ def _read(answer: requests.Response, raw: bytes) -> Json:
         raise WrongUse(_said(body, answer.status_code))
     if answer.status_code == 401:
         raise Failed("the product does not know our token: set ADMIN_TOKEN, or run where its DATA_DIR is")
-    raise Failed(_said(body, answer.status_code))
+    kind = Unavailable if answer.status_code == 429 or answer.status_code >= 500 else Failed
+    raise kind(_said(body, answer.status_code))
 
 
 def _said(body: Any, status: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 import urllib3
 
-from workers.commands.api import Api, Json
+from workers.commands.api import Api, Json, Unavailable
 
 RETRY_S = 2.0
 RETRY_MAX_S = 60.0
@@ -77,7 +77,7 @@ def follow(api: Api, *, last_id: str | None, say: Callable[[str], None], **filte
                     reader.gap = None
                 if found is not None:
                     yield found
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, Unavailable) as error:
             if not heard:
                 raise
             if not broken:
