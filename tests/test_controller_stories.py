@@ -687,3 +687,11 @@ def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whethe
     assert len(story.ends) == 1
     story.probe(rest("a"))
     assert len(story.ends) == 2
+
+
+def test_a_start_that_videosdk_asks_to_hold_back_is_tried_again_as_late_as_it_asks_but_within_a_minute():
+    for asked, waited in ((30, 30), (1, 5), (3_600, 60)):
+        story = with_session()
+        story.operator("start")
+        story.answer("refused", status=429, retry_after_ms=asked * SECOND)
+        assert story.room.timers["backoff"] - story.now == waited * SECOND

@@ -84,6 +84,19 @@ def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained
     assert story.view["stream"]["failure"] == "encoder crashed"
 
 
+def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while():
+    story = on_air()
+    story.hls("failed", id="a")
+    for _ in range(4):
+        asked_why(story)
+        story.probe(failed={"reached": False})
+        assert failures(story) == [("a", None)]
+    story.now += 600 * SECOND
+    asked_why(story)
+    story.probe(failed={"reached": False})
+    assert "ask:failure" not in story.room.timers
+
+
 def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs():
     story = on_air()
     story.hls("failed", id="a")

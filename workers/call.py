@@ -130,7 +130,7 @@ class Caller:
         elif answer.status is None or answer.status >= 500 or answer.status == 200:
             self._answer(call, "unknown", status=answer.status, message=answer.message, deadline_at=deadline_at)
         else:
-            self._answer(call, "refused", status=answer.status, message=answer.message)
+            self._answer(call, "refused", status=answer.status, message=answer.message, **answer.wait)
 
     def _look_failed(self, call: Call, look: Answer) -> None:
         self._calls.note_attempt(
@@ -138,7 +138,8 @@ class Caller:
         )
         unreached = look.status is None or look.status >= 500 or look.status == 200
         outcome = "unreached" if unreached else "refused"
-        self._answer(call, outcome, status=look.status, message=f"the look before it failed: {look.message}")
+        message = f"the look before it failed: {look.message}"
+        self._answer(call, outcome, status=look.status, message=message, **look.wait)
 
     def _answer(self, call: Call, outcome: str, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL

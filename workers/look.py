@@ -100,6 +100,8 @@ class Looker:
         if not isinstance(stream_id, str):
             return None
         answer = self._heeded(self._videosdk.stream(stream_id, deadline=deadline))
+        if answer.status is None or answer.status >= 500 or answer.status == 429:
+            return {"reached": False}
         if not answer.ok or not isinstance(answer.body, dict):
             return None
         inner = answer.body.get("data")

@@ -129,7 +129,6 @@ class Prober:
 
     def _note(self, probe: Call, look: Answer, asked: dict[str, Any], seen: dict[str, Any], how: str | None) -> None:
         message = None if seen["reached"] else look.message
-        more = {} if look.retry_after_s is None else {"retry_after_ms": int(look.retry_after_s * 1000)}
         attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
         self._calls.note_attempt(probe.call_id, attempt)
-        self._answer(probe, "probed", status=look.status, message=message, **asked, **more, **seen)
+        self._answer(probe, "probed", status=look.status, message=message, **asked, **look.wait, **seen)

@@ -55,6 +55,11 @@ class Answer:
                     return value[:MESSAGE_MAX_CHARS]
         return self.body[:MESSAGE_MAX_CHARS] if isinstance(self.body, str) and self.body else None
 
+    @property
+    def wait(self) -> dict[str, int]:
+        """How long VideoSDK asks to wait, as the journal keeps it; nothing when it does not ask."""
+        return {} if self.retry_after_s is None else {"retry_after_ms": int(self.retry_after_s * 1000)}
+
 
 class Token:
     """The server's token: a raw HS256 JWT, made anew a minute before it runs out."""

@@ -32,6 +32,8 @@ SETTLE_AGAIN_MS = 5 * SECOND
 UNREACHED_FIRST_MS = 15 * SECOND
 UNREACHED_MAX_MS = 60 * SECOND
 QUIET_MAX_MS = 5 * MINUTE
+WHY_AGAIN_MS = 30 * SECOND
+WHY_ASKED_MS = 10 * MINUTE
 PROBE_LOST_MS = 60 * SECOND
 
 
@@ -182,6 +184,10 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     return True
 
 
+def _is_recent(turn: Turn, run: Stream) -> bool:
+    return turn.event.at - (run.ended_at or 0) < WHY_ASKED_MS
+
+
 def _miss(turn: Turn, probe: Call, data: Mapping[str, Any]) -> None:
     """VideoSDK could not be asked, or would not be: nothing is concluded, and the question is put later."""
     at, misses = turn.event.at, turn.room.misses
@@ -220,6 +226,9 @@ def _hear_reason(turn: Turn, asked: Mapping[str, Any], said: Any) -> None:
         turn.room = put_run(turn.room, explained)
         turn.keep_run(explained)
         turn.note(f"stream {run.stream_id} failed because: {fact.failure}")
+    elif run is not None and isinstance(said, Mapping) and said.get("reached") is False and _is_recent(turn, run):
+        turn.note("VideoSDK could not say why: asked again")
+        turn.set_timer("ask:failure", turn.event.at + WHY_AGAIN_MS)
     else:
         turn.note("VideoSDK gives no reason")
     untold = turn.room.untold

@@ -250,7 +250,7 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
             turn.note(f"call not made: {answered.message}")
             _back_off(turn, "VideoSDK could not be reached: tried again")
         case _:
-            _refused(turn, answered)
+            _refused(turn, answered, data)
 
 
 def lose_call(turn: Turn) -> None:
@@ -361,7 +361,7 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     ask(turn, "unknown")
 
 
-def _refused(turn: Turn, call: Call) -> None:
+def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     refused = replace(call, state=CallState.REFUSED)
     _close_call(turn, refused)
     _end_not_made(turn, call)
@@ -393,21 +393,23 @@ def _refused(turn: Turn, call: Call) -> None:
         return
     if call.status in (400, 404, 402, 409):
         ask(turn, "refused")
-    _back_off(turn, "tried again")
+    wished = data.get("retry_after_ms")
+    _back_off(turn, "tried again", at_least=wished if isinstance(wished, int) else 0)
 
 
 def _forbidden(room: Room) -> str:
     return derive("videosdk-forbidden-", room.room_id)
 
 
-def _back_off(turn: Turn, then: str) -> None:
+def _back_off(turn: Turn, then: str, *, at_least: int = 0) -> None:
+    """Try again later: after 5 s, doubling to 60 s; within that as late as VideoSDK asks."""
     tries = turn.room.tries
     if tries + 1 >= TRIES_MAX and turn.room.window is None:
         turn.decide(f"given up after {TRIES_MAX} tries", rule=_rule_of(turn.room.wish) if turn.room.wish else None)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
-    wait = min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** min(tries, 8))
+    wait = min(BACKOFF_MAX_MS, max(at_least, BACKOFF_FIRST_MS * 2 ** min(tries, 8)))
     turn.change(tries=tries + 1)
     turn.set_timer("backoff", turn.event.at + wait)
     wish = turn.room.wish
