@@ -437,12 +437,14 @@ def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(cli
         claimed = []
         for passing_ms in (0, LEASE_MS - 2_000, 2_000):
             let_time_pass(client, one, passing_ms)
-            claims = (await hand.claim(10, good=10, bad=10, caps={})).claims
+            claims = (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims
             claimed.append(sorted(claim.delivery.notice_id for claim in claims))
         settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
         await hand.settle(settled, {})
         let_time_pass(client, one, 2 * LEASE_MS)
-        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, good=10, bad=10, caps={})).claims])
+        claimed.append(
+            [claim.delivery.notice_id for claim in (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims]
+        )
         return claimed
 
     every = sorted(notice.notice_id for notice in notices)

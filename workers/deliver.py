@@ -1,7 +1,7 @@
 """The deliver hand: expands the outbox to subscribers and sends what is due, many at once on one event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, time
 from typing import Any
@@ -41,7 +41,7 @@ PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
 SETTLE_MAX = 512
-SETTLE_GATHER_S = 0.002
+SETTLE_GATHER_S = 0.004
 LINGER_S = 0.25
 LOOK_EVERY_S = 0.02
 JOB_MAX_S = 60.0
@@ -71,7 +71,7 @@ class Deliverer:
         self._outbox = Outbox(client)
         self._deliveries = Deliveries(client, retention_s=retention_s)
         self._recovering = Recovering(client, self._outbox, self._deliveries)
-        self._lines = Lines(self._send, let_go=self._let_go, wants_more=self._wants_more)
+        self._lines = Lines(self._send, let_go=self._let_go)
         self._reader = SubscriberReader(seal)
         self._subscribers: dict[str, Subscriber] = {}
         self._names: Mapping[str, RoomName] = {}
@@ -83,7 +83,7 @@ class Deliverer:
         self._begun = 0
         self._busy_at = self._awake_at = 0.0
         self._stopping: Callable[[], bool] = lambda: False
-        self._ending = False
+        self._ending = self._soon = False
         self._to_claim = asyncio.Event()
         self._to_settle = asyncio.Event()
         self._to_recover = asyncio.Event()
@@ -100,7 +100,7 @@ class Deliverer:
             await self._client.delete(keys.wake("deliver"))
             await self._work(until)
             await self._client.delete(keys.wake("deliver"))
-            if stopping() or not (await self._expand(None) + await self._claim_now()) or monotonic() > until:
+            if stopping() or monotonic() > until or not (await self._expand(None) or await self._claim_last()):
                 await self._finish()
                 return self._begun - begun
 
@@ -176,11 +176,10 @@ class Deliverer:
             return len(taken)
         self._cursor = taken[-1].entry
         self._take_leased(deliveries, made, notices, lines)
-        await self._unpark(name for name, count in hands.items() if count < 0)
         if recoveries:
             self._to_recover.set()
         if len(told) == EXPAND_NOTICES:
-            await self._ease(list(lines.values()))
+            await self._ease(wanted)
         return len(taken)
 
     def _hands_for(self, line: Line) -> int:
@@ -215,6 +214,7 @@ class Deliverer:
     ) -> None:
         """What the expanding has put in our hands is sent without being claimed, each notice written out once."""
         bodies: dict[str, bytes] = {}
+        left: set[str] = set()
         for one, outcome in zip(deliveries, made, strict=True):
             line = lines[one.subscriber_id]
             if outcome == 2:
@@ -224,15 +224,15 @@ class Deliverer:
                     body = bodies[one.notice_id] = body_of(notice_body(notice))
                 self._lines.take(line, InHand(Claim(one, notice), monotonic(), body))
             elif outcome == 1:
-                line.more = True
-                self._to_claim.set()
+                left.add(one.subscriber_id)
+        if left:
+            self._lines.hear_more(left)
+            self._to_claim.set()
 
-    async def _ease(self, lines: list[Line]) -> None:
+    async def _ease(self, names: set[str]) -> None:
         """When the outbox is long, those that answer are kept up with before more is expanded."""
         until = monotonic() + PRESSURE_MAX_S
-        while monotonic() < until and not self._ending:
-            if not any(line.more or len(line.waiting) > line.bound for line in lines if line.pace.proven):
-                return
+        while self._lines.behind(names) and monotonic() < until and not self._ending:
             await asyncio.sleep(PRESSURE_LOOK_S)
 
     async def _refresh(self) -> None:
@@ -257,37 +257,31 @@ class Deliverer:
                 except TimeoutError:
                     pass
 
-    async def _claim_now(self) -> int:
-        begun = self._begun
+    async def _claim_last(self) -> bool:
+        """Whether anything is due now, or as soon as what is parked comes back."""
         await self._claim()
-        return self._begun - begun
+        return self._soon or self._lines.in_progress
 
     async def _claim(self) -> float:
         """Take what is due; returns how many seconds to rest, at most."""
         room = min(CLAIM_MAX, self._lines.room)
         if room <= 0:
             return LOOK_EVERY_S
-        bad, caps = self._lines.new_bound(), self._lines.caps()
-        found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, caps=caps)
+        bad, (wanting, caps) = self._lines.new_bound(), self._lines.asking()
+        found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, wanting=wanting, caps=caps)
         if found.claims:
             await self._refresh()
-        if found.claims or (found.wait_ms is not None and found.wait_ms <= PARK_MS):
+        self._soon = found.wait_ms is not None and found.wait_ms <= PARK_MS
+        if found.claims or self._soon:
             self._busy_at = monotonic()
+        await self._take(found.claims)
         for name in found.more:
             if name in self._subscribers:
-                self._lines.of(self._subscribers[name]).more = True
-        await self._unpark(caps.keys() & set(found.more))
-        await self._take(found.claims)
+                self._lines.of(self._subscribers[name])
+        self._lines.hear_more(found.more, no_more=wanting)
         if found.claims:
             return 0.0
         return REST_MS / 1000 if found.wait_ms is None else min(REST_MS, max(1, found.wait_ms)) / 1000
-
-    async def _unpark(self, names: Iterable[str]) -> None:
-        """Those that had their hands full when the store was asked, and have nothing in hand by now."""
-        idle = {name: 0 for name in names if not self._lines.busy(name)}
-        if idle:
-            await self._client.zadd(keys.SUBSCRIBERS_DUE, idle, xx=True, lt=True)
-            self._to_claim.set()
 
     async def _take(self, claims: Sequence[Claim]) -> None:
         again = [claim for claim in claims if claim.notice and (claim.delivery.tries or claim.delivery.again)]
@@ -349,9 +343,6 @@ class Deliverer:
         """Give a claim back, as due as it was."""
         self._settle_soon(replace(one, next_attempt_at=int(time() * 1000)))
 
-    def _wants_more(self) -> None:
-        self._to_claim.set()
-
     def _settle_soon(self, one: Delivery) -> None:
         self._settled.append(one)
         self._to_settle.set()
@@ -376,8 +367,8 @@ class Deliverer:
             self._tallies = tallies | self._tallies
             raise
         self._busy_at = monotonic()
-        if any(one.queue for one in settled):
-            self._to_claim.set()
+        if any(one.queue for one in settled) or self._lines.wants({one.subscriber_id for one in settled}):
+            self._to_claim.set()  # settling has brought these back from where they were parked
         for name in gone:
             known = self._subscribers.get(name)
             if known is not None and known.enabled:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -33,7 +33,6 @@ class Line:
     pace: Pace = field(default_factory=Pace)
     waiting: deque[InHand] = field(default_factory=deque)
     in_flight: int = 0
-    more: bool = False
     hungry: bool = False
     second: int = 0
     finished: int = 0
@@ -69,12 +68,12 @@ Send = Callable[[Line, InHand], Awaitable[str | None]]
 class Lines:
     """All lines of a process. `send` makes one attempt and says how it failed, or None; it never raises."""
 
-    def __init__(self, send: Send, *, let_go: Callable[[Delivery], None], wants_more: Callable[[], None]) -> None:
+    def __init__(self, send: Send, *, let_go: Callable[[Delivery], None]) -> None:
         self._send = send
         self._let_go = let_go
-        self._wants_more = wants_more
         self._lines: dict[str, Line] = {}
         self._busy: dict[str, Line] = {}
+        self._more: dict[str, Line] = {}
         self._hungry: deque[Line] = deque()
         self._flights = 0
         self._unproven = 0
@@ -114,19 +113,37 @@ class Lines:
     def forget(self, names: set[str]) -> None:
         """Drop the lines of subscribers that are gone; what is in flight ends by itself."""
         for gone in [name for name, line in self._lines.items() if name not in names and not line.in_flight]:
+            self._more.pop(gone, None)
             self.release(self._lines.pop(gone))
-
-    def busy(self, name: str) -> bool:
-        """Whether something of a subscriber's is in our hands."""
-        return name in self._busy
 
     def hands(self, line: Line) -> int:
         """How many of a subscriber's may be taken now."""
         return min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))
 
-    def caps(self) -> dict[str, int]:
-        """The same for those that have something in our hands."""
-        return {name: self.hands(line) for name, line in self._busy.items()}
+    def asking(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The same for those that more is due for and that have hands free, and for the others that are busy."""
+        wanting = {name: hands for name, line in self._more.items() if (hands := self.hands(line)) > 0}
+        return wanting, {name: self.hands(line) for name, line in self._busy.items() if name not in wanting}
+
+    def hear_more(self, more: Iterable[str], no_more: Iterable[str] = ()) -> None:
+        """Which have more that is due, in the store, and which that was thought of have none."""
+        for name in no_more:
+            self._more.pop(name, None)
+        for name in more:
+            if name in self._lines:
+                self._more[name] = self._lines[name]
+
+    def wants(self, names: Iterable[str]) -> bool:
+        """Whether any of these has hands free, and more is due for it as far as we know."""
+        return any(self.hands(self._more[name]) > 0 for name in names if name in self._more)
+
+    def behind(self, names: Iterable[str]) -> bool:
+        """Whether any of these answers, and has more than it has hands for."""
+        lines = [self._lines[name] for name in names if name in self._lines]
+        return any(
+            line.pace.proven and (line.subscriber.subscriber_id in self._more or len(line.waiting) > 4 * line.bound)
+            for line in lines
+        )
 
     def new_bound(self) -> int:
         """How many may be taken of one that nothing is in our hands of."""
@@ -205,9 +222,6 @@ class Lines:
             self._pump(hungry)
 
     def _next(self, line: Line) -> tuple[InHand | None, bool]:
-        if line.more and len(line.waiting) <= line.bound:
-            line.more = False
-            self._wants_more()
         while line.waiting and line.in_flight < line.bound and self._may_fly(line):
             one = line.waiting.popleft()
             if monotonic() - one.taken_at > SENT_WITHIN_S:

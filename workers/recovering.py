@@ -37,13 +37,15 @@ class Recovery:
 _recovery_of = codec.decoder(Recovery)
 
 
-def start_of(told: Told) -> bytes:
+def start_of(told: Told) -> str:
     """A recovery as it begins, from the notice that asks for it."""
     data = told.notice.data
     since, to = int(data["from"]), data["to"]
     name = str(data["subscriber_id"])
     # A notice's place is never before its time, so nothing that is asked for lies before this one.
-    return codec.encode(Recovery(name, since, None if to is None else int(to), f"{max(0, since)}-0", told.entry))
+    return codec.encode(
+        Recovery(name, since, None if to is None else int(to), f"{max(0, since)}-0", told.entry)
+    ).decode()
 
 
 class Recovering:

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode
+pack = msgspec.msgpack.encode  # for scripts, which unpack it by themselves
 
 
 def decoder(kind: type[T]) -> Callable[[bytes], T]:

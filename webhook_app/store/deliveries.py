@@ -28,7 +28,8 @@ delivery_of = codec.decoder(Delivery)
 
 # Claim what is due, round-robin over subscribers, by moving its due moment ahead by a lease.
 # ARGV: lease ms, park ms, at most in all, at most for one that answers, at most for one that has failed since, half
-# open ms, then subscribers with bounds of their own. One at its bound is parked until a settling brings it back.
+# open ms, how many to look at, how many of the following to bring back, then subscribers with bounds of their own.
+# One at its bound is parked until somebody has hands for it again: who brings it back, or a settling.
 # Answers: now, ms until something else is due or -1, how many subscribers have more that is due, those, then for each
 # claim its record and its notice.
 _CLAIM = """
@@ -38,7 +39,10 @@ local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local lease, park, left = now + tonumber(ARGV[1]), now + tonumber(ARGV[2]), tonumber(ARGV[3])
 local good, bad, half = tonumber(ARGV[4]), tonumber(ARGV[5]), now + tonumber(ARGV[6])
 local caps, more, claims, line = {}, {}, {}, p .. 'subscribers:due'
-for i = 8, #ARGV, 2 do caps[ARGV[i]] = tonumber(ARGV[i + 1]) end
+for i = 9, #ARGV, 2 do
+  caps[ARGV[i]] = tonumber(ARGV[i + 1])
+  if i < 9 + 2 * tonumber(ARGV[8]) then redis.call('ZADD', line, 'XX', 'LT', 0, ARGV[i]) end
+end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, ARGV[7])) do
   if left <= 0 then break end
   local of, cap = p .. 'subscriber:' .. id, caps[id]
@@ -101,35 +105,37 @@ for _, one in ipairs(claims) do out[#out + 1] = one end
 return out
 """
 
-# Settle attempts. ARGV: retention s, trip points, open first ms, open max ms, give up after ms, give up failures, hours
-# kept s, how many subscribers, then for each: id, answered, failed, points of its own failures, last error, ms of lag,
-# jitter in percent; then for each delivery: the number of its subscriber, id, state, JSON, next attempt ms, room whose
-# order it keeps or ''. Answers the subscribers that have failed for too long.
+# Settle attempts. ARGV[1], in MessagePack: retention s, trip points, open first ms, open max ms, give up after ms, give
+# up failures, hours kept s; then two flat lists: subscribers, each as its id, answered, failed, points of its own
+# failures, last error, ms of lag and jitter in percent; and deliveries, each as the number of its subscriber, id,
+# state, JSON, next attempt ms, and the room whose order it keeps or ''.
+# Answers the subscribers that have failed for too long.
 _SETTLE = """
-local p, at = KEYS[1], 9
+local p = KEYS[1]
+local retention, trip, first, longest, patience, enough, hours, who, deliveries = unpack(cmsgpack.unpack(ARGV[1]))
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local subscribers, n, gone = {}, tonumber(ARGV[8]), {}
-for i = at, at + 7 * n - 1, 7 do
-  local one = {id = ARGV[i], answered = tonumber(ARGV[i + 1]), failed = tonumber(ARGV[i + 2]),
-    points = tonumber(ARGV[i + 3]), error = ARGV[i + 4], lag = ARGV[i + 5], jitter = tonumber(ARGV[i + 6])}
-  one.of = p .. 'subscriber:' .. one.id
-  subscribers[#subscribers + 1] = one
+local subscribers, gone = {}, {}
+for i = 1, #who, 7 do
+  subscribers[#subscribers + 1] = {id = who[i], of = p .. 'subscriber:' .. who[i], answered = who[i + 1],
+    failed = who[i + 2], points = who[i + 3], error = who[i + 4], lag = who[i + 5], jitter = who[i + 6]}
 end
-at = at + 7 * n
-for i = at, #ARGV, 6 do
-  local one, id, state, queue = subscribers[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2], ARGV[i + 5]
+for i = 1, #deliveries, 6 do
+  local one, id, state = subscribers[deliveries[i]], deliveries[i + 1], deliveries[i + 2]
+  local record, queue = deliveries[i + 3], deliveries[i + 5]
   local due = one.of .. ':due'
   if redis.call('EXISTS', p .. 'delivery:' .. id) == 1 then
     if state == 'pending' then
-      redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 3])
-      redis.call('ZADD', due, ARGV[i + 4], id)
+      redis.call('SET', p .. 'delivery:' .. id, record)
+      redis.call('ZADD', due, deliveries[i + 4], id)
     else
-      redis.call('SET', p .. 'delivery:' .. id, ARGV[i + 3], 'EX', ARGV[1])
+      redis.call('SET', p .. 'delivery:' .. id, record, 'EX', retention)
       redis.call('ZREM', due, id)
-      local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
+      if state == 'dead' then
+        local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
+        redis.call('ZADD', p .. 'deliveries:dead', made or now, id)
+      end
       redis.call('ZREM', p .. 'deliveries:pending', id)
-      if state == 'dead' then redis.call('ZADD', p .. 'deliveries:dead', made or now, id) end
       if queue ~= '' then
         local line = one.of .. ':queue:' .. queue
         redis.call('LREM', line, 1, id)
@@ -152,12 +158,12 @@ for _, one in ipairs(subscribers) do
     local failures = redis.call('HINCRBY', health, 'failures', one.failed)
     local points = redis.call('HINCRBY', health, 'points', one.points)
     local until_ms = tonumber(redis.call('HGET', open, one.id) or 0)
-    if points >= tonumber(ARGV[2]) and until_ms <= now then
+    if points >= trip and until_ms <= now then
       local opened = redis.call('HINCRBY', health, 'opened', 1)
-      local pause = math.min(tonumber(ARGV[3]) * 2 ^ math.min(opened - 1, 20), tonumber(ARGV[4]))
+      local pause = math.min(first * 2 ^ math.min(opened - 1, 20), longest)
       redis.call('HSET', open, one.id, string.format('%.0f', now + pause * (100 + one.jitter) / 100))
     end
-    if now - tonumber(since) >= tonumber(ARGV[5]) and failures >= tonumber(ARGV[6]) then gone[#gone + 1] = one.id end
+    if now - tonumber(since) >= patience and failures >= enough then gone[#gone + 1] = one.id end
   end
   if one.answered + one.failed > 0 then
     local hour = one.of .. ':hour:' .. math.floor(now / 3600000)
@@ -166,7 +172,7 @@ for _, one in ipairs(subscribers) do
       redis.call('HINCRBY', hour, 'lag', one.lag)
     end
     if one.failed > 0 then redis.call('HINCRBY', hour, 'failed', one.failed) end
-    redis.call('EXPIRE', hour, ARGV[7])
+    redis.call('EXPIRE', hour, hours)
   end
   local head = redis.call('ZRANGE', one.of .. ':due', 0, 0, 'WITHSCORES')
   if #head == 0 then
@@ -248,10 +254,17 @@ class Deliveries:
         self._settle = client.register_script(_SETTLE)
         self._renew = client.register_script(_RENEW)
 
-    async def claim(self, at_most: int, *, good: int, bad: int, caps: Mapping[str, int]) -> Claimed:
-        """What is due: at most `good` of one that answers, `bad` of one that has failed since, or its own bound."""
-        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, HALF_OPEN_MS, LOOK_AT_MAX + len(caps))
-        answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *chain.from_iterable(caps.items())])
+    async def claim(
+        self, at_most: int, *, good: int, bad: int, wanting: Mapping[str, int], caps: Mapping[str, int]
+    ) -> Claimed:
+        """What is due: at most `good` of one that answers, `bad` of one that has failed since, or its own bound.
+
+        Those in `wanting` have hands free, and are looked at although they were parked; those in `caps` have a bound.
+        """
+        look = LOOK_AT_MAX + len(caps) + len(wanting)
+        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, HALF_OPEN_MS, look, len(wanting))
+        own = chain.from_iterable((*wanting.items(), *caps.items()))
+        answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *own])
         first = 3 + int(answer[2])
         claims = [
             Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
@@ -264,21 +277,23 @@ class Deliveries:
         """Write what came of attempts; the subscribers that have failed for days come back."""
         of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(tallies, 0)
         number = {subscriber: at for at, subscriber in enumerate(of, 1)}
-        args: list[Any] = [self._retention_s, TRIP_POINTS, OPEN_FIRST_MS, OPEN_MAX_MS]
-        args += (GIVE_UP_AFTER_MS, GIVE_UP_FAILURES, HOURS_KEPT_S, len(number))
+        who: list[Any] = []
         for subscriber in number:
             one = tallies.get(subscriber) or Tally()
             jitter = sum(subscriber.encode()) % 41 - 20
-            args += (subscriber, one.answered, one.failed, one.points, one.error, one.lag_ms, jitter)
+            who += (subscriber, one.answered, one.failed, one.points, one.error, one.lag_ms, jitter)
+        deliveries: list[Any] = []
         for each in settled:
-            args += (
+            deliveries += (
                 number[each.subscriber_id],
                 each.delivery_id,
                 each.state.value,
-                codec.encode(each),
+                codec.encode(each).decode(),
                 each.next_attempt_at if each.next_attempt_at is not None else -1,
                 each.queue or "",
             )
+        bounds = (self._retention_s, TRIP_POINTS, OPEN_FIRST_MS, OPEN_MAX_MS, GIVE_UP_AFTER_MS, GIVE_UP_FAILURES)
+        args = [codec.pack([*bounds, HOURS_KEPT_S, who, deliveries])]
         return [one.decode() for one in await self._settle(keys=[keys.PREFIX], args=args)]
 
     async def renew(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
