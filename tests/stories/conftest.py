@@ -1,5 +1,6 @@
 """Stories run all at once: each test that takes a `hall` is begun with the first of them, and then waited for."""
 
+import os
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,13 +14,16 @@ HALL = "hall"
 def houses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, House]]:
     """One product for all stories that disturb no other, and one for each kind of those that do."""
     tales: dict[str, dict[str, Tale]] = {}
-    for item in request.session.items:
+    for item in reversed(request.session.items):  # those that wait longest are last, and begin first
         if HALL in getattr(item, "fixturenames", ()):
             tales.setdefault(_kind(item), {})[item.name] = _tale(item)
     built = {kind: House(tmp_path_factory.mktemp(kind), tales[kind], kind) for kind in sorted(tales)}
     yield built
     for house in built.values():
         house.close()
+    if os.environ.get("STORIES_TOOK"):
+        took = [(took_s, name) for house in built.values() for name, took_s in house.took_s.items()]
+        print("\n".join(f"{took_s:6.1f} s {name}" for took_s, name in sorted(took)))
 
 
 @pytest.fixture

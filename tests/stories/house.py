@@ -29,6 +29,7 @@ class House:
         self._home = home
         self._tales = tales
         self._falling = kind == "falling"
+        self.took_s: dict[str, float] = {}
         self._verdicts: dict[str, Future[None]] = {name: Future() for name in tales}
         self._thread = threading.Thread(target=self._live, name=kind)
         self._thread.start()
@@ -63,9 +64,11 @@ class House:
                     verdict.set_exception(error)
 
     def _tell(self, name: str, hall: Hall) -> None:
+        began = time.monotonic()
         try:
             self._tales[name](hall)
             hall.ended_well()
+            self.took_s[name] = time.monotonic() - began
         except BaseException as error:
             with contextlib.suppress(Exception):
                 error.add_note(hall.account())
@@ -79,6 +82,7 @@ class House:
         pids += [child for pid in pids for child in children_of(pid)]
         for pid in pids:
             one.kill(pid)
+        one.stop()  # nothing is left to stop: it is only waited for
         time.sleep(max(0.0, falls_at + DOWN_S - time.time()))
         one.start()
 
