@@ -1,4 +1,4 @@
-"""Failures: told once, with the reason that VideoSDK gives when it is asked, and never late by more than ten seconds."""
+"""Failures: told once, with the reason that VideoSDK gives when it is asked, and never more than ten seconds late."""
 
 import pytest
 from hall import Hall, seconds_between, wait
