@@ -1,15 +1,13 @@
 """The console's page in a real browser: its lamps, its log-in, its looks, and that it stays on this machine."""
 
 import re
-import shutil
 import threading
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from browsing import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
 from deliverers import put_delivery, subscribers_of
 from doors import ADMIN_TOKEN, ROOM, Doors, append, fold_all, folding
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from product import signature, webhook
 from werkzeug.serving import make_server
 
@@ -22,26 +20,13 @@ from webhook_app.store.outbox import told_of
 
 pytestmark = pytest.mark.browser
 
-ARTIFACTS = Path(__file__).parent / "artifacts"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-SWITCHES = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 375, "height": 812}
-WITHIN_MS = 8_000
 CURRENT = re.compile(r"Refreshes by itself\.|Live\.")
 
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
+    with a_browser() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,51 +47,9 @@ def site(doors):
     server.server_close()
 
 
-class Visit:
-    """One visitor's page, and everything that went wrong on it."""
-
-    def __init__(self, browser, site, **more):
-        self.site = site
-        self.context = browser.new_context(**{"viewport": DESKTOP, **more})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(WITHIN_MS)
-        self.complaints, self.hosts = [], set()
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.context.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-
-    def _said(self, message):
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    def open(self, path="/"):
-        return self.page.goto(self.site + path)
-
-    def log_in(self, token=ADMIN_TOKEN):
-        self.open("/login")
-        self.page.get_by_label("Admin or viewer token").fill(token)
-        self.page.get_by_role("button", name="Log in").click()
-
-    def room(self, room):
-        return self.page.locator(f'[data-room="{room}"]')
-
-    def picture(self, name):
-        ARTIFACTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
-
-    def fits(self):
-        """Whether nothing sticks out sideways."""
-        return self.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-
-    def close(self):
-        self.context.close()
-        assert self.complaints == []
-        assert self.hosts == {urlsplit(self.site).netloc}
-
-
 @pytest.fixture
 def visit(browser, site, client):
-    made = Visit(browser, site)
+    made = Visit(browser, site, token=ADMIN_TOKEN)
     yield made
     made.close()
 
@@ -227,7 +170,7 @@ def busy(client):
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
 def test_the_page_fits_every_screen_in_light_and_dark(browser, site, client, device, viewport, scheme):
     busy(client)
-    visit = Visit(browser, site, viewport=viewport, color_scheme=scheme)
+    visit = Visit(browser, site, token=ADMIN_TOKEN, viewport=viewport, color_scheme=scheme)
     visit.open("/login")
     visit.picture(f"login-{device}-{scheme}")
     assert visit.fits()

@@ -72,7 +72,6 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         try:
             rule = _judged(desk, text, was)
             known = context.state.rule(rule["name"])
-            not_of_the_file(known)
             if known is not None and was and _tag(_text_of(known)) != seen:
                 raise Problem(409, "the rule was changed meanwhile", errors={"name": [CHANGED]})
         except (Problem, TextError):
@@ -142,7 +141,11 @@ def _judged(desk: Desk, text: str, was: str) -> dict[str, Any]:
     if was and rule["name"] != was:
         why = f"this page edits {was}; a rule keeps its name (make a new one, then delete this)"
         raise Problem(422, "the names differ", errors={"name": [why]})
-    if not was and desk.context.state.rule(rule["name"]) is not None:
+    known = desk.context.state.rule(rule["name"])
+    if known is not None and known.from_file:
+        why = f"rule {rule['name']} belongs to the configuration file: change it there"
+        raise Problem(409, "the name is taken", errors={"name": [why]})
+    if not was and known is not None:
         raise Problem(409, "the name is taken", errors={"name": [f"there is a rule {rule['name']}: edit that one"]})
     return rule
 

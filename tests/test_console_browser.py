@@ -1,0 +1,217 @@
+"""The console on the product as it runs, in a real browser: log in, watch, order, edit, retry; on every screen."""
+
+import pytest
+from browsing import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
+from playwright.sync_api import expect
+from product import ADMIN_TOKEN, product, wait_until, webhook
+
+pytestmark = [pytest.mark.browser, pytest.mark.process]
+
+SCREENS = [
+    pytest.param({"viewport": DESKTOP, "color_scheme": "light"}, id="desktop-light"),
+    pytest.param({"viewport": DESKTOP, "color_scheme": "dark"}, id="desktop-dark"),
+    pytest.param({"viewport": PHONE, "color_scheme": "light"}, id="phone-light"),
+    pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
+]
+FAR_APART = [SCREENS[0], SCREENS[3]]
+SOON_MS = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with a_browser() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tally(tmp_path_factory):
+    with product(tmp_path_factory.mktemp("console"), pinned=True, VIEWER_TOKEN="a-token-that-may-only-look") as made:
+        yield made
+
+
+@pytest.fixture
+def visit(browser, tally):
+    made = Visit(browser, tally.url, token=ADMIN_TOKEN)
+    yield made
+    made.close()
+
+
+def signed(tally, kind, room, **more):
+    answer = tally.post_webhook(webhook(kind, room, session=f"session-of-{room}", **more))
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize("screen", FAR_APART)
+def test_a_lamp_goes_red_by_a_signed_webhook(browser, tally, screen):
+    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    room = f"red-{screen['color_scheme']}-room"
+    visit.log_in()
+    signed(tally, "session-started", room)
+    expect(visit.room(room)).to_have_attribute("data-lamp", "off", timeout=WITHIN_MS)
+    signed(tally, "hls-starting", room, id=f"run-{room}")
+    expect(visit.room(room)).to_have_attribute("data-lamp", "soon", timeout=WITHIN_MS)
+    signed(tally, "hls-started", room, id=f"run-{room}", playbackHlsUrl=f"https://cdn.example/{room}/index.m3u8")
+    expect(visit.room(room)).to_have_attribute("data-lamp", "on", timeout=WITHIN_MS)
+    expect(visit.room(room)).to_contain_text("ON AIR")
+    signed(tally, "hls-stopped", room, id=f"run-{room}")
+    expect(visit.room(room)).to_have_attribute("data-lamp", "off", timeout=WITHIN_MS)
+    visit.close()
+
+
+@pytest.mark.parametrize("screen", FAR_APART)
+def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
+    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    room = f"hand-{screen['color_scheme']}-room"
+    tally.sandbox.join(room)
+    wait_until(lambda: tally.room(room), 10, "the room being known")
+    visit.log_in()
+    visit.room(room).get_by_role("link", name="Start").click()
+    dialog = visit.page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_contain_text(f"Put {room} on air?")
+    assert visit.faults() == []
+    dialog.get_by_label("Your wish holds").select_option("60")
+    dialog.get_by_role("button", name="Start").click()
+    expect(visit.page.get_by_text("The start is ordered")).to_be_visible()
+    expect(visit.room(room)).to_have_attribute("data-lamp", "on", timeout=SOON_MS)
+    expect(visit.room(room)).to_contain_text("by the operator")
+    visit.room(room).get_by_role("link", name=room).click()
+    expect(visit.page.get_by_role("img", name="The stream is playable")).to_be_visible(timeout=SOON_MS)
+    expect(visit.page.locator(".causes")).to_contain_text("start called, because operator")
+    visit.room(room).get_by_role("link", name="End").click()
+    visit.page.get_by_role("dialog").get_by_role("button", name="End").click()
+    expect(visit.room(room)).to_have_attribute("data-lamp", "off", timeout=SOON_MS)
+    visit.close()
+
+
+@pytest.mark.parametrize("screen", FAR_APART)
+def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen):
+    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    name = f"end-when-empty-{screen['color_scheme']}"
+    visit.log_in()
+    visit.open("/new-rule")
+    page, verdict = visit.page, visit.page.locator("#verdict")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Condition").fill("room.on_ari && room.session.participant_count == 0")
+    expect(verdict).to_contain_text("on_ari")
+    expect(verdict.locator("code")).to_have_text("when")
+    assert visit.faults() == []
+    visit.picture(f"rule-mistake-{screen['color_scheme']}")
+    text = page.get_by_role("textbox", name="The rule, as YAML or JSON")
+    text.fill(text.input_value().replace("on_ari", "on_air").replace("when:", "for: five minutes\nwhen:"))
+    expect(verdict).to_contain_text("'five minutes' is not a duration")
+    text.fill(text.input_value().replace("five minutes", "5m"))
+    expect(verdict).to_contain_text("This rule is right")
+    expect(page.get_by_label("For at least")).to_have_value("5m")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(f"Rule {name} is in force")).to_be_visible()
+    assert tally.get(f"/rules/{name}")["for"] == "5m"
+    page.get_by_role("link", name="Pause").click()
+    page.get_by_role("dialog").get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("paused", exact=True)).to_be_visible()
+    visit.close()
+
+
+def test_a_delivery_that_failed_is_retried_by_hand(visit, tally):
+    tally.sink.refuse_next(2)
+    made = tally.subscribe("stream.started", rooms=["retried-room"], name="the sink")
+    signed(tally, "hls-started", "retried-room", id="run-r", playbackHlsUrl="https://cdn.example/r/index.m3u8")
+
+    def failed_twice():
+        found = tally.get(f"/subscribers/{made['id']}/deliveries")["items"]
+        return found and len(found[0]["attempts"]) == 2
+
+    wait_until(failed_twice, 20, "two attempts")
+    visit.log_in()
+    visit.open("/subscribers")
+    visit.page.get_by_role("link", name="the sink").click()
+    delivery = visit.page.locator("[data-delivery]").first
+    expect(delivery).to_contain_text("2 attempts, last 503")
+    delivery.locator("summary").click()
+    expect(delivery.get_by_label("Request body")).to_contain_text("retried-room")
+    delivery.get_by_role("button", name="Try now").click()
+    expect(visit.page.locator("[data-delivery]").first).to_contain_text("delivered", timeout=WITHIN_MS)
+    assert len({told.id for told in tally.sink.told if told.json["data"]["room_id"] == "retried-room"}) == 1
+
+
+def test_it_can_be_used_without_a_script(browser, tally):
+    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, java_script_enabled=False)
+    visit.log_in()
+    signed(tally, "session-started", "plain-room")
+    wait_until(lambda: tally.room("plain-room"), 10, "the room being known")
+    visit.page.get_by_placeholder("Find a room").fill("plain")
+    visit.page.get_by_role("button", name="Find").click()
+    assert visit.page.locator("[data-lamp]").count() == 1
+    visit.room("plain-room").get_by_role("link", name="Start").click()
+    visit.page.get_by_role("button", name="Start").click()
+    expect(visit.page.get_by_text("The start is ordered")).to_be_visible()
+    visit.open("/new-rule")
+    visit.page.get_by_label("Name").fill("plain-rule")
+    visit.page.get_by_label("Condition").fill("room.on_air")
+    visit.page.get_by_role("button", name="Write it as YAML").click()
+    expect(visit.page.locator("#verdict")).to_contain_text("This rule is right")
+    visit.page.get_by_role("button", name="Log out").click()
+    expect(visit.page).to_have_url(tally.url + "/login")
+    visit.close()
+
+
+def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit, tally):
+    signed(tally, "session-started", "keyboard-room")
+    wait_until(lambda: tally.room("keyboard-room"), 10, "the room being known")
+    visit.log_in()
+    visit.page.goto(tally.url + "/?q=keyboard-room")
+    link = visit.room("keyboard-room").get_by_role("link", name="Start")
+    link.focus()
+    visit.page.keyboard.press("Enter")
+    dialog = visit.page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_label("Your wish holds")).to_be_focused()
+    visit.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(link).to_be_focused()
+
+
+def filled(tally):
+    """Something on every page."""
+    for kind in ("session-started", "hls-starting", "hls-started", "hls-playable"):
+        signed(tally, kind, "full-room", id="run-f", playbackHlsUrl="https://cdn.example/f/index.m3u8")
+    signed(tally, "hls-failed", "bad-room", id="run-b", reason="out of encoders")
+    tally.put_rule("every-morning", rooms=["full-room"], schedule={"cron": "30 6 * * *", "duration": "3h"})
+    return tally.subscribe("*", name="everything", rooms=["full-room"])["id"]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_every_page_fits_and_axe_finds_no_fault(browser, tally, screen, request):
+    subscriber = filled(tally)
+    name = request.node.callspec.id
+    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    visit.open("/login")
+    assert visit.faults() == []
+    visit.log_in()
+    visit.page.wait_for_url(tally.url + "/")
+    pages = {
+        "wall": "/",
+        "room": "/rooms/full-room",
+        "order": "/rooms/full-room/end",
+        "schedule": "/schedule",
+        "rules": "/rules",
+        "rule": "/rules/every-morning",
+        "rule-edit": "/rules/every-morning/edit",
+        "backtest": "/backtest",
+        "subscribers": "/subscribers",
+        "subscriber": f"/subscribers/{subscriber}",
+        "subscriber-edit": f"/subscribers/{subscriber}/edit",
+        "alarms": "/alarms",
+        "system": "/system",
+        "docs": "/docs",
+    }
+    wrong = {}
+    for page, path in pages.items():
+        visit.open(path)
+        visit.picture(f"{page}-{name}")
+        # Structure is the same on every screen; contrast is not.
+        found = visit.faults(contrast_only=name in ("desktop-dark", "phone-light"))
+        found += [] if visit.fits() else ["it does not fit"]
+        if found:
+            wrong[page] = found
+    assert wrong == {}
+    visit.close()
