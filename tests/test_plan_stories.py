@@ -683,6 +683,12 @@ def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_a
     assert len(story.starts) == 1
 
 
+def test_the_timeline_says_which_opening_is_passed_over():
+    story = Hall().opened().plan()
+    story.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
+    assert story.did == "the opening at 2026-11-22T13:00:00.000Z is skipped"
+
+
 def test_a_file_that_is_applied_again_keeps_what_is_passed_over():
     story = Hall().opened()
     rule = {"name": "show", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600}}

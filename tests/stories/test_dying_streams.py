@@ -72,6 +72,19 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     assert hall.broadcasts == ["interrupted", "completed"]
 
 
+def test_a_person_who_stops_and_starts_again_is_left_alone_at_the_close(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=10)
+    hall.on_air()
+    hall.person_stops()
+    hall.hears("broadcast.interrupted")
+    hall.person_starts()
+    hall.on_air(2)
+    hall.closed(after_s=3)
+    assert (hall.now["state"], hall.ends[1:]) == ("playable", [])
+    assert hall.broadcasts == ["interrupted", "completed"]
+
+
 def test_with_restart_always_a_persons_stop_is_undone(hall: Hall) -> None:
     hall.joins()
     hall.opens(lasts=14, restart="always")
@@ -154,6 +167,26 @@ def test_an_end_whose_answer_is_lost_is_not_repeated_when_it_was_done(hall: Hall
     hall.closed()
     hall.off_air()
     assert len(hall.ends) == 1
+    assert hall.desires(None)["state"] == "stopped"
+
+
+def test_an_end_that_hangs_and_was_done_is_not_repeated(hall: Hall) -> None:
+    hall.joins()
+    hall.spoil({"path": "end", "fault": "slow", "after_s": 600})
+    hall.opens(lasts=5)
+    hall.closed()
+    hall.off_air()
+    assert len(hall.ends) == 1
+
+
+@pytest.mark.parametrize("broken", ["500", "503"])
+def test_an_end_that_breaks_is_asked_about_and_repeated(hall: Hall, broken: str) -> None:
+    hall.joins()
+    hall.spoil(f"end:{broken}")
+    hall.opens(lasts=5)
+    hall.closed()
+    hall.off_air(limit_s=40)
+    assert len(hall.ends) == 2
     assert hall.desires(None)["state"] == "stopped"
 
 

@@ -4,7 +4,7 @@ import itertools
 import time
 
 import pytest
-from hall import Hall, seconds_between
+from hall import Hall, seconds_between, wait
 
 pytestmark = pytest.mark.process
 
@@ -127,6 +127,37 @@ def test_a_start_whose_answer_is_lost_is_one_run(hall: Hall) -> None:
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.starts), len(hall.runs)) == (["completed"], 1, 1)
+
+
+def test_a_start_in_a_session_that_has_ended_unheard_is_refused_and_the_room_is_armed_for_the_next(hall: Hall) -> None:
+    hall.joins()
+    hall.hears("participant.joined")
+    hall.spoil(drop=["session-*", "participant-*"])
+    hall.session_ends()
+    hall.opens(lasts=60)
+    hall.hears("call.refused")
+    hall.hears("broadcast.armed", limit_s=50)
+    assert hall.now["armed"] is True
+    hall.spoil()
+    hall.joins()
+    hall.on_air()
+    hall.closed(limit_s=60)
+    hall.off_air()
+    assert (hall.broadcasts, len(hall.runs)) == (["armed", "completed"], 1)
+
+
+def test_a_room_that_is_on_air_already_is_not_started_but_taken_over(hall: Hall) -> None:
+    hall.spoil(drop=["hls-*"])
+    hall.joins()
+    hall.person_starts()
+    wait(lambda: [run["state"] for run in hall.runs] == ["playable"], 10, "the person's run")
+    hall.spoil()
+    hall.opens(lasts=8)
+    hall.hears("stream.started")
+    hall.said("already on air: no start was sent")
+    hall.closed()
+    hall.off_air()
+    assert (len(hall.runs), len(hall.starts)) == (1, 1)  # the person's own
 
 
 def test_a_window_that_closes_while_the_start_is_in_doubt_ends_what_comes_of_it(hall: Hall) -> None:

@@ -229,6 +229,8 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         turn = Turn(world, event, room, outcome)
         for rule_name in sorted(changed):
             rule_changed(turn, rule_name)
+            if event.type == "rule-skip-next":
+                turn.decide(outcome.effect, rule=rule_name)
         if changed:
             replan(turn)
         follow(turn)
