@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check bench simulate docs lock clean fmt
+.PHONY: help run setup setup-dev test check bench simulate screenshots docs lock clean fmt
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,10 @@ simulate: setup-dev ## let the core live through ever new seeds until stopped
 
 docs: setup-dev ## write docs/reference/cli.md out of the commands
 	@$(BIN)/python -m tests.cli_reference
+
+screenshots: setup-dev ## make the README's pictures of the console
+	@sh tests/browser_setup.sh
+	@PYTHONPATH=tests:. $(BIN)/python tests/screenshots.py
 
 lock: setup-dev ## compile requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml requirements.in -o requirements.txt

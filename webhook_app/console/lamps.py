@@ -45,6 +45,8 @@ def lamp_of(room: Room) -> Lamp:
         return Lamp.SOON
     if room.call is not None and room.call.kind is CallKind.START:
         return Lamp.SOON
+    if _tried_again(room):
+        return Lamp.SOON
     if room.armed:
         return Lamp.ARMED
     if shown is not None and shown.state is State.FAILED:
@@ -61,7 +63,13 @@ def lit(room: Room) -> Lit:
     elif lamp is Lamp.ARMED:
         beside = "waits for a session"
     elif lamp is Lamp.SOON and (shown is None or shown.state is not State.STARTING):
-        beside = "start is being called"
+        beside = "tried again soon" if _tried_again(room) and room.call is None else "start is being called"
     elif lamp is Lamp.OFF and shown is None:
         beside = "no stream yet"
     return Lit(lamp, WORDS[lamp], beside)
+
+
+def _tried_again(room: Room) -> bool:
+    """Whether it is wanted on air, and a start that did not come about is repeated."""
+    wish = room.wish
+    return wish is not None and wish.on_air and room.tries > 0 and not any(run.live for run in room.streams)

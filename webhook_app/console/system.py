@@ -89,7 +89,7 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
         "behind": len(behind),
         "behind_max": BEHIND_MAX,
         "lag_s": lag_s,
-        "last_webhook": int(float(last_webhook)) if last_webhook else None,
+        "last_webhook": int(float(last_webhook) * 1000) if last_webhook else None,
         "rate": bars(by_minute, said),
         "peak": peak,
         "minutes": len(by_minute),

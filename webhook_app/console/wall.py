@@ -56,6 +56,7 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.operator is not None,
         "waits": room.waits,
+        "refusal": room.last_refusal if room.tries else None,
     }
 
 
