@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import elsewhere, lag, load, memory, openings, receive, reduce, report, rules, tell, through
+from bench import elsewhere, lag, load, memory, openings, receive, reduce, report, rules, tell, through, viewers
 from bench.figures import Figure
 from bench.scale import FULL, QUICK, Scale
 
@@ -25,6 +25,7 @@ BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
     "memory": memory.run,
     "openings": openings.run,
     "rules": rules.run,
+    "viewers": viewers.run,
 }
 
 

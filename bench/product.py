@@ -35,10 +35,19 @@ def store(directory: Path) -> Iterator[EmbeddedStore]:
 
 
 @contextmanager
-def web(directory: Path, redis_url: str) -> Iterator[Served]:
+def web(directory: Path, redis_url: str, *, surface: str = "all") -> Iterator[Served]:
     """`tally web` on a store, with the run's key pinned."""
-    with _server("workers", "web", directory=directory, redis_url=redis_url, ready="/healthz") as served:
+    more = {"SURFACE": surface, "ADMIN_TOKEN": ADMIN_TOKEN}
+    with _server("workers", "web", directory=directory, redis_url=redis_url, ready="/healthz", more=more) as served:
         yield served
+
+
+@contextmanager
+def hand(name: str, directory: Path, redis_url: str) -> Iterator[int]:
+    """One of the hands on a store, as `worker`; its process id."""
+    environ = _environ(directory, 1) | {"REDIS_URL": redis_url, "ADMIN_TOKEN": ADMIN_TOKEN}
+    with children.python("workers", name, environ=environ, log=directory / f"{name}.log") as pid:
+        yield pid
 
 
 @contextmanager

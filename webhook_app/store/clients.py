@@ -17,22 +17,22 @@ Client = Any
 
 CONNECT_TIMEOUT_S = 3.0
 SOCKET_TIMEOUT_S = 10.0
+CONNECTIONS_MAX = 1_000  # the library's own limit of 100 is less than a web process has threads
 
 
 class StoreUnavailable(Exception):
     """The store cannot keep or give anything now."""
 
 
-def connect(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S, max_connections: int | None = None) -> Client:
+def connect(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S, max_connections: int = CONNECTIONS_MAX) -> Client:
     """A client that never repeats a command by itself: a lost reply to an append must not become two entries."""
     options: dict[str, Any] = {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
+        "max_connections": max_connections,
     }
-    if max_connections is not None:
-        options["max_connections"] = max_connections
     if url.startswith("redis+sentinel://"):
         return _through_sentinel(url, options)
     if url.startswith("unix://"):
@@ -43,7 +43,11 @@ def connect(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S, max_connections: i
 
 def connect_async(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
     """The same for an event loop."""
-    options: dict[str, Any] = {"socket_timeout": timeout_s, "retry": AsyncRetry(NoBackoff(), 0)}
+    options: dict[str, Any] = {
+        "socket_timeout": timeout_s,
+        "retry": AsyncRetry(NoBackoff(), 0),
+        "max_connections": CONNECTIONS_MAX,
+    }
     if url.startswith("redis+sentinel://"):
         hosts, service, db = _sentinel_parts(url)
         sentinel: Any = AsyncSentinel(  # type: ignore[no-untyped-call]

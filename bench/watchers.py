@@ -1,0 +1,79 @@
+"""Watchers: many viewers of the events stream in a process of their own, each of one room; says what they saw."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+
+from bench.bodies import room_id
+from bench.line import percentile
+
+ID = b"\nid: "
+AT = b'"at":"'
+
+
+@dataclass
+class Seen:
+    """What the viewers have seen together; lags in ms from an event's append to its message."""
+
+    held: int = 0
+    closed: int = 0
+    events: int = 0
+    lags: list[float] = field(default_factory=list)
+
+    def said(self) -> dict[str, float]:
+        counts = {name: value for name, value in asdict(self).items() if name != "lags"}
+        return counts | {"lag_p50_ms": percentile(self.lags, 50), "lag_p99_ms": percentile(self.lags, 99)}
+
+
+class Watcher(asyncio.Protocol):
+    """One viewer: reads and counts."""
+
+    def __init__(self, seen: Seen, request: bytes) -> None:
+        self._seen = seen
+        self._request = request
+        self._begun = False
+        self._rest = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._begun:
+            self._begun = True
+            self._seen.held += data.startswith(b"HTTP/1.1 200")
+        data = self._rest + data
+        whole, _, self._rest = data.rpartition(b"\n\n")
+        for message in whole.split(b"\n\n"):
+            if b"data: " in message:
+                self._seen.events += 1
+                # The journal's ids begin with the store's clock, which is this machine's.
+                event_id = message.rpartition(b"id: ")[2].split(b"\n", 1)[0]
+                self._seen.lags.append(_now_ms() - int(event_id.partition(b"-")[0]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._seen.closed += 1
+
+
+async def watch(port: int, count: int, token: str) -> None:
+    """Open them; then for each line on standard input say what was seen since the last one."""
+    loop = asyncio.get_running_loop()
+    seen = Seen()
+    for room in range(count):
+        path = f"/api/v1/events/stream?room_id={room_id(room)}"
+        request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n".encode()
+        await loop.create_connection(lambda request=request: Watcher(seen, request), "127.0.0.1", port)  # type: ignore[misc]
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        print(json.dumps(seen.said()), flush=True)
+        seen.events, seen.lags = 0, []
+
+
+def _now_ms() -> float:
+    import time
+
+    return time.time() * 1000
+
+
+if __name__ == "__main__":
+    asyncio.run(watch(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
