@@ -228,10 +228,14 @@ def test_the_other_lists_print_tables_and_json(running: Product) -> None:
     assert tally(running, "alarms", "--json").json["items"] == []
     _post(running, "participant-joined", participantId="h", participantName="Host Ada")
     (running.home / "draft.yaml").write_text(
-        "rules: [{name: d, rooms: ['*'], on: participant-joined, do: notify, message: m}]\n"
+        f"rooms: {{hall: {{room_id: {ROOM}, groups: [halls]}}}}\n"
+        "rules:\n"
+        "  - {name: by-name, rooms: [hall], on: participant-joined, do: notify, message: m}\n"
+        "  - {name: by-group, rooms: ['group:halls'], on: participant-joined, do: notify, message: m}\n"
+        "  - {name: elsewhere, rooms: ['group:chapels'], on: participant-joined, do: notify, message: m}\n"
     )
     back = tally(running, "rules", "backtest", "draft.yaml", "--json")
-    assert back.status == 0 and back.json["only_would"]
+    assert {act["because"] for act in back.json["only_would"]} == {"rule:by-name", "rule:by-group"}, back.err
 
 
 @pytest.mark.process

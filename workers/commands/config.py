@@ -47,7 +47,7 @@ def check(path: Path | None, as_json: bool) -> None:
     """
     from workers.config_read import warnings
 
-    settings = given.settings()
+    settings = given.as_run()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
     warned = warnings(found.config(), settings, at=int(time() * 1000))
@@ -77,7 +77,7 @@ def apply(path: Path | None, as_json: bool) -> None:
     from workers import config_file
     from workers.wiring import Wiring
 
-    settings = given.settings()
+    settings = given.as_run()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
     wiring = Wiring(given.on_a_store(settings))

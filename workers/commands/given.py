@@ -51,6 +51,12 @@ def with_secrets(given: Settings) -> Settings:
         raise Failed(str(error)) from None
 
 
+def as_run() -> Settings:
+    """The settings as the product here runs with them: with the sandbox's, where it plays VideoSDK."""
+    mine = settings()
+    return played(mine) or mine
+
+
 def played(given: Settings) -> Settings | None:
     """The settings of a `tally up` here that plays VideoSDK with the sandbox; None when there is no such.
 

@@ -36,8 +36,7 @@ def create(custom_id: str | None, as_json: bool) -> None:
     Example:
       tally rooms create --custom-id main-hall
     """
-    mine = given.settings()
-    settings = given.played(mine) or given.with_secrets(mine)
+    settings = given.with_secrets(given.as_run())
     made = _create(settings, custom_id)
     room_id = made.get("roomId")
     if not isinstance(room_id, str):

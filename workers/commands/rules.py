@@ -1,9 +1,10 @@
 """`tally rules`: what they will do, what drafts would have done; pause, resume, skip."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -103,7 +104,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     from webhook_app.store.clients import connect
     from workers.config_read import FileError, read
 
-    settings = given.on_a_store(given.settings())
+    settings = given.on_a_store(given.as_run())
     assert settings.redis_url is not None
     now = int(time() * 1000)
     try:
@@ -112,11 +113,12 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        drafts = [rule_from(rule) for rule in read(path, settings).rules]
+        file = read(path, settings)
     except FileError as error:
         for line in error.lines:
             click.echo(line, err=True)
         sys.exit(1)
+    drafts = [rule_from({**rule, "rooms": _by_id(rule["rooms"], file.rooms)}) for rule in file.rules]
     client = connect(settings.redis_url)
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
@@ -127,6 +129,18 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
         show.print_json(comparison_view(found))
     else:
         click.echo(readable(found))
+
+
+def _by_id(patterns: Sequence[str], rooms: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A draft's rooms, with the file's own names and groups as ids: what was recorded may not know them."""
+    found: list[str] = []
+    for pattern in patterns:
+        group = pattern.removeprefix("group:") if pattern.startswith("group:") else None
+        if pattern in rooms:
+            found.append(str(rooms[pattern]["room_id"]))
+        else:
+            found += [pattern, *(str(room["room_id"]) for room in rooms.values() if group in room.get("groups", ()))]
+    return found
 
 
 def readable(found: "Comparison") -> str:
