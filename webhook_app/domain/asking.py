@@ -1,6 +1,7 @@
 """When VideoSDK is asked what it sees, and what is made of its answer."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.events import stream_fact
@@ -71,21 +72,22 @@ def _look_due(run: Stream, session: Session | None) -> int:
         patience, since = waits[run.state]
         moments = [(since if since is not None else run.opened_at) + after for after in patience]
     else:
-        moments = [_pulse(run, run.playable_at if run.playable_at is not None else run.opened_at)]
+        moments = [_pulse(run.stream_id, run.playable_at if run.playable_at is not None else run.opened_at)]
     if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
         moments.append(session.ended_at + SESSION_GONE_MS)
     if run.probed_at is None:
         return min(moments)
     ahead = [moment for moment in moments if moment > run.probed_at]
-    return min([*ahead, _pulse(run, run.probed_at)])
+    return min([*ahead, _pulse(run.stream_id, run.probed_at)])
 
 
-def _pulse(run: Stream, since: int) -> int:
+@lru_cache(maxsize=20_000)
+def _pulse(stream_id: str, since: int) -> int:
     """The next routine look, at most 90 s after the last: rooms share a few moments, so that one list serves many,
     and are drawn over several of them, so that not all are looked at together.
     """
     latest = since + ON_AIR_MS
-    return latest - latest % PULSE_GRID_MS - draw(PULSE_EARLY_MAX, run.stream_id, str(since)) * PULSE_GRID_MS
+    return latest - latest % PULSE_GRID_MS - draw(PULSE_EARLY_MAX, stream_id, str(since)) * PULSE_GRID_MS
 
 
 def ask(turn: Turn, why: str) -> None:
