@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from office import Office
 
 from webhook_app.store.clients import Client, connect
+from workers import deliver
 from workers.embedded import EmbeddedStore
 
 
@@ -26,3 +28,11 @@ def client(store_url: str) -> Iterator[Client]:
     made.flushall()
     yield made
     made.close()
+
+
+@pytest.fixture
+def office(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """Subscribers, notices, an endpoint and deliver hands, which come to rest sooner than in the product."""
+    monkeypatch.setattr(deliver, "LINGER_S", 0.03)
+    monkeypatch.setattr(deliver, "REST_MS", 10)
+    return Office(client, store_url)

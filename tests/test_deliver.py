@@ -1,18 +1,15 @@
 """Deliveries on a real store to a real endpoint: who is told, how often, and what becomes of those who cannot be."""
 
 import asyncio
-import json
 import time
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-from aiohttp import web
-from deliverers import RETENTION_S, deliverer, subscribers_of, told_as
+from deliverers import RETENTION_S, told_as
 from doors import ROOM, fold_all
+from office import WITHIN_S
 from standardwebhooks.webhooks import Webhook
 
-from webhook_app.domain.notices import Filter, make_notice
 from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
     IN_FLIGHT_MAX,
@@ -21,151 +18,12 @@ from webhook_app.domain.subscribers import (
     Delivery,
     DeliveryState,
     OldSecret,
-    Subscriber,
 )
 from webhook_app.store import codec, keys
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.subscriber_secrets import new_secret
-from workers import deliver
 from workers.deliver import after_attempt
 from workers.post import Reply
-
-WITHIN_S = 10.0
-
-
-@dataclass
-class Posted:
-    """One POST as it arrived."""
-
-    path: str
-    headers: dict
-    body: bytes
-
-    @property
-    def id(self):
-        return self.headers["webhook-id"]
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-@dataclass
-class Endpoint:
-    """Keeps what it is told; `answers` says, by path, what comes back: statuses in turn, the last for ever."""
-
-    posts: list = field(default_factory=list)
-    answers: dict = field(default_factory=dict)
-    headers: dict = field(default_factory=dict)
-    holds: dict = field(default_factory=dict)
-    on_post: object = None
-
-    async def take(self, request):
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        self.posts.append(Posted(request.path, headers, body))
-        if self.on_post is not None:
-            self.on_post()
-        if request.path in self.holds:
-            await self.holds[request.path].wait()
-        statuses = self.answers.get(request.path, [204])
-        return web.Response(status=statuses.pop(0) if len(statuses) > 1 else statuses[0], headers=self.headers)
-
-    def at(self, path):
-        return [post for post in self.posts if post.path == path]
-
-    def types(self, path):
-        return sorted(post.json["type"] for post in self.at(path))
-
-
-class Office:
-    """Subscribers, notices and a deliverer, all on the tests' store."""
-
-    def __init__(self, client, store_url):
-        self.client, self.store_url = client, store_url
-        self.subscribers = subscribers_of(client)
-        self.endpoint = Endpoint()
-        self.port = None
-        self.told = 0
-
-    def subscribe(self, name, *, types=("*",), rooms=("*",), because=("*",), **more):
-        known = Subscriber(
-            subscriber_id=f"sub_{name}",
-            name=name,
-            url=f"http://127.0.0.1:{{port}}/{name}",
-            created_at=1,
-            wanted=Filter(tuple(types), tuple(rooms), tuple(because)),
-            secret=new_secret(),
-        )
-        self.subscribers.put(replace(known, **more))
-        return known
-
-    def tell(self, kind="stream.started", *, room=ROOM, because=None, **data):
-        self.told += 1
-        now = int(time.time() * 1000)
-        event_id = f"{self.told}-0"
-        notice = make_notice(event_id, kind, now, room_id=room, sequence=self.told, because=because, data=data)
-        self.client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
-        return notice
-
-    def deliver(self, *, deliverers=1):
-        """Run until quiet."""
-
-        async def run():
-            async with self.open(deliverers) as made:
-                await asyncio.wait_for(asyncio.gather(*(one.run() for one in made)), WITHIN_S)
-
-        asyncio.run(run())
-
-    @asynccontextmanager
-    async def open(self, count=1):
-        """The endpoint and this many deliverers, on one event loop."""
-        app = web.Application()
-        app.router.add_post("/{path:.*}", self.endpoint.take)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port or 0).start()
-        self.port = runner.addresses[0][1]
-        for known in self.subscribers.all():
-            if "{port}" in known.url:
-                self.subscribers.put(replace(known, url=known.url.format(port=self.port)))
-        try:
-            async with AsyncExitStack() as stack:
-                yield [await stack.enter_async_context(deliverer(self.client, self.store_url)) for _ in range(count)]
-        finally:
-            await runner.cleanup()
-
-    def deliveries(self, subscriber=None):
-        """Every delivery there is, oldest first."""
-        found = [codec.decoder(Delivery)(self.client.get(key)) for key in self.client.scan_iter(keys.delivery("*"))]
-        of_one = [one for one in found if subscriber is None or one.subscriber_id == f"sub_{subscriber}"]
-        return sorted(of_one, key=lambda one: (one.created_at, one.delivery_id))
-
-    def only(self, subscriber=None):
-        [one] = self.deliveries(subscriber)
-        return one
-
-    def make_due(self):
-        """Whatever waits is due now."""
-        for key in self.client.scan_iter(keys.subscriber_due("*")):
-            subscriber = key.decode().split(":")[2]
-            for member in self.client.zrange(key, 0, -1):
-                self.client.zadd(key, {member: 1})
-            self.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
-
-    def index(self, state):
-        """Which are in that state, by the indexes."""
-        named = {"pending": keys.DELIVERIES_PENDING, "dead": keys.DELIVERIES_DEAD}
-        of = {name: {one.decode() for one in self.client.zrange(key, 0, -1)} for name, key in named.items()}
-        every = {one.decode() for one in self.client.zrange(keys.DELIVERIES, 0, -1)}
-        return every - of["pending"] - of["dead"] if state == "delivered" else of[state]
-
-
-@pytest.fixture
-def office(client, store_url, monkeypatch):
-    monkeypatch.setattr(deliver, "LINGER_S", 0.03)
-    monkeypatch.setattr(deliver, "REST_MS", 10)
-    return Office(client, store_url)
 
 
 def test_a_notice_is_delivered_to_who_asked_for_it(office):

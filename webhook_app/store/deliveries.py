@@ -78,6 +78,11 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, A
         end
       end
     end
+    if open > 0 and took > 0 then
+      -- Nobody else tries it before this one is settled, or its time is over.
+      redis.call('HSET', p .. 'subscribers:open', id, string.format('%.0f', half))
+      redis.call('HSET', health, 'trying', 1)
+    end
     if rate > 0 then
       spent = math.ceil(spent + took * 1000 / rate)
       redis.call('HSET', health, 'spent', string.format('%.0f', spent))
@@ -149,7 +154,7 @@ for _, one in ipairs(subscribers) do
   local health, open = one.of .. ':health', p .. 'subscribers:open'
   if one.answered > 0 then
     redis.call('HSET', health, 'points', '0', 'answered_at', now)
-    redis.call('HDEL', health, 'failing_since', 'failures', 'opened', 'error')
+    redis.call('HDEL', health, 'failing_since', 'failures', 'opened', 'error', 'trying')
     redis.call('HDEL', open, one.id)
   elseif one.points > 0 then
     local since = redis.call('HGET', health, 'failing_since')
@@ -158,7 +163,8 @@ for _, one in ipairs(subscribers) do
     local failures = redis.call('HINCRBY', health, 'failures', one.failed)
     local points = redis.call('HINCRBY', health, 'points', one.points)
     local until_ms = tonumber(redis.call('HGET', open, one.id) or 0)
-    if points >= trip and until_ms <= now then
+    local tried = redis.call('HDEL', health, 'trying') == 1
+    if points >= trip and (until_ms <= now or tried) then
       local opened = redis.call('HINCRBY', health, 'opened', 1)
       local pause = math.min(first * 2 ^ math.min(opened - 1, 20), longest)
       redis.call('HSET', open, one.id, string.format('%.0f', now + pause * (100 + one.jitter) / 100))
