@@ -64,6 +64,9 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
             raise Broken(f"{room_id}: a failure is still untold")
         _check_plan(agenda, worker.world, room)
         _check_room(agenda, cloud, room)
+        running, closed_at = cloud.running(room_id), worker.closed.get(room_id)
+        if running is not None and closed_at is not None and running.start_ms < closed_at:
+            raise Broken(f"{agenda.clock()} {room_id}: what ran when the window closed runs on")
 
 
 def _check_plan(agenda: Agenda, world: World, room: Room) -> None:

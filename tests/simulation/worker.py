@@ -11,6 +11,7 @@ from webhook_app.domain.rules import Config, Settings, make_config
 from webhook_app.domain.step import apply, step
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.domain.window import Held
 from webhook_app.store import codec
 
 SWEEP_MS = 1 * SECOND
@@ -33,6 +34,7 @@ class Worker:
         self.timers: dict[tuple[str, str], int] = {}
         self.current: dict[str, str] = {}
         self.edges: dict[str, int] = {}  # when what is wanted of a room last changed
+        self.closed: dict[str, int] = {}  # when a room's window closed that nothing on air has followed
         self.on_call: Callable[[Call], None] = lambda call: None
         self.on_notice: Callable[[Notice], None] = lambda notice: None
         self.on_run: Callable[[Room, Stream], None] = lambda room, run: None
@@ -118,6 +120,16 @@ class Worker:
                 self.current.pop(room_id, None)
             if (old.window is None) != (room.window is None) or old.wish != room.wish:
                 self.edges[room_id] = now
+            self._see_close(old, room)
+
+    def _see_close(self, old: Room, room: Room) -> None:
+        window = old.window
+        if room.wish is not None and room.wish.on_air:
+            self.closed.pop(room.room_id, None)
+        elif window is not None and room.window is None and self.agenda.now >= window.closes_at:
+            # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
+            held = window.held not in (None, Held.EMPTY)
+            self.closed |= {} if held else {room.room_id: self.agenda.now}
 
     def _hand_out(self, event: Event, outcome: Outcome) -> None:
         for call in outcome.calls.values():
