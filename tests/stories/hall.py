@@ -8,6 +8,7 @@ from http.client import HTTPException
 from typing import Any, TypeVar
 from zlib import crc32
 
+from gate import Gate
 from product import API_KEY, SECRET, Json, Product, Sandbox, ask
 
 from workers.videosdk import Token
@@ -24,10 +25,11 @@ Answer = TypeVar("Answer")
 class Hall:
     """One room, its one scheduled rule and its session, in a product that other stories share."""
 
-    def __init__(self, one: Product, name: str, falls_at: float, back_at: float) -> None:
+    def __init__(self, one: Product, name: str, falls_at: float, back_at: float, gate: Gate | None) -> None:
         self.one = one
         self.falls_at = falls_at  # when a falling house dies, and when it is started again
         self.back_at = back_at
+        self.gate = gate  # a gated house's
         self.room = name
         self.rule = f"show-{crc32(name.encode())}"
         self.session = ""

@@ -3,10 +3,11 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
+from gate import Gate
 from hall import Hall
 from product import Product, children_of, product
 
@@ -22,13 +23,15 @@ Tale = Callable[[Hall], None]
 class House:
     """Starts its product and its stories, all at once; each story's verdict waits for whoever asks.
 
-    A house that is `falling` dies once, every process of it with `kill -9`, and is started again a while later.
+    A house that is `falling` dies once, every process of it with `kill -9`, and is started again a while later. One
+    that is `gated` reaches VideoSDK through a gate.
     """
 
     def __init__(self, home: Path, tales: Mapping[str, Tale], kind: str) -> None:
         self._home = home
         self._tales = tales
         self._falling = kind == "falling"
+        self._gate = Gate() if kind == "gated" else None
         self.took_s: dict[str, float] = {}
         self._verdicts: dict[str, Future[None]] = {name: Future() for name in tales}
         self._thread = threading.Thread(target=self._live, name=kind)
@@ -43,10 +46,10 @@ class House:
 
     def _live(self) -> None:
         try:
-            with product(self._home, pinned=True) as one:
+            with self._product() as one:
                 one.subscribe("*")
                 falls_at = float(int(time.time() + FALLS_AFTER_S))
-                halls = [Hall(one, _room(name), falls_at, falls_at + DOWN_S) for name in self._tales]
+                halls = [Hall(one, _room(name), falls_at, falls_at + DOWN_S, self._gate) for name in self._tales]
                 threads = [
                     threading.Thread(target=self._tell, args=(name, hall), name=name)
                     for name, hall in zip(self._tales, halls, strict=True)
@@ -62,6 +65,19 @@ class House:
             for verdict in self._verdicts.values():
                 if not verdict.done():
                     verdict.set_exception(error)
+
+    @contextlib.contextmanager
+    def _product(self) -> Iterator[Product]:
+        if self._gate is None:
+            with product(self._home, pinned=True) as one:
+                yield one
+            return
+        try:
+            with product(self._home, pinned=True, VIDEOSDK_API_URL=self._gate.url) as one:
+                self._gate.behind = one.sandbox_url
+                yield one
+        finally:
+            self._gate.stop()
 
     def _tell(self, name: str, hall: Hall) -> None:
         began = time.monotonic()

@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from hall import Hall, seconds_between
+from hall import Hall, seconds_between, wait
 
 pytestmark = [pytest.mark.process, pytest.mark.house("struck")]
 
@@ -27,6 +27,25 @@ def test_killed_between_look_and_mark_the_start_is_decided_anew(hall: Hall) -> N
     hall.on_air(limit_s=60)
     assert (len(hall.starts), len(hall.runs)) == (1, 1)
     hall.said("decided anew")
+    hall.closed(limit_s=60)
+    hall.off_air()
+
+
+@pytest.mark.house("gated")
+def test_killed_between_mark_and_send_the_start_is_repeated_once_it_is_sure_that_nothing_was_done(hall: Hall) -> None:
+    assert hall.gate is not None
+    hall.joins()
+    hall.hears("participant.joined")
+    hall.gate.shut_after(f"/{hall.room}/active")
+    hall.opens(lasts=75)
+    wait(lambda: [call["state"] for call in hall.calls] == ["sent"], 10, "the mark")
+    assert hall.starts == []
+    hall.kills("call")
+    hall.gate.open()
+    hall.on_air(limit_s=75)
+    assert (len(hall.starts), len(hall.runs)) == (1, 1)
+    assert [call["state"] for call in hall.calls] == ["unknown", "succeeded"]
+    hall.said("the start did not take effect: VideoSDK was asked twice")
     hall.closed(limit_s=60)
     hall.off_air()
 
