@@ -92,6 +92,7 @@ POSTS = [
     f"/rooms/{ROOM}/start",
     f"/rooms/{ROOM}/end",
     f"/rooms/{ROOM}/release",
+    f"/rooms/{ROOM}/capture",
     "/rules/some-rule/pause",
     "/rules/some-rule/skip-next",
     "/rules/some-rule/delete",

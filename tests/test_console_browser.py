@@ -77,6 +77,8 @@ def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
     visit.room(room).get_by_role("link", name=room).click()
     expect(visit.page.get_by_role("img", name="The stream is playable")).to_be_visible(timeout=SOON_MS)
     expect(visit.page.locator(".causes")).to_contain_text("start called, because operator")
+    visit.page.get_by_role("button", name="Take a snapshot").click()
+    expect(visit.page.get_by_role("link", name="taken")).to_be_visible(timeout=SOON_MS)
     visit.room(room).get_by_role("link", name="End").click()
     visit.page.get_by_role("dialog").get_by_role("button", name="End").click()
     expect(visit.room(room)).to_have_attribute("data-lamp", "off", timeout=SOON_MS)

@@ -77,6 +77,8 @@ class Caller:
         try:
             if call.kind is CallKind.PROBE:
                 self._prober.begin([call])
+            elif call.kind is CallKind.CAPTURE:
+                self._capture(call)
             elif claimed.marked:
                 self._answer(call, "unknown", message="its sender left no answer")
             else:
@@ -113,6 +115,22 @@ class Caller:
         self._heed(answer)
         self._calls.note_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
         self._conclude(call, answer, now + int(DEADLINE_S * 1000))
+
+    def _capture(self, call: Call) -> None:
+        """Taking a picture twice does no harm: no mark is made, and a lost answer is not looked for."""
+        if self._videosdk is None:
+            self._answer(call, "refused", message="no VideoSDK credentials")
+            return
+        at = self._calls.now_ms()
+        answer = self._videosdk.capture(call.room_id, deadline=monotonic() + DEADLINE_S)
+        self._heed(answer)
+        self._calls.note_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
+        if answer.ok:
+            self._answer(call, "succeeded", status=answer.status, picture=answer.body)
+        else:
+            refused = answer.status is not None and answer.status < 500
+            outcome = "refused" if refused else "unknown"
+            self._answer(call, outcome, status=answer.status, message=answer.message)
 
     def _send(self, call: Call, deadline: float) -> Answer:
         assert self._videosdk is not None

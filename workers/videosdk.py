@@ -108,6 +108,10 @@ class VideoSDK:
         body = {"roomId": room_id} | ({"id": videosdk_id} if videosdk_id else {})
         return self._request("POST", "/hls/end", body, deadline=deadline)
 
+    def capture(self, room_id: str, *, deadline: float) -> Answer:
+        """`POST /v2/hls/capture`: a thumbnail of what is on air."""
+        return self._request("POST", "/hls/capture", {"roomId": room_id}, deadline=deadline)
+
     def active(self, room_id: str, *, deadline: float) -> Answer:
         """`GET /v2/hls/{roomId}/active`."""
         return self._request("GET", f"/hls/{_segment(room_id)}/active", None, deadline=deadline)

@@ -125,6 +125,14 @@ def rooms(context: Context) -> Blueprint:
         """Drop the operator's wish: what a rule wants holds again."""
         return _command(context, room_id, "release", {})
 
+    @blp.route("/<room_id>/capture", methods=["POST"])
+    @blp.alt_response(202, schema=AcceptedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def capture_room(room_id: str) -> Response:
+        """Ask VideoSDK for a picture of what is on air; it becomes the stream's `snapshot`."""
+        return _command(context, room_id, "capture", {})
+
     return blp
 
 

@@ -51,6 +51,15 @@ class PageQuery(Schema):
     cursor = fields.String(load_default=None, validate=validate.Length(max=1_000))
 
 
+class SnapshotSchema(Schema):
+    """A picture of a run, by its address at VideoSDK."""
+
+    url = text()
+    taken_at = moment()
+    width = fields.Integer(allow_none=True)
+    height = fields.Integer(allow_none=True)
+
+
 class StreamSchema(Schema):
     """One HLS run."""
 
@@ -69,6 +78,7 @@ class StreamSchema(Schema):
     duration_s = fields.Float(allow_none=True)
     ended_by = text(null=True)
     failure = text(null=True)
+    snapshot = fields.Nested(SnapshotSchema, allow_none=True)
 
 
 class ParticipantSchema(Schema):
@@ -162,7 +172,7 @@ class CallSchema(Schema):
 
     id = text()
     room_id = text()
-    kind = text(enum=["start", "end", "probe"])
+    kind = text(enum=["start", "end", "probe", "capture"])
     because = text()
     state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])
     event_id = text(null=True)

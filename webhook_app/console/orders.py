@@ -43,6 +43,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             back=back(f"/rooms/{room_id}"),
         )
 
+    @blueprint.post("/rooms/<path:room_id>/capture")
+    def take_picture(room_id: str) -> BaseResponse:
+        def give() -> str:
+            order_room(desk.context, room_id, "capture", {})
+            return "A picture is asked for. It stands beside the stream when VideoSDK has taken it."
+
+        return try_it(give, "/")
+
     @blueprint.post("/rooms/<path:room_id>/<any(start, end, release):order>")
     def give_order(room_id: str, order: str) -> BaseResponse:
 

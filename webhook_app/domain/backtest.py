@@ -199,6 +199,8 @@ def _answer(draft: _Draft, call: Call, at: int) -> None:
     if call.kind is CallKind.PROBE:
         _probed(draft, call, at)
         return
+    if call.kind is CallKind.CAPTURE:
+        return  # a picture changes nothing
     run = {
         "id": derive("draft-", call.call_id) if call.kind is CallKind.START else call.body.get("id"),
         "meetingId": call.room_id,
@@ -255,7 +257,7 @@ def _acts(outcome: Outcome, at: int) -> list[Act]:
     calls = [
         Act(call.created_at, call.room_id, call.kind.value, call.because)
         for call in outcome.calls.values()
-        if call.state is CallState.WAITING and call.kind is not CallKind.PROBE and call.created_at == at
+        if call.state is CallState.WAITING and call.kind in (CallKind.START, CallKind.END) and call.created_at == at
     ]
     told = [
         Act(at, notice.room_id or "", notice.type, notice.because or "")

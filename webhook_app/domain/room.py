@@ -71,6 +71,7 @@ class CallKind(StrEnum):
     START = "start"
     END = "end"
     PROBE = "probe"
+    CAPTURE = "capture"
 
 
 class CallState(StrEnum):
@@ -140,6 +141,7 @@ class Room:
     event_wish: Wish | None = None
     call: Call | None = None
     probe: Call | None = None
+    capture: Call | None = None
     asks: tuple[str, ...] = ()
     asked_at: int | None = None
     misses: int = 0

@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.alarms import Alarm, alarm_view
 from webhook_app.domain.asking import ask, ask_when_due, hear_probe, look_after_start, watch
+from webhook_app.domain.capture import hear_capture, lose_capture, order_capture
 from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
@@ -12,7 +13,7 @@ from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_ch
 from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
-from webhook_app.domain.room import Room
+from webhook_app.domain.room import CallKind, Room
 from webhook_app.domain.rulebook import (
     apply_file,
     delete_rule,
@@ -120,6 +121,8 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
             _hear_operator(turn)
         case Source.CLOCK:
             _hear_timer(turn)
+        case Source.CALL if event.data.get("kind") == CallKind.CAPTURE:
+            hear_capture(turn, event.data)
         case Source.CALL:
             hear_answer(turn, event.data)
         case Source.PROBE:
@@ -173,6 +176,8 @@ def _hear_operator(turn: Turn) -> None:
             operator_wishes(turn, on_air=True, data=turn.event.data)
         case "end":
             operator_wishes(turn, on_air=False, data=turn.event.data)
+        case "capture":
+            order_capture(turn)
         case "release":
             operator_releases(turn)
         case other:
@@ -206,6 +211,8 @@ def _hear_timer(turn: Turn) -> None:
         case "untold":
             turn.note("told without a reason: VideoSDK has not given one in time")
             turn.tell_untold()
+        case "capture-lost":
+            lose_capture(turn)
         case "probe-lost":
             about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
             turn.change(probe=None)

@@ -43,6 +43,16 @@ class EndedBy(StrEnum):
     INFERRED = "inferred"
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A picture of a run as VideoSDK took it; `taken_at` is when its answer came, in ms since 1970."""
+
+    url: str
+    taken_at: int
+    width: int | None = None
+    height: int | None = None
+
+
 @dataclass(frozen=True)
 class Stream:
     """One run. Moments are ms since 1970; `provisional` runs are shown to nobody until confirmed."""
@@ -70,6 +80,7 @@ class Stream:
     provisional: bool = False
     end_call_id: str | None = None
     probed_at: int | None = None
+    snapshot: Snapshot | None = None
     began_at: int | None = None  # as VideoSDK shows it
 
     @property

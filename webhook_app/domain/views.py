@@ -7,7 +7,7 @@ from typing import Any
 from webhook_app.domain.room import Call, Room, Session
 from webhook_app.domain.rules import Config
 from webhook_app.domain.schedule import RoomWindow
-from webhook_app.domain.stream import Stream
+from webhook_app.domain.stream import Snapshot, Stream
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 
 PARTICIPANTS_SHOWN = 100
@@ -32,6 +32,7 @@ def stream_view(run: Stream, now: int) -> dict[str, Any]:
         "duration_s": None if run.started_at is None else max(0, until - run.started_at) / 1000,
         "ended_by": None if run.ended_by is None else run.ended_by.value,
         "failure": run.failure,
+        "snapshot": None if run.snapshot is None else snapshot_view(run.snapshot),
     }
 
 
@@ -46,6 +47,11 @@ SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
     "participant_count": lambda session: session.count,
     "participants": _participants,
 }
+
+
+def snapshot_view(one: Snapshot) -> dict[str, Any]:
+    """A picture of a run, by its address at VideoSDK."""
+    return {"url": one.url, "taken_at": rfc3339(one.taken_at), "width": one.width, "height": one.height}
 
 
 def session_view(session: Session) -> dict[str, Any]:
