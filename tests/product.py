@@ -217,7 +217,9 @@ class Sink:
         self.told: list[Told] = []
         self._heard: dict[str | None, dict[str, Json]] = {}  # by room: the notices by their ids
         self.answer_s = 0.0
+        self.refuses_at_first: Callable[[str], bool] = lambda notice_id: False
         self._refuse = 0
+        self._ids: set[str] = set()
         self._lock = threading.Lock()
         self._hurry = threading.Event()
         sink = self
@@ -269,7 +271,9 @@ class Sink:
             notice = told.json
             self._heard.setdefault(notice["data"]["room_id"], {}).setdefault(told.id, notice)
             self._refuse -= 1
-            return self._refuse < 0
+            first = told.id not in self._ids
+            self._ids.add(told.id)
+            return self._refuse < 0 and not (first and self.refuses_at_first(told.id))
 
     def types(self, room: str | None = None) -> list[str]:
         """The types of what was told so far, in order, once for each notice."""

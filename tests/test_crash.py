@@ -196,6 +196,7 @@ def test_kill_9_of_every_process_loses_nothing_and_doubles_nothing(tmp_path: Pat
         assert one.sandbox is not None
         one.sandbox.pace(answer_s=0.3)
         one.sink.answer_s = 0.15
+        one.sink.refuses_at_first = every_seventh  # so that hands die with retries in line and in flight
         one.subscribe("*", "videosdk.recording-started")
         one.put_rule(
             "live-with-the-host", rooms=["live-room-*"], on="participant-joined", do="start", if_="room.session.live"
@@ -217,6 +218,12 @@ def test_kill_9_of_every_process_loses_nothing_and_doubles_nothing(tmp_path: Pat
             no_body_is_there_more_often_than_it_was_sent(storm, client)
             no_wish_had_two_runs(one.sandbox, folded)
             every_notice_reached_the_sink_under_one_id(one, folded, settled_at)
+            nothing_is_left_in_line(client)
+
+
+def every_seventh(notice_id: str) -> bool:
+    """Whether a notice is refused when it first comes."""
+    return int(notice_id.removeprefix("msg_"), 16) % 7 == 0
 
 
 def wait_until_settled(one: Product) -> str:
@@ -313,6 +320,18 @@ def every_notice_reached_the_sink_under_one_id(one: Product, folded: Refolded, s
     for notice in one.sink.told:
         content = {name: value for name, value in notice.json.items() if name != "stale"}
         assert content == due[notice.id]
+    again = {notice_id for notice_id, count in Counter(one.id for one in one.sink.told).items() if count > 1}
+    assert {notice_id for notice_id in by_then if every_seventh(notice_id)} <= again
+
+
+def nothing_is_left_in_line(client: Client) -> None:
+    """No lease is stuck and no index names what is settled; what came in last may be in line."""
+    pending = {one.decode() for one in client.zrange(keys.DELIVERIES_PENDING, 0, -1)}
+    for key in client.scan_iter(keys.subscriber_due("*")):
+        assert {one.decode() for one in client.zrange(key, 0, -1)} <= pending
+    for delivery_id in pending:
+        assert b'"state":"pending"' in client.get(keys.delivery(delivery_id))
+    assert not client.zcard(keys.DELIVERIES_DEAD)
 
 
 def wanted(kind: str) -> bool:
