@@ -55,6 +55,7 @@ VIDEOSDK = (
     Endpoint("GET", "/v2/public/rsa-public-key", "The key that verifies webhooks. Needs no token."),
 )
 SANDBOX = (
+    Endpoint("GET", "/meetings-hls/{folder}/index.m3u8", "Where a stream's playback URL leads: a test card in HLS."),
     Endpoint(
         "POST",
         "/sandbox/rooms/{roomId}/join",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+CDN = "https://cdn.sandbox.invalid/meetings-hls"  # until the sandbox listens somewhere itself
 ROOMS_MAX = 10_000
 PARTICIPANTS_MAX = 1_000  # in one session
 TIMES_MAX = 100  # visits kept of one participant
@@ -83,6 +84,7 @@ class Stream:
     session_id: str
     folder: str
     start_ms: int
+    cdn: str
     mode: str = "video-and-audio"
     quality: str = "med"
     webhook_url: str | None = None
@@ -142,6 +144,7 @@ class World:
 
     seed: str = "sandbox"
     pace: Pace = Pace()
+    cdn: str = CDN  # where streams can be played
     quota: int | None = None  # streams at a time in all rooms; None: no limit
     rooms: dict[str, Room] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id

@@ -8,7 +8,7 @@ from . import model
 from .forms import CaptureForm, EndForm, StartForm, read_config, read_form
 from .paging import paged
 from .records import RefusedError, StreamState
-from .shapes import CDN, iso, started_json, stream_detail_json, stream_json
+from .shapes import iso, started_json, stream_detail_json, stream_json
 from .stage import STAGE
 
 THUMBNAIL_BYTES = 48_213
@@ -86,7 +86,7 @@ async def capture(request: web.Request) -> web.Response:
                 "height": form.height,
                 "format": form.format,
             },
-            "filePath": f"{CDN}/{stream.folder}/{name}",
+            "filePath": f"{stream.cdn}/{stream.folder}/{name}",
             "fileSize": THUMBNAIL_BYTES,
             "fileName": name,
         }

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from . import controls, demo, page, rest_rooms, rest_streams
+from . import controls, demo, media, page, rest_rooms, rest_streams
 from .doors import authorise, explain, record
 from .stage import STAGE, Stage
 from .trouble import LATE, spoil
@@ -20,7 +20,7 @@ def build(stage: Stage, *, demo_room: str | None = None, demo_factor: float = 1.
     app = web.Application(middlewares=(record, explain, authorise, spoil), client_max_size=BODY_MAX_BYTES)
     app[STAGE] = stage
     app[LATE] = set()
-    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, page.ROUTES):
+    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, page.ROUTES):
         app.add_routes(routes)
 
     async def play_demo(_: web.Application) -> AsyncIterator[None]:
@@ -49,7 +49,9 @@ async def serve(
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
-        listening(f"http://{_bracketed(address[0])}:{address[1]}")
+        here = f"http://{_bracketed(address[0])}:{address[1]}"
+        app[STAGE].world.cdn = f"{here}/meetings-hls"
+        listening(here)
         await stop.wait()
     finally:
         await runner.cleanup()

@@ -7,8 +7,6 @@ from typing import Any
 
 from .records import Room, Session, Stream, Webhook
 
-CDN = "https://cdn.sandbox.invalid/meetings-hls"  # the real shape on a host that can never be reached
-
 
 def iso(ms: int | None) -> str | None:
     """`2022-04-19T09:18:13.432Z`; null stays null."""
@@ -19,11 +17,11 @@ def iso(ms: int | None) -> str | None:
 
 
 def playback_url(stream: Stream) -> str:
-    return f"{CDN}/{stream.folder}/index.m3u8"
+    return f"{stream.cdn}/{stream.folder}/index.m3u8"
 
 
 def livestream_url(stream: Stream) -> str:
-    return f"{CDN}/{stream.folder}/live.m3u8"
+    return f"{stream.cdn}/{stream.folder}/live.m3u8"
 
 
 def room_json(room: Room, base: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def start(
         session_id=session.id,
         folder=_uuid(world.draw()),
         start_ms=now_ms,
+        cdn=world.cdn,
         mode=mode,
         quality=quality,
         webhook_url=webhook_url,

@@ -27,6 +27,7 @@ from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
 from webhook_app.doctor_word import doctor_word
 from webhook_app.health import health
+from webhook_app.live_links import live_links
 from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
@@ -101,6 +102,8 @@ def build(settings: Settings) -> Web:
             rooms=settings.rooms,
         )
         app.wsgi_app = _webhooks_first(door, app.wsgi_app, gate)  # type: ignore[method-assign, assignment]
+    if settings.live_links and settings.surface != "receiver":
+        app.register_blueprint(live_links(StateStore(client), settings.rooms))
     if settings.surface != "receiver":
         context = Context(
             client=client,

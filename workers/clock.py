@@ -28,6 +28,7 @@ class Clock:
         self._timers = Timers(client)
         self._wakeups = wakeups
         self._tidy = tidy
+        self.ticked_at = monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Tick until stopped; a store that is away is waited for."""
@@ -35,6 +36,7 @@ class Clock:
         while not stop.is_set():
             try:
                 wait = self.tick()
+                self.ticked_at = monotonic()
                 if monotonic() - swept >= SWEEP_EVERY_S:
                     self.sweep()
                     swept = monotonic()

@@ -103,6 +103,7 @@ def clock(as_json: bool) -> None:
     from workers.calendars import refresher
     from workers.clock import Clock
     from workers.config_file import watcher
+    from workers.heartbeat import beating_out
     from workers.tidy import Tidy
     from workers.wiring import Wiring, beating
 
@@ -119,7 +120,9 @@ def clock(as_json: bool) -> None:
         watcher(settings, wiring, stop),
         refresher(settings, wiring, stop),
     ):
-        Clock(wiring.client, wiring.wakeups, tidy=Tidy(wiring.client, settings.retention_days)).run(stop)
+        clock = Clock(wiring.client, wiring.wakeups, tidy=Tidy(wiring.client, settings.retention_days))
+        with beating_out(settings.heartbeat_url, wiring.client, ticked_at=lambda: clock.ticked_at):
+            clock.run(stop)
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

@@ -1,0 +1,33 @@
+"""`GET /live/<room>.m3u8`: one address for good, that leads to the room's playback URL of the moment."""
+
+from fnmatch import fnmatchcase
+
+from flask import Blueprint, Response
+
+from webhook_app.problems import Problem
+from webhook_app.store.state import StateStore
+
+ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+
+
+def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
+    """The links, without a token: players have none. Rooms are those of the setting ROOMS."""
+    blueprint = Blueprint("live_links", __name__)
+
+    @blueprint.get("/live/<room_id>.m3u8")
+    def follow(room_id: str) -> Response:
+        ours = any(fnmatchcase(room_id, glob) for glob in rooms)
+        room = state.room(room_id) if ours else None
+        stream = None if room is None else room.shown
+        if room is None or stream is None or not room.on_air or stream.playback_url is None:
+            raise Problem(404, "this room is not on air")
+        if not stream.playback_url.startswith(("https://", "http://")):
+            raise Problem(404, "this room has no address to play")
+        return Response(status=302, headers={"Location": stream.playback_url})
+
+    @blueprint.after_request
+    def from_anywhere(answer: Response) -> Response:
+        answer.headers.update(ANYWHERE)
+        return answer
+
+    return blueprint

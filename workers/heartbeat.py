@@ -1,0 +1,86 @@
+"""The heartbeat: fetches an address every minute while all is well, so that somebody elsewhere notices when not."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import redis
+import requests
+import structlog
+
+from webhook_app.health import WORKERS
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.processes import Processes
+
+EVERY_S = 60.0
+FIRST_AFTER_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+TICKED_WITHIN_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """Beats when store, workers and clock are well. `ticked_at` is the clock's last tick on the monotonic clock."""
+
+    def __init__(self, client: Client, url: str, *, ticked_at: Callable[[], float]) -> None:
+        self._client = client
+        self._url = url
+        self._ticked_at = ticked_at
+        self._trouble: str | None = None
+
+    def beat(self) -> bool:
+        """Fetch the address if all is well; whether it was fetched. What is wrong is logged once, not every minute."""
+        trouble = self._unwell() or self._fetch()
+        if trouble != self._trouble:
+            # The address is a secret: whoever has it can keep the watcher quiet.
+            if trouble is None:
+                log.info("the heartbeat is sent again")
+            else:
+                log.warning("no heartbeat", why=trouble)
+        self._trouble = trouble
+        return trouble is None
+
+    def _unwell(self) -> str | None:
+        try:
+            alive = Processes(self._client).alive()
+            if self._client.exists(keys.HALTED):
+                return "reducing is halted"
+        except redis.RedisError:
+            return "the store does not answer"
+        if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
+            return "the clock stands still"
+        missing = [name for name in WORKERS if not alive.get(name)]
+        return f"not seen: {', '.join(missing)}" if missing else None
+
+    def _fetch(self) -> str | None:
+        try:
+            with requests.get(self._url, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), stream=True) as answer:
+                return None if answer.ok else f"it was answered {answer.status_code}"
+        except requests.RequestException as error:
+            return f"it could not be fetched: {type(error).__name__}"
+
+
+@contextmanager
+def beating_out(
+    url: str | None, client: Client, *, ticked_at: Callable[[], float], every_s: float = EVERY_S
+) -> Iterator[None]:
+    """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
+    stop = threading.Event()
+
+    def run() -> None:
+        heartbeat = Heartbeat(client, url or "", ticked_at=ticked_at)
+        wait_s = min(FIRST_AFTER_S, every_s)
+        while not stop.wait(wait_s):
+            heartbeat.beat()
+            wait_s = every_s
+
+    if url is not None:
+        threading.Thread(target=run, name="heartbeat", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
