@@ -12,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doors import Doors
-from product import API_KEY, SECRET, TREE, product, public_pem
+from doors import ROOM, Doors, append, fold_all
+from product import API_KEY, SECRET, TREE, product, public_pem, webhook
 
 from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.events import Source
+from webhook_app.domain.values import replace
 from webhook_app.settings import Settings
-from webhook_app.store import keys
+from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes
 from workers.doctor import product as of_product
 from workers.doctor import reach
 from workers.doctor import store as of_store
 from workers.doctor.examine import examine
-from workers.doctor.finding import Finding, Level
+from workers.doctor.finding import Finding, Level, ok
+from workers.doctor.refold import look_at_fold
 from workers.doctor.videosdk import judge
 from workers.videosdk import Answer
 
@@ -192,6 +196,23 @@ def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client
     )
     found = {one.name: one for one in examine(given, sandbox=False)}
     assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].said
+
+
+def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_url: str, client: Client) -> None:
+    append(
+        client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM)) for kind in ("hls-started", "hls-stopped"))
+    )
+    fold_all(client)
+    append(client, Entry(Source.VIDEOSDK, "hls-playable", ROOM, webhook("hls-playable", ROOM)))  # not folded yet
+    done: list[int] = []
+    assert look_at_fold(client, progress=done.append) == ok(
+        "folding again", "2 events give the stored state of 1 rooms exactly"
+    )
+    assert done == [2]
+    room = codec.room_of(client.get(keys.room(ROOM)))
+    client.set(keys.room(ROOM), codec.encode(replace(room, sequence=room.sequence + 1)))
+    found = look_at_fold(client)
+    assert found.level is Level.WARNING and f"room {ROOM}" in found.said
 
 
 def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:

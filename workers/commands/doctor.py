@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,10 @@ from webhook_app.settings import Settings
 from workers.commands import given, show
 from workers.doctor.finding import Finding, Level
 from workers.up_checks import read_run
+
+if TYPE_CHECKING:
+    from webhook_app.store.clients import Client
+    from workers.doctor.examine import Refold
 
 MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAILED: ("failed", "red")}
 
@@ -21,18 +26,20 @@ def add_to(main: click.Group) -> None:
 
 
 @click.command()
+@click.option("--fold", "again", is_flag=True, help="Fold the journal again too, and compare with what is stored.")
 @show.as_json_option
-def doctor(as_json: bool) -> None:
+def doctor(again: bool, as_json: bool) -> None:
     """Look at settings, store, clock, VideoSDK, processes and the way in; say what is wrong and what to do.
 
     Changes nothing. Exit status 1 when something failed; warnings are no failures.
 
     \b
-    Example:
+    Examples:
       tally doctor
+      tally doctor --fold --json
     """
     found: list[Finding] = []
-    for one in _findings():
+    for one in _findings(_fold_again if again else None):
         found.append(one)
         if not as_json:
             _print(one)
@@ -45,7 +52,7 @@ def doctor(as_json: bool) -> None:
     sys.exit(1 if counts["failed"] else 0)
 
 
-def _findings() -> Iterator[Finding]:
+def _findings(refold: "Refold | None") -> Iterator[Finding]:
     from workers.doctor.examine import examine
     from workers.doctor.finding import failed
 
@@ -55,7 +62,18 @@ def _findings() -> Iterator[Finding]:
     except given.Failed as error:
         yield failed("settings", error.message, "mend it in the environment or in .env")
         return
-    yield from examine(played or _as_they_are(mine), sandbox=played is not None)
+    yield from examine(played or _as_they_are(mine), sandbox=played is not None, refold=refold)
+
+
+def _fold_again(client: "Client") -> Finding:
+    from webhook_app.store import keys
+    from workers.commands.bars import bar
+    from workers.doctor.refold import look_at_fold
+    from workers.logs import configure
+
+    configure("doctor", "text")  # an event that is poisoned says so on stderr
+    with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+        return look_at_fold(client, progress=progress)
 
 
 def _as_they_are(settings: Settings) -> Settings:

@@ -1,12 +1,12 @@
 """The examination: everything doctor looks at, in order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import redis
 
 from webhook_app.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
+from webhook_app.store.clients import Client, connect
 from workers.doctor.finding import Finding, Level, failed
 from workers.doctor.product import look_at_product
 from workers.doctor.reach import look_at_reach
@@ -16,9 +16,14 @@ from workers.doctor.videosdk import look_at_videosdk
 
 STORE_TIMEOUT_S = 5.0
 
+Refold = Callable[[Client], Finding]
 
-def examine(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
-    """Findings as they are made; what hangs on a store that does not answer is left out."""
+
+def examine(settings: Settings, *, sandbox: bool, refold: Refold | None = None) -> Iterator[Finding]:
+    """Findings as they are made; what hangs on a store that does not answer is left out.
+
+    `refold`, when it is given, folds the journal again: that takes as long as the journal is.
+    """
     yield from look_at_settings(settings, sandbox=sandbox)
     remembered = None
     if settings.redis_url is None:
@@ -36,6 +41,8 @@ def examine(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
     if answers:
         try:
             yield from look_at_product(client)
+            if refold is not None:
+                yield refold(client)
             yield from look_at_reach(client, settings)
         except redis.RedisError as error:
             yield failed("store", f"stopped answering: {type(error).__name__}", "look at the store and its log")
