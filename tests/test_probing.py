@@ -252,3 +252,45 @@ def test_probes_that_hang_hold_up_no_start(hand, stub):
     finally:
         over.set()
         working.join()
+
+
+def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(hand, stub):
+    on_air(hand.client, ROOMS[:4])
+    look_at(hand.client, ROOMS[:4])
+    ended = "2026-11-22T12:00:00.000Z"
+    renamed = {key: value for key, value in shown(ROOMS[1]).items() if key != "roomId"} | {"meetingId": ROOMS[1]}
+    newer = [shown(ROOMS[0], "next"), shown(ROOMS[0], end=ended), renamed]
+    stub.listed = listing(*newer, *(shown(room) for room in ROOMS[2:4]))
+    hand.work()
+    said = probed(hand.client)
+    assert [said[room]["active"]["id"] for room in ROOMS[:2]] == ["next", f"run-{ROOMS[1]}"]
+    fold_all(hand.client)
+    runs = codec.room_of(hand.client.get(keys.room(ROOMS[0]))).streams
+    assert [(run.videosdk_id, run.live) for run in runs] == [(f"run-{ROOMS[0]}", False), ("next", True)]
+
+
+def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(hand, stub):
+    on_air(hand.client, ROOMS[:4])
+    look_at(hand.client, ROOMS[:4])
+    stub.listed = listing(*({key: value for key, value in shown(room).items() if key != "end"} for room in ROOMS[:4]))
+    hand.work()
+    assert len([path for path in looks(stub) if path.endswith("/active")]) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "ms"),
+    [
+        ("7", 7_000),
+        ("0", 0),
+        ("99999999", 3_600_000),
+        ("soon", None),
+        ("-5", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(hand, stub, header, ms):
+    stub.headers = {"Retry-After": header}
+    stub.active = (503, {"message": "not now"})
+    hand.asked_about("one")
+    hand.work()
+    assert probed(hand.client)["one"].get("retry_after_ms") == ms
