@@ -358,6 +358,25 @@ def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close():
     assert (story.ends, story.states[-1]) == ([], "playable")
 
 
+def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is_obeyed_all_the_same():
+    story = on_show()
+    story.probe(None)
+    assert "started again in 5 s" in story.did
+    story.hls("stopping", id="a")
+    assert story.broadcasts == ["interrupted"]
+    story.hls("stopped", id="a")
+    story.wait(5 * MINUTE)
+    assert (len(story.starts), story.wanted, story.broadcasts) == (1, None, ["interrupted"])
+
+
+def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile():
+    story = on_show()
+    story.probe(None)
+    story.timer("backoff")
+    story.hls("stopping", "stopped", id="a")
+    assert (len(story.starts), story.wanted, story.broadcasts) == (2, True, [])
+
+
 def test_with_restart_always_a_persons_stop_is_undone():
     story = on_show(restart="always")
     story.stopped()

@@ -1,11 +1,14 @@
 """Streams that end before they should: broken, vanished, stopped by a person, or by VideoSDK's own limit."""
 
+from datetime import datetime
+
 import pytest
 from hall import Hall, seconds_between, wait
 
 pytestmark = pytest.mark.process
 
 TWO_HOURS_S = 7_200
+ON_AIR_LOOK_S = 90  # how long after it became playable VideoSDK is asked about a stream
 
 
 def test_a_stream_that_breaks_in_its_window_is_started_again(hall: Hall) -> None:
@@ -69,6 +72,21 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     hall.closed(after_s=2)
     hall.said("somebody stopped the stream: left off until the window closes")
     assert (len(hall.starts), len(hall.runs)) == (1, 1)
+    assert hall.broadcasts == ["interrupted", "completed"]
+
+
+def test_a_persons_stop_that_is_told_after_it_was_found_by_asking_is_obeyed(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=110)
+    playable = hall.on_air()["timestamp"]
+    hall.spoil(delay_s=4)
+    asked_at = datetime.fromisoformat(playable).timestamp() + ON_AIR_LOOK_S
+    hall.until(asked_at - 1.5)
+    hall.person_stops()
+    hall.hears("broadcast.interrupted")
+    hall.until(asked_at + 9)
+    assert (len(hall.starts), len(hall.runs)) == (1, 1)
+    hall.closed()
     assert hall.broadcasts == ["interrupted", "completed"]
 
 

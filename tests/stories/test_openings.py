@@ -159,6 +159,17 @@ def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(ha
     assert hall.broadcasts == ["completed"]
 
 
+def test_a_run_that_is_renewed_waits_until_the_last_one_has_stopped(hall: Hall) -> None:
+    hall.pace(stopped_s=6)
+    hall.joins()
+    hall.opens(lasts=30, max_run="8s")
+    hall.on_air(2, limit_s=40)
+    hall.closed()
+    wait_all_over(hall)
+    assert [start["status"] for start in hall.starts] == [200] * len(hall.runs)
+    assert hall.broadcasts == ["completed"]
+
+
 def test_a_room_that_is_always_on_is_put_on_air_and_stays_so_whatever_happens(hall: Hall) -> None:
     hall.joins()
     hall.puts_rule(hall.rule, schedule={"always": True}, restart="always")

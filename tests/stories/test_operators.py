@@ -90,6 +90,16 @@ def test_an_operator_who_releases_inside_a_window_gives_the_room_back_to_it(hall
     assert len(hall.runs) == 2
 
 
+def test_an_operators_end_holds_against_a_person_who_starts(hall: Hall) -> None:
+    hall.joins()
+    hall.operator("end")
+    hall.person_starts()
+    hall.off_air()
+    assert len(hall.ends) == 1
+    hall.said("end called, because operator")
+    assert hall.desires(False)
+
+
 def test_an_operators_start_is_dropped_at_the_next_opening_and_the_run_goes_on(hall: Hall) -> None:
     hall.joins()
     hall.operator("start")

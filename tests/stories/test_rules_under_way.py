@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hall import Hall, wait
+from hall import Hall, wait, wall_clock
 
 pytestmark = pytest.mark.process
 
@@ -33,6 +33,43 @@ def test_a_rule_that_is_resumed_inside_its_window_takes_the_room_again(hall: Hal
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+
+
+def test_a_rule_that_leaves_the_room_leaves_its_stream_alone(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=10)
+    hall.on_air()
+    schedule = {"at": [wall_clock(hall.opens_at)], "duration": "10s"}
+    hall.one.put_rule(hall.rule, rooms=[f"{hall.room}-another"], schedule=schedule)
+    assert hall.desires(None)["on_air"] is True
+    hall.until(hall.closes_at + 2)
+    assert (hall.ends, hall.broadcasts, hall.now["state"]) == ([], [], "playable")
+
+
+def test_two_rules_share_a_window_and_one_that_is_paused_leaves_it_to_the_other(hall: Hall) -> None:
+    hall.joins()
+    hall.opens(lasts=12)
+    hall.puts_rule(f"{hall.rule}-too", schedule={"at": [wall_clock(hall.opens_at)], "duration": "12s"})
+    hall.on_air()
+    hall.rule_is("pause")
+    wait(lambda: hall.now["desired"]["because"] == f"rule:{hall.rule}-too", 10, "the other rule's wish")
+    hall.until(hall.closes_at)
+    hall.off_air()
+    assert [notice["data"]["rule"] for notice in hall.notices("broadcast.completed")] == [f"{hall.rule}-too"]
+    assert (len(hall.runs), len(hall.starts), len(hall.ends)) == (1, 1, 1)
+
+
+def test_a_stream_that_an_event_rule_wanted_is_started_again_when_it_breaks(hall: Hall) -> None:
+    hall.puts_rule(hall.rule, on="participant-joined", do="start")
+    hall.joins()
+    hall.on_air()
+    hall.breaks()
+    hall.on_air(2)
+    hall.person_stops()
+    hall.off_air()
+    assert hall.desires(None)
+    hall.said("somebody stopped the stream: left off")
+    assert len(hall.starts) == 2
 
 
 def test_a_window_that_is_made_longer_goes_on(hall: Hall) -> None:

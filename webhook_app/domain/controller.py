@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.asking import ARMED_MS, ask
-from webhook_app.domain.events import stream_fact
+from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import derive, is_after
 from webhook_app.domain.plan import hold_off, restart_of, tell_armed
@@ -125,9 +125,12 @@ def settle_wish(turn: Turn) -> None:
         return
     for before in turn.before.streams:
         after = next((run for run in turn.room.streams if run.stream_id == before.stream_id), None)
-        if after is None or not before.live or after.live or before.provisional:
+        if after is None or after.live or before.provisional:
             continue
-        _settle_end(turn, after)
+        if before.live:
+            _settle_end(turn, after)
+        elif after is not before:
+            _hear_late_stop(turn, after)
 
 
 def _settle_end(turn: Turn, run: Stream) -> None:
@@ -193,6 +196,20 @@ def _hear_person(turn: Turn, wish: Wish) -> None:
         _back_off(turn, "somebody stopped the stream, and `restart: always` starts it again")
     else:
         hold_off(turn, Held.INTERRUPTED, "somebody stopped the stream: left off until the window closes")
+
+
+def _hear_late_stop(turn: Turn, run: Stream) -> None:
+    """VideoSDK says only now that a run which had vanished was stopped: it is not started again, if it has not been."""
+    room = turn.room
+    wish = room.wish
+    stopped = turn.event.source is Source.VIDEOSDK and turn.event.type in ("hls-stopping", "hls-stopped")
+    if not stopped or run.ended_by is not EndedBy.PROBE or run is not room.streams[-1] or run.end_call_id is not None:
+        return
+    if wish is None or not wish.on_air or room.call is not None or "backoff" not in room.timers:
+        return
+    if _somebody_there(room) and _age(run, turn.event.at) < OWN_LIMIT_MS:
+        turn.clear_timer("backoff")
+        _hear_person(turn, wish)
 
 
 def _was_stopped(turn: Turn, run: Stream) -> bool:
