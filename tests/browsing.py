@@ -20,6 +20,7 @@ SWITCHES = (
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 WITHIN_MS = 8_000
+AXE = Axe()
 WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 
 
@@ -68,6 +69,10 @@ class Visit:
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
+    def scheme(self, name: str) -> None:
+        """Light or dark, from now on."""
+        self.page.emulate_media(color_scheme=name)
+
     def fits(self) -> bool:
         """Whether nothing sticks out sideways."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
@@ -75,7 +80,10 @@ class Visit:
     def faults(self, *, contrast_only: bool = False) -> list[str]:
         """What axe finds wrong by WCAG 2.1 A and AA."""
         asked = {"type": "rule", "values": ["color-contrast"]} if contrast_only else WCAG_AA
-        found = Axe().run(self.page, options={"runOnly": asked}).response["violations"]
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.axe_script)
+        options = {"runOnly": asked, "resultTypes": ["violations"]}
+        found = self.page.evaluate("options => axe.run(document, options)", options)["violations"]
         return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
     def close(self) -> None:

@@ -501,6 +501,10 @@ def test_an_alarm_says_what_to_do(client, admin):
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "videosdk-credentials"}))
     fold_all(client)
     assert "Nothing needs you now" in admin.page("/alarms")
+    append(client, entry(Source.SYSTEM, "alarm-raised", None, alarm | {"summary": "and again"}))
+    append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "videosdk-credentials"}))
+    fold_all(client)
+    assert "and again" in admin.page("/alarms")
     assert summary in admin.page("/alarms")
     assert summary not in admin.page("/")
 

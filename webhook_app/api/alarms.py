@@ -46,7 +46,8 @@ def alarms(context: Context) -> Blueprint:
 
 def known_alarms(context: Context) -> list[Alarm]:
     """Every alarm, raised or cleared, the newest first; that reducing is halted cannot be folded and counts too."""
-    found = [codec.alarm_of(raw) for raw in context.client.hvals(keys.ALARMS)]
+    now, past = context.client.hvals(keys.ALARMS), context.client.zrevrange(keys.ALARMS_PAST, 0, -1)
+    found = [codec.alarm_of(raw) for raw in dict.fromkeys([*now, *past])]
     halted = context.client.get(keys.HALTED)
     if halted is not None:
         found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", context.now()))

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms import ALARMS_KEPT, Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.layer import Layer
 from webhook_app.domain.notices import Notice
@@ -189,6 +189,7 @@ class StateStore:
             pipe.hdel(keys.RULE_MEMORY, *batch.forgotten)
         if batch.alarms:
             pipe.hset(keys.ALARMS, mapping={name: codec.encode(alarm) for name, alarm in batch.alarms.items()})
+            _write_past_alarms(pipe, batch)
         _write_timelines(pipe, batch)
         if batch.notices:
             pipe.eval(_TELL, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
@@ -270,6 +271,13 @@ class StateStore:
             calls = [call for call in _waiting(batch) if (call.kind is CallKind.PROBE) == probes]
             if calls:
                 pipe.zadd(line, {call.call_id: call.created_at for call in calls}, nx=True)
+
+
+def _write_past_alarms(pipe: Client, batch: Batch) -> None:
+    past = {codec.encode(alarm): alarm.cleared_at for alarm in batch.alarms.values() if alarm.cleared_at is not None}
+    if past:
+        pipe.zadd(keys.ALARMS_PAST, past)
+        pipe.zremrangebyrank(keys.ALARMS_PAST, 0, -ALARMS_KEPT - 1)
 
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:

@@ -8,6 +8,8 @@
   const HOLDS_MS = 1500;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
+  const LEFT_ALONE_MS = 15000;
+  let pressed = false, chosenSince = 0;
   let etag = "", busy = false, again = false, told = false, gather = 0, last = 0;
 
   const two = (n) => String(n).padStart(2, "0");
@@ -79,8 +81,19 @@
     tick();
   }
 
+  // What is being pressed or marked for copying is not replaced under the reader's hands, for a while.
+  function inUse() {
+    const chosen = getSelection();
+    const marking = chosen && !chosen.isCollapsed && live.contains(chosen.anchorNode);
+    if (!marking) chosenSince = 0;
+    else if (!chosenSince) chosenSince = Date.now();
+    return pressed || (marking && Date.now() - chosenSince < LEFT_ALONE_MS);
+  }
+  live.addEventListener("pointerdown", () => { pressed = true; });
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => { setTimeout(() => { pressed = false; }, 50); });
+
   async function refresh() {
-    if (busy) { again = true; return; }
+    if (busy || inUse()) { again = again || busy; return; }
     busy = true;
     last = Date.now();
     try {
