@@ -176,7 +176,7 @@ class People:
 
     def _change_rule(self, room_id: str) -> None:
         rng = self.agenda.rng
-        name = f"{rng.choice(('show', 'choir', 'in', 'out', 'empty'))}-{room_id[0]}"
+        name = f"{rng.choice(('show', 'choir', 'in', 'out', 'empty'))}-{_short(room_id)}"
         what = rng.choice(("put", "put", "rule-paused", "rule-resumed", "rule-resumed", "rule-skip-next", "drop"))
         if what == "put":
             self._put_rules(room_id, only=name)
@@ -186,7 +186,7 @@ class People:
             self.worker.append(Source.OPERATOR, what, None, {"name": name})
 
     def _put_rules(self, room_id: str, only: str | None = None) -> None:
-        letter = room_id[0]
+        letter = _short(room_id)
         schedule = self._a_daily_schedule if self.daily else self._an_hourly_schedule
         rules = [
             {"name": f"show-{letter}", "schedule": schedule(), **self._options()},
@@ -243,6 +243,10 @@ class People:
             "start": {"config": {"quality": "high"}},
         }
         return {name: value for name, value in drawn.items() if self.agenda.rng.random() < 0.3}
+
+
+def _short(room_id: str) -> str:
+    return room_id.partition("-")[0]
 
 
 def _recurring(rrule: str, hour: int, minute: int, long: int, zone: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from webhook_app.domain.asking import SESSION_GONE_MS
+from webhook_app.domain.conditions import compile_condition
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.ids import derive
 from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
-from webhook_app.domain.stream import SIGNALS
+from webhook_app.domain.stream import SIGNALS, State
 from webhook_app.domain.times import SECOND, rfc3339
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
@@ -54,10 +56,12 @@ class _Draft:
 
     world: World
     since: int
+    looks: bool
     acts: list[Act] = field(default_factory=list)
     coming: list[tuple[int, int, Event]] = field(default_factory=list)
-    timers: list[tuple[int, str, str]] = field(default_factory=list)
+    timers: list[tuple[int, str, str, int]] = field(default_factory=list)
     number: int = 0
+    ended: set[str] = field(default_factory=set)
 
 
 def backtest(
@@ -133,7 +137,7 @@ def _begin(actual: World, rules: Iterable[Rule], since: int) -> _Draft:
     names = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
     config = make_config(names, known.names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = _Draft(world, since)
+    draft = _Draft(world, since, _looks_matter(names.values()))
     for room_id in sorted({*world.rooms, *(room for rule in names.values() for room in known.rooms_of(rule) or ())}):
         _tell(draft, _event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
@@ -168,25 +172,50 @@ def _run_to(draft: _Draft, moment: int) -> None:
         if told is not None and told <= moment and (due is None or told <= due):
             _tell(draft, heappop(draft.coming)[2])
         elif due is not None and due <= moment:
-            _, room_id, name = heappop(draft.timers)
+            when, room_id, name, due = heappop(draft.timers)
             room = draft.world.rooms.get(room_id)
-            if room is not None and room.timers.get(name) == due:
+            if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
                 data = {"timer": name, "due": due}
-                _tell(draft, _event(draft, max(due, draft.since), Source.CLOCK, "timer", room_id, data))
+                _tell(draft, _event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
         else:
             return
 
 
+def _may_matter(room: Room, timer: str) -> bool:
+    """Whether a timer can change anything: the draft's VideoSDK, when it is asked, sees what we know already.
+
+    A look at a run that is on its way may still move it on; one that finds a room on air as it was, or nobody
+    there, may not. These are most of all there is to fold.
+    """
+    if timer == "armed":
+        return False
+    over = room.session is not None and not room.session.live
+    return timer != "watch" or over or any(run.state in (State.STARTING, State.STARTED) for run in room.streams)
+
+
+def _looks_matter(rules: Iterable[Rule]) -> bool:
+    """Whether a condition sees how long a stream has been on: then every look is a moment at which it may hold."""
+    for rule in rules:
+        inside = compile_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
+        if inside is None or "duration_s" in inside:
+            return True
+    return False
+
+
 def _tell(draft: _Draft, event: Event) -> None:
-    before = {room_id: room.timers for room_id, room in draft.world.rooms.items()} if event.room_id is None else {}
-    if event.room_id is not None and event.room_id in draft.world.rooms:
-        before = {event.room_id: draft.world.rooms[event.room_id].timers}
-    outcome = _fold(draft.world, event)
+    world = draft.world
+    outcome = _outcome(world, event)
+    before = {room_id: world.rooms[room_id].timers for room_id in outcome.rooms if room_id in world.rooms}
+    apply(world, outcome)
     for room_id, room in outcome.rooms.items():
         old = before.get(room_id, {})
         for name, due in room.timers.items():
             if old.get(name) != due:
-                heappush(draft.timers, (due, room_id, name))
+                heappush(draft.timers, (due, room_id, name, due))
+        missed = room.timers.get("watch")
+        if missed is not None and missed <= event.at and not draft.looks and _may_matter(room, "watch"):
+            # It was passed over while it could not matter, and now it may.
+            heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, "watch", missed))
     draft.acts += _acts(outcome, event.at)
     for call in outcome.calls.values():
         if call.state is CallState.WAITING:
@@ -212,14 +241,20 @@ def _answer(draft: _Draft, call: Call, at: int) -> None:
         _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, run)
         _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, run)
     else:
+        # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
+        live = [one for one in room.streams if one.live and not one.provisional]
+        draft.ended |= {one.stream_id for one in live[-1:]}
+        run["playbackHlsUrl"] = live[-1].playback_url if live else None
         _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
 
 
 def _probed(draft: _Draft, call: Call, at: int) -> None:
-    """The draft's VideoSDK sees what the draft world holds to be so."""
+    """The draft's VideoSDK sees what the draft world holds to be so; a stream ends with its session."""
     room = draft.world.rooms[call.room_id]
-    live = [run for run in room.streams if run.live and not run.provisional]
     session = room.session
+    over = session.session_id if session is not None and not session.live else None
+    live = [run for run in room.streams if run.live and not run.provisional and run.session_id != (over or "")]
+    live = [run for run in live if run.stream_id not in draft.ended]
     seen: dict[str, Any] = {
         "call_id": call.call_id,
         "kind": "probe",
@@ -245,12 +280,16 @@ def _event(draft: _Draft, at: int, source: Source, kind: str, room_id: str | Non
 
 
 def _fold(world: World, event: Event) -> Outcome:
-    try:
-        outcome = step(world, event)
-    except Exception as error:  # what is poisoned was poisoned then, too
-        outcome = poisoned(world, event, error)
+    outcome = _outcome(world, event)
     apply(world, outcome)
     return outcome
+
+
+def _outcome(world: World, event: Event) -> Outcome:
+    try:
+        return step(world, event)
+    except Exception as error:  # what is poisoned was poisoned then, too
+        return poisoned(world, event, error)
 
 
 def _acts(outcome: Outcome, at: int) -> list[Act]:
