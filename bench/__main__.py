@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import elsewhere, lag, load, memory, openings, receive, reduce, report, rules, tell, through, viewers
+from bench import (
+    elsewhere,
+    isolation,
+    lag,
+    load,
+    memory,
+    openings,
+    receive,
+    reduce,
+    report,
+    rules,
+    tell,
+    through,
+    viewers,
+)
 from bench.figures import Figure
 from bench.scale import FULL, QUICK, Scale
 
@@ -20,6 +34,7 @@ BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
     "receive": receive.run,
     "reduce": reduce.run,
     "tell": tell.run,
+    "isolation": isolation.run,
     "through": through.run,
     "lag": lag.run,
     "memory": memory.run,

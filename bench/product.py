@@ -43,9 +43,9 @@ def web(directory: Path, redis_url: str, *, surface: str = "all") -> Iterator[Se
 
 
 @contextmanager
-def hand(name: str, directory: Path, redis_url: str) -> Iterator[int]:
+def hand(name: str, directory: Path, redis_url: str, *, more: Mapping[str, str] | None = None) -> Iterator[int]:
     """One of the hands on a store, as `worker`; its process id."""
-    environ = _environ(directory, 1) | {"REDIS_URL": redis_url, "ADMIN_TOKEN": ADMIN_TOKEN}
+    environ = _environ(directory, 1) | {"REDIS_URL": redis_url, "ADMIN_TOKEN": ADMIN_TOKEN} | dict(more or {})
     with children.python("workers", name, environ=environ, log=directory / f"{name}.log") as pid:
         yield pid
 

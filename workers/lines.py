@@ -13,6 +13,9 @@ from webhook_app.store.deliveries import LEASE_MS, Claim
 FLIGHTS_MAX = 2_048
 UNPROVEN_FLIGHTS_MAX = 1_024
 AHEAD_MAX = 480
+GENTLE_PER_S = 800  # a fifth of a core; spread out, so that nobody else's notice waits behind a burst
+GENTLE_HANDS = 32
+GENTLE_AFTER_S = 5.0
 SENT_WITHIN_S = LEASE_MS / 1000 - 18.0  # an attempt takes 15 s at most, then its outcome is to be written
 
 
@@ -37,6 +40,7 @@ class Line:
     second: int = 0
     finished: int = 0
     lately: int = 0
+    next_at: float = 0.0
 
     @property
     def bound(self) -> int:
@@ -75,6 +79,7 @@ class Lines:
         self._busy: dict[str, Line] = {}
         self._more: dict[str, Line] = {}
         self._hungry: deque[Line] = deque()
+        self._fresh_at = float("-inf")
         self._flights = 0
         self._unproven = 0
         self._lanes: set[asyncio.Task[None]] = set()
@@ -118,7 +123,8 @@ class Lines:
 
     def hands(self, line: Line) -> int:
         """How many of a subscriber's may be taken now."""
-        return min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))
+        hands = min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))
+        return min(hands, GENTLE_HANDS) if self._gently(line) else hands
 
     def asking(self) -> tuple[dict[str, int], dict[str, int]]:
         """The same for those that more is due for and that have hands free, and for the others that are busy."""
@@ -151,7 +157,10 @@ class Lines:
 
     def take(self, line: Line, one: InHand) -> None:
         """Put a claim in its line, and send it when there is room."""
-        self._busy[line.subscriber.subscriber_id] = line
+        name = line.subscriber.subscriber_id
+        self._busy[name] = line
+        if name not in self._more:
+            self._fresh_at = monotonic()
         line.waiting.append(one)
         self._pump(line)
 
@@ -165,6 +174,10 @@ class Lines:
         """Give back whatever has not been sent."""
         for line in list(self._busy.values()):
             self.release(line)
+
+    def _gently(self, line: Line) -> bool:
+        """Whether a line that is behind should take its time, because somebody else is being told news."""
+        return line.subscriber.subscriber_id in self._more and monotonic() - self._fresh_at < GENTLE_AFTER_S
 
     def _pump(self, line: Line) -> None:
         while len(line.waiting) and line.in_flight < line.bound:
@@ -201,6 +214,8 @@ class Lines:
         """Send one after the other, as long as the line has some and may have this many in flight."""
         while one is not None:
             try:
+                if self._gently(line):
+                    await _turn(line)
                 error = await self._send(line, one)
             except BaseException:
                 self._landed(line, proven=proven)
@@ -234,3 +249,11 @@ class Lines:
     def _settle_busy(self, line: Line) -> None:
         if not line.in_flight and not line.waiting:
             self._busy.pop(line.subscriber.subscriber_id, None)
+
+
+async def _turn(line: Line) -> None:
+    """Wait until it is this line's turn again."""
+    now = monotonic()
+    line.next_at = max(now, line.next_at + 1 / GENTLE_PER_S)
+    if line.next_at > now:
+        await asyncio.sleep(line.next_at - now)

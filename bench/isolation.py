@@ -1,0 +1,281 @@
+"""isolation: what endpoints that hang, or a long backlog, cost the others; what a due delivery weighs, a claim takes.
+
+One process makes notices and is every endpoint, so that both read one clock; the deliver hand and the store are others.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import children, product
+from bench.figures import Figure, Goal
+from bench.line import percentile
+from bench.scale import Scale
+from bench.sink import ANSWER, SinkProtocol
+from webhook_app.domain.notices import Filter, Notice, make_notice
+from webhook_app.domain.subscribers import Subscriber
+from webhook_app.sealed import Seal
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.deliveries import Deliveries
+from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.wakeups import Wakeups
+from webhook_app.subscriber_secrets import new_secret
+from workers.deliver import first_delivery
+
+SECRETS_KEY = "the-key-of-this-bench"
+WELL = 10
+OTHERS = 1_000
+PER_S = 5.0
+WARM_UP_S = 5.0
+LATE_S = 10.0
+BACKLOG = 100_000
+FRESH_PER_S = 20.0
+AT_ONCE = 500
+CLAIMS = 200
+DAY_S = 24 * 3600
+WORSE_AT_MOST = Goal(1.10, at_most=True)
+LOWER_AT_MOST = Goal(0.90)
+HELD_AT_MOST = Goal(1.2 * 1024, absolute=True, at_most=True)
+
+
+class Endpoints(SinkProtocol):
+    """Every endpoint there is, by its path: `/hang…` never answers, the others do at once."""
+
+    came: dict[str, list[tuple[str, float]]] = defaultdict(list)  # noqa: RUF012 - one set of endpoints to a process
+
+    def __init__(self) -> None:
+        super().__init__(lambda head, body: None)
+
+    def _answer(self, head: bytes, body: bytes) -> bytes:
+        path = head.split(b" ", 2)[1].decode()
+        if path.startswith("/hang"):
+            return b""
+        if not path.startswith("/quick"):
+            at = head.lower().index(b"webhook-id: ") + 12
+            self.came[path].append((head[at : at + 24].decode(), time.monotonic()))
+        return ANSWER
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How quickly those that are well were told: lags in seconds, and deliveries a second."""
+
+    lags: Sequence[float]
+    per_s: float
+
+
+def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+    """Hanging endpoints, a backlog, the weight of a million, the cost of a claim."""
+    seconds = 20.0 if scale.rounds == 1 else 60.0
+    backlog = BACKLOG // 10 if scale.rounds == 1 else BACKLOG
+    million = 1_000_000 // (50 if scale.rounds == 1 else 1)
+    quick = asyncio.run(_beside(directory / "quick", "quick", seconds))
+    hang = asyncio.run(_beside(directory / "hang", "hang", seconds))
+    beside_is = f"beside {OTHERS:,} that answer at once"
+    for percent in (50, 99):
+        yield _lag(f"lag of {WELL} beside {OTHERS:,} that hang, p{percent}", hang, quick, percent, beside_is)
+    what = f"deliveries/s to {WELL} beside {OTHERS:,} that hang"
+    per_s = hang.per_s / quick.per_s
+    yield Figure("isolation", what, "/s", hang.per_s, quick.per_s, beside_is, per_s, LOWER_AT_MOST)
+    alone = asyncio.run(_beside_backlog(directory / "alone", 0, seconds / 2))
+    behind = asyncio.run(_beside_backlog(directory / "behind", backlog, seconds / 2))
+    for percent in (50, 99):
+        what = f"lag of one beside one with {backlog:,} behind, p{percent}"
+        yield _lag(what, behind, alone, percent, "beside one with none")
+    yield from _weight(directory / "weight", million)
+    yield _claims(directory / "claims", backlog)
+
+
+def _lag(what: str, ours: Pace, other: Pace, percent: int, beside_is: str) -> Figure:
+    mine, theirs = (percentile(pace.lags, percent) * 1000 for pace in (ours, other))
+    detail = {"notices": len(ours.lags), "beside": len(other.lags)}
+    return Figure("isolation", what, "ms", mine, theirs, beside_is, mine / theirs, WORSE_AT_MOST, detail)
+
+
+async def _beside(directory: Path, others: str, seconds: float) -> Pace:
+    """So many that are well, beside so many of another kind."""
+    with _delivering(directory) as client:
+        async with _endpoints() as base:
+            names = [f"well/{at}" for at in range(WELL)] + [f"{others}/{at}" for at in range(OTHERS)]
+            _subscribe(client, base, names)
+            return await _told(client, seconds, PER_S, [f"/well/{at}" for at in range(WELL)])
+
+
+async def _beside_backlog(directory: Path, backlog: int, seconds: float) -> Pace:
+    """One that nothing waits for, beside one that so much is due to; its endpoint has just come back."""
+    with _delivering(directory) as client:
+        async with _endpoints() as base:
+            _subscribe(client, base, ["fresh/0", "quick/behind"], rooms=["fresh", "behind"])
+            if backlog:
+                await _fall_behind(client, "sub_quick/behind", backlog)
+            return await _told(client, seconds, FRESH_PER_S, ["/fresh/0"], room="fresh", warm_up_s=0.5)
+
+
+async def _told(
+    client: Client,
+    seconds: float,
+    per_s: float,
+    paths: Sequence[str],
+    *,
+    room: str = "room",
+    warm_up_s: float = WARM_UP_S,
+) -> Pace:
+    """Tell at this pace, then wait a little for what is late: who was not told by then counts as told at the end."""
+    Endpoints.came.clear()
+    wakeups = Wakeups(client)
+    told: dict[str, float] = {}
+    began = time.monotonic()
+    for number in range(int((warm_up_s + seconds) * per_s)):
+        await asyncio.sleep(max(0.0, began + number / per_s - time.monotonic()))
+        notice = _notice(number, room)
+        told[notice.notice_id] = time.monotonic()
+        await asyncio.to_thread(client.xadd, keys.OUTBOX, {"n": codec.encode(notice)})
+        await asyncio.to_thread(wakeups.wake_unless_pending, "deliver")
+    until = time.monotonic() + LATE_S
+    while any(len(Endpoints.came[path]) < len(told) for path in paths) and time.monotonic() < until:
+        await asyncio.sleep(children.POLL_S)
+    end = time.monotonic()
+    counted = list(told)[int(warm_up_s * per_s) :]
+    lags: list[float] = []
+    last = began
+    for path in paths:
+        came = dict(reversed(Endpoints.came[path]))
+        lags += [came.get(one, end) - told[one] for one in counted]
+        last = max([last, *came.values()])
+    return Pace(lags, len(lags) / (last - told[counted[0]]))
+
+
+@contextmanager
+def _delivering(directory: Path) -> Iterator[Client]:
+    directory.mkdir(parents=True)
+    with (
+        product.store(directory) as store,
+        product.hand(
+            "deliver", directory, store.url, more={"SECRETS_KEY": SECRETS_KEY, "ALLOW_NETWORKS": "127.0.0.0/8"}
+        ),
+    ):
+        client = connect(store.url)
+        children.wait_for(lambda: bool(client.zcard(keys.PROCESSES)), "the deliver hand")
+        yield client
+        client.close()
+
+
+class _endpoints:  # noqa: N801 - used as a context, by its verb
+    async def __aenter__(self) -> str:
+        port = children.free_port()
+        self._server = await asyncio.get_running_loop().create_server(Endpoints, "127.0.0.1", port, backlog=4_096)
+        return f"http://127.0.0.1:{port}"
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._server.close()
+
+
+def _subscribe(client: Client, base: str, names: Sequence[str], rooms: Sequence[str] | None = None) -> None:
+    kept = Subscribers(client, Seal(SECRETS_KEY))
+    for at, name in enumerate(names):
+        wanted = Filter(types=("stream.*",), rooms=(rooms[at],) if rooms else ("*",))
+        kept.put(Subscriber(f"sub_{name}", name, f"{base}/{name}", 0, wanted, secret=new_secret()))
+
+
+def _notice(number: int, room: str) -> Notice:
+    stream = {
+        "stream_id": f"st_{number}",
+        "room_id": room,
+        "state": "playable",
+        "playback_url": "https://cdn.example/x",
+    }
+    now = int(time.time() * 1000)
+    data = {"stream": stream, "previous_state": "started"}
+    return make_notice(f"{number}-0", "stream.playable", now, room_id=room, sequence=number, because=None, data=data)
+
+
+async def _fall_behind(client: Client, subscriber_id: str, count: int, *, cursor_moves: bool = True) -> None:
+    """So many notices that only this subscriber wants, expanded and due."""
+    own = connect_async(f"unix://{client.connection_pool.connection_kwargs['path']}")
+    outbox = Outbox(own)
+    who = Subscriber(subscriber_id, "", "", 0)
+    before = await outbox.cursor()
+    for first in range(0, count, AT_ONCE):
+        notices = [_notice(10_000_000 + first + at, "behind") for at in range(AT_ONCE)]
+        with client.pipeline(transaction=True) as pipe:
+            for notice in notices:
+                pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
+            places = [place.decode() for place in pipe.execute()]
+        told = [Told(place, notice) for place, notice in zip(places, notices, strict=True)]
+        what = Expansion(
+            before=before,
+            after=places[-1],
+            latest={},
+            recoveries={},
+            hands={subscriber_id: 0},
+            deliveries=[first_delivery(who, one) for one in told],
+        )
+        if await outbox.expand(what) is None:
+            raise children.NotReadyError("somebody else expands the outbox")
+        before = places[-1]
+    await own.aclose()
+
+
+def _weight(directory: Path, count: int) -> Iterator[Figure]:
+    """What a million due deliveries weigh in the store: ten subscribers to each notice, and one."""
+    for subscribers in (10, 1):
+        with product.store(directory / str(subscribers)) as store:
+            client = connect(store.url)
+            empty = int(client.info("memory")["used_memory"])
+            asyncio.run(_all_due(client, [f"sub_{at:020d}" for at in range(subscribers)], count // subscribers))
+            due = sum(client.zcard(keys.subscriber_due(f"sub_{at:020d}")) for at in range(subscribers))
+            held = (int(client.info("memory")["used_memory"]) - empty) / due * 1_000_000 / 2**20
+            what = f"store held by 1,000,000 due, {subscribers} to a notice"
+            yield Figure("isolation", what, "MiB", held, goal=HELD_AT_MOST, detail={"measured": due})
+            client.close()
+
+
+async def _all_due(client: Client, names: Sequence[str], notices: int) -> None:
+    own = connect_async(f"unix://{client.connection_pool.connection_kwargs['path']}")
+    outbox, before = Outbox(own), "0-0"
+    who = [Subscriber(name, "", "", 0) for name in names]
+    for first in range(0, notices, AT_ONCE):
+        made = [_notice(first + at, f"room-{at % 100}") for at in range(min(AT_ONCE, notices - first))]
+        with client.pipeline(transaction=True) as pipe:
+            for notice in made:
+                pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
+            places = [place.decode() for place in pipe.execute()]
+        told = [Told(place, notice) for place, notice in zip(places, made, strict=True)]
+        deliveries = [first_delivery(one, each) for each in told for one in who]
+        hands = dict.fromkeys(names, 0)
+        await outbox.expand(Expansion(before, places[-1], {}, {}, hands, deliveries))
+        before = places[-1]
+    await own.aclose()
+
+
+def _claims(directory: Path, backlog: int) -> Figure:
+    """A claim of 32 beside so many due, against one beside a hundredth of that."""
+    took: Mapping[int, float] = {}
+    for count in (backlog // 100, backlog):
+        with product.store(directory / str(count)) as store:
+            client = connect(store.url)
+            asyncio.run(_all_due(client, ["sub_x"], count))
+            took = {**took, count: asyncio.run(_claim_often(store.url))}
+            client.close()
+    few, many = (took[count] * 1e6 for count in (backlog // 100, backlog))
+    what = f"a claim of 32 beside {backlog:,} due"
+    beside_is = f"beside {backlog // 100:,}"
+    return Figure("isolation", what, "us", many, few, beside_is, many / few, WORSE_AT_MOST)
+
+
+async def _claim_often(url: str) -> float:
+    own = connect_async(url)
+    hand, took = Deliveries(own, retention_s=DAY_S), []
+    for _ in range(CLAIMS):
+        began = time.perf_counter()
+        found = await hand.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
+        took.append(time.perf_counter() - began)
+        await own.zadd(keys.subscriber_due("sub_x"), {one.delivery.delivery_id: 1 for one in found.claims})
+    await own.aclose()
+    return percentile(took, 50)
