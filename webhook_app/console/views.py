@@ -33,7 +33,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
     for name, read in FILTERS.items():
         blueprint.add_app_template_filter(read, name)
 
-    @blueprint.context_processor
+    @blueprint.app_context_processor
     def shell() -> dict[str, object]:
         looking = door.may_look
         return {
