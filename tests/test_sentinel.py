@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -13,7 +14,7 @@ from product import Answer, free_ports, product, wait_until, webhook
 
 pytestmark = pytest.mark.process
 ROOM = "abcd-efgh-ijkl"
-PASSWORD = "the-password-of-the-stores"
+PASSWORD = "the:pass/word@of%the-stores"
 FAILOVER_LIMIT_S = 60.0
 STORE = f"""
 bind 127.0.0.1
@@ -51,7 +52,7 @@ class Stores:
     @property
     def url(self) -> str:
         hosts = ",".join(f"127.0.0.1:{port}" for port in self.sentinels)
-        return f"redis+sentinel://:{PASSWORD}@{hosts}/tally/0"
+        return f"redis+sentinel://:{quote(PASSWORD, safe='')}@{hosts}/tally/0"
 
     def chosen(self) -> int:
         """The port of the primary, as the first sentinel says."""
@@ -99,6 +100,8 @@ def test_a_failover_is_lived_through(tmp_path: Path) -> None:
         assert one.api("POST", f"/rooms/{ROOM}/end").status == 202
         one.wait_state(ROOM, "stopped")
         assert len(one.sandbox.starts(ROOM)) == 1
+        assert one.stop() == 0
+        assert "killing" not in one.output()
 
 
 def _kept(answer: Answer) -> str | None:

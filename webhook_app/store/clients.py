@@ -1,7 +1,7 @@
 """Clients of the store: made by the composition roots, never at import."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
@@ -9,7 +9,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection
 
 # redis-py types every answer as a union over clients that decode and clients that do not. Ours never decode:
 # answers are bytes, and this alias keeps that knowledge in one place.
@@ -53,7 +53,7 @@ def connect_async(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
         sentinel: Any = AsyncSentinel(  # type: ignore[no-untyped-call]
             hosts, sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S}
         )
-        options["password"] = urlsplit(url).password
+        options |= _user_of(url)
         through: Client = sentinel.master_for(service, db=db, **options)
         return through
     client: Client = redis.asyncio.Redis.from_url(url, **options)
@@ -65,9 +65,29 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Client:
     sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
         hosts, sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S}
     )
-    options["password"] = urlsplit(url).password
+    options |= _user_of(url) | {"connection_class": _MasterConnection}
     client: Client = sentinel.master_for(service, db=db, **options)
     return client
+
+
+class _MasterConnection(SentinelManagedConnection):
+    """Closed when reading from it is interrupted, as every other connection is.
+
+    The library's own stays open: whoever used it next would wait for, and take, the answer to what was asked before.
+    """
+
+    def read_response(
+        self, disable_decoding: bool = False, *, disconnect_on_error: bool | None = True, **more: Any
+    ) -> Any:
+        return super().read_response(disable_decoding, disconnect_on_error=disconnect_on_error, **more)
+
+
+def _user_of(url: str) -> dict[str, str | None]:
+    parts = urlsplit(url)
+    return {
+        "username": unquote(parts.username) if parts.username else None,
+        "password": unquote(parts.password) if parts.password else None,
+    }
 
 
 def _sentinel_parts(url: str) -> tuple[list[tuple[str, int]], str, int]:
