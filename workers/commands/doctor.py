@@ -29,9 +29,10 @@ def add_to(main: click.Group) -> None:
 @click.option("--fold", "again", is_flag=True, help="Fold the journal again too, and compare with what is stored.")
 @show.as_json_option
 def doctor(again: bool, as_json: bool) -> None:
-    """Look at settings, store, clock, VideoSDK, processes and the way in; say what is wrong and what to do.
+    """Say what is wrong here, and what to do.
 
-    Changes nothing. Exit status 1 when something failed; warnings are no failures.
+    Looks at settings, store, clock, VideoSDK, processes and the way in. Changes nothing. Exit status 1 when something
+    failed; warnings are no failures.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ def add_to(main: click.Group) -> None:
 
 @click.group()
 def events() -> None:
-    """Events: what happened, in order, and what each one came to."""
+    """Events: what happened, and what it came to."""
 
 
 @events.command()

@@ -8,6 +8,7 @@ import click
 
 from webhook_app import secrets_file
 from webhook_app.settings import SettingError, Settings, load
+from workers.commands import show
 from workers.up_checks import read_run
 
 
@@ -15,7 +16,7 @@ class Failed(click.ClickException):
     """The command could not be done: one line on stderr, exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"tally: {self.format_message()}", file=file, err=True)
+        click.echo(f"tally: {show.one_line(self.format_message())}", file=file, err=True)
 
 
 class WrongUse(Failed):

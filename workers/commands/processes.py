@@ -25,9 +25,9 @@ def add_to(main: click.Group) -> None:
 @click.command()
 @log_as_json
 def up(as_json: bool) -> None:
-    """Run everything on this machine, supervised; with the sandbox when there are no credentials.
+    """Run everything on this machine, supervised.
 
-    Ctrl-C stops everything in order.
+    Without VideoSDK credentials a sandbox plays VideoSDK. Ctrl-C stops everything in order.
 
     \b
     Example:
@@ -42,7 +42,9 @@ def up(as_json: bool) -> None:
 @click.command()
 @log_as_json
 def web(as_json: bool) -> None:
-    """Serve the receiver, the API and the console (all three, or what SURFACE says).
+    """Serve the receiver, the API and the console.
+
+    All three, or what SURFACE says.
 
     \b
     Example:
@@ -92,9 +94,9 @@ def deliver(as_json: bool) -> None:
 @click.command()
 @log_as_json
 def clock(as_json: bool) -> None:
-    """Pop timers, read the configuration file and calendars, and sweep for work that lost its wake-up.
+    """Pop timers, read configuration and calendars.
 
-    A second one is a stand-by.
+    Also sweeps for work that lost its wake-up. A second one is a stand-by.
 
     \b
     Example:
@@ -128,7 +130,9 @@ def clock(as_json: bool) -> None:
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
-    """Run a VideoSDK on this machine; `tally sandbox --help` shows its options.
+    """Run a VideoSDK on this machine.
+
+    `tally sandbox --help` shows its options.
 
     \b
     Example:

@@ -34,7 +34,9 @@ def add_to(main: click.Group) -> None:
 @show.as_json_option
 @click.pass_context
 def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None, limit: int, as_json: bool) -> None:
-    """The rooms, the newest known first: on air or not, since when, who is there, and why.
+    """Rooms: which are on air, since when, and why.
+
+    The newest known first.
 
     \b
     Example:

@@ -38,7 +38,7 @@ def add_to(main: click.Group) -> None:
 @show.as_json_option
 @click.pass_context
 def rules(context: click.Context, limit: int, as_json: bool) -> None:
-    """Rules: which there are, what they will do, and what drafts would have done.
+    """Rules: what they do and will do, and drafts.
 
     \b
     Example:
@@ -78,7 +78,7 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
     for one in found["items"]:
         with_others = ", ".join(other for other in one["rules"] if other != name)
         click.echo(
-            f"{one['opens_at']}  to  {one['closes_at']}  {one['room_id']}"
+            f"{one['opens_at']}  to  {one['closes_at']}  {show.one_line(one['room_id'])}"
             f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
             f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
         )
@@ -157,7 +157,7 @@ def readable(found: "Comparison") -> str:
 
 
 def _line(sign: str, act: "Act") -> str:
-    return f"{sign} {rfc3339(act.at)}  {act.room_id}  {act.kind}  {act.because}"
+    return show.one_line(f"{sign} {rfc3339(act.at)}  {act.room_id}  {act.kind}  {act.because}")
 
 
 def _command(name: str, says: str) -> click.Command:
