@@ -202,6 +202,19 @@ def test_another_admin_token_ends_every_session(client, store_url, tmp_path):
     assert rotated.http.get("/").status_code == 302
 
 
+def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client, doors):
+    visitor = doors.web.app.test_client()
+    answer = visitor.get("/schedule?q=hall")
+    assert answer.headers["Location"] == "/login?back=%2Fschedule%3Fq%3Dhall"
+    form = visitor.get(answer.headers["Location"])
+    data = {"token": ADMIN_TOKEN, "csrf": csrf_of(form), "back": "/schedule?q=hall"}
+    assert 'name="back" value="/schedule?q=hall"' in text_of(form)
+    assert visitor.post("/login", data=data).headers["Location"] == "/schedule?q=hall"
+    other = doors.web.app.test_client()
+    data = {"token": ADMIN_TOKEN, "csrf": csrf_of(other.get("/login")), "back": "https://evil.example/"}
+    assert other.post("/login", data=data).headers["Location"] == "/"
+
+
 def test_logging_out_ends_the_session(admin):
     assert admin.post("/logout").headers["Location"] == "/login"
     assert admin.get("/").status_code == 302

@@ -1,5 +1,6 @@
 """Alarms: what is raised, since when, and what was."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from marshmallow import fields
@@ -46,9 +47,23 @@ def alarms(context: Context) -> Blueprint:
 
 def known_alarms(context: Context) -> list[Alarm]:
     """Every alarm, raised or cleared, the newest first; that reducing is halted cannot be folded and counts too."""
-    now, past = context.client.hvals(keys.ALARMS), context.client.zrevrange(keys.ALARMS_PAST, 0, -1)
-    found = [codec.alarm_of(raw) for raw in dict.fromkeys([*now, *past])]
+    past = context.client.zrevrange(keys.ALARMS_PAST, 0, -1)
+    return _sorted(_with_halted(context, dict.fromkeys([*context.client.hvals(keys.ALARMS), *past])))
+
+
+def raised_alarms(context: Context) -> list[Alarm]:
+    """Those that are raised now, the newest first."""
+    found = _with_halted(context, context.client.hvals(keys.ALARMS))
+    return _sorted(alarm for alarm in found if alarm.cleared_at is None)
+
+
+def _with_halted(context: Context, raws: Iterable[bytes]) -> list[Alarm]:
+    found = [codec.alarm_of(raw) for raw in raws]
     halted = context.client.get(keys.HALTED)
     if halted is not None:
         found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", context.now()))
+    return found
+
+
+def _sorted(found: Iterable[Alarm]) -> list[Alarm]:
     return sorted(found, key=lambda alarm: (alarm.since, alarm.name), reverse=True)

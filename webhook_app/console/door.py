@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable
 from hashlib import sha256
 from secrets import token_urlsafe
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
@@ -55,7 +56,9 @@ class Door:
         if not self.may_look:
             if request.path.startswith("/page/"):
                 return Response(status=401)
-            return redirect("/login")
+            here = request.full_path.rstrip("?")
+            wanted = request.method == "GET" and here != "/" and not request.headers.get("X-Fragment")
+            return redirect(f"/login?{urlencode({'back': here})}" if wanted else "/login")
         if request.method == "POST":
             if not self._from_our_form():
                 raise Problem(403, "This form has grown old, or was sent from elsewhere. Go back, reload, try again.")
@@ -87,7 +90,7 @@ class Door:
             session.clear()
             session.permanent = True
             session["role"] = role.value
-            return redirect("/", code=303)
+            return redirect(back("/"), code=303)
 
         @blueprint.post("/logout")
         def logout() -> BaseResponse:
@@ -95,7 +98,7 @@ class Door:
             return redirect("/" if self.open_house else "/login", code=303)
 
     def _form(self, *, wrong: str | None) -> str:
-        return render_template("login.html", csrf=self.csrf, wrong=wrong)
+        return render_template("login.html", csrf=self.csrf, wrong=wrong, back=back("/"))
 
     def _from_our_form(self) -> bool:
         expected = str(session.get("csrf", ""))

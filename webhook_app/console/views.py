@@ -4,7 +4,7 @@ import redis
 from flask import Blueprint, Response, current_app, render_template, request, session
 from werkzeug.exceptions import HTTPException
 
-from webhook_app.api.alarms import known_alarms
+from webhook_app.api.alarms import raised_alarms
 from webhook_app.api.context import Context
 from webhook_app.auth import Tokens
 from webhook_app.console import alarms, orders, room, rules, schedule, subscribers, system, wall
@@ -42,7 +42,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
             "role": None if door.role is None else door.role.value,
             "csrf": door.csrf if "role" in session else "",
             "sandbox": settings.sandbox_url if looking else None,
-            "raised": lambda: _raised(context) if looking else [],
+            "raised": lambda: raised_alarms(context) if looking else [],
             "address": request.full_path.rstrip("?"),
             "stream": _events_stream() if looking else None,
         }
@@ -70,7 +70,3 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
 def _events_stream() -> str | None:
     """Where the events' stream is, if this process serves it."""
     return next((rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.endswith("/events/stream")), None)
-
-
-def _raised(context: Context) -> list[object]:
-    return [alarm for alarm in known_alarms(context) if alarm.cleared_at is None]

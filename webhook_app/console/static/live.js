@@ -6,6 +6,8 @@
   const GATHER_MS = 150;
   const APART_MS = 1000;
   const HOLDS_MS = 1500;
+  const FALLS_MAX = 3;
+  const TRY_AGAIN_MS = 60000;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const LEFT_ALONE_MS = 15000;
@@ -18,7 +20,6 @@
       const passed = Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000));
       const hours = Math.floor(passed / 3600);
       if (hours > 48) continue;
-      if (!time.title) time.title = time.textContent + " UTC";
       time.textContent = (hours ? hours + ":" + two(Math.floor((passed % 3600) / 60)) : Math.floor(passed / 60)) + ":" + two(passed % 60);
       const before = time.previousSibling;
       if (before && before.nodeType === 3 && before.data.trim() === "since") before.data = "for ";
@@ -26,6 +27,10 @@
   }
   tick();
   setInterval(tick, 1000);
+  document.addEventListener("pointerover", (event) => {
+    const time = event.target.closest && event.target.closest("time[datetime]");
+    if (time && !time.title) time.title = new Date(time.dateTime).toISOString().slice(0, 19).replace("T", " ") + " UTC, " + new Date(time.dateTime).toLocaleString() + " here";
+  });
 
   for (const form of document.querySelectorAll("form[data-instant]")) {
     let waiting = 0;
@@ -58,7 +63,7 @@
     const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
     const shut = new Set([...live.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
     const active = document.activeElement;
-    const where = live.contains(active) ? { id: active.id, href: active.getAttribute("href"), summary: active.tagName === "SUMMARY" && active.parentElement.id } : null;
+    const where = live.contains(active) ? { id: active.id, href: active.getAttribute("href"), summary: active.tagName === "SUMMARY" && active.parentElement.id, action: active.form && active.form.getAttribute("action") } : null;
     const sideways = [...live.querySelectorAll("[data-keep-scroll]")].map((one) => one.scrollLeft);
     const come = document.createElement("template");
     come.innerHTML = html;
@@ -75,6 +80,7 @@
     if (where) {
       const found = where.summary ? document.getElementById(where.summary)?.querySelector("summary")
         : where.id ? document.getElementById(where.id)
+        : where.action ? [...live.querySelectorAll("form[action]")].find((one) => one.getAttribute("action") === where.action)?.querySelector("button")
         : where.href && [...live.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === where.href);
       if (found) found.focus({ preventScroll: true });
     }
@@ -98,7 +104,11 @@
     last = Date.now();
     try {
       const answer = await fetch(live.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
-      if (answer.status === 401) { location.assign("/login"); return; }
+      if (answer.status === 401) {
+        const here = location.pathname + location.search;
+        location.assign(here === "/" ? "/login" : "/login?back=" + encodeURIComponent(here));
+        return;
+      }
       if (answer.status !== 304) {
         if (!answer.ok) throw new Error(String(answer.status));
         const html = await answer.text();
@@ -122,10 +132,16 @@
   // A stream that is answered and closed at once (all places are taken) is none: it must hold for a while to count.
   function listen(path) {
     const room = live.dataset.room;
-    let holds = 0;
+    let holds = 0, falls = 0;
     const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
-    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; say("Live.", "streaming"); }, HOLDS_MS); };
-    source.onerror = () => { clearTimeout(holds); told = false; };
+    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; falls = 0; say("Live.", "streaming"); }, HOLDS_MS); };
+    source.onerror = () => {
+      clearTimeout(holds);
+      told = false;
+      if (++falls < FALLS_MAX) return;
+      source.close();
+      setTimeout(() => listen(path), TRY_AGAIN_MS);
+    };
     source.onmessage = soon;
     source.addEventListener("gap", soon);
     addEventListener("pagehide", () => source.close());
