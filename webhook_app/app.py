@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import redis
 from flask import Blueprint, Flask, Response, request
 
-from webhook_app import problems
+from webhook_app import manners, problems
 from webhook_app.api.alarms import alarms
 from webhook_app.api.calls import calls
 from webhook_app.api.context import Context
 from webhook_app.api.deliveries import deliveries
+from webhook_app.api.described import finished
+from webhook_app.api.duration import Duration
 from webhook_app.api.events import events
 from webhook_app.api.feed import Feed
 from webhook_app.api.rooms import rooms
 from webhook_app.api.rules import rules
+from webhook_app.api.shapes import Moment
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.auth import Tokens
@@ -88,6 +91,7 @@ def build(settings: Settings) -> Web:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
     problems.install(app)
+    manners.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
     app.register_blueprint(doctor_word(client))
     tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
@@ -162,6 +166,9 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
         "SESSION_COOKIE_SECURE": (settings.public_url or "").startswith("https://"),
     }
     api = ProblemApi(app)
+    api.finish = finished
+    api.register_field(Moment, "string", "date-time")
+    api.register_field(Duration, "string", None)
     for resource in RESOURCES:
         blueprint = resource(context)
         blueprint.before_request(tokens.guard)

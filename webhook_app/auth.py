@@ -5,6 +5,7 @@ from enum import Enum
 
 from flask import request, session
 
+from webhook_app.manners import Limits
 from webhook_app.problems import Problem
 
 SAME_ORIGIN = frozenset({"same-origin", "none"})
@@ -24,6 +25,7 @@ class Tokens:
     def __init__(self, *, admin: str | None, viewer: str | None) -> None:
         self._admin = admin
         self._viewer = viewer
+        self._limits = Limits()
 
     def role(self, token: str) -> Role | None:
         """What this token is good for, None when nothing."""
@@ -43,6 +45,7 @@ class Tokens:
         role = self.role(token.strip()) if scheme.lower() == "bearer" else None
         if role is None:
             raise Problem(401, "A token is needed: Authorization: Bearer <token>.")
+        self._limits.check(role.value)
         if role is Role.VIEWER and request.method not in READING:
             raise Problem(403, "The viewer token may only read; use the admin token.")
 

@@ -3,20 +3,20 @@
 from typing import Any
 
 from flask import Blueprint, render_template
-from flask_smorest import Api
 
 from webhook_app.page_headers import harden
+from webhook_app.problems import ProblemApi
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def docs_page(api: Api) -> Blueprint:
+def docs_page(api: ProblemApi) -> Blueprint:
     """The page."""
     blueprint = Blueprint("docs", __name__, template_folder="console/templates")
 
     @blueprint.get("/docs")
     def docs() -> str:
-        return render_template("docs.html", calls=calls_of(api.spec.to_dict()))
+        return render_template("docs.html", calls=calls_of(api.description()))
 
     blueprint.after_request(harden)
     return blueprint

@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), mapped in one place."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response
@@ -18,8 +19,10 @@ DESCRIPTIONS = {
     404: "There is no such thing.",
     405: "That cannot be done here.",
     409: "That does not go together with how things are.",
+    412: "It is no longer as the request believes: read it again.",
     413: "The request is too large.",
     422: "Something in the request is wrong; `errors` says what, by field.",
+    429: "Too many requests; Retry-After says when to go on.",
     500: "Something went wrong on our side; the log says what.",
     503: "The store does not answer.",
 }
@@ -37,8 +40,20 @@ class Problem(HTTPException):
 class ProblemApi(Api):
     """flask-smorest's API with our errors."""
 
+    described: dict[str, Any] | None = None
+    finish: Callable[[dict[str, Any]], dict[str, Any]]
+
     def handle_http_exception(self, error: HTTPException) -> Response:
         return answer(error)
+
+    def description(self) -> dict[str, Any]:
+        """The whole API as OpenAPI says it, finished once all resources are there."""
+        if self.described is None:
+            self.described = self.finish(self.spec.to_dict())
+        return self.described
+
+    def _openapi_json(self) -> Response:
+        return Response(json.dumps(self.description(), indent=2), mimetype="application/json")
 
 
 def answer(error: HTTPException) -> Response:
@@ -53,6 +68,8 @@ def answer(error: HTTPException) -> Response:
     if errors:
         body["errors"] = errors
     response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
+    if status == 429:
+        response.headers["Retry-After"] = "1"
     if status == 503:
         response.headers["Retry-After"] = "2"
     if isinstance(error, MethodNotAllowed) and error.valid_methods:

@@ -62,14 +62,6 @@ def events(context: Context, feed: Feed) -> Blueprint:
                 "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
             }
         },
-        parameters=[
-            {
-                "in": "header",
-                "name": "Last-Event-ID",
-                "description": "The last id that was seen; browsers send it by themselves when they come back.",
-                "schema": {"type": "string"},
-            }
-        ],
     )
     @blp.arguments(StreamQuery, location="query")
     @blp.alt_response(422, schema=ProblemSchema)

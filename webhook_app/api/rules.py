@@ -7,6 +7,7 @@ from flask import Response, jsonify, request
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.api.bodies import Blueprint, read_body
+from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
@@ -135,17 +136,13 @@ def rules(context: Context) -> Blueprint:
     @blp.route("/<name>")
     @blp.response(200, RuleViewSchema)
     @blp.alt_response(404, schema=ProblemSchema)
-    def get_rule(name: str) -> dict[str, Any]:
-        """One rule."""
-        return rule_views(context, [known_rule(context, name)])[0]
+    def get_rule(name: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """One rule. Its ETag is good for `If-Match`: it matches as long as the rule says the same."""
+        view = rule_views(context, [known_rule(context, name)])[0]
+        return view, {"ETag": rule_etag(context, name, view)}
 
     @blp.route("/<name>", methods=["PUT"])
-    @blp.doc(
-        requestBody={
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object", "description": "a rule, see docs/rules.md"}}},
-        }
-    )
+    @blp.doc(requestBody={"required": True, "content": {"application/json": {"schema": RuleSchema(partial=("name",))}}})
     @blp.alt_response(200, schema=RuleViewSchema)
     @blp.alt_response(201, schema=RuleViewSchema)
     @blp.alt_response(202, schema=AcceptedSchema)
@@ -154,14 +151,18 @@ def rules(context: Context) -> Blueprint:
     def put_rule(name: str) -> Response:
         """Add or change a rule; answers when it is in force, or 202 after 2 s."""
         rule = _load(name)
-        known = context.state.rule(name)
-        not_of_the_file(known)
-        event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
-        if not context.folded(event_id):
-            return accepted(event_id)
-        response = jsonify(rule_views(context, [known_rule(context, name)])[0])
-        response.status_code = 200 if known else 201
-        return response
+        with alone(context, name):
+            check_conditions(context, name, request.headers)
+            known = context.state.rule(name)
+            not_of_the_file(known)
+            event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
+            if not context.folded(event_id):
+                return accepted(event_id)
+            view = rule_views(context, [known_rule(context, name)])[0]
+            response = jsonify(view)
+            response.headers["ETag"] = rule_etag(context, name, view)
+            response.status_code = 200 if known else 201
+            return response
 
     @blp.route("/<name>", methods=["DELETE"])
     @blp.response(204)
@@ -170,9 +171,11 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def delete_rule(name: str) -> Response:
         """Delete a rule: its wish is dropped, a stream that it started is left alone."""
-        not_of_the_file(known_rule(context, name))
-        event_id = context.append(Source.CONFIG, "rule-deleted", None, {"name": name})
-        return Response(status=204) if context.folded(event_id) else accepted(event_id)
+        with alone(context, name):
+            check_conditions(context, name, request.headers)
+            not_of_the_file(known_rule(context, name))
+            event_id = context.append(Source.CONFIG, "rule-deleted", None, {"name": name})
+            return Response(status=204) if context.folded(event_id) else accepted(event_id)
 
     @blp.route("/<name>/pause", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)

@@ -117,6 +117,11 @@ def told(subscriber_id: str) -> str:
     return f"{PREFIX}subscriber:{subscriber_id}:told"
 
 
+def rule_lock(name: str) -> str:
+    """Held while somebody changes a rule by the API."""
+    return f"{PREFIX}rules:lock:{name}"
+
+
 def wake(queue: str) -> str:
     """Set while a wake-up of this queue is pending or a worker of it is awake."""
     return f"{PREFIX}wake:{queue}"

@@ -1,0 +1,180 @@
+"""One example of each shape, as the API's description shows it; a test holds each against its shape."""
+
+from typing import Any
+
+AT = "2026-11-22T10:00:07.120Z"
+STREAM: dict[str, Any] = {
+    "stream_id": "str_5f0c2a9b7d3e41c68a10",
+    "videosdk_id": "65f0a1b2c3d4e5f6a7b8c9d0",
+    "room_id": "abcd-efgh-ijkl",
+    "session_id": "65f0a1a0c3d4e5f6a7b8c9aa",
+    "state": "playable",
+    "playback_url": "https://cdn.videosdk.live/meetings-hls/3f1c/index.m3u8",
+    "livestream_url": "https://cdn.videosdk.live/meetings-hls/3f1c/live.m3u8",
+    "starting_at": "2026-11-22T10:00:00.030Z",
+    "started_at": "2026-11-22T10:00:02.110Z",
+    "playable_at": AT,
+    "stopping_at": None,
+    "ended_at": None,
+    "duration_s": 61.2,
+    "ended_by": None,
+    "failure": None,
+    "snapshot": None,
+}
+OCCURRENCE: dict[str, Any] = {
+    "rules": ["sunday-service"],
+    "room_id": "abcd-efgh-ijkl",
+    "opens_at": "2026-11-29T09:00:00.000Z",
+    "closes_at": "2026-11-29T11:00:00.000Z",
+    "skipped": False,
+    "warning": None,
+}
+ROOM: dict[str, Any] = {
+    "room_id": "abcd-efgh-ijkl",
+    "name": "main-hall",
+    "groups": ["webinar"],
+    "on_air": True,
+    "watchable": True,
+    "state": "playable",
+    "stream": STREAM,
+    "session": {
+        "session_id": "65f0a1a0c3d4e5f6a7b8c9aa",
+        "live": True,
+        "participant_count": 1,
+        "participants": [{"participant_id": "p1", "name": "Host Ada"}],
+    },
+    "desired": {
+        "on_air": True,
+        "because": "rule:sunday-service",
+        "since": "2026-11-22T09:00:00.000Z",
+        "until": "2026-11-22T11:00:00.000Z",
+    },
+    "armed": False,
+    "next_window": OCCURRENCE,
+    "sequence": 12,
+    "updated_at": AT,
+}
+EVENT: dict[str, Any] = {
+    "id": "1763805607120-0",
+    "source": "videosdk",
+    "type": "hls-playable",
+    "room_id": "abcd-efgh-ijkl",
+    "at": AT,
+    "data": {"meetingId": "abcd-efgh-ijkl", "sessionId": "65f0a1a0c3d4e5f6a7b8c9aa"},
+    "effect": "stream playable",
+}
+TIMELINE_ITEM: dict[str, Any] = {
+    **EVENT,
+    "decisions": [{"rule": "sunday-service", "did": "on air as wanted", "call_id": None, "notice_id": None}],
+    "notices": [{"id": "msg_1c0b7e5f9a2d4c68e310", "type": "stream.playable"}],
+}
+RULE: dict[str, Any] = {
+    "rooms": ["*"],
+    "when": "room.on_air && room.session.participant_count == 0",
+    "for": "5m",
+    "do": "end",
+    "cooldown": "10m",
+}
+RULE_VIEW: dict[str, Any] = {
+    "name": "end-when-empty",
+    **RULE,
+    "timezone": "UTC",
+    "paused": False,
+    "from_file": False,
+    "next": None,
+    "last_fired_at": "2026-11-21T18:40:00.000Z",
+    "last_error": None,
+}
+ACT: dict[str, Any] = {"at": AT, "room_id": "abcd-efgh-ijkl", "kind": "start", "because": "rule:live-with-the-host"}
+HEALTH: dict[str, Any] = {
+    "breaker": "closed",
+    "tried_again_at": None,
+    "failing_since": None,
+    "last_answered_at": AT,
+    "last_error": None,
+    "answered": 120,
+    "failed": 1,
+    "success_rate": 0.9917,
+    "mean_lag_ms": 38,
+    "in_line": 0,
+    "oldest_due_at": None,
+}
+SUBSCRIBER: dict[str, Any] = {
+    "id": "sub_9a1b2c3d4e5f60718293",
+    "name": "av-team",
+    "url": "https://example.org/hook",
+    "types": ["stream.*"],
+    "rooms": ["*"],
+    "because": ["*"],
+    "ordering": "none",
+    "max_in_flight": 32,
+    "rate_limit": None,
+    "enabled": True,
+    "disabled_because": None,
+    "created_at": "2026-11-01T08:00:00.000Z",
+    "from_file": False,
+}
+ATTEMPT: dict[str, Any] = {"at": AT, "status": 200, "error": None, "duration_ms": 31, "response": "ok"}
+DELIVERY: dict[str, Any] = {
+    "id": "dlv_0f1e2d3c4b5a69788796",
+    "subscriber_id": "sub_9a1b2c3d4e5f60718293",
+    "notice": {"id": "msg_1c0b7e5f9a2d4c68e310", "type": "stream.playable", "timestamp": AT},
+    "state": "delivered",
+    "attempts": [ATTEMPT],
+    "next_attempt_at": None,
+}
+CALL: dict[str, Any] = {
+    "id": "call_7766554433221100ffee",
+    "room_id": "abcd-efgh-ijkl",
+    "kind": "start",
+    "because": "rule:sunday-service",
+    "state": "succeeded",
+    "event_id": "1763805600030-0",
+    "created_at": "2026-11-22T10:00:00.030Z",
+    "answered_at": "2026-11-22T10:00:00.480Z",
+    "message": None,
+    "attempts": [{"at": "2026-11-22T10:00:00.060Z", "status": 200, "message": None}],
+}
+ALARM: dict[str, Any] = {
+    "name": "videosdk-401",
+    "severity": "critical",
+    "summary": "VideoSDK refuses our token: no calls are made until it is accepted again",
+    "since": AT,
+    "cleared_at": None,
+}
+COMPARISON = {"would": [ACT], "did": [], "only_would": [ACT], "only_did": []}
+WISH = {"until": "2026-11-22T12:00:00Z"}
+EXAMPLES: dict[str, Any] = {
+    "Room": ROOM,
+    "Stream": STREAM,
+    "Event": EVENT,
+    "TimelineItem": TIMELINE_ITEM,
+    "RuleView": RULE_VIEW,
+    "Occurrence": OCCURRENCE,
+    "Comparison": COMPARISON,
+    "Subscriber": SUBSCRIBER,
+    "NewSubscriber": {**SUBSCRIBER, "secret": "(shown this once)"},
+    "Delivery": DELIVERY,
+    "Call": CALL,
+    "Alarm": ALARM,
+    "Accepted": {"id": "1763805600030-0"},
+    "StartWish": {**WISH, "start": {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}}}},
+    "Wish": WISH,
+    "Backtest": {"rules": [{"name": "draft", **RULE}], "from": "2026-11-15T00:00:00Z", "to": "2026-11-22T00:00:00Z"},
+    "Subscribe": {"url": "https://example.org/hook", "types": ["stream.*"], "name": "av-team"},
+    "Change": {"types": ["stream.*", "alarm.*"]},
+    "Enable": {"recover_from": "2026-11-22T00:00:00Z"},
+    "Recover": {"from": "2026-11-22T00:00:00Z"},
+    "Rule": RULE,
+}
+PROBLEMS: dict[int, dict[str, Any]] = {
+    422: {"errors": {"limit": ["Must be greater than or equal to 1 and less than or equal to 500."]}},
+}
+
+
+def example_of(name: str) -> Any:
+    """The example of a shape, or of a page of it; None when there is none."""
+    if name.endswith("Page"):
+        item = EXAMPLES.get(name.removesuffix("Page"))
+        return None if item is None else {"items": [item], "next": None}
+    return EXAMPLES.get(name)

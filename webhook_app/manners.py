@@ -1,0 +1,84 @@
+"""Manners of the API's answers: a request id, an ETag where one polls, and a limit to how often one asks."""
+
+import re
+import threading
+from secrets import token_hex
+from time import monotonic
+
+import structlog
+from flask import Flask, Response, g, request
+
+from webhook_app.problems import Problem
+
+PREFIX = "/api/"
+REQUEST_ID = "X-Request-Id"
+RATE_PER_S = 300
+BURST = 600
+ETAG_MAX_BYTES = 4 * 1024 * 1024
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+
+
+class Bucket:
+    """Tokens that run in at a rate and are taken one a request."""
+
+    def __init__(self, rate_per_s: float, burst: float) -> None:
+        self._rate = rate_per_s
+        self._burst = burst
+        self._left = burst
+        self._at = monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """One, if there is one."""
+        with self._lock:
+            now = monotonic()
+            self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+            self._at = now
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
+
+
+class Limits:
+    """A bucket for each token that is one of ours; there are two at most."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, Bucket] = {}
+
+    def check(self, who: str) -> None:
+        """Refuse with 429 when this one has asked too often."""
+        if not self._buckets.setdefault(who, Bucket(RATE_PER_S, BURST)).take():
+            raise Problem(429, f"More than {RATE_PER_S} requests a second; wait a moment.")
+
+
+def install(app: Flask) -> None:
+    """Give every request an id, and every answer that is polled an ETag."""
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get(REQUEST_ID, "")
+        g.request_id = given if _WELL_FORMED.fullmatch(given) else token_hex(8)
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers[REQUEST_ID] = g.get("request_id") or token_hex(8)
+        if request.method in ("GET", "HEAD") and request.path.startswith(PREFIX) and _polled(response):
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+            if "ETag" not in response.headers:
+                response.add_etag()
+            response.make_conditional(request)
+        return response
+
+    @app.teardown_request
+    def end(error: BaseException | None) -> None:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _polled(response: Response) -> bool:
+    return (
+        response.status_code == 200
+        and not response.direct_passthrough
+        and (response.content_length or 0) <= ETAG_MAX_BYTES
+    )
