@@ -15,7 +15,7 @@ from webhook_app.domain.conditions import compile_condition
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.ids import derive
 from webhook_app.domain.room import Call, CallKind, CallState, Room
-from webhook_app.domain.rules import Config, Rule, make_config
+from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS, State
 from webhook_app.domain.times import SECOND, rfc3339
@@ -71,11 +71,13 @@ def backtest(
     *,
     since: int,
     until: int,
+    names: Mapping[str, RoomName] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Comparison:
     """Fold recorded events, oldest first, from a world as it was before them.
 
-    Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules.
+    Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules. `names`
+    are what the drafts call the rooms; those of `since` when left out.
     """
     actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
     draft: _Draft | None = None
@@ -85,7 +87,7 @@ def backtest(
         if event.at >= until:
             break
         if draft is None and event.at >= since:
-            draft = _begin(actual, rules, since)
+            draft = _begin(actual, rules, since, names)
         outcome = _fold(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
@@ -96,7 +98,7 @@ def backtest(
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
-        draft = _begin(actual, rules, since)
+        draft = _begin(actual, rules, since, names)
     _run_to(draft, until)
     return _compare(draft.acts, did)
 
@@ -131,14 +133,14 @@ def _passed_over(event: Event, ours: _Ours) -> bool:
     return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
 
 
-def _begin(actual: World, rules: Iterable[Rule], since: int) -> _Draft:
+def _begin(actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None) -> _Draft:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
-    names = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
-    config = make_config(names, known.names, settings, known.calendars)
+    drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
+    config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = _Draft(world, since, _looks_matter(names.values()))
-    for room_id in sorted({*world.rooms, *(room for rule in names.values() for room in known.rooms_of(rule) or ())}):
+    draft = _Draft(world, since, _looks_matter(drafts.values()))
+    for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
         _tell(draft, _event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
 

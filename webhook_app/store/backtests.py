@@ -1,14 +1,15 @@
 """Backtests over the journal as it is kept."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.backtest import Comparison, act_view, backtest
 from webhook_app.domain.events import Event
-from webhook_app.domain.rules import Rule
+from webhook_app.domain.rules import RoomName, Rule
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
 from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.state import StateStore
 
 EVENTS_MAX = 300_000
 
@@ -23,11 +24,18 @@ def replay(
     *,
     since: int,
     until: int,
+    names: Mapping[str, RoomName] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Comparison:
-    """Try draft rules on what was recorded; TooManyEventsError when that is more than can be folded at once."""
+    """Try draft rules on what was recorded; TooManyEventsError when that is more than can be folded at once.
+
+    The drafts know the rooms by today's names, and by `names`.
+    """
     before, _ = Snapshots(client).load()
-    return backtest(before, _bounded(Journal(client), until), rules, since=since, until=until, progress=progress)
+    known = {**StateStore(client).names().names, **(names or {})}
+    return backtest(
+        before, _bounded(Journal(client), until), rules, since=since, until=until, names=known, progress=progress
+    )
 
 
 def comparison_view(found: Comparison) -> dict[str, Any]:

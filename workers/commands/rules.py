@@ -1,10 +1,9 @@
 """`tally rules`: what they will do, what drafts would have done; pause, resume, skip."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
@@ -118,29 +117,17 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
         for line in error.lines:
             click.echo(line, err=True)
         sys.exit(1)
-    drafts = [rule_from({**rule, "rooms": _by_id(rule["rooms"], file.rooms)}) for rule in file.rules]
+    drafts = [rule_from(rule) for rule in file.rules]
     client = connect(settings.redis_url)
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
-            found = replay(client, drafts, since=first, until=last, progress=progress)
+            found = replay(client, drafts, since=first, until=last, names=file.config().names, progress=progress)
     except TooManyEventsError as error:
         raise Failed(str(error)) from None
     if as_json:
         show.print_json(comparison_view(found))
     else:
         click.echo(readable(found))
-
-
-def _by_id(patterns: Sequence[str], rooms: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A draft's rooms, with the file's own names and groups as ids: what was recorded may not know them."""
-    found: list[str] = []
-    for pattern in patterns:
-        group = pattern.removeprefix("group:") if pattern.startswith("group:") else None
-        if pattern in rooms:
-            found.append(str(rooms[pattern]["room_id"]))
-        else:
-            found += [pattern, *(str(room["room_id"]) for room in rooms.values() if group in room.get("groups", ()))]
-    return found
 
 
 def readable(found: "Comparison") -> str:
