@@ -1,6 +1,6 @@
 """A layer over a mapping: it takes the changes, and the mapping below is not touched until they are kept."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +22,11 @@ class Layer(MutableMapping[str, T]):
             self.below.pop(name, None)
         self.below.update(self.changed)
         return self.below
+
+    def update(self, given: Mapping[str, T]) -> None:  # type: ignore[override]
+        """As a dict's, from a mapping: a batch does this for every event, and has mostly nothing to add."""
+        if given:
+            self.changed.update(given)
 
     def get(self, name: str, default: Any = None) -> Any:
         """As a dict's."""
