@@ -19,7 +19,7 @@ from webhook_app.domain.subscribers import (
     DeliveryState,
     OldSecret,
 )
-from webhook_app.store import codec, keys
+from webhook_app.store import codec, keys, measures
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.subscriber_secrets import new_secret
 from workers.deliver import after_attempt
@@ -59,6 +59,21 @@ def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(office):
     office.deliver()
     one = office.only()
     assert (one.state, [attempt.status for attempt in one.attempts]) == (DeliveryState.DELIVERED, [500, 200])
+
+
+def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(office):
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500, 200]
+    office.tell()
+    office.deliver()
+    assert sum(_measured(office).buckets.values()) == 0
+    office.make_due()
+    office.deliver()
+    assert sum(_measured(office).buckets.values()) == 1
+
+
+def _measured(office):
+    return measures.histogram(measures.read(office.client), measures.NOTICE_TO_DELIVERED)
 
 
 def test_every_attempt_has_the_same_id_and_body_and_its_own_time(office):

@@ -25,6 +25,7 @@ from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally
+from webhook_app.store.measures import NOTICE_TO_DELIVERED, Measures
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import SubscriberReader
 from workers.channels.speaking import Speaker
@@ -77,6 +78,7 @@ class Deliverer:
         self._names: Mapping[str, RoomName] = {}
         self._version: tuple[Any, ...] | None = None
         self._horizon = Horizon()
+        self._measures = Measures()
         self._settled: list[Delivery] = []
         self._tallies: dict[str, Tally] = {}
         self._cursor: str | None = None
@@ -139,6 +141,7 @@ class Deliverer:
         await self._lines.landed()
         while self._settled or self._tallies:
             await self._settle()
+        await self._measures.flush_async(self._client, every_s=0)
 
     async def _expanding(self) -> None:
         while not self._ending:
@@ -317,6 +320,8 @@ class Deliverer:
             log.exception("an attempt could not be made", delivery=delivery.delivery_id)
             reply = Reply(None, "refused", 0)
         self._note(subscriber, delivery, reply, at)
+        if reply.error is None:
+            self._measures.observe_many(NOTICE_TO_DELIVERED, [at + reply.duration_ms - notice.at])
         return reply.error
 
     def _note(self, subscriber: Subscriber, delivery: Delivery, reply: Reply, at: int) -> None:
@@ -366,6 +371,7 @@ class Deliverer:
             self._settled = settled + self._settled
             self._tallies = tallies | self._tallies
             raise
+        await self._measures.flush_async(self._client)
         self._busy_at = monotonic()
         if any(one.queue for one in settled) or self._lines.wants({one.subscriber_id for one in settled}):
             self._to_claim.set()  # settling has brought these back from where they were parked
