@@ -474,6 +474,17 @@ def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(real, sa
     assert said["session"] == {"session_id": session, "live": True, "participants": {"p1": "Host Ada"}}
 
 
+@pytest.mark.parametrize("path", ["sessions", "session"])
+def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, path):
+    room = room_of(request)
+    sandbox.join(room)
+    sandbox.spoil(room, rest=[{"path": path, "fault": "503"}])
+    real.asked_about(room)
+    real.work()
+    [event] = real.answers()
+    assert (event.data["reached"], event.data["session"], event.data["session_unknown"]) == (True, None, True)
+
+
 def test_a_probe_sees_the_active_stream(real, sandbox, request):
     room = room_of(request)
     real.wanted(room, sandbox.join(room))

@@ -499,6 +499,8 @@ def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_wi
 def test_a_room_that_nobody_is_in_is_armed_and_asked_about():
     story = Story()
     story.operator("start")
+    assert story.did == "nobody is known to be there: VideoSDK is asked"
+    story.probe(None)
     assert story.did.startswith("armed")
     assert story.view["armed"]
     assert (story.starts, len(story.probes)) == ([], 1)

@@ -146,6 +146,28 @@ def test_an_armed_window_asks_at_its_opening_and_finds_a_session_whose_webhook_w
     assert len(story.probes) == 1
     story.probe(None, session={"session_id": "s9", "live": True, "participants": {"ada": "Ada"}})
     assert len(story.starts) == 1
+    assert story.broadcasts == []
+
+
+@pytest.mark.parametrize("answer", [{"reached": False}, {"session_unknown": True}])
+def test_a_window_is_not_armed_before_videosdk_has_said_that_nobody_is_there(answer):
+    story = Hall().plan()
+    story.reachable = False
+    story.until(ONE)
+    story.probe(None, **answer)
+    story.until(ONE + 10 * SECOND)
+    assert story.broadcasts == []
+    story.timer("armed")
+    story.probe(None)
+    assert story.broadcasts == ["armed"]
+
+
+def test_a_window_is_late_because_videosdk_could_not_say_who_is_there():
+    story = Hall().plan()
+    story.reachable = False
+    story.until(ONE + 2 * MINUTE)
+    assert story.broadcasts == ["late"]
+    assert story.reason("late") == "VideoSDK could not say who is there"
 
 
 def test_a_room_that_is_on_air_at_the_opening_is_left_running_and_counts():

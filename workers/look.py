@@ -24,7 +24,8 @@ class Looker:
     def look(self, call: Call) -> tuple[Answer, dict[str, Any]]:
         """Whether a run is active, and what else the probe wants to know.
 
-        Returns the answer to the first of them, and what was seen: `reached`, `active`, `session`, `failed`.
+        Returns the answer to the first of them, and what was seen: `reached`, `active`, `session` (None when there is
+        none, or with `session_unknown` when that could not be said), `failed`.
         """
         deadline = monotonic() + DEADLINE_S
         look = self._heeded(self._videosdk.active(call.room_id, deadline=deadline))
@@ -32,7 +33,9 @@ class Looker:
         reached = stream is not None or look.missing
         seen: dict[str, Any] = {"reached": reached, "active": stream, "session": None}
         if reached and call.body.get("session"):
-            seen["session"] = self._session(call, deadline)
+            seen["session"], known = self._session(call, deadline)
+            if not known:
+                seen["session_unknown"] = True
         failed = call.body.get("failed")
         if isinstance(failed, Mapping):
             seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
@@ -72,22 +75,24 @@ class Looker:
         self._heed(answer)
         return answer
 
-    def _session(self, call: Call, deadline: float) -> dict[str, Any] | None:
+    def _session(self, call: Call, deadline: float) -> tuple[dict[str, Any] | None, bool]:
+        """The room's session, None when there is none; and whether VideoSDK could say."""
         session_id = call.body.get("session_id")
         if not isinstance(session_id, str):
             ongoing = self._heeded(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
             found = _items(ongoing)
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
-                return None
+                return None, ongoing.ok or ongoing.missing
         answer = self._heeded(self._videosdk.session(session_id, deadline=deadline))
         if not answer.ok or not isinstance(answer.body, dict):
-            return None
-        return {
+            return None, answer.missing
+        session = {
             "session_id": session_id,
             "live": answer.body.get("status") == "ongoing",
             "participants": present(answer.body.get("participants")),
         }
+        return session, True
 
     def _failed(self, room_id: str, failed: Mapping[str, Any], deadline: float) -> dict[str, Any] | None:
         """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""

@@ -50,6 +50,35 @@ def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(h
     assert hall.broadcasts == ["armed", "completed"]
 
 
+def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening_and_nobody_is_alarmed(
+    hall: Hall,
+) -> None:
+    hall.spoil(drop=["session-*", "participant-*"])
+    hall.joins()
+    hall.opens(lasts=10)
+    hall.on_air()
+    hall.closed()
+    hall.off_air()
+    assert seconds_between(hall.notices("broadcast.completed")[0]["data"]["opens_at"], hall.runs[0]["started_at"]) < 4
+    hall.said("nobody is known to be there: VideoSDK is asked")
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+
+
+def test_an_opening_while_videosdk_cannot_say_who_is_there_is_late_for_that_reason_and_armed_for_none(
+    hall: Hall,
+) -> None:
+    hall.spoil("sessions:503*", drop=["session-*", "participant-*"])
+    hall.joins()
+    hall.opens(lasts=50, late_after="5s")
+    hall.hears("broadcast.late")
+    assert hall.reason("late") == "VideoSDK could not say who is there"
+    hall.spoil()
+    hall.on_air(limit_s=45)
+    hall.closed(limit_s=60)
+    hall.off_air()
+    assert (hall.broadcasts, len(hall.runs)) == (["late", "completed"], 1)
+
+
 def test_a_session_that_is_told_before_the_opening_is_put_on_air_at_the_opening(hall: Hall) -> None:
     hall.joins()
     hall.opens(6, lasts=8, remind="5s")

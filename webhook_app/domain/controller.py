@@ -7,7 +7,7 @@ from webhook_app.domain.asking import ARMED_MS, ask
 from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import derive, is_after
-from webhook_app.domain.plan import hold_off, restart_of, tell_armed
+from webhook_app.domain.plan import ARMED, ASKED_WHO, hold_off, restart_of, tell_armed
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.runs import Belongs, mark_of, place, put_run
 from webhook_app.domain.session import live_session
@@ -75,17 +75,33 @@ def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
         turn.clear_timer("armed")
         return
     if not live_session(turn.room):
-        if turn.room.waits is None or not turn.room.waits.startswith("armed"):
-            _wait(turn, "armed: nobody has opened a session; it starts when somebody does")
-            tell_armed(turn)
-            ask(turn, "armed")
-        if "armed" not in turn.room.timers:
-            turn.set_timer("armed", turn.event.at + ARMED_MS)
+        _await_session(turn)
         return
     turn.clear_timer("armed")
     _wait(turn, None)
     call = turn.new_call(CallKind.START, wish.because, dict(wish.start))
     _place_call(turn, call, f"start called, because {wish.because}")
+
+
+def _await_session(turn: Turn) -> None:
+    """Nobody is known to be there: VideoSDK is asked at once, and when it shows nobody either, the room is armed."""
+    if _shows_nobody(turn):
+        _wait(turn, ARMED)
+        tell_armed(turn)
+    elif turn.room.waits not in (ARMED, ASKED_WHO):
+        _wait(turn, ASKED_WHO)
+        ask(turn, "armed")
+    if "armed" not in turn.room.timers:
+        turn.set_timer("armed", turn.event.at + ARMED_MS)
+
+
+def _shows_nobody(turn: Turn) -> bool:
+    """Whether this is VideoSDK's answer to who is there; a session that it shows has been taken in by now."""
+    data = turn.event.data
+    if turn.event.source is not Source.PROBE or not data.get("reached") or data.get("session_unknown"):
+        return False
+    asked = turn.outcome.calls.get(str(data.get("call_id")))
+    return asked is not None and bool(asked.body.get("session"))
 
 
 def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:

@@ -22,6 +22,8 @@ LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 LOOKED_AT_EACH = 4
 OVERLAPS_MAX = 1_000
 PASSED_TOLD_MAX = 24
+ARMED = "armed: nobody has opened a session; it starts when somebody does"
+ASKED_WHO = "nobody is known to be there: VideoSDK is asked"
 TIMERS = ("window", "remind", "late", "empty", "overrun", "max-run")
 
 
@@ -454,7 +456,7 @@ def _why_not(turn: Turn, held: OpenWindow) -> str:
     if not turn.config.settings.calls:
         return "there are no VideoSDK credentials to call with"
     if not live_session(room) and not any(run.live for run in room.streams):
-        return "nobody has opened a session"
+        return "VideoSDK could not say who is there" if room.waits == ASKED_WHO else "nobody has opened a session"
     if room.last_refusal:
         return f"VideoSDK refused: {room.last_refusal}"
     if room.call is not None:
