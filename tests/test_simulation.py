@@ -12,7 +12,7 @@ from webhook_app.domain.room import Call
 
 WEEKS = [seed for seed in range(1, 20) if seed % RUSH_EVERY]
 RUSHES = range(0, 10 * RUSH_EVERY, RUSH_EVERY)
-SPOILED_MAX = 12
+SPOILED_MAX = 60
 
 
 @pytest.mark.parametrize("seed", WEEKS)
