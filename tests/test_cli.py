@@ -83,6 +83,8 @@ def test_a_table_fits_what_is_in_it_and_steers_no_terminal(capsys: pytest.Captur
     head, row = capsys.readouterr().out.splitlines()
     assert row == "x" * 59 + "…" + "  one [31m two"
     assert head == "A" + " " * 61 + "B"
+    show.print_table(("A", "B", "C"), [["1", "-", "-"], ["2", "-", "3"]], empty="-")
+    assert capsys.readouterr().out.splitlines() == ["A  C", "1  -", "2  3"]
     show.print_table(("A",), [], empty="there is nothing")
     assert capsys.readouterr().out == "there is nothing\n"
 
@@ -128,6 +130,7 @@ def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
     assert made.status == 0, made.err
     room, token = made.json["room_id"], (running.data_dir / "webhook_token").read_text().strip()
     assert made.json["custom_id"] == "main-hall"
+    assert made.err == ""
     assert token not in made.out and made.json["webhook_url"] == f"{running.url}/webhooks/videosdk/…"
     assert running.sandbox is not None
     running.sandbox.join(room)
@@ -153,6 +156,9 @@ def test_what_cannot_be_made_is_said(running: Product) -> None:
     assert without.status == 1 and "VIDEOSDK_API_KEY" in without.err
     wrong = tally(running, "rooms", "create", VIDEOSDK_SECRET="another-secret-of-32-bytes-or-more-here")
     assert wrong.status == 1 and "401" in wrong.err and "another-secret" not in wrong.err
+    others = tally(running, "rooms", "create", "--custom-id", "chapel", ROOMS="hall-*,main-hall")
+    assert others.status == 0 and "ROOMS does not match it" in others.err
+    assert tally(running, "rooms", "create", "--custom-id", "hall-2", ROOMS="*-*-*,hall-*").err == ""
     nobody = tally(running, "rooms", "create", VIDEOSDK_API_URL="http://127.0.0.1:1")
     assert nobody.status == 1 and "not reached" in nobody.err
 

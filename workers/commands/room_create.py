@@ -1,5 +1,6 @@
 """`tally rooms create`: a VideoSDK room whose webhooks come here."""
 
+from fnmatch import fnmatchcase
 from time import monotonic
 from typing import Any
 
@@ -42,6 +43,8 @@ def create(custom_id: str | None, as_json: bool) -> None:
     if not isinstance(room_id, str):
         raise Failed("VideoSDK made a room and did not name it")
     end_point = endpoint(settings)
+    if not any(fnmatchcase(room_id, glob) for glob in settings.rooms):
+        click.echo(f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept", err=True)
     if as_json:
         show.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
         return

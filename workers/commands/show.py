@@ -14,6 +14,7 @@ LAMPS = {
     "off": ("○ off", None),
 }
 CELL_MAX_CHARS = 60
+NOTHING = "-"
 
 Cell = str | tuple[str, str | None]  # with a colour
 
@@ -29,10 +30,12 @@ def print_json_line(value: Any) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: str) -> None:
-    """Columns as wide as what is in them; `empty` when there are no rows."""
+    """Columns as wide as what is in them, without those that say nothing; `empty` when there are no rows."""
     if not rows:
         click.echo(empty)
         return
+    says = [at for at in range(len(head)) if any(row[at] != NOTHING for row in rows)]
+    head, rows = [head[at] for at in says], [[row[at] for at in says] for row in rows]
     plain = [[*(_cut(_plain(cell)) for cell in row[:-1]), _plain(row[-1])] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *plain, strict=True)]
     click.echo("  ".join(click.style(name.ljust(width), dim=True) for name, width in _last_free(head, widths)).rstrip())
@@ -53,7 +56,7 @@ def lamp(room: dict[str, Any]) -> Cell:
 
 def moment(text: str | None) -> str:
     """A time of the API to the second; a dash for none."""
-    return "-" if text is None else f"{text[:10]} {text[11:19]}Z"
+    return NOTHING if text is None else f"{text[:10]} {text[11:19]}Z"
 
 
 def one_line(text: str) -> str:
