@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from doors import Doors
-from product import TREE
+from product import TREE, free_ports
 from ruamel.yaml import YAML
 
 from webhook_app.store.clients import Client
@@ -103,9 +103,20 @@ def test_nginx_takes_its_file(tmp_path: Path) -> None:
     subprocess.run([*make.split(), "-out", "fullchain.pem"], cwd=tmp_path, check=True, capture_output=True)
     site = (DEPLOY / "nginx.conf").read_text()
     assert "/etc/letsencrypt/live/tally.example.org" in site
-    site = site.replace("/etc/letsencrypt/live/tally.example.org", str(tmp_path))
+    plain, tls = free_ports(2)
+    for theirs, ours in (
+        ("/etc/letsencrypt/live/tally.example.org", str(tmp_path)),
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
+        ("listen 443 ssl http2;", f"listen 127.0.0.1:{tls} ssl http2;"),
+        ("listen [::]:80;", ""),
+        ("listen [::]:443 ssl http2;", ""),
+    ):
+        assert theirs in site
+        site = site.replace(theirs, ours)
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = " ".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
     (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/nginx.pid; error_log stderr; events {{}}\nhttp {{ access_log off;\n{site}\n}}\n"
+        f"pid {tmp_path}/nginx.pid; error_log stderr; events {{}}\nhttp {{ access_log off; {temporary}\n{site}\n}}\n"
     )
     run(nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), cwd=tmp_path)
 
