@@ -142,7 +142,7 @@ def test_who_is_not_logged_in_is_sent_to_the_log_in(client, doors, path):
     assert client.xlen(keys.JOURNAL) == 0
 
 
-PAGES = ["/", "/schedule", "/rules", "/backtest", "/subscribers", "/alarms", "/system", f"/rooms/{ROOM}"]
+PAGES = ["/", "/events", "/schedule", "/rules", "/backtest", "/subscribers", "/alarms", "/system", f"/rooms/{ROOM}"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -575,6 +575,21 @@ def test_a_subscriber_that_is_not_right_is_refused_with_the_field(client, doors,
     assert answer.status_code == 422
     assert f"<code>{field}</code>" in re.sub(r"\.\d+</code>", "</code>", text_of(answer))
     assert doors.get("/subscribers")["items"] == []
+
+
+def test_events_are_found_by_room_type_and_source(client, doors, admin):
+    seen(client, ROOM, "room-2")
+    page = admin.page("/events?room_id=room-2")
+    assert "room-2" in page
+    assert ROOM not in page
+    assert "None is like that" in admin.page("/events?type=hls-stopped")
+    assert "None is like that" in admin.page("/events?source=call")
+    [path] = re.findall(r'href="(/events/[0-9-]+)"', page)
+    page = admin.page(path)
+    assert "session s1 started" in page
+    assert "session.started" in page
+    assert admin.get("/events/nonsense").status_code == 404
+    assert admin.get("/events/1-1").status_code == 404
 
 
 def test_pages_with_odd_cursors_say_so(client, doors, admin):

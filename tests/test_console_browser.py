@@ -201,6 +201,8 @@ def test_every_page_fits_and_axe_finds_no_fault(browser, tally, device, viewport
         "subscriber-edit": f"/subscribers/{subscriber}/edit",
         "alarms": "/alarms",
         "system": "/system",
+        "events": "/events",
+        "event": f"/events/{tally.get('/events')['items'][0]['id']}",
         "docs": "/docs",
     }
     wrong = {}

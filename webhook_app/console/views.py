@@ -7,7 +7,7 @@ from werkzeug.exceptions import HTTPException
 from webhook_app.api.alarms import raised_alarms
 from webhook_app.api.context import Context
 from webhook_app.auth import Tokens
-from webhook_app.console import alarms, orders, room, rules, schedule, subscribers, system, wall
+from webhook_app.console import alarms, events, orders, room, rules, schedule, subscribers, system, wall
 from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
 from webhook_app.console.seen import SeenRooms
@@ -17,7 +17,7 @@ from webhook_app.problems import DESCRIPTIONS, Problem, answer
 from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
 
-PAGES = (wall, orders, room, schedule, rules, subscribers, alarms, system)
+PAGES = (wall, orders, room, schedule, rules, subscribers, alarms, system, events)
 AWAY = (StoreUnavailable, redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 
 

@@ -1,6 +1,7 @@
 """How moments, spans and amounts are written on the pages: in UTC, and the same for everybody."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,8 @@ from markupsafe import Markup
 
 from webhook_app.domain.times import from_rfc3339, rfc3339
 
+SHORT_ID_CHARS = 7
+_OUR_ID = re.compile(r"\b(?:st|msg|call|dlv|sub)_[0-9a-f]{12,}\b")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -74,6 +77,11 @@ def why(because: str | None) -> str:
     return because.replace("rule:", "rule ", 1) if because.startswith("rule:") else f"the {because}"
 
 
+def short(text: str) -> str:
+    """The text with our long ids cut short; raw data has them whole."""
+    return _OUR_ID.sub(lambda found: found.group(0)[:SHORT_ID_CHARS] + "…", text)
+
+
 def pretty(value: Any) -> str:
     """Data as indented JSON, in full."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -110,4 +118,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "many": many,
     "why": why,
     "pretty": pretty,
+    "short": short,
 }
