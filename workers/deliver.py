@@ -102,7 +102,7 @@ class Deliverer:
             await self._client.delete(keys.wake("deliver"))
             await self._work(until)
             await self._client.delete(keys.wake("deliver"))
-            if stopping() or monotonic() > until or not (await self._expand(None) or await self._claim_last()):
+            if stopping() or monotonic() > until or not await self._any_more():
                 await self._finish()
                 return self._begun - begun
 
@@ -137,8 +137,24 @@ class Deliverer:
             return False
         return now > until or now - self._busy_at > LINGER_S
 
+    async def _any_more(self) -> bool:
+        """The last look: whether anything is to be told now, or as soon as what is parked comes back.
+
+        What the hands began while they came to rest is settled first, as that may make something else due.
+        """
+        if self._lines.in_progress:
+            return True
+        await self._settle_all()
+        if await self._expand(None):
+            return True
+        await self._claim()
+        return self._soon or self._lines.in_progress
+
     async def _finish(self) -> None:
         await self._lines.landed()
+        await self._settle_all()
+
+    async def _settle_all(self) -> None:
         while self._settled or self._tallies:
             await self._settle()
         await self._measures.flush_async(self._client, every_s=0)
@@ -260,10 +276,6 @@ class Deliverer:
                 except TimeoutError:
                     pass
 
-    async def _claim_last(self) -> bool:
-        """Whether anything is due now, or as soon as what is parked comes back."""
-        await self._claim()
-        return self._soon or self._lines.in_progress
 
     async def _claim(self) -> float:
         """Take what is due; returns how many seconds to rest, at most."""
@@ -338,7 +350,7 @@ class Deliverer:
             tally.lag_ms += max(0, now - delivery.created_at)
         else:
             tally.failed += 1
-            tally.points += 0 if cut_off else points(reply.error)
+            tally.points += 0 if cut_off or reply.status == GONE else points(reply.error)
             tally.error = reply.error if reply.status is None else f"{reply.error} {reply.status}"
         self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
         if reply.status == GONE:

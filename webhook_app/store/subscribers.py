@@ -122,6 +122,7 @@ class Subscribers:
             else:
                 pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
             if not subscriber.enabled:
+                pipe.delete(keys.subscriber_health(name))
                 _let_go(pipe, name)
             pipe.incr(keys.SUBSCRIBERS_VERSION)
             pipe.execute()
