@@ -56,8 +56,9 @@ bench: setup-dev ## measure, each figure a ratio taken in one run
 simulate: setup-dev ## let the core live through ever new seeds until stopped
 	@$(BIN)/python -m tests.simulation
 
-docs: setup-dev ## write docs/reference/cli.md out of the commands
+docs: setup-dev ## write docs/reference out of the code: commands, settings, metrics, API
 	@$(BIN)/python -m tests.cli_reference
+	@PYTHONPATH=tests:. $(BIN)/python tests/reference_pages.py
 
 screenshots: setup-dev ## make the README's pictures of the console
 	@sh tests/browser_setup.sh

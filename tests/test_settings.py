@@ -63,6 +63,7 @@ def test_every_setting_is_parsed(tmp_path: Path) -> None:
         SURFACE="receiver",
         WEB_THREADS="4",
         LOG_FORMAT="json",
+        LOG_LEVEL="debug",
         TALLY_SANDBOX_URL="http://127.0.0.1:9001",
     )
     assert settings.port == 9000
@@ -121,6 +122,7 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("SURFACE", "api", "all or receiver or console"),
         ("WEB_THREADS", "0", "from 1 to 512"),
         ("LOG_FORMAT", "xml", "text or json"),
+        ("LOG_LEVEL", "loud", "debug or info or warning"),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line_with_what_is_right(name: str, value: str, right: str) -> None:

@@ -11,10 +11,14 @@ from flask import Flask, Response, g, request
 from webhook_app.problems import Problem
 
 PREFIX = "/api/"
+EVENTS = "/api/v1/events/"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_ID = "X-Request-Id"
+SLOW_MS = 2_000
 RATE_PER_S = 300
 BURST = 600
 ETAG_MAX_BYTES = 4 * 1024 * 1024
+log = structlog.get_logger()
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 
@@ -57,13 +61,14 @@ def install(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get(REQUEST_ID, "")
-        g.request_id = given if _WELL_FORMED.fullmatch(given) else token_hex(8)
+        g.began = monotonic()
+        g.request_id = request_id_of(request.headers.get(REQUEST_ID, "")) or token_hex(8)
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers[REQUEST_ID] = g.get("request_id") or token_hex(8)
+        _log(response)
         if request.method in ("GET", "HEAD") and request.path.startswith(PREFIX) and _polled(response):
             response.headers.setdefault("Cache-Control", "private, no-cache")
             if "ETag" not in response.headers:
@@ -74,6 +79,26 @@ def install(app: Flask) -> None:
     @app.teardown_request
     def end(error: BaseException | None) -> None:
         structlog.contextvars.unbind_contextvars("request_id")
+
+
+def request_id_of(given: str) -> str | None:
+    """A request's own id, if it is well formed."""
+    return given if _WELL_FORMED.fullmatch(given) else None
+
+
+def _log(response: Response) -> None:
+    """What changes something is worth a line, and what took long; looking is not."""
+    took_ms = round((monotonic() - g.get("began", monotonic())) * 1000)
+    said = {"method": request.method, "path": request.path, "status": response.status_code, "ms": took_ms}
+    if request.method not in READING and request.path.startswith(PREFIX):
+        ordered = response.headers.get("Location", "")
+        if ordered.startswith(EVENTS):
+            said["event_id"] = ordered.removeprefix(EVENTS)
+        log.info("asked", **said)
+    elif took_ms > SLOW_MS:
+        log.warning("a slow answer", **said)
+    else:
+        log.debug("answered", **said)
 
 
 def _polled(response: Response) -> bool:

@@ -4,9 +4,11 @@ import hmac
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
+import structlog
 from flask import Blueprint, Response, request
 
 from webhook_app.domain.events import Source
+from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
 from webhook_app.signature import HEADER, MalformedSignatureError
@@ -16,6 +18,8 @@ from webhook_app.store.journal import Entry
 BODY_MAX_BYTES = 256 * 1024
 RETRY_AFTER_S = 2
 PREFIX = "/webhooks/"
+_REQUEST_ID = "HTTP_X_REQUEST_ID"
+log = structlog.get_logger()
 _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 Append = Callable[[Entry], str]
@@ -53,7 +57,13 @@ def receiver(*, keyring: KeyRing, append: Append, count: Count, token: str | Non
             count(received.type, "store-unavailable")
             return _refuse(503, "the store cannot keep it now")
         count(received.type, "kept")
-        return _answer(b'{"id":"' + event_id.encode() + b'"}')
+        answer = _answer(b'{"id":"' + event_id.encode() + b'"}')
+        asked_as = request_id_of(request.environ.get(_REQUEST_ID, ""))
+        if asked_as is not None:
+            answer.headers[REQUEST_ID] = asked_as
+        about = {"type": received.type, "room_id": received.room_id, "request_id": asked_as}
+        log.debug("webhook kept", event_id=event_id, **about)
+        return answer
 
     def take_with_token(given: str) -> Response:
         if token is None or not hmac.compare_digest(given.encode(), token.encode()):
@@ -92,6 +102,7 @@ def _answer(body: bytes) -> Response:
 
 
 def _refuse(status: int, why: str) -> Response:
+    log.debug("webhook refused", status=status, why=why)
     body = '{"title":"' + why + '","status":' + str(status) + "}"
     answer = Response(body, status, content_type="application/problem+json")
     if status == 503:

@@ -11,6 +11,7 @@ from webhook_app import settings_values as values
 
 Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning"]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})  # values of HOST under which only this machine reaches us
 VIDEOSDK_API_URL = "https://api.videosdk.live"
@@ -54,6 +55,7 @@ class Settings:
     surface: Surface = "all"
     web_threads: int = 128
     log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
     sandbox_url: str | None = None  # TALLY_SANDBOX_URL: its inbox may be delivered to although private
     newly_made: frozenset[str] = frozenset()  # names of the secrets that `secrets_file.resolve` just made
     variables: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)  # all: for ${NAME}
@@ -103,6 +105,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
         web_threads=take("WEB_THREADS", values.whole(1, 512), 128),
         log_format=cast(LogFormat, take("LOG_FORMAT", values.choice("text", "json"), "text")),
+        log_level=cast(LogLevel, take("LOG_LEVEL", values.choice("debug", "info", "warning"), "info")),
         sandbox_url=take("TALLY_SANDBOX_URL", values.url, None),
         variables=variables,
     )
@@ -149,6 +152,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "SURFACE": settings.surface,
         "WEB_THREADS": settings.web_threads,
         "LOG_FORMAT": settings.log_format,
+        "LOG_LEVEL": settings.log_level,
         "TALLY_SANDBOX_URL": settings.sandbox_url,
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from webhook_app import secrets_file, silent_peers
 from webhook_app.app import build
+from webhook_app.logs import configure
 from webhook_app.settings import load
 
 _PR_SET_PDEATHSIG = 1
@@ -39,7 +40,9 @@ def _on_stop(stop: Callable[[], None]) -> None:
 
 
 _end_with_parent()
-_web = build(secrets_file.resolve(load(os.environ)))
+_settings = load(os.environ)
+configure("web", _settings.log_format, _settings.log_level)
+_web = build(secrets_file.resolve(_settings))
 _web.start()
 _on_stop(_web.stop)
 silent_peers.watch()

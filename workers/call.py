@@ -24,6 +24,8 @@ LOOK_EVERY_S = 0.02
 LINGER_S = 0.25
 JOB_MAX_S = 60.0
 
+AS_WANTED = ("succeeded", "already")
+
 log = structlog.get_logger()
 
 
@@ -163,6 +165,9 @@ class Caller:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
         what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **data}
         kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
-        _, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
+        event_id, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
+        say = log.debug if call.kind is CallKind.PROBE or outcome in AS_WANTED else log.info
+        said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome}
+        say("call answered", kind=call.kind.value, status=data.get("status"), event_id=event_id, **said)
         if woken:
             self._wake.wake("process")

@@ -1,6 +1,7 @@
 """The process hand: folds the journal into state, a batch at a time, until it is quiet."""
 
 from collections.abc import Callable
+from logging import DEBUG
 from time import monotonic
 
 import redis
@@ -95,6 +96,9 @@ class Reducer:
             batch, after = fold_over(world, events)
             call, deliver = self._state.commit(pipe, world, batch)
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
+        if log.is_enabled_for(DEBUG):
+            for event_id, room_id, effect, _ in batch.effects:
+                log.debug("folded", event_id=event_id, room_id=room_id or None, effect=effect)
         self._world = after.keep()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)

@@ -67,10 +67,10 @@ def _findings(refold: "Refold | None") -> Iterator[Finding]:
 
 
 def _fold_again(client: "Client") -> Finding:
+    from webhook_app.logs import configure
     from webhook_app.store import keys
     from workers.commands.bars import bar
     from workers.doctor.refold import look_at_fold
-    from workers.logs import configure
 
     configure("doctor", "text")  # an event that is poisoned says so on stderr
     with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:

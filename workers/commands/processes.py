@@ -150,10 +150,10 @@ def _work(name: str, queue: str, as_json: bool) -> NoReturn:
 
 
 def _process(name: str, as_json: bool) -> Settings:
-    from workers.logs import configure
+    from webhook_app.logs import configure
 
     settings = given.on_a_store(given.settings())
     if as_json:
         settings = replace(settings, log_format="json")
-    configure(name, settings.log_format)
+    configure(name, settings.log_format, settings.log_level)
     return settings
