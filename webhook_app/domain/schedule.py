@@ -5,12 +5,13 @@ as much later as the clocks jump; one in the hour that comes twice opens the fir
 time, so a two-hour window is two hours long on every day of the year.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -195,9 +196,7 @@ def _recurring(schedule: Schedule, zone: ZoneInfo, first: datetime, last: dateti
             yield wall
     elif schedule.rrule is not None and schedule.dtstart is not None:
         recurrence = _recurrence(schedule.rrule, schedule.dtstart)
-        for wall in recurrence.walls.xafter(first - timedelta(seconds=1)):
-            if wall > last:
-                return
+        for wall in _recurring_since(schedule.rrule, schedule.dtstart, first, last):
             if recurrence.until is None or instant(wall, zone) <= recurrence.until:
                 yield wall
 
@@ -208,6 +207,22 @@ class _Recurrence:
 
     walls: rrule | rruleset
     until: int | None = None
+
+
+def _recurring_since(text: str, dtstart: str, first: datetime, last: datetime) -> Iterator[datetime]:
+    for year in range(first.year, last.year + 1):
+        walls = _of_year(text, dtstart, year)
+        for wall in islice(walls, bisect_left(walls, first - timedelta(seconds=1)), None):
+            if wall > last:
+                return
+            yield wall
+
+
+@lru_cache(maxsize=4_096)
+def _of_year(text: str, dtstart: str, year: int) -> tuple[datetime, ...]:
+    """A recurrence is counted from its beginning, which may be years ago, and asked for often: each year once."""
+    begin, end = datetime(year, 1, 1), datetime(year, 12, 31, 23, 59, 59)
+    return tuple(_recurrence(text, dtstart).walls.between(begin, end, inc=True))
 
 
 @lru_cache(maxsize=4_096)
