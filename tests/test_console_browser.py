@@ -1,5 +1,7 @@
 """The console on the product as it runs, in a real browser: log in, watch, order, edit, retry; on every screen."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from browsing import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
 from playwright.sync_api import expect
@@ -109,6 +111,29 @@ def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen)
     page.get_by_role("dialog").get_by_role("button", name="Pause").click()
     expect(page.get_by_text("paused", exact=True)).to_be_visible()
     visit.close()
+
+
+def test_the_week_says_what_became_of_each_window(visit, tally):
+    opens = (datetime.now(UTC) + timedelta(seconds=4)).strftime("%Y-%m-%dT%H:%M:%S")
+    tally.sandbox.join("kept-room")
+    for room in ("kept-room", "missed-room"):
+        tally.put_rule(f"short-{room}", rooms=[room], schedule={"at": opens, "duration": "4s"})
+
+    def over():
+        told = [item["notices"] for item in tally.get("/rooms/missed-room/timeline")["items"]]
+        return "broadcast.missed" in [one["type"] for notices in told for one in notices]
+
+    wait_until(over, 20, "the windows being over")
+    tally.wait_state("kept-room", "stopped")
+    visit.log_in()
+    visit.open("/schedule")
+    past = visit.page.get_by_role("region", name="The past 24 hours")
+    expect(past.locator("li").filter(has_text="short-kept-room")).to_contain_text("completed")
+    expect(past.locator("li").filter(has_text="short-missed-room")).to_contain_text("missed")
+    expect(past).to_contain_text("1 missed")
+    assert visit.page.locator("rect.was").count() >= 1
+    assert visit.page.locator("rect.plan.missed").count() == 1
+    visit.picture("week-over")
 
 
 def test_a_delivery_that_failed_is_retried_by_hand(visit, tally):

@@ -276,7 +276,6 @@ class Deliverer:
                 except TimeoutError:
                     pass
 
-
     async def _claim(self) -> float:
         """Take what is due; returns how many seconds to rest, at most."""
         room = min(CLAIM_MAX, self._lines.room)
