@@ -2,8 +2,10 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from time import sleep
 
 import pytest
 from doors import ADMIN_TOKEN, ROOM, VIEWER_TOKEN, Doors, append, fold_all, folding
@@ -277,6 +279,32 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client, admin):
     assert [room for room, _ in tiles(admin.page("/?q=M-0077"))] == ["room-0077"]
     assert tiles(admin.page("/?page=99999999999")) == first
     assert "No room is like that" in admin.page("/?q=nothing&state=on")
+
+
+def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(client):
+    from webhook_app.console.seen import SeenRooms
+
+    seen(client, ROOM)
+    rooms = SeenRooms(client)
+    assert set(rooms.all()) == {ROOM}
+    known = rooms.all()[ROOM]
+    seen(client, "room-2")
+    assert set(rooms.all()) == {ROOM, "room-2"}
+    assert rooms.all()[ROOM] is known
+    reads = []
+    real = rooms._read
+
+    def slow_read():
+        reads.append(1)
+        real()
+        sleep(0.2)
+
+    rooms._read = slow_read
+    seen(client, "room-3")
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: set(rooms.all()), range(8)))
+    assert found == [{ROOM, "room-2", "room-3"}] * 8
+    assert len(reads) == 1
 
 
 def test_a_group_is_shown_alone(client, admin):

@@ -27,13 +27,14 @@ class SeenRooms:
         self._raw: dict[str, bytes] = {}
         self._rooms: dict[str, Room] = {}
         self._cursor: bytes | None = b"none yet"
-        self._read_at = 0.0
+        self._began_at = self._read_at = 0.0
         self._took_s = 0.0
 
     def all(self) -> Mapping[str, Room]:
-        """Rooms by id."""
+        """Rooms by id, at least as new as this call."""
+        came_at = monotonic()
         with self._lock:
-            if self._client.get(keys.CURSOR) != self._cursor:
+            if self._began_at < came_at and self._client.get(keys.CURSOR) != self._cursor:
                 rest = min(REST_MAX_S, REST_FACTOR * self._took_s) - (monotonic() - self._read_at)
                 if rest > 0:
                     sleep(rest)
@@ -54,5 +55,5 @@ class SeenRooms:
             one: self._rooms[one] if self._raw.get(one) == value else codec.room_of(value) for one, value in raw.items()
         }
         self._raw = raw
-        self._read_at = monotonic()
+        self._began_at, self._read_at = began, monotonic()
         self._took_s = self._read_at - began
