@@ -25,6 +25,7 @@ BOUNDS_MS: Mapping[str, tuple[int, ...]] = {
     ),
 }
 CALLS, BROADCASTS, REPAIRS = "calls", "broadcasts", "repairs"
+ANSWERS = frozenset({Source.CALL, Source.PROBE})
 CALL_KINDS = ("start", "end", "probe")
 CALL_OUTCOMES = ("succeeded", "refused", "unknown", "already", "dropped", "unreached", "given-up", "other")
 _INFINITE = "inf"
@@ -126,7 +127,7 @@ def histogram(found: Mapping[str, int], name: str) -> Histogram:
 
 def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:
     """What folding one event adds to the counters; in the transaction that commits it, so that it counts once."""
-    if event.source in (Source.CALL, Source.PROBE) and "outcome" in event.data:
+    if event.source in ANSWERS and "outcome" in event.data:
         yield _call(event.data.get("kind"), event.data.get("outcome"))
     repaired = False
     for notice in notices:

@@ -75,7 +75,9 @@ class Batch:
         for notice in outcome.notices:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
             told.append((notice.notice_id, notice.type))
-        self.counted.update(measures.counted(event, outcome.notices))
+        if outcome.notices or event.source in measures.ANSWERS:  # most events count nothing
+            for name in measures.counted(event, outcome.notices):
+                self.counted[name] += 1
         self.rooms.update(outcome.rooms)
         self.streams.update(outcome.streams)
         self.calls.update(outcome.calls)
