@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from doors import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors, NoWake, append, fold_all, folding
-from product import ask, free_ports, public_pem, wait_until, webhook
+from product import ask, free_ports, public_pem, signature, wait_until, webhook
 
 from webhook_app import silent_peers
 from webhook_app.api import event_stream, feed
@@ -363,6 +363,25 @@ def test_viewers_that_vanish_give_their_places_back(client: Client, store_url: s
             return held(port)
 
         wait_until(free, WITHIN_S, "a free place")
+
+
+@pytest.mark.process
+def test_viewers_never_keep_webhooks_waiting(client: Client, store_url: str, tmp_path: Path) -> None:
+    with serving(store_url, tmp_path, WEB_THREADS="8") as (port, _):
+        lines = [begin(port, "") for _ in range(120)]  # 16 are held, the others come again and again
+        took = []
+        for at in range(40):
+            body = webhook("hls-started", f"room-{at}")
+            began = time.monotonic()
+            headers = {"videosdk-signature": signature(body)}
+            assert ask("POST", f"http://127.0.0.1:{port}/webhooks/videosdk", body, headers).status == 200
+            took.append(time.monotonic() - began)
+            line = lines.pop(60)
+            line.close()
+            lines.append(begin(port, ""))
+        assert sorted(took)[20] < 1, took
+        for line in lines:
+            line.close()
 
 
 def held(port: int) -> bool:

@@ -157,6 +157,26 @@ def test_pages_stay_in_step_while_more_is_written(client: Client, doors: Doors, 
     assert seen == whole
 
 
+def test_alarms_keep_their_pages_while_more_are_raised(client: Client, doors: Doors) -> None:
+    def raise_them(*names: str) -> None:
+        told = [{"name": name, "severity": "warning", "summary": "x"} for name in names]
+        append(client, *(entry(Source.SYSTEM, "alarm-raised", None, alarm) for alarm in told))
+        fold_all(client)
+
+    raise_them(*(f"alarm-{at}" for at in range(7)))
+    whole = [alarm["name"] for alarm in doors.get("/alarms")["items"]]
+    seen: list[str] = []
+    cursor = None
+    for at in range(4):
+        page = doors.get("/alarms?limit=2" + (f"&cursor={cursor}" if cursor else ""))
+        seen += [alarm["name"] for alarm in page["items"]]
+        cursor = page["next"]
+        time.sleep(0.002)
+        raise_them(f"later-{at}")
+    assert (seen, cursor) == (whole, None)
+    assert doors.api("GET", "/alarms?cursor=bm9uZQ").status_code == 422
+
+
 def test_three_thousand_rooms_are_listed_and_searched_at_once(client: Client, doors: Doors) -> None:
     happens(client, *(f"hall-{at:04d}" for at in range(3_000)))
     for query in ("", "?q=hall-2999", "?q=nowhere", "?on_air=true&limit=500", "?group=none"):

@@ -77,7 +77,9 @@ class Reducer:
                 self._world = None
             except CommitFailed as error:
                 self._world = None
-                self._client.set(keys.HALTED, str(error)[:500])
+                seconds, micros = self._client.time()
+                at = int(seconds) * 1000 + int(micros) // 1000
+                self._client.mset({keys.HALTED_AT: at, keys.HALTED: str(error)[:500]})
                 log.critical("reducing halted: a transaction was applied in part", error=str(error))
                 raise Halted(str(error)) from error
             except BaseException:

@@ -1,5 +1,6 @@
 """Alarms: what is raised, since when, and what was."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from webhook_app.api.context import Context
 from webhook_app.api.shapes import AlarmSchema, PageQuery, page_of
 from webhook_app.domain.alarms import Alarm, alarm_view
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import decode_cursor, encode_cursor
+from webhook_app.store.listing import BadCursorError, decode_cursor, encode_cursor
 
 HALTED = "reducing-halted"
 
@@ -33,13 +34,13 @@ def alarms(context: Context) -> Blueprint:
         found = known_alarms(context)
         if query["active"] is not None:
             found = [alarm for alarm in found if (alarm.cleared_at is None) == query["active"]]
-        position = decode_cursor(query["cursor"]) or "0"
-        start = int(position) if position.isdecimal() else 0
-        page = found[start : start + query["limit"]]
-        more = start + len(page) < len(found)
+        after = _place_in(query["cursor"])
+        rest = [alarm for alarm in found if after is None or _place(alarm) < after]
+        page = rest[: query["limit"]]
+        more = len(rest) > len(page)
         return {
             "items": [alarm_view(alarm) for alarm in page],
-            "next": encode_cursor(str(start + len(page))) if more else None,
+            "next": encode_cursor(f"{page[-1].since}|{page[-1].name}") if more else None,
         }
 
     return blp
@@ -57,13 +58,29 @@ def raised_alarms(context: Context) -> list[Alarm]:
     return _sorted(alarm for alarm in found if alarm.cleared_at is None)
 
 
+def _place(alarm: Alarm) -> tuple[int, str]:
+    return alarm.since, alarm.name
+
+
+def _place_in(cursor: str | None) -> tuple[int, str] | None:
+    position = decode_cursor(cursor)
+    if position is None:
+        return None
+    since, bar, name = position.partition("|")
+    if not bar or not re.fullmatch(r"[0-9]{1,20}", since):
+        raise BadCursorError("the cursor is not one of ours; leave it out to begin")
+    return int(since), name
+
+
 def _with_halted(context: Context, raws: Iterable[bytes]) -> list[Alarm]:
     found = [codec.alarm_of(raw) for raw in raws]
     halted = context.client.get(keys.HALTED)
     if halted is not None:
-        found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", context.now()))
+        since = context.client.get(keys.HALTED_AT)
+        at = int(since) if since is not None else context.now()
+        found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", at))
     return found
 
 
 def _sorted(found: Iterable[Alarm]) -> list[Alarm]:
-    return sorted(found, key=lambda alarm: (alarm.since, alarm.name), reverse=True)
+    return sorted(found, key=_place, reverse=True)
