@@ -73,7 +73,7 @@ Everything is under `/api/v1` and wants `Authorization: Bearer <token>`: the adm
 
 **Polling.** Each `GET` has an `ETag`; send it back as `If-None-Match` and get 304 without a body while nothing has changed.
 
-**Conditional writes.** `GET /rules/{name}` has an `ETag` that names what the rule says (before the dot) and what it has done (after it). Sent as `If-Match` with `PUT` or `DELETE`, the rule is changed only if it still says the same, else 412. `If-None-Match: *` with `PUT` makes a rule only if there is none. Who writes through the API takes turns, rule by rule; a rule that is saved on the console in the same instant is not held back by this.
+**Conditional writes.** `GET /rules/{name}` has an `ETag` that names what the rule says (before the dot) and what it has done (after it). Sent as `If-Match` with `PUT` or `DELETE`, the rule is changed only if it still says the same, else 412. `If-None-Match: *` with `PUT` makes a rule only if there is none. Who writes takes turns, rule by rule, on the console too.
 
 **Request ids.** Each answer has `X-Request-Id`: yours if you sent a well-formed one (1 to 128 letters, digits and `._:+/=-`), else one of ours. [The log](../logs.md) has it too.
 

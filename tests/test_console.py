@@ -501,6 +501,8 @@ def test_a_rule_is_saved_shown_and_changed(client, admin):
         answer = admin.post("/rule-text/save", text=RULE.replace("end-when", "stop-when"), **more)
         assert "a rule keeps its name" in text_of(answer)
         assert "is deleted" in admin.after(admin.post("/rules/end-when-empty/delete"))
+        answer = admin.post("/rule-text/save", text=RULE, **more)
+        assert "somebody changed this rule" in text_of(answer)
 
 
 def test_a_rule_of_the_file_is_paused_here_and_changed_there(client, admin):

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, flash, jsonify, redirect, render_template
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
+from webhook_app.api.conditional import alone
 from webhook_app.api.rules import checked_rule, known_rule, not_of_the_file, rooms_of, rule_view
 from webhook_app.console import rule_backtest
 from webhook_app.console.desk import Desk, page
@@ -70,16 +71,17 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         if asked.get("do-it") == "check":
             return _editor(desk, text=text, form=_form_or(text, asked), was=was, seen=seen, judged=True)
         try:
-            rule = _judged(desk, text, was)
-            known = context.state.rule(rule["name"])
-            if known is not None and was and _tag(_text_of(known)) != seen:
-                raise Problem(409, "the rule was changed meanwhile", errors={"name": [CHANGED]})
-        except (Problem, TextError):
-            page_again = _editor(desk, text=text, form=_form_or(text, asked), was=was, seen=seen, judged=True)
-            return page_again, 422
-        event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
-        in_force = context.folded(event_id)
-        name = rule["name"]
+            name = _judged(desk, text, was)["name"]
+            with alone(context, name):
+                rule = _judged(desk, text, was)
+                if was and _tag_of(context.state.rule(name)) != seen:
+                    raise Problem(409, CHANGED)
+                event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
+                in_force = context.folded(event_id)
+        except (Problem, TextError) as error:
+            refused = error.description if isinstance(error, Problem) and not error.errors else None
+            form = _form_or(text, asked)
+            return _editor(desk, text=text, form=form, was=was, seen=seen, judged=True, refused=refused), 422
         flash(f"Rule {name} is {'in force' if in_force else 'kept, and will be in force soon'}.", "done")
         return redirect(f"/rules/{name}" if in_force else "/rules", code=303)
 
@@ -87,10 +89,18 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 CHANGED = "somebody changed this rule since you opened it: open it again to see what it is now"
 
 
-def _editor(desk: Desk, *, text: str, form: dict[str, str], was: str, seen: str, judged: bool = False) -> str:
-    changed = False
-    if judged and was and (known := desk.context.state.rule(was)) is not None:
-        changed = _tag(_text_of(known)) != seen
+def _editor(
+    desk: Desk,
+    *,
+    text: str,
+    form: dict[str, str],
+    was: str,
+    seen: str,
+    judged: bool = False,
+    refused: str | None = None,
+) -> str:
+    if judged and was and refused is None and _tag_of(desk.context.state.rule(was)) != seen:
+        refused = CHANGED
     return page(
         "rule_edit.html",
         here="rules",
@@ -99,7 +109,7 @@ def _editor(desk: Desk, *, text: str, form: dict[str, str], was: str, seen: str,
         was=was,
         seen=seen,
         types=TYPES,
-        changed=CHANGED if changed else None,
+        refused=refused,
         verdict=_verdict(desk, text, was) if judged or text else None,
         lines=max(14, text.count("\n") + 4),
     )
@@ -167,6 +177,10 @@ def _form_or(text: str, asked: MultiDict[str, str]) -> dict[str, str]:
 
 def _text_of(rule: Rule) -> str:
     return write(as_put(rule_view(rule, RuleMemory())))
+
+
+def _tag_of(rule: Rule | None) -> str:
+    return "" if rule is None else _tag(_text_of(rule))
 
 
 def _tag(text: str) -> str:

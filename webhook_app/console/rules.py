@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
+from webhook_app.api.conditional import alone
 from webhook_app.api.rules import known_rule, not_of_the_file, rooms_of, rule_views
 from webhook_app.console import rule_editor
 from webhook_app.console.desk import Desk, page, page_of
@@ -88,8 +89,9 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.post("/rules/<name>/delete")
     def delete_rule(name: str) -> BaseResponse:
-        not_of_the_file(known_rule(context, name))
-        context.folded(context.append(Source.CONFIG, "rule-deleted", None, {"name": name}))
+        with alone(context, name):
+            not_of_the_file(known_rule(context, name))
+            context.folded(context.append(Source.CONFIG, "rule-deleted", None, {"name": name}))
         done(f"Rule {name} is deleted. A stream that it started is left alone.", "/rules")
         return redirect("/rules", code=303)
 
