@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -17,9 +17,12 @@ import pytest
 from click.testing import CliRunner
 from product import Product, ask, product, signature, wait_until, webhook
 
+from webhook_app.settings import Settings
 from workers.cli import main
 from workers.commands import show
+from workers.commands.api import Place, find
 from workers.commands.event_stream import Reader
+from workers.commands.given import Failed
 
 ROOM = "abcd-efgh-ijkl"
 ESCAPE = "\x1b["
@@ -279,6 +282,17 @@ def test_what_a_subscriber_missed_is_sent_again(running: Product) -> None:
     tested = tally(running, "subscribers", "test", subscriber)
     assert tested.status == 0, tested.err
     wait_until(lambda: running.sink.notices("subscriber.test"), 20, "the test notice")
+
+
+def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: Path) -> None:
+    (tmp_path / "admin_token").write_text("the-token-of-this-product\n")
+    mine = Settings(data_dir=tmp_path, port=8123, public_url="https://tally.example.org")
+    assert find(mine, None) == Place("http://127.0.0.1:8123", "the-token-of-this-product")
+    assert find(mine, "https://tally.example.org/").token == "the-token-of-this-product"
+    with pytest.raises(Failed, match="set ADMIN_TOKEN for that address"):
+        find(mine, "https://elsewhere.example.org")
+    given = replace(mine, admin_token="a-token-that-was-given")
+    assert find(given, "https://elsewhere.example.org").token == "a-token-that-was-given"
 
 
 @pytest.mark.process

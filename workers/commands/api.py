@@ -32,10 +32,14 @@ class Place:
 
 
 def find(settings: Settings, url: str | None) -> Place:
-    """The product at `url`, else the `tally up` on this data directory, else HOST and PORT."""
+    """The product at `url`, else the `tally up` on this data directory, else HOST and PORT.
+
+    The token that is kept in the data directory is shown to the product that made it only.
+    """
     run = read_run(settings.data_dir)
-    found = url or (str(run["url"]) if run and run.get("url") else _local(settings))
-    return Place(found.rstrip("/"), _token(settings))
+    here = str(run["url"]) if run and run.get("url") else _local(settings)
+    found = (url or here).rstrip("/")
+    return Place(found, _token(settings, ours=found in (here, settings.public_url)))
 
 
 class Api:
@@ -158,13 +162,15 @@ def _local(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def _token(settings: Settings) -> str:
+def _token(settings: Settings, *, ours: bool) -> str:
     kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
     if settings.admin_token is not None:
         return settings.admin_token
-    try:
-        return kept.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        if settings.viewer_token is not None:
-            return settings.viewer_token
-        raise Failed(f"there is no token: set ADMIN_TOKEN, or run where {kept} is") from None
+    if ours and kept.is_file():
+        try:
+            return kept.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
+    if settings.viewer_token is not None:
+        return settings.viewer_token
+    raise Failed("there is no token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address"))
