@@ -10,8 +10,8 @@ from tests.simulation.life import RUSH_EVERY, Life, simulate
 from tests.simulation.worker import Worker
 from webhook_app.domain.room import Call
 
-WEEKS = [seed for seed in range(1, 20) if seed % RUSH_EVERY]
-RUSHES = range(0, 10 * RUSH_EVERY, RUSH_EVERY)
+WEEKS = [seed for seed in range(1, 16) if seed % RUSH_EVERY]
+RUSHES = range(0, 8 * RUSH_EVERY, RUSH_EVERY)
 SPOILED_MAX = 60
 
 

@@ -10,6 +10,7 @@ from typing import Any
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 EPOCH = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 YEAR_DAYS = 365
+NOTHING_HEARD = 0.15  # of so many seeds not one webhook comes while there is trouble
 
 Tell = Callable[[str], None]
 
@@ -35,7 +36,10 @@ class Faults:
     @classmethod
     def drawn(cls, rng: Random) -> "Faults":
         level = rng.choice((0.05, 0.2, 0.5))
-        return cls(**{name: rng.choice((0, level)) for name in cls.__dataclass_fields__})
+        drawn = cls(**{name: rng.choice((0, level)) for name in cls.__dataclass_fields__})
+        if rng.random() < NOTHING_HEARD:
+            drawn.drop = 1
+        return drawn
 
 
 class Agenda:
