@@ -71,7 +71,7 @@ Everything is under `/api/v1` and wants `Authorization: Bearer <token>`: the adm
 
 **Commands** (`start`, `end`, `release`, `pause` …) answer 202 with the id of the event that was journaled, and its `Location`: there its `effect` can be read once it is folded.
 
-**Polling.** Each `GET` has an `ETag`; send it back as `If-None-Match` and get 304 without a body while nothing has changed.
+**Polling.** Each `GET` has an `ETag`; send it back as `If-None-Match` and get 304 without a body while nothing has changed. That a live stream has gone on (`duration_s`) is no change: count from `started_at`.
 
 **Conditional writes.** `GET /rules/{name}` has an `ETag` that names what the rule says (before the dot) and what it has done (after it). Sent as `If-Match` with `PUT` or `DELETE`, the rule is changed only if it still says the same, else 412. `If-None-Match: *` with `PUT` makes a rule only if there is none. Who writes takes turns, rule by rule, on the console too.
 

@@ -73,6 +73,23 @@ def test_what_has_not_changed_is_not_sent_again(client: Client, doors: Doors, pa
         assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/rooms", f"/rooms/{ROOM}", "/streams"])
+def test_that_a_live_stream_goes_on_is_no_change(client: Client, doors: Doors, path: str) -> None:
+    happens(client, ROOM)
+    first = call(doors, "GET", path)
+    time.sleep(0.05)
+    assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 304
+    append(client, Entry(Source.VIDEOSDK, "hls-stopped", ROOM, webhook("hls-stopped", ROOM)))
+    fold_all(client)
+    assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
+
+
+def test_the_last_page_says_that_it_is_the_last(client: Client, doors: Doors) -> None:
+    happens(client, "room-1", "room-2", "room-3")
+    assert doors.get("/rooms?limit=3")["next"] is None
+    assert doors.get("/rooms?limit=2")["next"] is not None
+
+
 def test_a_rule_is_changed_only_if_it_is_still_the_one_that_was_read(client: Client, doors: Doors) -> None:
     with folding(client):
         assert call(doors, "PUT", "/rules/tidy", RULE, If_None_Match="*").status_code == 201

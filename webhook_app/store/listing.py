@@ -61,11 +61,12 @@ def scored_page(
         if after is not None:
             members = [(one, score) for one, score in members if score < float(top) or one < after]
         loaded = load([one for one, _ in members]) if members else []
-        for (one, score), item in zip(members, loaded, strict=True):
+        for at, ((one, score), item) in enumerate(zip(members, loaded, strict=True), 1):
             looked += 1
             if item is not None and keep(item):
                 found.append(item)
                 if len(found) == limit:
-                    return found, encode_cursor(f"{score:.0f}|{one}")
+                    was_last = at == len(members) and len(raw) < CHUNK
+                    return found, None if was_last else encode_cursor(f"{score:.0f}|{one}")
         last = members[-1] if members else None
     return found, encode_cursor(f"{last[1]:.0f}|{last[0]}") if last else None
