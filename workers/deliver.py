@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, time
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -79,7 +78,9 @@ class Deliverer:
         self._version: tuple[Any, ...] | None = None
         self._horizon = Horizon()
         self._measures = Measures()
+        self._cut_off = False
         self._settled: list[Delivery] = []
+        self._lags_ms: list[int] = []
         self._tallies: dict[str, Tally] = {}
         self._cursor: str | None = None
         self._begun = 0
@@ -330,30 +331,30 @@ class Deliverer:
         except Exception:
             log.exception("an attempt could not be made", delivery=delivery.delivery_id)
             reply = Reply(None, "refused", 0)
-        self._note(subscriber, delivery, reply, at)
-        if reply.error is None:
-            self._measures.observe_many(NOTICE_TO_DELIVERED, [at + reply.duration_ms - notice.at])
+        self._note(line, delivery, reply, at)
         return reply.error
 
-    def _note(self, subscriber: Subscriber, delivery: Delivery, reply: Reply, at: int) -> None:
-        now = at + reply.duration_ms
-        host = urlsplit(subscriber.url).hostname or subscriber.url
-        was_cut_off = self._horizon.cut_off(now)
-        self._horizon.note(host, reply.error, now)
-        cut_off = self._horizon.cut_off(now)
-        if cut_off != was_cut_off:
+    def _note(self, line: Line, delivery: Delivery, reply: Reply, at: int) -> None:
+        now, name = at + reply.duration_ms, delivery.subscriber_id
+        cut_off = self._horizon.note(line.host, reply.error, now)
+        if cut_off != self._cut_off:
+            self._cut_off = cut_off
             self._reports.cut_off(cut_off)
-        tally = self._tallies.setdefault(subscriber.subscriber_id, Tally())
+        tally = self._tallies.get(name)
+        if tally is None:
+            tally = self._tallies[name] = Tally()
         if reply.error is None:
             tally.answered += 1
-            tally.lag_ms += max(0, now - delivery.created_at)
+            lag_ms = max(0, now - delivery.created_at)
+            tally.lag_ms += lag_ms
+            self._lags_ms.append(lag_ms)
         else:
             tally.failed += 1
             tally.points += 0 if cut_off or reply.status == GONE else points(reply.error)
             tally.error = reply.error if reply.status is None else f"{reply.error} {reply.status}"
         self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
         if reply.status == GONE:
-            self._reports.disable(subscriber.subscriber_id, "it answered 410 Gone")
+            self._reports.disable(name, "it answered 410 Gone")
 
     def _let_go(self, one: Delivery) -> None:
         """Give a claim back, as due as it was."""
@@ -375,6 +376,8 @@ class Deliverer:
     async def _settle(self) -> None:
         settled, self._settled = self._settled[:SETTLE_MAX], self._settled[SETTLE_MAX:]
         tallies, self._tallies = self._tallies, {}
+        lags_ms, self._lags_ms = self._lags_ms, []
+        self._measures.observe_many(NOTICE_TO_DELIVERED, lags_ms)
         try:
             gone = await self._deliveries.settle(settled, tallies)
         except BaseException:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
+from urllib.parse import urlsplit
 
 from webhook_app.domain.health import FIRST_BOUND, Pace
 from webhook_app.domain.subscribers import Delivery, Subscriber
@@ -41,6 +42,15 @@ class Line:
     finished: int = 0
     lately: int = 0
     next_at: float = 0.0
+    host: str = ""
+
+    def __post_init__(self) -> None:
+        self.point_at(self.subscriber)
+
+    def point_at(self, subscriber: Subscriber) -> None:
+        """Go on with the subscriber as it is now."""
+        self.subscriber = subscriber
+        self.host = urlsplit(subscriber.url).hostname or subscriber.url
 
     @property
     def bound(self) -> int:
@@ -112,7 +122,7 @@ class Lines:
         elif line.subscriber is not subscriber:
             if line.subscriber.url != subscriber.url:
                 line.pace = Pace()
-            line.subscriber = subscriber
+            line.point_at(subscriber)
         return line
 
     def forget(self, names: set[str]) -> None:

@@ -51,16 +51,17 @@ class Horizon:
         self._answered_at: int | None = None
         self._failed: OrderedDict[str, int] = OrderedDict()
 
-    def note(self, host: str, error: str | None, at: int) -> None:
-        """An attempt at a host ended this way; any answer shows that the network is there."""
+    def note(self, host: str, error: str | None, at: int) -> bool:
+        """An attempt at a host ended this way; whether we are cut off now. Any answer shows that the network is there."""
         if error not in OF_THE_NETWORK:
             self._answered_at = at
             self._failed.clear()
-            return
+            return False
         self._failed[host] = at
         self._failed.move_to_end(host)
         if len(self._failed) > HOSTS_MAX:
             self._failed.popitem(last=False)
+        return self.cut_off(at)
 
     def cut_off(self, at: int) -> bool:
         """Whether all who were tried within the last minute failed, and they were hosts that share nothing."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.ids import derive
@@ -98,6 +99,7 @@ def for_one(notice: Notice) -> str | None:
     return str(notice.data.get("subscriber_id")) if notice.type in (TEST, RECOVER) else None
 
 
+@lru_cache(maxsize=10_000)
 def wants_type(patterns: tuple[str, ...], kind: str) -> bool:
     """Whether a type is asked for by name or pattern."""
     own_body = kind.startswith("videosdk.")
