@@ -52,7 +52,7 @@ class Horizon:
         self._failed: OrderedDict[str, int] = OrderedDict()
 
     def note(self, host: str, error: str | None, at: int) -> bool:
-        """An attempt at a host ended this way; whether we are cut off now. Any answer shows that the network is there."""
+        """An attempt at a host ended this way; whether we are cut off now. Any answer shows the network is there."""
         if error not in OF_THE_NETWORK:
             self._answered_at = at
             self._failed.clear()
