@@ -1,7 +1,8 @@
 """Webhooks that name no run, as VideoSDK documents them; and webhooks that come late, twice, mixed up or not at all."""
 
 import pytest
-from hall import Hall, wait
+from hall import Hall
+from patience import wait
 
 pytestmark = pytest.mark.process
 

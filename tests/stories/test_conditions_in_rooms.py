@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from hall import Hall, seconds_between
+from hall import Hall
+from patience import seconds_between
 
 pytestmark = pytest.mark.process
 

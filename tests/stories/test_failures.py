@@ -1,7 +1,8 @@
 """Failures: told once, with the reason that VideoSDK gives when it is asked, and never more than ten seconds late."""
 
 import pytest
-from hall import Hall, seconds_between, wait
+from hall import Hall
+from patience import seconds_between, wait
 
 pytestmark = pytest.mark.process
 

@@ -7,7 +7,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from hall import Hall, seconds_between, wait
+from hall import Hall
+from patience import seconds_between, wait
 
 pytestmark = [pytest.mark.process, pytest.mark.house("falling")]
 

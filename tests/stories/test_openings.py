@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from hall import Hall, seconds_between, wait, wall_clock
+from hall import Hall
+from patience import seconds_between, wait, wall_clock
 
 pytestmark = pytest.mark.process
 

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from hall import Hall, wait, wall_clock
+from hall import Hall
+from patience import wait, wall_clock
 
 pytestmark = pytest.mark.process
 

@@ -4,7 +4,8 @@ import itertools
 import time
 
 import pytest
-from hall import Hall, seconds_between, wait
+from hall import Hall
+from patience import seconds_between, wait
 
 pytestmark = pytest.mark.process
 

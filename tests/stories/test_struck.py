@@ -9,7 +9,8 @@ import threading
 import time
 
 import pytest
-from hall import Hall, seconds_between, wait
+from hall import Hall
+from patience import seconds_between, wait
 
 pytestmark = [pytest.mark.process, pytest.mark.house("struck")]
 
