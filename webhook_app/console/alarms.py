@@ -24,7 +24,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
 
 def _seen(desk: Desk) -> dict[str, Any]:
-    known = known_alarms(desk.context)
+    known = sorted(known_alarms(desk.context), key=lambda alarm: alarm.severity != "critical")
     active = [(alarm, advice_for(alarm.name)) for alarm in known if alarm.cleared_at is None]
     cleared = sorted(
         (alarm for alarm in known if alarm.cleared_at is not None), key=lambda one: one.cleared_at or 0, reverse=True

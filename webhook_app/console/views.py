@@ -12,6 +12,7 @@ from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
 from webhook_app.console.seen import SeenRooms
 from webhook_app.console.words import FILTERS
+from webhook_app.domain.alarms import Alarm
 from webhook_app.page_headers import harden
 from webhook_app.problems import DESCRIPTIONS, Problem, answer
 from webhook_app.settings import Settings
@@ -42,7 +43,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
             "role": None if door.role is None else door.role.value,
             "csrf": door.csrf if "role" in session else "",
             "sandbox": settings.sandbox_url if looking else None,
-            "raised": lambda: raised_alarms(context) if looking else [],
+            "raised": lambda: _worst_first(context) if looking else [],
             "address": request.full_path.rstrip("?"),
             "stream": _events_stream() if looking else None,
         }
@@ -65,6 +66,10 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
     for part in PAGES:
         part.add(blueprint, desk)
     return blueprint
+
+
+def _worst_first(context: Context) -> list[Alarm]:
+    return sorted(raised_alarms(context), key=lambda alarm: alarm.severity != "critical")
 
 
 def _events_stream() -> str | None:
