@@ -1,6 +1,7 @@
 """`tally` on the command line, against a product that runs: what it prints, and how it ends."""
 
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from workers.cli import main
 from workers.commands import show
 from workers.commands.api import Place, find
 from workers.commands.event_stream import Reader
-from workers.commands.given import Failed
+from workers.commands.given import Failed, on_a_store
 
 ROOM = "abcd-efgh-ijkl"
 ESCAPE = "\x1b["
@@ -295,6 +296,18 @@ def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: 
     assert find(given, "https://elsewhere.example.org").token == "a-token-that-was-given"
 
 
+def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
+    mine = Settings(data_dir=tmp_path, port=8123, admin_token="the-token-of-this-product")
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait(20)
+    for pid, url in ((os.getpid(), "http://127.0.0.1:9999"), (gone.pid, "http://127.0.0.1:8123")):
+        run = {"supervisor": pid, "url": "http://127.0.0.1:9999", "store": "unix:///s", "processes": {}}
+        (tmp_path / "run.json").write_text(json.dumps(run))
+        assert find(mine, None).url == url
+    with pytest.raises(Failed, match="no `tally up` runs here"):
+        on_a_store(mine)
+
+
 @pytest.mark.process
 def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
     wrong = tally(running, "start", ROOM, "--until", "yesterday")
@@ -329,7 +342,6 @@ def _post(one: Product, kind: str, room: str = ROOM, **more: str) -> None:
 
 def _on_a_terminal(one: Product, environ: dict[str, str]) -> str:
     """What `tally rooms` writes to a terminal."""
-    import os
     import pty
 
     ours, theirs = pty.openpty()

@@ -8,8 +8,7 @@ import requests
 
 from webhook_app import secrets_file
 from webhook_app.settings import Settings
-from workers.commands.given import Failed, WrongUse
-from workers.up_checks import read_run
+from workers.commands.given import Failed, WrongUse, running
 
 TIMEOUT_S = 30.0
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
@@ -36,7 +35,7 @@ def find(settings: Settings, url: str | None) -> Place:
 
     The token that is kept in the data directory is shown to the product that made it only.
     """
-    run = read_run(settings.data_dir)
+    run = running(settings)
     here = str(run["url"]) if run and run.get("url") else _local(settings)
     found = (url or here).rstrip("/")
     return Place(found, _token(settings, ours=found in (here, settings.public_url)))

@@ -11,7 +11,6 @@ from webhook_app.secrets_file import WEBHOOK_TOKEN_FILE
 from webhook_app.settings import Settings
 from workers.commands import given, show
 from workers.doctor.finding import Finding, Level
-from workers.up_checks import read_run
 
 if TYPE_CHECKING:
     from webhook_app.store.clients import Client
@@ -79,7 +78,7 @@ def _fold_again(client: "Client") -> Finding:
 
 def _as_they_are(settings: Settings) -> Settings:
     """With the store that runs here and the token of the webhooks, where there are such; nothing is made."""
-    run = read_run(settings.data_dir)
+    run = given.running(settings)
     if settings.redis_url is None and run and run.get("store"):
         settings = replace(settings, redis_url=str(run["store"]))
     kept = settings.data_dir / WEBHOOK_TOKEN_FILE

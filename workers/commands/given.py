@@ -9,6 +9,7 @@ import click
 from webhook_app import secrets_file
 from webhook_app.settings import SettingError, Settings, load
 from workers.commands import show
+from workers.spawn import exists
 from workers.up_checks import read_run
 
 
@@ -33,11 +34,18 @@ def settings() -> Settings:
         raise Failed(str(error)) from None
 
 
+def running(given: Settings) -> dict[str, Any] | None:
+    """What the `tally up` on this data directory says of itself; None when none runs, or it was killed."""
+    run = read_run(given.data_dir)
+    pid = run.get("supervisor") if run is not None else None
+    return run if isinstance(pid, int) and pid > 0 and exists(pid) else None
+
+
 def on_a_store(given: Settings) -> Settings:
     """The settings with the store of REDIS_URL, or of the `tally up` that runs on this data directory."""
     if given.redis_url is not None:
         return with_secrets(given)
-    run = read_run(given.data_dir)
+    run = running(given)
     url = run.get("store") if run else None
     if not isinstance(url, str):
         raise Failed("REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`")
@@ -65,7 +73,7 @@ def played(given: Settings) -> Settings | None:
     """
     from workers.up import plan_of
 
-    run = read_run(given.data_dir)
+    run = running(given)
     if run is None or not run.get("sandbox") or given.has_credentials:
         return None
     try:
