@@ -92,7 +92,7 @@ def _log(response: Response) -> None:
     """What changes something is worth a line, and what took long; looking is not."""
     took_ms = round((monotonic() - g.get("began", monotonic())) * 1000)
     said = {"method": request.method, "path": request.path, "status": response.status_code, "ms": took_ms}
-    if request.method not in READING and request.path.startswith(PREFIX):
+    if request.method not in READING:
         ordered = response.headers.get("Location", "")
         if ordered.startswith(EVENTS):
             said["event_id"] = ordered.removeprefix(EVENTS)
