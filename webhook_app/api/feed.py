@@ -16,11 +16,13 @@ from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 
-READ_MAX = 500
+READ_MAX = 1_000
 QUEUE_MAX_EVENTS = 2_000
 QUEUE_MAX_BYTES = 1024 * 1024
 BLOCK_MS = 1_000
 PACE_S = 0.05
+BUSY_EVENTS = 40
+PACE_BUSY_S = 0.25
 FOLD_LOOK_S = 0.01
 PAUSE_AFTER_ERROR_S = 1.0
 
@@ -158,20 +160,21 @@ class Feed:
                 continue
             away = False
             if handed:
-                sleep(PACE_S)  # a busy journal is read in gulps: many events a write, few writes a second
+                # A busy journal is read in gulps: many events a write, few writes a second.
+                sleep(PACE_S if handed < BUSY_EVENTS else PACE_BUSY_S if handed < READ_MAX else 0)
 
     def _go_on(self) -> bool:
         with self._lock:
             self._reading = bool(self._viewers) and not self._closed
             return self._reading
 
-    def _advance(self) -> bool:
-        """Hand out what has been folded since; whether there was any."""
+    def _advance(self) -> int:
+        """Hand out what has been folded since; how many events, wanted or not."""
         cursor = self._cursor()
         if order(cursor) < order(self._position):  # the store was put back to an earlier day
             self._position = cursor
         if cursor == self._position:
-            return False
+            return 0
         entries = self._client.xrange(keys.JOURNAL, min=f"({self._position}", max=cursor, count=READ_MAX)
         upto = entries[-1][0].decode() if len(entries) == READ_MAX else cursor
         with self._lock:
@@ -179,7 +182,7 @@ class Feed:
         for viewer, pieces in self._sorted(entries, viewers):
             viewer.put(pieces, upto)
         self._position = upto
-        return True
+        return len(entries)
 
     def _wait(self) -> None:
         """Until the journal has more than has been handed out; if it has already, a moment for its folding."""
