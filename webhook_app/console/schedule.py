@@ -12,6 +12,7 @@ from webhook_app.console.week import Fate, Planned, week
 from webhook_app.console.week_picture import picture, scale
 from webhook_app.console.words import day, moment_of
 from webhook_app.domain.rules import Config, Rule
+from webhook_app.domain.times import MINUTE
 
 ROOMS_SHOWN = 20
 LISTED_MAX = 40
@@ -31,7 +32,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
 def _seen(desk: Desk) -> dict[str, Any]:
     context = desk.context
-    config, now = context.state.config(), context.now() // 60_000 * 60_000
+    config, now = context.state.config(), context.now()
+    drawn_at = now // MINUTE * MINUTE  # so that the picture is another one once a minute, and not at each look
     by_room = _rules_by_room(desk, config)
     q = asked().q
     wanted = sorted((room_id for room_id in by_room if _named(config, room_id, q)), key=lambda one: _title(config, one))
@@ -42,8 +44,8 @@ def _seen(desk: Desk) -> dict[str, Any]:
     coming = [one for one in everything if one.window.closes_at > now]
     past = [one for one in reversed(everything) if one.window.closes_at <= now]
     return {
-        "weeks": [(one, picture(one, now)) for one in weeks],
-        "scale": scale(now),
+        "weeks": [(one, picture(one, drawn_at)) for one in weeks],
+        "scale": scale(drawn_at),
         "coming": _by_day([_line(one, names, first) for one, first in _with_first(coming[:LISTED_MAX])]),
         "more": max(0, len(coming) - LISTED_MAX),
         "past": _by_day([_line(one, names, False) for one in past[:LISTED_MAX]]),
