@@ -1,9 +1,11 @@
 """Logs: a request and an event can be followed from line to line, in either form, and no secret is in them."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,15 @@ thread.join()
 """
 
 
+@pytest.fixture(autouse=True)
+def loud() -> Iterator[None]:
+    """This process says everything, as with LOG_LEVEL=debug."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    yield
+    structlog.configure(**before)
+
+
 def lines(form: str, level: str) -> list[str]:
     """What a process that is configured so writes from a thread of its own."""
     program = PROGRAM.format(form=form, level=level)
@@ -57,6 +68,13 @@ def test_in_json_every_line_is_one_object_with_its_process_and_request_traceback
 @pytest.mark.parametrize(("level", "said"), [("debug", 3), ("info", 2), ("warning", 1)])
 def test_the_level_decides_what_is_said(level: str, said: int) -> None:
     assert len(lines("json", level)) == said
+
+
+def test_a_program_that_has_not_configured_its_logs_says_no_small_things() -> None:
+    program = "from webhook_app.logs import logger; log = logger(); log.debug('small'); log.info('middle')"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=30)
+    assert "middle" in done.stdout and "small" not in done.stdout
 
 
 def test_text_is_for_people() -> None:
@@ -88,11 +106,7 @@ def test_what_changes_something_is_logged_with_its_event(client: Client, store_u
     assert ADMIN_TOKEN not in str(logs)
 
 
-def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workers import process
-
-    loud = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(10))
-    monkeypatch.setattr(process, "log", loud)
+def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client) -> None:
     (event_id,) = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     with structlog.testing.capture_logs() as logs:
         Reducer(client, NoWake()).reduce()

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -11,6 +12,13 @@ from webhook_app.settings import LogFormat, LogLevel
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def logger() -> Any:
+    """A logger; in a program that has not configured its logs (a test, a bench) it says what is info or worse."""
+    if not structlog.is_configured():
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    return structlog.get_logger()
 
 
 def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info") -> None:

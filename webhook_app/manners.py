@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 from flask import Flask, Response, g, request
 
+from webhook_app.logs import logger
 from webhook_app.problems import Problem
 
 PREFIX = "/api/"
@@ -19,7 +20,7 @@ SLOW_MS = 2_000
 RATE_PER_S = 300
 BURST = 600
 ETAG_MAX_BYTES = 4 * 1024 * 1024
-log = structlog.get_logger()
+log = logger()
 _SO_FAR = re.compile(rb'"duration_s":[0-9.]+,(?="ended_at":null)')
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 

@@ -4,10 +4,10 @@ import hmac
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-import structlog
 from flask import Blueprint, Response, request
 
 from webhook_app.domain.events import Source
+from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
@@ -19,7 +19,7 @@ BODY_MAX_BYTES = 256 * 1024
 RETRY_AFTER_S = 2
 PREFIX = "/webhooks/"
 _REQUEST_ID = "HTTP_X_REQUEST_ID"
-log = structlog.get_logger()
+log = logger()
 _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 
 Append = Callable[[Entry], str]

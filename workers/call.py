@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
 
-import structlog
-
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
+from webhook_app.logs import logger
 from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
@@ -26,7 +25,7 @@ JOB_MAX_S = 60.0
 
 AS_WANTED = ("succeeded", "already")
 
-log = structlog.get_logger()
+log = logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from logging import DEBUG
 from time import monotonic
 
 import redis
-import structlog
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
@@ -14,6 +13,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules import RuleMemory
 from webhook_app.domain.step import apply, poisoned, step
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.logs import logger
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake
@@ -27,7 +27,7 @@ JOB_MAX_S = 20.0
 LINGER_MS = 250
 AWAKE_TTL_MS = 1_000
 
-log = structlog.get_logger()
+log = logger()
 
 
 class Halted(Exception):
