@@ -194,6 +194,24 @@ def test_a_viewer_that_falls_behind_is_let_go_and_resumes(
     assert back.ids == ids
 
 
+def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
+    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*given: object) -> list[feed.Piece]:
+        raise ValueError("an entry that nobody foresaw")
+
+    watcher = Watcher(doors)
+    with monkeypatch.context() as patch:
+        patch.setattr(feed, "pieces_of", stumble)
+        append(client, happened("room-a"))
+        fold_all(client)
+        assert watcher.ended.wait(WITHIN_S)
+    back = Watcher(doors, last=watcher.last_id)
+    append(client, happened("room-b"))
+    fold_all(client)
+    assert [event["room_id"] for event in back.wait_for(2)] == ["room-a", "room-b"]
+
+
 def test_a_long_way_to_catch_up_is_gone_in_stages(
     client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -117,6 +119,14 @@ def test_openmetrics_is_given_to_who_asks_for_it(client: Client, doors: Doors) -
     scrape = Scrape(doors, headers=accept)
     assert scrape.content_type.startswith("application/openmetrics-text")
     assert scrape.value("tallylight_webhooks_total", type="hls-started", outcome="kept") == 1
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="Prometheus' own tool is not installed")
+def test_prometheus_own_tool_finds_nothing_wrong(client: Client, doors: Doors) -> None:
+    everything_happens(doors, client)
+    text = doors.http.get("/metrics").get_data()
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, timeout=30)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
 
 
 def test_rooms_on_air_are_one_and_configured_ones_else_nought(client: Client, doors: Doors) -> None:

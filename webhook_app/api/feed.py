@@ -146,6 +146,18 @@ class Feed:
         return len(self._viewers)
 
     def _run(self) -> None:
+        try:
+            self._read_on()
+        except Exception:
+            # Viewers come back and catch up by themselves; a feed that stands still would show them nothing for ever.
+            log.exception("the feed stumbled: every viewer is let go")
+            with self._lock:
+                self._reading = False
+                viewers, self._viewers = self._viewers, set()
+            for viewer in viewers:
+                viewer.close()
+
+    def _read_on(self) -> None:
         away = False
         while self._go_on():
             try:
