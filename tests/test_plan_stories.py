@@ -895,6 +895,26 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases():
     assert len(story.ends) == 1
 
 
+def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_said():
+    story = Hall()
+    story.reachable = False
+    story.plan(**{"if": 'room.session.participants.exists(p, p.name.startsWith("Host"))'})
+    story.until(ONE)
+    assert story.probes[-1].body["session"] is True
+    story.probe(None, session={"session_id": SESSION, "live": True, "participants": {"ada": "Ada"}})
+    assert (story.starts, story.room.probe) == ([], None)
+    story.until(ONE + 31 * SECOND)
+    assert story.room.probe is not None
+    seen = {"session_id": SESSION, "live": True, "participants": {"ada": "Ada", "eve": "Host Eve"}}
+    story.probe(None, session=seen)
+    assert len(story.starts) == 1
+    asked = len(story.probes)
+    story.reachable = True
+    story.playable()
+    story.until(ONE + 10 * MINUTE)
+    assert len(story.probes) - asked < 10  # the routine looks of a room on air
+
+
 def test_a_window_whose_if_never_holds_is_missed_for_that_reason():
     story = Hall().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
     story.until(ONE + HOUR)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook_app.domain.asking import AGAIN_MS, ask
+from webhook_app.domain.asking import AGAIN_MS, ARMED_MS, ask
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
@@ -361,12 +361,23 @@ def _hear_condition(turn: Turn, held: OpenWindow) -> OpenWindow:
         if conditions:
             turn.decide("its `if` holds", rule=held.rule)
         _renew(turn)
-    elif turn.room.waits != _IF_WAITS:
-        turn.change(waits=_IF_WAITS)
-        turn.decide(_IF_WAITS, rule=held.rule)
+    else:
+        if turn.room.waits != _IF_WAITS:
+            turn.change(waits=_IF_WAITS)
+            turn.decide(_IF_WAITS, rule=held.rule)
+        _ask_who(turn, held)
     return held
 
 
+def _ask_who(turn: Turn, held: OpenWindow) -> None:
+    """Who is there may be what the `if` waits for, and the webhook that said so may be lost: VideoSDK is asked."""
+    room, at = turn.room, turn.event.at
+    if turn.config.settings.calls and room.probe is None and _ASK_WHO not in room.timers:
+        asked = room.asked_at is not None and room.asked_at >= held.entered_at
+        turn.set_timer(_ASK_WHO, max(at, (room.asked_at or at) + ARMED_MS) if asked else at)
+
+
+_ASK_WHO = "ask:participants"
 _IF_WAITS = "the window is open and waits for its `if`"
 
 
