@@ -1,6 +1,7 @@
 """The events stream: live, resumed without loss, filtered, bounded, and behind the reducer's cursor."""
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -13,10 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from doors import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors, NoWake, append, fold_all, folding
-from product import ask, free_ports, public_pem, signature, wait_until, webhook
+from product import ask, free_ports, product, public_pem, signature, wait_until, webhook
 
 from webhook_app import silent_peers
 from webhook_app.api import event_stream, feed
@@ -400,6 +402,76 @@ def test_viewers_never_keep_webhooks_waiting(client: Client, store_url: str, tmp
         assert sorted(took)[20] < 1, took
         for line in lines:
             line.close()
+
+
+class Resuming:
+    """A viewer as a browser is one: comes back with the last id it has seen, whatever happens."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._port = urlsplit(url).port
+        self._token = token
+        self.ids: list[str] = []
+        self.answers = 0
+        self._last = "0-0"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self._watch_once()
+            time.sleep(0.1)
+
+    def _watch_once(self) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=3)
+        with contextlib.closing(line):
+            headers = {"Authorization": f"Bearer {self._token}", "Last-Event-ID": self._last}
+            line.request("GET", "/api/v1/events/stream", headers=headers)
+            answer = line.getresponse()
+            if answer.status != 200:
+                return
+            self.answers += 1
+            event_id = None
+            has_data = False
+            while not self._stop.is_set() and (row := answer.readline()):
+                if row.startswith(b"id: "):
+                    event_id = row[4:].strip().decode()
+                elif row.startswith(b"data: "):
+                    has_data = True
+                elif row == b"\n" and event_id is not None:
+                    if has_data:
+                        self.ids.append(event_id)
+                    self._last, event_id, has_data = event_id, None, False
+
+
+@pytest.mark.process
+def test_who_resumes_sees_every_event_once_though_web_and_store_are_killed(tmp_path: Path) -> None:
+    with product(tmp_path, pinned=True) as one:
+        viewer = Resuming(one.url, one.token)
+        for at in range(60):
+            if at in (20, 40):
+                one.kill(one.pids()["web" if at == 20 else "store"])
+
+            def taken(body: bytes = webhook("participant-joined", f"room-{at % 5}", participantId=f"p{at}")) -> bool:
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    return one.post_webhook(body).status == 200
+                return False
+
+            wait_until(taken, 30, "a webhook being taken")
+
+        def all_seen() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+                return viewer.ids == [event["id"] for event in one.items("/events")]
+            return False
+
+        wait_until(all_seen, 30, "every event, once, in order")
+        viewer.stop()
+        assert viewer.answers > 1 and len(viewer.ids) >= 60
 
 
 def held(port: int) -> bool:
