@@ -41,7 +41,7 @@ local good, bad, half = tonumber(ARGV[4]), tonumber(ARGV[5]), now + tonumber(ARG
 local caps, more, claims, line = {}, {}, {}, p .. 'subscribers:due'
 for i = 9, #ARGV, 2 do
   caps[ARGV[i]] = tonumber(ARGV[i + 1])
-  if i < 9 + 2 * tonumber(ARGV[8]) then redis.call('ZADD', line, 'XX', 'LT', 0, ARGV[i]) end
+  if i < 9 + 2 * tonumber(ARGV[8]) then redis.call('ZADD', line, 'XX', 'LT', now, ARGV[i]) end
 end
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, ARGV[7])) do
   if left <= 0 then break end

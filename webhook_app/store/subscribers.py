@@ -1,6 +1,7 @@
 """Subscribers, as they are kept: URL and secrets sealed; a version that grows lets readers keep a copy."""
 
 from dataclasses import dataclass, replace
+from time import time
 from typing import Any
 
 import structlog
@@ -169,7 +170,7 @@ class Subscribers:
 
 def _let_go(pipe: Client, subscriber_id: str) -> None:
     pipe.hdel(keys.SUBSCRIBERS_OPEN, subscriber_id)
-    pipe.zadd(keys.SUBSCRIBERS_DUE, {subscriber_id: 0}, xx=True)
+    pipe.zadd(keys.SUBSCRIBERS_DUE, {subscriber_id: int(time() * 1000)}, xx=True, lt=True)
 
 
 def _health(found: list[Any]) -> Health:
