@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from logging import DEBUG
 from time import monotonic, time
 from typing import Any
-
-import structlog
 
 from webhook_app.domain.health import Horizon, points
 from webhook_app.domain.notices import RECOVER, Notice, family, for_one, notice_body, wants
@@ -20,6 +19,7 @@ from webhook_app.domain.subscribers import (
     delivery_id,
     next_attempt,
 )
+from webhook_app.logs import logger
 from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -51,7 +51,7 @@ GONE = 410
 TOO_MANY = 429
 GAVE_UP = "it has not answered for five days"
 
-log = structlog.get_logger()
+log = logger()
 
 
 class Deliverer:
@@ -387,6 +387,7 @@ class Deliverer:
             raise
         await self._measures.flush_async(self._client)
         self._busy_at = monotonic()
+        _log(settled)
         if any(one.queue for one in settled) or self._lines.wants({one.subscriber_id for one in settled}):
             self._to_claim.set()  # settling has brought these back from where they were parked
         for name in gone:
@@ -410,6 +411,16 @@ class Deliverer:
         if monotonic() - self._awake_at > AWAKE_EVERY_S:
             await self._client.set(keys.wake("deliver"), "1", px=AWAKE_TTL_MS)
             self._awake_at = monotonic()
+
+
+def _log(settled: Sequence[Delivery]) -> None:
+    debug = log.is_enabled_for(DEBUG)
+    for one in settled:
+        about = {"delivery": one.delivery_id, "notice": one.notice_id, "subscriber": one.subscriber_id}
+        if one.state is DeliveryState.DEAD:
+            log.info("a delivery is dead", attempts=len(one.attempts), **about)
+        elif debug:
+            log.debug("attempted", state=one.state.value, attempts=len(one.attempts), **about)
 
 
 def first_delivery(subscriber: Subscriber, told: Told, *, again: bool = False) -> Delivery:

@@ -6,9 +6,9 @@ from queue import SimpleQueue
 from typing import Any
 
 import redis
-import structlog
 
 from webhook_app.domain.events import Source
+from webhook_app.logs import logger
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import Subscribers
@@ -16,7 +16,7 @@ from webhook_app.store.subscribers import Subscribers
 CUT_OFF_ALARM = "deliveries-cut-off"
 CUT_OFF = "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
 
-log = structlog.get_logger()
+log = logger()
 
 
 class Reports:
