@@ -114,6 +114,8 @@ return out
 # up failures, hours kept s; then two flat lists: subscribers, each as its id, answered, failed, points of its own
 # failures, last error, ms of lag and jitter in percent; and deliveries, each as the number of its subscriber, id,
 # state, JSON, next attempt ms, and the room whose order it keeps or ''.
+# A delivery that somebody else has settled meanwhile (our lease had run out) stays so, but that what was delivered is
+# not dead. Who is not told any more is remembered to have failed no more.
 # Answers the subscribers that have failed for too long.
 _SETTLE = """
 local p = KEYS[1]
@@ -129,30 +131,34 @@ for i = 1, #deliveries, 6 do
   local one, id, state = subscribers[deliveries[i]], deliveries[i + 1], deliveries[i + 2]
   local record, queue = deliveries[i + 3], deliveries[i + 5]
   local due = one.of .. ':due'
-  if redis.call('EXISTS', p .. 'delivery:' .. id) == 1 then
-    if state == 'pending' then
-      redis.call('SET', p .. 'delivery:' .. id, record)
-      redis.call('ZADD', due, deliveries[i + 4], id)
-    else
+  local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
+  if not made then
+    if state == 'delivered' and redis.call('ZREM', p .. 'deliveries:dead', id) == 1 then
       redis.call('SET', p .. 'delivery:' .. id, record, 'EX', retention)
-      redis.call('ZREM', due, id)
-      if state == 'dead' then
-        local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
-        redis.call('ZADD', p .. 'deliveries:dead', made or now, id)
-      end
-      redis.call('ZREM', p .. 'deliveries:pending', id)
-      if queue ~= '' then
-        local line = one.of .. ':queue:' .. queue
-        redis.call('LREM', line, 1, id)
-        local head = redis.call('LINDEX', line, 0)
-        if head and not redis.call('ZSCORE', due, head) then redis.call('ZADD', due, now, head) end
-      end
+    end
+  elseif state == 'pending' then
+    redis.call('SET', p .. 'delivery:' .. id, record)
+    redis.call('ZADD', due, deliveries[i + 4], id)
+  else
+    redis.call('SET', p .. 'delivery:' .. id, record, 'EX', retention)
+    redis.call('ZREM', due, id)
+    if state == 'dead' then redis.call('ZADD', p .. 'deliveries:dead', made, id) end
+    redis.call('ZREM', p .. 'deliveries:pending', id)
+    if queue ~= '' then
+      local line = one.of .. ':queue:' .. queue
+      redis.call('LREM', line, 1, id)
+      local head = redis.call('LINDEX', line, 0)
+      if head and not redis.call('ZSCORE', due, head) then redis.call('ZADD', due, now, head) end
     end
   end
 end
 for _, one in ipairs(subscribers) do
   local health, open = one.of .. ':health', p .. 'subscribers:open'
-  if one.answered > 0 then
+  local kept = redis.call('HGET', p .. 'subscribers', one.id)
+  if not kept or string.find(kept, '"enabled":false', 1, true) then
+    redis.call('DEL', health)
+    redis.call('HDEL', open, one.id)
+  elseif one.answered > 0 then
     redis.call('HSET', health, 'points', '0', 'answered_at', now)
     redis.call('HDEL', health, 'failing_since', 'failures', 'opened', 'error', 'trying')
     redis.call('HDEL', open, one.id)

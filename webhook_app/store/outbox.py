@@ -58,8 +58,8 @@ for i = 1, #deliveries, 5 do
 end
 for _, one in ipairs(subscribers) do
   if one.changed then
-    if one.open then redis.call('ZADD', p .. 'subscribers:due', 'NX', one.open, one.id)
-    elseif one.full then redis.call('ZADD', p .. 'subscribers:due', 'NX', park, one.id)
+    if one.open then redis.call('ZADD', p .. 'subscribers:due', 'LT', one.open, one.id)
+    elseif one.full then redis.call('ZADD', p .. 'subscribers:due', 'LT', park, one.id)
     else
       local head = redis.call('ZRANGE', one.due, 0, 0, 'WITHSCORES')
       redis.call('ZADD', p .. 'subscribers:due', math.max(now, tonumber(head[2])), one.id)
