@@ -18,6 +18,21 @@ TRIM_EVENTS_MAX = 20_000
 FOLD_BATCH = 500
 NOTICES_KEPT_MS = 6 * DAY  # a delivery is tried for three days and a half
 
+RECORDS_PIECE = 1_000
+RECORDS_MAX = 200_000
+
+# Drop from an index what is old and no longer kept: what waits, or was settled late, stays as long as its record.
+# KEYS: the index, the records' prefix. ARGV: before ms, how many to pass over, how many to look at.
+# Answers how many were looked at and how many of those stay.
+_FORGET = """
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', ARGV[2], ARGV[3])
+local stay = 0
+for _, id in ipairs(old) do
+  if redis.call('EXISTS', KEYS[2] .. id) == 1 then stay = stay + 1 else redis.call('ZREM', KEYS[1], id) end
+end
+return {#old, stay}
+"""
+
 log = structlog.get_logger()
 
 
@@ -29,6 +44,7 @@ class Tidy:
         self._retention_ms = retention_days * DAY
         self._journal = Journal(client)
         self._snapshots = Snapshots(client)
+        self._forget = client.register_script(_FORGET)
 
     def __call__(self) -> None:
         """One piece of tidying; what fails is logged and tried again the next time."""
@@ -50,15 +66,24 @@ class Tidy:
 
     def _records(self, before: int) -> None:
         for key in (keys.DELIVERIES, keys.DELIVERIES_DEAD):
-            self._client.zremrangebyscore(key, "-inf", before)
+            self._deliveries(key, before)
         for key in self._client.scan_iter(match=keys.subscriber_deliveries("*"), count=500):
-            self._client.zremrangebyscore(key, "-inf", before)
+            self._deliveries(key, before)
         for index, record in ((keys.CALLS, keys.call), (keys.STREAMS, keys.stream)):
             old = self._client.zrangebyscore(index, "-inf", before, start=0, num=1_000)
             if old:
                 names = [member.decode() for member in old]
                 self._client.delete(*(record(name) for name in names))
                 self._client.zrem(index, *names)
+
+    def _deliveries(self, index: str | bytes, before: int) -> None:
+        """A delivery may be settled days after it was made, and its record is kept from then on."""
+        passed = 0
+        for _ in range(RECORDS_MAX // RECORDS_PIECE):
+            looked, stay = self._forget(keys=[index, keys.delivery("")], args=[before, passed, RECORDS_PIECE])
+            passed += stay
+            if looked < RECORDS_PIECE:
+                return
 
     def _trim(self, now: int) -> None:
         """Fold what is old into the snapshot, then drop it: never past the cursor, never without the snapshot."""
