@@ -895,6 +895,30 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases():
     assert len(story.ends) == 1
 
 
+def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room():
+    story = Hall().opened("ada").plan(end_when_empty_s=120, long=3 * HOUR)
+    story.until(ONE)
+    story.playable()
+    sequence = story.room.sequence
+    story.until(ONE + 20 * MINUTE)
+    looks = [call for call in story.probes if call.body.get("session") and call.created_at > ONE]
+    assert 3 <= len(looks) <= 6
+    assert (story.ends, story.room.session.count) == ([], 1)
+    assert story.room.sequence == sequence  # looking changes nothing that others see
+    story.reachable = False
+    story.until(ONE + 26 * MINUTE)
+    while story.room.probe is None or not story.room.probe.body.get("session"):
+        story.probe({**rest("a"), "sessionId": SESSION}) if story.room.probe is not None else story.ask()
+    here = {"session_id": SESSION, "live": True, "participants": {}}
+    story.probe({**rest("a"), "sessionId": SESSION}, session=here)
+    assert story.notices.count("participant.left") == 1
+    story.reachable = True
+    story.wait(119 * SECOND)
+    assert story.ends == []
+    story.wait(2 * SECOND)
+    assert len(story.ends) == 1
+
+
 def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_said():
     story = Hall()
     story.reachable = False

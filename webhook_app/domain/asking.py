@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from webhook_app.domain.conditions import compile_condition
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw, is_after
@@ -30,6 +31,7 @@ START_GRID_MS = 2 * SECOND
 WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
 SETTLE_AGAIN_MS = 5 * SECOND
+PEOPLE_MS = 5 * MINUTE
 UNREACHED_FIRST_MS = 15 * SECOND
 UNREACHED_MAX_MS = 60 * SECOND
 QUIET_MAX_MS = 5 * MINUTE
@@ -105,7 +107,8 @@ def ask(turn: Turn, why: str) -> None:
         return
     session = turn.room.session
     body: dict[str, Any] = {"about": why}
-    if why in ("participants", "session", "armed", "refused") or session is None or not session.complete:
+    who = why in ("participants", "session", "armed", "refused") or session is None or not session.complete
+    if who or (why == "watch" and _people_overdue(turn)):
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
     elif why in ("watch", "start-up") and _is_routine(turn.room) and not _is_precise(turn):
@@ -125,6 +128,18 @@ def ask(turn: Turn, why: str) -> None:
     probe = turn.new_call(CallKind.PROBE, why, body)
     turn.change(probe=probe, asked_at=turn.event.at)
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
+
+
+def _people_overdue(turn: Turn) -> bool:
+    """Whether a rule ends the room by who is there, and nobody has looked for a while: a leaving may have been lost."""
+    session = turn.room.session
+    if session is None or not session.live or turn.event.at - (session.looked_at or session.started_at) < PEOPLE_MS:
+        return False
+    return any(
+        bool(rule.end_when_empty_s or rule.overrun_s)
+        or (rule.do == "end" and rule.when is not None and compile_condition(rule.when).asks_who_is_there)
+        for rule in turn.config.about(turn.room.room_id)
+    )
 
 
 def _is_routine(room: Room) -> bool:

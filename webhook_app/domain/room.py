@@ -18,7 +18,7 @@ PARTICIPANTS_KEPT = 5_000
 @dataclass(frozen=True)
 class Session:
     """Who is in the room. `complete`: we saw it start or asked, so the set is all there is. `emptied`: the last of
-    them was seen to leave.
+    them was seen to leave. `looked_at`: when VideoSDK was last asked who is there.
     """
 
     session_id: str
@@ -29,6 +29,7 @@ class Session:
     last_event_id: str | None = None
     participants: Mapping[str, str | None] = field(default_factory=dict)
     emptied: bool = False
+    looked_at: int | None = None
 
     @property
     def count(self) -> int | None:

@@ -73,10 +73,13 @@ def see_participants(turn: Turn, session_id: str, present: Mapping[str, str | No
         complete=True,
         participants=dict(list(present.items())[:PARTICIPANTS_KEPT]),
         emptied=not present and (session.emptied or bool(known)),
+        looked_at=turn.event.at,
     )
     if seen == session:
         return
     turn.change(session=seen)
+    if replace(seen, looked_at=session.looked_at) == session:
+        return
     turn.note(f"{len(present)} participants seen")
     for who in sorted(present.keys() - known.keys()):
         _tell(turn, "participant.joined", seen, who, present[who])

@@ -215,7 +215,7 @@ def _looks_other(room: Room, before: Room) -> bool:
 
 
 def _seen_session(room: Room) -> Session | None:
-    return None if room.session is None else replace(room.session, last_event_id=None)
+    return None if room.session is None else replace(room.session, last_event_id=None, looked_at=None)
 
 
 def _seen_run(room: Room) -> Stream | None:
