@@ -3,7 +3,9 @@
 import asyncio
 import datetime
 import json
+import socket
 import ssl
+import threading
 import time
 from contextlib import asynccontextmanager
 
@@ -349,8 +351,7 @@ def resolving(monkeypatch, *addresses):
             for address in addresses
         ]
 
-    monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
-    monkeypatch.setattr("aiohttp.resolver.AsyncResolver.resolve", resolve, raising=False)
+    monkeypatch.setattr("workers.resolving.Resolver.resolve", resolve)
 
 
 @pytest.mark.parametrize(
@@ -374,6 +375,35 @@ def reply_to_name(**more):
 def test_a_name_of_which_one_address_is_allowed_reaches_that_one(monkeypatch):
     resolving(monkeypatch, "10.0.0.1", "127.0.0.1")
     assert reply_to_name(allowed=networks("127.0.0.0/8")).status == 200
+
+
+def test_names_that_hang_hold_up_no_other(monkeypatch):
+    ask, end = socket.getaddrinfo, threading.Event()
+
+    def hanging(host, *more, **options):
+        if str(host).startswith("silent"):
+            end.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
+        return ask("127.0.0.1" if host == "well.example" else host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+
+    async def told():
+        async with serving(answering(200)) as url:
+            poster = Poster(allowed=networks("127.0.0.0/8"))
+            silent = [asyncio.create_task(poster.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)]
+            await asyncio.sleep(0.1)
+            began = time.monotonic()
+            reply = await poster.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
+            took = time.monotonic() - began
+            end.set()
+            failed = [one.error for one in await asyncio.gather(*silent)]
+            await poster.close()
+            return reply.status, took, set(failed)
+
+    status, took, failed = asyncio.run(told())
+    assert (status, failed) == (200, {"dns"})
+    assert took < 3
 
 
 def test_a_network_that_is_allowed_is_reached():

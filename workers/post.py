@@ -18,6 +18,7 @@ from yarl import URL
 
 from webhook_app.addresses import Network, refused
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
+from workers.resolving import Resolver
 
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0
@@ -49,9 +50,11 @@ class Poster:
     def __init__(self, *, allowed: Sequence[Network], exempt_url: str | None = None) -> None:
         self._allowed = tuple(allowed)
         self._exempt = _port_of(exempt_url)
+        self._resolver = Resolver()
         connector = aiohttp.TCPConnector(
             limit=CONNECTIONS_MAX,
             limit_per_host=0,
+            resolver=self._resolver,
             ttl_dns_cache=30,
             keepalive_timeout=KEEP_ALIVE_S,
             socket_factory=self._socket,
@@ -97,6 +100,7 @@ class Poster:
     async def close(self) -> None:
         """Close the pool."""
         await self._session.close()
+        await self._resolver.close()
 
     def _socket(self, info: Any) -> socket.socket:
         family, kind, proto, _, address = info
