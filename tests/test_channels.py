@@ -219,3 +219,28 @@ def test_a_channel_that_hangs_is_given_up_after_its_time(office, monkeypatch):
 def test_networks_that_are_allowed_may_be_told(client, store_url, tmp_path):
     doors = Doors(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
     assert doors.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>Ann</b> <a href='https://evil.example'>log in</a>", "Ann\r\nBcc: all@example.org", "é" * 400]
+)
+def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(office, mail, name):
+    url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
+    office.subscribe("mail", url=url, rate_limit=100)
+    office.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
+    office.deliver()
+    assert office.only().state is DeliveryState.DELIVERED
+    [letter] = mail.found
+    assert letter.get_content_type() == "text/plain"
+    assert (letter["to"], letter["bcc"]) == ("ops@example.org", None)
+    shown = " ".join(name.split())
+    reason, because = letter.get_content().splitlines()[:2]
+    assert reason == f"Reason: {shown}" and because.startswith("At ")
+    assert shown[:60] in letter["subject"]
+
+
+def test_a_name_calls_nobody_to_the_chat():
+    made = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
+    title = words(made, room_name=None, base_url=None).title
+    assert not any(call in title for call in ("@everyone", "<!", "<@"))
+    assert "ann@example.org" in title

@@ -1,5 +1,6 @@
 """A notice in its reader's words: what, where, why, since when, and where to look."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,12 @@ _BROADCAST = {
     "interrupted": "was stopped by somebody",
     "completed": "is over",
 }
+TITLE_MAX_CHARS = 150
+LINE_MAX_CHARS = 1_000
 _SESSION = {"started": "a session has begun", "ended": "the session has ended"}
+
+
+_CALLS = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECASE)  # what chats make a call to all of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,9 @@ class Words:
 def words(notice: Notice, *, room_name: str | None, base_url: str | None) -> Words:
     """What a person is told. `base_url` is our address as browsers see it, for the link to the room's page."""
     where = room_name or notice.room_id or "Tallylight"
-    title = _headline(notice, where)
+    title = _one_line(_headline(notice, where), TITLE_MAX_CHARS)
     lines = [*_details(notice.data), *_reason(notice), f"At {_moment(rfc3339(notice.at))}"]
+    lines = [_one_line(line, LINE_MAX_CHARS) for line in lines]
     if notice.room_id is not None and room_name is not None:
         lines.insert(0, f"Room {notice.room_id}")
     if base_url is not None:
@@ -67,6 +74,13 @@ def state_told(notice: Notice) -> tuple[str, str] | None:
         case _:
             return None
     return f"{notice.room_id}|{kind}", f"{notice.type} {subject}"
+
+
+def _one_line(text: str, at_most: int) -> str:
+    """Names and reasons are other people's words: they make no line of their own, and call nobody by name."""
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    shown = _CALLS.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", " ".join(shown.split()))
+    return shown if len(shown) <= at_most else shown[: at_most - 1] + "…"
 
 
 def _headline(notice: Notice, where: str) -> str:

@@ -74,7 +74,7 @@ class Speaker:
                 said = False
                 lines.append(type(error).__name__)
         spent = round((perf_counter() - began) * 1000)
-        heard = _SECRET.sub("…", "; ".join(lines))[:RESPONSE_KEPT_BYTES]
+        heard = _SECRET.sub("…", "; ".join(lines)).encode("utf-8", "replace").decode()[:RESPONSE_KEPT_BYTES]
         if said:
             return Reply(None, None, spent, heard)
         status = _STATUS.search(heard)
@@ -85,6 +85,7 @@ class Speaker:
 @lru_cache(maxsize=1_000)
 def _channel(url: str) -> Any:
     made = channel_of(url)
+    made.notify_format = "text"  # as it is: a name with markup in it stays a name
     made.request_rate_per_sec = 0  # the subscriber's own limit paces it
     made.socket_connect_timeout = min(made.socket_connect_timeout, CONNECT_TIMEOUT_S)
     made.socket_read_timeout = min(made.socket_read_timeout, READ_TIMEOUT_S)
