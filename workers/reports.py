@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from webhook_app.domain.events import Source
+from webhook_app.domain.subscribers import Subscriber
 from webhook_app.logs import logger
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Journal, Wake, entry
@@ -57,10 +58,16 @@ class Reports:
                 log.warning("a report could not be written; it comes again with the next failure", error=str(error))
 
     def _disable(self, subscriber_id: str, reason: str) -> None:
-        known = self._subscribers.get(subscriber_id)
-        if known is None or not known.enabled:
+        was_enabled = False
+
+        def disabling(known: Subscriber) -> Subscriber:
+            nonlocal was_enabled
+            was_enabled = known.enabled
+            return replace(known, enabled=False, disabled_because=reason) if known.enabled else known
+
+        known = self._subscribers.change(subscriber_id, disabling)
+        if known is None or not was_enabled:
             return
-        self._subscribers.put(replace(known, enabled=False, disabled_because=reason))
         told = {"subscriber_id": subscriber_id, "reason": f"{known.name or subscriber_id}: {reason}"}
         self._append("subscriber-disabled", told)
 

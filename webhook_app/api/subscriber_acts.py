@@ -9,7 +9,7 @@ from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.shapes import AcceptedSchema, NewSubscriberSchema, ProblemSchema, SubscriberSchema
 from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
-from webhook_app.api.subscriber_views import kept_subscriber, not_of_the_file, subscriber_view
+from webhook_app.api.subscriber_views import changed_subscriber, kept_subscriber, not_of_the_file, subscriber_view
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber, rotated
 from webhook_app.problems import Problem
@@ -64,13 +64,14 @@ def order_test(context: Context, subscriber_id: str) -> str:
 
 def enable(context: Context, subscriber_id: str, recover_from: int | None) -> Subscriber:
     """Tell it again, from a moment in ms on if that is given."""
-    known = kept_subscriber(context, subscriber_id)
-    if not known.url:
-        raise Problem(409, f"it cannot be enabled: {known.disabled_because}")
-    enabled = replace(known, enabled=True, disabled_because=None)
+
+    def enabling(known: Subscriber) -> Subscriber:
+        if not known.url:
+            raise Problem(409, f"it cannot be enabled: {known.disabled_because}")
+        return replace(known, enabled=True, disabled_because=None)
+
+    enabled = changed_subscriber(context, subscriber_id, enabling)
     context.subscribers.forgive(subscriber_id)
-    if enabled != known:
-        context.subscribers.put(enabled)
     if recover_from is not None:
         _ordered(context, "subscriber-recover", {"subscriber_id": subscriber_id, "from": recover_from})
     return enabled
@@ -78,12 +79,14 @@ def enable(context: Context, subscriber_id: str, recover_from: int | None) -> Su
 
 def rotate(context: Context, subscriber_id: str) -> tuple[Subscriber, str]:
     """Give it a new secret; that comes without its prefix."""
-    known = not_of_the_file(kept_subscriber(context, subscriber_id))
-    if not known.speaks_http:
-        raise Problem(409, "only subscribers at http:// and https:// have a secret")
-    secret = new_secret()
-    changed = rotated(known, secret, now=context.now())
-    context.subscribers.put(changed)
+    secret, now = new_secret(), context.now()
+
+    def rotating(known: Subscriber) -> Subscriber:
+        if not not_of_the_file(known).speaks_http:
+            raise Problem(409, "only subscribers at http:// and https:// have a secret")
+        return rotated(known, secret, now=now)
+
+    changed = changed_subscriber(context, subscriber_id, rotating)
     return changed, secret
 
 

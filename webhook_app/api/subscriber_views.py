@@ -1,5 +1,6 @@
 """Subscribers as they are shown, and found for a change."""
 
+from collections.abc import Callable
 from typing import Any
 
 from webhook_app.api.context import Context
@@ -51,6 +52,14 @@ def kept_subscriber(context: Context, subscriber_id: str) -> Subscriber:
     if known is None:
         raise Problem(404, f"there is no subscriber {subscriber_id}")
     return known
+
+
+def changed_subscriber(context: Context, subscriber_id: str, alter: Callable[[Subscriber], Subscriber]) -> Subscriber:
+    """One subscriber after a change of it as it is at that moment; a Problem when there is none."""
+    changed = context.subscribers.change(subscriber_id, alter)
+    if changed is None:
+        raise Problem(404, f"there is no subscriber {subscriber_id}")
+    return changed
 
 
 def not_of_the_file(known: Subscriber) -> Subscriber:

@@ -20,7 +20,13 @@ from webhook_app.api.shapes import (
 )
 from webhook_app.api.subscriber_acts import add_acts
 from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url, shown_url
-from webhook_app.api.subscriber_views import health_view, kept_subscriber, not_of_the_file, subscriber_view
+from webhook_app.api.subscriber_views import (
+    changed_subscriber,
+    health_view,
+    kept_subscriber,
+    not_of_the_file,
+    subscriber_view,
+)
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Filter
@@ -117,14 +123,20 @@ def take_in(context: Context, asked: Mapping[str, Any]) -> tuple[Subscriber, str
 
 def change(context: Context, subscriber_id: str, asked: dict[str, Any]) -> Subscriber:
     """Change what the checked form names; them as they are then."""
-    known = not_of_the_file(kept_subscriber(context, subscriber_id))
+    before: list[Subscriber] = []
+
+    def changing(known: Subscriber) -> Subscriber:
+        not_of_the_file(known)
+        if "url" not in asked and not known.url:
+            raise Problem(409, f"it cannot be changed: {known.disabled_because}")
+        before[:] = [known]
+        return _changed(known, asked)
+
+    not_of_the_file(kept_subscriber(context, subscriber_id))
     if "url" in asked:
         check_url(asked["url"], context.allow_networks, context.sandbox_url)
-    elif not known.url:
-        raise Problem(409, f"it cannot be changed: {known.disabled_because}")
-    changed = _changed(known, asked)
-    context.subscribers.put(changed)
-    settle_bodies(context, known if asks_for_bodies(known) else changed)
+    changed = changed_subscriber(context, subscriber_id, changing)
+    settle_bodies(context, before[0] if asks_for_bodies(before[0]) else changed)
     return changed
 
 
@@ -149,7 +161,11 @@ def new_subscriber(asked: Mapping[str, Any], subscriber_id: str, secret: str, no
         rate_limit=asked["rate_limit"],
         shown_url=shown_url(str(asked["url"])),
     )
-    return made if made.speaks_http or made.rate_limit else replace(made, rate_limit=CHANNEL_RATE)
+    return _paced(made)
+
+
+def _paced(one: Subscriber) -> Subscriber:
+    return one if one.speaks_http or one.rate_limit else replace(one, rate_limit=CHANNEL_RATE)
 
 
 def _changed(known: Subscriber, asked: dict[str, Any]) -> Subscriber:
@@ -159,7 +175,7 @@ def _changed(known: Subscriber, asked: dict[str, Any]) -> Subscriber:
         tuple(asked.get("because", known.wanted.because)),
     )
     enabled = asked.get("enabled", known.enabled)
-    return replace(
+    changed = replace(
         known,
         name=asked.get("name", known.name),
         url=asked.get("url", known.url),
@@ -172,6 +188,9 @@ def _changed(known: Subscriber, asked: dict[str, Any]) -> Subscriber:
         disabled_because=None if enabled else known.disabled_because or BY_HAND,
         secret=known.secret or new_secret(),
     )
+    if changed.speaks_http and known.rate_limit == CHANNEL_RATE and not known.speaks_http and "rate_limit" not in asked:
+        return replace(changed, rate_limit=None)  # that was the channel's own pace
+    return _paced(changed)
 
 
 def _place(known: Subscriber) -> str:

@@ -1,18 +1,21 @@
 """Subscribers, as they are kept: URL and secrets sealed; a version that grows lets readers keep a copy."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 
+import redis
 import structlog
 
 from webhook_app.domain.subscribers import OldSecret, Subscriber
 from webhook_app.sealed import Seal, WrongKeyError
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
+from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.deliveries import hour_of
 
 SUBSCRIBERS_MAX = 10_000
+CHANGE_TRIES = 100
 UNREADABLE = "its secrets were sealed under another key: give the right SECRETS_KEY, or set its URL and rotate"
 
 log = structlog.get_logger()
@@ -112,21 +115,48 @@ class Subscribers:
 
     def put(self, subscriber: Subscriber) -> None:
         """Keep a subscriber, new or changed; one that is disabled has nothing held back for it any more."""
+        with self._client.pipeline(transaction=True) as pipe:
+            self._write(pipe, subscriber)
+            pipe.execute()
+
+    def change(self, subscriber_id: str, alter: Callable[[Subscriber], Subscriber]) -> Subscriber | None:
+        """Change one as it is at this moment, so that of two changes at once neither is lost; None when it is gone.
+
+        `alter` may be asked more than once, and may raise to leave everything as it is.
+        """
+        for _ in range(CHANGE_TRIES):
+            with self._client.pipeline(transaction=True) as pipe:
+                pipe.watch(keys.SUBSCRIBERS)
+                raw = pipe.hget(keys.SUBSCRIBERS, subscriber_id)
+                if raw is None:
+                    return None
+                known = self._reader.read(raw)
+                changed = alter(known)
+                if changed == known:
+                    return known
+                pipe.multi()
+                self._write(pipe, changed)
+                try:
+                    pipe.execute()
+                except redis.WatchError:
+                    continue
+                return changed
+        raise StoreUnavailable("the subscribers are being changed by too many at once")
+
+    def _write(self, pipe: Client, subscriber: Subscriber) -> None:
         hidden = _Hidden(subscriber.url, subscriber.secret, subscriber.old_secrets)
         name = subscriber.subscriber_id
         sealed = self._seal.seal(codec.encode(hidden), name)
         kept = Sealed(replace(subscriber, url="", secret="", old_secrets=()), sealed)
-        with self._client.pipeline(transaction=True) as pipe:
-            pipe.hset(keys.SUBSCRIBERS, name, codec.encode(kept))
-            if subscriber.rate_limit is None:
-                pipe.hdel(keys.SUBSCRIBERS_RATES, name)
-            else:
-                pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
-            if not subscriber.enabled:
-                pipe.delete(keys.subscriber_health(name))
-                _let_go(pipe, name)
-            pipe.incr(keys.SUBSCRIBERS_VERSION)
-            pipe.execute()
+        pipe.hset(keys.SUBSCRIBERS, name, codec.encode(kept))
+        if subscriber.rate_limit is None:
+            pipe.hdel(keys.SUBSCRIBERS_RATES, name)
+        else:
+            pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
+        if not subscriber.enabled:
+            pipe.delete(keys.subscriber_health(name))
+            _let_go(pipe, name)
+        pipe.incr(keys.SUBSCRIBERS_VERSION)
 
     def delete(self, subscriber_id: str) -> bool:
         """Forget a subscriber; what was due to it becomes dead. Whether there was one."""
