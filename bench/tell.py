@@ -77,7 +77,7 @@ async def hand(url: str) -> AsyncIterator[Deliverer]:
     """A deliver hand on the store at this address."""
     client, poster, own = connect_async(url), Poster(allowed=LOOPBACK), connect(url)
     speaker = Speaker(client, allowed=LOOPBACK, base_url=None)
-    reports = Reports(Subscribers(own, SEAL), Journal(own), Wakeups(own))
+    reports = Reports(own, Subscribers(own, SEAL), Journal(own), Wakeups(own))
     try:
         yield Deliverer(client, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
     finally:

@@ -34,7 +34,7 @@ async def deliverer(client: Client, store_url: str, *, base_url: str | None = No
     """A deliver hand; what it reported is written when it is left."""
     line, poster = connect_async(store_url), Poster(allowed=LOOPBACK)
     speaker = Speaker(line, allowed=LOOPBACK, base_url=base_url)
-    reports = Reports(subscribers_of(client), Journal(client), NoWake())
+    reports = Reports(client, subscribers_of(client), Journal(client), NoWake())
     try:
         yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
     finally:

@@ -24,6 +24,7 @@ from webhook_app.domain.subscribers import DeliveryState
 from webhook_app.domain.times import rfc3339
 from webhook_app.settings_values import networks
 from webhook_app.store import keys
+from webhook_app.store.alarms import is_raised
 from webhook_app.store.delivery_records import DeliveryRecords
 
 DAY_MS = 86_400_000
@@ -303,3 +304,43 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(office):
     office.deliver()
     assert most == 3
     assert len(office.endpoint.posts) == 60
+
+
+def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answers(office):
+    for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
+        office.subscribe(name, url=url)
+    office.tell()
+    office.deliver()
+    fold_all(office.client)
+    assert is_raised(office.client, "deliveries-cut-off")
+    office.tell()
+    office.deliver()  # another hand, as after a restart; nobody answers it either
+    fold_all(office.client)
+    assert is_raised(office.client, "deliveries-cut-off")
+    office.subscribe("well")
+    office.tell()
+    office.deliver()
+    fold_all(office.client)
+    assert not is_raised(office.client, "deliveries-cut-off")
+
+
+def test_a_network_that_is_lost_stays_lost_until_somebody_answers():
+    horizon = Horizon()
+    for at, host in enumerate(("a", "b")):
+        horizon.note(host, "timeout", at)
+    later = 30 * 60_000
+    assert horizon.note("a", "timeout", later)  # b waits for its retry meanwhile: still nobody has answered
+    assert horizon.note("c", "blocked", later)  # refused by ourselves: says nothing
+    assert not horizon.note("a", "status", later)
+
+
+def test_what_is_not_said_again_says_nothing_about_the_network(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.tell("stream.stopped")
+    office.deliver()
+    before = office.client.hget(keys.subscriber_health("sub_chat"), "answered_at")
+    office.tell("stream.stopped")
+    office.deliver()
+    assert len(office.endpoint.at("/chat")) == 1
+    assert office.client.hget(keys.subscriber_health("sub_chat"), "answered_at") == before
+    assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}

@@ -7,7 +7,7 @@ from logging import DEBUG
 from time import monotonic, time
 from typing import Any
 
-from webhook_app.domain.health import Horizon, points
+from webhook_app.domain.health import Horizon, points, was_heard
 from webhook_app.domain.notices import RECOVER, Notice, family, for_one, notice_body, wants
 from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
@@ -78,7 +78,7 @@ class Deliverer:
         self._version: tuple[Any, ...] | None = None
         self._horizon = Horizon()
         self._measures = Measures()
-        self._cut_off = False
+        self._cut_off: bool | None = None
         self._settled: list[Delivery] = []
         self._lags_ms: list[int] = []
         self._tallies: dict[str, Tally] = {}
@@ -330,16 +330,22 @@ class Deliverer:
                 reply = await self._speaker.tell(subscriber, notice, self._names.get(notice.room_id or ""))
         except Exception:
             log.exception("an attempt could not be made", delivery=delivery.delivery_id)
-            reply = Reply(None, "refused", 0)
+            reply = Reply(None, "refused", 0, sent=False)
         self._note(line, delivery, reply, at)
         return reply.error
 
     def _note(self, line: Line, delivery: Delivery, reply: Reply, at: int) -> None:
         now, name = at + reply.duration_ms, delivery.subscriber_id
+        if not reply.sent:
+            self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
+            return
         cut_off = self._horizon.note(line.host, reply.error, now)
-        if cut_off != self._cut_off:
+        if (cut_off or was_heard(reply.error)) and cut_off != self._cut_off:
+            if self._cut_off is None and not cut_off:
+                self._reports.heard()
+            else:
+                self._reports.cut_off(cut_off)
             self._cut_off = cut_off
-            self._reports.cut_off(cut_off)
         tally = self._tallies.get(name)
         if tally is None:
             tally = self._tallies[name] = Tally()

@@ -35,13 +35,14 @@ class BlockedAddressError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What one POST came to."""
+    """What one POST came to; `sent` is false when nothing went out, which says nothing about the endpoint."""
 
     status: int | None
     error: str | None
     duration_ms: int
     response: str = ""
     retry_after_ms: int | None = None
+    sent: bool = True
 
 
 class Poster:

@@ -10,7 +10,8 @@ import redis
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.logs import logger
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.alarms import is_raised
+from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import Subscribers
 
@@ -23,11 +24,12 @@ log = logger()
 class Reports:
     """Disables and journals on a thread of its own, so that no delivery waits for it."""
 
-    def __init__(self, subscribers: Subscribers, journal: Journal, wake: Wake) -> None:
+    def __init__(self, client: Client, subscribers: Subscribers, journal: Journal, wake: Wake) -> None:
+        self._client = client
         self._subscribers = subscribers
         self._journal = journal
         self._wake = wake
-        self._due: SimpleQueue[tuple[str, str] | bool | threading.Event] = SimpleQueue()
+        self._due: SimpleQueue[tuple[str, str] | bool | threading.Event | None] = SimpleQueue()
         threading.Thread(target=self._run, name="reports", daemon=True).start()
 
     def disable(self, subscriber_id: str, reason: str) -> None:
@@ -37,6 +39,10 @@ class Reports:
     def cut_off(self, is_so: bool) -> None:
         """Raise or clear the alarm that nobody can be reached; returns at once."""
         self._due.put(is_so)
+
+    def heard(self) -> None:
+        """Clear that alarm if a process before this one has raised it; returns at once."""
+        self._due.put(None)
 
     def written(self, limit_s: float) -> bool:
         """Wait until what was reported before this is written; whether it was."""
@@ -50,6 +56,8 @@ class Reports:
             try:
                 if isinstance(one, threading.Event):
                     one.set()
+                elif one is None:
+                    self._clear()
                 elif isinstance(one, bool):
                     self._alarm(one)
                 else:
@@ -70,6 +78,10 @@ class Reports:
             return
         told = {"subscriber_id": subscriber_id, "reason": f"{known.name or subscriber_id}: {reason}"}
         self._append("subscriber-disabled", told)
+
+    def _clear(self) -> None:
+        if is_raised(self._client, CUT_OFF_ALARM):
+            self._alarm(False)
 
     def _alarm(self, raised: bool) -> None:
         if raised:

@@ -94,7 +94,7 @@ class Wiring:
                 speaker,
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
-                reports=Reports(Subscribers(self.client, seal), Journal(self.client), self.wakeups),
+                reports=Reports(self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups),
             )
         await self._deliver.run(stopping=self.stopping.is_set)
 

@@ -44,27 +44,38 @@ def points(error: str | None) -> int:
     return POINTS.get(error or "", 1)
 
 
+def was_heard(error: str | None) -> bool:
+    """Whether somebody outside has answered: an address that we refuse to reach shows nothing about the network."""
+    return error not in OF_THE_NETWORK and error != "blocked"
+
+
 class Horizon:
     """Whether we can reach anybody at all: failures of unrelated hosts, with no answer from any, are ours."""
 
     def __init__(self) -> None:
+        self._lost = False
         self._answered_at: int | None = None
         self._failed: OrderedDict[str, int] = OrderedDict()
 
     def note(self, host: str, error: str | None, at: int) -> bool:
         """An attempt at a host ended this way; whether we are cut off now. Any answer shows the network is there."""
-        if error not in OF_THE_NETWORK:
-            self._answered_at = at
+        if was_heard(error):
+            self._answered_at, self._lost = at, False
             self._failed.clear()
             return False
+        if error == "blocked":
+            return self.cut_off(at)
         self._failed[host] = at
         self._failed.move_to_end(host)
         if len(self._failed) > HOSTS_MAX:
             self._failed.popitem(last=False)
-        return self.cut_off(at)
+        self._lost = self.cut_off(at)
+        return self._lost
 
     def cut_off(self, at: int) -> bool:
-        """Whether all who were tried within the last minute failed, and they were hosts that share nothing."""
+        """Whether all that were tried within a minute, hosts that share nothing, failed, and nobody has answered since."""
+        if self._lost:
+            return True
         if self._answered_at is not None and at - self._answered_at < CUT_OFF_MS:
             return False
         lately = sum(1 for moment in self._failed.values() if at - moment < CUT_OFF_MS)

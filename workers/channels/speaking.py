@@ -46,7 +46,7 @@ class Speaker:
         """Tell one notice, unless it says what was said last. Never raises but for the store."""
         key, state = keys.told(subscriber.subscriber_id), state_told(notice)
         if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
-            return Reply(None, None, 0, SAID_ALREADY)
+            return Reply(None, None, 0, SAID_ALREADY, sent=False)
         text = words(notice, room_name=named.name if named else None, base_url=self._base_url)
         began = perf_counter()
         loop = asyncio.get_running_loop()
