@@ -73,7 +73,7 @@ class Horizon:
         return self._lost
 
     def cut_off(self, at: int) -> bool:
-        """Whether all that were tried within a minute, hosts that share nothing, failed, and nobody has answered since."""
+        """Whether all that were tried within a minute, hosts that share nothing, failed, and nobody answered since."""
         if self._lost:
             return True
         if self._answered_at is not None and at - self._answered_at < CUT_OFF_MS:
