@@ -48,7 +48,7 @@ fmt: setup-dev ## format the code
 
 test: setup-dev ## set up and run all tests, the browser's too
 	@sh tests/browser_setup.sh
-	$(BIN)/python -m pytest
+	@sh tests/all.sh $(BIN)/python
 
 bench: setup-dev ## measure, each figure a ratio taken in one run
 	$(BIN)/python -m bench
