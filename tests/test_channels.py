@@ -1,6 +1,8 @@
 """Channels that people read: a real mail server and a real chat endpoint, the words, and what is not said twice."""
 
 import json
+import socket
+import threading
 import time
 from email import message_from_bytes, policy
 
@@ -244,3 +246,84 @@ def test_a_name_calls_nobody_to_the_chat():
     title = words(made, room_name=None, base_url=None).title
     assert not any(call in title for call in ("@everyone", "<!", "<@"))
     assert "ann@example.org" in title
+
+
+def answering(say):
+    """A port that answers each request with what `say` writes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                line, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(line,), daemon=True).start()
+
+    def talk(line):
+        with line:
+            try:
+                line.recv(65_536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+                say(line)
+            except OSError:
+                pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening
+
+
+def test_an_answer_that_never_ends_does_not_fill_the_memory(office):
+    sent = []
+
+    def say(line):
+        while True:
+            line.sendall(b"x" * 65_536)
+            sent.append(65_536)
+
+    with answering(say) as endless:
+        office.subscribe("chat", url=f"json://127.0.0.1:{endless.getsockname()[1]}/", rate_limit=100)
+        office.tell()
+        office.deliver()
+    assert office.only().attempts[0].error == "refused"
+    assert sum(sent) < 16 * guard.ANSWER_MAX_BYTES
+
+
+def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(office, monkeypatch):
+    monkeypatch.setattr(speaking, "THREADS", 2)
+    monkeypatch.setattr(speaking, "TOTAL_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(speaking, "THREAD_WAIT_S", 0.2)
+    broken_off = threading.Semaphore(0)
+
+    def say(line):
+        try:
+            while True:
+                line.sendall(b"x")
+                time.sleep(0.05)
+        finally:
+            broken_off.release()
+
+    with answering(say) as dripping:
+        for at in range(4):
+            office.subscribe(f"drip{at}", url=f"json://127.0.0.1:{dripping.getsockname()[1]}/", rate_limit=100)
+        office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+        office.tell()
+        office.deliver()
+        for _ in range(4):
+            assert broken_off.acquire(timeout=5)
+    assert [one.error for one in office.only("chat").attempts] == [None]
+    assert [one.error for at in range(4) for one in office.only(f"drip{at}").attempts] == ["timeout"] * 4
+
+
+def test_a_channel_that_connects_by_itself_is_checked_too():
+    guard.install()
+    watch = guard.Watch(())
+    with guard.guarding(watch), socket.socket() as line, pytest.raises(OSError, match="not outside"):
+        line.connect(("127.0.0.1", 9))
+    assert watch.blocked
+    with (
+        guard.guarding(guard.Watch(())),
+        socket.socket(socket.AF_UNIX) as line,
+        pytest.raises(OSError, match="outside"),
+    ):
+        line.connect("/run/any.sock")

@@ -27,7 +27,7 @@ from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally
 from webhook_app.store.measures import NOTICE_TO_DELIVERED, Measures
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import SubscriberReader
-from workers.channels.speaking import Speaker
+from workers.channels.speaking import BusyError, Speaker
 from workers.lines import InHand, Line, Lines
 from workers.post import Poster, Reply, body_of, standard_headers
 from workers.recovering import Recovering, start_of
@@ -328,6 +328,9 @@ class Deliverer:
                 reply = await self._poster.post(subscriber.url, one.body, headers)
             else:
                 reply = await self._speaker.tell(subscriber, notice, self._names.get(notice.room_id or ""))
+        except BusyError:
+            self._let_go(delivery)
+            return "refused"
         except Exception:
             log.exception("an attempt could not be made", delivery=delivery.delivery_id)
             reply = Reply(None, "refused", 0, sent=False)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any
 
@@ -22,13 +22,18 @@ from webhook_app.store.clients import Client
 from workers.channels import guard
 from workers.post import TOTAL_TIMEOUT_S, Reply
 
-THREADS = 16
+THREADS = 64
+THREAD_WAIT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 TOLD_KEPT_S = 30 * 24 * 3600
 SAID_ALREADY = "not said again: it is what was said last"
 _STATUS = re.compile(r"error=(\d{3})\b")
 _SECRET = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+
+class BusyError(Exception):
+    """All threads are telling others: nothing was sent, and nobody is to blame."""
 
 
 class Speaker:
@@ -39,21 +44,25 @@ class Speaker:
         self._allowed = tuple(allowed)
         self._base_url = base_url
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speak")
+        self._threads = asyncio.Semaphore(THREADS)
         self._heard = _Heard()
         guard.install()
 
     async def tell(self, subscriber: Subscriber, notice: Notice, named: RoomName | None) -> Reply:
-        """Tell one notice, unless it says what was said last. Never raises but for the store."""
+        """Tell one notice, unless it says what was said last. Raises BusyError, and what the store raises."""
         key, state = keys.told(subscriber.subscriber_id), state_told(notice)
         if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
             return Reply(None, None, 0, SAID_ALREADY, sent=False)
         text = words(notice, room_name=named.name if named else None, base_url=self._base_url)
-        began = perf_counter()
-        loop = asyncio.get_running_loop()
+        await self._thread()
+        began, watch = perf_counter(), guard.Watch(self._allowed)
+        saying = self._pool.submit(self._say, subscriber.url, text, watch)
+        saying.add_done_callback(partial(self._thread_is_free, asyncio.get_running_loop()))
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S):
-                reply = await loop.run_in_executor(self._pool, self._say, subscriber.url, text)
+                reply = await asyncio.wrap_future(saying)
         except TimeoutError:
+            watch.end()
             return Reply(None, "timeout", round((perf_counter() - began) * 1000))
         if reply.error is None and state is not None:
             await self._client.hset(key, state[0], state[1])
@@ -65,9 +74,23 @@ class Speaker:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._heard.close()
 
-    def _say(self, url: str, text: Words) -> Reply:
+    async def _thread(self) -> None:
+        """Wait for a thread that is free: that others hang must not count against this one."""
+        try:
+            async with asyncio.timeout(THREAD_WAIT_S):
+                await self._threads.acquire()
+        except TimeoutError:
+            raise BusyError from None
+
+    def _thread_is_free(self, loop: asyncio.AbstractEventLoop, done: object) -> None:
+        try:
+            loop.call_soon_threadsafe(self._threads.release)
+        except RuntimeError:
+            pass  # the loop is closed: this process is coming to its end
+
+    def _say(self, url: str, text: Words, watch: guard.Watch) -> Reply:
         began = perf_counter()
-        with guard.guarding(self._allowed) as watch, self._heard.here() as lines:
+        with guard.guarding(watch), self._heard.here() as lines:
             try:
                 said = bool(_channel(url).notify(body=text.body, title=text.title))
             except Exception as error:  # whatever a service's code may raise is that service's failure
