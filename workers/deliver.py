@@ -7,8 +7,9 @@ from logging import DEBUG
 from time import monotonic, time
 from typing import Any
 
+from webhook_app.domain.audience import Audience
 from webhook_app.domain.health import Horizon, points, was_heard
-from webhook_app.domain.notices import RECOVER, Notice, family, for_one, notice_body, wants
+from webhook_app.domain.notices import RECOVER, Notice, family, notice_body
 from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
     Attempt,
@@ -37,6 +38,7 @@ CLAIM_GOOD = 8
 CLAIM_MAX = 512
 EXPAND_NOTICES = 200
 EXPAND_DELIVERIES_MAX = 2_000
+EXPAND_SPELL_S = 0.02  # as long as the event loop can be kept from everything else
 PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
@@ -74,6 +76,7 @@ class Deliverer:
         self._lines = Lines(self._send, let_go=self._let_go)
         self._reader = SubscriberReader(seal)
         self._subscribers: dict[str, Subscriber] = {}
+        self._audience = Audience(())
         self._names: Mapping[str, RoomName] = {}
         self._version: tuple[Any, ...] | None = None
         self._horizon = Horizon()
@@ -211,23 +214,17 @@ class Deliverer:
         """The part of these entries that is expanded at once, its deliveries, and the notices by id."""
         taken: list[Told] = []
         deliveries: list[Delivery] = []
+        until = monotonic() + EXPAND_SPELL_S
         for one in told:
             deliveries += self._of_notice(one)
             taken.append(one)
-            if len(deliveries) >= EXPAND_DELIVERIES_MAX:
+            if len(deliveries) >= EXPAND_DELIVERIES_MAX or monotonic() > until:
                 break
         return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
     def _of_notice(self, told: Told) -> list[Delivery]:
-        notice = told.notice
-        if notice.type == RECOVER:
-            return []
-        named, only = self._names.get(notice.room_id or ""), for_one(notice)
-        return [
-            first_delivery(known, told)
-            for known in self._subscribers.values()
-            if known.enabled and (known.subscriber_id == only or (only is None and wants(known.wanted, notice, named)))
-        ]
+        named = self._names.get(told.notice.room_id or "")
+        return [first_delivery(known, told) for known in self._audience.of(told.notice, named)]
 
     def _take_leased(
         self, deliveries: Sequence[Delivery], made: Sequence[int], notices: Mapping[str, Notice], lines: dict[str, Line]
@@ -261,6 +258,7 @@ class Deliverer:
             return
         found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self._subscribers = {known.subscriber_id: known for known in found}
+        self._audience = Audience(found)
         self._reader.forget_others(set(self._subscribers))
         self._lines.forget(set(self._subscribers))
         self._names = {known.room_id: known for known in codec.names_of(names).values()} if names else {}

@@ -1,8 +1,10 @@
 """Rules as data: what they watch, what they do, and which rooms they are about."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.schedule import Schedule
@@ -186,4 +188,10 @@ def matches(pattern: str, room_id: str, named: RoomName | None) -> bool:
         return named is not None and pattern[6:] in named.groups
     if named is not None and pattern == named.name:
         return True
-    return pattern == room_id or fnmatchcase(room_id, pattern)
+    return pattern == room_id or _glob(pattern)(room_id) is not None
+
+
+@lru_cache(maxsize=50_000)
+def _glob(pattern: str) -> Callable[[str], object]:
+    """The library's own memory holds a few hundred patterns only: beyond, each is compiled for each room again."""
+    return re.compile(translate(pattern)).match

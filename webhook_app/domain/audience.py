@@ -1,0 +1,43 @@
+"""The audience: who wants a notice, found without asking each of thousands of subscribers."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from webhook_app.domain.notices import RECOVER, Filter, Notice, for_one, wants
+from webhook_app.domain.rules import RoomName
+from webhook_app.domain.subscribers import Subscriber
+
+_GLOB = frozenset("*?[")
+
+
+class Audience:
+    """The subscribers that are told at all, by what they asked for; those that asked for the same are asked once."""
+
+    def __init__(self, subscribers: Iterable[Subscriber]) -> None:
+        self._all = {known.subscriber_id: known for known in subscribers if known.enabled}
+        self._alike: dict[Filter, list[Subscriber]] = defaultdict(list)
+        self._of_room: dict[str, list[Filter]] = defaultdict(list)
+        self._anywhere: list[Filter] = []
+        for known in self._all.values():
+            self._alike[known.wanted].append(known)
+        for wanted in self._alike:
+            if any(pattern.startswith("group:") or _GLOB.intersection(pattern) for pattern in wanted.rooms):
+                self._anywhere.append(wanted)
+            else:
+                for room in set(wanted.rooms):
+                    self._of_room[room].append(wanted)
+
+    def of(self, notice: Notice, named: RoomName | None) -> list[Subscriber]:
+        """Who is to be told this notice; nobody of one that is told to nobody."""
+        if notice.type == RECOVER:
+            return []
+        only = for_one(notice)
+        if only is not None:
+            return [self._all[only]] if only in self._all else []
+        found = (wanted for wanted in self._asking(notice.room_id, named) if wants(wanted, notice, named))
+        return [known for wanted in found for known in self._alike[wanted]]
+
+    def _asking(self, room_id: str | None, named: RoomName | None) -> Iterable[Filter]:
+        rooms = {room_id} | ({named.name} if named is not None else set())
+        here = dict.fromkeys(wanted for room in rooms if room is not None for wanted in self._of_room.get(room, ()))
+        return [*here, *self._anywhere]
