@@ -20,10 +20,11 @@ from webhook_app.domain.health import (
     Pace,
     points,
 )
+from webhook_app.domain.notices import make_notice
 from webhook_app.domain.subscribers import DeliveryState
 from webhook_app.domain.times import rfc3339
 from webhook_app.settings_values import networks
-from webhook_app.store import keys
+from webhook_app.store import codec, keys
 from webhook_app.store.alarms import is_raised
 from webhook_app.store.delivery_records import DeliveryRecords
 
@@ -344,3 +345,49 @@ def test_what_is_not_said_again_says_nothing_about_the_network(office):
     assert len(office.endpoint.at("/chat")) == 1
     assert office.client.hget(keys.subscriber_health("sub_chat"), "answered_at") == before
     assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}
+
+
+def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(office, doors):
+    office.subscribe("tv", types=["stream.*"], enabled=False)
+    at = int(time.time() * 1000) - 60_000
+    missed = make_notice("1-0", "stream.started", at, room_id="a", sequence=1, because=None, data={})
+    office.client.xadd(keys.OUTBOX, {"n": codec.encode(missed)}, id=f"{at}-0")
+    office.deliver()
+    doors.api("POST", "/subscribers/sub_tv/enable", {"recover_from": rfc3339(at)})
+    fold_all(office.client)
+    office.deliver()
+    assert [post.id for post in office.endpoint.at("/tv")] == [missed.notice_id]
+
+
+def test_a_recovery_of_the_future_recovers_nothing_and_is_over(office, doors):
+    office.subscribe("tv", types=["stream.*"])
+    office.endpoint.answers["/tv"] = [410]
+    office.tell()
+    office.deliver()
+    doors.api("POST", "/subscribers/sub_tv/enable", {})
+    assert doors.api("POST", "/subscribers/sub_tv/recover", {"from": "2999-01-01T00:00:00Z"}).status_code == 202
+    fold_all(office.client)
+    office.deliver()
+    assert office.only().state is DeliveryState.DEAD
+    assert not office.client.exists(keys.RECOVERIES)
+
+
+def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(office):
+    for at in range(1_000):
+        office.subscribe(f"gone{at}", enabled=at % 2 == 0)
+    office.tell()
+    office.deliver()  # the enabled half is told, and fails below
+    office.endpoint.refuses = "stuck"
+    office.tell(room="stuck")
+    office.deliver()
+    in_an_hour = int(time.time() * 1000) + 3_600_000
+    for subscriber in office.client.zrange(keys.SUBSCRIBERS_DUE, 0, -1):
+        office.client.hset(keys.SUBSCRIBERS_OPEN, subscriber, in_an_hour)
+        office.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
+    office.deliver()
+    before = office.client.info("stats")["total_commands_processed"]
+    began = time.monotonic()
+    office.deliver()
+    spent = office.client.info("stats")["total_commands_processed"] - before
+    assert time.monotonic() - began < 5
+    assert spent < 300

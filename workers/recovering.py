@@ -42,9 +42,9 @@ def start_of(told: Told) -> str:
     data = told.notice.data
     since, to = int(data["from"]), data["to"]
     name = str(data["subscriber_id"])
-    # A notice's place is never before its time, so nothing that is asked for lies before this one.
+    # A notice's place is never before its time, so nothing that is asked for lies at or before this one.
     return codec.encode(
-        Recovery(name, since, None if to is None else int(to), f"{max(0, since)}-0", told.entry)
+        Recovery(name, since, None if to is None else int(to), f"{max(0, since - 1)}-0", told.entry)
     ).decode()
 
 
