@@ -77,12 +77,14 @@ class Wiring:
     async def _deliver_once(self) -> None:
         from workers.channels.speaking import Speaker
         from workers.deliver import Deliverer
+        from workers.open_files import allow_open_files
         from workers.post import Poster
         from workers.reports import Reports
 
         if not isinstance(self._deliver, Deliverer):
             settings = self.settings
             assert settings.redis_url is not None
+            allow_open_files()
             client = connect_async(settings.redis_url)
             poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
             speaker = Speaker(client, allowed=settings.allow_networks, base_url=settings.public_url)

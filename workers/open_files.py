@@ -1,0 +1,25 @@
+"""How many files, and so connections, this process may have open at once."""
+
+import resource
+
+import structlog
+
+OPEN_FILES = 8_192
+
+log = structlog.get_logger()
+
+
+def allow_open_files(wanted: int = OPEN_FILES) -> int:
+    """Raise our own limit to as many as are wanted and allowed; how many may be open now.
+
+    Many systems begin a process with 1,024, which is fewer than endpoints that may hang at once: with none left, not
+    even the store could be reached.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return soft
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        log.warning("few files may be open at once: raise the limit (ulimit -n)", allowed=allowed, wanted=wanted)
+    return allowed
