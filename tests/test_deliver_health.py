@@ -391,3 +391,22 @@ def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(office):
     spent = office.client.info("stats")["total_commands_processed"] - before
     assert time.monotonic() - began < 5
     assert spent < 300
+
+
+def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(office):
+    office.subscribe("tv", max_in_flight=4)
+    office.endpoint.answers["/tv"] = [200] * 300 + [500]
+
+    async def slowly():
+        await asyncio.sleep(0.003)
+
+    office.endpoint.on_take = slowly
+    for _ in range(800):
+        office.tell()
+    office.deliver()
+    refused = len(office.endpoint.at("/tv")) - 300
+    assert TRIP_POINTS <= refused < 100
+    office.endpoint.answers["/tv"] = [200]
+    office.make_due()
+    office.deliver()
+    assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}

@@ -386,7 +386,7 @@ class Deliverer:
         lags_ms, self._lags_ms = self._lags_ms, []
         self._measures.observe_many(NOTICE_TO_DELIVERED, lags_ms)
         try:
-            gone = await self._deliveries.settle(settled, tallies)
+            failing = await self._deliveries.settle(settled, tallies)
         except BaseException:
             # Kept for the next time; what a lease brings back meanwhile goes out once more under the same webhook-id.
             self._settled = settled + self._settled
@@ -397,7 +397,8 @@ class Deliverer:
         _log(settled)
         if any(one.queue for one in settled) or self._lines.wants({one.subscriber_id for one in settled}):
             self._to_claim.set()  # settling has brought these back from where they were parked
-        for name in gone:
+        self._lines.release_of(failing.opened)
+        for name in failing.gone:
             known = self._subscribers.get(name)
             if known is not None and known.enabled:
                 self._reports.disable(name, GAVE_UP)

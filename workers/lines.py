@@ -180,6 +180,12 @@ class Lines:
             self._let_go(line.waiting.popleft().claim.delivery)
         self._settle_busy(line)
 
+    def release_of(self, names: Iterable[str]) -> None:
+        """Give back what waits for these: they are left alone now."""
+        for name in names:
+            if name in self._busy:
+                self.release(self._busy[name])
+
     def release_all(self) -> None:
         """Give back whatever has not been sent."""
         for line in list(self._busy.values()):

@@ -116,13 +116,13 @@ return out
 # state, JSON, next attempt ms, and the room whose order it keeps or ''.
 # A delivery that somebody else has settled meanwhile (our lease had run out) stays so, but that what was delivered is
 # not dead. Who is not told any more is remembered to have failed no more.
-# Answers the subscribers that have failed for too long.
+# Answers the subscribers that have failed for too long, and those whose breaker has opened.
 _SETTLE = """
 local p = KEYS[1]
 local retention, trip, first, longest, patience, enough, hours, who, deliveries = unpack(cmsgpack.unpack(ARGV[1]))
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-local subscribers, gone = {}, {}
+local subscribers, gone, opened_now = {}, {}, {}
 for i = 1, #who, 7 do
   subscribers[#subscribers + 1] = {id = who[i], of = p .. 'subscriber:' .. who[i], answered = who[i + 1],
     failed = who[i + 2], points = who[i + 3], error = who[i + 4], lag = who[i + 5], jitter = who[i + 6]}
@@ -174,6 +174,7 @@ for _, one in ipairs(subscribers) do
       local opened = redis.call('HINCRBY', health, 'opened', 1)
       local pause = math.min(first * 2 ^ math.min(opened - 1, 20), longest)
       redis.call('HSET', open, one.id, string.format('%.0f', now + pause * (100 + one.jitter) / 100))
+      opened_now[#opened_now + 1] = one.id
     end
     if now - tonumber(since) >= patience and failures >= enough then gone[#gone + 1] = one.id end
   end
@@ -194,7 +195,7 @@ for _, one in ipairs(subscribers) do
     redis.call('ZADD', p .. 'subscribers:due', string.format('%.0f', next), one.id)
   end
 end
-return gone
+return {gone, opened_now}
 """
 
 # Put deliveries in line once more, or for the first time, unless they are in it; a breaker that is open lets one
@@ -257,6 +258,14 @@ class Tally:
     lag_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Subscribers that have failed for days, and those whose breaker has just opened."""
+
+    gone: Sequence[str]
+    opened: Sequence[str]
+
+
 class Deliveries:
     """Claims and settles, on an event loop's client."""
 
@@ -285,8 +294,8 @@ class Deliveries:
         wait = int(answer[1])
         return Claimed(claims, int(answer[0]), None if wait < 0 else wait, [one.decode() for one in answer[3:first]])
 
-    async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> list[str]:
-        """Write what came of attempts; the subscribers that have failed for days come back."""
+    async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> Failing:
+        """Write what came of attempts; says who must not be tried further."""
         of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(tallies, 0)
         number = {subscriber: at for at, subscriber in enumerate(of, 1)}
         who: list[Any] = []
@@ -306,7 +315,8 @@ class Deliveries:
             )
         bounds = (self._retention_s, TRIP_POINTS, OPEN_FIRST_MS, OPEN_MAX_MS, GIVE_UP_AFTER_MS, GIVE_UP_FAILURES)
         args = [codec.pack([*bounds, HOURS_KEPT_S, who, deliveries])]
-        return [one.decode() for one in await self._settle(keys=[keys.PREFIX], args=args)]
+        gone, opened = await self._settle(keys=[keys.PREFIX], args=args)
+        return Failing([one.decode() for one in gone], [one.decode() for one in opened])
 
     async def renew(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
         """Put deliveries in line as a piece of a recovery: its id, where it was, where it is (empty: done)."""
