@@ -327,3 +327,16 @@ def test_a_channel_that_connects_by_itself_is_checked_too():
         pytest.raises(OSError, match="outside"),
     ):
         line.connect("/run/any.sock")
+
+
+def test_a_chat_that_is_told_late_is_told_that_it_is_late(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.endpoint.answers["/chat"] = [500, 200]
+    office.tell("stream.started")
+    office.deliver()
+    office.tell("stream.playable")
+    office.deliver()
+    office.make_due()
+    office.deliver()
+    said = [json.loads(post.body)["message"] for post in office.endpoint.at("/chat")]
+    assert ["comes late" in text for text in said] == [False, False, True]

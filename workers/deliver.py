@@ -309,10 +309,10 @@ class Deliverer:
             if subscriber is None or not subscriber.enabled or claim.notice is None:
                 self._settle_soon(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
-            content = notice_body(claim.notice)
-            if claim.delivery.delivery_id in overtaken:
+            content, stale = notice_body(claim.notice), claim.delivery.delivery_id in overtaken
+            if stale:
                 content |= {"stale": True}
-            self._lines.take(self._lines.of(subscriber), InHand(claim, monotonic(), body_of(content)))
+            self._lines.take(self._lines.of(subscriber), InHand(claim, monotonic(), body_of(content), stale))
 
     async def _send(self, line: Line, one: InHand) -> str | None:
         """One attempt; never raises."""
@@ -325,7 +325,8 @@ class Deliverer:
                 headers = standard_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
                 reply = await self._poster.post(subscriber.url, one.body, headers)
             else:
-                reply = await self._speaker.tell(subscriber, notice, self._names.get(notice.room_id or ""))
+                named = self._names.get(notice.room_id or "")
+                reply = await self._speaker.tell(subscriber, notice, named, stale=one.stale)
         except BusyError:
             self._let_go(delivery)
             return "refused"

@@ -22,11 +22,12 @@ SENT_WITHIN_S = LEASE_MS / 1000 - 18.0  # an attempt takes 15 s at most, then it
 
 @dataclass(slots=True)
 class InHand:
-    """A claim, when it came, and the body to send when that is known already."""
+    """A claim, when it came, the body to send when that is known already, and whether newer news has overtaken it."""
 
     claim: Claim
     taken_at: float
     body: bytes | None = None
+    stale: bool = False
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ _BROADCAST = {
     "interrupted": "was stopped by somebody",
     "completed": "is over",
 }
+LATE = "This comes late: newer news has been told since"
 TITLE_MAX_CHARS = 150
 LINE_MAX_CHARS = 1_000
 _SESSION = {"started": "a session has begun", "ended": "the session has ended"}
@@ -41,14 +42,19 @@ class Words:
     body: str
 
 
-def words(notice: Notice, *, room_name: str | None, base_url: str | None) -> Words:
-    """What a person is told. `base_url` is our address as browsers see it, for the link to the room's page."""
+def words(notice: Notice, *, room_name: str | None, base_url: str | None, stale: bool = False) -> Words:
+    """What a person is told; `stale` says that newer news has overtaken it.
+
+    `base_url` is our address as browsers see it, for the link to the room's page.
+    """
     where = room_name or notice.room_id or "Tallylight"
     title = _one_line(_headline(notice, where), TITLE_MAX_CHARS)
     lines = [*_details(notice.data), *_reason(notice), f"At {_moment(rfc3339(notice.at))}"]
     lines = [_one_line(line, LINE_MAX_CHARS) for line in lines]
     if notice.room_id is not None and room_name is not None:
         lines.insert(0, f"Room {notice.room_id}")
+    if stale:
+        lines.insert(0, LATE)
     if base_url is not None:
         page = f"/rooms/{quote(notice.room_id, safe='')}" if notice.room_id is not None else "/"
         lines.append(base_url.rstrip("/") + page)

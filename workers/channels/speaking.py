@@ -48,12 +48,14 @@ class Speaker:
         self._heard = _Heard()
         guard.install()
 
-    async def tell(self, subscriber: Subscriber, notice: Notice, named: RoomName | None) -> Reply:
+    async def tell(
+        self, subscriber: Subscriber, notice: Notice, named: RoomName | None, *, stale: bool = False
+    ) -> Reply:
         """Tell one notice, unless it says what was said last. Raises BusyError, and what the store raises."""
         key, state = keys.told(subscriber.subscriber_id), state_told(notice)
         if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
             return Reply(None, None, 0, SAID_ALREADY, sent=False)
-        text = words(notice, room_name=named.name if named else None, base_url=self._base_url)
+        text = words(notice, room_name=named.name if named else None, base_url=self._base_url, stale=stale)
         await self._thread()
         began, watch = perf_counter(), guard.Watch(self._allowed)
         saying = self._pool.submit(self._say, subscriber.url, text, watch)
@@ -64,7 +66,7 @@ class Speaker:
         except TimeoutError:
             watch.end()
             return Reply(None, "timeout", round((perf_counter() - began) * 1000))
-        if reply.error is None and state is not None:
+        if reply.error is None and state is not None and not stale:
             await self._client.hset(key, state[0], state[1])
             await self._client.expire(key, TOLD_KEPT_S)
         return reply
