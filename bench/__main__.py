@@ -29,6 +29,7 @@ from bench import (
 from bench.figures import Figure
 from bench.scale import FULL, QUICK, Scale
 from webhook_app.logs import configure
+from workers.collecting import settle_in
 
 RESULTS = Path(__file__).with_name("results")
 BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
@@ -48,6 +49,7 @@ BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
 def main() -> int:
     """Run what was asked for. The exit status says whether everything could be measured, not how it came out."""
     asked = _arguments()
+    settle_in()  # as the product's hands do
     configure("bench", "text", "warning")  # as a process of the product: what it does not log, it does not write out
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = datetime.now(UTC)

@@ -43,7 +43,7 @@ PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
 SETTLE_MAX = 512
-SETTLE_GATHER_S = 0.004
+SETTLE_GATHER_S = 0.006
 LINGER_S = 0.25
 LOOK_EVERY_S = 0.02
 JOB_MAX_S = 60.0
@@ -425,6 +425,8 @@ class Deliverer:
 def _log(settled: Sequence[Delivery]) -> None:
     debug = log.is_enabled_for(DEBUG)
     for one in settled:
+        if one.state is DeliveryState.DELIVERED and not debug:
+            continue
         about = {"delivery": one.delivery_id, "notice": one.notice_id, "subscriber": one.subscriber_id}
         if one.state is DeliveryState.DEAD:
             log.info("a delivery is dead", attempts=len(one.attempts), **about)
@@ -454,7 +456,19 @@ def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery
     )
     attempts, tries = (*one.attempts, attempt), one.tries + 1
     if reply.error is None:
-        return replace(one, state=DeliveryState.DELIVERED, attempts=attempts, tries=tries, next_attempt_at=None)
+        return Delivery(  # as `replace` would, in a tenth of its time
+            one.delivery_id,
+            one.notice_id,
+            one.subscriber_id,
+            one.created_at,
+            one.entry,
+            DeliveryState.DELIVERED,
+            attempts,
+            tries,
+            None,
+            one.queue,
+            one.again,
+        )
     due = None
     if reply.status != GONE:
         due = next_attempt(

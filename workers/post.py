@@ -76,14 +76,11 @@ class Poster:
             # Sent as it was given: what a URL's escapes mean is its owner's business.
             at = _parsed(url)
             async with self._session.post(at, data=body, headers=headers, allow_redirects=False) as answer:
-                duration_ms = _since(began)
-                return Reply(
-                    status=answer.status,
-                    error=None if 200 <= answer.status < 300 else "status",
-                    duration_ms=duration_ms,
-                    response=(await _kept(answer)).decode("utf-8", "replace"),
-                    retry_after_ms=retry_after(answer.headers.get("Retry-After"), time()),
-                )
+                duration_ms, kept = _since(began), (await _kept(answer)).decode("utf-8", "replace")
+                if 200 <= answer.status < 300:
+                    return Reply(answer.status, None, duration_ms, kept)
+                wait_ms = retry_after(answer.headers.get("Retry-After"), time())
+                return Reply(answer.status, "status", duration_ms, kept, retry_after_ms=wait_ms)
         except BlockedAddressError:
             return Reply(None, "blocked", _since(began))
         except (TimeoutError, aiohttp.ServerTimeoutError):

@@ -10,6 +10,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
+from workers.collecting import settle_in
 from workers.wiring import Wiring, beating, install
 
 RESTART_AFTER_S = 1.0
@@ -34,6 +35,7 @@ class WakeWorker(SimpleWorker):
 def run(wiring: Wiring, queue: str, name: str) -> int:
     """Work on one queue until asked to stop."""
     install(wiring)
+    settle_in()
     stop_beat = threading.Event()
     with beating(name, wiring.client, stop_beat):
         while not wiring.stopping.is_set():

@@ -69,6 +69,8 @@ class Subscriber:
 
     def secrets(self, now: int) -> tuple[str, ...]:
         """The keys that sign at this moment, the newest first."""
+        if not self.old_secrets:
+            return (self.secret,)
         return (self.secret, *(old.key for old in self.old_secrets if old.until > now))
 
 
