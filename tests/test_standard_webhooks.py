@@ -152,3 +152,25 @@ def test_a_subscriber_moved_to_another_record_does_not_open(client):
     assert replace(subscribers_of(client).get("sub_a"), name="") == Subscriber(
         "sub_a", "", "https://a.example/", 1, secret=SECRET
     )
+
+
+def test_one_that_was_kept_before_secrets_were_sealed_is_read_and_sealed_with_its_next_change(client):
+    kept = {
+        "subscriber_id": "sub_old",
+        "name": "tv",
+        "url": "https://user:hunter2@example.com/hook",
+        "created_at": 1,
+        "wanted": {"types": ["stream.*"], "rooms": ["*"], "because": ["*"]},
+        "ordering": "none",
+        "enabled": True,
+        "disabled_because": None,
+        "secrets": [SECRET],
+        "from_file": False,
+    }
+    client.hset(keys.SUBSCRIBERS, "sub_old", json.dumps(kept))
+    [found] = subscribers_of(client).all()
+    assert (found.url, found.secret, found.enabled) == (kept["url"], SECRET, True)
+    assert "hunter2" not in found.shown_url
+    subscribers_of(client).put(found)
+    assert b"hunter2" not in client.hget(keys.SUBSCRIBERS, "sub_old")
+    assert subscribers_of(client).get("sub_old") == found

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from time import time
 from typing import Any
 
+import msgspec
 import redis
 import structlog
 
+from webhook_app.domain.notices import Filter
 from webhook_app.domain.subscribers import OldSecret, Subscriber
 from webhook_app.sealed import Seal, WrongKeyError
 from webhook_app.store import codec, keys
@@ -62,7 +64,21 @@ class Health:
         return self.lag_ms // self.answered if self.answered else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    subscriber_id: str
+    name: str
+    url: str
+    created_at: int
+    wanted: Filter
+    enabled: bool
+    disabled_because: str | None
+    secrets: tuple[str, ...]
+    from_file: bool
+
+
 _kept_of = codec.decoder(Sealed)
+_before_of = codec.decoder(_Before)
 _hidden_of = codec.decoder(_Hidden)
 
 
@@ -75,7 +91,10 @@ class SubscriberReader:
 
     def read(self, raw: bytes) -> Subscriber:
         """A subscriber; one that cannot be opened is disabled, and says why."""
-        kept = _kept_of(raw)
+        try:
+            kept = _kept_of(raw)
+        except msgspec.ValidationError:
+            return _unsealed(raw)
         name = kept.open.subscriber_id
         known = self._opened.get(name)
         if known is not None and known[0] == raw:
@@ -93,6 +112,23 @@ class SubscriberReader:
         """Drop what is no longer kept."""
         for gone in self._opened.keys() - names:
             del self._opened[gone]
+
+
+def _unsealed(raw: bytes) -> Subscriber:
+    """One that was kept before secrets were sealed; the next change of it seals it."""
+    was = _before_of(raw)
+    return Subscriber(
+        subscriber_id=was.subscriber_id,
+        name=was.name,
+        url=was.url,
+        created_at=was.created_at,
+        wanted=was.wanted,
+        enabled=was.enabled,
+        disabled_because=was.disabled_because,
+        secret=was.secrets[0] if was.secrets else "",
+        shown_url=was.url.partition("?")[0].rpartition("@")[2],
+        from_file=was.from_file,
+    )
 
 
 class Subscribers:
