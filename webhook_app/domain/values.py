@@ -18,7 +18,10 @@ def replace(value: T, /, **changes: Any) -> T:
         return dataclasses.replace(value, **changes)  # type: ignore[type-var]
     fields = {**known, **changes}
     if len(fields) != len(known):
-        raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(changes.keys() - known.keys()))}")
+        # One that was kept before it had a field holds that field's default in its class alone.
+        unknown = changes.keys() - {field.name for field in dataclasses.fields(value)}  # type: ignore[arg-type]
+        if unknown:
+            raise TypeError(f"{type(value).__name__} has no {', '.join(sorted(unknown))}")
     made = _new(value.__class__)
     _set(made, "__dict__", fields)
     return made
