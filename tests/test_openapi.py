@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 from doors import ADMIN_TOKEN, PROBLEM, ROOM, Doors, append, fold_all, folding
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from product import webhook
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -96,6 +96,8 @@ def test_whatever_is_asked_the_answer_is_as_described(
         for name in KNOWN.keys() & (case.path_parameters or {}).keys():
             if next(every_other):
                 case.path_parameters[name] = KNOWN[name]
+        # Words of the code are tried as values too: this one is another call's path.
+        assume((case.path_parameters or {}).get("event_id") != "stream")
         case.headers = {**(case.headers or {}), "Authorization": f"Bearer {ADMIN_TOKEN}"}
         case.call_and_validate(checks=CHECKS)
 
