@@ -317,7 +317,7 @@ class Deliverer:
     async def _send(self, line: Line, one: InHand) -> str | None:
         """One attempt; never raises."""
         subscriber, delivery, notice = line.subscriber, one.claim.delivery, one.claim.notice
-        assert notice is not None and one.body is not None
+        assert notice is not None
         self._begun += 1
         at = int(time() * 1000)
         try:

@@ -22,11 +22,11 @@ SENT_WITHIN_S = LEASE_MS / 1000 - 18.0  # an attempt takes 15 s at most, then it
 
 @dataclass(slots=True)
 class InHand:
-    """A claim, when it came, the body to send when that is known already, and whether newer news has overtaken it."""
+    """A claim, when it came, the body to send, and whether newer news has overtaken it."""
 
     claim: Claim
     taken_at: float
-    body: bytes | None = None
+    body: bytes
     stale: bool = False
 
 
@@ -197,20 +197,13 @@ class Lines:
         return line.subscriber.subscriber_id in self._more and monotonic() - self._fresh_at < GENTLE_AFTER_S
 
     def _pump(self, line: Line) -> None:
-        while len(line.waiting) and line.in_flight < line.bound:
-            if not self._may_fly(line):
-                if not line.hungry:
-                    line.hungry = True
-                    self._hungry.append(line)
-                return
-            one = line.waiting.popleft()
-            if monotonic() - one.taken_at > SENT_WITHIN_S:
-                self._let_go(one.claim.delivery)
-                continue
-            self._took_off(line)
+        while (one := self._next(line)) is not None:
             lane = asyncio.create_task(self._lane(line, one, proven=line.pace.proven))
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
+        if line.waiting and line.in_flight < line.bound and not line.hungry:
+            line.hungry = True  # there is no room for it to fly
+            self._hungry.append(line)
 
     def _may_fly(self, line: Line) -> bool:
         return self._flights < FLIGHTS_MAX and (line.pace.proven or self._unproven < UNPROVEN_FLIGHTS_MAX)
@@ -243,7 +236,7 @@ class Lines:
             line.pace = line.pace.after(error, at_most=line.subscriber.max_in_flight)
             if error == "timeout":
                 self.release(line)
-            one, proven = self._next(line)
+            one, proven = self._next(line), line.pace.proven
             if line.waiting and line.in_flight < line.bound:
                 self._pump(line)  # its bound has grown
         self._settle_busy(line)
@@ -253,15 +246,15 @@ class Lines:
             hungry.hungry = False
             self._pump(hungry)
 
-    def _next(self, line: Line) -> tuple[InHand | None, bool]:
+    def _next(self, line: Line) -> InHand | None:
+        """The next that may be sent now, taken off; what has waited too long to be sent in time is given back."""
         while line.waiting and line.in_flight < line.bound and self._may_fly(line):
             one = line.waiting.popleft()
-            if monotonic() - one.taken_at > SENT_WITHIN_S:
-                self._let_go(one.claim.delivery)
-                continue
-            self._took_off(line)
-            return one, line.pace.proven
-        return None, False
+            if monotonic() - one.taken_at <= SENT_WITHIN_S:
+                self._took_off(line)
+                return one
+            self._let_go(one.claim.delivery)
+        return None
 
     def _settle_busy(self, line: Line) -> None:
         if not line.in_flight and not line.waiting:
