@@ -9,7 +9,6 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 from webhook_app.domain.events import room_of
 from webhook_app.nesting import NESTING_MAX, too_deep
 
-TYPE_MAX_CHARS = 100
 ID_MAX_CHARS = 200
 UNREADABLE = "unreadable"
 

@@ -86,19 +86,6 @@ RULE_VIEW: dict[str, Any] = {
     "last_error": None,
 }
 ACT: dict[str, Any] = {"at": AT, "room_id": "abcd-efgh-ijkl", "kind": "start", "because": "rule:live-with-the-host"}
-HEALTH: dict[str, Any] = {
-    "breaker": "closed",
-    "tried_again_at": None,
-    "failing_since": None,
-    "last_answered_at": AT,
-    "last_error": None,
-    "answered": 120,
-    "failed": 1,
-    "success_rate": 0.9917,
-    "mean_lag_ms": 38,
-    "in_line": 0,
-    "oldest_due_at": None,
-}
 SUBSCRIBER: dict[str, Any] = {
     "id": "sub_9a1b2c3d4e5f60718293",
     "name": "av-team",

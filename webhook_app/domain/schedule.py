@@ -89,11 +89,6 @@ def windows(schedule: Schedule, after: int, until: int, calendars: Calendars) ->
             yield window
 
 
-def next_boundary(schedule: Schedule, at: int, horizon: int, calendars: Calendars) -> Window | None:
-    """The first window that closes after `at` and opens within the horizon, in ms."""
-    return next(windows(schedule, at, at + horizon, calendars), None)
-
-
 def combine(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
     """One room's windows as stretches: those that touch or overlap are one when their starts are the same.
 
