@@ -120,7 +120,7 @@ def _outbox(client: Client, notices: int) -> bytes:
 async def _posts(place: Place, notices: int) -> list[Post]:
     """The bodies and headers that will be delivered."""
     client = connect_async(place.url)
-    found = await Outbox(client).read("0-0", 2 * notices)
+    found, _ = await Outbox(client).read("0-0", 2 * notices)
     await client.aclose()
     told = [one.notice for one in found if one.notice.type.startswith("stream.")]
     assert len(told) == notices, f"{len(told)} notices where {notices} were to be"

@@ -338,20 +338,19 @@ def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
 def resolving(monkeypatch, *addresses):
     """Every name resolves to these addresses, in this order."""
 
-    async def resolve(self, host, port=0, family=0):
+    async def ask(self, key):
         return [
-            {
-                "hostname": host,
-                "host": address,
-                "port": port,
-                "family": 10 if ":" in address else 2,
-                "proto": 6,
-                "flags": 0,
-            }
+            (
+                socket.AF_INET6 if ":" in address else socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (address, key[1], 0, 0) if ":" in address else (address, key[1]),
+            )
             for address in addresses
         ]
 
-    monkeypatch.setattr("workers.resolving.Resolver.resolve", resolve)
+    monkeypatch.setattr("workers.resolving.Resolver._ask", ask)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from logging import DEBUG
 from time import monotonic, time
-from typing import Any
 
 from webhook_app.domain.audience import Audience
 from webhook_app.domain.health import Horizon, points, was_heard
@@ -24,7 +23,7 @@ from webhook_app.logs import logger
 from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally
+from webhook_app.store.deliveries import PARK_MS, VERSION_KEYS, Claim, Deliveries, Tally, Version
 from webhook_app.store.measures import NOTICE_TO_DELIVERED, Measures
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import SubscriberReader
@@ -39,6 +38,7 @@ CLAIM_MAX = 512
 EXPAND_NOTICES = 200
 EXPAND_DELIVERIES_MAX = 2_000
 EXPAND_SPELL_S = 0.02  # as long as the event loop can be kept from everything else
+NEWS_MAX = 64  # so few deliveries are news: the store is theirs for the moment they take
 PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
@@ -78,7 +78,7 @@ class Deliverer:
         self._subscribers: dict[str, Subscriber] = {}
         self._audience = Audience(())
         self._names: Mapping[str, RoomName] = {}
-        self._version: tuple[Any, ...] | None = None
+        self._version: Version | None = None
         self._horizon = Horizon()
         self._measures = Measures()
         self._cut_off: bool | None = None
@@ -90,6 +90,8 @@ class Deliverer:
         self._busy_at = self._awake_at = 0.0
         self._stopping: Callable[[], bool] = lambda: False
         self._ending = self._soon = False
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._to_claim = asyncio.Event()
         self._to_settle = asyncio.Event()
         self._to_recover = asyncio.Event()
@@ -172,28 +174,32 @@ class Deliverer:
         if self._cursor is None:
             self._cursor = await self._outbox.cursor()
         cursor = self._cursor
-        told = await self._outbox.read(cursor, EXPAND_NOTICES, block_ms=block_ms)
+        told, version = await self._outbox.read(cursor, EXPAND_NOTICES, block_ms=block_ms)
         if not told:
             if cursor != (now_at := await self._outbox.cursor()):
                 self._cursor = now_at
             return 0
         self._busy_at = monotonic()
-        await self._refresh()
+        await self._refresh(version)
         taken, deliveries, notices = self._made_of(told)
         wanted = {one.subscriber_id for one in deliveries}
         lines = {name: self._lines.of(self._subscribers[name]) for name in wanted}
         recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
         hands = {name: self._hands_for(line) for name, line in lines.items()}
-        made = await self._outbox.expand(
-            Expansion(
-                before=cursor,
-                after=taken[-1].entry,
-                latest=_latest(taken),
-                recoveries=recoveries,
-                hands=hands,
-                deliveries=deliveries,
-            )
+        what = Expansion(
+            before=cursor,
+            after=taken[-1].entry,
+            latest=_latest(taken),
+            recoveries=recoveries,
+            hands=hands,
+            deliveries=deliveries,
         )
+        if len(deliveries) <= NEWS_MAX:
+            self._calm.clear()
+        try:
+            made = await self._outbox.expand(what)
+        finally:
+            self._calm.set()
         if made is None:
             self._cursor = None
             return len(taken)
@@ -252,21 +258,22 @@ class Deliverer:
         while self._lines.behind(names) and monotonic() < until and not self._ending:
             await asyncio.sleep(PRESSURE_LOOK_S)
 
-    async def _refresh(self) -> None:
-        version, names = await self._client.mget([keys.SUBSCRIBERS_VERSION, keys.NAMES])
-        if self._version == (version, names):
+    async def _refresh(self, version: Version) -> None:
+        if self._version == version:
             return
         found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self._subscribers = {known.subscriber_id: known for known in found}
         self._audience = Audience(found)
         self._reader.forget_others(set(self._subscribers))
         self._lines.forget(set(self._subscribers))
+        names = version[1]
         self._names = {known.room_id: known for known in codec.names_of(names).values()} if names else {}
-        self._version = (version, names)
+        self._version = version
 
     async def _claiming(self) -> None:
         while not self._ending:
             self._to_claim.clear()
+            await self._calm.wait()
             wait = await self._claim()
             if wait and not self._ending:
                 try:
@@ -283,7 +290,7 @@ class Deliverer:
         bad, (wanting, caps) = self._lines.new_bound(), self._lines.asking()
         found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, wanting=wanting, caps=caps)
         if found.claims:
-            await self._refresh()
+            await self._refresh(found.version)
         self._soon = found.wait_ms is not None and found.wait_ms <= PARK_MS
         if found.claims or self._soon:
             self._busy_at = monotonic()
@@ -377,8 +384,9 @@ class Deliverer:
             if not self._settled:
                 self._to_settle.clear()
                 await self._to_settle.wait()
+            if len(self._settled) < SETTLE_MAX and not self._ending:
                 await asyncio.sleep(SETTLE_GATHER_S)
-                continue
+            await self._calm.wait()
             await self._settle()
 
     async def _settle(self) -> None:
@@ -408,7 +416,7 @@ class Deliverer:
         await self._to_recover.wait()
         while not self._ending:
             self._to_recover.clear()
-            await self._refresh()
+            await self._refresh(tuple(await self._client.mget(VERSION_KEYS)))
             if await self._recovering.once(self._subscribers, self._names):
                 self._busy_at = monotonic()
                 self._to_claim.set()

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from urllib.parse import urlsplit
 
 from webhook_app.domain.health import FIRST_BOUND, Pace
@@ -14,9 +14,10 @@ from webhook_app.store.deliveries import LEASE_MS, Claim
 FLIGHTS_MAX = 2_048
 UNPROVEN_FLIGHTS_MAX = 1_024
 AHEAD_MAX = 480
-GENTLE_PER_S = 800  # a fifth of a core; spread out, so that nobody else's notice waits behind a burst
-GENTLE_HANDS = 32
-GENTLE_AFTER_S = 5.0
+GENTLE_PER_S = 500  # spread out, so that nobody else's notice waits behind a burst
+GENTLE_AHEAD = 8
+GENTLE_FOR_S = 5.0
+FRESH_S = 1.0
 SENT_WITHIN_S = LEASE_MS / 1000 - 18.0  # an attempt takes 15 s at most, then its outcome is to be written
 
 
@@ -44,6 +45,7 @@ class Line:
     lately: int = 0
     next_at: float = 0.0
     host: str = ""
+    late: bool = False
 
     def __post_init__(self) -> None:
         self.point_at(self.subscriber)
@@ -90,7 +92,7 @@ class Lines:
         self._busy: dict[str, Line] = {}
         self._more: dict[str, Line] = {}
         self._hungry: deque[Line] = deque()
-        self._fresh_at = float("-inf")
+        self._fresh = self._fresh_before = ("", float("-inf"))
         self._flights = 0
         self._unproven = 0
         self._lanes: set[asyncio.Task[None]] = set()
@@ -135,7 +137,10 @@ class Lines:
     def hands(self, line: Line) -> int:
         """How many of a subscriber's may be taken now."""
         hands = min(line.hands, self.room if line.pace.proven else max(0, self.room_for_unproven))
-        return min(hands, GENTLE_HANDS) if self._gently(line) else hands
+        if not self._gently(line):
+            return hands
+        free = GENTLE_AHEAD - len(line.waiting)
+        return min(hands, free) if free >= GENTLE_AHEAD // 2 else 0
 
     def asking(self) -> tuple[dict[str, int], dict[str, int]]:
         """The same for those that more is due for and that have hands free, and for the others that are busy."""
@@ -158,7 +163,7 @@ class Lines:
         """Whether any of these answers, and has more than it has hands for."""
         lines = [self._lines[name] for name in names if name in self._lines]
         return any(
-            line.pace.proven and (line.subscriber.subscriber_id in self._more or len(line.waiting) > 4 * line.bound)
+            line.pace.proven and (line.subscriber.subscriber_id in self._more or len(line.waiting) > 8 * line.bound)
             for line in lines
         )
 
@@ -170,8 +175,11 @@ class Lines:
         """Put a claim in its line, and send it when there is room."""
         name = line.subscriber.subscriber_id
         self._busy[name] = line
-        if name not in self._more:
-            self._fresh_at = monotonic()
+        line.late = time() - one.claim.delivery.created_at / 1000 > FRESH_S
+        if not line.late and name not in self._more:
+            if name != self._fresh[0]:
+                self._fresh_before = self._fresh
+            self._fresh = (name, monotonic())
         line.waiting.append(one)
         self._pump(line)
 
@@ -194,7 +202,12 @@ class Lines:
 
     def _gently(self, line: Line) -> bool:
         """Whether a line that is behind should take its time, because somebody else is being told news."""
-        return line.subscriber.subscriber_id in self._more and monotonic() - self._fresh_at < GENTLE_AFTER_S
+        if not line.late or line.subscriber.subscriber_id not in self._more:
+            return False
+        name, at = self._fresh
+        if name == line.subscriber.subscriber_id:
+            _, at = self._fresh_before
+        return monotonic() - at < GENTLE_FOR_S
 
     def _pump(self, line: Line) -> None:
         while (one := self._next(line)) is not None:

@@ -24,14 +24,18 @@ PARK_MS = 500
 LOOK_AT_MAX = 256
 HOURS_KEPT_S = 8 * 24 * 3600
 
+# Raw, to be compared: the subscribers' version and the rooms' names say whether somebody's copy of both is current.
+Version = tuple[bytes | None, bytes | None]
+VERSION_KEYS = (keys.SUBSCRIBERS_VERSION, keys.NAMES)
+
 delivery_of = codec.decoder(Delivery)
 
 # Claim what is due, round-robin over subscribers, by moving its due moment ahead by a lease.
 # ARGV: lease ms, park ms, at most in all, at most for one that answers, at most for one that has failed since, half
 # open ms, how many to look at, how many of the following to bring back, then subscribers with bounds of their own.
 # One at its bound is parked until somebody has hands for it again: who brings it back, or a settling.
-# Answers: now, ms until something else is due or -1, how many subscribers have more that is due, those, then for each
-# claim its record and its notice.
+# Answers: now, ms until something else is due or -1, the subscribers' version and the rooms' names as they are now, how
+# many subscribers have more that is due, those, then for each claim its record and its notice.
 _CLAIM = """
 local p = KEYS[1]
 local t = redis.call('TIME')
@@ -104,7 +108,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, A
 end
 local next, wait = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES'), -1
 if #next > 0 then wait = math.max(0, tonumber(next[2]) - now) end
-local out = {now, wait, #more}
+local out = {now, wait, redis.call('GET', p .. 'subscribers:version'), redis.call('GET', p .. 'names'), #more}
 for _, id in ipairs(more) do out[#out + 1] = id end
 for _, one in ipairs(claims) do out[#out + 1] = one end
 return out
@@ -244,6 +248,7 @@ class Claimed:
     claims: Sequence[Claim]
     now: int
     wait_ms: int | None
+    version: Version
     more: Sequence[str]
 
 
@@ -286,13 +291,14 @@ class Deliveries:
         bounds = (LEASE_MS, PARK_MS, at_most, good, bad, HALF_OPEN_MS, look, len(wanting))
         own = chain.from_iterable((*wanting.items(), *caps.items()))
         answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *own])
-        first = 3 + int(answer[2])
+        first = 5 + int(answer[4])
         claims = [
             Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
             for at in range(first, len(answer), 2)
         ]
         wait = int(answer[1])
-        return Claimed(claims, int(answer[0]), None if wait < 0 else wait, [one.decode() for one in answer[3:first]])
+        more = [one.decode() for one in answer[5:first]]
+        return Claimed(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
 
     async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> Failing:
         """Write what came of attempts; says who must not be tried further."""

@@ -12,7 +12,7 @@ from webhook_app.domain.notices import Notice
 from webhook_app.domain.subscribers import Delivery
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import LEASE_MS, PARK_MS
+from webhook_app.store.deliveries import LEASE_MS, PARK_MS, VERSION_KEYS, Version
 
 # Make deliveries that are not there yet and move the outbox's cursor, if it is where the reader left it.
 # ARGV[1], in MessagePack, which costs the caller a tenth of what an argument each would: cursor before, cursor after,
@@ -104,13 +104,17 @@ class Outbox:
         value = await self._client.get(keys.OUTBOX_CURSOR)
         return value.decode() if value else "0-0"
 
-    async def read(self, after: str, count: int, *, block_ms: int | None = None) -> list[Told]:
-        """Notices after an id, oldest first; waits for one when `block_ms` is given."""
-        found = await self._client.xread({keys.OUTBOX: after}, count=count, block=block_ms)
+    async def read(self, after: str, count: int, *, block_ms: int | None = None) -> tuple[list[Told], Version]:
+        """Notices after an id, oldest first; waits for one when `block_ms` is given. With them, the version at once
+        after: asked in the same breath, it is answered when the waiting is over."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.xread({keys.OUTBOX: after}, count=count, block=block_ms)
+            pipe.mget(VERSION_KEYS)
+            found, (subscribers, names) = await pipe.execute()
         if not found:
-            return []
+            return [], (subscribers, names)
         entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-        return [told_of(*one) for one in entries]
+        return [told_of(*one) for one in entries], (subscribers, names)
 
     async def between(self, after: str, until: str, count: int) -> list[Told]:
         """Notices after an id and up to a moment, oldest first."""

@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from webhook_app.addresses import Network, refused
-from workers.post import BlockedAddressError
+from workers.dialling import BlockedAddressError
 
 ANSWER_MAX_BYTES = 1_048_576
 ANSWER_PIECE_BYTES = 16_384
