@@ -39,7 +39,7 @@ from webhook_app.store.state import StateStore
 from webhook_app.store.timers import Timers
 from workers.call import THREADS, Caller, StartOptions
 from workers.deliver import first_delivery
-from workers.process import Halted, Reducer
+from workers.process import BATCH_MAX_BYTES, Halted, Reducer
 from workers.tidy import Tidy
 from workers.videosdk import Token, VideoSDK
 
@@ -122,6 +122,29 @@ def test_a_rule_that_is_deleted_and_put_again_in_one_batch_begins_anew(client: C
     put_rule(client, rule)
     fold_all(client)
     assert differences(client, refold(client)) == []
+
+
+def test_a_batch_is_bounded_in_bytes_and_the_largest_webhooks_are_all_folded(client: Client) -> None:
+    large = webhook("transcription-text", ROOM, text="x" * 250_000)
+    small = webhook("participant-joined", ROOM, participantId="ada")
+    bodies = [small] * 10 + [large] * 3 * (BATCH_MAX_BYTES // len(large)) + [small] * 10
+    Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, body) for body in bodies])
+    hand, counts, first = reducer(client), [], "0-0"
+    while count := hand.reduce():
+        counts.append(count)
+        batch = Journal(client).get([event.id for event in Journal(client).read(first, count)])
+        assert sum(len(codec.encode(event.data)) for event in batch if event) <= BATCH_MAX_BYTES
+        first = StateStore(client).cursor()
+    assert sum(counts) == len(bodies)
+    assert len(counts) >= 3
+    assert differences(client, refold(client)) == []
+
+
+def test_an_event_that_is_larger_than_a_batch_may_be_is_a_batch_of_its_own(client: Client) -> None:
+    for text in ("x" * (BATCH_MAX_BYTES + 1), "y", "z" * (BATCH_MAX_BYTES + 1)):
+        Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, webhook("any", ROOM, text=text))])
+    hand = reducer(client)
+    assert [hand.reduce() for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store_url: str) -> None:

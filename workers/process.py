@@ -90,7 +90,7 @@ class Reducer:
         with self._client.pipeline(transaction=True) as pipe:
             pipe.watch(keys.CURSOR)
             cursor = self._state.cursor(pipe)
-            events = self._journal.read(cursor, self._count, client=pipe)
+            events = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
             if not events:
                 return 0
             world = self._world_at(cursor)

@@ -14,6 +14,7 @@ from webhook_app.store.clients import Client, StoreUnavailable
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
+PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
 WAIT_MAX_S = 15.0
@@ -83,6 +84,26 @@ class Journal:
         """Events after an id, oldest first."""
         entries = (client or self._client).xrange(keys.JOURNAL, min=f"({after}", count=count)
         return [codec.event_of(entry_id, fields) for entry_id, fields in entries]
+
+    def read_batch(self, after: str, count: int, max_bytes: int, *, client: Any) -> list[Event]:
+        """Events after an id, oldest first, until their data come to so many bytes; one at least, if there is any.
+
+        It is read in pieces, as the store would give as many of the largest at once as of the smallest.
+        """
+        events: list[Event] = []
+        size = 0
+        while len(events) < count:
+            piece = min(PIECE_MAX_ENTRIES, count - len(events))
+            entries = client.xrange(keys.JOURNAL, min=f"({after}", count=piece)
+            for entry_id, fields in entries:
+                size += len(fields[b"d"])
+                if events and size > max_bytes:
+                    return events
+                events.append(codec.event_of(entry_id, fields))
+            if len(entries) < piece:
+                break
+            after = events[-1].id
+        return events
 
     def read_back(self, before: str, count: int) -> list[Event]:
         """Events before an id, newest first; `+` is the end."""
