@@ -10,6 +10,7 @@ from doors import ROOM, fold_all
 from office import WITHIN_S
 from standardwebhooks.webhooks import Webhook
 
+from webhook_app.domain.events import Source
 from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
     IN_FLIGHT_MAX,
@@ -18,9 +19,12 @@ from webhook_app.domain.subscribers import (
     Delivery,
     DeliveryState,
     OldSecret,
+    Ordering,
 )
 from webhook_app.store import codec, keys, measures
+from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.delivery_records import DeliveryRecords
+from webhook_app.store.journal import Journal, entry
 from webhook_app.subscriber_secrets import new_secret
 from workers.deliver import after_attempt
 from workers.post import Reply
@@ -326,6 +330,46 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(office):
     office.deliver()
     assert len(office.endpoint.posts) == 1
     assert office.only().state is DeliveryState.DEAD
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(office, how):
+    known = office.subscribe("tv", ordering=Ordering.ROOM)
+    office.subscribe("other")
+    office.endpoint.answers["/tv"] = office.endpoint.answers["/other"] = [503]
+    office.endpoint.headers["Retry-After"] = "10"
+    for room in ("hall", "hall", "studio"):
+        office.tell(room=room)
+    office.deliver()
+    assert {one.state for one in office.deliveries()} == {DeliveryState.PENDING}
+    if how == "disabled":
+        office.subscribers.put(replace(known, enabled=False))
+    else:
+        office.subscribers.delete("sub_tv")
+    office.deliver()
+    assert {one.state for one in office.deliveries("tv")} == {DeliveryState.DEAD}
+    assert {one.state for one in office.deliveries("other")} == {DeliveryState.PENDING}
+    assert len(office.endpoint.at("/tv")) == 2
+
+
+def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(office):
+    known = office.subscribe("gone")
+
+    def die(pipe):
+        raise StoreUnavailable("died in between")
+
+    with pytest.raises(StoreUnavailable):
+        office.subscribers.change("sub_gone", lambda known: replace(known, enabled=False), with_it=die)
+    assert office.subscribers.get("sub_gone") == known
+    news = entry(Source.SYSTEM, "subscriber-disabled", None, {"subscriber_id": "sub_gone", "reason": "gone"})
+    journal = Journal(office.client)
+    for _ in range(2):
+        office.subscribers.change(
+            "sub_gone",
+            lambda known: replace(known, enabled=False),
+            with_it=lambda pipe: journal.append_with(pipe, [news]),
+        )
+    assert [(event.type, event.data["reason"]) for event in journal.scan()] == [("subscriber-disabled", "gone")]
 
 
 def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_secret(office):

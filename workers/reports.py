@@ -66,18 +66,18 @@ class Reports:
                 log.warning("a report could not be written; it comes again with the next failure", error=str(error))
 
     def _disable(self, subscriber_id: str, reason: str) -> None:
-        was_enabled = False
+        """Both at once: nobody is disabled without the others being told, whenever this process dies."""
+        told: dict[str, Any] = {}
 
         def disabling(known: Subscriber) -> Subscriber:
-            nonlocal was_enabled
-            was_enabled = known.enabled
+            told.update(subscriber_id=subscriber_id, reason=f"{known.name or subscriber_id}: {reason}")
             return replace(known, enabled=False, disabled_because=reason) if known.enabled else known
 
-        known = self._subscribers.change(subscriber_id, disabling)
-        if known is None or not was_enabled:
-            return
-        told = {"subscriber_id": subscriber_id, "reason": f"{known.name or subscriber_id}: {reason}"}
-        self._append("subscriber-disabled", told)
+        def telling(pipe: Client) -> None:
+            self._journal.append_with(pipe, [entry(Source.SYSTEM, "subscriber-disabled", None, told)])
+
+        self._subscribers.change(subscriber_id, disabling, with_it=telling)
+        self._wake.wake("process")
 
     def _clear(self) -> None:
         if is_raised(self._client, CUT_OFF_ALARM):

@@ -58,10 +58,7 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
         """Append in order; returns their ids and whether a wake-up of `process` is now due."""
-        args: list[Any] = []
-        for item in entries:
-            args += (item.source.value, item.type, item.room_id or "", item.data)
-        args.append(WAKE_TTL_MS)
+        args = _args(entries)
         try:
             if self._ack_replicas:
                 answer = self._append_acked(args)
@@ -70,6 +67,10 @@ class Journal:
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
         return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
+
+    def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
+        """Append as a part of somebody's transaction, who wakes `process` when it is done."""
+        pipe.eval(_APPEND, 2, keys.JOURNAL, keys.wake("process"), *_args(entries))
 
     def _append_acked(self, args: list[Any]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipe:
@@ -135,6 +136,13 @@ class Journal:
         while events := self.read(after, batch):
             yield from events
             after = events[-1].id
+
+
+def _args(entries: Sequence[Entry]) -> list[Any]:
+    args: list[Any] = []
+    for item in entries:
+        args += (item.source.value, item.type, item.room_id or "", item.data)
+    return [*args, WAKE_TTL_MS]
 
 
 class _Waiter:

@@ -155,10 +155,17 @@ class Subscribers:
             self._write(pipe, subscriber)
             pipe.execute()
 
-    def change(self, subscriber_id: str, alter: Callable[[Subscriber], Subscriber]) -> Subscriber | None:
+    def change(
+        self,
+        subscriber_id: str,
+        alter: Callable[[Subscriber], Subscriber],
+        *,
+        with_it: Callable[[Client], None] = lambda pipe: None,
+    ) -> Subscriber | None:
         """Change one as it is at this moment, so that of two changes at once neither is lost; None when it is gone.
 
-        `alter` may be asked more than once, and may raise to leave everything as it is.
+        `alter` may be asked more than once, and may raise to leave everything as it is. `with_it` adds what is to be
+        written in the same transaction, if anything changes.
         """
         for _ in range(CHANGE_TRIES):
             with self._client.pipeline(transaction=True) as pipe:
@@ -172,6 +179,7 @@ class Subscribers:
                     return known
                 pipe.multi()
                 self._write(pipe, changed)
+                with_it(pipe)
                 try:
                     pipe.execute()
                 except redis.WatchError:
@@ -191,7 +199,7 @@ class Subscribers:
             pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
         if not subscriber.enabled:
             pipe.delete(keys.subscriber_health(name))
-            _let_go(pipe, name)
+            _all_due(pipe, name)
         pipe.incr(keys.SUBSCRIBERS_VERSION)
 
     def delete(self, subscriber_id: str) -> bool:
@@ -200,7 +208,7 @@ class Subscribers:
             pipe.hdel(keys.SUBSCRIBERS, subscriber_id)
             pipe.hdel(keys.SUBSCRIBERS_RATES, subscriber_id)
             pipe.delete(keys.subscriber_health(subscriber_id), keys.told(subscriber_id))
-            _let_go(pipe, subscriber_id)
+            _all_due(pipe, subscriber_id)
             pipe.incr(keys.SUBSCRIBERS_VERSION)
             gone = pipe.execute()[0]
         return bool(gone)
@@ -232,6 +240,13 @@ class Subscribers:
             found = pipe.execute()
         each = 4 + len(hours)
         return [_health(found[at : at + each]) for at in range(0, len(found), each)]
+
+
+def _all_due(pipe: Client, subscriber_id: str) -> None:
+    """Let whoever claims find at once that nothing of it is to be sent any more, retries of the next days too."""
+    due = keys.subscriber_due(subscriber_id)
+    pipe.zunionstore(due, {due: 0})
+    _let_go(pipe, subscriber_id)
 
 
 def _let_go(pipe: Client, subscriber_id: str) -> None:
