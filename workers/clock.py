@@ -28,6 +28,7 @@ class Clock:
         self._timers = Timers(client)
         self._wakeups = wakeups
         self._tidy = tidy
+        self._tidying = threading.Thread()  # no timer waits for what takes seconds; it may be cut off anywhere
         self.ticked_at = monotonic()
 
     def run(self, stop: threading.Event) -> None:
@@ -40,13 +41,20 @@ class Clock:
                 if monotonic() - swept >= SWEEP_EVERY_S:
                     self.sweep()
                     swept = monotonic()
-                if monotonic() - tidied >= TIDY_EVERY_S:
-                    self._tidy()
+                if monotonic() - tidied >= TIDY_EVERY_S and not self._tidying.is_alive():
+                    self._tidying = threading.Thread(target=self._tidy_up, name="tidy", daemon=True)
+                    self._tidying.start()
                     tidied = monotonic()
             except redis.RedisError as error:
                 log.warning("the store is away", error=str(error))
                 wait = PAUSE_AFTER_ERROR_S
             stop.wait(wait)
+
+    def _tidy_up(self) -> None:
+        try:
+            self._tidy()
+        except Exception:
+            log.exception("tidying failed; it is tried again the next time")
 
     def tick(self) -> float:
         """Pop what is due; returns how many seconds to wait, never longer than a tick."""
