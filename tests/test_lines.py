@@ -21,19 +21,21 @@ def in_hand(subscriber, number, *, age_ms=0):
 
 
 class Told:
-    """Lines whose every attempt is answered at once, or when `gate` opens."""
+    """Lines whose every attempt is answered when `gate` is open, but for those to whom it never is."""
 
-    def __init__(self, *, shut=False):
+    def __init__(self):
         self.sent = []
         self.given_back = []
+        self.never = set()
         self.gate = asyncio.Event()
-        if not shut:
-            self.gate.set()
+        self.gate.set()
         self.lines = Lines(self.send, let_go=self.given_back.append)
         self.behind = self.lines.of(Subscriber("sub_behind", "behind", "https://behind.example/", 0))
         self.other = self.lines.of(Subscriber("sub_other", "other", "https://other.example/", 0))
 
     async def send(self, line, one):
+        while line.subscriber.subscriber_id in self.never:
+            await asyncio.sleep(60)
         await self.gate.wait()
         self.sent.append(line.subscriber.subscriber_id)
         return
@@ -52,9 +54,9 @@ class Told:
             self.lines.take(self.behind, in_hand(self.behind.subscriber, PROOFS + number, age_ms=age_ms))
 
 
-def played(story, **more):
+def played(story):
     async def go():
-        told = Told(**more)
+        told = Told()
         await told.prove()
         return await story(told)
 
@@ -145,3 +147,28 @@ def test_a_slow_endpoint_that_is_behind_has_as_many_in_flight_as_ever():
 
     bound, in_flight = played(story)
     assert in_flight == bound
+
+
+def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch):
+    monkeypatch.setattr(lines, "FLIGHTS_MAX", 6)
+    monkeypatch.setattr(lines, "UNPROVEN_FLIGHTS_MAX", 3)
+
+    async def story(told):
+        hanging = [told.lines.of(Subscriber(f"sub_{at}", "", f"https://{at}.example/", 0)) for at in range(8)]
+        told.gate.clear()
+        for line in hanging:
+            told.never.add(line.subscriber.subscriber_id)
+            told.lines.take(line, in_hand(line.subscriber, 1))
+        for number in range(3):
+            told.lines.take(told.behind, in_hand(told.behind.subscriber, number))
+        told.lines.take(told.other, in_hand(told.other.subscriber, 1))
+        in_flight = [sum(line.in_flight for line in hanging), told.behind.in_flight, told.other.in_flight]
+        told.gate.set()
+        async with asyncio.timeout(5):
+            while len(told.sent) < 4:
+                await asyncio.sleep(0)
+        return in_flight, told.sent
+
+    in_flight, sent = played(story)
+    assert in_flight == [3, 3, 0]
+    assert sorted(sent) == ["sub_behind"] * 3 + ["sub_other"]

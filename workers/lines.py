@@ -91,7 +91,7 @@ class Lines:
         self._lines: dict[str, Line] = {}
         self._busy: dict[str, Line] = {}
         self._more: dict[str, Line] = {}
-        self._hungry: deque[Line] = deque()
+        self._hungry: dict[bool, deque[Line]] = {True: deque(), False: deque()}  # by whether it is proven
         self._fresh = self._fresh_before = ("", float("-inf"))
         self._flights = 0
         self._unproven = 0
@@ -216,10 +216,10 @@ class Lines:
             lane.add_done_callback(self._lanes.discard)
         if line.waiting and line.in_flight < line.bound and not line.hungry:
             line.hungry = True  # there is no room for it to fly
-            self._hungry.append(line)
+            self._hungry[line.pace.proven].append(line)
 
-    def _may_fly(self, line: Line) -> bool:
-        return self._flights < FLIGHTS_MAX and (line.pace.proven or self._unproven < UNPROVEN_FLIGHTS_MAX)
+    def _may_fly(self, *, proven: bool) -> bool:
+        return self._flights < FLIGHTS_MAX and (proven or self._unproven < UNPROVEN_FLIGHTS_MAX)
 
     def _took_off(self, line: Line) -> None:
         line.in_flight += 1
@@ -254,14 +254,15 @@ class Lines:
                 self._pump(line)  # its bound has grown
         self._settle_busy(line)
         self._pump(line)
-        while self._hungry and self._may_fly(self._hungry[0]):
-            hungry = self._hungry.popleft()
-            hungry.hungry = False
-            self._pump(hungry)
+        for proven, hungry in self._hungry.items():
+            while hungry and self._may_fly(proven=proven):
+                next_one = hungry.popleft()
+                next_one.hungry = False
+                self._pump(next_one)
 
     def _next(self, line: Line) -> InHand | None:
         """The next that may be sent now, taken off; what has waited too long to be sent in time is given back."""
-        while line.waiting and line.in_flight < line.bound and self._may_fly(line):
+        while line.waiting and line.in_flight < line.bound and self._may_fly(proven=line.pace.proven):
             one = line.waiting.popleft()
             if monotonic() - one.taken_at <= SENT_WITHIN_S:
                 self._took_off(line)
