@@ -200,6 +200,24 @@ def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_pat
         assert_refused(doors.api("POST", "/subscribers", {"url": url}), "url")
 
 
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/services/T012AB3CD/B0456EF7G/x1Y2z3A4b5C6d7E8f9G0h1I2", "/services/T012AB3CD/B0456EF7G/****"),
+        ("/hooks/0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e/live", "/hooks/****/live"),
+        ("/api/webhooks/1234567890/aB3-dE5_fG7hI9jK1lM3nO5", "/api/webhooks/1234567890/****"),
+        ("/rooms/2026-sunday-service-in-the-main-hall", "/rooms/2026-sunday-service-in-the-main-hall"),
+        ("/notifications_of_the_broadcasts/v2", "/notifications_of_the_broadcasts/v2"),
+        ("/1234567890123456789/x", "/1234567890123456789/x"),
+        ("/hooks/tallylight", "/hooks/tallylight"),
+    ],
+)
+def test_a_key_in_the_path_of_a_url_is_not_shown(client, doors, path, shown):
+    made = subscribe(doors, url=f"https://example.com{path}")
+    assert made["url"] == f"https://example.com{shown}"
+    assert doors.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
+
+
 def test_who_may_log_in_at_a_subscriber_is_never_shown(client, doors):
     for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
         made = subscribe(doors, url=url)

@@ -23,6 +23,13 @@ _pattern = validate.Regexp(r"[^\s\x00-\x1f]{1,200}\Z", error="a pattern has 1 to
 _patterns = validate.Length(1, PATTERNS_MAX)
 _SECRET_VALUE = re.compile(r"((?:^|&)[^=&]*(?:token|key|secret|sig|pass|auth|code)[^=&]*=)[^&]*", re.IGNORECASE)
 
+# A part of a path that is no word of a person: 16 and more letters and digits mixed in one go, or a UUID.
+_SECRET_PART = re.compile(
+    r"(?<=/)(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|(?=[^/]*\d)(?=[^/]*[a-z])(?=[^/]*[a-z0-9_]{16})[\w~=%:-]+)(?=/|$)",
+    re.IGNORECASE,
+)
+
 
 def _a_known_type(pattern: str) -> None:
     family = pattern.split(".", 1)[0]
@@ -107,13 +114,19 @@ class RecoverSchema(Question):
 
 
 def shown_url(url: str) -> str:
-    """A URL without what is secret in it: user, password, and what its query calls so, or whatever Apprise masks."""
+    """A URL without what is secret in it, or whatever Apprise masks.
+
+    That is user and password, what its query calls so, and what looks like a key in its path: many services know who
+    calls by the address alone.
+    """
     if not is_http(url):
         return channel_shown(url)
     parts = urlsplit(url)
     host = f"****@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    query = _SECRET_VALUE.sub(r"\1****", parts.query)
-    return url if (host, query) == (parts.netloc, parts.query) else parts._replace(netloc=host, query=query).geturl()
+    path, query = _SECRET_PART.sub("****", parts.path), _SECRET_VALUE.sub(r"\1****", parts.query)
+    if (host, path, query) == (parts.netloc, parts.path, parts.query):
+        return url
+    return parts._replace(netloc=host, path=path, query=query).geturl()
 
 
 def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> None:
