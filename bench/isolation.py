@@ -26,7 +26,7 @@ from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
 from webhook_app.subscriber_secrets import new_secret
-from workers.deliver import first_delivery
+from workers.outcome import first_delivery
 
 SECRETS_KEY = "the-key-of-this-bench"
 WELL = 10

@@ -26,7 +26,7 @@ from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Journal, entry
 from webhook_app.subscriber_secrets import new_secret
-from workers.deliver import after_attempt
+from workers.outcome import after_attempt
 from workers.post import Reply
 
 

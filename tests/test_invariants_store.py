@@ -38,7 +38,7 @@ from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.state import StateStore
 from webhook_app.store.timers import Timers
 from workers.call import THREADS, Caller, StartOptions
-from workers.deliver import first_delivery
+from workers.outcome import first_delivery
 from workers.process import BATCH_MAX_BYTES, Halted, Reducer
 from workers.tidy import Tidy
 from workers.videosdk import Token, VideoSDK

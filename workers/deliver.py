@@ -6,29 +6,23 @@ from dataclasses import replace
 from logging import DEBUG
 from time import monotonic, time
 
-from webhook_app.domain.audience import Audience
 from webhook_app.domain.health import Horizon, points, was_heard
 from webhook_app.domain.notices import RECOVER, Notice, family, notice_body
-from webhook_app.domain.rules import RoomName
 from webhook_app.domain.subscribers import (
-    Attempt,
     Delivery,
     DeliveryState,
-    Ordering,
-    Subscriber,
-    delivery_id,
-    next_attempt,
 )
 from webhook_app.logs import logger
 from webhook_app.sealed import Seal
-from webhook_app.store import codec, keys
+from webhook_app.store import keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import PARK_MS, VERSION_KEYS, Claim, Deliveries, Tally, Version
+from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally, Version
 from webhook_app.store.measures import NOTICE_TO_DELIVERED, Measures
 from webhook_app.store.outbox import Expansion, Outbox, Told
-from webhook_app.store.subscribers import SubscriberReader
 from workers.channels.speaking import BusyError, Speaker
+from workers.known import Known
 from workers.lines import InHand, Line, Lines
+from workers.outcome import GONE, after_attempt, first_delivery
 from workers.post import Poster, Reply, body_of, standard_headers
 from workers.recovering import Recovering, start_of
 from workers.reports import Reports
@@ -49,8 +43,6 @@ LOOK_EVERY_S = 0.02
 JOB_MAX_S = 60.0
 AWAKE_TTL_MS = 1_000
 AWAKE_EVERY_S = 0.4
-GONE = 410
-TOO_MANY = 429
 GAVE_UP = "it has not answered for five days"
 
 log = logger()
@@ -74,11 +66,7 @@ class Deliverer:
         self._deliveries = Deliveries(client, retention_s=retention_s)
         self._recovering = Recovering(client, self._outbox, self._deliveries)
         self._lines = Lines(self._send, let_go=self._let_go)
-        self._reader = SubscriberReader(seal)
-        self._subscribers: dict[str, Subscriber] = {}
-        self._audience = Audience(())
-        self._names: Mapping[str, RoomName] = {}
-        self._version: Version | None = None
+        self._known = Known(client, seal)
         self._horizon = Horizon()
         self._measures = Measures()
         self._cut_off: bool | None = None
@@ -183,7 +171,7 @@ class Deliverer:
         await self._refresh(version)
         taken, deliveries, notices = self._made_of(told)
         wanted = {one.subscriber_id for one in deliveries}
-        lines = {name: self._lines.of(self._subscribers[name]) for name in wanted}
+        lines = {name: self._lines.of(self._known.subscribers[name]) for name in wanted}
         recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
         hands = {name: self._hands_for(line) for name, line in lines.items()}
         what = Expansion(
@@ -229,8 +217,8 @@ class Deliverer:
         return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
     def _of_notice(self, told: Told) -> list[Delivery]:
-        named = self._names.get(told.notice.room_id or "")
-        return [first_delivery(known, told) for known in self._audience.of(told.notice, named)]
+        named = self._known.name_of(told.notice.room_id)
+        return [first_delivery(one, told) for one in self._known.audience.of(told.notice, named)]
 
     def _take_leased(
         self, deliveries: Sequence[Delivery], made: Sequence[int], notices: Mapping[str, Notice], lines: dict[str, Line]
@@ -258,17 +246,9 @@ class Deliverer:
         while self._lines.behind(names) and monotonic() < until and not self._ending:
             await asyncio.sleep(PRESSURE_LOOK_S)
 
-    async def _refresh(self, version: Version) -> None:
-        if self._version == version:
-            return
-        found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
-        self._subscribers = {known.subscriber_id: known for known in found}
-        self._audience = Audience(found)
-        self._reader.forget_others(set(self._subscribers))
-        self._lines.forget(set(self._subscribers))
-        names = version[1]
-        self._names = {known.room_id: known for known in codec.names_of(names).values()} if names else {}
-        self._version = version
+    async def _refresh(self, version: Version | None = None) -> None:
+        if await self._known.refresh(version):
+            self._lines.forget(set(self._known.subscribers))
 
     async def _claiming(self) -> None:
         while not self._ending:
@@ -296,8 +276,8 @@ class Deliverer:
             self._busy_at = monotonic()
         await self._take(found.claims)
         for name in found.more:
-            if name in self._subscribers:
-                self._lines.of(self._subscribers[name])
+            if name in self._known.subscribers:
+                self._lines.of(self._known.subscribers[name])
         self._lines.hear_more(found.more, no_more=wanting)
         if found.claims:
             return 0.0
@@ -312,7 +292,7 @@ class Deliverer:
             if latest is not None and claim.notice and latest > (claim.notice.data.get("sequence") or latest)
         }
         for claim in claims:
-            subscriber = self._subscribers.get(claim.delivery.subscriber_id)
+            subscriber = self._known.subscribers.get(claim.delivery.subscriber_id)
             if subscriber is None or not subscriber.enabled or claim.notice is None:
                 self._settle_soon(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
@@ -332,7 +312,7 @@ class Deliverer:
                 headers = standard_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
                 reply = await self._poster.post(subscriber.url, one.body, headers)
             else:
-                named = self._names.get(notice.room_id or "")
+                named = self._known.name_of(notice.room_id)
                 reply = await self._speaker.tell(subscriber, notice, named, stale=one.stale)
         except BusyError:
             self._let_go(delivery)
@@ -408,7 +388,7 @@ class Deliverer:
             self._to_claim.set()  # settling has brought these back from where they were parked
         self._lines.release_of(failing.opened)
         for name in failing.gone:
-            known = self._subscribers.get(name)
+            known = self._known.subscribers.get(name)
             if known is not None and known.enabled:
                 self._reports.disable(name, GAVE_UP)
 
@@ -416,8 +396,8 @@ class Deliverer:
         await self._to_recover.wait()
         while not self._ending:
             self._to_recover.clear()
-            await self._refresh(tuple(await self._client.mget(VERSION_KEYS)))
-            if await self._recovering.once(self._subscribers, self._names):
+            await self._refresh()
+            if await self._recovering.once(self._known.subscribers, self._known.names):
                 self._busy_at = monotonic()
                 self._to_claim.set()
             elif not self._ending:
@@ -440,54 +420,6 @@ def _log(settled: Sequence[Delivery]) -> None:
             log.info("a delivery is dead", attempts=len(one.attempts), **about)
         elif debug:
             log.debug("attempted", state=one.state.value, attempts=len(one.attempts), **about)
-
-
-def first_delivery(subscriber: Subscriber, told: Told, *, again: bool = False) -> Delivery:
-    """A notice to a subscriber; in its room's order when that was asked for."""
-    notice = told.notice
-    return Delivery(
-        delivery_id=delivery_id(notice.notice_id, subscriber.subscriber_id),
-        notice_id=notice.notice_id,
-        subscriber_id=subscriber.subscriber_id,
-        created_at=notice.at,
-        entry=told.entry,
-        next_attempt_at=notice.at,
-        queue=notice.room_id if subscriber.ordering is Ordering.ROOM and not again else None,
-        again=again,
-    )
-
-
-def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:
-    """The delivery after an attempt: delivered, to be tried again, or dead."""
-    attempt = Attempt(
-        at=at, status=reply.status, error=reply.error, duration_ms=reply.duration_ms, response=reply.response
-    )
-    attempts, tries = (*one.attempts, attempt), one.tries + 1
-    if reply.error is None:
-        return Delivery(  # as `replace` would, in a tenth of its time
-            one.delivery_id,
-            one.notice_id,
-            one.subscriber_id,
-            one.created_at,
-            one.entry,
-            DeliveryState.DELIVERED,
-            attempts,
-            tries,
-            None,
-            one.queue,
-            one.again,
-        )
-    due = None
-    if reply.status != GONE:
-        due = next_attempt(
-            one.delivery_id,
-            tries,
-            now=now,
-            slow_down=reply.status == TOO_MANY or reply.error == "timeout",
-            retry_after_ms=reply.retry_after_ms,
-        )
-    state = DeliveryState.DEAD if due is None else DeliveryState.PENDING
-    return replace(one, state=state, attempts=attempts, tries=tries, next_attempt_at=due)
 
 
 def _subject(notice: Notice) -> str:
