@@ -1,20 +1,15 @@
 """One attempt at a delivery, against a real server: what came of it, what was kept, and where it may not go."""
 
 import asyncio
-import datetime
 import json
 import socket
-import ssl
 import threading
 import time
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from certificates import certified
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
@@ -284,15 +279,7 @@ def test_a_plain_port_is_no_end_of_tls():
 
 
 def test_a_certificate_that_nobody_vouches_for_is_an_error_of_tls(tmp_path):
-    key, now = generate_private_key(SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    day = datetime.timedelta(days=1)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    signed = made.serial_number(1).not_valid_before(now - day).not_valid_after(now + day).sign(key, SHA256())
-    pem = signed.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "both.pem").write_bytes(pem)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "both.pem")
+    tls, _ = certified(tmp_path)
     seen = []
 
     async def handler(request):
