@@ -26,6 +26,7 @@ from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Journal, entry
 from webhook_app.subscriber_secrets import new_secret
+from workers import deliver
 from workers.outcome import after_attempt
 from workers.post import Reply
 
@@ -330,6 +331,96 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(office):
     office.deliver()
     assert len(office.endpoint.posts) == 1
     assert office.only().state is DeliveryState.DEAD
+
+
+def test_a_few_who_answer_are_told_before_many_who_do_not(office, monkeypatch):
+    monkeypatch.setattr(deliver, "NEWS_MAX", 3)
+    for at in range(12):
+        office.subscribe(f"mute{at}")
+        office.endpoint.answers[f"/mute{at}"] = [500]
+    office.subscribe("tv")
+    office.tell()
+
+    async def run():
+        async with office.open() as [deliverer]:
+            await deliverer.run()
+            expand, pieces = deliverer._outbox.expand, []
+
+            async def seen(what):
+                pieces.append(({one.subscriber_id for one in what.deliveries}, what.before != what.after))
+                return await expand(what)
+
+            monkeypatch.setattr(deliverer._outbox, "expand", seen)
+            office.tell()
+            await deliverer.run()
+            return pieces
+
+    first, second = asyncio.run(run())
+    assert first == ({"sub_tv"}, False)
+    assert second == ({f"sub_mute{at}" for at in range(12)}, True)
+    assert len(office.endpoint.at("/tv")) == 2
+    assert len(office.deliveries()) == 26
+
+
+def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_twice(office, monkeypatch):
+    monkeypatch.setattr(deliver, "NEWS_MAX", 3)
+    for at in range(12):
+        office.subscribe(f"mute{at}")
+        office.endpoint.answers[f"/mute{at}"] = [500]
+    office.subscribe("tv")
+    office.tell()
+
+    async def run():
+        async with office.open() as [deliverer]:
+            await deliverer.run()
+            expand = deliverer._outbox.expand
+
+            async def dying(what):
+                if what.before != what.after:
+                    raise ConnectionError("died in between")
+                return await expand(what)
+
+            monkeypatch.setattr(deliverer._outbox, "expand", dying)
+            office.tell()
+            with pytest.raises(ConnectionError):
+                await deliverer.run()
+            monkeypatch.setattr(deliverer._outbox, "expand", expand)
+            await deliverer.run()
+
+    asyncio.run(run())
+    assert len(office.endpoint.at("/tv")) == 2
+    assert len(office.deliveries()) == 26
+    assert {len(office.deliveries(f"mute{at}")) for at in range(12)} == {2}
+
+
+@pytest.mark.parametrize("how", ["disabled", "deleted"])
+def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(office, how):
+    known = office.subscribe("tv", max_in_flight=1)
+    office.subscribe("other", types=["session.*"])
+    first = asyncio.Event()
+    office.endpoint.holds["/tv"] = first
+    for _ in range(3):
+        office.tell()
+
+    async def run():
+        async with office.open() as [deliverer]:
+            running = asyncio.create_task(deliverer.run())
+            while not office.endpoint.at("/tv"):
+                await asyncio.sleep(0.01)
+            line = deliverer._lines.of(deliverer._known.subscribers["sub_tv"])
+            if how == "disabled":
+                office.subscribers.put(replace(known, url=f"http://127.0.0.1:{office.port}/tv", enabled=False))
+            else:
+                office.subscribers.delete("sub_tv")
+            office.tell("session.started")
+            while not office.endpoint.at("/other") or line.waiting:
+                await asyncio.sleep(0.01)
+            first.set()
+            await asyncio.wait_for(running, WITHIN_S)
+
+    asyncio.run(run())
+    assert len(office.endpoint.at("/tv")) == 1
+    assert sorted(one.state.value for one in office.deliveries("tv")) == ["dead", "dead", "delivered"]
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])

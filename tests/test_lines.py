@@ -172,3 +172,15 @@ def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch):
     in_flight, sent = played(story)
     assert in_flight == [3, 3, 0]
     assert sorted(sent) == ["sub_behind"] * 3 + ["sub_other"]
+
+
+def test_a_backlog_that_grows_is_sent_faster_than_it_grows():
+    async def story(told):
+        before = told.behind.gentle_per_s
+        for _ in range(700):
+            told.behind.arrive()
+        return before, told.behind.gentle_per_s
+
+    before, growing = played(story)
+    assert before == lines.GENTLE_PER_S
+    assert growing >= 1_400

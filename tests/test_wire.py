@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +13,7 @@ from webhook_app.settings_values import networks
 from workers import dialling, post, wires
 from workers.endpoint import endpoint_of
 from workers.post import Poster
+from workers.wire import Wire
 
 HERE = networks("127.0.0.0/8,::1/128")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -166,6 +168,8 @@ def test_what_announces_an_answer_is_passed_over():
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/3.7 200 OK\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 000 What\r\nContent-Length: 0\r\n\r\n",
         b"\x16\x03\x01\x00\x05hello",
     ],
 )
@@ -179,6 +183,34 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
     replies, server = told(2, chunked)
     assert [(reply.status, reply.response, reply.retry_after_ms) for reply in replies] == [(429, "slow", None)] * 2
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
+def test_trailers_that_never_end_are_cut_and_the_status_counts(endless):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    replies, server = told(2, head + endless)
+    assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
+    assert all(reply.duration_ms < 1_500 for reply in replies)
+    assert server.connections == 2
+
+
+def test_connections_that_have_ended_leave_nothing_for_the_collector():
+    async def go():
+        async with serving(OK, hang_up_after=True) as (server, url), posting() as poster:
+            for _ in range(20):
+                await poster.post(url, b"{}", {})
+                await asyncio.wait_for(server.gone.wait(), 5)
+                server.gone.clear()
+            async with asyncio.timeout(5):
+                while sum(isinstance(one, Wire) for one in gc.get_objects()) > 1:
+                    await asyncio.sleep(0.01)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(go())
+    finally:
+        gc.enable()
 
 
 def test_a_long_answer_is_cut_and_its_connection_with_it():

@@ -28,7 +28,7 @@ from workers.recovering import Recovering, start_of
 from workers.reports import Reports
 
 CLAIM_GOOD = 8
-CLAIM_MAX = 512
+CLAIM_MAX = 128
 EXPAND_NOTICES = 200
 EXPAND_DELIVERIES_MAX = 2_000
 EXPAND_SPELL_S = 0.02  # as long as the event loop can be kept from everything else
@@ -36,7 +36,7 @@ NEWS_MAX = 64  # so few deliveries are news: the store is theirs for the moment 
 PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
-SETTLE_MAX = 512
+SETTLE_MAX = 128
 SETTLE_GATHER_S = 0.006
 LINGER_S = 0.25
 LOOK_EVERY_S = 0.02
@@ -173,31 +173,47 @@ class Deliverer:
         wanted = {one.subscriber_id for one in deliveries}
         lines = {name: self._lines.of(self._known.subscribers[name]) for name in wanted}
         recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
-        hands = {name: self._hands_for(line) for name, line in lines.items()}
-        what = Expansion(
-            before=cursor,
-            after=taken[-1].entry,
-            latest=_latest(taken),
-            recoveries=recoveries,
-            hands=hands,
-            deliveries=deliveries,
-        )
-        if len(deliveries) <= NEWS_MAX:
-            self._calm.clear()
-        try:
-            made = await self._outbox.expand(what)
-        finally:
-            self._calm.set()
-        if made is None:
-            self._cursor = None
-            return len(taken)
+        for piece, after in self._in_pieces(deliveries, lines, cursor, taken[-1].entry):
+            of_it = {one.subscriber_id for one in piece}
+            what = Expansion(
+                before=cursor,
+                after=after,
+                latest=_latest(taken),
+                recoveries=recoveries,
+                hands={name: self._hands_for(lines[name]) for name in of_it},
+                deliveries=piece,
+            )
+            if len(piece) <= NEWS_MAX:
+                self._calm.clear()
+            try:
+                made = await self._outbox.expand(what)
+            finally:
+                self._calm.set()
+            if made is None:
+                self._cursor = None
+                return len(taken)
+            self._take_leased(piece, made, notices, lines)
         self._cursor = taken[-1].entry
-        self._take_leased(deliveries, made, notices, lines)
         if recoveries:
             self._to_recover.set()
         if len(told) == EXPAND_NOTICES:
             await self._ease(wanted)
         return len(taken)
+
+    def _in_pieces(
+        self, deliveries: list[Delivery], lines: Mapping[str, Line], before: str, after: str
+    ) -> list[tuple[list[Delivery], str]]:
+        """The deliveries as they are made, each piece with the cursor after it.
+
+        A few whose endpoints answer do not wait for many whose do not: they come first, and the cursor stays. Should
+        this process die in between, what is there already is not made twice.
+        """
+        if len(deliveries) > NEWS_MAX:
+            answering = [one for one in deliveries if lines[one.subscriber_id].pace.proven]
+            if 0 < len(answering) <= len(deliveries) // 4:
+                rest = [one for one in deliveries if not lines[one.subscriber_id].pace.proven]
+                return [(answering, before), (rest, after)]
+        return [(deliveries, after)]
 
     def _hands_for(self, line: Line) -> int:
         if line.subscriber.rate_limit is not None:
@@ -235,6 +251,7 @@ class Deliverer:
                     body = bodies[one.notice_id] = body_of(notice_body(notice))
                 self._lines.take(line, InHand(Claim(one, notice), monotonic(), body))
             elif outcome == 1:
+                line.arrive()
                 left.add(one.subscriber_id)
         if left:
             self._lines.hear_more(left)
@@ -248,7 +265,7 @@ class Deliverer:
 
     async def _refresh(self, version: Version | None = None) -> None:
         if await self._known.refresh(version):
-            self._lines.forget(set(self._known.subscribers))
+            self._lines.follow(self._known.subscribers)
 
     async def _claiming(self) -> None:
         while not self._ending:

@@ -1,5 +1,6 @@
 """Known: the deliver hand's copy of the subscribers and the rooms' names, read again when their version is another."""
 
+import asyncio
 from collections.abc import Mapping
 
 from webhook_app.domain.audience import Audience
@@ -19,6 +20,7 @@ class Known:
         self._client = client
         self._reader = SubscriberReader(seal)
         self._version: Version | None = None
+        self._reading = asyncio.Lock()  # of two that read at once the later has the last word
         self.subscribers: Mapping[str, Subscriber] = {}
         self.audience = Audience(())
         self.names: Mapping[str, RoomName] = {}
@@ -28,15 +30,19 @@ class Known:
         if version is None:
             subscribers, names = await self._client.mget(VERSION_KEYS)
             version = (subscribers, names)
-        if self._version == version:
-            return False
+        async with self._reading:
+            if self._version == version:
+                return False
+            await self._read(version)
+            return True
+
+    async def _read(self, version: Version) -> None:
         found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self.subscribers = {one.subscriber_id: one for one in found}
         self.audience = Audience(found)
         self.names = {one.room_id: one for one in codec.names_of(version[1]).values()} if version[1] else {}
         self._reader.forget_others(set(self.subscribers))
         self._version = version
-        return True
 
     def name_of(self, room_id: str | None) -> RoomName | None:
         """A room's name and groups, if it has any."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, time
 from urllib.parse import urlsplit
@@ -43,6 +43,8 @@ class Line:
     second: int = 0
     finished: int = 0
     lately: int = 0
+    arrived: int = 0
+    arriving: int = 0
     next_at: float = 0.0
     host: str = ""
     late: bool = False
@@ -72,11 +74,23 @@ class Line:
         self._turn_second()
         self.finished += 1
 
+    def arrive(self) -> None:
+        """One more is left in the store, as this line is behind."""
+        self._turn_second()
+        self.arrived += 1
+
+    @property
+    def gentle_per_s(self) -> float:
+        """How many a second are sent while it goes gently: always more than arrive, or it would never catch up."""
+        self._turn_second()
+        return GENTLE_PER_S + 2 * max(self.arriving, self.arrived)
+
     def _turn_second(self) -> None:
         now = int(monotonic())
         if now != self.second:
-            self.lately = self.finished if now == self.second + 1 else 0
-            self.second, self.finished = now, 0
+            followed = now == self.second + 1
+            self.lately, self.arriving = (self.finished, self.arrived) if followed else (0, 0)
+            self.second, self.finished, self.arrived = now, 0, 0
 
 
 Send = Callable[[Line, InHand], Awaitable[str | None]]
@@ -128,11 +142,18 @@ class Lines:
             line.point_at(subscriber)
         return line
 
-    def forget(self, names: set[str]) -> None:
-        """Drop the lines of subscribers that are gone; what is in flight ends by itself."""
-        for gone in [name for name, line in self._lines.items() if name not in names and not line.in_flight]:
-            self._more.pop(gone, None)
-            self.release(self._lines.pop(gone))
+    def follow(self, subscribers: Mapping[str, Subscriber]) -> None:
+        """Go on with the subscribers as they are now. What waits for one that is gone or disabled is given back; what
+        is in flight ends by itself."""
+        for name, line in list(self._lines.items()):
+            now = subscribers.get(name)
+            if now is not None:
+                self.of(now)
+            if now is None or not now.enabled:
+                self.release(line)
+            if now is None and not line.in_flight:
+                self._more.pop(name, None)
+                del self._lines[name]
 
     def hands(self, line: Line) -> int:
         """How many of a subscriber's may be taken now."""
@@ -278,6 +299,6 @@ class Lines:
 async def _turn(line: Line) -> None:
     """Wait until it is this line's turn again."""
     now = monotonic()
-    line.next_at = max(now, line.next_at + 1 / GENTLE_PER_S)
+    line.next_at = max(now, line.next_at + 1 / line.gentle_per_s)
     if line.next_at > now:
         await asyncio.sleep(line.next_at - now)

@@ -46,7 +46,7 @@ class Poster:
         self._wires = Wires()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST once. Any answer settles it, redirects are not followed; never raises."""
+        """POST once. Any answer settles it, redirects are not followed; no endpoint makes it raise."""
         began = perf_counter()
         try:
             to = endpoint_of(url)

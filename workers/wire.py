@@ -12,7 +12,9 @@ import httptools
 
 HEAD_MAX_BYTES = 32 * 1024
 RETRY_AFTER = b"retry-after"
+NAME = b"HTTP/"
 ANNOUNCING = range(100, 200)
+VERSIONS = ("1.1", "1.0")
 
 
 class UnansweredError(ConnectionError):
@@ -43,7 +45,7 @@ class Wire(asyncio.Protocol):
         self._kept_bytes = kept_bytes
         self._body_timeout_s = body_timeout_s
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[Answer] | None = None
         self._heard = 0
         self._status: int | None = None
@@ -92,8 +94,11 @@ class Wire(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        if self._waiter is None:
+        if self._waiter is None or self._parser is None:
             self.cut()  # nobody asked
+            return
+        if not self._heard and not NAME.startswith(data[: len(NAME)]):
+            self._settle(NotHttpError("it is another protocol's"))  # the parser takes its like for HTTP too
             return
         self._heard += len(data)
         try:
@@ -102,13 +107,13 @@ class Wire(asyncio.Protocol):
             self._ended = False
             self._settle(NotHttpError("it does not speak HTTP/1.1"))
             return
-        if self._status is None and self._heard > HEAD_MAX_BYTES:
+        if self._heard > HEAD_MAX_BYTES:  # a head or trailers that never end, or a body of which enough has come
             self._settle(NotHttpError("the head of its answer never ends"))
         elif len(self._body) >= self._kept_bytes:
             self._settle(None)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._transport = None
+        self._transport = self._parser = None  # which hold this wire, and it them
         if error is None:
             error = NotHttpError("it broke off") if self._heard else UnansweredError("it hung up")
         elif not self._heard and isinstance(error, ConnectionError):
@@ -125,9 +130,12 @@ class Wire(asyncio.Protocol):
             self._retry_after = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
+        assert self._parser is not None
         status = self._parser.get_status_code()
         if status in ANNOUNCING:
             return
+        if self._parser.get_http_version() not in VERSIONS or status < ANNOUNCING.start:
+            raise NotHttpError("it is another protocol's")
         self._status, self._headed_at = status, perf_counter()
         self.by = min(self.by, self._headed_at + self._body_timeout_s)
 
@@ -139,7 +147,7 @@ class Wire(asyncio.Protocol):
         if self._status is None:  # what announces an answer is none
             self._retry_after = None
             return
-        if not self._surplus:
+        if not self._surplus and self._parser is not None:
             self._ended = self._parser.should_keep_alive()
             self._settle(None)
 
