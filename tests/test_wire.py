@@ -122,6 +122,25 @@ def test_an_answer_that_ends_with_its_connection_is_kept_whole():
     assert server.connections == 2
 
 
+def test_a_connection_that_ended_before_it_was_used_has_refused(monkeypatch):
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            dial = poster._dialler.dial
+
+            async def lost(to, make):
+                wire = await dial(to, make)
+                wire.cut()
+                while wire.usable or wire._transport is not None:
+                    await asyncio.sleep(0)
+                return wire
+
+            monkeypatch.setattr(poster._dialler, "dial", lost)
+            return await poster.post(url, b"{}", {}), server
+
+    reply, server = asyncio.run(go())
+    assert (reply.status, reply.error, server.requests) == (None, "refused", [])
+
+
 @pytest.mark.parametrize("until_gone", [True, False])
 def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone):
     replies, server = told(3, OK, hang_up_after=True, until_gone=until_gone)

@@ -66,7 +66,9 @@ class Wire(asyncio.Protocol):
 
         TimeoutError when no head has come by then; UnansweredError, NotHttpError.
         """
-        assert self._waiter is None and self._transport is not None
+        assert self._waiter is None
+        if self._transport is None:
+            raise UnansweredError("it hung up as soon as it was there")
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiter = waiter
         self.by, self._heard, self._status, self._body = by, 0, None, b""
