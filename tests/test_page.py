@@ -2,6 +2,7 @@
 
 import re
 import threading
+from contextlib import closing
 
 import pytest
 from browsing import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
@@ -37,7 +38,15 @@ def doors(store_url, tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(doors):
     """The app behind a real socket; its address."""
-    server = make_server("127.0.0.1", 0, doors.web.app, threaded=True)
+
+    def app(environ, start_response):
+        answer = doors.web.app(environ, start_response)
+        if not environ["PATH_INFO"].startswith("/static/"):
+            return answer
+        with closing(answer):  # the server of the tests leaves a file open when the browser hangs up on it
+            return [b"".join(answer)]
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
