@@ -333,13 +333,18 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(office):
     assert office.only().state is DeliveryState.DEAD
 
 
-def test_a_few_who_answer_are_told_before_many_who_do_not(office, monkeypatch):
+def one_of_many_answers(office, monkeypatch):
+    """A notice for one who answers, and for so many who do not that he is told first, once that is known."""
     monkeypatch.setattr(deliver, "NEWS_MAX", 3)
     for at in range(12):
         office.subscribe(f"mute{at}")
         office.endpoint.answers[f"/mute{at}"] = [500]
     office.subscribe("tv")
     office.tell()
+
+
+def test_a_few_who_answer_are_told_before_many_who_do_not(office, monkeypatch):
+    one_of_many_answers(office, monkeypatch)
 
     async def run():
         async with office.open() as [deliverer]:
@@ -363,12 +368,7 @@ def test_a_few_who_answer_are_told_before_many_who_do_not(office, monkeypatch):
 
 
 def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_twice(office, monkeypatch):
-    monkeypatch.setattr(deliver, "NEWS_MAX", 3)
-    for at in range(12):
-        office.subscribe(f"mute{at}")
-        office.endpoint.answers[f"/mute{at}"] = [500]
-    office.subscribe("tv")
-    office.tell()
+    one_of_many_answers(office, monkeypatch)
 
     async def run():
         async with office.open() as [deliverer]:

@@ -81,9 +81,9 @@ class Journal:
             raise StoreUnavailable(f"{acked} of {self._ack_replicas} replicas have it")
         return list(answer)
 
-    def read(self, after: str, count: int, *, client: Any = None) -> list[Event]:
+    def read(self, after: str, count: int) -> list[Event]:
         """Events after an id, oldest first."""
-        entries = (client or self._client).xrange(keys.JOURNAL, min=f"({after}", count=count)
+        entries = self._client.xrange(keys.JOURNAL, min=f"({after}", count=count)
         return [codec.event_of(entry_id, fields) for entry_id, fields in entries]
 
     def read_batch(self, after: str, count: int, max_bytes: int, *, client: Any) -> list[Event]:
