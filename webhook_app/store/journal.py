@@ -1,7 +1,5 @@
 """The journal: a Redis stream, durable and ordered; everything that can change state is appended here."""
 
-import threading
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +10,9 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable
 
-GROUP_MAX_ENTRIES = 256
-GROUP_MAX_BYTES = 4 * 1024 * 1024
 PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
-WAIT_MAX_S = 15.0
 
 # The time of an entry is the store's own at its append. One round trip for a whole group.
 _APPEND = """
@@ -145,97 +140,23 @@ def _args(entries: Sequence[Entry]) -> list[Any]:
     return [*args, WAKE_TTL_MS]
 
 
-class _Waiter:
-    __slots__ = ("entry", "error", "event_id", "signal")
-
-    def __init__(self, item: Entry) -> None:
-        self.entry = item
-        self.event_id: str | None = None
-        self.error: StoreUnavailable | None = None
-        self.signal = threading.Lock()
-        self.signal.acquire()
-
-
-class GroupAppender:
-    """Lets many threads share one append: whoever comes first leads, the others' entries ride along."""
+class Appender:
+    """Appends one entry at a time from any thread, and wakes the reducer."""
 
     def __init__(self, journal: Journal, wake: "Wake") -> None:
         self._journal = journal
         self._wake = wake
-        self._lock = threading.Lock()
-        self._waiting: deque[_Waiter] = deque()
-        self._leading = False
 
-    def append(self, item: Entry, *, gate: "threading.Lock | None" = None) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
-
-        A gate that the caller holds is let go while the store is waited for, and held again afterwards.
-        """
-        waiter = _Waiter(item)
-        with self._lock:
-            self._waiting.append(waiter)
-            lead = not self._leading
-            self._leading = True
-        if gate is not None:
-            gate.release()
-        try:
-            self._see_through(waiter, lead=lead)
-        finally:
-            if gate is not None:
-                gate.acquire()
-        if waiter.error is not None:
-            raise waiter.error
-        assert waiter.event_id is not None
-        return waiter.event_id
-
-    def _see_through(self, waiter: _Waiter, *, lead: bool) -> None:
-        if lead:
-            self._lead()
-        elif not waiter.signal.acquire(timeout=WAIT_MAX_S) and not self._called_late(waiter):
-            raise StoreUnavailable("the append took too long")
-        elif waiter.event_id is None and waiter.error is None:
-            self._lead()
-
-    def _lead(self) -> None:
-        group = self._take()
-        try:
-            ids, wake = self._journal.append([waiter.entry for waiter in group])
-            for waiter, event_id in zip(group, ids, strict=True):
-                waiter.event_id = event_id
-            if wake:
-                self._wake.wake("process")
-        except StoreUnavailable as error:
-            for waiter in group:
-                waiter.error = error
-        finally:
-            for waiter in group:
-                waiter.signal.release()
-            with self._lock:
-                self._leading = bool(self._waiting)
-                if self._waiting:
-                    self._waiting[0].signal.release()
-
-    def _called_late(self, waiter: _Waiter) -> bool:
-        with self._lock:
-            if waiter.signal.acquire(blocking=False):
-                return True
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
-            return False
-
-    def _take(self) -> list[_Waiter]:
-        group: list[_Waiter] = []
-        size = 0
-        with self._lock:
-            while self._waiting and len(group) < GROUP_MAX_ENTRIES and size < GROUP_MAX_BYTES:
-                waiter = self._waiting.popleft()
-                group.append(waiter)
-                size += len(waiter.entry.data)
-        return group
+    def append(self, item: Entry) -> str:
+        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+        ids, wake = self._journal.append([item])
+        if wake:
+            self._wake.wake("process")
+        return ids[0]
 
 
 class Wake:
-    """What `GroupAppender` needs to wake a queue: returns at once, never raises."""
+    """What an appender needs to wake a queue: returns at once, never raises."""
 
     def wake(self, queue: str) -> None:
         """Ask for a wake-up of this queue."""
