@@ -39,9 +39,9 @@ from webhook_app.secrets_file import secrets_key, session_key
 from webhook_app.server.front import Front, WebhookApp
 from webhook_app.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
+from webhook_app.store.clients import connect, connect_async
 from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.group_append import GroupAppender
+from webhook_app.store.group_append import GroupAppender, journal_append
 from webhook_app.store.journal import Appender, Journal
 from webhook_app.store.listing import BadCursorError
 from webhook_app.store.state import StateStore
@@ -101,9 +101,10 @@ def build(settings: Settings) -> Web:
     app.register_blueprint(metrics(client, tokens, host=settings.host))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
+        append_entries = journal_append(connect_async(settings.redis_url), ack_replicas=settings.ack_replicas)
         receiver = Receiver(
             keyring=keyring,
-            append=GroupAppender(journal, wakeups).append,
+            append=GroupAppender(append_entries, wakeups).append,
             append_now=appender.append,
             count=counts.count,
             token=settings.webhook_token,

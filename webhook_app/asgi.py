@@ -14,7 +14,7 @@ from webhook_app.settings import load
 
 DRAIN_SIGNAL = signal.SIGUSR1
 PARENT_CHECK_S = 1.0
-SWITCH_INTERVAL_S = 0.001
+SWITCH_INTERVAL_S = 0.0005
 _PR_SET_PDEATHSIG = 1
 
 

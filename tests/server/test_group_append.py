@@ -1,15 +1,16 @@
 """Group append: many coroutines share appends, each gets the id of its own entry, and none waits without end."""
 
 import asyncio
-import threading
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from webhook_app.domain.events import Source
 from webhook_app.store import group_append, keys
-from webhook_app.store.clients import Client, StoreUnavailable
-from webhook_app.store.group_append import GroupAppender
-from webhook_app.store.journal import Entry, Journal, Wake
+from webhook_app.store.clients import Client, StoreUnavailable, connect_async
+from webhook_app.store.group_append import GroupAppender, journal_append
+from webhook_app.store.journal import Entry, Wake
 
 
 class CountingWake(Wake):
@@ -24,25 +25,35 @@ def entry(body: bytes) -> Entry:
     return Entry(Source.VIDEOSDK, "x", "room-a", body)
 
 
-class HangingJournal(Journal):
-    """A journal whose store does not answer until it is let go."""
-
-    def __init__(self, client: Client) -> None:
-        super().__init__(client)
-        self.answers = threading.Event()
-
-    def append(self, entries):  # type: ignore[no-untyped-def]
-        self.answers.wait(60)
-        return super().append(entries)
+@contextlib.asynccontextmanager
+async def appending(store_url: str, wake: Wake | None = None) -> AsyncIterator[GroupAppender]:
+    """A group appender on the tests' store."""
+    client = connect_async(store_url)
+    yield GroupAppender(journal_append(client), wake or CountingWake())
+    await client.aclose()
 
 
-def test_each_of_many_gets_the_id_of_its_own_body_in_the_order_they_came(client: Client) -> None:
+@contextlib.asynccontextmanager
+async def hanging(store_url: str, **limits: float) -> AsyncIterator[tuple[GroupAppender, asyncio.Event]]:
+    """A group appender whose store answers once the event is set."""
+    client = connect_async(store_url)
+    append_now, answers = journal_append(client), asyncio.Event()
+
+    async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
+        await answers.wait()
+        return await append_now(entries)
+
+    yield GroupAppender(append, CountingWake(), **limits), answers
+    await client.aclose()
+
+
+def test_each_of_many_gets_the_id_of_its_own_body_in_the_order_they_came(client: Client, store_url: str) -> None:
     bodies = [f'{{"data": {{"n": {number}}}}}'.encode() for number in range(2_000)]
     wake = CountingWake()
 
     async def scenario() -> list[str]:
-        appender = GroupAppender(Journal(client), wake)
-        return list(await asyncio.gather(*(appender.append(entry(body)) for body in bodies)))
+        async with appending(store_url, wake) as appender:
+            return list(await asyncio.gather(*(appender.append(entry(body)) for body in bodies)))
 
     ids = asyncio.run(scenario())
     stored = {entry_id.decode(): fields[b"d"] for entry_id, fields in client.xrange(keys.JOURNAL)}
@@ -51,17 +62,19 @@ def test_each_of_many_gets_the_id_of_its_own_body_in_the_order_they_came(client:
     assert wake.queues == ["process"]
 
 
-def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_never_appended(client: Client) -> None:
+def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_never_appended(
+    client: Client, store_url: str
+) -> None:
     async def scenario() -> None:
-        journal = HangingJournal(client)
-        appender = GroupAppender(journal, CountingWake(), wait_max_s=0.05)
-        first = asyncio.create_task(appender.append(entry(b'{"n": 1}')))
-        await asyncio.sleep(0)
-        later = [asyncio.create_task(appender.append(entry(b'{"n": 2}'))) for _ in range(10)]
-        for result in await asyncio.gather(first, *later, return_exceptions=True):
-            assert isinstance(result, StoreUnavailable)
-        journal.answers.set()
-        assert await GroupAppender(Journal(client), CountingWake()).append(entry(b'{"n": 3}'))
+        async with hanging(store_url, wait_max_s=0.05) as (appender, answers):
+            first = asyncio.create_task(appender.append(entry(b'{"n": 1}')))
+            await asyncio.sleep(0)
+            later = [asyncio.create_task(appender.append(entry(b'{"n": 2}'))) for _ in range(10)]
+            for result in await asyncio.gather(first, *later, return_exceptions=True):
+                assert isinstance(result, StoreUnavailable)
+            answers.set()
+        async with appending(store_url) as appender:
+            assert await appender.append(entry(b'{"n": 3}'))
 
     asyncio.run(scenario())
     kept = [fields[b"d"] for _, fields in client.xrange(keys.JOURNAL)]
@@ -69,29 +82,28 @@ def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_
     assert b'{"n": 3}' in kept
 
 
-def test_so_much_may_wait_and_no_more(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_much_may_wait_and_no_more(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_append, "WAITING_MAX_ENTRIES", 5)
 
     async def scenario() -> list[str | BaseException]:
-        journal = HangingJournal(client)
-        appender = GroupAppender(journal, CountingWake())
-        waiting = [asyncio.create_task(appender.append(entry(b"{}"))) for _ in range(9)]
-        await asyncio.sleep(0)
-        journal.answers.set()
-        return list(await asyncio.gather(*waiting, return_exceptions=True))
+        async with hanging(store_url) as (appender, answers):
+            waiting = [asyncio.create_task(appender.append(entry(b"{}"))) for _ in range(9)]
+            await asyncio.sleep(0)
+            answers.set()
+            return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     results = asyncio.run(scenario())
     assert any(isinstance(result, StoreUnavailable) for result in results)
     assert any(isinstance(result, str) for result in results)
 
 
-def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(client: Client) -> None:
+def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(client: Client, store_url: str) -> None:
     async def scenario() -> None:
         client.set(keys.JOURNAL, "not a stream")
-        appender = GroupAppender(Journal(client), CountingWake())
-        results = await asyncio.gather(*(appender.append(entry(b"{}")) for _ in range(3)), return_exceptions=True)
-        assert all(isinstance(result, StoreUnavailable) for result in results)
-        client.delete(keys.JOURNAL)
-        assert await appender.append(entry(b"{}"))
+        async with appending(store_url) as appender:
+            results = await asyncio.gather(*(appender.append(entry(b"{}")) for _ in range(3)), return_exceptions=True)
+            assert all(isinstance(result, StoreUnavailable) for result in results)
+            client.delete(keys.JOURNAL)
+            assert await appender.append(entry(b"{}"))
 
     asyncio.run(scenario())

@@ -2,17 +2,52 @@
 
 import asyncio
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from webhook_app.store.clients import StoreUnavailable
-from webhook_app.store.journal import Entry, Journal, Wake
+import redis
+
+from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.journal import (
+    APPEND_KEYS,
+    APPEND_SCRIPT,
+    REPLICA_WAIT_MS,
+    Entry,
+    Wake,
+    append_args,
+    appended,
+    check_acknowledged,
+)
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
 WAITING_MAX_ENTRIES = 8_192
 WAITING_MAX_BYTES = 64 * 1024 * 1024
-WAIT_MAX_S = 5.0
+WAIT_MAX_S = 15.0
+
+
+AppendEntries = Callable[[Sequence[Entry]], Awaitable[tuple[list[str], bool]]]
+
+
+def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
+    """An append to the journal through an asynchronous client, as `Journal.append` does it."""
+    script = client.register_script(APPEND_SCRIPT)
+
+    async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
+        args = append_args(entries)
+        try:
+            if not ack_replicas:
+                return appended(await script(keys=APPEND_KEYS, args=args))
+            async with client.pipeline(transaction=False) as pipe:
+                pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
+                pipe.execute_command("WAIT", ack_replicas, REPLICA_WAIT_MS)
+                answer, replicas = await pipe.execute()
+        except redis.RedisError as error:
+            raise StoreUnavailable(str(error)) from error
+        check_acknowledged(int(replicas), ack_replicas)
+        return appended(answer)
+
+    return append
 
 
 @dataclass(slots=True, eq=False)
@@ -24,13 +59,12 @@ class _Waiter:
 class GroupAppender:
     """Appends entries in the order they came, as many at a time as wait; one append is under way at a time."""
 
-    def __init__(self, journal: Journal, wake: Wake, *, wait_max_s: float = WAIT_MAX_S) -> None:
-        self._journal = journal
+    def __init__(self, append_entries: AppendEntries, wake: Wake, *, wait_max_s: float = WAIT_MAX_S) -> None:
+        self._append_entries = append_entries
         self._wake = wake
         self._wait_max_s = wait_max_s
         self._waiting: deque[_Waiter] = deque()
         self._waiting_bytes = 0
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="append")
         self._appending: asyncio.Task[None] | None = None
 
     async def append(self, entry: Entry) -> str:
@@ -52,18 +86,15 @@ class GroupAppender:
                 self._forget(waiter)
 
     async def _append_all(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                group = self._take_group()
-                await self._append_group(loop, group)
+                await self._append_group(self._take_group())
         finally:
             self._appending = None
 
-    async def _append_group(self, loop: asyncio.AbstractEventLoop, group: list[_Waiter]) -> None:
+    async def _append_group(self, group: list[_Waiter]) -> None:
         try:
-            entries = [waiter.entry for waiter in group]
-            ids, wake = await loop.run_in_executor(self._thread, self._journal.append, entries)
+            ids, wake = await self._append_entries([waiter.entry for waiter in group])
         except Exception as error:
             unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error))
             for waiter in group:

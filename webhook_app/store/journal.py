@@ -15,7 +15,7 @@ WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
 
 # The time of an entry is the store's own at its append. One round trip for a whole group.
-_APPEND = """
+APPEND_SCRIPT = """
 local t = redis.call('TIME')
 local at = t[1] .. string.format('%03d', math.floor(t[2] / 1000))
 local out = {0}
@@ -26,6 +26,7 @@ end
 if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[#ARGV]) then out[1] = 1 end
 return out
 """
+APPEND_KEYS = (keys.JOURNAL, keys.wake("process"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +49,31 @@ class Journal:
 
     def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
         self._client = client
-        self._script = client.register_script(_APPEND)
+        self._script = client.register_script(APPEND_SCRIPT)
         self._ack_replicas = ack_replicas
 
     def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
         """Append in order; returns their ids and whether a wake-up of `process` is now due."""
-        args = _args(entries)
+        args = append_args(entries)
         try:
             if self._ack_replicas:
                 answer = self._append_acked(args)
             else:
-                answer = self._script(keys=[keys.JOURNAL, keys.wake("process")], args=args)
+                answer = self._script(keys=APPEND_KEYS, args=args)
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
-        return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
+        return appended(answer)
 
     def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
         """Append as a part of somebody's transaction, who wakes `process` when it is done."""
-        pipe.eval(_APPEND, 2, keys.JOURNAL, keys.wake("process"), *_args(entries))
+        pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
 
     def _append_acked(self, args: list[Any]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.eval(_APPEND, 2, keys.JOURNAL, keys.wake("process"), *args)
+            pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
             pipe.execute_command("WAIT", self._ack_replicas, REPLICA_WAIT_MS)
             answer, acked = pipe.execute()
-        if int(acked) < self._ack_replicas:
-            raise StoreUnavailable(f"{acked} of {self._ack_replicas} replicas have it")
+        check_acknowledged(int(acked), self._ack_replicas)
         return list(answer)
 
     def read(self, after: str, count: int) -> list[Event]:
@@ -133,11 +133,23 @@ class Journal:
             after = events[-1].id
 
 
-def _args(entries: Sequence[Entry]) -> list[Any]:
+def append_args(entries: Sequence[Entry]) -> list[Any]:
+    """The arguments of the append script for these entries."""
     args: list[Any] = []
     for item in entries:
         args += (item.source.value, item.type, item.room_id or "", item.data)
     return [*args, WAKE_TTL_MS]
+
+
+def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
+    """What the append script answered: the entries' ids, and whether a wake-up of `process` is now due."""
+    return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
+
+
+def check_acknowledged(replicas: int, wanted: int) -> None:
+    """StoreUnavailable when too few replicas have acknowledged an append."""
+    if replicas < wanted:
+        raise StoreUnavailable(f"{replicas} of {wanted} replicas have it")
 
 
 class Appender:
