@@ -105,13 +105,13 @@ class SubscriberReader:
             opened = replace(
                 kept.open,
                 url=hidden.url,
-                shown_url=_masked_anew(kept.open.shown_url, hidden.url),
+                shown_url=_masked_anew(kept.open.shown_url),
                 secret=hidden.secret,
                 old_secrets=hidden.old_secrets,
             )
         except WrongKeyError:
             log.error("a subscriber cannot be told", subscriber=name, why=UNREADABLE)
-            shown = _masked_anew(kept.open.shown_url, kept.open.shown_url)
+            shown = _masked_anew(kept.open.shown_url)
             opened = replace(kept.open, enabled=False, disabled_because=UNREADABLE, shown_url=shown)
         self._opened[name] = (raw, opened)
         return opened
@@ -122,9 +122,9 @@ class SubscriberReader:
             del self._opened[gone]
 
 
-def _masked_anew(shown: str, url: str) -> str:
+def _masked_anew(shown: str) -> str:
     """The shown URL by today's rules: an earlier version may have stored one that hides less."""
-    return shown_url(url) if shown and is_http(url) else shown
+    return shown_url(shown) if is_http(shown) else shown
 
 
 def _unsealed(raw: bytes) -> Subscriber:
