@@ -50,6 +50,7 @@ class Settings:
     allow_networks: tuple[values.Network, ...] = ()
     config_file: Path | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[values.Network, ...] = values.LOOPBACK_NETWORKS
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
@@ -100,6 +101,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         allow_networks=take("ALLOW_NETWORKS", values.networks, ()),
         config_file=take("CONFIG_FILE", values.existing_file, None),
         heartbeat_url=secret("HEARTBEAT_URL", values.fetched_url),
+        trusted_proxies=take("TRUSTED_PROXIES", values.networks, values.LOOPBACK_NETWORKS),
         live_links=take("LIVE_LINKS", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
@@ -147,6 +149,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "ALLOW_NETWORKS": ",".join(map(str, settings.allow_networks)) or None,
         "CONFIG_FILE": settings.config_file,
         "HEARTBEAT_URL": settings.heartbeat_url,
+        "TRUSTED_PROXIES": ",".join(map(str, settings.trusted_proxies)),
         "LIVE_LINKS": int(settings.live_links),
         "RETENTION_DAYS": settings.retention_days,
         "SURFACE": settings.surface,
