@@ -41,7 +41,7 @@ _KEYED_PATHS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (r"(?:.+\.)?ntfy\.sh", r"/"),
         (r"hc-ping\.com|nosnch\.in|cronitor\.link|heartbeat\.uptimerobot\.com", r"/"),
         (r"uptime\.betterstack\.com|(?:.+\.)?betteruptime\.com", r"/api/v\d+/(?:incoming-webhook|heartbeat)s?/"),
-        (r".+", r"/+(?:api/push|webhooks/+videosdk)/+"),
+        (r".*", r".*?/(?:api/push|videosdk)/+"),  # any host: Uptime Kuma, and our own webhooks,
     )
 )
 
@@ -54,8 +54,9 @@ _PRIVATE = re.compile(r"private-", re.IGNORECASE)
 _FILE_NAME = re.compile(r"[a-z]{1,16}\.(?:ics|ical|ifb|vcs)", re.IGNORECASE)
 _KEY_FOLLOWS = re.compile(r"(?:api[_-]?)?(?:keys?|tokens?|secrets?)", re.IGNORECASE)  # as in `/with/key/…`
 
-_QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>`\\]+")
+_QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`\\]+")
 _QUOTED_PATH = re.compile(r"(?<=url: )/[^\s\"'<>\\]*")
+_MAY_QUOTE = re.compile(r"://|url: /|bearer|basic", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _TRAILING = ".,;:!?)]}"
 _WORD_MIN_CHARS = 6  # a shorter secret is replaced where it stands alone: it may be part of any word
@@ -84,6 +85,8 @@ def masked(text: str, *addresses: str) -> str:
     """A text without the secrets of these addresses, however the text spells them, and of any address it quotes."""
     for address in addresses:
         text = _without(text, _replacements(address))
+    if _MAY_QUOTE.search(text) is None:
+        return text
     text = _QUOTED_ADDRESS.sub(_shown_quoted, text)
     text = _QUOTED_PATH.sub(lambda quoted: shown_url(f"http://host{quoted[0]}").removeprefix("http://host"), text)
     return _AUTHORIZATION.sub(rf"\1 {MASK}", text)
@@ -201,7 +204,9 @@ def _user_parts(parts: SplitResult) -> Iterator[str]:
     user, at, _ = parts.netloc.rpartition("@")
     if at:
         name, _, password = user.partition(":")
-        yield from (user, base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode(), password, name)
+        basic = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
+        # A name beside a password is no secret, and may be a common word; alone it is a token.
+        yield from (user, basic, password or name)
 
 
 def _path_parts(parts: SplitResult) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from webhook_app import secrets_file, silent_peers
 from webhook_app.app import build
+from webhook_app.known_secrets import known_secrets
 from webhook_app.logs import configure
 from webhook_app.settings import load
 
@@ -41,8 +42,9 @@ def _on_stop(stop: Callable[[], None]) -> None:
 
 _end_with_parent()
 _settings = load(os.environ)
-configure("web", _settings.log_format, _settings.log_level)
-_web = build(secrets_file.resolve(_settings))
+_settings = secrets_file.resolve(_settings)
+configure("web", _settings.log_format, _settings.log_level, secrets=known_secrets(_settings))
+_web = build(_settings)
 _web.start()
 _on_stop(_web.stop)
 silent_peers.watch()

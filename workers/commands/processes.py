@@ -150,10 +150,11 @@ def _work(name: str, queue: str, as_json: bool) -> NoReturn:
 
 
 def _process(name: str, as_json: bool) -> Settings:
+    from webhook_app.known_secrets import known_secrets
     from webhook_app.logs import configure
 
     settings = given.on_a_store(given.settings())
     if as_json:
         settings = replace(settings, log_format="json")
-    configure(name, settings.log_format, settings.log_level)
+    configure(name, settings.log_format, settings.log_level, secrets=known_secrets(settings))
     return settings
