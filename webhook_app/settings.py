@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
+from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
 
@@ -69,6 +70,16 @@ class Settings:
     @property
     def has_credentials(self) -> bool:
         return self.videosdk_api_key is not None and self.videosdk_secret is not None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works and should not stay so, each as one line that says what would be right."""
+        if not self.videosdk_api_url.lower().startswith("http://"):
+            return ()
+        if values.is_loopback(urlsplit(self.videosdk_api_url).hostname or ""):
+            return ()
+        exposed = "tokens, and the key that webhooks are checked with, can be read and changed on the way"
+        return (f"VIDEOSDK_API_URL is {self.videosdk_api_url}: {exposed}; use https://",)
 
     @property
     def receive_only(self) -> bool:

@@ -119,6 +119,14 @@ def globs(text: str) -> tuple[str, ...]:
     return found
 
 
+def is_loopback(host_name: str) -> bool:
+    """Whether a host is this machine by its address or its name."""
+    try:
+        return ipaddress.ip_address(host_name).is_loopback
+    except ValueError:
+        return host_name == "localhost"
+
+
 def networks(text: str) -> tuple[Network, ...]:
     found: list[Network] = []
     for part in (piece.strip() for piece in text.split(",")):
