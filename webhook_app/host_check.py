@@ -28,13 +28,10 @@ class HostCheck:
         return name in ("localhost", self._public_host) or _is_loopback(name)
 
     @staticmethod
-    def advice(host: str | None) -> str:
-        """What to do when the host is not ours."""
+    def advice(host: str | None, remedy: str) -> str:
+        """Why a request is refused whose host is not ours, and what to do."""
         shown = "".join(letter if letter.isprintable() else "?" for letter in (host or "")[:100])
-        return (
-            f"This page is open without a log-in to this machine only, and “{shown}” is not a name of it. "
-            "Open it at http://localhost, set PUBLIC_URL to the address at which you reach it, or log in."
-        )
+        return f"This page is open without a log-in to this machine only, and “{shown}” is not a name of it. {remedy}"
 
 
 def _is_loopback(name: str) -> bool:

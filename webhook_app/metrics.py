@@ -28,6 +28,7 @@ RULES_MAX = 1_000
 LAG_COUNTED_MAX = 10_000
 READ_CHUNK = 1_000
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
 BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
 
 # How many entries the journal has after the cursor, up to a limit, and when the first of them was appended (ms).
@@ -75,7 +76,7 @@ def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None
             tokens.guard()
         elif not hosts.is_ours(request.headers.get("Host")):
             if "Authorization" not in request.headers:
-                raise Problem(403, hosts.advice(request.headers.get("Host")))
+                raise Problem(403, hosts.advice(request.headers.get("Host"), REMEDY))
             tokens.guard()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})

@@ -30,6 +30,7 @@ class Door:
         self._sessions = sessions
         self._hosts = HostCheck(settings.public_url)
         self.open_house = is_open_house(settings)
+        self._remedy = f"Open it at http://localhost:{settings.port}, or log in."
 
     @property
     def role(self) -> Role | None:
@@ -62,7 +63,7 @@ class Door:
             return None
         if not self.may_look:
             if self.open_house and not self._is_open_here:
-                raise Problem(403, self._hosts.advice(request.headers.get("Host")))
+                raise Problem(403, self._hosts.advice(request.headers.get("Host"), self._remedy))
             if request.path.startswith("/page/"):
                 return Response(status=401)
             here = request.full_path.rstrip("?")
