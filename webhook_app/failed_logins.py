@@ -24,6 +24,7 @@ NETWORKS_MAX = 4_096
 STORE_TIMEOUT_S = 0.5
 STORE_WAITERS_MAX = 4  # further requests are counted in this process alone
 STORE_PAUSE_S = 5.0  # after it did not answer
+LOG_EVERY_S = 1.0  # at most, however many addresses try
 log = logger()
 
 
@@ -46,6 +47,7 @@ class FailedLogins:
         self._local: OrderedDict[str, _Local] = OrderedDict()
         self._waiters = threading.BoundedSemaphore(STORE_WAITERS_MAX)
         self._store_again_at = 0.0
+        self._log_again_at = 0.0
 
     def failed(self, address: str) -> int:
         """Count a wrong token from an address; the seconds to wait before the next, 0 when it may come at once."""
@@ -58,7 +60,9 @@ class FailedLogins:
         if failures <= FAILURES_MAX:
             return 0
         known.throttled_until = now + left_s
-        log.warning("wrong tokens are throttled", address=address, failures=failures, seconds=round(left_s))
+        if now >= self._log_again_at:
+            self._log_again_at = now + LOG_EVERY_S
+            log.warning("wrong tokens are throttled", address=address, failures=failures, seconds=round(left_s))
         return max(1, ceil(left_s))
 
     def _count_here(self, network: str, now: float) -> _Local:
