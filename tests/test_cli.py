@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from product import Product, ask, product, signature, wait_until, webhook
+from product import TREE, Product, ask, product, signature, wait_until, webhook
 
 from webhook_app.printable import json_for_terminal
 from webhook_app.settings import Settings
@@ -389,3 +389,37 @@ def test_nothing_that_commands_print_steers_a_terminal(text: str) -> None:
         assert not [letter for letter in printed if letter != "\n" and not letter.isprintable()]
     assert json.loads(json_for_terminal({text: [text]})) == {text: [text]}
     assert "\n" not in show.one_line(text)
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["doctor", "--json"], ["config", "apply"], ["rooms"], ["worker"]])
+def test_no_command_shows_a_password_of_the_store(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "tally.yaml"
+    file.write_text("rooms: {}\n")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path / "var"),
+        "REDIS_URL": "redis://tally:hunter2-hunter2@127.0.0.1:18698/0",
+        "HEARTBEAT_URL": "https://kuma.example/api/push/hunter2-hunter2",
+        "CONFIG_FILE": str(file),
+        "VIDEOSDK_API_URL": "http://127.0.0.1:18698",
+        "PORT": "18697",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "workers", *command],
+        cwd=TREE,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        assert process.stdout is not None
+        if command == ["worker"]:  # which goes on until the store is there
+            output = process.stdout.readline()
+            process.kill()
+        else:
+            output = process.stdout.read()
+        limit.cancel()
+    assert output
+    assert "hunter2" not in output

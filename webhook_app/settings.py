@@ -9,6 +9,7 @@ from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
+from webhook_app.masking import masked
 
 Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
@@ -206,10 +207,10 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    """The value on one line, without passwords in addresses and without key material."""
+    """The value on one line, without secrets of addresses and without key material."""
     if "-----" in text:
         return "a text in PEM"
-    text = re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
+    text = masked(re.sub(r"//.*@", "//…@", text, flags=re.DOTALL))
     return repr(text if len(text) <= _SHOWN_MAX_CHARS else text[:_SHOWN_MAX_CHARS] + "…")
 
 
