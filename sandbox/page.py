@@ -96,6 +96,7 @@ NOTES = (
     "Webhooks carry videosdk-signature: base64 of RSA PKCS#1 v1.5 with SHA-256 over the raw body.",
     "A webhook that is not answered with 2xx within 10 s is tried 10 times in all, after 1, 2, 4, 8, 15 "
     "and then every 30 s: the sandbox's own choice, as VideoSDK's is not known.",
+    "Pages of other sites may not use the sandbox's own endpoints, nor may a host name with a dot.",
     "Rooms, sessions, streams and faults are gone when the sandbox ends; the signing key is kept.",
 )
 

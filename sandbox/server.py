@@ -9,6 +9,7 @@ from aiohttp import web
 
 from . import controls, demo, media, page, rest_rooms, rest_streams
 from .doors import authorise, explain, record
+from .origin import refuse_other_sites
 from .stage import STAGE, Stage
 from .trouble import LATE, spoil
 
@@ -17,7 +18,9 @@ CLOSE_S = 0.25  # for calls that are under way when the server ends
 
 
 def build(stage: Stage, *, demo_room: str | None = None, demo_factor: float = 1.0) -> web.Application:
-    app = web.Application(middlewares=(record, explain, authorise, spoil), client_max_size=BODY_MAX_BYTES)
+    app = web.Application(
+        middlewares=(record, explain, refuse_other_sites, authorise, spoil), client_max_size=BODY_MAX_BYTES
+    )
     app[STAGE] = stage
     app[LATE] = set()
     for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, page.ROUTES):

@@ -47,6 +47,7 @@ class Endpoint:
     on_take: object = None
     refuses: str | None = None
     slow: tuple = (None, 0.0)
+    quotes_paths: bool = False
 
     async def take(self, request):
         body = await request.read()
@@ -63,7 +64,9 @@ class Endpoint:
         if request.path in self.holds:
             await self.holds[request.path].wait()
         statuses = self.answers.get(request.path, [204])
-        return web.Response(status=statuses.pop(0) if len(statuses) > 1 else statuses[0], headers=self.headers)
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        text = f"Cannot POST {request.raw_path}" if self.quotes_paths else None
+        return web.Response(status=status, headers=self.headers, text=text)
 
     def at(self, path):
         return [post for post in self.posts if post.path == path]

@@ -26,7 +26,7 @@ Written by `make docs` out of [.env.example](../../.env.example); a test compare
 """
 METRICS_HEAD = """# Metrics
 
-Written by `make docs` out of the code; a test compares. `GET /metrics` answers in Prometheus' text format, or in OpenMetrics to who asks for it. No token is needed when `HOST` is loopback and the request came through no proxy (it has no `X-Forwarded-For`, `Forwarded` or `X-Real-IP`); else either token is, as `Authorization: Bearer <token>`.
+Written by `make docs` out of the code; a test compares. `GET /metrics` answers in Prometheus' text format, or in OpenMetrics to who asks for it. No token is needed when `HOST` is loopback, the request came through no proxy (it has no `X-Forwarded-For`, `Forwarded` or `X-Real-IP`), and it names `localhost`, a loopback address or the host of `PUBLIC_URL` as its host; else either token is, as `Authorization: Bearer <token>`.
 
 Every process that serves it (`tally web`, whatever its `SURFACE`) answers the same: everything is read from the store at each scrape, so scrape one of them, or all and take the `max`. Counters and histograms are added up in the store and outlive restarts. Labels are bounded: at most 1,000 rooms, 1,000 rules, and VideoSDK's types that we do not know count as `other`.
 
@@ -66,7 +66,7 @@ Everything is under `/api/v1` and wants `Authorization: Bearer <token>`: the adm
 | 412 | a condition (`If-Match`, `If-None-Match`) does not hold |
 | 413 | the body is over 1 MiB |
 | 422 | something in the request is wrong: `errors` says what |
-| 429 | more than 300 requests a second with one token (600 in a burst), in one process; `Retry-After` |
+| 429 | more than 300 requests a second with one token (600 in a burst), in one process; or more than ten wrong tokens within a minute from one address, then only for wrong ones; `Retry-After` |
 | 503 | the store does not answer; `Retry-After` |
 
 **Commands** (`start`, `end`, `release`, `pause` …) answer 202 with the id of the event that was journaled, and its `Location`: there its `effect` can be read once it is folded.

@@ -16,8 +16,11 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from product import Product, ask, product, signature, wait_until, webhook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from product import TREE, Product, ask, product, signature, wait_until, webhook
 
+from webhook_app.printable import json_for_terminal
 from webhook_app.settings import Settings
 from workers.cli import main
 from workers.commands import show
@@ -85,7 +88,7 @@ def test_an_event_stream_is_read_line_by_line() -> None:
 def test_a_table_fits_what_is_in_it_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     show.print_table(("A", "B"), [["x" * 100, "one\x1b[31m\ntwo"]], empty="-")
     head, row = capsys.readouterr().out.splitlines()
-    assert row == "x" * 59 + "…" + "  one [31m two"
+    assert row == "x" * 59 + "…" + r"  one\x1b[31m two"
     assert head == "A" + " " * 61 + "B"
     show.print_table(("A", "B", "C"), [["1", "-", "-"], ["2", "-", "3"]], empty="-")
     assert capsys.readouterr().out.splitlines() == ["A  C", "1  -", "2  3"]
@@ -377,3 +380,46 @@ def test_completion_is_clicks_own(tmp_path: Path) -> None:
         env={"_TALLY_COMPLETE": "bash_complete", "COMP_WORDS": "tally deliv", "COMP_CWORD": "1"},
     )
     assert "deliver" in done.output and "deliveries" in done.output
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=40))
+def test_nothing_that_commands_print_steers_a_terminal(text: str) -> None:
+    for printed in (show.one_line(text), json_for_terminal([text]), json_for_terminal({text: text}, indent=2)):
+        assert not [letter for letter in printed if letter != "\n" and not letter.isprintable()]
+    assert json.loads(json_for_terminal({text: [text]})) == {text: [text]}
+    assert "\n" not in show.one_line(text)
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["doctor", "--json"], ["config", "apply"], ["rooms"], ["worker"]])
+def test_no_command_shows_a_password_of_the_store(tmp_path: Path, command: list[str]) -> None:
+    file = tmp_path / "tally.yaml"
+    file.write_text("rooms: {}\n")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "DATA_DIR": str(tmp_path / "var"),
+        "REDIS_URL": "redis://tally:hunter2-hunter2@127.0.0.1:18698/0",
+        "HEARTBEAT_URL": "https://kuma.example/api/push/hunter2-hunter2",
+        "CONFIG_FILE": str(file),
+        "VIDEOSDK_API_URL": "http://127.0.0.1:18698",
+        "PORT": "18697",
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "workers", *command],
+        cwd=TREE,
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        limit = threading.Timer(60, process.kill)
+        limit.start()
+        assert process.stdout is not None
+        if command == ["worker"]:  # which goes on until the store is there
+            output = process.stdout.readline()
+            process.kill()
+        else:
+            output = process.stdout.read()
+        limit.cancel()
+    assert output
+    assert "hunter2" not in output

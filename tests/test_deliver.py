@@ -624,3 +624,13 @@ def test_a_retry_after_is_honoured_up_to_twice_the_wait():
 def test_a_410_is_never_tried_again():
     one = after_attempt(delivery(), Reply(410, "status", 1), at=1, now=1)
     assert (one.state, one.next_attempt_at) == (DeliveryState.DEAD, None)
+
+
+def test_an_answer_that_quotes_the_secret_path_is_kept_without_it(office):
+    office.subscribe("tv", url="http://127.0.0.1:{port}/in/aB3dE5fG7hI9jK1lM3nO?token=opensesame&room=a")
+    office.endpoint.answers["/in/aB3dE5fG7hI9jK1lM3nO"] = [404]
+    office.endpoint.quotes_paths = True
+    office.tell()
+    office.deliver()
+    [attempt] = office.only().attempts
+    assert (attempt.status, attempt.response) == (404, "Cannot POST /in/****?token=****&room=a")

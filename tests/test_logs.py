@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -68,6 +69,101 @@ def test_in_json_every_line_is_one_object_with_its_process_and_request_traceback
 @pytest.mark.parametrize(("level", "said"), [("debug", 3), ("info", 2), ("warning", 1)])
 def test_the_level_decides_what_is_said(level: str, said: int) -> None:
     assert len(lines("json", level)) == said
+
+
+HOSTILE = """
+import json, logging, sys, threading, structlog
+from webhook_app.known_secrets import KnownSecrets
+from webhook_app.logs import configure
+hostile, secrets, addresses = json.load(sys.stdin)
+configure("web", {form!r}, "debug", secrets=KnownSecrets(tuple(secrets), tuple(addresses)))
+log = structlog.get_logger()
+for text in hostile:
+    log.info("asked", path=text, headers={{text: [text]}}, other=text.encode("utf-8", "replace"))
+    logging.getLogger(__name__).warning("library says %s", text)
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        log.exception("it broke", error=str(error))
+def fail():
+    raise RuntimeError(hostile[0])
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+raise OSError(hostile[0])
+"""
+CONTROL = [
+    "\x1b[2J\x1b]0;owned\x07",
+    "a\r\n2026-01-01 00:00:00 [critical ] forged",
+    "a\n2026-01-01 00:00:00 [critical ] forged",
+    "\x9b31m",
+    "\x85\u2028\u2029next",
+    "\u202eevil\u2066\u200f",
+    "\x00\x08\x7f",
+    "\ud800 lone",
+    "\U000e0041 tag",
+    *(f"<{chr(code)}>" for code in (*range(0x20), *range(0x7F, 0xA0))),
+]
+
+
+def written(form: str, hostile: list[str], secrets: list[str], addresses: list[str]) -> str:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE.format(form=form)],
+        env=environ,
+        input=json.dumps([hostile, secrets, addresses]),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_that_is_logged_can_steer_a_terminal_or_forge_a_line(form: str) -> None:
+    text = written(form, CONTROL, [], [])
+    assert "forged" in text
+    assert not [letter for letter in text if letter != "\n" and not letter.isprintable()]
+    for line in text.splitlines():
+        if form == "json":
+            assert set(json.loads(line)) >= {"event", "level", "process", "timestamp"}
+        else:
+            assert line.startswith("    ") or "process=web" in line, line
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_secret_of_the_settings_is_logged_whatever_quotes_it(form: str) -> None:
+    token, password, key = "the-token-of-this-test", "pass/w%rd", "abcdefghijkl"
+    addresses = [
+        f"redis://tally:{quote(password, safe='')}@store:6379/0",
+        f"https://kuma.example/api/push/{key}?msg=ok",
+    ]
+    hostile = [
+        f"/Webhooks//VideoSDK/{token}/",
+        f"Bearer {token}",
+        f"WRONGPASS for {password!r} at {addresses[0]}",
+        f"Max retries exceeded with url: /api/push/{key}?msg=ok (Caused by X)",
+        f"404 for url: {addresses[1]}",
+        "https://other:hunter2@h.example/services?sig=hunter2",
+    ]
+    text = written(form, hostile, [token], addresses)
+    for secret in (token, password, quote(password, safe=""), key, "hunter2"):
+        assert secret not in text
+    assert "store:6379" in text and "kuma.example" in text
+
+
+@pytest.mark.parametrize("path", ["//webhooks/videosdk/{}", "/Webhooks/VideoSDK/{}", "/videosdk/{}", "/x/{}?a=b"])
+def test_the_webhook_token_is_not_logged_where_it_came_to_a_wrong_path(
+    client: Client, store_url: str, tmp_path: Path, path: str
+) -> None:
+    token = "kR3vTq8ZpL1mXw5NdY7hBc2sJf9gUa4e"
+    doors = Doors(store_url, tmp_path, webhook_token=token, public_url="https://tally.example.org")
+    with structlog.testing.capture_logs() as logs:
+        doors.http.post(path.format(token), data=b"{}")
+    assert [line for line in logs if line["event"] == "asked" or line["event"] == "webhook refused"]
+    assert token not in str(logs)
 
 
 def test_a_program_that_has_not_configured_its_logs_says_no_small_things() -> None:

@@ -8,10 +8,10 @@ from deliverers import put_delivery, subscribers_of
 from doors import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
 from product import webhook
 
-from webhook_app.api.subscriber_schema import shown_url
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.subscribers import Delivery, Subscriber
+from webhook_app.masking import shown_url
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes

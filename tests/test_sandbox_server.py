@@ -483,3 +483,70 @@ def test_a_room_may_have_a_pace_of_its_own(sandbox, room):
     assert sandbox.told(room)[-1] == "hls-starting"
     refused = sandbox.end(room)
     assert (refused.status_code, refused.json()["code"]) == (400, 4017)
+
+
+FROM_OTHER_SITES = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Origin": "http://127.0.0.1.evil.example"},
+    {"Origin": "file://"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Host": "evil.example"},
+    {"Host": "evil.example:8001", "Origin": "http://evil.example:8001", "Sec-Fetch-Site": "same-origin"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "localhost@evil.example"},
+]
+CONTROLS = [
+    ("POST", "/sandbox/rooms/{room}/join"),
+    ("POST", "/sandbox/rooms/{room}/end-session"),
+    ("PUT", "/sandbox/faults"),
+    ("PUT", "/sandbox/pace"),
+    ("GET", "/sandbox/log"),
+    ("POST", "/sandbox/inbox"),
+]
+
+
+@pytest.mark.parametrize("headers", FROM_OTHER_SITES)
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json"])
+def test_another_site_may_not_use_the_controls(sandbox, room, headers, kind):
+    inbox = len(sandbox.log("inbox"))
+    for method, path in CONTROLS:
+        answer = requests.request(
+            method,
+            sandbox.address + path.format(room=room),
+            data="{}",
+            headers=headers | {"Content-Type": kind},
+            timeout=WITHIN_S,
+        )
+        assert answer.status_code == 403, (method, path, answer.text)
+    assert not sandbox.log("webhook", room)
+    assert len(sandbox.log("inbox")) == inbox
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "none"}, {"Host": "sandbox:8001"}, {"Host": "[::1]:8001"}])
+def test_programs_and_its_own_page_may_use_the_controls(sandbox, room, headers):
+    own_page = {"Origin": sandbox.address, "Sec-Fetch-Site": "same-origin"}
+    for given in (headers, {"Host": sandbox.address.removeprefix("http://")} | own_page):
+        for method, path in CONTROLS[2:5]:
+            answer = requests.request(
+                method, sandbox.address + path.format(room=room), data="{}", headers=given, timeout=WITHIN_S
+            )
+            assert answer.status_code == 200, (method, path, answer.text)
+
+
+def test_no_other_site_may_frame_the_page_and_any_may_link_to_it(sandbox):
+    answer = sandbox.call("GET", "/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert sandbox.call("GET", "/", headers={"Host": "evil.example"}).status_code == 403
+
+
+def test_videosdks_own_paths_go_by_the_token_whoever_calls(sandbox, room):
+    sandbox.join(room)
+    headers = {"Host": "api.videosdk.example", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
+    assert sandbox.call("POST", "/v2/hls/start", {"roomId": room}, headers=headers).status_code == 200
+    key = requests.get(f"{sandbox.address}/v2/public/rsa-public-key", headers=headers, timeout=WITHIN_S)
+    assert key.status_code == 200

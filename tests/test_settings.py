@@ -120,6 +120,9 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("RETENTION_DAYS", "0", "from 1 to 3650"),
         ("RETENTION_DAYS", "3651", "from 1 to 3650"),
         ("SURFACE", "api", "all or receiver or console"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "networks separated by commas"),
+        ("TRUSTED_PROXIES", "proxy.example", "networks separated by commas"),
+        ("TRUSTED_PROXIES", "10.1.0.0/8", "10.0.0.0/8"),
         ("WEB_THREADS", "0", "from 1 to 512"),
         ("LOG_FORMAT", "xml", "text or json"),
         ("LOG_LEVEL", "loud", "debug or info or warning"),
@@ -144,6 +147,9 @@ def test_a_wrong_setting_is_told_in_one_line_with_what_is_right(name: str, value
         {"REDIS_URL": "redis://:hunter2@host:port"},
         {"REDIS_URL": "redis://:hunter2/@host:port"},
         {"PUBLIC_URL": "https://user:hunter2@example.com"},
+        {"PUBLIC_URL": "https://example.com/x?token=hunter2"},
+        {"VIDEOSDK_API_URL": "https://hunter2@example.com"},
+        {"VIDEOSDK_API_URL": "https://example.com/?sig=hunter2"},
         {"HEARTBEAT_URL": "ftp://example.com/hunter2"},
         {"VIDEOSDK_PUBLIC_KEY": "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----"},
     ],
@@ -253,3 +259,21 @@ def test_a_data_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingError, match="DATA_DIR must be a directory we can write to"):
         secrets_file.resolve(read(DATA_DIR=str(tmp_path / "file")))
+
+
+@pytest.mark.parametrize(
+    ("url", "count"),
+    [
+        ("https://api.videosdk.live", 0),
+        ("http://127.0.0.1:8001", 0),
+        ("http://localhost:8001", 0),
+        ("http://[::1]:8001", 0),
+        ("http://api.videosdk.live", 1),
+        ("HTTP://192.168.1.5:8001", 1),
+        ("http://localhost.example", 1),
+    ],
+)
+def test_a_videosdk_address_without_tls_is_warned_of_unless_it_is_this_machine(url: str, count: int) -> None:
+    warnings = read(VIDEOSDK_API_URL=url).warnings
+    assert len(warnings) == count
+    assert all("https://" in line and "\n" not in line for line in warnings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import redis
 from flask import Blueprint, Flask, Response, request
 
-from webhook_app import manners, problems
+from webhook_app import failed_logins, manners, problems
 from webhook_app.api.alarms import alarms
 from webhook_app.api.calls import calls
 from webhook_app.api.context import Context
@@ -28,7 +28,9 @@ from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
 from webhook_app.doctor_word import doctor_word
+from webhook_app.failed_logins import FailedLogins
 from webhook_app.health import health
+from webhook_app.host_check import HostCheck
 from webhook_app.live_links import live_links
 from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
@@ -37,13 +39,16 @@ from webhook_app.receiver import Receiver, takes_path
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
 from webhook_app.server.front import Front, WebhookApp
+from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.clients import connect, connect_async
 from webhook_app.store.delivery_records import DeliveryRecords
+from webhook_app.store.ended_sessions import EndedSessions
 from webhook_app.store.group_append import GroupAppender, journal_append
 from webhook_app.store.journal import Appender, Journal
 from webhook_app.store.listing import BadCursorError
+from webhook_app.store.login_failures import LoginFailures
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
@@ -53,7 +58,6 @@ if TYPE_CHECKING:
 
 RESOURCES = (rooms, streams, rules, subscribers, deliveries, calls, alarms)
 API_BODY_MAX_BYTES = 1024 * 1024
-SESSION_LIFE_S = 7 * 24 * 3600
 
 
 @dataclass
@@ -97,8 +101,8 @@ def build(settings: Settings) -> Web:
     manners.install(app)
     app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
     app.register_blueprint(doctor_word(client))
-    tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
-    app.register_blueprint(metrics(client, tokens, host=settings.host))
+    tokens = _tokens(settings)
+    app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
         append_entries = journal_append(connect_async(settings.redis_url), ack_replicas=settings.ack_replicas)
@@ -133,6 +137,20 @@ def build(settings: Settings) -> Web:
     return Web(app, front, keyring, counts, feed)
 
 
+def _tokens(settings: Settings) -> Tokens:
+    """The tokens, with a client of their own: counting a wrong one must not wait for a store that hangs."""
+    assert settings.redis_url is not None
+    client = connect(settings.redis_url, timeout_s=failed_logins.STORE_TIMEOUT_S)
+    window_ms = round(failed_logins.WINDOW_S * 1000)
+    shared = LoginFailures(client, networks_max=failed_logins.NETWORKS_MAX, window_ms=window_ms)
+    return Tokens(
+        admin=settings.admin_token,
+        viewer=settings.viewer_token,
+        failed_logins=FailedLogins(shared),
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
 def _webhooks_first(receiver: Receiver, rest: "WSGIApplication") -> "WSGIApplication":
     """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
 
@@ -160,7 +178,7 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
         "SESSION_COOKIE_NAME": "tallylight",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_REFRESH_EACH_REQUEST": False,  # a late answer must not bring back a session that has ended
-        "PERMANENT_SESSION_LIFETIME": SESSION_LIFE_S,
+        "PERMANENT_SESSION_LIFETIME": LIFE_S,
         "SESSION_COOKIE_SAMESITE": "Strict",
         "SESSION_COOKIE_SECURE": (settings.public_url or "").startswith("https://"),
     }
@@ -172,20 +190,24 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
         blueprint = resource(context)
         blueprint.before_request(tokens.guard)
         api.register_blueprint(blueprint)
-    api.register_blueprint(_events(context, feed, tokens, settings))
+    sessions = Sessions(EndedSessions(context.client, kept_s=ENDED_KEPT_S))
+    api.register_blueprint(_events(context, feed, tokens, sessions, settings))
     app.register_error_handler(BadCursorError, _bad_cursor)
-    app.register_blueprint(console(context, tokens, settings))
+    app.register_blueprint(console(context, tokens, sessions, settings))
     app.register_blueprint(docs_page(api))
 
 
-def _events(context: Context, feed: Feed, tokens: Tokens, settings: Settings) -> Blueprint:
+def _events(context: Context, feed: Feed, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
     """Events; their stream alone may be read with the page's cookie, as a browser's EventSource sends no token."""
     blueprint = events(context, feed)
-    open_house = is_open_house(settings)
+    open_house, hosts = is_open_house(settings), HostCheck(settings.public_url)
+
+    def may_look() -> bool:
+        return (open_house and hosts.is_ours(request.headers.get("Host"))) or sessions.role is not None
 
     def guard() -> None:
         if request.endpoint == "events.stream_events":
-            tokens.guard_or_look(open_house=open_house)
+            tokens.guard_or_look(may_look)
         else:
             tokens.guard()
 

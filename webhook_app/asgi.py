@@ -8,6 +8,7 @@ import sys
 
 from webhook_app import secrets_file, silent_peers
 from webhook_app.app import Web, build
+from webhook_app.known_secrets import known_secrets
 from webhook_app.logs import configure
 from webhook_app.server.front import Front
 from webhook_app.settings import load
@@ -22,11 +23,11 @@ def create() -> Front:
     """Build the web of this process; it starts its background work once its event loop runs."""
     parent = os.getppid()
     _end_with_parent()
-    settings = load(os.environ)
-    configure("web", settings.log_format, settings.log_level)
+    settings = secrets_file.resolve(load(os.environ))
+    configure("web", settings.log_format, settings.log_level, secrets=known_secrets(settings))
     # Webhooks run on the event loop beside the API's threads: a short interval gives the loop its turn soon.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    web = build(secrets_file.resolve(settings))
+    web = build(settings)
     web.front.on_start = lambda: _start(web, parent)
     return web.front
 

@@ -2,12 +2,15 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from webhook_app.known_secrets import KnownSecrets
+from webhook_app.printable import printable, printable_lines
 from webhook_app.settings import LogFormat, LogLevel
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
@@ -21,8 +24,13 @@ def logger() -> Any:
     return structlog.get_logger()
 
 
-def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info") -> None:
-    """Set up logging once a process; what libraries say comes out in the same form, warnings and worse."""
+def configure(
+    process: str, log_format: LogFormat, log_level: LogLevel = "info", *, secrets: KnownSecrets | None = None
+) -> None:
+    """Set up logging once a process; what libraries log comes out in the same form, warnings and worse.
+
+    Nothing that is written holds one of `secrets`. Exceptions that nobody catches are logged the same way.
+    """
 
     def named(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         # Not bound to the context: each thread begins with one of its own.
@@ -30,7 +38,7 @@ def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info")
         return event
 
     before: Sequence[Processor] = (structlog.contextvars.merge_contextvars, named, structlog.processors.add_log_level)
-    after = _rendered(log_format)
+    after = _rendered(log_format, secrets or KnownSecrets())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -46,14 +54,53 @@ def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info")
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
 
 
-def _rendered(log_format: LogFormat) -> Sequence[Processor]:
-    if log_format == "json":
-        return (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    logger().critical("uncaught exception", exc_info=(kind, error, traceback))
+
+
+def _log_uncaught_in_thread(hook: threading.ExceptHookArgs) -> None:
+    if hook.exc_type is not SystemExit and hook.exc_value is not None:
+        name = hook.thread.name if hook.thread else None
+        exc_info = (hook.exc_type, hook.exc_value, hook.exc_traceback)
+        logger().critical("uncaught exception in a thread", thread=name, exc_info=exc_info)
+
+
+def _rendered(log_format: LogFormat, secrets: KnownSecrets) -> Sequence[Processor]:
+    """The last processors: exceptions become text before it is masked and made safe to print."""
+    texts: Sequence[Processor] = (structlog.processors.StackInfoRenderer(), structlog.processors.format_exc_info)
+    if log_format == "json":  # which escapes every control character by itself
+        return (*texts, _cleaner(secrets, escape=False), structlog.processors.JSONRenderer())
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(),
         pad_event_to=0,
         exception_formatter=structlog.dev.plain_traceback,  # rich would print every local: slow, and secrets
     )
-    return (structlog.processors.StackInfoRenderer(), console)
+    return (*texts, _cleaner(secrets, escape=True), console)
+
+
+def _cleaner(secrets: KnownSecrets, *, escape: bool) -> Processor:
+    """A processor that masks secrets in every value and, for people's terminals, escapes what is not printable."""
+
+    def clean(value: Any, *, lines: bool = False) -> Any:
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {clean(str(key)): clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [clean(item) for item in value]
+        text = secrets.masked(value if isinstance(value, str) else repr(value))
+        if not escape:
+            return text
+        return printable_lines(text) if lines else printable(text)
+
+    def clean_all(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        return {name: clean(value, lines=name in ("exception", "stack")) for name, value in event.items()}
+
+    return clean_all

@@ -17,6 +17,8 @@ from webhook_app.api.alarms import HALTED
 from webhook_app.auth import Tokens
 from webhook_app.counts import KEPT, KNOWN_TYPES
 from webhook_app.domain.stream import SIGNALS
+from webhook_app.host_check import HostCheck
+from webhook_app.problems import Problem
 from webhook_app.settings import LOOPBACK
 from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client
@@ -26,6 +28,7 @@ RULES_MAX = 1_000
 LAG_COUNTED_MAX = 10_000
 READ_CHUNK = 1_000
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
 BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
 
 # How many entries the journal has after the cursor, up to a limit, and when the first of them was appended (ms).
@@ -59,17 +62,21 @@ class _Outlook(Struct):
 _outlook_of = codec.decoder(_Outlook)
 
 
-def metrics(client: Client, tokens: Tokens, *, host: str) -> Blueprint:
+def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None) -> Blueprint:
     """The page; for everybody when only this machine can reach us, else for a token."""
     blueprint = Blueprint("metrics", __name__)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreMetrics(client))
-    open_to_all = host in LOOPBACK
+    open_to_all, hosts = host in LOOPBACK, HostCheck(public_url)
 
     @blueprint.get("/metrics")
     def show() -> Response:
         # A proxy on this machine brings requests from anywhere.
         if not open_to_all or any(header in request.headers for header in FORWARDED):
+            tokens.guard()
+        elif not hosts.is_ours(request.headers.get("Host")):
+            if "Authorization" not in request.headers:
+                raise Problem(403, hosts.advice(request.headers.get("Host"), REMEDY))
             tokens.guard()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})

@@ -32,10 +32,13 @@ DESCRIPTIONS = {
 class Problem(HTTPException):
     """An error that says what was wrong, where, and what would be right."""
 
-    def __init__(self, status: int, detail: str, *, errors: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, *, errors: dict[str, Any] | None = None, retry_after_s: int | None = None
+    ) -> None:
         super().__init__(description=detail)
         self.code = status
         self.errors = errors
+        self.retry_after_s = retry_after_s
 
 
 class ProblemApi(Api):
@@ -75,7 +78,7 @@ def answer(error: HTTPException) -> Response:
         body["errors"] = errors
     response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
     if status == 429:
-        response.headers["Retry-After"] = "1"
+        response.headers["Retry-After"] = str(getattr(error, "retry_after_s", None) or 1)
     if status == 503:
         response.headers["Retry-After"] = "2"
     if isinstance(error, MethodNotAllowed) and error.valid_methods:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
+from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
+from webhook_app.masking import masked
 
 Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
@@ -50,6 +52,7 @@ class Settings:
     allow_networks: tuple[values.Network, ...] = ()
     config_file: Path | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[values.Network, ...] = values.LOOPBACK_NETWORKS
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
@@ -68,6 +71,16 @@ class Settings:
     @property
     def has_credentials(self) -> bool:
         return self.videosdk_api_key is not None and self.videosdk_secret is not None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What works and should not stay so, each as one line that says what would be right."""
+        if not self.videosdk_api_url.lower().startswith("http://"):
+            return ()
+        if values.is_loopback(urlsplit(self.videosdk_api_url).hostname or ""):
+            return ()
+        exposed = "tokens, and the key that webhooks are checked with, can be read and changed on the way"
+        return (f"VIDEOSDK_API_URL is {self.videosdk_api_url}: {exposed}; use https://",)
 
     @property
     def receive_only(self) -> bool:
@@ -100,6 +113,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         allow_networks=take("ALLOW_NETWORKS", values.networks, ()),
         config_file=take("CONFIG_FILE", values.existing_file, None),
         heartbeat_url=secret("HEARTBEAT_URL", values.fetched_url),
+        trusted_proxies=take("TRUSTED_PROXIES", values.networks, values.LOOPBACK_NETWORKS),
         live_links=take("LIVE_LINKS", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
@@ -147,6 +161,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "ALLOW_NETWORKS": ",".join(map(str, settings.allow_networks)) or None,
         "CONFIG_FILE": settings.config_file,
         "HEARTBEAT_URL": settings.heartbeat_url,
+        "TRUSTED_PROXIES": ",".join(map(str, settings.trusted_proxies)),
         "LIVE_LINKS": int(settings.live_links),
         "RETENTION_DAYS": settings.retention_days,
         "SURFACE": settings.surface,
@@ -192,10 +207,10 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    """The value on one line, without passwords in addresses and without key material."""
+    """The value on one line, without secrets of addresses and without key material."""
     if "-----" in text:
         return "a text in PEM"
-    text = re.sub(r"//.*@", "//…@", text, flags=re.DOTALL)
+    text = masked(re.sub(r"//.*@", "//…@", text, flags=re.DOTALL))
     return repr(text if len(text) <= _SHOWN_MAX_CHARS else text[:_SHOWN_MAX_CHARS] + "…")
 
 

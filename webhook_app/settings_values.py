@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
 TOKEN_MIN_CHARS = 16
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
@@ -118,13 +119,21 @@ def globs(text: str) -> tuple[str, ...]:
     return found
 
 
+def is_loopback(host_name: str) -> bool:
+    """Whether a host is this machine by its address or its name."""
+    try:
+        return ipaddress.ip_address(host_name).is_loopback
+    except ValueError:
+        return host_name == "localhost"
+
+
 def networks(text: str) -> tuple[Network, ...]:
     found: list[Network] = []
     for part in (piece.strip() for piece in text.split(",")):
         try:
             found.append(ipaddress.ip_network(part, strict=False))
         except ValueError:
-            raise _should("be networks parted by commas, as 127.0.0.0/8,10.1.0.0/16") from None
+            raise _should("be networks separated by commas, as 127.0.0.0/8,10.1.0.0/16") from None
         if "/" in part and found[-1].network_address != ipaddress.ip_address(part.split("/")[0]):
             raise _should(f"be {found[-1]} where it says {part}")
     return tuple(found)

@@ -16,6 +16,7 @@ from webhook_app.domain.rulebook import apply_file
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import rotated
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.masking import masked
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
@@ -137,7 +138,7 @@ def _take(path: Path, settings: Settings, wiring: Wiring) -> None:
         found = read(path, settings)
     except FileError as error:
         log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
-        summary = f"{path.name} is wrong and was not applied: {error.lines[0]}"
+        summary = masked(f"{path.name} is wrong and was not applied: {error.lines[0]}")
         alarm = {"name": ALARM, "severity": "warning", "summary": summary}
         if Journal(wiring.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
             wiring.wakeups.wake("process")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import fields
@@ -10,6 +11,7 @@ from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.shapes import AlarmSchema, PageQuery, page_of
 from webhook_app.domain.alarms import Alarm, alarm_view
+from webhook_app.masking import masked
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import BadCursorError, decode_cursor, encode_cursor
 
@@ -73,13 +75,18 @@ def _place_in(cursor: str | None) -> tuple[int, str] | None:
 
 
 def _with_halted(context: Context, raws: Iterable[bytes]) -> list[Alarm]:
-    found = [codec.alarm_of(raw) for raw in raws]
+    found = [_masked(codec.alarm_of(raw)) for raw in raws]
     halted = context.client.get(keys.HALTED)
     if halted is not None:
         since = context.client.get(keys.HALTED_AT)
         at = int(since) if since is not None else context.now()
-        found.append(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", at))
+        found.append(_masked(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", at)))
     return found
+
+
+def _masked(alarm: Alarm) -> Alarm:
+    """An alarm as it may be shown: its summary may quote an address, above all one that an earlier version raised."""
+    return replace(alarm, summary=masked(alarm.summary))
 
 
 def _sorted(found: Iterable[Alarm]) -> list[Alarm]:

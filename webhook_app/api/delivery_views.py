@@ -7,6 +7,7 @@ from webhook_app.api.context import Context
 from webhook_app.domain.notices import Notice, notice_body
 from webhook_app.domain.subscribers import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
+from webhook_app.masked_data import shown_data
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor, scored_page
 
@@ -21,7 +22,8 @@ def delivery_view(one: Delivery, notice: Notice | None) -> dict[str, Any]:
     """A delivery with its notice and attempts."""
     told: dict[str, Any] = {"id": one.notice_id}
     if notice is not None:
-        told |= notice_body(notice)
+        body = notice_body(notice)
+        told |= shown_data(body) if notice.type.startswith("alarm.") else body
     return {
         "id": one.delivery_id,
         "subscriber_id": one.subscriber_id,

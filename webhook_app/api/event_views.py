@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.times import rfc3339
+from webhook_app.masked_data import shown_data, without_webhook_token
+from webhook_app.masking import masked
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
 
 READ_CHUNK = 250
 ID_PART_MAX = 2**64 - 1
+VIDEOSDKS_WORDS = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
@@ -25,9 +28,14 @@ def event_view(event: Event, effect: str | None) -> dict[str, Any]:
         "type": event.type,
         "room_id": event.room_id,
         "at": rfc3339(event.at),
-        "data": dict(event.data),
-        "effect": effect,
+        "data": _shown_data(event),
+        "effect": None if effect is None else masked(effect),
     }
+
+
+def _shown_data(event: Event) -> Any:
+    """What VideoSDK sent holds addresses that are meant to be seen; ours may hold secrets."""
+    return (without_webhook_token if event.source in VIDEOSDKS_WORDS else shown_data)(dict(event.data))
 
 
 def effects_of(client: Client, events: Sequence[Event]) -> list[str | None]:

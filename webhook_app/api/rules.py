@@ -17,10 +17,13 @@ from webhook_app.domain.rulebook import calendars_of, rule_from
 from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
+from webhook_app.masked_data import has_masked_address, restored_data, shown_data
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
+
+WITH_ADDRESSES = ("schedule", "start")  # fields of a rule
 
 
 class OccurrencesQuery(Schema):
@@ -126,7 +129,7 @@ def rules(context: Context) -> Blueprint:
         """Fold recorded events through draft rules: nothing is called and nobody is told."""
         if asked["to"] <= asked["from_"]:
             raise Problem(422, "the span is empty", errors={"to": ["`to` is not after `from`"]})
-        drafts = [rule_from(checked_rule(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
+        drafts = [rule_from(checked_rule(context, rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
         try:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
         except TooManyEventsError as error:
@@ -150,7 +153,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(422, schema=ProblemSchema)
     def put_rule(name: str) -> Response:
         """Add or change a rule; answers when it is in force, or 202 after 2 s."""
-        rule = _load(name)
+        rule = _load(context, name)
         with alone(context, name):
             check_conditions(context, name, request.headers)
             known = context.state.rule(name)
@@ -264,7 +267,7 @@ def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = No
     """A rule in the form it is put in, with what it has done."""
     view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
     if rule.schedule is not None:
-        view["schedule"] = dict(rule.given)
+        view["schedule"] = shown_data(dict(rule.given))
         seconds = {
             "late_after": rule.late_after_s,
             "remind": rule.remind_s,
@@ -283,7 +286,7 @@ def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = No
     if rule.message is not None:
         view["message"] = rule.message
     if rule.start:
-        view["start"] = dict(rule.start)
+        view["start"] = shown_data(dict(rule.start))
     return view | {
         "cooldown": format_duration(rule.cooldown_s),
         "timezone": rule.timezone,
@@ -331,18 +334,35 @@ def not_of_the_file(rule: Rule | None) -> None:
         raise Problem(409, f"rule {rule.name} belongs to the configuration file: change it there")
 
 
-def _load(name: str) -> dict[str, Any]:
+def _load(context: Context, name: str) -> dict[str, Any]:
     body = read_body(request.get_data())
     if not isinstance(body, dict):
         raise Problem(422, "a rule is a JSON object", errors={"_schema": ["a rule is a JSON object"]})
     if body.setdefault("name", name) != name:
         raise Problem(422, "the names differ", errors={"name": [f"the address names {name!r}; leave it out here"]})
-    return checked_rule(body, "")
+    return checked_rule(context, body, "")
 
 
-def checked_rule(body: dict[str, Any], where: str) -> dict[str, Any]:
-    """A rule in the form that is journaled, or 422 with its mistakes by field, beneath `where`."""
+def _restored(context: Context, body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a rule whose addresses are masked, with the stored ones in their place."""
+    name, given = body.get("name"), {field: body[field] for field in WITH_ADDRESSES if field in body}
+    known = context.state.rule(name) if isinstance(name, str) and has_masked_address(given) else None
+    if known is None:
+        return {}
+    restored: dict[str, Any] = restored_data(given, {"schedule": dict(known.given), "start": dict(known.start)})
+    return restored
+
+
+def checked_rule(context: Context, body: dict[str, Any], where: str) -> dict[str, Any]:
+    """A rule in the form that is journaled, or 422 with its mistakes by field, beneath `where`.
+
+    An address that is masked as the API shows it stands for the stored one of the rule of that name.
+    """
+    body = body | _restored(context, body)
+    masked_fields = [field for field in WITH_ADDRESSES if has_masked_address(body.get(field))]
     try:
+        if masked_fields:
+            raise ValidationError({field: ["an address in it is masked: write it in full"] for field in masked_fields})
         loaded: dict[str, Any] = RuleSchema().load(body)
     except ValidationError as error:
         errors = dict(error.messages_dict)

@@ -1,6 +1,5 @@
 """The door for subscribers: what may be asked for, and which URLs can be told at all."""
 
-import re
 import socket
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +9,6 @@ from marshmallow import ValidationError, fields, validate
 from webhook_app.addresses import Network, refused
 from webhook_app.api.shapes import Moment, Question
 from webhook_app.channel_urls import channel_of
-from webhook_app.channel_urls import shown as channel_shown
 from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES, wants_type
 from webhook_app.domain.subscribers import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
 from webhook_app.problems import Problem
@@ -21,14 +19,6 @@ PATTERNS_MAX = 100
 CHANNEL_RATE = 1
 _pattern = validate.Regexp(r"[^\s\x00-\x1f]{1,200}\Z", error="a pattern has 1 to 200 characters and no spaces")
 _patterns = validate.Length(1, PATTERNS_MAX)
-_SECRET_VALUE = re.compile(r"((?:^|&)[^=&]*(?:token|key|secret|sig|pass|auth|code)[^=&]*=)[^&]*", re.IGNORECASE)
-
-# A part of a path that is no word of a person: 16 and more letters and digits mixed in one go, or a UUID.
-_SECRET_PART = re.compile(
-    r"(?<=/)(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-    r"|(?=[^/]*\d)(?=[^/]*[a-z])(?=[^/]*[a-z0-9_]{16})[\w~=%:-]+)(?=/|$)",
-    re.IGNORECASE,
-)
 
 
 def _a_known_type(pattern: str) -> None:
@@ -111,22 +101,6 @@ class RecoverSchema(Question):
 
     from_ = Moment(required=True, data_key="from")
     to = Moment(load_default=None)
-
-
-def shown_url(url: str) -> str:
-    """A URL without what is secret in it, or whatever Apprise masks.
-
-    That is user and password, what its query calls so, and what looks like a key in its path: many services know who
-    calls by the address alone.
-    """
-    if not is_http(url):
-        return channel_shown(url)
-    parts = urlsplit(url)
-    host = f"****@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
-    path, query = _SECRET_PART.sub("****", parts.path), _SECRET_VALUE.sub(r"\1****", parts.query)
-    if (host, path, query) == (parts.netloc, parts.path, parts.query):
-        return url
-    return parts._replace(netloc=host, path=path, query=query).geturl()
 
 
 def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> None:

@@ -19,7 +19,7 @@ from webhook_app.api.shapes import (
     page_of,
 )
 from webhook_app.api.subscriber_acts import add_acts
-from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url, shown_url
+from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
 from webhook_app.api.subscriber_views import (
     changed_subscriber,
     health_view,
@@ -31,6 +31,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Filter
 from webhook_app.domain.subscribers import Ordering, Subscriber
+from webhook_app.masking import shown_url, unmasked
 from webhook_app.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor
@@ -134,6 +135,7 @@ def change(context: Context, subscriber_id: str, asked: dict[str, Any]) -> Subsc
 
     not_of_the_file(kept_subscriber(context, subscriber_id))
     if "url" in asked:
+        asked = asked | {"url": unmasked(asked["url"], [kept_subscriber(context, subscriber_id).url])}
         check_url(asked["url"], context.allow_networks, context.sandbox_url)
     changed = changed_subscriber(context, subscriber_id, changing)
     settle_bodies(context, before[0] if asks_for_bodies(before[0]) else changed)

@@ -1,41 +1,51 @@
 """The console's door: log-in and log-out, who may look and who may act, and that a form is one of ours."""
 
 import hmac
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from secrets import token_urlsafe
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, session
+from flask import Blueprint, Response, abort, current_app, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.auth import Role, Tokens
-from webhook_app.console.throttle import Throttle
+from webhook_app.auth import Role, Tokens, TooManyWrongTokensError
+from webhook_app.host_check import HostCheck
 from webhook_app.problems import Problem
+from webhook_app.sessions import Sessions
 from webhook_app.settings import LOOPBACK, Settings
 
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
 CSRF_HEADER = "X-Csrf"
+LOGIN_COOKIE = "tallylight_login"  # the log-in form's own: it must not replace a session that the browser did not send
+_LOGIN_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class Door:
     """Who is at the door of this request. On the sandbox of this very machine anybody may look."""
 
-    def __init__(self, tokens: Tokens, settings: Settings) -> None:
+    def __init__(self, tokens: Tokens, sessions: Sessions, settings: Settings) -> None:
         self._tokens = tokens
-        self._throttle = Throttle()
+        self._sessions = sessions
+        self._hosts = HostCheck(settings.public_url)
         self.open_house = is_open_house(settings)
+        self._remedy = f"Open it at http://localhost:{settings.port}, or log in."
 
     @property
     def role(self) -> Role | None:
         """Who has logged in."""
-        said = session.get("role")
-        return Role(said) if said in ("admin", "viewer") else None
+        return self._sessions.role
 
     @property
     def may_look(self) -> bool:
         """Whether anything may be shown."""
-        return self.open_house or self.role is not None
+        return self._is_open_here or self.role is not None
+
+    @property
+    def _is_open_here(self) -> bool:
+        """Whether this request needs no log-in: another site's name may have been pointed at this machine."""
+        return self.open_house and self._hosts.is_ours(request.headers.get("Host"))
 
     @property
     def may_act(self) -> bool:
@@ -44,16 +54,16 @@ class Door:
 
     @property
     def csrf(self) -> str:
-        """What every form of this visitor carries."""
-        if "csrf" not in session:
-            session["csrf"] = token_urlsafe(24)
-        return str(session["csrf"])
+        """What every form of this session carries."""
+        return self._sessions.csrf
 
     def guard(self) -> BaseResponse | None:
         """Before every request: send to the log-in, refuse what was sent from elsewhere or by a viewer."""
         if request.endpoint in OPEN_TO_ALL:
             return None
         if not self.may_look:
+            if self.open_house and not self._is_open_here:
+                raise Problem(403, self._hosts.advice(request.headers.get("Host"), self._remedy))
             if request.path.startswith("/page/"):
                 return Response(status=401)
             here = request.full_path.rstrip("?")
@@ -70,40 +80,52 @@ class Door:
         """Log-in and log-out."""
 
         @blueprint.get("/login")
-        def login_form() -> str:
+        def login_form() -> Response:
             return self._form(wrong=None)
 
         @blueprint.post("/login")
-        def login() -> BaseResponse | tuple[str, int] | tuple[str, int, dict[str, str]]:
-            address = request.remote_addr or ""
-            wait_s = self._throttle.wait_s(address)
-            if wait_s:
-                wrong = f"Too many wrong tokens from your address. Try again in {wait_s} s."
-                return self._form(wrong=wrong), 429, {"Retry-After": str(wait_s)}
-            ours = self._from_our_form()
-            role = self._tokens.role(request.form.get("token", "").strip())
-            if not ours:
-                return self._form(wrong="This form has grown old, or was sent from elsewhere. Try again."), 403
+        def login() -> BaseResponse:
+            try:
+                role = self._tokens.checked_role(request.form.get("token", "").strip())
+            except TooManyWrongTokensError as error:
+                return self._form(wrong=str(error), status=429, retry_after_s=error.wait_s)
+            if not self._from_our_log_in():
+                return self._form(wrong="This form has expired, or was sent from another site. Try again.", status=403)
             if role is None:
-                self._throttle.failed(address)
-                return self._form(wrong="That token is not one of ours."), 403
-            session.clear()
-            session.permanent = True
-            session["role"] = role.value
+                return self._form(wrong="That is neither the admin token nor the viewer token.", status=403)
+            self._sessions.begin(role)
             return redirect(back("/"), code=303)
 
         @blueprint.post("/logout")
         def logout() -> BaseResponse:
-            session.clear()
+            self._sessions.end()
             return redirect("/" if self.open_house else "/login", code=303)
 
-    def _form(self, *, wrong: str | None) -> str:
-        return render_template("login.html", csrf=self.csrf, wrong=wrong, back=back("/"))
+    def _form(self, *, wrong: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
+        nonce = _login_nonce() or token_urlsafe(24)
+        form = make_response(render_template("login.html", nonce=nonce, wrong=wrong, back=back("/")), status)
+        if retry_after_s is not None:
+            form.headers["Retry-After"] = str(retry_after_s)
+        # Lax, so that a link from another site finds it too and leaves the forms of other tabs good.
+        secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
+        form.set_cookie(LOGIN_COOKIE, nonce, path="/login", secure=secure, httponly=True, samesite="Lax")
+        return form
 
     def _from_our_form(self) -> bool:
-        expected = str(session.get("csrf", ""))
-        given = request.form.get("csrf") or request.headers.get(CSRF_HEADER, "")
-        return bool(expected) and hmac.compare_digest(expected.encode(), given.encode())
+        return _is_same(self.csrf, request.form.get("csrf") or request.headers.get(CSRF_HEADER, ""))
+
+    def _from_our_log_in(self) -> bool:
+        return _is_same(_login_nonce(), request.form.get("csrf", ""))
+
+
+def _login_nonce() -> str:
+    """What the log-in form of this browser carries; empty when it has none."""
+    nonce = request.cookies.get(LOGIN_COOKIE, "")
+    return nonce if _LOGIN_NONCE.fullmatch(nonce) else ""
+
+
+def _is_same(expected: str, given: str) -> bool:
+    return bool(expected) and hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
 
 
 def signing_key(key: str | bytes, settings: Settings) -> bytes:

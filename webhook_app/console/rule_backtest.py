@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, request
 from markupsafe import Markup
 
+from webhook_app.api.context import Context
 from webhook_app.api.rules import checked_rule, rule_view
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.rule_text import TextError, as_put, mistakes, read, write
@@ -49,7 +50,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         until = context.now()
         since = until - SPANS[span][1]
         try:
-            drafts = _drafts(text)
+            drafts = _drafts(context, text)
             rules = {rule.name: rule for rule in drafts}
             if others:
                 rules = {**context.state.config().rules, **rules}
@@ -77,13 +78,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         )
 
 
-def _drafts(text: str) -> list[Rule]:
+def _drafts(context: Context, text: str) -> list[Rule]:
     said = read(text) if text.strip() else []
     if isinstance(said, dict):
         said = said.get("rules", [said])
     if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
         raise TextError("write one rule, or a list of rules each beginning with `- name:`")
-    return [rule_from(checked_rule(one, f"rules.{at}" if len(said) > 1 else "")) for at, one in enumerate(said)]
+    wheres = [f"rules.{at}" if len(said) > 1 else "" for at in range(len(said))]
+    return [rule_from(checked_rule(context, rule, where)) for rule, where in zip(said, wheres, strict=True)]
 
 
 def _rows(found: Comparison) -> list[Row]:

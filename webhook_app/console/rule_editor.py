@@ -147,7 +147,7 @@ def _judged(desk: Desk, text: str, was: str) -> dict[str, Any]:
     """The rule in the text, checked as the API checks it, and that it may be put under its name."""
     if not text.strip():
         raise TextError("nothing is written yet")
-    rule = checked_rule(read_rule(text), "")
+    rule = checked_rule(desk.context, read_rule(text), "")
     if was and rule["name"] != was:
         why = f"this page edits {was}; a rule keeps its name (make a new one, then delete this)"
         raise Problem(422, "the names differ", errors={"name": [why]})

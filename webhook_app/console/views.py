@@ -1,7 +1,7 @@
 """The console: pages on the server's own data, behind a log-in, put together here."""
 
 import redis
-from flask import Blueprint, Response, current_app, render_template, request, session
+from flask import Blueprint, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from webhook_app.api.alarms import raised_alarms
@@ -15,6 +15,7 @@ from webhook_app.console.words import FILTERS
 from webhook_app.domain.alarms import Alarm
 from webhook_app.page_headers import harden
 from webhook_app.problems import DESCRIPTIONS, Problem, answer
+from webhook_app.sessions import Sessions
 from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
 
@@ -22,12 +23,12 @@ PAGES = (wall, orders, room, schedule, rules, subscribers, alarms, system, event
 AWAY = (StoreUnavailable, redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 
 
-def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
+def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
     """Every page of it."""
     blueprint = Blueprint(
         "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
-    door = Door(tokens, settings)
+    door = Door(tokens, sessions, settings)
     desk = Desk(context, door, SeenRooms(context.client), settings)
     blueprint.before_request(door.guard)
     blueprint.after_request(harden)
@@ -41,7 +42,7 @@ def console(context: Context, tokens: Tokens, settings: Settings) -> Blueprint:
             "may_look": looking,
             "may_act": door.may_act,
             "role": None if door.role is None else door.role.value,
-            "csrf": door.csrf if "role" in session else "",
+            "csrf": door.csrf,
             "sandbox": settings.sandbox_url if looking else None,
             "raised": lambda: _worst_first(context) if looking else [],
             "address": request.full_path.rstrip("?"),

@@ -41,6 +41,8 @@ PUBLIC_KEY = PREFIX + "public-key"
 MEASURES = PREFIX + "measures"
 COUNTS = PREFIX + "counts"
 LAST_WEBHOOK = PREFIX + "webhook:last"
+LOGIN_FAILURES = PREFIX + "login:failures"
+SESSIONS_ENDED = PREFIX + "sessions:ended"
 
 
 def room(room_id: str) -> str:

@@ -10,7 +10,8 @@ import redis
 import structlog
 
 from webhook_app.domain.notices import Filter
-from webhook_app.domain.subscribers import OldSecret, Subscriber
+from webhook_app.domain.subscribers import OldSecret, Subscriber, is_http
+from webhook_app.masking import shown_url
 from webhook_app.sealed import Seal, WrongKeyError
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable
@@ -101,10 +102,17 @@ class SubscriberReader:
             return known[1]
         try:
             hidden = _hidden_of(self._seal.open(kept.sealed, name))
-            opened = replace(kept.open, url=hidden.url, secret=hidden.secret, old_secrets=hidden.old_secrets)
+            opened = replace(
+                kept.open,
+                url=hidden.url,
+                shown_url=_masked_anew(kept.open.shown_url),
+                secret=hidden.secret,
+                old_secrets=hidden.old_secrets,
+            )
         except WrongKeyError:
             log.error("a subscriber cannot be told", subscriber=name, why=UNREADABLE)
-            opened = replace(kept.open, enabled=False, disabled_because=UNREADABLE)
+            shown = _masked_anew(kept.open.shown_url)
+            opened = replace(kept.open, enabled=False, disabled_because=UNREADABLE, shown_url=shown)
         self._opened[name] = (raw, opened)
         return opened
 
@@ -112,6 +120,11 @@ class SubscriberReader:
         """Drop what is no longer kept."""
         for gone in self._opened.keys() - names:
             del self._opened[gone]
+
+
+def _masked_anew(shown: str) -> str:
+    """The shown URL by today's rules: an earlier version may have stored one that hides less."""
+    return shown_url(shown) if is_http(shown) else shown
 
 
 def _unsealed(raw: bytes) -> Subscriber:
@@ -126,7 +139,7 @@ def _unsealed(raw: bytes) -> Subscriber:
         enabled=was.enabled,
         disabled_because=was.disabled_because,
         secret=was.secrets[0] if was.secrets else "",
-        shown_url=was.url.partition("?")[0].rpartition("@")[2],
+        shown_url=shown_url(was.url),
         from_file=was.from_file,
     )
 

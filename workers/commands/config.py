@@ -106,7 +106,7 @@ def _say(
         return
     _warn(warned)
     for one in applied.changes:
-        click.echo(f"{SIGNS[one.did]} {one.kind} {one.name} {one.did}")
+        click.echo(show.one_line(f"{SIGNS[one.did]} {one.kind} {one.name} {one.did}"))
     if not applied.changes:
         click.echo("no change: everything is as the file says")
     if effect is None:
@@ -152,7 +152,7 @@ def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
             show.print_json({"path": str(path), "ok": False, "errors": wrong, "warnings": []})
         else:
             for line in error.lines:
-                click.echo(line, err=True)
+                click.echo(show.one_line(line), err=True)
         sys.exit(1)
 
 
@@ -162,4 +162,4 @@ def _counts(found: "ConfigFile") -> dict[str, int]:
 
 def _warn(warned: list[str]) -> None:
     for line in warned:
-        click.echo(click.style(f"warning: {line}", fg="yellow"), err=True)
+        click.echo(click.style(f"warning: {show.one_line(line)}", fg="yellow"), err=True)

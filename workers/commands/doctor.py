@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook_app.known_secrets import known_secrets
 from webhook_app.secrets_file import WEBHOOK_TOKEN_FILE
 from webhook_app.settings import Settings
 from workers.commands import given, show
@@ -62,7 +63,11 @@ def _findings(refold: "Refold | None") -> Iterator[Finding]:
     except given.Failed as error:
         yield failed("settings", error.message, "mend it in the environment or in .env")
         return
-    yield from examine(played or _as_they_are(mine), sandbox=played is not None, refold=refold)
+    settings = played or _as_they_are(mine)
+    secrets = known_secrets(settings)
+    for one in examine(settings, sandbox=played is not None, refold=refold):
+        hint = None if one.hint is None else secrets.masked(one.hint)
+        yield replace(one, said=secrets.masked(one.said), hint=hint)
 
 
 def _fold_again(client: "Client") -> Finding:
@@ -91,4 +96,4 @@ def _print(one: Finding) -> None:
     word, colour = MARKS[one.level]
     click.echo(f"{click.style(word.ljust(7), fg=colour)}  {one.name.ljust(18)}  {show.one_line(one.said)}")
     if one.hint is not None:
-        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + one.hint, dim=True)}")
+        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + show.one_line(one.hint), dim=True)}")

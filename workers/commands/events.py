@@ -54,7 +54,9 @@ def tail(room: str | None, kind: str | None, source: str | None, last: int, goin
         return
     newest = past[-1]["id"] if past else _newest_folded(api)
     try:
-        for event in follow(api, last_id=newest, say=lambda line: click.echo(f"tally: {line}", err=True), **filters):
+        for event in follow(
+            api, last_id=newest, say=lambda line: click.echo(f"tally: {show.one_line(line)}", err=True), **filters
+        ):
             _print(event, as_json)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Failed(f"{api.url} cannot be reached ({type(error).__name__}): does Tallylight run there?") from None

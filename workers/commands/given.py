@@ -7,6 +7,7 @@ from typing import IO, Any
 import click
 
 from webhook_app import secrets_file
+from webhook_app.masking import masked
 from webhook_app.settings import SettingError, Settings, load
 from workers.commands import show
 from workers.spawn import exists
@@ -17,7 +18,7 @@ class Failed(click.ClickException):
     """The command could not be done: one line on stderr, exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"tally: {show.one_line(self.format_message())}", file=file, err=True)
+        click.echo(f"tally: {show.one_line(masked(self.format_message()))}", file=file, err=True)
 
 
 class WrongUse(Failed):

@@ -150,10 +150,14 @@ def _work(name: str, queue: str, as_json: bool) -> NoReturn:
 
 
 def _process(name: str, as_json: bool) -> Settings:
-    from webhook_app.logs import configure
+    from webhook_app.known_secrets import known_secrets
+    from webhook_app.logs import configure, logger
 
     settings = given.on_a_store(given.settings())
     if as_json:
         settings = replace(settings, log_format="json")
-    configure(name, settings.log_format, settings.log_level)
+    configure(name, settings.log_format, settings.log_level, secrets=known_secrets(settings))
+    if name == "call":  # one of the processes is enough
+        for line in settings.warnings:
+            logger().warning(line)
     return settings

@@ -44,11 +44,12 @@ def create(custom_id: str | None, as_json: bool) -> None:
         raise Failed("VideoSDK made a room and did not name it")
     end_point = endpoint(settings)
     if not any(fnmatchcase(room_id, glob) for glob in settings.rooms):
-        click.echo(f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept", err=True)
+        not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
+        click.echo(show.one_line(not_ours), err=True)
     if as_json:
         show.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
         return
-    click.echo(f"room {room_id} is made; its webhooks come to {masked(end_point)}")
+    click.echo(show.one_line(f"room {room_id} is made; its webhooks come to {masked(end_point)}"))
 
 
 def endpoint(settings: Settings) -> str:

@@ -115,7 +115,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
         file = read(path, settings)
     except FileError as error:
         for line in error.lines:
-            click.echo(line, err=True)
+            click.echo(show.one_line(line), err=True)
         sys.exit(1)
     drafts = [rule_from(rule) for rule in file.rules]
     client = connect(settings.redis_url)

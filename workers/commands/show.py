@@ -1,10 +1,11 @@
 """How commands print: JSON for machines, tables for people, colours on a terminal only."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
+
+from webhook_app.printable import json_for_terminal, printable
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -21,12 +22,12 @@ Cell = str | tuple[str, str | None]  # with a colour
 
 def print_json(value: Any) -> None:
     """One JSON document, indented."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json_for_terminal(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
     """One JSON document on one line."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json_for_terminal(value))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: str) -> None:
@@ -60,8 +61,8 @@ def moment(text: str | None) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text as one line; what would steer a terminal is taken out."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    """A text as one line; what would steer a terminal is escaped."""
+    return printable(" ".join(text.splitlines()))
 
 
 def more(cursor: str | None) -> None:

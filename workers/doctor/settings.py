@@ -1,11 +1,11 @@
 """What the settings say: whether VideoSDK can know where we are, whether the configuration file reads."""
 
-import ipaddress
 import shutil
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from webhook_app.settings import Settings
+from webhook_app.settings_values import is_loopback
 from workers.doctor.finding import Finding, failed, ok, warning
 
 DISK_MIN_BYTES = 512 * 1024 * 1024
@@ -16,6 +16,8 @@ def look_at_settings(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
     yield ok("settings", "read" + (", with the sandbox as VideoSDK" if sandbox else ""))
     if not sandbox:
         yield from _public_url(settings)
+        for line in settings.warnings:
+            yield warning("plain http", line, "change it in the environment or in .env")
     yield from _configuration_file(settings)
     if settings.redis_url is None or sandbox:
         yield from _disk(settings)
@@ -32,7 +34,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
             )
         return
     parts = urlsplit(settings.public_url)
-    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         yield warning(
             "public address",
             f"{settings.public_url} has no TLS: tokens and webhooks can be read on the way",
@@ -67,10 +69,3 @@ def _disk(settings: Settings) -> Iterator[Finding]:
         yield warning("disk", said, "make room: when the disk is full, webhooks are answered 503")
     else:
         yield ok("disk", said)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

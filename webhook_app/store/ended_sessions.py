@@ -1,0 +1,27 @@
+"""Sessions that were logged out: their cookies are signed and would otherwise be good until they expire."""
+
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+
+SECONDS_MS = 1_000
+
+
+class EndedSessions:
+    """A sorted set of session ids by the moment at which their cookies have expired anyway."""
+
+    def __init__(self, client: Client, *, kept_s: int) -> None:
+        self._client = client
+        self._kept_ms = kept_s * SECONDS_MS
+
+    def end(self, session_id: str) -> None:
+        """Remember that this session has ended; forget those whose cookies have expired."""
+        seconds, _ = self._client.time()
+        now_ms = int(seconds) * SECONDS_MS
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", now_ms)
+            pipe.zadd(keys.SESSIONS_ENDED, {session_id: now_ms + self._kept_ms})
+            pipe.execute()
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether somebody logged this session out."""
+        return self._client.zscore(keys.SESSIONS_ENDED, session_id) is not None
