@@ -3,11 +3,12 @@
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from webhook_app.log_stream import LogStream
 from webhook_app.settings import LogFormat, LogLevel
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
@@ -31,7 +32,8 @@ def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info")
 
     before: Sequence[Processor] = (structlog.contextvars.merge_contextvars, named, structlog.processors.add_log_level)
     after = _rendered(log_format)
-    handler = logging.StreamHandler(sys.stderr)
+    stream = LogStream(sys.stderr)
+    handler = logging.StreamHandler(cast(TextIO, stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, _TIME],
@@ -43,7 +45,7 @@ def configure(process: str, log_format: LogFormat, log_level: LogLevel = "info")
     structlog.configure(
         processors=[*before, _TIME, *after],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
 
