@@ -37,9 +37,11 @@ from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import PREFIX, receiver
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
+from webhook_app.sentinel_url import Login
 from webhook_app.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
+from webhook_app.store.circuit import Circuit, probe_with
+from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import GroupAppender, Journal
 from webhook_app.store.listing import BadCursorError
@@ -77,9 +79,10 @@ class Web:
 def build(settings: Settings) -> Web:
     """The web of one process; nothing is connected to before the first request."""
     assert settings.redis_url is not None
-    client = connect(settings.redis_url)
+    login = settings.sentinel_login
+    client = connect(settings.redis_url, sentinel_login=login)
     journal = Journal(client, ack_replicas=settings.ack_replicas)
-    appender = GroupAppender(journal, BackgroundWakeups(Wakeups(connect(settings.redis_url))))
+    appender = _appender(settings.redis_url, login, settings.ack_replicas)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url),
@@ -124,6 +127,17 @@ def build(settings: Settings) -> Web:
         )
         _add_api(app, context, feed, tokens, settings)
     return Web(app, keyring, counts, feed)
+
+
+def _appender(url: str, login: Login, ack_replicas: int) -> GroupAppender:
+    """What webhooks are appended by: clients of its own, which give up sooner than others."""
+    append_client = connect(url, sentinel_login=login, timeout_s=APPEND_TIMEOUT_S)
+    probe_client = connect(url, sentinel_login=login, timeout_s=PROBE_TIMEOUT_S)
+    return GroupAppender(
+        Journal(append_client, ack_replicas=ack_replicas),
+        BackgroundWakeups(Wakeups(connect(url, sentinel_login=login))),
+        circuit=Circuit(probe_with(probe_client)),
+    )
 
 
 def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.Lock") -> "WSGIApplication":

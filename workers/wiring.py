@@ -32,8 +32,8 @@ class Wiring:
         assert settings.redis_url is not None
         self.settings = settings
         self.stopping = threading.Event()
-        self.client: Client = connect(settings.redis_url)
-        self.queue_client: Client = connect(settings.redis_url)
+        self.client: Client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
+        self.queue_client: Client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
         self.wakeups = Wakeups(self.queue_client)
         self._process: object | None = None
         self._call: object | None = None
@@ -85,7 +85,7 @@ class Wiring:
             settings = self.settings
             assert settings.redis_url is not None
             allow_open_files()
-            client = connect_async(settings.redis_url)
+            client = connect_async(settings.redis_url, sentinel_login=settings.sentinel_login)
             poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
             speaker = Speaker(client, allowed=settings.allow_networks, base_url=settings.public_url)
             seal = Seal(secrets_key(settings))

@@ -10,14 +10,16 @@ import redis
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.circuit import Circuit
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
+from webhook_app.store.sentinels import NoPrimaryError
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
 PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
-WAIT_MAX_S = 15.0
+WAIT_MAX_S = 10.0  # an append before this one, then its own
 
 # The time of an entry is the store's own at its append. One round trip for a whole group.
 _APPEND = """
@@ -64,6 +66,8 @@ class Journal:
                 answer = self._append_acked(args)
             else:
                 answer = self._script(keys=[keys.JOURNAL, keys.wake("process")], args=args)
+        except (redis.TimeoutError, NoPrimaryError) as error:
+            raise StoreSilentError(str(error)) from error
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
         return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
@@ -159,9 +163,10 @@ class _Waiter:
 class GroupAppender:
     """Lets many threads share one append: whoever comes first leads, the others' entries ride along."""
 
-    def __init__(self, journal: Journal, wake: "Wake") -> None:
+    def __init__(self, journal: Journal, wake: "Wake", *, circuit: Circuit | None = None) -> None:
         self._journal = journal
         self._wake = wake
+        self._circuit = circuit or Circuit(lambda: None)
         self._lock = threading.Lock()
         self._waiting: deque[_Waiter] = deque()
         self._leading = False
@@ -169,16 +174,18 @@ class GroupAppender:
     def append(self, item: Entry, *, gate: "threading.Lock | None" = None) -> str:
         """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
 
-        A gate that the caller holds is let go while the store is waited for, and held again afterwards.
+        A gate that the caller holds is let go while the store is waited for, and held again afterwards. While the
+        store is silent it is not waited for.
         """
+        must_probe = self._circuit.admit()
         waiter = _Waiter(item)
-        with self._lock:
-            self._waiting.append(waiter)
-            lead = not self._leading
-            self._leading = True
+        lead = not must_probe and self._enqueue(waiter)
         if gate is not None:
             gate.release()
         try:
+            if must_probe:
+                self._circuit.probe()
+                lead = self._enqueue(waiter)
             self._see_through(waiter, lead=lead)
         finally:
             if gate is not None:
@@ -187,6 +194,14 @@ class GroupAppender:
             raise waiter.error
         assert waiter.event_id is not None
         return waiter.event_id
+
+    def _enqueue(self, waiter: _Waiter) -> bool:
+        """Put an entry in line; returns whether its thread has to lead."""
+        with self._lock:
+            self._waiting.append(waiter)
+            lead = not self._leading
+            self._leading = True
+            return lead
 
     def _see_through(self, waiter: _Waiter, *, lead: bool) -> None:
         if lead:
@@ -205,8 +220,15 @@ class GroupAppender:
             if wake:
                 self._wake.wake("process")
         except StoreUnavailable as error:
+            if isinstance(error, StoreSilentError):
+                self._circuit.open()
+                group += self._take_all()  # they would wait for the same silence, one after the other
             for waiter in group:
                 waiter.error = error
+        except Exception as error:
+            for waiter in group:  # else each of them would lead, one after the other, without its entry
+                waiter.error = StoreUnavailable(f"the append failed: {error!r}")
+            raise
         finally:
             for waiter in group:
                 waiter.signal.release()
@@ -222,6 +244,12 @@ class GroupAppender:
             if waiter in self._waiting:
                 self._waiting.remove(waiter)
             return False
+
+    def _take_all(self) -> list[_Waiter]:
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+            return waiting
 
     def _take(self) -> list[_Waiter]:
         group: list[_Waiter] = []
