@@ -66,7 +66,7 @@ def _host(text: str) -> tuple[str, int]:
         raise SentinelUrlError(f"name each sentinel as host, host:port or [IPv6]:port, separated by commas: {SHAPE}")
     port = int(match["port"] or PORT)
     if not 1 <= port <= 65535:
-        raise SentinelUrlError("have ports from 1 to 65535")
+        raise SentinelUrlError(f"have ports from 1 to 65535, as {SHAPE}")
     return match["ipv6"] or match["name"], port
 
 

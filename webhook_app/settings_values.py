@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
@@ -13,6 +13,18 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 TOKEN_MIN_CHARS = 16
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
+
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_STORE_OPTIONS = {  # of an address of a store, by name: the form of their values
+    "db": r"[0-9]{1,4}",
+    "username": r".+",
+    "password": r".+",
+    "client_name": r"[\x21-\x7e]+",
+    "socket_timeout": _NUMBER,
+    "socket_connect_timeout": _NUMBER,
+    "socket_keepalive": r"(?i:true|false|yes|no)",
+    "max_connections": r"[1-9][0-9]{0,6}",
+}
 
 
 class WrongValueError(ValueError):
@@ -92,10 +104,22 @@ def redis_url(text: str) -> str:
     except ValueError:
         usable = False
     if usable:
+        _check_store_options(parts.query)
         return text
     if scheme in ("redis", "rediss") and re.search(r":[0-9A-Fa-f]*:", text.rpartition("@")[2]) and "[" not in text:
         raise _should("have an IPv6 address in brackets, as redis://[::1]:6379/0")
     raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")
+
+
+def _check_store_options(query: str) -> None:
+    """Refuse options that the client does not know, or under which its answers could not be read."""
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        shape = "[^\\s]+" if name.startswith("ssl_") else _STORE_OPTIONS.get(name)
+        if shape is None:
+            known = ", ".join((*_STORE_OPTIONS, "ssl_…"))
+            raise _should(f"have no option '{name}' in its query; there may be {known}")
+        if not re.fullmatch(shape, value):
+            raise _should(f"have another value for the option '{name}' in its query")
 
 
 def printable(text: str) -> str:

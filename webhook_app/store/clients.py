@@ -13,7 +13,7 @@ from redis.retry import Retry
 from webhook_app.sentinel_url import Login, SentinelUrl, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 from webhook_app.store import connections
-from webhook_app.store.sentinels import AsyncSentinels, Sentinels
+from webhook_app.store.sentinels import AsyncPool, AsyncSentinels, Pool, Sentinels
 
 # redis-py types every answer as a union over clients that decode and clients that do not. Ours never decode:
 # answers are bytes, and this alias keeps that knowledge in one place.
@@ -64,7 +64,10 @@ def connect(
         kind = connections.TlsPrimaryConnection if sentinel_url.tls else connections.PrimaryConnection
         sentinels = Sentinels(sentinel_url, sentinel_login)
         through_sentinels: Client = sentinels.master_for(  # type: ignore[no-untyped-call]
-            sentinel_url.service, connection_class=kind, **_store_options(sentinel_url, options)
+            sentinel_url.service,
+            connection_pool_class=Pool,
+            connection_class=kind,
+            **_store_options(sentinel_url, options),
         )
         return through_sentinels
     client: Client = redis.Redis.from_url(url, connection_class=_kind(_CONNECTIONS, url, options), **options)
@@ -79,7 +82,10 @@ def connect_async(url: str, *, sentinel_login: Login = NO_LOGIN, timeout_s: floa
         kind = connections.AsyncTlsPrimaryConnection if sentinel_url.tls else connections.AsyncPrimaryConnection
         sentinels = AsyncSentinels(sentinel_url, sentinel_login)
         through_sentinels: Client = sentinels.master_for(
-            sentinel_url.service, connection_class=kind, **_store_options(sentinel_url, options)
+            sentinel_url.service,
+            connection_pool_class=AsyncPool,
+            connection_class=kind,
+            **_store_options(sentinel_url, options),
         )
         return through_sentinels
     # Unlike the other client's, this library's from_url lets the address choose the class of connections.

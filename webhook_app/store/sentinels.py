@@ -7,9 +7,10 @@ from typing import Any
 import redis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from webhook_app.sentinel_url import Login, SentinelUrl
 
@@ -84,6 +85,28 @@ class AsyncSentinels(AsyncSentinel):
                 return str(state["ip"]), int(state["port"])
             reasons[_address(sentinel)] = Reason.NO_PRIMARY if state else Reason.UNKNOWN_SERVICE
         raise NoPrimaryError(service_name, reasons)
+
+
+class Pool(SentinelConnectionPool):
+    """Closes the connections to the sentinels with its own."""
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        """Disconnect; only what is idle when `inuse_connections` is False."""
+        super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                sentinel.connection_pool.disconnect()
+
+
+class AsyncPool(AsyncSentinelConnectionPool):
+    """The same for an event loop."""
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        """Disconnect; only what is idle when `inuse_connections` is False."""
+        await super().disconnect(inuse_connections)
+        if inuse_connections:
+            for sentinel in self.sentinel_manager.sentinels:
+                await sentinel.connection_pool.disconnect()
 
 
 def _options(url: SentinelUrl, login: Login, retry: object) -> dict[str, Any]:
