@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import redis
-from product import wait_until
+from doors import Doors
+from product import wait_until, webhook
 from servers import Pair, Server, running
 
 from webhook_app.domain.events import Source
@@ -250,6 +251,33 @@ def test_clients_of_an_event_loop_replace_their_connections_too(refusing: Refusi
         await client.aclose()
 
     asyncio.run(through())
+
+
+def test_the_web_answers_503_to_whatever_the_store_refuses(refusing: Refusing, tmp_path: Path) -> None:
+    doors = Doors(refusing.server.url, tmp_path)
+    rule = {"rooms": ["*"], "on": "stream.failed", "do": "notify", "message": "look"}
+    subscriber = {"url": "https://example.com/in", "types": ["*"]}
+
+    def answers() -> dict[str, Any]:
+        return {
+            "webhook": doors.webhook(webhook("participant-joined", ROOM, participantId="p", participantName="P")),
+            "rule": doors.api("PUT", "/rules/look", rule),
+            "subscriber": doors.api("POST", "/subscribers", subscriber),
+            "start": doors.api("POST", f"/rooms/{ROOM}/start"),
+            "rooms": doors.api("GET", "/rooms"),
+            "readiness": doors.http.get("/readyz"),
+            "console": doors.http.get("/rooms"),
+        }
+
+    refusing.begin()
+    refused = answers()
+    refusing.end()
+    for name in ("webhook", "rule", "subscriber", "start"):
+        assert refused[name].status_code == 503, name
+        assert refused[name].headers["Retry-After"], name
+    assert {answer.status_code for answer in refused.values()} <= {200, 302, 303, 404, 503}
+    taken = {name: answer.status_code for name, answer in answers().items() if name in ("webhook", "subscriber")}
+    assert taken == {"webhook": 200, "subscriber": 201}
 
 
 def test_a_store_that_reads_its_data_is_waited_for(home: Path) -> None:

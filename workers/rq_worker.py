@@ -2,6 +2,7 @@
 
 import threading
 from types import FrameType
+from typing import Any
 
 import redis
 import structlog
@@ -24,8 +25,14 @@ class WakeWorker(SimpleWorker):
 
     max_connection_wait_time = 2.0
     dequeue_timeout = 5  # seconds; RQ's own of minutes would leave a worker with a primary that hangs for as long
-    connection_timeout = 10
+    connection_timeout = 8
     wiring: Wiring
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        """Keep the thread that listens for RQ's commands alive through anything the store does, not only absence."""
+        if isinstance(exc, redis.RedisError):
+            exc = redis.ConnectionError(str(exc))
+        super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT: finish the job in hand, or leave at once when idle."""

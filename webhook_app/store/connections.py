@@ -56,6 +56,8 @@ class _Age:
 
     def see_error(self, error: redis.RedisError) -> None:
         refusal = refusal_of(error)
+        if refusal is not None and error.status_code is None:
+            error.status_code = refusal  # a pipeline writes other words before the error's text
         if refusal in ELSEWHERE:
             self.generation.end()
         elif refusal is not None:

@@ -59,3 +59,8 @@ def refusal_of(error: BaseException) -> Refusal | None:
     text = str(error)
     match = _AT_START.match(text) or _INSIDE.search(text)
     return Refusal(match["code"]) if match else None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of the client says that the store cannot serve now: it is unreachable, silent, or refuses."""
+    return isinstance(error, (redis.ConnectionError, redis.TimeoutError)) or refusal_of(error) is not None
