@@ -204,6 +204,17 @@ def test_an_unfinished_end_waits_for_room_for_its_copy(make: Make, tmp_path: Pat
     assert wait_until(lambda: ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n", 10)
 
 
+def test_what_a_rewrite_left_unfinished_takes_no_room(make: Make, tmp_path: Path) -> None:
+    _with_three_writes(make(), tmp_path)
+    directory = StoreFiles.of(tmp_path).directory
+    left = [directory / name for name in ("temp-rewriteaof-bg-12.aof", "temp-rewriteaof-12.aof", "temp-12.rdb")]
+    for path in left:
+        path.write_bytes(b"half of it")
+    make().start()
+    assert not any(path.exists() for path in left)
+    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+
+
 def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: Path) -> None:
     append_only = _with_three_writes(make(), tmp_path)
     for manifest in append_only.parent.glob("*.manifest"):

@@ -94,6 +94,7 @@ class EmbeddedStore:
                 if self._adopt():
                     return
                 self._take_from_orphan(lock)
+            self._files.make_room()
             with self._files.log.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = spawn(

@@ -1,5 +1,6 @@
 """The embedded store's files: its configuration, socket, log and append-only file."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -88,7 +89,6 @@ class StoreFiles:
             if self.socket.parent != self.directory:
                 self.socket.parent.mkdir(mode=0o700, exist_ok=True)
                 _must_be_ours(self.socket.parent)
-            self._must_have_room()
             self._write_configuration()
             if self.log.exists() and self.log.stat().st_size > LOG_MAX_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
@@ -115,8 +115,15 @@ class StoreFiles:
         except (OSError, ValueError):
             return 0
 
-    def _must_have_room(self) -> None:
-        """Refuse to start a server that would end at its first write."""
+    def make_room(self) -> None:
+        """Delete what a server that ended left unfinished; refuse to start one that would end at its first write.
+
+        Call it while no server runs.
+        """
+        for path in self.directory.glob("temp-*"):
+            if path.suffix in (".aof", ".rdb"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
         free = shutil.disk_usage(self.directory).free
         if free < ROOM_MIN_BYTES:
             raise StoreError(f"no room is left on the disk of {self.directory}: {free // 1024} KiB free")
