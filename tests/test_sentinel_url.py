@@ -1,8 +1,13 @@
 """Addresses of sentinels: hosts in every form, logins, and what is wrong with the others."""
 
+from collections.abc import Callable
+
 import pytest
+from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
+from redis.connection import SSLConnection
 
 from webhook_app.sentinel_url import Login, SentinelUrl, SentinelUrlError, is_sentinel_url, parse
+from webhook_app.store.clients import Client, connect, connect_async
 
 HOSTS = {
     "a": ("a", 26379),
@@ -58,3 +63,26 @@ def test_what_is_no_service_is_refused(path: str) -> None:
 
 def test_a_login_is_not_shown() -> None:
     assert "secret" not in repr(parse("redis+sentinel://user:secret@a/tally"))
+
+
+@pytest.mark.parametrize("make", [connect, connect_async])
+@pytest.mark.parametrize(
+    ("url", "tls"),
+    [
+        ("redis://h:1/2", False),
+        ("redis://[::1]", False),
+        ("rediss://user:pw@h/0?ssl_cert_reqs=none", True),
+        ("unix:///run/s?db=1", False),
+        ("redis+sentinel://a,b/tally", False),
+        ("rediss+sentinel://:pw@a,[::1]:1/tally/1", True),
+    ],
+)
+def test_clients_of_every_kind_of_address_can_be_made(make: Callable[[str], Client], url: str, tls: bool) -> None:
+    client = make(url)
+    connection = client.connection_pool.make_connection()
+    assert isinstance(connection, (SSLConnection, AsyncSSLConnection)) == tls
+    if is_sentinel_url(url):
+        sentinels = client.connection_pool.sentinel_manager.sentinels
+        made = [sentinel.connection_pool.make_connection() for sentinel in sentinels]
+        assert len(made) == 2
+        assert all(isinstance(one, (SSLConnection, AsyncSSLConnection)) == tls for one in made)
