@@ -17,6 +17,7 @@ from servers import Pair, Server, running
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
+from webhook_app.store.connections import Generation
 from webhook_app.store.journal import Entry, Journal, Wake
 from webhook_app.store.refusals import Refusal, refusal_of
 from webhook_app.store.state import StateStore
@@ -344,6 +345,38 @@ def test_one_refusal_has_every_idle_connection_replaced(pair: Pair) -> None:
         client.incr("n")
     _together(write, 8)
     assert failures == []
+    client.close()
+
+
+def test_clients_that_share_a_generation_learn_from_each_other(pair: Pair) -> None:
+    generation = Generation()
+    clients = [connect(pair.address.url, generation=generation) for _ in range(3)]
+    for client in clients:
+        client.incr("n")
+    pair.switch()
+    with pytest.raises(redis.ReadOnlyError):
+        clients[0].incr("n")
+    for client in clients:
+        assert client.incr("n")
+        client.close()
+
+
+def test_a_silent_server_has_every_connection_replaced(pair: Pair) -> None:
+    client = connect(pair.address.url, timeout_s=0.5)
+    with client.pipeline() as first, client.pipeline() as second:
+        first.watch("n")
+        second.watch("n")  # two connections at once
+    pair.primary.suspend()
+    with pytest.raises(redis.TimeoutError):
+        client.get("n")
+    pair.replica.ask("REPLICAOF", "NO", "ONE")
+    pair.address.target = pair.replica.port
+    pair.primary.resume()
+    assert client.incr("n") == 1
+    with client.pipeline() as first, client.pipeline() as second:
+        for pipe in (first, second):
+            pipe.watch("n")
+            assert pipe.get("n") == b"1"
     client.close()
 
 

@@ -2,8 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
@@ -37,11 +38,11 @@ from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import PREFIX, receiver
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
-from webhook_app.sentinel_url import Login
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.circuit import Circuit, probe_with
-from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect
+from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, Client, connect
+from webhook_app.store.connections import Generation
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import GroupAppender, Journal
 from webhook_app.store.listing import BadCursorError
@@ -79,10 +80,10 @@ class Web:
 def build(settings: Settings) -> Web:
     """The web of one process; nothing is connected to before the first request."""
     assert settings.redis_url is not None
-    login = settings.sentinel_login
-    client = connect(settings.redis_url, sentinel_login=login)
+    make_client = partial(connect, settings.redis_url, sentinel_login=settings.sentinel_login, generation=Generation())
+    client = make_client()
     journal = Journal(client, ack_replicas=settings.ack_replicas)
-    appender = _appender(settings.redis_url, login, settings.ack_replicas)
+    appender = _appender(make_client, settings.ack_replicas)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url),
@@ -129,14 +130,12 @@ def build(settings: Settings) -> Web:
     return Web(app, keyring, counts, feed)
 
 
-def _appender(url: str, login: Login, ack_replicas: int) -> GroupAppender:
+def _appender(make_client: Callable[..., Client], ack_replicas: int) -> GroupAppender:
     """What webhooks are appended by: clients of its own, which give up sooner than others."""
-    append_client = connect(url, sentinel_login=login, timeout_s=APPEND_TIMEOUT_S)
-    probe_client = connect(url, sentinel_login=login, timeout_s=PROBE_TIMEOUT_S)
     return GroupAppender(
-        Journal(append_client, ack_replicas=ack_replicas),
-        BackgroundWakeups(Wakeups(connect(url, sentinel_login=login))),
-        circuit=Circuit(probe_with(probe_client)),
+        Journal(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=ack_replicas),
+        BackgroundWakeups(Wakeups(make_client())),
+        circuit=Circuit(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))),
     )
 
 

@@ -13,6 +13,7 @@ from redis.retry import Retry
 from webhook_app.sentinel_url import Login, SentinelUrl, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 from webhook_app.store import connections
+from webhook_app.store.connections import Generation
 from webhook_app.store.sentinels import AsyncPool, AsyncSentinels, Pool, Sentinels
 
 # redis-py types every answer as a union over clients that decode and clients that do not. Ours never decode:
@@ -52,13 +53,15 @@ def connect(
     sentinel_login: Login = NO_LOGIN,
     timeout_s: float = SOCKET_TIMEOUT_S,
     max_connections: int = CONNECTIONS_MAX,
+    generation: Generation | None = None,
 ) -> Client:
     """Make a client that never repeats a command by itself: a lost reply to an append must not become two entries.
 
     `timeout_s` limits each wait for an answer. `sentinel_login` is for the sentinels; the store's own login is a part
-    of `url`.
+    of `url`. Clients of one process share a `generation`: what one of them learns about the store, as that it is
+    silent or was demoted, has the connections of the others replaced too.
     """
-    options = _options(timeout_s, max_connections) | {"retry": Retry(NoBackoff(), 0)}
+    options = _options(timeout_s, max_connections, generation) | {"retry": Retry(NoBackoff(), 0)}
     if is_sentinel_url(url):
         sentinel_url = parse_sentinel_url(url)
         kind = connections.TlsPrimaryConnection if sentinel_url.tls else connections.PrimaryConnection
@@ -74,9 +77,15 @@ def connect(
     return client
 
 
-def connect_async(url: str, *, sentinel_login: Login = NO_LOGIN, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
+def connect_async(
+    url: str,
+    *,
+    sentinel_login: Login = NO_LOGIN,
+    timeout_s: float = SOCKET_TIMEOUT_S,
+    generation: Generation | None = None,
+) -> Client:
     """Make a client for an event loop; otherwise as `connect`."""
-    options = _options(timeout_s, CONNECTIONS_MAX) | {"retry": AsyncRetry(NoBackoff(), 0)}
+    options = _options(timeout_s, CONNECTIONS_MAX, generation) | {"retry": AsyncRetry(NoBackoff(), 0)}
     if is_sentinel_url(url):
         sentinel_url = parse_sentinel_url(url)
         kind = connections.AsyncTlsPrimaryConnection if sentinel_url.tls else connections.AsyncPrimaryConnection
@@ -95,14 +104,14 @@ def connect_async(url: str, *, sentinel_login: Login = NO_LOGIN, timeout_s: floa
     return client
 
 
-def _options(timeout_s: float, max_connections: int) -> dict[str, Any]:
+def _options(timeout_s: float, max_connections: int, generation: Generation | None) -> dict[str, Any]:
     return {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": min(CONNECT_TIMEOUT_S, timeout_s),
         "socket_keepalive": True,
         "health_check_interval": 0,
         "max_connections": max_connections,
-        "generation": connections.Generation(),
+        "generation": generation or Generation(),
     }
 
 
