@@ -12,6 +12,7 @@ import redis
 
 from workers.embedded import EmbeddedStore, StoreError
 from workers.embedded_files import SOCKET_PATH_MAX_BYTES, StoreFiles
+from workers.embedded_tail import UnfinishedTail, unfinished_tail
 from workers.embedded_talk import ask
 from workers.spawn import runs, wait_until
 
@@ -144,6 +145,76 @@ def test_a_torn_last_write_is_left_out_and_a_copy_is_kept(make: Make, tmp_path: 
     assert [copy.read_bytes() for copy in copies] == [torn]
 
 
+COMMAND = b"*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$100\r\n" + b"x" * 100 + b"\r\n"
+BLOCK = 4096  # what a file system extends a file by
+
+
+@pytest.mark.parametrize("written", [*range(0, 40, 3), len(COMMAND) // 2, len(COMMAND) - 2, len(COMMAND) - 1])
+@pytest.mark.parametrize("zeros", [0, 1, BLOCK, 3 * 64 * 1024])
+def test_every_unfinished_end_is_found_where_it_begins(tmp_path: Path, written: int, zeros: int) -> None:
+    path = tmp_path / "a.incr.aof"
+    path.write_bytes(COMMAND * 3 + COMMAND[:written] + b"\0" * zeros)
+    tail = unfinished_tail(path)
+    expected = None if written == zeros == 0 else UnfinishedTail(3 * len(COMMAND), zeros)
+    assert tail == expected
+
+
+@pytest.mark.parametrize("tail", [b"!garbage\r\n", b"\0" * BLOCK + COMMAND, COMMAND[:30] + b"\0" * 50 + COMMAND])
+def test_garbage_and_zeros_before_data_are_no_unfinished_end(tmp_path: Path, tail: bytes) -> None:
+    path = tmp_path / "a.incr.aof"
+    path.write_bytes(COMMAND + tail)
+    assert unfinished_tail(path) is None
+
+
+@pytest.mark.parametrize("written", [0, 1, 15, len(COMMAND) // 2])
+def test_an_end_of_zeros_is_left_out_and_a_copy_is_kept(make: Make, tmp_path: Path, written: int) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    broken = append_only.read_bytes() + COMMAND[:written] + b"\0" * BLOCK
+    append_only.write_bytes(broken)
+    make().start()
+    socket = StoreFiles.of(tmp_path).socket
+    assert ask(socket, "GET c") == b"$1\r\n1\r\n"
+    assert ask(socket, "EXISTS d") == b":0\r\n"
+    assert ask(socket, "SET e 1") == b"+OK\r\n"
+    copies = list(StoreFiles.of(tmp_path).directory.glob(f"appendonlydir.before-cut.*/{append_only.name}"))
+    assert [copy.read_bytes() for copy in copies] == [broken]
+
+
+def test_a_transaction_that_ends_in_zeros_is_left_out_as_a_whole(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    half = b"*1\r\n$5\r\nMULTI\r\n" + COMMAND + COMMAND[:20] + b"\0" * BLOCK
+    append_only.write_bytes(append_only.read_bytes() + half)
+    make().start()
+    assert ask(StoreFiles.of(tmp_path).socket, "EXISTS d") == b":0\r\n"
+    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+
+
+def test_an_unfinished_end_waits_for_room_for_its_copy(make: Make, tmp_path: Path) -> None:
+    append_only = _with_three_writes(make(), tmp_path)
+    append_only.write_bytes(append_only.read_bytes() + COMMAND[:20])
+    store = make()
+    (append_only.parent / "unreadable").symlink_to(tmp_path / "nothing")  # so that no copy can be made
+    with pytest.raises(StoreError, match="no copy could be made"):
+        store.start()
+    assert not list(StoreFiles.of(tmp_path).directory.glob("appendonlydir.before-cut.*"))
+    (append_only.parent / "unreadable").unlink()
+    with pytest.raises(StoreError, match="Unexpected end of file"):
+        _launch_and_wait(store)
+    store.launch()
+    assert wait_until(lambda: ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n", 10)
+
+
+def test_what_a_rewrite_left_unfinished_takes_no_room(make: Make, tmp_path: Path) -> None:
+    _with_three_writes(make(), tmp_path)
+    directory = StoreFiles.of(tmp_path).directory
+    left = [directory / name for name in ("temp-rewriteaof-bg-12.aof", "temp-rewriteaof-12.aof", "temp-12.rdb")]
+    for path in left:
+        path.write_bytes(b"half of it")
+    make().start()
+    assert not any(path.exists() for path in left)
+    assert ask(StoreFiles.of(tmp_path).socket, "GET c") == b"$1\r\n1\r\n"
+
+
 def test_data_without_their_manifest_are_not_written_over(make: Make, tmp_path: Path) -> None:
     append_only = _with_three_writes(make(), tmp_path)
     for manifest in append_only.parent.glob("*.manifest"):
@@ -179,6 +250,12 @@ def _with_three_writes(store: EmbeddedStore, data_dir: Path) -> Path:
     store.stop()
     (append_only,) = StoreFiles.of(data_dir).append_only.glob("*.incr.aof")
     return append_only
+
+
+def _launch_and_wait(store: EmbeddedStore) -> None:
+    store.launch()
+    assert wait_until(lambda: not store.alive(), 10)
+    raise StoreError(store.last_words())
 
 
 def _replace(path: Path, old: bytes, new: bytes) -> None:

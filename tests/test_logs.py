@@ -220,3 +220,14 @@ def test_the_whole_product_in_json_writes_nothing_else(tmp_path: Path) -> None:
     about = {line["event"]: line for line in found if line.get("event_id") == answer.json["id"]}
     assert about["webhook kept"]["process"] == "web" and about["folded"]["process"] == "worker"
     assert not [line for line in one.output().splitlines() if "Traceback" in line and not line.startswith("{")]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_log_that_cannot_be_written_fails_nothing(form: str) -> None:
+    program = PROGRAM.format(form=form, level="debug") + "log.info('in the main thread')\nprint('went on')\n"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    with Path("/dev/full").open("wb") as full:  # every write to it fails as on a full disk
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environ, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60
+        )
+    assert done.stdout == "went on\n"

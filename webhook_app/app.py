@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import redis
@@ -42,11 +43,13 @@ from webhook_app.server.front import Front, WebhookApp
 from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import connect, connect_async
+from webhook_app.store.circuit import Circuit, probe_with
+from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect, connect_async
+from webhook_app.store.connections import Generation
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.ended_sessions import EndedSessions
 from webhook_app.store.group_append import GroupAppender, journal_append
-from webhook_app.store.journal import Appender, Journal
+from webhook_app.store.journal import Appender, Journal, Wake
 from webhook_app.store.listing import BadCursorError
 from webhook_app.store.login_failures import LoginFailures
 from webhook_app.store.state import StateStore
@@ -83,10 +86,12 @@ class Web:
 def build(settings: Settings) -> Web:
     """The web of one process; nothing is connected to before the first request."""
     assert settings.redis_url is not None
-    client = connect(settings.redis_url)
+    generation = Generation()
+    make_client = partial(connect, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation)
+    client = make_client()
     journal = Journal(client, ack_replicas=settings.ack_replicas)
-    wakeups = BackgroundWakeups(Wakeups(connect(settings.redis_url)))
-    appender = Appender(journal, wakeups)
+    wakeups = BackgroundWakeups(Wakeups(make_client()))
+    appender = Appender(Journal(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas), wakeups)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url),
@@ -105,10 +110,9 @@ def build(settings: Settings) -> Web:
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
-        append_entries = journal_append(connect_async(settings.redis_url), ack_replicas=settings.ack_replicas)
         receiver = Receiver(
             keyring=keyring,
-            append=GroupAppender(append_entries, wakeups).append,
+            append=_group_appender(settings, wakeups, generation).append,
             append_now=appender.append,
             count=counts.count,
             token=settings.webhook_token,
@@ -137,10 +141,22 @@ def build(settings: Settings) -> Web:
     return Web(app, front, keyring, counts, feed)
 
 
+def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -> GroupAppender:
+    """What webhooks are appended by: clients of its own, which give up sooner than others."""
+    assert settings.redis_url is not None
+    make_client = partial(
+        connect_async, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation
+    )
+    append_entries = journal_append(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas)
+    return GroupAppender(append_entries, wakeups, Circuit(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))))
+
+
 def _tokens(settings: Settings) -> Tokens:
     """The tokens, with a client of their own: counting a wrong one must not wait for a store that hangs."""
     assert settings.redis_url is not None
-    client = connect(settings.redis_url, timeout_s=failed_logins.STORE_TIMEOUT_S)
+    client = connect(
+        settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=failed_logins.STORE_TIMEOUT_S
+    )
     window_ms = round(failed_logins.WINDOW_S * 1000)
     shared = LoginFailures(client, networks_max=failed_logins.NETWORKS_MAX, window_ms=window_ms)
     return Tokens(

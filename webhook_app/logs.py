@@ -4,12 +4,13 @@ import logging
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from webhook_app.known_secrets import KnownSecrets
+from webhook_app.log_stream import LogStream
 from webhook_app.printable import printable, printable_lines
 from webhook_app.settings import LogFormat, LogLevel
 
@@ -39,7 +40,8 @@ def configure(
 
     before: Sequence[Processor] = (structlog.contextvars.merge_contextvars, named, structlog.processors.add_log_level)
     after = _rendered(log_format, secrets or KnownSecrets())
-    handler = logging.StreamHandler(sys.stderr)
+    stream = LogStream(sys.stderr)
+    handler = logging.StreamHandler(cast(TextIO, stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*before, structlog.stdlib.add_logger_name, _TIME],
@@ -51,7 +53,7 @@ def configure(
     structlog.configure(
         processors=[*before, _TIME, *after],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[log_level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, stream)),
         cache_logger_on_first_use=True,
     )
     sys.excepthook = _log_uncaught

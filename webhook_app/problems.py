@@ -10,6 +10,7 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.refusals import is_away
 from webhook_app.wording import plain
 
 CONTENT_TYPE = "application/problem+json"
@@ -95,11 +96,15 @@ def install(app: Flask) -> None:
     def store_is_away(error: Exception) -> Response:
         return answer(Problem(503, DESCRIPTIONS[503]))
 
+    def store_failed(error: Exception) -> Response:
+        if is_away(error):
+            return store_is_away(error)
+        raise error
+
     import redis
 
     app.register_error_handler(StoreUnavailable, store_is_away)
-    for away in (redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError):
-        app.register_error_handler(away, store_is_away)
+    app.register_error_handler(redis.RedisError, store_failed)
 
 
 def _by_field(messages: Any) -> dict[str, Any] | None:

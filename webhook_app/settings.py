@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
 from webhook_app.masking import masked
+from webhook_app.sentinel_url import Login
 
 Surface = Literal["all", "receiver", "console"]
 LogFormat = Literal["text", "json"]
@@ -37,6 +38,8 @@ class Settings:
     host: str = "127.0.0.1"
     data_dir: Path = Path("var")
     redis_url: str | None = field(default=None, repr=False)
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
     ack_replicas: int = 0
     videosdk_api_key: str | None = field(default=None, repr=False)
     videosdk_secret: str | None = field(default=None, repr=False)
@@ -69,6 +72,11 @@ class Settings:
         return VIEWERS_HELD[self.surface]
 
     @property
+    def sentinel_login(self) -> Login:
+        """How to log in to the sentinels; the store's own login is a part of `redis_url`."""
+        return Login(self.sentinel_username, self.sentinel_password)
+
+    @property
     def has_credentials(self) -> bool:
         return self.videosdk_api_key is not None and self.videosdk_secret is not None
 
@@ -98,6 +106,8 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         host=take("HOST", values.host, "127.0.0.1"),
         data_dir=take("DATA_DIR", Path, Path("var")),
         redis_url=take("REDIS_URL", values.redis_url, None),
+        sentinel_username=take("SENTINEL_USERNAME", values.printable, None),
+        sentinel_password=secret("SENTINEL_PASSWORD", values.printable),
         ack_replicas=take("ACK_REPLICAS", values.whole(0, 16), 0),
         videosdk_api_key=secret("VIDEOSDK_API_KEY", values.credential),
         videosdk_secret=secret("VIDEOSDK_SECRET", values.credential),
@@ -146,6 +156,8 @@ def _written(settings: Settings) -> dict[str, object]:
         "HOST": settings.host,
         "DATA_DIR": settings.data_dir,
         "REDIS_URL": settings.redis_url,
+        "SENTINEL_USERNAME": settings.sentinel_username,
+        "SENTINEL_PASSWORD": settings.sentinel_password,
         "ACK_REPLICAS": settings.ack_replicas,
         "VIDEOSDK_API_KEY": settings.videosdk_api_key,
         "VIDEOSDK_SECRET": settings.videosdk_secret,
@@ -223,6 +235,8 @@ def _agree(settings: Settings) -> None:
         raise SettingError(f"{missing} is unset while {given} is set: set both, or neither")
     if settings.viewer_token is not None and settings.viewer_token == settings.admin_token:
         raise SettingError("VIEWER_TOKEN is the same as ADMIN_TOKEN: it should be another one")
+    if settings.sentinel_username is not None and settings.sentinel_password is None:
+        raise SettingError("SENTINEL_PASSWORD is unset while SENTINEL_USERNAME is set: set both, or neither")
     if settings.ack_replicas and settings.redis_url is None:
         raise SettingError(
             f"ACK_REPLICAS is {settings.ack_replicas} while REDIS_URL is unset: it should be 0, "

@@ -4,14 +4,28 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
+from webhook_app.sentinel_url import parse as parse_sentinel_url
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
 TOKEN_MIN_CHARS = 16
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*")
-_SENTINEL = re.compile(r"redis\+sentinel://(?:[^/]*@)?(?P<hosts>[^/@?#]+)/[^/?#]+(?:/\d+)?/?")
+
+_NUMBER = r"[0-9]+(\.[0-9]+)?"
+_STORE_OPTIONS = {  # of an address of a store, by name: the form of their values
+    "db": r"[0-9]{1,4}",
+    "username": r".+",
+    "password": r".+",
+    "client_name": r"[\x21-\x7e]+",
+    "socket_timeout": _NUMBER,
+    "socket_connect_timeout": _NUMBER,
+    "socket_keepalive": r"(?i:true|false|yes|no)",
+    "max_connections": r"[1-9][0-9]{0,6}",
+}
 
 
 class WrongValueError(ValueError):
@@ -77,21 +91,42 @@ def fetched_url(text: str) -> str:
 def redis_url(text: str) -> str:
     """What `redis.from_url` takes, or `redis+sentinel://host:port,host:port/service/db`."""
     scheme = text.partition("://")[0]
+    if is_sentinel_url(text):
+        try:
+            parse_sentinel_url(text)
+        except SentinelUrlError as error:
+            raise _should(str(error)) from None
+        return text
     try:
         parts = urlsplit(text)
-        if scheme == "unix" and parts.path.startswith("/"):
-            return text
+        usable = scheme == "unix" and parts.path.startswith("/")
         if scheme in ("redis", "rediss") and parts.hostname and re.fullmatch(r"(/\d*)?", parts.path):
-            _ = parts.port
-            return text
+            usable = parts.port is None or parts.port > 0
     except ValueError:
-        pass
-    if scheme == "redis+sentinel":
-        found = _SENTINEL.fullmatch(text)
-        if found and all(_is_host_port(part) for part in found["hosts"].split(",")):
-            return text
-        raise _should("be redis+sentinel://host:port,host:port/service/db")
+        usable = False
+    if usable:
+        _check_store_options(parts.query)
+        return text
+    if scheme in ("redis", "rediss") and re.search(r":[0-9A-Fa-f]*:", text.rpartition("@")[2]) and "[" not in text:
+        raise _should("have an IPv6 address in brackets, as redis://[::1]:6379/0")
     raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")
+
+
+def _check_store_options(query: str) -> None:
+    """Refuse options that the client does not know, or under which its answers could not be read."""
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        shape = "[^\\s]+" if name.startswith("ssl_") else _STORE_OPTIONS.get(name)
+        if shape is None:
+            known = ", ".join((*_STORE_OPTIONS, "ssl_…"))
+            raise _should(f"have no option '{name}' in its query; there may be {known}")
+        if not re.fullmatch(shape, value):
+            raise _should(f"have another value for the option '{name}' in its query")
+
+
+def printable(text: str) -> str:
+    if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,512}", text):
+        raise _should("be 1 to 512 characters without control characters")
+    return text
 
 
 def token(text: str) -> str:
@@ -177,11 +212,6 @@ def _parts(text: str) -> tuple[str, str]:
     except ValueError:
         pass
     raise _should("be an address that begins with http:// or https://")
-
-
-def _is_host_port(text: str) -> bool:
-    name, _, port = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "26379")
-    return bool(name) and not re.search(r"\s", name) and 1 <= int(port) <= 65535
 
 
 def _should(what: str) -> WrongValueError:

@@ -36,7 +36,7 @@ RULES = (
 def install(settings: Settings) -> None:
     """Put the demo in place, where it is not yet; what a user deleted stays deleted."""
     assert settings.redis_url is not None and settings.sandbox_url is not None
-    client = connect(settings.redis_url)
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     journal = Journal(client)
     subscribers = Subscribers(client, Seal(secrets_key(settings)))
     if not client.exists(keys.DEMO):

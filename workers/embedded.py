@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from workers import embedded_talk as talk
 from workers.embedded_files import StoreError, StoreFiles
-from workers.embedded_tail import is_only_torn
-from workers.spawn import exists, kill_group, runs, send, spawn, wait_until
+from workers.embedded_tail import UnfinishedTail, drop_zeros, unfinished_tail
+from workers.spawn import exists, kill_group, runs, send, signal_name, spawn, wait_until
 
 __all__ = ["EmbeddedStore", "StoreError"]
 
@@ -24,7 +24,10 @@ ORPHAN_LIMIT_S = 5.0
 STOP_STEP_S = 5.0
 _PROGRESS_S = 5.0
 _POLL_S = 0.02
-_TORN_END = re.compile(r"Unexpected end of file reading the append only file (?P<file>\S+\.incr\.aof)\b")
+_UNREADABLE = re.compile(
+    r"(?:Unexpected end of file|Bad file format|Unrecoverable error) reading the append only file "
+    r"(?P<file>\S+\.incr\.aof)\b"
+)
 _PREFIX = re.compile(r"^\d+:\w+ .{20,32} [.*#-] ")
 _LOUD = re.compile(r"^\d+:\w+ .{20,32} # (?!WARNING)")
 
@@ -69,7 +72,7 @@ class EmbeddedStore:
         """Launch it and wait until it answers; StoreError when it will not, with its own last word."""
         self.launch()
         try:
-            if not self._answers(interrupted) and self._torn_end():
+            if not self._answers(interrupted) and self._unfinished_end():
                 self.launch()
                 self._answers(interrupted)
             if not interrupted() and not self.alive():
@@ -80,7 +83,7 @@ class EmbeddedStore:
 
     def launch(self) -> None:
         """Start the server, or take over one that a killed supervisor left; does not wait for its data."""
-        torn = self._torn_end()
+        unfinished = self._unfinished_end()
         if self._process and self._process.poll() is not None:
             kill_group(self._process.pid)  # a rewrite of the append-only file that outlived its server
         self._process, self._adopted = None, 0
@@ -91,10 +94,11 @@ class EmbeddedStore:
                 if self._adopt():
                     return
                 self._take_from_orphan(lock)
+            self._files.make_room()
             with self._files.log.open("ab") as log:
                 self._log_start = log.tell()
                 self._process = spawn(
-                    [*self.command, *(self._cut_torn_end() if torn else ())],
+                    [*self.command, *(self._cut(*unfinished) if unfinished else ())],
                     output=log,
                     pass_fds=(lock,),
                     ends_with_us=self._ends_with_us,
@@ -114,7 +118,7 @@ class EmbeddedStore:
         said = _PREFIX.sub("", loud[-1]) if loud else "it said nothing"
         status = self._process.returncode if self._process else None
         if status is not None and status < 0:
-            said = f"it was killed by {signal.Signals(-status).name}"
+            said = f"it was killed by {signal_name(-status)}"
         return f"the store in {self._files.directory} does not run: {said} (more in {self._files.log})"
 
     def stop(self) -> None:
@@ -181,19 +185,25 @@ class EmbeddedStore:
         finally:
             os.close(probe)
 
-    def _torn_end(self) -> bool:
+    def _unfinished_end(self) -> tuple[Path, UnfinishedTail] | None:
+        """The file that the server refused for nothing but its unfinished last write, and that write."""
         if self._process is None or self._cut_tried:
-            return False
-        found = [match for line in self._log_lines() if (match := _TORN_END.search(line))]
-        return bool(found) and is_only_torn(self._files.append_only / found[-1]["file"])
+            return None
+        matches = [match for line in self._log_lines() if (match := _UNREADABLE.search(line))]
+        if not matches:
+            return None
+        path = self._files.append_only / matches[-1]["file"]
+        tail = unfinished_tail(path)
+        return None if tail is None else (path, tail)
 
-    def _cut_torn_end(self) -> tuple[str, ...]:
-        """A write cut short by a power cut was never acknowledged; it may go once a copy is aside."""
-        self._cut_tried = True
+    def _cut(self, path: Path, tail: UnfinishedTail) -> tuple[str, ...]:
+        """Leave out a write that a power cut left unfinished: it was never acknowledged. A copy is kept."""
         try:
             copy = self._files.set_aside()
-        except OSError as wrong:
-            raise StoreError(f"the store's last write is torn, and no copy could be made: {wrong}") from None
+            drop_zeros(path, tail)
+        except OSError as error:
+            raise StoreError(f"the store's last write is unfinished, and no copy could be made: {error}") from None
+        self._cut_tried = True
         self._say(f"the store's last write was cut short; it is left out, and a copy is kept in {copy}")
         return ("--aof-load-truncated", "yes")
 

@@ -1,5 +1,7 @@
 """The embedded store's files: its configuration, socket, log and append-only file."""
 
+import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -11,6 +13,7 @@ from pathlib import Path
 
 SOCKET_PATH_MAX_BYTES = 100  # the kernel takes 107 on Linux and 103 on macOS
 LOG_MAX_BYTES = 4 * 1024 * 1024
+ROOM_MIN_BYTES = 1024 * 1024
 MEMORY_MIN_BYTES = 256 * 1024 * 1024
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -86,19 +89,23 @@ class StoreFiles:
             if self.socket.parent != self.directory:
                 self.socket.parent.mkdir(mode=0o700, exist_ok=True)
                 _must_be_ours(self.socket.parent)
-            aside = self.configuration.with_suffix(".new")
-            aside.write_text(self._configuration(), "utf-8")
-            aside.replace(self.configuration)
+            self._write_configuration()
             if self.log.exists() and self.log.stat().st_size > LOG_MAX_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
-        except OSError as wrong:
-            raise StoreError(f"DATA_DIR must be a directory we can write to: {wrong}") from None
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreError(f"no room is left on the disk of {self.directory}: {error.strerror}") from None
+            raise StoreError(f"DATA_DIR must be a directory we can write to: {error}") from None
         self._must_have_its_manifest()
 
     def set_aside(self) -> Path:
         """A copy of the append-only files as they are; raises OSError when there is no room for it."""
         copy = self.directory / f"appendonlydir.before-cut.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-        shutil.copytree(self.append_only, copy, dirs_exist_ok=True)
+        try:
+            shutil.copytree(self.append_only, copy, dirs_exist_ok=True)
+        except OSError:
+            shutil.rmtree(copy, ignore_errors=True)  # half a copy only takes the room that is missing
+            raise
         return copy
 
     def pid(self) -> int:
@@ -107,6 +114,28 @@ class StoreFiles:
             return int(self.pidfile.read_text())
         except (OSError, ValueError):
             return 0
+
+    def make_room(self) -> None:
+        """Delete what a server that ended left unfinished; refuse to start one that would end at its first write.
+
+        Call it while no server runs.
+        """
+        for path in self.directory.glob("temp-*"):
+            if path.suffix in (".aof", ".rdb"):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        free = shutil.disk_usage(self.directory).free
+        if free < ROOM_MIN_BYTES:
+            raise StoreError(f"no room is left on the disk of {self.directory}: {free // 1024} KiB free")
+
+    def _write_configuration(self) -> None:
+        """Write it aside first, and only when it has changed: a full disk is then no obstacle."""
+        text = self._configuration()
+        if self.configuration.exists() and self.configuration.read_text("utf-8") == text:
+            return
+        aside = self.configuration.with_suffix(".new")
+        aside.write_text(text, "utf-8")
+        aside.replace(self.configuration)
 
     def _configuration(self) -> str:
         return CONFIGURATION.format(

@@ -18,7 +18,8 @@ from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake
 from webhook_app.store.measures import EVENT_TO_STATE, Measures
-from webhook_app.store.state import Batch, CommitFailed, StateStore
+from webhook_app.store.state import Batch, StateStore
+from webhook_app.store.transactions import CommitFailed
 
 BATCH_MAX_EVENTS = 500
 BATCH_MAX_BYTES = 4 * 1024 * 1024

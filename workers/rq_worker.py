@@ -2,6 +2,7 @@
 
 import threading
 from types import FrameType
+from typing import Any
 
 import redis
 import structlog
@@ -10,6 +11,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
+from webhook_app.store.clients import StoreUnavailable
 from workers.collecting import settle_in
 from workers.wiring import Wiring, beating, install
 
@@ -22,7 +24,15 @@ class WakeWorker(SimpleWorker):
     """Tells its running job to come to an end when asked to stop, and asks nothing of the store for that."""
 
     max_connection_wait_time = 2.0
+    dequeue_timeout = 5  # seconds; RQ's own of minutes would leave a worker with a primary that hangs for as long
+    connection_timeout = 8
     wiring: Wiring
+
+    def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
+        """Keep the thread that listens for RQ's commands alive through anything the store does, not only absence."""
+        if isinstance(exc, redis.RedisError):
+            exc = redis.ConnectionError(str(exc))
+        super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT: finish the job in hand, or leave at once when idle."""
@@ -49,7 +59,7 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                 worker.work(logging_level="CRITICAL")
             except StopRequested:
                 break
-            except redis.RedisError as error:
+            except (redis.RedisError, StoreUnavailable) as error:
                 log.warning("the store is away", error=str(error))
             wiring.stopping.wait(RESTART_AFTER_S)
     wiring.close()

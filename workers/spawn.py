@@ -68,6 +68,14 @@ def send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
+def signal_name(number: int) -> str:
+    """A signal's name; its number for one that has no name, as a real-time signal."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def wait_until(holds: Callable[[], bool], limit_s: float) -> bool:
     """Whether `holds` came true within the limit."""
     deadline = time.monotonic() + limit_s

@@ -1,4 +1,4 @@
-"""Minding children: started, started again when they die, stopped in order."""
+"""Supervise child processes: launch them, relaunch them when they die or hang, stop them in order."""
 
 import signal
 import subprocess
@@ -9,19 +9,20 @@ from typing import Protocol
 
 from workers.bell import Bell
 from workers.embedded_files import StoreError
-from workers.spawn import kill_group, send, spawn, wait_until
+from workers.spawn import kill_group, send, signal_name, spawn, wait_until
 
 BACK_OFF_MAX_S = 30.0
 STEADY_AFTER_S = 60.0
 STOP_LIMIT_S = 10.0
 STOP_STEP_S = 2.0  # a slow one does not hold up the order for longer
+KILL_LIMIT_S = 2.0
 WATCH_S = 1.0
 
 Say = Callable[[str], None]
 
 
 class Minded(Protocol):
-    """Something that runs and can be launched again."""
+    """A process that runs and can be launched again."""
 
     @property
     def name(self) -> str: ...
@@ -61,13 +62,13 @@ class Child:
     def last_words(self) -> str:
         status = self.process.returncode if self.process else None
         if status is not None and status < 0:
-            return f"{self.name} was killed by {signal.Signals(-status).name}"
+            return f"{self.name} was killed by {signal_name(-status)}"
         return f"{self.name} ended with status {status}"
 
 
 @dataclass(slots=True)
 class _Record:
-    """When a minded one was launched last, and when it may be launched again."""
+    """When a process was launched last, and when it may be launched again."""
 
     launched_at: float = 0.0
     deaths: int = 0
@@ -75,49 +76,121 @@ class _Record:
 
 
 class Supervisor:
-    """Minds `minded`, in this order of launching; `changed` is called after every launch."""
+    """Keeps `minded` running, launched in this order.
 
-    def __init__(self, minded: Sequence[Minded], *, say: Say, changed: Callable[[], None]) -> None:
+    `changed` is called after launches and writes down what runs. `unresponsive` says of a live process that it no
+    longer does its work: it is then killed and launched again with the same back-off as one that died. Give a process
+    that was just launched (its `pid` is new) time to start before calling it unresponsive.
+
+    No exception of a launch, of `changed` or of `unresponsive` leaves `mend`: it is reported once, and the step is
+    tried again.
+    """
+
+    def __init__(
+        self,
+        minded: Sequence[Minded],
+        *,
+        say: Say,
+        changed: Callable[[], None],
+        unresponsive: Callable[[Minded], bool] = lambda process: False,
+    ) -> None:
         self._minded = tuple(minded)
-        self._records = {one.name: _Record() for one in minded}
+        self._records = {process.name: _Record() for process in minded}
         self._say = say
         self._changed = changed
+        self._unresponsive = unresponsive
+        self._unrecorded = False
+        self._reported: dict[str, str] = {}  # by step: the failure that was reported last
 
     def launch_all(self) -> None:
         """Launch what does not run yet."""
-        for one in self._minded:
-            self._records[one.name].launched_at = time.monotonic()
-            if not one.alive():
-                one.launch()
-        self._changed()
+        for process in self._minded:
+            record = self._records[process.name]
+            record.launched_at = time.monotonic()
+            if not process.alive():
+                self._launch(process, record)
+        self._unrecorded = True
+        self._record_changes()
 
     def mend(self) -> float:
-        """Launch again what died and is due; the seconds until it is worth looking again."""
-        waits = [WATCH_S]
-        for one in self._minded:
-            record, now = self._records[one.name], time.monotonic()
-            if record.due_at is None and not one.alive():
-                delay = _note_death(record, now)
-                self._say(f"{one.last_words()}; starting it again {f'in {delay:.0f} s' if delay else 'now'}")
+        """Relaunch what died or hangs and is due; returns the seconds until the next check."""
+        wait = WATCH_S
+        for process in self._minded:
+            record = self._records[process.name]
+            try:
+                self._notice_death(process, record)
+                if record.due_at is not None and record.due_at <= time.monotonic():
+                    self._launch(process, record)
+                self._reported.pop(process.name, None)
+            except Exception as error:
+                self._report(process.name, f"{process.name} could not be checked: {describe(error)}; trying again")
             if record.due_at is not None:
-                if record.due_at <= now:
-                    self._launch(one, record)
-                else:
-                    waits.append(record.due_at - now)
-        return min(waits)
+                wait = min(wait, max(0.0, record.due_at - time.monotonic()))
+        self._record_changes()
+        return wait
 
-    def _launch(self, one: Minded, record: _Record) -> None:
-        record.launched_at, record.due_at = time.monotonic(), None
+    def _notice_death(self, process: Minded, record: _Record) -> None:
+        if record.due_at is not None:
+            return
+        if process.alive():
+            if not self._hangs(process):
+                return
+            kill_group(process.pid)
+            wait_until(lambda: not process.alive(), KILL_LIMIT_S)
+            reason = f"{process.name} did not respond and was killed"
+        else:
+            reason = process.last_words()
+        delay = _note_death(record, time.monotonic())
+        self._say(f"{reason}; starting it again {f'in {delay:.0f} s' if delay else 'now'}")
+
+    def _hangs(self, process: Minded) -> bool:
+        step = f"{process.name} responds"
         try:
-            one.launch()
-        except (OSError, StoreError) as wrong:
+            hangs = self._unresponsive(process)
+        except Exception as error:
+            self._report(step, f"whether {process.name} responds could not be checked: {describe(error)}")
+            return False
+        self._reported.pop(step, None)
+        return hangs
+
+    def _launch(self, process: Minded, record: _Record) -> None:
+        record.launched_at, record.due_at = time.monotonic(), None
+        self._unrecorded = True
+        try:
+            process.launch()
+        except Exception as error:
             delay = _note_death(record, time.monotonic())
-            self._say(f"{one.name} could not be started: {wrong}; trying again in {delay:.0f} s")
-        self._changed()
+            self._say(f"{process.name} could not be started: {describe(error)}; trying again in {delay:.0f} s")
+
+    def _record_changes(self) -> None:
+        """Call `changed` until it succeeds once after each launch; what runs does not depend on it."""
+        if not self._unrecorded:
+            return
+        try:
+            self._changed()
+        except Exception as error:
+            self._report("record", f"which processes run could not be written down: {describe(error)}; trying again")
+            return
+        self._unrecorded = False
+        self._reported.pop("record", None)
+
+    def _report(self, step: str, line: str) -> None:
+        """Say a failure, but not again while it stays the same."""
+        if self._reported.get(step) != line:
+            self._reported[step] = line
+            self._say(line)
+
+
+def describe(error: BaseException) -> str:
+    """An error on one line: its text, with its type where the text alone says little."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, (OSError, StoreError)):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _note_death(record: _Record, now: float) -> float:
-    """When it may be launched again: at once, then after 1, 2, 4 … 30 s; anew once it lived a while."""
+    """Set when it may be launched again: at once, then after 1, 2, 4 … 30 s; anew once it lived a while."""
     if now - record.launched_at >= STEADY_AFTER_S:
         record.deaths = 0
     delay = min(2.0 ** (record.deaths - 1), BACK_OFF_MAX_S) if record.deaths else 0.0

@@ -15,7 +15,7 @@ from webhook_app.settings import SettingError, Settings, child_environ
 from workers import up_checks
 from workers.bell import Bell
 from workers.embedded import EmbeddedStore, StoreError
-from workers.supervisor import Child, Minded, Supervisor, stop_in_order
+from workers.supervisor import WATCH_S, Child, Minded, Supervisor, describe, stop_in_order
 from workers.up_checks import CannotRunError
 from workers.up_ready import Readiness
 
@@ -88,35 +88,52 @@ def _run(plan: Plan, bell: Bell, *, banner: Sequence[str]) -> int:
     children = children_of(plan)
     minded: list[Minded] = [*([store] if store else []), *children.values()]
     supervisor = Supervisor(minded, say=_say, changed=lambda: _write_run(plan, minded))
-    try:
+    with contextlib.ExitStack() as at_end:
+        at_end.callback(up_checks.remove_run, settings.data_dir)
+        if store:
+            at_end.callback(store.stop)
+        at_end.callback(stop_in_order, [children[name] for name in STOP_ORDER if name in children], bell, say=_say)
         if store:
             store.start(interrupted=bell.rung)
         if not bell.rung():
             supervisor.launch_all()
             if plan.sandbox_dir:
                 _install_demo(settings)
-        readiness = Readiness(_reachable(settings.host), settings.port, say=_say)
-        while not bell.rung():
-            bell.wait(min(wait for wait in (supervisor.mend(), readiness.look()) if wait is not None))
+        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), bell)
         _say("stopping (Ctrl-C again to hurry)")
-    finally:
-        stop_in_order([children[name] for name in STOP_ORDER if name in children], bell, say=_say)
-        if store:
-            store.stop()
-        up_checks.remove_run(settings.data_dir)
     _say("stopped")
     return 0
 
 
+def _watch(supervisor: Supervisor, readiness: Readiness, bell: Bell) -> None:
+    """Keep everything running until asked to stop, whatever a single round raises."""
+    reported = ""
+    while not bell.rung():
+        try:
+            wait_s = supervisor.mend()
+            ready_in_s = readiness.look()
+            reported = ""
+        except Exception as error:
+            wait_s, ready_in_s = WATCH_S, None
+            line = f"supervising failed: {describe(error)}; trying again"
+            if line != reported:
+                reported = line
+                _say(line)
+        bell.wait(wait_s if ready_in_s is None else min(wait_s, ready_in_s))
+
+
 def _install_demo(settings: Settings) -> None:
-    """The demo room's rules and subscriber, where this build has them."""
+    """Put the demo room's rules and subscriber in place; without them everything else still runs."""
     try:
         demo = importlib.import_module("workers.demo")
     except ModuleNotFoundError as missing:
         if missing.name != "workers.demo":
             raise
         return
-    demo.install(settings)
+    try:
+        demo.install(settings)
+    except Exception as error:
+        _say(f"the demo could not be put in place: {describe(error)}; it is tried again at the next start")
 
 
 def _on_store(settings: Settings, store_dir: Path | None) -> Settings:

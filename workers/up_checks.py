@@ -1,5 +1,6 @@
 """What must hold before `tally up` starts anything: its data directory, its lock, its ports."""
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -27,8 +28,10 @@ def take_lock(data_dir: Path) -> int:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        raise CannotRunError(f"DATA_DIR is '{data_dir}': it should be a directory we can write to") from None
+    except OSError as error:
+        raise CannotRunError(
+            f"DATA_DIR is '{data_dir}': it should be a directory we can write to ({error.strerror})"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -65,14 +68,22 @@ def read_run(data_dir: Path) -> dict[str, Any] | None:
 
 
 def write_run(data_dir: Path, run: Mapping[str, object]) -> None:
+    """Write it whole or not at all; raises OSError, as when the disk is full, and leaves the earlier one."""
     aside = data_dir / f".{RUN_FILE}.new"
-    aside.touch(mode=0o600)
-    aside.write_text(json.dumps(run, indent=2) + "\n", "utf-8")
-    aside.replace(data_dir / RUN_FILE)
+    try:
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps(run, indent=2) + "\n", "utf-8")
+        aside.replace(data_dir / RUN_FILE)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def remove_run(data_dir: Path) -> None:
-    (data_dir / RUN_FILE).unlink(missing_ok=True)
+    """Delete it; one that stays behind names processes that have ended, which does no harm."""
+    with contextlib.suppress(OSError):
+        (data_dir / RUN_FILE).unlink(missing_ok=True)
 
 
 def end_leftovers(data_dir: Path) -> list[str]:

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 import structlog
@@ -14,6 +15,7 @@ from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
 from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.connections import Generation
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.processes import Processes
 from webhook_app.store.subscribers import Subscribers
@@ -32,8 +34,9 @@ class Wiring:
         assert settings.redis_url is not None
         self.settings = settings
         self.stopping = threading.Event()
-        self.client: Client = connect(settings.redis_url)
-        self.queue_client: Client = connect(settings.redis_url)
+        self._access: dict[str, Any] = {"sentinel_login": settings.sentinel_login, "generation": Generation()}
+        self.client: Client = connect(settings.redis_url, **self._access)
+        self.queue_client: Client = connect(settings.redis_url, **self._access)
         self.wakeups = Wakeups(self.queue_client)
         self._process: object | None = None
         self._call: object | None = None
@@ -85,7 +88,7 @@ class Wiring:
             settings = self.settings
             assert settings.redis_url is not None
             allow_open_files()
-            client = connect_async(settings.redis_url)
+            client = connect_async(settings.redis_url, **self._access)
             poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
             speaker = Speaker(client, allowed=settings.allow_networks, base_url=settings.public_url)
             seal = Seal(secrets_key(settings))

@@ -8,7 +8,8 @@ import pytest
 
 from webhook_app.domain.events import Source
 from webhook_app.store import group_append, keys
-from webhook_app.store.clients import Client, StoreUnavailable, connect_async
+from webhook_app.store.circuit import Circuit, probe_with
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable, connect_async
 from webhook_app.store.group_append import GroupAppender, journal_append
 from webhook_app.store.journal import Entry, Wake
 
@@ -29,7 +30,7 @@ def entry(body: bytes) -> Entry:
 async def appending(store_url: str, wake: Wake | None = None) -> AsyncIterator[GroupAppender]:
     """A group appender on the tests' store."""
     client = connect_async(store_url)
-    yield GroupAppender(journal_append(client), wake or CountingWake())
+    yield GroupAppender(journal_append(client), wake or CountingWake(), Circuit(probe_with(client)))
     await client.aclose()
 
 
@@ -43,7 +44,9 @@ async def hanging(store_url: str, **limits: float) -> AsyncIterator[tuple[GroupA
         await answers.wait()
         return await append_now(entries)
 
-    yield GroupAppender(append, CountingWake(), **limits), answers
+    yield GroupAppender(append, CountingWake(), Circuit(probe_with(client)), **limits), answers
+    answers.set()
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})  # an append may be under way
     await client.aclose()
 
 
@@ -105,5 +108,34 @@ def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(clien
             assert all(isinstance(result, StoreUnavailable) for result in results)
             client.delete(keys.JOURNAL)
             assert await appender.append(entry(b"{}"))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("error", [StoreSilentError("no answer"), StoreUnavailable("refused"), ValueError("a fault")])
+def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url: str, error: Exception) -> None:
+    async def scenario() -> None:
+        client, asked, let_go = connect_async(store_url), 0, asyncio.Event()
+
+        async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
+            nonlocal asked
+            asked += 1
+            await let_go.wait()
+            raise error
+
+        appender = GroupAppender(append, CountingWake(), Circuit(probe_with(client), now=lambda: 0.0))
+        first = asyncio.create_task(appender.append(entry(b"{}")))
+        await asyncio.sleep(0)
+        later = [asyncio.create_task(appender.append(entry(b"{}"))) for _ in range(10)]
+        await asyncio.sleep(0)
+        let_go.set()
+        for result in await asyncio.gather(first, *later, return_exceptions=True):
+            assert isinstance(result, StoreUnavailable)
+        assert asked == (1 if isinstance(error, StoreSilentError) else 2)
+        if isinstance(error, StoreSilentError):  # later comers are refused without asking a store that is silent
+            with pytest.raises(StoreUnavailable):
+                await appender.append(entry(b"{}"))
+            assert asked == 1
+        await client.aclose()
 
     asyncio.run(scenario())

@@ -18,9 +18,9 @@ from webhook_app.problems import DESCRIPTIONS, Problem, answer
 from webhook_app.sessions import Sessions
 from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.refusals import is_away
 
 PAGES = (wall, orders, room, schedule, rules, subscribers, alarms, system, events)
-AWAY = (StoreUnavailable, redis.ConnectionError, redis.TimeoutError, redis.OutOfMemoryError, redis.ReadOnlyError)
 
 
 def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
@@ -61,8 +61,13 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
         body = render_template("wrong.html", status=503, title="Store away", said=DESCRIPTIONS[503])
         return Response(body, 503, {"Retry-After": "2"})
 
-    for kind in AWAY:
-        blueprint.register_error_handler(kind, away)
+    def store_failed(error: Exception) -> Response:
+        if is_away(error):
+            return away(error)
+        raise error
+
+    blueprint.register_error_handler(StoreUnavailable, away)
+    blueprint.register_error_handler(redis.RedisError, store_failed)
     door.add(blueprint)
     for part in PAGES:
         part.add(blueprint, desk)

@@ -1,100 +1,128 @@
-"""Clients of the store: made by the composition roots, never at import."""
+"""Make the clients of the store. Composition roots call this; nothing is connected at import."""
 
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import redis
 import redis.asyncio
+from redis.asyncio.connection import parse_url as parse_async_url
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelManagedConnection
+
+from webhook_app.sentinel_url import Login, SentinelUrl, is_sentinel_url
+from webhook_app.sentinel_url import parse as parse_sentinel_url
+from webhook_app.store import connections
+from webhook_app.store.connections import Generation
+from webhook_app.store.sentinels import AsyncPool, AsyncSentinels, Pool, Sentinels
 
 # redis-py types every answer as a union over clients that decode and clients that do not. Ours never decode:
 # answers are bytes, and this alias keeps that knowledge in one place.
 Client = Any
 
-CONNECT_TIMEOUT_S = 3.0
-SOCKET_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 2.0
+SOCKET_TIMEOUT_S = 5.0  # longer than any blocking read waits
+APPEND_TIMEOUT_S = 3.0  # somebody waits for the answer to a webhook; longer than the store waits for its replicas
+PROBE_TIMEOUT_S = 1.0
 CONNECTIONS_MAX = 1_000  # the library's own limit of 100 is less than a web process has threads
+NO_LOGIN = Login()
+
+_CONNECTIONS = {
+    "redis": connections.TcpConnection,
+    "rediss": connections.TlsConnection,
+    "unix": connections.UnixConnection,
+}
+_ASYNC_CONNECTIONS = {
+    "redis": connections.AsyncTcpConnection,
+    "rediss": connections.AsyncTlsConnection,
+    "unix": connections.AsyncUnixConnection,
+}
 
 
 class StoreUnavailable(Exception):
     """The store cannot keep or give anything now."""
 
 
-def connect(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S, max_connections: int = CONNECTIONS_MAX) -> Client:
-    """A client that never repeats a command by itself: a lost reply to an append must not become two entries."""
-    options: dict[str, Any] = {
+class StoreSilentError(StoreUnavailable):
+    """The store did not answer in time: whether it did what it was asked is not known."""
+
+
+def connect(
+    url: str,
+    *,
+    sentinel_login: Login = NO_LOGIN,
+    timeout_s: float = SOCKET_TIMEOUT_S,
+    max_connections: int = CONNECTIONS_MAX,
+    generation: Generation | None = None,
+) -> Client:
+    """Make a client that never repeats a command by itself: a lost reply to an append must not become two entries.
+
+    `timeout_s` limits each wait for an answer. `sentinel_login` is for the sentinels; the store's own login is a part
+    of `url`. Clients of one process share a `generation`: what one of them learns about the store, as that it is
+    silent or was demoted, has the connections of the others replaced too.
+    """
+    options = _options(timeout_s, max_connections, generation) | {"retry": Retry(NoBackoff(), 0)}
+    if is_sentinel_url(url):
+        sentinel_url = parse_sentinel_url(url)
+        kind = connections.TlsPrimaryConnection if sentinel_url.tls else connections.PrimaryConnection
+        sentinels = Sentinels(sentinel_url, sentinel_login)
+        through_sentinels: Client = sentinels.master_for(  # type: ignore[no-untyped-call]
+            sentinel_url.service,
+            connection_pool_class=Pool,
+            connection_class=kind,
+            **_store_options(sentinel_url, options),
+        )
+        return through_sentinels
+    client: Client = redis.Redis.from_url(url, connection_class=_kind(_CONNECTIONS, url, options), **options)
+    return client
+
+
+def connect_async(
+    url: str,
+    *,
+    sentinel_login: Login = NO_LOGIN,
+    timeout_s: float = SOCKET_TIMEOUT_S,
+    generation: Generation | None = None,
+) -> Client:
+    """Make a client for an event loop; otherwise as `connect`."""
+    options = _options(timeout_s, CONNECTIONS_MAX, generation) | {"retry": AsyncRetry(NoBackoff(), 0)}
+    if is_sentinel_url(url):
+        sentinel_url = parse_sentinel_url(url)
+        kind = connections.AsyncTlsPrimaryConnection if sentinel_url.tls else connections.AsyncPrimaryConnection
+        sentinels = AsyncSentinels(sentinel_url, sentinel_login)
+        through_sentinels: Client = sentinels.master_for(
+            sentinel_url.service,
+            connection_pool_class=AsyncPool,
+            connection_class=kind,
+            **_store_options(sentinel_url, options),
+        )
+        return through_sentinels
+    # Unlike the other client's, this library's from_url lets the address choose the class of connections.
+    kind_of_url = _kind(_ASYNC_CONNECTIONS, url, options)
+    options |= {**parse_async_url(url), "connection_class": kind_of_url}
+    client: Client = redis.asyncio.Redis.from_pool(redis.asyncio.ConnectionPool(**options))
+    return client
+
+
+def _options(timeout_s: float, max_connections: int, generation: Generation | None) -> dict[str, Any]:
+    return {
         "socket_timeout": timeout_s,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        "retry": Retry(NoBackoff(), 0),
+        "socket_connect_timeout": min(CONNECT_TIMEOUT_S, timeout_s),
+        "socket_keepalive": True,
         "health_check_interval": 0,
         "max_connections": max_connections,
-    }
-    if url.startswith("redis+sentinel://"):
-        return _through_sentinel(url, options)
-    if url.startswith("unix://"):
-        options.pop("socket_connect_timeout")
-    client: Client = redis.Redis.from_url(url, **options)
-    return client
-
-
-def connect_async(url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Client:
-    """The same for an event loop."""
-    options: dict[str, Any] = {
-        "socket_timeout": timeout_s,
-        "retry": AsyncRetry(NoBackoff(), 0),
-        "max_connections": CONNECTIONS_MAX,
-    }
-    if url.startswith("redis+sentinel://"):
-        hosts, service, db = _sentinel_parts(url)
-        sentinel: Any = AsyncSentinel(  # type: ignore[no-untyped-call]
-            hosts, sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S}
-        )
-        options |= _user_of(url)
-        through: Client = sentinel.master_for(service, db=db, **options)
-        return through
-    client: Client = redis.asyncio.Redis.from_url(url, **options)
-    return client
-
-
-def _through_sentinel(url: str, options: dict[str, Any]) -> Client:
-    hosts, service, db = _sentinel_parts(url)
-    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
-        hosts, sentinel_kwargs={"socket_timeout": CONNECT_TIMEOUT_S}
-    )
-    options |= _user_of(url) | {"connection_class": _MasterConnection}
-    client: Client = sentinel.master_for(service, db=db, **options)
-    return client
-
-
-class _MasterConnection(SentinelManagedConnection):
-    """Closed when reading from it is interrupted, as every other connection is.
-
-    The library's own stays open: whoever used it next would wait for, and take, the answer to what was asked before.
-    """
-
-    def read_response(
-        self, disable_decoding: bool = False, *, disconnect_on_error: bool | None = True, **more: Any
-    ) -> Any:
-        return super().read_response(disable_decoding, disconnect_on_error=disconnect_on_error, **more)
-
-
-def _user_of(url: str) -> dict[str, str | None]:
-    parts = urlsplit(url)
-    return {
-        "username": unquote(parts.username) if parts.username else None,
-        "password": unquote(parts.password) if parts.password else None,
+        "generation": generation or Generation(),
     }
 
 
-def _sentinel_parts(url: str) -> tuple[list[tuple[str, int]], str, int]:
-    parts = urlsplit(url)
-    hosts = []
-    for host in parts.netloc.rpartition("@")[2].split(","):
-        name, _, port = host.rpartition(":")
-        hosts.append((name or host, int(port) if name else 26379))
-    path = parts.path.strip("/").split("/")
-    return hosts, path[0] or "mymaster", int(path[1]) if len(path) > 1 else 0
+def _store_options(url: SentinelUrl, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {**options, "db": url.db, "username": url.login.username, "password": url.login.password}
+
+
+def _kind(kinds: Mapping[str, type], url: str, options: dict[str, Any]) -> type:
+    """The class of connections for the address; a Unix socket has no options of TCP."""
+    scheme = url.partition("://")[0]
+    if scheme == "unix":
+        for name in ("socket_connect_timeout", "socket_keepalive"):
+            options.pop(name)
+    return kinds[scheme]

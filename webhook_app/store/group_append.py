@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import redis
 
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.circuit import Circuit
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
 from webhook_app.store.journal import (
     APPEND_KEYS,
     APPEND_SCRIPT,
@@ -18,6 +19,7 @@ from webhook_app.store.journal import (
     appended,
     check_acknowledged,
 )
+from webhook_app.store.sentinels import NoPrimaryError
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
@@ -42,6 +44,8 @@ def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
                 pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
                 pipe.execute_command("WAIT", ack_replicas, REPLICA_WAIT_MS)
                 answer, replicas = await pipe.execute()
+        except (redis.TimeoutError, NoPrimaryError) as error:
+            raise StoreSilentError(str(error)) from error
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
         check_acknowledged(int(replicas), ack_replicas)
@@ -59,16 +63,23 @@ class _Waiter:
 class GroupAppender:
     """Appends entries in the order they came, as many at a time as wait; one append is under way at a time."""
 
-    def __init__(self, append_entries: AppendEntries, wake: Wake, *, wait_max_s: float = WAIT_MAX_S) -> None:
+    def __init__(
+        self, append_entries: AppendEntries, wake: Wake, circuit: Circuit, *, wait_max_s: float = WAIT_MAX_S
+    ) -> None:
         self._append_entries = append_entries
         self._wake = wake
+        self._circuit = circuit
         self._wait_max_s = wait_max_s
         self._waiting: deque[_Waiter] = deque()
         self._waiting_bytes = 0
         self._appending: asyncio.Task[None] | None = None
 
     async def append(self, entry: Entry) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
+
+        While the store is silent it is not waited for.
+        """
+        await self._circuit.admit()
         if len(self._waiting) >= WAITING_MAX_ENTRIES or self._waiting_bytes >= WAITING_MAX_BYTES:
             raise StoreUnavailable("too many webhooks wait for the store")
         waiter = _Waiter(entry, asyncio.get_running_loop().create_future())
@@ -96,7 +107,10 @@ class GroupAppender:
         try:
             ids, wake = await self._append_entries([waiter.entry for waiter in group])
         except Exception as error:
-            unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable(str(error))
+            unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable(repr(error))
+            if isinstance(error, StoreSilentError):
+                self._circuit.open()
+                group += self._take_all()  # they would wait for the same silence, one after the other
             for waiter in group:
                 if not waiter.future.done():
                     waiter.future.set_exception(unavailable)
@@ -117,6 +131,12 @@ class GroupAppender:
             size += len(waiter.entry.data)
         self._waiting_bytes -= size
         return group
+
+    def _take_all(self) -> list[_Waiter]:
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return waiting
 
     def _forget(self, waiter: _Waiter) -> None:
         if waiter in self._waiting:

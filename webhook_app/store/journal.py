@@ -8,7 +8,8 @@ import redis
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
+from webhook_app.store.sentinels import NoPrimaryError
 
 PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
@@ -60,6 +61,8 @@ class Journal:
                 answer = self._append_acked(args)
             else:
                 answer = self._script(keys=APPEND_KEYS, args=args)
+        except (redis.TimeoutError, NoPrimaryError) as error:
+            raise StoreSilentError(str(error)) from error
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
         return appended(answer)

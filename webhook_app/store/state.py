@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import redis
-
 from webhook_app.domain.alarms import ALARMS_KEPT, Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.layer import Layer
@@ -17,8 +15,9 @@ from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
 from webhook_app.store import codec, keys, measures
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS
+from webhook_app.store.transactions import execute
 
 READ_CHUNK = 500
 
@@ -39,10 +38,6 @@ for i = 1, #ARGV do
   redis.call('XADD', KEYS[1], '*', 'n', ARGV[i])
 end
 """
-
-
-class CommitFailed(Exception):
-    """A transaction was applied in part: the store holds something of a wrong type. Reducing must stop."""
 
 
 @dataclass
@@ -201,23 +196,11 @@ class StateStore:
         wanted = [name for name, due in (("call", _waiting(batch)), ("deliver", batch.notices)) if due]
         for name in wanted:
             pipe.set(keys.wake(name), "1", nx=True, px=WAKE_TTL_MS)
-        answers = self._execute(pipe)
+        answers = execute(pipe)
         seconds, micros = answers[-len(wanted) - 1]
         batch.committed_at = int(seconds) * 1000 + int(micros) // 1000
         woken = dict(zip(wanted, answers[len(answers) - len(wanted) :], strict=True))
         return bool(woken.get("call")), bool(woken.get("deliver"))
-
-    def _execute(self, pipe: Client) -> list[Any]:
-        try:
-            answers: list[Any] = pipe.execute(raise_on_error=False)
-        except (redis.WatchError, redis.ConnectionError, redis.TimeoutError):
-            raise
-        except redis.ResponseError as error:
-            raise StoreUnavailable(str(error)) from error
-        failures = [answer for answer in answers if isinstance(answer, Exception)]
-        if failures:
-            raise CommitFailed(str(failures[0]))
-        return answers
 
     def _write_rooms(self, pipe: Client, world: World, batch: Batch) -> None:
         if not batch.rooms:

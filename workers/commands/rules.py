@@ -118,7 +118,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
             click.echo(show.one_line(line), err=True)
         sys.exit(1)
     drafts = [rule_from(rule) for rule in file.rules]
-    client = connect(settings.redis_url)
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
             found = replay(client, drafts, since=first, until=last, names=file.config().names, progress=progress)

@@ -30,7 +30,7 @@ def examine(settings: Settings, *, sandbox: bool, refold: Refold | None = None) 
         yield failed("store", "REDIS_URL is not set, and no `tally up` runs here", "run `tally up`, or set REDIS_URL")
         yield from look_at_videosdk(settings, remembered=None)
         return
-    client = connect(settings.redis_url, timeout_s=STORE_TIMEOUT_S)
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=STORE_TIMEOUT_S)
     findings = list(look_at_store(client, settings))
     yield from findings
     answers = not (len(findings) == 1 and findings[0].level is Level.FAILED)

@@ -6,8 +6,11 @@ from typing import Any
 
 import redis
 
+from webhook_app.sentinel_url import is_sentinel_url
 from webhook_app.settings import Settings
 from webhook_app.store.clients import Client
+from webhook_app.store.refusals import refusal_of
+from webhook_app.store.sentinels import NoPrimaryError, Reason
 from workers.doctor.finding import Finding, failed, ok, warning
 
 REDIS_MIN = (6, 2)
@@ -24,10 +27,12 @@ def look_at_store(client: Client, settings: Settings) -> Iterator[Finding]:
     try:
         info: Mapping[str, Any] = client.info("all")
     except (redis.RedisError, OSError) as error:
-        yield failed("store", f"does not answer: {_one_line(error)}", _hint_for(error))
+        yield failed("store", f"does not answer: {_one_line(error)}", hint_for(error, settings))
         return
     yield version(info)
     yield role(info, settings.ack_replicas)
+    if settings.redis_url is not None and is_sentinel_url(settings.redis_url):
+        yield failover(settings.ack_replicas)
     yield durability(info, _configured(client, "appendfsync"))
     yield eviction(info)
     yield memory(info)
@@ -57,6 +62,17 @@ def role(info: Mapping[str, Any], ack_replicas: int) -> Finding:
             "connect the replicas, or lower ACK_REPLICAS",
         )
     return ok("replicas", f"{replicas} connected, ACK_REPLICAS is {ack_replicas}")
+
+
+def failover(ack_replicas: int) -> Finding:
+    """Whether a failover may lose what was acknowledged."""
+    if ack_replicas:
+        return ok("failover", f"what is acknowledged is on {ack_replicas} of the replicas too")
+    return warning(
+        "failover",
+        "ACK_REPLICAS is 0: a failover may lose webhooks that were answered 200",
+        "set ACK_REPLICAS=1, with two replicas or more; see docs/how-to/sentinel.md",
+    )
 
 
 def durability(info: Mapping[str, Any], appendfsync: str | None) -> Finding:
@@ -136,12 +152,28 @@ def _configured(client: Client, name: str) -> str | None:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _hint_for(error: Exception) -> str:
-    if isinstance(error, redis.AuthenticationError):
+def hint_for(error: Exception, settings: Settings) -> str:
+    """What to check when the store, or who should lead to it, cannot be asked."""
+    if isinstance(error, NoPrimaryError):
+        return _sentinel_hint(error, settings)
+    if isinstance(error, (redis.AuthenticationError, redis.exceptions.NoPermissionError)):
         return "check the user and password in REDIS_URL"
-    if isinstance(error, redis.sentinel.MasterNotFoundError):
-        return "check the hosts and the service's name in REDIS_URL, and that the sentinels agree on a primary"
+    refusal = refusal_of(error)
+    if refusal is not None:
+        return f"the store runs but refuses commands for now ({refusal}); see {_OPERATIONS}"
     return f"start it, or check REDIS_URL; see {_OPERATIONS}"
+
+
+def _sentinel_hint(error: NoPrimaryError, settings: Settings) -> str:
+    if error.has(Reason.UNKNOWN_SERVICE):
+        return "check the service's name in REDIS_URL: it is the one after `sentinel monitor`"
+    if error.has(Reason.NO_PRIMARY):
+        return "wait for the failover, or start the primary; `SENTINEL masters` says what the sentinels see"
+    if error.has(Reason.LOGIN) and settings.sentinel_password is None:
+        return "set SENTINEL_PASSWORD: the sentinels ask for a password of their own"
+    if error.has(Reason.LOGIN):
+        return "check SENTINEL_PASSWORD and SENTINEL_USERNAME; the store's own password belongs into REDIS_URL"
+    return "check the hosts and ports in REDIS_URL, and that sentinels listen there (rediss+sentinel:// if with TLS)"
 
 
 def _numbers(text: str) -> tuple[int, ...]:
