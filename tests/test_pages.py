@@ -215,7 +215,7 @@ def test_another_token_does_not(visitor, token):
     answer = log_in(visitor, token)
     assert answer.status_code == 403
     page = answer.get_data(as_text=True)
-    assert "not one of ours" in page
+    assert "neither the admin token nor the viewer token" in page
     assert not token.strip() or f'value="{token}"' not in page
     assert visitor.get("/").status_code == 302
 
@@ -257,7 +257,13 @@ def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
 
 def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
     doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
-    assert "Secure" in cookie_of(doors.http.get("/login"))
+    site = "https://tally.example"
+    form = doors.http.get("/login", base_url=site)
+    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=site)
+    assert answer.status_code == 303
+    for cookie in (*form.headers.getlist("Set-Cookie"), cookie_of(answer)):
+        assert "Secure" in cookie
+        assert "HttpOnly" in cookie
 
 
 def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tmp_path, visitor):
