@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from webhook_app.masking import masked, without_values
 from webhook_app.settings import Settings
 
+VALUE_MIN_CHARS = 6  # a shorter credential is no secret, and may be any word of the log
+
 
 @dataclass(frozen=True, slots=True)
 class KnownSecrets:
@@ -29,4 +31,5 @@ def known_secrets(settings: Settings) -> KnownSecrets:
         settings.secrets_key,
     )
     addresses = (settings.redis_url, settings.heartbeat_url)
-    return KnownSecrets(tuple(filter(None, values)), tuple(filter(None, addresses)))
+    long_enough = tuple(value for value in values if value is not None and len(value) >= VALUE_MIN_CHARS)
+    return KnownSecrets(long_enough, tuple(filter(None, addresses)))
