@@ -16,6 +16,8 @@ from doors import ADMIN_TOKEN, ROOM, Doors, NoWake, append
 from product import TREE, product, webhook
 
 from webhook_app.domain.events import Source
+from webhook_app.known_secrets import known_secrets
+from webhook_app.settings import Settings
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
 from workers.process import Reducer
@@ -220,3 +222,19 @@ def test_the_whole_product_in_json_writes_nothing_else(tmp_path: Path) -> None:
     about = {line["event"]: line for line in found if line.get("event_id") == answer.json["id"]}
     assert about["webhook kept"]["process"] == "web" and about["folded"]["process"] == "worker"
     assert not [line for line in one.output().splitlines() if "Traceback" in line and not line.startswith("{")]
+
+
+def test_every_secret_setting_is_known_to_the_log() -> None:
+    hidden = {
+        "redis_url": "rediss://ops:hunter2-redis@store:6379/0",
+        "videosdk_api_key": "hunter2-key",
+        "videosdk_secret": "hunter2-secret",
+        "webhook_token": "hunter2-webhook",
+        "admin_token": "hunter2-admin-token",
+        "viewer_token": "hunter2-viewer-token",
+        "secrets_key": "hunter2-secrets-key",
+        "heartbeat_url": "https://kuma.example/api/push/hunter2-push",
+    }
+    quoted = known_secrets(Settings(**hidden)).masked(" | ".join(hidden.values()))
+    assert "hunter2" not in quoted
+    assert "store:6379" in quoted and "kuma.example" in quoted
