@@ -291,6 +291,25 @@ def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, doors, 
     assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
 
 
+def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(client, store_url, tmp_path):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = Doors(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
+        browser = Browser(Doors(store_url, tmp_path))
+        browser.log_in()
+        csrf = csrf_of(browser.get("/rules"))
+        lost = Browser(away)
+        lost.http.set_cookie(SESSION, browser.cookie)
+        page = lost.get("/")
+        assert (page.status_code, "store" in page.get_data(as_text=True)) == (503, True)
+        assert lost.http.post("/logout", data={"csrf": csrf}).status_code == 503
+        assert lost.cookie == browser.cookie, "a log-out that could not be recorded is not one"
+        assert lost.get("/api/v1/events/stream").status_code == 503
+        stranger = Browser(away)
+        assert stranger.log_in(WRONG).status_code == 403
+        assert stranger.log_in(ADMIN_TOKEN).status_code == 303
+
+
 # Hosts
 
 OPEN_PATHS = ["/", "/rules", "/page/live", "/metrics"]

@@ -16,6 +16,8 @@ from doors import ADMIN_TOKEN, ROOM, Doors, NoWake, append
 from product import TREE, product, webhook
 
 from webhook_app.domain.events import Source
+from webhook_app.known_secrets import known_secrets
+from webhook_app.settings import Settings
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
 from workers.process import Reducer
@@ -231,3 +233,19 @@ def test_a_log_that_cannot_be_written_fails_nothing(form: str) -> None:
             [sys.executable, "-c", program], env=environ, stdout=subprocess.PIPE, stderr=full, text=True, timeout=60
         )
     assert done.stdout == "went on\n"
+
+
+def test_every_secret_setting_is_known_to_the_log() -> None:
+    hidden = {
+        "redis_url": "rediss://ops:hunter2-redis@store:6379/0",
+        "videosdk_api_key": "hunter2-key",
+        "videosdk_secret": "hunter2-secret",
+        "webhook_token": "hunter2-webhook",
+        "admin_token": "hunter2-admin-token",
+        "viewer_token": "hunter2-viewer-token",
+        "secrets_key": "hunter2-secrets-key",
+        "heartbeat_url": "https://kuma.example/api/push/hunter2-push",
+    }
+    quoted = known_secrets(Settings(**hidden)).masked(" | ".join(hidden.values()))
+    assert "hunter2" not in quoted
+    assert "store:6379" in quoted and "kuma.example" in quoted

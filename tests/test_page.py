@@ -95,7 +95,7 @@ def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, 
 
 def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit):
     visit.log_in("not-the-token-of-this-place")
-    expect(visit.page.get_by_role("alert")).to_contain_text("not one of ours")
+    expect(visit.page.get_by_role("alert")).to_contain_text("neither the admin token nor the viewer token")
     visit.complaints.clear()  # the browser itself remarks upon a 403
     visit.page.get_by_label("Admin or viewer token").fill(ADMIN_TOKEN)
     visit.page.keyboard.press("Enter")

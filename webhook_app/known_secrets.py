@@ -1,9 +1,12 @@
 """The secrets of the settings, for the log's last line of defence: none of them is written, whatever quotes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from webhook_app.masking import masked, without_values
 from webhook_app.settings import Settings
+
+PUBLIC = frozenset({"videosdk_public_key"})  # long, and no secret
+VALUE_MIN_CHARS = 6  # a shorter credential is no secret, and may be any word of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,12 @@ class KnownSecrets:
 
 
 def known_secrets(settings: Settings) -> KnownSecrets:
-    """What these settings keep secret."""
-    values = (
-        settings.admin_token,
-        settings.viewer_token,
-        settings.webhook_token,
-        settings.videosdk_api_key,
-        settings.videosdk_secret,
-        settings.secrets_key,
+    """What these settings keep secret: every text whose field is left out of their `repr`."""
+    hidden = [
+        getattr(settings, field.name) for field in fields(settings) if not field.repr and field.name not in PUBLIC
+    ]
+    texts = [value for value in hidden if isinstance(value, str) and len(value) >= VALUE_MIN_CHARS]
+    return KnownSecrets(
+        values=tuple(text for text in texts if "://" not in text),
+        addresses=tuple(text for text in texts if "://" in text),
     )
-    addresses = (settings.redis_url, settings.heartbeat_url)
-    return KnownSecrets(tuple(filter(None, values)), tuple(filter(None, addresses)))

@@ -29,6 +29,7 @@ class Door:
         self._tokens = tokens
         self._sessions = sessions
         self._hosts = HostCheck(settings.public_url)
+        self._public_url = settings.public_url
         self.open_house = is_open_house(settings)
         self._remedy = f"Open it at http://localhost:{settings.port}, or log in."
 
@@ -90,7 +91,7 @@ class Door:
             except TooManyWrongTokensError as error:
                 return self._form(wrong=str(error), status=429, retry_after_s=error.wait_s)
             if not self._from_our_log_in():
-                return self._form(wrong="This form has expired, or was sent from another site. Try again.", status=403)
+                return self._form(wrong=self._refused_form(), status=403)
             if role is None:
                 return self._form(wrong="That is neither the admin token nor the viewer token.", status=403)
             self._sessions.begin(role)
@@ -110,6 +111,12 @@ class Door:
         secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
         form.set_cookie(LOGIN_COOKIE, nonce, path="/login", secure=secure, httponly=True, samesite="Lax")
         return form
+
+    def _refused_form(self) -> str:
+        if current_app.config["SESSION_COOKIE_SECURE"] and not _login_nonce():
+            # Over plain http the browser keeps back what was set for https.
+            return f"Your browser sent no cookie. Log in at {self._public_url}, with cookies allowed."
+        return "This form has expired, or was sent from another site. Try again."
 
     def _from_our_form(self) -> bool:
         return _is_same(self.csrf, request.form.get("csrf") or request.headers.get(CSRF_HEADER, ""))
