@@ -11,6 +11,7 @@ from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
+from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
 from webhook_app.domain.rulebook import calendars_of, rule_from
@@ -20,7 +21,7 @@ from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
+from webhook_app.store.backtests import comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
 
 
@@ -130,8 +131,8 @@ def rules(context: Context) -> Blueprint:
         drafts = [rule_from(checked_rule(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
         try:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
-        except TooManyEventsError as error:
-            raise Problem(422, "the span is too long", errors={"from": [str(error)]}) from None
+        except BacktestTooLargeError as error:
+            raise Problem(422, "the backtest is too large", errors={"from": [str(error)]}) from None
         return comparison_view(found)
 
     @blp.route("/<name>")

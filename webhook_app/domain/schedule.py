@@ -25,6 +25,7 @@ from webhook_app.domain.schedules.openings import (
 )
 
 DAY_MS = 86_400_000
+CLOCK_CHANGE_MS = DAY_MS // 8
 OVERLONG_MS = 35 * DAY_MS
 SCHEDULE_STEPS_MAX = 200_000
 RESTART_STEPS = 10
@@ -186,8 +187,9 @@ def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int, o
     if schedule.duration_s is None:
         return
     length = schedule.duration_s * 1000
-    first = wall_clock(max(max(after - length, opens_from) - DAY_MS // 8, 0), zone)
-    last = wall_clock(until + DAY_MS // 8, zone)
+    begin = max(after - length, opens_from, 0)
+    first = wall_clock(max(begin - _clock_change_ms(zone, begin), 0), zone)
+    last = wall_clock(until + CLOCK_CHANGE_MS, zone)
     spend(len(schedule.at) + len(schedule.also))
     single = (wall for wall in _single_times(schedule.at, schedule.also) if first <= wall <= last)
     opened = -1
@@ -195,6 +197,13 @@ def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int, o
         if opens_at > opened:
             opened = opens_at
             yield Window(opens_at, opens_at + length)
+
+
+def _clock_change_ms(zone: ZoneInfo, at: int) -> int:
+    """How far wall-clock times near a moment may lie from what the clock shows: nothing, unless clocks change then."""
+    near = (at - DAY_MS // 2, at, at + DAY_MS // 2)
+    offsets = {datetime.fromtimestamp(moment / 1000, zone).utcoffset() for moment in near}
+    return 0 if len(offsets) == 1 else CLOCK_CHANGE_MS
 
 
 @lru_cache(maxsize=1_024)
