@@ -260,3 +260,33 @@ def test_an_unbounded_search_is_never_started_for_its_first_window_alone():
     """The search is lazy: the first window of a dense schedule costs a few steps."""
     with step_budget(500, "the test"):
         list(islice(windows(Schedule("UTC", 60, cron="* * * * *"), NOW, NOW + AHEAD_MS, {}), 2))
+
+
+dtstarts = st.sampled_from(["2026-12-01T00:00", "2000-01-01T00:00", "9999-12-31T23:59", "1999-01-01T00:00"])
+triggers = st.one_of(
+    st.fixed_dictionaries({"cron": st.one_of(crons, st.text(max_size=20))}),
+    st.fixed_dictionaries({"rrule": rrules, "dtstart": dtstarts}),
+    st.fixed_dictionaries({"at": st.sampled_from(["0001-01-01T00:00", "9999-12-31T23:59", "2027-01-01T10:00"])}),
+)
+others = st.fixed_dictionaries(
+    {"duration": st.sampled_from(["1s", "10m", "31d"])},
+    optional={
+        "also": st.just(["0001-01-01T00:00", "9999-12-31T23:59"]),
+        "timezone": st.sampled_from(["Pacific/Apia", "America/Havana", "Asia/Nowhere"]),
+        "except": st.sampled_from([["0001-01-01/9999-12-31"], ["2026-01-01/2031-01-01"], "2026-12-25"]),
+    },
+)
+given_schedules = st.builds(lambda trigger, more: {**trigger, **more}, triggers, others)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(schedule=given_schedules, at=st.integers(ms(2026, 1, 1), ms(2036, 1, 1)))
+def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule, at):
+    """The door ends, fails in one way alone, and accepts nothing that a later look-up cannot compute."""
+    with step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
+        try:
+            loaded = ScheduleSchema().load(schedule)
+        except ValidationError as error:
+            assert error.messages
+            return
+    next_windows(schedule_from(loaded), at, at + AHEAD_MS, {}, 4)

@@ -48,7 +48,7 @@ def check_openings(schedule: Schedule) -> None:
     if begin is None:
         return
     plain = replace(schedule, except_days=(), except_calendars=(), ics=None, also=())
-    if not next_windows(plain, begin, begin + EVER_MS, {}, 1):
+    if not _opens_ever(plain, begin):
         raise ScheduleError(
             "this cron expression never comes due" if schedule.cron is not None else "this recurrence never comes due"
         )
@@ -57,6 +57,21 @@ def check_openings(schedule: Schedule) -> None:
     for year in range(COUNTED_OUT_YEARS):
         after = begin + year * YEAR_MS
         next_windows(dated, after, after + COUNTED_OUT_MS, {}, 4)
+
+
+def _opens_ever(schedule: Schedule, begin: int) -> bool:
+    try:
+        soon = next_windows(schedule, begin, begin + COUNTED_OUT_MS, {}, 1)
+    except ScheduleError as error:
+        if schedule.rrule is not None and "COUNT=" in schedule.rrule.upper():
+            raise ScheduleError("COUNT is too high to be counted out; leave it out, or write UNTIL") from None
+        raise error from None
+    if soon:
+        return True
+    try:
+        return bool(next_windows(schedule, begin, begin + EVER_MS, {}, 1))
+    except ScheduleError:
+        return False  # nothing in five years, and too much to look at in fifty
 
 
 def _begin(schedule: Schedule) -> int | None:
