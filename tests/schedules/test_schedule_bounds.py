@@ -13,10 +13,16 @@ from marshmallow import ValidationError
 
 from webhook_app.api.schedule_schema import ScheduleSchema
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.rulebook import schedule_from
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.occurrences import occurrences, over_quota
+from webhook_app.domain.room import Room
+from webhook_app.domain.rulebook import rule_from, schedule_from
+from webhook_app.domain.rules import Settings, make_config
 from webhook_app.domain.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.step import step
+from webhook_app.domain.turn import World
 
 PRODUCT = [Path("webhook_app"), Path("workers")]
 AHEAD_MS = 5 * 366 * DAY_MS
@@ -290,3 +296,44 @@ def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule
             assert error.messages
             return
     next_windows(schedule_from(loaded), at, at + AHEAD_MS, {}, 4)
+
+
+def steps_of_putting(schedule, rooms):
+    """Return the steps that folding a rule for so many rooms spends, and what it comes to."""
+    world = World(rooms={f"room-{number}": Room(f"room-{number}") for number in range(rooms)})
+    rule = {"name": "all", "rooms": ["room-*"], "schedule": schedule}
+    with step_budget(10**9, "the fold") as budget:
+        outcome = step(world, Event(f"{NOW}-0", Source.CONFIG, "rule-put", None, NOW, {"rule": rule}))
+    return budget.spent, outcome
+
+
+def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has():
+    costly = {"rrule": "FREQ=DAILY;COUNT=20000", "dtstart": "2026-12-01T00:00", "duration_s": 600}
+    one, _ = steps_of_putting(costly, 1)
+    many, outcome = steps_of_putting(costly, 300)
+    assert len(outcome.rooms) == 300
+    assert all(room.next_window is not None for room in outcome.rooms.values())
+    assert one > 20_000
+    assert many < one + 300 * 50
+
+
+def test_a_broken_schedule_of_many_rooms_raises_one_alarm():
+    _, outcome = steps_of_putting(
+        {"rrule": "FREQ=DAILY;INTERVAL=0", "dtstart": "2026-12-01T00:00", "duration_s": 1}, 300
+    )
+    assert list(outcome.alarms) == ["schedule-all"]
+    assert [notice.type for notice in outcome.notices] == ["alarm.raised"]
+    assert sum(len(decisions) for decisions in outcome.decisions.values()) == 1
+
+
+def test_occurrences_of_too_many_rooms_are_refused():
+    """Every room of a rule has windows of its own: their number is bounded as a whole."""
+    schedule = {"cron": "* * * * *", "duration_s": 30}
+    rule = rule_from({"name": "all", "rooms": ["*"], "schedule": schedule})
+    config = make_config({"all": rule}, {}, Settings())
+    rooms = [f"room-{number}" for number in range(2_000)]
+    assert len(occurrences(config, rule, rooms[:20], at=NOW, count=500)) == 500
+    with pytest.raises(ScheduleError, match="lower count"):
+        occurrences(config, rule, rooms, at=NOW, count=500)
+    with pytest.raises(ScheduleError, match="windows"):
+        over_quota(config, rooms, at=NOW, limit=1)

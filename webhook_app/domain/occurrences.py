@@ -1,7 +1,8 @@
 """Occurrences: the windows that are to come, with merges, skips and warnings applied."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from webhook_app.domain.rules import Config, Rule
 from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, next_windows
@@ -31,8 +32,16 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
     assert rule.schedule is not None
     own = next_windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars, count)
     found: list[Occurrence] = []
+    if not own:
+        return found
+    others: dict[str, list[Window]] = {}
+    counted = 0
     for room_id in sorted(rooms):
-        found += _of_room(config, rule, own, room_id, at, count)
+        asked = _of_others(config, rule, own, room_id, at, others)
+        counted += len(own) + len(asked)
+        if counted > WINDOWS_OF_ALL_ROOMS_MAX:
+            raise ScheduleError(f"its rooms have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows; ask for a lower count")
+        found += _of_room(rule, own, asked, room_id, at, count)
     found.sort(key=lambda one: (one.window.opens_at, one.room_id))
     return found[:count]
 
@@ -68,18 +77,29 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
     return found
 
 
-def _of_room(config: Config, rule: Rule, own: list[Window], room_id: str, at: int, count: int) -> list[Occurrence]:
-    if not own:
-        return []
+Asked = tuple[str, Mapping[str, Any], Window]
+
+
+def _of_others(
+    config: Config, rule: Rule, own: list[Window], room_id: str, at: int, known: dict[str, list[Window]]
+) -> list[Asked]:
+    """What a room's other rules ask for near a rule's windows; `known` are those looked up for other rooms."""
     # From the opening of what is open now: a window that is over may have cut it short.
     since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
-    skipped = [window for window in own if window.opens_at in rule.skipped]
-    asked = [(rule.name, rule.start, window) for window in own if window.opens_at not in rule.skipped]
+    asked: list[Asked] = []
     for other in config.about(room_id):
         if other.schedule is None or other.name == rule.name:
             continue
-        near = _windows_or_none(config, other, since, until)
-        asked += [(other.name, other.start, window) for window in near if window.opens_at not in other.skipped]
+        if other.name not in known:
+            windows = _windows_or_none(config, other, since, until)
+            known[other.name] = [window for window in windows if window.opens_at not in other.skipped]
+        asked += [(other.name, other.start, window) for window in known[other.name]]
+    return asked
+
+
+def _of_room(rule: Rule, own: list[Window], others: list[Asked], room_id: str, at: int, count: int) -> list[Occurrence]:
+    skipped = [window for window in own if window.opens_at in rule.skipped]
+    asked = [(rule.name, rule.start, window) for window in own if window.opens_at not in rule.skipped] + others
     merged = [
         Occurrence(room_id, stretch)
         for stretch in combine(asked)

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.asking import AGAIN_MS, ARMED_MS, ask
+from webhook_app.domain.budget import spend
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
@@ -202,11 +203,18 @@ def _next_windows(turn: Turn, rule: Rule, at: int, *, past: int | None = None) -
             if left == 0:
                 return
 
-    try:
-        windows = take_windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars, take)
-    except ScheduleError as error:
-        schedule_failed(turn, rule, error)
+    # A rule of many rooms is looked up once in a fold, not once for each of them.
+    key = (rule.name, at, past)
+    if key not in turn.outcome.windows:
+        try:
+            turn.outcome.windows[key] = take_windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars, take)
+        except ScheduleError as error:
+            turn.outcome.windows[key] = error
+    windows = turn.outcome.windows[key]
+    if isinstance(windows, ScheduleError):
+        schedule_failed(turn, rule, windows)
         return []
+    spend(1 + len(windows))
     schedule_computed(turn, rule)
     return windows
 
