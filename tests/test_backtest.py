@@ -3,7 +3,9 @@
 import pytest
 from doors import Doors
 
-from webhook_app.domain.backtest import BacktestLimits, BacktestTooLargeError, backtest
+from webhook_app.domain.backtest import BacktestTooLargeError, backtest
+from webhook_app.domain.comparison import Act, compare
+from webhook_app.domain.draft import BacktestLimits
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
@@ -110,3 +112,22 @@ def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, st
     answer = Doors(store_url, tmp_path).api("POST", "/rules/backtest", body)
     assert answer.status_code == 422
     assert "shorter span" in answer.json["errors"]["from"][0]
+
+
+def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
+    """Each act that was done pairs with one that would have been, within ten seconds and in order."""
+
+    def acts(*seconds, room=ROOM):
+        return [Act(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
+
+    found = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
+    assert found.only_would == tuple(acts(100, 205, 400))
+    assert found.only_did == (*acts(0, room="other"), *acts(150, 300))
+
+
+def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
+    """Fifty thousand acts on either side of one room: pairing them all with all would not end here."""
+    many = [Act(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
+    later = [Act(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
+    found = compare(many, later)
+    assert (len(found.only_would), len(found.only_did)) == (50_000, 50_000)

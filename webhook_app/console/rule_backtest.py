@@ -86,8 +86,8 @@ def _drafts(text: str) -> list[Rule]:
 
 
 def _rows(found: Comparison) -> list[Row]:
-    only_did = set(found.only_did)
-    rows = [Row(act, "+" if act in set(found.only_would) else "=") for act in found.would]
+    only_would, only_did = set(found.only_would), set(found.only_did)
+    rows = [Row(act, "+" if act in only_would else "=") for act in found.would]
     rows += [Row(act, "−") for act in found.did if act in only_did]
     return sorted(rows, key=lambda row: (row.act.at, row.act.room_id, row.sign), reverse=True)
 

@@ -6,38 +6,23 @@ gives a run that becomes playable, an end that would have been made ends it. Wha
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Any
 
 from webhook_app.domain.asking import SESSION_GONE_MS
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.comparison import Act, Comparison, compare
 from webhook_app.domain.conditions import compile_condition
+from webhook_app.domain.draft import BacktestLimits, Draft, answer, make_event
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
-from webhook_app.domain.ids import derive
-from webhook_app.domain.room import Call, CallKind, CallState, Room
+from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS, State
-from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
 
-STARTED_AFTER_MS = 2 * SECOND
-PLAYABLE_AFTER_MS = 7 * SECOND
-ENDED_AFTER_MS = 1 * SECOND
 TOLD = ("broadcast.", "rule.")
 NARROW = "choose a shorter span, fewer rules or rules with fewer windows"
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestLimits:
-    """What one backtest may come to: acts of the drafts, events that they lead to, and steps of computation."""
-
-    acts: int = 25_000
-    events: int = 150_000
-    steps: int = 20_000_000
 
 
 LIMITS = BacktestLimits()
@@ -45,21 +30,6 @@ LIMITS = BacktestLimits()
 
 class BacktestTooLargeError(ValueError):
     """A backtest of more work than one may take; the message says what to narrow."""
-
-
-@dataclass
-class _Draft:
-    """The draft world and what is to come in it: timers of its own, answers and webhooks of its VideoSDK."""
-
-    world: World
-    since: int
-    limits: BacktestLimits
-    looks: bool
-    acts: list[Act] = field(default_factory=list)
-    coming: list[tuple[int, int, Event]] = field(default_factory=list)
-    timers: list[tuple[int, str, str, int]] = field(default_factory=list)
-    number: int = 0
-    ended: set[str] = field(default_factory=set)
 
 
 def backtest(
@@ -101,7 +71,7 @@ def _backtest(
     limits: BacktestLimits,
 ) -> Comparison:
     actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
-    draft: _Draft | None = None
+    draft: Draft | None = None
     ours = _Ours()
     did: list[Act] = []
     for count, event in enumerate(events, 1):
@@ -156,15 +126,15 @@ def _passed_over(event: Event, ours: _Ours) -> bool:
 
 def _begin(
     actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None, limits: BacktestLimits
-) -> _Draft:
+) -> Draft:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
     drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = _Draft(world, since, limits, _looks_matter(drafts.values()))
+    draft = Draft(world, since, limits, _looks_matter(drafts.values()))
     for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
-        _tell(draft, _event(draft, since, Source.SYSTEM, "replan", room_id, {}))
+        _tell(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
 
 
@@ -190,7 +160,7 @@ def _as_found(room: Room) -> Room:
     )
 
 
-def _run_to(draft: _Draft, moment: int) -> None:
+def _run_to(draft: Draft, moment: int) -> None:
     while True:
         if draft.number > draft.limits.events:
             raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROW}")
@@ -205,7 +175,7 @@ def _run_to(draft: _Draft, moment: int) -> None:
             room = draft.world.rooms.get(room_id)
             if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
                 data = {"timer": name, "due": due}
-                _tell(draft, _event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
+                _tell(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
         else:
             return
 
@@ -231,7 +201,7 @@ def _looks_matter(rules: Iterable[Rule]) -> bool:
     return False
 
 
-def _tell(draft: _Draft, event: Event) -> None:
+def _tell(draft: Draft, event: Event) -> None:
     world = draft.world
     outcome = _outcome(world, event)
     before = {room_id: world.rooms[room_id].timers for room_id in outcome.rooms if room_id in world.rooms}
@@ -248,64 +218,7 @@ def _tell(draft: _Draft, event: Event) -> None:
     draft.acts += _acts(outcome, event.at)
     for call in outcome.calls.values():
         if call.state is CallState.WAITING:
-            _answer(draft, call, event.at)
-
-
-def _answer(draft: _Draft, call: Call, at: int) -> None:
-    room = draft.world.rooms[call.room_id]
-    session = room.session.session_id if room.session is not None else None
-    if call.kind is CallKind.PROBE:
-        _probed(draft, call, at)
-        return
-    if call.kind is CallKind.CAPTURE:
-        return  # a picture changes nothing
-    run = {
-        "id": derive("draft-", call.call_id) if call.kind is CallKind.START else call.body.get("id"),
-        "meetingId": call.room_id,
-        "sessionId": session,
-    }
-    answer = {"call_id": call.call_id, "kind": call.kind.value, "outcome": "succeeded", "status": 200, "stream": run}
-    _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, answer)
-    if call.kind is CallKind.START:
-        _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, run)
-        _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, run)
-    else:
-        # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
-        live = [one for one in room.streams if one.live and not one.provisional]
-        draft.ended |= {one.stream_id for one in live[-1:]}
-        run["playbackHlsUrl"] = live[-1].playback_url if live else None
-        _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
-
-
-def _probed(draft: _Draft, call: Call, at: int) -> None:
-    """The draft's VideoSDK sees what the draft world holds to be so; a stream ends with its session."""
-    room = draft.world.rooms[call.room_id]
-    session = room.session
-    over = session.session_id if session is not None and not session.live else None
-    live = [run for run in room.streams if run.live and not run.provisional and run.session_id != (over or "")]
-    live = [run for run in live if run.stream_id not in draft.ended]
-    seen: dict[str, Any] = {
-        "call_id": call.call_id,
-        "kind": "probe",
-        "reached": True,
-        "asked_at": at,
-        "asked_id": f"{at}-{draft.number}",
-        "active": {"id": live[-1].videosdk_id, "playbackHlsUrl": live[-1].playback_url, "end": None} if live else None,
-    }
-    if session is not None and session.live:
-        people = dict(session.participants) if session.complete else None
-        seen["session"] = {"session_id": session.session_id, "live": True, "participants": people}
-    _later(draft, at, Source.PROBE, "probed", call.room_id, seen)
-
-
-def _later(draft: _Draft, at: int, source: Source, kind: str, room_id: str, data: Mapping[str, Any]) -> None:
-    event = _event(draft, at, source, kind, room_id, data)
-    heappush(draft.coming, (at, draft.number, event))
-
-
-def _event(draft: _Draft, at: int, source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]) -> Event:
-    draft.number += 1
-    return Event(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data)
+            answer(draft, call, event.at)
 
 
 def _fold(world: World, event: Event) -> Outcome:

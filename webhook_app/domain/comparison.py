@@ -1,5 +1,6 @@
 """What draft rules would have done beside what was done."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,18 +31,21 @@ class Comparison:
 
 def compare(would: list[Act], did: list[Act]) -> Comparison:
     """Pair the acts of a room and kind that lie close together; the others are only on one side."""
-    rest: dict[tuple[str, str], list[Act]] = {}
-    for act in did:
-        rest.setdefault((act.room_id, act.kind), []).append(act)
+    unmatched: dict[tuple[str, str], deque[Act]] = {}
+    for act in sorted(did, key=lambda act: act.at):
+        unmatched.setdefault((act.room_id, act.kind), deque()).append(act)
     only_would: list[Act] = []
-    for act in would:
-        same = rest.get((act.room_id, act.kind), [])
-        near = next((one for one in same if abs(one.at - act.at) <= SAME_WITHIN_MS), None)
-        if near is None:
-            only_would.append(act)
+    only_did: list[Act] = []
+    for act in sorted(would, key=lambda act: act.at):
+        same = unmatched.get((act.room_id, act.kind), deque())
+        while same and same[0].at < act.at - SAME_WITHIN_MS:
+            only_did.append(same.popleft())
+        if same and same[0].at <= act.at + SAME_WITHIN_MS:
+            same.popleft()
         else:
-            same.remove(near)
-    only_did = sorted((act for acts in rest.values() for act in acts), key=lambda act: (act.at, act.room_id))
+            only_would.append(act)
+    only_did += [act for acts in unmatched.values() for act in acts]
+    only_did.sort(key=lambda act: (act.at, act.room_id))
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
 
 

@@ -133,7 +133,8 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
 
 def readable(found: "Comparison") -> str:
     """A comparison as lines: + would have been done, - was done and would not have been, = both."""
-    both = [act for act in found.would if act not in found.only_would]
+    only_would = set(found.only_would)
+    both = [act for act in found.would if act not in only_would]
     lines: list[tuple[int, str]] = [
         *((act.at, _line("+", act)) for act in found.only_would),
         *((act.at, _line("-", act)) for act in found.only_did),
