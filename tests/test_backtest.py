@@ -1,6 +1,11 @@
 """Backtests: what drafts would have done, in a draft world whose VideoSDK does what it is told."""
 
-from webhook_app.domain.backtest import backtest
+import pytest
+from doors import Doors
+
+from webhook_app.domain.backtest import BacktestTooLargeError, backtest
+from webhook_app.domain.comparison import Act, compare
+from webhook_app.domain.draft import BacktestLimits
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
@@ -70,3 +75,59 @@ def test_a_condition_on_how_long_a_stream_runs_is_looked_at_while_nothing_is_tol
     ends = [act for act in tried(events, rule).would if act.kind == "end"]
     assert len(ends) == 1
     assert 0 <= ends[0].at - (BEGIN + HOUR + 10 * SECOND) < 2 * MINUTE
+
+
+MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cron": "* * * * *", "duration_s": 30}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (BacktestLimits(acts=100), "act more than 100 times"),
+        (BacktestLimits(events=200), "lead to more than 200 events"),
+        (BacktestLimits(steps=2_000), "the backtest takes more than 2000 steps"),
+    ],
+)
+def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, says):
+    """A limit ends the backtest as a whole; it is no fault of the event at which it is met."""
+    with pytest.raises(BacktestTooLargeError, match=f"{says}.*; choose a shorter span"):
+        backtest(World(), [], [rule_from(MINUTELY)], since=BEGIN, until=BEGIN + 24 * HOUR, limits=limits)
+
+
+def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
+    """It costs its own rule, here as elsewhere."""
+    broken = {
+        **MINUTELY,
+        "name": "broken",
+        "schedule": {"rrule": "FREQ=DAILY;INTERVAL=0", "dtstart": "2026-01-01T00:00"},
+    }
+    found = tried([], broken, MINUTELY, hours=1)
+    assert {act.because for act in found.would} == {"rule:minutely"}
+
+
+def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, store_url, tmp_path):
+    """422, and the field to narrow."""
+    rule = {"name": "m", "rooms": [ROOM], "schedule": {"cron": "* * * * *", "duration": "30s"}}
+    body = {"rules": [rule], "from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+    answer = Doors(store_url, tmp_path).api("POST", "/rules/backtest", body)
+    assert answer.status_code == 422
+    assert "shorter span" in answer.json["errors"]["from"][0]
+
+
+def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
+    """Each act that was done pairs with one that would have been, within ten seconds and in order."""
+
+    def acts(*seconds, room=ROOM):
+        return [Act(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
+
+    found = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
+    assert found.only_would == tuple(acts(100, 205, 400))
+    assert found.only_did == (*acts(0, room="other"), *acts(150, 300))
+
+
+def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
+    """Fifty thousand acts on either side of one room: pairing them all with all would not end here."""
+    many = [Act(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
+    later = [Act(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
+    found = compare(many, later)
+    assert (len(found.only_would), len(found.only_did)) == (50_000, 50_000)

@@ -10,12 +10,13 @@ from webhook_app.api.context import Context
 from webhook_app.api.rules import checked_rule, rule_view
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.rule_text import TextError, as_put, mistakes, read, write
-from webhook_app.domain.backtest import Act, Comparison
+from webhook_app.domain.backtest import BacktestTooLargeError
+from webhook_app.domain.comparison import Act, Comparison
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Rule, RuleMemory
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems import Problem
-from webhook_app.store.backtests import TooManyEventsError, replay
+from webhook_app.store.backtests import replay
 
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}
 ROWS_MAX = 300
@@ -61,10 +62,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         except Problem as problem:
             wrong = mistakes(problem.errors or {"": [problem.description]}, text)
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
-        except TooManyEventsError:
-            wrong = [
-                {"field": "", "line": None, "why": "more events than can be folded at once: choose a shorter span"}
-            ]
+        except BacktestTooLargeError as error:
+            wrong = [{"field": "", "line": None, "why": str(error)}]
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
         rows = _rows(found)
         return page(
@@ -89,8 +88,8 @@ def _drafts(context: Context, text: str) -> list[Rule]:
 
 
 def _rows(found: Comparison) -> list[Row]:
-    only_did = set(found.only_did)
-    rows = [Row(act, "+" if act in set(found.only_would) else "=") for act in found.would]
+    only_would, only_did = set(found.only_would), set(found.only_did)
+    rows = [Row(act, "+" if act in only_would else "=") for act in found.would]
     rows += [Row(act, "−") for act in found.did if act in only_did]
     return sorted(rows, key=lambda row: (row.act.at, row.act.room_id, row.sign), reverse=True)
 

@@ -6,62 +6,30 @@ gives a run that becomes playable, an end that would have been made ends it. Wha
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import Any
 
 from webhook_app.domain.asking import SESSION_GONE_MS
+from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
+from webhook_app.domain.comparison import Act, Comparison, compare
 from webhook_app.domain.conditions import compile_condition
+from webhook_app.domain.draft import BacktestLimits, Draft, answer, make_event
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
-from webhook_app.domain.ids import derive
-from webhook_app.domain.room import Call, CallKind, CallState, Room
+from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS, State
-from webhook_app.domain.times import SECOND, rfc3339
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
 
-STARTED_AFTER_MS = 2 * SECOND
-PLAYABLE_AFTER_MS = 7 * SECOND
-ENDED_AFTER_MS = 1 * SECOND
-SAME_WITHIN_MS = 10 * SECOND
-ACTS_MAX = 100_000
 TOLD = ("broadcast.", "rule.")
+NARROW = "choose a shorter span, fewer rules or rules with fewer windows"
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something done because of a rule: `kind` is start, end, or the type of a notice."""
-
-    at: int
-    room_id: str
-    kind: str
-    because: str
+LIMITS = BacktestLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What would have been done, what was, and where the two differ."""
-
-    would: tuple[Act, ...]
-    did: tuple[Act, ...]
-    only_would: tuple[Act, ...]
-    only_did: tuple[Act, ...]
-
-
-@dataclass
-class _Draft:
-    """The draft world and what is to come in it: timers of its own, answers and webhooks of its VideoSDK."""
-
-    world: World
-    since: int
-    looks: bool
-    acts: list[Act] = field(default_factory=list)
-    coming: list[tuple[int, int, Event]] = field(default_factory=list)
-    timers: list[tuple[int, str, str, int]] = field(default_factory=list)
-    number: int = 0
-    ended: set[str] = field(default_factory=set)
+class BacktestTooLargeError(ValueError):
+    """A backtest of more work than one may take; the message says what to narrow."""
 
 
 def backtest(
@@ -73,21 +41,44 @@ def backtest(
     until: int,
     names: Mapping[str, RoomName] | None = None,
     progress: Callable[[int], None] = lambda count: None,
+    limits: BacktestLimits = LIMITS,
 ) -> Comparison:
     """Fold recorded events, oldest first, from a world as it was before them.
 
     Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules. `names`
     are what the drafts call the rooms; those of `since` when left out.
+
+    BacktestTooLargeError when that exceeds the limits.
     """
+    try:
+        with step_budget(limits.steps, "the backtest"):
+            return _backtest(
+                before, events, rules, since=since, until=until, names=names, progress=progress, limits=limits
+            )
+    except BudgetExceededError as error:
+        raise BacktestTooLargeError(f"{error}; {NARROW}") from None
+
+
+def _backtest(
+    before: World,
+    events: Iterable[Event],
+    rules: Iterable[Rule],
+    *,
+    since: int,
+    until: int,
+    names: Mapping[str, RoomName] | None,
+    progress: Callable[[int], None],
+    limits: BacktestLimits,
+) -> Comparison:
     actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
-    draft: _Draft | None = None
+    draft: Draft | None = None
     ours = _Ours()
     did: list[Act] = []
     for count, event in enumerate(events, 1):
         if event.at >= until:
             break
         if draft is None and event.at >= since:
-            draft = _begin(actual, rules, since, names)
+            draft = _begin(actual, rules, since, names, limits)
         outcome = _fold(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
@@ -98,9 +89,9 @@ def backtest(
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
-        draft = _begin(actual, rules, since, names)
+        draft = _begin(actual, rules, since, names, limits)
     _run_to(draft, until)
-    return _compare(draft.acts, did)
+    return compare(draft.acts, did)
 
 
 class _Ours:
@@ -133,15 +124,17 @@ def _passed_over(event: Event, ours: _Ours) -> bool:
     return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
 
 
-def _begin(actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None) -> _Draft:
+def _begin(
+    actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None, limits: BacktestLimits
+) -> Draft:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
     drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = _Draft(world, since, _looks_matter(drafts.values()))
+    draft = Draft(world, since, limits, _looks_matter(drafts.values()))
     for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
-        _tell(draft, _event(draft, since, Source.SYSTEM, "replan", room_id, {}))
+        _tell(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
 
 
@@ -167,8 +160,12 @@ def _as_found(room: Room) -> Room:
     )
 
 
-def _run_to(draft: _Draft, moment: int) -> None:
-    while len(draft.acts) < ACTS_MAX:
+def _run_to(draft: Draft, moment: int) -> None:
+    while True:
+        if draft.number > draft.limits.events:
+            raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROW}")
+        if len(draft.acts) > draft.limits.acts:
+            raise BacktestTooLargeError(f"the rules would act more than {draft.limits.acts} times; {NARROW}")
         due = draft.timers[0][0] if draft.timers else None
         told = draft.coming[0][0] if draft.coming else None
         if told is not None and told <= moment and (due is None or told <= due):
@@ -178,7 +175,7 @@ def _run_to(draft: _Draft, moment: int) -> None:
             room = draft.world.rooms.get(room_id)
             if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
                 data = {"timer": name, "due": due}
-                _tell(draft, _event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
+                _tell(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
         else:
             return
 
@@ -204,7 +201,7 @@ def _looks_matter(rules: Iterable[Rule]) -> bool:
     return False
 
 
-def _tell(draft: _Draft, event: Event) -> None:
+def _tell(draft: Draft, event: Event) -> None:
     world = draft.world
     outcome = _outcome(world, event)
     before = {room_id: world.rooms[room_id].timers for room_id in outcome.rooms if room_id in world.rooms}
@@ -221,64 +218,7 @@ def _tell(draft: _Draft, event: Event) -> None:
     draft.acts += _acts(outcome, event.at)
     for call in outcome.calls.values():
         if call.state is CallState.WAITING:
-            _answer(draft, call, event.at)
-
-
-def _answer(draft: _Draft, call: Call, at: int) -> None:
-    room = draft.world.rooms[call.room_id]
-    session = room.session.session_id if room.session is not None else None
-    if call.kind is CallKind.PROBE:
-        _probed(draft, call, at)
-        return
-    if call.kind is CallKind.CAPTURE:
-        return  # a picture changes nothing
-    run = {
-        "id": derive("draft-", call.call_id) if call.kind is CallKind.START else call.body.get("id"),
-        "meetingId": call.room_id,
-        "sessionId": session,
-    }
-    answer = {"call_id": call.call_id, "kind": call.kind.value, "outcome": "succeeded", "status": 200, "stream": run}
-    _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, answer)
-    if call.kind is CallKind.START:
-        _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, run)
-        _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, run)
-    else:
-        # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
-        live = [one for one in room.streams if one.live and not one.provisional]
-        draft.ended |= {one.stream_id for one in live[-1:]}
-        run["playbackHlsUrl"] = live[-1].playback_url if live else None
-        _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
-
-
-def _probed(draft: _Draft, call: Call, at: int) -> None:
-    """The draft's VideoSDK sees what the draft world holds to be so; a stream ends with its session."""
-    room = draft.world.rooms[call.room_id]
-    session = room.session
-    over = session.session_id if session is not None and not session.live else None
-    live = [run for run in room.streams if run.live and not run.provisional and run.session_id != (over or "")]
-    live = [run for run in live if run.stream_id not in draft.ended]
-    seen: dict[str, Any] = {
-        "call_id": call.call_id,
-        "kind": "probe",
-        "reached": True,
-        "asked_at": at,
-        "asked_id": f"{at}-{draft.number}",
-        "active": {"id": live[-1].videosdk_id, "playbackHlsUrl": live[-1].playback_url, "end": None} if live else None,
-    }
-    if session is not None and session.live:
-        people = dict(session.participants) if session.complete else None
-        seen["session"] = {"session_id": session.session_id, "live": True, "participants": people}
-    _later(draft, at, Source.PROBE, "probed", call.room_id, seen)
-
-
-def _later(draft: _Draft, at: int, source: Source, kind: str, room_id: str, data: Mapping[str, Any]) -> None:
-    event = _event(draft, at, source, kind, room_id, data)
-    heappush(draft.coming, (at, draft.number, event))
-
-
-def _event(draft: _Draft, at: int, source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]) -> Event:
-    draft.number += 1
-    return Event(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data)
+            answer(draft, call, event.at)
 
 
 def _fold(world: World, event: Event) -> Outcome:
@@ -289,9 +229,12 @@ def _fold(world: World, event: Event) -> Outcome:
 
 def _outcome(world: World, event: Event) -> Outcome:
     try:
-        return step(world, event)
+        outcome = step(world, event)
     except Exception as error:  # what is poisoned was poisoned then, too
-        return poisoned(world, event, error)
+        outcome = poisoned(world, event, error)
+    # When it was the backtest's own limit that the fold ran into, this ends the backtest.
+    spend(0)
+    return outcome
 
 
 def _acts(outcome: Outcome, at: int) -> list[Act]:
@@ -306,24 +249,3 @@ def _acts(outcome: Outcome, at: int) -> list[Act]:
         if notice.type.startswith(TOLD)
     ]
     return calls + told
-
-
-def _compare(would: list[Act], did: list[Act]) -> Comparison:
-    rest: dict[tuple[str, str], list[Act]] = {}
-    for act in did:
-        rest.setdefault((act.room_id, act.kind), []).append(act)
-    only_would: list[Act] = []
-    for act in would:
-        same = rest.get((act.room_id, act.kind), [])
-        near = next((one for one in same if abs(one.at - act.at) <= SAME_WITHIN_MS), None)
-        if near is None:
-            only_would.append(act)
-        else:
-            same.remove(near)
-    only_did = sorted((act for acts in rest.values() for act in acts), key=lambda act: (act.at, act.room_id))
-    return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
-
-
-def act_view(act: Act) -> dict[str, Any]:
-    """An act as the API shows it."""
-    return {"at": rfc3339(act.at), "room_id": act.room_id, "kind": act.kind, "because": act.because}

@@ -10,6 +10,8 @@ from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, Untold
 from webhook_app.domain.rules import Config, RuleMemory
+from webhook_app.domain.schedule import Window
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.stream import State, Stream
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.values import replace
@@ -49,7 +51,10 @@ class World:
 
 @dataclass
 class Outcome:
-    """What one event came to. Nothing of it has happened until it is committed."""
+    """What one event came to. Nothing of it has happened until it is committed.
+
+    `windows` are those that the fold looked up, by rule, moment and span, so that rooms share them.
+    """
 
     effect: str = ""
     rooms: dict[str, Room] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Outcome:
     raised: dict[str, tuple[str, str]] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
     pause: bool | None = None
+    windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 
 
 class Turn:

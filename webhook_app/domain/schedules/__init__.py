@@ -1,0 +1,1 @@
+"""Schedules: recurrences, cron expressions, and the windows that they open."""
