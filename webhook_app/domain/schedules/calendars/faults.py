@@ -48,5 +48,5 @@ FAULT_TEXTS: Mapping[Fault, str] = {
     Fault.NOT_UTF8: "its text is not UTF-8: save the calendar as UTF-8",
     Fault.UNREADABLE: "left out: it cannot be read",
     Fault.TOO_MANY_ENTRIES: "and the entries after it are left out: the calendar has too many",
-    Fault.TOO_MANY_INSTANCES: "and what comes later is left out: the calendar has too many dates",
+    Fault.TOO_MANY_INSTANCES: "left out: the calendar has too many dates",
 }

@@ -4,9 +4,9 @@ Steps:
 
 1. The octets are split into components (`components`); entries that are over before the horizon are dropped at once.
 2. Each entry is read by itself: one that cannot be read is left out and named in a warning.
-3. The entries of one UID give their instances within the horizon (`series`), single entries first, so that a series
-   that takes too many steps costs none of them.
-4. The soonest instances are kept.
+3. The entries of one UID give their instances within the horizon (`series`): those that repeat least often first, so
+   that a series which takes too many steps costs none of them.
+4. Of each entry the soonest instances are kept, and of too many entries those that take place least often.
 
 Steps are counted: per entry, and for the calendar as a whole.
 """
@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from heapq import nsmallest
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.calendar import Calendar, EntryWarning, Horizon, Row, make_calendar
@@ -29,6 +30,7 @@ from webhook_app.domain.schedules.calendars.zones import Zones
 CALENDAR_MAX_BYTES = 10 * 1024 * 1024
 ENTRIES_MAX = 20_000
 INSTANCES_MAX = 10_000
+INSTANCES_OF_ENTRY_MAX = 5_000
 INSTANCES_READ_MAX = 10 * INSTANCES_MAX
 ENTRY_STEPS = 100_000
 LINES_STEPS = 1_500_000
@@ -63,26 +65,25 @@ def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -
     zones = Zones(
         definitions, EPOCH + horizon.begins_at * MS - ZONES_MARGIN, EPOCH + horizon.ends_at * MS + ZONES_MARGIN
     )
-    instants: list[Row] = []
-    local: list[Row] = []
     allowance = _Allowance(warnings)
+    read: list[tuple[str, list[tuple[Row, bool]]]] = []
+    left = INSTANCES_READ_MAX
     for name, group in _groups(events, zones, allowance):
-        rows: list[tuple[bool, Row]] = []
         if allowance.is_used_up(name):
             continue
         with allowance.entry(name):
-            # Taken in only when the whole group could be read.
-            rows = [
-                (instance.local, (instance.begins, instance.ends, instance.summary))
+            rows = {
+                ((instance.begins, instance.ends, instance.summary), instance.local)
                 for instance in instances(group, horizon)
-            ]
-        if len(instants) + len(local) + len(rows) > INSTANCES_READ_MAX:
-            warnings.add(EntryWarning(Fault.TOO_MANY_INSTANCES, name))
-            continue
-        for is_local, row in rows:
-            (local if is_local else instants).append(row)
-    _keep_soonest(instants, local, warnings)
-    return make_calendar(horizon, instants, local, warnings)
+            }
+            left -= min(len(rows), INSTANCES_OF_ENTRY_MAX)
+            if left < 0:
+                raise EntryError(Fault.TOO_MANY_INSTANCES)
+            read.append((name, nsmallest(INSTANCES_OF_ENTRY_MAX, rows)))
+    kept = _kept(read, warnings)
+    return make_calendar(
+        horizon, (row for row, local in kept if not local), (row for row, local in kept if local), warnings
+    )
 
 
 def warnings_text(calendar: Calendar) -> str:
@@ -194,7 +195,7 @@ class _Allowance:
 
 
 def _groups(events: Sequence[Component], zones: Zones, allowance: _Allowance) -> Iterator[tuple[str, list[Entry]]]:
-    """The entries that can be read, by UID: those that happen once first."""
+    """The entries that can be read, by UID: those that repeat least often first."""
     groups: dict[str, tuple[str, list[Entry]]] = {}
     for number, event in enumerate(events):
         name = _name(event, number)
@@ -206,19 +207,23 @@ def _groups(events: Sequence[Component], zones: Zones, allowance: _Allowance) ->
             uid = event.first("UID")
             groups.setdefault(uid.value if uid is not None else f"\0{number}", (name, []))[1].append(entry)
         allowance.warnings.update(EntryWarning(fault, name) for fault in faults)
-    yield from (pair for pair in groups.values() if not any(entry.rules for entry in pair[1]))
-    yield from (pair for pair in groups.values() if any(entry.rules for entry in pair[1]))
+    yield from sorted(groups.values(), key=lambda pair: _frequency(pair[1]))
 
 
-def _keep_soonest(instants: list[Row], local: list[Row], warnings: set[EntryWarning]) -> None:
-    """Cut what comes latest when a calendar has too many instances."""
-    if len(instants) + len(local) <= INSTANCES_MAX:
-        return
-    ordered = sorted([*((row, False) for row in instants), *((row, True) for row in local)])
-    warnings.add(EntryWarning(Fault.TOO_MANY_INSTANCES, _printable(ordered[INSTANCES_MAX][0][2]) or "the next entry"))
-    kept = ordered[:INSTANCES_MAX]
-    instants[:] = [row for row, is_local in kept if not is_local]
-    local[:] = [row for row, is_local in kept if is_local]
+def _frequency(group: list[Entry]) -> int:
+    """How often a group repeats: 0 for not at all, more for more often."""
+    return max((rule.frequency + 1 for entry in group for rule in entry.rules), default=0)
+
+
+def _kept(read: list[tuple[str, list[tuple[Row, bool]]]], warnings: set[EntryWarning]) -> list[tuple[Row, bool]]:
+    """The instances of as many entries as fit, those that take place least often first."""
+    kept: list[tuple[Row, bool]] = []
+    for name, rows in sorted(read, key=lambda pair: len(pair[1])):
+        if len(kept) + len(rows) <= INSTANCES_MAX:
+            kept += rows
+        else:
+            warnings.add(EntryWarning(Fault.TOO_MANY_INSTANCES, name))
+    return kept
 
 
 def _name(event: Component, number: int) -> str:

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from webhook_app.domain.budget import BudgetExceededError, step_budget
+from webhook_app.domain.budget import Budget, BudgetExceededError, step_budget
 from webhook_app.domain.schedules.calendars.components import Component, Property
 from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Frequency, parse_recurrence
@@ -21,6 +22,7 @@ MS = timedelta(milliseconds=1)
 YEAR = timedelta(days=366)
 NAME_MAX_CHARS = 200
 DEFINITION_STEPS = 10_000
+DEFINITIONS_STEPS = 100_000
 OBSERVANCES_MAX = 200
 
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})(?::?(\d{2}))?")
@@ -93,6 +95,7 @@ class Zones:
                 self._definitions.setdefault(name.value.strip(), definition)
         self._first, self._last = first, last
         self._found: dict[str, Zone | None] = {}
+        self._steps_left = DEFINITIONS_STEPS
 
     def find(self, name: str) -> Zone | None:
         """The zone of a TZID, None when nothing says which one it is."""
@@ -120,8 +123,10 @@ class Zones:
         return None
 
     def _define(self, name: str, definition: Component) -> Zone | None:
+        if self._steps_left <= 0:
+            return None
         try:
-            with step_budget(DEFINITION_STEPS, "a time zone's definition"):
+            with step_budget(DEFINITION_STEPS, "a time zone's definition") as budget, self._charged(budget):
                 onsets = [
                     onset
                     for observance in definition.observances[:OBSERVANCES_MAX]
@@ -134,6 +139,13 @@ class Zones:
         except (ValueError, OverflowError):
             return None
         return DefinedZone(name, onsets) if onsets else None
+
+    @contextmanager
+    def _charged(self, budget: Budget) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._steps_left -= budget.spent
 
 
 @lru_cache(maxsize=1)
