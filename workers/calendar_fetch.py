@@ -171,6 +171,8 @@ def _reason(error: BaseException) -> str:
         return f"more than {REDIRECTS_MAX} redirects"
     if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
         return "the connection could not be made in time"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"the connection could not be made: {_reason(error.os_error)}"
     if isinstance(error, OSError) and error.strerror and not isinstance(error, aiohttp.ClientError):
         return error.strerror
     return str(error) or type(error).__name__

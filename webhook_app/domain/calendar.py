@@ -64,7 +64,8 @@ class Calendar:
     """What a calendar means: when its entries take place within a horizon. Compared by value.
 
     `instants` are in ms since 1970. `local` are floating times and whole days, in ms as if the wall clock showed UTC:
-    they are read in the zone of the schedule that uses them. Both are sorted.
+    they are read in the zone of the schedule that uses them. Both are sorted. `from_text` marks one that an earlier
+    version stored as text: it counts as changed when it is fetched again, so that it is stored anew.
     """
 
     horizon: Horizon
@@ -72,6 +73,7 @@ class Calendar:
     local: tuple[Row, ...] = ()
     warnings: tuple[EntryWarning, ...] = ()
     warnings_total: int = 0
+    from_text: bool = False
     _index: "tuple[_Index, _Index]" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

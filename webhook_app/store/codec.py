@@ -1,6 +1,7 @@
 """Frozen domain values to JSON bytes and back; msgspec reads the dataclasses' own annotations."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -69,7 +70,7 @@ def _calendar(raw: bytes) -> Calendar:
 @lru_cache(maxsize=16)
 def _calendar_text(raw: bytes, horizon: Horizon) -> Calendar | None:
     try:
-        return read_calendar(raw, horizon)
+        return replace(read_calendar(raw, horizon), from_text=True)
     except CalendarError:
         return None
 
