@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
 
 import redis
 import structlog
@@ -17,16 +16,16 @@ import structlog
 from webhook_app.calendar_address import is_address
 from webhook_app.domain.calendar import Calendar, Horizon, calendar_data, horizon_at
 from webhook_app.domain.events import Source
-from webhook_app.domain.ids import derive
 from webhook_app.domain.rulebook import calendars_of
 from webhook_app.domain.schedules.calendars.components import CalendarError
-from webhook_app.domain.schedules.calendars.reading import read_calendar, warnings_text
-from webhook_app.masking import masked, shown_url
+from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.masking import shown_url
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
 from webhook_app.store.clients import StoreUnavailable
-from webhook_app.store.journal import Journal, entry
+from webhook_app.store.journal import Entry, Journal, entry
+from workers.calendar_alarms import CalendarAlarms
 from workers.calendar_fetch import CalendarClient, FileIdentity, calendar_client, read_file
 from workers.wiring import Wiring
 
@@ -37,8 +36,8 @@ RETRY_FIRST_S = 10.0
 RETRY_MAX_S = 900.0
 FETCHES_AT_ONCE = 8
 FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
-SUMMARY_MAX_CHARS = 500
-ALARM_PREFIX = "calendar-"
+JOURNAL_BURST_BYTES = 4 * 1024 * 1024
+JOURNAL_BYTES_PER_S = 100
 
 log = structlog.get_logger()
 
@@ -52,6 +51,21 @@ class _Refresh:
     identity: FileIdentity | None = None
     journaled: Calendar | None = None
     journaled_at: float = 0.0
+    bytes_left: float = JOURNAL_BURST_BYTES
+    bytes_at: float = field(default_factory=monotonic)
+
+    def may_journal(self, size: int) -> bool:
+        """Whether a change of this size may be journaled now; the bytes are then used up.
+
+        Bounds what a calendar that is another one at each fetch can add to the journal.
+        """
+        now = monotonic()
+        self.bytes_left = min(JOURNAL_BURST_BYTES, self.bytes_left + (now - self.bytes_at) * JOURNAL_BYTES_PER_S)
+        self.bytes_at = now
+        if size > self.bytes_left:
+            return False
+        self.bytes_left -= size
+        return True
 
 
 @dataclass
@@ -78,6 +92,7 @@ class Refresher:
         self._client = self.wiring.client
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
+        self._alarms = CalendarAlarms(self._client, self._append)
         self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
 
     async def run(self, stop: threading.Event) -> None:
@@ -151,26 +166,30 @@ class Refresher:
         async with self._reading:
             if text is not None:
                 try:
-                    calendar = await asyncio.to_thread(self._take, source, text, kept, stored, horizon)
+                    calendar, is_taken = await asyncio.to_thread(self._take, source, text, kept, stored, horizon)
                 except CalendarError as error:
                     failure = str(error)
                 else:
-                    refresh.identity = identity
+                    refresh.identity = identity if is_taken else None
             if not current and (text is None or failure is not None):
                 calendar = await asyncio.to_thread(self._move_on, source, kept, stored, horizon)
-        await asyncio.to_thread(self._settle_alarm, source, failure, calendar)
+        await asyncio.to_thread(self._alarms.settle, source, failure, calendar)
         return failure
 
     def _take(
         self, source: str, text: CalendarText, kept: CalendarText | None, stored: _Stored, horizon: Horizon
-    ) -> Calendar:
-        """Read a fetched text, and journal the calendar when it means something else than the stored one."""
+    ) -> tuple[Calendar, bool]:
+        """Read a fetched text, and journal the calendar when it means something else than the stored one.
+
+        Returns the calendar, and False when its change has to wait for the next fetch.
+        """
         calendar = read_calendar(text.raw, horizon, charset=text.charset)
-        changed = self._journal_change(source, calendar, stored)
+        if not self._journal_change(source, calendar, stored):
+            return calendar, False
         validators = None if kept is None else (kept.charset, kept.etag, kept.last_modified)
-        if changed or validators != (text.charset, text.etag, text.last_modified):
+        if calendar != stored.calendar or validators != (text.charset, text.etag, text.last_modified):
             self._texts.put(source, text)
-        return calendar
+        return calendar, True
 
     def _move_on(self, source: str, kept: CalendarText | None, stored: _Stored, horizon: Horizon) -> Calendar | None:
         """Read the last good text again for a new horizon, since there is no newer one."""
@@ -187,44 +206,24 @@ class Refresher:
         return calendar
 
     def _journal_change(self, source: str, calendar: Calendar, stored: _Stored) -> bool:
-        """Journal a calendar that differs from the stored one; False when it does not, or waits to be folded."""
+        """Journal a calendar that differs from the stored one; False when that has to wait."""
         refresh = self._refresh_of(source)
-        waits = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
-        if calendar == stored.calendar or waits:
+        is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
+        if calendar == stored.calendar or is_pending:
+            return True
+        event = entry(Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": calendar_data(calendar)})
+        if not refresh.may_journal(len(event.data)):
+            log.warning("a calendar changes too much too often: the change waits", calendar=shown_url(source))
             return False
-        self._append(Source.CONFIG, "calendar-fetched", {"source": source, "calendar": calendar_data(calendar)})
+        self._append(event)
         refresh.journaled, refresh.journaled_at = calendar, monotonic()
         return True
-
-    def _settle_alarm(self, source: str, failure: str | None, calendar: Calendar | None) -> None:
-        """Raise or clear a calendar's alarm when that changes anything."""
-        name, shown = derive(ALARM_PREFIX, source), shown_url(source)
-        warnings = warnings_text(calendar) if calendar is not None else ""
-        summary: str | None = None
-        if failure is not None:
-            rest = "there has been no good one yet" if calendar is None else "the last good one stays"
-            summary = f"calendar {shown} could not be read: {failure} ({rest})"
-        elif warnings:
-            summary = f"calendar {shown} was read, but not all of it: {warnings}"
-        raw = self._client.hget(keys.ALARMS, name)
-        alarm = codec.alarm_of(raw) if raw is not None else None
-        if alarm is not None and alarm.cleared_at is not None:
-            alarm = None
-        if summary is not None:
-            summary = masked(summary, source)
-            if len(summary) > SUMMARY_MAX_CHARS:
-                summary = summary[: SUMMARY_MAX_CHARS - 1] + "…"
-            if alarm is None or alarm.summary != summary:
-                log.warning("a calendar needs attention", calendar=shown, summary=summary)
-                self._append(Source.SYSTEM, "alarm-raised", {"name": name, "severity": "warning", "summary": summary})
-        elif alarm is not None:
-            self._append(Source.SYSTEM, "alarm-cleared", {"name": name})
 
     async def _try_to_alarm(self, source: str, failure: str) -> None:
         """Raise an alarm for a calendar whose refresh raised something that nobody foresaw."""
         try:
             stored = await asyncio.to_thread(self._stored, source)
-            await asyncio.to_thread(self._settle_alarm, source, failure, stored.calendar)
+            await asyncio.to_thread(self._alarms.settle, source, failure, stored.calendar)
         except Exception as error:
             log.error("no alarm could be raised for a calendar", calendar=shown_url(source), error=type(error).__name__)
 
@@ -233,11 +232,7 @@ class Refresher:
         self._texts.keep_only(wanted)
         for source in self._refreshes.keys() - wanted:
             del self._refreshes[source]
-        names = {derive(ALARM_PREFIX, source) for source in wanted}
-        for name, raw in self._client.hgetall(keys.ALARMS).items():
-            is_left = name.decode().startswith(ALARM_PREFIX) and name.decode() not in names
-            if is_left and codec.alarm_of(raw).cleared_at is None:
-                self._append(Source.SYSTEM, "alarm-cleared", {"name": name.decode()})
+        self._alarms.clear_others(wanted)
 
     def _sources(self) -> frozenset[str]:
         sources: set[str] = set()
@@ -260,8 +255,8 @@ class Refresher:
         seconds, _ = self._client.time()
         return horizon_at(int(seconds) * 1000)
 
-    def _append(self, source: Source, kind: str, data: dict[str, Any]) -> None:
-        if self._journal.append([entry(source, kind, None, data)])[1]:
+    def _append(self, event: Entry) -> None:
+        if self._journal.append([event])[1]:
             self.wiring.wakeups.wake("process")
 
 

@@ -425,6 +425,36 @@ def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, 
     assert "could not be read: MemoryError" in house.alarms[0]
 
 
+def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(house, web, tmp_path, monkeypatch):
+    monkeypatch.setattr(calendars, "JOURNAL_BYTES_PER_S", 0)
+    path = tmp_path / "a.ics"
+    house.rule("r", web.url)
+    house.rule("file", str(path))
+    for source, change in ((web.url, lambda raw: setattr(web, "body", raw)), (str(path), path.write_bytes)):
+        before = house.journaled("calendar-fetched")
+        for number in range(5):
+            change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
+            house.look()
+        assert house.journaled("calendar-fetched") - before < 5
+        monkeypatch.setattr(house.refresher._refresh_of(source), "bytes_left", calendars.JOURNAL_BURST_BYTES)
+        house.look()
+        assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
+
+
+def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(house, web, tmp_path):
+    path = tmp_path / "a.ics"
+    path.write_bytes(text(event(soon())))
+    house.rule("file", str(path))
+    house.rule("r", web.url)
+    house.look()
+    house.delete_rule("file")
+    web.body = text(event(soon(7)))
+    house.look()
+    assert (house.begins(path), house.begins(web.url)) == (None, [soon(7)])
+    assert house.client.hkeys(keys.CALENDARS) == [web.url.encode()]
+    assert house.client.hkeys(keys.CALENDAR_TEXTS) == [web.url.encode()]
+
+
 def months_later(client, months):
     seconds, _ = client.time()
     return horizon_at((int(seconds) + months * 31 * 86_400) * 1000)

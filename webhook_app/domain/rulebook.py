@@ -109,7 +109,7 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
 
 
 def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
-    """Take in a calendar that was fetched, and plan the rules that use it anew.
+    """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
 
     Events of earlier versions hold the calendar's text: it is read as it was at the time of the event.
     """
@@ -121,7 +121,9 @@ def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     if world.config.calendars.get(source) == calendar:
         outcome.effect = "no change: the calendar has the same entries"
         return set()
-    outcome.config = replace(world.config, calendars={**world.config.calendars, source: calendar}, found={})
+    named = {name for rule in world.config.rules.values() for name in calendars_of(rule)}
+    kept = {name: known for name, known in world.config.calendars.items() if name in named}
+    outcome.config = replace(world.config, calendars={**kept, source: calendar}, found={})
     outcome.effect = "calendar updated"
     return {name for name, rule in world.config.rules.items() if source in calendars_of(rule)}
 

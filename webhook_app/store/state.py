@@ -321,6 +321,9 @@ def _write_config(pipe: Client, old: Config, new: Config, touched: set[str]) -> 
     }
     if fetched:
         pipe.hset(keys.CALENDARS, mapping=fetched)
+    dropped = sorted(old.calendars.keys() - new.calendars.keys())
+    if dropped:
+        pipe.hdel(keys.CALENDARS, *dropped)
     if old.names != new.names:
         pipe.set(keys.NAMES, codec.encode(new.names))
     if old.settings != new.settings:

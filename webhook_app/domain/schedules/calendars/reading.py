@@ -31,6 +31,8 @@ CALENDAR_MAX_BYTES = 10 * 1024 * 1024
 ENTRIES_MAX = 20_000
 INSTANCES_MAX = 10_000
 INSTANCES_OF_ENTRY_MAX = 5_000
+KEPT_MAX_BYTES = 2 * 1024 * 1024
+ROW_BYTES = 40  # two times and what separates them, as JSON
 INSTANCES_READ_MAX = 10 * INSTANCES_MAX
 ENTRY_STEPS = 100_000
 LINES_STEPS = 1_500_000
@@ -218,9 +220,12 @@ def _frequency(group: list[Entry]) -> int:
 def _kept(read: list[tuple[str, list[tuple[Row, bool]]]], warnings: set[EntryWarning]) -> list[tuple[Row, bool]]:
     """The instances of as many entries as fit, those that take place least often first."""
     kept: list[tuple[Row, bool]] = []
+    kept_bytes = 0
     for name, rows in sorted(read, key=lambda pair: len(pair[1])):
-        if len(kept) + len(rows) <= INSTANCES_MAX:
+        size = sum(ROW_BYTES + len(summary.encode()) for (_, _, summary), _ in rows)
+        if len(kept) + len(rows) <= INSTANCES_MAX and kept_bytes + size <= KEPT_MAX_BYTES:
             kept += rows
+            kept_bytes += size
         else:
             warnings.add(EntryWarning(Fault.TOO_MANY_INSTANCES, name))
     return kept
