@@ -1,6 +1,9 @@
 """Backtests: what drafts would have done, in a draft world whose VideoSDK does what it is told."""
 
-from webhook_app.domain.backtest import backtest
+import pytest
+from doors import Doors
+
+from webhook_app.domain.backtest import BacktestLimits, BacktestTooLargeError, backtest
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
@@ -70,3 +73,40 @@ def test_a_condition_on_how_long_a_stream_runs_is_looked_at_while_nothing_is_tol
     ends = [act for act in tried(events, rule).would if act.kind == "end"]
     assert len(ends) == 1
     assert 0 <= ends[0].at - (BEGIN + HOUR + 10 * SECOND) < 2 * MINUTE
+
+
+MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cron": "* * * * *", "duration_s": 30}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        (BacktestLimits(acts=100), "act more than 100 times"),
+        (BacktestLimits(events=200), "lead to more than 200 events"),
+        (BacktestLimits(steps=2_000), "the backtest takes more than 2000 steps"),
+    ],
+)
+def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, says):
+    """A limit ends the backtest as a whole; it is no fault of the event at which it is met."""
+    with pytest.raises(BacktestTooLargeError, match=f"{says}.*; choose a shorter span"):
+        backtest(World(), [], [rule_from(MINUTELY)], since=BEGIN, until=BEGIN + 24 * HOUR, limits=limits)
+
+
+def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
+    """It costs its own rule, here as elsewhere."""
+    broken = {
+        **MINUTELY,
+        "name": "broken",
+        "schedule": {"rrule": "FREQ=DAILY;INTERVAL=0", "dtstart": "2026-01-01T00:00"},
+    }
+    found = tried([], broken, MINUTELY, hours=1)
+    assert {act.because for act in found.would} == {"rule:minutely"}
+
+
+def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, store_url, tmp_path):
+    """422, and the field to narrow."""
+    rule = {"name": "m", "rooms": [ROOM], "schedule": {"cron": "* * * * *", "duration": "30s"}}
+    body = {"rules": [rule], "from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
+    answer = Doors(store_url, tmp_path).api("POST", "/rules/backtest", body)
+    assert answer.status_code == 422
+    assert "shorter span" in answer.json["errors"]["from"][0]

@@ -17,6 +17,8 @@ from webhook_app.domain.occurrences import over_quota
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Config, RoomName, is_glob, make_config
 from webhook_app.domain.rules import Settings as Folding
+from webhook_app.domain.schedules.checks import cron_warning
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import rfc3339
 from webhook_app.nesting import NESTING_MAX
 from webhook_app.problems import Problem
@@ -109,6 +111,9 @@ def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
     found: list[str] = []
     groups = {group for room in config.names.values() for group in room.groups}
     for rule in config.rules.values():
+        warning = cron_warning(rule.schedule.cron) if rule.schedule is not None and rule.schedule.cron else None
+        if warning is not None:
+            found.append(f"rules.{rule.name}.schedule.cron: {warning}")
         for pattern in rule.rooms:
             if pattern.startswith("group:") and pattern.removeprefix("group:") not in groups:
                 found.append(f"rules.{rule.name}.rooms: no room is in {pattern}")
@@ -116,7 +121,11 @@ def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
             if close and pattern not in config.names and not is_glob(pattern):
                 found.append(f"rules.{rule.name}.rooms: {pattern} is taken for a room's id; do you mean {close[0]}?")
     if settings.max_streams is not None:
-        crowded = over_quota(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
+        try:
+            crowded = over_quota(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
+        except ScheduleError as error:
+            found.append(f"MAX_STREAMS could not be checked: {error}")
+            crowded = []
         for moment, count in crowded[:CROWDED_SHOWN]:
             found.append(
                 f"{count} windows are open at once at {rfc3339(moment)}, MAX_STREAMS is {settings.max_streams}"

@@ -60,7 +60,7 @@ def rules(draw):
     return ";".join(f"{name}={value}" for name, value in parts.items())
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     text=rules(),
     dtstart=st.datetimes(datetime(2000, 1, 1), datetime(2030, 1, 1)).map(lambda wall: wall.replace(microsecond=0)),

@@ -11,15 +11,17 @@ from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
+from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
 from webhook_app.domain.rulebook import calendars_of, rule_from
 from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
+from webhook_app.store.backtests import comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
 
 
@@ -129,8 +131,8 @@ def rules(context: Context) -> Blueprint:
         drafts = [rule_from(checked_rule(rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
         try:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
-        except TooManyEventsError as error:
-            raise Problem(422, "the span is too long", errors={"from": [str(error)]}) from None
+        except BacktestTooLargeError as error:
+            raise Problem(422, "the backtest is too large", errors={"from": [str(error)]}) from None
         return comparison_view(found)
 
     @blp.route("/<name>")
@@ -217,7 +219,10 @@ def rules(context: Context) -> Blueprint:
         if rule.schedule is None:
             raise Problem(409, f"rule {name} has no schedule")
         rooms = rooms_of(context, config, rule)
-        found = occurrences(config, rule, rooms, at=context.now(), count=query["count"])
+        try:
+            found = occurrences(config, rule, rooms, at=context.now(), count=query["count"])
+        except ScheduleError as error:
+            raise Problem(409, f"the schedule of rule {name} cannot be computed: {error}") from None
         crowded = _crowded(context, config) if context.max_streams is not None else []
         return {
             "items": [
@@ -250,7 +255,10 @@ def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:
         if rule.schedule is not None
         for room_id in rooms_of(context, config, rule)
     }
-    return over_quota(config, sorted(rooms), at=context.now(), limit=context.max_streams or 0)
+    try:
+        return over_quota(config, sorted(rooms), at=context.now(), limit=context.max_streams or 0)
+    except ScheduleError:
+        return []  # too many to count: no window carries a warning
 
 
 def _warning(one: Occurrence, crowded: list[tuple[int, int]], limit: int | None) -> str | None:
@@ -312,7 +320,10 @@ def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None
         return None
     config = replace(config.with_rule(rule), calendars=context.state.calendars(calendars_of(rule)))
     room_id = next(iter(rooms_of(context, config, rule)), "")
-    found = occurrences(config, rule, [room_id], at=context.now(), count=5)
+    try:
+        found = occurrences(config, rule, [room_id], at=context.now(), count=5)
+    except ScheduleError:
+        return None  # `last_error` says why
     coming = next((one for one in found if not one.skipped), None)
     return None if coming is None else occurrence_view(coming.room_id, coming.window)
 

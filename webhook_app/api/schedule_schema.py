@@ -1,15 +1,16 @@
 """The schedule's door: a calendar in the words of the contract, checked by trying it."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
 
-from cronsim import CronSim, CronSimError
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from webhook_app.api.duration import Duration
 from webhook_app.calendar_address import check_path, fetch_urls, is_address
-from webhook_app.domain.schedule import read_recurrence, read_wall_clock
+from webhook_app.domain.schedule import Schedule
+from webhook_app.domain.schedules.checks import check_cron, check_openings
+from webhook_app.domain.schedules.openings import ScheduleError, read_recurrence, read_wall_clock
 
 TRIGGERS = ("cron", "rrule", "at", "ics", "always")
 MOMENTS_MAX = 1_000
@@ -26,11 +27,9 @@ def a_timezone(name: str) -> None:
 
 def _a_cron(expression: str) -> None:
     try:
-        next(CronSim(expression, datetime(2026, 1, 1)))
-    except CronSimError as error:
-        raise ValidationError(f"not a cron expression: {error}; write five fields such as 0 9 * * SUN") from None
-    except StopIteration:
-        raise ValidationError("this cron expression never comes due") from None
+        check_cron(expression)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 def _a_local_time(text: str) -> None:
@@ -137,6 +136,8 @@ class ScheduleSchema(Schema):
             errors["duration"] = ["`always` has no duration and no `also`"]
         if duration is not None and not 1 <= duration <= DURATION_MAX_S:
             errors["duration"] = ["a window lasts from one second to 31 days"]
+        if not errors:
+            errors = _uncomputable(data)
         if errors:
             raise ValidationError(errors)
 
@@ -152,6 +153,25 @@ class ScheduleSchema(Schema):
 
 
 ScheduleSchema._declared_fields["except"] = Exceptions()
+
+
+def _uncomputable(data: dict[str, Any]) -> dict[str, list[str]]:
+    """Count out the windows of the next years; what goes wrong, by field."""
+    excepted = data.get("except", {"days": []})
+    schedule = Schedule(
+        timezone=data.get("timezone", "UTC"),
+        duration_s=data.get("duration_s"),
+        cron=data.get("cron"),
+        rrule=data.get("rrule"),
+        dtstart=data.get("dtstart"),
+        also=tuple(data.get("also", ())),
+        except_days=tuple((first, last) for first, last in excepted["days"]),
+    )
+    try:
+        check_openings(schedule)
+    except ScheduleError as error:
+        return {"cron" if "cron" in data else "rrule": [str(error)]}
+    return {}
 
 
 def _calendar(given: Any) -> dict[str, Any]:

@@ -20,6 +20,10 @@ ADVICE = {
     "configuration-file": (
         "The file on disk is wrong; what ran before still runs. Run `tally config check`: it names line and field."
     ),
+    "schedule-": (
+        "This rule's schedule cannot be computed, so it opens no windows; other rules go on. Change the schedule, or "
+        "delete the rule."
+    ),
     "calendar-": (
         "A calendar could not be fetched or read, or some of its entries were left out. The last good calendar stays "
         "in force, without those entries. Check its address or path, and correct the entries that the alarm names."

@@ -9,12 +9,13 @@ from markupsafe import Markup
 from webhook_app.api.rules import checked_rule, rule_view
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.rule_text import TextError, as_put, mistakes, read, write
-from webhook_app.domain.backtest import Act, Comparison
+from webhook_app.domain.backtest import BacktestTooLargeError
+from webhook_app.domain.comparison import Act, Comparison
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Rule, RuleMemory
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems import Problem
-from webhook_app.store.backtests import TooManyEventsError, replay
+from webhook_app.store.backtests import replay
 
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}
 ROWS_MAX = 300
@@ -60,10 +61,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         except Problem as problem:
             wrong = mistakes(problem.errors or {"": [problem.description]}, text)
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
-        except TooManyEventsError:
-            wrong = [
-                {"field": "", "line": None, "why": "more events than can be folded at once: choose a shorter span"}
-            ]
+        except BacktestTooLargeError as error:
+            wrong = [{"field": "", "line": None, "why": str(error)}]
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
         rows = _rows(found)
         return page(

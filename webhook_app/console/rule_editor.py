@@ -18,6 +18,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import occurrences
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Rule, RuleMemory
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 
@@ -128,11 +129,14 @@ def _verdict(desk: Desk, text: str, was: str) -> str:
     made = rule_from(rule)
     config, now = desk.context.state.config().with_rule(made), desk.context.now()
     rooms = rooms_of(desk.context, config, made)
-    found = (
-        occurrences(config, made, rooms[:WINDOWS_SHOWN], at=now, count=WINDOWS_SHOWN)
-        if made.schedule is not None and rooms
-        else []
-    )
+    try:
+        found = (
+            occurrences(config, made, rooms[:WINDOWS_SHOWN], at=now, count=WINDOWS_SHOWN)
+            if made.schedule is not None and rooms
+            else []
+        )
+    except ScheduleError as error:
+        return render_template("verdict.html", wrong=mistakes({"schedule": [str(error)]}, text))
     return render_template(
         "verdict.html",
         wrong=[],

@@ -14,6 +14,7 @@ from webhook_app.console.rule_text import as_put, write
 from webhook_app.console.wall import asked
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import occurrences
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems import Problem
 
@@ -56,7 +57,10 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         rooms = rooms_of(context, config, known)
         # A rule of thousands of rooms has as many windows at once: those of the first rooms say enough.
         near = rooms[:WINDOWS_SHOWN]
-        found = occurrences(config, known, near, at=now, count=WINDOWS_SHOWN) if known.schedule and near else []
+        try:
+            found = occurrences(config, known, near, at=now, count=WINDOWS_SHOWN) if known.schedule and near else []
+        except ScheduleError:
+            found = []  # `last_error` of the rule says why
         return page(
             "rule.html",
             here="rules",

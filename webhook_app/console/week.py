@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from webhook_app.api.context import Context
 from webhook_app.domain.rules import Config, Rule
-from webhook_app.domain.schedule import RoomWindow, combine, windows
+from webhook_app.domain.schedule import RoomWindow, combine, next_windows
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.times import DAY, HOUR, MINUTE
 from webhook_app.store import codec, keys
@@ -71,8 +72,11 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
     apart: list[Planned] = []
     for rule in rules:
         assert rule.schedule is not None
-        found = windows(rule.schedule, since, until, config.calendars)
-        for _, window in zip(range(WINDOWS_MAX), found, strict=False):
+        try:
+            windows = next_windows(rule.schedule, since, until, config.calendars, WINDOWS_MAX)
+        except ScheduleError:
+            continue  # an alarm and the rule's page say so
+        for window in windows:
             own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
             if window.opens_at in rule.skipped:
                 apart.append(Planned(room_id, own, Fate.SKIPPED))

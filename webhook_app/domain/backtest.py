@@ -11,6 +11,8 @@ from heapq import heappop, heappush
 from typing import Any
 
 from webhook_app.domain.asking import SESSION_GONE_MS
+from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
+from webhook_app.domain.comparison import Act, Comparison, compare
 from webhook_app.domain.conditions import compile_condition
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.ids import derive
@@ -18,36 +20,31 @@ from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS, State
-from webhook_app.domain.times import SECOND, rfc3339
+from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
 
 STARTED_AFTER_MS = 2 * SECOND
 PLAYABLE_AFTER_MS = 7 * SECOND
 ENDED_AFTER_MS = 1 * SECOND
-SAME_WITHIN_MS = 10 * SECOND
-ACTS_MAX = 100_000
 TOLD = ("broadcast.", "rule.")
+NARROW = "choose a shorter span, fewer rules or rules with fewer windows"
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """Something done because of a rule: `kind` is start, end, or the type of a notice."""
+class BacktestLimits:
+    """What one backtest may come to: acts of the drafts, events that they lead to, and steps of computation."""
 
-    at: int
-    room_id: str
-    kind: str
-    because: str
+    acts: int = 25_000
+    events: int = 150_000
+    steps: int = 20_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What would have been done, what was, and where the two differ."""
+LIMITS = BacktestLimits()
 
-    would: tuple[Act, ...]
-    did: tuple[Act, ...]
-    only_would: tuple[Act, ...]
-    only_did: tuple[Act, ...]
+
+class BacktestTooLargeError(ValueError):
+    """A backtest of more work than one may take; the message says what to narrow."""
 
 
 @dataclass
@@ -56,6 +53,7 @@ class _Draft:
 
     world: World
     since: int
+    limits: BacktestLimits
     looks: bool
     acts: list[Act] = field(default_factory=list)
     coming: list[tuple[int, int, Event]] = field(default_factory=list)
@@ -73,12 +71,35 @@ def backtest(
     until: int,
     names: Mapping[str, RoomName] | None = None,
     progress: Callable[[int], None] = lambda count: None,
+    limits: BacktestLimits = LIMITS,
 ) -> Comparison:
     """Fold recorded events, oldest first, from a world as it was before them.
 
     Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules. `names`
     are what the drafts call the rooms; those of `since` when left out.
+
+    BacktestTooLargeError when that exceeds the limits.
     """
+    try:
+        with step_budget(limits.steps, "the backtest"):
+            return _backtest(
+                before, events, rules, since=since, until=until, names=names, progress=progress, limits=limits
+            )
+    except BudgetExceededError as error:
+        raise BacktestTooLargeError(f"{error}; {NARROW}") from None
+
+
+def _backtest(
+    before: World,
+    events: Iterable[Event],
+    rules: Iterable[Rule],
+    *,
+    since: int,
+    until: int,
+    names: Mapping[str, RoomName] | None,
+    progress: Callable[[int], None],
+    limits: BacktestLimits,
+) -> Comparison:
     actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
     draft: _Draft | None = None
     ours = _Ours()
@@ -87,7 +108,7 @@ def backtest(
         if event.at >= until:
             break
         if draft is None and event.at >= since:
-            draft = _begin(actual, rules, since, names)
+            draft = _begin(actual, rules, since, names, limits)
         outcome = _fold(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
@@ -98,9 +119,9 @@ def backtest(
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
-        draft = _begin(actual, rules, since, names)
+        draft = _begin(actual, rules, since, names, limits)
     _run_to(draft, until)
-    return _compare(draft.acts, did)
+    return compare(draft.acts, did)
 
 
 class _Ours:
@@ -133,13 +154,15 @@ def _passed_over(event: Event, ours: _Ours) -> bool:
     return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
 
 
-def _begin(actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None) -> _Draft:
+def _begin(
+    actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None, limits: BacktestLimits
+) -> _Draft:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
     drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = _Draft(world, since, _looks_matter(drafts.values()))
+    draft = _Draft(world, since, limits, _looks_matter(drafts.values()))
     for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
         _tell(draft, _event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
@@ -168,7 +191,11 @@ def _as_found(room: Room) -> Room:
 
 
 def _run_to(draft: _Draft, moment: int) -> None:
-    while len(draft.acts) < ACTS_MAX:
+    while True:
+        if draft.number > draft.limits.events:
+            raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROW}")
+        if len(draft.acts) > draft.limits.acts:
+            raise BacktestTooLargeError(f"the rules would act more than {draft.limits.acts} times; {NARROW}")
         due = draft.timers[0][0] if draft.timers else None
         told = draft.coming[0][0] if draft.coming else None
         if told is not None and told <= moment and (due is None or told <= due):
@@ -289,9 +316,12 @@ def _fold(world: World, event: Event) -> Outcome:
 
 def _outcome(world: World, event: Event) -> Outcome:
     try:
-        return step(world, event)
+        outcome = step(world, event)
     except Exception as error:  # what is poisoned was poisoned then, too
-        return poisoned(world, event, error)
+        outcome = poisoned(world, event, error)
+    # When it was the backtest's own limit that the fold ran into, this ends the backtest.
+    spend(0)
+    return outcome
 
 
 def _acts(outcome: Outcome, at: int) -> list[Act]:
@@ -306,24 +336,3 @@ def _acts(outcome: Outcome, at: int) -> list[Act]:
         if notice.type.startswith(TOLD)
     ]
     return calls + told
-
-
-def _compare(would: list[Act], did: list[Act]) -> Comparison:
-    rest: dict[tuple[str, str], list[Act]] = {}
-    for act in did:
-        rest.setdefault((act.room_id, act.kind), []).append(act)
-    only_would: list[Act] = []
-    for act in would:
-        same = rest.get((act.room_id, act.kind), [])
-        near = next((one for one in same if abs(one.at - act.at) <= SAME_WITHIN_MS), None)
-        if near is None:
-            only_would.append(act)
-        else:
-            same.remove(near)
-    only_did = sorted((act for acts in rest.values() for act in acts), key=lambda act: (act.at, act.room_id))
-    return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
-
-
-def act_view(act: Act) -> dict[str, Any]:
-    """An act as the API shows it."""
-    return {"at": rfc3339(act.at), "room_id": act.room_id, "kind": act.kind, "because": act.because}

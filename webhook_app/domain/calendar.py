@@ -22,7 +22,7 @@ MS = timedelta(milliseconds=1)
 DAY_MS = 86_400_000
 PAST_DAYS = 40
 AHEAD_MONTHS = 25
-BLOCK = 64
+BLOCK = 32
 # No change of the clocks is longer than a day (Samoa left one out).
 CLOCK_CHANGE_MAX_MS = DAY_MS
 WARNINGS_MAX = 20
@@ -97,13 +97,14 @@ class _Index:
         self.last_ends = [max(row[1] for row in rows[at : at + BLOCK]) for at in range(0, len(rows), BLOCK)]
 
     def overlapping(self, after: int, until: int) -> Iterator[Row]:
-        """Rows that overlap [after, until), in order; spends a step for each row that is looked at."""
+        """Rows that overlap [after, until), in order. Spends a step for each block that is looked into."""
         end = bisect_left(self.begins, until)
+        spend(1 + end // BLOCK // BLOCK)
         for block in range(-(-end // BLOCK)):
-            if self.last_ends[block] <= after:
+            if self.last_ends[block] < after:
                 continue
             first, last = block * BLOCK, min(end, (block + 1) * BLOCK)
-            spend(last - first)
+            spend()
             for row in self.rows[first:last]:
                 if row[1] > after or (row[0] == row[1] == after):
                     yield row
@@ -121,6 +122,7 @@ def entries(
         return
     pattern = None if match is None else _comparable(match)
     for entry in calendar.entries(after, until, zone):
+        spend()
         if pattern is None or fnmatchcase(_comparable(entry.summary), pattern):
             yield entry
 

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from webhook_app.domain.rules import Config, Rule
-from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, windows
+from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, next_windows
+from webhook_app.domain.schedules.openings import ScheduleError
 
 LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 COUNT_MAX = 500
 QUOTA_AHEAD_MS = 35 * DAY_MS
+WINDOWS_OF_ALL_ROOMS_MAX = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +24,39 @@ class Occurrence:
 
 
 def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, count: int) -> list[Occurrence]:
-    """The next windows of a rule in each of its rooms, soonest first: merged with what other rules ask for there."""
+    """The next windows of a rule in each of its rooms, soonest first: merged with what other rules ask for there.
+
+    ScheduleError when the rule's windows cannot be computed; other rules whose cannot are left out.
+    """
+    assert rule.schedule is not None
+    own = next_windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars, count)
     found: list[Occurrence] = []
     for room_id in sorted(rooms):
-        found += _of_room(config, rule, room_id, at, count)
+        found += _of_room(config, rule, own, room_id, at, count)
     found.sort(key=lambda one: (one.window.opens_at, one.room_id))
     return found[:count]
 
 
 def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> list[tuple[int, int]]:
-    """When more windows are open at once than the account allows: (moment, how many), each time it begins."""
+    """When more windows are open at once than the account allows: (moment, how many), each time it begins.
+
+    ScheduleError when there are too many windows to count. Rules whose own cannot be computed are left out.
+    """
     edges: list[tuple[int, int]] = []
+    windows_of: dict[str, list[Window]] = {}
+    counted = 0
     for room_id in room_ids:
-        asked = [
-            (rule.name, rule.start, window)
-            for rule in config.about(room_id)
-            if rule.schedule is not None
-            for window in _taken(windows(rule.schedule, at, at + QUOTA_AHEAD_MS, config.calendars), COUNT_MAX)
-            if window.opens_at not in rule.skipped
-        ]
+        asked = []
+        for rule in config.about(room_id):
+            if rule.schedule is None:
+                continue
+            if rule.name not in windows_of:
+                windows = _windows_or_none(config, rule, at, at + QUOTA_AHEAD_MS)
+                windows_of[rule.name] = [window for window in windows if window.opens_at not in rule.skipped]
+            asked += [(rule.name, rule.start, window) for window in windows_of[rule.name]]
+        counted += len(asked)
+        if counted > WINDOWS_OF_ALL_ROOMS_MAX:
+            raise ScheduleError(f"all rooms together have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows")
         for stretch in combine(asked):
             edges += [(stretch.opens_at, 1), (stretch.closes_at, -1)]
     open_now = 0
@@ -52,9 +68,7 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
     return found
 
 
-def _of_room(config: Config, rule: Rule, room_id: str, at: int, count: int) -> list[Occurrence]:
-    assert rule.schedule is not None
-    own = _taken(windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars), count)
+def _of_room(config: Config, rule: Rule, own: list[Window], room_id: str, at: int, count: int) -> list[Occurrence]:
     if not own:
         return []
     # From the opening of what is open now: a window that is over may have cut it short.
@@ -64,7 +78,7 @@ def _of_room(config: Config, rule: Rule, room_id: str, at: int, count: int) -> l
     for other in config.about(room_id):
         if other.schedule is None or other.name == rule.name:
             continue
-        near = _taken(windows(other.schedule, since, until, config.calendars), COUNT_MAX)
+        near = _windows_or_none(config, other, since, until)
         asked += [(other.name, other.start, window) for window in near if window.opens_at not in other.skipped]
     merged = [
         Occurrence(room_id, stretch)
@@ -78,5 +92,10 @@ def _of_room(config: Config, rule: Rule, room_id: str, at: int, count: int) -> l
     return sorted(merged + passed, key=lambda one: one.window.opens_at)[:count]
 
 
-def _taken(found: Iterable[Window], at_most: int) -> list[Window]:
-    return [window for _, window in zip(range(at_most), found, strict=False)]
+def _windows_or_none(config: Config, rule: Rule, after: int, until: int) -> list[Window]:
+    """The windows of one rule among others; none when they cannot be computed, which the rule itself shows."""
+    assert rule.schedule is not None
+    try:
+        return next_windows(rule.schedule, after, until, config.calendars, COUNT_MAX)
+    except ScheduleError:
+        return []

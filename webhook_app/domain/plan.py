@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from webhook_app.domain.asking import AGAIN_MS, ARMED_MS, ask
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
-from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, windows
+from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, take_windows
+from webhook_app.domain.schedules.faults import is_failing, schedule_computed, schedule_failed
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import WATCHABLE, Stream
 from webhook_app.domain.times import rfc3339
@@ -181,19 +184,31 @@ def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, reason: str | Non
     )
 
 
-def _next_windows(turn: Turn, rule: Rule, at: int, *, past: int | None = None) -> Iterator[Window]:
-    """A rule's windows from a moment on: a few, and with `past` as many as opened up to then besides."""
+def _next_windows(turn: Turn, rule: Rule, at: int, *, past: int | None = None) -> list[Window]:
+    """A rule's windows from a moment on: a few, and with `past` as many as opened up to then besides.
+
+    A rule whose schedule cannot be computed has none, and is marked as failing.
+    """
     assert rule.schedule is not None
-    left = LOOKED_AT_EACH
-    found = windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars)
-    for _, window in zip(range(OVERLAPS_MAX), found, strict=False):
-        if window.opens_at in rule.skipped:
-            continue
-        yield window
-        if past is None or window.opens_at > past:
-            left -= 1
-        if left == 0:
-            return
+
+    def take(windows: Iterator[Window]) -> Iterator[Window]:
+        left = LOOKED_AT_EACH
+        for window in islice(windows, OVERLAPS_MAX):
+            if window.opens_at in rule.skipped:
+                continue
+            yield window
+            if past is None or window.opens_at > past:
+                left -= 1
+            if left == 0:
+                return
+
+    try:
+        windows = take_windows(rule.schedule, at, at + LOOK_AHEAD_MS, turn.config.calendars, take)
+    except ScheduleError as error:
+        schedule_failed(turn, rule, error)
+        return []
+    schedule_computed(turn, rule)
+    return windows
 
 
 def _continues(held: OpenWindow, current: RoomWindow) -> bool:
@@ -217,8 +232,16 @@ def _extend(turn: Turn, held: OpenWindow, current: RoomWindow) -> None:
 
 
 def _asked_for(turn: Turn, held: OpenWindow) -> bool:
-    """Whether all rules of an open window are still there: one that was paused or deleted leaves the stream alone."""
-    return set(held.rules) <= {rule.name for rule in scheduled(turn)}
+    """Whether all rules of an open window are still there: one that was paused or deleted leaves the stream alone.
+
+    So does one whose schedule cannot be computed: nobody decided that its window is over.
+    """
+    return set(held.rules) <= _computable(turn)
+
+
+def _computable(turn: Turn) -> set[str]:
+    """The names of the room's scheduled rules whose windows could be computed."""
+    return {rule.name for rule in scheduled(turn) if not is_failing(turn.memory(rule.name))}
 
 
 def _leave(turn: Turn, held: OpenWindow) -> None:
@@ -230,7 +253,7 @@ def _leave(turn: Turn, held: OpenWindow) -> None:
 def _tell_passed(turn: Turn) -> None:
     """Windows that opened and closed while nobody looked were missed, or somebody else kept the room on air."""
     passed = turn.room.next_window
-    names = {rule.name for rule in scheduled(turn)}
+    names = _computable(turn)
     for _ in range(PASSED_TOLD_MAX):
         if passed is None or passed.closes_at > turn.event.at:
             return

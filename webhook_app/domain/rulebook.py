@@ -1,12 +1,14 @@
 """The rulebook: changes of rules, room names and settings, each giving a new configuration."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from webhook_app.domain.calendar import calendar_from, horizon_at
 from webhook_app.domain.rules import RoomName, Rule, make_config
-from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, windows
+from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
 from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
@@ -93,12 +95,18 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
     if rule is None or rule.schedule is None:
         outcome.effect = "no change: there is no such schedule"
         return set()
-    coming = (
-        window.opens_at
-        for window in windows(rule.schedule, at, at + SKIP_AHEAD_MS, world.config.calendars)
-        if window.opens_at > at and window.opens_at not in rule.skipped
-    )
-    opens_at = next(coming, None)
+    try:
+        coming = take_windows(
+            rule.schedule,
+            at,
+            at + SKIP_AHEAD_MS,
+            world.config.calendars,
+            lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
+        )
+    except ScheduleError as error:
+        outcome.effect = f"no change: the schedule cannot be computed: {error}"
+        return set()
+    opens_at = coming[0].opens_at if coming else None
     if opens_at is None:
         outcome.effect = "no change: nothing is to come"
         return set()

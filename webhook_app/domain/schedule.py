@@ -5,25 +5,31 @@ as much later as the clocks jump; one in the hour that comes twice opens the fir
 time, so a two-hour window is two hours long on every day of the year.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-from dateutil.rrule import rrule, rruleset, rrulestr
-
+from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.calendar import Calendars, entries
+from webhook_app.domain.schedules.openings import (
+    ScheduleError,
+    cron_openings,
+    instant,
+    read_wall_clock,
+    recurrence_openings,
+)
 
 DAY_MS = 86_400_000
+CLOCK_CHANGE_MS = DAY_MS // 8
 OVERLONG_MS = 35 * DAY_MS
-STEPS_MAX = 200_000
-DTSTART_YEAR_MIN = 2000
+SCHEDULE_STEPS_MAX = 200_000
+RESTART_STEPS = 10
+LATEST_MS = 253_370_764_800_000  # the year 9999: no time later than that can be computed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +75,60 @@ class RoomWindow:
     start: Mapping[str, Any] = field(default_factory=dict)
 
 
+def take_windows(
+    schedule: Schedule,
+    after: int,
+    until: int,
+    calendars: Calendars,
+    take: Callable[[Iterator[Window]], Iterable[Window]],
+) -> list[Window]:
+    """Return what `take` picks from the windows of [after, until), within a fixed number of steps.
+
+    Everything that looks at a schedule's windows calls this: the fold, the API, the console and the commands.
+    ScheduleError says why the windows cannot be computed. Also what an earlier version accepted may have no end, or
+    name a zone that is gone.
+    """
+    with step_budget(SCHEDULE_STEPS_MAX, "the schedule"):
+        try:
+            return list(take(windows(schedule, after, until, calendars)))
+        except BudgetExceededError as error:
+            raise ScheduleError(f"{error}; write it with fewer times or exceptions") from None
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise ScheduleError(reason[:300]) from None
+
+
+def next_windows(schedule: Schedule, after: int, until: int, calendars: Calendars, count: int) -> list[Window]:
+    """Return the first windows of [after, until), at most `count`; ScheduleError as `take_windows`."""
+    return take_windows(schedule, after, until, calendars, lambda windows: islice(windows, count))
+
+
 def windows(schedule: Schedule, after: int, until: int, calendars: Calendars) -> Iterator[Window]:
-    """Windows that are open at some moment of [after, until), soonest first, exceptions taken out."""
+    """Yield the windows that are open at some moment of [after, until), soonest first, exceptions taken out.
+
+    It spends steps and has no limit of its own: use `take_windows`. After a window that an exception of more than a
+    day takes out, the search starts again at the exception's end.
+    """
     zone = ZoneInfo(schedule.timezone)
-    if schedule.always:
-        found: Iterator[Window] = _always(zone, after, until)
-    else:
-        found = merge(
-            _by_wall_clock(schedule, zone, after, until),
-            _by_calendar(schedule, zone, after, until, calendars),
-            key=lambda window: (window.opens_at, window.closes_at),
-        )
+    until = min(until, LATEST_MS)
     last: Window | None = None
-    for window in found:
-        if window == last or window.closes_at <= after or window.opens_at >= until:
-            continue
-        last = window
-        if not _excepted(schedule, zone, window, calendars):
-            yield window
+    begin: int | None = after
+    opens_from = 0
+    while begin is not None:
+        candidates = _candidates(schedule, zone, begin, until, calendars, opens_from)
+        begin = None
+        for window in candidates:
+            spend()
+            if window == last or window.opens_at < opens_from or window.closes_at <= after or window.opens_at >= until:
+                continue
+            last = window
+            excepted_until = _excepted_until(schedule, zone, window, calendars)
+            if excepted_until is None:
+                yield window
+            elif excepted_until > window.opens_at + DAY_MS:
+                spend(RESTART_STEPS)
+                begin = opens_from = excepted_until
+                break
 
 
 def combine(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
@@ -112,38 +154,27 @@ def combine(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[Room
     return stretches
 
 
-def instant(wall: datetime, zone: ZoneInfo) -> int:
-    """A wall-clock time as ms since 1970: the first of two, or as much later as the clocks jump."""
-    return int(wall.replace(tzinfo=zone, fold=0).astimezone(UTC).timestamp() * 1000)
-
-
 def wall_clock(at: int, zone: ZoneInfo) -> datetime:
     """A moment as the clock on the wall shows it, without its zone."""
     return datetime.fromtimestamp(at / 1000, zone).replace(tzinfo=None)
 
 
-def read_wall_clock(text: str) -> datetime:
-    """`2026-12-25T10:00` as a wall-clock time; ValueError says what would be right."""
-    try:
-        wall = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a local time; write 2026-12-25T10:00") from None
-    if wall.tzinfo is not None:
-        raise ValueError(f"{text!r} has an offset; write local time in the schedule's `timezone`")
-    if "T" not in text and " " not in text:
-        raise ValueError(f"{text!r} has no time of day; write {text}T10:00")
-    return wall
-
-
-def read_recurrence(text: str, dtstart: str) -> None:
-    """Try an RFC 5545 recurrence in wall-clock time, anchored at `dtstart`; ValueError says what would be right."""
-    if next(iter(_recurrence(text, dtstart).walls), None) is None:
-        raise ValueError("this recurrence never comes due")
+def _candidates(
+    schedule: Schedule, zone: ZoneInfo, after: int, until: int, calendars: Calendars, opens_from: int
+) -> Iterator[Window]:
+    """Yield the windows of a span before exceptions; those that open before `opens_from` may be left out."""
+    if schedule.always:
+        return _always(zone, after, until)
+    return merge(
+        _by_wall_clock(schedule, zone, after, until, opens_from),
+        _by_calendar(schedule, zone, after, until, calendars),
+        key=lambda window: (window.opens_at, window.closes_at),
+    )
 
 
 def _always(zone: ZoneInfo, after: int, until: int) -> Iterator[Window]:
     day = wall_clock(max(after - DAY_MS, 0), zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    for _ in range(STEPS_MAX):
+    while True:
         following = day + timedelta(days=1)
         window = Window(instant(day, zone), instant(following, zone))
         if window.opens_at >= until:
@@ -152,21 +183,32 @@ def _always(zone: ZoneInfo, after: int, until: int) -> Iterator[Window]:
         day = following
 
 
-def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int) -> Iterator[Window]:
+def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int, opens_from: int) -> Iterator[Window]:
     if schedule.duration_s is None:
         return
     length = schedule.duration_s * 1000
-    first = wall_clock(max(after - length - DAY_MS // 8, 0), zone)
-    last = wall_clock(until + DAY_MS // 8, zone)
-    recurring = _recurring(schedule, zone, first, last)
-    single = sorted(
-        wall for text in chain(schedule.at, schedule.also) if first <= (wall := read_wall_clock(text)) <= last
-    )
+    begin = max(after - length, opens_from, 0)
+    first = wall_clock(max(begin - _clock_change_ms(zone, begin), 0), zone)
+    last = wall_clock(until + CLOCK_CHANGE_MS, zone)
+    spend(len(schedule.at) + len(schedule.also))
+    single = (wall for wall in _single_times(schedule.at, schedule.also) if first <= wall <= last)
     opened = -1
-    for opens_at in _instants(merge(recurring, single), zone):
+    for opens_at in _instants(merge(_recurring(schedule, zone, first, last), single), zone):
         if opens_at > opened:
             opened = opens_at
             yield Window(opens_at, opens_at + length)
+
+
+def _clock_change_ms(zone: ZoneInfo, at: int) -> int:
+    """How far wall-clock times near a moment may lie from what the clock shows: nothing, unless clocks change then."""
+    near = (at - DAY_MS // 2, at, at + DAY_MS // 2)
+    offsets = {datetime.fromtimestamp(moment / 1000, zone).utcoffset() for moment in near}
+    return 0 if len(offsets) == 1 else CLOCK_CHANGE_MS
+
+
+@lru_cache(maxsize=1_024)
+def _single_times(at: tuple[str, ...], also: tuple[str, ...]) -> tuple[datetime, ...]:
+    return tuple(sorted(read_wall_clock(text) for text in (*at, *also)))
 
 
 def _instants(walls: Iterable[datetime], zone: ZoneInfo) -> Iterator[int]:
@@ -185,65 +227,10 @@ def _instants(walls: Iterable[datetime], zone: ZoneInfo) -> Iterator[int]:
 
 def _recurring(schedule: Schedule, zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[datetime]:
     if schedule.cron is not None:
-        for wall in CronSim(schedule.cron, first - timedelta(seconds=1)):
-            if wall > last:
-                return
-            yield wall
-    elif schedule.rrule is not None and schedule.dtstart is not None:
-        recurrence = _recurrence(schedule.rrule, schedule.dtstart)
-        for wall in _recurring_since(schedule.rrule, schedule.dtstart, first, last):
-            if recurrence.until is None or instant(wall, zone) <= recurrence.until:
-                yield wall
-
-
-@dataclass(frozen=True, slots=True)
-class _Recurrence:
-    """Wall-clock times, and the moment after which none counts when it was given in UTC."""
-
-    walls: rrule | rruleset
-    until: int | None = None
-
-
-def _recurring_since(text: str, dtstart: str, first: datetime, last: datetime) -> Iterator[datetime]:
-    for year in range(first.year, last.year + 1):
-        walls = _of_year(text, dtstart, year)
-        for wall in islice(walls, bisect_left(walls, first - timedelta(seconds=1)), None):
-            if wall > last:
-                return
-            yield wall
-
-
-@lru_cache(maxsize=4_096)
-def _of_year(text: str, dtstart: str, year: int) -> tuple[datetime, ...]:
-    """A recurrence is counted from its beginning, which may be years ago, and asked for often: each year once."""
-    begin, end = datetime(year, 1, 1), datetime(year, 12, 31, 23, 59, 59)
-    return tuple(_recurrence(text, dtstart).walls.between(begin, end, inc=True))
-
-
-@lru_cache(maxsize=4_096)
-def _recurrence(text: str, dtstart: str) -> _Recurrence:
-    anchor = read_wall_clock(dtstart)
-    parts = text.removeprefix("RRULE:").split(";")
-    if any(part.upper().startswith("DTSTART") for part in parts) or "\n" in text:
-        raise ValueError("an rrule is one line without DTSTART; `dtstart` stands beside it")
-    names = [part.partition("=")[0].upper() for part in parts]
-    if any(part.upper() in ("FREQ=SECONDLY", "FREQ=MINUTELY") for part in parts):
-        raise ValueError("windows open once an hour at most; write FREQ=HOURLY or slower, or a cron expression")
-    if anchor.year < DTSTART_YEAR_MIN:
-        raise ValueError(f"`dtstart` is in {DTSTART_YEAR_MIN} or later")
-    if "UNTIL" in names and "COUNT" in names:
-        raise ValueError("an rrule has COUNT or UNTIL, not both")
-    until: int | None = None
-    try:
-        for at, name in enumerate(names):
-            if name == "UNTIL" and parts[at].endswith(("Z", "z")):
-                said = datetime.strptime(parts[at][6:-1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-                until = int(said.timestamp() * 1000)
-                # No wall clock is more than a day from UTC: what is between is left to the moment.
-                parts[at] = f"UNTIL={said + timedelta(days=1):%Y%m%dT%H%M%S}"
-        return _Recurrence(rrulestr(";".join(parts), dtstart=anchor, cache=True), until)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"not an RFC 5545 recurrence: {error}") from None
+        return cron_openings(schedule.cron, first, last)
+    if schedule.rrule is not None and schedule.dtstart is not None:
+        return recurrence_openings(schedule.rrule, schedule.dtstart, zone, first, last)
+    return iter(())
 
 
 def _by_calendar(schedule: Schedule, zone: ZoneInfo, after: int, until: int, calendars: Calendars) -> Iterator[Window]:
@@ -255,14 +242,31 @@ def _by_calendar(schedule: Schedule, zone: ZoneInfo, after: int, until: int, cal
             yield Window(entry.begins_at, entry.begins_at + length)
 
 
-def _excepted(schedule: Schedule, zone: ZoneInfo, window: Window, calendars: Calendars) -> bool:
-    if schedule.except_days:
-        day = wall_clock(window.opens_at, zone).date()
-        if any(date.fromisoformat(first) <= day <= date.fromisoformat(last) for first, last in schedule.except_days):
-            return True
+def _excepted_until(schedule: Schedule, zone: ZoneInfo, window: Window, calendars: Calendars) -> int | None:
+    """Return when the exception ends that a window opens in, or None when it opens in none."""
     at = window.opens_at
-    return any(
-        entry.begins_at <= at < entry.ends_at
-        for ref in schedule.except_calendars
-        for entry in entries(calendars, ref.source, at, at + 1, zone, ref.match)
-    )
+    if schedule.except_days:
+        spend(len(schedule.except_days) // 100)
+        day = wall_clock(at, zone).date()
+        for first, last in _day_ranges(schedule.except_days):
+            if first <= day <= last:
+                if last.year >= 9999:
+                    return LATEST_MS
+                return instant(datetime(last.year, last.month, last.day) + timedelta(days=1), zone)
+    for ref in schedule.except_calendars:
+        for entry in entries(calendars, ref.source, at, at + 1, zone, ref.match):
+            if entry.begins_at <= at < entry.ends_at:
+                return entry.ends_at
+    return None
+
+
+@lru_cache(maxsize=1_024)
+def _day_ranges(except_days: tuple[tuple[str, str], ...]) -> tuple[tuple[date, date], ...]:
+    """Parse the excepted dates, sorted, with ranges that touch or overlap made one."""
+    merged: list[tuple[date, date]] = []
+    for first, last in sorted((date.fromisoformat(first), date.fromisoformat(last)) for first, last in except_days):
+        if merged and (first - merged[-1][1]).days <= 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return tuple(merged)

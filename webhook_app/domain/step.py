@@ -25,6 +25,7 @@ from webhook_app.domain.rulebook import (
     skip_next,
 )
 from webhook_app.domain.rules import Config
+from webhook_app.domain.schedules.faults import alarm_name
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
@@ -226,6 +227,8 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     touched = rooms_touched(world, event.type, event.data)
     changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_at": event.at})
     outcome.rules_changed = changed
+    # Raised again below where a room's fold still cannot compute the schedule.
+    outcome.cleared |= {alarm_name(name) for name in changed}
     unseen = {
         room_id: Room(room_id)
         for room_id in _named_rooms(outcome.config or world.config, changed, all_names=event.type == "file-applied")

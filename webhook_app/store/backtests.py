@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from webhook_app.domain.backtest import Comparison, act_view, backtest
+from webhook_app.domain.backtest import BacktestTooLargeError, backtest
+from webhook_app.domain.comparison import Comparison, act_view
 from webhook_app.domain.events import Event
 from webhook_app.domain.rules import RoomName, Rule
 from webhook_app.store.clients import Client
@@ -14,7 +15,7 @@ from webhook_app.store.state import StateStore
 EVENTS_MAX = 300_000
 
 
-class TooManyEventsError(ValueError):
+class TooManyEventsError(BacktestTooLargeError):
     """More events than one backtest folds."""
 
 
@@ -27,7 +28,7 @@ def replay(
     names: Mapping[str, RoomName] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Comparison:
-    """Try draft rules on what was recorded; TooManyEventsError when that is more than can be folded at once.
+    """Try draft rules on what was recorded; BacktestTooLargeError when that is more than can be folded at once.
 
     The drafts know the rooms by today's names, and by `names`.
     """

@@ -15,7 +15,7 @@ from workers.commands.bars import bar
 from workers.commands.given import Failed
 
 if TYPE_CHECKING:
-    from webhook_app.domain.backtest import Act, Comparison
+    from webhook_app.domain.comparison import Act, Comparison
 
 COUNT_MAX = 500
 COMMANDS = {
@@ -97,9 +97,10 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     Example:
       tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
     """
+    from webhook_app.domain.backtest import BacktestTooLargeError
     from webhook_app.domain.rulebook import rule_from
     from webhook_app.store import keys
-    from webhook_app.store.backtests import TooManyEventsError, comparison_view, replay
+    from webhook_app.store.backtests import comparison_view, replay
     from webhook_app.store.clients import connect
     from workers.config_read import FileError, read
 
@@ -122,7 +123,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
             found = replay(client, drafts, since=first, until=last, names=file.config().names, progress=progress)
-    except TooManyEventsError as error:
+    except BacktestTooLargeError as error:
         raise Failed(str(error)) from None
     if as_json:
         show.print_json(comparison_view(found))
