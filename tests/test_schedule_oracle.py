@@ -11,6 +11,7 @@ from dateutil.rrule import rrulestr
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from webhook_app.domain.calendar import Horizon
 from webhook_app.domain.schedule import (
     DAY_MS,
     CalendarRef,
@@ -21,6 +22,7 @@ from webhook_app.domain.schedule import (
     next_windows,
     windows,
 )
+from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.checks import check_openings
 
 EPOCH = datetime(1970, 1, 1)
@@ -112,7 +114,9 @@ def open_at_some_moment(openings, after, until, length):
 
 
 def asked(schedule, after, until, calendars=None):
-    return list(windows(schedule, after, until, calendars or {}))
+    horizon = Horizon(after - 400 * DAY_MS, until + 400 * DAY_MS)
+    read = {source: read_calendar(text.encode(), horizon) for source, text in (calendars or {}).items()}
+    return list(windows(schedule, after, until, read))
 
 
 # Spans and times worth trying

@@ -1,150 +1,276 @@
-"""Calendars from elsewhere: fetched by the clock, journaled when they change; a broken one keeps the last good one."""
+"""Keeps the calendars that rules name fresh: fetches and reads them, and journals one whose entries have changed.
 
+Reading and expanding happen here and not in the fold. Whatever one calendar raises becomes that calendar's alarm.
+"""
+
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import monotonic
 
 import redis
-import requests
 import structlog
-from requests.adapters import HTTPAdapter
 
-from webhook_app.addresses import Network, refused
-from webhook_app.domain.calendar import CALENDAR_MAX_BYTES, CalendarError, check_calendar
+from webhook_app.calendar_address import is_address
+from webhook_app.domain.calendar import Calendar, Horizon, calendar_data, horizon_at
 from webhook_app.domain.events import Source
-from webhook_app.domain.ids import derive
 from webhook_app.domain.rulebook import calendars_of
+from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.masking import shown_url
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
+from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
 from webhook_app.store.clients import StoreUnavailable
-from webhook_app.store.journal import Journal, entry
+from webhook_app.store.journal import Entry, Journal, entry
+from workers.calendar_alarms import CalendarAlarms
+from workers.calendar_fetch import CalendarClient, FileIdentity, calendar_client, read_file
 from workers.wiring import Wiring
 
-FETCH_EVERY_S = 900.0
 LOOK_EVERY_S = 2.0
-FETCH_TIMEOUT_S = 15.0
-REDIRECTS_MAX = 3
+FETCH_EVERY_S = 900.0
+FILE_EVERY_S = 30.0
+RETRY_FIRST_S = 10.0
+RETRY_MAX_S = 900.0
+FETCHES_AT_ONCE = 8
+FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
+JOURNAL_BURST_BYTES = 4 * 1024 * 1024
+JOURNAL_BYTES_PER_S = 100
 
 log = structlog.get_logger()
 
 
+@dataclass
+class _Refresh:
+    """When a calendar is due next, on the monotonic clock, and what is known of its file."""
+
+    due_at: float = 0.0
+    failures: int = 0
+    identity: FileIdentity | None = None
+    journaled: Calendar | None = None
+    journaled_at: float = 0.0
+    bytes_left: float = JOURNAL_BURST_BYTES
+    bytes_at: float = field(default_factory=monotonic)
+
+    def may_journal(self, size: int) -> bool:
+        """Whether a change of this size may be journaled now; the bytes are then used up.
+
+        Bounds what a calendar that is another one at each fetch can add to the journal.
+        """
+        now = monotonic()
+        self.bytes_left = min(JOURNAL_BURST_BYTES, self.bytes_left + (now - self.bytes_at) * JOURNAL_BYTES_PER_S)
+        self.bytes_at = now
+        if size > self.bytes_left:
+            return False
+        self.bytes_left -= size
+        return True
+
+
+@dataclass
+class _Stored:
+    """A calendar as the fold has it; `legacy` is the text that an earlier version stored."""
+
+    calendar: Calendar | None = None
+    legacy: bytes | None = None
+
+
+@dataclass
 class Refresher:
-    """Fetches what the rules name: at once when it is new, then every quarter of an hour."""
+    """Fetches what the rules name: at once when it is new, then every quarter of an hour; files twice a minute."""
 
-    def __init__(self, settings: Settings, wiring: Wiring) -> None:
-        self._settings = settings
-        self._wiring = wiring
-        self._journal = Journal(wiring.client)
-        self._fetched_at: dict[str, float] = {}
+    settings: Settings
+    wiring: Wiring
+    fetch_every_s: float = FETCH_EVERY_S
+    file_every_s: float = FILE_EVERY_S
+    retry_first_s: float = RETRY_FIRST_S
+    _refreshes: dict[str, _Refresh] = field(default_factory=dict)
+    _wanted: frozenset[str] | None = None
 
-    def look(self) -> None:
-        """Fetch the calendars that are due."""
-        rules = [codec.rule_of(raw) for raw in self._wiring.client.hvals(keys.RULES)] if self._any() else []
-        wanted = {source for rule in rules for source in calendars_of(rule)}
-        for source in sorted(wanted):
-            last = self._fetched_at.get(source)
-            if last is None or monotonic() - last >= FETCH_EVERY_S:
-                self._fetched_at[source] = monotonic()
-                self._take(source)
+    def __post_init__(self) -> None:
+        self._client = self.wiring.client
+        self._journal = Journal(self._client)
+        self._texts = CalendarTexts(self._client)
+        self._alarms = CalendarAlarms(self._client, self._append)
+        self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
 
-    def _any(self) -> bool:
-        return bool(self._wiring.client.exists(keys.RULES))
+    async def run(self, stop: threading.Event) -> None:
+        """Refresh calendars until `stop` is set. No exception ends it."""
+        async with calendar_client(self.settings.allow_networks) as client:
+            while not stop.is_set():
+                try:
+                    await self.look(client)
+                except (redis.RedisError, StoreUnavailable) as error:
+                    log.warning("calendars wait until the store is back", error=str(error))
+                except Exception:
+                    log.exception("calendars could not be refreshed")
+                await asyncio.sleep(LOOK_EVERY_S)
 
-    def _take(self, source: str) -> None:
-        alarm = derive("calendar-", source)
+    async def look(self, client: CalendarClient) -> None:
+        """Refresh the calendars that are due, several at once."""
+        wanted = await asyncio.to_thread(self._sources)
+        if wanted != self._wanted:
+            await asyncio.to_thread(self._forget_others, wanted)
+            self._wanted = wanted
+        due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
+        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def refresh(source: str) -> None:
+            async with slots:
+                await self._refresh(client, source)
+
+        await asyncio.gather(*(refresh(source) for source in due))
+
+    def _refresh_of(self, source: str) -> _Refresh:
+        return self._refreshes.setdefault(source, _Refresh())
+
+    async def _refresh(self, client: CalendarClient, source: str) -> None:
+        refresh = self._refresh_of(source)
         try:
-            text = fetch(source, self._settings.allow_networks)
-            check_calendar(text)
-        except (CalendarError, OSError, requests.RequestException, UnicodeDecodeError) as error:
-            log.warning("a calendar could not be had; the last good one stays", source=source, error=str(error)[:200])
-            summary = f"calendar {source} could not be had, the last good one stays: {error}"[:300]
-            self._append("alarm-raised", {"name": alarm, "severity": "warning", "summary": summary})
-            return
-        known = self._wiring.client.hget(keys.CALENDARS, source)
-        if known is None or known.decode() != text:
-            event = entry(Source.CONFIG, "calendar-fetched", None, {"source": source, "text": text})
-            if self._journal.append([event])[1]:
-                self._wiring.wakeups.wake("process")
-        raised = self._wiring.client.hget(keys.ALARMS, alarm)
-        if raised is not None and codec.alarm_of(raised).cleared_at is None:
-            self._append("alarm-cleared", {"name": alarm})
+            failure = await self._refresh_once(client, source, refresh)
+        except (redis.RedisError, StoreUnavailable) as error:
+            failure = "the store is away"
+            log.warning("a calendar waits until the store is back", calendar=shown_url(source), error=str(error))
+        except Exception as error:
+            failure = type(error).__name__
+            log.error("a calendar could not be refreshed", calendar=shown_url(source), error=failure)
+            await self._try_to_alarm(source, f"could not be read: {failure}")
+        if failure is None:
+            refresh.failures = 0
+            refresh.due_at = monotonic() + (self.fetch_every_s if is_address(source) else self.file_every_s)
+        else:
+            refresh.failures += 1
+            wait = min(RETRY_MAX_S, self.retry_first_s * 2 ** min(refresh.failures - 1, 10))
+            refresh.due_at = monotonic() + wait
 
-    def _append(self, kind: str, data: dict[str, str]) -> None:
-        if self._journal.append([entry(Source.SYSTEM, kind, None, data)])[1]:
-            self._wiring.wakeups.wake("process")
+    async def _refresh_once(self, client: CalendarClient, source: str, refresh: _Refresh) -> str | None:
+        """Fetch, read and journal one calendar; the reason when that failed."""
+        stored = await asyncio.to_thread(self._stored, source)
+        horizon = await asyncio.to_thread(self._horizon)
+        current = stored.calendar is not None and stored.calendar.horizon == horizon
+        kept = await asyncio.to_thread(self._texts.get, source) if is_address(source) or not current else None
+        identity: FileIdentity | None = None
+        failure: str | None = None
+        text: CalendarText | None = None
+        try:
+            if is_address(source):
+                text = await client.fetch(source, kept if stored.calendar is not None else None)
+            else:
+                read = await asyncio.to_thread(read_file, source, refresh.identity if current else None)
+                if read is not None:
+                    text, identity = CalendarText(read[0]), read[1]
+        except CalendarError as error:
+            failure = str(error)
+        calendar = stored.calendar
+        async with self._reading:
+            if text is not None:
+                try:
+                    calendar, is_taken = await asyncio.to_thread(self._take, source, text, kept, stored, horizon)
+                except CalendarError as error:
+                    failure = str(error)
+                else:
+                    refresh.identity = identity if is_taken else None
+            if not current and (text is None or failure is not None):
+                calendar = await asyncio.to_thread(self._move_on, source, kept, stored, horizon)
+        await asyncio.to_thread(self._alarms.settle, source, failure, calendar)
+        return failure
+
+    def _take(
+        self, source: str, text: CalendarText, kept: CalendarText | None, stored: _Stored, horizon: Horizon
+    ) -> tuple[Calendar, bool]:
+        """Read a fetched text, and journal the calendar when it means something else than the stored one.
+
+        Returns the calendar, and False when its change has to wait for the next fetch.
+        """
+        calendar = read_calendar(text.raw, horizon, charset=text.charset)
+        if not self._journal_change(source, calendar, stored):
+            return calendar, False
+        validators = None if kept is None else (kept.charset, kept.etag, kept.last_modified)
+        if calendar != stored.calendar or validators != (text.charset, text.etag, text.last_modified):
+            self._texts.put(source, text)
+        return calendar, True
+
+    def _move_on(self, source: str, kept: CalendarText | None, stored: _Stored, horizon: Horizon) -> Calendar | None:
+        """Read the last good text again for a new horizon, since there is no newer one."""
+        text = kept or (CalendarText(stored.legacy) if stored.legacy is not None else None)
+        if text is None:
+            return stored.calendar
+        try:
+            calendar = read_calendar(text.raw, horizon, charset=text.charset)
+        except CalendarError:
+            return stored.calendar
+        self._journal_change(source, calendar, stored)
+        if kept is None:
+            self._texts.put(source, text)
+        return calendar
+
+    def _journal_change(self, source: str, calendar: Calendar, stored: _Stored) -> bool:
+        """Journal a calendar that differs from the stored one; False when that has to wait."""
+        refresh = self._refresh_of(source)
+        is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
+        if calendar == stored.calendar or is_pending:
+            return True
+        event = entry(Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": calendar_data(calendar)})
+        if not refresh.may_journal(len(event.data)):
+            log.warning("a calendar changes too much too often: the change waits", calendar=shown_url(source))
+            return False
+        self._append(event)
+        refresh.journaled, refresh.journaled_at = calendar, monotonic()
+        return True
+
+    async def _try_to_alarm(self, source: str, failure: str) -> None:
+        """Raise an alarm for a calendar whose refresh raised something that nobody foresaw."""
+        try:
+            stored = await asyncio.to_thread(self._stored, source)
+            await asyncio.to_thread(self._alarms.settle, source, failure, stored.calendar)
+        except Exception as error:
+            log.error("no alarm could be raised for a calendar", calendar=shown_url(source), error=type(error).__name__)
+
+    def _forget_others(self, wanted: frozenset[str]) -> None:
+        """Drop what is kept of calendars that no rule names any more, and clear their alarms."""
+        self._texts.keep_only(wanted)
+        for source in self._refreshes.keys() - wanted:
+            del self._refreshes[source]
+        self._alarms.clear_others(wanted)
+
+    def _sources(self) -> frozenset[str]:
+        sources: set[str] = set()
+        for name, raw in self._client.hgetall(keys.RULES).items():
+            try:
+                sources |= calendars_of(codec.rule_of(raw))
+            except ValueError as error:
+                log.error("a stored rule cannot be read", rule=name.decode(errors="replace"), error=str(error))
+        return frozenset(sources)
+
+    def _stored(self, source: str) -> _Stored:
+        raw = self._client.hget(keys.CALENDARS, source)
+        if raw is None:
+            return _Stored()
+        if not codec.is_calendar_data(raw):
+            return _Stored(legacy=raw)
+        return _Stored(codec.calendar_of(raw, 0))
+
+    def _horizon(self) -> Horizon:
+        seconds, _ = self._client.time()
+        return horizon_at(int(seconds) * 1000)
+
+    def _append(self, event: Entry) -> None:
+        if self._journal.append([event])[1]:
+            self.wiring.wakeups.wake("process")
 
 
 @contextmanager
 def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
     """Keep calendars fresh for as long as the body runs."""
-    made = Refresher(settings, wiring)
 
     def run() -> None:
         while not stop.is_set():
             try:
-                made.look()
-            except (redis.RedisError, StoreUnavailable) as error:
-                log.warning("calendars are looked at when the store is back", error=str(error))
-            stop.wait(LOOK_EVERY_S)
+                asyncio.run(Refresher(settings, wiring).run(stop))
+            except Exception:
+                log.exception("calendars could not be refreshed")
+                stop.wait(LOOK_EVERY_S)
 
     threading.Thread(target=run, name="calendars", daemon=True).start()
     yield
-
-
-def fetch(source: str, allowed: tuple[Network, ...]) -> str:
-    """A calendar's text, from a file or an address that is not inside."""
-    if "://" not in source:
-        path = Path(source)
-        if path.stat().st_size > CALENDAR_MAX_BYTES:
-            raise CalendarError(f"a calendar is at most {CALENDAR_MAX_BYTES} bytes")
-        return path.read_text("utf-8")
-    url = "https://" + source.removeprefix("webcal://") if source.startswith("webcal://") else source
-    with requests.Session() as session:
-        session.trust_env = False
-        session.max_redirects = REDIRECTS_MAX
-        adapter = _GuardedAdapter(allowed)
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
-        with session.get(url, timeout=FETCH_TIMEOUT_S, stream=True) as answer:
-            answer.raise_for_status()
-            return _read(answer)
-
-
-def _read(answer: requests.Response) -> str:
-    deadline, body = monotonic() + FETCH_TIMEOUT_S, b""
-    for chunk in answer.iter_content(65_536):
-        body += chunk
-        if len(body) > CALENDAR_MAX_BYTES or monotonic() > deadline:
-            raise CalendarError("the calendar is too long, or came too slowly")
-    return body.decode("utf-8")
-
-
-class _GuardedAdapter(HTTPAdapter):
-    """Refuses addresses that are inside, after resolution, as the connection is made."""
-
-    def __init__(self, allowed: tuple[Network, ...]) -> None:
-        self._allowed = allowed
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-        """Give the pool connections that look at the address they got."""
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]
-        allowed = self._allowed
-
-        for scheme, pool_class in dict(self.poolmanager.pool_classes_by_scheme).items():
-            base = pool_class.ConnectionCls
-
-            class Guarded(base):  # type: ignore[misc,valid-type]
-                """A connection that closes at once when it is to an inside address."""
-
-                def _new_conn(self) -> object:
-                    sock = super()._new_conn()
-                    if refused(sock.getpeername()[0], allowed):
-                        sock.close()
-                        raise OSError("the calendar's address is private, loopback or reserved")
-                    return sock
-
-            made = type(pool_class.__name__, (pool_class,), {"ConnectionCls": Guarded})
-            self.poolmanager.pool_classes_by_scheme = {**self.poolmanager.pool_classes_by_scheme, scheme: made}

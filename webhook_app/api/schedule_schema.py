@@ -2,12 +2,12 @@
 
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from webhook_app.api.duration import Duration
+from webhook_app.calendar_address import check_path, fetch_urls, is_address
 from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.schedules.checks import check_cron, check_openings
 from webhook_app.domain.schedules.openings import ScheduleError, read_recurrence, read_wall_clock
@@ -55,8 +55,11 @@ class CalendarSchema(Schema):
     def _one_source(self, data: dict[str, Any], **kwargs: Any) -> None:
         if ("url" in data) == ("file" in data):
             raise ValidationError("a calendar has either a `url` or a `file`", "url")
-        if "url" in data and urlsplit(data["url"]).scheme not in ("http", "https", "webcal"):
-            raise ValidationError("a calendar's address begins with https://, http:// or webcal://", "url")
+        name = "url" if "url" in data else "file"
+        try:
+            fetch_urls(data["url"]) if name == "url" else check_path(data["file"])
+        except ValueError as error:
+            raise ValidationError(str(error), name) from None
 
 
 class Exceptions(fields.Field[dict[str, Any]]):
@@ -174,7 +177,7 @@ def _uncomputable(data: dict[str, Any]) -> dict[str, list[str]]:
 def _calendar(given: Any) -> dict[str, Any]:
     """A calendar that is excepted: its address, its file's path, or either in a mapping."""
     if isinstance(given, str):
-        given = {"url" if "://" in given else "file": given}
+        given = {"url" if is_address(given) else "file": given}
     loaded: dict[str, Any] = CalendarSchema().load(given)
     return loaded
 

@@ -25,8 +25,8 @@ ADVICE = {
         "delete the rule."
     ),
     "calendar-": (
-        "A calendar could not be fetched or read; the schedule goes on by the last one that could. Check its address, "
-        "or the file's path."
+        "A calendar could not be fetched or read, or some of its entries were left out. The last good calendar stays "
+        "in force, without those entries. Check its address or path, and correct the entries that the alarm names."
     ),
     "deliveries-cut-off": (
         "No subscriber can be reached, on whatever host: look at this machine's network and DNS. Nobody is disabled "

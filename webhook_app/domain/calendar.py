@@ -1,21 +1,33 @@
-"""Calendars (RFC 5545): entries of a fetched calendar within a span of time."""
+"""Calendars as rules use them: what a fetched calendar means within a horizon, and looking entries up in it.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+The text of a calendar is parsed and expanded once, when it was fetched (`schedules.calendars.reading`). What is kept
+is its instances: whoever asks for windows only looks them up.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from heapq import heappop, heappush, merge
+from typing import Any
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
-import recurring_ical_events
-from icalendar import Calendar
+from webhook_app.domain.budget import spend
 
-CALENDAR_MAX_BYTES = 2 * 1024 * 1024
-ENTRIES_MAX = 5_000
-BLOCK_MS = 64 * 86_400_000
-DAY = timedelta(days=1)
+EPOCH = datetime(1970, 1, 1)
+MS = timedelta(milliseconds=1)
+DAY_MS = 86_400_000
+PAST_DAYS = 40
+AHEAD_MONTHS = 25
+BLOCK = 32
+# No change of the clocks is longer than a day (Samoa left one out).
+CLOCK_CHANGE_MAX_MS = DAY_MS
+WARNINGS_MAX = 20
 
-Calendars = Mapping[str, str]
+Row = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,68 +39,180 @@ class CalendarEntry:
     summary: str
 
 
-class CalendarError(ValueError):
-    """A text that is no calendar; the message says why."""
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """The span within which a calendar's instances are known, in ms since 1970.
+
+    It begins and ends with a month in UTC, so that reading an unchanged calendar again gives the same instances.
+    """
+
+    begins_at: int
+    ends_at: int
 
 
-def check_calendar(text: str) -> int:
-    """How many entries a calendar holds; CalendarError when it cannot be read."""
-    if len(text.encode()) > CALENDAR_MAX_BYTES:
-        raise CalendarError(f"a calendar is at most {CALENDAR_MAX_BYTES} bytes")
-    if "BEGIN:VCALENDAR" not in text.upper():
-        raise CalendarError("not a calendar: it does not begin with BEGIN:VCALENDAR")
-    try:
-        parsed = Calendar.from_ical(text)
-        entries = len(parsed.walk("VEVENT"))
-        recurring_ical_events.of(parsed).between(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise CalendarError(f"not a calendar: {type(error).__name__}: {error}"[:300]) from None
-    if entries > ENTRIES_MAX:
-        raise CalendarError(f"a calendar has at most {ENTRIES_MAX} entries, this one {entries}")
-    return entries
+@dataclass(frozen=True, slots=True)
+class EntryWarning:
+    """An entry that was left out or mended: a code of `Fault`, the entry's name, and the value that is at fault."""
+
+    fault: str
+    entry: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """What a calendar means: when its entries take place within a horizon. Compared by value.
+
+    `instants` are in ms since 1970. `local` are floating times and whole days, in ms as if the wall clock showed UTC:
+    they are read in the zone of the schedule that uses them. Both are sorted. `from_text` marks one that an earlier
+    version stored as text: it counts as changed when it is fetched again, so that it is stored anew.
+    """
+
+    horizon: Horizon
+    instants: tuple[Row, ...] = ()
+    local: tuple[Row, ...] = ()
+    warnings: tuple[EntryWarning, ...] = ()
+    warnings_total: int = 0
+    from_text: bool = False
+    _index: "tuple[_Index, _Index]" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", (_Index(self.instants), _Index(self.local)))
+
+    def entries(self, after: int, until: int, zone: ZoneInfo) -> Iterator[CalendarEntry]:
+        """Entries that overlap [after, until), soonest first."""
+        instants, local = self._index
+        fixed = (CalendarEntry(*row) for row in instants.overlapping(after, until))
+        return merge(fixed, _placed(local, after, until, zone), key=_order)
+
+
+class _Index:
+    """Sorted rows in blocks, with the last end of each block: a look-up skips the blocks that are over."""
+
+    __slots__ = ("begins", "last_ends", "rows")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self.begins = [row[0] for row in rows]
+        self.last_ends = [max(row[1] for row in rows[at : at + BLOCK]) for at in range(0, len(rows), BLOCK)]
+
+    def overlapping(self, after: int, until: int) -> Iterator[Row]:
+        """Rows that overlap [after, until), in order. Spends a step for each block that is looked into."""
+        end = bisect_left(self.begins, until)
+        spend(1 + end // BLOCK // BLOCK)
+        for block in range(-(-end // BLOCK)):
+            if self.last_ends[block] < after:
+                continue
+            first, last = block * BLOCK, min(end, (block + 1) * BLOCK)
+            spend()
+            for row in self.rows[first:last]:
+                if row[1] > after or (row[0] == row[1] == after):
+                    yield row
+
+
+Calendars = Mapping[str, Calendar]
 
 
 def entries(
     calendars: Calendars, source: str, after: int, until: int, zone: ZoneInfo, match: str | None
 ) -> Iterator[CalendarEntry]:
     """Entries that overlap [after, until), soonest first; none of a calendar that was never fetched."""
-    text = calendars.get(source)
-    if text is None:
+    calendar = calendars.get(source)
+    if calendar is None:
         return
-    # Whole blocks, so that questions about nearby moments share an answer and far ones are not looked at early.
-    first = after // BLOCK_MS
-    for block in range(first, -(-until // BLOCK_MS)):
-        for entry in _expanded(text, block * BLOCK_MS, (block + 1) * BLOCK_MS, zone.key):
-            begun_before = entry.begins_at < block * BLOCK_MS and block > first
-            if begun_before or entry.begins_at >= until or entry.ends_at <= after:
-                continue
-            if match is None or fnmatchcase(entry.summary.lower(), match.lower()):
-                yield entry
+    pattern = None if match is None else _comparable(match)
+    for entry in calendar.entries(after, until, zone):
+        spend()
+        if pattern is None or fnmatchcase(_comparable(entry.summary), pattern):
+            yield entry
 
 
-@lru_cache(maxsize=512)
-def _expanded(text: str, after: int, until: int, zone_name: str) -> tuple[CalendarEntry, ...]:
-    zone = ZoneInfo(zone_name)
-    # A day more on either side: times without a zone are read in the schedule's.
-    span = (datetime.fromtimestamp(after / 1000, UTC) - DAY, datetime.fromtimestamp(until / 1000, UTC) + DAY)
-    found = []
-    for event in _parsed(text).between(*span):
-        if str(event.get("STATUS", "")).upper() == "CANCELLED":
-            continue
-        begins, ends = _ms(event.start, zone), _ms(event.end, zone)
-        if begins < until and ends >= after:
-            found.append(CalendarEntry(begins, ends, str(event.get("SUMMARY", ""))))
-    return tuple(sorted(found, key=lambda entry: (entry.begins_at, entry.ends_at, entry.summary)))
+def horizon_at(at: int) -> Horizon:
+    """The horizon of a calendar that is read at a moment: from about 40 days before to 25 months after."""
+    first = (EPOCH + (at - PAST_DAYS * DAY_MS) * MS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    now = EPOCH + at * MS
+    months = now.year * 12 + now.month - 1 + AHEAD_MONTHS + 1
+    last = datetime(months // 12, months % 12 + 1, 1)
+    return Horizon((first - EPOCH) // MS, (last - EPOCH) // MS)
 
 
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> recurring_ical_events.CalendarQuery:
-    return recurring_ical_events.of(Calendar.from_ical(text))
+def calendar_data(calendar: Calendar) -> dict[str, Any]:
+    """A calendar as the journal and the store keep it: instants as numbers, local times as text."""
+    rows: list[list[Any]] = [[begins, ends, summary] for begins, ends, summary in calendar.instants]
+    rows += [[_local_text(begins), _local_text(ends), summary] for begins, ends, summary in calendar.local]
+    return {
+        "horizon": [calendar.horizon.begins_at, calendar.horizon.ends_at],
+        "instances": rows,
+        "warnings": [[warning.fault, warning.entry, warning.value] for warning in calendar.warnings],
+        "warnings_total": calendar.warnings_total,
+    }
 
 
-def _ms(moment: date | datetime, zone: ZoneInfo) -> int:
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time.min)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    return int((moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+def calendar_from(data: Mapping[str, Any]) -> Calendar:
+    """A calendar from its kept form; ValueError, KeyError or TypeError when it is none."""
+    begins_at, ends_at = data["horizon"]
+    instants: list[Row] = []
+    local: list[Row] = []
+    for begins, ends, summary in data["instances"]:
+        if isinstance(begins, str):
+            local.append((_local_ms(begins), _local_ms(ends), str(summary)))
+        else:
+            instants.append((int(begins), int(ends), str(summary)))
+    return Calendar(
+        Horizon(int(begins_at), int(ends_at)),
+        tuple(sorted(instants)),
+        tuple(sorted(local)),
+        tuple(EntryWarning(*(str(part) for part in warning)) for warning in data.get("warnings", ())),
+        int(data.get("warnings_total", 0)),
+    )
+
+
+def make_calendar(
+    horizon: Horizon, instants: Iterable[Row], local: Iterable[Row], warnings: set[EntryWarning]
+) -> Calendar:
+    """A calendar from what was read, in whatever order it was read."""
+    ordered = sorted(warnings, key=lambda warning: (warning.fault, warning.entry, warning.value))
+    return Calendar(
+        horizon, tuple(sorted(set(instants))), tuple(sorted(set(local))), tuple(ordered[:WARNINGS_MAX]), len(ordered)
+    )
+
+
+def _placed(local: _Index, after: int, until: int, zone: ZoneInfo) -> Iterator[CalendarEntry]:
+    """Local rows in a zone. A time that the clocks skip may come after later ones, so a day's rows are held back."""
+    held: list[tuple[int, int, str]] = []
+    for begins, ends, summary in local.overlapping(after - 2 * DAY_MS, until + 2 * DAY_MS):
+        begins_at = _instant(begins, zone)
+        while held and held[0][0] <= begins_at - CLOCK_CHANGE_MAX_MS:
+            yield from _within(heappop(held), after, until)
+        heappush(held, (begins_at, _instant(ends, zone), summary))
+    while held:
+        yield from _within(heappop(held), after, until)
+
+
+def _within(row: Row, after: int, until: int) -> Iterator[CalendarEntry]:
+    if row[0] < until and (row[1] > after or row[0] == row[1] == after):
+        yield CalendarEntry(*row)
+
+
+def _order(entry: CalendarEntry) -> tuple[int, int, str]:
+    return entry.begins_at, entry.ends_at, entry.summary
+
+
+def _instant(local: int, zone: ZoneInfo) -> int:
+    wall = EPOCH + local * MS
+    offset = wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
+    return local - offset // MS
+
+
+def _local_text(ms: int) -> str:
+    return (EPOCH + ms * MS).isoformat()
+
+
+def _local_ms(text: str) -> int:
+    return (datetime.fromisoformat(text) - EPOCH) // MS
+
+
+@lru_cache(maxsize=8_192)
+def _comparable(text: str) -> str:
+    """A text as `match` compares it: composed letters, and no difference between capitals and small ones."""
+    return normalize("NFC", normalize("NFC", text).lower())

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from webhook_app.domain.calendar import check_calendar
+from webhook_app.domain.calendar import calendar_from, horizon_at
 from webhook_app.domain.rules import RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
+from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.turn import Outcome, World
@@ -116,14 +117,22 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
 
 
 def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
-    """A calendar was fetched: the rules that go by it are planned anew."""
-    source, text = str(data["source"]), str(data["text"])
-    if world.config.calendars.get(source) == text:
-        outcome.effect = "no change: the calendar says this already"
+    """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
+
+    Events of earlier versions hold the calendar's text: it is read as it was at the time of the event.
+    """
+    source = str(data["source"])
+    if "calendar" in data:
+        calendar = calendar_from(data["calendar"])
+    else:
+        calendar = read_calendar(str(data["text"]).encode(), horizon_at(int(data["_at"])))
+    if world.config.calendars.get(source) == calendar:
+        outcome.effect = "no change: the calendar has the same entries"
         return set()
-    check_calendar(text)
-    outcome.config = replace(world.config, calendars={**world.config.calendars, source: text}, found={})
-    outcome.effect = "calendar taken in"
+    named = {name for rule in world.config.rules.values() for name in calendars_of(rule)}
+    kept = {name: known for name, known in world.config.calendars.items() if name in named}
+    outcome.config = replace(world.config, calendars={**kept, source: calendar}, found={})
+    outcome.effect = "calendar updated"
     return {name for name, rule in world.config.rules.items() if source in calendars_of(rule)}
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase, translate
 from functools import lru_cache
 from typing import Any
 
+from webhook_app.domain.calendar import Calendars
 from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
@@ -113,7 +114,7 @@ class Config:
     rules: Spread[Rule] = field(default_factory=Spread)
     names: Mapping[str, RoomName] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
-    calendars: Mapping[str, str] = field(default_factory=dict)
+    calendars: Calendars = field(default_factory=dict)
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
     found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
@@ -161,7 +162,7 @@ def make_config(
     rules: Mapping[str, Rule],
     names: Mapping[str, RoomName],
     settings: Settings,
-    calendars: Mapping[str, str] | None = None,
+    calendars: Calendars | None = None,
 ) -> Config:
     """A configuration with its index."""
     plain: dict[str, list[str]] = {}

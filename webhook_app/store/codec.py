@@ -1,15 +1,20 @@
 """Frozen domain values to JSON bytes and back; msgspec reads the dataclasses' own annotations."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.calendar import Calendar, Horizon, calendar_from, horizon_at
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.room import Call, Room
 from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision
 
@@ -35,6 +40,40 @@ settings_of = decoder(Settings)
 alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
+
+
+def calendars_of(stored: Mapping[bytes, bytes], at: int) -> dict[str, Calendar]:
+    """Stored calendars by their source; `at` is the time of the last folded event in ms.
+
+    Earlier versions stored a calendar's text. It is read within the horizon of that time; a text that cannot be read
+    counts as a calendar that was never fetched.
+    """
+    calendars = {source.decode(): calendar_of(raw, at) for source, raw in stored.items()}
+    return {source: calendar for source, calendar in calendars.items() if calendar is not None}
+
+
+def calendar_of(raw: bytes, at: int) -> Calendar | None:
+    """One stored calendar, or None when it is a text of an earlier version that cannot be read."""
+    return _calendar(raw) if is_calendar_data(raw) else _calendar_text(raw, horizon_at(at))
+
+
+def is_calendar_data(raw: bytes) -> bool:
+    """Whether a stored calendar is in the form of this version, and not a text of an earlier one."""
+    return raw.startswith(b"{")
+
+
+@lru_cache(maxsize=64)
+def _calendar(raw: bytes) -> Calendar:
+    return calendar_from(decode(raw))
+
+
+@lru_cache(maxsize=16)
+def _calendar_text(raw: bytes, horizon: Horizon) -> Calendar | None:
+    try:
+        return replace(read_calendar(raw, horizon), from_text=True)
+    except CalendarError:
+        return None
+
 
 UNDECODABLE = "undecodable"
 _SOURCES = {source.value.encode(): source for source in Source}

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import redis
 
 from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.calendar import Calendar, calendar_data
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings, make_config
 from webhook_app.domain.turn import World
@@ -27,7 +29,7 @@ class Snapshots:
             _rules(raw[b"rules"]),
             _names(raw[b"names"]),
             codec.settings_of(raw[b"settings"]),
-            _calendars(raw[b"calendars"]),
+            _calendars(raw[b"calendars"], int(raw[b"at"].partition(b"-")[0])),
         )
         world = World(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
         return world, raw[b"at"].decode()
@@ -57,7 +59,16 @@ _names = codec.decoder(dict[str, RoomName])
 _rooms = codec.decoder(dict[str, Room])
 _memory = codec.decoder(dict[str, RuleMemory])
 _alarms = codec.decoder(dict[str, Alarm])
-_calendars = codec.decoder(dict[str, str])
+_calendar_fields = codec.decoder(dict[str, msgspec.Raw])
+
+
+def _calendars(raw: bytes, at: int) -> dict[str, Calendar]:
+    """The calendars of a snapshot; one of an earlier version holds their texts."""
+    stored = {
+        source.encode(): codec.decode(value).encode() if bytes(value).startswith(b'"') else bytes(value)
+        for source, value in _calendar_fields(raw).items()
+    }
+    return codec.calendars_of(stored, at)
 
 
 def _fields(world: World, at: str) -> dict[str, Any]:
@@ -67,7 +78,7 @@ def _fields(world: World, at: str) -> dict[str, Any]:
         "rules": codec.encode(dict(world.config.rules)),
         "names": codec.encode(world.config.names),
         "settings": codec.encode(settings),
-        "calendars": codec.encode(world.config.calendars),
+        "calendars": codec.encode({name: calendar_data(kept) for name, kept in world.config.calendars.items()}),
         "rooms": codec.encode(world.rooms),
         "memory": codec.encode(world.memory),
         "alarms": codec.encode(world.alarms),

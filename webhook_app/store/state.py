@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.alarms import ALARMS_KEPT, Alarm
+from webhook_app.domain.calendar import Calendar, calendar_data
 from webhook_app.domain.events import Event
 from webhook_app.domain.layer import Layer
 from webhook_app.domain.notices import Notice
@@ -106,12 +107,13 @@ class StateStore:
             pipe.get(keys.NAMES)
             pipe.get(keys.SETTINGS)
             pipe.hgetall(keys.CALENDARS)
-            rules, names, settings, calendars = pipe.execute()
+            pipe.get(keys.CURSOR)
+            rules, names, settings, calendars, cursor = pipe.execute()
         return make_config(
             {name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
             codec.names_of(names) if names else {},
             codec.settings_of(settings) if settings else Settings(),
-            {source.decode(): text.decode() for source, text in calendars.items()},
+            codec.calendars_of(calendars, moment_of(cursor)),
         )
 
     def names(self) -> Config:
@@ -121,11 +123,17 @@ class StateStore:
             {}, codec.names_of(names) if names else {}, codec.settings_of(settings) if settings else Settings()
         )
 
-    def calendars(self, sources: Iterable[str]) -> dict[str, str]:
+    def calendars(self, sources: Iterable[str]) -> dict[str, Calendar]:
         """Fetched calendars by their source."""
         wanted = sorted(sources)
-        found = self._client.hmget(keys.CALENDARS, wanted) if wanted else []
-        return {source: text.decode() for source, text in zip(wanted, found, strict=True) if text is not None}
+        if not wanted:
+            return {}
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hmget(keys.CALENDARS, wanted)
+            pipe.get(keys.CURSOR)
+            stored, cursor = pipe.execute()
+        raw = {source.encode(): value for source, value in zip(wanted, stored, strict=True) if value is not None}
+        return codec.calendars_of(raw, moment_of(cursor))
 
     def rule(self, name: str) -> Rule | None:
         """One rule, None when there is none."""
@@ -273,6 +281,11 @@ def _write_timelines(pipe: Client, batch: Batch) -> None:
     pipe.eval(_NOTE, len(batch.effects), *(keys.timeline(room_id) for _, room_id, _, _ in batch.effects), *rows)
 
 
+def moment_of(cursor: bytes | None) -> int:
+    """The time of the last folded event in ms, as its id says; 0 when there is none."""
+    return int(cursor.partition(b"-")[0]) if cursor else 0
+
+
 def _waiting(batch: Batch) -> list[Call]:
     return [call for call in batch.calls.values() if call.state is CallState.WAITING]
 
@@ -284,9 +297,16 @@ def _write_config(pipe: Client, old: Config, new: Config, touched: set[str]) -> 
         pipe.hset(keys.RULES, mapping=changed)
     if gone:
         pipe.hdel(keys.RULES, *gone)
-    fetched = {source: text for source, text in new.calendars.items() if old.calendars.get(source) != text}
+    fetched = {
+        source: codec.encode(calendar_data(calendar))
+        for source, calendar in new.calendars.items()
+        if old.calendars.get(source) != calendar
+    }
     if fetched:
         pipe.hset(keys.CALENDARS, mapping=fetched)
+    dropped = sorted(old.calendars.keys() - new.calendars.keys())
+    if dropped:
+        pipe.hdel(keys.CALENDARS, *dropped)
     if old.names != new.names:
         pipe.set(keys.NAMES, codec.encode(new.names))
     if old.settings != new.settings:
