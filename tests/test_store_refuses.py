@@ -288,11 +288,16 @@ def test_a_store_that_reads_its_data_is_waited_for(home: Path) -> None:
         client = server.client()
         client.mset({f"key-{number}": "x" * 100 for number in range(3_000)})
         client.save()
+        journal, reducer = Journal(client), Reducer(client, NoWake())
+        journal.append([_join("before")])
+        client.save()
+        reducer.reduce()
         server.kill()
         server.start(wait=False)
         refused = 0
         while True:
             try:
+                reducer.reduce()
                 client.incr("n")
                 break
             except redis.BusyLoadingError as error:
@@ -301,7 +306,8 @@ def test_a_store_that_reads_its_data_is_waited_for(home: Path) -> None:
             except redis.ConnectionError:
                 assert server.process.poll() is None
         assert refused
-        assert client.dbsize() == 3_001
+        assert StateStore(client).cursor() == journal.last_id()
+        assert not client.exists(keys.HALTED)
 
 
 @pytest.fixture

@@ -69,9 +69,10 @@ class Reducer:
 
     def reduce(self) -> int:
         """Fold and commit one batch; returns how many events, 0 when there was nothing to fold."""
-        if self._client.exists(keys.HALTED):
-            raise Halted("reducing is halted; see docs/operations.md")
         while True:
+            # Asked each time: a store that loads its data takes WATCH and refuses what follows, which would never end.
+            if self._client.exists(keys.HALTED):
+                raise Halted("reducing is halted; see docs/operations.md")
             try:
                 return self._reduce_once()
             except redis.WatchError:

@@ -79,8 +79,9 @@ class Supervisor:
     """Keeps `minded` running, launched in this order.
 
     `changed` is called after launches and writes down what runs. `unresponsive` says of a live process that it no
-    longer does its work: it is then killed and launched again with the same back-off as one that died. Give a process
-    that was just launched (its `pid` is new) time to start before calling it unresponsive.
+    longer does its work: it is then killed and launched again with the same back-off as one that died. It is asked
+    about once a second on this thread, so it must return at once. Give a process that was just launched (its `pid` is
+    new) time to start before calling it unresponsive.
 
     No exception of a launch, of `changed` or of `unresponsive` leaves `mend`: it is reported once, and the step is
     tried again.
