@@ -9,7 +9,7 @@ from webhook_app.domain.capture import hear_capture, lose_capture, order_capture
 from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.hls import hear
-from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_changed, weigh
+from webhook_app.domain.judge import confirmed, held_long_enough, judge, rules_changed, weigh
 from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
@@ -234,9 +234,9 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     about = world.rooms if touched is None else {one: world.rooms[one] for one in touched if one in world.rooms}
     for room_id, room in sorted({**about, **unseen}.items()):
         turn = Turn(world, event, room, outcome)
-        for rule_name in sorted(changed):
-            rule_changed(turn, rule_name)
-            if event.type == "rule-skip-next":
+        rules_changed(turn, changed)
+        if event.type == "rule-skip-next":
+            for rule_name in sorted(changed):
                 turn.decide(outcome.effect, rule=rule_name)
         if changed:
             replan(turn)
