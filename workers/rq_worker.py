@@ -36,6 +36,8 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
     """Work on one queue until asked to stop."""
     install(wiring)
     settle_in()
+    if name == "worker":
+        wiring.guard_folds()
     stop_beat = threading.Event()
     with beating(name, wiring.client, stop_beat):
         while not wiring.stopping.is_set():

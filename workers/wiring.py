@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import redis
 import structlog
@@ -18,6 +19,9 @@ from webhook_app.store.journal import Journal, entry
 from webhook_app.store.processes import Processes
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
+
+if TYPE_CHECKING:
+    from workers.fold_guard import FoldGuard
 
 BEAT_EVERY_S = 2.0
 DAY_S = 24 * 3600
@@ -35,18 +39,29 @@ class Wiring:
         self.client: Client = connect(settings.redis_url)
         self.queue_client: Client = connect(settings.redis_url)
         self.wakeups = Wakeups(self.queue_client)
+        self._guard: FoldGuard | None = None
         self._process: object | None = None
         self._call: object | None = None
         self._deliver: object | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._to_close: list[Callable[[], Awaitable[object]]] = []
 
+    def guard_folds(self) -> None:
+        """Start the watchdog of this process's folds; call it from the main thread, before there are others."""
+        from workers.fold_guard import FoldGuard
+
+        self._guard = FoldGuard(self.settings)
+        self._guard.ensure()
+
     def process(self) -> None:
         """Fold the journal until it is quiet."""
         from workers.process import Reducer
 
+        if self._guard is not None:
+            self._guard.ensure()
         if not isinstance(self._process, Reducer):
-            self._process = Reducer(self.client, self.wakeups)
+            progress = None if self._guard is None else self._guard.progress
+            self._process = Reducer(self.client, self.wakeups, progress=progress)
         self._process.run(stopping=self.stopping.is_set)
 
     def call(self) -> None:
@@ -101,7 +116,9 @@ class Wiring:
         await self._deliver.run(stopping=self.stopping.is_set)
 
     def close(self) -> None:
-        """Close the connections that belong to the event loop."""
+        """Close the connections that belong to the event loop, and end the watchdog."""
+        if self._guard is not None:
+            self._guard.close()
         if self._loop is None:
             return
         for close in self._to_close:

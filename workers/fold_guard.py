@@ -1,0 +1,56 @@
+"""Keeps a fold watchdog running beside this worker, and starts another when it has died."""
+
+import contextlib
+import faulthandler
+import os
+import subprocess
+import sys
+
+import structlog
+
+from webhook_app.settings import Settings
+from workers.fold_progress import FoldProgress
+from workers.fold_watchdog import ASLEEP_LIMIT_S, TRACE_SIGNAL
+from workers.spawn import spawn
+
+STOP_LIMIT_S = 5.0
+
+log = structlog.get_logger()
+
+
+class FoldGuard:
+    """The worker's end of its watchdog. Use it from the main thread: the watchdog ends with the thread that made it."""
+
+    def __init__(self, settings: Settings, *, asleep_limit_s: float = ASLEEP_LIMIT_S) -> None:
+        assert settings.redis_url is not None
+        self._asleep_limit_s = asleep_limit_s
+        self.progress = FoldProgress()
+        self._environ = {**os.environ, "REDIS_URL": settings.redis_url, "LOG_FORMAT": settings.log_format}
+        self._watchdog: subprocess.Popen[bytes] | None = None
+        # Written by C code without the interpreter's lock: it works while something else holds that for ever.
+        faulthandler.register(TRACE_SIGNAL, all_threads=True, chain=False)
+
+    def ensure(self) -> None:
+        """Start the watchdog unless it runs; folding goes on without one when it cannot be started."""
+        if self._watchdog is not None and self._watchdog.poll() is None:
+            return
+        if self._watchdog is not None:
+            log.warning("the fold watchdog has ended, starting another", status=self._watchdog.returncode)
+        fd = os.dup(self.progress.fd)
+        arguments = (str(fd), str(os.getpid()), str(self._asleep_limit_s))
+        command = (sys.executable, "-m", "workers.fold_watchdog", *arguments)
+        try:
+            self._watchdog = spawn(command, environ=self._environ, pass_fds=[fd])
+        except OSError as error:
+            log.warning("the fold watchdog could not be started", error=str(error))
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        """End the watchdog."""
+        watchdog, self._watchdog = self._watchdog, None
+        if watchdog is not None:
+            watchdog.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                watchdog.wait(STOP_LIMIT_S)
+        self.progress.close()

@@ -1,0 +1,146 @@
+"""The fold watchdog: a small process beside each worker that notices a fold which does not end.
+
+A library may loop for ever while it holds the interpreter's lock, so no thread of the worker can be trusted to notice.
+The watchdog measures from outside. It goes by the worker's processor time, which does not pass while the worker waits
+for its turn on a loaded machine, and by how long the worker slept in a fold, which never waits for anything.
+
+1. The worker marks each fold in shared memory (`fold_progress`).
+2. A mark that outlives its limit is reported to the store: the event is tried once more, then passed over.
+3. Only then is the worker killed; whoever supervises it starts it again.
+
+Imports stay few until there is something to report: the process costs about 10 MiB.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workers.fold_progress import Mark, open_marks, read_mark
+
+POLL_S = 0.5
+POLL_COUNTS_AT_MOST_S = 1.0  # a poll that comes later was itself kept waiting: by a suspended machine, or by load
+ASLEEP_LIMIT_S = 30.0
+WALL_LIMIT_S = 300.0  # where processor time cannot be read from outside
+TRACE_S = 1.0
+TRACE_SIGNAL = signal.SIGUSR2
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the system says of the worker: its processor time so far, and whether it sleeps."""
+
+    cpu_s: float
+    asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One fold as it has been watched so far."""
+
+    mark: Mark
+    last: Reading | None
+    asleep_limit_s: float = ASLEEP_LIMIT_S
+    cpu_s: float = 0.0
+    asleep_s: float = 0.0
+    wall_s: float = 0.0
+
+    def seen(self, reading: Reading | None, passed_s: float) -> "Watch":
+        """The watch after one more poll that found the same fold."""
+        passed_s = min(passed_s, POLL_COUNTS_AT_MOST_S)
+        if reading is None or self.last is None:
+            return replace(self, last=reading, wall_s=self.wall_s + passed_s)
+        used_s = max(0.0, reading.cpu_s - self.last.cpu_s)
+        idle = reading.asleep and self.last.asleep and used_s < passed_s / 10
+        return replace(
+            self,
+            last=reading,
+            cpu_s=self.cpu_s + used_s,
+            asleep_s=self.asleep_s + (passed_s if idle else 0.0),
+        )
+
+    def overdue(self) -> str | None:
+        """Why this fold has gone on for too long; None while it has not."""
+        if self.cpu_s > self.mark.cpu_limit_s:
+            return f"folding it took more than {self.mark.cpu_limit_s:.0f} s of processor time"
+        if self.asleep_s > self.asleep_limit_s:
+            return f"folding it slept for more than {self.asleep_limit_s:.0f} s"
+        if self.wall_s > WALL_LIMIT_S:
+            return f"folding it took more than {WALL_LIMIT_S:.0f} s"
+        return None
+
+
+def reading_of(pid: int) -> Reading | None:
+    """What Linux says of a process; None where it cannot be read so."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+    except (OSError, ValueError, IndexError):
+        return None
+    return Reading(ticks / os.sysconf("SC_CLK_TCK"), asleep=fields[0] == b"S")
+
+
+def watch(fd: int, worker: int, redis_url: str, *, asleep_limit_s: float) -> None:
+    """Watch a worker's folds until it ends."""
+    memory = open_marks(fd)
+    watched: Watch | None = None
+    polled_at = time.monotonic()
+    while os.getppid() == worker:
+        time.sleep(POLL_S)
+        passed_s, polled_at = time.monotonic() - polled_at, time.monotonic()
+        mark = read_mark(memory)
+        if mark is None:
+            watched = None
+        elif watched is None or watched.mark != mark:
+            watched = Watch(mark, reading_of(worker), asleep_limit_s)
+        else:
+            watched = watched.seen(reading_of(worker), passed_s)
+            reason = watched.overdue()
+            if reason is not None and _report(redis_url, mark, reason) and read_mark(memory) == mark:
+                _end(worker)
+                return
+
+
+def _report(redis_url: str, mark: Mark, reason: str) -> bool:
+    """Whether the store has the report; while it has not, the worker may as well go on."""
+    import redis
+
+    from webhook_app.store.clients import connect
+    from webhook_app.store.passed_over import PassedOverEvents, Report
+
+    client = connect(redis_url)
+    try:
+        report = PassedOverEvents(client).report(mark.event_id, reason)
+    except redis.RedisError as error:
+        _say(f"event {mark.event_id}: {reason}, which could not be reported: {error}")
+        return False
+    finally:
+        with contextlib.suppress(redis.RedisError):
+            client.close()
+    if report is Report.COMMITTED:
+        return False
+    outcome = "it is passed over" if report is Report.PASSED_OVER else "it is tried once more"
+    _say(f"event {mark.event_id}: {reason}; {outcome}, and the worker is restarted")
+    return True
+
+
+def _end(worker: int) -> None:
+    """Have the worker write where it is stuck, then kill it: nothing less ends a thread that never comes back."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, TRACE_SIGNAL)
+        time.sleep(TRACE_S)
+        os.kill(worker, signal.SIGKILL)
+
+
+def _say(line: str) -> None:
+    from webhook_app.logs import configure, logger
+
+    configure("watchdog", "json" if os.environ.get("LOG_FORMAT") == "json" else "text")
+    logger().error(line)
+
+
+if __name__ == "__main__":
+    watch(int(sys.argv[1]), int(sys.argv[2]), os.environ["REDIS_URL"], asleep_limit_s=float(sys.argv[3]))
