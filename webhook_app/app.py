@@ -29,8 +29,9 @@ from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
 from webhook_app.doctor_word import doctor_word
-from webhook_app.health import health
+from webhook_app.health import STORE_TIMEOUT_S, health
 from webhook_app.live_links import live_links
+from webhook_app.loops import Loops
 from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
@@ -79,20 +80,23 @@ def build(settings: Settings) -> Web:
     assert settings.redis_url is not None
     client = connect(settings.redis_url)
     journal = Journal(client, ack_replicas=settings.ack_replicas)
-    appender = GroupAppender(journal, BackgroundWakeups(Wakeups(connect(settings.redis_url))))
+    loops = Loops()
+    appender = GroupAppender(journal, BackgroundWakeups(Wakeups(connect(settings.redis_url)), loops))
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url),
         remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
         remember=lambda pem: _remember(client, pem),
     )
-    counts = Counts(client)
+    counts = Counts(client, loops)
     feed = Feed(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
     problems.install(app)
     manners.install(app)
-    app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
+    health_client = connect(settings.redis_url, timeout_s=STORE_TIMEOUT_S)
+    receiver_only = settings.surface == "receiver"
+    app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))
     app.register_blueprint(doctor_word(client))
     tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
     app.register_blueprint(metrics(client, tokens, host=settings.host))

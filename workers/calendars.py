@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-import redis
 import requests
 import structlog
 from requests.adapters import HTTPAdapter
@@ -18,12 +17,12 @@ from webhook_app.domain.ids import derive
 from webhook_app.domain.rulebook import calendars_of
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Journal, entry
 from workers.wiring import Wiring
 
 FETCH_EVERY_S = 900.0
 LOOK_EVERY_S = 2.0
+FAILING_AFTER_S = 600.0  # one look fetches every calendar that is due, one after the other
 FETCH_TIMEOUT_S = 15.0
 REDIRECTS_MAX = 3
 
@@ -79,17 +78,8 @@ class Refresher:
 @contextmanager
 def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
     """Keep calendars fresh for as long as the body runs."""
-    made = Refresher(settings, wiring)
-
-    def run() -> None:
-        while not stop.is_set():
-            try:
-                made.look()
-            except (redis.RedisError, StoreUnavailable) as error:
-                log.warning("calendars are looked at when the store is back", error=str(error))
-            stop.wait(LOOK_EVERY_S)
-
-    threading.Thread(target=run, name="calendars", daemon=True).start()
+    refresher = Refresher(settings, wiring)
+    wiring.loops.start("calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop)
     yield
 
 

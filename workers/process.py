@@ -51,7 +51,6 @@ class Reducer:
         wake: Wake,
         *,
         progress: FoldProgress | None = None,
-        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._client = client
         self._journal = Journal(client)
@@ -59,7 +58,6 @@ class Reducer:
         self._wake = wake
         self._measures = Measures()
         self._progress = progress
-        self._alive = alive
         self._world: World | None = None
         self._cursor = ""
         self._count = BATCH_FIRST
@@ -88,7 +86,6 @@ class Reducer:
         if self._client.exists(keys.HALTED):
             raise Halted("reducing is halted; see docs/operations.md")
         while True:
-            self._alive()
             try:
                 return self._reduce_once()
             except redis.WatchError:

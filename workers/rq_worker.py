@@ -1,6 +1,5 @@
 """The RQ worker: one queue, no forks, jobs that carry nothing; it outlives the store's absence."""
 
-import threading
 from types import FrameType
 
 import redis
@@ -38,8 +37,7 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
     settle_in()
     if name == "worker":
         wiring.guard_folds()
-    stop_beat = threading.Event()
-    with beating(name, wiring.client, stop_beat):
+    with beating(name, wiring.client, wiring.loops):
         while not wiring.stopping.is_set():
             try:
                 if name == "worker":
@@ -53,6 +51,8 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                 break
             except redis.RedisError as error:
                 log.warning("the store is away", error=str(error))
+            except Exception:
+                log.exception("the worker failed and goes on")
             wiring.stopping.wait(RESTART_AFTER_S)
     wiring.close()
     return 0

@@ -1,7 +1,6 @@
 """The web process: Granian serves the app; requests wait on its threads, so slow ones stall nobody else."""
 
 import os
-import threading
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -34,6 +33,7 @@ def run(settings: Settings) -> int:
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_S,
     )
-    with beating("web", Wiring(settings).client, threading.Event()):
+    wiring = Wiring(settings)
+    with beating("web", wiring.client, wiring.loops):
         server.serve()
     return 0

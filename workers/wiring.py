@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import redis
 import structlog
 
+from webhook_app.loops import Health, Loops
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from workers.fold_guard import FoldGuard
 
 BEAT_EVERY_S = 2.0
+JOB_FAILING_AFTER_S = 120.0  # a job's longest step is one batch of events, on a machine that may have much else to do
 DAY_S = 24 * 3600
 
 log = structlog.get_logger()
@@ -36,6 +38,8 @@ class Wiring:
         assert settings.redis_url is not None
         self.settings = settings
         self.stopping = threading.Event()
+        self.loops = Loops()
+        self._jobs: dict[str, Health] = {}
         self.client: Client = connect(settings.redis_url)
         self.queue_client: Client = connect(settings.redis_url)
         self.wakeups = Wakeups(self.queue_client)
@@ -62,7 +66,8 @@ class Wiring:
         if not isinstance(self._process, Reducer):
             progress = None if self._guard is None else self._guard.progress
             self._process = Reducer(self.client, self.wakeups, progress=progress)
-        self._process.run(stopping=self.stopping.is_set)
+        reducer = self._process
+        self._job("process", lambda stopping: reducer.run(stopping=stopping))
 
     def call(self) -> None:
         """Make the calls that wait."""
@@ -81,15 +86,36 @@ class Wiring:
                 options=StartOptions(webhook_url(settings)),
                 ack_replicas=settings.ack_replicas,
             )
-        self._call.run(stopping=self.stopping.is_set)
+        caller = self._call
+        self._job("call", lambda stopping: caller.run(stopping=stopping))
 
     def deliver(self) -> None:
         """Send what is due, on an event loop that stays warm."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        self._loop.run_until_complete(self._deliver_once())
+        loop = self._loop = self._loop or asyncio.new_event_loop()
+        self._job("deliver", lambda stopping: loop.run_until_complete(self._deliver_once(stopping)))
 
-    async def _deliver_once(self) -> None:
+    def _job(self, name: str, run: Callable[[Callable[[], bool]], object]) -> None:
+        """Run a job. It asks whether to stop at each of its steps, which shows that it gets on.
+
+        RQ would note what it raises without a word; here it is logged, and the next wake-up runs the job again.
+        """
+        health = self._jobs.get(name)
+        if health is None:
+            health = self._jobs[name] = self.loops.health(name, failing_after_s=JOB_FAILING_AFTER_S)
+
+        def stopping() -> bool:
+            health.progress()
+            return self.stopping.is_set()
+
+        try:
+            with health.running():
+                run(stopping)
+        except redis.RedisError:
+            raise
+        except Exception:
+            log.exception("a job failed and is run again", job=name, failures=health.failures)
+
+    async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
         from workers.channels.speaking import Speaker
         from workers.deliver import Deliverer
         from workers.open_files import allow_open_files
@@ -111,9 +137,11 @@ class Wiring:
                 speaker,
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
-                reports=Reports(self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups),
+                reports=Reports(
+                    self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups, self.loops
+                ),
             )
-        await self._deliver.run(stopping=self.stopping.is_set)
+        await self._deliver.run(stopping=stopping)
 
     def close(self) -> None:
         """Close the connections that belong to the event loop, and end the watchdog."""
@@ -164,20 +192,15 @@ def webhook_url(settings: Settings) -> str | None:
 
 
 @contextmanager
-def beating(name: str, client: Client, stop: threading.Event) -> Iterator[None]:
-    """Signs of life for as long as the body runs."""
+def beating(name: str, client: Client, loops: Loops) -> Iterator[None]:
+    """Leave signs of life for as long as the body runs; they say which of the process's loops fail."""
     processes, where = Processes(client), f"{socket.gethostname()}:{os.getpid()}"
+    stop = threading.Event()
 
     def beat() -> None:
-        while not stop.is_set():
-            try:
-                processes.beat(name, where)
-            except redis.RedisError as error:
-                log.debug("no sign of life could be left", error=str(error))
-            stop.wait(BEAT_EVERY_S)
+        processes.beat(name, where, loops.failing())
 
-    thread = threading.Thread(target=beat, name="beat", daemon=True)
-    thread.start()
+    thread = loops.start("beat", beat, every_s=BEAT_EVERY_S, stop=stop)
     try:
         yield
     finally:
