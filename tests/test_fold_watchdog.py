@@ -24,7 +24,7 @@ from webhook_app.store.wakeups import Wakeups
 from workers.doctor.finding import Level
 from workers.doctor.refold import look_at_fold
 from workers.fold_progress import FoldProgress, Mark, open_marks, read_mark
-from workers.fold_watchdog import Reading, Watch
+from workers.fold_watchdog import END_SIGNAL, Reading, Watch
 from workers.process import Reducer
 from workers.tidy import Tidy
 
@@ -44,6 +44,7 @@ class Worker:
         self._environ = {**os.environ, "REDIS_URL": store_url, "DATA_DIR": str(home / "var"), "PYTHONPATH": str(TREE)}
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self.statuses: list[int] = []
 
     @property
     def pid(self) -> int:
@@ -53,6 +54,8 @@ class Worker:
     def keep_up(self) -> None:
         if self._process is None or self._process.poll() is not None:
             self.starts += 1
+            if self._process is not None:
+                self.statuses.append(self._process.returncode)
             with (self._home / "log").open("ab") as log:
                 command = [sys.executable, str(TREE / "tests" / "stuck_worker.py"), self._hang]
                 self._process = subprocess.Popen(command, env=self._environ, cwd=self._home, stdout=log, stderr=log)
@@ -96,6 +99,7 @@ def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
     with worker(tmp_path, store_url, hang) as kept:
         wait_until(lambda: folded(client, kept, last), LIMIT_S, "the end of the batch")
         assert kept.starts == 3, kept.log()  # two attempts, and the one that passes it over
+        assert kept.statuses == [END_SIGNAL] * 2  # a status of its own, so not by SIGKILL
         assert "it is tried once more" in kept.log() and "it is passed over" in kept.log()
         assert f"in {hang}" in kept.log()  # where it was stuck
         kept.stop()

@@ -1,8 +1,10 @@
 """Keeps a fold watchdog running beside this worker, and starts another when it has died."""
 
 import contextlib
+import ctypes
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import structlog
 
 from webhook_app.settings import Settings
 from workers.fold_progress import FoldProgress
-from workers.fold_watchdog import ASLEEP_LIMIT_S, TRACE_SIGNAL
+from workers.fold_watchdog import ASLEEP_LIMIT_S, END_SIGNAL, TRACE_SIGNAL
 from workers.spawn import spawn
 
 STOP_LIMIT_S = 5.0
@@ -27,8 +29,9 @@ class FoldGuard:
         self.progress = FoldProgress()
         self._environ = {**os.environ, "REDIS_URL": settings.redis_url, "LOG_FORMAT": settings.log_format}
         self._watchdog: subprocess.Popen[bytes] | None = None
-        # Written by C code without the interpreter's lock: it works while something else holds that for ever.
+        # Both are C code that needs no interpreter's lock: they work while something else holds that for ever.
         faulthandler.register(TRACE_SIGNAL, all_threads=True, chain=False)
+        _exit_on(END_SIGNAL)
 
     def ensure(self) -> None:
         """Start the watchdog unless it runs; folding goes on without one when it cannot be started."""
@@ -54,3 +57,10 @@ class FoldGuard:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 watchdog.wait(STOP_LIMIT_S)
         self.progress.close()
+
+
+def _exit_on(number: signal.Signals) -> None:
+    """Make the C library's `_exit` itself the handler of a signal; the signal's number becomes the exit status."""
+    libc = ctypes.CDLL(None)
+    libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+    libc.signal(int(number), ctypes.cast(libc._exit, ctypes.c_void_p))

@@ -27,6 +27,7 @@ ASLEEP_LIMIT_S = 30.0
 WALL_LIMIT_S = 300.0  # where processor time cannot be read from outside
 TRACE_S = 1.0
 TRACE_SIGNAL = signal.SIGUSR2
+END_SIGNAL = signal.SIGXCPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def _report(redis_url: str, mark: Mark, reason: str) -> bool:
     try:
         report = PassedOverEvents(client).report(mark.event_id, reason)
     except redis.RedisError as error:
-        _say(f"event {mark.event_id}: {reason}, which could not be reported: {error}")
+        _log("a fold that does not end could not be reported", event_id=mark.event_id, error=str(error))
         return False
     finally:
         with contextlib.suppress(redis.RedisError):
@@ -123,23 +124,28 @@ def _report(redis_url: str, mark: Mark, reason: str) -> bool:
     if report is Report.COMMITTED:
         return False
     outcome = "it is passed over" if report is Report.PASSED_OVER else "it is tried once more"
-    _say(f"event {mark.event_id}: {reason}; {outcome}, and the worker is restarted")
+    _log("a fold does not end", event_id=mark.event_id, reason=reason, outcome=outcome)
     return True
 
 
 def _end(worker: int) -> None:
-    """Have the worker write where it is stuck, then kill it: nothing less ends a thread that never comes back."""
+    """Have the worker write where it is stuck, then end it.
+
+    The end signal comes first since the kernel keeps SIGKILL from the first process of a container.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.kill(worker, TRACE_SIGNAL)
+        time.sleep(TRACE_S)
+        os.kill(worker, END_SIGNAL)
         time.sleep(TRACE_S)
         os.kill(worker, signal.SIGKILL)
 
 
-def _say(line: str) -> None:
+def _log(event: str, **fields: str) -> None:
     from webhook_app.logs import configure, logger
 
     configure("watchdog", "json" if os.environ.get("LOG_FORMAT") == "json" else "text")
-    logger().error(line)
+    logger().error(event, **fields)
 
 
 if __name__ == "__main__":
