@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import redis
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BEAT_EVERY_S = 2.0
 JOB_FAILING_AFTER_S = 120.0  # a job's longest step is one batch of events, on a machine that may have much else to do
 DAY_S = 24 * 3600
+LOG_EVERY_FAILURES = 60  # a job that fails is run again every second
 
 log = structlog.get_logger()
 
@@ -59,7 +60,7 @@ class Wiring:
 
     def process(self) -> None:
         """Fold the journal until it is quiet."""
-        from workers.process import Reducer
+        from workers.process import Halted, Reducer
 
         if self._guard is not None:
             self._guard.ensure()
@@ -67,7 +68,13 @@ class Wiring:
             progress = None if self._guard is None else self._guard.progress
             self._process = Reducer(self.client, self.wakeups, progress=progress)
         reducer = self._process
-        self._job("process", lambda stopping: reducer.run(stopping=stopping))
+
+        def fold(stopping: Callable[[], bool]) -> None:
+            # Halted reducing was logged when it happened, and has an alarm of its own.
+            with suppress(Halted):
+                reducer.run(stopping=stopping)
+
+        self._job("process", fold)
 
     def call(self) -> None:
         """Make the calls that wait."""
@@ -113,7 +120,8 @@ class Wiring:
         except redis.RedisError:
             raise
         except Exception:
-            log.exception("a job failed and is run again", job=name, failures=health.failures)
+            if health.failures == 1 or health.failures % LOG_EVERY_FAILURES == 0:
+                log.exception("a job failed and is run again", job=name, failures=health.failures)
 
     async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
         from workers.channels.speaking import Speaker
