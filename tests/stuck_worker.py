@@ -11,11 +11,12 @@ from webhook_app.logs import configure
 from webhook_app.settings import load
 from workers import process, wiring
 from workers.fold_guard import FoldGuard
+from workers.fold_watchdog import Limits
 from workers.rq_worker import run
 
 STUCK_ROOM = "stuck-room"
 CPU_LIMIT_S = 1.0
-ASLEEP_LIMIT_S = 3.0
+LIMITS = Limits(asleep_s=3.0, memory_bytes=200 * 1024 * 1024)
 
 
 def loop() -> None:
@@ -36,6 +37,17 @@ def sleep() -> None:
     threading.Event().wait()
 
 
+def memory() -> None:
+    """Grows by a MiB each few milliseconds, as a loop that collects what it computes does."""
+    kept = []
+    while len(kept) < 600:
+        kept.append(bytearray(1024 * 1024))
+        until = time.thread_time() + 0.005
+        while time.thread_time() < until:
+            pass
+    loop()
+
+
 def slow() -> None:
     """Ends by itself, well within the limits."""
     until = time.thread_time() + CPU_LIMIT_S / 4
@@ -43,7 +55,7 @@ def slow() -> None:
         pass
 
 
-HANGS = {hang.__name__: hang for hang in (loop, regex, lock_held, sleep, slow)}
+HANGS = {hang.__name__: hang for hang in (loop, regex, lock_held, sleep, memory, slow)}
 
 
 def main() -> int:
@@ -55,7 +67,8 @@ def main() -> int:
         return step(world, event)
 
     process.step = stuck_step
-    process.fold_limits = lambda event: FoldLimits(10**9, CPU_LIMIT_S)
+    cpu_limit_s = 60.0 if hang is memory else CPU_LIMIT_S
+    process.fold_limits = lambda event: FoldLimits(10**9, cpu_limit_s)
     wiring.Wiring.guard_folds = guard_folds
     settings = load(os.environ)
     configure("worker", "text")
@@ -63,7 +76,7 @@ def main() -> int:
 
 
 def guard_folds(self):
-    self._guard = FoldGuard(self.settings, asleep_limit_s=ASLEEP_LIMIT_S)
+    self._guard = FoldGuard(self.settings, limits=LIMITS)
     self._guard.ensure()
 
 

@@ -91,7 +91,7 @@ def folded(client: Client, kept: Worker, event_id: str) -> bool:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("hang", ["loop", "regex", "lock_held", "sleep"])
+@pytest.mark.parametrize("hang", ["loop", "regex", "lock_held", "sleep", "memory"])
 def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
     client: Client, store_url: str, tmp_path: Path, hang: str
 ) -> None:
@@ -200,17 +200,24 @@ def watched(readings: list[Reading | None], *, passed_s: float = 0.5) -> Watch:
 
 
 def test_processor_time_counts_and_time_spent_waiting_for_a_turn_does_not() -> None:
-    busy = watched([Reading(at * 0.5, asleep=False) for at in range(60)])
+    busy = watched([Reading(at * 0.5, 0, asleep=False) for at in range(60)])
     assert "20 s of processor time" in str(busy.overdue())
-    starved = watched([Reading(at * 0.01, asleep=False) for at in range(1_000)])
+    starved = watched([Reading(at * 0.01, 0, asleep=False) for at in range(1_000)])
     assert starved.overdue() is None
 
 
 def test_sleeping_in_a_fold_counts_and_a_suspended_machine_does_not() -> None:
-    asleep = watched([Reading(1.0, asleep=True)] * 100)
+    asleep = watched([Reading(1.0, 0, asleep=True)] * 100)
     assert "slept for more than 30 s" in str(asleep.overdue())
-    suspended = watched([Reading(1.0, asleep=True)] * 20, passed_s=3_600.0)
+    suspended = watched([Reading(1.0, 0, asleep=True)] * 20, passed_s=3_600.0)
     assert suspended.overdue() is None
+
+
+def test_memory_that_a_fold_takes_counts_and_what_the_worker_had_before_does_not() -> None:
+    mib = 1024 * 1024
+    growing = watched([Reading(1.0, 500 * mib + at * 64 * mib, asleep=False) for at in range(20)])
+    assert "1024 MiB of memory" in str(growing.overdue())
+    assert watched([Reading(1.0, 4_000 * mib, asleep=False)] * 20).overdue() is None
 
 
 def test_without_readings_only_a_long_time_counts() -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from webhook_app.settings import Settings
 from workers.fold_progress import FoldProgress
-from workers.fold_watchdog import ASLEEP_LIMIT_S, END_SIGNAL, TRACE_SIGNAL
+from workers.fold_watchdog import END_SIGNAL, TRACE_SIGNAL, Limits
 from workers.spawn import spawn
 
 STOP_LIMIT_S = 5.0
@@ -23,9 +23,9 @@ log = structlog.get_logger()
 class FoldGuard:
     """The worker's end of its watchdog. Use it from the main thread: the watchdog ends with the thread that made it."""
 
-    def __init__(self, settings: Settings, *, asleep_limit_s: float = ASLEEP_LIMIT_S) -> None:
+    def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         assert settings.redis_url is not None
-        self._asleep_limit_s = asleep_limit_s
+        self._limits = limits
         self.progress = FoldProgress()
         self._environ = {**os.environ, "REDIS_URL": settings.redis_url, "LOG_FORMAT": settings.log_format}
         self._watchdog: subprocess.Popen[bytes] | None = None
@@ -40,7 +40,7 @@ class FoldGuard:
         if self._watchdog is not None:
             log.warning("the fold watchdog has ended, starting another", status=self._watchdog.returncode)
         fd = os.dup(self.progress.fd)
-        arguments = (str(fd), str(os.getpid()), str(self._asleep_limit_s))
+        arguments = (str(fd), str(os.getpid()), str(self._limits.asleep_s), str(self._limits.memory_bytes))
         command = (sys.executable, "-m", "workers.fold_watchdog", *arguments)
         try:
             self._watchdog = spawn(command, environ=self._environ, pass_fds=[fd])

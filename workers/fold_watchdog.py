@@ -8,7 +8,7 @@ for its turn on a loaded machine, and by how long the worker slept in a fold, wh
 2. A mark that outlives its limit is reported to the store: the event is tried once more, then passed over.
 3. Only then is the worker killed; whoever supervises it starts it again.
 
-Imports stay few until there is something to report: the process costs about 10 MiB.
+Imports stay few until there is something to report: the process costs about 14 MiB.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ from workers.fold_progress import Mark, open_marks, read_mark
 POLL_S = 0.5
 POLL_COUNTS_AT_MOST_S = 1.0  # a poll that comes later was itself kept waiting: by a suspended machine, or by load
 ASLEEP_LIMIT_S = 30.0
+MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024  # that the worker grows by in one fold
 WALL_LIMIT_S = 300.0  # where processor time cannot be read from outside
 TRACE_S = 1.0
 TRACE_SIGNAL = signal.SIGUSR2
@@ -32,10 +33,20 @@ END_SIGNAL = signal.SIGXCPU
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the system says of the worker: its processor time so far, and whether it sleeps."""
+    """What the system says of the worker: its processor time so far, its memory, and whether it sleeps."""
 
     cpu_s: float
+    memory_bytes: int
     asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits on one fold that the worker does not set with each mark."""
+
+    asleep_s: float = ASLEEP_LIMIT_S
+    memory_bytes: int = MEMORY_LIMIT_BYTES
+    wall_s: float = WALL_LIMIT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +55,9 @@ class Watch:
 
     mark: Mark
     last: Reading | None
-    asleep_limit_s: float = ASLEEP_LIMIT_S
+    limits: Limits = Limits()
     cpu_s: float = 0.0
+    grown_bytes: int = 0
     asleep_s: float = 0.0
     wall_s: float = 0.0
 
@@ -60,6 +72,7 @@ class Watch:
             self,
             last=reading,
             cpu_s=self.cpu_s + used_s,
+            grown_bytes=self.grown_bytes + reading.memory_bytes - self.last.memory_bytes,
             asleep_s=self.asleep_s + (passed_s if idle else 0.0),
         )
 
@@ -67,10 +80,12 @@ class Watch:
         """Why this fold has gone on for too long; None while it has not."""
         if self.cpu_s > self.mark.cpu_limit_s:
             return f"folding it took more than {self.mark.cpu_limit_s:.0f} s of processor time"
-        if self.asleep_s > self.asleep_limit_s:
-            return f"folding it slept for more than {self.asleep_limit_s:.0f} s"
-        if self.wall_s > WALL_LIMIT_S:
-            return f"folding it took more than {WALL_LIMIT_S:.0f} s"
+        if self.grown_bytes > self.limits.memory_bytes:
+            return f"folding it took more than {self.limits.memory_bytes // 2**20} MiB of memory"
+        if self.asleep_s > self.limits.asleep_s:
+            return f"folding it slept for more than {self.limits.asleep_s:.0f} s"
+        if self.wall_s > self.limits.wall_s:
+            return f"folding it took more than {self.limits.wall_s:.0f} s"
         return None
 
 
@@ -78,13 +93,14 @@ def reading_of(pid: int) -> Reading | None:
     """What Linux says of a process; None where it cannot be read so."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
+        ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
     except (OSError, ValueError, IndexError):
         return None
-    return Reading(ticks / os.sysconf("SC_CLK_TCK"), asleep=fields[0] == b"S")
+    memory_bytes = pages * os.sysconf("SC_PAGE_SIZE")
+    return Reading(ticks / os.sysconf("SC_CLK_TCK"), memory_bytes, asleep=fields[0] == b"S")
 
 
-def watch(fd: int, worker: int, redis_url: str, *, asleep_limit_s: float) -> None:
+def watch(fd: int, worker: int, redis_url: str, limits: Limits) -> None:
     """Watch a worker's folds until it ends."""
     memory = open_marks(fd)
     watched: Watch | None = None
@@ -96,7 +112,7 @@ def watch(fd: int, worker: int, redis_url: str, *, asleep_limit_s: float) -> Non
         if mark is None:
             watched = None
         elif watched is None or watched.mark != mark:
-            watched = Watch(mark, reading_of(worker), asleep_limit_s)
+            watched = Watch(mark, reading_of(worker), limits)
         else:
             watched = watched.seen(reading_of(worker), passed_s)
             reason = watched.overdue()
@@ -149,4 +165,5 @@ def _log(event: str, **fields: str) -> None:
 
 
 if __name__ == "__main__":
-    watch(int(sys.argv[1]), int(sys.argv[2]), os.environ["REDIS_URL"], asleep_limit_s=float(sys.argv[3]))
+    limits = Limits(asleep_s=float(sys.argv[3]), memory_bytes=int(sys.argv[4]))
+    watch(int(sys.argv[1]), int(sys.argv[2]), os.environ["REDIS_URL"], limits)
