@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import redis
 import structlog
 
-from webhook_app.loops import Health, Loops
+from webhook_app.loops import STORE_ERRORS, Health, Loops
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
@@ -117,7 +117,7 @@ class Wiring:
         try:
             with health.running():
                 run(stopping)
-        except redis.RedisError:
+        except STORE_ERRORS:
             raise
         except Exception:
             if health.failures == 1 or health.failures % LOG_EVERY_FAILURES == 0:
