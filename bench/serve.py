@@ -1,8 +1,10 @@
-"""Serves another WSGI app exactly as the product serves its own: same server, same options, other target."""
+"""Serves a WSGI app on the product's server with the product's options, by the server's own threads for WSGI."""
 
 import os
 import sys
 from typing import Any
+
+from granian.constants import Interfaces
 
 from webhook_app.settings import load
 from workers import web
@@ -11,9 +13,16 @@ from workers import web
 def main(target: str) -> int:
     """Serve until asked to stop."""
     module: Any = web
-    real = module.Server
-    module.Server = lambda **options: real(**(options | {"target": target}))
-    return web.run(load(os.environ, dotenv=None))
+    real = module.WebServer
+    settings = load(os.environ, dotenv=None)
+    own = {
+        "target": target,
+        "factory": False,
+        "interface": Interfaces.WSGI,
+        "blocking_threads": settings.web_threads,
+    }
+    module.WebServer = lambda **options: real(**(options | own))
+    return web.run(settings)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
 from webhook_app.store.deliveries import LEASE_MS, Deliveries
 from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import Entry, GroupAppender, Journal, Wake, entry
+from webhook_app.store.journal import Entry, Journal, Wake, entry
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.state import StateStore
 from webhook_app.store.timers import Timers
@@ -302,22 +302,6 @@ def test_trimming_leaves_out_nothing_when_the_clock_was_set_back(client: Client)
     fold_all(client)
     Tidy(client, 1)()
     assert differences(client, refold(client)) == []
-
-
-def test_fifty_threads_that_share_appends_each_get_the_id_of_their_own_body(client: Client, store_url: str) -> None:
-    own = connect(store_url)
-    appender = GroupAppender(Journal(own), Doorbell())
-
-    def work(thread: int) -> list[tuple[str, bytes]]:
-        bodies = [f'{{"data": {{"n": "{thread}-{number}"}}}}'.encode() for number in range(40)]
-        return [(appender.append(Entry(Source.VIDEOSDK, "x", f"r{thread}", body)), body) for body in bodies]
-
-    with ThreadPoolExecutor(50) as pool:
-        answered = [pair for found in pool.map(work, range(50)) for pair in found]
-    own.close()
-    stored = {entry_id.decode(): fields[b"d"] for entry_id, fields in client.xrange(keys.JOURNAL)}
-    assert len(answered) == len(stored) == 2_000
-    assert all(stored[event_id] == body for event_id, body in answered)
 
 
 class Interrupted(redis.Redis):

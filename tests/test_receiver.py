@@ -352,13 +352,31 @@ def test_rooms_that_are_not_ours_need_a_signature_too(client, store_url, tmp_pat
 
 def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(client, store_url, tmp_path):
     doors = opened(store_url, tmp_path, webhook_token="tok-en_12345")
-    elsewhere = ["", "/", "/wrong", "/tok-en_1234", "/tok-en_12345x", "/tok-en_12345/", "/TOK-EN_12345", "/%ff", "/ä"]
+    elsewhere = ["", "/", "/wrong", "/tok-en_1234", "/tok-en_12345x", "/TOK-EN_12345", "/tok-en_12345/x", "/%ff", "/ä"]
     for path in elsewhere:
         answer = doors.webhook(BODY, path=f"/webhooks/videosdk{path}")
         assert (answer.status_code, answer.content_type) == (404, PROBLEM), path
     assert journaled(client) == []
     assert doors.webhook(BODY, path="/webhooks/videosdk/tok-en_12345").status_code == 200
     assert journaled(client) == [("hls-started", ROOM, BODY)]
+
+
+@pytest.mark.parametrize("token", [None, "tok-en_12345"])
+def test_slashes_too_many_in_the_address_are_forgiven(client, store_url, tmp_path, token):
+    doors = opened(store_url, tmp_path, webhook_token=token)
+    inbox = "/webhooks/videosdk" + (f"/{token}" if token else "")
+    for path in (inbox, inbox + "/", inbox + "//", "/" + inbox, inbox.replace("/videosdk", "//videosdk")):
+        answer = doors.webhook(BODY, environ_overrides={"PATH_INFO": path})
+        assert answer.status_code == 200, path
+    assert len(journaled(client)) == 5
+
+
+def test_webhooks_to_a_wrong_address_are_counted(client, store_url, tmp_path):
+    doors = opened(store_url, tmp_path, webhook_token="tok-en_12345")
+    for path in ("/webhooks/videosdk", "/webhooks/videosdk/other", "/webhooks/elsewhere", "/webhooks"):
+        assert doors.webhook(BODY, path=path).status_code == 404
+    doors.web.counts.flush()
+    assert client.hget(keys.COUNTS, "unknown|wrong-address") == b"4"
 
 
 def test_with_a_token_the_signature_is_checked_all_the_same(client, store_url, tmp_path):

@@ -1,7 +1,6 @@
 """The app: builds the web's parts from the settings and puts them together."""
 
 import sys
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,14 +34,16 @@ from webhook_app.loops import Loops
 from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
-from webhook_app.receiver import PREFIX, receiver
+from webhook_app.receiver import Receiver, takes_path
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
+from webhook_app.server.front import Front, WebhookApp
 from webhook_app.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
+from webhook_app.store.clients import connect, connect_async
 from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import GroupAppender, Journal
+from webhook_app.store.group_append import GroupAppender, journal_append
+from webhook_app.store.journal import Appender, Journal
 from webhook_app.store.listing import BadCursorError
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
@@ -58,9 +59,10 @@ SESSION_LIFE_S = 7 * 24 * 3600
 
 @dataclass
 class Web:
-    """The app, and what must be started with the process that serves it."""
+    """The web's Flask app, the ASGI front that serves it, and what must be started with the process."""
 
     app: Flask
+    front: Front
     keyring: KeyRing
     counts: Counts
     feed: Feed
@@ -71,7 +73,7 @@ class Web:
         self.counts.start()
 
     def stop(self) -> None:
-        """Let those go who watch: the process is about to end."""
+        """End the event streams: the process is about to end."""
         self.feed.close()
 
 
@@ -81,7 +83,8 @@ def build(settings: Settings) -> Web:
     client = connect(settings.redis_url)
     journal = Journal(client, ack_replicas=settings.ack_replicas)
     loops = Loops()
-    appender = GroupAppender(journal, BackgroundWakeups(Wakeups(connect(settings.redis_url)), loops))
+    wakeups = BackgroundWakeups(Wakeups(connect(settings.redis_url)), loops)
+    appender = Appender(journal, wakeups)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url),
@@ -100,16 +103,19 @@ def build(settings: Settings) -> Web:
     app.register_blueprint(doctor_word(client))
     tokens = Tokens(admin=settings.admin_token, viewer=settings.viewer_token)
     app.register_blueprint(metrics(client, tokens, host=settings.host))
+    webhooks: WebhookApp | None = None
     if settings.surface != "console":
-        gate = threading.Lock()
-        door = receiver(
+        append_entries = journal_append(connect_async(settings.redis_url), ack_replicas=settings.ack_replicas)
+        receiver = Receiver(
             keyring=keyring,
-            append=lambda item: appender.append(item, gate=gate),
+            append=GroupAppender(append_entries, wakeups).append,
+            append_now=appender.append,
             count=counts.count,
             token=settings.webhook_token,
             rooms=settings.rooms,
         )
-        app.wsgi_app = _webhooks_first(door, app.wsgi_app, gate)  # type: ignore[method-assign, assignment]
+        webhooks = receiver.webhook_app
+        app.wsgi_app = _webhooks_first(receiver, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.live_links and settings.surface != "receiver":
         app.register_blueprint(live_links(StateStore(client), settings.rooms))
     if settings.surface != "receiver":
@@ -127,26 +133,19 @@ def build(settings: Settings) -> Web:
             max_streams=settings.max_streams,
         )
         _add_api(app, context, feed, tokens, settings)
-    return Web(app, keyring, counts, feed)
+    front = Front(app, webhooks, threads=settings.web_threads)
+    return Web(app, front, keyring, counts, feed)
 
 
-def _webhooks_first(door: Blueprint, rest: "WSGIApplication", gate: "threading.Lock") -> "WSGIApplication":
-    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way.
+def _webhooks_first(receiver: Receiver, rest: "WSGIApplication") -> "WSGIApplication":
+    """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
 
-    They pass a gate one by one and leave it while the store is waited for: many threads share an append, and
-    do not wrestle for the interpreter meanwhile, which would cost each webhook as much again.
-    """
-    webhooks = Flask("receiver", static_folder=None)
-    problems.install(webhooks)
-    webhooks.register_blueprint(door)
+    def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if takes_path(environ["PATH_INFO"]):
+            return receiver.wsgi_app(environ, start_response)
+        return rest(environ, start_response)
 
-    def front(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(PREFIX):
-            return rest(environ, start_response)
-        with gate:
-            return webhooks.wsgi_app(environ, start_response)
-
-    return front
+    return dispatch
 
 
 def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), mapped in one place."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,8 @@ class ProblemApi(Api):
     """flask-smorest's API with our errors."""
 
     described: dict[str, Any] | None = None
+    _openapi_text: str | None = None
+    _openapi_lock = threading.Lock()
     finish: Callable[[dict[str, Any]], dict[str, Any]]
 
     def handle_http_exception(self, error: HTTPException) -> Response:
@@ -53,7 +56,10 @@ class ProblemApi(Api):
         return self.described
 
     def _openapi_json(self) -> Response:
-        return Response(json.dumps(self.description(), indent=2), mimetype="application/json")
+        with self._openapi_lock:  # anybody may ask for it, many at once: it is written once
+            if self._openapi_text is None:
+                self._openapi_text = json.dumps(self.description())
+        return Response(self._openapi_text, mimetype="application/json")
 
 
 def answer(error: HTTPException) -> Response:

@@ -1,110 +1,210 @@
-"""The receiver: verify, read, append, answer. One round trip to the store, answered only when durable."""
+"""The receiver: verifies, parses and appends VideoSDK's webhooks. One round trip to the store, answered when durable.
+
+A Flask view does what takes no time (signature, parsing); the response then waits for the append on the event loop.
+"""
 
 import hmac
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, request
+from flask import Flask, Response, request
 
+from webhook_app import problems
 from webhook_app.domain.events import Source
 from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
+from webhook_app.server.front import Refusal, WebhookApp
+from webhook_app.server.handoff import Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.signature import HEADER, MalformedSignatureError
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Entry
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 BODY_MAX_BYTES = 256 * 1024
 RETRY_AFTER_S = 2
-PREFIX = "/webhooks/"
-_REQUEST_ID = "HTTP_X_REQUEST_ID"
-log = logger()
+PREFIX = "/webhooks"
+INBOX = "/webhooks/videosdk"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+_SLASHES = re.compile(r"/{2,}")
 _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
+log = logger()
 
-Append = Callable[[Entry], str]
+Append = Callable[[Entry], Awaitable[str]]
+AppendNow = Callable[[Entry], str]
 Count = Callable[[str, str], None]
 
 
-def receiver(*, keyring: KeyRing, append: Append, count: Count, token: str | None, rooms: tuple[str, ...]) -> Blueprint:
-    """The blueprint that takes VideoSDK's webhooks; with a token it is part of the path and nothing else is taken."""
-    blueprint = Blueprint("receiver", __name__)
-    ours = _matcher(rooms)
+class Receiver:
+    """What the receiver works with; `webhook_app` is its part of the ASGI front."""
 
-    def take() -> Response:
+    def __init__(
+        self,
+        *,
+        keyring: KeyRing,
+        append: Append,
+        append_now: AppendNow,
+        count: Count,
+        token: str | None,
+        rooms: tuple[str, ...],
+    ) -> None:
+        self.append = append
+        self.append_now = append_now
+        self.count = count
+        self._keyring = keyring
+        self._token = token
+        self._is_ours = _room_matcher(rooms)
+        self._wrong_address_logged = False
+        self.app = Flask("receiver", static_folder=None)
+        problems.install(self.app)
+        self.app.add_url_rule(INBOX, "take", self._take, methods=["POST"])
+
+    @property
+    def webhook_app(self) -> WebhookApp:
+        """The receiver as the ASGI front runs it."""
+        return WebhookApp(self.wsgi_app, takes_path, self._refuse_head, lambda outcome: self.count("unknown", outcome))
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The receiver's Flask app; the inbox has one path there, whatever token and slashes it came with."""
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        if self._is_inbox(path):
+            environ["PATH_INFO"] = INBOX
+        elif environ["REQUEST_METHOD"] == "POST":
+            refusal = self._wrong_address()
+            return refuse(refusal.status, refusal.title)(environ, start_response)
+        else:
+            environ["PATH_INFO"] = PREFIX  # there is nothing here
+        return self.app.wsgi_app(environ, start_response)
+
+    def _refuse_head(self, path: str, headers: Headers) -> Refusal | None:
+        """What can be refused before the body is read: a wrong address, a missing signature."""
+        if not self._is_inbox(path):
+            return self._wrong_address()
+        if not any(name == HEADER.encode() for name, _ in headers):
+            self.count("unknown", "unsigned")
+            return Refusal(401, f"the header {HEADER} is missing")
+        return None
+
+    def _wrong_address(self) -> Refusal:
+        self.count("unknown", "wrong-address")
+        if not self._wrong_address_logged:
+            self._wrong_address_logged = True
+            log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
+        if self._token is not None:
+            return Refusal(404, "webhooks are taken at the address with the token only")
+        return Refusal(404, f"webhooks are taken at {INBOX}")
+
+    def _is_inbox(self, path: str) -> bool:
+        """Whether webhooks are taken at this path; a slash too many is forgiven."""
+        plain = _SLASHES.sub("/", path).rstrip("/")
+        head, _, given = plain.removeprefix(INBOX).partition("/")
+        if head or not plain.startswith(INBOX):
+            return False
+        if self._token is None:
+            return not given
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+
+    def _take(self) -> Response:
         body = _body()
         if body is None:
-            count("unknown", "too-large")
-            return _refuse(413, f"a webhook is at most {BODY_MAX_BYTES} bytes")
+            self.count("unknown", "too-large")
+            return refuse(413, f"a webhook is at most {BODY_MAX_BYTES} bytes")
         try:
-            check = keyring.check(request.environ.get(_SIGNATURE), body)
+            check = self._keyring.check(request.environ.get(_SIGNATURE), body)
         except MalformedSignatureError as error:
-            count("unknown", "unsigned")
-            return _refuse(401, str(error))
+            self.count("unknown", "unsigned")
+            return refuse(401, str(error))
         if check is Check.WRONG:
-            count("unknown", "wrong-signature")
-            return _refuse(401, "the signature is wrong under VideoSDK's newest key")
+            self.count("unknown", "wrong-signature")
+            return refuse(401, "the signature is wrong under VideoSDK's newest key")
         if check is Check.UNDECIDED:
-            count("unknown", "no-key")
-            return _refuse(503, "VideoSDK's public key is being asked for")
+            self.count("unknown", "no-key")
+            return refuse(503, "VideoSDK's public key is being asked for")
         received = parse(body)
-        if received.room_id is not None and not ours(received.room_id):
-            count(received.type, "not-ours")
-            return _answer(b'{"id":null}')
+        if received.room_id is not None and not self._is_ours(received.room_id):
+            self.count(received.type, "not-ours")
+            return Response(b'{"id":null}', 200, content_type=JSON)
+        entry = Entry(Source.VIDEOSDK, received.type, received.room_id, body)
+        return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
+
+
+class AppendResponse(HandedOffResponse):
+    """The answer to an authentic webhook: 200 with its id once it is durable, 503 when the store cannot keep it."""
+
+    def __init__(self, receiver: Receiver, entry: Entry, request_id: str | None) -> None:
+        super().__init__(status=503, content_type=JSON)
+        self._receiver = receiver
+        self._entry = entry
+        self._request_id = request_id
+
+    def complete_in_thread(self) -> None:
         try:
-            event_id = append(Entry(Source.VIDEOSDK, received.type, received.room_id, body))
+            self._kept(self._receiver.append_now(self._entry))
         except StoreUnavailable:
-            count(received.type, "store-unavailable")
-            return _refuse(503, "the store cannot keep it now")
-        count(received.type, "kept")
-        answer = _answer(b'{"id":"' + event_id.encode() + b'"}')
-        asked_as = request_id_of(request.environ.get(_REQUEST_ID, ""))
-        if asked_as is not None:
-            answer.headers[REQUEST_ID] = asked_as
-        about = {"type": received.type, "room_id": received.room_id, "request_id": asked_as}
-        log.debug("webhook kept", event_id=event_id, **about)
-        return answer
+            self._not_kept()
 
-    def take_with_token(given: str) -> Response:
-        if token is None or not hmac.compare_digest(given.encode(), token.encode()):
-            return _refuse(404, "there is nothing here")
-        return take()
+    async def respond(self, exchange: Exchange) -> None:
+        try:
+            self._kept(await self._receiver.append(self._entry))
+        except StoreUnavailable:
+            self._not_kept()
+        await send_response(exchange.send, self.status_code, self.asgi_headers(), self.get_data())
 
-    def nothing_here() -> Response:
-        return _refuse(404, "webhooks are taken at the address with the token only")
+    def _kept(self, event_id: str) -> None:
+        entry = self._entry
+        self._receiver.count(entry.type, "kept")
+        self.status_code = 200
+        self.set_data(b'{"id":"' + event_id.encode() + b'"}')
+        if self._request_id is not None:
+            self.headers[REQUEST_ID] = self._request_id
+        log.debug(
+            "webhook kept", event_id=event_id, type=entry.type, room_id=entry.room_id, request_id=self._request_id
+        )
 
-    blueprint.add_url_rule("/webhooks/videosdk", "take", take if token is None else nothing_here, methods=["POST"])
-    blueprint.add_url_rule("/webhooks/videosdk/<given>", "take_with_token", take_with_token, methods=["POST"])
-    return blueprint
+    def _not_kept(self) -> None:
+        self._receiver.count(self._entry.type, "store-unavailable")
+        self.status_code = 503
+        self.content_type = PROBLEM
+        self.headers["Retry-After"] = str(RETRY_AFTER_S)
+        self.set_data(_problem(503, "the store cannot keep it now"))
+
+
+def takes_path(path: str) -> bool:
+    """Whether a path belongs to the receiver: webhooks have a Flask app of their own."""
+    stripped = path.lstrip("/")
+    return stripped == "webhooks" or stripped.startswith("webhooks/")
 
 
 def _body() -> bytes | None:
-    announced = request.environ.get("CONTENT_LENGTH", "")
-    if announced.isdecimal() and 0 < int(announced) <= BODY_MAX_BYTES:
-        # Straight from the server: a limited stream would make room for the most there may be, at every request.
-        whole: bytes = request.environ["wsgi.input"].read(int(announced))
-        return whole
-    if announced.isdecimal() and int(announced) > BODY_MAX_BYTES:
+    """The request's body, None when it is too large. The front has read it already; a plain WSGI server has not."""
+    if (request.content_length or 0) > BODY_MAX_BYTES:
         return None
     request.max_content_length = None
     body: bytes = request.stream.read(BODY_MAX_BYTES + 1)
     return None if len(body) > BODY_MAX_BYTES else body
 
 
-def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
+def refuse(status: int, title: str) -> Response:
+    """A refusal as an RFC 9457 problem."""
+    log.debug("webhook refused", status=status, why=title)
+    response = Response(_problem(status, title), status, content_type=PROBLEM)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _problem(status: int, title: str) -> bytes:
+    return json.dumps({"title": title, "status": status}, separators=(",", ":")).encode()
+
+
+def _room_matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
     if "*" in globs:
         return lambda room_id: True
     return lambda room_id: any(fnmatchcase(room_id, glob) for glob in globs)
-
-
-def _answer(body: bytes) -> Response:
-    return Response(body, 200, content_type="application/json")
-
-
-def _refuse(status: int, why: str) -> Response:
-    log.debug("webhook refused", status=status, why=why)
-    body = '{"title":"' + why + '","status":' + str(status) + "}"
-    answer = Response(body, status, content_type="application/problem+json")
-    if status == 503:
-        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-    return answer

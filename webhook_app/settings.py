@@ -53,7 +53,7 @@ class Settings:
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
-    web_threads: int = 128
+    web_threads: int = 8
     log_format: LogFormat = "text"
     log_level: LogLevel = "info"
     sandbox_url: str | None = None  # TALLY_SANDBOX_URL: its inbox may be delivered to although private
@@ -103,7 +103,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         live_links=take("LIVE_LINKS", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
-        web_threads=take("WEB_THREADS", values.whole(1, 512), 128),
+        web_threads=take("WEB_THREADS", values.whole(1, 512), 8),
         log_format=cast(LogFormat, take("LOG_FORMAT", values.choice("text", "json"), "text")),
         log_level=cast(LogLevel, take("LOG_LEVEL", values.choice("debug", "info", "warning"), "info")),
         sandbox_url=take("TALLY_SANDBOX_URL", values.url, None),

@@ -11,7 +11,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.store.clients import Client
 from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import GroupAppender, Journal, entry
+from webhook_app.store.journal import Appender, Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 
@@ -25,7 +25,7 @@ class Context:
 
     client: Client
     journal: Journal
-    appender: GroupAppender
+    appender: Appender
     state: StateStore
     subscribers: Subscribers
     deliveries: DeliveryRecords

@@ -1,6 +1,8 @@
 """One viewer's stream of events: caught up from where it was, then live, as Server-Sent Events."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -9,15 +11,18 @@ from flask import Response
 from webhook_app.api.context import Context
 from webhook_app.api.event_views import checked_id
 from webhook_app.api.feed import Feed, Viewer, Wanted, pieces_of
-from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.problems import Problem
+from webhook_app.server.handoff import StreamResponse
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import BadCursorError
 
 HEARTBEAT_S = 15.0
 STREAM_MAX_S = 1_800.0
-CATCH_UP_CHUNK = 250
+PAGE_FIRST_EVENTS = 32
+PAGE_MAX_EVENTS = 250
+PAGE_BYTES = 128 * 1024
+SEND_MAX_BYTES = 16 * 1024
 CATCH_UP_MAX_EVENTS = 10_000
 RETRY_MS = 3_000
 RETRY_FULL_MS = 5_000
@@ -40,38 +45,39 @@ def start_of(last_event_id: str | None, after: str | None) -> str | None:
 def answer(context: Context, feed: Feed, wanted: Wanted, start: str | None) -> Response:
     """The stream, held open when there is a place; else what is new, and when to come again."""
     viewer = feed.join(wanted)
+    live = viewer is not None
+    viewer = viewer or Viewer(wanted)
     try:
         # Read after joining: what is folded later is handed over by the feed.
         upto = context.state.cursor()
         trimmed = context.client.hget(keys.SNAPSHOT, "at") if start is not None else None
     except BaseException:
-        if viewer is not None:
-            feed.leave(viewer)
+        feed.leave(viewer)
         raise
     begin, gap = _begin(start, upto, trimmed.decode() if trimmed else "0-0")
-    stream = _Closing(_stream(context, viewer, wanted, begin, upto, gap), feed, viewer)
-    return Response(stream, headers=HEADERS, content_type="text/event-stream; charset=utf-8", direct_passthrough=True)
+
+    def end_stream() -> None:
+        viewer.close()
+        feed.leave(viewer)
+
+    if feed.open_stream(viewer):
+        chunks = _sliced(_stream(context, feed, viewer, begin, upto, gap, live=live))
+    else:
+        chunks = _try_later(begin)
+    return StreamResponse(
+        chunks, end_stream=end_stream, headers=HEADERS, content_type="text/event-stream; charset=utf-8"
+    )
 
 
-class _Closing:
-    """The stream as the server reads it; it may be closed from another thread, while it waits for what comes next."""
+async def _sliced(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same bytes in slices that fit a connection's buffer."""
+    async for chunk in chunks:
+        for at in range(0, len(chunk), SEND_MAX_BYTES):
+            yield chunk[at : at + SEND_MAX_BYTES]
 
-    def __init__(self, stream: Iterator[bytes], feed: Feed, viewer: Viewer | None) -> None:
-        self._stream = stream
-        self._feed = feed
-        self._viewer = viewer
 
-    def __iter__(self) -> "_Closing":
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._stream)
-
-    def close(self) -> None:
-        """Give the place back, and let a thread that waits go."""
-        if self._viewer is not None:
-            self._feed.leave(self._viewer)
-            self._viewer.close()
+async def _try_later(begin: str) -> AsyncGenerator[bytes, None]:
+    yield _hello(begin, RETRY_FULL_MS, None)
 
 
 def _begin(start: str | None, upto: str, trimmed: str) -> tuple[str, str | None]:
@@ -85,19 +91,19 @@ def _begin(start: str | None, upto: str, trimmed: str) -> tuple[str, str | None]
     return start, None
 
 
-def _stream(
-    context: Context, viewer: Viewer | None, wanted: Wanted, seen: str, upto: str, gap: str | None
-) -> Iterator[bytes]:
+async def _stream(
+    context: Context, feed: Feed, viewer: Viewer, seen: str, upto: str, gap: str | None, *, live: bool
+) -> AsyncGenerator[bytes, None]:
     until = monotonic() + STREAM_MAX_S
-    yield _hello(seen, RETRY_MS if viewer is not None else RETRY_FULL_MS, gap)
-    for chunk, at in _caught_up(context, wanted, seen, upto):
+    yield _hello(seen, RETRY_MS if live else RETRY_FULL_MS, gap)
+    async for chunk, at in _catch_up(context, feed, viewer, seen, upto):
         yield chunk
         seen = at
     if order(seen) < order(upto):
         yield b"retry: %d\n\n" % RETRY_MORE_MS
         return
-    while viewer is not None and monotonic() < until:
-        taken = viewer.take(HEARTBEAT_S)
+    while live and monotonic() < until:
+        taken = await viewer.take(HEARTBEAT_S)
         if taken is None:
             return
         pieces, position = taken
@@ -115,25 +121,45 @@ def _hello(seen: str, retry_ms: int, gap: str | None) -> bytes:
     return hello
 
 
-def _caught_up(context: Context, wanted: Wanted, seen: str, upto: str) -> Iterator[tuple[bytes, str]]:
-    """What was folded between two ids, oldest first, in pieces; each with the id that it reaches to."""
-    looked = 0
-    while order(seen) < order(upto) and looked < CATCH_UP_MAX_EVENTS:
-        events, at, more = _read(context, wanted.room_id, seen, upto)
-        looked += CATCH_UP_CHUNK
-        seen = at if more else upto
-        pieces = pieces_of(context.client, [event for event in events if wanted.takes(event)])
-        yield b"".join(piece.text for piece in pieces) + b"id: " + seen.encode() + b"\n\n", seen
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Events that were folded after an id: their text, the id it reaches to, and how many entries were read."""
+
+    text: bytes
+    reaches: str
+    entries: int
+    entry_bytes: int
 
 
-def _read(context: Context, room_id: str | None, seen: str, upto: str) -> tuple[list[Event], str, bool]:
-    key = keys.JOURNAL if room_id is None else keys.timeline(room_id)
-    entries: list[Any] = context.client.xrange(key, min=f"({seen}", max=upto, count=CATCH_UP_CHUNK)
-    if not entries:
-        return [], upto, False
-    if room_id is None:
+async def _catch_up(
+    context: Context, feed: Feed, viewer: Viewer, seen: str, upto: str
+) -> AsyncGenerator[tuple[bytes, str], None]:
+    """What was folded between two ids, oldest first, page by page; each with the id that it reaches to.
+
+    Pages are read on few threads and one at a time, as fast as the peer takes them: a peer that asks for everything
+    and reads nothing costs one page.
+    """
+    loop = asyncio.get_running_loop()
+    looked, count = 0, PAGE_FIRST_EVENTS
+    while order(seen) < order(upto) and looked < CATCH_UP_MAX_EVENTS and not viewer.closed:
+        page = await loop.run_in_executor(feed.page_readers, _read_page, context, viewer.wanted, seen, upto, count)
+        looked += page.entries
+        seen = page.reaches
+        yield page.text, seen
+        count = max(1, min(PAGE_MAX_EVENTS, PAGE_BYTES * page.entries // max(1, page.entry_bytes)))
+
+
+def _read_page(context: Context, wanted: Wanted, seen: str, upto: str, count: int) -> _Page:
+    key = keys.JOURNAL if wanted.room_id is None else keys.timeline(wanted.room_id)
+    entries: list[Any] = context.client.xrange(key, min=f"({seen}", max=upto, count=count)
+    if wanted.room_id is None:
         events = [codec.event_of(entry_id, fields) for entry_id, fields in entries]
+        entry_bytes = sum(len(fields[b"d"]) for _, fields in entries)
     else:
         found = context.journal.get([entry_id.decode() for entry_id, _ in entries])
         events = [event for event in found if event is not None]
-    return events, entries[-1][0].decode(), len(entries) == CATCH_UP_CHUNK
+        entry_bytes = 0
+    pieces = pieces_of(context.client, [event for event in events if wanted.takes(event)])
+    reaches = entries[-1][0].decode() if len(entries) == count else upto
+    text = b"".join(piece.text for piece in pieces)
+    return _Page(text + b"id: " + reaches.encode() + b"\n\n", reaches, len(entries), max(entry_bytes, len(text)))

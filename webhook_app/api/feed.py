@@ -1,8 +1,11 @@
 """The feed: one reader of the journal, behind the reducer's cursor, hands events to every viewer of this process."""
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from time import sleep
 from typing import Any
@@ -20,6 +23,8 @@ READ_MAX = 1_000
 QUEUE_MAX_EVENTS = 2_000
 QUEUE_MAX_BYTES = 1024 * 1024
 BLOCK_MS = 1_000
+STREAMS_MAX = 512
+PAGE_READERS = 2
 PACE_S = 0.05
 BUSY_EVENTS = 40
 PACE_BUSY_S = 0.25
@@ -55,7 +60,10 @@ class Piece:
 
 
 class Viewer:
-    """One who watches: what it has not been sent yet, bounded. Who falls behind is closed, and comes back by id."""
+    """One viewer of the events stream: what it has not been sent yet, within bounds.
+
+    The feed's thread puts, the viewer's coroutine takes. A viewer that falls behind is closed, and comes back by id.
+    """
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -63,11 +71,12 @@ class Viewer:
         self._bytes = 0
         self._position: str | None = None
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._taker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
     def put(self, pieces: Sequence[Piece], position: str) -> None:
         """Hand pieces over; everything up to `position` has then been handed over. Never waits."""
-        with self._changed:
+        with self._lock:
             self._position = position
             if not pieces or self._closed:
                 return
@@ -76,34 +85,58 @@ class Viewer:
             if len(self._pieces) > QUEUE_MAX_EVENTS or self._bytes > QUEUE_MAX_BYTES:
                 self._pieces.clear()
                 self._closed = True
-            self._changed.notify()
+            self._notify()
 
-    def take(self, timeout_s: float) -> tuple[list[Piece], str | None] | None:
-        """What has come, after a while nothing, and how far that reaches; None when it is closed."""
-        with self._changed:
-            if not self._pieces and not self._closed:
-                self._changed.wait(timeout_s)
+    async def take(self, timeout_s: float) -> tuple[list[Piece], str | None] | None:
+        """The pieces that have come, after a while none, and how far they reach; None when the viewer is closed."""
+        with self._lock:
+            if self._taker is None:
+                self._taker = (asyncio.get_running_loop(), asyncio.Event())
+            changed = self._taker[1]
+            changed.clear()
+            waits = not self._pieces and not self._closed
+        if waits:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await changed.wait()
+        with self._lock:
             if self._closed:
                 return None
-            found = list(self._pieces)
+            pieces = list(self._pieces)
             self._pieces.clear()
             self._bytes = 0
-            return found, self._position
+            return pieces, self._position
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come."""
+        return self._closed
 
     def close(self) -> None:
-        """End it: its thread is free at once."""
-        with self._changed:
+        """End the stream, from any thread."""
+        with self._lock:
             self._closed = True
             self._pieces.clear()
-            self._changed.notify()
+            self._notify()
+
+    def _notify(self) -> None:
+        if self._taker is not None:
+            loop, changed = self._taker
+            with suppress(RuntimeError):  # the loop has ended, and its coroutine with it
+                loop.call_soon_threadsafe(changed.set)
 
 
 class Feed:
-    """Reads while somebody watches; as many may as there are places."""
+    """Reads while somebody watches; as many may as there are places.
+
+    `page_readers` are the threads on which viewers that come back read what they missed.
+    """
 
     def __init__(self, client: Client, *, places: int) -> None:
         self._client = client
         self._places = places
+        self._open: set[Viewer] = set()
+        self.page_readers = ThreadPoolExecutor(PAGE_READERS, thread_name_prefix="page-reader")
         self._viewers: set[Viewer] = set()
         self._lock = threading.Lock()
         self._position = "0-0"
@@ -127,16 +160,25 @@ class Feed:
             self._viewers.add(viewer)
             return viewer
 
+    def open_stream(self, viewer: Viewer) -> bool:
+        """Count a viewer's open stream, with or without a place, until it leaves; False when there are too many."""
+        with self._lock:
+            if self._closed or len(self._open) >= STREAMS_MAX:
+                return False
+            self._open.add(viewer)
+            return True
+
     def leave(self, viewer: Viewer) -> None:
         """Give the place back."""
         with self._lock:
             self._viewers.discard(viewer)
+            self._open.discard(viewer)
 
     def close(self) -> None:
         """The process ends: every viewer's answer does too, and they come back elsewhere."""
         with self._lock:
             self._closed = True
-            viewers = list(self._viewers)
+            viewers = [*self._viewers, *self._open]
         for viewer in viewers:
             viewer.close()
 

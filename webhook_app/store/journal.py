@@ -1,7 +1,5 @@
 """The journal: a Redis stream, durable and ordered; everything that can change state is appended here."""
 
-import threading
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +10,12 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable
 
-GROUP_MAX_ENTRIES = 256
-GROUP_MAX_BYTES = 4 * 1024 * 1024
 PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
-WAIT_MAX_S = 15.0
 
 # The time of an entry is the store's own at its append. One round trip for a whole group.
-_APPEND = """
+APPEND_SCRIPT = """
 local t = redis.call('TIME')
 local at = t[1] .. string.format('%03d', math.floor(t[2] / 1000))
 local out = {0}
@@ -31,6 +26,7 @@ end
 if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[#ARGV]) then out[1] = 1 end
 return out
 """
+APPEND_KEYS = (keys.JOURNAL, keys.wake("process"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +49,31 @@ class Journal:
 
     def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
         self._client = client
-        self._script = client.register_script(_APPEND)
+        self._script = client.register_script(APPEND_SCRIPT)
         self._ack_replicas = ack_replicas
 
     def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
         """Append in order; returns their ids and whether a wake-up of `process` is now due."""
-        args = _args(entries)
+        args = append_args(entries)
         try:
             if self._ack_replicas:
                 answer = self._append_acked(args)
             else:
-                answer = self._script(keys=[keys.JOURNAL, keys.wake("process")], args=args)
+                answer = self._script(keys=APPEND_KEYS, args=args)
         except redis.RedisError as error:
             raise StoreUnavailable(str(error)) from error
-        return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
+        return appended(answer)
 
     def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
         """Append as a part of somebody's transaction, who wakes `process` when it is done."""
-        pipe.eval(_APPEND, 2, keys.JOURNAL, keys.wake("process"), *_args(entries))
+        pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
 
     def _append_acked(self, args: list[Any]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.eval(_APPEND, 2, keys.JOURNAL, keys.wake("process"), *args)
+            pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
             pipe.execute_command("WAIT", self._ack_replicas, REPLICA_WAIT_MS)
             answer, acked = pipe.execute()
-        if int(acked) < self._ack_replicas:
-            raise StoreUnavailable(f"{acked} of {self._ack_replicas} replicas have it")
+        check_acknowledged(int(acked), self._ack_replicas)
         return list(answer)
 
     def read(self, after: str, count: int) -> list[Event]:
@@ -138,104 +133,42 @@ class Journal:
             after = events[-1].id
 
 
-def _args(entries: Sequence[Entry]) -> list[Any]:
+def append_args(entries: Sequence[Entry]) -> list[Any]:
+    """The arguments of the append script for these entries."""
     args: list[Any] = []
     for item in entries:
         args += (item.source.value, item.type, item.room_id or "", item.data)
     return [*args, WAKE_TTL_MS]
 
 
-class _Waiter:
-    __slots__ = ("entry", "error", "event_id", "signal")
-
-    def __init__(self, item: Entry) -> None:
-        self.entry = item
-        self.event_id: str | None = None
-        self.error: StoreUnavailable | None = None
-        self.signal = threading.Lock()
-        self.signal.acquire()
+def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
+    """What the append script answered: the entries' ids, and whether a wake-up of `process` is now due."""
+    return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
 
 
-class GroupAppender:
-    """Lets many threads share one append: whoever comes first leads, the others' entries ride along."""
+def check_acknowledged(replicas: int, wanted: int) -> None:
+    """StoreUnavailable when too few replicas have acknowledged an append."""
+    if replicas < wanted:
+        raise StoreUnavailable(f"{replicas} of {wanted} replicas have it")
+
+
+class Appender:
+    """Appends one entry at a time from any thread, and wakes the reducer."""
 
     def __init__(self, journal: Journal, wake: "Wake") -> None:
         self._journal = journal
         self._wake = wake
-        self._lock = threading.Lock()
-        self._waiting: deque[_Waiter] = deque()
-        self._leading = False
 
-    def append(self, item: Entry, *, gate: "threading.Lock | None" = None) -> str:
-        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
-
-        A gate that the caller holds is let go while the store is waited for, and held again afterwards.
-        """
-        waiter = _Waiter(item)
-        with self._lock:
-            self._waiting.append(waiter)
-            lead = not self._leading
-            self._leading = True
-        if gate is not None:
-            gate.release()
-        try:
-            self._see_through(waiter, lead=lead)
-        finally:
-            if gate is not None:
-                gate.acquire()
-        if waiter.error is not None:
-            raise waiter.error
-        assert waiter.event_id is not None
-        return waiter.event_id
-
-    def _see_through(self, waiter: _Waiter, *, lead: bool) -> None:
-        if lead:
-            self._lead()
-        elif not waiter.signal.acquire(timeout=WAIT_MAX_S) and not self._called_late(waiter):
-            raise StoreUnavailable("the append took too long")
-        elif waiter.event_id is None and waiter.error is None:
-            self._lead()
-
-    def _lead(self) -> None:
-        group = self._take()
-        try:
-            ids, wake = self._journal.append([waiter.entry for waiter in group])
-            for waiter, event_id in zip(group, ids, strict=True):
-                waiter.event_id = event_id
-            if wake:
-                self._wake.wake("process")
-        except StoreUnavailable as error:
-            for waiter in group:
-                waiter.error = error
-        finally:
-            for waiter in group:
-                waiter.signal.release()
-            with self._lock:
-                self._leading = bool(self._waiting)
-                if self._waiting:
-                    self._waiting[0].signal.release()
-
-    def _called_late(self, waiter: _Waiter) -> bool:
-        with self._lock:
-            if waiter.signal.acquire(blocking=False):
-                return True
-            if waiter in self._waiting:
-                self._waiting.remove(waiter)
-            return False
-
-    def _take(self) -> list[_Waiter]:
-        group: list[_Waiter] = []
-        size = 0
-        with self._lock:
-            while self._waiting and len(group) < GROUP_MAX_ENTRIES and size < GROUP_MAX_BYTES:
-                waiter = self._waiting.popleft()
-                group.append(waiter)
-                size += len(waiter.entry.data)
-        return group
+    def append(self, item: Entry) -> str:
+        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+        ids, wake = self._journal.append([item])
+        if wake:
+            self._wake.wake("process")
+        return ids[0]
 
 
 class Wake:
-    """What `GroupAppender` needs to wake a queue: returns at once, never raises."""
+    """What an appender needs to wake a queue: returns at once, never raises."""
 
     def wake(self, queue: str) -> None:
         """Ask for a wake-up of this queue."""

@@ -1,0 +1,118 @@
+"""A web process on the tests' store, and a swarm of peers that misbehave towards it."""
+
+import contextlib
+import os
+import resource
+import selectors
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from product import ask, free_ports, public_pem, wait_until
+
+TREE = Path(__file__).parent.parent.parent
+ADMIN_TOKEN = "the-admin-token-of-the-swarm"
+VIEWER_TOKEN = "the-viewer-token-of-the-swarm"
+STARTED_WITHIN_S = 120
+SOCKET_TIMEOUT_S = 60
+FILES = 8_192
+
+Misbehave = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def serving(store_url: str, home: Path, **environ: str) -> Iterator[int]:
+    """A web process; its port."""
+    (port,) = free_ports(1)
+    given = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "VIDEOSDK_PUBLIC_KEY": public_pem()}
+    given |= {"ADMIN_TOKEN": ADMIN_TOKEN, "VIEWER_TOKEN": VIEWER_TOKEN}
+    given |= {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    with (home / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers", "web"], cwd=home, env=given | environ, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: is_up(port), STARTED_WITHIN_S, "the web process")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(STARTED_WITHIN_S)
+
+
+def is_up(port: int) -> bool:
+    try:
+        return ask("GET", f"http://127.0.0.1:{port}/healthz", limit_s=2).status == 200
+    except OSError:
+        return False
+
+
+class Swarm:
+    """Peers that each begin the same way and then do nothing; one that the server drops is replaced at once."""
+
+    def __init__(self, port: int, size: int, misbehave: Misbehave) -> None:
+        _allow_files(FILES)
+        self._port = port
+        self._misbehave = misbehave
+        self._selector = selectors.DefaultSelector()
+        self._not_reading: list[socket.socket] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._replace_dropped, daemon=True)
+        for _ in range(size):
+            self._connect()
+
+    def __enter__(self) -> "Swarm":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *given: object) -> None:
+        self._stop.set()
+        self._thread.join(SOCKET_TIMEOUT_S)
+        for peer in (*self._watched(), *self._not_reading):
+            peer.close()
+        self._selector.close()
+
+    @property
+    def size(self) -> int:
+        """How many peers are connected."""
+        return len(self._watched()) + len(self._not_reading)
+
+    def _watched(self) -> list[socket.socket]:
+        return [key.fileobj for key in list(self._selector.get_map().values())]  # type: ignore[misc]
+
+    def _connect(self) -> None:
+        peer = socket.socket()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        peer.settimeout(SOCKET_TIMEOUT_S)
+        peer.connect(("127.0.0.1", self._port))
+        with contextlib.suppress(OSError):
+            self._misbehave(peer)
+        self._selector.register(peer, selectors.EVENT_READ)
+
+    def _replace_dropped(self) -> None:
+        while not self._stop.is_set():
+            for key, _ in self._selector.select(0.2):
+                peer: socket.socket = key.fileobj  # type: ignore[assignment]
+                self._selector.unregister(peer)
+                if not _is_dropped(peer):
+                    self._not_reading.append(peer)
+                    continue
+                peer.close()
+                with contextlib.suppress(OSError):
+                    self._connect()
+
+
+def _is_dropped(peer: socket.socket) -> bool:
+    """Whether the server has ended the connection; what it sent before that stays unread."""
+    try:
+        return peer.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True
+
+
+def _allow_files(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))

@@ -1,0 +1,58 @@
+"""What the web server runs in its worker process: the ASGI front, built from the environment by `create`."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+
+from webhook_app import secrets_file, silent_peers
+from webhook_app.app import Web, build
+from webhook_app.logs import configure
+from webhook_app.server.front import Front
+from webhook_app.settings import load
+
+DRAIN_SIGNAL = signal.SIGUSR1
+PARENT_CHECK_S = 1.0
+SWITCH_INTERVAL_S = 0.0005
+_PR_SET_PDEATHSIG = 1
+
+
+def create() -> Front:
+    """Build the web of this process; it starts its background work once its event loop runs."""
+    parent = os.getppid()
+    _end_with_parent()
+    settings = load(os.environ)
+    configure("web", settings.log_format, settings.log_level)
+    # Webhooks run on the event loop beside the API's threads: a short interval gives the loop its turn soon.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    web = build(secrets_file.resolve(settings))
+    web.front.on_start = lambda: _start(web, parent)
+    return web.front
+
+
+def _start(web: Web, parent: int) -> None:
+    loop = asyncio.get_running_loop()
+
+    def drain() -> None:
+        web.stop()
+        web.front.drain()
+
+    async def drain_when_orphaned() -> None:
+        while os.getppid() == parent:
+            await asyncio.sleep(PARENT_CHECK_S)
+        drain()
+
+    # The server waits for open responses to end before its process does: streams must be told.
+    loop.add_signal_handler(DRAIN_SIGNAL, drain)
+    web.front.background.add(loop.create_task(drain_when_orphaned()))
+    web.start()
+    silent_peers.watch()
+
+
+def _end_with_parent() -> None:
+    # The server's main process may be killed; its worker must not go on holding the port alone.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == 1:
+            os.kill(os.getpid(), signal.SIGTERM)

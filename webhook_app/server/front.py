@@ -1,0 +1,191 @@
+"""The ASGI application of a web process: which Flask app a request goes to, on what, and within which limits.
+
+1. Webhooks run on the event loop itself: their body is read, then Flask verifies and parses it (a fraction of a
+   millisecond), then the response waits for the append that many share.
+2. Health checks run on threads of their own, so that they answer when everything else is busy.
+3. The rest (API, console, live links, metrics) runs on a pool of threads, each request with its body complete.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from webhook_app.logs import logger
+from webhook_app.server.body import (
+    BodyBrokenError,
+    BodyMemory,
+    BodyTimeoutError,
+    BodyTooLargeError,
+    Receive,
+    announced_length,
+    read_body,
+)
+from webhook_app.server.handoff import Exchange, Send, send_response
+from webhook_app.server.wsgi_bridge import call, environ_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+KIB = 1024
+HEALTH_PATHS = ("/healthz", "/readyz")
+HEALTH_THREADS = 4
+WAITING_MAX = 1_024
+RETRY_AFTER_S = 2
+
+log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FrontLimits:
+    """What the requests of one process may take."""
+
+    webhook_body_max_bytes: int = 256 * KIB
+    request_body_max_bytes: int = 1024 * KIB
+    body_timeout_s: float = 10.0
+    free_body_bytes: int = 64 * KIB
+    shared_body_bytes: int = 64 * KIB * KIB
+    waiting_requests: int = WAITING_MAX
+
+
+class Refusal(Exception):
+    """A request that is answered before it reaches Flask."""
+
+    def __init__(self, status: int, title: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.headers = headers
+
+
+Outcome = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookApp:
+    """The receiver's Flask app, what is refused by the head alone, and who counts refusals by outcome."""
+
+    app: "WSGIApplication"
+    takes_path: Callable[[str], bool]
+    refuse_head: Callable[[str, list[tuple[bytes, bytes]]], Refusal | None]
+    count: Outcome
+
+
+class Front:
+    """The ASGI application."""
+
+    def __init__(
+        self,
+        rest: "WSGIApplication",
+        webhooks: WebhookApp | None,
+        *,
+        threads: int,
+        limits: FrontLimits | None = None,
+    ) -> None:
+        self.on_start: Callable[[], None] = lambda: None
+        self.background: set[asyncio.Task[None]] = set()
+        self._rest = rest
+        self._webhooks = webhooks
+        self._limits = limits or FrontLimits()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
+        self._requests = 0
+        self._draining = asyncio.Event()
+        self._memory = BodyMemory(free_bytes=self._limits.free_body_bytes, shared_bytes=self._limits.shared_body_bytes)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    def drain(self) -> None:
+        """End open streams: the process is about to end. To be called on the event loop."""
+        self._draining.set()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.on_start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
+        webhooks = self._webhooks
+        is_webhook = webhooks is not None and webhooks.takes_path(scope["path"])
+        try:
+            if is_webhook:
+                assert webhooks is not None
+                await self._webhook(webhooks, scope, receive, send)
+            else:
+                await self._request(scope, receive, send)
+        except BodyBrokenError:
+            await _refuse(send, Refusal(400, "The request's body broke off."))
+        except Refusal as refusal:
+            await _refuse(send, refusal)
+        except Exception:
+            log.exception("a request failed", method=scope["method"])
+            await _refuse(send, Refusal(500, "Something went wrong on our side; the log says what."))
+
+    async def _webhook(self, webhooks: WebhookApp, scope: Any, receive: Receive, send: Send) -> None:
+        refusal = webhooks.refuse_head(scope["path"], scope["headers"]) if scope["method"] == "POST" else None
+        if refusal is not None:
+            raise refusal
+        try:
+            body = await self._body(scope, receive, self._limits.webhook_body_max_bytes)
+        except BodyTooLargeError:
+            webhooks.count("too-large")
+            raise Refusal(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
+        except BodyTimeoutError:
+            webhooks.count("too-slow")
+            raise Refusal(408, "the webhook's body did not come in time") from None
+        answer = call(webhooks.app, environ_of(scope, body))
+        if answer.handed_off is None:
+            await send_response(send, answer.status, answer.headers, answer.body)
+        else:
+            await answer.handed_off.respond(Exchange(receive, send, self._draining))
+
+    async def _request(self, scope: Any, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._body(scope, receive, self._limits.request_body_max_bytes)
+        except BodyTooLargeError:
+            raise Refusal(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
+        except BodyTimeoutError:
+            raise Refusal(408, "the request's body did not come in time") from None
+        is_health = scope["path"] in HEALTH_PATHS
+        if not is_health and self._requests >= self._limits.waiting_requests:
+            raise Refusal(503, "too many requests are waiting; try again", headers=_RETRY_AFTER)
+        self._requests += 1
+        try:
+            pool = self._health_pool if is_health else self._pool
+            answer = await asyncio.get_running_loop().run_in_executor(pool, call, self._rest, environ_of(scope, body))
+        finally:
+            self._requests -= 1
+        if answer.handed_off is None:
+            await send_response(send, answer.status, answer.headers, answer.body)
+        else:
+            await answer.handed_off.respond(Exchange(receive, send, self._draining))
+
+    async def _body(self, scope: Any, receive: Receive, max_bytes: int) -> bytes:
+        length = announced_length(scope["headers"])
+        if length is not None and length > max_bytes:
+            raise BodyTooLargeError
+        if length is None and scope["method"] in ("GET", "HEAD"):
+            return b""
+        return await read_body(receive, self._memory, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
+
+
+_RETRY_AFTER = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
+
+
+async def _refuse(send: Send, refusal: Refusal) -> None:
+    body = json.dumps({"title": refusal.title, "status": refusal.status}).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *refusal.headers]
+    with suppress(Exception):  # the response may have begun
+        await send_response(send, refusal.status, headers, body)
