@@ -21,6 +21,7 @@ from webhook_app.store.journal import Journal, entry
 from webhook_app.store.passed_over import PassedOverEvents, Report
 from webhook_app.store.state import StateStore
 from webhook_app.store.wakeups import Wakeups
+from workers import fold_watchdog
 from workers.doctor.finding import Level
 from workers.doctor.refold import look_at_fold
 from workers.fold_progress import FoldProgress, Mark, open_marks, read_mark
@@ -223,6 +224,17 @@ def test_memory_that_a_fold_takes_counts_and_what_the_worker_had_before_does_not
 def test_without_readings_only_a_long_time_counts() -> None:
     assert watched([None] * 500).overdue() is None
     assert "300 s" in str(watched([None] * 700).overdue())
+
+
+def test_a_fold_that_cannot_be_reported_leaves_the_worker_alone_and_the_watchdog_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(fold_watchdog, "_log", lambda event, **fields: lines.append(event))
+    for url in ("redis://127.0.0.1:1/0", "no address at all"):
+        monkeypatch.setenv("REDIS_URL", url)
+        assert not fold_watchdog._report(MARK, "why")
+    assert lines == ["a fold that does not end could not be reported"] * 2
 
 
 def test_a_mark_is_seen_through_the_descriptor_until_the_fold_ends() -> None:

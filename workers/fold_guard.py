@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from webhook_app.settings import Settings
+from webhook_app.settings import Settings, child_environ
 from workers.fold_progress import FoldProgress
 from workers.fold_watchdog import END_SIGNAL, TRACE_SIGNAL, Limits
 from workers.spawn import spawn
@@ -24,10 +24,9 @@ class FoldGuard:
     """The worker's end of its watchdog. Use it from the main thread: the watchdog ends with the thread that made it."""
 
     def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
-        assert settings.redis_url is not None
         self._limits = limits
         self.progress = FoldProgress()
-        self._environ = {**os.environ, "REDIS_URL": settings.redis_url, "LOG_FORMAT": settings.log_format}
+        self._environ = child_environ(settings)
         self._watchdog: subprocess.Popen[bytes] | None = None
         # Both are C code that needs no interpreter's lock: they work while something else holds that for ever.
         faulthandler.register(TRACE_SIGNAL, all_threads=True, chain=False)

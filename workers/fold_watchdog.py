@@ -100,7 +100,7 @@ def reading_of(pid: int) -> Reading | None:
     return Reading(ticks / os.sysconf("SC_CLK_TCK"), memory_bytes, asleep=fields[0] == b"S")
 
 
-def watch(fd: int, worker: int, redis_url: str, limits: Limits) -> None:
+def watch(fd: int, worker: int, limits: Limits) -> None:
     """Watch a worker's folds until it ends."""
     memory = open_marks(fd)
     watched: Watch | None = None
@@ -116,32 +116,40 @@ def watch(fd: int, worker: int, redis_url: str, limits: Limits) -> None:
         else:
             watched = watched.seen(reading_of(worker), passed_s)
             reason = watched.overdue()
-            if reason is not None and _report(redis_url, mark, reason) and read_mark(memory) == mark:
+            if reason is not None and _report(mark, reason) and read_mark(memory) == mark:
                 _end(worker)
                 return
 
 
-def _report(redis_url: str, mark: Mark, reason: str) -> bool:
+def _report(mark: Mark, reason: str) -> bool:
     """Whether the store has the report; while it has not, the worker may as well go on."""
-    import redis
+    try:
+        outcome = _record(mark.event_id, reason)
+    except Exception as error:  # whatever it is, the next poll tries again: nobody else watches this worker
+        _log("a fold that does not end could not be reported", event_id=mark.event_id, error=str(error))
+        return False
+    if outcome is None:
+        return False
+    _log("a fold does not end", event_id=mark.event_id, reason=reason, outcome=outcome)
+    return True
 
+
+def _record(event_id: str, reason: str) -> str | None:
+    """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
+    from webhook_app.settings import load
     from webhook_app.store.clients import connect
     from webhook_app.store.passed_over import PassedOverEvents, Report
 
-    client = connect(redis_url)
-    try:
-        report = PassedOverEvents(client).report(mark.event_id, reason)
-    except redis.RedisError as error:
-        _log("a fold that does not end could not be reported", event_id=mark.event_id, error=str(error))
-        return False
-    finally:
-        with contextlib.suppress(redis.RedisError):
-            client.close()
-    if report is Report.COMMITTED:
-        return False
-    outcome = "it is passed over" if report is Report.PASSED_OVER else "it is tried once more"
-    _log("a fold does not end", event_id=mark.event_id, reason=reason, outcome=outcome)
-    return True
+    settings = load(os.environ)
+    assert settings.redis_url is not None
+    with contextlib.closing(connect(settings.redis_url)) as client:
+        match PassedOverEvents(client).report(event_id, reason):
+            case Report.COUNTED:
+                return "it is tried once more"
+            case Report.PASSED_OVER:
+                return "it is passed over"
+            case Report.COMMITTED:
+                return None
 
 
 def _end(worker: int) -> None:
@@ -166,4 +174,4 @@ def _log(event: str, **fields: str) -> None:
 
 if __name__ == "__main__":
     limits = Limits(asleep_s=float(sys.argv[3]), memory_bytes=int(sys.argv[4]))
-    watch(int(sys.argv[1]), int(sys.argv[2]), os.environ["REDIS_URL"], limits)
+    watch(int(sys.argv[1]), int(sys.argv[2]), limits)
