@@ -15,6 +15,7 @@ from bench.figures import Figure, Goal, rounds
 from bench.scale import Scale
 from webhook_app.domain.notices import Filter, notice_body
 from webhook_app.domain.subscribers import Subscriber
+from webhook_app.loops import Loops
 from webhook_app.sealed import Seal
 from webhook_app.settings_values import networks
 from webhook_app.store import keys
@@ -77,7 +78,7 @@ async def hand(url: str) -> AsyncIterator[Deliverer]:
     """A deliver hand on the store at this address."""
     client, poster, own = connect_async(url), Poster(allowed=LOOPBACK), connect(url)
     speaker = Speaker(client, allowed=LOOPBACK, base_url=None)
-    reports = Reports(own, Subscribers(own, SEAL), Journal(own), Wakeups(own))
+    reports = Reports(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
     try:
         yield Deliverer(client, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
     finally:

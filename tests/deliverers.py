@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from doors import SECRETS_KEY, NoWake
 
 from webhook_app.domain.subscribers import Delivery, Subscriber
+from webhook_app.loops import Loops
 from webhook_app.sealed import Seal
 from webhook_app.settings_values import networks
 from webhook_app.store import codec, keys
@@ -34,7 +35,7 @@ async def deliverer(client: Client, store_url: str, *, base_url: str | None = No
     """A deliver hand; what it reported is written when it is left."""
     line, poster = connect_async(store_url), Poster(allowed=LOOPBACK)
     speaker = Speaker(line, allowed=LOOPBACK, base_url=base_url)
-    reports = Reports(client, subscribers_of(client), Journal(client), NoWake())
+    reports = Reports(client, subscribers_of(client), Journal(client), NoWake(), Loops())
     try:
         yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
     finally:

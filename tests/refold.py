@@ -14,6 +14,7 @@ from webhook_app.domain.turn import Decision, World
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
+from webhook_app.store.passed_over import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 from workers.process import fold
@@ -40,10 +41,11 @@ def refold(client: Client) -> Refolded:
     world, at = Snapshots(client).load()
     found = Refolded(world, whole=at == "0-0")
     cursor = StateStore(client).cursor()
+    passed_over = PassedOverEvents(client).load()
     for event in _after(client, at):
         if order(event.id) > order(cursor):
             break
-        batch, found.world = fold(found.world, [event])
+        batch, found.world = fold(found.world, [event], passed_over)
         found.events.append(event)
         found.streams |= batch.streams
         found.calls |= batch.calls

@@ -71,3 +71,11 @@ def test_a_computation_over_its_limit_is_refused_again_without_being_repeated() 
             endless(1)
         assert around.spent == 101
     assert computed == [1]
+
+
+def test_a_handler_that_catches_the_error_does_not_hide_it() -> None:
+    with pytest.raises(BudgetExceededError, match="outer"), step_budget(10, "outer"):
+        try:
+            spend(11)
+        except ValueError:
+            pass

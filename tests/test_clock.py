@@ -5,6 +5,8 @@ import threading
 from product import wait_until
 from structlog.testing import capture_logs
 
+from webhook_app import loops
+from webhook_app.loops import Loops
 from webhook_app.store import keys
 from workers import clock as clocks
 from workers.clock import Clock
@@ -25,7 +27,7 @@ class NoWakeups:
 def running(client, tidy, story):
     """`story` while a clock runs that tidies like this."""
     stop = threading.Event()
-    clock = Clock(client, NoWakeups(), tidy=tidy)
+    clock = Clock(client, NoWakeups(), Loops(), tidy=tidy)
     thread = threading.Thread(target=clock.run, args=(stop,))
     thread.start()
     try:
@@ -59,6 +61,7 @@ def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_an
 
 def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
     monkeypatch.setattr(clocks, "TIDY_EVERY_S", 0.0)
+    monkeypatch.setattr(loops, "PAUSE_FIRST_S", 0.01)
     begun = []
 
     def tidy():
@@ -67,4 +70,25 @@ def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
 
     with capture_logs() as logs:
         running(client, tidy, lambda: wait_until(lambda: len(begun) > 2, LIMIT_S, "a third tidying"))
-    assert "tidying failed" in logs[0]["event"]
+    assert {line["loop"] for line in logs} == {"tidy"}
+
+
+def test_timers_are_popped_whatever_a_tick_raises(client, monkeypatch):
+    raised = []
+
+    class Failing(NoWakeups):
+        def wake(self, queue):
+            raised.append(queue)
+            raise ZeroDivisionError
+
+    stop = threading.Event()
+    clock = Clock(client, Failing(), Loops())
+    thread = threading.Thread(target=clock.run, args=(stop,))
+    with capture_logs():
+        thread.start()
+        for count in (1, 2):
+            client.zadd(keys.TIMERS, {f"hall|look-{count}": 1})
+            wait_until(lambda count=count: len(raised) == count, LIMIT_S, "the tick")
+        stop.set()
+        thread.join(10)
+    assert client.xlen(keys.JOURNAL) == 2

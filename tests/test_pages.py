@@ -55,7 +55,7 @@ def test_the_process_lives_although_the_store_is_away(tmp_path):
     assert doors.http.get("/healthz").status_code == 200
     answer = doors.http.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json["checks"]["store"] == {"ok": False}
+    assert answer.json["checks"]["store"] == {"ok": False, "problem": "no answer"}
     assert answer.json["checks"]["workers"]["ok"] is False
 
 
@@ -64,8 +64,8 @@ def test_everything_that_must_be_there_makes_ready(client, doors):
     answer = doors.http.get("/readyz")
     assert answer.status_code == 200
     assert answer.json["ready"] is True
-    assert set(answer.json["checks"]) == {"store", "public_key", "workers", "clock"}
-    assert all(check == {"ok": True} for check in answer.json["checks"].values())
+    assert set(answer.json["checks"]) == {"store", "public_key", "workers", "clock", "journal", "loops"}
+    assert all(check["ok"] for check in answer.json["checks"].values())
 
 
 @pytest.mark.parametrize("missing", NEEDED)

@@ -30,9 +30,10 @@ from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
 from webhook_app.doctor_word import doctor_word
 from webhook_app.failed_logins import FailedLogins
-from webhook_app.health import health
+from webhook_app.health import STORE_TIMEOUT_S, health
 from webhook_app.host_check import HostCheck
 from webhook_app.live_links import live_links
+from webhook_app.loops import Loops
 from webhook_app.metrics import metrics
 from webhook_app.problems import Problem, ProblemApi
 from webhook_app.public_key import KeyRing, fetch_from
@@ -90,7 +91,8 @@ def build(settings: Settings) -> Web:
     make_client = partial(connect, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation)
     client = make_client()
     journal = Journal(client, ack_replicas=settings.ack_replicas)
-    wakeups = BackgroundWakeups(Wakeups(make_client()))
+    loops = Loops()
+    wakeups = BackgroundWakeups(Wakeups(make_client()), loops)
     appender = Appender(Journal(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas), wakeups)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
@@ -98,13 +100,15 @@ def build(settings: Settings) -> Web:
         remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
         remember=lambda pem: _remember(client, pem),
     )
-    counts = Counts(client)
+    counts = Counts(client, loops)
     feed = Feed(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
     problems.install(app)
     manners.install(app)
-    app.register_blueprint(health(client=client, keyring=keyring, receiver_only=settings.surface == "receiver"))
+    health_client = make_client(timeout_s=STORE_TIMEOUT_S)
+    receiver_only = settings.surface == "receiver"
+    app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))
     app.register_blueprint(doctor_word(client))
     tokens = _tokens(settings)
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))

@@ -4,9 +4,8 @@ import threading
 from collections import Counter
 from time import time
 
-import redis
-
 from webhook_app.domain.stream import SIGNALS
+from webhook_app.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 
@@ -28,13 +27,12 @@ KNOWN_TYPES = frozenset(
 class Counts:
     """Counts; a type we do not know counts as `other`, so that labels stay bounded."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, loops: Loops) -> None:
         self._client = client
+        self._loops = loops
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._last = 0.0
-        self._thread: threading.Thread | None = None
-        self._stop = threading.Event()
 
     def count(self, kind: str, outcome: str) -> None:
         """One webhook more."""
@@ -46,11 +44,10 @@ class Counts:
 
     def start(self) -> None:
         """Write from time to time, on a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="counts", daemon=True)
-        self._thread.start()
+        self._loops.start("counts", self.flush, every_s=FLUSH_EVERY_S, first_after_s=FLUSH_EVERY_S)
 
     def flush(self) -> None:
-        """Write what has been counted."""
+        """Write what has been counted; when that fails it is kept for the next time."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:
@@ -62,10 +59,7 @@ class Counts:
                 if self._last:
                     pipe.set(keys.LAST_WEBHOOK, f"{self._last:.3f}")
                 pipe.execute()
-        except redis.RedisError:
+        except BaseException:
             with self._lock:
                 self._counts.update(counts)
-
-    def _run(self) -> None:
-        while not self._stop.wait(FLUSH_EVERY_S):
-            self.flush()
+            raise

@@ -1,22 +1,31 @@
 """Health: whether this process lives, and whether everything that must be there is."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
 
 import redis
 from flask import Blueprint, Response, jsonify
 
+from webhook_app.loops import Loops
 from webhook_app.public_key import KeyRing
-from webhook_app.store import keys
 from webhook_app.store.clients import Client
-from webhook_app.store.processes import Processes
+from webhook_app.store.health import StoreHealth, look, problem_of
 
 WORKERS = ("worker", "call", "deliver")
+STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses
+ANSWER_WITHIN_S = 0.8
 
 
-def health(*, client: Client, keyring: KeyRing, receiver_only: bool) -> Blueprint:
-    """`/healthz` and `/readyz`; a receiver is ready with store and key alone, so a dead worker turns nothing away."""
+def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loops | None = None) -> Blueprint:
+    """`/healthz` and `/readyz`; a receiver is ready with store and key alone, so a dead worker turns nothing away.
+
+    `readyz` answers within a second whatever the store does. `loops` are those of this process.
+    """
     blueprint = Blueprint("health", __name__)
-    processes = Processes(client)
+    store = StoreLook(lambda: look(client))
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
@@ -24,22 +33,11 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool) -> Blueprin
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        checks: dict[str, dict[str, object]] = {
-            "store": _check(lambda: bool(client.ping())),
-            "public_key": {"ok": keyring.ready},
-        }
+        found = store()
+        checks: dict[str, dict[str, Any]] = {"store": _store(found), "public_key": {"ok": keyring.ready}}
         if not receiver_only:
-            try:
-                alive, halted = processes.alive(), client.exists(keys.HALTED)
-                missing = [name for name in WORKERS if not alive.get(name)]
-            except redis.RedisError:
-                alive, halted, missing = {}, 0, list(WORKERS)
-            checks["workers"] = {"ok": not missing and not halted}
-            if missing:
-                checks["workers"]["missing"] = missing
-            if halted:
-                checks["workers"]["halted"] = True
-            checks["clock"] = {"ok": bool(alive.get("clock"))}
+            own = {} if loops is None else {f"web: {name}": why for name, why in loops.failing().items()}
+            checks |= _product(found, own)
         ready = all(check["ok"] for check in checks.values())
         response = jsonify({"ready": ready, "checks": checks})
         response.status_code = 200 if ready else 503
@@ -48,8 +46,60 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool) -> Blueprin
     return blueprint
 
 
-def _check(look: Callable[[], bool]) -> dict[str, object]:
-    try:
-        return {"ok": look()}
-    except redis.RedisError:
-        return {"ok": False}
+def _store(found: StoreHealth) -> dict[str, Any]:
+    return {"ok": True} if found.problem is None else {"ok": False, "problem": found.problem}
+
+
+def _product(found: StoreHealth, own: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    alive, lag = found.live.alive, found.lag
+    missing = [name for name in WORKERS if not alive.get(name)]
+    failing = {**found.live.failing, **own}
+    workers: dict[str, Any] = {"ok": not missing and not found.halted}
+    if missing:
+        workers["missing"] = missing
+    if found.halted:
+        workers["halted"] = True
+    journal: dict[str, Any] = {"ok": lag is not None and found.stalled is None}
+    if lag is not None:
+        journal |= {"waiting": lag.events, "waited_s": round(found.lag_s, 1)}
+    if found.stalled is not None:
+        journal["stalled"] = found.stalled
+    loops: dict[str, Any] = {"ok": not failing}
+    if failing:
+        loops["failing"] = failing
+    return {"workers": workers, "clock": {"ok": bool(alive.get("clock"))}, "journal": journal, "loops": loops}
+
+
+class StoreLook:
+    """Looks at the store with a deadline: one look at a time, which every waiting request shares.
+
+    The look runs on a thread of its own, since a client's own time-outs are for each read and each address in turn.
+    """
+
+    def __init__(self, look: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
+        self._look = look
+        self._within_s = within_s
+        self._lock = threading.Lock()
+        self._under_way: Future[StoreHealth] | None = None
+
+    def __call__(self) -> StoreHealth:
+        """What was found; that there was no answer, when the deadline passes first."""
+        with self._lock:
+            future = self._under_way
+            if future is None or future.done():
+                future = self._under_way = Future()
+                threading.Thread(target=self._run, args=(future,), name="health", daemon=True).start()
+        try:
+            return future.result(self._within_s)
+        except FutureTimeoutError:
+            return StoreHealth(problem="no answer")
+        except redis.RedisError as error:
+            return StoreHealth(problem=problem_of(error))
+        except Exception as error:
+            return StoreHealth(problem=f"{type(error).__name__}: {error}"[:200])
+
+    def _run(self, future: "Future[StoreHealth]") -> None:
+        try:
+            future.set_result(self._look())
+        except Exception as error:
+            future.set_exception(error)

@@ -13,7 +13,6 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
-from webhook_app.api.alarms import HALTED
 from webhook_app.auth import Tokens
 from webhook_app.counts import KEPT, KNOWN_TYPES
 from webhook_app.domain.stream import SIGNALS
@@ -22,30 +21,16 @@ from webhook_app.problems import Problem
 from webhook_app.settings import LOOPBACK
 from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client
+from webhook_app.store.lag import COUNTED_MAX, read_lag
+from webhook_app.store.system_alarms import NAMES as SYSTEM_ALARMS
+from webhook_app.store.system_alarms import raised_system_alarms
 
 ROOMS_MAX = 1_000
 RULES_MAX = 1_000
-LAG_COUNTED_MAX = 10_000
 READ_CHUNK = 1_000
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
 BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
-
-# How many entries the journal has after the cursor, up to a limit, and when the first of them was appended (ms).
-_LAG = """
-local found = redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1)
-if #found == 0 then return {0, 0} end
-local at = 0
-for i = 1, #found[1][2], 2 do if found[1][2][i] == 'a' then at = tonumber(found[1][2][i + 1]) end end
-local n, after = 0, ARGV[1]
-while n < tonumber(ARGV[2]) do
-  local more = redis.call('XRANGE', KEYS[1], '(' .. after, '+', 'COUNT', 500)
-  n = n + #more
-  if #more < 500 then break end
-  after = more[#more][1]
-end
-return {n, at}
-"""
 
 
 class _Window(Struct):
@@ -148,16 +133,14 @@ class StoreMetrics:
         yield seen
 
     def _lag(self, now_ms: int) -> Iterator[Metric]:
-        cursor = (self._client.get(keys.CURSOR) or b"0-0").decode()
-        count, at = self._client.eval(_LAG, 1, keys.JOURNAL, cursor, LAG_COUNTED_MAX)
+        lag = read_lag(self._client)
         yield GaugeMetricFamily(
             "tallylight_journal_lag_events",
-            f"Events that wait to be folded; counted up to {LAG_COUNTED_MAX}.",
-            value=min(int(count), LAG_COUNTED_MAX),
+            f"Events that wait to be folded; counted up to {COUNTED_MAX}.",
+            value=lag.events,
         )
-        waited = max(0, now_ms - int(at)) / 1000 if int(count) else 0
         yield GaugeMetricFamily(
-            "tallylight_journal_lag_seconds", "How long the first of them has waited.", value=waited
+            "tallylight_journal_lag_seconds", "How long the first of them has waited.", value=lag.waited_s(now_ms)
         )
 
     def _deliveries(self, now_ms: int) -> Iterator[Metric]:
@@ -203,7 +186,8 @@ class StoreMetrics:
         raised = {
             alarm.name: alarm.cleared_at is None for alarm in map(codec.alarm_of, self._client.hvals(keys.ALARMS))
         }
-        raised[HALTED] = bool(self._client.exists(keys.HALTED))
+        system = {alarm.name for alarm in raised_system_alarms(self._client)}
+        raised |= {name: name in system for name in SYSTEM_ALARMS}
         for name, is_raised in sorted(raised.items()):
             alarms.add_metric([name], int(is_raised))
         return alarms

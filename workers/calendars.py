@@ -5,12 +5,11 @@ Reading and expanding happen here and not in the fold. Whatever one calendar rai
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-import redis
 import structlog
 
 from webhook_app.calendar_address import is_address
@@ -19,11 +18,11 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rulebook import calendars_of
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.loops import STORE_ERRORS
 from webhook_app.masking import shown_url
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
-from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Entry, Journal, entry
 from workers.calendar_alarms import CalendarAlarms
 from workers.calendar_fetch import CalendarClient, FileIdentity, calendar_client, read_file
@@ -35,6 +34,7 @@ FILE_EVERY_S = 30.0
 RETRY_FIRST_S = 10.0
 RETRY_MAX_S = 900.0
 FETCHES_AT_ONCE = 8
+FAILING_AFTER_S = 600.0  # one round refreshes every calendar that is due
 FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
 JOURNAL_BURST_BYTES = 4 * 1024 * 1024
 JOURNAL_BYTES_PER_S = 100
@@ -93,34 +93,27 @@ class Refresher:
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
-        self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
 
-    async def run(self, stop: threading.Event) -> None:
-        """Refresh calendars until `stop` is set. No exception ends it."""
-        async with calendar_client(self.settings.allow_networks) as client:
-            while not stop.is_set():
-                try:
-                    await self.look(client)
-                except (redis.RedisError, StoreUnavailable) as error:
-                    log.warning("calendars wait until the store is back", error=str(error))
-                except Exception:
-                    log.exception("calendars could not be refreshed")
-                await asyncio.sleep(LOOK_EVERY_S)
-
-    async def look(self, client: CalendarClient) -> None:
+    def look(self) -> None:
         """Refresh the calendars that are due, several at once."""
-        wanted = await asyncio.to_thread(self._sources)
+        wanted = self._sources()
         if wanted != self._wanted:
-            await asyncio.to_thread(self._forget_others, wanted)
+            self._forget_others(wanted)
             self._wanted = wanted
         due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
-        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        if due:
+            asyncio.run(self._refresh_all(due))
 
-        async def refresh(source: str) -> None:
+    async def _refresh_all(self, sources: Sequence[str]) -> None:
+        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
+
+        async def refresh(client: CalendarClient, source: str) -> None:
             async with slots:
                 await self._refresh(client, source)
 
-        await asyncio.gather(*(refresh(source) for source in due))
+        async with calendar_client(self.settings.allow_networks) as client:
+            await asyncio.gather(*(refresh(client, source) for source in sources))
 
     def _refresh_of(self, source: str) -> _Refresh:
         return self._refreshes.setdefault(source, _Refresh())
@@ -129,7 +122,7 @@ class Refresher:
         refresh = self._refresh_of(source)
         try:
             failure = await self._refresh_once(client, source, refresh)
-        except (redis.RedisError, StoreUnavailable) as error:
+        except STORE_ERRORS as error:
             failure = "the store is away"
             log.warning("a calendar waits until the store is back", calendar=shown_url(source), error=str(error))
         except Exception as error:
@@ -263,14 +256,6 @@ class Refresher:
 @contextmanager
 def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
     """Keep calendars fresh for as long as the body runs."""
-
-    def run() -> None:
-        while not stop.is_set():
-            try:
-                asyncio.run(Refresher(settings, wiring).run(stop))
-            except Exception:
-                log.exception("calendars could not be refreshed")
-                stop.wait(LOOK_EVERY_S)
-
-    threading.Thread(target=run, name="calendars", daemon=True).start()
+    refresher = Refresher(settings, wiring)
+    wiring.loops.start("calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop)
     yield

@@ -4,57 +4,60 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-import redis
-import structlog
-
+from webhook_app.loops import Loop, Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.timers import POP_MAX, Timers
 from webhook_app.store.wakeups import Wakeups
+from workers.journal_watch import LOOK_EVERY_S, JournalWatch
 
 TICK_MAX_S = 0.1
 SWEEP_EVERY_S = 1.0
 TIDY_EVERY_S = 600.0
+TIDY_FAILING_AFTER_S = 3_600.0  # a long journal is folded for minutes
 PAUSE_AFTER_ERROR_S = 1.0
-
-log = structlog.get_logger()
+FAILING_AFTER_S = 10.0
 
 
 class Clock:
     """Runs until told to stop. Two clocks do no harm: each pop is one atomic step."""
 
-    def __init__(self, client: Client, wakeups: Wakeups, *, tidy: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, client: Client, wakeups: Wakeups, loops: Loops, *, tidy: Callable[[], None] = lambda: None
+    ) -> None:
         self._client = client
         self._timers = Timers(client)
         self._wakeups = wakeups
+        self._loops = loops
         self._tidy = tidy
-        self._tidying = threading.Thread()  # no timer waits for what takes seconds; it may be cut off anywhere
-        self.ticked_at = monotonic()
+        self._watch = JournalWatch(client)
+        self._swept_at = monotonic()
+        self._health = loops.health("clock", failing_after_s=FAILING_AFTER_S)
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until stopped; a store that is away is waited for."""
-        swept = tidied = monotonic()
-        while not stop.is_set():
-            try:
-                wait = self.tick()
-                self.ticked_at = monotonic()
-                if monotonic() - swept >= SWEEP_EVERY_S:
-                    self.sweep()
-                    swept = monotonic()
-                if monotonic() - tidied >= TIDY_EVERY_S and not self._tidying.is_alive():
-                    self._tidying = threading.Thread(target=self._tidy_up, name="tidy", daemon=True)
-                    self._tidying.start()
-                    tidied = monotonic()
-            except redis.RedisError as error:
-                log.warning("the store is away", error=str(error))
-                wait = PAUSE_AFTER_ERROR_S
-            stop.wait(wait)
+        """Tick until stopped, whatever is raised. What takes seconds has a thread of its own, so no timer waits."""
+        self._loops.start(
+            "tidy",
+            self._tidy,
+            every_s=TIDY_EVERY_S,
+            first_after_s=TIDY_EVERY_S,
+            failing_after_s=TIDY_FAILING_AFTER_S,
+            stop=stop,
+        )
+        self._loops.start("journal-watch", self._watch.look, every_s=LOOK_EVERY_S, stop=stop)
+        Loop(self._health, self._turn, every_s=TICK_MAX_S, pause_max_s=PAUSE_AFTER_ERROR_S).run(stop)
 
-    def _tidy_up(self) -> None:
-        try:
-            self._tidy()
-        except Exception:
-            log.exception("tidying failed; it is tried again the next time")
+    @property
+    def ticked_at(self) -> float:
+        """When the last tick succeeded, on the monotonic clock."""
+        return self._health.succeeded_at
+
+    def _turn(self) -> float:
+        wait_s = self.tick()
+        if monotonic() - self._swept_at >= SWEEP_EVERY_S:
+            self.sweep()
+            self._swept_at = monotonic()
+        return wait_s
 
     def tick(self) -> float:
         """Pop what is due; returns how many seconds to wait, never longer than a tick."""

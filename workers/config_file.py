@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import redis
 import structlog
 
 from webhook_app.api.subscribers import asks_for_bodies, new_subscriber
@@ -20,7 +19,6 @@ from webhook_app.masking import masked
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
-from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
@@ -112,25 +110,30 @@ def watcher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterat
     """Apply the file now and whenever it changes; a file that is wrong leaves what runs, and raises an alarm."""
     path = settings.config_file
     if path is not None:
-        threading.Thread(target=_watch, args=(path, settings, wiring, stop), name="config-file", daemon=True).start()
+        look = _Watch(path, settings, wiring).look
+        wiring.loops.start("config-file", look, every_s=LOOK_EVERY_S, stop=stop)
     yield
 
 
-def _watch(path: Path, settings: Settings, wiring: Wiring, stop: threading.Event) -> None:
-    seen: tuple[int, int] | None = None
-    while not stop.is_set():
+class _Watch:
+    """Applies the file when it is another than the one that was applied last."""
+
+    def __init__(self, path: Path, settings: Settings, wiring: Wiring) -> None:
+        self._path = path
+        self._settings = settings
+        self._wiring = wiring
+        self._applied: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        """Apply the file if it has changed; what fails is tried again at the next look."""
         try:
-            stat = path.stat()
-            now = (stat.st_mtime_ns, stat.st_size)
+            stat = self._path.stat()
+            version = (stat.st_mtime_ns, stat.st_size)
         except OSError:
-            now = (-1, -1)
-        if now != seen:
-            try:
-                _take(path, settings, wiring)
-                seen = now
-            except (redis.RedisError, StoreUnavailable) as error:
-                log.warning("the configuration file is applied when the store is back", error=str(error))
-        stop.wait(LOOK_EVERY_S)
+            version = (-1, -1)
+        if version != self._applied:
+            _take(self._path, self._settings, self._wiring)
+            self._applied = version
 
 
 def _take(path: Path, settings: Settings, wiring: Wiring) -> None:

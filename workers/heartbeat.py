@@ -10,9 +10,9 @@ import requests
 import structlog
 
 from webhook_app.health import WORKERS
-from webhook_app.store import keys
+from webhook_app.loops import Loops
 from webhook_app.store.clients import Client
-from webhook_app.store.processes import Processes
+from webhook_app.store.health import look
 
 EVERY_S = 60.0
 FIRST_AFTER_S = 5.0
@@ -46,15 +46,21 @@ class Heartbeat:
 
     def _unwell(self) -> str | None:
         try:
-            alive = Processes(self._client).alive()
-            if self._client.exists(keys.HALTED):
-                return "reducing is halted"
+            found = look(self._client)
         except redis.RedisError:
             return "the store does not answer"
+        if found.problem is not None:
+            return f"the store takes no writes: {found.problem}"
+        if found.halted:
+            return "reducing is halted"
+        if found.stalled is not None:
+            return f"the journal stands still: {found.stalled}"
         if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
             return "the clock stands still"
-        missing = [name for name in WORKERS if not alive.get(name)]
-        return f"not seen: {', '.join(missing)}" if missing else None
+        missing = [name for name in WORKERS if not found.live.alive.get(name)]
+        if missing:
+            return f"not seen: {', '.join(missing)}"
+        return next((f"{loop} {why}" for loop, why in found.live.failing_in("clock", *WORKERS).items()), None)
 
     def _fetch(self) -> str | None:
         try:
@@ -66,20 +72,25 @@ class Heartbeat:
 
 @contextmanager
 def beating_out(
-    url: str | None, client: Client, *, ticked_at: Callable[[], float], every_s: float = EVERY_S
+    url: str | None, client: Client, loops: Loops, *, ticked_at: Callable[[], float], every_s: float = EVERY_S
 ) -> Iterator[None]:
     """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
     stop = threading.Event()
-
-    def run() -> None:
-        heartbeat = Heartbeat(client, url or "", ticked_at=ticked_at)
-        wait_s = min(FIRST_AFTER_S, every_s)
-        while not stop.wait(wait_s):
-            heartbeat.beat()
-            wait_s = every_s
-
     if url is not None:
-        threading.Thread(target=run, name="heartbeat", daemon=True).start()
+        heartbeat = Heartbeat(client, url, ticked_at=ticked_at)
+
+        def beat() -> None:
+            heartbeat.beat()
+
+        first_after_s, failing_after_s = min(FIRST_AFTER_S, every_s), 3 * every_s
+        loops.start(
+            "heartbeat",
+            beat,
+            every_s=every_s,
+            first_after_s=first_after_s,
+            failing_after_s=failing_after_s,
+            stop=stop,
+        )
     try:
         yield
     finally:

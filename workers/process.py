@@ -8,6 +8,7 @@ import redis
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
+from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.layer import Layer
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import RuleMemory
@@ -18,8 +19,11 @@ from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake
 from webhook_app.store.measures import EVENT_TO_STATE, Measures
+from webhook_app.store.passed_over import NONE, PassedOver
+from webhook_app.store.passed_over import decode as passed_over_of
 from webhook_app.store.state import Batch, StateStore
 from webhook_app.store.transactions import CommitFailed
+from workers.fold_progress import FoldProgress
 
 BATCH_MAX_EVENTS = 500
 BATCH_MAX_BYTES = 4 * 1024 * 1024
@@ -35,15 +39,26 @@ class Halted(Exception):
     """Reducing was stopped by a transaction that was applied in part."""
 
 
+class FoldTimeLimitError(Exception):
+    """The watchdog decided that an event is passed over, as folding it does not end in time."""
+
+
 class Reducer:
     """Folds batches. Keeps the world in memory while nobody else moves the cursor."""
 
-    def __init__(self, client: Client, wake: Wake) -> None:
+    def __init__(
+        self,
+        client: Client,
+        wake: Wake,
+        *,
+        progress: FoldProgress | None = None,
+    ) -> None:
         self._client = client
         self._journal = Journal(client)
         self._state = StateStore(client)
         self._wake = wake
         self._measures = Measures()
+        self._progress = progress
         self._world: World | None = None
         self._cursor = ""
         self._count = BATCH_FIRST
@@ -90,14 +105,15 @@ class Reducer:
 
     def _reduce_once(self) -> int:
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(keys.CURSOR)
-            cursor = self._state.cursor(pipe)
+            pipe.watch(keys.CURSOR, keys.PASSED_OVER)
+            raw_cursor, raw_passed_over = pipe.mget(keys.CURSOR, keys.PASSED_OVER)
+            cursor = raw_cursor.decode() if raw_cursor else "0-0"
             events = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
             if not events:
                 return 0
             world = self._world_at(cursor)
             self._state.load_rooms(world, events)
-            batch, after = fold_over(world, events)
+            batch, after = fold_over(world, events, passed_over_of(raw_passed_over), self._progress)
             call, deliver = self._state.commit(pipe, world, batch)
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
@@ -138,27 +154,41 @@ class WorldOver(World):
         return World(self.config, self.rooms.keep(), self.memory.keep(), self.alarms.keep())
 
 
-def fold(world: World, events: list[Event]) -> tuple[Batch, World]:
+def fold(world: World, events: list[Event], passed_over: PassedOver = NONE) -> tuple[Batch, World]:
     """Fold events over a copy of the world; the world itself is not touched."""
     copy = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
-    batch, after = fold_over(copy, events)
+    batch, after = fold_over(copy, events, passed_over)
     return batch, after.keep()
 
 
-def fold_over(world: World, events: list[Event]) -> tuple[Batch, WorldOver]:
-    """Fold events over the world; it is not touched until what came of them is kept."""
+def fold_over(
+    world: World, events: list[Event], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
+) -> tuple[Batch, WorldOver]:
+    """Fold events over the world; it is not touched until what came of them is kept.
+
+    `progress` tells the watchdog which event is being folded.
+    """
     after = WorldOver(world)
     batch = Batch()
-    for event in events:
-        outcome = fold_one(after, event)
-        apply(after, outcome)
-        batch.add(event, outcome)
+    try:
+        for event in events:
+            if progress is not None:
+                progress.begin(event.id, fold_limits(event).cpu_s)
+            outcome = fold_one(after, event, passed_over)
+            apply(after, outcome)
+            batch.add(event, outcome)
+    finally:
+        if progress is not None:
+            progress.end()
     batch.remember(after.memory)
     return batch, after
 
 
-def fold_one(world: World, event: Event) -> Outcome:
-    """One event's outcome; an event whose fold raises is passed with an alarm."""
+def fold_one(world: World, event: Event, passed_over: PassedOver = NONE) -> Outcome:
+    """Fold one event; an event whose fold raises, or that is to be passed over, changes nothing but an alarm."""
+    reason = passed_over.get(event.id)
+    if reason is not None:
+        return poisoned(world, event, FoldTimeLimitError(reason))
     try:
         return step(world, event)
     except Exception as error:

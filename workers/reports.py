@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import redis
@@ -10,6 +10,7 @@ import redis
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.logs import logger
+from webhook_app.loops import Loops
 from webhook_app.store.alarms import is_raised
 from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.journal import Journal, Wake, entry
@@ -17,6 +18,7 @@ from webhook_app.store.subscribers import Subscribers
 
 CUT_OFF_ALARM = "deliveries-cut-off"
 CUT_OFF = "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+IDLE_S = 10.0
 
 log = logger()
 
@@ -24,13 +26,13 @@ log = logger()
 class Reports:
     """Disables and journals on a thread of its own, so that no delivery waits for it."""
 
-    def __init__(self, client: Client, subscribers: Subscribers, journal: Journal, wake: Wake) -> None:
+    def __init__(self, client: Client, subscribers: Subscribers, journal: Journal, wake: Wake, loops: Loops) -> None:
         self._client = client
         self._subscribers = subscribers
         self._journal = journal
         self._wake = wake
         self._due: SimpleQueue[tuple[str, str] | bool | threading.Event | None] = SimpleQueue()
-        threading.Thread(target=self._run, name="reports", daemon=True).start()
+        loops.start("reports", self._write_next, every_s=0.0)
 
     def disable(self, subscriber_id: str, reason: str) -> None:
         """Disable a subscriber and tell the others; returns at once."""
@@ -50,20 +52,22 @@ class Reports:
         self._due.put(done)
         return done.wait(limit_s)
 
-    def _run(self) -> None:
-        while True:
-            one = self._due.get()
-            try:
-                if isinstance(one, threading.Event):
-                    one.set()
-                elif one is None:
-                    self._clear()
-                elif isinstance(one, bool):
-                    self._alarm(one)
-                else:
-                    self._disable(*one)
-            except (redis.RedisError, StoreUnavailable) as error:
-                log.warning("a report could not be written; it comes again with the next failure", error=str(error))
+    def _write_next(self) -> None:
+        try:
+            report = self._due.get(timeout=IDLE_S)
+        except Empty:
+            return
+        try:
+            if isinstance(report, threading.Event):
+                report.set()
+            elif report is None:
+                self._clear()
+            elif isinstance(report, bool):
+                self._alarm(report)
+            else:
+                self._disable(*report)
+        except (redis.RedisError, StoreUnavailable) as error:
+            log.warning("a report could not be written; it comes again with the next failure", error=str(error))
 
     def _disable(self, subscriber_id: str, reason: str) -> None:
         """Both at once: nobody is disabled without the others being told, whenever this process dies."""

@@ -1,6 +1,5 @@
 """The RQ worker: one queue, no forks, jobs that carry nothing; it outlives the store's absence."""
 
-import threading
 from types import FrameType
 from typing import Any
 
@@ -46,8 +45,9 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
     """Work on one queue until asked to stop."""
     install(wiring)
     settle_in()
-    stop_beat = threading.Event()
-    with beating(name, wiring.client, stop_beat):
+    if name == "worker":
+        wiring.guard_folds()
+    with beating(name, wiring.client, wiring.loops):
         while not wiring.stopping.is_set():
             try:
                 if name == "worker":
@@ -61,6 +61,8 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                 break
             except (redis.RedisError, StoreUnavailable) as error:
                 log.warning("the store is away", error=str(error))
+            except Exception:
+                log.exception("the worker failed and goes on")
             wiring.stopping.wait(RESTART_AFTER_S)
     wiring.close()
     return 0

@@ -11,6 +11,7 @@ from webhook_app.domain.times import DAY
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
+from webhook_app.store.passed_over import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from workers.process import fold
 
@@ -44,6 +45,7 @@ class Tidy:
         self._retention_ms = retention_days * DAY
         self._journal = Journal(client)
         self._snapshots = Snapshots(client)
+        self._passed_over = PassedOverEvents(client)
         self._forget = client.register_script(_FORGET)
 
     def __call__(self) -> None:
@@ -89,6 +91,7 @@ class Tidy:
         """Fold what is old into the snapshot, then drop it: never past the cursor, never without the snapshot."""
         world, at = self._snapshots.load()
         cursor = (self._client.get(keys.CURSOR) or b"0-0").decode()
+        passed_over = self._passed_over.load()
         folded = 0
         after = at
         while folded < TRIM_EVENTS_MAX:
@@ -101,10 +104,11 @@ class Tidy:
             )
             if not events:
                 break
-            _, world = fold(world, events)
+            _, world = fold(world, events, passed_over)
             after = events[-1].id
             folded += len(events)
         if folded and self._snapshots.keep(world, before=at, after=after):
+            self._passed_over.forget(after)
             log.info("journal trimmed", events=folded, up_to=after)
 
     def _now(self) -> int:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import threading
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -56,6 +55,7 @@ def run(settings: Settings) -> int:
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_S,
     )
-    with beating("web", Wiring(settings).client, threading.Event()):
+    wiring = Wiring(settings)
+    with beating("web", wiring.client, wiring.loops):
         server.serve()
     return 0

@@ -5,12 +5,13 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import redis
 import structlog
 
+from webhook_app.loops import STORE_ERRORS, Health, Loops
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
@@ -21,8 +22,13 @@ from webhook_app.store.processes import Processes
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
 
+if TYPE_CHECKING:
+    from workers.fold_guard import FoldGuard
+
 BEAT_EVERY_S = 2.0
+JOB_FAILING_AFTER_S = 120.0  # a job's longest step is one batch of events, on a machine that may have much else to do
 DAY_S = 24 * 3600
+LOG_EVERY_FAILURES = 60  # a job that fails is run again every second
 
 log = structlog.get_logger()
 
@@ -34,23 +40,43 @@ class Wiring:
         assert settings.redis_url is not None
         self.settings = settings
         self.stopping = threading.Event()
+        self.loops = Loops()
+        self._jobs: dict[str, Health] = {}
         self._access: dict[str, Any] = {"sentinel_login": settings.sentinel_login, "generation": Generation()}
         self.client: Client = connect(settings.redis_url, **self._access)
         self.queue_client: Client = connect(settings.redis_url, **self._access)
         self.wakeups = Wakeups(self.queue_client)
+        self._guard: FoldGuard | None = None
         self._process: object | None = None
         self._call: object | None = None
         self._deliver: object | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._to_close: list[Callable[[], Awaitable[object]]] = []
 
+    def guard_folds(self) -> None:
+        """Start the watchdog of this process's folds; call it from the main thread, before there are others."""
+        from workers.fold_guard import FoldGuard
+
+        self._guard = FoldGuard(self.settings)
+        self._guard.ensure()
+
     def process(self) -> None:
         """Fold the journal until it is quiet."""
-        from workers.process import Reducer
+        from workers.process import Halted, Reducer
 
+        if self._guard is not None:
+            self._guard.ensure()
         if not isinstance(self._process, Reducer):
-            self._process = Reducer(self.client, self.wakeups)
-        self._process.run(stopping=self.stopping.is_set)
+            progress = None if self._guard is None else self._guard.progress
+            self._process = Reducer(self.client, self.wakeups, progress=progress)
+        reducer = self._process
+
+        def fold(stopping: Callable[[], bool]) -> None:
+            # Halted reducing was logged when it happened, and has an alarm of its own.
+            with suppress(Halted):
+                reducer.run(stopping=stopping)
+
+        self._job("process", fold)
 
     def call(self) -> None:
         """Make the calls that wait."""
@@ -69,15 +95,37 @@ class Wiring:
                 options=StartOptions(webhook_url(settings)),
                 ack_replicas=settings.ack_replicas,
             )
-        self._call.run(stopping=self.stopping.is_set)
+        caller = self._call
+        self._job("call", lambda stopping: caller.run(stopping=stopping))
 
     def deliver(self) -> None:
         """Send what is due, on an event loop that stays warm."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        self._loop.run_until_complete(self._deliver_once())
+        loop = self._loop = self._loop or asyncio.new_event_loop()
+        self._job("deliver", lambda stopping: loop.run_until_complete(self._deliver_once(stopping)))
 
-    async def _deliver_once(self) -> None:
+    def _job(self, name: str, run: Callable[[Callable[[], bool]], object]) -> None:
+        """Run a job. It asks whether to stop at each of its steps, which shows that it gets on.
+
+        RQ would note what it raises without a word; here it is logged, and the next wake-up runs the job again.
+        """
+        health = self._jobs.get(name)
+        if health is None:
+            health = self._jobs[name] = self.loops.health(name, failing_after_s=JOB_FAILING_AFTER_S)
+
+        def stopping() -> bool:
+            health.progress()
+            return self.stopping.is_set()
+
+        try:
+            with health.running():
+                run(stopping)
+        except STORE_ERRORS:
+            raise
+        except Exception:
+            if health.failures == 1 or health.failures % LOG_EVERY_FAILURES == 0:
+                log.exception("a job failed and is run again", job=name, failures=health.failures)
+
+    async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
         from workers.channels.speaking import Speaker
         from workers.deliver import Deliverer
         from workers.open_files import allow_open_files
@@ -99,12 +147,16 @@ class Wiring:
                 speaker,
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
-                reports=Reports(self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups),
+                reports=Reports(
+                    self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups, self.loops
+                ),
             )
-        await self._deliver.run(stopping=self.stopping.is_set)
+        await self._deliver.run(stopping=stopping)
 
     def close(self) -> None:
-        """Close the connections that belong to the event loop."""
+        """Close the connections that belong to the event loop, and end the watchdog."""
+        if self._guard is not None:
+            self._guard.close()
         if self._loop is None:
             return
         for close in self._to_close:
@@ -150,20 +202,15 @@ def webhook_url(settings: Settings) -> str | None:
 
 
 @contextmanager
-def beating(name: str, client: Client, stop: threading.Event) -> Iterator[None]:
-    """Signs of life for as long as the body runs."""
+def beating(name: str, client: Client, loops: Loops) -> Iterator[None]:
+    """Leave signs of life for as long as the body runs; they say which of the process's loops fail."""
     processes, where = Processes(client), f"{socket.gethostname()}:{os.getpid()}"
+    stop = threading.Event()
 
     def beat() -> None:
-        while not stop.is_set():
-            try:
-                processes.beat(name, where)
-            except redis.RedisError as error:
-                log.debug("no sign of life could be left", error=str(error))
-            stop.wait(BEAT_EVERY_S)
+        processes.beat(name, where, loops.failing())
 
-    thread = threading.Thread(target=beat, name="beat", daemon=True)
-    thread.start()
+    thread = loops.start("beat", beat, every_s=BEAT_EVERY_S, stop=stop)
     try:
         yield
     finally:

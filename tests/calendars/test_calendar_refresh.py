@@ -1,6 +1,5 @@
 """Calendars are fetched, read and journaled: through a real store, real files and a server on loopback."""
 
-import asyncio
 import gzip
 import ipaddress
 import json
@@ -24,7 +23,7 @@ from webhook_app.store.journal import Journal, entry
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 from workers import calendar_fetch, calendars
-from workers.calendar_fetch import calendar_client, read_file
+from workers.calendar_fetch import read_file
 from workers.calendars import Refresher, refresher
 from workers.wiring import Wiring
 
@@ -110,13 +109,9 @@ class House:
         fold_all(self.client)
 
     def look(self, times=1):
-        async def look():
-            async with calendar_client(self.settings.allow_networks) as client:
-                for _ in range(times):
-                    await self.refresher.look(client)
-                    fold_all(self.client)
-
-        asyncio.run(look())
+        for _ in range(times):
+            self.refresher.look()
+            fold_all(self.client)
 
     def begins(self, source):
         calendar = StateStore(self.client).calendars([str(source)]).get(str(source))

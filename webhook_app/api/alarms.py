@@ -14,8 +14,7 @@ from webhook_app.domain.alarms import Alarm, alarm_view
 from webhook_app.masking import masked
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import BadCursorError, decode_cursor, encode_cursor
-
-HALTED = "reducing-halted"
+from webhook_app.store.system_alarms import raised_system_alarms
 
 
 class AlarmsQuery(PageQuery):
@@ -49,15 +48,17 @@ def alarms(context: Context) -> Blueprint:
 
 
 def known_alarms(context: Context) -> list[Alarm]:
-    """Every alarm, raised or cleared, the newest first; that reducing is halted cannot be folded and counts too."""
-    past = context.client.zrevrange(keys.ALARMS_PAST, 0, -1)
-    return _sorted(_with_halted(context, dict.fromkeys([*context.client.hvals(keys.ALARMS), *past])))
+    """Every alarm, raised or cleared, the newest first; those on the reducer itself too."""
+    raws = [*context.client.hvals(keys.ALARMS), *context.client.zrevrange(keys.ALARMS_PAST, 0, -1)]
+    folded = [codec.alarm_of(raw) for raw in dict.fromkeys(raws)]
+    return _sorted(_masked(alarm) for alarm in (*folded, *raised_system_alarms(context.client)))
 
 
 def raised_alarms(context: Context) -> list[Alarm]:
-    """Those that are raised now, the newest first."""
-    found = _with_halted(context, context.client.hvals(keys.ALARMS))
-    return _sorted(alarm for alarm in found if alarm.cleared_at is None)
+    """The alarms that are raised now, the newest first."""
+    folded = [codec.alarm_of(raw) for raw in context.client.hvals(keys.ALARMS)]
+    raised = [alarm for alarm in folded if alarm.cleared_at is None]
+    return _sorted(_masked(alarm) for alarm in (*raised, *raised_system_alarms(context.client)))
 
 
 def _place(alarm: Alarm) -> tuple[int, str]:
@@ -72,16 +73,6 @@ def _place_in(cursor: str | None) -> tuple[int, str] | None:
     if not bar or not re.fullmatch(r"[0-9]{1,20}", since):
         raise BadCursorError("the cursor is not one of ours; leave it out to begin")
     return int(since), name
-
-
-def _with_halted(context: Context, raws: Iterable[bytes]) -> list[Alarm]:
-    found = [_masked(codec.alarm_of(raw)) for raw in raws]
-    halted = context.client.get(keys.HALTED)
-    if halted is not None:
-        since = context.client.get(keys.HALTED_AT)
-        at = int(since) if since is not None else context.now()
-        found.append(_masked(Alarm(HALTED, "critical", f"reducing is halted: {halted.decode()}", at)))
-    return found
 
 
 def _masked(alarm: Alarm) -> Alarm:

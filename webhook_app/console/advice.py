@@ -5,9 +5,13 @@ ADVICE = {
         "A key of Tallylight's holds something of another's, so folding stopped rather than guess. Webhooks are still "
         "kept. Remove the foreign key, then delete the key tally:halted; docs/operations.md says how."
     ),
+    "journal-stalled": (
+        "Events wait and none is being processed; webhooks are still kept. See that the worker runs and read its log. "
+        "An event that takes too long is passed over by itself within a minute or two; docs/operations.md says more."
+    ),
     "poisoned-event": (
-        "One event could not be folded and was passed over; everything else goes on. Look at the event's effect for "
-        "the error, and report it."
+        "One event could not be processed and was passed over; everything else goes on. Look at the event's effect "
+        "for the error, and report it."
     ),
     "videosdk-credentials": (
         "VideoSDK does not accept our token, so nothing is called. Check VIDEOSDK_API_KEY and VIDEOSDK_SECRET; it is "

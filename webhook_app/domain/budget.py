@@ -52,6 +52,7 @@ def step_budget(limit: int, what: str) -> Iterator[Budget]:
     token = _current.set(budget)
     try:
         yield budget
+        budget.spend(0)  # a handler inside the body that caught the error must not hide it
     finally:
         _current.reset(token)
         if outer is not None:

@@ -1,6 +1,6 @@
 """The judge: which rules an event or a changed room concerns, and what they say to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from webhook_app.domain.asking import UNREACHED_FIRST_MS, ask
@@ -97,8 +97,20 @@ def forget(turn: Turn, rule_name: str) -> None:
         turn.change(confirming=tuple(name for name in turn.room.confirming if name != rule_name))
 
 
-def rule_changed(turn: Turn, rule_name: str) -> None:
-    """A rule was put, paused or deleted: its room forgets the old one and weighs the new one."""
+def rules_changed(turn: Turn, names: Set[str]) -> None:
+    """Apply changed rules to a room; only those that the room has anything to do with cost anything."""
+    room = turn.room
+    involved = {*room.holding, *room.confirming}
+    involved |= {timer.removeprefix("for:") for timer in room.timers if timer.startswith("for:")}
+    involved |= {rule.name for rule in turn.config.about(room.room_id) if rule.when is not None}
+    if room.event_wish is not None:
+        involved.add(room.event_wish.because.removeprefix("rule:"))
+    for name in sorted(involved & names):
+        _rule_changed(turn, name)
+
+
+def _rule_changed(turn: Turn, rule_name: str) -> None:
+    """Drop what the room remembers of a rule that was put, paused or deleted, and evaluate the new one."""
     drop_rule_wish(turn, rule_name)
     forget(turn, rule_name)
     for rule in turn.config.about(turn.room.room_id):

@@ -5,11 +5,13 @@ from typing import Any
 
 from webhook_app.domain.alarms import Alarm, alarm_view
 from webhook_app.domain.asking import ask, ask_when_due, hear_probe, look_after_start, watch
+from webhook_app.domain.budget import step_budget
 from webhook_app.domain.capture import hear_capture, lose_capture, order_capture
 from webhook_app.domain.controller import control, hear_answer, hear_look, lose_call
 from webhook_app.domain.events import Event, Source, stream_fact
+from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.hls import hear
-from webhook_app.domain.judge import confirmed, held_long_enough, judge, rule_changed, weigh
+from webhook_app.domain.judge import confirmed, held_long_enough, judge, rules_changed, weigh
 from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
@@ -63,7 +65,16 @@ def _changes_rules(event: Event) -> bool:
 
 
 def step(world: World, event: Event) -> Outcome:
-    """What the event comes to. The world is not touched: `apply` does that when the outcome is kept."""
+    """Fold one event: return what it comes to. The world is not touched: `apply` does that when it is kept.
+
+    BudgetExceededError when that takes more steps than `fold_limits` allows, however deep the work is.
+    """
+    rooms = len(world.rooms) if rooms_needed(world, event) is None else 0
+    with step_budget(fold_limits(event, rooms=rooms).steps, "folding this event"):
+        return _step(world, event)
+
+
+def _step(world: World, event: Event) -> Outcome:
     outcome = Outcome()
     if _changes_rules(event):
         _change_rules(world, event, outcome)
@@ -237,9 +248,9 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     about = world.rooms if touched is None else {one: world.rooms[one] for one in touched if one in world.rooms}
     for room_id, room in sorted({**about, **unseen}.items()):
         turn = Turn(world, event, room, outcome)
-        for rule_name in sorted(changed):
-            rule_changed(turn, rule_name)
-            if event.type == "rule-skip-next":
+        rules_changed(turn, changed)
+        if event.type == "rule-skip-next":
+            for rule_name in sorted(changed):
                 turn.decide(outcome.effect, rule=rule_name)
         if changed:
             replan(turn)

@@ -9,6 +9,7 @@ from webhook_app.domain.events import Event
 from webhook_app.domain.rules import RoomName, Rule
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
+from webhook_app.store.passed_over import PassedOver, PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 
@@ -33,10 +34,10 @@ def replay(
     The drafts know the rooms by today's names, and by `names`.
     """
     before, _ = Snapshots(client).load()
+    passed_over = PassedOverEvents(client).load()
     known = {**StateStore(client).names().names, **(names or {})}
-    return backtest(
-        before, _bounded(Journal(client), until), rules, since=since, until=until, names=known, progress=progress
-    )
+    events = _bounded(Journal(client), until, passed_over)
+    return backtest(before, events, rules, since=since, until=until, names=known, progress=progress)
 
 
 def comparison_view(found: Comparison) -> dict[str, Any]:
@@ -49,10 +50,11 @@ def comparison_view(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _bounded(journal: Journal, until: int) -> Iterator[Event]:
+def _bounded(journal: Journal, until: int, passed_over: PassedOver) -> Iterator[Event]:
     for count, event in enumerate(journal.scan()):
         if event.at >= until:
             return
         if count >= EVENTS_MAX:
             raise TooManyEventsError(f"over {EVENTS_MAX} events are kept up to then; choose an earlier `to`")
-        yield event
+        if event.id not in passed_over:
+            yield event

@@ -7,6 +7,7 @@ import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from webhook_app.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS, Wake
@@ -14,6 +15,7 @@ from webhook_app.store.journal import WAKE_TTL_MS, Wake
 QUEUES = ("process", "call", "deliver")
 JOBS = {queue: f"workers.jobs.{queue}" for queue in QUEUES}
 JOB_FAILURE_TTL_S = 3600
+IDLE_S = 10.0
 
 log = structlog.get_logger()
 
@@ -48,11 +50,11 @@ class Wakeups(Wake):
 class BackgroundWakeups(Wake):
     """Sends wake-ups on a thread of its own, so that an answer never waits for one."""
 
-    def __init__(self, wakeups: Wakeups) -> None:
+    def __init__(self, wakeups: Wake, loops: Loops) -> None:
         self._wakeups = wakeups
         self._due: set[str] = set()
         self._signal = threading.Condition()
-        threading.Thread(target=self._run, name="wakeups", daemon=True).start()
+        loops.start("wake-ups", self._send, every_s=0.0)
 
     def wake(self, queue: str) -> None:
         """Ask for a wake-up; returns at once."""
@@ -60,11 +62,10 @@ class BackgroundWakeups(Wake):
             self._due.add(queue)
             self._signal.notify()
 
-    def _run(self) -> None:
-        while True:
-            with self._signal:
-                while not self._due:
-                    self._signal.wait()
-                due, self._due = self._due, set()
-            for queue in sorted(due):
-                self._wakeups.wake(queue)
+    def _send(self) -> None:
+        with self._signal:
+            if not self._due:
+                self._signal.wait(IDLE_S)
+            due, self._due = self._due, set()
+        for queue in sorted(due):
+            self._wakeups.wake(queue)

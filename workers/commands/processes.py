@@ -118,12 +118,13 @@ def clock(as_json: bool) -> None:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     with (
-        beating("clock", wiring.client, threading.Event()),
+        beating("clock", wiring.client, wiring.loops),
         watcher(settings, wiring, stop),
         refresher(settings, wiring, stop),
     ):
-        clock = Clock(wiring.client, wiring.wakeups, tidy=Tidy(wiring.client, settings.retention_days))
-        with beating_out(settings.heartbeat_url, wiring.client, ticked_at=lambda: clock.ticked_at):
+        tidy = Tidy(wiring.client, settings.retention_days)
+        clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy)
+        with beating_out(settings.heartbeat_url, wiring.client, wiring.loops, ticked_at=lambda: clock.ticked_at):
             clock.run(stop)
 
 

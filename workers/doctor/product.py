@@ -1,26 +1,44 @@
 """How the product does: which processes live, whether folding goes on, what is raised."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.lag import COUNTED_MAX, read_lag
 from webhook_app.store.processes import Processes
+from webhook_app.store.system_alarms import STALLED, raised_system_alarms
 from workers.doctor.finding import Finding, failed, ok, warning
 
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
-LAG_MAX_EVENTS = 10_000
 LAG_WARNING_S = 10.0
 LAG_FAILED_S = 60.0
 
 
 def look_at_product(client: Client) -> Iterator[Finding]:
     """What the store shows of the processes."""
-    yield processes(Processes(client).alive())
+    live = Processes(client).live()
+    yield processes(live.alive)
+    if live.failing:
+        yield loops(live.failing)
+    system = raised_system_alarms(client)
     halted = client.get(keys.HALTED)
-    yield folding(*_behind(client), halted=None if halted is None else halted.decode(errors="replace"))
-    yield raised([codec.alarm_of(raw) for raw in client.hvals(keys.ALARMS)])
+    seconds, micros = client.time()
+    lag, now = read_lag(client), int(seconds) * 1000 + int(micros) // 1000
+    stalled = next((alarm for alarm in system if alarm.name == STALLED), None)
+    yield folding(
+        lag.events,
+        lag.waited_s(now),
+        halted=None if halted is None else halted.decode(errors="replace"),
+        stalled=None if stalled is None else stalled.summary,
+    )
+    yield raised([*(codec.alarm_of(raw) for raw in client.hvals(keys.ALARMS)), *system])
+
+
+def loops(failing: Mapping[str, str]) -> Finding:
+    """The background loops that do not get on."""
+    shown = "; ".join(f"{loop} {why}" for loop, why in sorted(failing.items()))
+    return failed("loops", shown, "the log of that process says why; restart it if it does not recover")
 
 
 def processes(alive: Mapping[str, int]) -> Finding:
@@ -36,7 +54,7 @@ def processes(alive: Mapping[str, int]) -> Finding:
     return ok("processes", seen)
 
 
-def folding(behind: int, oldest_s: float, *, halted: str | None) -> Finding:
+def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | None = None) -> Finding:
     """Whether the journal is folded: `behind` events wait, the oldest for `oldest_s` seconds."""
     name = "journal"
     if halted is not None:
@@ -45,9 +63,14 @@ def folding(behind: int, oldest_s: float, *, halted: str | None) -> Finding:
             f"folding is halted: {' '.join(halted.split())[:200]}",
             "a key of ours holds something of another's: see `Reducing is halted` in docs/operations.md",
         )
+    if stalled is not None:
+        hint = (
+            "an event that cannot be processed is passed over within a minute or two; else see that `tally worker` runs"
+        )
+        return failed(name, stalled, hint)
     if not behind:
         return ok(name, "everything is folded")
-    count = f"{LAG_MAX_EVENTS} or more" if behind >= LAG_MAX_EVENTS else str(behind)
+    count = f"{COUNTED_MAX} or more" if behind >= COUNTED_MAX else str(behind)
     said = f"{count} events wait to be folded, the oldest for {oldest_s:.0f} s"
     hint = "see that `tally worker` runs, and what its log says"
     if oldest_s >= LAG_FAILED_S:
@@ -61,14 +84,3 @@ def raised(alarms: list[Alarm]) -> Finding:
     if not active:
         return ok("alarms", "none is raised")
     return warning("alarms", ", ".join(f"{one.name}: {one.summary}" for one in active), "see `tally alarms`")
-
-
-def _behind(client: Client) -> tuple[int, float]:
-    cursor = client.get(keys.CURSOR)
-    first = f"({cursor.decode()}" if cursor else "-"
-    waiting: Any = client.xrange(keys.JOURNAL, min=first, count=LAG_MAX_EVENTS)
-    if not waiting:
-        return 0, 0.0
-    seconds, micros = client.time()
-    since_ms = int(waiting[0][0].partition(b"-")[0])
-    return len(waiting), max(0.0, int(seconds) + int(micros) / 1e6 - since_ms / 1000)

@@ -8,6 +8,7 @@ from webhook_app.domain.turn import World
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
+from webhook_app.store.passed_over import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 from workers.doctor.finding import Finding, failed, ok, warning
@@ -26,11 +27,12 @@ def look_at_fold(client: Client, *, progress: Callable[[int], None] = lambda cou
     count = 0
     for _ in range(LOOKS_MAX):
         cursor = state.cursor()
+        passed_over = PassedOverEvents(client).load()
         while order(at) < order(cursor):
             events = [event for event in journal.read(at, BATCH) if order(event.id) <= order(cursor)]
             if not events:
                 return failed(NAME, f"the journal ends before the cursor {cursor}", "restore the store from a backup")
-            _, world = fold(world, events)
+            _, world = fold(world, events, passed_over)
             at, count = events[-1].id, count + len(events)
             progress(count)
         stored = state.load_world()

@@ -1,0 +1,25 @@
+"""Limits on the work that folding one event may take: steps, which a replay counts alike, and processor time."""
+
+from dataclasses import dataclass
+
+from webhook_app.domain.events import Event
+
+STEPS = 5_000_000
+STEPS_PER_ITEM = 5_000  # for each rule that the event carries and each room that it may change
+CPU_S = 20.0
+CPU_S_PER_RULE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class FoldLimits:
+    """The most that one event may ask for."""
+
+    steps: int
+    cpu_s: float
+
+
+def fold_limits(event: Event, *, rooms: int = 0) -> FoldLimits:
+    """The limits for an event that may change so many rooms; both grow with what the event touches."""
+    rules = event.data.get("rules")
+    count = len(rules) if isinstance(rules, list | tuple) else 0
+    return FoldLimits(STEPS + STEPS_PER_ITEM * (count + rooms), CPU_S + CPU_S_PER_RULE * count)

@@ -1,0 +1,69 @@
+"""One look at the store for a health check: whether it takes writes, and what it says of the product."""
+
+from dataclasses import dataclass
+
+import redis
+
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.lag import Lag, lag_of, queue_lag
+from webhook_app.store.processes import Live, live_of, queue_live
+from webhook_app.store.system_alarms import STALLED, alarms_of
+
+WRITE_PROBE_TTL_MS = 60_000
+LAG_COUNTED_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """What one look found; `problem` is why the store is not well, and then the rest is not known."""
+
+    problem: str | None
+    live: Live = Live({}, {})  # noqa: RUF009 - frozen, and never changed
+    halted: bool = False
+    lag: Lag | None = None
+    lag_s: float = 0.0
+    stalled: str | None = None
+
+
+def look(client: Client) -> StoreHealth:
+    """Write, then read everything, in one round trip; a store that answers and refuses writes is not well.
+
+    Raises what the client raises when the store does not answer.
+    """
+    with client.pipeline(transaction=False) as pipe:
+        pipe.set(keys.WRITE_PROBE, "1", px=WRITE_PROBE_TTL_MS)
+        queue_live(pipe)
+        pipe.exists(keys.HALTED)
+        queue_lag(pipe, at_most=LAG_COUNTED_MAX)
+        pipe.hgetall(keys.SYSTEM_ALARMS)
+        pipe.time()
+        answers = pipe.execute(raise_on_error=False)
+    refusal = next((answer for answer in answers if isinstance(answer, redis.RedisError)), None)
+    if refusal is not None:
+        return StoreHealth(problem=problem_of(refusal))
+    _, live, halted, answer, records, (seconds, micros) = answers
+    lag, stalled = lag_of(answer), alarms_of(records).get(STALLED)
+    now = int(seconds) * 1000 + int(micros) // 1000
+    return StoreHealth(
+        problem=None,
+        live=live_of(live),
+        halted=bool(halted),
+        lag=lag,
+        lag_s=lag.waited_s(now),
+        # While no clock runs nobody clears the alarm: it holds as long as the cursor that it names stands.
+        stalled=stalled.alarm.summary if stalled is not None and stalled.condition == lag.cursor else None,
+    )
+
+
+def problem_of(error: redis.RedisError) -> str:
+    """What an error of the store means for a health check."""
+    if isinstance(error, redis.exceptions.BusyLoadingError):
+        return "loading its data"
+    if isinstance(error, redis.exceptions.ReadOnlyError):
+        return "a replica that takes no writes"
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return "full"
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return "no answer"
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,71 @@
+"""Watches the reducer from outside: a journal that stands still, and reducing that is halted, raise alarms here.
+
+A fold that is stuck can raise no alarm, so these do not go through the journal.
+"""
+
+from collections.abc import Callable
+from time import monotonic
+
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.lag import Lag, lag_of, queue_lag
+from webhook_app.store.system_alarms import HALTED, STALLED, SystemAlarms, alarms_of, halted_summary
+
+LOOK_EVERY_S = 1.0
+STALLED_AFTER_S = 30.0
+LOOK_COUNTS_AT_MOST_S = 5.0  # a look that comes later was itself kept waiting: by a suspended machine, or the store
+
+
+class JournalWatch:
+    """Run it every second. Two of them do no harm."""
+
+    def __init__(
+        self, client: Client, *, stalled_after_s: float = STALLED_AFTER_S, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._client = client
+        self._alarms = SystemAlarms(client)
+        self._stalled_after_s = stalled_after_s
+        self._clock = clock
+        self._cursor: str | None = None
+        self._looked_at = clock()
+        self._still_s = 0.0
+
+    def look(self) -> None:
+        """Compare the cursor with what it was, and raise or clear the alarms."""
+        with self._client.pipeline(transaction=False) as pipe:
+            queue_lag(pipe)
+            pipe.mget(keys.HALTED, keys.HALTED_AT)
+            pipe.hgetall(keys.SYSTEM_ALARMS)
+            pipe.time()
+            answer, (halted, halted_at), records, (seconds, micros) = pipe.execute()
+        lag, raised = lag_of(answer), alarms_of(records)
+        now = int(seconds) * 1000 + int(micros) // 1000
+        still_s = self._still_for(lag, waiting=lag.events > 0 and halted is None)
+        stalled = raised.get(STALLED)
+        if stalled is not None:
+            # Another clock may have watched for longer: the alarm holds until the cursor that it names has moved.
+            if not lag.events or lag.cursor != stalled.condition:
+                self._alarms.clear(stalled, at=now)
+        elif still_s >= self._stalled_after_s:
+            self._alarms.raise_alarm(STALLED, _summary(lag, still_s), condition=lag.cursor, at=now)
+        if halted is None and HALTED in raised:
+            self._alarms.clear(raised[HALTED], at=now)
+        elif halted is not None and HALTED not in raised:
+            at = int(halted_at) if halted_at is not None else now
+            self._alarms.raise_alarm(HALTED, halted_summary(halted), condition="", at=at)
+
+    def _still_for(self, lag: Lag, *, waiting: bool) -> float:
+        """For how long events have waited while the cursor did not move; reducing that is halted has its own alarm."""
+        now = self._clock()
+        passed_s, self._looked_at = min(now - self._looked_at, LOOK_COUNTS_AT_MOST_S), now
+        moved = lag.cursor != self._cursor
+        self._cursor = lag.cursor
+        self._still_s = self._still_s + passed_s if waiting and not moved else 0.0
+        return self._still_s
+
+
+def _summary(lag: Lag, still_s: float) -> str:
+    return (
+        f"no event has been processed for {still_s:.0f} s while {lag.events} wait; "
+        f"the next is {lag.next_id} ({lag.next_type})"
+    )
