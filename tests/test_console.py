@@ -381,6 +381,21 @@ def check(admin, text, was=""):
 
 
 @pytest.mark.parametrize(
+    ("trigger", "says"),
+    [
+        ('rrule: "FREQ=DAILY;INTERVAL=0", dtstart: "2026-12-01T00:00"', "INTERVAL=0 is not a whole number"),
+        ('rrule: "FREQ=HOURLY;BYMONTHDAY=31;BYMONTH=2", dtstart: "2026-12-01T00:00"', "never comes due"),
+        ('rrule: "FREQ=HOURLY;COUNT=999999999", dtstart: "2026-12-01T00:00"', "COUNT is too high"),
+        ('cron: "0 9 ? * SUN"', "write * in its place"),
+    ],
+)
+def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin, trigger, says):
+    """The preview goes through the same bounded check as saving does."""
+    verdict, _ = check(admin, f"name: x\nrooms: [a]\nschedule: {{{trigger}, duration: 10m}}\n")
+    assert says in verdict
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (("on_air", "on_ari"), "on_ari"),

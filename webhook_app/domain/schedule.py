@@ -81,6 +81,8 @@ def take_windows(
     until: int,
     calendars: Calendars,
     take: Callable[[Iterator[Window]], Iterable[Window]],
+    *,
+    steps: int = SCHEDULE_STEPS_MAX,
 ) -> list[Window]:
     """Return what `take` picks from the windows of [after, until), within a fixed number of steps.
 
@@ -88,7 +90,7 @@ def take_windows(
     ScheduleError says why the windows cannot be computed. Also what an earlier version accepted may have no end, or
     name a zone that is gone.
     """
-    with step_budget(SCHEDULE_STEPS_MAX, "the schedule"):
+    with step_budget(steps, "the schedule"):
         try:
             return list(take(windows(schedule, after, until, calendars)))
         except BudgetExceededError as error:

@@ -1,6 +1,7 @@
 """Checks of a schedule before it is accepted: windows of years are counted out in a fixed number of steps.
 
-What passes here can be computed whenever the fold asks for it, since every look-up is bounded by the same function.
+What passes here can be computed whenever the fold asks for it: it is tried with a quarter of the steps that a look-up
+may take there.
 """
 
 import re
@@ -12,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from webhook_app.domain.schedule import DAY_MS, Schedule, next_windows
+from webhook_app.domain.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, take_windows
 from webhook_app.domain.schedules.openings import ScheduleError, instant, read_recurrence
 
 YEAR_MS = 366 * DAY_MS
@@ -20,6 +21,8 @@ COUNTED_OUT_MS = 5 * YEAR_MS
 COUNTED_OUT_YEARS = 10
 EVER_MS = 50 * YEAR_MS
 WINDOWS_COUNTED = 1_000
+# A look-up at another moment, or of many windows, may cost more than those tried here.
+DOOR_STEPS_MAX = SCHEDULE_STEPS_MAX // 4
 # Where the counting begins for a cron expression, which has no beginning of its own.
 CRON_SINCE_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 CRON_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
@@ -53,15 +56,15 @@ def check_openings(schedule: Schedule) -> None:
             "this cron expression never comes due" if schedule.cron is not None else "this recurrence never comes due"
         )
     dated = replace(schedule, except_calendars=(), ics=None)
-    next_windows(dated, begin, begin + COUNTED_OUT_MS, {}, WINDOWS_COUNTED)
+    _try(dated, begin, begin + COUNTED_OUT_MS, WINDOWS_COUNTED)
     for year in range(COUNTED_OUT_YEARS):
         after = begin + year * YEAR_MS
-        next_windows(dated, after, after + COUNTED_OUT_MS, {}, 4)
+        _try(dated, after, after + COUNTED_OUT_MS, 4)
 
 
 def _opens_ever(schedule: Schedule, begin: int) -> bool:
     try:
-        soon = next_windows(schedule, begin, begin + COUNTED_OUT_MS, {}, 1)
+        soon = _try(schedule, begin, begin + COUNTED_OUT_MS, 1)
     except ScheduleError as error:
         if schedule.rrule is not None and "COUNT=" in schedule.rrule.upper():
             raise ScheduleError("COUNT is too high to be counted out; leave it out, or write UNTIL") from None
@@ -69,9 +72,13 @@ def _opens_ever(schedule: Schedule, begin: int) -> bool:
     if soon:
         return True
     try:
-        return bool(next_windows(schedule, begin, begin + EVER_MS, {}, 1))
+        return bool(_try(schedule, begin, begin + EVER_MS, 1))
     except ScheduleError:
         return False  # nothing in five years, and too much to look at in fifty
+
+
+def _try(schedule: Schedule, after: int, until: int, count: int) -> list[Window]:
+    return take_windows(schedule, after, until, {}, lambda windows: islice(windows, count), steps=DOOR_STEPS_MAX)
 
 
 def _begin(schedule: Schedule) -> int | None:

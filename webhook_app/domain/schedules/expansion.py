@@ -162,7 +162,7 @@ def _days_of(rule: Recurrence, index: int) -> list[date]:
             begin = index * 7 + 1 + rule.week_start
             days = [date.fromordinal(at) for at in range(max(begin, 1), min(begin + 7, ORDINAL_MAX + 1))]
         case _:
-            days = [date.fromordinal(index)]
+            return [day for day in (date.fromordinal(index),) if _allows(rule, day)]
     spend(len(days))
     return [day for day in days if _allows(rule, day)]
 
@@ -238,7 +238,6 @@ def _of_days(
         if day < begin.date():
             continue
         for hour in hours:
-            spend()
             if day == begin.date() and hour < begin.hour:
                 continue
             for minute in minutes:

@@ -13,7 +13,7 @@ from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Frequency, Recurrence, parse_recurrence
 
 DTSTART_YEAR_MIN = 2000
-COUNTED_YEARS_MAX = 100
+COUNTED_YEARS_MAX = 60
 COUNT_STEPS_MAX = 200_000
 # cronsim gives up when nothing matches for this many years.
 CRON_SEARCH_DAYS = 50 * 366

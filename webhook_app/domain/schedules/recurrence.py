@@ -23,7 +23,7 @@ RANGES = {
     "BYEASTER": ("by_easter", -366, 366),
 }
 _BY_DAY = re.compile(r"([+-]?[0-9]{1,3})?(MO|TU|WE|TH|FR|SA|SU)(?:\(([+-]?[0-9]{1,3})\))?")
-_UNTIL = re.compile(r"([0-9]{8})(?:T([0-9]{6})(Z?))?")
+_UNTIL = re.compile(r"([0-9]{8})(?:T([0-9]{4}|[0-9]{6})(Z?))?")
 
 
 class Frequency(IntEnum):
@@ -158,7 +158,7 @@ def _until(name: str, value: str) -> date | datetime:
         day = datetime.strptime(match[1], "%Y%m%d")
         if match[2] is None:
             return day.date()
-        wall = datetime.strptime(match[1] + match[2], "%Y%m%d%H%M%S")
+        wall = datetime.strptime(match[1] + match[2].ljust(6, "0"), "%Y%m%d%H%M%S")
     except ValueError:
         raise ValueError(f"{name}={value[:40]} is not a date or time; write {UNTIL_FORMS}") from None
     return wall.replace(tzinfo=UTC) if match[3] else wall
