@@ -93,34 +93,34 @@ class Refresher:
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
+        # One loop for all looks: a name that is being looked up may outlast the look that asked for it.
+        self._runner = asyncio.Runner()
         self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
 
-    async def run(self, stop: threading.Event) -> None:
-        """Refresh calendars until `stop` is set. No exception ends it."""
-        async with calendar_client(self.settings.allow_networks) as client:
-            while not stop.is_set():
-                try:
-                    await self.look(client)
-                except (redis.RedisError, StoreUnavailable) as error:
-                    log.warning("calendars wait until the store is back", error=str(error))
-                except Exception:
-                    log.exception("calendars could not be refreshed")
-                await asyncio.sleep(LOOK_EVERY_S)
+    def look(self) -> None:
+        """Refresh the calendars that are due, several at once; an error of the store comes out."""
+        self._runner.run(self._look())
 
-    async def look(self, client: CalendarClient) -> None:
-        """Refresh the calendars that are due, several at once."""
+    def close(self) -> None:
+        """Close the event loop; nothing is refreshed afterwards."""
+        self._runner.close()
+
+    async def _look(self) -> None:
         wanted = await asyncio.to_thread(self._sources)
         if wanted != self._wanted:
             await asyncio.to_thread(self._forget_others, wanted)
             self._wanted = wanted
         due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
+        if not due:
+            return
         slots = asyncio.Semaphore(FETCHES_AT_ONCE)
 
         async def refresh(source: str) -> None:
             async with slots:
                 await self._refresh(client, source)
 
-        await asyncio.gather(*(refresh(source) for source in due))
+        async with calendar_client(self.settings.allow_networks) as client:
+            await asyncio.gather(*(refresh(source) for source in due))
 
     def _refresh_of(self, source: str) -> _Refresh:
         return self._refreshes.setdefault(source, _Refresh())
@@ -262,15 +262,19 @@ class Refresher:
 
 @contextmanager
 def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
-    """Keep calendars fresh for as long as the body runs."""
+    """Keep calendars fresh for as long as the body runs. No exception ends the thread."""
+    refresher = Refresher(settings, wiring)
 
     def run() -> None:
         while not stop.is_set():
             try:
-                asyncio.run(Refresher(settings, wiring).run(stop))
+                refresher.look()
+            except (redis.RedisError, StoreUnavailable) as error:
+                log.warning("calendars wait until the store is back", error=str(error))
             except Exception:
                 log.exception("calendars could not be refreshed")
-                stop.wait(LOOK_EVERY_S)
+            stop.wait(LOOK_EVERY_S)
+        refresher.close()
 
     threading.Thread(target=run, name="calendars", daemon=True).start()
     yield
