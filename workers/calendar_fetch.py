@@ -8,6 +8,7 @@ import stat
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -77,7 +78,7 @@ class CalendarClient:
 async def calendar_client(allowed: Sequence[Network]) -> AsyncIterator[CalendarClient]:
     """A client for as long as the body runs."""
     connector = aiohttp.TCPConnector(
-        ssl=ssl.create_default_context(),
+        ssl=_tls(),
         socket_factory=_guarded(tuple(allowed)),
         use_dns_cache=False,
         force_close=True,
@@ -121,6 +122,12 @@ def read_file(path: str, known: FileIdentity | None) -> tuple[bytes, FileIdentit
     if len(raw) > CALENDAR_MAX_BYTES:
         raise CalendarError(_too_big(len(raw)))
     return raw, identity
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """Made once: reading the authorities takes a moment."""
+    return ssl.create_default_context()
 
 
 def _guarded(allowed: tuple[Network, ...]) -> Callable[[Any], socket.socket]:

@@ -5,7 +5,7 @@ Reading and expanding happen here and not in the fold. Whatever one calendar rai
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -34,7 +34,7 @@ FILE_EVERY_S = 30.0
 RETRY_FIRST_S = 10.0
 RETRY_MAX_S = 900.0
 FETCHES_AT_ONCE = 8
-FAILING_AFTER_S = 600.0  # one round refreshes every calendar that is due
+FAILING_AFTER_S = 600.0  # one look refreshes every calendar that is due
 FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
 JOURNAL_BURST_BYTES = 4 * 1024 * 1024
 JOURNAL_BYTES_PER_S = 100
@@ -93,27 +93,34 @@ class Refresher:
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
-
-    def look(self) -> None:
-        """Refresh the calendars that are due, several at once."""
-        wanted = self._sources()
-        if wanted != self._wanted:
-            self._forget_others(wanted)
-            self._wanted = wanted
-        due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
-        if due:
-            asyncio.run(self._refresh_all(due))
-
-    async def _refresh_all(self, sources: Sequence[str]) -> None:
-        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        # One loop for all looks: a name that is being looked up may outlast the look that asked for it.
+        self._runner = asyncio.Runner()
         self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
 
-        async def refresh(client: CalendarClient, source: str) -> None:
+    def look(self) -> None:
+        """Refresh the calendars that are due, several at once; an error of the store comes out."""
+        self._runner.run(self._look())
+
+    def close(self) -> None:
+        """Close the event loop; nothing is refreshed afterwards."""
+        self._runner.close()
+
+    async def _look(self) -> None:
+        wanted = await asyncio.to_thread(self._sources)
+        if wanted != self._wanted:
+            await asyncio.to_thread(self._forget_others, wanted)
+            self._wanted = wanted
+        due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
+        if not due:
+            return
+        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def refresh(source: str) -> None:
             async with slots:
                 await self._refresh(client, source)
 
         async with calendar_client(self.settings.allow_networks) as client:
-            await asyncio.gather(*(refresh(client, source) for source in sources))
+            await asyncio.gather(*(refresh(source) for source in due))
 
     def _refresh_of(self, source: str) -> _Refresh:
         return self._refreshes.setdefault(source, _Refresh())

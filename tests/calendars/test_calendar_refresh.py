@@ -94,9 +94,13 @@ class House:
     def __init__(self, client, store_url):
         self.client = client
         self.settings = Settings(redis_url=store_url, allow_networks=LOOPBACK)
-        self.refresher = Refresher(
-            self.settings, Wiring(self.settings), fetch_every_s=0, file_every_s=0, retry_first_s=0
-        )
+        self._made = []
+        self.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0)
+
+    def refresh_anew(self, **waits):
+        """As a process does that has just begun."""
+        self.refresher = Refresher(self.settings, Wiring(self.settings), **waits)
+        self._made.append(self.refresher)
 
     def rule(self, name, source):
         ics = {"url" if "://" in source else "file": str(source)}
@@ -112,6 +116,10 @@ class House:
         for _ in range(times):
             self.refresher.look()
             fold_all(self.client)
+
+    def close(self):
+        for made in self._made:
+            made.close()
 
     def begins(self, source):
         calendar = StateStore(self.client).calendars([str(source)]).get(str(source))
@@ -130,7 +138,9 @@ class House:
 
 @pytest.fixture
 def house(client, store_url):
-    return House(client, store_url)
+    house = House(client, store_url)
+    yield house
+    house.close()
 
 
 @pytest.fixture
@@ -380,7 +390,7 @@ def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(hous
 
 def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house, web):
     web.status = 503
-    house.refresher = Refresher(house.settings, Wiring(house.settings))
+    house.refresh_anew()
     house.rule("r", web.url)
     waits = []
     for _ in range(9):
@@ -464,7 +474,7 @@ def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(house, web, monke
     assert house.begins(web.url) == [soon()]
     web.status = 503 if kind == "away" else 200
     later = months_later(house.client, 6)
-    house.refresher = Refresher(house.settings, Wiring(house.settings), fetch_every_s=0, retry_first_s=0)
+    house.refresh_anew(fetch_every_s=0, retry_first_s=0)
     monkeypatch.setattr(Refresher, "_horizon", lambda self: later)
     house.look(times=2)
     assert house.begins(web.url) == [far]

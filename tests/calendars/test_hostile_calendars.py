@@ -11,6 +11,7 @@ from webhook_app.domain.budget import BudgetExceededError, step_budget
 from webhook_app.domain.calendar import Calendar, entries, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import (
+    ENTRIES_MAX,
     ENTRIES_STEPS,
     ENTRY_STEPS,
     INSTANCES_MAX,
@@ -136,6 +137,33 @@ def test_entries_that_take_place_most_often_are_left_out_when_there_are_too_many
     read = read_calendar(calendar(many(4, "RRULE:FREQ=HOURLY"), weekly, event(*GOOD)), HORIZON)
     assert {summary for _, _, summary in read.instants} == {"chore", "weekly", "good"}
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [("too-many-instances", "chore")]
+
+
+def test_entries_that_are_over_do_not_count():
+    over = [
+        ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z"],
+        ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z", "RRULE:FREQ=DAILY;UNTIL=20210301T000000Z"],
+        ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z", "RECURRENCE-ID:20200302T100000Z"],
+        ["DTSTART:20990301T100000Z", "DTEND:20990301T110000Z"],
+    ]
+    events = [event(f"UID:{number}", *over[number % len(over)]) for number in range(ENTRIES_MAX + 4)]
+    read = read_calendar(calendar(*events, event(*GOOD)), HORIZON)
+    assert ([summary for _, _, summary in read.instants], read.warnings) == (["good"], ())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z", "RECURRENCE-ID;RANGE=THISANDFUTURE:20200301T100000Z"],
+        ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z", "RECURRENCE-ID:20270301T100000Z"],
+        ["DTSTART:20990301T100000Z", "DTEND:20990301T110000Z", "RECURRENCE-ID:20270301T100000Z"],
+    ],
+)
+def test_an_override_that_takes_place_outside_the_horizon_counts_inside(lines):
+    series = event("UID:s", "DTSTART:20200301T100000Z", "DURATION:PT1M", "RRULE:FREQ=DAILY", "SUMMARY:plain")
+    read = read_calendar(calendar(series, event("UID:s", *lines, "SUMMARY:changed")), HORIZON)
+    summary = next((summary for begins, _, summary in read.instants if begins == 1_803_895_200_000), None)
+    assert summary == ("changed" if "FUTURE" in lines[2] else None)
 
 
 def test_the_budget_of_whoever_reads_a_calendar_ends_the_reading():

@@ -67,7 +67,7 @@ def _calendar(raw: bytes) -> Calendar:
     return calendar_from(decode(raw))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _calendar_text(raw: bytes, horizon: Horizon) -> Calendar | None:
     try:
         return replace(read_calendar(raw, horizon), from_text=True)

@@ -47,7 +47,9 @@ ENCODINGS = re.compile(
     r"|euc_\w+|gb2312|gbk|gb18030|big5\w*|hz|johab|ptcp154|tis-620|kz1048"
 )
 WIDE = re.compile(r"utf-(?:16|32)")
+LONG_AGO_YEARS = 2
 _OUTSIDE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})")
+_UNTIL = re.compile(r"UNTIL=(\d{8})", re.IGNORECASE)
 
 
 def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -> Calendar:
@@ -145,16 +147,22 @@ def _components(
 
 
 def _is_outside(event: Component, first: str, last: str) -> bool:
-    """Whether a single entry is over before a day, or begins after one, by the digits alone."""
-    if any(name in event.properties for name in ("RRULE", "RDATE", "RECURRENCE-ID", "DURATION")):
+    """Whether an entry is over long before a day, or begins after one, by the digits alone: nobody reads it then."""
+    rules = event.properties.get("RRULE", ())
+    if "RDATE" in event.properties or "DURATION" in event.properties or len(rules) > 1:
         return False
-    begin, end = event.first("DTSTART"), event.first("DTEND")
-    if begin is None:
+    begin, end, named = (event.first(name) for name in ("DTSTART", "DTEND", "RECURRENCE-ID"))
+    if begin is None or ("RECURRENCE-ID" in event.properties and (named is None or named.parameters.get("RANGE"))):
         return False
-    begins, ends = (_OUTSIDE.match(line.value) for line in (begin, end or begin))
-    if begins is None or ends is None:
-        return False
-    return max("".join(begins.groups()), "".join(ends.groups())) < first or "".join(begins.groups()) > last
+    lines = [begin.value, *(line.value for line in (end, named) if line is not None)]
+    if rules and rules[0].value.strip():
+        until = _UNTIL.search(rules[0].value)
+        if until is None or int(first[:4]) - int(until[1][:4]) <= LONG_AGO_YEARS:
+            return False
+        lines.append(until[1])
+    days = [_OUTSIDE.match(line) for line in lines]
+    digits = ["".join(day.groups()) for day in days if day is not None]
+    return len(digits) == len(lines) and (max(digits) < first or min(digits) > last)
 
 
 class _Allowance:
