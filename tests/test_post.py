@@ -240,11 +240,11 @@ def test_a_status_that_has_come_counts_although_the_rest_is_cut_off():
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"hello\r\n\r\n", b"HTTP/1.1 9999 What\r\n\r\n", b"\x00" * 100, b"HTTP/1.1 200 OK\r\nx" * 9_000]
+    "answer", [b"", b"hello\r\n\r\n", b"HTTP/1.1 9999 What\r\n\r\n", b"HTTP/1.1 20", b"\x00" * 100, b"x" * 100_000]
 )
-def test_who_does_not_speak_http_has_refused(said):
+def test_an_endpoint_that_speaks_no_http_is_not_http(answer):
     async def talk(writer):
-        writer.write(said)
+        writer.write(answer)
         await writer.drain()
 
     async def told():
@@ -252,7 +252,7 @@ def test_who_does_not_speak_http_has_refused(said):
             return await posted(f"http://127.0.0.1:{port}/")
 
     reply = asyncio.run(told())
-    assert (reply.status, reply.error) == (None, "refused")
+    assert (reply.status, reply.error) == (None, "not-http")
 
 
 def test_a_port_where_nobody_listens_has_refused():
@@ -348,6 +348,8 @@ def test_a_name_that_resolves_to_the_inside_is_blocked(monkeypatch, addresses):
     resolving(monkeypatch, *addresses)
     reply = reply_to_name(allowed=())
     assert (reply.status, reply.error) == (None, "blocked")
+    assert "ALLOW_NETWORKS" in reply.response
+    assert all(address in reply.response for address in addresses)
 
 
 def reply_to_name(**more):
