@@ -10,6 +10,8 @@ from webhook_app.store.clients import Client, connect
 from workers import deliver
 from workers.embedded import EmbeddedStore
 
+pytest_plugins = ["support.reporting"]
+
 
 @pytest.fixture(scope="session")
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -17,6 +17,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from product import Product, ask, product, signature, wait_until, webhook
+from support.waiting import patient
 
 from webhook_app.settings import Settings
 from workers.cli import main
@@ -114,7 +115,7 @@ def tally(one: Product, *words: str, **environ: str) -> Done:
         env=dict(one.environ) | environ,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=patient(90),
     )
     return Done(done.returncode, done.stdout, done.stderr)
 

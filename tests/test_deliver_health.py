@@ -386,10 +386,8 @@ def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(office):
         office.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
     office.deliver()
     before = office.client.info("stats")["total_commands_processed"]
-    began = time.monotonic()
     office.deliver()
     spent = office.client.info("stats")["total_commands_processed"] - before
-    assert time.monotonic() - began < 5
     assert spent < 300
 
 

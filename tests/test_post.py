@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from certificates import certified
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from support.waiting import patient
 
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 from webhook_app.settings_values import networks
@@ -200,14 +201,12 @@ def test_who_does_not_answer_is_timed_out(monkeypatch):
     monkeypatch.setattr(post, "TOTAL_TIMEOUT_S", 0.2)
 
     async def handler(request):
-        await asyncio.sleep(5)
+        await asyncio.sleep(patient(5))
         return web.Response()
 
-    began = time.monotonic()
     reply = reply_to(handler)
     assert (reply.status, reply.error) == (None, "timeout")
     assert reply.duration_ms >= 150
-    assert time.monotonic() - began < 4
 
 
 def test_a_status_that_has_come_counts_although_the_rest_never_does(monkeypatch):
@@ -314,12 +313,10 @@ def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
             port = url.rpartition(":")[2]
             return await posted(f"http://{host}:{port}/", allowed=())
 
-    began = time.monotonic()
     reply = asyncio.run(told())
     assert reply.status is None
     assert seen == []
     assert reply.error == "blocked" or (how != "blocked" and reply.error in {"refused", "dns"})
-    assert time.monotonic() - began < 5
 
 
 def resolving(monkeypatch, *addresses):
@@ -370,7 +367,7 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
 
     def hanging(host, *more, **options):
         if str(host).startswith("silent"):
-            end.wait(20)
+            end.wait(patient(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return ask("127.0.0.1" if host == "well.example" else host, *more, **options)
 
@@ -381,17 +378,14 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
             poster = Poster(allowed=networks("127.0.0.0/8"))
             silent = [asyncio.create_task(poster.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)]
             await asyncio.sleep(0.1)
-            began = time.monotonic()
             reply = await poster.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
-            took = time.monotonic() - began
+            waiting = [not task.done() for task in silent]
             end.set()
             failed = [one.error for one in await asyncio.gather(*silent)]
             await poster.close()
-            return reply.status, took, set(failed)
+            return reply.status, all(waiting), set(failed)
 
-    status, took, failed = asyncio.run(told())
-    assert (status, failed) == (200, {"dns"})
-    assert took < 3
+    assert asyncio.run(told()) == (200, True, {"dns"})
 
 
 def test_a_network_that_is_allowed_is_reached():

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 import redis
 from product import Answer, free_ports, product, wait_until, webhook
+from support.waiting import patient
 
 pytestmark = pytest.mark.process
 ROOM = "abcd-efgh-ijkl"
@@ -30,7 +31,7 @@ SENTINEL = """
 bind 127.0.0.1
 sentinel monitor tally 127.0.0.1 {primary} 2
 sentinel auth-pass tally {password}
-sentinel down-after-milliseconds tally 1000
+sentinel down-after-milliseconds tally 3000
 sentinel failover-timeout tally 10000
 """
 
@@ -135,7 +136,7 @@ def _run(running: ExitStack, home: Path, program: str, port: int, configuration:
 
     def end() -> None:
         process.kill()
-        process.wait(20)
+        process.wait(patient(20))
 
     running.callback(end)
     return process

@@ -1,5 +1,6 @@
 """A house: one running product in which many stories happen at once, each in a room of its own."""
 
+import concurrent.futures
 import contextlib
 import threading
 import time
@@ -10,8 +11,10 @@ from pathlib import Path
 from gate import Gate
 from hall import Hall
 from product import Product, children_of, product
+from support.reporting import SharedFailureError
+from support.waiting import last_lines, patient
 
-STORY_LIMIT_S = 260.0
+STORY_LIMIT_S = patient(260.0)
 STAGGER_S = 0.1
 NAME_CHARS = 90
 FALLS_AFTER_S = 25.0
@@ -30,16 +33,22 @@ class House:
     def __init__(self, home: Path, tales: Mapping[str, Tale], kind: str) -> None:
         self._home = home
         self._tales = tales
+        self._kind = kind
         self._falling = kind == "falling"
         self._gate = Gate() if kind == "gated" else None
         self.took_s: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._gone_error: SharedFailureError | None = None
         self._verdicts: dict[str, Future[None]] = {name: Future() for name in tales}
         self._thread = threading.Thread(target=self._live, name=kind)
         self._thread.start()
 
     def verdict(self, name: str) -> None:
         """Wait for a story's end; raises what it raised."""
-        self._verdicts[name].result(STORY_LIMIT_S)
+        try:
+            self._verdicts[name].result(STORY_LIMIT_S)
+        except concurrent.futures.TimeoutError:
+            raise AssertionError(f"the story has not ended within {STORY_LIMIT_S:.0f} s") from None
 
     def close(self) -> None:
         self._thread.join(STORY_LIMIT_S)
@@ -62,9 +71,10 @@ class House:
                 for thread in threads:
                     thread.join()
         except BaseException as error:
+            shared = SharedFailureError(f"the product of the {self._kind} stories failed", error)
             for verdict in self._verdicts.values():
                 if not verdict.done():
-                    verdict.set_exception(error)
+                    verdict.set_exception(shared)
 
     @contextlib.contextmanager
     def _product(self) -> Iterator[Product]:
@@ -88,9 +98,16 @@ class House:
         except BaseException as error:
             with contextlib.suppress(Exception):
                 error.add_note(hall.account())
-            self._verdicts[name].set_exception(error)
+            self._verdicts[name].set_exception(error if self._falling or hall.one.runs else self._gone(hall.one))
         else:
             self._verdicts[name].set_result(None)
+
+    def _gone(self, one: Product) -> SharedFailureError:
+        with self._lock:
+            if self._gone_error is None:
+                cause = AssertionError(f"`tally up` has ended:\n{last_lines(one.output())}")
+                self._gone_error = SharedFailureError(f"the product of the {self._kind} stories ended", cause)
+            return self._gone_error
 
     def _fall(self, one: Product, falls_at: float) -> None:
         time.sleep(max(0.0, falls_at - time.time()))

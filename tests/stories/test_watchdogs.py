@@ -4,7 +4,8 @@ import time
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait
+from patience import seconds_between
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -122,7 +123,9 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     hall.spoil("*:503*", drop=["hls-*"])
     hall.sandbox.end_session(hall.room)
     hall.hears("session.ended")
-    wait(lambda: [one for one in hall.asks("/active") if one["status"] == 503], 90, "a question that was not answered")
+    wait_until(
+        lambda: [one for one in hall.asks("/active") if one["status"] == 503], 90, "a question that was not answered"
+    )
     time.sleep(3)
     assert hall.now["state"] == "playable"
     hall.said("VideoSDK could not be reached; nothing concluded")
@@ -151,7 +154,7 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(hall: Hall) -> None:
     hall.asked("/active")  # asked while nobody is there; the answer comes when the room is on air
     hall.joins()
     hall.on_air()
-    wait(lambda: any("since the question" in item["effect"] for item in hall.timeline), 20, "the old answer")
+    wait_until(lambda: any("since the question" in item["effect"] for item in hall.timeline), 20, "the old answer")
     time.sleep(4)
     assert (hall.now["state"], len(hall.runs), len(hall.starts)) == ("playable", 1, 1)
     assert hall.notices("stream.stopped") == []
