@@ -17,6 +17,7 @@ from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 from webhook_app.settings_values import networks
 from webhook_app.subscriber_secrets import new_secret
 from workers import post
+from workers.commands.deliveries import blocked_hints
 from workers.post import RETRY_AFTER_MAX_S, Poster, body_of, standard_headers
 
 HERE = networks("127.0.0.0/8,::1/128")
@@ -449,3 +450,11 @@ def test_after_a_rotation_both_secrets_verify():
     assert headers["webhook-signature"].count("v1,") == 2
     for secret in (old, new):
         assert Webhook("whsec_" + secret).verify(body, headers) == {}
+
+
+def test_the_command_line_says_once_which_addresses_were_blocked_and_what_allows_them():
+    reply = asyncio.run(posted("http://127.0.0.1:9/", allowed=()))
+    blocked = {"attempts": [{"error": "refused", "response": ""}, {"error": reply.error, "response": reply.response}]}
+    mended = {"attempts": [*blocked["attempts"], {"error": None, "response": "ok"}]}
+    assert blocked_hints([blocked, blocked, mended, {"attempts": []}]) == [reply.response]
+    assert reply.response.startswith("Not sent: 127.0.0.1 is private") and "ALLOW_NETWORKS" in reply.response
