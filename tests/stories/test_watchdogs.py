@@ -1,5 +1,6 @@
 """Watchdogs: what VideoSDK does not tell is found by asking; nothing is concluded while it cannot be reached."""
 
+import itertools
 import time
 
 import pytest
@@ -154,7 +155,12 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(hall: Hall) -> None:
     hall.asked("/active")  # asked while nobody is there; the answer comes when the room is on air
     hall.joins()
     hall.on_air()
-    wait_until(lambda: any("since the question" in item["effect"] for item in hall.timeline), 20, "the old answer")
+    wait_until(lambda: [item for item in hall.timeline if item["source"] == "probe"], 20, "the old answer")
+    before_it = list(itertools.takewhile(lambda item: item["source"] != "probe", hall.timeline))
+    answer = hall.timeline[len(before_it)]["effect"]
+    # On a slow machine it may come before the stream begins, or too late to be taken. It ends nothing either way.
+    in_time = any(item["type"].startswith("hls-") for item in before_it) and "could not be reached" not in answer
+    assert not in_time or "since the question" in answer
     time.sleep(4)
     assert (hall.now["state"], len(hall.runs), len(hall.starts)) == ("playable", 1, 1)
     assert hall.notices("stream.stopped") == []
