@@ -44,6 +44,11 @@ def wait_until(
     return value
 
 
+def load_per_core() -> float:
+    """How many processes want each core, on average over the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
 def clipped(text: str, most_chars: int = SEEN_MAX_CHARS) -> str:
     """The end of a long text, which is where what matters stands."""
     return text if len(text) <= most_chars else f"… {text[-most_chars:]}"
