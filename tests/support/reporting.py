@@ -54,7 +54,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 def _skip_if_reported(error: BaseException) -> None:
     if id(error) in _reported:
-        raise pytest.skip.Exception(f"failed before: {str(error).splitlines()[0][:160]}", _use_item_location=True)
+        raise pytest.skip.Exception(f"failed before: {str(error).splitlines()[0][:160]}")
     _reported[id(error)] = error
 
 
