@@ -4,11 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from office import Office
 
 from webhook_app.store.clients import Client, connect
 from workers import deliver
 from workers.embedded import EmbeddedStore
+
+pytest_plugins = ["support.reporting"]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

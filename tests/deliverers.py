@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from doors import SECRETS_KEY, NoWake
+from support.waiting import patient
 
 from webhook_app.domain.subscribers import Delivery, Subscriber
 from webhook_app.loops import Loops
@@ -20,7 +21,7 @@ from workers.reports import Reports
 
 SEAL = Seal(SECRETS_KEY)
 RETENTION_S = 3_600
-REPORTED_WITHIN_S = 10.0
+REPORTED_WITHIN_S = patient(10.0)
 LOOPBACK = networks("127.0.0.0/8")
 SECRET = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 

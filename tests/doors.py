@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from product import public_pem, signature
+from support.waiting import patient
 
 from webhook_app.app import Web, build
 from webhook_app.settings import Settings
@@ -22,7 +23,7 @@ SECRET = "the-videosdk-secret-of-the-doors"
 SECRETS_KEY = "the-key-that-seals-what-the-doors-keep"
 ROOM = "abcd-efgh-ijkl"
 PROBLEM = "application/problem+json"
-WITHIN_S = 10.0
+WITHIN_S = patient(10.0)
 
 
 class NoWake(Wake):

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from aiohttp import web
 from deliverers import deliverer, subscribers_of
 from doors import ROOM
+from support.waiting import patient
 
 from webhook_app.domain.notices import Filter, make_notice
 from webhook_app.domain.subscribers import Delivery, Subscriber
 from webhook_app.store import codec, keys
 from webhook_app.subscriber_secrets import new_secret
 
-WITHIN_S = 10.0
+WITHIN_S = patient(10.0)
 
 
 @dataclass

@@ -17,36 +17,27 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from support.waiting import last_lines, patient, wait_until
 
 ADMIN_TOKEN = "the-token-of-the-whole-product-test"
 API_KEY, SECRET = "the-key-of-the-test", "the-secret-of-the-test-of-32-bytes-or-more"
-READY_LIMIT_S = 30.0
-STOP_LIMIT_S = 30.0
-ANSWER_LIMIT_S = 20.0
-LOOK_EVERY_S = 0.02
+READY_USUAL_S = 40.0
+STOP_LIMIT_S = patient(30.0)
+ANSWER_LIMIT_S = patient(20.0)
+LOOK_EVERY_S = 0.05
 TREE = Path(__file__).parent.parent
 MARK = "TALLY_TEST_RUN"
 _ONE_AT_A_TIME = threading.Lock()
 _PORTS_GIVEN: set[int] = set()
 
-T = TypeVar("T")
 Json = dict[str, Any]
-
-
-def wait_until(condition: Callable[[], T], limit_s: float, what: str = "it") -> T:
-    """What `condition` says once that is true; AssertionError when it is not within the limit."""
-    deadline = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"{what} did not come about within {limit_s:.0f} s"
-        time.sleep(LOOK_EVERY_S)
-    return found
 
 
 def signing_key() -> RSAPrivateKey:
@@ -108,7 +99,11 @@ class Answer:
 
 
 def ask(
-    method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, limit_s: float = 20.0
+    method: str,
+    url: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    limit_s: float = ANSWER_LIMIT_S,
 ) -> Answer:
     """One request on a connection of its own; OSError or HTTPException when there is no answer."""
     parts = urlsplit(url)
@@ -331,12 +326,17 @@ class Product:
             )
         self.wait_ready()
 
-    def wait_ready(self, limit_s: float = READY_LIMIT_S) -> None:
+    def wait_ready(self, usual_s: float = READY_USUAL_S) -> None:
         def ready() -> bool:
-            assert self._process is not None and self._process.poll() is None, self.output()
+            assert self.runs, f"`tally up` has ended:\n{last_lines(self.output())}"
             return _answers(f"{self.url}/readyz")
 
-        wait_until(ready, limit_s, "being ready")
+        wait_until(ready, usual_s, "the product being ready", seen=lambda: last_lines(self.output(), 15))
+
+    @property
+    def runs(self) -> bool:
+        """Whether `tally up` has been started and lives."""
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> int:
         """Ctrl-C; the exit status."""
@@ -389,7 +389,7 @@ class Product:
             found = self.room(room)
             return found if found is not None and found["state"] == state else None
 
-        found = wait_until(there, limit_s, f"room {room} being {state}")
+        found = wait_until(there, limit_s, f"room {room} being {state}", seen=lambda: self.room(room))
         assert found is not None
         return found
 
@@ -467,12 +467,12 @@ def product(
     one = Product(home, url, _environ(mark) | settings | environ, sink, sandbox_url, sandbox)
     try:
         if sandbox is not None:
-            wait_until(sandbox.up, READY_LIMIT_S, "the sandbox")
+            wait_until(sandbox.up, READY_USUAL_S, "the sandbox")
         if started:
             one.start()
         yield one
     except BaseException:
-        print(one.output()[-8_000:])
+        print(last_lines(one.output()))
         raise
     finally:
         one.end()
@@ -537,7 +537,7 @@ def _environ(mark: str) -> dict[str, str]:
 
 def _answers(url: str) -> bool:
     try:
-        return ask("GET", url, limit_s=2.0).status == 200
+        return ask("GET", url, limit_s=10.0).status == 200
     except (OSError, http.client.HTTPException):
         return False
 

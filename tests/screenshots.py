@@ -52,7 +52,7 @@ def main() -> int:
                 visit = Visit(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
                 visit.log_in()
                 visit.open(path)
-                expect(visit.page.get_by_role("status").filter(has_text="Live.")).to_be_visible(timeout=8_000)
+                expect(visit.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()
                 IMAGES.mkdir(exist_ok=True)
                 visit.page.screenshot(path=IMAGES / f"{name}.png")
                 visit.close()

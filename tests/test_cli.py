@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from product import TREE, Product, ask, product, signature, wait_until, webhook
+from support.waiting import patient
 
 from webhook_app.printable import json_for_terminal
 from webhook_app.settings import Settings
@@ -117,7 +118,7 @@ def tally(one: Product, *words: str, **environ: str) -> Done:
         env=dict(one.environ) | environ,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=patient(90),
     )
     return Done(done.returncode, done.stdout, done.stderr)
 

@@ -6,6 +6,7 @@ import pytest
 from browsing import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
 from playwright.sync_api import expect
 from product import ADMIN_TOKEN, product, wait_until, webhook
+from support.waiting import patient
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -13,7 +14,7 @@ FAR_APART = [
     pytest.param({"viewport": DESKTOP, "color_scheme": "light"}, id="desktop-light"),
     pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
 ]
-SOON_MS = 20_000
+SOON_MS = round(patient(20.0) * 1000)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from webhook_app.domain.health import (
     Horizon,
     Pace,
     points,
+    was_heard,
 )
 from webhook_app.domain.notices import make_notice
 from webhook_app.domain.subscribers import DeliveryState
@@ -386,10 +387,8 @@ def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(office):
         office.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
     office.deliver()
     before = office.client.info("stats")["total_commands_processed"]
-    began = time.monotonic()
     office.deliver()
     spent = office.client.info("stats")["total_commands_processed"] - before
-    assert time.monotonic() - began < 5
     assert spent < 300
 
 
@@ -410,3 +409,13 @@ def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(of
     office.make_due()
     office.deliver()
     assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}
+
+
+@pytest.mark.parametrize("error", ["dns", "refused", "timeout", "tls", "not-http", "blocked"])
+def test_what_no_endpoint_has_answered_is_no_sign_that_the_network_is_there(error):
+    assert not was_heard(error)
+
+
+@pytest.mark.parametrize("error", [None, "status"])
+def test_an_answer_is_a_sign_that_the_network_is_there(error):
+    assert was_heard(error)

@@ -66,7 +66,10 @@ def test_without_an_order_one_that_fails_holds_up_nothing(office):
     assert sorted(sequences(office)) == [1, 2, 3, 4, 5]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
 @given(
     rooms=some.lists(some.sampled_from(["a", "b", "c"]), min_size=1, max_size=25),
     answers=some.lists(some.sampled_from([200, 200, 500]), max_size=20),

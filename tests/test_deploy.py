@@ -12,13 +12,14 @@ import pytest
 from doors import Doors
 from product import TREE, free_ports
 from ruamel.yaml import YAML
+from support.waiting import patient
 
 from webhook_app.store.clients import Client
 from workers.cli import main
 
 DEPLOY = TREE / "deploy"
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
-LIMIT_S = 60
+LIMIT_S = patient(60)
 
 
 def program(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from doors import ROOM, Doors, append, fold_all
 from product import API_KEY, SECRET, TREE, product, public_pem, webhook
+from support.waiting import patient
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Source
@@ -223,7 +224,7 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
         env=kept | {"PYTHONPATH": str(TREE)} | environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
     )
     said = json.loads(done.stdout)
     assert said["ok"] == (done.returncode == 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from support.waiting import patient
 
 from workers.embedded import EmbeddedStore, StoreError
 from workers.embedded_files import SOCKET_PATH_MAX_BYTES, StoreFiles
@@ -49,7 +50,7 @@ def test_what_was_acknowledged_survives_kill_9(make: Make, tmp_path: Path) -> No
     store.start()
     assert ask(StoreFiles.of(tmp_path).socket, "SET kept yes") == b"+OK\r\n"
     os.kill(store.pid, signal.SIGKILL)
-    assert wait_until(lambda: not store.alive(), 5)
+    assert wait_until(lambda: not store.alive(), patient(5))
     store.start()
     assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
 
@@ -64,7 +65,7 @@ def test_a_store_left_running_is_taken_over_with_what_it_holds(make: Make, tmp_p
     assert second.pid == left.pid
     assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
     second.stop()
-    assert wait_until(lambda: not left.alive(), 5)
+    assert wait_until(lambda: not left.alive(), patient(5))
 
 
 def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path) -> None:
@@ -72,7 +73,7 @@ def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path)
     left.start()
     second.start()
     os.kill(left.pid, signal.SIGKILL)
-    assert wait_until(lambda: not second.alive(), 5)
+    assert wait_until(lambda: not second.alive(), patient(5))
     second.start()
     assert second.alive()
     assert not second.adopted
@@ -108,7 +109,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         "import pathlib, sys, time\n"
         "from workers.embedded import EmbeddedStore\n"
         "store = EmbeddedStore(pathlib.Path(sys.argv[1])); store.start(); print(store.pid, flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(300)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, tmp_path],
@@ -120,7 +121,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         command = EmbeddedStore(tmp_path).command
         assert runs(pid, command)
         owner.kill()
-    assert wait_until(lambda: not runs(pid, command), 10)
+    assert wait_until(lambda: not runs(pid, command), patient(10))
 
 
 def test_damage_inside_the_data_is_told_in_one_line_and_left_as_it_is(make: Make, tmp_path: Path) -> None:

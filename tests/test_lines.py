@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from support.waiting import patient
+
 from webhook_app.domain.notices import make_notice
 from webhook_app.domain.subscribers import Delivery, Subscriber
 from webhook_app.store.deliveries import Claim
@@ -164,7 +166,7 @@ def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch):
         told.lines.take(told.other, in_hand(told.other.subscriber, 1))
         in_flight = [sum(line.in_flight for line in hanging), told.behind.in_flight, told.other.in_flight]
         told.gate.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patient(5)):
             while len(told.sent) < 4:
                 await asyncio.sleep(0)
         return in_flight, told.sent

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from doors import PROBLEM, ROOM, Doors, append, fold_all
 from product import ask, product, wait_until, webhook
+from support.waiting import patient
 
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client
@@ -84,6 +85,6 @@ def test_what_a_link_leads_to_can_be_played(tmp_path: Path) -> None:
 def probed(url: str) -> set[str]:
     """The codecs that a real player's library finds at an address."""
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", url]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    found = subprocess.run(command, capture_output=True, text=True, timeout=patient(30))
     assert found.returncode == 0, found.stderr
     return {line.strip(",") for line in found.stdout.split()}

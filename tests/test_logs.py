@@ -14,6 +14,7 @@ import pytest
 import structlog
 from doors import ADMIN_TOKEN, ROOM, Doors, NoWake, append
 from product import TREE, product, webhook
+from support.waiting import patient
 
 from webhook_app.domain.events import Source
 from webhook_app.known_secrets import known_secrets
@@ -54,7 +55,9 @@ def lines(form: str, level: str) -> list[str]:
     """What a process that is configured so writes from a thread of its own."""
     program = PROGRAM.format(form=form, level=level)
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=patient(30)
+    )
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()
 
@@ -171,7 +174,9 @@ def test_the_webhook_token_is_not_logged_where_it_came_to_a_wrong_path(
 def test_a_program_that_has_not_configured_its_logs_says_no_small_things() -> None:
     program = "from webhook_app.logs import logger; log = logger(); log.debug('small'); log.info('middle')"
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=patient(30)
+    )
     assert "middle" in done.stdout and "small" not in done.stdout
 
 

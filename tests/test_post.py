@@ -11,11 +11,13 @@ import pytest
 from aiohttp import web
 from certificates import certified
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from support.waiting import patient
 
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 from webhook_app.settings_values import networks
 from webhook_app.subscriber_secrets import new_secret
 from workers import post
+from workers.commands.deliveries import blocked_hints
 from workers.post import RETRY_AFTER_MAX_S, Poster, body_of, standard_headers
 
 HERE = networks("127.0.0.0/8,::1/128")
@@ -200,14 +202,12 @@ def test_who_does_not_answer_is_timed_out(monkeypatch):
     monkeypatch.setattr(post, "TOTAL_TIMEOUT_S", 0.2)
 
     async def handler(request):
-        await asyncio.sleep(5)
+        await asyncio.sleep(patient(5))
         return web.Response()
 
-    began = time.monotonic()
     reply = reply_to(handler)
     assert (reply.status, reply.error) == (None, "timeout")
     assert reply.duration_ms >= 150
-    assert time.monotonic() - began < 4
 
 
 def test_a_status_that_has_come_counts_although_the_rest_never_does(monkeypatch):
@@ -240,11 +240,11 @@ def test_a_status_that_has_come_counts_although_the_rest_is_cut_off():
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"hello\r\n\r\n", b"HTTP/1.1 9999 What\r\n\r\n", b"\x00" * 100, b"HTTP/1.1 200 OK\r\nx" * 9_000]
+    "answer", [b"", b"hello\r\n\r\n", b"HTTP/1.1 9999 What\r\n\r\n", b"HTTP/1.1 20", b"\x00" * 100, b"x" * 100_000]
 )
-def test_who_does_not_speak_http_has_refused(said):
+def test_an_endpoint_that_speaks_no_http_is_not_http(answer):
     async def talk(writer):
-        writer.write(said)
+        writer.write(answer)
         await writer.drain()
 
     async def told():
@@ -252,7 +252,7 @@ def test_who_does_not_speak_http_has_refused(said):
             return await posted(f"http://127.0.0.1:{port}/")
 
     reply = asyncio.run(told())
-    assert (reply.status, reply.error) == (None, "refused")
+    assert (reply.status, reply.error) == (None, "not-http")
 
 
 def test_a_port_where_nobody_listens_has_refused():
@@ -314,12 +314,10 @@ def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
             port = url.rpartition(":")[2]
             return await posted(f"http://{host}:{port}/", allowed=())
 
-    began = time.monotonic()
     reply = asyncio.run(told())
     assert reply.status is None
     assert seen == []
     assert reply.error == "blocked" or (how != "blocked" and reply.error in {"refused", "dns"})
-    assert time.monotonic() - began < 5
 
 
 def resolving(monkeypatch, *addresses):
@@ -348,6 +346,8 @@ def test_a_name_that_resolves_to_the_inside_is_blocked(monkeypatch, addresses):
     resolving(monkeypatch, *addresses)
     reply = reply_to_name(allowed=())
     assert (reply.status, reply.error) == (None, "blocked")
+    assert "ALLOW_NETWORKS" in reply.response
+    assert all(address in reply.response for address in addresses)
 
 
 def reply_to_name(**more):
@@ -368,7 +368,7 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
 
     def hanging(host, *more, **options):
         if str(host).startswith("silent"):
-            end.wait(20)
+            end.wait(patient(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return ask("127.0.0.1" if host == "well.example" else host, *more, **options)
 
@@ -379,17 +379,14 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
             poster = Poster(allowed=networks("127.0.0.0/8"))
             silent = [asyncio.create_task(poster.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)]
             await asyncio.sleep(0.1)
-            began = time.monotonic()
             reply = await poster.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
-            took = time.monotonic() - began
+            waiting = [not task.done() for task in silent]
             end.set()
             failed = [one.error for one in await asyncio.gather(*silent)]
             await poster.close()
-            return reply.status, took, set(failed)
+            return reply.status, all(waiting), set(failed)
 
-    status, took, failed = asyncio.run(told())
-    assert (status, failed) == (200, {"dns"})
-    assert took < 3
+    assert asyncio.run(told()) == (200, True, {"dns"})
 
 
 def test_a_network_that_is_allowed_is_reached():
@@ -453,3 +450,11 @@ def test_after_a_rotation_both_secrets_verify():
     assert headers["webhook-signature"].count("v1,") == 2
     for secret in (old, new):
         assert Webhook("whsec_" + secret).verify(body, headers) == {}
+
+
+def test_the_command_line_says_once_which_addresses_were_blocked_and_what_allows_them():
+    reply = asyncio.run(posted("http://127.0.0.1:9/", allowed=()))
+    blocked = {"attempts": [{"error": "refused", "response": ""}, {"error": reply.error, "response": reply.response}]}
+    mended = {"attempts": [*blocked["attempts"], {"error": None, "response": "ok"}]}
+    assert blocked_hints([blocked, blocked, mended, {"attempts": []}]) == [reply.response]
+    assert reply.response.startswith("Not sent: 127.0.0.1 is private") and "ALLOW_NETWORKS" in reply.response

@@ -11,6 +11,7 @@ from deliverers import SECRET, subscribers_of
 from hypothesis import given
 from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook
+from support.waiting import patient
 
 from webhook_app.domain.subscribers import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, rotated
 from webhook_app.sealed import Seal, WrongKeyError
@@ -20,7 +21,7 @@ from webhook_app.subscriber_secrets import new_secret, read_secret
 from workers.post import standard_headers
 
 JAVASCRIPT = "standardwebhooks@1.0.0"
-INSTALL_LIMIT_S = 120
+INSTALL_LIMIT_S = patient(120)
 VERIFY = """
 const { Webhook } = require("standardwebhooks");
 let text = "";
@@ -48,7 +49,12 @@ def javascript(tmp_path_factory):
 
     def verify(asked):
         said = subprocess.run(
-            [node, "verify.js"], cwd=home, input=json.dumps(asked).encode(), capture_output=True, timeout=30, check=True
+            [node, "verify.js"],
+            cwd=home,
+            input=json.dumps(asked).encode(),
+            capture_output=True,
+            timeout=patient(30),
+            check=True,
         )
         return json.loads(said.stdout)
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.waiting import patient
 
 from workers.embedded import EmbeddedStore
 from workers.spawn import runs, wait_until
 
 pytestmark = pytest.mark.process
-LIMIT_S = 20.0
+LIMIT_S = patient(20.0)
 
 UP = """
 import os, sys

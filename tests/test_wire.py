@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from certificates import certified
+from support.waiting import patient
 
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 from webhook_app.settings_values import networks
@@ -86,7 +87,7 @@ def told(times, *answers, until_gone=False, **more):
             for _ in range(times):
                 replies.append(await poster.post(url, b"{}", {"webhook-id": "msg_1"}))
                 if until_gone:
-                    await asyncio.wait_for(server.gone.wait(), 5)
+                    await asyncio.wait_for(server.gone.wait(), patient(5))
                     server.gone.clear()
             return replies, server
 
@@ -150,14 +151,14 @@ def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone):
 
 def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connection_only():
     replies, server = told(2, OK, None)
-    assert outcomes(replies) == [(200, None), (None, "refused")]
+    assert outcomes(replies) == [(200, None), (None, "not-http")]
     assert (server.connections, len(server.requests)) == (2, 3)
     assert len({head for head, _ in server.requests}) == 1
 
 
 def test_who_hangs_up_on_a_new_connection_is_not_asked_twice():
     replies, server = told(1, None)
-    assert outcomes(replies) == [(None, "refused")]
+    assert outcomes(replies) == [(None, "not-http")]
     assert len(server.requests) == 1
 
 
@@ -181,20 +182,17 @@ def test_what_announces_an_answer_is_passed_over():
 @pytest.mark.parametrize(
     "answer",
     [
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 10_000,
         b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/3.7 200 OK\r\n\r\n",
         b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         b"HTTP/1.1 000 What\r\nContent-Length: 0\r\n\r\n",
         b"\x16\x03\x01\x00\x05hello",
     ],
 )
-def test_what_is_no_answer_of_http_has_refused(answer):
+def test_an_answer_without_a_status_line_is_not_http_and_its_beginning_is_kept(answer):
     replies, _ = told(1, answer, hang_up_after=True)
-    assert outcomes(replies) == [(None, "refused")]
+    assert outcomes(replies) == [(None, "not-http")]
+    assert replies[0].response == answer[:RESPONSE_KEPT_BYTES].decode("utf-8", "replace")
 
 
 def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
@@ -205,11 +203,12 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
 
 
 @pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
-def test_trailers_that_never_end_are_cut_and_the_status_counts(endless):
+def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless, monkeypatch):
+    monkeypatch.setattr(post, "BODY_TIMEOUT_S", patient(60))
+    monkeypatch.setattr(post, "TOTAL_TIMEOUT_S", patient(60))
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
     replies, server = told(2, head + endless)
     assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
-    assert all(reply.duration_ms < 1_500 for reply in replies)
     assert server.connections == 2
 
 
@@ -218,9 +217,9 @@ def test_connections_that_have_ended_leave_nothing_for_the_collector():
         async with serving(OK, hang_up_after=True) as (server, url), posting() as poster:
             for _ in range(20):
                 await poster.post(url, b"{}", {})
-                await asyncio.wait_for(server.gone.wait(), 5)
+                await asyncio.wait_for(server.gone.wait(), patient(5))
                 server.gone.clear()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patient(5)):
                 while sum(isinstance(one, Wire) for one in gc.get_objects()) > 1:
                     await asyncio.sleep(0.01)
 
@@ -259,7 +258,7 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
         listening = await asyncio.start_server(drip, "127.0.0.1", 0)
         async with listening, posting() as poster:
             reply = await poster.post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", b"{}", {})
-            await asyncio.wait_for(ended.wait(), 5)
+            await asyncio.wait_for(ended.wait(), patient(5))
             return reply
 
     assert asyncio.run(go()).error == "timeout"
@@ -290,7 +289,7 @@ def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
             with pytest.raises(asyncio.CancelledError):
                 await task
             reply = await poster.post(url, b"{}", {})
-            await asyncio.wait_for(server.gone.wait(), 5)
+            await asyncio.wait_for(server.gone.wait(), patient(5))
             return reply, server.connections
 
     reply, connections = asyncio.run(go())
@@ -303,7 +302,7 @@ def test_idle_connections_are_closed_after_a_while(monkeypatch):
     async def go():
         async with serving(OK) as (server, url), posting() as poster:
             await poster.post(url, b"{}", {})
-            await asyncio.wait_for(server.gone.wait(), 5)
+            await asyncio.wait_for(server.gone.wait(), patient(5))
             return (await poster.post(url, b"{}", {})).status, server.connections
 
     assert asyncio.run(go()) == (200, 2)
@@ -393,7 +392,7 @@ def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest(monkeypatch):
 
     async def go():
         async with posting() as poster:
-            return await asyncio.wait_for(poster.post("http://silent.example/", b"{}", {}), 5)
+            return await asyncio.wait_for(poster.post("http://silent.example/", b"{}", {}), patient(5))
 
     assert asyncio.run(go()).error == "timeout"
 
@@ -427,7 +426,7 @@ def test_who_takes_no_connection_is_timed_out(monkeypatch):
 
     async def go():
         async with posting() as poster:
-            return await asyncio.wait_for(poster.post("http://127.0.0.1:9/", b"{}", {}), 5)
+            return await asyncio.wait_for(poster.post("http://127.0.0.1:9/", b"{}", {}), patient(5))
 
     assert asyncio.run(go()).error == "timeout"
 

@@ -1,8 +1,7 @@
-"""Dialling: from an endpoint to a connection with an address that is outside, checked as the socket is made."""
+"""Connects to an endpoint, to those of its addresses only that deliveries may reach."""
 
 import asyncio
 import ipaddress
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,11 +15,12 @@ from workers.resolving import Resolver
 from workers.wire import Wire
 
 CONNECT_TIMEOUT_S = 5.0
+HINT_ADDRESSES_MAX = 4
 NEXT_ADDRESS_S = 0.25  # the connection attempt delay of RFC 8305
 
 
 class BlockedAddressError(OSError):
-    """The endpoint's address is inside, and no setting allows it."""
+    """Every address of the endpoint is inside, and no setting allows any of them."""
 
 
 class Dialler:
@@ -35,11 +35,13 @@ class Dialler:
 
     async def dial(self, to: Endpoint, wire: Callable[[], Wire]) -> Wire:
         """Connect. socket.gaierror, BlockedAddressError, TimeoutError, ssl.SSLError or another OSError."""
-        addresses = await self._resolver.addresses(to.host, to.port)
+        resolved = await self._resolver.addresses(to.host, to.port)
+        addresses = [info for info in resolved if self._may_reach(info[4])]
+        if not addresses:
+            raise BlockedAddressError(_hint([info[4][0] for info in resolved]))
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            connected = await start_connection(
-                addresses, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=self._socket
-            )
+            # Nothing is resolved again from here on: these very addresses are connected to.
+            connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
             more: dict[str, Any] = {"ssl": self._tls, "server_hostname": to.host} if to.tls else {}
             _, made = await asyncio.get_running_loop().create_connection(wire, sock=connected, **more)
         return made
@@ -48,12 +50,18 @@ class Dialler:
         """Ask for no further names."""
         await self._resolver.close()
 
-    def _socket(self, info: Any) -> socket.socket:
-        family, kind, proto, _, address = info
-        if refused(address[0], self._allowed) and self._exempt != (address[0], address[1]):
-            # Where a name has several addresses, and each is refused in the same words, this very error comes out.
-            raise BlockedAddressError("the address is not outside")
-        return socket.socket(family=family, type=kind, proto=proto)
+    def _may_reach(self, address: tuple[Any, ...]) -> bool:
+        return not refused(address[0], self._allowed) or self._exempt == (address[0], address[1])
+
+
+def _hint(addresses: Sequence[str]) -> str:
+    """Why nothing was sent, and which setting changes that."""
+    several = len(addresses) > 1
+    listed = ", ".join(addresses[:HINT_ADDRESSES_MAX])
+    return (
+        f"Not sent: {listed} {'are' if several else 'is'} private, loopback or reserved. "
+        f"ALLOW_NETWORKS can allow {'them' if several else 'it'}."
+    )
 
 
 def _port_of(url: str | None) -> tuple[str, int] | None:

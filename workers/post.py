@@ -18,7 +18,7 @@ from webhook_app.addresses import Network
 from webhook_app.domain.subscribers import RESPONSE_KEPT_BYTES
 from workers.dialling import BlockedAddressError, Dialler
 from workers.endpoint import Endpoint, endpoint_of
-from workers.wire import Answer, UnansweredError, Wire
+from workers.wire import Answer, NotHttpError, UnansweredError, Wire
 from workers.wires import Wires
 
 TOTAL_TIMEOUT_S = 15.0
@@ -46,13 +46,20 @@ class Poster:
         self._wires = Wires()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST once. Any answer settles it, redirects are not followed; no endpoint makes it raise."""
-        began = perf_counter()
+        """POST once. Any status line settles it, redirects are not followed; no endpoint makes it raise.
+
+        Without a status, `response` holds what came instead, or the reason why nothing was sent.
+        """
+        began, received = perf_counter(), ""
         try:
             to = endpoint_of(url)
             answer = await self._ask(to, to.request(headers, body), began + TOTAL_TIMEOUT_S)
-        except BlockedAddressError:
-            error = "blocked"
+        except BlockedAddressError as blocked:
+            error, received = "blocked", str(blocked)
+        except NotHttpError as unreadable:
+            error, received = "not-http", unreadable.received.decode("utf-8", "replace")
+        except UnansweredError:
+            error = "not-http"
         except TimeoutError:
             error = "timeout"
         except socket.gaierror:
@@ -67,7 +74,7 @@ class Poster:
                 return Reply(answer.status, None, duration_ms, kept)
             wait_ms = retry_after(answer.retry_after, time())
             return Reply(answer.status, "status", duration_ms, kept, retry_after_ms=wait_ms)
-        return Reply(None, error, round((perf_counter() - began) * 1000))
+        return Reply(None, error, round((perf_counter() - began) * 1000), received)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,6 +8,7 @@ import pytest
 from house import House, Tale
 
 HALL = "hall"
+TOLD_AGAIN = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +22,19 @@ def houses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     yield built
     for house in built.values():
         house.close()
+        request.config.stash[TOLD_AGAIN].extend(house.told_again)
     if os.environ.get("STORIES_TOOK"):
         took = [(took_s, name) for house in built.values() for name, took_s in house.took_s.items()]
         print("\n".join(f"{took_s:6.1f} s {name}" for took_s, name in sorted(took)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TOLD_AGAIN] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name in config.stash[TOLD_AGAIN]:
+        terminalreporter.write_line(f"AGAIN {name}: it failed while the machine was overloaded, and was run again")
 
 
 @pytest.fixture

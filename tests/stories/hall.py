@@ -6,14 +6,15 @@ from typing import Any
 from zlib import crc32
 
 from gate import Gate
-from patience import patiently, wait, wall_clock
+from patience import patiently, wall_clock
 from product import API_KEY, SECRET, Json, Product, Sandbox, ask
+from support.waiting import last_lines, wait_until
 
 from workers.videosdk import Token
 
 LIMIT_S = 20.0
-HEAR_EVERY_S = 0.05
-SHOWN_LAST = 60
+SHOWN_LAST = 20
+SHOWN_LINES = 50
 
 
 class Hall:
@@ -102,11 +103,10 @@ class Hall:
 
     def hears(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th notice of a type, once it was told."""
-        deadline = time.monotonic() + limit_s
-        while len(found := self.notices(kind)) < times:
-            assert time.monotonic() < deadline, f"no {kind} (x{times}) within {limit_s:.0f} s, but {self.told}"
-            time.sleep(HEAR_EVERY_S)
-        return found[times - 1]
+        heard = wait_until(
+            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", seen=lambda: self.told
+        )
+        return heard[0]
 
     def on_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The room's so-many-th run became playable."""
@@ -123,7 +123,7 @@ class Hall:
         time.sleep(after_s)
 
     def hears_one_of(self, kinds: tuple[str, ...], limit_s: float) -> None:
-        wait(lambda: any(kind in kinds for kind in self.told), limit_s, f"one of {kinds}")
+        wait_until(lambda: any(kind in kinds for kind in self.told), limit_s, f"one of {kinds}", seen=lambda: self.told)
 
     def until(self, moment: float) -> None:
         """Sleep until a moment on the clock."""
@@ -139,11 +139,11 @@ class Hall:
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
             return found if wanted is on_air else None
 
-        return wait(there, limit_s, f"wanting {on_air}")
+        return wait_until(there, limit_s, f"the desired state {on_air}", seen=lambda: self.now["desired"])
 
     def asked(self, path: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th call to a path that ends so, once VideoSDK has it."""
-        return wait(lambda: self.asks(path)[times - 1 :], limit_s, f"call {times} of {path}")[0]
+        return wait_until(lambda: self.asks(path)[times - 1 :], limit_s, f"call {times} of {path}")[0]
 
     # What has come of it
 
@@ -243,7 +243,7 @@ class Hall:
             out = [call for call in self.calls if call["state"] in ("waiting", "sent")]
             return not out and all(item["effect"] is not None for item in self.timeline)
 
-        wait(quiet, limit_s, "the room being quiet")
+        wait_until(quiet, limit_s, "the room being quiet")
 
     def ended_well(self) -> None:
         """Never two runs at once; every event says what it did, every call why it was made."""
@@ -277,7 +277,7 @@ class Hall:
             ]
         except Exception as error:
             lines.append(f"(and no more could be had: {error!r})")
-        return "\n".join(lines)
+        return last_lines("\n".join(lines), SHOWN_LINES)
 
     _by_hand = 0
 

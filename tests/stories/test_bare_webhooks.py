@@ -2,7 +2,7 @@
 
 import pytest
 from hall import Hall
-from patience import wait
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -54,7 +54,7 @@ def test_a_run_that_is_renewed_with_bare_webhooks_is_never_two(hall: Hall) -> No
     hall.opens(lasts=24, max_run="6s")
     hall.on_air(2, limit_s=30)
     hall.closed()
-    wait(lambda: all(run["ended_at"] for run in hall.runs), 40, "the end of every run")
+    wait_until(lambda: all(run["ended_at"] for run in hall.runs), 40, "the end of every run")
     assert len(hall.runs) >= 2
     assert hall.broadcasts == ["completed"]
 
@@ -83,9 +83,9 @@ def test_in_a_storm_of_lost_late_and_doubled_webhooks_the_window_is_kept(hall: H
     )
     hall.joins()
     hall.opens(5, lasts=45, late_after="40s")
-    wait(lambda: [run["state"] for run in hall.runs][-1:] == ["playable"], 40, "a run")
+    wait_until(lambda: [run["state"] for run in hall.runs][-1:] == ["playable"], 40, "a run")
     hall.breaks()
     hall.until(hall.closes_at)
-    wait(lambda: len(hall.runs) >= 1 and all(run["ended_at"] for run in hall.runs), 60, "the end of every run")
-    wait(lambda: hall.now["desired"] is None and not hall.now["on_air"], 110, "the room being off and left alone")
+    wait_until(lambda: len(hall.runs) >= 1 and all(run["ended_at"] for run in hall.runs), 60, "the end of every run")
+    wait_until(lambda: hall.now["desired"] is None and not hall.now["on_air"], 110, "the room being off and left alone")
     assert all(start["status"] != 409 for start in hall.starts)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait
+from patience import seconds_between
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.house("falling")]
 
@@ -153,7 +154,7 @@ def test_while_videosdk_cannot_be_reached_at_start_up_nothing_is_concluded(hall:
     hall.breaks()
     hall.until(hall.back_at)
     asked = len(hall.asks("/active"))
-    wait(lambda: len(hall.asks("/active")) > asked, UP_AGAIN_S, "a question at start-up")
+    wait_until(lambda: len(hall.asks("/active")) > asked, UP_AGAIN_S, "a question at start-up")
     time.sleep(2)
     assert hall.now["state"] == "playable"
     hall.spoil()

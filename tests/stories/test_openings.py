@@ -4,30 +4,22 @@ import time
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait, wall_clock
+from patience import seconds_between, wall_clock
+from support.waiting import LATE_S, wait_until
 
 pytestmark = pytest.mark.process
 
-WITHIN_S = 1.0
 LOST_WITHIN_S = 35.0
-TRIES = 3
 
 
-def test_an_armed_room_goes_on_air_within_a_second_of_its_session(hall: Hall) -> None:
+def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(hall: Hall) -> None:
     hall.opens(lasts=40)
     hall.hears("broadcast.armed")
-    waited = []
-    for nth in range(1, TRIES + 1):
-        hall.joins()
-        hall.on_air(nth)
-        waited.append(seconds_between(hall.event("session-started")["at"], hall.starts[-1]["at"]))
-        if waited[-1] <= WITHIN_S:
-            break
-        hall.leaves()  # a machine that is busy is given another chance
-        hall.hears("session.ended", nth)
-    assert min(waited) <= WITHIN_S
+    hall.joins()
+    hall.on_air()
+    assert [one for one in hall.event("session-started")["decisions"] if one["call_id"]]  # by no timer and no probe
     hall.closed()
-    hall.off_air(len(waited))
+    hall.off_air()
     assert hall.broadcasts == ["armed", "completed"]
     assert hall.reason("armed") == "nobody has opened a session yet"
     hall.said("armed: nobody has opened a session")
@@ -42,7 +34,7 @@ def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(h
     joined = time.time()
     hall.joins()
     hall.asked("/hls/start", limit_s=60)
-    assert time.time() - joined <= LOST_WITHIN_S + WITHIN_S
+    assert time.time() - joined <= LOST_WITHIN_S + LATE_S
     hall.on_air()
     hall.closed()
     hall.off_air()
@@ -60,7 +52,10 @@ def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening
     hall.on_air()
     hall.closed()
     hall.off_air()
-    assert seconds_between(hall.notices("broadcast.completed")[0]["data"]["opens_at"], hall.runs[0]["started_at"]) < 4
+    assert (
+        seconds_between(hall.notices("broadcast.completed")[0]["data"]["opens_at"], hall.runs[0]["started_at"])
+        < 4 + LATE_S
+    )
     hall.said("nobody is known to be there: VideoSDK is asked")
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
@@ -86,7 +81,7 @@ def test_a_session_that_is_told_before_the_opening_is_put_on_air_at_the_opening(
     hall.on_air()
     (run,) = hall.runs
     opened = hall.notices("broadcast.upcoming")[0]["data"]["opens_at"]
-    assert 0 <= seconds_between(opened, run["started_at"]) < 3
+    assert 0 <= seconds_between(opened, run["started_at"]) < 3 + LATE_S
     assert hall.notices("broadcast.upcoming")[0]["data"]["session_live"] is True
     hall.closed()
     hall.off_air()
@@ -237,4 +232,4 @@ def test_windows_that_ask_for_different_streams_follow_each_other_without_ever_b
 
 def wait_all_over(hall: Hall) -> None:
     """Every run of the room has ended."""
-    wait(lambda: all(run["ended_at"] for run in hall.runs), 20, "the end of every run")
+    wait_until(lambda: all(run["ended_at"] for run in hall.runs), 20, "the end of every run")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 from hall import Hall
-from patience import wait, wall_clock
+from patience import wall_clock
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -53,7 +54,7 @@ def test_two_rules_share_a_window_and_one_that_is_paused_leaves_it_to_the_other(
     hall.puts_rule(f"{hall.rule}-too", schedule={"at": [wall_clock(hall.opens_at)], "duration": "12s"})
     hall.on_air()
     hall.rule_is("pause")
-    wait(lambda: hall.now["desired"]["because"] == f"rule:{hall.rule}-too", 10, "the other rule's wish")
+    wait_until(lambda: hall.now["desired"]["because"] == f"rule:{hall.rule}-too", 10, "the other rule's wish")
     hall.until(hall.closes_at)
     hall.off_air()
     assert [notice["data"]["rule"] for notice in hall.notices("broadcast.completed")] == [f"{hall.rule}-too"]
@@ -182,7 +183,7 @@ def test_a_rule_that_chases_its_own_tail_is_bounded(hall: Hall) -> None:
     hall.joins()
     hall.hears("participant.joined")
     hall.person_starts()
-    wait(lambda: any("it has acted 12 times within a minute" in did for did in hall.decisions), 60, "the bound")
+    wait_until(lambda: any("it has acted 12 times within a minute" in did for did in hall.decisions), 60, "the bound")
     hall.rule_is_gone(f"{hall.rule}-off")
     hall.rule_is_gone(f"{hall.rule}-again")
     assert len(hall.runs) <= 26

@@ -5,7 +5,8 @@ import time
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait
+from patience import seconds_between
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -151,7 +152,7 @@ def test_a_room_that_is_on_air_already_is_not_started_but_taken_over(hall: Hall)
     hall.spoil(drop=["hls-*"])
     hall.joins()
     hall.person_starts()
-    wait(lambda: [run["state"] for run in hall.runs] == ["playable"], 10, "the person's run")
+    wait_until(lambda: [run["state"] for run in hall.runs] == ["playable"], 10, "the person's run")
     hall.spoil()
     hall.opens(lasts=8)
     hall.hears("stream.started")

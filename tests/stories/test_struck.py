@@ -10,7 +10,8 @@ import time
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait
+from patience import seconds_between
+from support.waiting import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.house("struck")]
 
@@ -39,7 +40,7 @@ def test_killed_between_mark_and_send_the_start_is_repeated_once_it_is_sure_that
     hall.hears("participant.joined")
     hall.gate.shut_after(f"/{hall.room}/active")
     hall.opens(lasts=75)
-    wait(lambda: [call["state"] for call in hall.calls] == ["sent"], 10, "the mark")
+    wait_until(lambda: [call["state"] for call in hall.calls] == ["sent"], 10, "the mark")
     assert hall.starts == []
     hall.kills("call")
     hall.gate.open()

@@ -1,10 +1,12 @@
 """Watchdogs: what VideoSDK does not tell is found by asking; nothing is concluded while it cannot be reached."""
 
+import itertools
 import time
 
 import pytest
 from hall import Hall
-from patience import seconds_between, wait
+from patience import seconds_between
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -122,7 +124,9 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     hall.spoil("*:503*", drop=["hls-*"])
     hall.sandbox.end_session(hall.room)
     hall.hears("session.ended")
-    wait(lambda: [one for one in hall.asks("/active") if one["status"] == 503], 90, "a question that was not answered")
+    wait_until(
+        lambda: [one for one in hall.asks("/active") if one["status"] == 503], 90, "a question that was not answered"
+    )
     time.sleep(3)
     assert hall.now["state"] == "playable"
     hall.said("VideoSDK could not be reached; nothing concluded")
@@ -151,7 +155,12 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(hall: Hall) -> None:
     hall.asked("/active")  # asked while nobody is there; the answer comes when the room is on air
     hall.joins()
     hall.on_air()
-    wait(lambda: any("since the question" in item["effect"] for item in hall.timeline), 20, "the old answer")
+    wait_until(lambda: [item for item in hall.timeline if item["source"] == "probe"], 20, "the old answer")
+    before_it = list(itertools.takewhile(lambda item: item["source"] != "probe", hall.timeline))
+    answer = hall.timeline[len(before_it)]["effect"]
+    # On a slow machine it may come before the stream begins, or too late to be taken. It ends nothing either way.
+    in_time = any(item["type"].startswith("hls-") for item in before_it) and "could not be reached" not in answer
+    assert not in_time or "since the question" in answer
     time.sleep(4)
     assert (hall.now["state"], len(hall.runs), len(hall.starts)) == ("playable", 1, 1)
     assert hall.notices("stream.stopped") == []

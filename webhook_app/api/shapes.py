@@ -187,7 +187,7 @@ class AttemptSchema(Schema):
 
     at = moment()
     status = fields.Integer(allow_none=True)
-    error = text(null=True, enum=["dns", "refused", "tls", "timeout", "status", "blocked", None])
+    error = text(null=True, enum=["dns", "refused", "tls", "timeout", "not-http", "status", "blocked", None])
     duration_ms = fields.Integer()
     response = text()
 

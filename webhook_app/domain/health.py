@@ -16,7 +16,7 @@ GIVE_UP_FAILURES = 10
 CUT_OFF_HOSTS = 2
 CUT_OFF_MS = 60 * SECOND
 HOSTS_MAX = 1_000
-OF_THE_NETWORK = frozenset({"dns", "refused", "timeout", "tls"})
+OF_THE_NETWORK = frozenset({"dns", "refused", "timeout", "tls", "not-http"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: `error` is dns, refused, tls, timeout, status or blocked; `response` its first 2 KiB."""
+    """One try: `error` is dns, refused, tls, timeout, not-http, status or blocked; `response` its first 2 KiB."""
 
     at: int
     status: int | None

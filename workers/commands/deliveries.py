@@ -1,5 +1,6 @@
 """`tally deliveries`: what was sent to whom, and how it went; retry."""
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 import click
@@ -42,6 +43,8 @@ def deliveries(
         return
     head = ("ID", "NOTICE", "ROOM", "SUBSCRIBER", "STATE", "TRIES", "LAST", "NEXT TRY")
     show.print_table(head, [_row(one) for one in found], empty="there are no deliveries")
+    for hint in blocked_hints(found):
+        click.echo(hint, err=True)
     show.more(cursor)
 
 
@@ -73,6 +76,12 @@ def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_
         show.print_json({"retried": list(delivery_ids)})
     else:
         click.echo(f"{len(delivery_ids)} {'delivery is' if len(delivery_ids) == 1 else 'deliveries are'} in line again")
+
+
+def blocked_hints(deliveries: Sequence[Json]) -> list[str]:
+    """What the last attempts that were blocked say about the setting that allows them, each once."""
+    last_attempts = [attempt for delivery in deliveries for attempt in delivery["attempts"][-1:]]
+    return sorted({attempt["response"] for attempt in last_attempts if attempt["error"] == "blocked"} - {""})
 
 
 def _path(subscriber: str | None) -> str:
