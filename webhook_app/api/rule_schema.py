@@ -7,7 +7,9 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from webhook_app.api.duration import Duration
 from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
 from webhook_app.api.start_schema import StartSchema
-from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition
+from webhook_app.domain.budget import step_budget
+from webhook_app.domain.cel_meter import STEPS_MAX
+from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition, try_part
 from webhook_app.domain.judge import split_message
 from webhook_app.domain.notices import NOTICE_TYPES
 from webhook_app.domain.shapes import room_shapes
@@ -122,12 +124,14 @@ RuleSchema._declared_fields["for"] = Duration()
 
 def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
     try:
-        for _, expression in split_message(message):
-            if expression is None:
-                continue
-            condition = compile_condition(expression)
-            if condition.uses_event and not with_event:
-                return {"message": ["`event` is known with `on` only"]}
+        with step_budget(STEPS_MAX, "the message"):
+            for _, expression in split_message(message):
+                if expression is None:
+                    continue
+                condition = compile_condition(expression)
+                if condition.uses_event and not with_event:
+                    return {"message": ["`event` is known with `on` only"]}
+                try_part(condition, room_shapes(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}
     return {}

@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from webhook_app.domain.asking import SESSION_GONE_MS
-from webhook_app.domain.conditions import compile_condition
+from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.ids import derive
 from webhook_app.domain.room import Call, CallKind, CallState, Room
@@ -198,7 +198,7 @@ def _may_matter(room: Room, timer: str) -> bool:
 def _looks_matter(rules: Iterable[Rule]) -> bool:
     """Whether a condition sees how long a stream has been on: then every look is a moment at which it may hold."""
     for rule in rules:
-        inside = compile_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
+        inside = stored_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
         if inside is None or "duration_s" in inside:
             return True
     return False
