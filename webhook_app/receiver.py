@@ -2,11 +2,11 @@
 
 import hmac
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 
 from flask import Blueprint, Response, request
 
 from webhook_app.domain.events import Source
+from webhook_app.domain.globs import any_glob_matches
 from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
@@ -94,7 +94,7 @@ def _body() -> bytes | None:
 def _matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
     if "*" in globs:
         return lambda room_id: True
-    return lambda room_id: any(fnmatchcase(room_id, glob) for glob in globs)
+    return lambda room_id: any_glob_matches(room_id, globs)
 
 
 def _answer(body: bytes) -> Response:

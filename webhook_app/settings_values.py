@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from webhook_app.domain.globs import check_glob
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 TOKEN_MIN_CHARS = 16
@@ -115,6 +117,9 @@ def globs(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(","))
     if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in found):
         raise _should("be room ids or globs parted by commas, as abcd-efgh-ijkl,team-*")
+    wrong = next((wrong for part in found if (wrong := check_glob(part)) is not None), None)
+    if wrong is not None:
+        raise _should(f"be room ids or globs separated by commas; {wrong}")
     return found
 
 

@@ -13,9 +13,10 @@ from ruamel.yaml.error import YAMLError
 
 from webhook_app.api.rule_schema import NAME, RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
+from webhook_app.domain.globs import is_glob
 from webhook_app.domain.occurrences import over_quota
 from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.rules import Config, RoomName, is_glob, make_config
+from webhook_app.domain.rules import Config, RoomName, make_config
 from webhook_app.domain.rules import Settings as Folding
 from webhook_app.domain.times import rfc3339
 from webhook_app.nesting import NESTING_MAX

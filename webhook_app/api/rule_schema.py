@@ -10,13 +10,13 @@ from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.cel_meter import STEPS_MAX
 from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition, try_part
+from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
 from webhook_app.domain.judge import split_message
 from webhook_app.domain.notices import NOTICE_TYPES
 from webhook_app.domain.shapes import room_shapes
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000
-PATTERN_MAX_CHARS = 200
 MESSAGE_MAX_CHARS = 2_000
 SCHEDULE_ONLY = {
     "late_after_s": "late_after",
@@ -48,6 +48,12 @@ def _a_type(kind: str) -> None:
         raise ValidationError(f"{kind!r} is no type; there are {close}")
 
 
+def _a_pattern(pattern: str) -> None:
+    wrong = check_glob(pattern)
+    if wrong is not None:
+        raise ValidationError(wrong)
+
+
 class RuleSchema(Schema):
     """A rule: `on` with an optional `if`, or `when` with an optional `for`; then `do`."""
 
@@ -58,7 +64,7 @@ class RuleSchema(Schema):
         required=True, validate=validate.Regexp(NAME, error="a name is a-z, 0-9 and -, at most 64 characters")
     )
     rooms = fields.List(
-        fields.String(validate=validate.Length(1, PATTERN_MAX_CHARS)),
+        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), _a_pattern]),
         required=True,
         validate=validate.Length(1, ROOMS_MAX, error='name at least one room; all of them is ["*"]'),
     )
