@@ -4,7 +4,7 @@ import pytest
 
 from tests.fuzz.targets import CI_TARGETS, input_of, try_seed
 
-SEEDS = 400
+SEEDS = 200
 
 
 @pytest.mark.parametrize("target", CI_TARGETS)

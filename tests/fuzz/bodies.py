@@ -44,11 +44,11 @@ RULES = (
 
 def make(random: Random) -> bytes:
     """A body from this seed: a payload that was changed, or something made up."""
-    content = json.loads(random.choice(PAYLOADS)) if random.random() < 0.8 else _value(random, 4)
+    content = json.loads(random.choice(PAYLOADS)) if random.random() < 0.95 else _value(random, 4)
     for _ in range(random.randint(0, 3)):
         content = _changed(random, content)
     raw = _written(random, content)
-    for _ in range(random.choice((0, 0, 0, 1, 1, 2, 4))):
+    for _ in range(random.choice((0, 0, 0, 0, 1, 2))):
         raw = _damaged(random, raw)
     return raw
 
@@ -114,12 +114,14 @@ def _changed(random: Random, content: Any) -> Any:
         return _value(random, 3)
     name = random.choice(list(content))
     inner = content[name]
+    if isinstance(content.get("data"), dict) and random.random() < 0.8:
+        return {**content, "data": _changed(random, content["data"])}
     match random.randint(0, 4):
         case 0:
             return {key: value for key, value in content.items() if key != name}
         case 1 | 2 if isinstance(inner, dict):
             return {**content, name: _changed(random, inner)}
-        case 3:
+        case 2 | 3:
             return {**content, random.choice((*IDS, "id", "webhookType", "type", "data")): _value(random, 3)}
         case _:
             return {**content, name: _value(random, 3)}
@@ -127,7 +129,7 @@ def _changed(random: Random, content: Any) -> Any:
 
 def _written(random: Random, content: Any) -> bytes:
     text = json.dumps(content, ensure_ascii=random.random() < 0.5)
-    encoding = random.choice(("utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"))
+    encoding = random.choice(("utf-8",) * 6 + ("utf-8-sig", "utf-16", "latin-1"))
     return text.encode(encoding, "surrogatepass" if encoding.startswith("utf") else "replace")
 
 

@@ -16,9 +16,6 @@ ATOMS = (
     *("event.data.name", "event.data.list", "event.type", "event.data.nothing", "x", "y", "[1, 2, 3]", "['a', 'b']"),
     *("{'a': 1}", "[]", "[[1, 1]]", "duration('1h')", "timestamp('2026-01-01T00:00:00Z')", "'(a+)+b'", "'\\\\w{90}'"),
 )
-OPERATORS = ("&&", "||", "==", "!=", "<", ">=", "+", "-", "*", "/", "%", "in")
-MACROS = ("all", "exists", "exists_one", "existsOne", "map", "filter")
-METHODS = ("size", "contains", "startsWith", "endsWith", "matches", "getHours")
 PIECES = (*"()[]{}?:.,'\"\\!-+", "&&", "||", "//", "\n", '"""', ".all(x,", ".map(x,", "__step(0)", "room", "event")
 EVENT = {"id": "1-0", "type": "hls-started", "data": {"name": "Guest", "list": [1, 2, 3, 2], "text": "aaaa" * 20}}
 COMPARED_STEPS_MAX = 2_000
@@ -27,7 +24,7 @@ COMPARED_STEPS_MAX = 2_000
 def make(random: Random) -> str:
     """A condition from this seed: by the grammar, and now and then damaged."""
     source = _expression(random, random.randint(1, 6))
-    for _ in range(random.choice((0, 0, 0, 1, 3))):
+    for _ in range(random.choice((0, 0, 0, 0, 0, 1, 3))):
         at = random.randint(0, len(source))
         source = source[:at] + random.choice(PIECES) + source[at + random.randint(0, 2) :]
     return source
@@ -67,21 +64,61 @@ def _means_the_same(source: str, shape: Any, verdict: Verdict) -> None:
 
 
 def _expression(random: Random, depth: int) -> str:
-    if depth == 0:
+    """Mostly of fitting types, so that it is evaluated to its end; now and then of any."""
+    if random.random() < 0.1:
         return random.choice(ATOMS)
-    inner = [_expression(random, depth - 1 if random.random() < 0.7 else 0) for _ in range(3)]
+    return _truth(random, depth)
+
+
+def _truth(random: Random, depth: int) -> str:
+    if depth <= 0:
+        return random.choice(("true", "false", "room.on_air", "room.watchable", "event.data.list.size() > 2", "1 < 2"))
     match random.randint(0, 7):
         case 0 | 1:
-            return f"({inner[0]} {random.choice(OPERATORS)} {inner[1]})"
+            return f"({_truth(random, depth - 1)} {random.choice(('&&', '||'))} {_expression(random, depth - 1)})"
         case 2:
-            return f"{inner[0]}.{random.choice(MACROS)}({random.choice('xy')}, {inner[1]})"
-        case 3:
-            return f"{inner[0]}.map(x, {inner[1]}, {inner[2]})"
-        case 4:
-            return f"{inner[0]}.{random.choice(METHODS)}({random.choice(('', inner[1]))})"
+            return f"!{_truth(random, depth - 1)}"
+        case 3 | 4:
+            macro = random.choice(("all", "exists", "exists_one", "existsOne"))
+            body = random.choice((_truth(random, depth - 1), "x == 2", "x > y"))
+            return f"{_list(random, depth - 1)}.{macro}(x, {body})"
         case 5:
-            return f"({inner[0]} ? {inner[1]} : {inner[2]})"
+            side = random.choice((_list, _text, _number))
+            return f"({side(random, depth - 1)} {random.choice(('==', '!='))} {side(random, depth - 1)})"
         case 6:
-            return f"[{', '.join(inner[: random.randint(1, 3)])}]" + ".map(x, x + x)" * random.randint(0, 12)
+            method = random.choice(("contains", "startsWith", "endsWith", "matches"))
+            return f"{_text(random, depth - 1)}.{method}({_text(random, depth - 1)})"
         case _:
-            return f"!({inner[0]})" if random.random() < 0.5 else f"{{'a': {inner[0]}, 'b': {inner[1]}}}"
+            return f"({_number(random, depth - 1)} in {_list(random, depth - 1)})"
+
+
+def _list(random: Random, depth: int) -> str:
+    if depth <= 0:
+        return random.choice(("[1, 2, 3]", "event.data.list", "room.session.participants", "[]", "[[1], [2, 2]]"))
+    match random.randint(0, 4):
+        case 0:
+            return f"{_list(random, depth - 1)}.map(x, {random.choice(('x', '[x, x]', _number(random, depth - 1)))})"
+        case 1:
+            return f"{_list(random, depth - 1)}.filter(x, {_expression(random, depth - 1)})"
+        case 2:
+            return f"{_list(random, depth - 1)}.map(y, {_truth(random, depth - 1)}, y)"
+        case 3:
+            return "[[1, 1]]" + ".map(x, x + x)" * random.randint(0, 20)
+        case _:
+            return f"({_list(random, depth - 1)} + {_list(random, depth - 1)})"
+
+
+def _text(random: Random, depth: int) -> str:
+    if depth <= 0:
+        return random.choice(
+            ("'a'", "room.state", "event.data.name", "event.data.text", "'(a+)+b'", "r'\\w{90}'", "'['")
+        )
+    return f"({_text(random, depth - 1)} + {_text(random, depth - 1)})"
+
+
+def _number(random: Random, depth: int) -> str:
+    if depth <= 0:
+        return random.choice(("0", "1", "2", "room.session.participant_count", "9223372036854775807", "x"))
+    if random.random() < 0.5:
+        return f"{_list(random, depth - 1)}.size()"
+    return f"({_number(random, depth - 1)} {random.choice('+-*/%')} {_number(random, depth - 1)})"
