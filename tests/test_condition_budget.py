@@ -122,6 +122,29 @@ def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own():
     assert holds(condition, field_of).held
 
 
+@pytest.mark.parametrize(
+    ("source", "held"),
+    [
+        ("event.data.map(k, k) == ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']", True),
+        ("event.data.filter(k, k > 'f') == ['g', 'h']", True),
+        ("event.data.exists(k, k == 'b' || 1 / 0 == 1)", False),
+        ("event.data.all(k, k < 'x')", True),
+        ("{'b': 1, 'a': 2, 'c': 3}.map(k, k) == ['a', 'b', 'c']", True),
+    ],
+)
+def test_a_mapping_is_iterated_in_one_order(source, held):
+    data = dict.fromkeys("hgfedcba", 1)
+    found, costs = set(), set()
+    for _ in range(20):
+        with step_budget(STEPS_MAX, "the test") as budget:
+            condition = compile_condition(source)
+            condition.known.clear()
+            found.add(holds(condition, field_of, {"data": data}).held)
+        costs.add(budget.spent)
+    assert found == {held}
+    assert len(costs) == 1
+
+
 HUGE = {"data": {"xs": [1] * 120_000, "text": "a" * 240_000, "deep": [[{"a": "b"}] * 1_000] * 50}}
 
 

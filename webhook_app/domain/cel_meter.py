@@ -13,7 +13,7 @@ from typing import Any
 import cel
 
 from webhook_app.domain.budget import BudgetExceededError
-from webhook_app.domain.cel_source import BOUNDED, GROWN, MATCHES, STEP, Cost, MeteredSource
+from webhook_app.domain.cel_source import BOUNDED, GROWN, MATCHES, ORDERED, STEP, Cost, MeteredSource
 
 STEPS_MAX = 1_000_000
 ITERATED_MAX = 200_000
@@ -109,7 +109,13 @@ class Meter:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that the metered form calls."""
-        return {STEP: self._step, GROWN: self._grown, BOUNDED: self._bounded, MATCHES: self._matches}
+        return {
+            STEP: self._step,
+            GROWN: self._grown,
+            BOUNDED: self._bounded,
+            ORDERED: self._ordered,
+            MATCHES: self._matches,
+        }
 
     def _charge(self, steps: int) -> bool:
         self.spent += steps
@@ -138,7 +144,10 @@ class Meter:
         if size * names > ITERATED_MAX or self._largest * names > 10 * ITERATED_MAX:
             self.exceeded = True
             return None
-        return value
+        return _iterated(value)
+
+    def _ordered(self, value: Any) -> Any:
+        return _iterated(value) if self._charge(CONVERSION_STEPS * size_of(value)) else None
 
     def _matches(self, text: Any, pattern: Any) -> bool | None:
         if not isinstance(text, str) or not isinstance(pattern, str):
@@ -159,6 +168,11 @@ class Meter:
 
     def _fail(self, error: str) -> None:
         self.error = self.error or error
+
+
+def _iterated(value: Any) -> Any:
+    """What a macro iterates: of a mapping its keys, in an order that a replay repeats."""
+    return sorted(value, key=repr) if isinstance(value, Mapping) else value
 
 
 def size_of(value: Any) -> int:

@@ -9,6 +9,7 @@ before it is compiled:
 2. `XS.map(x, P)` becomes `XS.__bounded(k).map(x, __step(n) ? __grown(P) : false)`, as `map` is the only macro whose
    result can be larger than its input. `__bounded` limits the size of what is iterated, `__grown` counts each result.
    `filter` gets `__bounded` too: the library copies what it has of a new list with each item that it adds.
+   What may be a mapping is iterated by its sorted keys (`__bounded`, `__ordered`), as the library's order is random.
 3. `S.matches(R)` becomes `S.__matches(R)`, which limits the regular expression before the library compiles it.
 
 Comments are left out. Source that the tokens below do not cover is refused.
@@ -20,8 +21,8 @@ from dataclasses import dataclass
 
 MACROS = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 BUILDING = frozenset({"map", "filter"})
-STEP, GROWN, BOUNDED, MATCHES = "__step", "__grown", "__bounded", "__matches"
-METERING = frozenset({STEP, GROWN, BOUNDED, MATCHES})
+STEP, GROWN, BOUNDED, ORDERED, MATCHES = "__step", "__grown", "__bounded", "__ordered", "__matches"
+METERING = frozenset({STEP, GROWN, BOUNDED, ORDERED, MATCHES})
 
 # The library recurses over its input: these keep it well within the smallest stack that a thread has (512 KiB).
 DEPTH_MAX = 24
@@ -150,12 +151,13 @@ class _Metering:
                 self._metered = True
                 yield MATCHES
                 at += 1
-            elif (
-                self._is(at, ".") and self._tokens[at + 1].text in BUILDING and (arguments := self._macros.get(at + 1))
-            ):
-                # The items may be used as often as names stand in the body.
-                names = sum(token.kind == "name" for token in self._tokens[arguments[0][0] : arguments[-1][1]])
-                yield f". {BOUNDED} ( {names} ) ."
+            elif self._is(at, ".") and (spans := self._macros.get(at + 1)):
+                if self._tokens[at + 1].text in BUILDING:
+                    # The items may be used as often as names stand in the body.
+                    names = sum(inner.kind == "name" for inner in self._tokens[spans[0][0] : spans[-1][1]])
+                    yield f". {BOUNDED} ( {names} ) ."
+                else:
+                    yield "." if self._is_list(at - 1) else f". {ORDERED} ( ) ."
                 at += 1
             else:
                 yield token.text
@@ -225,6 +227,16 @@ class _Metering:
         while before >= 2 and self._is(before - 1, ".") and self._tokens[before - 2].kind == "name":
             before -= 2
         return "" if self._is(before - 1, ".") else self._tokens[before].text
+
+    def _is_list(self, at: int) -> bool:
+        """Whether what ends at a token is known to be a list: one that is written out, or the participants."""
+        if self._tokens[at].text == "participants":
+            return True
+        opening = next((opened for opened, closed in self._closing.items() if closed == at), None)
+        if opening is None or not self._is(opening, "["):
+            return False
+        before = self._tokens[opening - 1] if opening else None
+        return before is None or (before.kind == "mark" and before.text not in (")", "]", "}"))
 
     def _constructs_at(self, at: int) -> bool:
         """Whether a list or map that holds more than constants is written here."""
