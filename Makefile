@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check bench simulate screenshots docs lock clean fmt
+.PHONY: help run setup setup-dev test check bench simulate fuzz screenshots docs lock clean fmt
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bench: setup-dev ## measure, each figure a ratio taken in one run
 
 simulate: setup-dev ## let the core live through ever new seeds until stopped
 	@$(BIN)/python -m tests.simulation
+
+fuzz: setup-dev ## try ever new webhooks and conditions until stopped
+	@$(BIN)/python -m tests.fuzz
 
 docs: setup-dev ## write docs/reference out of the code: commands, settings, metrics, API
 	@$(BIN)/python -m tests.cli_reference

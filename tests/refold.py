@@ -66,6 +66,11 @@ def differences(client: Client, found: Refolded) -> list[str]:
         calls = {name: call for name, call in calls.items() if name in found.calls}
     rooms = world.rooms
     timers = {f"{one}|{name}": due for one, room in rooms.items() for name, due in room.timers.items()}
+    timers |= {
+        f"|alarm:{name}": alarm.clears_at
+        for name, alarm in world.alarms.items()
+        if alarm.clears_at is not None and alarm.cleared_at is None
+    }
     current = {one: room.call.call_id for one, room in rooms.items() if room.call is not None}
     timelines = {room_id: _timeline(client, room_id) for room_id in found.timelines}
     lines = [

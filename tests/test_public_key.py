@@ -251,6 +251,55 @@ def test_a_new_key_is_picked_up_after_the_first_signature_that_fails():
     assert ring.remembered[-1] == next_pem()
 
 
+def signed_with(key):
+    return base64.b64encode(key.sign(BODY, PKCS1v15(), SHA256())).decode()
+
+
+def pem_of(key):
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+
+
+@pytest.fixture(scope="module")
+def keys_by_size():
+    return {size: generate_private_key(public_exponent=65537, key_size=size) for size in (2_048, 3_072, 4_096)}
+
+
+@pytest.mark.parametrize("sizes", [(4_096, 3_072), (3_072, 4_096), (4_096, 2_048)])
+def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size, sizes):
+    ring = started()
+    for key in map(keys_by_size.__getitem__, sizes):
+        ring.now += RETRY_AFTER_S
+        ring.videosdk.pem = pem_of(key)
+        assert ring.check(signed_with(key)) is Check.UNDECIDED
+        ring.settle()
+        assert ring.check(signed_with(key)) is Check.GOOD
+    assert ring.check() is Check.UNDECIDED or ring.check() is Check.WRONG
+
+
+def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    for second in range(10 * int(ASK_AGAIN_AFTER_S)):
+        ring.check(base64.b64encode(bytes(512)).decode())
+        ring.settle()
+        ring.now += 1
+        assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
+    assert ring.check() is Check.GOOD
+
+
+def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size):
+    ring = started()
+    for _ in range(ASKS_IN_A_ROW + 1):
+        ring.now += RETRY_AFTER_S
+        ring.check(base64.b64encode(bytes(256)).decode())
+        ring.settle()
+    ring.videosdk.pem = pem_of(keys_by_size[4_096])
+    ring.now += REFRESH_AFTER_S + 1
+    assert ring.check(signed_with(keys_by_size[4_096])) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_with(keys_by_size[4_096])) is Check.GOOD
+
+
 def test_after_a_rotation_the_old_key_counts_no_more():
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S

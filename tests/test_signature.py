@@ -86,10 +86,15 @@ def test_a_header_that_is_no_base64_is_malformed(header):
         decode_signature(header)
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 257, 512, 100_000])
-def test_a_signature_of_another_size_than_the_key_is_malformed(size):
+@pytest.mark.parametrize("size", [0, 1, 128, 255, 2_049, 100_000])
+def test_a_signature_that_no_trusted_key_could_make_is_malformed(size):
     with pytest.raises(MalformedSignatureError):
-        verify(key(), b"\x01" * size, BODY)
+        decode_signature(base64.b64encode(b"\x01" * size).decode())
+
+
+@pytest.mark.parametrize("size", [257, 384, 512, 1_024, 2_048])
+def test_a_signature_as_long_as_another_key_is_wrong_and_not_malformed(size):
+    assert not verify(key(), decode_signature(base64.b64encode(b"\x01" * size).decode()), BODY)
 
 
 @settings(max_examples=100, deadline=None)
@@ -121,8 +126,12 @@ def test_a_longer_key_is_taken():
     longer = rsa.generate_private_key(public_exponent=65537, key_size=3072)
     signed = longer.sign(BODY, padding.PKCS1v15(), hashes.SHA256())
     assert verify(read_key(pem(longer.public_key())), signed, BODY)
-    with pytest.raises(MalformedSignatureError):
-        verify(read_key(pem(longer.public_key())), decode_signature(signature(BODY)), BODY)
+    assert not verify(read_key(pem(longer.public_key())), decode_signature(signature(BODY)), BODY)
+
+
+def test_a_key_of_an_odd_number_of_bits_is_taken():
+    odd = rsa.generate_private_key(public_exponent=65537, key_size=2_049)
+    assert verify(read_key(pem(odd.public_key())), odd.sign(BODY, padding.PKCS1v15(), hashes.SHA256()), BODY)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """`GET /live/<room>.m3u8`: one address for good, that leads to the room's playback URL of the moment."""
 
-from fnmatch import fnmatchcase
-
 from flask import Blueprint, Response
 
+from webhook_app.domain.globs import any_glob_matches
 from webhook_app.problems import Problem
 from webhook_app.store.state import StateStore
 
@@ -16,7 +15,7 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
 
     @blueprint.get("/live/<room_id>.m3u8")
     def follow(room_id: str) -> Response:
-        ours = any(fnmatchcase(room_id, glob) for glob in rooms)
+        ours = any_glob_matches(room_id, rooms)
         room = state.room(room_id) if ours else None
         stream = None if room is None else room.shown
         if room is None or stream is None or not room.on_air or stream.playback_url is None:

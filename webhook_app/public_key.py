@@ -88,7 +88,12 @@ class KeyRing:
             return Check.GOOD
         if self._pinned:
             return Check.WRONG
-        if self._ask(after_s=RETRY_AFTER_S, sparing=True) or self._asking:
+        # A key that was not fetched for an hour is fetched again whether the signature is good or wrong: after a
+        # rotation, good ones no longer come.
+        fetching = self._ask(after_s=RETRY_AFTER_S, sparing=True)
+        if not fetching and self._stale():
+            fetching = self._ask(after_s=ASK_AGAIN_AFTER_S)
+        if fetching or self._asking:
             return Check.UNDECIDED
         current = self._key
         if current is not key and current is not None and verify(current, signature, body):

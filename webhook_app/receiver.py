@@ -7,13 +7,13 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
 from webhook_app import problems
 from webhook_app.domain.events import Source
+from webhook_app.domain.globs import any_glob_matches
 from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
@@ -207,4 +207,4 @@ def _problem(status: int, title: str) -> bytes:
 def _room_matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
     if "*" in globs:
         return lambda room_id: True
-    return lambda room_id: any(fnmatchcase(room_id, glob) for glob in globs)
+    return lambda room_id: any_glob_matches(room_id, globs)

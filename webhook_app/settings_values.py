@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from webhook_app.domain.globs import check_glob
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 
@@ -151,6 +152,9 @@ def globs(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(","))
     if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in found):
         raise _should("be room ids or globs parted by commas, as abcd-efgh-ijkl,team-*")
+    wrong = next((wrong for part in found if (wrong := check_glob(part)) is not None), None)
+    if wrong is not None:
+        raise _should(f"be room ids or globs separated by commas; {wrong}")
     return found
 
 

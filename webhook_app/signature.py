@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 HEADER = "videosdk-signature"
 KEY_MIN_BITS = 2_048
+KEY_MAX_BITS = 16_384
 PEM_MAX_CHARS = 16_384
 
 _PADDING = padding.PKCS1v15()
@@ -17,7 +18,7 @@ _HASH = hashes.SHA256()
 
 
 class MalformedSignatureError(ValueError):
-    """The header is missing, or cannot be a signature under any key of this size."""
+    """The header is missing, or cannot be a signature under any key that we would trust."""
 
 
 class PublicKeyError(ValueError):
@@ -45,23 +46,31 @@ def read_key(pem: str) -> rsa.RSAPublicKey:
         raise PublicKeyError("the public key is not an RSA key")
     if key.key_size < KEY_MIN_BITS:
         raise PublicKeyError(f"the public key has {key.key_size} bits, fewer than {KEY_MIN_BITS}")
+    if key.key_size > KEY_MAX_BITS:
+        raise PublicKeyError(f"the public key has {key.key_size} bits, more than {KEY_MAX_BITS}")
     return key
 
 
 def decode_signature(header: str | None) -> bytes:
-    """The signature's bytes; MalformedSignatureError when there is none or it is no base64."""
+    """Decode the signature; MalformedSignatureError when no key between the smallest and the largest could make it."""
     if not header:
         raise MalformedSignatureError(f"the header {HEADER} is missing")
     try:
-        return base64.b64decode(header, validate=True)
+        signature = base64.b64decode(header, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedSignatureError(f"the header {HEADER} is not base64") from None
+    if not KEY_MIN_BITS <= len(signature) * 8 <= KEY_MAX_BITS:
+        raise MalformedSignatureError(f"the header {HEADER} is not as long as a signature")
+    return signature
 
 
 def verify(key: PublicKey, signature: bytes, body: bytes) -> bool:
-    """RSA PKCS#1 v1.5 with SHA-256 over the raw body; a signature of another size than the key's is malformed."""
-    if len(signature) * 8 != key.key_size:
-        raise MalformedSignatureError("the signature is not as long as the key")
+    """Verify RSA PKCS#1 v1.5 with SHA-256 over the raw body.
+
+    A signature as long as another key's is wrong and not malformed: VideoSDK may have changed to a key of that size.
+    """
+    if len(signature) != (key.key_size + 7) // 8:
+        return False
     try:
         key.verify(signature, body, _PADDING, _HASH)
     except InvalidSignature:

@@ -1,6 +1,8 @@
 """The configuration file, applied: as a whole, at start and on change; what leaves it is deleted."""
 
+import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from webhook_app.domain.rulebook import apply_file
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import rotated
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.loops import STORE_ERRORS
 from webhook_app.masking import masked
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
@@ -23,11 +26,15 @@ from webhook_app.store.journal import Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.subscriber_secrets import new_secret, read_secret
-from workers.config_read import ConfigFile, FileError, read
+from workers.config_read import ConfigFile, parse
+from workers.config_yaml import FileError, read_content
 from workers.wiring import Wiring
 
 LOOK_EVERY_S = 1.0
+SETTLED_AFTER_S = 3.0
 ALARM = "configuration-file"
+
+Identity = tuple[int, int, int, int, int]
 
 log = structlog.get_logger()
 
@@ -110,43 +117,72 @@ def watcher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterat
     """Apply the file now and whenever it changes; a file that is wrong leaves what runs, and raises an alarm."""
     path = settings.config_file
     if path is not None:
-        look = _Watch(path, settings, wiring).look
+        look = Watch(path, settings, wiring).look
         wiring.loops.start("config-file", look, every_s=LOOK_EVERY_S, stop=stop)
     yield
 
 
-class _Watch:
-    """Applies the file when it is another than the one that was applied last."""
+class Watch:
+    """Looks whether the file has changed, by its content, and applies it when it has.
+
+    A file that cannot be applied, whatever the reason, leaves what runs and raises the alarm once.
+    """
 
     def __init__(self, path: Path, settings: Settings, wiring: Wiring) -> None:
         self._path = path
         self._settings = settings
         self._wiring = wiring
-        self._applied: tuple[int, int] | None = None
+        self._identity: Identity | None = None
+        self._applied: str | None = None
 
     def look(self) -> None:
-        """Apply the file if it has changed; what fails is tried again at the next look."""
+        """Apply the file if its content is not what was applied last."""
+        identity = identity_of(self._path)
+        if identity is not None and identity == self._identity:
+            return
+        raw: bytes | None = None
         try:
-            stat = self._path.stat()
-            version = (stat.st_mtime_ns, stat.st_size)
-        except OSError:
-            version = (-1, -1)
-        if version != self._applied:
-            _take(self._path, self._settings, self._wiring)
-            self._applied = version
+            raw = read_content(self._path)
+            digest = hashlib.sha256(raw).hexdigest()
+        except FileError as error:
+            digest = str(error)
+        if digest != self._applied:
+            self._apply(raw)
+        self._applied, self._identity = digest, identity if raw is not None else None
 
+    def _apply(self, raw: bytes | None) -> None:
+        try:
+            found = parse(self._path, read_content(self._path) if raw is None else raw, self._settings)
+            apply(found, self._wiring)
+        except FileError as error:
+            log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
+            self._raise_alarm(error.lines[0])
+        except STORE_ERRORS:
+            raise
+        except Exception as error:  # whatever is in the file, the next version of it must be applied
+            log.exception("the configuration file could not be applied; what runs stays")
+            self._raise_alarm(f"{type(error).__name__} while applying it; see the log")
 
-def _take(path: Path, settings: Settings, wiring: Wiring) -> None:
-    try:
-        found = read(path, settings)
-    except FileError as error:
-        log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
-        summary = masked(f"{path.name} is wrong and was not applied: {error.lines[0]}")
+    def _raise_alarm(self, reason: str) -> None:
+        summary = masked(f"{self._path.name} is wrong and was not applied: {reason}")
         alarm = {"name": ALARM, "severity": "warning", "summary": summary}
-        if Journal(wiring.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
-            wiring.wakeups.wake("process")
-        return
-    apply(found, wiring)
+        if Journal(self._wiring.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
+            self._wiring.wakeups.wake("process")
+
+
+def identity_of(path: Path) -> Identity | None:
+    """What tells one version of a file from the next, None while that cannot be told.
+
+    The time of the last change of the inode is among it, which no tool can set back. A file that changed within the
+    last seconds may change again within the same tick of the file system's clock, so it is read again.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    if abs(time.time() - status.st_ctime) < SETTLED_AFTER_S:
+        return None
+    return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
 
 
 def _now(wiring: Wiring) -> int:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from webhook_app.api.rule_schema import NAME, RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
+from webhook_app.domain.globs import is_glob
 from webhook_app.domain.occurrences import over_quota
 from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.rules import Config, RoomName, is_glob, make_config
+from webhook_app.domain.rules import Config, RoomName, make_config
 from webhook_app.domain.rules import Settings as Folding
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -25,31 +24,13 @@ from webhook_app.problems import Problem
 from webhook_app.schemas import ID_MAX_CHARS
 from webhook_app.settings import Settings
 from webhook_app.wording import mistakes
+from workers.config_variables import VariableError, replace_variables
+from workers.config_yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
 
-FILE_MAX_BYTES = 4 * 1024 * 1024
-VALUES_MAX = 500_000
 CROWDED_SHOWN = 5
+__all__ = ["ConfigFile", "FileError", "Mistake", "parse", "read", "room_names", "warnings"]
+
 TOP = ("rooms", "rules", "subscribers")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing that is wrong: the line (None where there is none), the field, and what would be right."""
-
-    line: int | None
-    field: str | None
-    message: str
-
-
-class FileError(Exception):
-    """What is wrong with the file; `lines` says it for people, a line each."""
-
-    def __init__(self, path: Path, found: list[Mistake]) -> None:
-        self.path = path
-        self.mistakes = found
-        self.lines = [_written(path, one) for one in found]
-        super().__init__("; ".join(self.lines))
 
 
 class RoomNameSchema(Schema):
@@ -86,24 +67,16 @@ class ConfigFile:
 
 def read(path: Path, settings: Settings) -> ConfigFile:
     """Read and check the file; FileError names every mistake."""
+    return parse(path, read_content(path), settings)
+
+
+def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
+    """Check what stands in the file; FileError names every mistake."""
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FileError(path, [Mistake(None, None, f"cannot be read: {error.strerror}")]) from None
-    if len(raw) > FILE_MAX_BYTES:
-        raise FileError(path, [Mistake(None, None, f"larger than {FILE_MAX_BYTES} bytes")])
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise FileError(path, [Mistake(line, None, "not UTF-8 text; save the file as UTF-8")]) from None
-    try:
-        content = YAML().load(text)
+        content = load_yaml(path, raw)
         return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
     except RecursionError:
         raise FileError(path, [Mistake(None, None, f"nested more than {NESTING_MAX} levels deep")]) from None
-    except (YAMLError, ValueError) as error:
-        raise FileError(path, [_not_yaml(text, error)]) from None
 
 
 def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
@@ -241,18 +214,14 @@ class _Checker:
         if isinstance(value, list):
             return [self._plain(inner, item, (*path, at), where) for at, inner in enumerate(value)]
         if isinstance(value, str):
-            return _VARIABLE.sub(lambda found: self._variable(found.group(1), item, path, where), str(value))
+            try:
+                return replace_variables(str(value), self._settings.variables)
+            except VariableError as error:
+                self._say(item, path, ".".join((where, *map(str, path))), str(error))
+                return ""
         if value is None or isinstance(value, bool | int | float):
             return value
         return str(value)
-
-    def _variable(self, name: str, item: Any, path: tuple[Any, ...], where: str) -> str:
-        value = self._settings.variables.get(name)
-        if value is None:
-            field = ".".join((where, *map(str, path)))
-            self._say(item, path, field, f"${{{name}}} is not set; set {name} in the environment or .env")
-            return ""
-        return value
 
     def _check_url(self, url: str, item: Any, where: str) -> None:
         try:
@@ -261,38 +230,7 @@ class _Checker:
             self._say(item, ("url",), f"{where}.url", str((problem.errors or {}).get("url", [""])[0]))
 
     def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
-        self._found.append(Mistake(_line(node, path), field, what))
-
-
-def _written(path: Path, mistake: Mistake) -> str:
-    where = str(path) if mistake.line is None else f"{path}:{mistake.line}"
-    return f"{where}: {mistake.field}: {mistake.message}" if mistake.field else f"{where}: {mistake.message}"
-
-
-def _not_yaml(text: str, error: Exception) -> Mistake:
-    mark = getattr(error, "problem_mark", None)
-    position = getattr(error, "position", None)
-    line = mark.line + 1 if mark is not None else None
-    if line is None and isinstance(position, int):
-        line = text.count("\n", 0, position) + 1
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    # What stands after it quotes values, and a value may be a secret.
-    said = str(problem).split(" with value", 1)[0]
-    hint = "; indent with spaces" if "\\t" in said else ""
-    return Mistake(line, None, f"not YAML: {said}{hint}")
-
-
-def _line(node: Any, path: tuple[Any, ...]) -> int | None:
-    """The line of what a path leads to, or of the last thing on the way there that the file has."""
-    line = getattr(getattr(node, "lc", None), "line", None)
-    for step in path:
-        try:
-            places: Any = getattr(node, "lc")  # noqa: B009 - ruamel's lists and mappings have it, plain ones do not
-            line = (places.item if isinstance(node, list) else places.key)(step)[0]
-            node = node[step]
-        except (AttributeError, KeyError, TypeError, IndexError):
-            break
-    return None if line is None else int(line) + 1
+        self._found.append(Mistake(line_of(node, path), field, what))
 
 
 def _value_at(value: Any, path: tuple[Any, ...]) -> Any:

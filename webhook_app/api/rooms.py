@@ -1,7 +1,6 @@
 """Rooms: what is on air, the timeline that says why, and an operator's wishes."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 from flask import Response
@@ -22,6 +21,7 @@ from webhook_app.api.shapes import (
 )
 from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.events import Source
+from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import Config
 from webhook_app.domain.views import room_view
@@ -165,7 +165,7 @@ def _command(context: Context, room_id: str, command: str, data: dict[str, Any])
 
 def order_room(context: Context, room_id: str, command: str, data: dict[str, Any]) -> str:
     """Journal an operator's command for a room of ours; the event's id."""
-    if not any(fnmatchcase(room_id, glob) for glob in context.rooms) or len(room_id) > ID_MAX_CHARS:
+    if not any_glob_matches(room_id, context.rooms) or len(room_id) > ID_MAX_CHARS:
         raise Problem(404, f"room {room_id} is not one of ours (see the setting ROOMS)")
     if not context.has_credentials:
         raise Problem(409, "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")

@@ -7,14 +7,16 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 from webhook_app.api.duration import Duration
 from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
 from webhook_app.api.start_schema import StartSchema
-from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition
+from webhook_app.domain.budget import step_budget
+from webhook_app.domain.cel_meter import STEPS_MAX
+from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition, try_part
+from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
 from webhook_app.domain.judge import split_message
 from webhook_app.domain.notices import NOTICE_TYPES
 from webhook_app.domain.shapes import room_shapes
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000
-PATTERN_MAX_CHARS = 200
 MESSAGE_MAX_CHARS = 2_000
 SCHEDULE_ONLY = {
     "late_after_s": "late_after",
@@ -46,6 +48,12 @@ def _a_type(kind: str) -> None:
         raise ValidationError(f"{kind!r} is no type; there are {close}")
 
 
+def _a_pattern(pattern: str) -> None:
+    wrong = check_glob(pattern)
+    if wrong is not None:
+        raise ValidationError(wrong)
+
+
 class RuleSchema(Schema):
     """A rule: `on` with an optional `if`, or `when` with an optional `for`; then `do`."""
 
@@ -56,7 +64,7 @@ class RuleSchema(Schema):
         required=True, validate=validate.Regexp(NAME, error="a name is a-z, 0-9 and -, at most 64 characters")
     )
     rooms = fields.List(
-        fields.String(validate=validate.Length(1, PATTERN_MAX_CHARS)),
+        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), _a_pattern]),
         required=True,
         validate=validate.Length(1, ROOMS_MAX, error='name at least one room; all of them is ["*"]'),
     )
@@ -122,12 +130,14 @@ RuleSchema._declared_fields["for"] = Duration()
 
 def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
     try:
-        for _, expression in split_message(message):
-            if expression is None:
-                continue
-            condition = compile_condition(expression)
-            if condition.uses_event and not with_event:
-                return {"message": ["`event` is known with `on` only"]}
+        with step_budget(STEPS_MAX, "the message"):
+            for _, expression in split_message(message):
+                if expression is None:
+                    continue
+                condition = compile_condition(expression)
+                if condition.uses_event and not with_event:
+                    return {"message": ["`event` is known with `on` only"]}
+                try_part(condition, room_shapes(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}
     return {}

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validate
 from webhook_app.addresses import Network, refused
 from webhook_app.api.shapes import Moment, Question
 from webhook_app.channel_urls import channel_of
+from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES, wants_type
 from webhook_app.domain.subscribers import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
 from webhook_app.problems import Problem
@@ -19,6 +20,12 @@ PATTERNS_MAX = 100
 CHANNEL_RATE = 1
 _pattern = validate.Regexp(r"[^\s\x00-\x1f]{1,200}\Z", error="a pattern has 1 to 200 characters and no spaces")
 _patterns = validate.Length(1, PATTERNS_MAX)
+
+
+def _a_bounded_pattern(pattern: str) -> None:
+    wrong = check_glob(pattern)
+    if wrong is not None:
+        raise ValidationError(wrong)
 
 
 def _a_known_type(pattern: str) -> None:
@@ -39,11 +46,13 @@ def _a_secret(text: str) -> None:
 
 
 def _types(**more: Any) -> fields.List[str]:
-    return fields.List(fields.String(validate=[_pattern, _a_known_type]), validate=_patterns, **more)
+    return fields.List(
+        fields.String(validate=[_pattern, _a_bounded_pattern, _a_known_type]), validate=_patterns, **more
+    )
 
 
 def _globs(**more: Any) -> fields.List[str]:
-    return fields.List(fields.String(validate=_pattern), validate=_patterns, **more)
+    return fields.List(fields.String(validate=[_pattern, _a_bounded_pattern]), validate=_patterns, **more)
 
 
 def _url(**more: Any) -> fields.String:

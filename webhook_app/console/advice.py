@@ -13,6 +13,10 @@ ADVICE = {
         "One event could not be processed and was passed over; everything else goes on. Look at the event's effect "
         "for the error, and report it."
     ),
+    "webhooks-unreadable": (
+        "VideoSDK sent signed webhooks that could not be read. They are kept as they came and changed nothing: look at "
+        "the events of the type unreadable for the reason. The alarm clears an hour after the last one."
+    ),
     "videosdk-credentials": (
         "VideoSDK does not accept our token, so nothing is called. Check VIDEOSDK_API_KEY and VIDEOSDK_SECRET; it is "
         "asked every minute and goes on by itself."

@@ -11,8 +11,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import AliasToken
 
 from webhook_app.nesting import NESTING_MAX, too_deep
+from webhook_app.yaml_bounds import YAMLBoundsError, check_yaml
 
 TEXT_MAX_CHARS = 64 * 1024
+VALUES_MAX = 5_000
 WIDTH = 88
 ANSWERED_ONLY = ("from_file", "next", "last_fired_at", "last_error")
 DEFAULTS = {"cooldown": "0s", "timezone": "UTC", "late_after": "1m", "restart": "on-failure", "paused": False}
@@ -42,12 +44,15 @@ def read(text: str) -> Any:
     if odd is not None:
         raise TextError("there is a character in it that YAML does not know", text.count("\n", 0, odd.start()) + 1)
     try:
+        check_yaml(text, values_max=VALUES_MAX)
         for token in YAML(typ="safe", pure=True).scan(text):
             if isinstance(token, AliasToken):
                 raise TextError("anchors and aliases are not read here; write it out", token.start_mark.line + 1)
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Plain
         found = yaml.load(text)
+    except YAMLBoundsError as error:
+        raise TextError(str(error), error.line) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = str(error.problem or error.context or "cannot be read").splitlines()[0]

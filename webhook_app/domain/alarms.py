@@ -11,13 +11,18 @@ ALARMS_KEPT = 500
 
 @dataclass(frozen=True)
 class Alarm:
-    """One alarm by its name; raised again it keeps its first moment."""
+    """One alarm by its name; raised again it keeps its first moment.
+
+    `count` is how often it was raised since then. `clears_at` is when it clears by itself, unless it is raised again.
+    """
 
     name: str
     severity: str
     summary: str
     since: int
     cleared_at: int | None = None
+    count: int = 1
+    clears_at: int | None = None
 
 
 def alarm_view(alarm: Alarm) -> Mapping[str, Any]:

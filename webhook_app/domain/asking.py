@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.conditions import compile_condition
+from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw, is_after
@@ -137,7 +137,7 @@ def _people_overdue(turn: Turn) -> bool:
         return False
     return any(
         bool(rule.end_when_empty_s or rule.overrun_s)
-        or (rule.do == "end" and rule.when is not None and compile_condition(rule.when).asks_who_is_there)
+        or (rule.do == "end" and rule.when is not None and stored_condition(rule.when).asks_who_is_there)
         for rule in turn.config.about(turn.room.room_id)
     )
 

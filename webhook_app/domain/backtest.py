@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from webhook_app.domain.asking import SESSION_GONE_MS
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.comparison import Act, Comparison, compare
-from webhook_app.domain.conditions import compile_condition
+from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.draft import BacktestLimits, Draft, answer, make_event
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.room import CallKind, CallState, Room
@@ -195,7 +195,7 @@ def _may_matter(room: Room, timer: str) -> bool:
 def _looks_matter(rules: Iterable[Rule]) -> bool:
     """Whether a condition sees how long a stream has been on: then every look is a moment at which it may hold."""
     for rule in rules:
-        inside = compile_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
+        inside = stored_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
         if inside is None or "duration_s" in inside:
             return True
     return False

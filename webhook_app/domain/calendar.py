@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from heapq import heappop, heappush, merge
 from typing import Any
@@ -16,6 +15,7 @@ from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from webhook_app.domain.budget import spend
+from webhook_app.domain.globs import glob_matches
 
 EPOCH = datetime(1970, 1, 1)
 MS = timedelta(milliseconds=1)
@@ -123,7 +123,7 @@ def entries(
     pattern = None if match is None else _comparable(match)
     for entry in calendar.entries(after, until, zone):
         spend()
-        if pattern is None or fnmatchcase(_comparable(entry.summary), pattern):
+        if pattern is None or glob_matches(_comparable(entry.summary), pattern):
             yield entry
 
 

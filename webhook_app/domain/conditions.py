@@ -1,46 +1,25 @@
-"""Conditions: CEL expressions about a room, compiled once, tried before they are saved."""
+"""Conditions: CEL expressions about a room, compiled once, tried before they are saved, evaluated within a budget."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import cel
 
+from webhook_app.domain.budget import BudgetExceededError, spend
+from webhook_app.domain.cel_functions import TIME_FUNCTIONS, FunctionError, check_functions
+from webhook_app.domain.cel_meter import CEL_ERRORS, STEPS_MAX, Metered
+from webhook_app.domain.cel_source import meter, tokens_of
+from webhook_app.domain.condition_paths import PathError, bare_source, check_event_fields, event_names, room_paths
+
+__all__ = ["CEL_ERRORS", "Condition", "ConditionError", "Verdict", "compile_condition", "evaluate", "holds"]
+
 CONDITION_MAX_CHARS = 2_000
+DOOR_STEPS_MAX = 100_000
 KNOWN_MAX = 4_096
 PLAIN = frozenset({type(None), str, bool, int, float})
-ROOM_SHAPE: dict[str, frozenset[str]] = {
-    "stream": frozenset(
-        "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at "
-        "playable_at stopping_at ended_at duration_s ended_by failure".split()
-    ),
-    "session": frozenset("session_id live participant_count participants".split()),
-    "desired": frozenset("on_air because since until".split()),
-    "next_window": frozenset("rules room_id opens_at closes_at skipped warning".split()),
-}
-ROOM_FIELDS = frozenset(
-    "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
-)
-EVENT_FIELDS = frozenset("id source type room_id at data".split())
-_EVENT_PATH = re.compile(r"(?<![\w.])event\s*\.\s*([A-Za-z_]\w*)")
-_EVENT = re.compile(r"(?<![\w.])event\b")
-_EVENT_DATA = re.compile(r"(?<![\w.])event\s*\.\s*data\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\()")
-_ROOM_PATH = re.compile(r"(?<![\w.])room\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
-_STRING = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
-
-FUNCTIONS = (
-    *("size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes"),
-    *("type", "duration", "timestamp", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"),
-    *("getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds", "min", "max"),
-)
-
-# What the CEL library raises for a missing key, an index out of bounds, other types, a division by zero and the like.
-CEL_ERRORS = (LookupError, TypeError, RuntimeError, ValueError, ArithmeticError)
 
 # A field of the room by its name; with names inside it, a mapping that has at least these.
 RoomField = Callable[[str, frozenset[str] | None], Any]
@@ -55,17 +34,19 @@ class Condition:
     """A compiled condition and what it looks at, so that only that is handed over.
 
     `room_paths` are fields of the room and, where it looks no further, the fields inside them. `event_names` are the
-    names in `event.data` when it looks at nothing else of the event. `known` are verdicts on values seen before.
+    names in `event.data` when it looks at nothing else of the event. `known` are verdicts on values seen before, with
+    the steps they took. `refused` says why a stored condition cannot be evaluated any more.
     """
 
     source: str
-    program: cel.Program
-    room_paths: Mapping[str, frozenset[str] | None]
-    event_names: frozenset[str] | None
-    uses_event: bool
-    uses_now: bool
-    functions: tuple[str, ...]
-    known: dict[Any, "Verdict"] = field(default_factory=dict, compare=False, repr=False)
+    program: Metered | None
+    room_paths: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    event_names: frozenset[str] | None = None
+    uses_event: bool = False
+    uses_now: bool = False
+    functions: tuple[str, ...] = ()
+    refused: str | None = None
+    known: dict[Any, tuple["Verdict", int]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def asks_who_is_there(self) -> bool:
@@ -75,37 +56,62 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether it held; `error` says why it could not be said, which counts as false."""
+    """Whether it held; `error` says why that is unknown, which counts as false.
+
+    `refused`: it was not evaluated to its end, as it takes too many steps, or is no condition any more.
+    """
 
     held: bool
     error: str | None = None
+    refused: bool = False
 
 
 @lru_cache(maxsize=20_000)
 def compile_condition(source: str) -> Condition:
-    """Compile a condition; ConditionError on bad syntax or a field of the room that does not exist."""
+    """Compile a condition; ConditionError on bad syntax, too much of it, or a field that does not exist."""
     if not source.strip():
         raise ConditionError("a condition is empty; write for example room.on_air")
     if len(source) > CONDITION_MAX_CHARS:
         raise ConditionError(f"a condition is longer than {CONDITION_MAX_CHARS} characters")
     try:
-        program = cel.compile(source)
+        tokens = tokens_of(source)
+        program = cel.compile(source)  # for its errors, which quote the source as it was written
+        metered = Metered(meter(tokens))
     except ValueError as error:
         raise ConditionError(f"not a CEL expression: {_first_line(error)}") from None
-    _functions_exist(program.functions())
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ConditionError("not a CEL expression: it cannot be parsed") from None
     names = program.variables()
-    bare = _STRING.sub("''", source)
-    if "event" in names:
-        _event_fields_exist(bare)
+    if metered.variables() != names:
+        raise ConditionError("not a CEL expression: its strings and comments cannot be told apart")
+    bare = bare_source(tokens)
+    try:
+        check_functions(program.functions())
+        if "event" in names:
+            check_event_fields(bare)
+        paths = room_paths(bare) if "room" in names else {}
+    except (FunctionError, PathError) as error:
+        raise ConditionError(str(error)) from None
     return Condition(
         source=source,
-        program=program,
-        room_paths=_room_paths(bare) if "room" in names else {},
-        event_names=_event_names(bare) if "event" in names else None,
+        program=metered,
+        room_paths=paths,
+        event_names=event_names(bare) if "event" in names else None,
         uses_event="event" in names,
         uses_now="now" in names,
         functions=tuple(name for name in program.functions() if name in TIME_FUNCTIONS),
     )
+
+
+@lru_cache(maxsize=20_000)
+def stored_condition(source: str) -> Condition:
+    """A condition of a saved rule, saved perhaps by a version that allowed more; it never raises."""
+    try:
+        return compile_condition(source)
+    except ConditionError as error:
+        return Condition(source, None, refused=str(error))
 
 
 def holds(
@@ -117,30 +123,63 @@ def holds(
     if key is not None:
         known = condition.known.get(key)
         if known is not None:
-            return known
-    found = _judge(condition, variables)
+            spend(known[1])
+            return known[0]
+    verdict, steps = _decide(condition, variables)
     if key is not None:
         if len(condition.known) >= KNOWN_MAX:
             condition.known.clear()
-        condition.known[key] = found
-    return found
+        condition.known[key] = verdict, steps
+    spend(steps)
+    return verdict
+
+
+def attempt(
+    condition: Condition,
+    room: RoomField,
+    event: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+    *,
+    limit: int = STEPS_MAX,
+) -> tuple[Any, int]:
+    """The expression's value, or the error that evaluating it raised, and the steps it took, which are charged."""
+    value, steps = _execute(condition, _variables(condition, room, event, now), limit)
+    spend(steps)
+    return value, steps
 
 
 def evaluate(
-    condition: Condition, room: RoomField, event: Mapping[str, Any] | None = None, now: datetime | None = None
+    condition: Condition,
+    room: RoomField,
+    event: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+    *,
+    limit: int = STEPS_MAX,
 ) -> Any:
-    """The expression's value; raises what the CEL library raises."""
-    return _execute(condition, _variables(condition, room, event, now))
+    """The expression's value; raises what the CEL library raises, and BudgetExceededError."""
+    value, _ = attempt(condition, room, event, now, limit=limit)
+    if isinstance(value, Exception):
+        raise value
+    return value
 
 
-def _judge(condition: Condition, variables: dict[str, Any]) -> Verdict:
-    try:
-        result = _execute(condition, variables)
-    except CEL_ERRORS as error:
-        return Verdict(False, _explain(error))
+def explain(error: Exception) -> str:
+    """Why an evaluation failed, in a few words."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]!r} is missing"
+    if isinstance(error, TypeError):
+        return "a value is missing or of another type"
+    text = _first_line(error)
+    return text.split(". Check", 1)[0]
+
+
+def _decide(condition: Condition, variables: dict[str, Any]) -> tuple[Verdict, int]:
+    result, steps = _execute(condition, variables, STEPS_MAX)
+    if isinstance(result, Exception):
+        return Verdict(False, explain(result), isinstance(result, BudgetExceededError | ConditionError)), steps
     if result is True or result is False:
-        return Verdict(result)
-    return Verdict(False, f"the condition gave {type(result).__name__}, not true or false")
+        return Verdict(result), steps
+    return Verdict(False, f"the condition gave {type(result).__name__}, not true or false"), steps
 
 
 def _variables(
@@ -166,11 +205,11 @@ def _variables(
     return variables
 
 
-def _execute(condition: Condition, variables: dict[str, Any]) -> Any:
-    if condition.functions:
-        functions: dict[str, Callable[..., Any]] = {name: TIME_FUNCTIONS[name] for name in condition.functions}
-        return condition.program.execute(cel.Context(variables, functions))
-    return condition.program.execute(variables)
+def _execute(condition: Condition, variables: dict[str, Any], limit: int) -> tuple[Any, int]:
+    if condition.program is None:
+        return ConditionError(condition.refused or "it cannot be evaluated"), 0
+    functions: dict[str, Callable[..., Any]] = {name: TIME_FUNCTIONS[name] for name in condition.functions}
+    return condition.program.evaluate(variables, functions, limit=limit)
 
 
 def _key_of(variables: Mapping[str, Any]) -> Any:
@@ -217,80 +256,30 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
     for shape in shapes:
         try:
             event = {"type": "", "data": {}} if with_event else None
-            result = evaluate(condition, _reader(shape), event, now)
-        except RuntimeError as error:
-            raise ConditionError(_explain(error)) from None
+            result = evaluate(condition, _reader(shape), event, now, limit=DOOR_STEPS_MAX)
+        except (RuntimeError, BudgetExceededError) as error:
+            raise ConditionError(explain(error)) from None
         except CEL_ERRORS:
             continue
         if result is not True and result is not False:
             raise ConditionError(f"the condition gives {type(result).__name__}; it must give true or false")
 
 
+def try_part(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
+    """Try a part of a message on each shape a room can have; ConditionError when it is too costly."""
+    event = {"type": "", "data": {}} if with_event else None
+    for shape in shapes:
+        try:
+            evaluate(condition, _reader(shape), event, limit=DOOR_STEPS_MAX)
+        except BudgetExceededError as error:
+            raise ConditionError(explain(error)) from None
+        except CEL_ERRORS:
+            continue
+
+
 def _reader(shape: Mapping[str, Any]) -> RoomField:
     return lambda name, inner: shape[name]
 
 
-def _functions_exist(names: Iterable[str]) -> None:
-    # What an event brings is not known when a rule is saved, so trying the condition does not find these.
-    for name in names:
-        close = get_close_matches(name, FUNCTIONS, n=1, cutoff=0.8)
-        if name.isidentifier() and name not in FUNCTIONS and close:
-            raise ConditionError(f"{name}() does not exist; do you mean {close[0]}()?")
-
-
-def _event_fields_exist(source: str) -> None:
-    for name in _EVENT_PATH.findall(source):
-        if name not in EVENT_FIELDS:
-            raise ConditionError(f"event.{name} does not exist; an event has {', '.join(sorted(EVENT_FIELDS))}")
-
-
-def _event_names(source: str) -> frozenset[str] | None:
-    mentioned = len(_EVENT.findall(source))
-    names = _EVENT_DATA.findall(source)
-    return frozenset(names) if len(names) == mentioned else None
-
-
-def _room_paths(source: str) -> dict[str, frozenset[str] | None]:
-    paths: dict[str, frozenset[str] | None] = {}
-    for first, second in _ROOM_PATH.findall(source):
-        if not first:
-            return dict.fromkeys(sorted(ROOM_FIELDS))
-        if first not in ROOM_FIELDS:
-            raise ConditionError(f"room.{first} does not exist; a room has {', '.join(sorted(ROOM_FIELDS))}")
-        inside = ROOM_SHAPE.get(first)
-        if second and inside is not None and second not in inside:
-            known = ", ".join(sorted(inside))
-            raise ConditionError(f"room.{first}.{second} does not exist; room.{first} has {known}")
-        before = paths.get(first, frozenset())
-        whole = not second or inside is None or before is None
-        paths[first] = None if whole else (before or frozenset()) | {second}
-    return paths
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"{error.args[0]!r} is missing"
-    if isinstance(error, TypeError):
-        return "a value is missing or of another type"
-    text = _first_line(error)
-    return text.split(". Check", 1)[0]
-
-
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-
-
-def _zoned(moment: datetime, zone: str | None) -> datetime:
-    return moment if zone is None else moment.astimezone(ZoneInfo(zone))
-
-
-TIME_FUNCTIONS: dict[str, Callable[..., int]] = {
-    "getFullYear": lambda moment, zone=None: _zoned(moment, zone).year,
-    "getMonth": lambda moment, zone=None: _zoned(moment, zone).month - 1,
-    "getDate": lambda moment, zone=None: _zoned(moment, zone).day,
-    "getDayOfMonth": lambda moment, zone=None: _zoned(moment, zone).day - 1,
-    "getDayOfWeek": lambda moment, zone=None: _zoned(moment, zone).isoweekday() % 7,
-    "getHours": lambda moment, zone=None: _zoned(moment, zone).hour,
-    "getMinutes": lambda moment, zone=None: _zoned(moment, zone).minute,
-    "getSeconds": lambda moment, zone=None: _zoned(moment, zone).second,
-}

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from webhook_app.domain.asking import UNREACHED_FIRST_MS, ask
-from webhook_app.domain.conditions import CEL_ERRORS, Verdict, compile_condition, evaluate
+from webhook_app.domain.cel_meter import STEPS_MAX
+from webhook_app.domain.conditions import Verdict, attempt, explain, stored_condition
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
@@ -15,6 +16,7 @@ from webhook_app.domain.verdicts import field_of, verdict
 from webhook_app.domain.wishes import drop_rule_wish, rule_wishes
 
 MESSAGE_MAX_CHARS = 2_000
+PART_STEPS_MIN = 2_000
 
 
 def judge(turn: Turn, body_type: str | None) -> None:
@@ -136,7 +138,7 @@ def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
 
 def _fire_when(turn: Turn, rule: Rule) -> None:
     assert rule.when is not None
-    if rule.do == "end" and compile_condition(rule.when).asks_who_is_there and turn.config.settings.calls:
+    if rule.do == "end" and stored_condition(rule.when).asks_who_is_there and turn.config.settings.calls:
         turn.change(confirming=(*turn.room.confirming, rule.name))
         turn.decide("holds; VideoSDK is asked who is there before anything is ended", rule=rule.name)
         ask(turn, "participants")
@@ -168,15 +170,23 @@ def _act(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> None:
 
 def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
     parts: list[str] = []
+    failed: str | None = None
+    steps_left = STEPS_MAX
     for literal, expression in split_message(rule.message or f"{rule.name} in {{room.room_id}}"):
         parts.append(literal)
         if expression is None:
             continue
-        try:
-            value = evaluate(compile_condition(expression), lambda name, inner: field_of(turn, name, inner), event)
-        except CEL_ERRORS:
+        condition = stored_condition(expression)
+        limit = max(PART_STEPS_MIN, min(steps_left, STEPS_MAX // 4))
+        value, steps = attempt(condition, lambda name, inner: field_of(turn, name, inner), event, limit=limit)
+        steps_left = max(0, steps_left - steps)
+        if isinstance(value, Exception):
+            failed = failed or explain(value)
             value = "?"
         parts.append("" if value is None else str(value))
+    if failed is not None:
+        turn.remember(rule.name, replace(turn.memory(rule.name), last_error=failed))
+        turn.decide(f"a part of the message could not be evaluated: {failed}", rule=rule.name)
     return "".join(parts)[:MESSAGE_MAX_CHARS]
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any
 
+from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules import RoomName, matches
 from webhook_app.domain.times import rfc3339
@@ -84,7 +84,7 @@ def wants(wanted: Filter, notice: Notice, named: RoomName | None) -> bool:
     return notice.type not in (TEST, RECOVER) and (
         wants_type(wanted.types, notice.type)
         and _wants_room(wanted.rooms, notice.room_id, named)
-        and any(pattern == "*" or fnmatchcase(notice.because or "", pattern) for pattern in wanted.because)
+        and any(pattern == "*" or glob_matches(notice.because or "", pattern) for pattern in wanted.because)
     )
 
 
@@ -103,7 +103,7 @@ def for_one(notice: Notice) -> str | None:
 def wants_type(patterns: tuple[str, ...], kind: str) -> bool:
     """Whether a type is asked for by name or pattern."""
     own_body = kind.startswith("videosdk.")
-    return any(fnmatchcase(kind, pattern) for pattern in patterns if not own_body or pattern.startswith("videosdk."))
+    return any(glob_matches(kind, pattern) for pattern in patterns if not own_body or pattern.startswith("videosdk."))
 
 
 def _wants_room(patterns: tuple[str, ...], room_id: str | None, named: RoomName | None) -> bool:

@@ -1,13 +1,11 @@
 """Rules as data: what they watch, what they do, and which rooms they are about."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase, translate
-from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.calendar import Calendars
+from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
@@ -126,7 +124,7 @@ class Config:
             named = self.by_room.get(room_id)
             patterns = [room_id, *((named.name, *(f"group:{group}" for group in named.groups)) if named else ())]
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
-            names |= {name for pattern, name in self.index.globs if fnmatchcase(room_id, pattern)}
+            names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
             known = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
             self.found[room_id] = known
         return known
@@ -178,21 +176,10 @@ def make_config(
     return Config(Spread(rules), names, settings, calendars or {}, index, by_room)
 
 
-def is_glob(pattern: str) -> bool:
-    """Whether a pattern means more than what it spells."""
-    return any(letter in pattern for letter in "*?[")
-
-
 def matches(pattern: str, room_id: str, named: RoomName | None) -> bool:
     """Whether a rule's or subscriber's pattern means this room: a name, an id, a glob of ids, `group:x`."""
     if pattern.startswith("group:"):
         return named is not None and pattern[6:] in named.groups
     if named is not None and pattern == named.name:
         return True
-    return pattern == room_id or _glob(pattern)(room_id) is not None
-
-
-@lru_cache(maxsize=50_000)
-def _glob(pattern: str) -> Callable[[str], object]:
-    """The library's own memory holds a few hundred patterns only: beyond, each is compiled for each room again."""
-    return re.compile(translate(pattern)).match
+    return pattern == room_id or glob_matches(room_id, pattern)

@@ -31,6 +31,7 @@ from webhook_app.domain.schedules.faults import alarm_name
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
+from webhook_app.domain.unreadable_webhooks import clear_when_due, report_unreadable
 from webhook_app.domain.values import replace
 from webhook_app.domain.wishes import drop_wish_of_session, operator_releases, operator_wishes
 
@@ -85,8 +86,12 @@ def _step(world: World, event: Event) -> Outcome:
         _hear_system(event, outcome)
     elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_ORDERS:
         _order_for_subscriber(event, outcome)
+    elif event.source is Source.CLOCK and event.room_id is None:
+        clear_when_due(world, event, outcome)
     elif event.room_id is None:
         outcome.effect = "kept: it names no room"
+        if event.source is Source.VIDEOSDK and event.type == "unreadable":
+            report_unreadable(world, event, outcome)
         if event.source is Source.VIDEOSDK:
             _pass_body_on(world, event, None, outcome)
     else:
@@ -338,7 +343,8 @@ def _settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
         known = world.alarms.get(name)
         active = known is not None and known.cleared_at is None
         since = known.since if known is not None and active else event.at
-        alarm = Alarm(name, severity, summary, since)
+        count = known.count + 1 if known is not None and active else 1
+        alarm = Alarm(name, severity, summary, since, count=count, clears_at=outcome.clears_at.get(name))
         outcome.alarms[name] = alarm
         if not active:
             outcome.notices.append(_roomless(event, "alarm.raised", {"alarm": alarm_view(alarm)}))

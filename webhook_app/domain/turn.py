@@ -69,6 +69,7 @@ class Outcome:
     alarms: dict[str, Alarm] = field(default_factory=dict)
     raised: dict[str, tuple[str, str]] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
+    clears_at: dict[str, int] = field(default_factory=dict)
     pause: bool | None = None
     windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from webhook_app.domain.conditions import Verdict, compile_condition, holds
+from webhook_app.domain.conditions import Verdict, holds, stored_condition
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -14,14 +14,16 @@ from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW
 
 def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
     """Whether a condition holds; why it could not be said is remembered with the rule."""
-    condition = compile_condition(source)
+    condition = stored_condition(source)
     now = None
     if condition.uses_now:
         now = datetime.fromtimestamp(turn.event.at / 1000, UTC)
         if rule.timezone != "UTC":
             now = now.astimezone(ZoneInfo(rule.timezone))
     found = holds(condition, lambda name, inner: field_of(turn, name, inner), event, now)
-    if found.error is not None and event is not None:
+    if found.error is not None and event is None and found.refused and turn.memory(rule.name).last_error != found.error:
+        turn.decide(f"counts as false: {found.error}", rule=rule.name)
+    if found.error is not None and (event is not None or found.refused):
         turn.remember(rule.name, replace(turn.memory(rule.name), last_error=found.error))
     return found
 

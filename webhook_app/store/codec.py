@@ -17,6 +17,7 @@ from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision
+from webhook_app.webhook_body import UNREADABLE, read_body
 
 T = TypeVar("T")
 
@@ -97,18 +98,13 @@ def _read_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     room = fields[b"r"]
     raw = fields[b"d"]
     kind = fields[b"t"].decode()
-    if kind == "unreadable":
+    if kind == UNREADABLE:
         data = _unreadable(raw)
     else:
-        data = body_data(raw) if source is Source.VIDEOSDK else decode(raw)
+        data = read_body(raw).data if source is Source.VIDEOSDK else decode(raw)
     return Event(entry_id.decode(), source, kind, room.decode() if room else None, int(fields[b"a"]), data)
 
 
-def body_data(raw: bytes) -> Mapping[str, Any]:
-    """The `data` of a webhook's body that the receiver found readable."""
-    data = decode(raw).get("data")
-    return data if isinstance(data, dict) else {}
-
-
 def _unreadable(raw: bytes) -> Mapping[str, Any]:
-    return {"body": raw[:2_000].decode("utf-8", "replace"), "bytes": len(raw)}
+    """The beginning of a body for people, and why it could not be read; None where today's reader could."""
+    return {"body": raw[:2_000].decode("utf-8", "replace"), "bytes": len(raw), "reason": read_body(raw).reason}

@@ -15,6 +15,7 @@ from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_co
 from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
+from webhook_app.domain.unreadable_webhooks import TIMER as ALARM_TIMER
 from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS
@@ -195,6 +196,7 @@ class StateStore:
         if batch.alarms:
             pipe.hset(keys.ALARMS, mapping={name: codec.encode(alarm) for name, alarm in batch.alarms.items()})
             _write_past_alarms(pipe, batch)
+            _write_alarm_timers(pipe, batch)
         _write_timelines(pipe, batch)
         if batch.notices:
             pipe.eval(_TELL, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
@@ -271,6 +273,16 @@ def _write_past_alarms(pipe: Client, batch: Batch) -> None:
     if past:
         pipe.zadd(keys.ALARMS_PAST, past)
         pipe.zremrangebyrank(keys.ALARMS_PAST, 0, -ALARMS_KEPT - 1)
+
+
+def _write_alarm_timers(pipe: Client, batch: Batch) -> None:
+    """A timer without a room for each alarm that clears by itself."""
+    timers = {name: f"|{ALARM_TIMER}{name}" for name, alarm in batch.alarms.items() if alarm.clears_at is not None}
+    due = {timers[name]: batch.alarms[name].clears_at for name in timers if batch.alarms[name].cleared_at is None}
+    if due:
+        pipe.zadd(keys.TIMERS, due)
+    if gone := [timer for timer in timers.values() if timer not in due]:
+        pipe.zrem(keys.TIMERS, *gone)
 
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:

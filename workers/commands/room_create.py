@@ -1,11 +1,11 @@
 """`tally rooms create`: a VideoSDK room whose webhooks come here."""
 
-from fnmatch import fnmatchcase
 from time import monotonic
 from typing import Any
 
 import click
 
+from webhook_app.domain.globs import any_glob_matches
 from webhook_app.settings import Settings
 from workers.commands import given, show
 from workers.commands.given import Failed
@@ -43,7 +43,7 @@ def create(custom_id: str | None, as_json: bool) -> None:
     if not isinstance(room_id, str):
         raise Failed("VideoSDK made a room and did not name it")
     end_point = endpoint(settings)
-    if not any(fnmatchcase(room_id, glob) for glob in settings.rooms):
+    if not any_glob_matches(room_id, settings.rooms):
         not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
         click.echo(show.one_line(not_ours), err=True)
     if as_json:

@@ -1,0 +1,1 @@
+"""Fuzzers: each makes an input from a seed and checks what must hold for every input."""

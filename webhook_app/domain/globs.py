@@ -1,0 +1,49 @@
+"""Globs of rooms, types and reasons: `*`, `?`, `[abc]`, `[!abc]`. All patterns of users are matched here.
+
+`fnmatch.translate` writes each `*` so that it never backtracks (since Python 3.9), so the time of a match grows with
+the lengths of text and pattern only; a test holds that.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterable
+from fnmatch import translate
+from functools import lru_cache
+
+PATTERN_MAX_CHARS = 200
+STARS_MAX = 20
+
+
+def check_glob(pattern: str) -> str | None:
+    """Why a pattern is not taken, or None when it is."""
+    if len(pattern) > PATTERN_MAX_CHARS:
+        return f"a pattern has at most {PATTERN_MAX_CHARS} characters"
+    if pattern.count("*") > STARS_MAX:
+        return f"a pattern has at most {STARS_MAX} `*`"
+    return None
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern means more than what it spells."""
+    return any(letter in pattern for letter in "*?[")
+
+
+def glob_matches(text: str, pattern: str) -> bool:
+    """Whether the whole text matches a pattern; upper and lower case differ."""
+    return _matcher(pattern)(text) is not None
+
+
+def any_glob_matches(text: str, patterns: Iterable[str]) -> bool:
+    """Whether the whole text matches one of the patterns."""
+    return any(glob_matches(text, pattern) for pattern in patterns)
+
+
+@lru_cache(maxsize=50_000)
+def _matcher(pattern: str) -> Callable[[str], object]:
+    """The library's own cache holds a few hundred patterns: beyond, each would be compiled again for each room."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sets that may mean something else in a later Python
+            return re.compile(translate(pattern)).match
+    except (re.error, RecursionError, OverflowError):
+        return lambda text: None
