@@ -24,6 +24,7 @@ from support.waiting import patient
 from webhook_app import silent_peers
 from webhook_app.api import event_stream, feed
 from webhook_app.domain.events import Source
+from webhook_app.settings import VIEWERS_HELD
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, Journal
@@ -369,7 +370,7 @@ def test_two_hundred_watch_one_console_process_and_it_answers_others_and_ends_at
 @pytest.mark.process
 def test_viewers_that_vanish_give_their_places_back(client: Client, store_url: str, tmp_path: Path) -> None:
     with serving(store_url, tmp_path) as (port, _):
-        gone = [watch(port) for _ in range(16)]
+        gone = [watch(port) for _ in range(VIEWERS_HELD["all"])]
         assert not held(port)
         for line in gone:
             line.close()
@@ -385,7 +386,7 @@ def test_viewers_that_vanish_give_their_places_back(client: Client, store_url: s
 @pytest.mark.process
 def test_viewers_never_keep_webhooks_waiting(client: Client, store_url: str, tmp_path: Path) -> None:
     with serving(store_url, tmp_path, WEB_THREADS="8") as (port, _):
-        lines = [begin(port, "") for _ in range(120)]  # 16 are held, the others come again and again
+        lines = [begin(port, "") for _ in range(120)]  # more than are held at once
         for at in range(40):
             body = webhook("hls-started", f"room-{at}")
             headers = {"videosdk-signature": signature(body)}

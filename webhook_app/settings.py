@@ -18,8 +18,8 @@ LogLevel = Literal["debug", "info", "warning"]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})  # values of HOST under which only this machine reaches us
 VIDEOSDK_API_URL = "https://api.videosdk.live"
-# Where webhooks come in too, viewers must never keep them waiting: the others are answered and come again.
-VIEWERS_HELD: Mapping[Surface, int] = {"all": 16, "console": 256, "receiver": 0}
+# Where webhooks come in too, fewer viewers are served by one process: the others are answered and come again.
+VIEWERS_HELD: Mapping[Surface, int] = {"all": 64, "console": 256, "receiver": 0}
 COMPLETE = "TALLY_ENVIRON_COMPLETE"  # set by `tally up` for its children: no .env is read on top
 _SHOWN_MAX_CHARS = 80
 _T = TypeVar("_T")
@@ -68,7 +68,7 @@ class Settings:
 
     @property
     def viewers_held(self) -> int:
-        """How many viewers of the events stream are held open at once, each on a thread of its own."""
+        """How many viewers of the events stream are held open at once."""
         return VIEWERS_HELD[self.surface]
 
     @property

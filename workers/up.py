@@ -18,6 +18,7 @@ from workers.embedded import EmbeddedStore, StoreError
 from workers.supervisor import WATCH_S, Child, Minded, Supervisor, describe, stop_in_order
 from workers.up_checks import CannotRunError
 from workers.up_ready import Readiness
+from workers.web_probe import probing
 
 DEMO_ROOM = "demo-demo-demo"
 LAUNCH_ORDER = ("sandbox", "web", "worker", "call", "deliver", "clock")
@@ -87,8 +88,11 @@ def _run(plan: Plan, bell: Bell, *, banner: Sequence[str]) -> int:
     store = EmbeddedStore(plan.store_dir, say=_say) if plan.store_dir else None
     children = children_of(plan)
     minded: list[Minded] = [*([store] if store else []), *children.values()]
-    supervisor = Supervisor(minded, say=_say, changed=lambda: _write_run(plan, minded))
     with contextlib.ExitStack() as at_end:
+        probe = at_end.enter_context(probing(_reachable(settings.host), settings.port))
+        supervisor = Supervisor(
+            minded, say=_say, changed=lambda: _write_run(plan, minded), unresponsive=probe.is_unresponsive
+        )
         at_end.callback(up_checks.remove_run, settings.data_dir)
         if store:
             at_end.callback(store.stop)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from product import ask, signature, webhook
-from web_process import ADMIN_TOKEN, VIEWER_TOKEN, Misbehave, Swarm, serving
+from support.waiting import patient
+from support.web_process import ADMIN_TOKEN, VIEWER_TOKEN, Misbehave, Swarm, serving
 
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.process
 
 PEERS = 800
 HONEST = 25
-ANSWERED_WITHIN_S = 60
+ANSWERED_WITHIN_S = patient(60)
 TOKEN = "the-webhook-token-of-the-swarm"
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from product import TREE, ask, free_ports, signature, wait_until, webhook
+from product import TREE, ask, free_ports, signature, webhook
+from support.waiting import patient, wait_until
+from support.web_process import STARTED_USUALLY_S, Swarm, is_up, serving
 from test_swarm import ANSWERED_WITHIN_S, HONEST, KINDS, PEERS
-from web_process import STARTED_WITHIN_S, Swarm, is_up, serving
 
 from webhook_app.store.clients import Client
 
@@ -70,11 +71,11 @@ def running(command: list[str], home: Path, port: int) -> Iterator[None]:
     with (home / "proxy.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=home, stdout=log, stderr=log, env={"HOME": str(home)})
     try:
-        wait_until(lambda: is_up(port), STARTED_WITHIN_S, f"the proxy: {(home / 'proxy.log').read_text()[-500:]}")
+        wait_until(lambda: is_up(port), STARTED_USUALLY_S, f"the proxy: {(home / 'proxy.log').read_text()[-500:]}")
         yield
     finally:
         process.terminate()
-        process.wait(STARTED_WITHIN_S)
+        process.wait(patient(STARTED_USUALLY_S))
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy])

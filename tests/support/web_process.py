@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from product import ask, free_ports, public_pem, wait_until
+from product import ask, free_ports, public_pem
+from support.waiting import patient, wait_until
 
 TREE = Path(__file__).parent.parent.parent
 ADMIN_TOKEN = "the-admin-token-of-the-swarm"
 VIEWER_TOKEN = "the-viewer-token-of-the-swarm"
-STARTED_WITHIN_S = 120
-SOCKET_TIMEOUT_S = 60
+STARTED_USUALLY_S = 30
+SOCKET_TIMEOUT_S = patient(60)
 FILES = 8_192
 
 Misbehave = Callable[[socket.socket], None]
@@ -26,6 +27,13 @@ Misbehave = Callable[[socket.socket], None]
 @contextlib.contextmanager
 def serving(store_url: str, home: Path, **environ: str) -> Iterator[int]:
     """A web process; its port."""
+    with serving_process(store_url, home, **environ) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def serving_process(store_url: str, home: Path, **environ: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """A web process and its port."""
     (port,) = free_ports(1)
     given = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "VIDEOSDK_PUBLIC_KEY": public_pem()}
     given |= {"ADMIN_TOKEN": ADMIN_TOKEN, "VIEWER_TOKEN": VIEWER_TOKEN}
@@ -35,11 +43,11 @@ def serving(store_url: str, home: Path, **environ: str) -> Iterator[int]:
             [sys.executable, "-m", "workers", "web"], cwd=home, env=given | environ, stdout=log, stderr=log
         )
     try:
-        wait_until(lambda: is_up(port), STARTED_WITHIN_S, "the web process")
-        yield port
+        wait_until(lambda: is_up(port), STARTED_USUALLY_S, "the web process")
+        yield port, process
     finally:
         process.terminate()
-        process.wait(STARTED_WITHIN_S)
+        process.wait(patient(STARTED_USUALLY_S))
 
 
 def is_up(port: int) -> bool:
