@@ -427,7 +427,7 @@ def check(admin, text, was=""):
         ((RULE, "- 1\n- 2"), "a rule is a mapping"),
         ((RULE, "\x00"), "a character in it that YAML does not know"),
         ((RULE, ""), "nothing is written yet"),
-        ((RULE, "[" * 3000), "not YAML"),
+        ((RULE, "[" * 3000), "nested more than 64 levels deep"),
         ((RULE, "x" * 70_000), "longer than"),
     ],
 )
