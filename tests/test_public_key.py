@@ -498,4 +498,4 @@ def test_rotations_through_every_size_are_learnt_over_http(keys_by_size, publish
         header = signed_with(keys_by_size[size])
         wait_until(lambda: ring.check(header, BODY) is Check.GOOD, WITHIN_S, f"the key of {size} bits")  # noqa: B023
     assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not Check.GOOD
-    assert [len(server.paths) for server in servers.values()] >= [2, 1, 1]
+    assert all(server.paths for server in servers.values())
