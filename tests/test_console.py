@@ -410,7 +410,7 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin, trigger, s
         ((RULE, "- 1\n- 2"), "a rule is a mapping"),
         ((RULE, "\x00"), "a character in it that YAML does not know"),
         ((RULE, ""), "nothing is written yet"),
-        ((RULE, "[" * 3000), "not YAML"),
+        ((RULE, "[" * 3000), "nested more than 64 levels deep"),
         ((RULE, "x" * 70_000), "longer than"),
     ],
 )

@@ -1,6 +1,7 @@
 """The key ring: which key counts, when it is asked for again, and what is said of a signature meanwhile."""
 
 import base64
+import json
 import threading
 import time
 from functools import cache
@@ -479,3 +480,21 @@ def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish, monkeypa
 def test_an_answer_that_is_too_long_is_an_error(publish):
     with pytest.raises(PublicKeyError, match="too long"):
         fetch_from(publish(body=b'{"publicKey": "' + b"x" * ANSWER_MAX_BYTES + b'"}').url)()
+
+
+def test_rotations_through_every_size_are_learnt_over_http(keys_by_size, publish):
+    now = [1_000.0]
+    servers = {
+        size: publish(body=json.dumps({"publicKey": pem_of(key)}).encode()) for size, key in keys_by_size.items()
+    }
+    published = [2_048]
+    ring = KeyRing(pinned=None, fetch=lambda: fetch_from(servers[published[0]].url)(), clock=lambda: now[0])
+    ring.start()
+    wait_until(lambda: ring.ready, WITHIN_S, "the first key")
+    for size in (2_048, 4_096, 3_072, 2_048):
+        published[0] = size
+        now[0] += ASK_AGAIN_AFTER_S
+        header = signed_with(keys_by_size[size])
+        wait_until(lambda: ring.check(header, BODY) is Check.GOOD, WITHIN_S, f"the key of {size} bits")  # noqa: B023
+    assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not Check.GOOD
+    assert all(server.paths for server in servers.values())
