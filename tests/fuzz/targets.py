@@ -4,14 +4,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from tests.fuzz import bodies, calendars, conditions
+from tests.fuzz import bodies, calendars, conditions, schedules
 
 TARGETS: dict[str, tuple[Callable[[Random], Any], Callable[[Any], None]]] = {
     "bodies": (bodies.make, bodies.check),
     "conditions": (conditions.make, conditions.check),
     "calendars": (calendars.make, calendars.check),
+    "schedules": (schedules.make, schedules.check),
 }
-CI_TARGETS = tuple(name for name in TARGETS if name != "calendars" or calendars.BOUNDED)
+CI_TARGETS = tuple(TARGETS)
 
 
 def input_of(target: str, seed: int) -> Any:
