@@ -24,6 +24,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.lag import COUNTED_MAX, read_lag
 from webhook_app.store.system_alarms import NAMES as SYSTEM_ALARMS
 from webhook_app.store.system_alarms import raised_system_alarms
+from webhook_app.store.times import now_ms
 
 ROOMS_MAX = 1_000
 RULES_MAX = 1_000
@@ -81,14 +82,14 @@ class StoreMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, each present from the start."""
-        now_ms = self._now_ms()
+        now = now_ms(self._client)
         found = measures.read(self._client)
         yield from self._rooms()
         yield from self._webhooks()
-        yield from self._lag(now_ms)
+        yield from self._lag(now)
         yield _histogram(found, measures.EVENT_TO_STATE, "From an event's append to its state being committed.")
         yield _histogram(found, measures.NOTICE_TO_DELIVERED, "From a notice to its delivery, per subscriber.")
-        yield from self._deliveries(now_ms)
+        yield from self._deliveries(now)
         yield _calls(found)
         yield _broadcasts(found)
         repairs = CounterMetricFamily("tallylight_repairs", "Changes that only a probe told: webhooks that were lost.")
@@ -97,10 +98,6 @@ class StoreMetrics:
         yield self._openings()
         yield self._alarms()
         yield self._processes()
-
-    def _now_ms(self) -> int:
-        seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
 
     def _rooms(self) -> Iterator[Metric]:
         rooms = GaugeMetricFamily(
@@ -132,7 +129,7 @@ class StoreMetrics:
             seen.add_metric([], float(last))
         yield seen
 
-    def _lag(self, now_ms: int) -> Iterator[Metric]:
+    def _lag(self, now: int) -> Iterator[Metric]:
         lag = read_lag(self._client)
         yield GaugeMetricFamily(
             "tallylight_journal_lag_events",
@@ -140,10 +137,10 @@ class StoreMetrics:
             value=lag.events,
         )
         yield GaugeMetricFamily(
-            "tallylight_journal_lag_seconds", "How long the first of them has waited.", value=lag.waited_s(now_ms)
+            "tallylight_journal_lag_seconds", "How long the first of them has waited.", value=lag.waited_s(now)
         )
 
-    def _deliveries(self, now_ms: int) -> Iterator[Metric]:
+    def _deliveries(self, now: int) -> Iterator[Metric]:
         with self._client.pipeline(transaction=True) as pipe:
             for key in (keys.DELIVERIES, keys.DELIVERIES_PENDING, keys.DELIVERIES_DEAD):
                 pipe.zcard(key)
@@ -153,7 +150,7 @@ class StoreMetrics:
         for state, count in (("pending", pending), ("delivered", max(0, made - pending - dead)), ("dead", dead)):
             kept.add_metric([state], count)
         yield kept
-        late = max(0.0, now_ms - due[0][1]) / 1000 if due else 0
+        late = max(0.0, now - due[0][1]) / 1000 if due else 0
         yield GaugeMetricFamily(
             "tallylight_oldest_due_seconds", "For how long the delivery that is most overdue has been due.", value=late
         )

@@ -24,6 +24,7 @@ from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
 from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.times import now_ms
 from workers.calendar_alarms import CalendarAlarms
 from workers.calendar_fetch import CalendarClient, FileIdentity, calendar_client, read_file
 from workers.wiring import Wiring
@@ -252,8 +253,7 @@ class Refresher:
         return _Stored(codec.calendar_of(raw, 0))
 
     def _horizon(self) -> Horizon:
-        seconds, _ = self._client.time()
-        return horizon_at(int(seconds) * 1000)
+        return horizon_at(now_ms(self._client))
 
     def _append(self, event: Entry) -> None:
         if self._journal.append([event])[1]:

@@ -8,6 +8,7 @@ from webhook_app.loops import Loop, Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.timers import POP_MAX, Timers
+from webhook_app.store.times import time_ms
 from webhook_app.store.wakeups import Wakeups
 from workers.journal_watch import LOOK_EVERY_S, JournalWatch
 
@@ -79,8 +80,8 @@ class Clock:
             pipe.zrange(keys.PROBES_DUE, 0, 0, withscores=True)
             pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
             pipe.time()
-            journal, cursor, outbox, told, calls, probes, due, (seconds, micros) = pipe.execute()
-        now = int(seconds) * 1000 + int(micros) // 1000
+            journal, cursor, outbox, told, calls, probes, due, time = pipe.execute()
+        now = time_ms(time)
         if journal and journal[0][0] != cursor:
             self._wakeups.wake_unless_pending("process")
         if (outbox and outbox[0][0] != told) or (due and due[0][1] <= now):

@@ -25,6 +25,7 @@ from webhook_app.settings import Settings
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.times import now_ms
 from webhook_app.subscriber_secrets import new_secret, read_secret
 from workers.config_read import ConfigFile, parse
 from workers.config_yaml import FileError, read_content
@@ -67,12 +68,13 @@ def apply(found: ConfigFile, wiring: Wiring) -> Applied:
         kept.add(subscriber_id)
         old = known.get(subscriber_id)
         secret = read_secret(asked["secret"]) if asked["secret"] else None
-        made = new_subscriber(asked, subscriber_id, secret or new_secret(), old.created_at if old else _now(wiring))
+        created_at = old.created_at if old else now_ms(wiring.client)
+        made = new_subscriber(asked, subscriber_id, secret or new_secret(), created_at)
         made = replace(made, from_file=True)
         if old is not None:
             made = replace(made, enabled=old.enabled, disabled_because=old.disabled_because)
             changed = secret is not None and secret != old.secret
-            signed = rotated(old, made.secret, now=_now(wiring)) if changed else old
+            signed = rotated(old, made.secret, now=now_ms(wiring.client)) if changed else old
             made = replace(made, secret=signed.secret or made.secret, old_secrets=signed.old_secrets)
         if made != old:
             subscribers.put(made)
@@ -183,8 +185,3 @@ def identity_of(path: Path) -> Identity | None:
     if abs(time.time() - status.st_ctime) < SETTLED_AFTER_S:
         return None
     return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
-
-
-def _now(wiring: Wiring) -> int:
-    seconds, micros = wiring.client.time()
-    return int(seconds) * 1000 + int(micros) // 1000

@@ -10,6 +10,7 @@ from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.lag import Lag, lag_of, queue_lag
 from webhook_app.store.system_alarms import HALTED, STALLED, SystemAlarms, alarms_of, halted_summary
+from webhook_app.store.times import time_ms
 
 LOOK_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
@@ -37,9 +38,9 @@ class JournalWatch:
             pipe.mget(keys.HALTED, keys.HALTED_AT)
             pipe.hgetall(keys.SYSTEM_ALARMS)
             pipe.time()
-            answer, (halted, halted_at), records, (seconds, micros) = pipe.execute()
+            answer, (halted, halted_at), records, time = pipe.execute()
         lag, raised = lag_of(answer), alarms_of(records)
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now = time_ms(time)
         still_s = self._still_for(lag, waiting=lag.events > 0 and halted is None)
         stalled = raised.get(STALLED)
         if stalled is not None:

@@ -22,6 +22,7 @@ from webhook_app.store.measures import EVENT_TO_STATE, Measures
 from webhook_app.store.passed_over import NONE, PassedOver
 from webhook_app.store.passed_over import decode as passed_over_of
 from webhook_app.store.state import Batch, StateStore
+from webhook_app.store.times import now_ms
 from webhook_app.store.transactions import CommitFailed
 from workers.fold_progress import FoldProgress
 
@@ -94,9 +95,7 @@ class Reducer:
                 self._world = None
             except CommitFailed as error:
                 self._world = None
-                seconds, micros = self._client.time()
-                at = int(seconds) * 1000 + int(micros) // 1000
-                self._client.mset({keys.HALTED_AT: at, keys.HALTED: str(error)[:500]})
+                self._client.mset({keys.HALTED_AT: now_ms(self._client), keys.HALTED: str(error)[:500]})
                 log.critical("reducing halted: a transaction was applied in part", error=str(error))
                 raise Halted(str(error)) from error
             except BaseException:

@@ -19,6 +19,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import Deliveries, delivery_of
 from webhook_app.store.outbox import Outbox, Told
+from webhook_app.store.times import time_ms
 
 PIECE_NOTICES = 500
 
@@ -72,8 +73,7 @@ class Recovering:
         asked_for = [one for one in told if asked.since <= one.notice.at <= (asked.to or one.notice.at)]
         missed = await self._missed(subscriber, asked_for, names) if subscriber is not None else []
         rest = codec.encode(replace(asked, after=told[-1].entry)) if len(told) == PIECE_NOTICES else b""
-        seconds, micros = await self._client.time()
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now = time_ms(await self._client.time())
         await self._deliveries.renew(missed, now=now, recovery=(name, raw, rest))
 
     async def _missed(self, who: Subscriber, told: list[Told], names: Mapping[str, RoomName]) -> list[Delivery]:

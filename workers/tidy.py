@@ -13,6 +13,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
 from webhook_app.store.passed_over import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.times import now_ms
 from workers.process import fold
 
 TRIM_EVENTS_MAX = 20_000
@@ -50,7 +51,7 @@ class Tidy:
 
     def __call__(self) -> None:
         """One piece of tidying; what fails is logged and tried again the next time."""
-        now = self._now()
+        now = now_ms(self._client)
         for step in (self._outbox, lambda: self._records(now - self._retention_ms), lambda: self._trim(now)):
             self._safely(step)
 
@@ -63,7 +64,7 @@ class Tidy:
     def _outbox(self) -> None:
         """Notices are kept as long as what was told of them, and never trimmed past the cursor."""
         told = (self._client.get(keys.OUTBOX_CURSOR) or b"0-0").decode()
-        old = f"{self._now() - max(self._retention_ms, NOTICES_KEPT_MS)}-0"
+        old = f"{now_ms(self._client) - max(self._retention_ms, NOTICES_KEPT_MS)}-0"
         self._client.xtrim(keys.OUTBOX, minid=min(told, old, key=order), approximate=False)
 
     def _records(self, before: int) -> None:
@@ -110,7 +111,3 @@ class Tidy:
         if folded and self._snapshots.keep(world, before=at, after=after):
             self._passed_over.forget(after)
             log.info("journal trimmed", events=folded, up_to=after)
-
-    def _now(self) -> int:
-        seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000

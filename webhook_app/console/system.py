@@ -16,6 +16,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import hour_of
 from webhook_app.store.processes import ALIVE_FOR_MS
 from webhook_app.store.rates import events_by_minute
+from webhook_app.store.times import now_ms
 from webhook_app.store.wakeups import QUEUES
 
 NEEDED = ("web", "worker", "call", "deliver", "clock")
@@ -40,8 +41,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
 def _seen(desk: Desk) -> dict[str, Any]:
     client = desk.context.client
-    seconds, micros = client.time()
-    now = int(seconds) * 1000 + int(micros) // 1000
+    now = now_ms(client)
     return {
         "processes": _processes(client, now),
         "journal": _journal(client, now),

@@ -8,6 +8,7 @@ from webhook_app.domain.room import Call
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import REPLICA_WAIT_MS, WAKE_TTL_MS, Entry
+from webhook_app.store.times import now_ms
 
 LEASE_MS = 20_000
 ATTEMPTS_KEPT = 20
@@ -127,8 +128,7 @@ class Calls:
 
     def now_ms(self) -> int:
         """The store's own time."""
-        seconds, micros = self._client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        return now_ms(self._client)
 
     def waiting(self) -> int:
         """How many calls and probes are not answered."""

@@ -2,6 +2,7 @@
 
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
+from webhook_app.store.times import now_ms
 
 SECONDS_MS = 1_000
 
@@ -15,11 +16,10 @@ class EndedSessions:
 
     def end(self, session_id: str) -> None:
         """Remember that this session has ended; forget those whose cookies have expired."""
-        seconds, _ = self._client.time()
-        now_ms = int(seconds) * SECONDS_MS
+        now = now_ms(self._client)
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", now_ms)
-            pipe.zadd(keys.SESSIONS_ENDED, {session_id: now_ms + self._kept_ms})
+            pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", now)
+            pipe.zadd(keys.SESSIONS_ENDED, {session_id: now + self._kept_ms})
             pipe.execute()
 
     def has_ended(self, session_id: str) -> bool:

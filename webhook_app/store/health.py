@@ -9,6 +9,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.lag import Lag, lag_of, queue_lag
 from webhook_app.store.processes import Live, live_of, queue_live
 from webhook_app.store.system_alarms import STALLED, alarms_of
+from webhook_app.store.times import time_ms
 
 WRITE_PROBE_TTL_MS = 60_000
 LAG_COUNTED_MAX = 1_000
@@ -42,15 +43,14 @@ def look(client: Client) -> StoreHealth:
     refusal = next((answer for answer in answers if isinstance(answer, redis.RedisError)), None)
     if refusal is not None:
         return StoreHealth(problem=problem_of(refusal))
-    _, live, halted, answer, records, (seconds, micros) = answers
+    _, live, halted, answer, records, time = answers
     lag, stalled = lag_of(answer), alarms_of(records).get(STALLED)
-    now = int(seconds) * 1000 + int(micros) // 1000
     return StoreHealth(
         problem=None,
         live=live_of(live),
         halted=bool(halted),
         lag=lag,
-        lag_s=lag.waited_s(now),
+        lag_s=lag.waited_s(time_ms(time)),
         # While no clock runs nobody clears the alarm: it holds as long as the cursor that it names stands.
         stalled=stalled.alarm.summary if stalled is not None and stalled.condition == lag.cursor else None,
     )

@@ -19,6 +19,7 @@ from webhook_app.domain.unreadable_webhooks import TIMER as ALARM_TIMER
 from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS
+from webhook_app.store.times import time_ms
 from webhook_app.store.transactions import execute
 
 READ_CHUNK = 500
@@ -207,8 +208,7 @@ class StateStore:
         for name in wanted:
             pipe.set(keys.wake(name), "1", nx=True, px=WAKE_TTL_MS)
         answers = execute(pipe)
-        seconds, micros = answers[-len(wanted) - 1]
-        batch.committed_at = int(seconds) * 1000 + int(micros) // 1000
+        batch.committed_at = time_ms(answers[-len(wanted) - 1])
         woken = dict(zip(wanted, answers[len(answers) - len(wanted) :], strict=True))
         return bool(woken.get("call")), bool(woken.get("deliver"))
 

@@ -16,6 +16,7 @@ from webhook_app.sealed import Seal, WrongKeyError
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.deliveries import hour_of
+from webhook_app.store.times import now_ms
 
 SUBSCRIBERS_MAX = 10_000
 CHANGE_TRIES = 100
@@ -239,8 +240,7 @@ class Subscribers:
 
     def health(self, subscriber_ids: list[str]) -> list[Health]:
         """How these have answered."""
-        seconds, micros = self._client.time()
-        now = int(seconds) * 1000 + int(micros) // 1000
+        now = now_ms(self._client)
         hours = range(hour_of(now) - 23, hour_of(now) + 1)
         with self._client.pipeline(transaction=False) as pipe:
             for one in subscriber_ids:

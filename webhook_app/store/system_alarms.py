@@ -12,6 +12,7 @@ from webhook_app.domain.alarms import ALARMS_KEPT, Alarm, alarm_view
 from webhook_app.domain.notices import Notice, make_notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.times import time_ms
 
 HALTED = "reducing-halted"
 STALLED = "journal-stalled"
@@ -79,12 +80,12 @@ def raised_system_alarms(client: Client) -> list[Alarm]:
         pipe.hgetall(keys.SYSTEM_ALARMS)
         pipe.mget(keys.HALTED, keys.HALTED_AT)
         pipe.time()
-        records, (halted, since), (seconds, micros) = pipe.execute()
+        records, (halted, since), now = pipe.execute()
     alarms = {name: record.alarm for name, record in alarms_of(records).items()}
     if halted is None:
         alarms.pop(HALTED, None)
     elif HALTED not in alarms:
-        at = int(since) if since is not None else int(seconds) * 1000 + int(micros) // 1000
+        at = int(since) if since is not None else time_ms(now)
         alarms[HALTED] = Alarm(HALTED, "critical", halted_summary(halted), at)
     return list(alarms.values())
 

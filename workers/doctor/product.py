@@ -8,6 +8,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.lag import COUNTED_MAX, read_lag
 from webhook_app.store.processes import Processes
 from webhook_app.store.system_alarms import STALLED, raised_system_alarms
+from webhook_app.store.times import now_ms
 from workers.doctor.finding import Finding, failed, ok, warning
 
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
@@ -23,8 +24,7 @@ def look_at_product(client: Client) -> Iterator[Finding]:
         yield loops(live.failing)
     system = raised_system_alarms(client)
     halted = client.get(keys.HALTED)
-    seconds, micros = client.time()
-    lag, now = read_lag(client), int(seconds) * 1000 + int(micros) // 1000
+    now, lag = now_ms(client), read_lag(client)
     stalled = next((alarm for alarm in system if alarm.name == STALLED), None)
     yield folding(
         lag.events,
