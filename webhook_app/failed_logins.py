@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 
-import redis
-
 from webhook_app.client_address import client_network
 from webhook_app.logs import logger
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.clients import STORE_ERRORS
 from webhook_app.store.login_failures import LoginFailures
 
 WINDOW_S = 60.0
@@ -81,7 +79,7 @@ class FailedLogins:
             return None
         try:
             failures, left_ms = self._shared.count(network)
-        except (redis.RedisError, StoreUnavailable, OSError):
+        except (*STORE_ERRORS, OSError):
             self._store_again_at = self._clock() + STORE_PAUSE_S
             return None
         finally:

@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 
-import redis
-
 from webhook_app.logs import logger
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.clients import STORE_ERRORS
 
 FAILING_AFTER_S = 60.0
 PAUSE_FIRST_S = 1.0
 PAUSE_MAX_S = 30.0
-STORE_ERRORS = (redis.RedisError, StoreUnavailable)
 
 log = logger()
 

@@ -2,12 +2,11 @@
 
 from secrets import token_urlsafe
 
-import redis
 from flask import g, session
 
 from webhook_app.auth import Role
 from webhook_app.logs import logger
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.clients import STORE_ERRORS
 from webhook_app.store.ended_sessions import EndedSessions
 
 LIFE_S = 7 * 24 * 3600
@@ -42,7 +41,7 @@ class Sessions:
         """Begin a session of its own: nothing of what the browser sent before becomes part of it."""
         try:
             self._end_in_store()
-        except (redis.RedisError, StoreUnavailable) as error:
+        except STORE_ERRORS as error:
             log.warning("the session before this one could not be ended", error=str(error))
         session.clear()
         session.permanent = True

@@ -18,11 +18,11 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rulebook import calendars_of
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.loops import STORE_ERRORS
 from webhook_app.masking import shown_url
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
+from webhook_app.store.clients import STORE_ERRORS
 from webhook_app.store.journal import Entry, Journal, entry
 from webhook_app.store.times import now_ms
 from workers.calendar_alarms import CalendarAlarms

@@ -17,11 +17,11 @@ from webhook_app.domain.rulebook import apply_file
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import rotated
 from webhook_app.domain.turn import Outcome, World
-from webhook_app.loops import STORE_ERRORS
 from webhook_app.masking import masked
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
+from webhook_app.store.clients import STORE_ERRORS
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers

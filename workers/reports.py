@@ -5,14 +5,12 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
-import redis
-
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.logs import logger
 from webhook_app.loops import Loops
 from webhook_app.store.alarms import is_raised
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.clients import STORE_ERRORS, Client
 from webhook_app.store.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import Subscribers
 
@@ -66,7 +64,7 @@ class Reports:
                 self._alarm(report)
             else:
                 self._disable(*report)
-        except (redis.RedisError, StoreUnavailable) as error:
+        except STORE_ERRORS as error:
             log.warning("a report could not be written; it comes again with the next failure", error=str(error))
 
     def _disable(self, subscriber_id: str, reason: str) -> None:

@@ -10,7 +10,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.clients import STORE_ERRORS
 from workers.collecting import settle_in
 from workers.wiring import Wiring, beating, install
 
@@ -59,7 +59,7 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                 worker.work(logging_level="CRITICAL")
             except StopRequested:
                 break
-            except (redis.RedisError, StoreUnavailable) as error:
+            except STORE_ERRORS as error:
                 log.warning("the store is away", error=str(error))
             except Exception:
                 log.exception("the worker failed and goes on")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import redis
 import structlog
 
-from webhook_app.loops import STORE_ERRORS, Health, Loops
+from webhook_app.loops import Health, Loops
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
 from webhook_app.settings import Settings
-from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.clients import STORE_ERRORS, Client, connect, connect_async
 from webhook_app.store.connections import Generation
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.processes import Processes

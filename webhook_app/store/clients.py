@@ -47,6 +47,10 @@ class StoreSilentError(StoreUnavailable):
     """The store did not answer in time: whether it did what it was asked is not known."""
 
 
+# What everything that goes on without the store catches: the client's own errors, and ours.
+STORE_ERRORS = (redis.RedisError, StoreUnavailable)
+
+
 def connect(
     url: str,
     *,

@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import redis
-
 from webhook_app.store.circuit import Circuit
 from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
 from webhook_app.store.journal import (
@@ -16,10 +14,10 @@ from webhook_app.store.journal import (
     Entry,
     Wake,
     append_args,
+    append_errors,
     appended,
     check_acknowledged,
 )
-from webhook_app.store.sentinels import NoPrimaryError
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
@@ -37,17 +35,13 @@ def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
 
     async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
         args = append_args(entries)
-        try:
+        with append_errors():
             if not ack_replicas:
                 return appended(await script(keys=APPEND_KEYS, args=args))
             async with client.pipeline(transaction=False) as pipe:
                 pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
                 pipe.execute_command("WAIT", ack_replicas, REPLICA_WAIT_MS)
                 answer, replicas = await pipe.execute()
-        except (redis.TimeoutError, NoPrimaryError) as error:
-            raise StoreSilentError(str(error)) from error
-        except redis.RedisError as error:
-            raise StoreUnavailable(str(error)) from error
         check_acknowledged(int(replicas), ack_replicas)
         return appended(answer)
 

@@ -1,6 +1,7 @@
 """The journal: a Redis stream, durable and ordered; everything that can change state is appended here."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,15 +57,8 @@ class Journal:
     def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
         """Append in order; returns their ids and whether a wake-up of `process` is now due."""
         args = append_args(entries)
-        try:
-            if self._ack_replicas:
-                answer = self._append_acked(args)
-            else:
-                answer = self._script(keys=APPEND_KEYS, args=args)
-        except (redis.TimeoutError, NoPrimaryError) as error:
-            raise StoreSilentError(str(error)) from error
-        except redis.RedisError as error:
-            raise StoreUnavailable(str(error)) from error
+        with append_errors():
+            answer = self._append_acked(args) if self._ack_replicas else self._script(keys=APPEND_KEYS, args=args)
         return appended(answer)
 
     def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
@@ -134,6 +128,17 @@ class Journal:
         while events := self.read(after, batch):
             yield from events
             after = events[-1].id
+
+
+@contextmanager
+def append_errors() -> Iterator[None]:
+    """Raise what the client raises during an append as StoreUnavailable, or StoreSilentError without an answer."""
+    try:
+        yield
+    except (redis.TimeoutError, NoPrimaryError) as error:
+        raise StoreSilentError(str(error)) from error
+    except redis.RedisError as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 def append_args(entries: Sequence[Entry]) -> list[Any]:

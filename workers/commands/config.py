@@ -71,9 +71,8 @@ def apply(path: Path | None, as_json: bool) -> None:
     Example:
       tally config apply tally.yaml
     """
-    import redis
 
-    from webhook_app.store.clients import StoreUnavailable
+    from webhook_app.store.clients import STORE_ERRORS
     from workers import config_file
     from workers.wiring import Wiring
 
@@ -85,7 +84,7 @@ def apply(path: Path | None, as_json: bool) -> None:
         applied = config_file.apply(found, wiring)
         effect = _effect_of(wiring.client, applied)
         warned = _warnings(wiring.client, settings)
-    except (redis.RedisError, StoreUnavailable) as error:
+    except STORE_ERRORS as error:
         raise Failed(f"the store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
         warned.append(
