@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doors import fold_all
+from support.waiting import patient
 
 from webhook_app.console.rule_text import TextError
 from webhook_app.console.rule_text import read as read_text
@@ -15,7 +17,7 @@ from webhook_app.settings import load
 from webhook_app.store.state import StateStore
 from webhook_app.yaml_bounds import YAMLBoundsError, check_yaml
 from workers import config_file
-from workers.config_file import ALARM, SETTLED_AFTER_S, Watch, identity_of
+from workers.config_file import ALARM, SETTLED_AFTER_S, Watch, settled_identity
 from workers.config_read import FileError, read
 from workers.config_variables import VariableError, replace_variables
 from workers.config_yaml import FILE_MAX_BYTES
@@ -161,17 +163,17 @@ def test_a_file_that_has_not_changed_is_applied_once(client, watched):
 
 def test_a_settled_file_is_told_by_inode_and_change_time(watched, monkeypatch):
     path, _ = watched
-    assert identity_of(path.with_name("nothing")) is None
+    assert settled_identity(path.with_name("nothing")) is None
     path.write_text("a")
-    assert identity_of(path) is None
+    assert settled_identity(path) is None
     now = path.stat().st_ctime
     monkeypatch.setattr(config_file.time, "time", lambda: now + SETTLED_AFTER_S + 1)
-    first = identity_of(path)
+    first = settled_identity(path)
     assert first is not None
-    assert first == identity_of(path)
+    assert first == settled_identity(path)
     path.write_text("b")
     os.utime(path, ns=(first[3], first[3]))
-    assert identity_of(path) != first
+    assert settled_identity(path) != first
 
 
 @pytest.mark.parametrize("wrong", ["rules: [", "pipe", "gone"])
@@ -227,11 +229,8 @@ def test_the_thread_that_watches_outlives_every_exception(watched, monkeypatch):
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Watch, "look", look)
-    monkeypatch.setattr(config_file, "LOOK_EVERY_S", 0.001)
-    thread = threading.Thread(target=config_file._watch, args=(path, watch._settings, watch._wiring, stop))
-    thread.start()
-    try:
-        assert all(looked.acquire(timeout=30) for _ in range(3))
-    finally:
-        stop.set()
-        thread.join(30)
+    with config_file.watcher(replace(watch._settings, config_file=path), watch._wiring, stop):
+        try:
+            assert all(looked.acquire(timeout=patient(10)) for _ in range(3))
+        finally:
+            stop.set()

@@ -1,15 +1,14 @@
 """Fetching one calendar, from a server or a file: bounded in time and memory."""
 
 import asyncio
-import os
 import socket
 import ssl
-import stat
 import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -20,14 +19,13 @@ from webhook_app.calendar_address import fetch_urls
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import CALENDAR_MAX_BYTES
 from webhook_app.store.calendar_texts import CalendarText
+from workers.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
 
 DEADLINE_S = 20.0
 CONNECT_TIMEOUT_S = 5.0
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 65_536
 VALIDATOR_MAX_CHARS = 500
-
-FileIdentity = tuple[int, int, int, int, int]
 
 
 class CalendarClient:
@@ -97,31 +95,12 @@ async def calendar_client(allowed: Sequence[Network]) -> AsyncIterator[CalendarC
         yield CalendarClient(session)
 
 
-def read_file(path: str, known: FileIdentity | None) -> tuple[bytes, FileIdentity] | None:
-    """A regular file's octets and identity, or None when it is the file that is known already.
-
-    Opened without waiting, so that a named pipe cannot hold the reader up. CalendarError with the reason otherwise.
-    """
+def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
+    """Read a calendar's file, None when it is the version that is known; CalendarError with the reason otherwise."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as error:
-        raise CalendarError(f"the file cannot be opened: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise CalendarError("not a regular file")
-        if seen.st_size > CALENDAR_MAX_BYTES:
-            raise CalendarError(_too_big(seen.st_size))
-        identity = (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-        if identity == known:
-            return None
-        try:
-            raw = file.read(CALENDAR_MAX_BYTES + 1)
-        except OSError as error:
-            raise CalendarError(f"the file cannot be read: {_reason(error)}") from None
-    if len(raw) > CALENDAR_MAX_BYTES:
-        raise CalendarError(_too_big(len(raw)))
-    return raw, identity
+        return read_changed_file(Path(path), CALENDAR_MAX_BYTES, known)
+    except FileReadError as error:
+        raise CalendarError(f"the file {error}") from None
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,8 @@ from webhook_app.store.clients import STORE_ERRORS
 from webhook_app.store.journal import Entry, Journal, entry
 from webhook_app.store.times import now_ms
 from workers.calendar_alarms import CalendarAlarms
-from workers.calendar_fetch import CalendarClient, FileIdentity, calendar_client, read_file
+from workers.calendar_fetch import CalendarClient, calendar_client, read_file
+from workers.regular_file import FileIdentity
 from workers.wiring import Wiring
 
 LOOK_EVERY_S = 2.0
@@ -158,9 +159,9 @@ class Refresher:
             if is_address(source):
                 text = await client.fetch(source, kept if stored.calendar is not None else None)
             else:
-                read = await asyncio.to_thread(read_file, source, refresh.identity if current else None)
-                if read is not None:
-                    text, identity = CalendarText(read[0]), read[1]
+                file = await asyncio.to_thread(read_file, source, refresh.identity if current else None)
+                if file is not None:
+                    text, identity = CalendarText(file.content), file.identity
         except CalendarError as error:
             failure = str(error)
         calendar = stored.calendar

@@ -29,13 +29,12 @@ from webhook_app.store.times import now_ms
 from webhook_app.subscriber_secrets import new_secret, read_secret
 from workers.config_read import ConfigFile, parse
 from workers.config_yaml import FileError, read_content
+from workers.regular_file import FileIdentity, identity_of
 from workers.wiring import Wiring
 
 LOOK_EVERY_S = 1.0
 SETTLED_AFTER_S = 3.0
 ALARM = "configuration-file"
-
-Identity = tuple[int, int, int, int, int]
 
 log = structlog.get_logger()
 
@@ -134,12 +133,12 @@ class Watch:
         self._path = path
         self._settings = settings
         self._wiring = wiring
-        self._identity: Identity | None = None
+        self._identity: FileIdentity | None = None
         self._applied: str | None = None
 
     def look(self) -> None:
         """Apply the file if its content is not what was applied last."""
-        identity = identity_of(self._path)
+        identity = settled_identity(self._path)
         if identity is not None and identity == self._identity:
             return
         raw: bytes | None = None
@@ -172,16 +171,14 @@ class Watch:
             self._wiring.wakeups.wake("process")
 
 
-def identity_of(path: Path) -> Identity | None:
+def settled_identity(path: Path) -> FileIdentity | None:
     """What tells one version of a file from the next, None while that cannot be told.
 
-    The time of the last change of the inode is among it, which no tool can set back. A file that changed within the
-    last seconds may change again within the same tick of the file system's clock, so it is read again.
+    A file that changed within the last seconds may change again within the same tick of the file system's clock, so it
+    is read again.
     """
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    if abs(time.time() - status.st_ctime) < SETTLED_AFTER_S:
-        return None
-    return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
+    return None if abs(time.time() - status.st_ctime) < SETTLED_AFTER_S else identity_of(status)

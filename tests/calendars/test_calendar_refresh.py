@@ -349,14 +349,14 @@ def test_files_that_are_none_are_told_and_hold_nobody_up(house, tmp_path):
 def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path):
     path = tmp_path / "a.ics"
     path.write_bytes(b"one")
-    raw, identity = read_file(str(path), None)
-    assert raw == b"one"
-    assert read_file(str(path), identity) is None
+    file = read_file(str(path), None)
+    assert file.content == b"one"
+    assert read_file(str(path), file.identity) is None
     other = tmp_path / "b.ics"
     other.write_bytes(b"two")
     os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
     other.replace(path)
-    assert read_file(str(path), identity)[0] == b"two"
+    assert read_file(str(path), file.identity).content == b"two"
 
 
 def test_a_changed_file_is_taken_in(house, tmp_path):
