@@ -7,7 +7,7 @@ is its instances: whoever asks for windows only looks them up.
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from heapq import heappop, heappush, merge
 from typing import Any
@@ -16,15 +16,13 @@ from zoneinfo import ZoneInfo
 
 from webhook_app.domain.budget import spend
 from webhook_app.domain.globs import glob_matches
+from webhook_app.domain.times import DAY, EPOCH, MS, wall_ms, zone_ms
 
-EPOCH = datetime(1970, 1, 1)
-MS = timedelta(milliseconds=1)
-DAY_MS = 86_400_000
 PAST_DAYS = 40
 AHEAD_MONTHS = 25
 BLOCK = 32
 # No change of the clocks is longer than a day (Samoa left one out).
-CLOCK_CHANGE_MAX_MS = DAY_MS
+CLOCK_CHANGE_MAX_MS = DAY
 WARNINGS_MAX = 20
 
 Row = tuple[int, int, str]
@@ -129,11 +127,11 @@ def entries(
 
 def horizon_at(at: int) -> Horizon:
     """The horizon of a calendar that is read at a moment: from about 40 days before to 25 months after."""
-    first = (EPOCH + (at - PAST_DAYS * DAY_MS) * MS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = (EPOCH + (at - PAST_DAYS * DAY) * MS).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     now = EPOCH + at * MS
     months = now.year * 12 + now.month - 1 + AHEAD_MONTHS + 1
     last = datetime(months // 12, months % 12 + 1, 1)
-    return Horizon((first - EPOCH) // MS, (last - EPOCH) // MS)
+    return Horizon(wall_ms(first), wall_ms(last))
 
 
 def calendar_data(calendar: Calendar) -> dict[str, Any]:
@@ -180,11 +178,11 @@ def make_calendar(
 def _placed(local: _Index, after: int, until: int, zone: ZoneInfo) -> Iterator[CalendarEntry]:
     """Local rows in a zone. A time that the clocks skip may come after later ones, so a day's rows are held back."""
     held: list[tuple[int, int, str]] = []
-    for begins, ends, summary in local.overlapping(after - 2 * DAY_MS, until + 2 * DAY_MS):
-        begins_at = _instant(begins, zone)
+    for begins, ends, summary in local.overlapping(after - 2 * DAY, until + 2 * DAY):
+        begins_at = zone_ms(EPOCH + begins * MS, zone)
         while held and held[0][0] <= begins_at - CLOCK_CHANGE_MAX_MS:
             yield from _within(heappop(held), after, until)
-        heappush(held, (begins_at, _instant(ends, zone), summary))
+        heappush(held, (begins_at, zone_ms(EPOCH + ends * MS, zone), summary))
     while held:
         yield from _within(heappop(held), after, until)
 
@@ -198,18 +196,12 @@ def _order(entry: CalendarEntry) -> tuple[int, int, str]:
     return entry.begins_at, entry.ends_at, entry.summary
 
 
-def _instant(local: int, zone: ZoneInfo) -> int:
-    wall = EPOCH + local * MS
-    offset = wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
-    return local - offset // MS
-
-
 def _local_text(ms: int) -> str:
     return (EPOCH + ms * MS).isoformat()
 
 
 def _local_ms(text: str) -> int:
-    return (datetime.fromisoformat(text) - EPOCH) // MS
+    return wall_ms(datetime.fromisoformat(text))
 
 
 @lru_cache(maxsize=8_192)

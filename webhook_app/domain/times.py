@@ -1,13 +1,16 @@
 """Moments and durations: milliseconds inside, RFC 3339 and `1h30m` at the edges."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+EPOCH = datetime(1970, 1, 1)
+MS = timedelta(milliseconds=1)
 DURATION_MAX_S = 366 * 24 * 3600
 
 _DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
@@ -37,6 +40,17 @@ def from_rfc3339(text: str) -> int:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset; write it as {text}Z or with +01:00")
     return round(moment.timestamp() * 1000)
+
+
+def wall_ms(wall: datetime) -> int:
+    """A wall-clock time in ms since 1970, as if it were UTC."""
+    return (wall - EPOCH) // MS
+
+
+def zone_ms(wall: datetime, zone: ZoneInfo) -> int:
+    """A wall-clock time of a zone in ms since 1970: the first of two, or as much later as the clocks jump."""
+    offset = wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta()
+    return (wall - EPOCH - offset) // MS
 
 
 def parse_duration(text: str) -> int:

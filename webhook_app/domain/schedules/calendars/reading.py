@@ -24,8 +24,9 @@ from webhook_app.domain.schedules.calendars.components import BOM, CalendarError
 from webhook_app.domain.schedules.calendars.entry import Entry, read_entry
 from webhook_app.domain.schedules.calendars.faults import FAULT_TEXTS, EntryError, Fault
 from webhook_app.domain.schedules.calendars.series import instances
-from webhook_app.domain.schedules.calendars.values import DAY, EPOCH, MS
+from webhook_app.domain.schedules.calendars.values import DAY
 from webhook_app.domain.schedules.calendars.zones import Zones
+from webhook_app.domain.times import EPOCH, MS
 
 CALENDAR_MAX_BYTES = 10 * 1024 * 1024
 ENTRIES_MAX = 20_000

@@ -20,14 +20,12 @@ from webhook_app.domain.schedules.calendars.entry import Entry
 from webhook_app.domain.schedules.calendars.faults import EntryError, Fault
 from webhook_app.domain.schedules.calendars.values import (
     DAY,
-    EPOCH,
-    MS,
     Length,
     Moment,
-    wall_ms,
 )
 from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Recurrence
+from webhook_app.domain.times import EPOCH, MS, wall_ms
 
 SHIFT_MAX = timedelta(days=4 * 366)
 

@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 from webhook_app.domain.schedules.calendars.components import Property
 from webhook_app.domain.schedules.calendars.faults import EntryError, Fault
 from webhook_app.domain.schedules.calendars.zones import Zone, Zones
+from webhook_app.domain.times import wall_ms
 
-EPOCH = datetime(1970, 1, 1)
-MS = timedelta(milliseconds=1)
 DAY = timedelta(days=1)
-DAY_MS = 86_400_000
 
 _MOMENT = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}):?(\d{2}):?(\d{2})?(?:\.\d{1,9})?(Z)?)?", re.IGNORECASE)
 _LENGTH = re.compile(
@@ -48,11 +46,6 @@ class Length:
     def rough(self) -> timedelta:
         """About how long that is."""
         return self.wall + timedelta(milliseconds=self.exact_ms)
-
-
-def wall_ms(wall: datetime) -> int:
-    """A wall-clock time in ms, as if it were UTC."""
-    return (wall - EPOCH) // MS
 
 
 def read_moment(line: Property, text: str, zones: Zones) -> Moment:

@@ -16,9 +16,8 @@ from webhook_app.domain.budget import Budget, BudgetExceededError, step_budget
 from webhook_app.domain.schedules.calendars.components import Component, Property
 from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Frequency, parse_recurrence
+from webhook_app.domain.times import EPOCH, MS, zone_ms
 
-EPOCH = datetime(1970, 1, 1)
-MS = timedelta(milliseconds=1)
 YEAR = timedelta(days=366)
 NAME_MAX_CHARS = 200
 DEFINITION_STEPS = 10_000
@@ -52,8 +51,7 @@ class NamedZone:
 
     def instant(self, wall: datetime) -> int:
         """The first of two, or as much later as the clocks jump."""
-        offset = wall.replace(tzinfo=self._zone, fold=0).utcoffset() or timedelta()
-        return (wall - EPOCH - offset) // MS
+        return zone_ms(wall, self._zone)
 
     def wall(self, instant: int) -> datetime:
         """What the wall clock shows at an instant."""
