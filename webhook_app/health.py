@@ -33,11 +33,11 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loop
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        found = store()
-        checks: dict[str, dict[str, Any]] = {"store": _store(found), "public_key": {"ok": keyring.ready}}
+        store_health = store()
+        checks: dict[str, dict[str, Any]] = {"store": _store(store_health), "public_key": {"ok": keyring.ready}}
         if not receiver_only:
             own = {} if loops is None else {f"web: {name}": why for name, why in loops.failing().items()}
-            checks |= _product(found, own)
+            checks |= _product(store_health, own)
         ready = all(check["ok"] for check in checks.values())
         response = jsonify({"ready": ready, "checks": checks})
         response.status_code = 200 if ready else 503
@@ -46,24 +46,24 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loop
     return blueprint
 
 
-def _store(found: StoreHealth) -> dict[str, Any]:
-    return {"ok": True} if found.problem is None else {"ok": False, "problem": found.problem}
+def _store(store_health: StoreHealth) -> dict[str, Any]:
+    return {"ok": True} if store_health.problem is None else {"ok": False, "problem": store_health.problem}
 
 
-def _product(found: StoreHealth, own: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    alive, lag = found.live.alive, found.lag
+def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    alive, lag = store_health.live.alive, store_health.lag
     missing = [name for name in WORKERS if not alive.get(name)]
-    failing = {**found.live.failing, **own}
-    workers: dict[str, Any] = {"ok": not missing and not found.halted}
+    failing = {**store_health.live.failing, **own}
+    workers: dict[str, Any] = {"ok": not missing and not store_health.halted}
     if missing:
         workers["missing"] = missing
-    if found.halted:
+    if store_health.halted:
         workers["halted"] = True
-    journal: dict[str, Any] = {"ok": lag is not None and found.stalled is None}
+    journal: dict[str, Any] = {"ok": lag is not None and store_health.stalled is None}
     if lag is not None:
-        journal |= {"waiting": lag.events, "waited_s": round(found.lag_s, 1)}
-    if found.stalled is not None:
-        journal["stalled"] = found.stalled
+        journal |= {"waiting": lag.events, "waited_s": round(store_health.lag_s, 1)}
+    if store_health.stalled is not None:
+        journal["stalled"] = store_health.stalled
     loops: dict[str, Any] = {"ok": not failing}
     if failing:
         loops["failing"] = failing

@@ -14,19 +14,19 @@ class VariableError(ValueError):
 
 def replace_variables(text: str, variables: Mapping[str, str]) -> str:
     """The text with its variables replaced; a default stands for a variable that is not set, or empty."""
-    return _REFERENCE.sub(lambda found: _value(found, variables), text)
+    return _REFERENCE.sub(lambda reference: _value(reference, variables), text)
 
 
-def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    name = found["name"]
-    if found.group() == "$${":
+def _value(reference: re.Match[str], variables: Mapping[str, str]) -> str:
+    name = reference["name"]
+    if reference.group() == "$${":
         return "${"
     if name is None:
         # What stands in it may be a secret, and is not quoted.
         raise VariableError("a ${ that is no variable; write ${NAME} or ${NAME:-default}, or $${ for the text ${")
     value = variables.get(name)
-    if found["has_default"] is not None:
-        return value or found["default"]
+    if reference["has_default"] is not None:
+        return value or reference["default"]
     if value is None:
         raise VariableError(f"${{{name}}} is not set; set {name} in the environment or .env")
     return value

@@ -27,10 +27,10 @@ class Mistake:
 class FileError(Exception):
     """What is wrong with the file; `lines` says it for people, a line each."""
 
-    def __init__(self, path: Path, found: list[Mistake]) -> None:
+    def __init__(self, path: Path, mistakes: list[Mistake]) -> None:
         self.path = path
-        self.mistakes = found
-        self.lines = [_written(path, mistake) for mistake in found]
+        self.mistakes = mistakes
+        self.lines = [_written(path, mistake) for mistake in mistakes]
         super().__init__("; ".join(self.lines))
 
 
@@ -69,9 +69,9 @@ def _not_yaml(text: str, error: Exception) -> Mistake:
         line = text.count("\n", 0, position) + 1
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     # What stands after it quotes values, and a value may be a secret.
-    said = str(problem).split(" with value", 1)[0]
-    hint = "; indent with spaces" if "\\t" in said else ""
-    return Mistake(line, None, f"not YAML: {said}{hint}")
+    reason = str(problem).split(" with value", 1)[0]
+    hint = "; indent with spaces" if "\\t" in reason else ""
+    return Mistake(line, None, f"not YAML: {reason}{hint}")
 
 
 def line_of(node: Any, path: tuple[Any, ...]) -> int | None:

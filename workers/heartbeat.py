@@ -46,21 +46,21 @@ class Heartbeat:
 
     def _unwell(self) -> str | None:
         try:
-            found = look(self._client)
+            store_health = look(self._client)
         except redis.RedisError:
             return "the store does not answer"
-        if found.problem is not None:
-            return f"the store takes no writes: {found.problem}"
-        if found.halted:
+        if store_health.problem is not None:
+            return f"the store takes no writes: {store_health.problem}"
+        if store_health.halted:
             return "reducing is halted"
-        if found.stalled is not None:
-            return f"the journal stands still: {found.stalled}"
+        if store_health.stalled is not None:
+            return f"the journal stands still: {store_health.stalled}"
         if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
             return "the clock stands still"
-        missing = [name for name in WORKERS if not found.live.alive.get(name)]
+        missing = [name for name in WORKERS if not store_health.live.alive.get(name)]
         if missing:
             return f"not seen: {', '.join(missing)}"
-        return next((f"{loop} {why}" for loop, why in found.live.failing_in("clock", *WORKERS).items()), None)
+        return next((f"{loop} {why}" for loop, why in store_health.live.failing_in("clock", *WORKERS).items()), None)
 
     def _fetch(self) -> str | None:
         try:

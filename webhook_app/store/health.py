@@ -1,5 +1,6 @@
 """One look at the store for a health check: whether it takes writes, and what it says of the product."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import redis
@@ -8,11 +9,17 @@ from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.lag import Lag, lag_of, queue_lag
 from webhook_app.store.processes import Live, live_of, queue_live
+from webhook_app.store.refusals import Refusal, refusal_of
 from webhook_app.store.system_alarms import STALLED, alarms_of
 from webhook_app.store.times import time_ms
 
 WRITE_PROBE_TTL_MS = 60_000
 LAG_COUNTED_MAX = 1_000
+_PROBLEMS: Mapping[Refusal | None, str] = {
+    Refusal.LOADING: "loading its data",
+    Refusal.READONLY: "a replica that takes no writes",
+    Refusal.OOM: "full",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +65,9 @@ def look(client: Client) -> StoreHealth:
 
 def problem_of(error: redis.RedisError) -> str:
     """What an error of the store means for a health check."""
-    if isinstance(error, redis.exceptions.BusyLoadingError):
-        return "loading its data"
-    if isinstance(error, redis.exceptions.ReadOnlyError):
-        return "a replica that takes no writes"
-    if isinstance(error, redis.exceptions.OutOfMemoryError):
-        return "full"
+    refusal = refusal_of(error)
+    if refusal in _PROBLEMS:
+        return _PROBLEMS[refusal]
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return "no answer"
     return " ".join(str(error).split())[:200]

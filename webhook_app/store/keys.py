@@ -106,11 +106,6 @@ def subscriber_due(subscriber_id: str) -> str:
     return f"{PREFIX}subscriber:{subscriber_id}:due"
 
 
-def subscriber_queue(subscriber_id: str, room_id: str) -> str:
-    """The deliveries about a room to a subscriber that wants them in order, a list; only its head is ever due."""
-    return f"{PREFIX}subscriber:{subscriber_id}:queue:{room_id}"
-
-
 def subscriber_health(subscriber_id: str) -> str:
     """How a subscriber has answered lately, a hash."""
     return f"{PREFIX}subscriber:{subscriber_id}:health"

@@ -31,8 +31,8 @@ class NoPrimaryError(MasterNotFoundError):
     """No sentinel could name a primary; by sentinel, why."""
 
     def __init__(self, service: str, reasons: Mapping[str, Reason]) -> None:
-        told = "; ".join(f"{address}: {reason}" for address, reason in reasons.items())
-        super().__init__(f"no sentinel could name the primary of '{service}' ({told})")
+        reasons_text = "; ".join(f"{address}: {reason}" for address, reason in reasons.items())
+        super().__init__(f"no sentinel could name the primary of '{service}' ({reasons_text})")
         self.service = service
         self.reasons = dict(reasons)
 
