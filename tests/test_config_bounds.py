@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from doors import fold_all
+from support.waiting import patient
 
 from webhook_app.console.rule_text import TextError
 from webhook_app.console.rule_text import read as read_text
@@ -227,11 +229,6 @@ def test_the_thread_that_watches_outlives_every_exception(watched, monkeypatch):
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Watch, "look", look)
-    monkeypatch.setattr(config_file, "LOOK_EVERY_S", 0.001)
-    thread = threading.Thread(target=config_file._watch, args=(path, watch._settings, watch._wiring, stop))
-    thread.start()
-    try:
-        assert all(looked.acquire(timeout=30) for _ in range(3))
-    finally:
-        stop.set()
-        thread.join(30)
+    with config_file.watcher(replace(watch._settings, config_file=path), watch._wiring, stop):
+        assert all(looked.acquire(timeout=patient(30)) for _ in range(3))
+    stop.set()
