@@ -231,6 +231,6 @@ def test_the_thread_that_watches_outlives_every_exception(watched, monkeypatch):
     monkeypatch.setattr(Watch, "look", look)
     with config_file.watcher(replace(watch._settings, config_file=path), watch._wiring, stop):
         try:
-            assert all(looked.acquire(timeout=patient(10)) for _ in range(3))
+            assert all(looked.acquire(timeout=patient(30)) for _ in range(3))
         finally:
             stop.set()

@@ -10,10 +10,10 @@ from webhook_app import secrets_file, silent_peers
 from webhook_app.app import Web, build
 from webhook_app.known_secrets import known_secrets
 from webhook_app.logs import configure
+from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.server.front import Front
 from webhook_app.settings import load
 
-DRAIN_SIGNAL = signal.SIGUSR1
 PARENT_CHECK_S = 1.0
 SWITCH_INTERVAL_S = 0.0005
 _PR_SET_PDEATHSIG = 1

@@ -36,6 +36,7 @@ FILE_EVERY_S = 30.0
 RETRY_FIRST_S = 10.0
 RETRY_MAX_S = 900.0
 FETCHES_AT_ONCE = 8
+END_WITHIN_S = 1.0
 FAILING_AFTER_S = 600.0  # one look refreshes every calendar that is due
 FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
 JOURNAL_BURST_BYTES = 4 * 1024 * 1024
@@ -265,5 +266,12 @@ class Refresher:
 def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
     """Keep calendars fresh for as long as the body runs."""
     refresher = Refresher(settings, wiring)
-    wiring.loops.start("calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop)
-    yield
+    thread = wiring.loops.start(
+        "calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
+    )
+    try:
+        yield
+    finally:
+        thread.join(END_WITHIN_S)  # a fetch that is under way ends with the process
+        if not thread.is_alive():
+            refresher.close()

@@ -8,7 +8,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from webhook_app.asgi import DRAIN_SIGNAL
+from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.settings import Settings, environ_of
 from workers.open_files import allow_open_files
 from workers.wiring import Wiring, beating

@@ -25,7 +25,7 @@ from webhook_app.server.body import (
     read_body,
 )
 from webhook_app.server.handoff import Exchange, Send, send_response
-from webhook_app.server.wsgi_bridge import call, environ_of
+from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -146,10 +146,7 @@ class Front:
             webhooks.count("too-slow")
             raise Refusal(408, "the webhook's body did not come in time") from None
         answer = call(webhooks.app, environ_of(scope, body))
-        if answer.handed_off is None:
-            await send_response(send, answer.status, answer.headers, answer.body)
-        else:
-            await answer.handed_off.respond(Exchange(receive, send, self._draining))
+        await self._answer(answer, scope, receive, send)
 
     async def _request(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
@@ -167,10 +164,17 @@ class Front:
             answer = await asyncio.get_running_loop().run_in_executor(pool, call, self._rest, environ_of(scope, body))
         finally:
             self._requests -= 1
-        if answer.handed_off is None:
+        await self._answer(answer, scope, receive, send)
+
+    async def _answer(self, answer: WsgiAnswer, scope: Any, receive: Receive, send: Send) -> None:
+        response = answer.handed_off
+        if response is None:
             await send_response(send, answer.status, answer.headers, answer.body)
+        elif scope["method"] == "HEAD":
+            response.discard()
+            await send_response(send, response.status_code, response.asgi_headers(), b"")
         else:
-            await answer.handed_off.respond(Exchange(receive, send, self._draining))
+            await response.respond(Exchange(receive, send, self._draining))
 
     async def _body(self, scope: Any, receive: Receive, max_bytes: int) -> bytes:
         length = announced_length(scope["headers"])

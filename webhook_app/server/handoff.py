@@ -57,6 +57,9 @@ class HandedOffResponse(Response):
         """Complete the response on the event loop and send it."""
         raise NotImplementedError
 
+    def discard(self) -> None:
+        """Give back what the response holds: it will not be completed."""
+
     def asgi_headers(self) -> Headers:
         """The headers as ASGI wants them."""
         return [
@@ -75,6 +78,9 @@ class StreamResponse(HandedOffResponse):
 
     def complete_in_thread(self) -> None:
         self.response = _ThreadIterator(self.chunks, self.end_stream)
+
+    def discard(self) -> None:
+        self.end_stream()
 
     async def respond(self, exchange: Exchange) -> None:
         """Send chunk by chunk, as fast as the peer reads, until the chunks, the peer or the process end."""
