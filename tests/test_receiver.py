@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from product import signature, signing_key, webhook
 
-from webhook_app.receiver import BODY_MAX_BYTES
+from webhook_app.server.front import WEBHOOK_BODY_MAX_BYTES
 from webhook_app.store import keys
 from webhook_app.store.journal import Journal
 
@@ -117,8 +117,8 @@ def test_two_signature_headers_are_no_signature(client, doors):
 
 def test_the_largest_body_is_taken_and_one_byte_more_is_not(client, doors):
     frame = roomed('"x": ""')
-    largest = frame.replace(b'"x": ""', b'"x": "' + b"a" * (BODY_MAX_BYTES - len(frame)) + b'"')
-    assert len(largest) == BODY_MAX_BYTES
+    largest = frame.replace(b'"x": ""', b'"x": "' + b"a" * (WEBHOOK_BODY_MAX_BYTES - len(frame)) + b'"')
+    assert len(largest) == WEBHOOK_BODY_MAX_BYTES
     assert doors.webhook(largest).status_code == 200
     refused = doors.webhook(largest + b" ")
     assert (refused.status_code, refused.content_type) == (413, PROBLEM)
@@ -158,7 +158,7 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, doors, ann
         environ_overrides=environ,
     )
     assert (answer.status_code, answer.content_type) == (413, PROBLEM)
-    assert stream.handed_out <= 2 * BODY_MAX_BYTES
+    assert stream.handed_out <= 2 * WEBHOOK_BODY_MAX_BYTES
     assert journaled(client) == []
 
 

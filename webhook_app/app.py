@@ -40,7 +40,7 @@ from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import Receiver, takes_path
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
-from webhook_app.server.front import Front, WebhookApp
+from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.settings import Settings
 from webhook_app.store import keys
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RESOURCES = (rooms, streams, rules, subscribers, deliveries, calls, alarms)
-API_BODY_MAX_BYTES = 1024 * 1024
 
 
 @dataclass
@@ -103,7 +102,7 @@ def build(settings: Settings) -> Web:
     counts = Counts(client, loops)
     feed = Feed(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = API_BODY_MAX_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = REQUEST_BODY_MAX_BYTES
     problems.install(app)
     manners.install(app)
     health_client = make_client(timeout_s=STORE_TIMEOUT_S)

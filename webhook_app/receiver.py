@@ -18,7 +18,7 @@ from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
-from webhook_app.server.front import Refusal, WebhookApp
+from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, Refusal, WebhookApp
 from webhook_app.server.handoff import Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.signature import HEADER, MalformedSignatureError
 from webhook_app.store.clients import StoreUnavailable
@@ -27,8 +27,6 @@ from webhook_app.store.journal import Entry
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-BODY_MAX_BYTES = 256 * 1024
-RETRY_AFTER_S = 2
 PREFIX = "/webhooks"
 INBOX = "/webhooks/videosdk"
 JSON = "application/json"
@@ -115,7 +113,7 @@ class Receiver:
         body = _body()
         if body is None:
             self.count("unknown", "too-large")
-            return refuse(413, f"a webhook is at most {BODY_MAX_BYTES} bytes")
+            return refuse(413, f"a webhook is at most {WEBHOOK_BODY_MAX_BYTES} bytes")
         try:
             check = self._keyring.check(request.environ.get(_SIGNATURE), body)
         except MalformedSignatureError as error:
@@ -184,11 +182,11 @@ def takes_path(path: str) -> bool:
 
 def _body() -> bytes | None:
     """The request's body, None when it is too large. The front has read it already; a plain WSGI server has not."""
-    if (request.content_length or 0) > BODY_MAX_BYTES:
+    if (request.content_length or 0) > WEBHOOK_BODY_MAX_BYTES:
         return None
     request.max_content_length = None
-    body: bytes = request.stream.read(BODY_MAX_BYTES + 1)
-    return None if len(body) > BODY_MAX_BYTES else body
+    body: bytes = request.stream.read(WEBHOOK_BODY_MAX_BYTES + 1)
+    return None if len(body) > WEBHOOK_BODY_MAX_BYTES else body
 
 
 def refuse(status: int, title: str) -> Response:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.webhook_body import ID_MAX_CHARS, UNREADABLE, read_body
+from webhook_app.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
 
 __all__ = ["ID_MAX_CHARS", "UNREADABLE", "EnvelopeSchema", "NamesSchema", "Received", "parse"]
 
-_a_type = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z", error="not a webhook type")
+_a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
 _an_id = validate.Length(min=1, max=ID_MAX_CHARS)
 
 

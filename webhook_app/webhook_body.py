@@ -32,7 +32,7 @@ IDS = ("meetingId", "roomId", "sessionId", "participantId")
 AGENT_SUMMARY = "call-summary"
 REPLACEMENT = "\ufffd"
 
-_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+WEBHOOK_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
@@ -82,7 +82,7 @@ def _read_envelope(content: dict[str, Any]) -> WebhookBody:
     if kind is None:
         return _unreadable("it names no webhookType")
     kind = kind.strip() if isinstance(kind, str) else kind
-    if not isinstance(kind, str) or not _TYPE.match(kind) or kind == UNREADABLE:
+    if not isinstance(kind, str) or not WEBHOOK_TYPE.match(kind) or kind == UNREADABLE:
         return _unreadable(f"{str(kind)[:120]!r} is not a webhook type")
     if given is None:
         outside = {name: value for name, value in content.items() if name not in ("webhookType", "data")}

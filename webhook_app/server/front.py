@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KIB = 1024
+WEBHOOK_BODY_MAX_BYTES = 256 * KIB
+REQUEST_BODY_MAX_BYTES = 1024 * KIB
 HEALTH_PATHS = ("/healthz", "/readyz")
 HEALTH_THREADS = 4
 WAITING_MAX = 1_024
@@ -43,8 +45,8 @@ log = logger()
 class FrontLimits:
     """What the requests of one process may take."""
 
-    webhook_body_max_bytes: int = 256 * KIB
-    request_body_max_bytes: int = 1024 * KIB
+    webhook_body_max_bytes: int = WEBHOOK_BODY_MAX_BYTES
+    request_body_max_bytes: int = REQUEST_BODY_MAX_BYTES
     body_timeout_s: float = 10.0
     free_body_bytes: int = 64 * KIB
     shared_body_bytes: int = 64 * KIB * KIB
@@ -118,10 +120,8 @@ class Front:
 
     async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
         webhooks = self._webhooks
-        is_webhook = webhooks is not None and webhooks.takes_path(scope["path"])
         try:
-            if is_webhook:
-                assert webhooks is not None
+            if webhooks is not None and webhooks.takes_path(scope["path"]):
                 await self._webhook(webhooks, scope, receive, send)
             else:
                 await self._request(scope, receive, send)
