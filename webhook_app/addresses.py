@@ -1,4 +1,4 @@
-"""Addresses that deliveries may not reach: checked after resolution, as the connection is made."""
+"""IP addresses: which are this machine's, which lie in a network, and which deliveries may not reach."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -17,7 +17,8 @@ SPECIAL: tuple[Network, ...] = tuple(
 def refused(address: str, allowed: Iterable[Network]) -> bool:
     """Whether an address is inside (private, loopback, link-local, reserved …) and not allowed by a setting.
 
-    IPv4 that is mapped, translated or tunnelled into IPv6 counts as the IPv4 address it means.
+    Check it after resolution, as the connection is made. IPv4 that is mapped, translated or tunnelled into IPv6 counts
+    as the IPv4 address it means.
     """
     try:
         parsed: Address = ipaddress.ip_address(address.split("%", 1)[0])
@@ -25,17 +26,26 @@ def refused(address: str, allowed: Iterable[Network]) -> bool:
         return True
     meant = [parsed, *_embedded(parsed)]
     networks = tuple(allowed)
-    return any(_inside(one) and not _within(one, networks) for one in meant)
+    return any(_inside(one) and not is_within(one, networks) for one in meant)
 
 
-def _within(address: Address, networks: tuple[Network, ...]) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its address or its name."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_within(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether an address lies in one of these networks."""
     return any(address.version == network.version and address in network for network in networks)
 
 
 def _inside(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and list(_embedded(address)):
         return False
-    return not address.is_global or address.is_multicast or address.is_reserved or _within(address, SPECIAL)
+    return not address.is_global or address.is_multicast or address.is_reserved or is_within(address, SPECIAL)
 
 
 def _embedded(address: Address) -> Iterable[Address]:

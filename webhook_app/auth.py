@@ -6,7 +6,8 @@ from enum import Enum
 
 from flask import request
 
-from webhook_app.client_address import Network, client_address
+from webhook_app.addresses import Network
+from webhook_app.client_address import client_address
 from webhook_app.failed_logins import FailedLogins
 from webhook_app.manners import Limits
 from webhook_app.problems import Problem

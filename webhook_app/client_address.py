@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from webhook_app.addresses import Address, Network, is_within
 
 PROXIES_MAX = 16
 UNKNOWN = "unknown"
@@ -27,7 +26,7 @@ def client_address(environ: Mapping[str, Any], trusted: Iterable[Network]) -> st
     if address is None:
         return UNKNOWN
     hops = str(environ.get("HTTP_X_FORWARDED_FOR") or "").rsplit(",", PROXIES_MAX)
-    while _is_within(address, networks) and hops:
+    while is_within(address, networks) and hops:
         named = _address(hops.pop())
         if named is None:
             break
@@ -54,7 +53,3 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return parsed.ipv4_mapped or parsed if isinstance(parsed, ipaddress.IPv6Address) else parsed
-
-
-def _is_within(address: Address, networks: Iterable[Network]) -> bool:
-    return any(address.version == network.version and address in network for network in networks)

@@ -4,9 +4,10 @@ Where no log-in is needed, this keeps out other sites whose name has been pointe
 pages could otherwise read from a visitor's browser what only this machine may read.
 """
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
+
+from webhook_app.addresses import is_loopback
 
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::\d{0,5})?")
 
@@ -25,17 +26,10 @@ class HostCheck:
         if read is None:
             return False
         name = (read["v6"] or read["name"]).lower()
-        return name in ("localhost", self._public_host) or _is_loopback(name)
+        return name == self._public_host or is_loopback(name)
 
     @staticmethod
     def advice(host: str | None, remedy: str) -> str:
         """Why a request is refused whose host is not ours, and what to do."""
         shown = "".join(letter if letter.isprintable() else "?" for letter in (host or "")[:100])
         return f"This page is open without a log-in to this machine only, and “{shown}” is not a name of it. {remedy}"
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
+from webhook_app.addresses import Network, is_loopback
 from webhook_app.masking import masked
 from webhook_app.sentinel_url import Login
 
@@ -52,10 +53,10 @@ class Settings:
     admin_token: str | None = field(default=None, repr=False)
     viewer_token: str | None = field(default=None, repr=False)
     secrets_key: str | None = field(default=None, repr=False)
-    allow_networks: tuple[values.Network, ...] = ()
+    allow_networks: tuple[Network, ...] = ()
     config_file: Path | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
-    trusted_proxies: tuple[values.Network, ...] = values.LOOPBACK_NETWORKS
+    trusted_proxies: tuple[Network, ...] = values.LOOPBACK_NETWORKS
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
@@ -85,7 +86,7 @@ class Settings:
         """What works and should not stay so, each as one line that says what would be right."""
         if not self.videosdk_api_url.lower().startswith("http://"):
             return ()
-        if values.is_loopback(urlsplit(self.videosdk_api_url).hostname or ""):
+        if is_loopback(urlsplit(self.videosdk_api_url).hostname or ""):
             return ()
         exposed = "tokens, and the key that webhooks are checked with, can be read and changed on the way"
         return (f"VIDEOSDK_API_URL is {self.videosdk_api_url}: {exposed}; use https://",)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from webhook_app.addresses import Network
 from webhook_app.domain.globs import check_glob
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
 TOKEN_MIN_CHARS = 16
@@ -156,14 +156,6 @@ def globs(text: str) -> tuple[str, ...]:
     if wrong is not None:
         raise _should(f"be room ids or globs separated by commas; {wrong}")
     return found
-
-
-def is_loopback(host_name: str) -> bool:
-    """Whether a host is this machine by its address or its name."""
-    try:
-        return ipaddress.ip_address(host_name).is_loopback
-    except ValueError:
-        return host_name == "localhost"
 
 
 def networks(text: str) -> tuple[Network, ...]:

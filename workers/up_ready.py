@@ -1,15 +1,15 @@
 """Whether the product is ready, as its own `/readyz` says; told once."""
 
-import http.client
 import json
 import time
 from collections.abc import Callable
+
+from workers.web_probe import get
 
 PATIENCE_S = 30.0
 ASK_EVERY_S = 0.2
 ASK_SELDOM_S = 2.0
 _ANSWER_S = 1.0
-_BODY_MAX_BYTES = 65536
 _WELL = (True, "ok", "ready", "up")
 
 
@@ -29,7 +29,7 @@ class Readiness:
         if self._ready:
             return None
         if now >= self._ask_at:
-            status, body = _ask(self._host, self._port)
+            status, body = get(self._host, self._port, "/readyz", timeout_s=_ANSWER_S)
             if status == 200:
                 self._ready = True
                 self._say(f"ready after {time.monotonic() - self._began:.1f} s")
@@ -39,19 +39,6 @@ class Readiness:
                 self._say(f"not ready after {PATIENCE_S:.0f} s: {_unready(status, body)}")
             self._ask_at = time.monotonic() + (ASK_SELDOM_S if self._complained else ASK_EVERY_S)
         return max(0.0, self._ask_at - time.monotonic())
-
-
-def _ask(host: str, port: int) -> tuple[int, bytes]:
-    """Status and body; status 0 when there is no answer."""
-    line = http.client.HTTPConnection(host, port, timeout=_ANSWER_S)
-    try:
-        line.request("GET", "/readyz")
-        answer = line.getresponse()
-        return answer.status, answer.read(_BODY_MAX_BYTES)
-    except (OSError, http.client.HTTPException):
-        return 0, b""
-    finally:
-        line.close()
 
 
 def _unready(status: int, body: bytes) -> str:

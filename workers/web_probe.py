@@ -14,6 +14,7 @@ from workers.supervisor import Minded
 
 PROBE_EVERY_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
+BODY_MAX_BYTES = 64 * 1024
 UNRESPONSIVE_AFTER_S = 90.0  # a machine that is busy with other work answers late, and is not to be blamed for it
 
 
@@ -54,12 +55,18 @@ class WebProbe:
 
 def answers(host: str, port: int, *, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
     """Whether the web process at this address answers a health check."""
+    return get(host, port, "/healthz", timeout_s=timeout_s)[0] == 200
+
+
+def get(host: str, port: int, path: str, *, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body, the first 64 KiB of it; status 0 when there is no answer."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(BODY_MAX_BYTES)
     except (OSError, http.client.HTTPException):
-        return False
+        return 0, b""
     finally:
         connection.close()
 

@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from webhook_app.addresses import is_loopback
 from webhook_app.settings import Settings
-from webhook_app.settings_values import is_loopback
 from workers.doctor.finding import Finding, failed, ok, warning
 
 DISK_MIN_BYTES = 512 * 1024 * 1024
