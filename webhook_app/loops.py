@@ -1,4 +1,6 @@
-"""Background loops: every long-lived thread of a process runs as one, survives any exception and reports its health.
+"""Background loops: long-lived threads that survive any exception and report their health.
+
+The feed of events alone has a thread of its own kind: it ends with the last viewer, and begins anew with the next.
 
 What a single item raises (one calendar, one subscriber) is that item's failure and is handled where the item is. A loop
 catches what nobody expected: it logs it, waits a little longer each time, and goes on. A loop that keeps failing, hangs
