@@ -10,7 +10,6 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import AliasToken
 
-from webhook_app.nesting import NESTING_MAX, too_deep
 from webhook_app.yaml_bounds import YAMLBoundsError, check_yaml
 
 TEXT_MAX_CHARS = 64 * 1024
@@ -61,8 +60,6 @@ def read(text: str) -> Any:
         if isinstance(error, TextError):
             raise
         raise TextError("not YAML: cannot be read") from None
-    if too_deep(found):
-        raise TextError(f"nested more than {NESTING_MAX} levels deep")
     return _texts(found)
 
 
