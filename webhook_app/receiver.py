@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -19,7 +20,7 @@ from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, Refusal, WebhookApp
-from webhook_app.server.handoff import Exchange, HandedOffResponse, Headers, send_response
+from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.signature import HEADER, MalformedSignatureError
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.journal import Entry
@@ -60,6 +61,7 @@ class Receiver:
         self._token = token
         self._is_ours = _room_matcher(rooms)
         self._wrong_address_logged = False
+        self.log = log.bind()  # bound once: the module's logger looks its configuration up at each line
         self.app = Flask("receiver", static_folder=None)
         problems.install(self.app)
         self.app.add_url_rule(INBOX, "take", self._take, methods=["POST"])
@@ -162,7 +164,7 @@ class AppendResponse(HandedOffResponse):
         self.set_data(b'{"id":"' + event_id.encode() + b'"}')
         if self._request_id is not None:
             self.headers[REQUEST_ID] = self._request_id
-        log.debug(
+        self._receiver.log.debug(
             "webhook kept", event_id=event_id, type=entry.type, room_id=entry.room_id, request_id=self._request_id
         )
 
@@ -182,6 +184,9 @@ def takes_path(path: str) -> bool:
 
 def _body() -> bytes | None:
     """The request's body, None when it is too large. The front has read it already; a plain WSGI server has not."""
+    stream = request.environ["wsgi.input"]
+    if isinstance(stream, BytesIO) and request.environ.get(HANDOFF) is not None:
+        return stream.getvalue()
     if (request.content_length or 0) > WEBHOOK_BODY_MAX_BYTES:
         return None
     request.max_content_length = None

@@ -52,6 +52,14 @@ def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
 class _Waiter:
     entry: Entry
     future: asyncio.Future[str]
+    expired: bool = False
+
+
+def _expire(waiter: _Waiter) -> None:
+    """Refuse an entry that has waited for too long."""
+    if not waiter.future.done():
+        waiter.expired = True
+        waiter.future.set_exception(StoreUnavailable("the append took too long"))
 
 
 class GroupAppender:
@@ -76,18 +84,18 @@ class GroupAppender:
         await self._circuit.admit()
         if len(self._waiting) >= WAITING_MAX_ENTRIES or self._waiting_bytes >= WAITING_MAX_BYTES:
             raise StoreUnavailable("too many webhooks wait for the store")
-        waiter = _Waiter(entry, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(entry, loop.create_future())
         self._waiting.append(waiter)
         self._waiting_bytes += len(entry.data)
         if self._appending is None:
             self._appending = asyncio.create_task(self._append_all())
+        expiry = loop.call_later(self._wait_max_s, _expire, waiter)
         try:
-            async with asyncio.timeout(self._wait_max_s):
-                return await waiter.future
-        except TimeoutError:
-            raise StoreUnavailable("the append took too long") from None
+            return await waiter.future
         finally:
-            if not waiter.future.done() or waiter.future.cancelled():
+            expiry.cancel()
+            if waiter.future.cancelled() or waiter.expired:
                 self._forget(waiter)
 
     async def _append_all(self) -> None:
