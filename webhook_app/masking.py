@@ -84,7 +84,7 @@ def shown_url(url: str) -> str:
 def masked(text: str, *addresses: str) -> str:
     """A text without the secrets of these addresses, however the text spells them, and of any address it quotes."""
     for address in addresses:
-        text = _without(text, _replacements(address))
+        text = _without(text, replacements(address))
     if _MAY_QUOTE.search(text) is None:
         return text
     text = _QUOTED_ADDRESS.sub(_shown_quoted, text)
@@ -235,8 +235,8 @@ def _query_parts(parts: SplitResult) -> Iterator[str]:
 
 
 @lru_cache(maxsize=ADDRESSES_CACHED)
-def _replacements(address: str) -> tuple[tuple[str, str], ...]:
-    """What to replace by what in a text about this address, the longest first."""
+def replacements(address: str) -> tuple[tuple[str, str], ...]:
+    """What to replace by what in a text about this address: (a spelling, its masked form), the longest first."""
     found: dict[str, str] = {}
     shown = shown_url(address)
     for spelling in _spellings(address):

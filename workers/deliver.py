@@ -13,7 +13,7 @@ from webhook_app.domain.subscribers import (
     DeliveryState,
 )
 from webhook_app.logs import logger
-from webhook_app.masking import masked
+from webhook_app.masked_excerpt import masked_excerpt
 from webhook_app.sealed import Seal
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
@@ -344,7 +344,7 @@ class Deliverer:
     def _note(self, line: Line, delivery: Delivery, reply: Reply, at: int) -> None:
         now, name = at + reply.duration_ms, delivery.subscriber_id
         if reply.response:  # an endpoint may quote the path that it was asked for, and everybody who may look sees it
-            reply = replace(reply, response=masked(reply.response, line.subscriber.url))
+            reply = replace(reply, response=masked_excerpt(reply.response, line.subscriber.url))
         if not reply.sent:
             self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
             return
