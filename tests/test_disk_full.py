@@ -1,8 +1,10 @@
 """A disk that fills: webhooks are refused, no process ends, and all goes on by itself once there is room."""
 
 import http.client
+import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ pytestmark = pytest.mark.process
 ROOM = "abcd-efgh-ijkl"
 SIZE_MIB = 24
 FULL_LIMIT_S = 60.0
+DOCTOR_LIMIT_S = 120.0
 BACK_LIMIT_S = 120.0  # the longest back-off, and a start on a machine that is busy
 
 
@@ -84,6 +87,17 @@ def test_a_full_disk_ends_nothing_and_loses_nothing(tmp_path: Path) -> None:
             answer = send()
             assert answer is not None
             assert answer.status == 503
+        doctor = subprocess.run(
+            [sys.executable, "-m", "workers", "doctor", "--json"],
+            cwd=running.home,
+            env=dict(running.environ),
+            capture_output=True,
+            check=False,
+            timeout=DOCTOR_LIMIT_S,
+        )
+        report = json.loads(doctor.stdout)
+        levels = {check["name"]: check["level"] for check in report["checks"]}
+        assert (levels["disk"], levels["store"]) == ("failed", "failed")
         filler.unlink()
 
         def kept_again() -> bool:

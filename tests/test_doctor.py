@@ -26,11 +26,13 @@ from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes
 from workers.doctor import product as of_product
 from workers.doctor import reach
+from workers.doctor import settings as of_settings
 from workers.doctor import store as of_store
 from workers.doctor.examine import examine
 from workers.doctor.finding import Finding, Level, ok
 from workers.doctor.refold import look_at_fold
 from workers.doctor.videosdk import judge
+from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
 from workers.videosdk import Answer
 
 WELL = {
@@ -185,6 +187,35 @@ def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Cli
     assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].said
     assert "webhooks" not in found
     assert not list(client.scan_iter("tally:doctor:*"))
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "level"),
+    [(0, Level.FAILED), (ROOM_MIN_BYTES - 1, Level.FAILED), (ROOM_MIN_BYTES, Level.WARNING), (2**40, Level.OK)],
+)
+@pytest.mark.parametrize("running", [False, True])
+def test_the_disk_of_the_embedded_store_is_looked_at_whether_or_not_it_runs(
+    tmp_path: Path, free_bytes: int, level: Level, running: bool
+) -> None:
+    url = StoreFiles.of(tmp_path).url if running else None
+    settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
+    findings = of_settings.look_at_settings(settings, sandbox=False, free_bytes=lambda directory: free_bytes)
+    assert {finding.name: finding.level for finding in findings}["disk"] is level
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=0"])
+def test_the_disk_under_a_store_elsewhere_is_not_ours_to_judge(tmp_path: Path, url: str) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
+    names = {finding.name for finding in of_settings.look_at_settings(settings, sandbox=False)}
+    assert "disk" not in names
+
+
+def test_an_embedded_store_that_does_not_answer_is_not_blamed_on_redis_url(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=StoreFiles.of(tmp_path).url, videosdk_public_key=public_pem())
+    findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
+    assert findings["store"].level is Level.FAILED
+    assert "REDIS_URL" not in (findings["store"].hint or "")
+    assert "valkey.log" in (findings["store"].hint or "")
 
 
 def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ CONNECT_TIMEOUT_S = 5.0
 REDIRECTS_MAX = 3
 CHUNK_BYTES = 65_536
 VALIDATOR_MAX_CHARS = 500
+MESSAGE_MAX_CHARS = 100
 
 
 class CalendarClient:
@@ -155,6 +156,13 @@ def _too_big(size: int | None) -> str:
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.TooManyRedirects):
         return f"more than {REDIRECTS_MAX} redirects"
+    # The texts of these errors quote the address of a redirect, or what came in place of a header.
+    if isinstance(error, aiohttp.NonHttpUrlClientError):
+        return "sent on to an address that is no http:// or https://"
+    if isinstance(error, aiohttp.InvalidURL):
+        return "sent on to an address that cannot be read"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"the answer cannot be read as HTTP: {error.message.partition(chr(10))[0][:MESSAGE_MAX_CHARS]}"
     if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
         return "the connection could not be made in time"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -9,7 +9,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from workers import embedded_talk as talk
 from workers.embedded_files import StoreError, StoreFiles
@@ -53,7 +52,7 @@ class EmbeddedStore:
 
     @property
     def url(self) -> str:
-        return f"unix://{quote(os.fspath(self._files.socket))}?db=0"
+        return self._files.url
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 SOCKET_PATH_MAX_BYTES = 100  # the kernel takes 107 on Linux and 103 on macOS
 LOG_MAX_BYTES = 4 * 1024 * 1024
@@ -61,6 +62,11 @@ class StoreFiles:
     def of(cls, data_dir: Path) -> "StoreFiles":
         directory = (data_dir / "store").resolve()
         return cls(directory, _socket_of(directory))
+
+    @property
+    def url(self) -> str:
+        """The store's address, in the form of REDIS_URL."""
+        return f"unix://{quote(os.fspath(self.socket))}?db=0"
 
     @property
     def configuration(self) -> Path:

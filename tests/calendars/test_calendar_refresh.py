@@ -54,6 +54,7 @@ class Web:
 
     def __init__(self):
         self.status, self.headers, self.body, self.asked = 200, {}, text(event(soon())), []
+        self.sends_to = "/basic.ics"
         web = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -66,6 +67,11 @@ class Web:
                     status, headers, body = 302, {"Location": self.path + "x"}, b""
                 if self.path == "/inside":
                     status, headers, body = 302, {"Location": "http://[::1]:9/"}, b""
+                if self.path == "/sent-on":
+                    status, headers, body = 302, {"Location": web.sends_to}, b""
+                if self.path.startswith("/no-http"):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 10_000)
+                    return
                 if (
                     status == 200
                     and headers.get("ETag") is not None
@@ -268,6 +274,27 @@ def test_a_server_that_misleads_is_said_to(house, web, path, said):
     house.rule("r", source)
     house.look()
     assert said in house.alarms[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("ftp://calendars.example/{secret}", "sent on to an address that is no http:// or https://"),
+        ("file:///{secret}", "sent on to an address that is no http:// or https://"),
+        ("webcal://calendars.example/{secret}", "sent on to an address that is no http:// or https://"),
+        ("http://[calendars.example/{secret}", "sent on to an address that cannot be read"),
+        ("http://calendars.example:99999/{secret}", "sent on to an address that cannot be read"),
+        ("http://user:{secret}@[::1]:9/{secret}", "private, loopback or reserved"),
+        ("http://127.0.0.1:{port}/no-http?token={secret}", "the answer cannot be read as HTTP"),
+    ],
+)
+def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it(house, web, target, reason):
+    secret = "private-0123456789abcdef0123456789abcdef"
+    web.sends_to = target.format(secret=secret, port=web.port)
+    house.rule("r", web.url.replace("basic.ics", "sent-on"))
+    house.look()
+    assert reason in house.alarms[0]
+    assert secret not in house.alarms[0]
 
 
 def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house, web):

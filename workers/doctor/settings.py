@@ -1,17 +1,25 @@
 """What the settings say: whether VideoSDK can know where we are, whether the configuration file reads."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from webhook_app.addresses import is_loopback
 from webhook_app.settings import Settings
 from workers.doctor.finding import Finding, failed, ok, warning
+from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
 
 DISK_MIN_BYTES = 512 * 1024 * 1024
 
 
-def look_at_settings(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
+def _free_bytes(directory: Path) -> int:
+    return shutil.disk_usage(directory).free
+
+
+def look_at_settings(
+    settings: Settings, *, sandbox: bool, free_bytes: Callable[[Path], int] = _free_bytes
+) -> Iterator[Finding]:
     """The settings have been read by now; this is whether they go together."""
     yield ok("settings", "read" + (", with the sandbox as VideoSDK" if sandbox else ""))
     if not sandbox:
@@ -19,8 +27,13 @@ def look_at_settings(settings: Settings, *, sandbox: bool) -> Iterator[Finding]:
         for line in settings.warnings:
             yield warning("plain http", line, "change it in the environment or in .env")
     yield from _configuration_file(settings)
-    if settings.redis_url is None or sandbox:
-        yield from _disk(settings)
+    if sandbox or settings.redis_url is None or is_embedded_store(settings):
+        yield from _disk(settings, free_bytes)
+
+
+def is_embedded_store(settings: Settings) -> bool:
+    """Tell whether the store is the one that `tally up` runs on this data directory."""
+    return settings.redis_url == StoreFiles.of(settings.data_dir).url
 
 
 def _public_url(settings: Settings) -> Iterator[Finding]:
@@ -58,14 +71,16 @@ def _configuration_file(settings: Settings) -> Iterator[Finding]:
     yield ok("configuration file", f"{len(found.rooms)} rooms, {len(found.rules)} rules")
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
+def _disk(settings: Settings, free_bytes: Callable[[Path], int]) -> Iterator[Finding]:
     try:
-        free = shutil.disk_usage(settings.data_dir).free
+        free = free_bytes(settings.data_dir)
     except OSError as error:
         yield failed("disk", f"DATA_DIR {settings.data_dir}: {error.strerror}", "set DATA_DIR to a directory of ours")
         return
     said = f"{free // 2**20} MiB free under {settings.data_dir}"
-    if free < DISK_MIN_BYTES:
+    if free < ROOM_MIN_BYTES:
+        yield failed("disk", said, "make room: webhooks are answered 503 until then; the store is then started again")
+    elif free < DISK_MIN_BYTES:
         yield warning("disk", said, "make room: when the disk is full, webhooks are answered 503")
     else:
         yield ok("disk", said)

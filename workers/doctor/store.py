@@ -12,6 +12,8 @@ from webhook_app.store.clients import Client
 from webhook_app.store.refusals import refusal_of
 from webhook_app.store.sentinels import NoPrimaryError, Reason
 from workers.doctor.finding import Finding, failed, ok, warning
+from workers.doctor.settings import is_embedded_store
+from workers.embedded_files import StoreFiles
 
 REDIS_MIN = (6, 2)
 VALKEY_MIN = (7, 2)
@@ -161,6 +163,9 @@ def hint_for(error: Exception, settings: Settings) -> str:
     refusal = refusal_of(error)
     if refusal is not None:
         return f"the store runs but refuses commands for now ({refusal}); see {_OPERATIONS}"
+    if is_embedded_store(settings):
+        log = StoreFiles.of(settings.data_dir).log
+        return f"`tally up` starts it again by itself; its output and {log} say why it does not run"
     return f"start it, or check REDIS_URL; see {_OPERATIONS}"
 
 
