@@ -8,7 +8,7 @@ from webhook_app.server.body import Receive
 from webhook_app.server.front import Front, FrontLimits, WebhookApp
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LONG_S = 60.0
 LARGE = b"x" * 90
@@ -21,14 +21,14 @@ def length_app(environ: "WSGIEnvironment", start_response: "StartResponse") -> I
     return [str(len(body)).encode()]
 
 
-def front_of(limits: FrontLimits) -> Front:
+def front_of(limits: FrontLimits, app: "WSGIApplication" = length_app) -> Front:
     webhooks = WebhookApp(
-        length_app,
+        app,
         takes_path=lambda path: path.startswith("/webhooks"),
         refuse_head=lambda path, headers: None,
         count=lambda outcome: None,
     )
-    return Front(length_app, webhooks, threads=1, limits=limits)
+    return Front(app, webhooks, threads=1, limits=limits)
 
 
 def receive_of(body: bytes, *, more: bool) -> Receive:
@@ -84,5 +84,26 @@ def test_a_request_that_found_no_memory_in_its_time_is_to_come_again() -> None:
         for path in ("/login", "/webhooks/videosdk"):
             status, _ = await post(front, path, b"x" * 200)
             assert status == 503
+
+    asyncio.run(scenario())
+
+
+def test_a_request_counts_as_being_answered_from_its_last_byte_to_its_response() -> None:
+    async def scenario() -> None:
+        is_responding: list[bool] = []
+
+        def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            is_responding.append(front.is_responding)
+            return length_app(environ, start_response)
+
+        front = front_of(FrontLimits(), app)
+        unfinished = asyncio.create_task(post(front, "/login", LARGE, more=True))
+        await asyncio.sleep(0)
+        assert not front.is_responding
+        for path in ("/login", "/webhooks/videosdk"):
+            assert (await post(front, path, LARGE))[0] == 200
+        assert is_responding == [True, True]
+        assert not front.is_responding
+        unfinished.cancel()
 
     asyncio.run(scenario())

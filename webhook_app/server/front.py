@@ -8,9 +8,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,7 @@ class Front:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._requests = 0
+        self._responding = 0
         self._draining = asyncio.Event()
         self._webhook_memory = self._body_memory()
         self._request_memory = self._body_memory()
@@ -111,6 +112,11 @@ class Front:
     def drain(self) -> None:
         """End open streams: the process is about to end. To be called on the event loop."""
         self._draining.set()
+
+    @property
+    def is_responding(self) -> bool:
+        """Whether a request that came in whole has not been answered yet."""
+        return self._responding > 0
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -145,8 +151,9 @@ class Front:
             raise refusal
         try:
             async with self._body(scope, receive, self._webhook_memory, self._limits.webhook_body_max_bytes) as body:
-                answer = call(webhooks.app, environ_of(scope, body))
-                await self._send(answer, receive, send)
+                with self._count_response():
+                    answer = call(webhooks.app, environ_of(scope, body))
+                    await self._send(answer, receive, send)
         except BodyTooLargeError:
             webhooks.count("too-large")
             raise Refusal(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
@@ -160,14 +167,24 @@ class Front:
     async def _request(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
             async with self._body(scope, receive, self._request_memory, self._limits.request_body_max_bytes) as body:
-                answer = await self._call_in_thread(scope, body)
+                with self._count_response():
+                    answer = await self._call_in_thread(scope, body)
         except BodyTooLargeError:
             raise Refusal(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
         except BodyTimeoutError:
             raise Refusal(408, "the request's body did not come in time") from None
         except BodyMemoryFullError:
             raise _memory_full() from None
-        await self._send(answer, receive, send)
+        with self._count_response():
+            await self._send(answer, receive, send)
+
+    @contextmanager
+    def _count_response(self) -> Iterator[None]:
+        self._responding += 1
+        try:
+            yield
+        finally:
+            self._responding -= 1
 
     async def _call_in_thread(self, scope: Any, body: bytes) -> WsgiAnswer:
         is_health = scope["path"] in HEALTH_PATHS
