@@ -56,7 +56,9 @@ def addresses(draw: st.DrawFn) -> tuple[str, list[str]]:
     password, key, value = draw(passwords), draw(keys_of_services), draw(short_keys)
     scheme = draw(st.sampled_from(["http", "https", "webcal", "rediss"]))
     name = draw(secret_names)
-    return f"{scheme}://ops:{password}@h.example:8443/in/{key}/x?{name}={value}&a=1", [password, key, value]
+    before, after = draw(st.sampled_from([("", "&a=1"), ("a=1&", ""), ("a=1;", ""), ("a=1;b;", ";c=2&d=3")]))
+    url = f"{scheme}://ops:{password}@h.example:8443/in/{key}/x?{before}{name}={value}{after}"
+    return url, [password, key, value]
 
 
 def spelled(secret: str) -> set[str]:

@@ -15,6 +15,8 @@ from webhook_app.server.front import Front
 from webhook_app.settings import load
 
 PARENT_CHECK_S = 1.0
+DRAIN_S = 1.5
+DRAIN_CHECK_S = 0.1
 SWITCH_INTERVAL_S = 0.0005
 _PR_SET_PDEATHSIG = 1
 
@@ -35,9 +37,17 @@ def create() -> Front:
 def _start(web: Web, parent: int) -> None:
     loop = asyncio.get_running_loop()
 
+    async def end_when_drained() -> None:
+        # The server waits for half a request, and for a peer that reads nothing, as long as it may: do not.
+        await asyncio.sleep(DRAIN_S)
+        while web.front.is_responding:
+            await asyncio.sleep(DRAIN_CHECK_S)
+        os._exit(0)
+
     def drain() -> None:
         web.stop()
         web.front.drain()
+        web.front.background.add(loop.create_task(end_when_drained()))
 
     async def drain_when_orphaned() -> None:
         while os.getppid() == parent:

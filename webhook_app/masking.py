@@ -180,7 +180,11 @@ def _shown_argument(argument: str, *, keyed: bool) -> str:
     if not equals:
         return MASK if argument and (keyed or _looks_like_key(unquote(argument))) else argument
     secret = keyed or _SECRET_NAME.search(unquote(name)) or _looks_like_key(unquote(value))
-    return f"{name}={MASK}" if value and secret else argument
+    if value and secret:
+        return f"{name}={MASK}"
+    # Older servers separate arguments by semicolons. A value may hold one too, so what follows a secret stays hidden.
+    first, semicolon, rest = argument.partition(";")
+    return f"{first};{_shown_argument(rest, keyed=keyed)}" if semicolon else argument
 
 
 def _shown_channel(url: str) -> str:
@@ -229,7 +233,7 @@ def _query_parts(parts: SplitResult) -> Iterator[str]:
         if _shown_query(text, parts) == text:
             continue
         yield text
-        for argument in text.split("&"):
+        for argument in (*text.split("&"), *re.split("[&;]", text)):
             if _shown_query(argument, parts) != argument:
                 yield argument.partition("=")[2] or argument
 

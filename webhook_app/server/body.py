@@ -5,7 +5,8 @@ the bytes it has sent.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -20,12 +21,16 @@ class BodyTimeoutError(Exception):
     """The body did not come in time."""
 
 
+class BodyMemoryFullError(Exception):
+    """Other large bodies held the shared memory for all of this one's time."""
+
+
 class BodyBrokenError(Exception):
     """The peer went away, or its framing is wrong, before the body was complete."""
 
 
 class BodyMemory:
-    """The bytes that all unfinished bodies of a process may hold together.
+    """The bytes that all large bodies of a process may hold together, from their first byte until they are processed.
 
     Each body may hold `free_bytes` without asking, more than any ordinary request needs. What goes beyond is taken from
     `shared_bytes`; while that is used up, further large bodies wait, until their own time limit ends them.
@@ -49,6 +54,30 @@ class BodyMemory:
         self._released.set()
 
 
+class _Hold:
+    """What one body holds of the shared memory."""
+
+    def __init__(self, memory: BodyMemory) -> None:
+        self.is_waiting = False
+        self._memory = memory
+        self._held = 0
+
+    async def grow(self, size: int) -> None:
+        """Wait until the shared memory has room for a body of this size."""
+        beyond = size - self._memory.free_bytes - self._held
+        if beyond <= 0:
+            return
+        self.is_waiting = True
+        await self._memory.take(beyond)
+        self.is_waiting = False
+        self._held += beyond
+
+    def release(self) -> None:
+        """Give everything back."""
+        if self._held:
+            self._memory.release(self._held)
+
+
 def announced_length(headers: list[tuple[bytes, bytes]]) -> int | None:
     """The Content-Length, None when there is none or it is no number."""
     for name, value in headers:
@@ -57,40 +86,40 @@ def announced_length(headers: list[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-async def read_body(receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float) -> bytes:
+@asynccontextmanager
+async def read_body(receive: Receive, memory: BodyMemory, *, max_bytes: int, timeout_s: float) -> AsyncIterator[bytes]:
     """The whole body, if it comes to its end within `timeout_s` of the request's head.
 
-    Raises BodyTooLargeError, BodyTimeoutError or BodyBrokenError; nothing of the body is kept then.
+    Its memory is held until the context ends: a complete body that waits for a thread takes as much as one that is
+    still coming in. Raises BodyTooLargeError, BodyTimeoutError, BodyMemoryFullError or BodyBrokenError; nothing of the
+    body is kept then.
     """
+    hold = _Hold(memory)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await _read(receive, max_bytes, memory)
-    except TimeoutError:
-        raise BodyTimeoutError from None
-
-
-async def _read(receive: Receive, max_bytes: int, memory: BodyMemory) -> bytes:
-    chunks: list[bytes] = []
-    size = held = 0
-    try:
-        while True:
-            try:
-                message = await receive()
-            except Exception as error:  # the server's own, for framing that is wrong
-                raise BodyBrokenError from error
-            if message["type"] == "http.disconnect":
-                raise BodyBrokenError
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > max_bytes:
-                raise BodyTooLargeError
-            beyond = max(0, size - memory.free_bytes) - held
-            if beyond > 0:
-                await memory.take(beyond)
-                held += beyond
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        try:
+            async with asyncio.timeout(timeout_s):
+                body = await _read(receive, max_bytes, hold)
+        except TimeoutError:
+            raise (BodyMemoryFullError if hold.is_waiting else BodyTimeoutError) from None
+        yield body
     finally:
-        if held:
-            memory.release(held)
+        hold.release()
+
+
+async def _read(receive: Receive, max_bytes: int, hold: _Hold) -> bytes:
+    body = bytearray()  # not a list of chunks: an object for each of a peer's tiny chunks would take far more
+    while True:
+        try:
+            message = await receive()
+        except Exception as error:  # the server's own, for framing that is wrong
+            raise BodyBrokenError from error
+        if message["type"] == "http.disconnect":
+            raise BodyBrokenError
+        chunk: bytes = message.get("body", b"")
+        size = len(body) + len(chunk)
+        if size > max_bytes:
+            raise BodyTooLargeError
+        await hold.grow(size)
+        if not message.get("more_body"):
+            return bytes(body + chunk) if body else chunk
+        body += chunk

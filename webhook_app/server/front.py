@@ -8,9 +8,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from webhook_app.logs import logger
 from webhook_app.server.body import (
     BodyBrokenError,
     BodyMemory,
+    BodyMemoryFullError,
     BodyTimeoutError,
     BodyTooLargeError,
     Receive,
@@ -43,7 +44,11 @@ log = logger()
 
 @dataclass(frozen=True, slots=True)
 class FrontLimits:
-    """What the requests of one process may take."""
+    """What the requests of one process may take.
+
+    `shared_body_bytes` is for webhooks and for all other requests each: who may send only the others, as webhooks need
+    a token, cannot keep webhooks waiting.
+    """
 
     webhook_body_max_bytes: int = WEBHOOK_BODY_MAX_BYTES
     request_body_max_bytes: int = REQUEST_BODY_MAX_BYTES
@@ -95,8 +100,10 @@ class Front:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._requests = 0
+        self._responding = 0
         self._draining = asyncio.Event()
-        self._memory = BodyMemory(free_bytes=self._limits.free_body_bytes, shared_bytes=self._limits.shared_body_bytes)
+        self._webhook_memory = self._body_memory()
+        self._request_memory = self._body_memory()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -107,6 +114,11 @@ class Front:
     def drain(self) -> None:
         """End open streams: the process is about to end. To be called on the event loop."""
         self._draining.set()
+
+    @property
+    def is_responding(self) -> bool:
+        """Whether a request that came in whole has not been answered yet."""
+        return self._responding > 0
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -138,35 +150,54 @@ class Front:
         if refusal is not None:
             raise refusal
         try:
-            body = await self._body(scope, receive, self._limits.webhook_body_max_bytes)
+            async with self._body(scope, receive, self._webhook_memory, self._limits.webhook_body_max_bytes) as body:
+                with self._count_response():
+                    answer = call(webhooks.app, environ_of(scope, body))
+                    await self._send(answer, scope, receive, send)
         except BodyTooLargeError:
             webhooks.count("too-large")
             raise Refusal(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
         except BodyTimeoutError:
             webhooks.count("too-slow")
             raise Refusal(408, "the webhook's body did not come in time") from None
-        answer = call(webhooks.app, environ_of(scope, body))
-        await self._answer(answer, scope, receive, send)
+        except BodyMemoryFullError:
+            webhooks.count("overloaded")
+            raise _memory_full() from None
 
     async def _request(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
-            body = await self._body(scope, receive, self._limits.request_body_max_bytes)
+            async with self._body(scope, receive, self._request_memory, self._limits.request_body_max_bytes) as body:
+                with self._count_response():
+                    answer = await self._call_in_thread(scope, body)
         except BodyTooLargeError:
             raise Refusal(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
         except BodyTimeoutError:
             raise Refusal(408, "the request's body did not come in time") from None
+        except BodyMemoryFullError:
+            raise _memory_full() from None
+        with self._count_response():
+            await self._send(answer, scope, receive, send)
+
+    @contextmanager
+    def _count_response(self) -> Iterator[None]:
+        self._responding += 1
+        try:
+            yield
+        finally:
+            self._responding -= 1
+
+    async def _call_in_thread(self, scope: Any, body: bytes) -> WsgiAnswer:
         is_health = scope["path"] in HEALTH_PATHS
         if not is_health and self._requests >= self._limits.waiting_requests:
             raise Refusal(503, "too many requests are waiting; try again", headers=_RETRY_AFTER)
         self._requests += 1
         try:
             pool = self._health_pool if is_health else self._pool
-            answer = await asyncio.get_running_loop().run_in_executor(pool, call, self._rest, environ_of(scope, body))
+            return await asyncio.get_running_loop().run_in_executor(pool, call, self._rest, environ_of(scope, body))
         finally:
             self._requests -= 1
-        await self._answer(answer, scope, receive, send)
 
-    async def _answer(self, answer: WsgiAnswer, scope: Any, receive: Receive, send: Send) -> None:
+    async def _send(self, answer: WsgiAnswer, scope: Any, receive: Receive, send: Send) -> None:
         response = answer.handed_off
         if response is None:
             await send_response(send, answer.status, answer.headers, answer.body)
@@ -176,16 +207,25 @@ class Front:
         else:
             await response.respond(Exchange(receive, send, self._draining))
 
-    async def _body(self, scope: Any, receive: Receive, max_bytes: int) -> bytes:
+    def _body_memory(self) -> BodyMemory:
+        return BodyMemory(free_bytes=self._limits.free_body_bytes, shared_bytes=self._limits.shared_body_bytes)
+
+    def _body(
+        self, scope: Any, receive: Receive, memory: BodyMemory, max_bytes: int
+    ) -> AbstractAsyncContextManager[bytes]:
         length = announced_length(scope["headers"])
         if length is not None and length > max_bytes:
             raise BodyTooLargeError
         if length is None and scope["method"] in ("GET", "HEAD"):
-            return b""
-        return await read_body(receive, self._memory, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
+            return nullcontext(b"")
+        return read_body(receive, memory, max_bytes=max_bytes, timeout_s=self._limits.body_timeout_s)
 
 
 _RETRY_AFTER = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
+
+
+def _memory_full() -> Refusal:
+    return Refusal(503, "too many large requests are under way; try again", headers=_RETRY_AFTER)
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
