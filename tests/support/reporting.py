@@ -7,9 +7,9 @@ import pytest
 from support.waiting import last_lines
 
 SECTION_MAX_LINES = 40
-FAILURE_HEAD_LINES = 30
+FAILURE_HEAD_LINES = 15
 LINE_MAX_CHARS = 600
-FAILURE_MAX_LINES = 90
+FAILURE_MAX_LINES = 45  # CI shows it twice
 
 _reported: dict[int, BaseException] = {}  # keeps them alive, so that no id is used twice
 
