@@ -22,6 +22,7 @@ from workers.post import standard_headers
 
 JAVASCRIPT = "standardwebhooks@1.0.0"
 INSTALL_LIMIT_S = patient(120)
+PATIENCE = ("--fetch-timeout=20000", "--fetch-retries=1")  # a machine without a registry is not to wait for minutes
 VERIFY = """
 const { Webhook } = require("standardwebhooks");
 let text = "";
@@ -41,7 +42,18 @@ def javascript(tmp_path_factory):
     if node is None or npm is None:
         pytest.skip("node and npm are not here: the JavaScript library cannot be asked")
     home = tmp_path_factory.mktemp("javascript")
-    command = [npm, "install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", home, JAVASCRIPT]
+    command = [
+        npm,
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-save",
+        "--ignore-scripts",
+        *PATIENCE,
+        "--prefix",
+        home,
+        JAVASCRIPT,
+    ]
     made = subprocess.run(command, cwd=home, capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
     if made.returncode:
         pytest.skip(f"npm could not install {JAVASCRIPT}: {made.stderr.decode()[-300:]}")
