@@ -19,7 +19,7 @@ from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
-from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, Refusal, WebhookApp
+from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.signature import HEADER, MalformedSignatureError
 from webhook_app.store.clients import StoreUnavailable
@@ -33,6 +33,7 @@ INBOX = "/webhooks/videosdk"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _SLASHES = re.compile(r"/{2,}")
+_SIGNATURE_HEADER = HEADER.encode()
 _SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 log = logger()
 
@@ -83,23 +84,23 @@ class Receiver:
             environ["PATH_INFO"] = PREFIX  # there is nothing here
         return self.app.wsgi_app(environ, start_response)
 
-    def _refuse_head(self, path: str, headers: Headers) -> Refusal | None:
+    def _refuse_head(self, path: str, headers: Headers) -> RefusalError | None:
         """What can be refused before the body is read: a wrong address, a missing signature."""
         if not self._is_inbox(path):
             return self._wrong_address()
-        if not any(name == HEADER.encode() for name, _ in headers):
+        if not any(name == _SIGNATURE_HEADER for name, _ in headers):
             self.count("unknown", "unsigned")
-            return Refusal(401, f"the header {HEADER} is missing")
+            return RefusalError(401, f"the header {HEADER} is missing")
         return None
 
-    def _wrong_address(self) -> Refusal:
+    def _wrong_address(self) -> RefusalError:
         self.count("unknown", "wrong-address")
         if not self._wrong_address_logged:
             self._wrong_address_logged = True
             log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
         if self._token is not None:
-            return Refusal(404, "webhooks are taken at the address with the token only")
-        return Refusal(404, f"webhooks are taken at {INBOX}")
+            return RefusalError(404, "webhooks are taken at the address with the token only")
+        return RefusalError(404, f"webhooks are taken at {INBOX}")
 
     def _is_inbox(self, path: str) -> bool:
         """Whether webhooks are taken at this path; a slash too many is forgiven."""

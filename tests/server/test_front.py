@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from webhook_app.server.front import Front, FrontLimits, Refusal, WebhookApp
+from webhook_app.server.front import Front, FrontLimits, RefusalError, WebhookApp
 from webhook_app.server.handoff import StreamResponse
 
 LIMIT_S = 60.0
@@ -80,8 +80,8 @@ async def ask(
 
 
 def webhook_app(counted: list[str]) -> WebhookApp:
-    def refuse_head(path: str, headers: object) -> Refusal | None:
-        return Refusal(404, "nothing here") if path.endswith("/wrong") else None
+    def refuse_head(path: str, headers: object) -> RefusalError | None:
+        return RefusalError(404, "nothing here") if path.endswith("/wrong") else None
 
     return WebhookApp(echo, lambda path: path.startswith("/webhooks"), refuse_head, counted.append)
 

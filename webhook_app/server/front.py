@@ -58,7 +58,7 @@ class FrontLimits:
     waiting_requests: int = WAITING_MAX
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """A request that is answered before it reaches Flask."""
 
     def __init__(self, status: int, title: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
@@ -68,7 +68,7 @@ class Refusal(Exception):
         self.headers = headers
 
 
-Outcome = Callable[[str], None]
+CountOutcome = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class WebhookApp:
 
     app: "WSGIApplication"
     takes_path: Callable[[str], bool]
-    refuse_head: Callable[[str, list[tuple[bytes, bytes]]], Refusal | None]
-    count: Outcome
+    refuse_head: Callable[[str, list[tuple[bytes, bytes]]], RefusalError | None]
+    count: CountOutcome
 
 
 class Front:
@@ -138,12 +138,12 @@ class Front:
             else:
                 await self._request(scope, receive, send)
         except BodyBrokenError:
-            await _refuse(send, Refusal(400, "The request's body broke off."))
-        except Refusal as refusal:
+            await _refuse(send, RefusalError(400, "The request's body broke off."))
+        except RefusalError as refusal:
             await _refuse(send, refusal)
         except Exception:
             log.exception("a request failed", method=scope["method"])
-            await _refuse(send, Refusal(500, "Something went wrong on our side; the log says what."))
+            await _refuse(send, RefusalError(500, "Something went wrong on our side; the log says what."))
 
     async def _webhook(self, webhooks: WebhookApp, scope: Any, receive: Receive, send: Send) -> None:
         refusal = webhooks.refuse_head(scope["path"], scope["headers"]) if scope["method"] == "POST" else None
@@ -156,10 +156,10 @@ class Front:
                     await self._send(answer, scope, receive, send)
         except BodyTooLargeError:
             webhooks.count("too-large")
-            raise Refusal(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
+            raise RefusalError(413, f"a webhook is at most {self._limits.webhook_body_max_bytes} bytes") from None
         except BodyTimeoutError:
             webhooks.count("too-slow")
-            raise Refusal(408, "the webhook's body did not come in time") from None
+            raise RefusalError(408, "the webhook's body did not come in time") from None
         except BodyMemoryFullError:
             webhooks.count("overloaded")
             raise _memory_full() from None
@@ -170,9 +170,9 @@ class Front:
                 with self._count_response():
                     answer = await self._call_in_thread(scope, body)
         except BodyTooLargeError:
-            raise Refusal(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
+            raise RefusalError(413, f"a request is at most {self._limits.request_body_max_bytes} bytes") from None
         except BodyTimeoutError:
-            raise Refusal(408, "the request's body did not come in time") from None
+            raise RefusalError(408, "the request's body did not come in time") from None
         except BodyMemoryFullError:
             raise _memory_full() from None
         with self._count_response():
@@ -189,7 +189,7 @@ class Front:
     async def _call_in_thread(self, scope: Any, body: bytes) -> WsgiAnswer:
         is_health = scope["path"] in HEALTH_PATHS
         if not is_health and self._requests >= self._limits.waiting_requests:
-            raise Refusal(503, "too many requests are waiting; try again", headers=_RETRY_AFTER)
+            raise RefusalError(503, "too many requests are waiting; try again", headers=_RETRY_AFTER)
         self._requests += 1
         try:
             pool = self._health_pool if is_health else self._pool
@@ -224,11 +224,11 @@ class Front:
 _RETRY_AFTER = ((b"retry-after", str(RETRY_AFTER_S).encode()),)
 
 
-def _memory_full() -> Refusal:
-    return Refusal(503, "too many large requests are under way; try again", headers=_RETRY_AFTER)
+def _memory_full() -> RefusalError:
+    return RefusalError(503, "too many large requests are under way; try again", headers=_RETRY_AFTER)
 
 
-async def _refuse(send: Send, refusal: Refusal) -> None:
+async def _refuse(send: Send, refusal: RefusalError) -> None:
     body = json.dumps({"title": refusal.title, "status": refusal.status}).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *refusal.headers]
     with suppress(Exception):  # the response may have begun
