@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
+from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
-from webhook_app.domain.times import rfc3339
 from webhook_app.masked_data import shown_data, without_webhook_token
 from webhook_app.masking import masked
 from webhook_app.store import codec, keys
@@ -22,15 +22,8 @@ _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 def event_view(event: Event, effect: str | None) -> dict[str, Any]:
     """One event; `effect` is None while it is not folded."""
-    return {
-        "id": event.id,
-        "source": event.source.value,
-        "type": event.type,
-        "room_id": event.room_id,
-        "at": rfc3339(event.at),
-        "data": _shown_data(event),
-        "effect": None if effect is None else masked(effect),
-    }
+    shown = views.event_view(event, data=_shown_data(event))
+    return shown | {"effect": None if effect is None else masked(effect)}
 
 
 def _shown_data(event: Event) -> Any:

@@ -2,26 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from webhook_app.domain.cel_source import Token
+from webhook_app.domain.shapes import event_shape, room_shape
+from webhook_app.domain.view_shape import ViewShape
 
-ROOM_SHAPE: dict[str, frozenset[str]] = {
-    "stream": frozenset(
-        "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at "
-        "playable_at stopping_at ended_at duration_s ended_by failure".split()
-    ),
-    "session": frozenset("session_id live participant_count participants".split()),
-    "desired": frozenset("on_air because since until".split()),
-    "next_window": frozenset("rules room_id opens_at closes_at skipped warning".split()),
-}
-ROOM_FIELDS = frozenset(
-    "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
-)
-EVENT_FIELDS = frozenset("id source type room_id at data".split())
 _EVENT_PATH = re.compile(r"(?<![\w.])event\s*\.\s*([A-Za-z_]\w*)")
 _EVENT = re.compile(r"(?<![\w.])event\b")
 _EVENT_DATA = re.compile(r"(?<![\w.])event\s*\.\s*data\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\()")
 _ROOM_PATH = re.compile(r"(?<![\w.])room\b(?:\s*\.\s*([A-Za-z_]\w*))?(?:\s*\.\s*([A-Za-z_]\w*)(?!\w*\s*\())?")
+_WHOLE_ROOM_PATH = re.compile(r"(?<![\w.])room\b((?:\s*\.\s*[A-Za-z_]\w*(?!\w*\s*\())+)")
+_SELECTED = re.compile(r"\.\s*([A-Za-z_]\w*)(?!\w*\s*\()")
 
 
 class PathError(ValueError):
@@ -36,30 +28,64 @@ def bare_source(tokens: Sequence[Token]) -> str:
 def check_event_fields(source: str) -> None:
     """PathError on a field that events do not have."""
     for name in _EVENT_PATH.findall(source):
-        if name not in EVENT_FIELDS:
-            raise PathError(f"event.{name} does not exist; an event has {', '.join(sorted(EVENT_FIELDS))}")
+        _check_field("event", name, event_shape())
 
 
 def event_names(source: str) -> frozenset[str] | None:
     """The names in `event.data`, or None when the source looks at more of the event than these."""
     mentioned = len(_EVENT.findall(source))
-    names = _EVENT_DATA.findall(source)
+    names = event_names_in(source)
     return frozenset(names) if len(names) == mentioned else None
 
 
 def room_paths(source: str) -> dict[str, frozenset[str] | None]:
     """The fields of the room, each with the fields inside it, or None where the whole field is used."""
+    shape = room_shape()
     paths: dict[str, frozenset[str] | None] = {}
     for first, second in _ROOM_PATH.findall(source):
         if not first:
-            return dict.fromkeys(sorted(ROOM_FIELDS))
-        if first not in ROOM_FIELDS:
-            raise PathError(f"room.{first} does not exist; a room has {', '.join(sorted(ROOM_FIELDS))}")
-        inside = ROOM_SHAPE.get(first)
-        if second and inside is not None and second not in inside:
-            known = ", ".join(sorted(inside))
-            raise PathError(f"room.{first}.{second} does not exist; room.{first} has {known}")
+            return dict.fromkeys(sorted(shape.fields))
+        _check_field("room", first, shape)
+        inside = shape.fields[first]
+        if second and inside.fields:
+            _check_field(f"room.{first}", second, inside)
         before = paths.get(first, frozenset())
-        whole = not second or inside is None or before is None
+        whole = not second or not inside.fields or before is None
         paths[first] = None if whole else (before or frozenset()) | {second}
     return paths
+
+
+def check_room_paths(source: str) -> None:
+    """PathError on a field that no room has, however deep it stands."""
+    for path in _WHOLE_ROOM_PATH.findall(source):
+        at, shape = "room", room_shape()
+        for name in (part.strip() for part in path.split(".")[1:]):
+            if not shape.fields:
+                what = "a list; write .exists(…) or [0]" if shape.items is not None else "a plain value"
+                raise PathError(f"{at} has no field {name}: it is {what}")
+            _check_field(at, name, shape)
+            at, shape = f"{at}.{name}", shape.fields[name]
+
+
+def unknown_field(name: str, source: str) -> str | None:
+    """What is wrong with a field that an evaluation missed; None when it may be there another time."""
+    selected = set(_SELECTED.findall(source)) - set(event_names_in(source))
+    known = {*room_shape().names(), *event_shape().names()}
+    if name not in selected or name in known:
+        return None
+    close = get_close_matches(name, sorted(known), n=1)
+    return f"there is no field {name}" + (f"; do you mean {close[0]}?" if close else "")
+
+
+def event_names_in(source: str) -> list[str]:
+    """The names that the source looks at in `event.data`."""
+    return _EVENT_DATA.findall(source)
+
+
+def _check_field(at: str, name: str, shape: ViewShape) -> None:
+    if name in shape.fields:
+        return
+    known = sorted(shape.fields)
+    close = get_close_matches(name, known, n=1, cutoff=0.75)
+    meant = f"do you mean {at}.{close[0]}?" if close else f"{at} has {', '.join(known)}"
+    raise PathError(f"{at}.{name} does not exist; {meant}")

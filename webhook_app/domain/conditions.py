@@ -12,13 +12,26 @@ from webhook_app.domain.budget import BudgetExceededError, spend
 from webhook_app.domain.cel_functions import TIME_FUNCTIONS, FunctionError, check_functions
 from webhook_app.domain.cel_meter import CEL_ERRORS, STEPS_MAX, Metered
 from webhook_app.domain.cel_source import meter, tokens_of
-from webhook_app.domain.condition_paths import PathError, bare_source, check_event_fields, event_names, room_paths
+from webhook_app.domain.condition_paths import (
+    PathError,
+    bare_source,
+    check_event_fields,
+    check_room_paths,
+    event_names,
+    room_paths,
+    unknown_field,
+)
+from webhook_app.domain.shapes import event_shapes
 
 __all__ = ["CEL_ERRORS", "Condition", "ConditionError", "Verdict", "compile_condition", "evaluate", "holds"]
 
 CONDITION_MAX_CHARS = 2_000
 DOOR_STEPS_MAX = 100_000
 KNOWN_MAX = 4_096
+MISTYPED = (
+    "the condition can never hold: it uses a value as a type that it does not have "
+    "(times are text: write timestamp(room.updated_at))"
+)
 PLAIN = frozenset({type(None), str, bool, int, float})
 
 # A field of the room by its name; with names inside it, a mapping that has at least these.
@@ -246,35 +259,61 @@ def _key(value: Any) -> Any:
 
 
 def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
-    """Try a condition on each shape a room can have; ConditionError on a name that can never be right."""
+    """Try a condition on each shape a room can have; ConditionError when it can never hold as it is written."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
+    bare = _checked_paths(condition)
     if not with_event:
         if condition.uses_event:
             raise ConditionError("`event` is known with `on` only; a `when` looks at `room`")
         if condition.uses_now:
             raise ConditionError("`now` is known with `on` only; use `for` to say how long")
+    event = event_shapes()[0] if with_event else None
+    mistyped = not condition.uses_event
     for shape in shapes:
         try:
-            event = {"type": "", "data": {}} if with_event else None
             result = evaluate(condition, _reader(shape), event, now, limit=DOOR_STEPS_MAX)
         except (RuntimeError, BudgetExceededError) as error:
             raise ConditionError(explain(error)) from None
-        except CEL_ERRORS:
+        except CEL_ERRORS as error:
+            _refuse_unknown_field(error, bare)
+            mistyped = mistyped and isinstance(error, TypeError)
             continue
+        mistyped = False
         if result is not True and result is not False:
             raise ConditionError(f"the condition gives {type(result).__name__}; it must give true or false")
+    if mistyped:
+        raise ConditionError(MISTYPED)
 
 
 def try_part(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
-    """Try a part of a message on each shape a room can have; ConditionError when it is too costly."""
-    event = {"type": "", "data": {}} if with_event else None
+    """Try a part of a message on each shape a room can have; ConditionError when it can only fail."""
+    event = event_shapes()[0] if with_event else None
+    bare = _checked_paths(condition)
     for shape in shapes:
         try:
             evaluate(condition, _reader(shape), event, limit=DOOR_STEPS_MAX)
         except BudgetExceededError as error:
             raise ConditionError(explain(error)) from None
-        except CEL_ERRORS:
-            continue
+        except CEL_ERRORS as error:
+            _refuse_unknown_field(error, bare)
+
+
+def _checked_paths(condition: Condition) -> str:
+    """The source with its strings emptied; ConditionError on a field that no room has, at any depth."""
+    bare = bare_source(tokens_of(condition.source))
+    try:
+        check_room_paths(bare)
+    except PathError as error:
+        raise ConditionError(str(error)) from None
+    return bare
+
+
+def _refuse_unknown_field(error: Exception, bare: str) -> None:
+    """ConditionError when an evaluation missed a field that nothing in a room or an event has."""
+    if isinstance(error, KeyError) and error.args:
+        wrong = unknown_field(str(error.args[0]), bare)
+        if wrong is not None:
+            raise ConditionError(wrong)
 
 
 def _reader(shape: Mapping[str, Any]) -> RoomField:

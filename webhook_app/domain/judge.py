@@ -9,10 +9,11 @@ from webhook_app.domain.conditions import Verdict, attempt, explain, stored_cond
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
-from webhook_app.domain.times import MINUTE, rfc3339
+from webhook_app.domain.times import MINUTE
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 from webhook_app.domain.verdicts import field_of, verdict
+from webhook_app.domain.views import event_view
 from webhook_app.domain.wishes import drop_rule_wish, rule_wishes
 
 MESSAGE_MAX_CHARS = 2_000
@@ -121,14 +122,7 @@ def _rule_changed(turn: Turn, rule_name: str) -> None:
 
 
 def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
-    event = {
-        "id": turn.event.id,
-        "source": turn.event.source.value,
-        "type": kind,
-        "room_id": turn.room.room_id,
-        "at": rfc3339(turn.event.at),
-        "data": data,
-    }
+    event = event_view(turn.event, kind=kind, data=data) | {"room_id": turn.room.room_id}
     judged = Verdict(True) if rule.if_ is None else verdict(turn, rule, rule.if_, event)
     if judged.held:
         _act(turn, rule, event)

@@ -1,9 +1,10 @@
 """The public shapes of rooms, streams and calls: what the API, the notices and the conditions see."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from webhook_app.domain.events import Event
 from webhook_app.domain.room import Call, Room, Session
 from webhook_app.domain.rules import Config
 from webhook_app.domain.schedule import RoomWindow
@@ -129,6 +130,18 @@ ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
 def room_view(room: Room, config: Config, now: int) -> dict[str, Any]:
     """The whole room."""
     return {name: read(room, config, now) for name, read in ROOM_VIEW.items()}
+
+
+def event_view(event: Event, *, kind: str | None = None, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An event without its effect; `kind` and `data` are those of a domain event that came of it."""
+    return {
+        "id": event.id,
+        "source": event.source.value,
+        "type": event.type if kind is None else kind,
+        "room_id": event.room_id,
+        "at": rfc3339(event.at),
+        "data": event.data if data is None else data,
+    }
 
 
 def call_view(call: Call) -> dict[str, Any]:
