@@ -58,12 +58,15 @@ class Stub(ThreadingHTTPServer):
         self.ends = (200, "HLS ended successfully")
         self.active = (404, {"code": 404, "message": "No active HLS found"})
         self.listed = (400, {"message": "roomId is required"})
+        self.room_listed = None  # the list of one room; None answers as `active` does
 
     def says(self, method, path):
         if path == "/v2/hls/start":
             return self.starts
         if path.startswith("/v2/hls?") and "roomId" not in path:
             return self.listed
+        if path.startswith("/v2/hls?") and self.room_listed is not None:
+            return self.room_listed
         return self.ends if path == "/v2/hls/end" else self.active
 
     def handle_error(self, request, client_address):

@@ -238,7 +238,7 @@ def test_a_slow_videosdk_holds_up_no_other_room(hand, stub):
     assert not together.broken
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 409, 422, 429, 302, 201])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 406, 409, 422, 429, 302])
 def test_another_answer_below_500_is_a_refusal(hand, stub, status):
     stub.starts = (status, {"message": "because of that"})
     hand.wanted()
@@ -248,7 +248,46 @@ def test_another_answer_below_500_is_a_refusal(hand, stub, status):
     assert len(stub.posts()) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("code", [400, "404", 429])
+def test_an_error_that_the_body_of_a_success_names_is_that_error(hand, stub, code):
+    stub.starts = (200, {"code": code, "message": "because of that"})
+    hand.wanted()
+    hand.work()
+    answer = hand.answer()
+    assert (answer["outcome"], answer["status"], answer["message"]) == ("refused", int(code), "because of that")
+
+
+@pytest.mark.parametrize(
+    "success",
+    [
+        (200, {"id": "run-1"}),
+        (201, {"_id": "run-1", "composerId": "c-1"}),
+        (202, {"code": 202, "data": {"recordingId": "run-1"}}),
+        (299, {"code": "200", "data": {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}}),
+    ],
+)
+def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(hand, stub, success):
+    stub.starts = success
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] == "succeeded"
+    fold_all(hand.client)
+    [stream] = codec.room_of(hand.client.get(keys.room(ROOM))).streams
+    assert stream.videosdk_id == "run-1"
+
+
+@pytest.mark.parametrize("success", [(200, "HLS started"), (202, b""), (204, b""), (201, {"message": "accepted"})])
+def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(hand, stub, success):
+    stub.starts = success
+    hand.wanted()
+    hand.work()
+    assert (hand.answer()["outcome"], hand.answer()["stream"]) == ("succeeded", None)
+    fold_all(hand.client)
+    assert hand.call(kind="probe").because == "unknown"
+    assert len(stub.posts()) == 1
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_nobody_knows_what_a_5xx_has_done(hand, stub, status):
     stub.starts = (status, b"<h1>Bad Gateway</h1>")
     hand.wanted()
@@ -356,30 +395,134 @@ def test_when_nobody_listens_nothing_is_sent(client):
     assert not client.exists(keys.call_mark(one.call_id))
 
 
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        (404, {"code": 404}),
-        (402, {"message": "No active HLS found"}),
-        (404, b""),
-        (404, b"<html>"),
-        (200, {"code": 404, "message": "none"}),
-        (200, {"code": 402}),
-    ],
-)
+ROWS_OVER = {"pageInfo": {"lastPage": 1}, "data": [{"id": "old", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}]}
+ROWS_ACTIVE = {"data": [{"id": "run-9", "meetingId": ROOM, "end": None}, *ROWS_OVER["data"]]}
+NONE_ACTIVE = [
+    (404, {"code": 404}),
+    (404, b""),
+    (404, b"<html>"),
+    (402, {"message": "No active HLS found"}),
+    (204, b""),
+    (200, {"code": 404, "message": "none"}),
+    (200, {"code": 402}),
+    (200, {"code": "404"}),
+    (200, {"code": 200, "data": None}),
+    (200, {"code": 200, "data": {}}),
+    (200, {"code": 200, "message": "No active HLS"}),
+    (200, {"data": {"roomId": ROOM, "start": "2026-11-28T10:00:00Z", "end": None}}),
+    (200, {}),
+]
+UNKNOWN_FORMS = [
+    (400, {"message": "HLS is not active"}),
+    (410, b""),
+    (302, b""),
+    (200, b""),
+    (200, b"[]"),
+    (200, b"junk"),
+    (200, b"<html>It works!</html>"),
+    (200, "No active HLS"),
+    (200, {"code": 200, "data": []}),
+    (200, {"code": 4020, "data": None}),
+    (200, {"code": 0}),
+    (200, {"error": "something"}),
+    (200, {"hls": {"id": "run-9"}}),
+    (200, {"data": {"id": "half"}}),
+    (200, {"data": {"id": "over", "end": "2026-11-28T10:00:00Z"}}),
+    (200, {"data": {"id": "elsewhere", "roomId": "another-room", "end": None}}),
+]
+
+
+@pytest.mark.parametrize("nothing", NONE_ACTIVE)
 def test_every_way_to_say_that_none_is_active_lets_the_start_go(hand, stub, nothing):
     stub.active = nothing
     hand.wanted()
     hand.work()
     assert hand.answer()["outcome"] == "succeeded"
+    assert not any(path.startswith("/v2/hls?") for _, path, _, _ in stub.asked)
 
 
-@pytest.mark.parametrize("odd", [(200, b"[]"), (200, b"junk"), (200, {"code": 200, "data": []}), (200, {"code": 500})])
-def test_a_look_that_cannot_be_understood_lets_no_start_go(hand, stub, odd):
-    stub.active = odd
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_start(hand, stub, odd):
+    stub.active, stub.room_listed = odd, (200, ROWS_OVER)
     hand.wanted()
     hand.work()
-    assert hand.answer()["outcome"] in ("refused", "unreached")
+    assert hand.answer()["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(hand, stub, odd):
+    stub.active, stub.room_listed = odd, (200, ROWS_ACTIVE)
+    hand.wanted()
+    hand.work()
+    assert (hand.answer()["outcome"], hand.answer()["stream"]["id"]) == ("already", "run-9")
+    assert stub.posts() == []
+
+
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quotes_the_answer(hand, stub, odd):
+    stub.active, stub.room_listed = odd, (200, {"rows": ["?"]})
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] == "unreached"
+    assert stub.posts() == []
+    fold_all(hand.client)
+    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable"))
+    assert alarm.cleared_at is None
+    assert f": {odd[0]} " in alarm.summary
+
+
+def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer_is_understood(hand, stub):
+    secret = "https://hooks.slack.com/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
+    stub.active = (418, {"message": f"see {secret}", "long": "x" * 900})
+    hand.asked_about()
+    hand.work()
+    fold_all(hand.client)
+    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable"))
+    assert "abcdefghijklmnop" not in alarm.summary
+    assert len(alarm.summary) < 500
+    stub.active = (404, b"")
+    due = codec.room_of(hand.client.get(keys.room(ROOM))).timers["armed"]
+    append(hand.client, entry(Source.CLOCK, "timer", ROOM, {"timer": "armed", "due": due}))
+    fold_all(hand.client)
+    hand.work()
+    fold_all(hand.client)
+    assert codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable")).cleared_at is not None
+
+
+@pytest.mark.parametrize("odd", UNKNOWN_FORMS)
+@pytest.mark.parametrize(("rows", "active"), [(ROWS_OVER, None), (ROWS_ACTIVE, "run-9")])
+def test_a_probe_settles_an_unknown_form_by_the_list(hand, stub, odd, rows, active):
+    stub.active, stub.room_listed = odd, (200, rows)
+    hand.asked_about()
+    hand.work()
+    [event] = hand.answers()
+    assert event.data["reached"] is True
+    assert (event.data["active"] or {}).get("id") == active
+
+
+def test_a_list_of_several_pages_is_read_at_both_ends(hand, stub):
+    def of_page(door):
+        last = "page=2&" in door.path
+        rows = ROWS_ACTIVE["data"] if last else ROWS_OVER["data"]
+        raw = json.dumps({"pageInfo": {"lastPage": 2}, "data": rows}).encode()
+        door.send_response(200)
+        door.send_header("Content-Length", str(len(raw)))
+        door.end_headers()
+        door.wfile.write(raw)
+
+    stub.active, stub.room_listed = (400, b""), of_page
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] == "already"
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_a_list_that_is_refused_concludes_nothing(hand, stub, status):
+    stub.active, stub.room_listed = (400, b""), (status, {"message": "no"})
+    hand.wanted()
+    hand.work()
+    assert (hand.answer()["outcome"], hand.answer()["status"]) != ("succeeded", status)
+    assert hand.answer()["status"] == status
     assert stub.posts() == []
 
 

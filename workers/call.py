@@ -9,12 +9,13 @@ from typing import Any
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
 from webhook_app.logs import logger
+from webhook_app.providers.videosdk.answers import SUCCESS, Activity, Answer, Reading, stream_in
 from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
-from workers.look import Looker, stream_in
+from workers.look import Looker
 from workers.probing import Prober, slow_down
-from workers.videosdk import Answer, VideoSDK
+from workers.videosdk import VideoSDK
 
 THREADS = 128
 DEADLINE_S = 10.0
@@ -44,8 +45,8 @@ class Caller:
         self._calls = Calls(client, ack_replicas=ack_replicas)
         self._videosdk = videosdk
         self._heed = slow_down(self._calls)
-        looker = None if videosdk is None else Looker(videosdk, heed=self._heed)
-        self._prober = Prober(self._calls, Journal(client), looker, self._answer)
+        self._looker = None if videosdk is None else Looker(videosdk, heed=self._heed)
+        self._prober = Prober(self._calls, Journal(client), self._looker, self._answer)
         self._wake = wake
         self._options = options
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
@@ -90,19 +91,17 @@ class Caller:
             )
 
     def _call(self, call: Call) -> None:
-        if self._videosdk is None:
+        if self._looker is None:
             self._answer(call, "refused", message="no VideoSDK credentials")
             return
         deadline = monotonic() + DEADLINE_S
         if call.kind is CallKind.START:
-            look = self._videosdk.active(call.room_id, deadline=deadline)
-            stream = stream_in(look)
-            if stream is not None:
-                self._answer(call, "already", status=look.status, stream=stream)
+            look, reading = self._looker.active(call.room_id, deadline=deadline)
+            if reading.activity is Activity.ACTIVE:
+                self._answer(call, "already", status=look.status, stream=reading.stream)
                 return
-            if not look.missing:
-                self._heed(look)
-                self._look_failed(call, look)
+            if reading.activity is not Activity.NONE:
+                self._look_failed(call, look, reading)
                 return
         outcome, now = self._calls.mark(call)
         if outcome == -2:
@@ -129,9 +128,9 @@ class Caller:
         if answer.ok:
             self._answer(call, "succeeded", status=answer.status, picture=answer.body)
         else:
-            refused = answer.status is not None and answer.status < 500
+            refused = answer.code is not None and 300 <= answer.code < 500
             outcome = "refused" if refused else "unknown"
-            self._answer(call, outcome, status=answer.status, message=answer.message)
+            self._answer(call, outcome, status=answer.code, message=answer.message)
 
     def _send(self, call: Call, deadline: float) -> Answer:
         assert self._videosdk is not None
@@ -144,21 +143,23 @@ class Caller:
 
     def _conclude(self, call: Call, answer: Answer, deadline_at: int) -> None:
         if answer.ok:
-            stream = answer.body if isinstance(answer.body, dict) else None
-            self._answer(call, "succeeded", status=answer.status, stream=stream)
-        elif answer.status is None or answer.status >= 500 or answer.status == 200:
-            self._answer(call, "unknown", status=answer.status, message=answer.message, deadline_at=deadline_at)
+            self._answer(call, "succeeded", status=answer.status, stream=stream_in(answer))
+        elif answer.code is None or answer.code >= 500 or answer.code == 408 or answer.code in SUCCESS:
+            self._answer(call, "unknown", status=answer.code, message=answer.message, deadline_at=deadline_at)
         else:
-            self._answer(call, "refused", status=answer.status, message=answer.message, **answer.wait)
+            self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait)
 
-    def _look_failed(self, call: Call, look: Answer) -> None:
+    def _look_failed(self, call: Call, look: Answer, reading: Reading) -> None:
         self._calls.note_attempt(
             call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
         )
-        unreached = look.status is None or look.status >= 500 or look.status == 200
-        outcome = "unreached" if unreached else "refused"
+        if reading.activity is Activity.UNKNOWN_FORM:
+            message = "it is not known whether a stream is active: the answer is in an unknown form"
+            self._answer(call, "unreached", status=look.status, message=message, unreadable=look.excerpt)
+            return
+        outcome = "refused" if look.code in (401, 403, 429) else "unreached"
         message = f"the look before it failed: {look.message}"
-        self._answer(call, outcome, status=look.status, message=message, **look.wait)
+        self._answer(call, outcome, status=look.code, message=message, **look.wait)
 
     def _answer(self, call: Call, outcome: str, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL

@@ -4,9 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from webhook_app.domain.events import failure_of, url_key
+from webhook_app.domain.events import failure_of, stream_fact, url_key
 from webhook_app.domain.room import Call
-from workers.videosdk import Answer, VideoSDK
+from webhook_app.providers.videosdk.answers import (
+    Activity,
+    Answer,
+    Reading,
+    last_page,
+    object_in,
+    read_active,
+    read_list,
+    rooms_of,
+    rows_in,
+)
+from workers.videosdk import VideoSDK
 
 DEADLINE_S = 10.0
 RUNS_LOOKED_THROUGH = 20
@@ -28,10 +39,11 @@ class Looker:
         none, or with `session_unknown` when that could not be said), `failed`.
         """
         deadline = monotonic() + DEADLINE_S
-        look = self._heeded(self._videosdk.active(call.room_id, deadline=deadline))
-        stream = stream_in(look)
-        reached = stream is not None or look.missing
-        seen: dict[str, Any] = {"reached": reached, "active": stream, "session": None}
+        look, reading = self.active(call.room_id, deadline=deadline)
+        reached = reading.activity in (Activity.ACTIVE, Activity.NONE)
+        seen: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
+        if reading.activity is Activity.UNKNOWN_FORM:
+            seen["unreadable"] = look.excerpt
         if reached and call.body.get("session"):
             seen["session"], known = self._session(call, deadline)
             if not known:
@@ -40,6 +52,26 @@ class Looker:
         if isinstance(failed, Mapping):
             seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
         return look, seen
+
+    def active(self, room_id: str, *, deadline: float) -> tuple[Answer, Reading]:
+        """Whether a stream of the room is active, and the answer that says so.
+
+        An answer in an unknown form is settled by the room's list: by its first page, and by its last, as its order is
+        not documented. When the list is not understood either, the first answer comes back with `UNKNOWN_FORM`.
+        """
+        answer = self._heeded(self._videosdk.active(room_id, deadline=deadline))
+        reading = read_active(answer, room_id)
+        if reading.activity is not Activity.UNKNOWN_FORM:
+            return answer, reading
+        listed = self._listed(room_id, 1, deadline)
+        settled = read_list(listed, room_id)
+        if settled.activity is Activity.NONE and last_page(listed) > 1:
+            listed = self._listed(room_id, last_page(listed), deadline)
+            settled = read_list(listed, room_id)
+        return (answer if settled.activity is Activity.UNKNOWN_FORM else listed), settled
+
+    def _listed(self, room_id: str, page: int, deadline: float) -> Answer:
+        return self._heeded(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE, room_id=room_id))
 
     def look_together(self, calls: Sequence[Call]) -> tuple[Answer, dict[str, dict[str, Any]]]:
         """What a list of all streams shows of many rooms' probes: the last page's answer, and what was seen by call.
@@ -56,9 +88,10 @@ class Looker:
             if not answer.ok:
                 # What earlier pages have shown stays; only a list that shows nothing is a failure.
                 return (answer if page == 1 else Answer(200, None)), found
-            runs = _items(answer)
-            ended |= {str(run.get("id")) for run in runs if run.get("end") is not None}
-            active = {_room_of(run): run for run in reversed(runs) if "end" in run and run["end"] is None}
+            runs = rows_in(answer) or []
+            ended |= {known for run in runs if run.get("end") for known in stream_fact(run).ids}
+            live = [run for run in runs if "end" in run and not run["end"]]
+            active = {room_id: run for run in reversed(live) for room_id in rooms_of(run)}
             for call in calls:
                 if call.call_id in found:
                     continue
@@ -67,7 +100,7 @@ class Looker:
                     found[call.call_id] = {"reached": True, "active": active[call.room_id]}
                 elif known and ended.issuperset(known):
                     found[call.call_id] = {"reached": True, "active": None}
-            if len(found) == len(calls) or page >= min(pages_max, _last_page(answer)):
+            if len(found) == len(calls) or page >= min(pages_max, last_page(answer)):
                 return answer, found
             page += 1
 
@@ -80,17 +113,18 @@ class Looker:
         session_id = call.body.get("session_id")
         if not isinstance(session_id, str):
             ongoing = self._heeded(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
-            found = _items(ongoing)
+            found = rows_in(ongoing)
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
-                return None, ongoing.ok or ongoing.missing
+                return None, found == []
         answer = self._heeded(self._videosdk.session(session_id, deadline=deadline))
-        if not answer.ok or not isinstance(answer.body, dict):
+        shown = object_in(answer)
+        if shown is None:
             return None, answer.missing
         session = {
             "session_id": session_id,
-            "live": answer.body.get("status") == "ongoing",
-            "participants": present(answer.body.get("participants")),
+            "live": shown.get("status") == "ongoing",
+            "participants": present(shown.get("participants")),
         }
         return session, True
 
@@ -101,27 +135,18 @@ class Looker:
             listed = self._videosdk.streams(
                 deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.get("session_id")
             )
-            stream_id = _which(_items(self._heeded(listed)), failed)
+            stream_id = _which(rows_in(self._heeded(listed)) or [], failed)
         if not isinstance(stream_id, str):
             return None
         answer = self._heeded(self._videosdk.stream(stream_id, deadline=deadline))
-        if answer.status is None or answer.status >= 500 or answer.status == 429:
+        if answer.unavailable:
             return {"reached": False}
-        if not answer.ok or not isinstance(answer.body, dict):
+        shown = object_in(answer)
+        if shown is None:
             return None
-        inner = answer.body.get("data")
-        shown = inner if isinstance(inner, dict) else answer.body
         names = ("sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl")
         kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
         return {"id": stream_id, **kept, "reason": failure_of(shown)}
-
-
-def stream_in(look: Answer) -> Mapping[str, Any] | None:
-    """The active stream in an answer to `active`; None when none is, or it could not be said."""
-    if not look.ok or not isinstance(look.body, dict) or look.body.get("code", 200) != 200:
-        return None
-    data = look.body.get("data")
-    return data if isinstance(data, dict) and data.get("end") is None else None
 
 
 def present(participants: Any) -> dict[str, str | None] | None:
@@ -140,23 +165,7 @@ def present(participants: Any) -> dict[str, str | None] | None:
     return there
 
 
-def _room_of(run: Mapping[str, Any]) -> str | None:
-    room_id = run.get("roomId") or run.get("meetingId")
-    return room_id if isinstance(room_id, str) else None
-
-
-def _last_page(answer: Answer) -> int:
-    info = answer.body.get("pageInfo") if isinstance(answer.body, dict) else None
-    last = info.get("lastPage") if isinstance(info, dict) else None
-    return last if isinstance(last, int) else 1
-
-
-def _items(answer: Answer) -> list[dict[str, Any]]:
-    found = answer.body.get("data") if answer.ok and isinstance(answer.body, dict) else None
-    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
-
-
-def _which(runs: list[dict[str, Any]], failed: Mapping[str, Any]) -> str | None:
+def _which(runs: Sequence[Mapping[str, Any]], failed: Mapping[str, Any]) -> str | None:
     wanted = failed.get("url_key")
     if isinstance(wanted, str):
         runs = [run for run in runs if wanted in _urls(run)]

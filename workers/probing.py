@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import structlog
 
 from webhook_app.domain.room import Call
+from webhook_app.providers.videosdk.answers import Answer
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal import Journal
 from workers.look import Looker
-from workers.videosdk import Answer
 
 PROBES_AT_ONCE = 32
 HELD_MAX = 64
@@ -34,7 +34,7 @@ def slow_down(calls: Calls) -> Callable[[Answer], None]:
     """Heed a 429: nothing is probed, by no process of ours, for as long as VideoSDK asks, or for a moment."""
 
     def heed(answer: Answer) -> None:
-        if answer.status == 429:
+        if answer.code == 429:
             wait = QUIET_FIRST_S if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
             calls.keep_quiet(int(min(wait, QUIET_MAX_S) * 1000))
 
@@ -115,7 +115,7 @@ class Prober:
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
         look, found = self._looker.look_together(probes)
-        if look.status is not None and 400 <= look.status < 500 and look.status not in (401, 429):
+        if look.code is not None and 400 <= look.code < 500 and look.code not in (401, 429):
             self._list_refused_until = monotonic() + LIST_REFUSED_S
             log.info("VideoSDK does not list all streams: rooms are asked about one by one", status=look.status)
         elif not look.ok:
@@ -131,4 +131,4 @@ class Prober:
         message = None if seen["reached"] else look.message
         attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
         self._calls.note_attempt(probe.call_id, attempt)
-        self._answer(probe, "probed", status=look.status, message=message, **asked, **look.wait, **seen)
+        self._answer(probe, "probed", status=look.code, message=message, **asked, **look.wait, **seen)

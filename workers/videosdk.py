@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
 from typing import Any
@@ -13,52 +12,15 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
+from webhook_app.providers.videosdk.answers import Answer as Answer
+
 TOKEN_LIFE_S = 600
 TOKEN_RENEW_S = 60
 CONNECT_TIMEOUT_S = 3.0
 ANSWER_MAX_BYTES = 1024 * 1024
-MESSAGE_MAX_CHARS = 300
 POOL_SIZE = 160
 RETRY_AFTER_MAX_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: `status` None when nothing did, `error` then says what went wrong."""
-
-    status: int | None
-    body: Any
-    error: str | None = None
-    retry_after_s: float | None = None
-
-    @property
-    def ok(self) -> bool:
-        """VideoSDK did it: a 200, and no other code in the body."""
-        return self.status == 200 and not self.missing
-
-    @property
-    def missing(self) -> bool:
-        """402 and 404 both mean not found; some answers say so in the body's `code`."""
-        if self.status in (402, 404):
-            return True
-        return self.status == 200 and isinstance(self.body, dict) and self.body.get("code", 200) in (402, 404)
-
-    @property
-    def message(self) -> str | None:
-        """What VideoSDK says went wrong, wherever it says it."""
-        if self.error is not None:
-            return self.error
-        if isinstance(self.body, Mapping):
-            for key in ("message", "error", "msg", "statusMessage"):
-                value = self.body.get(key)
-                if isinstance(value, str) and value:
-                    return value[:MESSAGE_MAX_CHARS]
-        return self.body[:MESSAGE_MAX_CHARS] if isinstance(self.body, str) and self.body else None
-
-    @property
-    def wait(self) -> dict[str, int]:
-        """How long VideoSDK asks to wait, as the journal keeps it; nothing when it does not ask."""
-        return {} if self.retry_after_s is None else {"retry_after_ms": int(self.retry_after_s * 1000)}
 
 
 class Token:

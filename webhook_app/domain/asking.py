@@ -38,6 +38,7 @@ QUIET_MAX_MS = 5 * MINUTE
 WHY_AGAIN_MS = 30 * SECOND
 WHY_ASKED_MS = 10 * MINUTE
 PROBE_LOST_MS = 60 * SECOND
+UNREADABLE_ALARM = "videosdk-unreadable"
 
 
 def watch(turn: Turn) -> None:
@@ -189,6 +190,7 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     asked = probe.body.get("failed")
     if isinstance(asked, Mapping) and (reached or turn.room.untold is not None):
         _hear_reason(turn, asked, data.get("failed"))
+    note_readable(turn, data, understood=reached)
     if reached:
         if turn.room.misses or turn.room.quiet_until is not None:
             turn.change(misses=0, ask_after=None, quiet_until=None)
@@ -199,6 +201,21 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
         turn.change(asks=turn.room.asks[1:])
         ask(turn, why)
     return True
+
+
+def note_readable(turn: Turn, data: Mapping[str, Any], *, understood: bool) -> None:
+    """Raise an alarm that quotes an answer which nobody understands; clear it when one of the room is understood."""
+    if "unreadable" in data:
+        turn.change(unreadable=True)
+        turn.alarm(
+            UNREADABLE_ALARM,
+            "critical",
+            f"VideoSDK's answer about {turn.room.room_id} is in an unknown form; nothing is concluded from it, and "
+            f"nothing is started: {data['unreadable']}",
+        )
+    elif understood and turn.room.unreadable:
+        turn.change(unreadable=False)
+        turn.calm(UNREADABLE_ALARM)
 
 
 def _is_recent(turn: Turn, run: Stream) -> bool:
@@ -215,7 +232,10 @@ def _miss(turn: Turn, probe: Call, data: Mapping[str, Any]) -> None:
     after = at + wait + draw(wait // 5, probe.call_id)
     quiet = after if data.get("status") == 429 else None
     turn.change(misses=misses + 1, ask_after=after, quiet_until=quiet)
-    turn.note("VideoSDK wants fewer questions" if quiet else "VideoSDK could not be reached")
+    if "unreadable" in data:
+        turn.note("VideoSDK's answer is in an unknown form")
+    else:
+        turn.note("VideoSDK wants fewer questions" if quiet else "VideoSDK could not be reached")
     turn.note("nothing concluded")
     about = str(probe.body.get("about", "again"))
     for why in (about, *turn.room.asks):

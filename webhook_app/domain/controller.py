@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webhook_app.domain.asking import ARMED_MS, ask
+from webhook_app.domain.asking import ARMED_MS, ask, note_readable
 from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import derive, is_after
@@ -261,6 +261,7 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
         message=data.get("message"),
     )
     turn.clear_timer("call-lost")
+    note_readable(turn, data, understood=outcome == "already")
     if outcome == "succeeded" and call.kind is CallKind.START and not isinstance(data.get("stream"), Mapping):
         outcome = "unknown"
     match outcome:
@@ -279,9 +280,13 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
         case "unreached":
             _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
             _end_not_made(turn, call)
-            turn.change(last_refusal="it could not be reached")
+            unreadable = "unreadable" in data
+            turn.change(last_refusal="its answer is in an unknown form" if unreadable else "it could not be reached")
             turn.note(f"call not made: {answered.message}")
-            _back_off(turn, "VideoSDK could not be reached: tried again")
+            if unreadable:
+                _back_off(turn, "VideoSDK's answer is in an unknown form: tried again")
+            else:
+                _back_off(turn, "VideoSDK could not be reached: tried again")
         case _:
             _refused(turn, answered, data)
 

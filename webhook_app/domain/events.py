@@ -9,6 +9,8 @@ from webhook_app.domain.times import from_rfc3339
 
 JSON = Mapping[str, Any]
 TEXT_MAX = 2_000
+ID_KEYS = ("id", "_id", "recordingId")  # where VideoSDK's own SDKs look for a stream's id
+COMPOSER_ID_KEY = "composerId"  # an id beside the others; that calls accept it is not documented
 
 
 class Source(StrEnum):
@@ -46,11 +48,17 @@ class StreamFact:
     livestream_url: str | None
     failure: str | None
     began_at: int | None = None  # REST only: VideoSDK's own time of the start, ms since 1970
+    aliases: tuple[str, ...] = ()  # further ids of the same stream
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids that it gives for the stream."""
+        return self.aliases if self.videosdk_id is None else (self.videosdk_id, *self.aliases)
 
     @property
     def bare(self) -> bool:
         """Whether it names no run: neither an id nor a URL."""
-        return self.videosdk_id is None and self.url_key is None
+        return not self.ids and self.url_key is None
 
 
 def stream_fact(data: JSON) -> StreamFact:
@@ -58,15 +66,24 @@ def stream_fact(data: JSON) -> StreamFact:
     playback = _text(data, "playbackHlsUrl") or _text(data, "downstreamUrl")
     livestream = _text(data, "livestreamUrl")
     url = playback or livestream
+    ids = dict.fromkeys(known for key in ID_KEYS if (known := _id(data, key)) is not None)
+    composer_id = _id(data, COMPOSER_ID_KEY)
+    aliases = dict.fromkeys([*list(ids)[1:], *([] if composer_id is None or composer_id in ids else [composer_id])])
     return StreamFact(
-        videosdk_id=_text(data, "id"),
+        videosdk_id=next(iter(ids), None),
         url_key=url_key(url) if url else None,
         session_id=session_of(data),
         playback_url=playback,
         livestream_url=livestream,
         failure=failure_of(data),
         began_at=_moment(data, "start"),
+        aliases=tuple(aliases),
     )
+
+
+def names_stream(data: JSON) -> bool:
+    """Whether an object says which stream it is about, by an id or an address."""
+    return not stream_fact(data).bare
 
 
 def failure_of(data: JSON) -> str | None:
@@ -107,6 +124,11 @@ def participant_of(data: JSON) -> tuple[str | None, str | None]:
 def _text(data: JSON, key: str) -> str | None:
     value = data.get(key)
     return value[:TEXT_MAX] if isinstance(value, str) and value else None
+
+
+def _id(data: JSON, key: str) -> str | None:
+    value = data.get(key)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(data, key)
 
 
 def _moment(data: JSON, key: str) -> int | None:

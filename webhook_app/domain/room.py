@@ -161,6 +161,7 @@ class Room:
     reminded_at: int | None = None
     last_refusal: str | None = None
     untold: Untold | None = None
+    unreadable: bool = False  # the last answer about it was in a form that nobody understands
 
     @property
     def wish(self) -> Wish | None:

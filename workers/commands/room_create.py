@@ -71,6 +71,7 @@ def masked(end_point: str) -> str:
 
 
 def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
+    from webhook_app.providers.videosdk.answers import object_in, rooms_of
     from workers.videosdk import Token, VideoSDK
 
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
@@ -82,9 +83,11 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
     if answer.status in (401, 403):
         raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
-    if not answer.ok or not isinstance(answer.body, dict):
+    made = object_in(answer)
+    if made is None:
         status = "" if answer.status is None else f" with {answer.status}"
         raise Failed(
             f"VideoSDK at {settings.videosdk_api_url} made no room: it answered{status} {answer.message or ''}"
         )
-    return answer.body
+    room_id = next(iter(rooms_of(made)), made.get("id"))
+    return {**made, "roomId": room_id}

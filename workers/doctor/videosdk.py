@@ -37,7 +37,7 @@ def judge(answer: Answer, url: str) -> Finding:
         return warning(name, "takes our token, and asks us to be slower (429)", "look at the account's rate limits")
     if status >= 500:
         return warning(name, f"has trouble of its own ({status})", "look at VideoSDK's status page; nothing to do here")
-    if status in (200, 400, 402, 404):
+    if 200 <= status < 300 or status in (400, 402, 404):
         return ok(name, f"{url} takes our token")
     return warning(name, f"answers {status}: {answer.message or 'nothing'}", "see that VIDEOSDK_API_URL is VideoSDK's")
 

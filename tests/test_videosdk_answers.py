@@ -1,0 +1,146 @@
+"""What VideoSDK's answers mean, whatever form they come in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webhook_app.providers.videosdk.answers import (
+    EXCERPT_MAX_CHARS,
+    Activity,
+    Answer,
+    read_active,
+    read_list,
+    rows_in,
+    stream_in,
+)
+
+ROOM = "abcd-efgh-ijkl"
+URL = "https://cdn.videosdk.live/meetings-hls/11111111-2222-3333-4444-555555555555/index.m3u8"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["code", "data", "id", "end", "roomId", "meetingId", "playbackHlsUrl", "pageInfo", "lastPage"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def active(body, status=200):
+    return read_active(Answer(status, body), ROOM).activity
+
+
+@pytest.mark.parametrize("status", [None, 401, 403, 408, 429, 500, 502, 503, 504, 599])
+@given(body=json_values)
+def test_a_status_that_says_nothing_about_the_room_is_unavailable(status, body):
+    assert read_active(Answer(status, body), ROOM).activity is Activity.UNAVAILABLE
+    assert read_list(Answer(status, body), ROOM).activity is Activity.UNAVAILABLE
+
+
+@pytest.mark.parametrize("code", [401, 403, 429, 500, "503"])
+def test_a_code_in_the_body_counts_as_the_status(code):
+    assert active({"code": code, "data": None}) is Activity.UNAVAILABLE
+
+
+@pytest.mark.parametrize("status", [402, 404])
+@given(body=json_values)
+def test_402_and_404_mean_none_whatever_the_body(status, body):
+    assert active(body, status) is Activity.NONE
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        {"id": "a", "end": None},
+        {"_id": "a", "end": ""},
+        {"recordingId": "a", "roomId": ROOM, "end": None},
+        {"id": 7, "end": None},
+        {"composerId": "c", "end": None},
+        {"playbackHlsUrl": URL},
+        {"downstreamUrl": URL, "meetingId": ROOM},
+        {"livestreamUrl": URL, "end": None},
+        {"id": "a", "roomId": "its-custom-name", "meetingId": ROOM, "end": None},
+    ],
+)
+@pytest.mark.parametrize(
+    "envelope", [lambda one: {"code": 200, "data": one}, lambda one: {"data": one}, lambda one: one]
+)
+@pytest.mark.parametrize("status", [200, 201, 203])
+def test_an_object_with_an_address_or_with_an_id_and_no_end_is_active(stream, envelope, status):
+    reading = read_active(Answer(status, envelope(stream)), ROOM)
+    assert (reading.activity, reading.stream) == (Activity.ACTIVE, stream)
+
+
+@given(body=json_values)
+def test_no_form_of_a_success_is_taken_for_an_active_stream_of_another_room(body):
+    reading = read_active(Answer(200, body), ROOM)
+    if reading.activity is Activity.ACTIVE:
+        assert reading.stream is not None
+        assert reading.stream.get("roomId") in (None, "", ROOM) or reading.stream.get("meetingId") == ROOM
+        assert not reading.stream.get("end")
+
+
+@given(body=json_values, status=st.integers(100, 599))
+def test_every_form_has_a_reading_and_an_excerpt(body, status):
+    answer = Answer(status, body)
+    for read in (read_active, read_list):
+        reading = read(answer, ROOM)
+        assert (reading.stream is not None) == (reading.activity is Activity.ACTIVE)
+    assert answer.excerpt.startswith(str(status))
+    assert len(answer.excerpt) <= EXCERPT_MAX_CHARS + 4
+    assert answer.ok + answer.missing + answer.unavailable <= 1
+    stream_in(answer)
+
+
+def rows(*found, last=1):
+    return Answer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
+
+
+OVER = {"id": "o", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "activity"),
+    [
+        (rows(), Activity.NONE),
+        (rows(OVER), Activity.NONE),
+        (Answer(200, {"data": None}), Activity.NONE),
+        (Answer(200, {"data": {}}), Activity.NONE),
+        (Answer(200, []), Activity.NONE),
+        (Answer(404, None), Activity.NONE),
+        (rows(OVER, {"id": "a", "roomId": ROOM, "end": None}), Activity.ACTIVE),
+        (rows({"sessionId": "s", "end": None}), Activity.ACTIVE),
+        (Answer(200, [{"id": "a", "meetingId": ROOM, "end": None}]), Activity.ACTIVE),
+        (Answer(200, {"data": {"data": [{"id": "a", "end": None}]}}), Activity.ACTIVE),
+        (rows({"id": "a", "roomId": "another", "end": None}), Activity.NONE),
+        (rows({"id": "a", "roomId": "another", "end": None}, last=2), Activity.UNKNOWN_FORM),
+        (rows({"id": "a", "roomId": ROOM}), Activity.UNKNOWN_FORM),
+        (rows("a"), Activity.UNKNOWN_FORM),
+        (Answer(200, "nothing"), Activity.UNKNOWN_FORM),
+        (Answer(200, {"streams": []}), Activity.UNKNOWN_FORM),
+        (Answer(200, {}), Activity.UNKNOWN_FORM),
+        (Answer(400, {"message": "roomId is required"}), Activity.UNKNOWN_FORM),
+        (Answer(200, {"code": 4020, "data": []}), Activity.UNKNOWN_FORM),
+    ],
+)
+def test_a_rooms_list_shows_whether_a_stream_is_active(answer, activity):
+    assert read_list(answer, ROOM).activity is activity
+
+
+def test_of_several_active_rows_the_latest_counts():
+    early = {"id": "a", "start": "2026-11-28T09:00:00Z", "end": None}
+    late = {"id": "b", "start": "2026-11-28T10:00:00Z", "end": None}
+    for answer in (rows(early, late), rows(late, early)):
+        assert read_list(answer, ROOM).stream == late
+
+
+def test_an_answer_that_is_no_list_is_not_an_empty_list():
+    assert rows_in(Answer(200, "x")) is None
+    assert rows_in(Answer(200, {"message": "ok"})) is None
+    assert rows_in(Answer(200, {"data": []})) == []

@@ -1,0 +1,1 @@
+"""Clients of outside services, one package each: their words stay here."""

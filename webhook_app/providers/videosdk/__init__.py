@@ -1,0 +1,1 @@
+"""VideoSDK: what its answers mean."""

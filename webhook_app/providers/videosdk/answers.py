@@ -1,0 +1,224 @@
+"""What an answer of VideoSDK's REST API means. Pure: the HTTP client hands in what came back.
+
+VideoSDK documents one form of most answers, and sources disagree about the others. `read_active` and `read_list` turn
+every form into one of four activities; a form that neither understands leads to no conclusion.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from webhook_app.domain.events import names_stream
+from webhook_app.masking import masked
+
+MESSAGE_MAX_CHARS = 300
+EXCERPT_MAX_CHARS = 200
+SUCCESS = range(200, 300)
+ERRORS = range(400, 600)
+NOT_FOUND = frozenset({402, 404})
+UNAVAILABLE = frozenset({401, 403, 408, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `status` None when nothing did, `error` then says what went wrong."""
+
+    status: int | None
+    body: Any
+    error: str | None = None
+    retry_after_s: float | None = None
+
+    @property
+    def code(self) -> int | None:
+        """The status that VideoSDK means: that of HTTP, unless the body of a success names an error."""
+        if self.status in SUCCESS and (named := code_in(self.body)) in ERRORS:
+            return named
+        return self.status
+
+    @property
+    def ok(self) -> bool:
+        """Whether VideoSDK did it: any 2xx, and no other code in the body."""
+        return self.status in SUCCESS and code_in(self.body) in (None, *SUCCESS)
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is not found: 402 and 404 both say so, as the status or as the body's `code`."""
+        return self.code in NOT_FOUND
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether VideoSDK could not say, or would not say it to us, now: nothing can be concluded."""
+        code = self.code
+        return code is None or code in UNAVAILABLE or code >= 500
+
+    @property
+    def message(self) -> str | None:
+        """What VideoSDK says went wrong, wherever it says it."""
+        if self.error is not None:
+            return self.error
+        if isinstance(self.body, Mapping):
+            for key in ("message", "error", "msg", "statusMessage"):
+                value = self.body.get(key)
+                if isinstance(value, str) and value:
+                    return value[:MESSAGE_MAX_CHARS]
+        return self.body[:MESSAGE_MAX_CHARS] if isinstance(self.body, str) and self.body else None
+
+    @property
+    def wait(self) -> dict[str, int]:
+        """How long VideoSDK asks to wait, as the journal keeps it; nothing when it does not ask."""
+        return {} if self.retry_after_s is None else {"retry_after_ms": int(self.retry_after_s * 1000)}
+
+    @property
+    def excerpt(self) -> str:
+        """The answer in short, for people: its status and the beginning of its body, without secrets."""
+        body = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+        text = masked(" ".join(body.split()))
+        short = text if len(text) <= EXCERPT_MAX_CHARS else text[: EXCERPT_MAX_CHARS - 1] + "…"
+        return f"{self.status} {short}"
+
+
+class Activity(StrEnum):
+    """What an answer says of a room's stream."""
+
+    ACTIVE = "active"
+    NONE = "none"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN_FORM = "unknown-form"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An activity; `stream` is VideoSDK's object when one is active."""
+
+    activity: Activity
+    stream: Mapping[str, Any] | None = None
+
+
+NONE = Reading(Activity.NONE)
+UNKNOWN_FORM = Reading(Activity.UNKNOWN_FORM)
+
+
+def read_active(answer: Answer, room_id: str) -> Reading:
+    """Read an answer of `GET /v2/hls/{roomId}/active`.
+
+    1. No answer, 401, 403, 408, 429 and 5xx: unavailable.
+    2. 402, 404, or a body whose `code` is one of them: none. So is 204.
+    3. Any other status or `code` that is no success: an unknown form.
+    4. A success whose `data` is null, absent or an object without id and URL: none. An object without the envelope is
+       read as `data`.
+    5. An object that has a URL, or an id and an `end` of null: active. A missing `end` beside a URL is read as null:
+       the endpoint shows active streams alone, and reading it as none could start a second stream.
+    6. An object that has ended, that names another room, or that has an id and nothing else: an unknown form. So is
+       anything that is no object, and a success without data that holds an error, or an object under another key.
+    """
+    if answer.unavailable:
+        return Reading(Activity.UNAVAILABLE)
+    if answer.missing or answer.status == 204:
+        return NONE
+    if not answer.ok or not isinstance(answer.body, Mapping):
+        return UNKNOWN_FORM
+    data = answer.body if "data" not in answer.body and names_stream(answer.body) else answer.body.get("data")
+    if data is None:
+        elsewhere = any(isinstance(value, Mapping | list) and value for value in answer.body.values())
+        return UNKNOWN_FORM if elsewhere or answer.body.get("error") else NONE
+    if not isinstance(data, Mapping):
+        return UNKNOWN_FORM
+    if not names_stream(data):
+        return NONE
+    complete = has_url(data) or "end" in data
+    if data.get("end") or not complete or is_of_another_room(data, room_id):
+        return UNKNOWN_FORM
+    return Reading(Activity.ACTIVE, data)
+
+
+def read_list(answer: Answer, room_id: str) -> Reading:
+    """Read a page of `GET /v2/hls?roomId` for whether a stream of the room is active.
+
+    A row with an `end` of null is active, whatever else it lacks; the one with the latest `start` counts. A row without
+    `end` leaves it open. A page that shows other rooms was not filtered: without further pages only, none means none.
+    """
+    if answer.unavailable:
+        return Reading(Activity.UNAVAILABLE)
+    if answer.missing:
+        return NONE
+    rows = rows_in(answer)
+    if rows is None:
+        return UNKNOWN_FORM
+    ours = [row for row in rows if not is_of_another_room(row, room_id)]
+    active = [row for row in ours if "end" in row and not row["end"]]
+    if active:
+        return Reading(Activity.ACTIVE, max(active, key=lambda row: str(row.get("start") or "")))
+    unfiltered = len(ours) < len(rows) and last_page(answer) > 1
+    return UNKNOWN_FORM if unfiltered or any("end" not in row for row in ours) else NONE
+
+
+def rows_in(answer: Answer) -> list[Mapping[str, Any]] | None:
+    """The objects that a list's answer holds; None when it is no list that we understand."""
+    if answer.missing:
+        return []
+    if not answer.ok:
+        return None
+    found = answer.body
+    if isinstance(answer.body, Mapping):
+        if "data" not in answer.body:
+            return None
+        found = answer.body["data"] or []
+    if isinstance(found, Mapping):
+        found = found["data"] if isinstance(found.get("data"), list) else [found]
+    if not isinstance(found, list) or not all(isinstance(row, Mapping) for row in found):
+        return None
+    return found
+
+
+def object_in(answer: Answer) -> Mapping[str, Any] | None:
+    """The object that a success holds, in `data` or by itself; None when it holds none."""
+    if not answer.ok or not isinstance(answer.body, Mapping):
+        return None
+    inner = answer.body.get("data")
+    return inner if isinstance(inner, Mapping) else answer.body
+
+
+def stream_in(answer: Answer) -> Mapping[str, Any] | None:
+    """The stream that the answer to a start names; None when it is a string, empty, or names none."""
+    found = object_in(answer)
+    return found if found is not None and names_stream(found) else None
+
+
+def last_page(answer: Answer) -> int:
+    """How many pages a list has, as far as it says."""
+    info = answer.body.get("pageInfo") if isinstance(answer.body, Mapping) else None
+    last = info.get("lastPage") if isinstance(info, Mapping) else None
+    return last if isinstance(last, int) and last > 0 else 1
+
+
+def rooms_of(data: Mapping[str, Any]) -> Sequence[str]:
+    """The room's ids that an object gives: REST says `roomId`, or `meetingId` in its place."""
+    return [value for key in ("roomId", "meetingId") if isinstance(value := data.get(key), str) and value]
+
+
+def is_of_another_room(data: Mapping[str, Any], room_id: str) -> bool:
+    """Whether an object names a room, and not this one."""
+    rooms = rooms_of(data)
+    return bool(rooms) and room_id not in rooms
+
+
+def has_url(data: Mapping[str, Any]) -> bool:
+    """Whether a stream's object has any of its addresses."""
+    return any(
+        isinstance(data.get(key), str) and data[key] for key in ("playbackHlsUrl", "downstreamUrl", "livestreamUrl")
+    )
+
+
+def code_in(body: Any) -> int | None:
+    """The code that a body names beside its data, as a number or in digits."""
+    if not isinstance(body, Mapping):
+        return None
+    for key in ("code", "statusCode"):
+        value = body.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 6:
+            return int(value)
+    return None
