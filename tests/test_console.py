@@ -374,6 +374,28 @@ def test_a_missed_window_is_marked_by_what_was_told(client, admin):
     assert 'class="plan missed"' in page
 
 
+@pytest.mark.parametrize("ending", ["missed", "completed"])
+def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_verdict(client, admin, ending):
+    """Two windows touch and ask for different streams; the first one's end is told while the second opens."""
+    from webhook_app.domain.times import rfc3339
+    from webhook_app.store import codec
+
+    closed = datetime.now(UTC).replace(second=0, microsecond=0)
+    opened = closed - timedelta(hours=1)
+    high = {"config": {"layout": {"type": "GRID", "priority": "SPEAKER", "gridSize": 4}}}
+    for name, at, start in (("first", opened, {}), ("second", closed, high)):
+        schedule = {"at": at.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"}
+        put(client, name=name, rooms=[ROOM], schedule=schedule, start=start)
+    client.delete(keys.timeline(ROOM))
+    moment, opens_at = (int(at.timestamp() * 1000) for at in (closed, opened))
+    told = codec.encode([["msg_1", f"broadcast.{ending}", rfc3339(opens_at)]])
+    client.xadd(keys.timeline(ROOM), {"e": "the window closed", "d": b"", "n": told}, id=f"{moment}-0")
+    assert re.findall(r'class="plan (\w+)"', admin.page("/schedule")) == [
+        {"missed": "missed", "completed": "done"}[ending],
+        "open",
+    ]
+
+
 def check(admin, text, was=""):
     answer = admin.post("/rule-text/check", text=text, was=was)
     assert answer.status_code == 200

@@ -103,7 +103,7 @@ def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
             {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
             for one in (codec.decisions_of(decisions) if decisions else [])
         ],
-        "notices": [{"id": notice_id, "type": kind} for notice_id, kind in (codec.decode(told) if told else [])],
+        "notices": [{"id": notice_id, "type": kind} for notice_id, kind, *_ in (codec.decode(told) if told else [])],
     }
 
 

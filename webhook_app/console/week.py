@@ -8,15 +8,15 @@ from webhook_app.api.context import Context
 from webhook_app.domain.rules import Config, Rule
 from webhook_app.domain.schedule import RoomWindow, combine, next_windows
 from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.verdicts import WindowNotice, match_notices
 from webhook_app.domain.stream import Stream
-from webhook_app.domain.times import DAY, HOUR, MINUTE
+from webhook_app.domain.times import DAY, HOUR, from_rfc3339
 from webhook_app.store import codec, keys
 
 PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY
 WINDOWS_MAX = 300
 RUNS_MAX = 60
 ENTRIES_MAX = 1_000
-TOLD_LATE_MS = 2 * MINUTE
 
 
 class Fate(StrEnum):
@@ -66,7 +66,6 @@ class Week:
 def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
     """What was and what is to come. Past windows are those of today's rules; their fate is what was told of them."""
     named = config.named(room_id)
-    told = _told(context, room_id, now)
     since, until = now - PAST_MS, now + AHEAD_MS
     asked = []
     apart: list[Planned] = []
@@ -86,7 +85,8 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
             else:
                 asked.append((rule.name, rule.start, window))
     stretches = combine(asked)
-    planned = apart + [_with_fate(room_id, one, following, told, now) for one, following in _pairs(stretches)]
+    types = match_notices(stretches, _window_notices(context, room_id, now))
+    planned = apart + [_with_fate(room_id, window, told, now) for window, told in zip(stretches, types, strict=True)]
     return Week(
         room_id=room_id,
         name=named.name if named is not None else room_id,
@@ -95,41 +95,34 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
     )
 
 
-def _pairs(stretches: Sequence[RoomWindow]) -> Iterable[tuple[RoomWindow, int | None]]:
-    for at, one in enumerate(stretches):
-        yield one, stretches[at + 1].opens_at if at + 1 < len(stretches) else None
-
-
-def _with_fate(
-    room_id: str, window: RoomWindow, next_opens: int | None, told: Sequence[tuple[int, str]], now: int
-) -> Planned:
+def _with_fate(room_id: str, window: RoomWindow, types: frozenset[str], now: int) -> Planned:
+    """A window with what was told of it. One that is still open has no end yet, whatever an earlier plan said."""
     if window.opens_at > now:
         return Planned(room_id, window, Fate.PLANNED)
-    before = min(next_opens or now + 1, now + 1)
-    kinds = [kind for at, kind in told if window.opens_at <= at < before or abs(at - window.closes_at) < TOLD_LATE_MS]
-    late = "broadcast.late" in kinds
-    if "broadcast.missed" in kinds:
-        return Planned(room_id, window, Fate.MISSED)
-    if "broadcast.completed" in kinds:
-        return Planned(room_id, window, Fate.LATE if late else Fate.DONE, late)
-    if "broadcast.interrupted" in kinds:
+    late = "broadcast.late" in types
+    if "broadcast.interrupted" in types:
         return Planned(room_id, window, Fate.INTERRUPTED, late)
     if window.closes_at > now:
         return Planned(room_id, window, Fate.LATE if late else Fate.OPEN, late)
+    if "broadcast.missed" in types:
+        return Planned(room_id, window, Fate.MISSED)
+    if "broadcast.completed" in types:
+        return Planned(room_id, window, Fate.LATE if late else Fate.DONE, late)
     return Planned(room_id, window, Fate.LATE if late else Fate.UNTOLD, late)
 
 
-def _told(context: Context, room_id: str, now: int) -> list[tuple[int, str]]:
-    """Which `broadcast.*` notices came when, oldest first, as the room's timeline has it."""
+def _window_notices(context: Context, room_id: str, now: int) -> list[WindowNotice]:
+    """The room's `broadcast.*` notices, oldest first, as its timeline has them."""
     entries = context.client.xrevrange(
         keys.timeline(room_id), min=str(now - PAST_MS - HOUR), max="+", count=ENTRIES_MAX
     )
-    found = []
+    notices = []
     for entry_id, fields in reversed(entries):
-        if b"n" in fields:
-            at = int(entry_id.partition(b"-")[0])
-            found += [(at, kind) for _, kind in codec.decode(fields[b"n"]) if kind.startswith("broadcast.")]
-    return found
+        at = int(entry_id.partition(b"-")[0])
+        for _, kind, *opens_at in codec.decode(fields[b"n"]) if b"n" in fields else ():
+            if kind.startswith("broadcast."):
+                notices.append(WindowNotice(at, kind, from_rfc3339(opens_at[0]) if opens_at else None))
+    return notices
 
 
 def _runs(context: Context, room_id: str) -> list[Stream]:

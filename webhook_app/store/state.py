@@ -49,7 +49,8 @@ class Batch:
 
     events: list[Event] = field(default_factory=list)
     effects: list[tuple[str, str, str, list[Decision]]] = field(default_factory=list)
-    told: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)  # by event and room: ids, types
+    # By event and room: the notices' ids and types, and when the window opens that a notice names.
+    told: dict[tuple[str, str], list[tuple[str, ...]]] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
@@ -72,7 +73,8 @@ class Batch:
                 self.effects.append((event.id, room_id, outcome.effect, decisions))
         for notice in outcome.notices:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
-            told.append((notice.notice_id, notice.type))
+            opens_at = notice.data.get("opens_at")
+            told.append((notice.notice_id, notice.type, *((str(opens_at),) if opens_at else ())))
         if outcome.notices or event.source in measures.ANSWERS:  # most events count nothing
             for name in measures.counted(event, outcome.notices):
                 self.counted[name] += 1
