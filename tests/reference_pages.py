@@ -107,7 +107,7 @@ events.onmessage = (message) => console.log(JSON.parse(message.data).effect);
 
 ## Beside the API
 
-`GET /healthz`, `GET /readyz`, [`GET /metrics`](metrics.md), `GET /openapi.json`, `GET /docs`; with `LIVE_LINKS=1` `GET /live/<room>.m3u8`, which leads to the room's playback URL of the moment (302, for any origin) and is 404 off air.
+`GET /healthz`, `GET /readyz`, [`GET /metrics`](metrics.md), `GET /openapi.json`, `GET /docs`; with `LIVE_LINKS=1` `GET /live/<room>.m3u8`, which leads to the room's playback URL of the moment while viewers can watch (302, for any origin), else 404 with `Retry-After`.
 
 ## Every call
 """

@@ -22,34 +22,43 @@ def happens(client: Client, kind: str, **more: Any) -> None:
     fold_all(client)
 
 
-def test_a_link_leads_to_the_playback_while_the_room_is_on_air(client: Client, store_url: str, tmp_path: Path) -> None:
+def test_a_link_leads_to_the_playback_while_the_room_can_be_watched(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     doors = Doors(store_url, tmp_path, live_links=True)
-    assert doors.http.get(f"/live/{ROOM}.m3u8").status_code == 404
-    happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)
-    answer = doors.http.get(f"/live/{ROOM}.m3u8")
-    assert (answer.status_code, answer.headers["Location"]) == (302, URL)
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Cache-Control"] == "no-store"
-    happens(client, "hls-stopped", id="run-1")
-    answer = doors.http.get(f"/live/{ROOM}.m3u8")
-    assert answer.status_code == 404 and answer.content_type == PROBLEM
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    states = []
+    for state in ("none", "starting", "started", "playable", "stopping", "stopped"):
+        if state != "none":
+            happens(client, f"hls-{state}", id="run-1", playbackHlsUrl=URL)
+        answer = doors.http.get(f"/live/{ROOM}.m3u8")
+        states.append((state, answer.status_code, answer.headers.get("Location"), answer.headers.get("Retry-After")))
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert states == [
+        ("none", 404, None, "15"),
+        ("starting", 404, None, "2"),
+        ("started", 404, None, "2"),
+        ("playable", 302, URL, None),
+        ("stopping", 302, URL, None),
+        ("stopped", 404, None, "15"),
+    ]
+    assert answer.content_type == PROBLEM
 
 
 def test_the_newest_run_is_the_one_that_is_linked(client: Client, store_url: str, tmp_path: Path) -> None:
     doors = Doors(store_url, tmp_path, live_links=True)
     happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)
     happens(client, "hls-stopped", id="run-1")
-    happens(client, "hls-started", id="run-2", playbackHlsUrl=URL.replace("/a/", "/b/"))
+    happens(client, "hls-playable", id="run-2", playbackHlsUrl=URL.replace("/a/", "/b/"))
     assert doors.http.get(f"/live/{ROOM}.m3u8").headers["Location"] == URL.replace("/a/", "/b/")
 
 
 def test_rooms_that_are_not_ours_and_addresses_that_are_none_lead_nowhere(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
-    happens(client, "hls-started", id="run-1", playbackHlsUrl="javascript:alert(1)")
+    happens(client, "hls-playable", id="run-1", playbackHlsUrl="javascript:alert(1)")
     assert Doors(store_url, tmp_path, live_links=True).http.get(f"/live/{ROOM}.m3u8").status_code == 404
-    happens(client, "hls-started", id="run-2", playbackHlsUrl=URL)
+    happens(client, "hls-playable", id="run-2", playbackHlsUrl=URL)
     others = Doors(store_url, tmp_path, live_links=True, rooms=("team-*",))
     assert others.http.get(f"/live/{ROOM}.m3u8").status_code == 404
 

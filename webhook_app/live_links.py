@@ -3,10 +3,17 @@
 from flask import Blueprint, Response
 
 from webhook_app.domain.globs import any_glob_matches
+from webhook_app.domain.stream import WATCHABLE
 from webhook_app.problems import Problem
 from webhook_app.store.state import StateStore
 
-ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
+ANYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+    "Cache-Control": "no-store",
+}
+SOON_S = 2  # a player tries again: while the stream is starting, and otherwise
+LATER_S = 15
 
 
 def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
@@ -18,8 +25,9 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
         ours = any_glob_matches(room_id, rooms)
         room = state.room(room_id) if ours else None
         stream = None if room is None else room.shown
-        if room is None or stream is None or not room.on_air or stream.playback_url is None:
-            raise Problem(404, "this room is not on air")
+        if room is None or stream is None or stream.state not in WATCHABLE or stream.playback_url is None:
+            soon = stream is not None and stream.live
+            raise Problem(404, "this room cannot be watched now", retry_after_s=SOON_S if soon else LATER_S)
         if not stream.playback_url.startswith(("https://", "http://")):
             raise Problem(404, "this room has no address to play")
         return Response(status=302, headers={"Location": stream.playback_url})

@@ -78,10 +78,9 @@ def answer(error: HTTPException) -> Response:
     if errors:
         body["errors"] = errors
     response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
-    if status == 429:
-        response.headers["Retry-After"] = str(getattr(error, "retry_after_s", None) or 1)
-    if status == 503:
-        response.headers["Retry-After"] = "2"
+    retry_after_s = getattr(error, "retry_after_s", None) or {429: 1, 503: 2}.get(status)
+    if retry_after_s is not None:
+        response.headers["Retry-After"] = str(retry_after_s)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if status == 401:
