@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from aiohttp import web
@@ -11,11 +11,12 @@ from aiohttp import web
 from . import model
 from .faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
 from .forms import read_form
-from .records import Pace, RefusedError
+from .records import PARTICIPANTS_MAX, Pace, RefusedError
 from .shapes import iso
 from .stage import STAGE, Stage
 
 INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+Mode = Literal["CONFERENCE", "VIEWER", "SIGNALLING_ONLY", "SEND_AND_RECV", "RECV_ONLY"]
 KINDS = ("call", "webhook", "run", "inbox")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -24,6 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 class JoinForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     participant_id: Name | None = None
     name: Name = "Guest"
+    mode: Mode = "CONFERENCE"
+    count: Annotated[int, msgspec.Meta(ge=1, le=PARTICIPANTS_MAX)] = 1
 
 
 class LeaveForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -42,11 +45,22 @@ class FailForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def join(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
     form = read_form(await request.read() or b"{}", JoinForm)
-    session, participant, outcome = model.join(
-        stage.world, stage.now_ms(), _room_id(request), participant_id=form.participant_id, name=form.name
-    )
-    stage.play(outcome)
+    for number in range(1, form.count + 1):
+        session, participant, outcome = model.join(
+            stage.world,
+            stage.now_ms(),
+            _room_id(request),
+            participant_id=_numbered(form, number),
+            name=form.name,
+            mode=form.mode,
+        )
+        stage.play(outcome)
     return web.json_response({"roomId": session.room_id, "sessionId": session.id, "participantId": participant.id})
+
+
+def _numbered(form: JoinForm, number: int) -> str | None:
+    """Of a crowd each has an id of its own."""
+    return form.participant_id if form.count == 1 or form.participant_id is None else f"{form.participant_id}-{number}"
 
 
 async def leave(request: web.Request) -> web.Response:

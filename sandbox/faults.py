@@ -6,6 +6,8 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
+from .open_points import Forms
+
 FAULTS_MAX = 1_000  # REST faults at a time
 REPEATS_MAX = 100
 
@@ -24,14 +26,21 @@ PathName = Literal[
     "capture",
     "sessions",
     "session",
+    "participants",
+    "all-participants",
+    "end-session",
     "rooms",
     "room",
     "public-key",
 ]
 FaultName = Literal[
     "hang",
+    "400",
     "401",
+    "402",
     "403",
+    "404",
+    "406",
     "409",
     "4020",
     "4029",
@@ -56,14 +65,21 @@ class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What goes wrong on the way to the receivers.
 
     `repeat` below 1 is the probability of one further copy; from 1 up, the number of further copies.
-    `reorder` is the probability that a webhook is held back until the next of its room has been sent.
+    `reorder` is the probability that a webhook is held back until the next of its room has been sent. `stream_ids`
+    puts the stream's id, or its composer's, into `hls-*`, which as documented name no stream. `urls` says under which
+    keys URLs stand: as documented, as in 2024 (`downstreamUrl`), one of the two alone, or none. `viewers` says whether
+    the joining and leaving of viewers is told. Without `retries` each webhook is sent once.
     """
 
     repeat: Annotated[float, msgspec.Meta(ge=0, le=REPEATS_MAX)] = 0.0
     reorder: Probability | bool = 0.0
     drop: Probability | list[str] | Drop = 0.0
     delay_s: Seconds = 0.0
-    stream_ids: bool = True
+    stream_ids: bool | Literal["composer"] = False
+    urls: Literal["documented", "2024", "playback", "livestream", "none"] = "documented"
+    room_key: Literal["meetingId", "roomId"] = "meetingId"
+    viewers: bool = True
+    retries: bool = True
 
     def dropped(self) -> Drop:
         match self.drop:
@@ -85,10 +101,13 @@ class RestFault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RoomFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """What goes wrong in one room: its webhooks' faults replace the general ones, its REST faults come first."""
+    """What goes wrong in one room: its webhooks' faults and its forms replace the general ones, its REST faults come
+    first.
+    """
 
     webhooks: WebhookFaults = WebhookFaults()
     rest: Annotated[list[RestFault], msgspec.Meta(max_length=FAULTS_MAX)] = []
+    forms: Forms | None = None  # of open points; null: those of the sandbox hold, or the defaults
 
     def take(self, path: str) -> RestFault | None:
         """The first fault for a call of this name that is not used up; using it counts it down."""

@@ -21,15 +21,24 @@ class WebhookForm(msgspec.Struct, frozen=True, rename="camel"):
     events: tuple[str, ...] = ()
 
 
+class AutoStart(msgspec.Struct, frozen=True):
+    """What VideoSDK starts by itself when a session opens; the sandbox heeds `hls`."""
+
+    hls: dict[str, Any] | bool | None = None
+    recording: dict[str, Any] | bool | None = None
+    composite: dict[str, Any] | bool | None = None
+
+
 class RoomForm(msgspec.Struct, frozen=True, rename="camel"):
     custom_room_id: RoomId | None = None
     webhook: WebhookForm | None = None
+    auto_start_config: AutoStart | None = None
 
 
 class Layout(msgspec.Struct, frozen=True, rename="camel"):
     priority: Literal["SPEAKER", "PIN"]
     type: Literal["GRID", "SPOTLIGHT", "SIDEBAR"] = "GRID"
-    grid_size: Annotated[int, msgspec.Meta(ge=1, le=25)] = 25
+    grid_size: Annotated[int, msgspec.Meta(ge=0, le=25)] = 25
 
 
 class Recording(msgspec.Struct, frozen=True):
@@ -40,7 +49,7 @@ class Config(msgspec.Struct, frozen=True):
     layout: Layout
     theme: Literal["DARK", "LIGHT", "DEFAULT"] = "DEFAULT"
     mode: Literal["video-and-audio", "audio"] = "video-and-audio"
-    quality: Literal["low", "med", "high"] = "med"
+    quality: Literal["low", "med", "high", "ultra"] = "med"
     orientation: Literal["landscape", "portrait"] = "landscape"
     recording: Recording = Recording()
 
@@ -56,12 +65,17 @@ class Transcription(msgspec.Struct, frozen=True):
 
 
 class StartForm(msgspec.Struct, frozen=True, rename="camel"):
-    """`config` is read by `read_config`, as an empty one is allowed although a layout is required."""
+    """`config` is read by `read_config`, as an empty one is allowed although a layout is required.
+
+    `summary` and `recording` stand here or, as VideoSDK's SDKs and its page say, inside `transcription` and `config`.
+    """
 
     room_id: RoomId
     template_url: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$", max_length=2048)] | None = None
     config: dict[str, Any] | None = None
     transcription: Transcription | None = None
+    summary: Summary | None = None
+    recording: Recording | None = None
     webhook_url: Url | None = None
     resource_id: str | None = None
 
@@ -90,7 +104,9 @@ def read_form(body: bytes, form: type[Form]) -> Form:
 
 
 def read_config(config: dict[str, Any] | None) -> Config | None:
-    """None for an empty one. Raises `RefusedError` 400 as `read_form` does."""
+    """None for an empty one. Raises `RefusedError`: 406 without a layout and its priority, else 400 as `read_form`."""
+    if config and not (isinstance(layout := config.get("layout"), dict) and layout.get("priority")):
+        raise RefusedError(406, "config.layout with a priority is required")
     try:
         return msgspec.convert(config, Config) if config else None
     except msgspec.MsgspecError as error:

@@ -19,7 +19,7 @@ from .records import (
     Webhook,
     World,
 )
-from .rooms import create_room, find_room, running_session, running_stream, the_room
+from .rooms import create_room, find_room, known_room, running_session, running_stream, the_room
 from .sessions import end_session, find_session, join, leave
 from .streams import age, delete_stream, end, fail, find_stream, happen, start
 
@@ -46,6 +46,7 @@ __all__ = [
     "find_stream",
     "happen",
     "join",
+    "known_room",
     "leave",
     "running_session",
     "running_stream",

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from aiohttp import web
 
+from .faults import FaultName, PathName
+from .open_points import described
+
 START = (
     '{"roomId", "templateUrl"?, "config"?: {"layout": {"type", "priority", "gridSize"}, "theme", "mode", '
-    '"quality", "orientation"}, "transcription"?, "webhookUrl"?, "resourceId"?}'
+    '"quality", "orientation", "recording"}, "transcription"?, "summary"?, "recording"?, "webhookUrl"?, "resourceId"?}'
 )
 FAULTS = (
     '{"webhooks": {"repeat": probability or count, "reorder": probability, '
-    '"drop": probability | [types] | {"probability", "types"}, "delay_s": seconds, "stream_ids": true}, '
-    '"rest": [{"path": "start|end|active|list|get|delete|capture|sessions|session|rooms|room|public-key|*", '
-    '"fault": "hang|401|403|409|4020|4029|429|500|502|503|answer-lost|late|slow", "times": 1 or null for ever, '
-    '"after_s": 5}], "quota": null}'
+    '"drop": probability | [types] | {"probability", "types"}, "delay_s": seconds, '
+    '"stream_ids": false|true|"composer", "urls": "documented|2024|playback|livestream|none", '
+    '"room_key": "meetingId|roomId", "viewers": true, "retries": true}, '
+    f'"rest": [{{"path": "{"|".join(get_args(PathName))}", '
+    f'"fault": "{"|".join(get_args(FaultName))}", "times": 1 or null for ever, '
+    '"after_s": 5}], "forms": {the open points below}, "quota": null}'
 )
 ROOM_PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200}'
 PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200, "answer_s": 0}'
@@ -35,12 +42,12 @@ VIDEOSDK = (
         "POST",
         "/v2/rooms",
         "Make a room. Its webhooks: no events means all, wildcards are allowed.",
-        '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}}',
+        '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}, "autoStartConfig"?: {"hls": true}}',
     ),
     Endpoint("GET", "/v2/rooms/{roomId}", "A room, by its id or custom id."),
     Endpoint("POST", "/v2/hls/start", "Start a stream in a room's running session.", START),
     Endpoint("POST", "/v2/hls/end", "Stop a room's stream. Answers a bare JSON string.", '{"roomId", "id"?}'),
-    Endpoint("GET", "/v2/hls/{roomId}/active", "The room's stream, until it has stopped; else 404."),
+    Endpoint("GET", "/v2/hls/{roomId}/active", "The room's stream, until it has stopped; else 404 or another form."),
     Endpoint("GET", "/v2/hls?roomId&sessionId&page&perPage", "Streams, newest first."),
     Endpoint("GET", "/v2/hls/{id}", "One stream, with which webhooks arrived."),
     Endpoint("DELETE", "/v2/hls/{id}", "Forget a stream that is over."),
@@ -52,6 +59,9 @@ VIDEOSDK = (
     ),
     Endpoint("GET", "/v2/sessions/?roomId&status&page&perPage", "Sessions, newest first."),
     Endpoint("GET", "/v2/sessions/{id}", "One session and its participants."),
+    Endpoint("GET", "/v2/sessions/{id}/participants?page&perPage", "Everybody who has been in the session."),
+    Endpoint("GET", "/v2/sessions/{id}/participants/active?page&perPage", "Who is in it, each with a mode."),
+    Endpoint("POST", "/v2/sessions/end", "End a room's session.", '{"roomId"}'),
     Endpoint("GET", "/v2/public/rsa-public-key", "The key that verifies webhooks. Needs no token."),
 )
 SANDBOX = (
@@ -59,8 +69,10 @@ SANDBOX = (
     Endpoint(
         "POST",
         "/sandbox/rooms/{roomId}/join",
-        "Somebody joins; room and session are made when there is none.",
-        '{"participantId"?, "name"?}',
+        "Somebody joins; room and session are made when there is none. A count joins a crowd; a further join with "
+        "another mode changes the mode.",
+        '{"participantId"?, "name"?, "count"?: 1, "mode"?: '
+        '"CONFERENCE|VIEWER|SIGNALLING_ONLY|SEND_AND_RECV|RECV_ONLY"}',
     ),
     Endpoint(
         "POST",
@@ -74,8 +86,8 @@ SANDBOX = (
     Endpoint(
         "PUT",
         "/sandbox/rooms/{roomId}/faults",
-        "Replace the room's own faults; {} ends them. Its webhooks' replace the general ones.",
-        '{"webhooks", "rest"}, as below',
+        "Replace the room's own faults; {} ends them. Its webhooks' and forms replace the general ones.",
+        '{"webhooks", "rest", "forms"}, as below',
     ),
     Endpoint("PUT", "/sandbox/rooms/{roomId}/pace", "The room's own pace; a key left out stays as it is.", ROOM_PACE),
     Endpoint(
@@ -97,6 +109,7 @@ NOTES = (
     "A webhook that is not answered with 2xx within 10 s is tried 10 times in all, after 1, 2, 4, 8, 15 "
     "and then every 30 s: the sandbox's own choice, as VideoSDK's is not known.",
     "Pages of other sites may not use the sandbox's own endpoints, nor may a host name with a dot.",
+    "By default webhooks have the documented shapes: hls-* name their room and session, and no stream.",
     "Rooms, sessions, streams and faults are gone when the sandbox ends; the signing key is kept.",
 )
 
@@ -114,6 +127,7 @@ async def page(request: web.Request) -> web.Response:
             {
                 "videosdk": [asdict(endpoint) for endpoint in VIDEOSDK],
                 "sandbox": [asdict(endpoint) for endpoint in SANDBOX],
+                "open_points": described(),
                 "notes": NOTES,
             }
         )
@@ -127,7 +141,21 @@ def _html() -> str:
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<style>{STYLE}</style><h1>VideoSDK sandbox</h1><p>A small VideoSDK that runs here.</p>"
         f"<h2>VideoSDK's endpoints</h2><dl>{_entries(VIDEOSDK)}</dl>"
-        f"<h2>The sandbox's own</h2><dl>{_entries(SANDBOX)}</dl><h2>Notes</h2><ul>{notes}</ul></html>"
+        f"<h2>The sandbox's own</h2><dl>{_entries(SANDBOX)}</dl>{_open_points()}<h2>Notes</h2><ul>{notes}</ul></html>"
+    )
+
+
+def _open_points() -> str:
+    """What a `forms` object may hold."""
+    entries = (
+        f"<dt><code>{html.escape(name)}</code></dt><dd>{html.escape(point['about'])}"
+        f"<br><code>{html.escape(point['values'])}</code>, "
+        f"<code>{html.escape(json.dumps(point['default']))}</code> by default</dd>"
+        for name, point in described().items()
+    )
+    return (
+        "<h2>Open points</h2><p>What VideoSDK's documentation leaves open. <code>forms</code> in PUT "
+        f"/sandbox/faults chooses a form of each.</p><dl>{''.join(entries)}</dl>"
     )
 
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .open_points import Forms
+
 CDN = "https://cdn.sandbox.invalid/meetings-hls"  # until the sandbox listens somewhere itself
 ROOMS_MAX = 10_000
-PARTICIPANTS_MAX = 1_000  # in one session
-TIMES_MAX = 100  # visits kept of one participant
+PARTICIPANTS_MAX = 20_000  # in one session
+TIMES_MAX = 100  # visits kept of one participant, and changes of mode
+VIEWER_MODES = frozenset({"VIEWER", "SIGNALLING_ONLY", "RECV_ONLY"})
 ENDED_MAX = 10_000  # ended sessions, and ended streams, that can still be read
 
 
@@ -52,13 +55,16 @@ class Room:
     session_id: str | None = None  # the running session's
     stream_id: str | None = None  # the stream's that is not over yet
     pace: Pace | None = None  # where it is not the world's
+    auto_hls: bool = False  # VideoSDK starts a stream by itself when a session opens
 
 
 @dataclass(slots=True)
 class Participant:
     id: str
     name: str
+    mode: str = "CONFERENCE"
     present: bool = False
+    modes: list[tuple[int, str]] = field(default_factory=list)  # [(when, mode), …], the changes
     times: list[list[int | None]] = field(default_factory=list)  # [[joined, left or None], …]
 
 
@@ -68,7 +74,7 @@ class Session:
     room_id: str
     start_ms: int
     end_ms: int | None = None
-    reason: str | None = None
+    end_told: bool = False  # whether `session-ended` was sent
     participants: dict[str, Participant] = field(default_factory=dict)
 
     def anyone_present(self) -> bool:
@@ -88,6 +94,8 @@ class Stream:
     mode: str = "video-and-audio"
     quality: str = "med"
     webhook_url: str | None = None
+    composer_id: str | None = None
+    untold: frozenset[str] = frozenset()  # types of webhooks that are not sent of it
     state: StreamState = StreamState.STARTING
     end_ms: int | None = None
     reason: str | None = None
@@ -106,6 +114,7 @@ class Webhook:
     room_id: str
     data: dict[str, Any]
     stream_id: str | None = None
+    of_viewer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,8 @@ class World:
     pace: Pace = Pace()
     cdn: str = CDN  # where streams can be played
     quota: int | None = None  # streams at a time in all rooms; None: no limit
+    forms: Forms = field(default_factory=Forms)
+    room_forms: dict[str, Forms] = field(default_factory=dict)  # where they are not the world's
     rooms: dict[str, Room] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -154,6 +165,9 @@ class World:
 
     def pace_of(self, room_id: str) -> Pace:
         return self.rooms[room_id].pace or self.pace
+
+    def forms_of(self, room_id: str) -> Forms:
+        return self.room_forms.get(room_id, self.forms)
 
     def draw(self) -> str:
         """64 hex digits, never the same twice."""

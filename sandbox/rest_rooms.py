@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from . import model
-from .forms import RoomForm, read_form
+from .forms import EndForm, RoomForm, read_form
 from .paging import paged
 from .records import RefusedError
-from .shapes import room_json, session_json
+from .shapes import participant_json, room_json, session_json
 from .stage import STAGE
 
 STATUSES = ("ongoing", "ended")
@@ -23,6 +23,7 @@ async def create_room(request: web.Request) -> web.Response:
         custom_id=form.custom_room_id,
         end_point=form.webhook.end_point if form.webhook else None,
         events=form.webhook.events if form.webhook else (),
+        auto_hls=form.auto_start_config is not None and form.auto_start_config.hls not in (None, False),
     )
     return web.json_response(room_json(room, str(request.url.origin())))
 
@@ -50,6 +51,27 @@ async def session(request: web.Request) -> web.Response:
     return web.json_response(session_json(found, str(request.url.origin())))
 
 
+async def participants(request: web.Request) -> web.Response:
+    """Everybody who has been in the session, in the order of joining."""
+    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    return paged(request, list(found.participants.values()), participant_json)
+
+
+async def active_participants(request: web.Request) -> web.Response:
+    """Those who are in the session now."""
+    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    present = [participant for participant in found.participants.values() if participant.present]
+    return paged(request, present, participant_json)
+
+
+async def end_session(request: web.Request) -> web.Response:
+    stage = request.app[STAGE]
+    form = read_form(await request.read(), EndForm)
+    _, outcome = model.end_session(stage.world, stage.now_ms(), form.room_id)
+    stage.play(outcome)
+    return web.json_response({"message": "Session ended successfully"})
+
+
 async def public_key(request: web.Request) -> web.Response:
     """Needs no token."""
     return web.json_response({"publicKey": request.app[STAGE].public_key})
@@ -60,5 +82,8 @@ ROUTES = (
     web.get("/v2/rooms/{room_id}", room, name="room"),
     web.get("/v2/sessions{slash:/?}", sessions, name="sessions"),
     web.get("/v2/sessions/{id}", session, name="session"),
+    web.get("/v2/sessions/{id}/participants", participants, name="all-participants"),
+    web.get("/v2/sessions/{id}/participants/active", active_participants, name="participants"),
+    web.post("/v2/sessions/end", end_session, name="end-session"),
     web.get("/v2/public/rsa-public-key", public_key, name="public-key"),
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from . import model
+from .answers import none_active, start_answer, succeeded
 from .forms import CaptureForm, EndForm, StartForm, read_config, read_form
 from .paging import paged
 from .records import RefusedError, StreamState
-from .shapes import iso, started_json, stream_detail_json, stream_json
+from .shapes import iso, old_detail_json, started_json, stream_detail_json, stream_json
 from .stage import STAGE
 
 THUMBNAIL_BYTES = 48_213
@@ -27,28 +28,36 @@ async def start(request: web.Request) -> web.Response:
         webhook_url=form.webhook_url,
     )
     stage.play(outcome)
-    return web.json_response(started_json(stream, str(request.url.origin())))
+    forms = stage.world.forms_of(stream.room_id)
+    return succeeded(forms.start_status, start_answer(forms, started_json(stream, str(request.url.origin()))))
 
 
 async def end(request: web.Request) -> web.Response:
     stage = request.app[STAGE]
     form = read_form(await request.read(), EndForm)
-    _, outcome = model.end(stage.world, stage.now_ms(), form.room_id, stream_id=form.id)
+    stream, outcome = model.end(stage.world, stage.now_ms(), form.room_id, stream_id=form.id)
     stage.play(outcome)
-    return web.json_response("HLS ended successfully")
+    return succeeded(stage.world.forms_of(stream.room_id).end_status, "HLS ended successfully")
 
 
 async def active(request: web.Request) -> web.Response:
     """A stream is active until it is over: while it is stopping, too."""
     world = request.app[STAGE].world
-    stream = model.running_stream(world, model.find_room(world, request.match_info["room_id"]))
+    room_id = request.match_info["room_id"]
+    room = model.known_room(world, room_id)
+    stream = None if room is None else model.running_stream(world, room)
+    forms = world.forms_of(room_id)
     if stream is None:
-        raise RefusedError(404, "No active HLS found", 404)
-    return web.json_response({"code": 200, "data": stream_json(stream, str(request.url.origin()))})
+        return none_active(forms, room_id)
+    shown = stream_json(stream, str(request.url.origin()))
+    shown = {forms.room_key if key == "roomId" else key: value for key, value in shown.items()}
+    return web.json_response({"code": 200, "data": shown})
 
 
 async def listed(request: web.Request) -> web.Response:
     """Newest first."""
+    if request.app[STAGE].world.forms.list_needs_room and not request.query.get("roomId"):
+        raise RefusedError(400, "roomId is required")
     room_id, session_id = request.query.get("roomId"), request.query.get("sessionId")
     streams = [
         stream
@@ -59,8 +68,10 @@ async def listed(request: web.Request) -> web.Response:
 
 
 async def get(request: web.Request) -> web.Response:
-    stream = model.find_stream(request.app[STAGE].world, request.match_info["id"])
-    return web.json_response(stream_detail_json(stream, str(request.url.origin())))
+    world = request.app[STAGE].world
+    stream = model.find_stream(world, request.match_info["id"])
+    show = stream_detail_json if world.forms_of(stream.room_id).detail == "new" else old_detail_json
+    return web.json_response(show(stream, str(request.url.origin())))
 
 
 async def delete(request: web.Request) -> web.Response:

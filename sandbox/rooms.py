@@ -12,11 +12,14 @@ def create_room(
     custom_id: str | None = None,
     end_point: str | None = None,
     events: tuple[str, ...] = (),
+    auto_hls: bool = False,
 ) -> Room:
     """A new room, or the one that already has this custom id."""
     if custom_id is not None and custom_id in world.custom:
         return world.rooms[world.custom[custom_id]]
-    room = add_room(world, Room(_room_id(world), now_ms, custom_id, end_point, events))
+    if world.forms.https_only and end_point is not None and not end_point.startswith("https://"):
+        raise RefusedError(400, "webhook.endPoint must be an https URL")
+    room = add_room(world, Room(_room_id(world), now_ms, custom_id, end_point, events, auto_hls=auto_hls))
     if custom_id is not None:
         world.custom[custom_id] = room.id
     return room

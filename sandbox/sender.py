@@ -40,6 +40,7 @@ class Letter:
     signature: str = ""
     not_before: float = 0.0  # in the loop's time
     attempts: int = 0
+    retried: bool = True
 
 
 @dataclass(slots=True)
@@ -68,7 +69,9 @@ class Sender:
     def send(self, webhook: Webhook, stream: Stream | None, urls: Sequence[str]) -> None:
         """Returns at once; the sending goes on by itself."""
         faults = self._faults_of(webhook.room_id)
-        shown = webhook_json(webhook, stream_ids=faults.stream_ids)
+        if webhook.of_viewer and not faults.viewers:
+            return
+        shown = webhook_json(webhook, stream_ids=faults.stream_ids, urls=faults.urls, room_key=faults.room_key)
         if not urls:
             self._note(Letter(webhook, stream, "", shown), "nobody")
             return
@@ -83,7 +86,8 @@ class Sender:
                 self._note(letter, "dropped")
                 continue
             for _ in range(1 + self._copies(faults)):
-                self._post(Letter(webhook, stream, url, shown, body, signature, not_before), faults)
+                letter = Letter(webhook, stream, url, shown, body, signature, not_before, retried=faults.retries)
+                self._post(letter, faults)
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -128,7 +132,7 @@ class Sender:
         while lane.waiting:
             letter = lane.waiting.popleft()
             await asyncio.sleep(max(0.0, letter.not_before - asyncio.get_running_loop().time()))
-            if await self._attempt(letter):
+            if await self._attempt(letter) or not letter.retried:
                 self._pending -= 1
             else:
                 self._spawn(self._retry(letter))
@@ -155,7 +159,7 @@ class Sender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             item["error"] = f"{type(error).__name__}: {error}"[:200]
         arrived = item["status"] is not None and 200 <= item["status"] < 300
-        last = letter.attempts > len(RETRY_AFTER_S)
+        last = not letter.retried or letter.attempts > len(RETRY_AFTER_S)
         item["outcome"] = "delivered" if arrived else "given-up" if last else "failed"
         if arrived and letter.stream is not None:
             letter.stream.delivered[letter.webhook.type, letter.url] = True

@@ -8,6 +8,7 @@ from .records import (
     ENDED_MAX,
     PARTICIPANTS_MAX,
     TIMES_MAX,
+    VIEWER_MODES,
     Outcome,
     Participant,
     RefusedError,
@@ -17,29 +18,51 @@ from .records import (
     Webhook,
     World,
 )
-from .rooms import find_room, running_session, running_stream, the_room
+from .rooms import find_room, running_session, the_room
 from .shapes import iso
-from .streams import session_ended, stop
+from .streams import live_streams, session_ended, start, stop
+
+# The hls-* webhooks that do not come when a session's end stops its stream, by the form that was chosen.
+UNTOLD: dict[str, frozenset[str]] = {
+    "events": frozenset(),
+    "first": frozenset(),
+    "stopped": frozenset({"hls-stopping"}),
+    "silent": frozenset({"hls-stopping", "hls-stopped"}),
+}
 
 
 def join(
-    world: World, now_ms: int, room_id: str, *, participant_id: str | None = None, name: str = "Guest"
+    world: World,
+    now_ms: int,
+    room_id: str,
+    *,
+    participant_id: str | None = None,
+    name: str = "Guest",
+    mode: str = "CONFERENCE",
 ) -> tuple[Session, Participant, Outcome]:
-    """Somebody joins. The room and its session are made when there is none; joining twice is joining once."""
+    """Somebody joins. The room and its session are made when there is none.
+
+    Joining twice is joining once; a second time with another mode changes the mode.
+    """
     room = the_room(world, now_ms, room_id)
     session = running_session(world, room)
-    outcome = Outcome()
+    outcome, opened = Outcome(), session is None
     if session is None:
         session, outcome = _open(world, room, now_ms)
     participant_id = participant_id or world.draw()[:8]
     if participant_id not in session.participants and len(session.participants) >= PARTICIPANTS_MAX:
         raise RefusedError(400, f"a session holds {PARTICIPANTS_MAX} participants")
     participant = session.participants.setdefault(participant_id, Participant(participant_id, name))
+    if participant.present and participant.mode != mode:
+        participant.modes = [*participant.modes[1 - TIMES_MAX :], (now_ms, mode)]
+    participant.mode = mode
     if not participant.present:
         participant.name = name
         participant.present = True
         participant.times = [*participant.times[1 - TIMES_MAX :], [now_ms, None]]
         outcome += _seen(session, "participant-joined", participant)
+    if opened and room.auto_hls:
+        outcome += _start_by_itself(world, now_ms, room)
     return session, participant, outcome
 
 
@@ -53,18 +76,18 @@ def leave(
         raise RefusedError(404, "Participant not found in the running session")
     outcome = _leave(session, participant, now_ms)
     if not keep and not session.anyone_present():
-        outcome += _close(world, session, now_ms, "room-empty")
+        outcome += _close(world, session, now_ms)
     return session, outcome
 
 
 def end_session(world: World, now_ms: int, room_id: str) -> tuple[Session, Outcome]:
-    """Everybody leaves and a stream is stopped; `session-ended` is told once it has."""
+    """Everybody leaves and a stream is stopped; `session-ended` is sent once it has, unless the forms say otherwise."""
     session = _session_of(world, room_id)
     outcome = Outcome()
     for participant in session.participants.values():
         if participant.present:
             outcome += _leave(session, participant, now_ms)
-    return session, outcome + _close(world, session, now_ms, "ended")
+    return session, outcome + _close(world, session, now_ms)
 
 
 def find_session(world: World, session_id: str) -> Session:
@@ -91,15 +114,25 @@ def _leave(session: Session, participant: Participant, now_ms: int) -> Outcome:
     return _seen(session, "participant-left", participant)
 
 
-def _close(world: World, session: Session, now_ms: int, reason: str) -> Outcome:
+def _close(world: World, session: Session, now_ms: int) -> Outcome:
     room = world.rooms[session.room_id]
+    form = world.forms_of(room.id).session_end
     room.session_id = None
     session.end_ms = now_ms
-    session.reason = reason
-    stream = running_stream(world, room)
-    if stream is None or stream.session_id != session.id:
-        return session_ended(session)
-    return Outcome() if stream.state is StreamState.STOPPING else stop(world, stream, now_ms)
+    streams = [stream for stream in live_streams(world, room) if stream.session_id == session.id]
+    outcome = session_ended(world, session) if form == "first" or not streams else Outcome()
+    for stream in streams:
+        stream.untold = UNTOLD[form]
+        if stream.state is not StreamState.STOPPING:
+            outcome += stop(world, stream, now_ms)
+    return outcome
+
+
+def _start_by_itself(world: World, now_ms: int, room: Room) -> Outcome:
+    try:
+        return start(world, now_ms, room.id)[-1]
+    except RefusedError:  # at quota, say: nobody asked, so nobody is answered
+        return Outcome()
 
 
 def _session_of(world: World, room_id: str) -> Session:
@@ -110,9 +143,10 @@ def _session_of(world: World, room_id: str) -> Session:
 
 
 def _seen(session: Session, kind: str, participant: Participant) -> Outcome:
-    return _told(session, kind, participantId=participant.id, participantName=participant.name)
+    who = {"participantId": participant.id, "participantName": participant.name}
+    return _told(session, kind, of_viewer=participant.mode in VIEWER_MODES, **who)
 
 
-def _told(session: Session, kind: str, **more: Any) -> Outcome:
+def _told(session: Session, kind: str, *, of_viewer: bool = False, **more: Any) -> Outcome:
     data = {"meetingId": session.room_id, "sessionId": session.id, **more}
-    return Outcome((Webhook(kind, session.room_id, data),))
+    return Outcome((Webhook(kind, session.room_id, data, of_viewer=of_viewer),))

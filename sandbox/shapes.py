@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from .records import Room, Session, Stream, Webhook
+from .records import Participant, Room, Session, Stream, Webhook
+
+SDK = "prebuilt"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 
 
 def iso(ms: int | None) -> str | None:
@@ -58,10 +62,38 @@ def session_json(session: Session, base: str) -> dict[str, Any]:
     }
 
 
+def participant_json(participant: Participant, base: str) -> dict[str, Any]:
+    """A participant as `GET /v2/sessions/{id}/participants` shows it; about 900 bytes, as VideoSDK's are."""
+    visits = [{"start": iso(joined), "end": iso(left)} for joined, left in participant.times]
+    return {
+        "participantId": participant.id,
+        "name": participant.name,
+        "mode": participant.mode,
+        "changeModeHistory": [{"mode": mode, "timestamp": iso(at)} for at, mode in participant.modes],
+        "timelog": visits,
+        "events": {"mic": visits, "webcam": visits, "screenShare": [], "screenShareAudio": []},
+        "errors": [],
+        "deviceInfo": {
+            "sdkType": SDK,
+            "sdkVersion": "0.4.2",
+            "platform": "browser",
+            "browserUserAgent": {"browser": {"name": "Chrome", "version": "140.0.0.0"}, "agent": AGENT},
+        },
+        "links": {"get_participant_data_insights": f"{base}/v2/sessions/participants/{participant.id}/insights"},
+    }
+
+
+def composer_id(stream: Stream) -> str:
+    """An id of the stream's composer: 24 hex digits that are not the stream's own."""
+    return _composer_of(stream.id)
+
+
 def started_json(stream: Stream, base: str) -> dict[str, Any]:
     """The answer to a start."""
+    composer = {} if stream.composer_id is None else {"composerId": stream.composer_id}
     return {
         "id": stream.id,
+        **composer,
         "sessionId": stream.session_id,
         "roomId": stream.room_id,
         "start": iso(stream.start_ms),
@@ -78,6 +110,12 @@ def stream_json(stream: Stream, base: str) -> dict[str, Any]:
     return {**started_json(stream, base), "end": iso(stream.end_ms), "duration": seconds}
 
 
+def old_detail_json(stream: Stream, base: str) -> dict[str, Any]:
+    """One stream as older answers show it: without its live URL and the record of its webhooks."""
+    shown = stream_json(stream, base)
+    return {key: value for key, value in shown.items() if key != "livestreamUrl"}
+
+
 def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
     """One stream, with the record of which webhooks reached their receivers."""
     told = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
@@ -92,10 +130,37 @@ def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
     }
 
 
-def webhook_json(webhook: Webhook, *, stream_ids: bool) -> dict[str, Any]:
-    """The envelope that is sent; `stream_ids` says whether `data` names the stream."""
-    named = {"id": webhook.stream_id} if stream_ids and webhook.stream_id is not None else {}
-    return {"webhookType": webhook.type, "data": {**webhook.data, **named}}
+def webhook_json(
+    webhook: Webhook, *, stream_ids: bool | str = False, urls: str = "documented", room_key: str = "meetingId"
+) -> dict[str, Any]:
+    """The envelope that is sent.
+
+    `stream_ids` says whether `data` names the stream, by its id or its composer's; `urls` under which keys its URLs
+    stand; `room_key` under which the room does.
+    """
+    data = {room_key if key == "meetingId" else key: value for key, value in webhook.data.items()}
+    data = _with_urls(data, urls)
+    if stream_ids and webhook.stream_id is not None:
+        data["id"] = _composer_of(webhook.stream_id) if stream_ids == "composer" else webhook.stream_id
+    return {"webhookType": webhook.type, "data": data}
+
+
+def _with_urls(data: dict[str, Any], urls: str) -> dict[str, Any]:
+    if urls == "2024" and "playbackHlsUrl" in data:
+        data["downstreamUrl"] = data.pop("playbackHlsUrl")
+        data.pop("livestreamUrl", None)
+    elif urls == "playback":
+        data.pop("livestreamUrl", None)
+    elif urls == "livestream" and "livestreamUrl" in data:
+        data.pop("playbackHlsUrl", None)
+    elif urls == "none":
+        data.pop("playbackHlsUrl", None)
+        data.pop("livestreamUrl", None)
+    return data
+
+
+def _composer_of(stream_id: str) -> str:
+    return hashlib.sha256(f"composer:{stream_id}".encode()).hexdigest()[:24]
 
 
 def _links(room_id: str, session_id: str, base: str) -> dict[str, str]:

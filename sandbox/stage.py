@@ -14,6 +14,7 @@ from .faults import Faults, RestFault, RoomFaults, WebhookFaults
 from .keys import public_pem
 from .log import Log
 from .model import happen
+from .open_points import Forms
 from .receivers import receivers
 from .records import ROOMS_MAX, Due, Outcome, Pace, RefusedError, Stream, World
 from .sender import Sender
@@ -61,15 +62,19 @@ class Stage:
     def set_faults(self, faults: Faults) -> None:
         self.faults = faults
         self.world.quota = self._quota if faults.quota is None else faults.quota
+        self.world.forms = faults.forms or Forms()
 
     def set_room_faults(self, room_id: str, faults: RoomFaults) -> None:
         """Replace one room's; none end them. Raises `RefusedError` when there are too many rooms."""
         self.room_faults.pop(room_id, None)
+        self.world.room_forms.pop(room_id, None)
         if faults == RoomFaults():
             return
         if len(self.room_faults) >= ROOMS_MAX:
             raise RefusedError(400, f"the sandbox keeps faults of {ROOMS_MAX} rooms")
         self.room_faults[room_id] = faults
+        if faults.forms is not None:
+            self.world.room_forms[room_id] = faults.forms
 
     def take_fault(self, path: str, room_id: str | None) -> RestFault | None:
         """The fault of a call of this name about this room, if any; using it counts it down."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .records import ENDED_MAX, Due, Outcome, RefusedError, Session, Step, Stream, StreamState, Webhook, World
+from .records import ENDED_MAX, Due, Outcome, RefusedError, Room, Session, Step, Stream, StreamState, Webhook, World
 from .rooms import find_room, running_session, running_stream
-from .shapes import iso, livestream_url, playback_url
+from .shapes import composer_id, iso, livestream_url, playback_url
 
 
 def start(
@@ -20,14 +20,15 @@ def start(
 ) -> tuple[Stream, Outcome]:
     """A stream begins in the room's running session."""
     room = find_room(world, room_id)
+    forms = world.forms_of(room.id)
     current = running_stream(world, room)
     if current is not None and current.state is StreamState.STOPPING:
         raise RefusedError(409, "The previous HLS is still being processed, try again in a few seconds", 4020)
-    if current is not None:
-        raise RefusedError(409, "HLS is already running in this room")
+    if current is not None and forms.second_start != "second-stream":
+        raise RefusedError(int(forms.second_start), "HLS is already running in this room")
     session = running_session(world, room)
     if session is None:
-        raise RefusedError(400, "No active session found in this room")
+        raise RefusedError(int(forms.no_session), "No active session found in this room")
     if world.quota is not None and _live(world) >= world.quota:
         raise RefusedError(400, "The organisation quota of HLS streams is used up", 4029)
     stream = Stream(
@@ -41,11 +42,13 @@ def start(
         quality=quality,
         webhook_url=webhook_url,
     )
+    if forms.composer_ids:
+        stream.composer_id = composer_id(stream)
     world.streams[stream.id] = stream
     room.stream_id = stream.id
     _forget_oldest(world)
     return stream, Outcome(
-        (_told(stream, "hls-starting"),),
+        _told(stream, "hls-starting"),
         (
             Due(now_ms + world.pace_of(room.id).started_ms, stream.id, Step.STARTED),
             Due(now_ms + world.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
@@ -55,8 +58,9 @@ def start(
 
 def end(world: World, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
     """The room's stream is asked to stop."""
-    stream = running_stream(world, find_room(world, room_id))
-    if stream is None or stream_id not in (None, stream.id):
+    room = find_room(world, room_id)
+    stream = running_stream(world, room) if stream_id is None else _live_stream(world, room, stream_id)
+    if stream is None:
         raise RefusedError(404, "No active HLS found")
     if stream.state is StreamState.STARTING:
         raise RefusedError(400, "HLS cannot be stopped while it is starting", 4017)
@@ -94,11 +98,11 @@ def happen(world: World, now_ms: int, due: Due) -> Outcome:
             stream.state = StreamState.STARTED
             started = _told(stream, "hls-started", playbackHlsUrl=playback_url(stream))
             playable = Due(now_ms + world.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
-            return Outcome((started,), (playable,))
+            return Outcome(started, (playable,))
         case Step.PLAYABLE, StreamState.STARTED:
             stream.state = StreamState.PLAYABLE
             urls = {"playbackHlsUrl": playback_url(stream), "livestreamUrl": livestream_url(stream)}
-            return Outcome((_told(stream, "hls-playable", **urls),))
+            return Outcome(_told(stream, "hls-playable", **urls))
         case Step.STOPPED, StreamState.STOPPING:
             return _over(world, stream, now_ms, StreamState.STOPPED)
         case Step.TOO_LONG, StreamState.STARTING | StreamState.STARTED | StreamState.PLAYABLE:
@@ -111,7 +115,7 @@ def stop(world: World, stream: Stream, now_ms: int) -> Outcome:
     """From any state in which it runs, `starting` too."""
     stream.state = StreamState.STOPPING
     stopped = Due(now_ms + world.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
-    return Outcome((_told(stream, "hls-stopping"),), (stopped,))
+    return Outcome(_told(stream, "hls-stopping"), (stopped,))
 
 
 def find_stream(world: World, stream_id: str) -> Stream:
@@ -127,36 +131,58 @@ def delete_stream(world: World, stream_id: str) -> None:
     del world.streams[stream_id]
 
 
-def session_ended(session: Session) -> Outcome:
-    """The webhook that closes a session, told once its stream is over."""
+def live_streams(world: World, room: Room) -> list[Stream]:
+    """The room's streams that are not over, oldest first; two only where a second start makes a second stream."""
+    if room.stream_id is None:
+        return []
+    return [stream for stream in world.streams.values() if stream.room_id == room.id and not stream.over]
+
+
+def session_ended(world: World, session: Session) -> Outcome:
+    """The webhook that closes a session, sent once."""
+    if session.end_told:
+        return Outcome()
+    session.end_told = True
+    forms = world.forms_of(session.room_id)
     data = {
         "meetingId": session.room_id,
         "sessionId": session.id,
         "start": iso(session.start_ms),
         "end": iso(session.end_ms),
-        "reason": session.reason,
     }
+    if forms.session_reason is not None:
+        data["reason"] = forms.session_reason
+    if forms.session_error is not None:
+        data["error"] = forms.session_error
     return Outcome((Webhook("session-ended", session.room_id, data),))
 
 
 def _over(world: World, stream: Stream, now_ms: int, state: StreamState) -> Outcome:
     stream.state = state
     stream.end_ms = now_ms
-    world.rooms[stream.room_id].stream_id = None
-    outcome = Outcome((_told(stream, f"hls-{state}"),))
+    room = world.rooms[stream.room_id]
+    others = live_streams(world, room)
+    room.stream_id = others[-1].id if others else None
+    outcome = Outcome(_told(stream, f"hls-{state}"))
     session = world.sessions.get(stream.session_id)
-    if session is not None and session.end_ms is not None:
-        outcome += session_ended(session)
+    if session is not None and session.end_ms is not None and all(it.session_id != session.id for it in others):
+        outcome += session_ended(world, session)
     return outcome
 
 
-def _told(stream: Stream, kind: str, **more: Any) -> Webhook:
+def _live_stream(world: World, room: Room, stream_id: str) -> Stream | None:
+    return next((stream for stream in live_streams(world, room) if stream.id == stream_id), None)
+
+
+def _told(stream: Stream, kind: str, **more: Any) -> tuple[Webhook, ...]:
+    if kind in stream.untold:
+        return ()
     data = {"meetingId": stream.room_id, "sessionId": stream.session_id, **more}
-    return Webhook(kind, stream.room_id, data, stream.id)
+    return (Webhook(kind, stream.room_id, data, stream.id),)
 
 
 def _live(world: World) -> int:
-    return sum(1 for room in world.rooms.values() if room.stream_id is not None)
+    return sum(1 for stream in world.streams.values() if not stream.over)
 
 
 def _uuid(digits: str) -> str:

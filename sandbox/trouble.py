@@ -17,6 +17,10 @@ LATE_MAX = 1_000  # calls whose work is still to be done
 LATE: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
 
 SPOILT = {
+    "400": (400, {"message": "Bad request"}),
+    "402": (402, {"message": "Not found"}),
+    "404": (404, {"message": "Not found"}),
+    "406": (406, {"message": "config.layout is required"}),
     "401": (401, {"message": "Token is invalid or expired"}),
     "403": (403, {"error": "Not permitted"}),
     "409": (409, {"message": "HLS is being processed already"}),

@@ -193,7 +193,7 @@ def test_webhooks_are_signed_over_their_raw_bytes_and_sent_in_order(sandbox, rec
     key = load_pem_public_key(pem.strip().encode())
     for body, signature in receiver.got:
         key.verify(base64.b64decode(signature), body, PKCS1v15(), SHA256())
-        assert json.loads(body)["data"]["id"] == stream_id
+        assert "id" not in json.loads(body)["data"]
     shown = until(
         lambda: (
             (record := sandbox.call("GET", f"/v2/hls/{stream_id}").json()["webhook"])
@@ -235,8 +235,6 @@ def test_a_call_needs_a_raw_token_of_ours(sandbox, made, status):
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"mode": "audio"}, "`layout`"),
-        ({"layout": {"type": "GRID"}}, "`priority`"),
         ({"layout": {"priority": "LOUDEST"}}, "priority"),
         ({"layout": {"priority": "PIN", "type": "CIRCLE"}}, "type"),
         ({"layout": {"priority": "PIN", "gridSize": 26}}, "gridSize"),
@@ -251,6 +249,14 @@ def test_a_wrong_config_is_refused_by_name(sandbox, config, named):
     answer = sandbox.start("config-room", config=config)
     assert answer.status_code == 400
     assert named in answer.json()["message"]
+
+
+@pytest.mark.parametrize("config", [{"mode": "audio"}, {"layout": {"type": "GRID"}}, {"layout": None, "theme": "DARK"}])
+@pytest.mark.parametrize("more", [{}, {"templateUrl": "https://template.example/"}])
+def test_a_config_without_a_layout_and_its_priority_is_not_acceptable(sandbox, config, more):
+    sandbox.join("config-room")
+    answer = sandbox.start("config-room", config=config, **more)
+    assert (answer.status_code, answer.json()["message"]) == (406, "config.layout with a priority is required")
 
 
 def test_a_right_config_is_taken_and_an_empty_one_too(sandbox, room):
@@ -335,14 +341,14 @@ def test_answers_take_their_time(sandbox):
     assert sandbox.call("GET", "/v2/hls").elapsed.total_seconds() >= 0.2
 
 
-def test_webhooks_can_be_lost_repeated_and_without_ids(sandbox, room, receiver):
-    faults = {"drop": ["hls-started"], "repeat": 1, "stream_ids": False}
+def test_webhooks_can_be_lost_repeated_and_carry_ids(sandbox, room, receiver):
+    faults = {"drop": ["hls-started"], "repeat": 1, "stream_ids": True}
     sandbox.put("/sandbox/faults", {"webhooks": faults})
     sandbox.join(room)
     sandbox.start(room, webhookUrl=receiver.url)
     until(lambda: len(receiver.got) == 4)
     assert receiver.types() == ["hls-starting", "hls-starting", "hls-playable", "hls-playable"]
-    assert all("id" not in json.loads(body)["data"] for body, _ in receiver.got)
+    assert all(len(json.loads(body)["data"]["id"]) == 24 for body, _ in receiver.got)
     dropped = [item["type"] for item in sandbox.log("webhook", room) if item["outcome"] == "dropped"]
     assert dropped == ["hls-started"]
 
@@ -356,6 +362,59 @@ def test_webhooks_can_be_sent_in_another_order_and_late(sandbox, room, receiver)
     assert receiver.types() == ["hls-started", "hls-starting"]
     assert time.monotonic() - began >= 0.2
     until(lambda: receiver.types()[2:] == ["hls-playable"])
+
+
+def test_open_points_take_the_chosen_form_in_one_room_only(sandbox, room):
+    forms = {"none_active": "null", "start_status": 201, "end_status": 204, "room_key": "meetingId", "detail": "old"}
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"forms": forms})
+    assert sandbox.active(room).json() == {"code": 200, "data": None}
+    assert sandbox.active(f"{room}-other").status_code == 404
+    sandbox.join(room)
+    started = sandbox.start(room)
+    assert started.status_code == 201
+    sandbox.until_told(room, "hls-playable")
+    assert sandbox.active(room).json()["data"]["meetingId"] == room
+    assert "webhook" not in sandbox.call("GET", f"/v2/hls/{started.json()['id']}").json()
+    ended = sandbox.end(room)
+    assert (ended.status_code, ended.content) == (204, b"")
+
+
+def test_the_list_may_need_a_room(sandbox, room):
+    sandbox.put("/sandbox/faults", {"forms": {"list_needs_room": True}})
+    assert sandbox.call("GET", "/v2/hls").status_code == 400
+    assert sandbox.call("GET", "/v2/hls", params={"roomId": room}).status_code == 200
+    sandbox.put("/sandbox/faults", {})
+    assert sandbox.call("GET", "/v2/hls").status_code == 200
+
+
+def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox, room):
+    crowd = {"participantId": "viewer", "mode": "VIEWER", "count": 30}
+    sandbox.join(room)
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"viewers": False}})
+    session = sandbox.call("POST", f"/sandbox/rooms/{room}/join", crowd).json()["sessionId"]
+    assert sandbox.told(room) == ["session-started", "participant-joined"]
+    sandbox.call("POST", f"/sandbox/rooms/{room}/leave", {"participantId": "viewer-30"})
+    path = f"/v2/sessions/{session}/participants"
+    pages = [sandbox.call("GET", f"{path}/active", params={"page": n, "perPage": 20}).json() for n in (1, 2)]
+    assert pages[1]["pageInfo"] == {"currentPage": 2, "perPage": 20, "lastPage": 2, "total": 30}
+    modes = [participant["mode"] for page in pages for participant in page["data"]]
+    assert (modes.count("VIEWER"), modes.count("CONFERENCE")) == (29, 1)
+    assert sandbox.call("GET", path).json()["pageInfo"]["total"] == 31
+    assert sandbox.call("POST", "/v2/sessions/end", {"roomId": room}).status_code == 200
+    assert sandbox.told(room)[-1] == "session-ended"
+
+
+def test_webhooks_may_be_sent_once_only(sandbox, room, receiver):
+    receiver.statuses = [503]
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"retries": False}})
+    sandbox.join(room)
+    stream_id = sandbox.start(room, webhookUrl=receiver.url).json()["id"]
+    until(lambda: len(receiver.got) == 3)
+    assert [item["outcome"] for item in sandbox.log("webhook", room)].count("given-up") == 1
+    record = until(
+        lambda: (shown := sandbox.call("GET", f"/v2/hls/{stream_id}").json()["webhook"])["successCount"] == 2 and shown
+    )
+    assert record["data"][0] == {"type": "hls-starting", "success": False}
 
 
 def test_the_quota_can_be_set_as_a_fault(sandbox, room):
@@ -376,6 +435,7 @@ def test_the_sandbox_says_what_it_can_do(sandbox):
     shown = sandbox.call("GET", "/", headers={"Accept": "application/json"}).json()
     paths = {endpoint["path"].split("?")[0] for endpoint in shown["videosdk"] + shown["sandbox"]}
     assert {"/v2/hls/start", "/sandbox/faults", "/sandbox/log"} <= paths
+    assert shown["open_points"]["none_active"]["default"] == "404"
     assert sandbox.call("GET", "/").text.startswith("<!doctype html>")
 
 

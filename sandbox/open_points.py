@@ -1,0 +1,97 @@
+"""What VideoSDK's documentation leaves open: the forms that its answers and its behaviour may take.
+
+The defaults are what its documentation and its own SDKs show most. Each form is described where it is declared, and
+`GET /` lists them from here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+Success = Annotated[int, msgspec.Meta(ge=200, le=299)]
+
+NoneActive = Literal[
+    "404",
+    "402",
+    "400",
+    "null",
+    "absent",
+    "empty",
+    "hollow",
+    "bare-null",
+    "204",
+    "code-404",
+    "code-402",
+    "code-400",
+    "unknown",
+]
+StartAnswer = Literal["object", "string", "_id", "recordingId", "empty"]
+SessionEnd = Literal["events", "stopped", "silent", "first"]
+
+
+def _about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which form each open point takes."""
+
+    none_active: Annotated[
+        NoneActive,
+        _about(
+            "GET /v2/hls/{roomId}/active when nothing is: a status; 200 with data null, absent, {} or without id and "
+            "URL (hollow); a bare null; 204; 200 with a code of its own; or a form that nobody knows"
+        ),
+    ] = "404"
+    start_answer: Annotated[
+        StartAnswer, _about("the answer to a start: the object, a bare string, the id under another name, or {}")
+    ] = "object"
+    start_status: Annotated[Success, _about("the status of a start that succeeds; 204 has no body")] = 200
+    end_status: Annotated[Success, _about("the status of an end that succeeds; 204 has no body")] = 200
+    no_session: Annotated[
+        Literal["400", "402", "404", "409"], _about("a start in a room where nobody is, of a known room")
+    ] = "400"
+    second_start: Annotated[
+        Literal["409", "400", "second-stream"], _about("a start in a room that is on air: refused, or a second stream")
+    ] = "409"
+    list_needs_room: Annotated[bool, _about("GET /v2/hls without roomId is 400")] = False
+    room_key: Annotated[Literal["roomId", "meetingId"], _about("what the object of /active calls the room")] = "roomId"
+    composer_ids: Annotated[bool, _about("stream objects carry a composerId beside id")] = False
+    detail: Annotated[
+        Literal["new", "old"],
+        _about("GET /v2/hls/{id} with livestreamUrl, mode, quality and webhook, or without"),
+    ] = "new"
+    session_end: Annotated[
+        SessionEnd,
+        _about(
+            "how a session's end ends its stream: hls-stopping, hls-stopped and then session-ended; without "
+            "hls-stopping; with session-ended only; or session-ended first"
+        ),
+    ] = "events"
+    session_reason: Annotated[Text | None, _about("the reason in session-ended")] = None
+    session_error: Annotated[Text | None, _about("the error in session-ended")] = None
+    https_only: Annotated[bool, _about("POST /v2/rooms refuses a webhook address that is not https")] = False
+
+
+def described() -> dict[str, dict[str, Any]]:
+    """Each open point by name: its values, its default, and what it is about."""
+    hints = get_type_hints(Forms, include_extras=True)
+    return {field.name: _described(hints[field.name], field.default) for field in msgspec.structs.fields(Forms)}
+
+
+def _described(hint: Any, default: Any) -> dict[str, Any]:
+    inner, *metas = get_args(hint)
+    about = next(meta.description for meta in metas if isinstance(meta, msgspec.Meta) and meta.description)
+    return {"values": _values(inner), "default": default, "about": about}
+
+
+def _values(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return "|".join(get_args(hint))
+    if hint is bool:
+        return "true|false"
+    # `Success` is flattened into the field's own annotation, so that what is left of it is a plain int.
+    return "200 to 299" if hint is int else "text or null"
