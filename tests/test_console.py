@@ -124,7 +124,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client, admin, path):
     for csrf in ({}, {"csrf": ""}, {"csrf": "wrong"}, {"csrf": "ä"}):
         answer = admin.http.post(path, data=csrf)
         assert answer.status_code == 403
-        assert "sent from elsewhere" in text_of(answer)
+        assert "sent from another site" in text_of(answer)
     assert client.xlen(keys.JOURNAL) == before
 
 
