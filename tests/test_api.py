@@ -33,7 +33,7 @@ STREAM = set(
 ROOM_KEYS = set(
     "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
 )
-SESSION = {"session_id", "live", "participant_count", "participants"}
+SESSION = {"session_id", "live", "participant_count", "host_count", "participants"}
 DESIRED = {"on_air", "because", "since", "until"}
 EVENT = {"id", "source", "type", "room_id", "at", "data", "effect"}
 DECISION = {"rule", "did", "call_id", "notice_id"}
@@ -175,7 +175,7 @@ def test_a_room_has_the_shape_of_the_contract(doors, stage):
     assert set(room["stream"]) == STREAM
     assert set(room["session"]) == SESSION
     assert set(room["desired"]) == DESIRED
-    assert room["session"]["participants"] == [{"participant_id": "p1", "name": "Host Ada"}]
+    assert room["session"]["participants"] == [{"participant_id": "p1", "name": "Host Ada", "mode": None}]
     assert (room["on_air"], room["watchable"], room["state"]) == (True, True, "playable")
     assert (room["desired"]["on_air"], room["desired"]["because"]) == (False, "operator")
     assert room["desired"]["until"] == "2100-01-01T00:00:00.000Z"

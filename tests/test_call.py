@@ -614,18 +614,31 @@ def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(real, sa
     assert (said["reached"], said["active"]) == (True, None)
     assert said["asked_id"] == before
     assert 0 <= event.at - said["asked_at"] < 10_000
-    assert said["session"] == {"session_id": session, "live": True, "participants": {"p1": "Host Ada"}}
+    people = {"participants": {"p1": "Host Ada"}, "modes": {"p1": "CONFERENCE"}}
+    assert said["session"] == {"session_id": session, "live": True, **people}
 
 
-@pytest.mark.parametrize("path", ["sessions", "session"])
-def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, path):
+@pytest.mark.parametrize("paths", [["sessions"], ["session", "participants"]])
+def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, paths):
     room = room_of(request)
     sandbox.join(room)
-    sandbox.spoil(room, rest=[{"path": path, "fault": "503"}])
+    sandbox.spoil(room, rest=[{"path": path, "fault": "503"} for path in paths])
     real.asked_about(room)
     real.work()
     [event] = real.answers()
     assert (event.data["reached"], event.data["session"], event.data["session_unknown"]) == (True, None, True)
+
+
+@pytest.mark.parametrize("path", ["session", "participants"])
+def test_a_probe_learns_who_is_there_from_either_endpoint(real, sandbox, request, path):
+    room = room_of(request)
+    session = sandbox.join(room)
+    sandbox.spoil(room, rest=[{"path": path, "fault": "404"}])
+    real.asked_about(room)
+    real.work()
+    [event] = real.answers()
+    assert event.data["session"]["session_id"] == session
+    assert event.data["session"]["participants"] == {"p1": "Host Ada"}
 
 
 def test_a_probe_sees_the_active_stream(real, sandbox, request):
@@ -684,18 +697,6 @@ def test_a_probe_is_asked_again_when_its_asker_died(hand, stub):
     hand.client.zadd(keys.PROBES_DUE, {probe.call_id: 1})
     hand.work()
     assert len(hand.answers()) == 1
-
-
-def test_participants_who_have_left_are_not_there(hand):
-    timelog = {
-        "in": [{"start": "x", "end": None}],
-        "out": [{"start": "x", "end": "y"}],
-        "back": [{"end": "y"}, {"end": None}],
-    }
-    people = [{"participantId": who, "name": who.title(), "timelog": spans} for who, spans in timelog.items()]
-    people += ["junk", {"participantId": 5}, {"participantId": "odd", "timelog": "x", "name": 7}]
-    assert look.present(people) == {"in": "In", "back": "Back", "odd": None}
-    assert look.present({"x": 1}) is None
 
 
 def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client):

@@ -17,6 +17,7 @@ from webhook_app.providers.videosdk.answers import (
     rooms_of,
     rows_in,
 )
+from workers.participants import read_session
 from workers.videosdk import VideoSDK
 
 DEADLINE_S = 10.0
@@ -117,16 +118,7 @@ class Looker:
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
                 return None, found == []
-        answer = self._heeded(self._videosdk.session(session_id, deadline=deadline))
-        shown = object_in(answer)
-        if shown is None:
-            return None, answer.missing
-        session = {
-            "session_id": session_id,
-            "live": shown.get("status") == "ongoing",
-            "participants": present(shown.get("participants")),
-        }
-        return session, True
+        return read_session(self._videosdk, session_id, deadline=deadline, heed=self._heed)
 
     def _failed(self, room_id: str, failed: Mapping[str, Any], deadline: float) -> dict[str, Any] | None:
         """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""
@@ -147,22 +139,6 @@ class Looker:
         names = ("sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl")
         kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
         return {"id": stream_id, **kept, "reason": failure_of(shown)}
-
-
-def present(participants: Any) -> dict[str, str | None] | None:
-    """Who of a session's participants has not left, by id; None when the answer does not say."""
-    if not isinstance(participants, list):
-        return None
-    there: dict[str, str | None] = {}
-    for one in participants:
-        if not isinstance(one, dict) or not isinstance(one.get("participantId"), str):
-            continue
-        spans = one.get("timelog")
-        last = spans[-1] if isinstance(spans, list) and spans else {}
-        if isinstance(last, dict) and last.get("end") is None:
-            name = one.get("name")
-            there[one["participantId"]] = name if isinstance(name, str) else None
-    return there
 
 
 def _which(runs: Sequence[Mapping[str, Any]], failed: Mapping[str, Any]) -> str | None:

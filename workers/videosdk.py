@@ -21,6 +21,7 @@ CONNECT_TIMEOUT_S = 3.0
 ANSWER_MAX_BYTES = 1024 * 1024
 POOL_SIZE = 160
 RETRY_AFTER_MAX_S = 3600.0
+ENDLESS = "the answer did not end"
 
 
 class Token:
@@ -106,6 +107,12 @@ class VideoSDK:
         """`GET /v2/sessions/{id}`, with its participants."""
         return self._request("GET", f"/sessions/{_segment(session_id)}", None, deadline=deadline)
 
+    def active_participants(self, session_id: str, *, deadline: float, page: int, per_page: int | None) -> Answer:
+        """`GET /v2/sessions/{id}/participants/active`: a page of those who are there."""
+        params = {"page": str(page)} | ({"perPage": str(per_page)} if per_page else {})
+        path = f"/sessions/{_segment(session_id)}/participants/active"
+        return self._request("GET", path, None, deadline=deadline, params=params)
+
     def create_room(self, body: Mapping[str, Any], *, deadline: float) -> Answer:
         """`POST /v2/rooms`, the one place where a room's webhooks can be registered."""
         return self._request("POST", "/rooms", body, deadline=deadline)
@@ -140,7 +147,7 @@ class VideoSDK:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Answer(None, None, f"not reached: {type(error).__name__}")
         if raw is None:
-            return Answer(answer.status_code if answer.status_code >= 400 else None, None, "the answer did not end")
+            return Answer(answer.status_code if answer.status_code >= 400 else None, None, ENDLESS)
         wait = _seconds(answer.headers.get("Retry-After"))
         try:
             return Answer(answer.status_code, json.loads(raw) if raw else None, None, wait)

@@ -41,7 +41,8 @@ ROOM: dict[str, Any] = {
         "session_id": "65f0a1a0c3d4e5f6a7b8c9aa",
         "live": True,
         "participant_count": 1,
-        "participants": [{"participant_id": "p1", "name": "Host Ada"}],
+        "host_count": 1,
+        "participants": [{"participant_id": "p1", "name": "Host Ada", "mode": "SEND_AND_RECV"}],
     },
     "desired": {
         "on_air": True,

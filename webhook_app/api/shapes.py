@@ -6,7 +6,6 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from webhook_app.domain.times import from_rfc3339
-from webhook_app.problem_reasons import ProblemReason
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
@@ -87,6 +86,7 @@ class ParticipantSchema(Schema):
 
     participant_id = text()
     name = text(null=True)
+    mode = text(null=True)
 
 
 class SessionSchema(Schema):
@@ -95,6 +95,7 @@ class SessionSchema(Schema):
     session_id = text()
     live = fields.Boolean()
     participant_count = fields.Integer(allow_none=True)
+    host_count = fields.Integer(allow_none=True)
     participants = fields.List(fields.Nested(ParticipantSchema))
 
 
@@ -267,7 +268,6 @@ class ProblemSchema(Schema):
     type = text()
     title = text()
     status = fields.Integer()
-    reason = text(enum=[reason.value for reason in ProblemReason])
     detail = text()
     errors = fields.Dict()
 

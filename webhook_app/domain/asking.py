@@ -7,8 +7,10 @@ from typing import Any
 from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
-from webhook_app.domain.ids import draw, is_after
+from webhook_app.domain.ids import draw
+from webhook_app.domain.participants import present_of
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
+from webhook_app.domain.roster import is_covered
 from webhook_app.domain.runs import mark_of, put_run
 from webhook_app.domain.session import end_session, see_participants, start_session
 from webhook_app.domain.stream import State, Stream, name_run
@@ -317,10 +319,10 @@ def _see_session(turn: Turn, seen: Mapping[str, Any], asked_id: str) -> None:
         return
     if current is None or current.session_id != session_id:
         start_session(turn, session_id, complete=False)
-    elif is_after(current.last_event_id, asked_id):
+    elif not is_covered(current, asked_id):
         turn.note("the session has had news since the question: asked again")
         turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
         return
-    participants = seen.get("participants")
-    if isinstance(participants, Mapping):
-        see_participants(turn, session_id, participants)
+    present = present_of(seen)
+    if present is not None:
+        see_participants(turn, session_id, present, asked_id)

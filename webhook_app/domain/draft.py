@@ -84,8 +84,14 @@ def _probed(draft: Draft, call: Call, at: int) -> None:
         "active": {"id": live[-1].videosdk_id, "playbackHlsUrl": live[-1].playback_url, "end": None} if live else None,
     }
     if session is not None and session.live:
-        people = dict(session.participants) if session.complete else None
-        seen["session"] = {"session_id": session.session_id, "live": True, "participants": people}
+        seen["session"] = {
+            "session_id": session.session_id,
+            "live": True,
+            "participants": dict(session.participants) if session.complete else None,
+            "modes": dict(session.modes),
+            "unlisted": session.unlisted,
+            "unlisted_viewers": session.unlisted_viewers,
+        }
     _later(draft, at, Source.PROBE, "probed", call.room_id, seen)
 
 

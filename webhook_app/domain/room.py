@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.participants import Move, Role, role_of
 from webhook_app.domain.schedule import RoomWindow
 from webhook_app.domain.stream import ON_AIR, WATCHABLE, State, Stream
 from webhook_app.domain.window import OpenWindow
@@ -12,13 +13,16 @@ from webhook_app.domain.window import OpenWindow
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
 OLD_RUNS_KEPT = 48
-PARTICIPANTS_KEPT = 5_000
 
 
 @dataclass(frozen=True)
 class Session:
     """Who is in the room. `complete`: we saw it start or asked, so the set is all there is. `emptied`: the last of
     them was seen to leave. `looked_at`: when VideoSDK was last asked who is there.
+
+    `participants` are names by id, `modes` VideoSDK's modes of those for whom they are known. Of a session with many
+    participants some are only counted: `unlisted`, of which `unlisted_viewers` are known to be viewers. `moves` are
+    recent joins and leaves. `emptied_at`: since when nobody is there by webhooks alone, in ms.
     """
 
     session_id: str
@@ -30,13 +34,36 @@ class Session:
     participants: Mapping[str, str | None] = field(default_factory=dict)
     emptied: bool = False
     looked_at: int | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
+    unlisted: int = 0
+    unlisted_viewers: int = 0
+    moves: tuple[Move, ...] = ()
+    emptied_at: int | None = None
 
     @property
     def count(self) -> int | None:
         """How many are there, or None while we cannot know."""
         if not self.live:
             return 0
-        return len(self.participants) if self.complete else None
+        return len(self.participants) + self.unlisted if self.complete else None
+
+    @property
+    def host_count(self) -> int | None:
+        """How many hosts are there, or None while the mode of anybody is not known."""
+        if not self.live:
+            return 0
+        return self.known_hosts if self.complete and not self.unknown_roles else None
+
+    @property
+    def known_hosts(self) -> int:
+        """How many are known to be hosts."""
+        return sum(role_of(mode) is Role.HOST for mode in self.modes.values())
+
+    @property
+    def unknown_roles(self) -> int:
+        """Of how many it is not known whether they are hosts or viewers."""
+        known = sum(role_of(mode) is not Role.UNKNOWN for mode in self.modes.values())
+        return len(self.participants) - known + self.unlisted - self.unlisted_viewers
 
 
 @dataclass(frozen=True)
@@ -104,17 +131,6 @@ class Call:
     message: str | None = None
     settle_at: int | None = None
     negatives: int = 0
-    refusal: str | None = None  # VideoSDK refused it in a way that a probe has to settle
-    retry_after_ms: int | None = None
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """How often VideoSDK has rejected the start that an event asked for; `given_up_at` names the event of the last."""
-
-    event_id: str
-    count: int
-    given_up_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -172,7 +188,6 @@ class Room:
     reminded_at: int | None = None
     last_refusal: str | None = None
     untold: Untold | None = None
-    rejection: Rejection | None = None
     unreadable: bool = False  # the last answer about it was in a form that nobody understands
 
     @property

@@ -1,9 +1,9 @@
 """Sessions and participants: who is in the room, as far as events and questions tell."""
 
-from collections.abc import Mapping
-
+from webhook_app.domain import roster
 from webhook_app.domain.events import JSON, participant_of, session_of
-from webhook_app.domain.room import PARTICIPANTS_KEPT, Room, Session
+from webhook_app.domain.participants import Move, Present, Role, read_mode, role_of, short_name
+from webhook_app.domain.room import Room, Session
 from webhook_app.domain.runs import mark_of, put_mark
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -56,35 +56,53 @@ def end_session(turn: Turn, session_id: str, *, inferred: bool = False) -> None:
             turn.change(session=Session(session_id, live=False, started_at=turn.event.at, ended_at=turn.event.at))
         turn.note(f"session {session_id} ended, which was not known to be live")
         return
-    ended = replace(current, live=False, ended_at=turn.event.at, participants={}, complete=True)
+    ended = replace(
+        current,
+        live=False,
+        ended_at=turn.event.at,
+        complete=True,
+        participants={},
+        modes={},
+        unlisted=0,
+        unlisted_viewers=0,
+        moves=(),
+        emptied_at=None,
+    )
     turn.change(session=ended)
     turn.note(f"session {session_id} ended" + (", inferred from a newer one" if inferred else ""))
     turn.happen("session.ended", session=session_view(ended))
 
 
-def see_participants(turn: Turn, session_id: str, present: Mapping[str, str | None]) -> None:
-    """VideoSDK was asked who is there: from now on the set is complete."""
+def see_participants(turn: Turn, session_id: str, present: Present, asked_id: str) -> None:
+    """Take over who a probe found in the session, and add the joins and leaves since it was sent."""
     session = turn.room.session
     if session is None or session.session_id != session_id or not session.live:
         return
-    known = session.participants
-    seen = replace(
-        session,
-        complete=True,
-        participants=dict(list(present.items())[:PARTICIPANTS_KEPT]),
-        emptied=not present and (session.emptied or bool(known)),
-        looked_at=turn.event.at,
-    )
+    verified = roster.probed(session, present, turn.event.at)
+    turn.verified = verified
+    seen = roster.with_news(verified, asked_id, turn.event.at)
     if seen == session:
         return
     turn.change(session=seen)
-    if replace(seen, looked_at=session.looked_at) == session:
+    if replace(seen, looked_at=session.looked_at, emptied_at=session.emptied_at, moves=session.moves) == session:
         return
-    turn.note(f"{len(present)} participants seen")
-    for who in sorted(present.keys() - known.keys()):
-        _tell(turn, "participant.joined", seen, who, present[who])
-    for who in sorted(known.keys() - present.keys()):
-        _tell(turn, "participant.left", seen, who, known[who])
+    turn.note(f"{verified.count} participants seen")
+    for who in _found_joined(session, seen):
+        _tell(turn, "participant.joined", seen, who, seen.participants[who])
+    if not seen.unlisted:
+        # Else somebody who is not listed may still be there.
+        for who in sorted(session.participants.keys() - seen.participants.keys()):
+            _tell(turn, "participant.left", seen, who, session.participants[who], mode=session.modes.get(who))
+
+
+def _found_joined(before: Session, after: Session) -> list[str]:
+    """Who a probe has found to have joined, as far as that can be told: in a session with many participants, hosts."""
+    if before.unlisted:
+        return []
+    new = sorted(after.participants.keys() - before.participants.keys())
+    if not after.unlisted:
+        return new
+    return [who for who in new if role_of(after.modes.get(who)) is Role.HOST]
 
 
 def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
@@ -96,32 +114,30 @@ def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
     if who is None:
         turn.note("no participantId: nothing changed")
         return
-    inside = who in session.participants
-    if joined == inside and (joined or session.complete):
+    if roster.is_inside(session, who) is joined:
         turn.note("repeat: already in the session" if joined else "repeat: not in the session")
         return
-    if joined and len(session.participants) >= PARTICIPANTS_KEPT:
-        turn.note(f"over {PARTICIPANTS_KEPT} participants: not counted")
-        return
-    if joined:
-        participants = {**session.participants, who: name}
-    else:
-        name = session.participants.get(who) or name
-        participants = {known: as_ for known, as_ in session.participants.items() if known != who}
-    moved = replace(session, participants=participants, emptied=not participants, last_event_id=turn.event.id)
+    mode = read_mode(data) if joined else session.modes.get(who)
+    name = short_name(name if joined else session.participants.get(who) or name)
+    change = Move(turn.event.id, who, joined, name, mode)
+    moved = roster.remember(roster.move(session, change), change, probing=turn.room.probe is not None)
+    emptied = not moved.participants and not moved.unlisted
+    emptied_at = turn.event.at if emptied and moved.complete else None
+    moved = replace(moved, emptied=emptied, emptied_at=emptied_at, last_event_id=turn.event.id)
     turn.change(session=moved)
     turn.note(f"participant {name or who} {'joined' if joined else 'left'}")
-    _tell(turn, "participant.joined" if joined else "participant.left", moved, who, name)
+    _tell(turn, "participant.joined" if joined else "participant.left", moved, who, name, mode=mode)
 
 
-def _tell(turn: Turn, kind: str, session: Session, who: str, name: str | None) -> None:
+def _tell(turn: Turn, kind: str, session: Session, who: str, name: str | None, *, mode: str | None = None) -> None:
     turn.happen(
         kind,
-        participant={"participant_id": who, "name": name},
+        participant={"participant_id": who, "name": name, "mode": mode or session.modes.get(who)},
         session={
             "session_id": session.session_id,
             "live": session.live,
             "participant_count": session.count,
+            "host_count": session.host_count,
         },
     )
 

@@ -25,7 +25,10 @@ _AT = 1_767_225_600_000
 def room_shapes() -> tuple[Mapping[str, Any], ...]:
     """Rooms without and with a session, a wish, a name, a next window, and a stream in each state."""
     config = make_config({}, {"hall": RoomName("hall", ROOM_ID, ("webinar",))}, Settings())
-    session = Session("s", live=True, started_at=_AT, complete=True, participants={"p": "Host", "q": None})
+    inside: dict[str, str | None] = {"p": "Host", "q": None}
+    session = Session(
+        "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": "CONFERENCE", "q": "VIEWER"}
+    )
     unknown = Session("s", live=True, started_at=_AT)
     wish = Wish(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
     window = RoomWindow(_AT, _AT + 1, ("service",))

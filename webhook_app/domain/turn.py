@@ -75,7 +75,10 @@ class Outcome:
 
 
 class Turn:
-    """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome."""
+    """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome.
+
+    `verified` is the room's session exactly as this event's probe found it, without what webhooks said since.
+    """
 
     def __init__(self, world: World, event: Event, room: Room, outcome: Outcome) -> None:
         self.config = outcome.config or world.config
@@ -86,6 +89,7 @@ class Turn:
         self._memory = world.memory
         self.happenings: list[Happening] = []
         self.effects: list[str] = []
+        self.verified: Session | None = None
         self._sequence = room.sequence
 
     def change(self, **changes: Any) -> None:
@@ -222,13 +226,12 @@ def _looks_other(room: Room, before: Room) -> bool:
 
 
 def _seen_session(room: Room) -> Session | None:
-    return None if room.session is None else replace(room.session, last_event_id=None, looked_at=None)
+    session = room.session
+    return None if session is None else replace(session, last_event_id=None, looked_at=None, emptied_at=None, moves=())
 
 
 def _seen_run(room: Room) -> Stream | None:
     shown = room.shown
     if shown is None:
         return None
-    return replace(
-        shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None, began_at=None, end_by_room=False
-    )
+    return replace(shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None, began_at=None)

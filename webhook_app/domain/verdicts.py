@@ -6,10 +6,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webhook_app.domain.conditions import Verdict, holds, stored_condition
+from webhook_app.domain.room import Session
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
-from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW
+from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW, participants_view
 
 
 def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
@@ -29,8 +30,13 @@ def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None
 
 
 def field_of(turn: Turn, name: str, inner: frozenset[str] | None) -> Any:
-    """One field of the room as the API shows it; of a session only what is named inside it."""
-    if name == "session" and inner is not None and turn.room.session is not None:
-        session = turn.room.session
-        return {one: SESSION_VIEW[one](session) for one in inner}
+    """One field of the room as the API shows it; of a session only what is named inside it, with every host."""
+    session = turn.room.session
+    if name == "session" and session is not None:
+        fields = SESSION_VIEW.keys() if inner is None else inner
+        return {field: _session_field(session, field) for field in fields}
     return ROOM_VIEW[name](turn.room, turn.config, turn.event.at)
+
+
+def _session_field(session: Session, field: str) -> Any:
+    return participants_view(session, all_hosts=True) if field == "participants" else SESSION_VIEW[field](session)

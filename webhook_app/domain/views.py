@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.events import Event
+from webhook_app.domain.participants import Role, role_of
 from webhook_app.domain.room import Call, Room, Session
 from webhook_app.domain.rules import Config
 from webhook_app.domain.schedule import RoomWindow
@@ -37,16 +38,26 @@ def stream_view(run: Stream, now: int) -> dict[str, Any]:
     }
 
 
-def _participants(session: Session) -> list[dict[str, Any]]:
-    shown = islice(session.participants.items(), PARTICIPANTS_SHOWN) if session.live else ()
-    return [{"participant_id": who, "name": name} for who, name in shown]
+def participants_view(session: Session, *, all_hosts: bool = False) -> list[dict[str, Any]]:
+    """At most 100 of a live session's participants, hosts first; with `all_hosts` every host, however many."""
+    if not session.live:
+        return []
+    modes = session.modes
+    hosts = [who for who, mode in modes.items() if role_of(mode) is Role.HOST]
+    others = (who for who in session.participants if role_of(modes.get(who)) is not Role.HOST)
+    shown = [*hosts, *islice(others, max(0, PARTICIPANTS_SHOWN - len(hosts)))]
+    return [
+        {"participant_id": who, "name": session.participants[who], "mode": modes.get(who)}
+        for who in (shown if all_hosts else shown[:PARTICIPANTS_SHOWN])
+    ]
 
 
 SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
     "session_id": lambda session: session.session_id,
     "live": lambda session: session.live,
     "participant_count": lambda session: session.count,
-    "participants": _participants,
+    "host_count": lambda session: session.host_count,
+    "participants": participants_view,
 }
 
 
@@ -56,7 +67,7 @@ def snapshot_view(one: Snapshot) -> dict[str, Any]:
 
 
 def session_view(session: Session) -> dict[str, Any]:
-    """A session with at most 100 of its participants."""
+    """A session with at most 100 of its participants, hosts first."""
     return {name: read(session) for name, read in SESSION_VIEW.items()}
 
 
