@@ -69,10 +69,15 @@ def local(utc, zone):
 
 def moment(wall, zone):
     """When the wall shows it: the first time of two; a skipped time is counted on from before the jump."""
+    return moments(wall, zone)[0]
+
+
+def moments(wall, zone):
+    """Every moment at which the wall shows it, soonest first; one when it is skipped."""
     near = [wall + timedelta(days=days) for days in (-1, 0, 1)]
     offsets = [local(utc, zone) - utc for utc in near]
-    shown = [wall - offset for offset in offsets if local(wall - offset, zone) == wall]
-    return ms(min(shown) if shown else wall - offsets[0])
+    shown = {wall - offset for offset in offsets if local(wall - offset, zone) == wall}
+    return [ms(utc) for utc in sorted(shown or {wall - offsets[0]})]
 
 
 @lru_cache(maxsize=64)
@@ -97,14 +102,18 @@ def days_of(first, last):
         first += timedelta(days=1)
 
 
-def every_opening(zone, after, until, length, matches, times):
-    """All openings that a rule of days and times of day gives, tried on every day near the span."""
+def every_opening(zone, after, until, length, matches, times, *, repeats=False):
+    """All openings that a rule of days and times of day gives, tried on every day near the span.
+
+    With `repeats` a time that the wall shows twice opens both times.
+    """
     first, last = EPOCH + timedelta(milliseconds=after - length), EPOCH + timedelta(milliseconds=until)
     found = {
-        moment(datetime(day.year, day.month, day.day) + timedelta(minutes=minute), zone)
+        at
         for day in days_of((first - timedelta(days=2)).date(), (last + timedelta(days=2)).date())
         if matches(day)
         for minute in times
+        for at in moments(datetime(day.year, day.month, day.day) + timedelta(minutes=minute), zone)[: 1 + repeats]
     }
     return open_at_some_moment(found, after, until, length)
 
@@ -177,7 +186,60 @@ def test_a_cron_opens_at_the_minutes_that_its_fields_match(span, hours, minutes,
     cron = f"{field(minutes)} {field(hours)} {field(dates)} {field(months)} {field(weekdays)}"
     times = [hour * 60 + minute for hour in (range(24) if hours is None else hours) for minute in minutes]
     schedule = Schedule(zone, length // 1000, cron=cron)
-    assert asked(schedule, after, until) == every_opening(zone, after, until, length, matches, times)
+    expected = every_opening(zone, after, until, length, matches, times, repeats=hours is None)
+    assert asked(schedule, after, until) == expected
+
+
+@given(span=spans(), every=st.sampled_from([1, 5, 15, 20, 30]), hours=maybe(hours), length=lengths)
+@settings(max_examples=100, deadline=None)
+def test_a_cron_with_a_wildcard_minute_runs_through_an_hour_that_comes_twice(span, every, hours, length):
+    zone, after, until = span
+    times = [hour * 60 + minute for hour in (range(24) if hours is None else hours) for minute in range(0, 60, every)]
+    schedule = Schedule(zone, length // 1000, cron=f"*/{every} {field(hours)} * * *")
+    expected = every_opening(zone, after, until, length, lambda day: True, times, repeats=True)
+    assert asked(schedule, after, until) == expected
+
+
+def openings_in_utc(cron, zone, first, last):
+    """The openings of [first, last) as `HH:MM` in UTC."""
+    schedule = Schedule(zone, 60, cron=cron)
+    found = asked(schedule, ms(first), ms(last))
+    return [f"{EPOCH + timedelta(milliseconds=window.opens_at):%H:%M}" for window in found]
+
+
+QUARTERS = [f"{hour:02d}:{minute:02d}" for hour in (0, 1) for minute in (0, 15, 30, 45)]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "first", "last", "expected"),
+    [
+        # The clocks go back on 2027-11-07 at 09:00Z in Los Angeles, on 2027-10-31 at 01:00Z in Berlin.
+        ("0 * * * *", "America/Los_Angeles", (11, 7, 7), (11, 7, 11), ["07:00", "08:00", "09:00", "10:00"]),
+        ("0 0-23 * * *", "America/Los_Angeles", (11, 7, 7), (11, 7, 11), ["07:00", "08:00", "09:00", "10:00"]),
+        ("0 * 7 11 *", "America/Los_Angeles", (11, 7, 7), (11, 7, 11), ["07:00", "08:00", "09:00", "10:00"]),
+        ("*/15 * * * *", "Europe/Berlin", (10, 31, 0), (10, 31, 2), QUARTERS),
+        ("*/15 2 * * *", "Europe/Berlin", (10, 31, 0), (10, 31, 3), QUARTERS),
+        ("30 1 * * *", "America/Los_Angeles", (11, 7, 7), (11, 7, 12), ["08:30"]),
+        ("0,30 1 * * *", "America/Los_Angeles", (11, 7, 7), (11, 7, 12), ["08:00", "08:30"]),
+        ("0 1-3 * * *", "America/Los_Angeles", (11, 7, 7), (11, 7, 12), ["08:00", "10:00", "11:00"]),
+        ("0 */2 * * *", "Australia/Lord_Howe", (4, 3, 11), (4, 3, 18), ["11:00", "13:00", "15:30", "17:30"]),
+        # Half an hour comes twice there: 01:30 to 02:00 at 14:30Z and again at 15:00Z.
+        (
+            "*/15 1 * * *",
+            "Australia/Lord_Howe",
+            (4, 3, 13),
+            (4, 3, 18),
+            ["14:00", "14:15", "14:30", "14:45", "15:00", "15:15"],
+        ),
+        # The clocks go forward on 2027-03-14 at 10:00Z: 02:00 is skipped, and no opening comes twice.
+        ("0 * * * *", "America/Los_Angeles", (3, 14, 8), (3, 14, 12), ["08:00", "09:00", "10:00", "11:00"]),
+        ("*/30 * * * *", "America/Los_Angeles", (3, 14, 9), (3, 14, 11), ["09:00", "09:30", "10:00", "10:30"]),
+        ("30 2 * * *", "America/Los_Angeles", (3, 14, 8), (3, 14, 12), ["10:30"]),
+    ],
+)
+def test_a_cron_when_the_clocks_change(cron, zone, first, last, expected):
+    """Openings as they follow from the zones' rules, worked out by hand."""
+    assert openings_in_utc(cron, zone, datetime(2027, *first), datetime(2027, *last)) == expected
 
 
 @given(

@@ -1,12 +1,14 @@
 """Every schedule costs a bounded number of steps, whoever looks at it, and refused ones say what would be right."""
 
 import ast
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
@@ -19,7 +21,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rulebook import rule_from, schedule_from
 from webhook_app.domain.rules import Settings, make_config
 from webhook_app.domain.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
-from webhook_app.domain.schedules.checks import cron_warning
+from webhook_app.domain.schedules.checks import check_cron, cron_warning
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.step import step
 from webhook_app.domain.turn import World
@@ -219,6 +221,26 @@ def test_exceptions_take_out_exactly_the_windows_that_open_in_them(days, zone, c
         ("0 9 * * SUN  # Sunday service", "0 9 * * SUN"),
         ("0 9 * * fri-sun", "write FRI,SAT,SUN"),
         ("0 9 * * 5-0", "write FRI,SAT,SUN"),
+        ("0 9 * * 7-2", "write SUN,MON,TUE"),
+        ("0 9 * nov-feb *", "write NOV,DEC,JAN,FEB"),
+        ("0 22-2 * * *", "write 22-23,0-2"),
+        ("0 9 25-5 * *", "write 25-31,1-5"),
+        ("0 9 * * SUN 2027", "years are not supported"),
+        ("0 0 9 ? * SUN *", "such as 0 9 * * SUN"),
+        ("0 9 * * MON, WED", "such as 0 9 * * MON,WED"),
+        ("TZ=Europe/Berlin @daily", "`cron: 0 0 * * *`"),
+        ("CRON_TZ=Europe/Berlin", "`cron: 0 9 * * SUN`"),
+        ('"0 9 * * *"', "quotation marks"),
+        ("0 9 15W * *", "such as 15"),
+        ("0 9 L-2 * *", "BYMONTHDAY=-3"),
+        ("0 9 * * FRIL", "5L"),
+        ("0 9 * * L", "5L"),
+        ("0 9 * * SUN#6", "1 to 5"),
+        ("H 9 * * *", "H is Jenkins'"),
+        ("0 9 * * Sunday", "write SUN for SUNDAY"),
+        ("0 9 * january *", "write JAN for JANUARY"),
+        ("0 9am * * *", "0 to 23"),
+        ("0 9 * * 8", "0 to 7 or SUN to SAT"),
         ("0 9 * *", "4 fields"),
         ("", "empty"),
         ("0 25 * * *", "five fields"),
@@ -228,6 +250,28 @@ def test_exceptions_take_out_exactly_the_windows_that_open_in_them(days, zone, c
 def test_a_cron_of_another_dialect_is_refused_with_what_to_write(cron, says):
     (why,) = refusal(cron=cron)["cron"]
     assert says in why
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["*", "?", "L", "W", "SUN", "fri-sun", "*/7", "1-7", "#", "SUN#1", "@weekly", "22-2", "2027"]
+            ),
+            st.text("0123456789*/-,#?LWHabcSUN", min_size=1, max_size=6),
+        ),
+        max_size=8,
+    ).map(" ".join)
+)
+def test_any_text_is_accepted_as_cron_reads_it_or_refused_with_words(text):
+    """What the door accepts can be read by the search, and everything else is refused with what to write."""
+    try:
+        check_cron(text)
+    except ValueError as error:
+        assert re.search(r"write |leave out|a recurrence says it|takes 1 to 5|5L", str(error)), error
+    else:
+        assert len(text.split()) == 5
+        CronSim(text, datetime(2026, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -243,7 +287,9 @@ def test_a_cron_of_six_fields_that_was_stored_before_still_opens():
 
 
 def test_both_days_of_a_cron_are_warned_of():
-    assert "SUN#1" in cron_warning("0 9 1-7 * SUN")
+    assert "write `0 9 * * SUN#1`" in cron_warning("0 9 1-7 * SUN")
+    assert "write `0 9 * 6 TUE#2`" in cron_warning("0 9 8-14 6 tue")
+    assert "write * in one of them" in cron_warning("0 9 1,15 * MON")
     assert cron_warning("0 9 1-7 * */7") is None
     assert cron_warning("0 9 * * SUN") is None
 

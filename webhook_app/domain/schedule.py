@@ -1,15 +1,16 @@
 """Schedules: the windows that a calendar opens. Pure: a schedule, a span of time, calendars that were fetched.
 
 Opening moments are wall-clock times in the schedule's zone. One that falls into the hour that the clocks skip opens
-as much later as the clocks jump; one in the hour that comes twice opens the first time, once. A duration is elapsed
-time, so a two-hour window is two hours long on every day of the year.
+as much later as the clocks jump; one in the hour that comes twice opens the first time, once, except for a cron
+expression with a wildcard hour or minute, which opens both times. A duration is elapsed time, so a two-hour window is
+two hours long on every day of the year.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from heapq import merge
+from heapq import heappop, heappush, merge
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +21,10 @@ from webhook_app.domain.schedules.openings import (
     ScheduleError,
     cron_openings,
     instant,
+    is_wildcard_cron,
     read_wall_clock,
     recurrence_openings,
+    repeated_instant,
 )
 
 DAY_MS = 86_400_000
@@ -194,8 +197,11 @@ def _by_wall_clock(schedule: Schedule, zone: ZoneInfo, after: int, until: int, o
     last = wall_clock(until + CLOCK_CHANGE_MS, zone)
     spend(len(schedule.at) + len(schedule.also))
     single = (wall for wall in _single_times(schedule.at, schedule.also) if first <= wall <= last)
+    repeats = schedule.cron is not None and is_wildcard_cron(schedule.cron)
     opened = -1
-    for opens_at in _instants(merge(_recurring(schedule, zone, first, last), single), zone):
+    for opens_at in merge(
+        _instants(_recurring(schedule, zone, first, last), zone, repeats=repeats), _instants(single, zone)
+    ):
         if opens_at > opened:
             opened = opens_at
             yield Window(opens_at, opens_at + length)
@@ -213,18 +219,26 @@ def _single_times(at: tuple[str, ...], also: tuple[str, ...]) -> tuple[datetime,
     return tuple(sorted(read_wall_clock(text) for text in (*at, *also)))
 
 
-def _instants(walls: Iterable[datetime], zone: ZoneInfo) -> Iterator[int]:
-    """Wall-clock times, soonest first, as moments, soonest first: one that the clocks skip comes after later ones."""
-    skipped: list[int] = []
+def _instants(walls: Iterable[datetime], zone: ZoneInfo, *, repeats: bool = False) -> Iterator[int]:
+    """Yield wall-clock times, soonest first, as moments, soonest first.
+
+    A time that the clocks skip comes after later ones, and so does the second moment of a repeated one, which counts
+    only with `repeats`: both wait until nothing sooner can follow.
+    """
+    waiting: list[int] = []
     for wall in walls:
         at = instant(wall, zone)
         if wall_clock(at, zone) != wall:
-            skipped.append(at)
+            heappush(waiting, at)
             continue
-        while skipped and skipped[0] <= at:
-            yield skipped.pop(0)
+        second = repeated_instant(wall, zone) if repeats else None
+        if second is not None:
+            heappush(waiting, second)
+        while waiting and waiting[0] <= at:
+            yield heappop(waiting)
         yield at
-    yield from skipped
+    while waiting:
+        yield heappop(waiting)
 
 
 def _recurring(schedule: Schedule, zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[datetime]:

@@ -41,6 +41,24 @@ def instant(wall: datetime, zone: ZoneInfo) -> int:
     return int(wall.replace(tzinfo=zone, fold=0).astimezone(UTC).timestamp() * 1000)
 
 
+def repeated_instant(wall: datetime, zone: ZoneInfo) -> int | None:
+    """Return the second moment at which the clock shows this time, or None when it shows it once at most."""
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return int(second.timestamp() * 1000) if second > first else None
+
+
+def is_wildcard_cron(expression: str) -> bool:
+    """Tell whether a cron expression follows elapsed time: minute or hour begins with `*`, or the hours are all 24.
+
+    As in Debian's cron, such a job runs through an hour that the clocks repeat, and one at fixed times runs once.
+    """
+    fields = expression.split()
+    if len(fields) < 5:
+        return False
+    minute, hour = fields[-5], fields[-4]  # an earlier version accepted seconds before them
+    return minute.startswith("*") or hour.startswith("*") or hour in ("0-23", "0-23/1")
+
+
 def cron_openings(expression: str, first: datetime, last: datetime) -> Iterator[datetime]:
     """Yield the moments of [first, last] that a cron expression matches; ScheduleError when it cannot be read.
 
