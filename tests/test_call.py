@@ -632,7 +632,7 @@ def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, 
 @pytest.mark.parametrize("path", ["session", "participants"])
 def test_a_probe_learns_who_is_there_from_either_endpoint(real, sandbox, request, path):
     room = room_of(request)
-    session = sandbox.join(room)
+    session = sandbox.join(room, "p1")
     sandbox.spoil(room, rest=[{"path": path, "fault": "404"}])
     real.asked_about(room)
     real.work()
