@@ -10,13 +10,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 
-def certified(directory):
-    """A certificate for 127.0.0.1 that vouches for itself, as a server's context; where it is."""
+def certified(directory, *names):
+    """A certificate for 127.0.0.1 and these names that vouches for itself, as a server's context; where it is."""
     key, now, day = generate_private_key(SECP256R1()), datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
+    alternatives = x509.SubjectAlternativeName(
+        [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(name) for name in names)]
+    )
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     made = made.serial_number(1).not_valid_before(now - day).not_valid_after(now + day)
-    made = made.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+    made = made.add_extension(alternatives, critical=False)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, SHA256())
     path = directory / "both.pem"
     path.write_bytes(

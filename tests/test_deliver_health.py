@@ -24,10 +24,12 @@ from webhook_app.domain.health import (
 from webhook_app.domain.notices import make_notice
 from webhook_app.domain.subscribers import DeliveryState
 from webhook_app.domain.times import rfc3339
+from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.settings_values import networks
 from webhook_app.store import codec, keys
 from webhook_app.store.alarms import is_raised
 from webhook_app.store.delivery_records import DeliveryRecords
+from workers.reports import cut_off_summary
 
 DAY_MS = 86_400_000
 
@@ -139,6 +141,13 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(offic
     fold_all(office.client)
     assert office.client.hexists(keys.ALARMS, "deliveries-cut-off")
     assert {one.attempts[0].error for one in office.deliveries()} == {"dns"}
+
+
+def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set():
+    assert "HTTPS_PROXY" not in cut_off_summary(DIRECT)
+    summary = cut_off_summary(Proxies(https="http://u:hidden@p:1"))
+    assert "use no proxy, although HTTPS_PROXY is set" in summary
+    assert "hidden" not in summary
 
 
 def test_one_that_answers_shows_that_the_network_is_there():

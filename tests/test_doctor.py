@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import certified
 from doors import ROOM, Doors, append, fold_all
 from product import API_KEY, SECRET, TREE, product, public_pem, webhook
 from support.waiting import patient
@@ -19,7 +20,7 @@ from support.waiting import patient
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.domain.values import replace
-from webhook_app.settings import Settings
+from webhook_app.settings import Settings, load
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
@@ -30,6 +31,7 @@ from workers.doctor import settings as of_settings
 from workers.doctor import store as of_store
 from workers.doctor.examine import examine
 from workers.doctor.finding import Finding, Level, ok
+from workers.doctor.outbound import look_at_outbound
 from workers.doctor.refold import look_at_fold
 from workers.doctor.videosdk import judge
 from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
@@ -315,3 +317,37 @@ def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
         server.shutdown()
         thread.join(10)
         server.server_close()
+
+
+def outbound_findings(environ: dict[str, str]) -> list[Finding]:
+    return list(look_at_outbound(load(environ, dotenv=None), environ))
+
+
+def test_nothing_is_said_of_the_way_out_where_nothing_is_set() -> None:
+    assert outbound_findings({}) == []
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy"])
+def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(variable: str) -> None:
+    [finding] = outbound_findings({variable: "http://user:hidden@proxy:3128"})
+    assert finding.level is Level.WARNING
+    assert f"{variable.upper()} (http://proxy:3128)" in finding.said
+    assert "deliveries and channels connect directly" in finding.said
+    assert "hidden" not in finding.said
+
+
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [("ALL_PROXY", "HTTPS_PROXY"), ("all_proxy", "HTTPS_PROXY"), ("CURL_CA_BUNDLE", "SSL_CERT_FILE")],
+)
+def test_a_variable_that_is_not_read_is_named_with_the_one_that_is(variable: str, instead: str) -> None:
+    [finding] = outbound_findings({variable: "something"})
+    assert variable in finding.said
+    assert instead in str(finding.hint)
+
+
+def test_the_bundle_of_authorities_is_named(tmp_path: Path) -> None:
+    certified(tmp_path)
+    [finding] = outbound_findings({"SSL_CERT_FILE": str(tmp_path / "both.pem"), "CURL_CA_BUNDLE": "/other"})
+    assert finding.level is Level.OK
+    assert "both.pem" in finding.said

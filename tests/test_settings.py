@@ -6,10 +6,12 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from certificates import certified
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from webhook_app import secrets_file
+from webhook_app.known_secrets import known_secrets
 from webhook_app.settings import SettingError, Settings, child_environ, environ_of, load
 
 TOKEN = "a-token-of-enough-characters"
@@ -26,6 +28,11 @@ EC_PEM = (
 
 def read(**environ: str) -> Settings:
     return load(environ, dotenv=None)
+
+
+def bundle(directory: Path) -> Path:
+    certified(directory)
+    return directory / "both.pem"
 
 
 def test_nothing_set_gives_the_defaults_of_the_contract() -> None:
@@ -58,6 +65,10 @@ def test_every_setting_is_parsed(tmp_path: Path) -> None:
         ALLOW_NETWORKS="127.0.0.0/8,::1",
         CONFIG_FILE=str(tmp_path / "rules.yaml"),
         HEARTBEAT_URL="https://push.example.com/x?status=up",
+        SSL_CERT_FILE=str(bundle(tmp_path)),
+        HTTPS_PROXY="http://user:pass@proxy.example.com:3128",
+        HTTP_PROXY="proxy.example.com",
+        NO_PROXY="localhost, .example.org 10.0.0.0/8",
         LIVE_LINKS="1",
         RETENTION_DAYS="7",
         SURFACE="receiver",
@@ -71,6 +82,9 @@ def test_every_setting_is_parsed(tmp_path: Path) -> None:
     assert settings.public_url == "https://tally.example.com"
     assert settings.rooms == ("abcd-efgh-ijkl", "team-*")
     assert [str(network) for network in settings.allow_networks] == ["127.0.0.0/8", "::1/128"]
+    assert settings.proxies.https == "http://user:pass@proxy.example.com:3128"
+    assert settings.proxies.http == "http://proxy.example.com"
+    assert settings.proxies.no_proxy == ("localhost", ".example.org", "10.0.0.0/8")
     assert settings.has_credentials
     assert settings.live_links
     assert load(environ_of(settings)) == settings
@@ -299,3 +313,45 @@ def test_a_videosdk_address_without_tls_is_warned_of_unless_it_is_this_machine(u
     warnings = read(VIDEOSDK_API_URL=url).warnings
     assert len(warnings) == count
     assert all("https://" in line and "\n" not in line for line in warnings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "proxy"),
+    [
+        ({"HTTPS_PROXY": "http://upper:1"}, "http://upper:1"),
+        ({"https_proxy": "http://lower:1"}, "http://lower:1"),
+        ({"HTTPS_PROXY": "http://upper:1", "https_proxy": "http://lower:1"}, "http://lower:1"),
+        ({"HTTPS_PROXY": "https://tls.example:1/"}, "https://tls.example:1"),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"HTTP_PROXY": "http://plain:1"}, None),
+    ],
+)
+def test_proxies_are_read_in_either_case_and_without_a_scheme(variables: dict[str, str], proxy: str | None) -> None:
+    assert load(variables, dotenv=None).proxies.https == proxy
+
+
+@pytest.mark.parametrize(
+    "value", ["socks5://h:1080", "http://", "http://h:99999", "http://h/path", "http://h:0", "a b"]
+)
+def test_a_proxy_that_cannot_be_used_is_refused(value: str) -> None:
+    with pytest.raises(SettingError, match=r"HTTPS_PROXY.*it should be a proxy for HTTP, as http://"):
+        read(HTTPS_PROXY=value)
+
+
+def test_a_password_of_a_proxy_is_shown_nowhere() -> None:
+    settings = read(HTTPS_PROXY="http://user:hidden-word@h:1")
+    assert "hidden-word" not in repr(settings)
+    assert "hidden-word" not in known_secrets(settings).masked("cannot connect to http://user:hidden-word@h:1")
+    with pytest.raises(SettingError) as wrong:
+        read(HTTPS_PROXY="socks5://user:hidden-word@h:1")
+    assert "hidden-word" not in str(wrong.value)
+
+
+def test_a_bundle_of_authorities_is_read_at_start(tmp_path: Path) -> None:
+    good, text = bundle(tmp_path), tmp_path / "text"
+    text.write_text("no certificate")
+    assert read(SSL_CERT_FILE=str(good)).ca_file == good
+    assert read(REQUESTS_CA_BUNDLE=str(good)).ca_file == good
+    for path in (text, tmp_path, tmp_path / "missing"):
+        with pytest.raises(SettingError, match=r"SSL_CERT_FILE.*file of certificates in PEM"):
+            read(SSL_CERT_FILE=str(path))

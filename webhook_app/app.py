@@ -95,7 +95,7 @@ def build(settings: Settings) -> Web:
     appender = Appender(Journal(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas), wakeups)
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
-        fetch=fetch_from(settings.videosdk_api_url),
+        fetch=fetch_from(settings.videosdk_api_url, settings.proxies),
         remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
         remember=lambda pem: _remember(client, pem),
     )

@@ -10,6 +10,7 @@ from webhook_app import secrets_file, silent_peers
 from webhook_app.app import Web, build
 from webhook_app.known_secrets import known_secrets
 from webhook_app.logs import configure
+from webhook_app.outbound.tls import use_ca_file
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.server.front import Front
 from webhook_app.settings import load
@@ -26,6 +27,7 @@ def create() -> Front:
     parent = os.getppid()
     _end_with_parent()
     settings = secrets_file.resolve(load(os.environ))
+    use_ca_file(settings.ca_file)
     configure("web", settings.log_format, settings.log_level, secrets=known_secrets(settings))
     # Webhooks run on the event loop beside the API's threads: a short interval gives the loop its turn soon.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

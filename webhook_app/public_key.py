@@ -11,6 +11,7 @@ from time import monotonic
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.signature import PublicKeyError, decode_signature, read_key, verify
 
 FETCH_TIMEOUT_S = 3.0
@@ -146,15 +147,14 @@ class KeyRing:
             self._asking = False
 
 
-def fetch_from(api_url: str) -> Callable[[], str]:
+def fetch_from(api_url: str, proxies: Proxies = DIRECT) -> Callable[[], str]:
     """A fetch of the key from VideoSDK's REST API, bounded in time and size."""
 
     def fetch() -> str:
-        import requests
+        from webhook_app.outbound.blocking import make_session
 
         deadline = monotonic() + FETCH_TIMEOUT_S
-        with requests.Session() as session:
-            session.trust_env = False
+        with make_session(proxies) as session:
             answer = session.get(
                 api_url.rstrip("/") + PATH, timeout=FETCH_TIMEOUT_S, stream=True, allow_redirects=False
             )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from webhook_app import settings_values as values
 from webhook_app.addresses import Network, is_loopback
 from webhook_app.masking import masked
+from webhook_app.outbound.proxies import Proxies
 from webhook_app.sentinel_url import Login
 
 Surface = Literal["all", "receiver", "console"]
@@ -57,6 +58,10 @@ class Settings:
     config_file: Path | None = None
     heartbeat_url: str | None = field(default=None, repr=False)
     trusted_proxies: tuple[Network, ...] = values.LOOPBACK_NETWORKS
+    ca_file: Path | None = None  # SSL_CERT_FILE
+    https_proxy: str | None = field(default=None, repr=False)
+    http_proxy: str | None = field(default=None, repr=False)
+    no_proxy: tuple[str, ...] = ()
     live_links: bool = False
     retention_days: int = 30
     surface: Surface = "all"
@@ -76,6 +81,11 @@ class Settings:
     def sentinel_login(self) -> Login:
         """How to log in to the sentinels; the store's own login is a part of `redis_url`."""
         return Login(self.sentinel_username, self.sentinel_password)
+
+    @property
+    def proxies(self) -> Proxies:
+        """The proxies that requests to the outside go through; deliveries and channels use none."""
+        return Proxies(self.https_proxy, self.http_proxy, self.no_proxy)
 
     @property
     def has_credentials(self) -> bool:
@@ -125,6 +135,10 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         config_file=take("CONFIG_FILE", values.existing_file, None),
         heartbeat_url=secret("HEARTBEAT_URL", values.fetched_url),
         trusted_proxies=take("TRUSTED_PROXIES", values.networks, values.LOOPBACK_NETWORKS),
+        ca_file=reader.take_first(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), values.ca_file, None),
+        https_proxy=reader.take_first(("https_proxy", "HTTPS_PROXY"), values.proxy, None),
+        http_proxy=reader.take_first(("http_proxy", "HTTP_PROXY"), values.proxy, None),
+        no_proxy=reader.take_first(("no_proxy", "NO_PROXY"), values.no_proxy, ()),
         live_links=take("LIVE_LINKS", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
@@ -175,6 +189,10 @@ def _written(settings: Settings) -> dict[str, object]:
         "CONFIG_FILE": settings.config_file,
         "HEARTBEAT_URL": settings.heartbeat_url,
         "TRUSTED_PROXIES": ",".join(map(str, settings.trusted_proxies)),
+        "SSL_CERT_FILE": settings.ca_file,
+        "HTTPS_PROXY": settings.https_proxy,
+        "HTTP_PROXY": settings.http_proxy,
+        "NO_PROXY": ",".join(settings.no_proxy) or None,
         "LIVE_LINKS": int(settings.live_links),
         "RETENTION_DAYS": settings.retention_days,
         "SURFACE": settings.surface,
@@ -210,6 +228,11 @@ class _Reader:
             return parse(text)
         except values.WrongValueError as wrong:
             raise SettingError(f"{name} is {_shown(text)}: {wrong}") from None
+
+    def take_first(self, names: Iterable[str], parse: Callable[[str], _T], default: _D) -> _T | _D:
+        """The first of several variables with one meaning that is set."""
+        name = next((name for name in names if name in self._given), None)
+        return default if name is None else self.take(name, parse, default)
 
     def take_secret(self, name: str, parse: Callable[[str], str]) -> str | None:
         text = self._given.get(name)

@@ -177,6 +177,38 @@ def existing_file(text: str) -> Path:
     return path
 
 
+def ca_file(text: str) -> Path:
+    """A file of certificates in PEM; OpenSSL would pass over any other without a word and then trust nobody."""
+    import ssl
+
+    path = Path(text)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cafile=path)
+    except (OSError, ValueError):
+        raise _should("be the path of a file of certificates in PEM that can be read") from None
+    return path.absolute()
+
+
+def proxy(text: str) -> str:
+    """The address of a proxy; as elsewhere, http:// is meant where no scheme is given."""
+    address = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        usable = usable and parts.path in ("", "/") and not parts.query and not parts.fragment
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\x00-\x1f]", address):
+        raise _should("be a proxy for HTTP, as http://proxy.example.org:3128; SOCKS is not supported")
+    return address.rstrip("/")
+
+
+def no_proxy(text: str) -> tuple[str, ...]:
+    """Hosts, domains, addresses and networks, separated by commas or spaces; unreadable ones match nothing."""
+    return tuple(part for part in re.split(r"[,\s]+", text) if part)
+
+
 def public_key(text: str) -> str:
     """PEM text of an RSA public key, given itself or in a file; `\\n` may stand for line ends."""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _content(text)

@@ -1,29 +1,27 @@
 """Fetching one calendar, from a server or a file: bounded in time and memory."""
 
 import asyncio
-import socket
-import ssl
 import zlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from webhook_app.addresses import Network, refused
+from webhook_app.addresses import Network
 from webhook_app.calendar_address import fetch_urls
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import CALENDAR_MAX_BYTES
+from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.outbound.streaming import GuardedClient, guarded_client
 from webhook_app.store.calendar_texts import CalendarText
 from workers.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
 
 DEADLINE_S = 20.0
-CONNECT_TIMEOUT_S = 5.0
 REDIRECTS_MAX = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"Accept": "text/calendar, */*;q=0.5", "Accept-Encoding": "gzip"}
 CHUNK_BYTES = 65_536
 VALIDATOR_MAX_CHARS = 500
 MESSAGE_MAX_CHARS = 100
@@ -32,8 +30,8 @@ MESSAGE_MAX_CHARS = 100
 class CalendarClient:
     """Fetches calendars over HTTP from addresses that are not inside, redirects included."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, client: GuardedClient) -> None:
+        self._client = client
 
     async def fetch(self, source: str, known: CalendarText | None) -> CalendarText | None:
         """A calendar's text, or None when it is the one that is known already.
@@ -62,38 +60,26 @@ class CalendarClient:
         if known is not None and known.last_modified:
             headers["If-Modified-Since"] = known.last_modified
         address = URL(url, encoded=url.isascii())
-        async with self._session.get(address, headers=headers, max_redirects=REDIRECTS_MAX) as response:
-            if response.status == 304 and known is not None:
-                return None
-            if response.status != 200:
-                raise CalendarError(f"the server answers {response.status}")
-            raw = await _body(response)
-            return CalendarText(
-                raw, response.charset, _validator(response, "ETag"), _validator(response, "Last-Modified")
-            )
+        for _ in range(REDIRECTS_MAX + 1):
+            async with await self._client.get(address, headers) as response:
+                if response.status in _REDIRECTS and "Location" in response.headers:
+                    address = _redirected(address, response.headers["Location"])
+                    continue
+                if response.status == 304 and known is not None:
+                    return None
+                if response.status != 200:
+                    raise CalendarError(f"the server answers {response.status}")
+                raw = await _body(response)
+                etag, last_modified = _validator(response, "ETag"), _validator(response, "Last-Modified")
+                return CalendarText(raw, response.charset, etag, last_modified)
+        raise CalendarError(f"more than {REDIRECTS_MAX} redirects")
 
 
 @asynccontextmanager
-async def calendar_client(allowed: Sequence[Network]) -> AsyncIterator[CalendarClient]:
+async def calendar_client(allowed: Sequence[Network], proxies: Proxies = DIRECT) -> AsyncIterator[CalendarClient]:
     """A client for as long as the body runs."""
-    connector = aiohttp.TCPConnector(
-        ssl=_tls(),
-        socket_factory=_guarded(tuple(allowed)),
-        use_dns_cache=False,
-        force_close=True,
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-        headers={
-            "User-Agent": f"Tallylight/{version('tallylight')}",
-            "Accept": "text/calendar, */*;q=0.5",
-            "Accept-Encoding": "gzip",
-        },
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    ) as session:
-        yield CalendarClient(session)
+    async with guarded_client(proxies, allowed, headers=_HEADERS) as client:
+        yield CalendarClient(client)
 
 
 def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
@@ -104,20 +90,18 @@ def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
         raise CalendarError(f"the file {error}") from None
 
 
-@lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
-    """Made once: reading the authorities takes a moment."""
-    return ssl.create_default_context()
-
-
-def _guarded(allowed: tuple[Network, ...]) -> Callable[[Any], socket.socket]:
-    def make(info: Any) -> socket.socket:
-        family, kind, proto, _, address = info
-        if refused(address[0], allowed):
-            raise OSError(f"{address[0]} is private, loopback or reserved; ALLOW_NETWORKS can allow it")
-        return socket.socket(family=family, type=kind, proto=proto)
-
-    return make
+def _redirected(address: URL, location: str) -> URL:
+    """Where a redirect leads; the user and password stay on the same origin. The message quotes no address."""
+    try:
+        target = address.join(URL(location))
+        is_http = target.scheme in ("http", "https")
+        if is_http and target.origin() == address.origin() and target.raw_user is None:
+            target = target.with_user(address.user).with_password(address.password)
+    except ValueError:
+        raise CalendarError("sent on to an address that cannot be read") from None
+    if not is_http:
+        raise CalendarError("sent on to an address that is no http:// or https://")
+    return target
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -154,13 +138,13 @@ def _too_big(size: int | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, aiohttp.TooManyRedirects):
-        return f"more than {REDIRECTS_MAX} redirects"
-    # The texts of these errors quote the address of a redirect, or what came in place of a header.
-    if isinstance(error, aiohttp.NonHttpUrlClientError):
-        return "sent on to an address that is no http:// or https://"
+    # The texts of these errors quote the address, or what came in place of a header.
     if isinstance(error, aiohttp.InvalidURL):
-        return "sent on to an address that cannot be read"
+        return "the address cannot be read"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy answers {error.status}"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
     if isinstance(error, aiohttp.ClientResponseError):
         return f"the answer cannot be read as HTTP: {error.message.partition(chr(10))[0][:MESSAGE_MAX_CHARS]}"
     if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):

@@ -122,7 +122,7 @@ class Refresher:
             async with slots:
                 await self._refresh(client, source)
 
-        async with calendar_client(self.settings.allow_networks) as client:
+        async with calendar_client(self.settings.allow_networks, self.settings.proxies) as client:
             await asyncio.gather(*(refresh(source) for source in due))
 
     def _refresh_of(self, source: str) -> _Refresh:

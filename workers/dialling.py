@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from aiohappyeyeballs import start_connection
 
 from webhook_app.addresses import Network, refused
+from webhook_app.outbound.tls import tls_context
 from workers.endpoint import Endpoint
 from workers.resolving import Resolver
 from workers.wire import Wire
@@ -30,8 +30,7 @@ class Dialler:
         self._allowed = tuple(allowed)
         self._exempt = _port_of(exempt_url)
         self._resolver = Resolver()
-        self._tls = ssl.create_default_context()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        self._tls = tls_context()
 
     async def dial(self, to: Endpoint, wire: Callable[[], Wire]) -> Wire:
         """Connect. socket.gaierror, BlockedAddressError, TimeoutError, ssl.SSLError or another OSError."""

@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from yarl import URL
 
-USER_AGENT = "Tallylight/0.1 (Standard Webhooks)"
+from webhook_app.outbound.agent import USER_AGENT
+
+DELIVERY_AGENT = f"{USER_AGENT} (Standard Webhooks)"
 PORTS = {"http": 80, "https": 443}
 URLS_KEPT = 10_000
 
@@ -49,7 +51,7 @@ def endpoint_of(url: str) -> Endpoint:
     lines = [
         f"POST {parsed.raw_path_qs or '/'} HTTP/1.1",
         f"host: {named}",
-        f"user-agent: {USER_AGENT}",
+        f"user-agent: {DELIVERY_AGENT}",
         "accept: */*",
         "accept-encoding: identity",
     ]

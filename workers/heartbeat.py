@@ -11,6 +11,8 @@ import structlog
 
 from webhook_app.health import WORKERS
 from webhook_app.loops import Loops
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store.clients import Client
 from webhook_app.store.health import look
 
@@ -26,9 +28,10 @@ log = structlog.get_logger()
 class Heartbeat:
     """Beats when store, workers and clock are well. `ticked_at` is the clock's last tick on the monotonic clock."""
 
-    def __init__(self, client: Client, url: str, *, ticked_at: Callable[[], float]) -> None:
+    def __init__(self, client: Client, url: str, *, ticked_at: Callable[[], float], proxies: Proxies = DIRECT) -> None:
         self._client = client
         self._url = url
+        self._proxies = proxies
         self._ticked_at = ticked_at
         self._trouble: str | None = None
 
@@ -64,7 +67,10 @@ class Heartbeat:
 
     def _fetch(self) -> str | None:
         try:
-            with requests.get(self._url, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), stream=True) as answer:
+            with (
+                make_session(self._proxies) as session,
+                session.get(self._url, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), stream=True) as answer,
+            ):
                 return None if answer.ok else f"it was answered {answer.status_code}"
         except requests.RequestException as error:
             return f"it could not be fetched: {type(error).__name__}"
@@ -72,12 +78,18 @@ class Heartbeat:
 
 @contextmanager
 def beating_out(
-    url: str | None, client: Client, loops: Loops, *, ticked_at: Callable[[], float], every_s: float = EVERY_S
+    url: str | None,
+    client: Client,
+    loops: Loops,
+    *,
+    ticked_at: Callable[[], float],
+    proxies: Proxies = DIRECT,
+    every_s: float = EVERY_S,
 ) -> Iterator[None]:
     """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
     stop = threading.Event()
     if url is not None:
-        heartbeat = Heartbeat(client, url, ticked_at=ticked_at)
+        heartbeat = Heartbeat(client, url, ticked_at=ticked_at, proxies=proxies)
 
         def beat() -> None:
             heartbeat.beat()

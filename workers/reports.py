@@ -9,6 +9,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.logs import logger
 from webhook_app.loops import Loops
+from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store.alarms import is_raised
 from webhook_app.store.clients import STORE_ERRORS, Client
 from webhook_app.store.journal import Journal, Wake, entry
@@ -16,16 +17,33 @@ from webhook_app.store.subscribers import Subscribers
 
 CUT_OFF_ALARM = "deliveries-cut-off"
 CUT_OFF = "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+PROXY_NOT_USED = "deliveries connect directly and use no proxy, although {names} is set"
 IDLE_S = 10.0
 
 log = logger()
 
 
+def cut_off_summary(proxies: Proxies) -> str:
+    """What the alarm says; where a proxy is set it is the likely only way out, and deliveries do not take it."""
+    if not proxies.names:
+        return CUT_OFF
+    return f"{CUT_OFF}; {PROXY_NOT_USED.format(names=' and '.join(proxies.names))}"
+
+
 class Reports:
     """Disables and journals on a thread of its own, so that no delivery waits for it."""
 
-    def __init__(self, client: Client, subscribers: Subscribers, journal: Journal, wake: Wake, loops: Loops) -> None:
+    def __init__(
+        self,
+        client: Client,
+        subscribers: Subscribers,
+        journal: Journal,
+        wake: Wake,
+        loops: Loops,
+        proxies: Proxies = DIRECT,
+    ) -> None:
         self._client = client
+        self._proxies = proxies
         self._subscribers = subscribers
         self._journal = journal
         self._wake = wake
@@ -87,7 +105,10 @@ class Reports:
 
     def _alarm(self, raised: bool) -> None:
         if raised:
-            self._append("alarm-raised", {"name": CUT_OFF_ALARM, "severity": "critical", "summary": CUT_OFF})
+            self._append(
+                "alarm-raised",
+                {"name": CUT_OFF_ALARM, "severity": "critical", "summary": cut_off_summary(self._proxies)},
+            )
         else:
             self._append("alarm-cleared", {"name": CUT_OFF_ALARM})
 

@@ -10,7 +10,9 @@ from urllib.parse import quote
 import jwt
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.proxies import DIRECT, Proxies
 
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
 from webhook_app.providers.videosdk.answers import Answer as Answer
@@ -53,14 +55,10 @@ class Token:
 class VideoSDK:
     """A client whose every request has a deadline of its own. Nothing is repeated here."""
 
-    def __init__(self, api_url: str, token: Token) -> None:
+    def __init__(self, api_url: str, token: Token, proxies: Proxies = DIRECT) -> None:
         self._base = api_url.rstrip("/") + "/v2"
         self._token = token
-        self._session = requests.Session()
-        self._session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._session = make_session(proxies, pool_size=POOL_SIZE)
 
     def start(self, room_id: str, body: Mapping[str, Any], *, deadline: float) -> Answer:
         """`POST /v2/hls/start`; never to be repeated blindly."""

@@ -87,7 +87,7 @@ class Wiring:
             settings, videosdk = self.settings, None
             if settings.videosdk_api_key and settings.videosdk_secret:
                 token = Token(settings.videosdk_api_key, settings.videosdk_secret)
-                videosdk = VideoSDK(settings.videosdk_api_url, token)
+                videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
             self._call = Caller(
                 self.client,
                 videosdk,
@@ -148,7 +148,12 @@ class Wiring:
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
                 reports=Reports(
-                    self.client, Subscribers(self.client, seal), Journal(self.client), self.wakeups, self.loops
+                    self.client,
+                    Subscribers(self.client, seal),
+                    Journal(self.client),
+                    self.wakeups,
+                    self.loops,
+                    settings.proxies,
                 ),
             )
         await self._deliver.run(stopping=stopping)

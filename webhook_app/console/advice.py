@@ -37,8 +37,9 @@ ADVICE = {
         "in force, without those entries. Check its address or path, and correct the entries that the alarm names."
     ),
     "deliveries-cut-off": (
-        "No subscriber can be reached, on whatever host: look at this machine's network and DNS. Nobody is disabled "
-        "for it, and what waits is sent when the way is free."
+        "No subscriber can be reached, on whatever host: look at this machine's network and DNS. Deliveries use no "
+        "proxy: where HTTPS_PROXY is the only way out, the firewall must let them pass. Nobody is disabled for it, and "
+        "what waits is sent when the way is free."
     ),
 }
 OTHERWISE = "Look at the room's or the subscriber's page, and at docs/operations.md."

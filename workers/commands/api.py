@@ -7,6 +7,8 @@ from typing import Any
 import requests
 
 from webhook_app import secrets_file
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.settings import Settings
 from workers.commands.given import Failed, WrongUse, running
 
@@ -28,6 +30,7 @@ class Place:
 
     url: str
     token: str
+    proxies: Proxies = DIRECT
 
 
 def find(settings: Settings, url: str | None) -> Place:
@@ -38,7 +41,7 @@ def find(settings: Settings, url: str | None) -> Place:
     run = running(settings)
     here = str(run["url"]) if run and run.get("url") else _local(settings)
     found = (url or here).rstrip("/")
-    return Place(found, _token(settings, ours=found in (here, settings.public_url)))
+    return Place(found, _token(settings, ours=found in (here, settings.public_url)), settings.proxies)
 
 
 class Api:
@@ -46,8 +49,7 @@ class Api:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = make_session(place.proxies)
         self._session.headers.update({"Authorization": f"Bearer {place.token}", "Accept": "application/json"})
 
     @property

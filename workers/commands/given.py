@@ -8,6 +8,7 @@ import click
 
 from webhook_app import secrets_file
 from webhook_app.masking import masked
+from webhook_app.outbound.tls import use_ca_file
 from webhook_app.settings import SettingError, Settings, load
 from workers.commands import show
 from workers.spawn import exists
@@ -28,11 +29,16 @@ class WrongUse(Failed):
 
 
 def settings() -> Settings:
-    """The settings of the environment and `.env`; Failed names the one that is wrong."""
+    """The settings of the environment and `.env`; Failed names the one that is wrong.
+
+    Libraries that read SSL_CERT_FILE themselves find it in the environment from here on.
+    """
     try:
-        return load(os.environ)
+        loaded = load(os.environ)
     except SettingError as error:
         raise Failed(str(error)) from None
+    use_ca_file(loaded.ca_file)
+    return loaded
 
 
 def running(given: Settings) -> dict[str, Any] | None:

@@ -124,7 +124,13 @@ def clock(as_json: bool) -> None:
     ):
         tidy = Tidy(wiring.client, settings.retention_days)
         clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy)
-        with beating_out(settings.heartbeat_url, wiring.client, wiring.loops, ticked_at=lambda: clock.ticked_at):
+        with beating_out(
+            settings.heartbeat_url,
+            wiring.client,
+            wiring.loops,
+            ticked_at=lambda: clock.ticked_at,
+            proxies=settings.proxies,
+        ):
             clock.run(stop)
 
 

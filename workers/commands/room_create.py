@@ -79,7 +79,8 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
     if custom_id is not None:
         body["customRoomId"] = custom_id
-    videosdk = VideoSDK(settings.videosdk_api_url, Token(settings.videosdk_api_key, settings.videosdk_secret))
+    token = Token(settings.videosdk_api_key, settings.videosdk_secret)
+    videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
     answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
     if answer.status in (401, 403):
         raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")

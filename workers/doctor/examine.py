@@ -8,6 +8,7 @@ from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect
 from workers.doctor.finding import Finding, Level, failed
+from workers.doctor.outbound import look_at_outbound
 from workers.doctor.product import look_at_product
 from workers.doctor.reach import look_at_reach
 from workers.doctor.settings import look_at_settings
@@ -25,6 +26,7 @@ def examine(settings: Settings, *, sandbox: bool, refold: Refold | None = None) 
     `refold`, when it is given, folds the journal again: that takes as long as the journal is.
     """
     yield from look_at_settings(settings, sandbox=sandbox)
+    yield from look_at_outbound(settings, settings.variables)
     remembered = None
     if settings.redis_url is None:
         yield failed("store", "REDIS_URL is not set, and no `tally up` runs here", "run `tally up`, or set REDIS_URL")

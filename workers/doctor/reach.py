@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.proxies import Proxies
 from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
@@ -27,12 +29,12 @@ def look_at_reach(client: Client, settings: Settings) -> Iterator[Finding]:
         return
     nonce, word = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     client.set(keys.doctor_word(nonce), word, ex=WORD_TTL_S)
-    status, body, where = _request("GET", f"{settings.public_url}/doctor/{nonce}")
+    status, body, where = _request(settings.proxies, "GET", f"{settings.public_url}/doctor/{nonce}")
     client.delete(keys.doctor_word(nonce))
     found = judge_word(settings.public_url, status, body, word=word, location=where)
     yield found
     if found.hint is None:
-        status, body, where = _request("POST", webhook_url(settings) or "")
+        status, body, where = _request(settings.proxies, "POST", webhook_url(settings) or "")
         yield judge_webhook(status, body)
 
 
@@ -77,21 +79,22 @@ def judge_webhook(status: int | None, body: str) -> Finding:
     return failed(name, f"unsigned ones are answered {status} where 401 would be right", _FORWARD)
 
 
-def _request(method: str, url: str) -> tuple[int | None, str, str | None]:
+def _request(proxies: Proxies, method: str, url: str) -> tuple[int | None, str, str | None]:
     """Status, the beginning of the body, and where a redirect leads; no status and why, when there is no answer."""
     try:
-        with requests.Session() as session:
-            session.trust_env = False
-            with session.request(
+        with (
+            make_session(proxies) as session,
+            session.request(
                 method,
                 url,
                 data=b"{}" if method == "POST" else None,
                 timeout=TIMEOUT_S,
                 allow_redirects=False,
                 stream=True,
-            ) as answer:
-                body = answer.raw.read(ANSWER_MAX_BYTES, decode_content=True)
-                return answer.status_code, body.decode(errors="replace"), answer.headers.get("Location")
+            ) as answer,
+        ):
+            body = answer.raw.read(ANSWER_MAX_BYTES, decode_content=True)
+            return answer.status_code, body.decode(errors="replace"), answer.headers.get("Location")
     except requests.exceptions.SSLError as error:
         return None, f"its certificate is not accepted ({_why(error)})", None
     except requests.RequestException as error:

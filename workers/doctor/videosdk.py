@@ -49,7 +49,8 @@ def _credentials(settings: Settings) -> Finding:
             "no credentials: webhooks are recorded and told, nothing is started or ended",
             "set VIDEOSDK_API_KEY and VIDEOSDK_SECRET, or leave it so",
         )
-    videosdk = VideoSDK(settings.videosdk_api_url, Token(settings.videosdk_api_key, settings.videosdk_secret))
+    token = Token(settings.videosdk_api_key, settings.videosdk_secret)
+    videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
     return judge(videosdk.ongoing_session(NOBODYS_ROOM, deadline=monotonic() + DEADLINE_S), settings.videosdk_api_url)
 
 
@@ -60,7 +61,7 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
     if settings.videosdk_public_key is not None:
         return ok(name, f"pinned, {_print(settings.videosdk_public_key)}")
     try:
-        pem = fetch_from(settings.videosdk_api_url)()
+        pem = fetch_from(settings.videosdk_api_url, settings.proxies)()
         read_key(pem)
     except Exception as error:  # whatever it is, there is no newest key; the web says the same of it
         said = f"cannot be had from {settings.videosdk_api_url}: {type(error).__name__}"

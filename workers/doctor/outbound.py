@@ -1,0 +1,37 @@
+"""How requests to the outside leave this machine: the authorities that are trusted, the proxy, and what uses none."""
+
+from collections.abc import Iterator, Mapping
+
+from webhook_app.outbound.proxies import shown_proxy
+from webhook_app.settings import Settings
+from workers.doctor.finding import Finding, ok, warning
+
+NOT_READ = ("ALL_PROXY", "all_proxy", "CURL_CA_BUNDLE")
+INSTEAD = {"CURL_CA_BUNDLE": "SSL_CERT_FILE"}
+
+
+def look_at_outbound(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Nothing where nothing is set: most machines connect directly and trust the system's authorities."""
+    if settings.ca_file is not None:
+        yield ok("authorities", f"TLS to the outside trusts the certificates of {settings.ca_file}")
+    for name in NOT_READ:
+        if environ.get(name) and not _is_covered(name, settings):
+            yield warning("outbound", f"{name} is set and not used", f"set {INSTEAD.get(name, 'HTTPS_PROXY')} instead")
+    shown = [
+        f"{name} ({shown_proxy(proxy)})"
+        for name, proxy in (("HTTPS_PROXY", settings.https_proxy), ("HTTP_PROXY", settings.http_proxy))
+        if proxy is not None
+    ]
+    if shown:
+        yield warning(
+            "proxy",
+            f"{' and '.join(shown)}: used for VideoSDK, its public key, calendars and the heartbeat; "
+            "deliveries and channels connect directly",
+            "let `tally deliver` reach its subscribers through the firewall (docs/how-to/outbound.md)",
+        )
+
+
+def _is_covered(name: str, settings: Settings) -> bool:
+    if name == "CURL_CA_BUNDLE":
+        return settings.ca_file is not None
+    return bool(settings.proxies.names)
