@@ -13,7 +13,6 @@ import urllib3
 
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.proxies import DIRECT, Proxies
-
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
 from webhook_app.providers.videosdk.answers import Answer as Answer
 
