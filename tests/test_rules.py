@@ -1,8 +1,10 @@
 """What rules make of events and of rooms, and why they do nothing."""
 
 import pytest
+from marshmallow import ValidationError
 
 from tests.world import MINUTE, ROOM, SECOND, Story, on_air, rest, wanted_on_air, with_session
+from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE
@@ -368,6 +370,15 @@ def test_a_rule_carries_its_start_into_the_call():
     story = with_rule({**HOST_IN, "start": {"config": {"layout": {"type": "GRID", "priority": "PIN"}}}})
     story.joined("hostess")
     assert story.starts[0].body["config"]["layout"]["priority"] == "PIN"
+
+
+def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today():
+    body = {"config": {"quality": "high"}, "templateUrl": "https://template.example/"}
+    with pytest.raises(ValidationError):
+        StartSchema().load(body)
+    story = with_rule({**HOST_IN, "start": body})
+    story.joined("hostess")
+    assert story.starts[0].body == body
 
 
 def test_without_credentials_a_rule_says_why_nothing_is_called():

@@ -16,7 +16,7 @@ from webhook_app.problems import Problem
 
 HOLDS_MIN = (15, 30, 60, 120, 240)
 LAYOUTS = ("GRID", "SPOTLIGHT", "SIDEBAR")
-QUALITIES = ("low", "med", "high")
+QUALITIES = ("low", "med", "high", "ultra")
 SAID = {
     "start": "The start is ordered. The lamp follows when VideoSDK says so.",
     "end": "The end is ordered. The lamp follows when VideoSDK says so.",
