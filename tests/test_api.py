@@ -33,7 +33,7 @@ STREAM = set(
 ROOM_KEYS = set(
     "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
 )
-SESSION = {"session_id", "live", "participant_count", "host_count", "participants"}
+SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
 EVENT = {"id", "source", "type", "room_id", "at", "data", "effect"}
 DECISION = {"rule", "did", "call_id", "notice_id"}

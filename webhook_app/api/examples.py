@@ -43,6 +43,8 @@ ROOM: dict[str, Any] = {
         "participant_count": 1,
         "host_count": 1,
         "participants": [{"participant_id": "p1", "name": "Host Ada", "mode": "SEND_AND_RECV"}],
+        "ended_reason": None,
+        "ended_error": None,
     },
     "desired": {
         "on_air": True,

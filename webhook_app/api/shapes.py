@@ -97,6 +97,8 @@ class SessionSchema(Schema):
     participant_count = fields.Integer(allow_none=True)
     host_count = fields.Integer(allow_none=True)
     participants = fields.List(fields.Nested(ParticipantSchema))
+    ended_reason = text(null=True)
+    ended_error = text(null=True)
 
 
 class DesiredSchema(Schema):

@@ -89,14 +89,25 @@ def names_stream(data: JSON) -> bool:
 def failure_of(data: JSON) -> str | None:
     """Why it failed, if a body or REST object says so: as text, or as an object with a text and perhaps a code."""
     for key in ("error", "reason", "failureReason", "message"):
-        said = data.get(key)
-        if isinstance(said, Mapping):
-            text = _text(said, "message") or _text(said, "reason") or _text(said, "msg")
-            code = said.get("code")
-            said = f"{text} ({code})" if text and isinstance(code, int | str) else text
-        if isinstance(said, str) and said:
-            return said[:TEXT_MAX]
+        text = _explanation(data, key)
+        if text is not None:
+            return text
     return None
+
+
+def session_end_of(data: JSON) -> tuple[str | None, str | None]:
+    """The reason and the error of a `session-ended`, when given; VideoSDK documents the names and no values."""
+    return _explanation(data, "reason"), _explanation(data, "error")
+
+
+def _explanation(data: JSON, key: str) -> str | None:
+    """A reason as text, or as an object with a text and perhaps a code."""
+    value = data.get(key)
+    if isinstance(value, Mapping):
+        text = _text(value, "message") or _text(value, "reason") or _text(value, "msg")
+        code = value.get("code")
+        value = f"{text} ({code})" if text and isinstance(code, int | str) else text
+    return value[:TEXT_MAX] if isinstance(value, str) and value else None
 
 
 def url_key(url: str) -> str:

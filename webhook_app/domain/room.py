@@ -23,6 +23,7 @@ class Session:
     `participants` are names by id, `modes` VideoSDK's modes of those for whom they are known. Of a session with many
     participants some are only counted: `unlisted`, of which `unlisted_viewers` are known to be viewers. `moves` are
     recent joins and leaves. `emptied_at`: since when nobody is there by webhooks alone, in ms.
+    `ended_reason` and `ended_error` are why it ended, when VideoSDK says so.
     """
 
     session_id: str
@@ -39,6 +40,8 @@ class Session:
     unlisted_viewers: int = 0
     moves: tuple[Move, ...] = ()
     emptied_at: int | None = None
+    ended_reason: str | None = None
+    ended_error: str | None = None
 
     @property
     def count(self) -> int | None:

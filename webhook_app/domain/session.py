@@ -1,7 +1,7 @@
 """Sessions and participants: who is in the room, as far as events and questions tell."""
 
 from webhook_app.domain import roster
-from webhook_app.domain.events import JSON, participant_of, session_of
+from webhook_app.domain.events import JSON, participant_of, session_end_of, session_of
 from webhook_app.domain.participants import Move, Present, Role, read_mode, role_of, short_name
 from webhook_app.domain.room import Room, Session
 from webhook_app.domain.runs import mark_of, put_mark
@@ -16,7 +16,8 @@ def notice_session(turn: Turn, data: JSON, kind: str) -> None:
     if session_id is None:
         return
     if kind == "session-ended":
-        end_session(turn, session_id)
+        reason, error = session_end_of(data)
+        end_session(turn, session_id, reason=reason, error=error)
         return
     current = turn.room.session
     if current is not None and current.session_id == session_id:
@@ -25,10 +26,17 @@ def notice_session(turn: Turn, data: JSON, kind: str) -> None:
     elif mark_of(turn.room, session_id).ended:
         turn.note("late: of a session that has ended")
         return
+    elif not _opens(kind):
+        return
     else:
         start_session(turn, session_id, complete=kind == "session-started")
     if kind in ("participant-joined", "participant-left"):
         _move(turn, session_id, data, joined=kind == "participant-joined")
+
+
+def _opens(kind: str) -> bool:
+    """Whether a type shows that its session runs; others (a file that is ready, a summary) may come after its end."""
+    return kind in ("participant-joined", "participant-left") or kind.endswith(("-starting", "-started", "-playable"))
 
 
 def start_session(turn: Turn, session_id: str, *, complete: bool) -> None:
@@ -42,18 +50,22 @@ def start_session(turn: Turn, session_id: str, *, complete: bool) -> None:
     turn.happen("session.started", session=session_view(session))
 
 
-def end_session(turn: Turn, session_id: str, *, inferred: bool = False) -> None:
-    """A session ended; one we never saw live is only remembered."""
+def end_session(
+    turn: Turn, session_id: str, *, inferred: bool = False, reason: str | None = None, error: str | None = None
+) -> None:
+    """A session ended; one we never saw live is only remembered. `reason` and `error` are VideoSDK's own words."""
     room = turn.room
     mark = mark_of(room, session_id)
     if mark.ended:
+        _explain_end(turn, session_id, reason, error)
         turn.note("repeat: the session has ended")
         return
     turn.room = put_mark(room, replace(mark, ended=True))
     current = room.session
     if current is None or current.session_id != session_id:
         if current is None:
-            turn.change(session=Session(session_id, live=False, started_at=turn.event.at, ended_at=turn.event.at))
+            ended = Session(session_id, live=False, started_at=turn.event.at, ended_at=turn.event.at)
+            turn.change(session=replace(ended, ended_reason=reason, ended_error=error))
         turn.note(f"session {session_id} ended, which was not known to be live")
         return
     ended = replace(
@@ -67,10 +79,33 @@ def end_session(turn: Turn, session_id: str, *, inferred: bool = False) -> None:
         unlisted_viewers=0,
         moves=(),
         emptied_at=None,
+        ended_reason=reason,
+        ended_error=error,
     )
     turn.change(session=ended)
     turn.note(f"session {session_id} ended" + (", inferred from a newer one" if inferred else ""))
+    _note_why(turn, reason, error)
     turn.happen("session.ended", session=session_view(ended))
+
+
+def _explain_end(turn: Turn, session_id: str, reason: str | None, error: str | None) -> None:
+    """VideoSDK says why a session ended that a probe has found to have ended before."""
+    session = turn.room.session
+    if (
+        session is None
+        or session.session_id != session_id
+        or (session.ended_reason, session.ended_error) != (None, None)
+    ):
+        return
+    if (reason, error) != (None, None):
+        turn.change(session=replace(session, ended_reason=reason, ended_error=error))
+        _note_why(turn, reason, error)
+
+
+def _note_why(turn: Turn, reason: str | None, error: str | None) -> None:
+    for name, text in (("reason", reason), ("error", error)):
+        if text is not None:
+            turn.note(f"VideoSDK's {name}: {text}")
 
 
 def see_participants(turn: Turn, session_id: str, present: Present, asked_id: str) -> None:

@@ -58,6 +58,8 @@ SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
     "participant_count": lambda session: session.count,
     "host_count": lambda session: session.host_count,
     "participants": participants_view,
+    "ended_reason": lambda session: session.ended_reason,
+    "ended_error": lambda session: session.ended_error,
 }
 
 

@@ -28,6 +28,7 @@ _BROADCAST = {
 LATE = "This comes late: newer news has been told since"
 TITLE_MAX_CHARS = 150
 LINE_MAX_CHARS = 1_000
+_SESSION_END = {"ended_reason": "VideoSDK's reason", "ended_error": "VideoSDK's error"}
 _SESSION = {"started": "a session has begun", "ended": "the session has ended"}
 
 
@@ -135,6 +136,9 @@ def _details(data: Mapping[str, Any]) -> list[str]:
             lines.append(f"VideoSDK says: {run['failure']}")
         if run.get("playback_url") and not run.get("ended_at"):
             lines.append(f"Watch {run['playback_url']}")
+    session = data.get("session")
+    if isinstance(session, Mapping):
+        lines += [f"{name}: {session[key]}" for key, name in _SESSION_END.items() if session.get(key)]
     if isinstance(call, Mapping) and call.get("message"):
         lines.append(f"VideoSDK says: {call['message']}")
     return [line for line in lines if line]
