@@ -12,6 +12,7 @@ from doors import Doors
 from product import TREE
 
 from webhook_app.metrics import StoreMetrics
+from webhook_app.problem_reasons import MEANINGS
 from webhook_app.store.clients import Client, connect
 from workers.embedded import EmbeddedStore
 
@@ -55,14 +56,14 @@ Everything is under `/api/v1` and wants `Authorization: Bearer <token>`: the adm
 
 **Lists** are `{"items": […], "next": "<cursor>"|null}`, newest first (occurrences: soonest). `limit` is 50 unless you say otherwise, at most 500; `cursor` takes the `next` of the page before. What is written meanwhile moves nothing: no item comes twice and none is passed over.
 
-**Errors** are `application/problem+json` (RFC 9457): `{"type", "title", "status", "detail"}`, and `errors` by field where the input is wrong.
+**Errors** are `application/problem+json` (RFC 9457): `{"type", "title", "status", "reason", "detail"}`, and `errors` by field where the input is wrong. `reason` is one of [the codes below](#reasons-of-refusals).
 
 | status | when |
 |---|---|
 | 400 | the body cannot be read |
 | 401, 403 | no token that is ours; the viewer's token where something would change |
-| 404 | there is no such thing |
-| 409 | it does not go together with how things are |
+| 404 | not found |
+| 409 | the request does not fit the current state |
 | 412 | a condition (`If-Match`, `If-None-Match`) does not hold |
 | 413 | the body is over 1 MiB |
 | 422 | something in the request is wrong: `errors` says what |
@@ -109,6 +110,15 @@ events.onmessage = (message) => console.log(JSON.parse(message.data).effect);
 
 `GET /healthz`, `GET /readyz`, [`GET /metrics`](metrics.md), `GET /openapi.json`, `GET /docs`; with `LIVE_LINKS=1` `GET /live/<room>.m3u8`, which leads to the room's playback URL of the moment while viewers can watch (302, for any origin), else 404 with `Retry-After`.
 
+"""
+API_REASONS_HEAD = """## Reasons of refusals
+
+`reason` in a problem document; `detail` says the same in words, which may change.
+
+| reason | meaning |
+|---|---|
+"""
+API_CALLS_HEAD = """
 ## Every call
 """
 
@@ -149,7 +159,8 @@ def description() -> dict[str, Any]:
 
 def api_page() -> str:
     """Each call with what it takes and gives."""
-    return API_HEAD + "\n".join(_calls(description()))
+    reasons = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in MEANINGS.items())
+    return API_HEAD + API_REASONS_HEAD + reasons + API_CALLS_HEAD + "\n".join(_calls(description()))
 
 
 def _calls(spec: dict[str, Any]) -> Iterator[str]:

@@ -124,7 +124,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client, admin, path):
     for csrf in ({}, {"csrf": ""}, {"csrf": "wrong"}, {"csrf": "ä"}):
         answer = admin.http.post(path, data=csrf)
         assert answer.status_code == 403
-        assert "sent from elsewhere" in text_of(answer)
+        assert "sent from another site" in text_of(answer)
     assert client.xlen(keys.JOURNAL) == before
 
 
@@ -132,7 +132,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client, admin, path):
 def test_a_viewer_may_look_and_not_act(client, viewer, path):
     answer = viewer.post(path, name="x")
     assert answer.status_code == 403
-    assert "may look and not act" in text_of(answer)
+    assert "may look and not change anything" in text_of(answer)
     assert client.xlen(keys.JOURNAL) == 0
 
 

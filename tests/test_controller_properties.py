@@ -13,6 +13,7 @@ from sandbox.shapes import stream_json, webhook_json
 from tests.world import ROOM, SECOND, Story
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
+from webhook_app.providers.videosdk.answers import Answer, refusal_of
 
 SENT_WITHIN_MS = 5 * SECOND
 DEADLINE_MS = 10 * SECOND
@@ -110,7 +111,9 @@ class Interleavings(RuleBasedStateMachine):
     # The call job
 
     @precondition(lambda self: self.to_make is not None)
-    @rule(fate=st.sampled_from(["fine", "fine", "lost", "late", "never", "502", "502-done", "429", "409"]))
+    @rule(
+        fate=st.sampled_from(["fine", "fine", "lost", "late", "never", "502", "502-done", "429", "409", "400", "406"])
+    )
     def the_call_is_made(self, fate: str) -> None:
         call = self.to_make
         assert call is not None
@@ -128,7 +131,7 @@ class Interleavings(RuleBasedStateMachine):
     def make_start(self, call: Call, fate: str) -> None:
         now = self.story.now
         assert not self.cloud.late, "a second start while VideoSDK may still do the first"
-        if fate in ("502", "429", "409"):
+        if fate in ("502", "429", "409", "400", "406"):
             status = int(fate)
             self.answer(call, "unknown" if status >= 500 else "refused", status=status)
         elif fate == "never":
@@ -148,8 +151,8 @@ class Interleavings(RuleBasedStateMachine):
                 self.answer(call, "unknown", status=502, deadline_at=now + DEADLINE_MS)
 
     def make_end(self, call: Call, fate: str) -> None:
-        if fate in ("429", "409", "502", "never"):
-            outcome = "refused" if fate in ("429", "409") else "unknown"
+        if fate in ("429", "409", "400", "406", "502", "never"):
+            outcome = "unknown" if fate in ("502", "never") else "refused"
             self.answer(call, outcome, status=None if fate == "never" else int(fate))
             return
         _, refused = self.cloud.try_to(model.end, self.story.now, stream_id=call.body.get("id"))
@@ -237,6 +240,9 @@ class Interleavings(RuleBasedStateMachine):
             assert on_air == (wish.on_air and self.cloud.session is not None), "what is wanted has come"
 
     def answer(self, call: Call, outcome: str, **more: Any) -> None:
+        refusal = refusal_of(Answer(more.get("status"), None), start=call.kind is CallKind.START)
+        if outcome == "refused" and refusal is not None:
+            more["refusal"] = refusal.value
         self.answers.append(
             (Source.CALL, {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **more})
         )

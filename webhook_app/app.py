@@ -25,6 +25,7 @@ from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.auth import Tokens
 from webhook_app.console.door import is_open_house, signing_key
+from webhook_app.console.error_pages import error_page
 from webhook_app.console.views import console
 from webhook_app.counts import Counts
 from webhook_app.docs_page import docs_page
@@ -214,6 +215,7 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
     app.register_error_handler(BadCursorError, _bad_cursor)
     app.register_blueprint(console(context, tokens, sessions, settings))
     app.register_blueprint(docs_page(api))
+    problems.install(app, error_page)  # after the API, which installs a handler of its own
 
 
 def _events(context: Context, feed: Feed, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:

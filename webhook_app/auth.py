@@ -10,6 +10,7 @@ from webhook_app.addresses import Network
 from webhook_app.client_address import client_address
 from webhook_app.failed_logins import FailedLogins
 from webhook_app.manners import Limits
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 
 SAME_ORIGIN = frozenset({"same-origin", "none"})
@@ -80,4 +81,5 @@ class Tokens:
             raise Problem(401, "A token is needed: Authorization: Bearer <token>.")
         self._limits.check(role.value)
         if role is Role.VIEWER and request.method not in READING:
-            raise Problem(403, "The viewer token may only read; use the admin token.")
+            detail = "The viewer token may only read; use the admin token."
+            raise Problem(403, detail, reason=ProblemReason.ADMIN_NEEDED)

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from webhook_app.problem_reasons import ProblemReason, reason_of
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.refusals import is_away
 from webhook_app.wording import plain
@@ -18,26 +19,37 @@ DESCRIPTIONS = {
     400: "The request cannot be read.",
     401: "A token is needed: Authorization: Bearer <token>.",
     403: "The viewer token may only read.",
-    404: "There is no such thing.",
-    405: "That cannot be done here.",
-    409: "That does not go together with how things are.",
-    412: "It is no longer as the request believes: read it again.",
+    404: "Not found.",
+    405: "This address does not take this method.",
+    409: "The request does not fit the current state.",
+    412: "It was changed since you read it: read it again.",
     413: "The request is too large.",
     422: "Something in the request is wrong; `errors` says what, by field.",
     429: "Too many requests; Retry-After says when to go on.",
-    500: "Something went wrong on our side; the log says what.",
+    500: "Something went wrong in Tallylight; the log says what.",
     503: "The store does not answer.",
 }
+JSON_ONLY = ("/api", "/webhooks")
+
+# Answers an error as a page; problem documents are for programs.
+ErrorPage = Callable[[HTTPException], Response]
 
 
 class Problem(HTTPException):
     """An error that says what was wrong, where, and what would be right."""
 
     def __init__(
-        self, status: int, detail: str, *, errors: dict[str, Any] | None = None, retry_after_s: int | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        reason: ProblemReason | None = None,
+        errors: dict[str, Any] | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(description=detail)
         self.code = status
+        self.reason = reason or reason_of(status)
         self.errors = errors
         self.retry_after_s = retry_after_s
 
@@ -74,7 +86,14 @@ def answer(error: HTTPException) -> Response:
     if errors is None and isinstance(data, dict):
         errors = _by_field(data.get("messages"))
     detail = error.description if isinstance(error, Problem) else DESCRIPTIONS.get(status, error.description)
-    body: dict[str, Any] = {"type": "about:blank", "title": error.name, "status": status, "detail": detail}
+    reason = error.reason if isinstance(error, Problem) else reason_of(status)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.name,
+        "status": status,
+        "reason": reason.value,
+        "detail": detail,
+    }
     if errors:
         body["errors"] = errors
     response = Response(json.dumps(body), status, content_type=CONTENT_TYPE)
@@ -88,12 +107,29 @@ def answer(error: HTTPException) -> Response:
     return response
 
 
-def install(app: Flask) -> None:
-    """Answer every error of the app this way."""
-    app.register_error_handler(HTTPException, answer)
+def wants_page(*, otherwise: bool = False) -> bool:
+    """Whether the request prefers a page to JSON; `otherwise` decides when it takes either alike."""
+    path = request.path
+    if any(path == prefix or path.startswith(f"{prefix}/") for prefix in JSON_ONLY):
+        return False
+    accepted = request.accept_mimetypes
+    page, data = (
+        accepted.quality("text/html"),
+        max(accepted.quality("application/json"), accepted.quality(CONTENT_TYPE)),
+    )
+    return page > data or (otherwise and page == data)
+
+
+def install(app: Flask, error_page: ErrorPage | None = None) -> None:
+    """Answer every error of the app: as a page to a browser when there is one, else as a problem document."""
+
+    def respond(error: HTTPException) -> Response:
+        return error_page(error) if error_page is not None and wants_page() else answer(error)
+
+    app.register_error_handler(HTTPException, respond)
 
     def store_is_away(error: Exception) -> Response:
-        return answer(Problem(503, DESCRIPTIONS[503]))
+        return respond(Problem(503, DESCRIPTIONS[503]))
 
     def store_failed(error: Exception) -> Response:
         if is_away(error):

@@ -17,6 +17,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.logs import logger
 from webhook_app.manners import REQUEST_ID, request_id_of
+from webhook_app.problem_reasons import ProblemReason, reason_of
 from webhook_app.public_key import Check, KeyRing
 from webhook_app.schemas import parse
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
@@ -205,7 +206,11 @@ def refuse(status: int, title: str) -> Response:
 
 
 def _problem(status: int, title: str) -> bytes:
-    return json.dumps({"title": title, "status": status}, separators=(",", ":")).encode()
+    return json.dumps({"title": title, "status": status, "reason": _reason(status)}, separators=(",", ":")).encode()
+
+
+def _reason(status: int) -> ProblemReason:
+    return ProblemReason.SIGNATURE_INVALID if status == 401 else reason_of(status)  # webhooks carry no token
 
 
 def _room_matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:

@@ -9,7 +9,7 @@ from typing import Any
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
 from webhook_app.logs import logger
-from webhook_app.providers.videosdk.answers import SUCCESS, Activity, Answer, Reading, stream_in
+from webhook_app.providers.videosdk.answers import SUCCESS, Activity, Answer, Reading, refusal_of, stream_in
 from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
@@ -147,7 +147,9 @@ class Caller:
         elif answer.code is None or answer.code >= 500 or answer.code == 408 or answer.code in SUCCESS:
             self._answer(call, "unknown", status=answer.code, message=answer.message, deadline_at=deadline_at)
         else:
-            self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait)
+            refusal = refusal_of(answer, start=call.kind is CallKind.START)
+            more = {} if refusal is None else {"refusal": refusal.value}
+            self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait, **more)
 
     def _look_failed(self, call: Call, look: Answer, reading: Reading) -> None:
         self._calls.note_attempt(

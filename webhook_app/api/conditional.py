@@ -11,6 +11,7 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 from webhook_app.api.context import Context
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
 
@@ -34,7 +35,8 @@ def alone(context: Context, name: str) -> Iterator[None]:
     until = monotonic() + LOCK_WAIT_S
     while not context.client.set(key, mine, nx=True, px=LOCK_MS):
         if monotonic() > until:
-            raise Problem(409, f"somebody else is changing rule {name}: try again")
+            detail = f"somebody else is changing rule {name}: try again"
+            raise Problem(409, detail, reason=ProblemReason.BEING_CHANGED)
         sleep(LOCK_LOOK_S)
     try:
         context.folded(context.journal.last_id())
@@ -51,7 +53,7 @@ def check_conditions(context: Context, name: str, headers: Headers) -> None:
     raw = context.client.hget(keys.RULES, name)
     now = None if raw is None else _digest(raw)
     if if_none_match is not None and now is not None and now in _tags(if_none_match, now):
-        raise Problem(412, f"there is a rule {name} already")
+        raise Problem(412, f"there is a rule {name} already", reason=ProblemReason.NAME_TAKEN)
     if if_match is not None and (now is None or now not in _tags(if_match, now)):
         raise Problem(412, f"rule {name} has been changed since: read it again")
 

@@ -10,6 +10,7 @@ from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import all_deliveries_page, delivery_view
 from webhook_app.api.shapes import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.subscribers import DeliveryState
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 
 
@@ -62,7 +63,7 @@ def put_in_line(context: Context, delivery_id: str) -> None:
         raise Problem(404, f"no delivery {delivery_id} is kept")
     one, notice = found[0]
     if notice is None:
-        raise Problem(409, "the notice is no longer kept")
+        raise Problem(409, "the notice is no longer kept", reason=ProblemReason.NOTICE_GONE)
     if one.state is DeliveryState.PENDING:
         context.deliveries.hasten(one, now=context.now())
     else:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from webhook_app.api.examples import PROBLEMS, example_of
+from webhook_app.problem_reasons import reason_of
 from webhook_app.problems import CONTENT_TYPE, DESCRIPTIONS
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -116,6 +117,7 @@ def _exemplify(media: dict[str, Any]) -> None:
 def _problem(code: int) -> dict[str, Any]:
     known = DESCRIPTIONS[code]
     example = {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code, "detail": known}
+    example["reason"] = reason_of(code).value
     media = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example | PROBLEMS.get(code, {})}
     return {"description": known, "content": {CONTENT_TYPE: media}}
 

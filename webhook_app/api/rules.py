@@ -20,6 +20,7 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.masked_data import has_masked_address, restored_data, shown_data
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.backtests import comparison_view, replay
@@ -205,7 +206,7 @@ def rules(context: Context) -> Blueprint:
     def skip_next(name: str) -> Response:
         """Pass over the next opening of a schedule."""
         if known_rule(context, name).schedule is None:
-            raise Problem(409, f"rule {name} has no schedule")
+            raise Problem(409, f"rule {name} has no schedule", reason=ProblemReason.NO_SCHEDULE)
         return accepted(context.append(Source.OPERATOR, "rule-skip-next", None, {"name": name}))
 
     @blp.route("/<name>/occurrences")
@@ -220,12 +221,13 @@ def rules(context: Context) -> Blueprint:
         if rule is None:
             raise Problem(404, f"there is no rule {name}")
         if rule.schedule is None:
-            raise Problem(409, f"rule {name} has no schedule")
+            raise Problem(409, f"rule {name} has no schedule", reason=ProblemReason.NO_SCHEDULE)
         rooms = rooms_of(context, config, rule)
         try:
             found = occurrences(config, rule, rooms, at=context.now(), count=query["count"])
         except ScheduleError as error:
-            raise Problem(409, f"the schedule of rule {name} cannot be computed: {error}") from None
+            detail = f"the schedule of rule {name} cannot be computed: {error}"
+            raise Problem(409, detail, reason=ProblemReason.SCHEDULE_NOT_COMPUTABLE) from None
         crowded = _crowded(context, config) if context.max_streams is not None else []
         return {
             "items": [
@@ -342,7 +344,8 @@ def known_rule(context: Context, name: str) -> Rule:
 def not_of_the_file(rule: Rule | None) -> None:
     """409 when it belongs to the configuration file."""
     if rule is not None and rule.from_file:
-        raise Problem(409, f"rule {rule.name} belongs to the configuration file: change it there")
+        detail = f"rule {rule.name} belongs to the configuration file: change it there"
+        raise Problem(409, detail, reason=ProblemReason.FROM_FILE)
 
 
 def _load(context: Context, name: str) -> dict[str, Any]:

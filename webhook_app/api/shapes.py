@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from webhook_app.domain.times import from_rfc3339
+from webhook_app.problem_reasons import ProblemReason
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
@@ -270,6 +271,7 @@ class ProblemSchema(Schema):
     type = text()
     title = text()
     status = fields.Integer()
+    reason = text(enum=[reason.value for reason in ProblemReason])
     detail = text()
     errors = fields.Dict()
 

@@ -12,6 +12,7 @@ from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
 from webhook_app.api.subscriber_views import changed_subscriber, kept_subscriber, not_of_the_file, subscriber_view
 from webhook_app.domain.events import Source
 from webhook_app.domain.subscribers import Subscriber, rotated
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.subscriber_secrets import PREFIX, new_secret
 
@@ -58,7 +59,8 @@ def add_acts(blp: Blueprint, context: Context) -> None:
 def order_test(context: Context, subscriber_id: str) -> str:
     """Journal a test; the event's id."""
     if not kept_subscriber(context, subscriber_id).enabled:
-        raise Problem(409, "the subscriber is disabled: enable it first")
+        detail = "the subscriber is disabled: enable it first"
+        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
     return _ordered(context, "subscriber-test", {"subscriber_id": subscriber_id})
 
 
@@ -93,7 +95,8 @@ def rotate(context: Context, subscriber_id: str) -> tuple[Subscriber, str]:
 def order_recovery(context: Context, subscriber_id: str, since: int, until: int | None) -> str:
     """Journal a recovery of what was told in a stretch of time, in ms; the event's id."""
     if not kept_subscriber(context, subscriber_id).enabled:
-        raise Problem(409, "the subscriber is disabled: enable it, with recover_from")
+        detail = "the subscriber is disabled: enable it, with recover_from"
+        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
     if until is not None and until < since:
         raise Problem(422, "the stretch ends before it begins", errors={"to": ["write a time after `from`"]})
     data = {"subscriber_id": subscriber_id, "from": since, "to": until}

@@ -6,6 +6,7 @@ from typing import Any
 from webhook_app.api.context import Context
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.store.subscribers import Health
 
@@ -65,5 +66,6 @@ def changed_subscriber(context: Context, subscriber_id: str, alter: Callable[[Su
 def not_of_the_file(known: Subscriber) -> Subscriber:
     """The same; a Problem when the configuration file owns it."""
     if known.from_file:
-        raise Problem(409, "this subscriber belongs to the configuration file: change it there")
+        detail = "this subscriber belongs to the configuration file: change it there"
+        raise Problem(409, detail, reason=ProblemReason.FROM_FILE)
     return known

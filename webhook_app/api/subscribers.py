@@ -32,6 +32,7 @@ from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Filter
 from webhook_app.domain.subscribers import Ordering, Subscriber
 from webhook_app.masking import shown_url, unmasked
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor
@@ -113,7 +114,8 @@ def take_in(context: Context, asked: Mapping[str, Any]) -> tuple[Subscriber, str
     """Subscribe somebody by the checked form; them, and their secret without its prefix."""
     check_url(asked["url"], context.allow_networks, context.sandbox_url)
     if context.subscribers.count() >= SUBSCRIBERS_MAX:
-        raise Problem(409, f"there are {SUBSCRIBERS_MAX} subscribers, which is as many as there can be")
+        detail = f"there are {SUBSCRIBERS_MAX} subscribers, which is as many as there can be"
+        raise Problem(409, detail, reason=ProblemReason.LIMIT_REACHED)
     now = context.now()
     secret = read_secret(asked["secret"]) if asked["secret"] else new_secret()
     made = new_subscriber(asked, derive("sub_", str(now), asked["url"], new_secret()), secret, now)

@@ -22,6 +22,11 @@ class Desk:
     rooms: SeenRooms
     settings: Settings
 
+    @property
+    def config_file_name(self) -> str | None:
+        """The configuration file's name, without its folder."""
+        return None if self.settings.config_file is None else self.settings.config_file.name
+
 
 def page(name: str, **given: Any) -> str:
     """A whole page; asked for by a dialog, only what is between its head and its foot."""

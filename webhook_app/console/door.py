@@ -7,11 +7,13 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.auth import Role, Tokens, TooManyWrongTokensError
+from webhook_app.console.error_pages import ask_for_admin
 from webhook_app.host_check import HostCheck
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
 from webhook_app.sessions import Sessions
 from webhook_app.settings import LOOPBACK, Settings
@@ -72,9 +74,11 @@ class Door:
             return redirect(f"/login?{urlencode({'back': here})}" if wanted else "/login")
         if request.method == "POST":
             if not self._from_our_form():
-                raise Problem(403, "This form has grown old, or was sent from elsewhere. Go back, reload, try again.")
+                detail = "This form has expired, or was sent from another site. Go back, reload the page and try again."
+                raise Problem(403, detail, reason=ProblemReason.FORM_EXPIRED)
             if not self.may_act and request.endpoint != "console.logout":
-                raise Problem(403, "You may look and not act: log in with the admin token.")
+                detail = "The viewer token may look and not change anything. Log in with the admin token."
+                raise Problem(403, detail, reason=ProblemReason.ADMIN_NEEDED)
         return None
 
     def add(self, blueprint: Blueprint) -> None:
@@ -104,7 +108,10 @@ class Door:
 
     def _form(self, *, wrong: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
         nonce = _login_nonce() or token_urlsafe(24)
-        form = make_response(render_template("login.html", nonce=nonce, wrong=wrong, back=back("/")), status)
+        form = make_response(
+            render_template("login.html", nonce=nonce, wrong=wrong, back=back("/"), need=request.values.get("need")),
+            status,
+        )
         if retry_after_s is not None:
             form.headers["Retry-After"] = str(retry_after_s)
         # Lax, so that a link from another site finds it too and leaves the forms of other tabs good.
@@ -172,6 +179,6 @@ def try_it(act: Callable[[], str], otherwise: str) -> BaseResponse:
 
 
 def admins_only(door: Door) -> None:
-    """For pages that only lead to acting."""
+    """For pages that only lead to acting: others are told that the admin token is needed."""
     if not door.may_act:
-        abort(redirect("/login"))
+        ask_for_admin()

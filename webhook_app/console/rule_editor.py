@@ -8,10 +8,11 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.conditional import alone
-from webhook_app.api.rules import checked_rule, known_rule, not_of_the_file, rooms_of, rule_view
+from webhook_app.api.rules import checked_rule, known_rule, rooms_of, rule_view
 from webhook_app.console import rule_backtest
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.door import admins_only
+from webhook_app.console.error_pages import belongs_to_file
 from webhook_app.console.rule_form import BLANK, TRIGGERS, TYPES, form_of, rule_of
 from webhook_app.console.rule_text import TextError, as_put, mistakes, read_rule, write
 from webhook_app.domain.events import Source
@@ -41,7 +42,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def edit_rule(name: str) -> str:
         admins_only(desk.door)
         known = known_rule(context, name)
-        not_of_the_file(known)
+        if known.from_file:
+            raise belongs_to_file(f"Rule {name}", desk.config_file_name, f"/rules/{name}")
         text = _text_of(known)
         return _editor(desk, text=text, form=form_of(read_rule(text)), was=name, seen=_tag(text))
 

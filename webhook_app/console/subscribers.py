@@ -16,6 +16,7 @@ from webhook_app.api.subscribers import change, leave_out, take_in
 from webhook_app.console.charts import stacked
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.door import admins_only, back, done, try_it
+from webhook_app.console.error_pages import belongs_to_file
 from webhook_app.console.rule_text import mistakes
 from webhook_app.console.system import told_by_hour
 from webhook_app.console.wall import asked
@@ -74,6 +75,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def edit_subscriber(subscriber_id: str) -> str:
         admins_only(desk.door)
         view = subscriber_view(kept_subscriber(context, subscriber_id))
+        if view["from_file"]:
+            raise belongs_to_file(f"Subscriber {view['name']}", desk.config_file_name, f"/subscribers/{subscriber_id}")
         form = (
             view | {name: ", ".join(view[name]) for name in LISTS} | {"url": "", "rate_limit": view["rate_limit"] or ""}
         )

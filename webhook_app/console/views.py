@@ -1,8 +1,8 @@
 """The console: pages on the server's own data, behind a log-in, put together here."""
 
 import redis
-from flask import Blueprint, Response, current_app, render_template, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from webhook_app.api.alarms import raised_alarms
 from webhook_app.api.context import Context
@@ -10,11 +10,12 @@ from webhook_app.auth import Tokens
 from webhook_app.console import alarms, events, orders, room, rules, schedule, subscribers, system, wall
 from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
+from webhook_app.console.error_pages import error_page
 from webhook_app.console.seen import SeenRooms
 from webhook_app.console.words import FILTERS
 from webhook_app.domain.alarms import Alarm
 from webhook_app.page_headers import harden
-from webhook_app.problems import DESCRIPTIONS, Problem, answer
+from webhook_app.problems import answer, wants_page
 from webhook_app.sessions import Sessions
 from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
@@ -50,16 +51,11 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
         }
 
     @blueprint.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> tuple[str, int] | Response:
-        if request.endpoint == "console.static":
-            return answer(error)
-        status = error.code or 500
-        said = error.description if isinstance(error, Problem) else DESCRIPTIONS.get(status, error.description)
-        return render_template("wrong.html", status=status, title=error.name, said=said), status
+    def refused(error: HTTPException) -> Response:
+        return error_page(error) if wants_page(otherwise=request.endpoint != "console.static") else answer(error)
 
     def away(error: Exception) -> Response:
-        body = render_template("wrong.html", status=503, title="Store away", said=DESCRIPTIONS[503])
-        return Response(body, 503, {"Retry-After": "2"})
+        return refused(ServiceUnavailable())
 
     def store_failed(error: Exception) -> Response:
         if is_away(error):

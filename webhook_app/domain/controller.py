@@ -8,6 +8,7 @@ from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import derive, is_after
 from webhook_app.domain.plan import ARMED, ASKED_WHO, hold_off, restart_of, tell_armed
+from webhook_app.domain.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.runs import Belongs, mark_of, place, put_run
 from webhook_app.domain.session import live_session
@@ -35,6 +36,8 @@ STOP_HEARD_MS = 2 * MINUTE
 def control(turn: Turn) -> None:
     """Decide what the room needs next. Runs at the end of every turn that touched the room."""
     settle_wish(turn)
+    if is_over(turn.before, turn.room):
+        forget_rejection(turn)
     if turn.room.tries and _progressed(turn.before, turn.room):
         turn.change(tries=0)
     _resolve_unknown(turn)
@@ -125,7 +128,7 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     _wait(turn, None)
     if run.end_call_id is not None and _is_asked_about(turn.room, "ended"):
         return  # VideoSDK has taken our end: whether it ended is known in a moment
-    body = {"id": run.videosdk_id} if run.videosdk_id else {}
+    body = {"id": run.videosdk_id} if run.videosdk_id and not run.end_by_room else {}
     call = turn.new_call(CallKind.END, wish.because, body)
     turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id))
     _place_call(turn, call, f"end called, because {wish.because}")
@@ -287,6 +290,8 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
                 _back_off(turn, "VideoSDK's answer is in an unknown form: tried again")
             else:
                 _back_off(turn, "VideoSDK could not be reached: tried again")
+        case "refused" if data.get("refusal") in (Refusal.CONFLICT, Refusal.AMBIGUOUS):
+            _dispute(turn, answered, data)
         case _:
             _refused(turn, answered, data)
 
@@ -305,9 +310,14 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
     call = turn.room.call
     if call is None or call.state is not CallState.UNKNOWN or not data.get("reached"):
         return
-    if not is_after(str(data.get("asked_id") or "0-0"), call.event_id):
-        return
+    asked_id = str(data.get("asked_id") or "0-0")
     seen = isinstance(data.get("active"), Mapping)
+    if call.refusal is not None:
+        if not is_after(call.answer_event_id, asked_id):
+            _settle_dispute(turn, call, data, seen=seen)
+        return
+    if not is_after(asked_id, call.event_id):
+        return
     if call.kind is CallKind.END:
         _close_call(turn, call)
         if seen:
@@ -399,6 +409,48 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     ask(turn, "unknown")
 
 
+def _dispute(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
+    """VideoSDK refused what may be so already: a probe says before that is taken for a refusal."""
+    wished = data.get("retry_after_ms")
+    retry_after_ms = wished if isinstance(wished, int) else None
+    disputed = replace(
+        call, state=CallState.UNKNOWN, refusal=str(data["refusal"]), retry_after_ms=retry_after_ms, settle_at=None
+    )
+    turn.change(call=disputed)
+    turn.outcome.calls[call.call_id] = disputed
+    turn.note(f"VideoSDK answered {call.status} {call.message or ''}".strip() + ": a probe settles what that means")
+    ask(turn, "refused")
+
+
+def _settle_dispute(turn: Turn, call: Call, data: Mapping[str, Any], *, seen: bool) -> None:
+    """What a probe makes of a refusal: it is so already, it cannot be yet, or it is one."""
+    if call.kind is CallKind.END:
+        target = next((run for run in turn.room.streams if run.end_call_id == call.call_id), None)
+        if seen and target is not None and target.live:
+            turn.room = put_run(turn.room, replace(target, end_by_room="id" in call.body))
+            _refused(turn, call, {})
+            return
+        _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+        turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
+        turn.decide("the stream had ended already", call_id=call.call_id, rule=_rule(call.because))
+        return
+    if seen:
+        _close_call(turn, replace(call, state=CallState.SUCCEEDED))
+        turn.decide("already on air: no further start is sent", call_id=call.call_id, rule=_rule(call.because))
+        if not any(run.live for run in turn.room.streams):
+            _back_off(turn, "VideoSDK still shows the stream that has ended: started")
+        return
+    if not live_session(turn.room):
+        _close_call(turn, replace(call, state=CallState.REFUSED))
+        turn.decide("not started: nobody is in the room", call_id=call.call_id, rule=_rule(call.because))
+        return
+    session = data.get("session")
+    somebody_there = isinstance(session, Mapping) and bool(session.get("live"))
+    wait = {} if call.retry_after_ms is None else {"retry_after_ms": call.retry_after_ms}
+    invalid = call.refusal == Refusal.AMBIGUOUS and somebody_there
+    _refused(turn, call, {**wait, "refusal": Refusal.INVALID if invalid else Refusal.CONFLICT})
+
+
 def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     refused = replace(call, state=CallState.REFUSED)
     _close_call(turn, refused)
@@ -407,6 +459,17 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     turn.change(last_refusal=said)
     turn.note(f"VideoSDK refused: {said}")
     turn.happen("call.refused", because=call.because, call=call_view(refused))
+    if call.kind is CallKind.START and data.get("refusal") == Refusal.INVALID and count_rejection(turn, call):
+        given_up = replace(refused, state=CallState.GIVEN_UP)
+        turn.outcome.calls[call.call_id] = given_up
+        turn.happen("call.given-up", because=call.because, call=call_view(given_up))
+        turn.decide(
+            "given up: VideoSDK rejects this start; it is sent again when it is changed",
+            call_id=call.call_id,
+            rule=_rule(call.because),
+        )
+        give_up_rejected(turn, call, said)
+        return
     if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
@@ -429,7 +492,7 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         turn.change(tries=turn.room.tries + 1)
         turn.set_timer("backoff", turn.event.at + LIFT_EVERY_MS)
         return
-    if call.status in (400, 404, 402, 409):
+    if call.status in (400, 404, 402, 409) and call.refusal is None:
         ask(turn, "refused")
     wished = data.get("retry_after_ms")
     _back_off(turn, "tried again", at_least=wished if isinstance(wished, int) else 0)

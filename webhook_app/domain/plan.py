@@ -231,6 +231,8 @@ def _extend(turn: Turn, held: OpenWindow, current: RoomWindow) -> None:
         _replace_run(turn, current.start)
         turn.decide("another start is asked for: the run is ended and started again", rule=current.rules[0])
     extended = replace(held, closes_at=current.closes_at, rules=current.rules, start=current.start, overrunning=False)
+    if held.held is Held.REJECTED and current.start != held.start:
+        extended = replace(extended, held=None)
     if extended == held:
         return
     turn.clear_timer("overrun")
@@ -478,7 +480,7 @@ def _remind(turn: Turn) -> None:
 
 
 def _late(turn: Turn, held: OpenWindow) -> None:
-    if held.playable or held.held is not None:
+    if held.playable or held.held not in (None, Held.REJECTED):
         turn.note("void: it is playable")
         return
     turn.note("late")
@@ -489,6 +491,8 @@ def _why_not(turn: Turn, held: OpenWindow) -> str:
     room = turn.room
     if held.held is Held.INTERRUPTED:
         return "somebody stopped the stream"
+    if held.held is Held.REJECTED and room.last_refusal:
+        return f"VideoSDK refused: {room.last_refusal}"
     if held.held is not None:
         return str(held.held)
     if room.operator is not None and not room.operator.on_air:

@@ -134,6 +134,17 @@ class Call:
     message: str | None = None
     settle_at: int | None = None
     negatives: int = 0
+    refusal: str | None = None  # VideoSDK refused it in a way that a probe has to settle
+    retry_after_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """How often VideoSDK has rejected the start that an event asked for; `given_up_at` names the event of the last."""
+
+    event_id: str
+    count: int
+    given_up_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -191,6 +202,7 @@ class Room:
     reminded_at: int | None = None
     last_refusal: str | None = None
     untold: Untold | None = None
+    rejection: Rejection | None = None
     unreadable: bool = False  # the last answer about it was in a form that nobody understands
 
     @property

@@ -82,6 +82,7 @@ class Stream:
     probed_at: int | None = None
     snapshot: Snapshot | None = None
     began_at: int | None = None  # as VideoSDK shows it
+    end_by_room: bool = False  # VideoSDK refused an end that named it: the next one names the room alone
 
     @property
     def live(self) -> bool:

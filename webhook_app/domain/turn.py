@@ -234,4 +234,6 @@ def _seen_run(room: Room) -> Stream | None:
     shown = room.shown
     if shown is None:
         return None
-    return replace(shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None, began_at=None)
+    return replace(
+        shown, last_event_id="", call_id=None, end_call_id=None, probed_at=None, began_at=None, end_by_room=False
+    )

@@ -12,6 +12,7 @@ class Held(StrEnum):
     INTERRUPTED = "somebody stopped the stream"
     NOT_RESTARTED = "the stream ended, and `restart` says to leave it"
     EMPTY = "nobody is there"
+    REJECTED = "VideoSDK rejects the start"
 
 
 @dataclass(frozen=True)

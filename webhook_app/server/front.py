@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from webhook_app.logs import logger
+from webhook_app.problem_reasons import reason_of
 from webhook_app.server.body import (
     BodyBrokenError,
     BodyMemory,
@@ -229,7 +230,7 @@ def _memory_full() -> RefusalError:
 
 
 async def _refuse(send: Send, refusal: RefusalError) -> None:
-    body = json.dumps({"title": refusal.title, "status": refusal.status}).encode()
+    body = json.dumps({"title": refusal.title, "status": refusal.status, "reason": reason_of(refusal.status)}).encode()
     headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close"), *refusal.headers]
     with suppress(Exception):  # the response may have begun
         await send_response(send, refusal.status, headers, body)

@@ -5,12 +5,14 @@ every form into one of four activities; a form that neither understands leads to
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from webhook_app.domain.events import names_stream
+from webhook_app.domain.refusals import Refusal
 from webhook_app.masking import masked
 
 MESSAGE_MAX_CHARS = 300
@@ -19,6 +21,10 @@ SUCCESS = range(200, 300)
 ERRORS = range(400, 600)
 NOT_FOUND = frozenset({402, 404})
 UNAVAILABLE = frozenset({401, 403, 408, 429})
+SIGNALLING_CODE_MIN = 4000
+_PASSING = re.compile(
+    r"\b[45]0[0-9]{2}\b|quota|limit|exceed|already|progress|processed|processing|try again", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,23 @@ class Answer:
         text = masked(" ".join(body.split()))
         short = text if len(text) <= EXCERPT_MAX_CHARS else text[: EXCERPT_MAX_CHARS - 1] + "…"
         return f"{self.status} {short}"
+
+
+def refusal_of(answer: Answer, *, start: bool) -> Refusal | None:
+    """What kind of refusal an answer to a start or an end is; None for those that pass by themselves (429, 401 …).
+
+    Which status VideoSDK answers without a session, for a room on air, or at quota is not documented: 400 or 409 with a
+    message. So a 400 to a start is ambiguous, unless it carries a signalling code or speaks of a limit or a conflict.
+    """
+    code = answer.code
+    if not start:
+        return Refusal.CONFLICT if code in (400, 402, 404, 409, 410, 422) else None
+    if code in (406, 413, 415, 422):
+        return Refusal.INVALID
+    if code == 400:
+        signalled = (code_in(answer.body) or 0) >= SIGNALLING_CODE_MIN or _PASSING.search(answer.message or "")
+        return Refusal.CONFLICT if signalled else Refusal.AMBIGUOUS
+    return Refusal.CONFLICT if code in (402, 404, 409) else None
 
 
 class Activity(StrEnum):
