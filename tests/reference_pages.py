@@ -1,4 +1,4 @@
-"""The pages of reference that are written out of the code: settings, metrics, the API. `make docs` writes them."""
+"""The pages of reference that are written out of the code: settings, metrics, reasons, the API. `make docs` writes them."""
 
 # ruff: noqa: E501 (a paragraph of a page is one line)
 
@@ -11,6 +11,7 @@ from typing import Any
 from doors import Doors
 from product import TREE
 
+from webhook_app.domain.reasons import Reason
 from webhook_app.metrics import StoreMetrics
 from webhook_app.problem_reasons import MEANINGS
 from webhook_app.store.clients import Client, connect
@@ -47,6 +48,13 @@ METRICS_TAIL = """
 - `tallylight_repairs_total` grows when a probe tells of a change that no webhook told.
 - `tallylight_next_opening_timestamp_seconds` is what the rooms' state says, not what a calendar says: when folding stands still, it stays in the past, and an alert can see it.
 - `tallylight_journal_lag_events` is counted up to 10,000.
+"""
+REASONS_HEAD = """# Reasons
+
+Written by `make docs` out of the code; a test compares. Every effect of an event, every decision on a timeline and every `broadcast.*` notice carries one of these codes as `reason`, beside its words. A code never changes its meaning; the words may change. `{…}` stands for what the case fills in. What an earlier version processed may have no code: `reason` is null there.
+
+| reason | in words |
+|---|---|
 """
 API_HEAD = """# The API
 
@@ -141,6 +149,11 @@ def settings_page() -> str:
     return SETTINGS_HEAD + "\n".join(rows) + "\n"
 
 
+def reasons_page() -> str:
+    """Every reason code and its words."""
+    return REASONS_HEAD + "".join(f"| `{reason.value}` | {reason.text} |\n" for reason in Reason)
+
+
 def metrics_page(client: Client) -> str:
     """Each metric with its labels."""
     rows = []
@@ -208,6 +221,7 @@ def main() -> None:
     """Write them all."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "settings.md").write_text(settings_page(), "utf-8")
+    (REFERENCE / "reasons.md").write_text(reasons_page(), "utf-8")
     (REFERENCE / "api.md").write_text(api_page(), "utf-8")
     with tempfile.TemporaryDirectory() as directory:
         store = EmbeddedStore(Path(directory), say=lambda line: None)

@@ -50,8 +50,9 @@ def refold(client: Client) -> Refolded:
         found.streams |= batch.streams
         found.calls |= batch.calls
         found.notices += [(event.id, notice) for notice in batch.notices]
-        for event_id, room_id, effect, decisions in batch.effects:
-            found.timelines.setdefault(room_id, []).append((event_id, effect, decisions))
+        for effect in batch.effects:
+            row = (effect.event_id, effect.text, effect.decisions)
+            found.timelines.setdefault(effect.room_id, []).append(row)
     return found
 
 

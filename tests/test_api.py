@@ -35,8 +35,8 @@ ROOM_KEYS = set(
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
-EVENT = {"id", "source", "type", "room_id", "at", "data", "effect"}
-DECISION = {"rule", "did", "call_id", "notice_id"}
+EVENT = {"id", "source", "type", "room_id", "at", "data", "effect", "reason", "reasons"}
+DECISION = {"rule", "did", "reason", "call_id", "notice_id"}
 SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "enabled", "disabled_because", "created_at"}
 DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at"}
 ATTEMPT = {"at", "status", "error", "duration_ms", "response"}

@@ -59,7 +59,7 @@ def test_asking_again_meanwhile_is_a_repeat():
     story = on_air()
     story.operator("capture")
     story.operator("capture")
-    assert effect(story).startswith("repeat")
+    assert effect(story).startswith("Repeat")
     assert len([call for call in story.calls if call.kind is CallKind.CAPTURE]) == 1
 
 
@@ -69,7 +69,7 @@ def test_nothing_to_be_seen_is_no_picture():
     story.operator("capture")
     story.hls("starting", "started", id="run-1", url=url("run-1"))
     story.operator("capture")
-    assert effect(story) == "no picture: nothing to be seen is on air"
+    assert effect(story) == "No snapshot: nothing watchable is on air"
     assert [call for call in story.calls if call.kind is CallKind.CAPTURE] == []
 
 
@@ -78,7 +78,7 @@ def test_without_credentials_nobody_is_called():
     story.webhook("session-started")
     story.hls("playable", id="run-1", url=url("run-1"))
     story.operator("capture")
-    assert effect(story) == "no picture: there are no credentials to call with"
+    assert effect(story) == "No snapshot: there are no VideoSDK credentials"
     assert story.calls == []
 
 

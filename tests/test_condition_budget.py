@@ -264,8 +264,8 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much():
     story.tell(Source.VIDEOSDK, "hls-started", {"meetingId": story.room_id, "sessionId": "s1"})
     assert story.world.rooms[story.room_id].on_air
     said = [decision.did for outcome in story.outcomes for room in outcome.decisions.values() for decision in room]
-    assert any(text.startswith("counts as false: the condition takes more than") for text in said)
-    assert any(text.startswith("a part of the message could not be evaluated: the condition takes") for text in said)
+    assert any(text.startswith("Counts as false: the condition takes more than") for text in said)
+    assert any(text.startswith("A part of the message could not be evaluated: the condition takes") for text in said)
     assert "steps to compute" in (story.world.memory["costly"].last_error or "")
     assert "steps to compute" in (story.world.memory["told"].last_error or "")
     [notice] = [notice for notice in story.told if notice.type == "rule.told"]

@@ -226,7 +226,7 @@ def test_apply_leaves_what_the_api_made(tally, client, tmp_path):
     with folding(client):
         out = json.loads(tally("config", "apply", written(tmp_path, GOOD), "--json")[1])
     assert {change["name"] for change in out["changes"]} == {"main-hall", "sunday", "av-team"}
-    assert out["effect"] == "configuration file applied: 1 rules, 1 rooms"
+    assert out["effect"] == "Configuration file applied: rules: 1, rooms: 1"
     assert StateStore(client).rule("by-hand") is not None
 
 

@@ -303,7 +303,7 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, doors,
     page = admin.page(f"/rooms/{ROOM}")
     for said in (
         "Host Ada joined",
-        "matched, wants start",
+        "Matched: start wanted",
         "call <strong>start</strong>",
         "participant.joined",
         "p&#34;",
@@ -621,7 +621,7 @@ def test_events_are_found_by_room_type_and_source(client, doors, admin):
     assert "None is like that" in admin.page("/events?source=call")
     [path] = re.findall(r'href="(/events/[0-9-]+)"', page)
     page = admin.page(path)
-    assert "session s1 started" in page
+    assert "Session s1 started" in page
     assert "session.started" in page
     assert admin.get("/events/nonsense").status_code == 404
     assert admin.get("/events/1-1").status_code == 404

@@ -4,6 +4,7 @@ import pytest
 
 from tests.world import MINUTE, SECOND, Story, on_air, rest, url, wanted_on_air, with_session
 from webhook_app.domain.events import Source
+from webhook_app.domain.reasons import Reason
 
 START_ON_JOIN = {"name": "host-in", "on": "participant-joined", "do": "start"}
 END_ON_LEAVE = {"name": "host-out", "on": "participant-left", "do": "end"}
@@ -35,7 +36,7 @@ def unknown(**more):
 def test_an_operators_start_is_one_call():
     story = started()
     assert [call.because for call in story.starts] == ["operator"]
-    assert story.did == "start called, because operator"
+    assert story.did == "Start called because of operator"
 
 
 def test_a_start_carries_what_the_operator_gave():
@@ -47,7 +48,7 @@ def test_a_start_carries_what_the_operator_gave():
 def test_a_start_that_is_repeated_is_harmless():
     story = started()
     story.operator("start")
-    assert story.effect.startswith("repeat")
+    assert story.reasons == (Reason.OPERATOR_REPEAT,)
     story.answer("succeeded", run="a")
     story.operator("start")
     assert len(story.starts) == 1
@@ -205,7 +206,7 @@ def test_two_looks_that_find_nothing_the_later_late_enough_allow_another_start()
     story.timer("ask:unknown")
     assert story.now == deadline + 15 * SECOND
     story.probe(None)
-    assert "asked twice" in story.did
+    assert "two probes" in story.did
     story.timer("backoff")
     assert len(story.starts) == 2
 
@@ -234,7 +235,7 @@ def test_after_an_answer_of_5xx_five_seconds_are_enough():
     story.probe(None)
     story.timer("ask:unknown")
     story.probe(None, asked_at=story.now)
-    assert "asked twice" in story.did
+    assert "two probes" in story.did
 
 
 def test_looks_that_do_not_reach_videosdk_do_not_count():
@@ -323,7 +324,7 @@ def test_an_end_waits_while_the_stream_is_starting():
     story.answer("succeeded", run="a")
     story.operator("end")
     assert story.ends == []
-    assert story.did == "end waits for started: VideoSDK refuses it before"
+    assert story.did == "The end waits until the stream has started: VideoSDK refuses it before"
     story.hls("started")
     assert len(story.ends) == 1
 
@@ -479,7 +480,7 @@ def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_say
     story.operator("start")
     story.answer("already", stream={**rest("a"), "start": "2026-11-22T10:01:00.000Z"})
     story.hls("stopping", "stopped", id="a")
-    assert "VideoSDK's own limit of about 2 h" in story.did
+    assert "VideoSDK's own limit" in story.did
     story.timer("backoff")
     assert len(story.starts) == 2
 
@@ -499,9 +500,9 @@ def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_wi
 def test_a_room_that_nobody_is_in_is_armed_and_asked_about():
     story = Story()
     story.operator("start")
-    assert story.did == "nobody is known to be there: VideoSDK is asked"
+    assert story.did == "Checking with VideoSDK whether a session is open"
     story.probe(None)
-    assert story.did.startswith("armed")
+    assert story.did.startswith("Armed")
     assert story.view["armed"]
     assert (story.starts, len(story.probes)) == ([], 1)
 
@@ -556,7 +557,7 @@ def test_a_release_takes_the_hands_off_the_room():
 def test_a_release_without_a_wish_is_harmless():
     story = with_session()
     story.operator("release")
-    assert story.effect.startswith("no change")
+    assert story.reasons == (Reason.OPERATOR_NOTHING_TO_RELEASE,)
 
 
 def test_an_operators_start_wins_over_a_rules_end():
@@ -565,7 +566,7 @@ def test_an_operators_start_wins_over_a_rules_end():
     story.joined("ada")
     story.left("ada")
     assert story.ends == []
-    assert "the operator's wish wins" in story.did
+    assert "the operator's desire wins" in story.did
     assert story.view["desired"]["because"] == "operator"
 
 
@@ -657,7 +658,7 @@ def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before():
     story.joined("ada")
     story.answer("succeeded", run="a")
     story.left("ada")
-    assert "matched, wants end: newer than what host-in wants" in story.did
+    assert "Matched: end wanted, newer than what host-in wants" in story.did
 
 
 # Without credentials

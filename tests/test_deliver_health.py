@@ -262,7 +262,7 @@ def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(offic
     office.deliver()
     assert office.endpoint.types("/tv") == ["subscriber.test"]
     assert office.endpoint.at("/all") == []
-    assert doors.get(f"/events/{answer.json['id']}")["effect"] == "a test notice is sent to sub_tv"
+    assert doors.get(f"/events/{answer.json['id']}")["effect"] == "A test notice is sent to sub_tv"
 
 
 def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(office, doors):

@@ -54,7 +54,7 @@ def test_the_error_kept_is_the_same_at_every_fold(monkeypatch: pytest.MonkeyPatc
     event = Event(f"{AT}-0", Source.OPERATOR, "start", "a", AT, {})
     batches = [fold(World(), [event])[0] for _ in range(2)]
     assert batches[0].effects == batches[1].effects
-    assert "BudgetExceededError" in batches[0].effects[0][2]
+    assert "BudgetExceededError" in batches[0].effects[0].text
 
 
 def test_a_file_of_ten_thousand_rules_on_as_many_rooms_stays_far_below_its_limits() -> None:

@@ -88,7 +88,7 @@ class Hall(Story):
         return [notice.type.removeprefix("broadcast.") for notice in self.told if notice.type.startswith("broadcast.")]
 
     def reason(self, kind):
-        return [notice.data["reason"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
+        return [notice.data["message"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
 
     @property
     def wanted(self):
@@ -383,7 +383,7 @@ def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close():
 def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is_obeyed_all_the_same():
     story = on_show()
     story.probe(None)
-    assert "started again in 5 s" in story.did
+    assert "starting again in 5 s" in story.did
     story.hls("stopping", id="a")
     assert story.broadcasts == ["interrupted"]
     story.hls("stopped", id="a")
@@ -727,7 +727,7 @@ def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_a
 def test_the_timeline_says_which_opening_is_passed_over():
     story = Hall().opened().plan()
     story.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
-    assert story.did == "the opening at 2026-11-22T13:00:00.000Z is skipped"
+    assert story.did == "The opening at 2026-11-22T13:00:00.000Z is skipped"
 
 
 def test_a_file_that_is_applied_again_keeps_what_is_passed_over():
@@ -884,7 +884,7 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases():
     story.plan(**{"if": 'room.session.participants.exists(p, p.name.startsWith("Host"))'})
     story.until(ONE + 5 * MINUTE)
     assert story.starts == []
-    assert story.reason("late") == "its `if` has not held"
+    assert story.reason("late") == "The window is open and waits for its `if`"
     story.joined("host-eve")
     assert len(story.starts) == 1
     story.playable()
@@ -942,7 +942,7 @@ def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_sai
 def test_a_window_whose_if_never_holds_is_missed_for_that_reason():
     story = Hall().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
     story.until(ONE + HOUR)
-    assert (story.starts, story.reason("missed")) == ([], "its `if` has not held")
+    assert (story.starts, story.reason("missed")) == ([], "The window is open and waits for its `if`")
 
 
 def test_a_room_that_is_always_on_stays_on_across_days():
@@ -1004,7 +1004,7 @@ def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule():
     story = on_show()
     story.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
     story.left("ada")
-    assert "matched, wants end, but the schedule's wish wins: show" in story.did
+    assert "Matched: end wanted, but the schedule show wins" in story.did
     assert story.ends == []
 
 

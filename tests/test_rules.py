@@ -49,7 +49,7 @@ def test_a_rule_whose_if_is_false_says_so_on_the_timeline():
     story = with_rule(HOST_IN)
     story.joined("guest")
     assert story.starts == []
-    assert decisions_of(story, "host-in") == ["passed: `if` is false"]
+    assert decisions_of(story, "host-in") == ["Not matched: `if` is false"]
 
 
 def test_a_missing_value_is_false_and_the_timeline_names_it():
@@ -57,7 +57,7 @@ def test_a_missing_value_is_false_and_the_timeline_names_it():
     story.webhook("participant-joined", participantId="x")
     assert story.starts == []
     (said,) = decisions_of(story, "host-in")
-    assert said.startswith("passed: ")
+    assert said.startswith("Not matched: ")
     assert "participantName" in said
     assert "participantName" in story.world.memory["host-in"].last_error
 
@@ -114,7 +114,7 @@ def test_a_body_that_is_passed_on_is_no_trigger_of_its_own():
 def test_a_condition_must_hold_as_long_as_its_for_says():
     story = with_rule(SLOW)
     story.hls("starting")
-    assert decisions_of(story, "slow") == ["began to hold; acts if it still does in 120 s"]
+    assert decisions_of(story, "slow") == ["Began to hold; acts if it still does in 120 s"]
     story.wait(119 * SECOND)
     assert "rule.slow" not in story.notices
     story.wait(SECOND)
@@ -126,7 +126,7 @@ def test_a_condition_that_ceases_in_time_does_nothing_and_begins_anew():
     story.hls("starting", id="a")
     story.wait(100 * SECOND)
     story.hls("started", id="a")
-    assert decisions_of(story, "slow") == ["no longer holds"]
+    assert decisions_of(story, "slow") == ["No longer holds"]
     story.wait(10 * MINUTE)
     assert "rule.slow" not in story.notices
 
@@ -193,7 +193,7 @@ def test_a_rule_that_was_wrong_about_who_is_there_does_nothing():
     story = emptied()
     asked_who(story, {"bob": "Bob"})
     assert story.ends == []
-    assert decisions_of(story, "empty")[-1].startswith("no longer holds")
+    assert decisions_of(story, "empty")[-1].startswith("No longer holds")
     assert story.view["session"]["participant_count"] == 1
 
 
@@ -238,7 +238,7 @@ def test_a_cooldown_keeps_a_rule_from_acting_again_in_the_same_room():
     story.joined("ada")
     story.joined("bob")
     assert story.notices.count("rule.say") == 1
-    assert decisions_of(story, "say") == ["passed: cooling down for another 599 s"]
+    assert decisions_of(story, "say") == ["Not done: cooling down for another 599 s"]
     story.webhook("participant-joined", room="other", session="s9", participantId="x")
     assert story.notices.count("rule.say") == 2
     story.wait(10 * MINUTE)
@@ -325,7 +325,7 @@ def test_a_rule_that_is_put_again_unchanged_keeps_its_wish():
     story = with_rule(HOST_IN)
     story.joined("hostess")
     story.put_rule(HOST_IN)
-    assert story.effect.startswith("no change")
+    assert story.effect.startswith("No change")
     assert story.view["desired"]["because"] == "rule:host-in"
 
 
@@ -345,7 +345,7 @@ def test_a_deleted_rules_for_does_not_go_off():
     due = story.room.timers["for:slow"]
     story.delete("slow")
     story.timer("for:slow", due=due)
-    assert story.effect.startswith("void")
+    assert story.effect.startswith("No change")
     assert "rule.slow" not in story.notices
 
 
@@ -353,7 +353,7 @@ def test_an_end_of_a_room_that_is_off_does_nothing_and_says_so():
     story = with_rule({"name": "out", "on": "participant-left", "do": "end"})
     story.joined("ada")
     story.left("ada")
-    assert decisions_of(story, "out") == ["matched, nothing to end: not on air"]
+    assert decisions_of(story, "out") == ["Matched, nothing to end: not on air"]
     assert story.view["desired"] is None
 
 
@@ -384,7 +384,7 @@ def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today():
 def test_without_credentials_a_rule_says_why_nothing_is_called():
     story = with_rule(HOST_IN, with_session(calls=False))
     story.joined("hostess")
-    assert decisions_of(story, "host-in") == ["matched, wants start, but there are no credentials to call with"]
+    assert decisions_of(story, "host-in") == ["Matched: start wanted, but there are no VideoSDK credentials"]
 
 
 def test_what_the_file_names_belongs_to_the_file():

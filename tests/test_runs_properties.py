@@ -253,7 +253,7 @@ def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(ti
         due += 1
     room = story.room
     outcome = story.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
-    assert outcome.effect == "void: the timer was cleared or moved"
+    assert outcome.effect == "No change: the timer was cleared or moved"
     assert not (outcome.rooms or outcome.calls or outcome.notices)
     assert story.room is room
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 from tests.world import ROOM, SECOND, Story, on_air, rest, url, with_session
 from webhook_app.domain.events import Source
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.stream import EndedBy
 
 ALL = ["starting", "started", "playable", "stopping", "stopped"]
@@ -68,21 +69,21 @@ def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one():
     story = on_air()
     sequence, told = story.room.sequence, len(story.told)
     story.hls("playable", id="a", url=url("a"))
-    assert story.effect.startswith("repeat: stream")
+    assert story.reasons == (Reason.STREAM_REPEAT,)
     assert (story.room.sequence, len(story.told)) == (sequence, told)
 
 
 def test_two_bare_stops_of_one_run_are_one_stop_and_a_repeat():
     story = after_a_bare_run()
     story.hls("stopped")
-    assert story.effect.startswith("repeat")
+    assert story.reasons == (Reason.STREAM_REPEAT,)
     assert streams_told(story).count("stream.stopped") == 1
 
 
 def test_a_late_event_does_not_move_a_run_back_and_is_called_late():
     story = on_air()
     story.hls("started", id="a")
-    assert story.effect.startswith("late: stream")
+    assert story.reasons == (Reason.STREAM_LATE,)
     assert story.view["state"] == "playable"
 
 
@@ -104,7 +105,7 @@ def test_a_stop_with_an_id_before_its_start_makes_a_run_that_has_ended():
 def test_a_type_we_do_not_know_is_kept_and_changes_no_run():
     story = on_air()
     story.webhook("hls-dancing", id="a")
-    assert story.effect == "kept: it changes no state"
+    assert story.reasons == (Reason.STATE_NOT_CONCERNED,)
     assert story.states == ["playable"]
 
 
@@ -164,7 +165,7 @@ def test_a_bare_stop_with_no_run_yet_is_remembered_and_asked_about():
 def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere():
     story = with_session()
     story.hls("stopped", "starting")
-    assert story.effect.startswith("held back until confirmed")
+    assert story.reasons == (Reason.HELD_BACK,)
     assert (streams_told(story), story.view["state"], story.view["stream"]) == ([], "idle", None)
 
 
@@ -174,7 +175,7 @@ def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere():
 def test_a_bare_start_after_an_end_is_held_back():
     story = after_a_bare_run()
     story.hls("starting")
-    assert story.effect.startswith("held back")
+    assert story.reasons == (Reason.HELD_BACK,)
     assert (story.view["state"], streams_told(story)[-1]) == ("stopped", "stream.stopped")
     assert not story.view["on_air"]
     assert not story.last.streams
@@ -289,7 +290,7 @@ def test_a_failed_repeat_of_a_run_long_gone_opens_nothing():
     for n in range(14):
         story.hls("started", "stopped", id=f"run-{n}")
     story.hls("started", id="run-0")
-    assert story.effect == "no change: a run that ended long ago"
+    assert story.reasons == (Reason.STREAM_TOO_OLD,)
     assert not story.view["on_air"]
 
 
@@ -353,7 +354,7 @@ def test_a_run_that_was_inferred_to_have_ended_reopens_when_videosdk_still_shows
     story.wait(90 * SECOND)
     story.probe(rest("a"))
     assert story.states == ["started", "stopped"]
-    assert "VideoSDK still shows it" in story.effect
+    assert Reason.STREAM_REOPENED in story.reasons
 
 
 def test_when_videosdk_cannot_be_reached_nothing_is_concluded_and_it_is_asked_again():
@@ -372,7 +373,7 @@ def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to():
     story.timer("probe-lost")
     story.tell(Source.PROBE, "probed", {"call_id": lost.call_id, "reached": True, "active": None})
     assert story.states == ["playable"]
-    assert story.effect.startswith("late")
+    assert story.reasons == (Reason.PROBE_LATE,)
 
 
 # When VideoSDK is asked
@@ -563,7 +564,7 @@ def test_a_participant_who_joins_twice_is_there_once():
     story = with_session()
     story.joined("ada")
     story.joined("ada")
-    assert story.effect == "repeat: already in the session"
+    assert story.reasons == (Reason.PARTICIPANT_PRESENT,)
     story.left("ada")
     assert story.view["session"]["participant_count"] == 0
 
@@ -579,7 +580,7 @@ def test_a_late_event_of_a_session_that_ended_does_not_bring_it_back():
     story = with_session()
     story.webhook("session-ended")
     story.joined("ada")
-    assert story.effect.startswith("late")
+    assert story.reasons == (Reason.SESSION_OVER,)
     assert story.view["session"]["live"] is False
 
 
@@ -612,13 +613,13 @@ def test_a_look_that_finds_what_we_know_is_no_change():
         story.probe(rest("a"))
         sequence = story.view["sequence"]
     assert sequence == 5  # the first look brought the other URL
-    assert story.effect == "as we knew"
+    assert story.reasons == (Reason.PROBE_NO_CHANGE,)
 
 
 def test_an_event_that_names_no_room_is_kept():
     story = Story()
     story.tell(Source.VIDEOSDK, "resource-acquired", {"id": "x"}, room=None)
-    assert story.effect == "kept: it names no room"
+    assert story.reasons == (Reason.NO_ROOM,)
     assert story.world.rooms == {}
 
 
@@ -640,11 +641,11 @@ def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so():
     assert story.runs[0].videosdk_id == "run-1"
     ended = story.last.streams[oldest.stream_id]
     assert (ended.state, ended.ended_by) == ("stopped", EndedBy.INFERRED)
-    assert f"stream {oldest.stream_id} ended, inferred" in story.effect
+    assert f"Stream {oldest.stream_id} ended, inferred" in story.effect
     assert streams_told(story)[-2:] == ["stream.stopped", "stream.starting"]
     assert "ask:older" in story.room.timers
     story.hls("stopped", id="run-0")
-    assert story.effect == "no change: a run that ended long ago"
+    assert story.reasons == (Reason.STREAM_TOO_OLD,)
 
 
 # A bare end that came before what it ends
@@ -660,7 +661,7 @@ def after_a_run_of_its_own(**more):
 def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air():
     story = after_a_run_of_its_own()
     story.hls("stopped")
-    assert story.effect.startswith("repeat")
+    assert story.reasons == (Reason.STREAM_REPEAT,)
     story.hls("started", "playable", url=url("b"))
     assert story.view["on_air"]
     heard_at = story.now

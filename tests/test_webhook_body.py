@@ -128,4 +128,4 @@ def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook():
 def test_a_timer_of_no_alarm_is_void():
     story = Story()
     for data in ({}, {"timer": 5, "due": 1}, {"timer": "alarm:nothing", "due": 1}, {"timer": "watch", "due": 1}):
-        assert story.tell(Source.CLOCK, "timer", data, room=None).effect == "void: nothing waits for this timer"
+        assert story.tell(Source.CLOCK, "timer", data, room=None).effect == "No change: the timer was cleared or moved"

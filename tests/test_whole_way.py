@@ -110,15 +110,15 @@ def timeline_explains(one: Product, call: dict[str, Any], end_id: str) -> None:
     cause = by_id[call["event_id"]]
     assert cause["data"]["participantName"] == "Host Ada"
     did = [(decision["rule"], decision["did"], decision["call_id"]) for decision in cause["decisions"]]
-    assert ("live-with-the-host", "matched, wants start", None) in did
-    assert any(call_id == call["id"] and "start called" in what for _, what, call_id in did)
+    assert ("live-with-the-host", "Matched: start wanted", None) in did
+    assert any(call_id == call["id"] and "Start called" in what for _, what, call_id in did)
     (guest,) = [item for item in timeline if item["data"].get("participantName") == "Grace"]
     assert [(decision["rule"], decision["did"]) for decision in guest["decisions"]] == [
-        ("live-with-the-host", "passed: `if` is false")
+        ("live-with-the-host", "Not matched: `if` is false")
     ]
     assert "start-succeeded" in [item["type"] for item in timeline if item["source"] == "call"]
-    assert by_id[end_id]["effect"] == "the operator wants the room off air"
-    assert any("end called, because operator" in decision["did"] for decision in by_id[end_id]["decisions"])
+    assert by_id[end_id]["effect"] == "The operator wants the room off air"
+    assert any("End called because of operator" in decision["did"] for decision in by_id[end_id]["decisions"])
 
 
 def test_a_host_who_comes_back_while_the_last_run_is_still_stopping_is_put_on_air_again(tmp_path: Path) -> None:

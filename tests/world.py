@@ -4,6 +4,7 @@ from typing import Any
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.notices import Notice
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, Room
 from webhook_app.domain.rules import Config, Settings
 from webhook_app.domain.step import apply, step
@@ -201,6 +202,11 @@ class Story:
     @property
     def effect(self) -> str:
         return self.last.effect
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The codes of what the last event did."""
+        return self.last.reasons
 
     @property
     def notices(self) -> list[str]:

@@ -116,8 +116,8 @@ class Reducer:
             call, deliver = self._state.commit(pipe, world, batch)
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
-            for event_id, room_id, effect, _ in batch.effects:
-                log.debug("folded", event_id=event_id, room_id=room_id or None, effect=effect)
+            for effect in batch.effects:
+                log.debug("folded", event_id=effect.event_id, room_id=effect.room_id or None, effect=effect.text)
         self._world = after.keep()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)

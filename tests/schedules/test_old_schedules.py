@@ -58,7 +58,7 @@ def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(clie
         Entry(Source.VIDEOSDK, "hls-started", "elsewhere", webhook("hls-started", "elsewhere")),
     )
     fold_all(client)
-    assert effect(client, put_id) == "rule broken added"
+    assert effect(client, put_id) == "Rule broken added"
     view = doors.get("/rules/broken")
     assert view["last_error"].startswith("schedule: ")
     assert view["next"] is None

@@ -10,6 +10,7 @@ from patience import patiently, wall_clock
 from product import API_KEY, SECRET, Json, Product, Sandbox, ask
 from support.waiting import last_lines, wait_until
 
+from webhook_app.domain.reasons import Reason
 from workers.videosdk import Token
 
 LIMIT_S = 20.0
@@ -220,15 +221,20 @@ class Hall:
         """`kill -9` of one process of the product, which its supervisor starts again."""
         self.one.kill(self.one.pids()[process])
 
-    def said(self, text: str, times: int = 1) -> None:
-        """The timeline says this in a decision or an effect."""
-        lines = [line for item in self.timeline for line in (item["effect"] or "", *map(_did, item["decisions"]))]
-        found = [line for line in lines if text in line]
-        assert len(found) >= times, f"the timeline does not say {text!r} (x{times})"
+    def said(self, what: str, times: int = 1) -> None:
+        """The timeline says this in a decision or an effect: a Reason, or a part of a text."""
+        found = 0
+        for item in self.timeline:
+            if isinstance(what, Reason):
+                found += [*item["reasons"], *(decision["reason"] for decision in item["decisions"])].count(what)
+            else:
+                found += sum(what in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
+        assert found >= times, f"the timeline does not say {what!r} (x{times})"
 
     def repairs(self) -> list[str]:
         """What was put right by asking VideoSDK."""
-        return [item["effect"] for item in self.timeline if item["source"] == "probe" and "stream " in item["effect"]]
+        probes = [item for item in self.timeline if item["source"] == "probe"]
+        return [item["effect"] for item in probes if any(code.startswith("stream-") for code in item["reasons"])]
 
     def event(self, kind: str, nth: int = -1) -> Json:
         """One event of a type on the timeline."""

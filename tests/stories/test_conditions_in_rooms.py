@@ -7,6 +7,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import LATE_S
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 EMPTY = "room.on_air && room.session.participant_count == 0"
@@ -23,8 +25,8 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(hall: Hall
     hall.off_air()
     left, ended = hall.event("participant-left")["at"], hall.ends[0]["at"]
     assert 2.9 <= seconds_between(left, ended) <= 10 + LATE_S
-    hall.said("began to hold; acts if it still does in 3 s")
-    hall.said("holds; VideoSDK is asked who is there before anything is ended")
+    hall.said(Reason.RULE_BEGAN_TO_HOLD)
+    hall.said(Reason.RULE_VERIFYING)
     assert len(hall.ends) == 1
 
 
@@ -40,7 +42,7 @@ def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(hall: Hall) -> Non
     hall.hears("participant.joined", 2)
     time.sleep(3)
     assert (hall.now["state"], hall.ends) == ("playable", [])
-    hall.said("no longer holds")
+    hall.said(Reason.RULE_NO_LONGER_HOLDS)
 
 
 def test_somebody_who_comes_back_in_time_stops_the_waiting(hall: Hall) -> None:
@@ -54,7 +56,7 @@ def test_somebody_who_comes_back_in_time_stops_the_waiting(hall: Hall) -> None:
     hall.joins()
     time.sleep(6)
     assert (hall.now["state"], hall.ends) == ("playable", [])
-    hall.said("no longer holds")
+    hall.said(Reason.RULE_NO_LONGER_HOLDS)
 
 
 def test_a_stream_that_starts_slowly_is_told_of_by_name(hall: Hall) -> None:
@@ -88,7 +90,7 @@ def test_the_next_opening_can_be_passed_over(hall: Hall) -> None:
     hall.rule_is("skip-next")
     hall.until(hall.opens_at + 3)
     assert (hall.starts, hall.now["desired"], hall.broadcasts) == ([], None, [])
-    hall.said("is skipped")
+    hall.said(Reason.OCCURRENCE_SKIPPED)
 
 
 def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(hall: Hall) -> None:
@@ -101,5 +103,5 @@ def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(hall: H
     hall.leaves("ada")
     hall.off_air()
     assert (len(hall.runs), len(hall.starts), len(hall.ends)) == (1, 1, 1)
-    hall.said(f"because rule:{hall.rule}-in")
-    hall.said(f"because rule:{hall.rule}-out")
+    hall.said(f"because of rule:{hall.rule}-in")
+    hall.said(f"because of rule:{hall.rule}-out")

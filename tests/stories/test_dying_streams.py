@@ -7,6 +7,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import LATE_S, wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 TWO_HOURS_S = 7_200
@@ -22,7 +24,7 @@ def test_a_stream_that_breaks_in_its_window_is_started_again(hall: Hall) -> None
     assert hall.now["desired"]["because"] == f"rule:{hall.rule}"
     hall.closed()
     hall.off_air()
-    hall.said("the stream is gone while it is wanted: started again in 5 s")
+    hall.said(Reason.RETRY_STREAM_GONE)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 2)
 
 
@@ -58,7 +60,7 @@ def test_a_stream_that_vanishes_without_a_word_is_missed_and_started_again(hall:
     hall.spoil()
     hall.on_air(2)
     assert any("VideoSDK no longer shows it" in repair for repair in hall.repairs())
-    hall.said("the stream is gone while it is wanted: started again in 5 s")
+    hall.said(Reason.RETRY_STREAM_GONE)
     hall.closed()
     hall.off_air(2)
     assert hall.broadcasts == ["completed"]
@@ -73,7 +75,7 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     assert hall.reason("interrupted") == "somebody stopped the stream"
     assert hall.desires(None)["on_air"] is False
     hall.closed(after_s=2)
-    hall.said("somebody stopped the stream: left off until the window closes")
+    hall.said(Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)
     assert (len(hall.starts), len(hall.runs)) == (1, 1)
     assert hall.broadcasts == ["interrupted", "completed"]
 
@@ -127,7 +129,7 @@ def test_with_restart_never_a_stream_that_breaks_is_left_off(hall: Hall) -> None
     hall.breaks()
     hall.hears("stream.failed")
     hall.closed()
-    hall.said("`restart: never` leaves it off until the window closes")
+    hall.said(Reason.NOT_RESTARTED)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
 
@@ -144,7 +146,7 @@ def test_a_stream_that_ends_at_videosdks_own_limit_is_started_again(hall: Hall) 
     hall.closed()
     hall.off_air(2)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 2)
-    hall.said("VideoSDK's own limit of about 2 h ended the stream: started again in 5 s")
+    hall.said(Reason.RETRY_VIDEOSDK_LIMIT)
 
 
 def test_a_session_that_ends_takes_its_stream_along_and_the_next_one_is_put_on_air(hall: Hall) -> None:
@@ -167,7 +169,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_before_it_ends_i
     hall.opens(lasts=5)
     hall.closed()
     hall.off_air()
-    hall.said("end waits for started: VideoSDK refuses it before")
+    hall.said(Reason.WAITING_FOR_STARTED)
     assert [end["status"] for end in hall.ends] == [200]
     assert hall.broadcasts == ["missed"]
     assert hall.desires(None)

@@ -11,6 +11,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = [pytest.mark.process, pytest.mark.house("falling")]
 
 UP_AGAIN_S = 60.0
@@ -20,7 +22,7 @@ def test_down_over_the_opening_the_window_is_entered_late(hall: Hall) -> None:
     hall.joins()
     hall.opens(at=hall.falls_at + 5, lasts=45, late_after="5s")
     hall.on_air(limit_s=UP_AGAIN_S)
-    hall.said("the window opened earlier: entered late")
+    hall.said(Reason.WINDOW_ENTERED_LATE)
     hall.closed()
     hall.off_air()
     assert hall.broadcasts == ["late", "completed"]
@@ -95,7 +97,7 @@ def test_an_operators_time_that_runs_out_during_the_fall_is_over_afterwards(hall
     hall.on_air()
     hall.until(hall.back_at)
     assert hall.desires(None, limit_s=UP_AGAIN_S)["state"] == "playable"
-    hall.said("the operator's wish has run out")
+    hall.said(Reason.OPERATOR_EXPIRED)
     assert len(hall.runs) == 1
 
 

@@ -7,6 +7,8 @@ from hall import Hall
 from patience import seconds_between, wall_clock
 from support.waiting import LATE_S, wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 LOST_WITHIN_S = 35.0
@@ -22,8 +24,8 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(hall
     hall.off_air()
     assert hall.broadcasts == ["armed", "completed"]
     assert hall.reason("armed") == "nobody has opened a session yet"
-    hall.said("armed: nobody has opened a session")
-    hall.said("the window closed: the stream is ended")
+    hall.said(Reason.WAITING_FOR_SESSION)
+    hall.said(Reason.WINDOW_CLOSED_ENDING)
     assert hall.desires(None)["state"] == "stopped"
 
 
@@ -56,7 +58,7 @@ def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening
         seconds_between(hall.notices("broadcast.completed")[0]["data"]["opens_at"], hall.runs[0]["started_at"])
         < 4 + LATE_S
     )
-    hall.said("nobody is known to be there: VideoSDK is asked")
+    hall.said(Reason.CHECKING_SESSION)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
 
@@ -94,13 +96,13 @@ def test_a_window_with_an_if_waits_until_it_holds(hall: Hall) -> None:
     hall.opens(lasts=14, if_='room.session.participants.exists(p, p.name.startsWith("Host"))')
     hall.until(hall.opens_at + 3)
     assert hall.starts == []
-    hall.said("the window is open and waits for its `if`")
+    hall.said(Reason.WINDOW_IF_AWAITED)
     hall.joins("ada", "Host Ada")
     hall.on_air()
     hall.leaves("ada")
     hall.closed()
     hall.off_air()
-    hall.said("its `if` holds")
+    hall.said(Reason.WINDOW_IF_HOLDS)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
 
@@ -130,8 +132,8 @@ def test_an_empty_room_is_ended_inside_its_window_and_on_again_when_somebody_com
     hall.on_air()
     hall.leaves(keep=True)
     hall.off_air()
-    hall.said("VideoSDK is asked before anything is ended")
-    hall.said("ended: nobody is there; on again when somebody comes back")
+    hall.said(Reason.WINDOW_CHECKING_EMPTY)
+    hall.said(Reason.WINDOW_EMPTY)
     hall.joins("grace", "Grace")
     hall.on_air(2)
     hall.closed()
@@ -158,7 +160,7 @@ def test_a_window_runs_over_while_somebody_is_there(hall: Hall) -> None:
     hall.on_air()
     hall.until(hall.closes_at + 3)
     assert hall.now["on_air"]
-    hall.said("somebody is still there: the window runs over")
+    hall.said(Reason.WINDOW_OVERRUNS)
     hall.leaves(keep=True)
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
@@ -179,7 +181,7 @@ def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(ha
     hall.on_air(2)
     hall.closed()
     wait_all_over(hall)
-    hall.said("the run is as long as it may be: ended and started again")
+    hall.said(Reason.STREAM_RENEWED)
     assert len(hall.runs) in (2, 3)
     assert hall.broadcasts == ["completed"]
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from hall import Hall
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 
@@ -16,8 +18,8 @@ def test_an_operator_starts_and_ends_outside_any_window(hall: Hall) -> None:
     assert hall.desires(True)["desired"]["because"] == "operator"
     hall.operator("end")
     hall.off_air()
-    hall.said("start called, because operator")
-    hall.said("end called, because operator")
+    hall.said("Start called because of operator")
+    hall.said("End called because of operator")
     assert (len(hall.runs), len(hall.starts), len(hall.ends)) == (1, 1, 1)
 
 
@@ -27,7 +29,7 @@ def test_an_operator_who_releases_leaves_the_stream_alone(hall: Hall) -> None:
     hall.on_air()
     hall.operator("release")
     assert hall.desires(None)["on_air"] is True
-    hall.said("the operator's wish is dropped")
+    hall.said(Reason.OPERATOR_RELEASED)
     hall.person_stops()
     hall.off_air()
     assert (len(hall.starts), len(hall.ends)) == (1, 1)
@@ -49,7 +51,7 @@ def test_an_operators_end_while_the_stream_is_starting_waits_for_started(hall: H
     hall.hears("stream.starting")
     hall.operator("end")
     hall.off_air()
-    hall.said("end waits for started: VideoSDK refuses it before")
+    hall.said(Reason.WAITING_FOR_STARTED)
     assert [end["status"] for end in hall.ends] == [200]
 
 
@@ -62,7 +64,7 @@ def test_an_operators_end_inside_a_window_holds_until_it_closes(hall: Hall) -> N
     assert hall.desires(False)["desired"]["because"] == "operator"
     hall.closed()
     assert hall.desires(None)
-    hall.said("the operator's wish is dropped: the window closed")
+    hall.said(Reason.OPERATOR_ENDED_WITH_WINDOW)
     assert (hall.broadcasts, len(hall.starts)) == (["completed"], 1)
 
 
@@ -96,7 +98,7 @@ def test_an_operators_end_holds_against_a_person_who_starts(hall: Hall) -> None:
     hall.person_starts()
     hall.off_air()
     assert len(hall.ends) == 1
-    hall.said("end called, because operator")
+    hall.said("End called because of operator")
     assert hall.desires(False)
 
 
@@ -107,7 +109,7 @@ def test_an_operators_start_is_dropped_at_the_next_opening_and_the_run_goes_on(h
     hall.opens(3, lasts=6)
     hall.closed()
     hall.off_air()
-    hall.said("the operator's wish is dropped: a window opens")
+    hall.said(Reason.OPERATOR_SUPERSEDED_BY_WINDOW)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
 
@@ -131,7 +133,7 @@ def test_an_operators_wish_with_a_time_of_its_own_holds_over_the_close(hall: Hal
     assert hall.now["on_air"] is True
     hall.off_air()
     assert until - 1 < time.time()
-    hall.said("the operator's wish has run out")
+    hall.said(Reason.OPERATOR_EXPIRED)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
 
 

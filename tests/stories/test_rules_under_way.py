@@ -7,6 +7,8 @@ from hall import Hall
 from patience import wall_clock
 from support.waiting import wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 HIGH = {"config": {"layout": {"type": "GRID", "priority": "SPEAKER"}, "quality": "high"}}
@@ -20,7 +22,7 @@ def test_a_rule_that_goes_while_its_window_is_open_leaves_the_stream_alone(hall:
     hall.rule_is(change)
     assert hall.desires(None)["on_air"] is True
     hall.until(hall.closes_at + 3)
-    hall.said("the rule is gone or paused: its window is over, the stream is left alone")
+    hall.said(Reason.WINDOW_RULE_GONE)
     assert (hall.ends, hall.broadcasts, hall.now["state"]) == ([], [], "playable")
 
 
@@ -70,7 +72,7 @@ def test_a_stream_that_an_event_rule_wanted_is_started_again_when_it_breaks(hall
     hall.person_stops()
     hall.off_air()
     assert hall.desires(None)
-    hall.said("somebody stopped the stream: left off")
+    hall.said(Reason.STOPPED_BY_SOMEBODY)
     assert len(hall.starts) == 2
 
 
@@ -103,7 +105,7 @@ def test_another_start_inside_the_window_replaces_the_run_and_never_are_there_tw
     hall.on_air()
     hall.lasts(14, start=HIGH)
     hall.on_air(2)
-    hall.said("another start is asked for: the run is ended and started again")
+    hall.said(Reason.WINDOW_OTHER_START)
     hall.closed()
     hall.off_air(2)
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 2)
@@ -121,7 +123,7 @@ def test_an_event_rule_that_wants_the_room_off_loses_to_a_window_and_the_timelin
     hall.until(time.time() + 3)
     assert hall.now["on_air"] is True
     lost = [one for one in hall.event("participant-left")["decisions"] if one["rule"] == ender]
-    assert [one["did"] for one in lost] == [f"matched, wants end, but the schedule's wish wins: {hall.rule}"]
+    assert [one["did"] for one in lost] == [f"Matched: end wanted, but the schedule {hall.rule} wins"]
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs), len(hall.ends)) == (["completed"], 1, 1)
@@ -135,7 +137,7 @@ def test_of_two_event_rules_the_newest_wish_wins_and_the_timeline_says_so(hall: 
     hall.on_air()
     hall.joins("guard", "Guard")
     hall.off_air()
-    hall.said(f"matched, wants end: newer than what {starter} wants")
+    hall.said(f"Matched: end wanted, newer than what {starter} wants")
     assert (len(hall.runs), len(hall.ends)) == (1, 1)
     assert hall.desires(None)
 
@@ -148,7 +150,7 @@ def test_two_rules_that_want_opposite_things_at_one_event_make_one_call_at_most(
     hall.hears("session.started")
     hall.until(time.time() + 4)
     did = [(one["rule"], one["did"]) for one in hall.event("session-started")["decisions"]]
-    assert (starter, "matched, wants start") in did
+    assert (starter, "Matched: start wanted") in did
     assert any(rule == ender for rule, _ in did)
     assert len(hall.runs) <= 1
 
@@ -161,7 +163,7 @@ def test_an_operator_wins_over_an_event_rule_and_the_timeline_says_so(hall: Hall
     hall.on_air()
     hall.leaves("grace")
     hall.hears("participant.left")
-    hall.said("matched, wants end, but the operator's wish wins")
+    hall.said(Reason.RULE_OPERATOR_WINS)
     hall.until(time.time() + 2)
     assert (hall.ends, hall.now["state"]) == ([], "playable")
     hall.operator("end")
@@ -173,7 +175,7 @@ def test_a_rule_that_cools_down_acts_once_and_says_why_not_again(hall: Hall) -> 
     for nth in range(3):
         hall.joins(f"p{nth}")
     hall.hears("participant.joined", 3)
-    hall.said("passed: cooling down for another", 2)
+    hall.said(Reason.RULE_COOLING_DOWN, 2)
     assert len(hall.notices(f"rule.{hall.rule}-told")) == 1
 
 

@@ -8,6 +8,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 REFUSALS_LAST_S = 32.0  # the other stories of that house
@@ -26,8 +28,8 @@ def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(hall: Hall, 
     assert [call["state"] for call in refused] == ["refused", "refused"]
     assert [f"VideoSDK refused: {statuses[refusal]}" in hall.reason("late")] == [True]
     hall.said(f"VideoSDK refused: {statuses[refusal]}", 2)
-    hall.said("tried again in 5 s")
-    hall.said("tried again in 10 s")
+    hall.said("Retrying in 5 s")
+    hall.said("Retrying in 10 s")
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs)) == (["late", "completed"], 1)
@@ -43,8 +45,8 @@ def test_after_a_5xx_videosdk_is_asked_twice_before_the_start_is_repeated(hall: 
     looks = [one for one in hall.asks("/active") if first < one["at"] < second]
     assert len(looks) >= 3  # two that settle it, and the one before each start
     assert seconds_between(first, second) >= 10
-    hall.said("nobody knows whether VideoSDK did it: asked before anything is repeated")
-    hall.said("the start did not take effect: VideoSDK was asked twice")
+    hall.said(Reason.CALL_UNKNOWN)
+    hall.said(Reason.START_HAD_NO_EFFECT)
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.runs), len(hall.starts)) == (["completed"], 1, 2)
@@ -81,7 +83,7 @@ def test_a_start_that_hangs_and_did_nothing_is_repeated_once_that_is_sure(hall: 
     hall.opens(lasts=45)
     hall.on_air(limit_s=60)
     assert between(hall)[0] >= 25
-    hall.said("the start did not take effect: VideoSDK was asked twice")
+    hall.said(Reason.START_HAD_NO_EFFECT)
     hall.closed()
     hall.off_air()
     assert (len(hall.starts), len(hall.runs)) == (2, 1)
@@ -102,7 +104,7 @@ def test_a_start_that_hangs_and_was_done_is_found_by_asking_when_its_webhooks_ar
     hall.spoil({"path": "start", "fault": "slow", "after_s": 600}, drop=["hls-*"])
     hall.opens(lasts=24)
     hall.hears("stream.started", limit_s=30)
-    hall.said("on air after all")
+    hall.said(Reason.START_TOOK_EFFECT)
     assert hall.repairs() != []
     hall.spoil()
     hall.closed()
@@ -115,7 +117,7 @@ def test_a_start_that_is_done_after_we_gave_up_is_not_repeated(hall: Hall) -> No
     hall.spoil({"path": "start", "fault": "late", "after_s": 14})
     hall.opens(lasts=30)
     hall.on_air(limit_s=40)
-    hall.said("the start took effect after all")
+    hall.said(Reason.START_TOOK_EFFECT)
     hall.closed()
     hall.off_air()
     assert (hall.broadcasts, len(hall.starts), len(hall.runs)) == (["completed"], 1, 1)
@@ -156,7 +158,7 @@ def test_a_room_that_is_on_air_already_is_not_started_but_taken_over(hall: Hall)
     hall.spoil()
     hall.opens(lasts=8)
     hall.hears("stream.started")
-    hall.said("already on air: no start was sent")
+    hall.said(Reason.START_NOT_NEEDED)
     hall.closed()
     hall.off_air()
     assert (len(hall.runs), len(hall.starts)) == (1, 1)  # the person's own
@@ -183,7 +185,7 @@ def test_a_token_that_is_refused_pauses_every_call_until_videosdk_takes_it_again
     assert "VideoSDK refused: 401" in hall.reason("late")
     (alarm,) = hall.alarms
     assert (alarm["name"], alarm["severity"]) == ("videosdk-credentials", "critical")
-    hall.said("all calls are paused: VideoSDK does not accept our token")
+    hall.said(Reason.CALLS_PAUSED)
     hall.on_air(limit_s=90)
     assert 55 <= between(hall)[0] <= 75
     assert hall.alarms == []

@@ -13,6 +13,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = [pytest.mark.process, pytest.mark.house("struck")]
 
 MOMENTS = 4
@@ -28,7 +30,7 @@ def test_killed_between_look_and_mark_the_start_is_decided_anew(hall: Hall) -> N
     strike(hall)
     hall.on_air(limit_s=60)
     assert (len(hall.starts), len(hall.runs)) == (1, 1)
-    hall.said("decided anew")
+    hall.said(Reason.CALL_NOT_MADE)
     hall.closed(limit_s=60)
     hall.off_air()
 
@@ -47,7 +49,7 @@ def test_killed_between_mark_and_send_the_start_is_repeated_once_it_is_sure_that
     hall.on_air(limit_s=75)
     assert (len(hall.starts), len(hall.runs)) == (1, 1)
     assert [call["state"] for call in hall.calls] == ["unknown", "succeeded"]
-    hall.said("the start did not take effect: VideoSDK was asked twice")
+    hall.said(Reason.START_HAD_NO_EFFECT)
     hall.closed(limit_s=60)
     hall.off_air()
 
@@ -62,7 +64,7 @@ def test_killed_between_mark_and_work_the_start_is_repeated_once_it_is_sure_that
     first, second = (start["at"] for start in hall.starts)
     assert seconds_between(first, second) >= 25
     assert len(hall.runs) == 1
-    hall.said("the start did not take effect: VideoSDK was asked twice")
+    hall.said(Reason.START_HAD_NO_EFFECT)
     hall.closed(limit_s=60)
     hall.off_air()
 

@@ -8,6 +8,8 @@ from hall import Hall
 from patience import seconds_between
 from support.waiting import wait_until
 
+from webhook_app.domain.reasons import Reason
+
 pytestmark = pytest.mark.process
 
 
@@ -129,7 +131,7 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     )
     time.sleep(3)
     assert hall.now["state"] == "playable"
-    hall.said("VideoSDK could not be reached; nothing concluded")
+    hall.said(Reason.PROBE_UNREACHED)
     hall.spoil(drop=["hls-*"])
     hall.off_air(limit_s=120)
     assert hall.now["stream"]["ended_by"] == "probe"

@@ -20,10 +20,15 @@ VIDEOSDKS_WORDS = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
-def event_view(event: Event, effect: str | None) -> dict[str, Any]:
-    """One event; `effect` is None while it is not folded."""
-    shown = views.event_view(event, data=_shown_data(event))
-    return shown | {"effect": None if effect is None else masked(effect)}
+def event_view(event: Event, row: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    """One event with its row of the timeline, None while it is not folded."""
+    reasons = [] if row is None else row.get(b"r", b"").decode().split()
+    effect = {
+        "effect": None if row is None else masked(row[b"e"].decode()),
+        "reason": next(iter(reasons), None),
+        "reasons": reasons,
+    }
+    return views.event_view(event, data=_shown_data(event)) | effect
 
 
 def _shown_data(event: Event) -> Any:
@@ -31,19 +36,19 @@ def _shown_data(event: Event) -> Any:
     return (without_webhook_token if event.source in VIDEOSDKS_WORDS else shown_data)(dict(event.data))
 
 
-def effects_of(client: Client, events: Sequence[Event]) -> list[str | None]:
-    """What folding each event came to."""
+def timeline_rows(client: Client, events: Sequence[Event]) -> list[Mapping[bytes, bytes] | None]:
+    """What folding each event came to, as its room's timeline keeps it; None where it is not folded."""
     with client.pipeline(transaction=False) as pipe:
         for event in events:
             pipe.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
         found = pipe.execute()
-    return [entries[0][1][b"e"].decode() if entries else None for entries in found]
+    return [entries[0][1] if entries else None for entries in found]
 
 
 def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events with their effects."""
-    effects = effects_of(context.client, events) if events else []
-    return [event_view(event, effect) for event, effect in zip(events, effects, strict=True)]
+    rows = timeline_rows(context.client, events) if events else []
+    return [event_view(event, row) for event, row in zip(events, rows, strict=True)]
 
 
 def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
@@ -51,7 +56,7 @@ def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
     entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
     if not entries:
         return event_view(event, None) | {"decisions": [], "notices": []}
-    return event_view(event, entries[0][1][b"e"].decode()) | _what_came_of_it(entries[0][1])
+    return event_view(event, entries[0][1]) | _what_came_of_it(entries[0][1])
 
 
 def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
         if event is None:
             continue
-        items.append(event_view(event, fields[b"e"].decode()) | _what_came_of_it(fields))
+        items.append(event_view(event, fields) | _what_came_of_it(fields))
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
@@ -100,8 +105,14 @@ def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     decisions, told = fields[b"d"], fields.get(b"n")
     return {
         "decisions": [
-            {"rule": one.rule, "did": one.did, "call_id": one.call_id, "notice_id": one.notice_id}
-            for one in (codec.decisions_of(decisions) if decisions else [])
+            {
+                "rule": decision.rule,
+                "did": decision.did,
+                "reason": decision.reason,
+                "call_id": decision.call_id,
+                "notice_id": decision.notice_id,
+            }
+            for decision in (codec.decisions_of(decisions) if decisions else [])
         ],
         "notices": [{"id": notice_id, "type": kind} for notice_id, kind, *_ in (codec.decode(told) if told else [])],
     }

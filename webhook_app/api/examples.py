@@ -64,11 +64,21 @@ EVENT: dict[str, Any] = {
     "room_id": "abcd-efgh-ijkl",
     "at": AT,
     "data": {"meetingId": "abcd-efgh-ijkl", "sessionId": "65f0a1a0c3d4e5f6a7b8c9aa"},
-    "effect": "stream playable",
+    "effect": "Stream st_2b1f9c0d7a: started to playable",
+    "reason": "stream-moved",
+    "reasons": ["stream-moved"],
 }
 TIMELINE_ITEM: dict[str, Any] = {
     **EVENT,
-    "decisions": [{"rule": "sunday-service", "did": "on air as wanted", "call_id": None, "notice_id": None}],
+    "decisions": [
+        {
+            "rule": "sunday-service",
+            "did": "Matched: start wanted",
+            "reason": "rule-matched",
+            "call_id": None,
+            "notice_id": None,
+        }
+    ],
     "notices": [{"id": "msg_1c0b7e5f9a2d4c68e310", "type": "stream.playable"}],
 }
 RULE: dict[str, Any] = {

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 import structlog
 
-from webhook_app.api.event_views import effects_of, event_view
+from webhook_app.api.event_views import event_view, timeline_rows
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
@@ -276,11 +276,8 @@ def pieces_of(client: Client, events: Sequence[Event]) -> list[Piece]:
     """Folded events as they go out: the id, and the event as the API shows it, on one line."""
     if not events:
         return []
-    effects = effects_of(client, events)
-    return [
-        Piece(event.id, _text(event.id, event_view(event, effect)))
-        for event, effect in zip(events, effects, strict=True)
-    ]
+    rows = timeline_rows(client, events)
+    return [Piece(event.id, _text(event.id, event_view(event, row))) for event, row in zip(events, rows, strict=True)]
 
 
 def _text(event_id: str, view: dict[str, Any]) -> bytes:

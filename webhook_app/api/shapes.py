@@ -130,7 +130,7 @@ class RoomSchema(Schema):
 
 
 class EventSchema(Schema):
-    """A fact in the journal; `effect` is null until it is folded."""
+    """A fact in the journal; `effect` is null until it is processed. `reasons` are the codes of what it did."""
 
     id = text()
     source = text(enum=["videosdk", "operator", "clock", "call", "probe", "config", "system"])
@@ -139,6 +139,8 @@ class EventSchema(Schema):
     at = moment()
     data = fields.Dict()
     effect = text(null=True)
+    reason = text(null=True)
+    reasons = fields.List(text())
 
 
 class DecisionSchema(Schema):
@@ -146,6 +148,7 @@ class DecisionSchema(Schema):
 
     rule = text(null=True)
     did = text()
+    reason = text(null=True)
     call_id = text(null=True)
     notice_id = text(null=True)
 

@@ -7,10 +7,10 @@ from webhook_app.api.call_views import call_views, load_calls
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import delivery_view
 from webhook_app.api.event_views import timeline_page
+from webhook_app.domain.reasons import UNEVENTFUL
 from webhook_app.domain.subscribers import delivery_id
 
 LOOKED_UP_MAX = 2_000
-NO_NEWS = ("no change", "void:", "repeat")
 
 
 def causes(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -36,9 +36,7 @@ def changed_nothing(item: Mapping[str, Any]) -> bool:
     """Whether an event came to nothing that anybody would look for."""
     if item["decisions"] or item["notices"] or item["source"] in ("operator", "config", "videosdk"):
         return False
-    effect = str(item["effect"] or "")
-    asked = effect in ("VideoSDK is asked", "") or effect.startswith("still waiting")
-    return asked or all(part.strip().startswith(NO_NEWS) for part in effect.split(";"))
+    return UNEVENTFUL.issuperset(item["reasons"])
 
 
 def _grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from webhook_app.api.delivery_views import all_deliveries_page
 from webhook_app.api.event_views import event_views
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.lamps import RANK, Lamp, lamp_of, lit
+from webhook_app.domain.reasons import reason_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import Config
 from webhook_app.domain.views import room_view
@@ -55,8 +56,8 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
         "lit": lit(room),
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.operator is not None,
-        "waits": room.waits,
-        "refusal": room.last_refusal if room.tries else None,
+        "waits": None if room.waits is None else reason_text(room.waits),
+        "refusal": reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
     }
 
 

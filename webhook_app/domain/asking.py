@@ -9,6 +9,7 @@ from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw
 from webhook_app.domain.participants import present_of
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.roster import is_covered
 from webhook_app.domain.runs import mark_of, put_run
@@ -98,7 +99,7 @@ def _pulse(stream_id: str, since: int) -> int:
 def ask(turn: Turn, why: str) -> None:
     """Ask VideoSDK about the room; one question at a time, a further one waits for the answer."""
     if not turn.config.settings.calls:
-        turn.note("not asked: no credentials")
+        turn.note(Reason.PROBE_NO_CREDENTIALS)
         return
     if turn.room.probe is not None or (turn.paused and why != "credentials"):
         if why not in turn.room.asks:
@@ -106,7 +107,7 @@ def ask(turn: Turn, why: str) -> None:
         return
     if turn.room.quiet_until is not None and turn.event.at < turn.room.quiet_until and why != "credentials":
         turn.set_timer(f"ask:{why}", turn.room.quiet_until)
-        turn.note("asked later: VideoSDK wants fewer questions")
+        turn.note(Reason.PROBE_PUT_OFF)
         return
     session = turn.room.session
     body: dict[str, Any] = {"about": why}
@@ -120,7 +121,7 @@ def ask(turn: Turn, why: str) -> None:
     if why == "failure":
         failed = unexplained(turn.room)
         if failed is None:
-            turn.note("nothing to ask: no failure lacks its reason")
+            turn.note(Reason.FAILURE_ALL_EXPLAINED)
             return
         body["failed"] = {
             "stream_id": failed.stream_id,
@@ -172,7 +173,7 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
     """Fold what a probe saw: `asked_id` is the journal's last id when it was asked. False: nobody waits for it."""
     probe = turn.room.probe
     if probe is None or data.get("call_id") != probe.call_id:
-        turn.note("late: of a question that was given up")
+        turn.note(Reason.PROBE_LATE)
         return False
     reached = bool(data.get("reached"))
     answered = replace(
@@ -235,10 +236,9 @@ def _miss(turn: Turn, probe: Call, data: Mapping[str, Any]) -> None:
     quiet = after if data.get("status") == 429 else None
     turn.change(misses=misses + 1, ask_after=after, quiet_until=quiet)
     if "unreadable" in data:
-        turn.note("VideoSDK's answer is in an unknown form")
+        turn.note(Reason.PROBE_UNREADABLE)
     else:
-        turn.note("VideoSDK wants fewer questions" if quiet else "VideoSDK could not be reached")
-    turn.note("nothing concluded")
+        turn.note(Reason.PROBE_RATE_LIMITED if quiet else Reason.PROBE_UNREACHED)
     about = str(probe.body.get("about", "again"))
     for why in (about, *turn.room.asks):
         if why == "armed":
@@ -264,12 +264,12 @@ def _hear_reason(turn: Turn, asked: Mapping[str, Any], said: Any) -> None:
         explained = replace(name_run(run, fact), failure=fact.failure)
         turn.room = put_run(turn.room, explained)
         turn.keep_run(explained)
-        turn.note(f"stream {run.stream_id} failed because: {fact.failure}")
+        turn.note(Reason.FAILURE_REASON_FOUND, stream=run.stream_id, failure=fact.failure)
     elif run is not None and isinstance(said, Mapping) and said.get("reached") is False and _is_recent(turn, run):
-        turn.note("VideoSDK could not say why: asked again")
+        turn.note(Reason.FAILURE_REASON_UNREACHED)
         turn.set_timer("ask:failure", turn.event.at + WHY_AGAIN_MS)
     else:
-        turn.note("VideoSDK gives no reason")
+        turn.note(Reason.FAILURE_REASON_MISSING)
     untold = turn.room.untold
     if untold is not None and untold.run.stream_id == asked.get("stream_id"):
         turn.tell_untold()
@@ -296,7 +296,7 @@ def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
     if isinstance(session, Mapping):
         _see_session(turn, session, asked_id)
     if not turn.effects:
-        turn.note("as we knew")
+        turn.note(Reason.PROBE_NO_CHANGE)
 
 
 def _settle_again(turn: Turn) -> None:
@@ -320,7 +320,7 @@ def _see_session(turn: Turn, seen: Mapping[str, Any], asked_id: str) -> None:
     if current is None or current.session_id != session_id:
         start_session(turn, session_id, complete=False)
     elif not is_covered(current, asked_id):
-        turn.note("the session has had news since the question: asked again")
+        turn.note(Reason.SESSION_NEWER_THAN_PROBE)
         turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
         return
     present = present_of(seen)

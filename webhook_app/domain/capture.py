@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.events import TEXT_MAX
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.domain.runs import put_run
 from webhook_app.domain.stream import Snapshot
@@ -22,26 +23,26 @@ def order_capture(turn: Turn) -> None:
     """An operator wants a picture of the run that is shown."""
     run = turn.room.shown
     if run is None or not turn.room.watchable:
-        turn.note("no picture: nothing to be seen is on air")
+        turn.note(Reason.SNAPSHOT_OFF_AIR)
     elif turn.room.capture is not None:
-        turn.note("repeat: a picture is being taken")
+        turn.note(Reason.SNAPSHOT_REPEAT)
     elif not turn.config.settings.calls:
-        turn.note("no picture: there are no credentials to call with")
+        turn.note(Reason.SNAPSHOT_NO_CREDENTIALS)
     elif turn.paused:
-        turn.note("no picture: all calls are paused, VideoSDK does not accept our token")
+        turn.note(Reason.SNAPSHOT_CALLS_PAUSED)
     else:
         call = turn.new_call(CallKind.CAPTURE, "operator", {"stream_id": run.stream_id})
         turn.change(capture=call)
         turn.set_timer("capture-lost", turn.event.at + CAPTURE_LOST_MS)
-        turn.note("a picture is asked for")
-        turn.decide("capture called, because operator", call_id=call.call_id)
+        turn.note(Reason.SNAPSHOT_REQUESTED)
+        turn.decide(Reason.SNAPSHOT_SENT, call_id=call.call_id)
 
 
 def hear_capture(turn: Turn, data: Mapping[str, Any]) -> None:
     """The answer: the newest picture is kept with its run."""
     call = turn.room.capture
     if call is None or data.get("call_id") != call.call_id:
-        turn.note("late: the room has moved on from this call")
+        turn.note(Reason.CALL_LATE)
         return
     outcome = str(data.get("outcome"))
     snapshot = _snapshot(data.get("picture"), turn.event.at) if outcome == "succeeded" else None
@@ -50,14 +51,14 @@ def hear_capture(turn: Turn, data: Mapping[str, Any]) -> None:
     _close(turn, call, STATES.get(outcome, CallState.UNKNOWN), data)
     run = next((one for one in turn.room.streams if one.stream_id == call.body.get("stream_id")), None)
     if snapshot is None:
-        turn.note(f"no picture came: {data.get('message') or outcome}")
+        turn.note(Reason.SNAPSHOT_FAILED, why=data.get("message") or outcome)
     elif run is None:
-        turn.note("a picture came of a run that is no longer kept")
+        turn.note(Reason.SNAPSHOT_STREAM_GONE)
     else:
         shown = replace(run, snapshot=snapshot)
         turn.room = put_run(turn.room, shown)
         turn.keep_run(shown)
-        turn.note("a picture is kept")
+        turn.note(Reason.SNAPSHOT_KEPT)
 
 
 def lose_capture(turn: Turn) -> None:
@@ -65,7 +66,7 @@ def lose_capture(turn: Turn) -> None:
     call = turn.room.capture
     if call is not None:
         _close(turn, call, CallState.UNKNOWN, {"message": "no answer came"})
-    turn.note("no picture came: the answer is overdue")
+    turn.note(Reason.SNAPSHOT_OVERDUE)
 
 
 def _close(turn: Turn, call: Call, state: CallState, data: Mapping[str, Any]) -> None:

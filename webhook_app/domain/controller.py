@@ -7,7 +7,8 @@ from webhook_app.domain.asking import ARMED_MS, ask, note_readable
 from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
 from webhook_app.domain.ids import derive, is_after
-from webhook_app.domain.plan import ARMED, ASKED_WHO, hold_off, restart_of, tell_armed
+from webhook_app.domain.plan import hold_off, restart_of, tell_armed
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.runs import Belongs, mark_of, place, put_run
@@ -53,7 +54,7 @@ def control(turn: Turn) -> None:
                 turn.change(tries=0)
         return
     if turn.paused:
-        _wait(turn, "all calls are paused: VideoSDK does not accept our token")
+        _wait(turn, Reason.CALLS_PAUSED)
         return
     if "backoff" in room.timers:
         return
@@ -74,7 +75,7 @@ def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
         turn.change(replace_run=None)
     if live:
         held = all(run.provisional for run in live)
-        _wait(turn, "a run that is not yet confirmed is settled first" if held else None)
+        _wait(turn, Reason.WAITING_FOR_CONFIRMATION if held else None)
         turn.clear_timer("armed")
         return
     if not live_session(turn.room):
@@ -83,16 +84,16 @@ def _want_on(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     turn.clear_timer("armed")
     _wait(turn, None)
     call = turn.new_call(CallKind.START, wish.because, dict(wish.start))
-    _place_call(turn, call, f"start called, because {wish.because}")
+    _place_call(turn, call, Reason.START_SENT)
 
 
 def _await_session(turn: Turn) -> None:
     """Nobody is known to be there: VideoSDK is asked at once, and when it shows nobody either, the room is armed."""
     if _shows_nobody(turn):
-        _wait(turn, ARMED)
+        _wait(turn, Reason.WAITING_FOR_SESSION)
         tell_armed(turn)
-    elif turn.room.waits not in (ARMED, ASKED_WHO):
-        _wait(turn, ASKED_WHO)
+    elif turn.room.waits not in (Reason.WAITING_FOR_SESSION, Reason.CHECKING_SESSION):
+        _wait(turn, Reason.CHECKING_SESSION)
         ask(turn, "armed")
     if "armed" not in turn.room.timers:
         turn.set_timer("armed", turn.event.at + ARMED_MS)
@@ -116,11 +117,11 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
             turn.change(schedule_wish=None)
             if fulfilled:
                 turn.change(event_wish=None)
-                turn.decide("wish dropped: the window has closed", rule=_rule_of(wish))
+                turn.decide(Reason.DESIRE_DROPPED_WINDOW_CLOSED, rule=_rule_of(wish))
         return
     run = confirmed[-1]
     if run.state is State.STARTING:
-        _wait(turn, "end waits for started: VideoSDK refuses it before")
+        _wait(turn, Reason.WAITING_FOR_STARTED)
         return
     if run.state is State.STOPPING:
         _wait(turn, None)
@@ -131,7 +132,7 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
     body = {"id": run.videosdk_id} if run.videosdk_id and not run.end_by_room else {}
     call = turn.new_call(CallKind.END, wish.because, body)
     turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id))
-    _place_call(turn, call, f"end called, because {wish.because}")
+    _place_call(turn, call, Reason.END_SENT)
 
 
 def _is_asked_about(room: Room, why: str) -> bool:
@@ -164,7 +165,7 @@ def _settle_end(turn: Turn, run: Stream) -> None:
     if not wish.on_air:
         if room.event_wish is not None:
             turn.change(event_wish=None)
-            turn.decide("wish fulfilled: the stream has ended", rule=_rule_of(room.event_wish))
+            turn.decide(Reason.DESIRE_MET, rule=_rule_of(room.event_wish))
         if room.schedule_wish is not None and room.window is None:
             turn.change(schedule_wish=None)
         return
@@ -177,15 +178,10 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         _hear_person(turn, wish)
         return
     if turn.room.window is not None and wish is room.schedule_wish and restart_of(turn) == "never":
-        hold_off(turn, Held.NOT_RESTARTED, "the stream ended; `restart: never` leaves it off until the window closes")
+        hold_off(turn, Held.NOT_RESTARTED, Reason.NOT_RESTARTED)
         return
     if live_session(room):
-        gone = (
-            "VideoSDK's own limit of about 2 h ended the stream"
-            if own_limit
-            else "the stream is gone while it is wanted"
-        )
-        _back_off(turn, f"{gone}: started again")
+        _back_off(turn, Reason.RETRY_VIDEOSDK_LIMIT if own_limit else Reason.RETRY_STREAM_GONE)
 
 
 def _age(run: Stream, at: int) -> int:
@@ -210,11 +206,11 @@ def _hear_person(turn: Turn, wish: Wish) -> None:
     turn.change(operator=None, event_wish=room.event_wish if _made_now(turn, room.event_wish) else None)
     turn.clear_timer("until")
     if room.window is None:
-        turn.decide("somebody stopped the stream: left off", rule=_rule_of(wish))
+        turn.decide(Reason.STOPPED_BY_SOMEBODY, rule=_rule_of(wish))
     elif restart_of(turn) == "always":
-        _back_off(turn, "somebody stopped the stream, and `restart: always` starts it again")
+        _back_off(turn, Reason.RETRY_STOPPED)
     else:
-        hold_off(turn, Held.INTERRUPTED, "somebody stopped the stream: left off until the window closes")
+        hold_off(turn, Held.INTERRUPTED, Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)
 
 
 def _hear_late_stop(turn: Turn, run: Stream) -> None:
@@ -253,7 +249,7 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
     if call is None or data.get("call_id") != call.call_id:
         if data.get("kind") == CallKind.START and isinstance(data.get("stream"), Mapping):
             _adopt(turn, None, data["stream"])
-        turn.note("late: the room has moved on from this call")
+        turn.note(Reason.CALL_LATE)
         return
     outcome = str(data.get("outcome"))
     answered = replace(
@@ -275,21 +271,19 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
         case "dropped":
             _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
             _end_not_made(turn, call)
-            turn.note(f"call not made: {answered.message}; decided anew")
+            turn.note(Reason.CALL_NOT_MADE, message=answered.message)
             if turn.room.tries >= 3:
-                _back_off(turn, "calls do not get through in time")
+                _back_off(turn, Reason.RETRY_DELAYED)
             else:
                 turn.change(tries=turn.room.tries + 1)
         case "unreached":
             _close_call(turn, replace(answered, state=CallState.GIVEN_UP))
             _end_not_made(turn, call)
             unreadable = "unreadable" in data
-            turn.change(last_refusal="its answer is in an unknown form" if unreadable else "it could not be reached")
-            turn.note(f"call not made: {answered.message}")
-            if unreadable:
-                _back_off(turn, "VideoSDK's answer is in an unknown form: tried again")
-            else:
-                _back_off(turn, "VideoSDK could not be reached: tried again")
+            why = Reason.VIDEOSDK_UNREADABLE if unreadable else Reason.VIDEOSDK_UNREACHED
+            turn.change(last_refusal=why.value)
+            turn.note(Reason.CALL_NOT_MADE, message=answered.message)
+            _back_off(turn, Reason.RETRY_UNREADABLE if unreadable else Reason.RETRY_UNREACHED)
         case "refused" if data.get("refusal") in (Refusal.CONFLICT, Refusal.AMBIGUOUS):
             _dispute(turn, answered, data)
         case _:
@@ -301,7 +295,7 @@ def lose_call(turn: Turn) -> None:
     call = turn.room.call
     if call is None or call.state is CallState.UNKNOWN:
         return
-    turn.note("the call's answer is overdue")
+    turn.note(Reason.CALL_OVERDUE)
     _unknown(turn, call, {})
 
 
@@ -322,11 +316,11 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
         _close_call(turn, call)
         if seen:
             _end_not_made(turn, call)
-        turn.note("the end took effect" if not seen else "the end did not take effect")
+        turn.note(Reason.END_HAD_NO_EFFECT if seen else Reason.END_TOOK_EFFECT)
         return
     if seen:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide("on air after all", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=_rule(call.because))
         return
     negatives = call.negatives + 1
     asked_at = int(data.get("asked_at") or 0)
@@ -334,11 +328,11 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
     if negatives >= 2 and asked_at >= settle_at:
         _close_call(turn, call)
         turn.decide(
-            "the start did not take effect: VideoSDK was asked twice",
+            Reason.START_HAD_NO_EFFECT,
             call_id=call.call_id,
             rule=_rule(call.because),
         )
-        _back_off(turn, "started again")
+        _back_off(turn, Reason.RETRY_NO_EFFECT)
         return
     waiting = replace(call, negatives=negatives)
     turn.change(call=waiting)
@@ -353,7 +347,7 @@ def _resolve_unknown(turn: Turn) -> None:
     own = [run for run in turn.room.streams if run.call_id == call.call_id and not run.provisional]
     if call.state is CallState.UNKNOWN and own:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide("the start took effect after all", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=_rule(call.because))
 
 
 def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool) -> None:
@@ -361,14 +355,14 @@ def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool
         stream = data.get("stream")
         if isinstance(stream, Mapping):
             _adopt(turn, None if already else call, stream)
-        turn.note("already on air: no start was sent" if already else "VideoSDK has started a stream")
+        turn.note(Reason.START_NOT_NEEDED if already else Reason.START_SUCCEEDED)
     else:
-        turn.note("VideoSDK has ended the stream")
+        turn.note(Reason.END_SUCCEEDED)
         turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
         turn.set_timer("ask:ended", turn.event.at + END_SETTLE_MS - 1)
     _close_call(turn, replace(call, state=CallState.SUCCEEDED))
     if already and not any(run.live for run in turn.room.streams):
-        _back_off(turn, "VideoSDK still shows the stream that has ended: started")
+        _back_off(turn, Reason.RETRY_STILL_SHOWN)
     turn.calm(_forbidden(turn.room))
 
 
@@ -402,7 +396,7 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     turn.change(call=unknown)
     turn.outcome.calls[call.call_id] = unknown
     turn.decide(
-        "nobody knows whether VideoSDK did it: asked before anything is repeated",
+        Reason.CALL_UNKNOWN,
         call_id=call.call_id,
         rule=_rule(call.because),
     )
@@ -418,7 +412,7 @@ def _dispute(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     )
     turn.change(call=disputed)
     turn.outcome.calls[call.call_id] = disputed
-    turn.note(f"VideoSDK answered {call.status} {call.message or ''}".strip() + ": a probe settles what that means")
+    turn.note(Reason.CALL_DISPUTED, said=f"{call.status} {call.message or ''}".strip())
     ask(turn, "refused")
 
 
@@ -432,17 +426,17 @@ def _settle_dispute(turn: Turn, call: Call, data: Mapping[str, Any], *, seen: bo
             return
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
         turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
-        turn.decide("the stream had ended already", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=_rule(call.because))
         return
     if seen:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide("already on air: no further start is sent", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_NOT_NEEDED, call_id=call.call_id, rule=_rule(call.because))
         if not any(run.live for run in turn.room.streams):
-            _back_off(turn, "VideoSDK still shows the stream that has ended: started")
+            _back_off(turn, Reason.RETRY_STILL_SHOWN)
         return
     if not live_session(turn.room):
         _close_call(turn, replace(call, state=CallState.REFUSED))
-        turn.decide("not started: nobody is in the room", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_WITHOUT_SESSION, call_id=call.call_id, rule=_rule(call.because))
         return
     session = data.get("session")
     somebody_there = isinstance(session, Mapping) and bool(session.get("live"))
@@ -457,24 +451,20 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     _end_not_made(turn, call)
     said = f"{call.status} {call.message or ''}".strip()
     turn.change(last_refusal=said)
-    turn.note(f"VideoSDK refused: {said}")
+    turn.note(Reason.CALL_REFUSED, said=said)
     turn.happen("call.refused", because=call.because, call=call_view(refused))
     if call.kind is CallKind.START and data.get("refusal") == Refusal.INVALID and count_rejection(turn, call):
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up))
-        turn.decide(
-            "given up: VideoSDK rejects this start; it is sent again when it is changed",
-            call_id=call.call_id,
-            rule=_rule(call.because),
-        )
+        turn.decide(Reason.CALL_REJECTED, call_id=call.call_id, rule=_rule(call.because))
         give_up_rejected(turn, call, said)
         return
     if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up))
-        turn.decide(f"given up after {TRIES_MAX} tries", call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.CALL_GIVEN_UP, call_id=call.call_id, rule=_rule(call.because), tries=TRIES_MAX)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
@@ -495,18 +485,19 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     if call.status in (400, 404, 402, 409) and call.refusal is None:
         ask(turn, "refused")
     wished = data.get("retry_after_ms")
-    _back_off(turn, "tried again", at_least=wished if isinstance(wished, int) else 0)
+    _back_off(turn, Reason.RETRY_REFUSED, at_least=wished if isinstance(wished, int) else 0)
 
 
 def _forbidden(room: Room) -> str:
     return derive("videosdk-forbidden-", room.room_id)
 
 
-def _back_off(turn: Turn, then: str, *, at_least: int = 0) -> None:
+def _back_off(turn: Turn, then: Reason, *, at_least: int = 0) -> None:
     """Try again later: after 5 s, doubling to 60 s; within that as late as VideoSDK asks."""
     tries = turn.room.tries
     if tries + 1 >= TRIES_MAX and turn.room.window is None:
-        turn.decide(f"given up after {TRIES_MAX} tries", rule=_rule_of(turn.room.wish) if turn.room.wish else None)
+        rule = _rule_of(turn.room.wish) if turn.room.wish else None
+        turn.decide(Reason.CALL_GIVEN_UP, rule=rule, tries=TRIES_MAX)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
@@ -514,13 +505,13 @@ def _back_off(turn: Turn, then: str, *, at_least: int = 0) -> None:
     turn.change(tries=tries + 1)
     turn.set_timer("backoff", turn.event.at + wait)
     wish = turn.room.wish
-    turn.decide(f"{then} in {wait // 1000} s", rule=_rule_of(wish) if wish else None)
+    turn.decide(then, rule=_rule_of(wish) if wish else None, wait=wait // 1000)
 
 
-def _place_call(turn: Turn, call: Call, did: str) -> None:
+def _place_call(turn: Turn, call: Call, did: Reason) -> None:
     turn.change(call=call)
     turn.set_timer("call-lost", turn.event.at + CALL_LOST_MS)
-    turn.decide(did, rule=_rule(call.because), call_id=call.call_id)
+    turn.decide(did, rule=_rule(call.because), call_id=call.call_id, because=call.because)
 
 
 def _close_call(turn: Turn, call: Call) -> None:
@@ -535,10 +526,10 @@ def _end_not_made(turn: Turn, call: Call) -> None:
             turn.room = put_run(turn.room, replace(run, end_call_id=None))
 
 
-def _wait(turn: Turn, why: str | None) -> None:
+def _wait(turn: Turn, why: Reason | None) -> None:
     if turn.room.waits == why:
         return
-    turn.change(waits=why)
+    turn.change(waits=None if why is None else why.value)
     wish = turn.room.wish
     if why is not None:
         turn.decide(why, rule=_rule_of(wish) if wish else None)

@@ -2,6 +2,7 @@
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, CallKind, CallState, Room
 from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, put_mark, put_run
 from webhook_app.domain.stream import ENDED, ENDING, ON_AIR, EndedBy, State, Stream, advance, name_run, open_run, reopen
@@ -31,7 +32,7 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
             return begin(turn, signal, fact)
         case Belongs.PROVISIONAL:
             run = begin(turn, signal, fact, provisional=True)
-            turn.note(f"held back until confirmed: {placed.why}")
+            turn.note(Reason.HELD_BACK, why=placed.why.text)
             return run
         case Belongs.UNSETTLED:
             mark = mark_of(turn.room, fact.session_id)
@@ -39,9 +40,9 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
             heard = replace(mark, bare_end=mark.bare_end or mark.runs == 0, stop_at=stop_at)
             turn.room = put_mark(turn.room, replace(heard, unspent=signal, unspent_at=turn.event.at))
             turn.set_timer("ask:settle", turn.event.at)
-            turn.note(f"ends nothing by itself, VideoSDK is asked: {placed.why}")
+            turn.note(Reason.END_UNSETTLED, why=placed.why.text)
         case Belongs.OLD:
-            turn.note(f"no change: {placed.why}")
+            turn.note(placed.why)
     return None
 
 
@@ -77,21 +78,21 @@ def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedB
         moved = replace(moved, failure=fact.failure)
     if moved.provisional and not fact.bare:
         moved = replace(moved, provisional=False)
-        turn.note("confirmed")
+        turn.note(Reason.CONFIRMED)
     turn.room = put_run(turn.room, moved)
     turn.keep_run(moved)
     if moved.provisional:
-        turn.note("still held back")
+        turn.note(Reason.STILL_HELD_BACK)
         return moved
     if run.provisional:
         _opened(turn, moved)
     elif moved.state is run.state and by is EndedBy.PROBE:
         pass  # VideoSDK shows what we knew
     elif moved.state is run.state:
-        late = "late" if signal is not run.state else "repeat"
-        turn.note(f"{late}: stream {run.stream_id} is {run.state}")
+        reason = Reason.STREAM_REPEAT if signal is run.state else Reason.STREAM_LATE
+        turn.note(reason, stream=run.stream_id, state=run.state)
     else:
-        turn.note(f"stream {run.stream_id}: {run.state} to {moved.state}")
+        turn.note(Reason.STREAM_MOVED, stream=run.stream_id, before=run.state, after=moved.state)
         turn.tell_stream(moved, run.state)
     return moved
 
@@ -126,7 +127,7 @@ def _make_place(turn: Turn) -> None:
     ended = advance(runs[0], State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
     turn.room = put_run(turn.room, ended)
     turn.keep_run(ended)
-    turn.note(f"stream {ended.stream_id} ended, inferred: {STREAMS_KEPT} newer ones look live")
+    turn.note(Reason.STREAM_CROWDED_OUT, stream=ended.stream_id, count=STREAMS_KEPT)
     turn.tell_stream(ended, runs[0].state)
 
 
@@ -142,7 +143,7 @@ def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -
             run = replace(run, provisional=False)
             turn.room = put_run(turn.room, run)
             turn.keep_run(run)
-            turn.note("confirmed by VideoSDK")
+            turn.note(Reason.CONFIRMED)
             _opened(turn, run)
         return _seen(move(turn, run, signal, fact, by=EndedBy.PROBE), run, turn)
     if known.belongs is Belongs.OLD:
@@ -150,7 +151,7 @@ def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -
         return None
     if known.run is not None and _ended_meanwhile(turn, known.run, asked_id):
         return None
-    turn.note("VideoSDK shows a stream we did not know")
+    turn.note(Reason.STREAM_UNKNOWN_ACTIVE)
     return _seen(begin(turn, signal, fact), None, turn)
 
 
@@ -165,11 +166,11 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
             continue
         if is_after(run.last_event_id, asked_id):
             again = True
-            turn.note(f"stream {run.stream_id} has had news since the question: asked again")
+            turn.note(Reason.STREAM_NEWER_THAN_PROBE, stream=run.stream_id)
             continue
         if run.provisional:
             turn.room = drop_run(turn.room, run)
-            turn.note("what was held back was late news: dropped")
+            turn.note(Reason.HELD_BACK_DROPPED)
             continue
         mark = mark_of(turn.room, run.session_id)
         failed = mark.unspent is State.FAILED and unspent_since(turn.room, run.session_id, turn.event.at) is not None
@@ -177,7 +178,7 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
         ended = advance(run, end, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
         turn.room = put_mark(put_run(turn.room, ended), replace(mark, unspent=None, unspent_at=None))
         turn.keep_run(ended)
-        turn.note(f"stream {run.stream_id}: {run.state} to {end}, VideoSDK no longer shows it")
+        turn.note(Reason.STREAM_GONE, stream=run.stream_id, before=run.state, after=end)
         turn.tell_stream(ended, run.state)
     return again
 
@@ -186,7 +187,7 @@ def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> St
     if _ended_meanwhile(turn, run, asked_id):
         return None
     if run.state is State.FAILED:
-        turn.note(f"stream {run.stream_id} failed: nothing outranks that")
+        turn.note(Reason.STREAM_FAILED_FINAL, stream=run.stream_id)
         return None
     live = replace(
         reopen(run, signal, at=turn.event.at, event_id=turn.event.id),
@@ -194,7 +195,7 @@ def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> St
     )
     turn.room = put_run(turn.room, live)
     turn.keep_run(live)
-    turn.note(f"stream {run.stream_id}: {run.state} to {live.state}, VideoSDK still shows it")
+    turn.note(Reason.STREAM_REOPENED, stream=run.stream_id, before=run.state, after=live.state)
     turn.tell_stream(live, run.state)
     return live
 
@@ -203,7 +204,7 @@ def _ended_meanwhile(turn: Turn, run: Stream, asked_id: str) -> bool:
     fresh_end = turn.event.at - (run.ended_at or 0) < TRUST_END_MS
     if not is_after(run.ended_event_id, asked_id) and not (run.ended_by is EndedBy.WEBHOOK and fresh_end):
         return False
-    turn.note(f"stream {run.stream_id} ended meanwhile: asked again")
+    turn.note(Reason.STREAM_ENDED_MEANWHILE, stream=run.stream_id)
     turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
     return True
 
@@ -217,7 +218,7 @@ def _seen(run: Stream, before: Stream | None, turn: Turn) -> Stream:
 
 
 def _opened(turn: Turn, run: Stream) -> None:
-    turn.note(f"stream {run.stream_id} opened, {run.state}")
+    turn.note(Reason.STREAM_OPENED, stream=run.stream_id, state=run.state)
     if run.provisional is False and run.live:
         turn.clear_timer("ask:provisional")
     turn.tell_stream(run, None)
@@ -245,5 +246,5 @@ def _close_older(turn: Turn, new: Stream) -> None:
         ended = advance(run, State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
         turn.room = put_run(turn.room, ended)
         turn.keep_run(ended)
-        turn.note(f"stream {run.stream_id} ended, inferred from a newer run")
+        turn.note(Reason.STREAM_SUPERSEDED, stream=run.stream_id)
         turn.tell_stream(ended, run.state)

@@ -7,6 +7,7 @@ from webhook_app.domain.asking import UNREACHED_FIRST_MS, ask
 from webhook_app.domain.cel_meter import STEPS_MAX
 from webhook_app.domain.conditions import Verdict, attempt, explain, stored_condition
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
 from webhook_app.domain.times import MINUTE
@@ -48,25 +49,25 @@ def weigh(turn: Turn, rule: Rule) -> None:
         turn.change(holding={**turn.room.holding, rule.name: turn.event.at})
         if rule.for_s:
             turn.set_timer(f"for:{rule.name}", turn.event.at + rule.for_s * 1000)
-            turn.decide(f"began to hold; acts if it still does in {rule.for_s} s", rule=rule.name)
+            turn.decide(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
         else:
             _fire_when(turn, rule)
     elif not judged.held and since is not None:
         forget(turn, rule.name)
-        turn.decide("no longer holds", rule=rule.name)
+        turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
 
 
 def held_long_enough(turn: Turn, rule_name: str) -> None:
     """A `for` has passed: act if the condition still holds."""
     rule = next((known for known in turn.config.about(turn.room.room_id) if known.name == rule_name), None)
     if rule is None or rule.when is None or rule_name not in turn.room.holding:
-        turn.note("void: the rule is gone")
+        turn.note(Reason.RULE_GONE)
         return
     if not verdict(turn, rule, rule.when, None).held:
         forget(turn, rule_name)
-        turn.decide("no longer holds", rule=rule_name)
+        turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule_name)
         return
-    turn.note(f"held for {rule.for_s} s: {rule_name}")
+    turn.note(Reason.RULE_HELD, seconds=rule.for_s, rule=rule_name)
     _fire_when(turn, rule)
 
 
@@ -88,7 +89,7 @@ def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
         if verdict(turn, rule, rule.when, None).held:
             _act(turn, rule, None)
         else:
-            turn.decide("no longer holds, now that VideoSDK was asked", rule=rule.name)
+            turn.decide(Reason.RULE_REFUTED, rule=rule.name)
 
 
 def forget(turn: Turn, rule_name: str) -> None:
@@ -127,14 +128,17 @@ def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
     if judged.held:
         _act(turn, rule, event)
         return
-    turn.decide("passed: `if` is false" if judged.error is None else f"passed: {judged.error}", rule=rule.name)
+    if judged.error is None:
+        turn.decide(Reason.RULE_IF_FALSE, rule=rule.name)
+    else:
+        turn.decide(Reason.RULE_IF_ERROR, rule=rule.name, error=judged.error)
 
 
 def _fire_when(turn: Turn, rule: Rule) -> None:
     assert rule.when is not None
     if rule.do == "end" and stored_condition(rule.when).asks_who_is_there and turn.config.settings.calls:
         turn.change(confirming=(*turn.room.confirming, rule.name))
-        turn.decide("holds; VideoSDK is asked who is there before anything is ended", rule=rule.name)
+        turn.decide(Reason.RULE_VERIFYING, rule=rule.name)
         ask(turn, "participants")
         return
     _act(turn, rule, None)
@@ -145,19 +149,19 @@ def _act(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> None:
     fired = turn.room.fired.get(rule.name)
     if fired is not None and rule.cooldown_s and at - fired.at < rule.cooldown_s * 1000:
         left = rule.cooldown_s - (at - fired.at) // 1000
-        turn.decide(f"passed: cooling down for another {left} s", rule=rule.name)
+        turn.decide(Reason.RULE_COOLING_DOWN, rule=rule.name, seconds=left)
         return
     minute = at // MINUTE
     count = fired.count + 1 if fired is not None and fired.minute == minute else 1
     if count > CHAIN_MAX_PER_MINUTE:
-        turn.decide(f"passed: it has acted {CHAIN_MAX_PER_MINUTE} times within a minute", rule=rule.name)
+        turn.decide(Reason.RULE_TOO_OFTEN, rule=rule.name, count=CHAIN_MAX_PER_MINUTE)
         return
     turn.change(fired={**turn.room.fired, rule.name: Fired(at, minute, count)})
     turn.remember(rule.name, replace(turn.memory(rule.name), last_fired_at=at))
     if rule.do == "notify":
         message = _message(turn, rule, event)
         notice_id = turn.happen(f"rule.{rule.name}", because=rule.because, message=message)
-        turn.decide("matched, told", rule=rule.name, notice_id=notice_id)
+        turn.decide(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
         return
     rule_wishes(turn, rule, on_air=rule.do == "start")
 
@@ -180,7 +184,7 @@ def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
         parts.append("" if value is None else str(value))
     if failed is not None:
         turn.remember(rule.name, replace(turn.memory(rule.name), last_error=failed))
-        turn.decide(f"a part of the message could not be evaluated: {failed}", rule=rule.name)
+        turn.decide(Reason.RULE_MESSAGE_ERROR, rule=rule.name, error=failed)
     return "".join(parts)[:MESSAGE_MAX_CHARS]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from webhook_app.domain.asking import AGAIN_MS, ARMED_MS, ask
 from webhook_app.domain.budget import spend
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.reasons import Cause, Reason, cause
 from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, take_windows
@@ -26,8 +27,6 @@ LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 LOOKED_AT_EACH = 4
 OVERLAPS_MAX = 1_000
 PASSED_TOLD_MAX = 24
-ARMED = "armed: nobody has opened a session; it starts when somebody does"
-ASKED_WHO = "nobody is known to be there: VideoSDK is asked"
 TIMERS = ("window", "remind", "late", "empty", "overrun", "max-run")
 
 
@@ -97,7 +96,7 @@ def window_timer(turn: Turn, name: str) -> None:
             _late(turn, held)
         case "empty" if held is not None and held.held is None:
             turn.change(window=replace(held, asking_empty=True))
-            turn.decide("nobody has been there for a while; VideoSDK is asked before anything is ended", rule=held.rule)
+            turn.decide(Reason.WINDOW_CHECKING_EMPTY, rule=held.rule)
             ask(turn, "participants")
         case "overrun" if held is not None:
             _close(turn, held, follows=None)
@@ -105,7 +104,7 @@ def window_timer(turn: Turn, name: str) -> None:
         case "max-run":
             _renew_run(turn)
         case _:
-            turn.note("void: there is no window")
+            turn.note(Reason.WINDOW_NONE)
 
 
 def follow(turn: Turn) -> None:
@@ -139,11 +138,11 @@ def people_confirmed(turn: Turn, data: dict[str, Any] | Any) -> None:
     turn.change(window=held)
     if _empty(turn.room):
         turn.change(window=replace(held, held=Held.EMPTY))
-        turn.decide("ended: nobody is there; on again when somebody comes back", rule=held.rule)
+        turn.decide(Reason.WINDOW_EMPTY, rule=held.rule)
         _renew(turn)
 
 
-def hold_off(turn: Turn, why: Held, did: str) -> None:
+def hold_off(turn: Turn, why: Held, did: Reason) -> None:
     """Leave the room off until its window closes."""
     held = turn.room.window
     if held is None:
@@ -151,7 +150,7 @@ def hold_off(turn: Turn, why: Held, did: str) -> None:
     turn.change(window=replace(held, held=why))
     turn.decide(did, rule=held.rule)
     if why is Held.INTERRUPTED:
-        tell(turn, "broadcast.interrupted", held, "somebody stopped the stream")
+        tell(turn, "broadcast.interrupted", held, cause(Reason.STOPPED_BY_SOMEBODY))
     _renew(turn)
 
 
@@ -167,11 +166,11 @@ def tell_armed(turn: Turn) -> None:
     held = turn.room.window
     if held is not None and not held.armed_told:
         turn.change(window=replace(held, armed_told=True))
-        tell(turn, "broadcast.armed", held, "nobody has opened a session yet")
+        tell(turn, "broadcast.armed", held, cause(Reason.NO_SESSION))
 
 
-def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, reason: str | None, **more: Any) -> None:
-    """A `broadcast.*` notice: it names rule, window and reason."""
+def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, why: Cause | None, **more: Any) -> None:
+    """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text."""
     shown = turn.room.shown
     turn.happen(
         kind,
@@ -179,7 +178,8 @@ def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, reason: str | Non
         rule=held.rules[0],
         opens_at=rfc3339(held.opens_at),
         closes_at=rfc3339(held.closes_at),
-        reason=reason,
+        reason=None if why is None else why.reason.value,
+        message=None if why is None else why.text,
         stream=None if shown is None else stream_view(shown, turn.event.at),
         **more,
     )
@@ -229,7 +229,7 @@ def _continues(held: OpenWindow, current: RoomWindow) -> bool:
 def _extend(turn: Turn, held: OpenWindow, current: RoomWindow) -> None:
     if current.start != held.start:
         _replace_run(turn, current.start)
-        turn.decide("another start is asked for: the run is ended and started again", rule=current.rules[0])
+        turn.decide(Reason.WINDOW_OTHER_START, rule=current.rules[0])
     extended = replace(held, closes_at=current.closes_at, rules=current.rules, start=current.start, overrunning=False)
     if held.held is Held.REJECTED and current.start != held.start:
         extended = replace(extended, held=None)
@@ -255,7 +255,7 @@ def _computable(turn: Turn) -> set[str]:
 
 
 def _leave(turn: Turn, held: OpenWindow) -> None:
-    turn.decide("the rule is gone or paused: its window is over, the stream is left alone", rule=held.rule)
+    turn.decide(Reason.WINDOW_RULE_GONE, rule=held.rule)
     turn.change(window=None, schedule_wish=None, replace_run=None, waits=None)
     turn.clear_timer(*TIMERS)
 
@@ -272,9 +272,9 @@ def _tell_passed(turn: Turn) -> None:
         if _playable(turn.room):
             tell(turn, "broadcast.completed", passed, None)
         else:
-            tell(turn, "broadcast.missed", passed, "nobody looked: the process was not running")
-        turn.decide("the window opened and closed while nobody looked", rule=passed.rules[0])
-        turn.note("a window has passed")
+            tell(turn, "broadcast.missed", passed, cause(Reason.NOT_RUNNING))
+        turn.decide(Reason.WINDOW_PASSED_UNSEEN, rule=passed.rules[0])
+        turn.note(Reason.WINDOW_PASSED)
         after = outlook(turn, passed.closes_at)
         passed = after.current or after.coming
 
@@ -295,14 +295,14 @@ def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
     operator = turn.room.operator
     if operator is not None and operator.until is None and operator.since < window.opens_at:
         turn.change(operator=None)
-        turn.decide("the operator's wish is dropped: a window opens", rule=window.rules[0])
+        turn.decide(Reason.OPERATOR_SUPERSEDED_BY_WINDOW, rule=window.rules[0])
     held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at)
-    entered = "entered late" if foreseen else "entered now"
     late = at - window.opens_at > 1_000
     turn.change(window=held, waits=None, tries=0)
     turn.clear_timer("backoff")
-    turn.decide("the window opened" + (f" earlier: {entered}" if late else ""), rule=held.rule)
-    turn.note("a window opened")
+    entered = Reason.WINDOW_ENTERED_LATE if foreseen else Reason.WINDOW_ENTERED_NOW
+    turn.decide(entered if late else Reason.WINDOW_OPENED, rule=held.rule)
+    turn.note(Reason.WINDOW_OPENED)
     _set_late_timer(turn, held, since=held.opens_at if foreseen else at)
     follow(turn)
     _renew(turn)
@@ -313,13 +313,13 @@ def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     why_not = _why_not(turn, held)
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
-        turn.decide("the operator's wish is dropped: the window closed", rule=held.rule)
+        turn.decide(Reason.OPERATOR_ENDED_WITH_WINDOW, rule=held.rule)
     held = _see_playable(turn, held)
     if held.playable:
         tell(turn, "broadcast.completed", held, None)
     else:
         tell(turn, "broadcast.missed", held, why_not)
-    turn.note("the window closed")
+    turn.note(Reason.WINDOW_CLOSED)
     live = any(run.live for run in room.streams)
     turn.change(replace_run=None)
     if follows is not None and follows.start != held.start:
@@ -329,7 +329,7 @@ def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     if follows is None and (live or room.call is not None) and not left_alone:
         wish = Wish(False, f"rule:{held.rule}", turn.event.at, turn.event.id)
     turn.change(window=None, schedule_wish=wish, waits=None)
-    turn.decide("the window closed" + (": the stream is ended" if wish else ""), rule=held.rule)
+    turn.decide(Reason.WINDOW_CLOSED_ENDING if wish else Reason.WINDOW_CLOSED, rule=held.rule)
     turn.clear_timer("late", "empty", "overrun", "max-run", "window")
 
 
@@ -359,7 +359,7 @@ def _forget(turn: Turn) -> None:
     if room.window is None and room.next_window is None and room.schedule_wish is None:
         return
     if room.window is not None:
-        turn.decide("the rule is gone or paused: its window is over, the stream is left alone", rule=room.window.rule)
+        turn.decide(Reason.WINDOW_RULE_GONE, rule=room.window.rule)
     turn.change(window=None, next_window=None, schedule_wish=None, replace_run=None, waits=None)
     turn.clear_timer(*TIMERS)
 
@@ -374,7 +374,7 @@ def _overruns(turn: Turn, held: OpenWindow) -> bool:
         return False
     if not held.overrunning:
         turn.change(window=replace(held, overrunning=True))
-        turn.decide("somebody is still there: the window runs over", rule=held.rule)
+        turn.decide(Reason.WINDOW_OVERRUNS, rule=held.rule)
         turn.set_timer("overrun", held.closes_at + allowed)
         if turn.room.session is not None and turn.room.session.count is None:
             ask(turn, "participants")
@@ -392,12 +392,12 @@ def _hear_condition(turn: Turn, held: OpenWindow) -> OpenWindow:
         held = replace(held, condition_met=True)
         turn.change(window=held)
         if conditions:
-            turn.decide("its `if` holds", rule=held.rule)
+            turn.decide(Reason.WINDOW_IF_HOLDS, rule=held.rule)
         _renew(turn)
     else:
-        if turn.room.waits != _IF_WAITS:
-            turn.change(waits=_IF_WAITS)
-            turn.decide(_IF_WAITS, rule=held.rule)
+        if turn.room.waits != Reason.WINDOW_IF_AWAITED:
+            turn.change(waits=Reason.WINDOW_IF_AWAITED.value)
+            turn.decide(Reason.WINDOW_IF_AWAITED, rule=held.rule)
         _ask_who(turn, held)
     return held
 
@@ -411,7 +411,6 @@ def _ask_who(turn: Turn, held: OpenWindow) -> None:
 
 
 _ASK_WHO = "ask:participants"
-_IF_WAITS = "the window is open and waits for its `if`"
 
 
 def _see_playable(turn: Turn, held: OpenWindow) -> OpenWindow:
@@ -431,7 +430,7 @@ def _see_people(turn: Turn, held: OpenWindow) -> OpenWindow:
     if held.held is Held.EMPTY and not empty:
         held = replace(held, held=None)
         turn.change(window=held)
-        turn.decide("somebody is back", rule=held.rule)
+        turn.decide(Reason.WINDOW_SOMEBODY_BACK, rule=held.rule)
         _renew(turn)
     on = any(run.live and not run.provisional for run in turn.room.streams)
     if empty and on and held.held is None and not held.asking_empty:
@@ -463,54 +462,62 @@ def _renew_run(turn: Turn) -> None:
     run = _live(turn.room)
     held = turn.room.window
     if run is None or held is None:
-        turn.note("void: there is no run to renew")
+        turn.note(Reason.STREAM_NONE_TO_RENEW)
         return
     turn.change(replace_run=run.stream_id)
-    turn.decide("the run is as long as it may be: ended and started again", rule=held.rule)
+    turn.decide(Reason.STREAM_RENEWED, rule=held.rule)
 
 
 def _remind(turn: Turn) -> None:
     coming = turn.room.next_window
     if coming is None:
-        turn.note("void: nothing is to come")
+        turn.note(Reason.WINDOW_NONE_AHEAD)
         return
-    turn.note("a window is near")
+    turn.note(Reason.WINDOW_NEAR)
     tell(turn, "broadcast.upcoming", coming, None, session_live=live_session(turn.room))
     turn.change(reminded_at=coming.opens_at)
 
 
 def _late(turn: Turn, held: OpenWindow) -> None:
     if held.playable or held.held not in (None, Held.REJECTED):
-        turn.note("void: it is playable")
+        turn.note(Reason.WINDOW_PLAYABLE)
         return
-    turn.note("late")
+    turn.note(Reason.WINDOW_LATE)
     tell(turn, "broadcast.late", held, _why_not(turn, held))
 
 
-def _why_not(turn: Turn, held: OpenWindow) -> str:
+def _why_not(turn: Turn, held: OpenWindow) -> Cause:
+    """Why the window is not on air, the first that applies."""
     room = turn.room
     if held.held is Held.INTERRUPTED:
-        return "somebody stopped the stream"
+        return cause(Reason.STOPPED_BY_SOMEBODY)
     if held.held is Held.REJECTED and room.last_refusal:
-        return f"VideoSDK refused: {room.last_refusal}"
-    if held.held is not None:
-        return str(held.held)
+        return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
+    if held.held is Held.REJECTED:
+        return cause(Reason.START_REJECTED)
+    if held.held is Held.EMPTY:
+        return cause(Reason.WINDOW_EMPTY)
+    if held.held is Held.NOT_RESTARTED:
+        return cause(Reason.NOT_RESTARTED)
     if room.operator is not None and not room.operator.on_air:
-        return "the operator wants the room off air"
+        return cause(Reason.OPERATOR_OFF)
     if not held.condition_met:
-        return "its `if` has not held"
+        return cause(Reason.WINDOW_IF_AWAITED)
     if not turn.config.settings.calls:
-        return "there are no VideoSDK credentials to call with"
+        return cause(Reason.NO_CREDENTIALS)
     if not live_session(room) and not any(run.live for run in room.streams):
-        return "VideoSDK could not say who is there" if room.waits == ASKED_WHO else "nobody has opened a session"
+        return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
+    for reason in (Reason.VIDEOSDK_UNREACHED, Reason.VIDEOSDK_UNREADABLE):
+        if room.last_refusal == reason:
+            return cause(reason)
     if room.last_refusal:
-        return f"VideoSDK refused: {room.last_refusal}"
+        return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
     if room.call is not None:
-        return f"the {room.call.kind} is {room.call.state}"
+        return cause(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
     run = _live(room)
     if run is not None:
-        return f"VideoSDK has not made it playable: it is {run.state}"
-    return "the stream is gone" if room.shown is not None else "the process was not running"
+        return cause(Reason.NOT_PLAYABLE, state=run.state)
+    return cause(Reason.NO_STREAM if room.shown is not None else Reason.NOT_RUNNING)
 
 
 def _set_timers(turn: Turn, coming: RoomWindow | None) -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.plan import hold_off
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, Rejection, Room
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -43,12 +44,12 @@ def count_rejection(turn: Turn, call: Call) -> bool:
 
 def give_up_rejected(turn: Turn, call: Call, answer: str) -> None:
     """Stop wanting a start that VideoSDK rejects, until somebody wants another or the next window opens."""
-    room, text = turn.room, f"VideoSDK rejects the start: {answer}; given up until it is changed"
+    room = turn.room
     if room.operator is not None and room.operator.because == call.because:
         turn.change(operator=None, waits=None)
         turn.clear_timer("until")
     elif room.window is not None and room.schedule_wish is not None and room.schedule_wish.because == call.because:
-        hold_off(turn, Held.REJECTED, text)
+        hold_off(turn, Held.REJECTED, Reason.WINDOW_START_REJECTED)
     elif room.event_wish is not None and room.event_wish.because == call.because:
         turn.change(event_wish=None, waits=None)
     elif room.schedule_wish is not None and room.schedule_wish.because == call.because:

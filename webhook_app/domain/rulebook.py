@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.calendar import calendar_from, horizon_at
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules import RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
 from webhook_app.domain.schedules.calendars.reading import read_calendar
@@ -24,13 +25,13 @@ def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     known = world.config.rules.get(rule.name)
     rule = _with_skips(rule, known)
     if known is not None and known.from_file:
-        outcome.effect = f"no change: rule {rule.name} belongs to the configuration file"
+        outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
     if known == rule:
-        outcome.effect = f"no change: rule {rule.name} says this already"
+        outcome.record_effect(Reason.RULE_UNCHANGED, rule=rule.name)
         return set()
     outcome.config = world.config.with_rule(rule)
-    outcome.effect = f"rule {rule.name} {'changed' if known else 'added'}"
+    outcome.record_effect(Reason.RULE_CHANGED if known else Reason.RULE_ADDED, rule=rule.name)
     return {rule.name}
 
 
@@ -45,10 +46,10 @@ def delete_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
     name = str(data["name"])
     known = world.config.rules.get(name)
     if known is None or known.from_file:
-        outcome.effect = f"no change: no rule {name} of the API's"
+        outcome.record_effect(Reason.RULE_NOT_FOUND, rule=name)
         return set()
     outcome.config = world.config.without_rule(known)
-    outcome.effect = f"rule {name} deleted"
+    outcome.record_effect(Reason.RULE_DELETED, rule=name)
     return {name}
 
 
@@ -57,10 +58,10 @@ def pause_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     name, paused = str(data["name"]), data["_type"] == "rule-paused"
     known = world.config.rules.get(name)
     if known is None or known.paused == paused:
-        outcome.effect = "no change: there is no such rule" if known is None else "no change: it is so already"
+        outcome.record_effect(Reason.RULE_NOT_FOUND if known is None else Reason.RULE_STATE_UNCHANGED, rule=name)
         return set()
     outcome.config = world.config.with_rule(replace(known, paused=paused))
-    outcome.effect = f"rule {name} {'paused' if paused else 'resumed'}"
+    outcome.record_effect(Reason.RULE_PAUSED if paused else Reason.RULE_RESUMED, rule=name)
     return {name}
 
 
@@ -81,10 +82,10 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     if names != world.config.names:
         changed |= {name for name, rule in rules.items() if rule.when is not None}
     if not changed and names == world.config.names:
-        outcome.effect = "no change: the configuration file says this already"
+        outcome.record_effect(Reason.FILE_UNCHANGED)
         return set()
     outcome.config = make_config(rules, names, world.config.settings, world.config.calendars)
-    outcome.effect = f"configuration file applied: {len(new)} rules, {len(names)} rooms"
+    outcome.record_effect(Reason.FILE_APPLIED, rules=len(new), rooms=len(names))
     return changed
 
 
@@ -93,7 +94,7 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
     name, at = str(data["name"]), int(data["_at"])
     rule = world.config.rules.get(name)
     if rule is None or rule.schedule is None:
-        outcome.effect = "no change: there is no such schedule"
+        outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
     try:
         coming = take_windows(
@@ -104,15 +105,15 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
             lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
         )
     except ScheduleError as error:
-        outcome.effect = f"no change: the schedule cannot be computed: {error}"
+        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
         return set()
     opens_at = coming[0].opens_at if coming else None
     if opens_at is None:
-        outcome.effect = "no change: nothing is to come"
+        outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
         return set()
     skipped = (*(moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS), opens_at)[-SKIPS_MAX:]
     outcome.config = world.config.with_rule(replace(rule, skipped=skipped))
-    outcome.effect = f"the opening at {rfc3339(opens_at)} is skipped"
+    outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
     return {name}
 
 
@@ -127,12 +128,12 @@ def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     else:
         calendar = read_calendar(str(data["text"]).encode(), horizon_at(int(data["_at"])))
     if world.config.calendars.get(source) == calendar:
-        outcome.effect = "no change: the calendar has the same entries"
+        outcome.record_effect(Reason.CALENDAR_UNCHANGED)
         return set()
     named = {name for rule in world.config.rules.values() for name in calendars_of(rule)}
     kept = {name: known for name, known in world.config.calendars.items() if name in named}
     outcome.config = replace(world.config, calendars={**kept, source: calendar}, found={})
-    outcome.effect = "calendar updated"
+    outcome.record_effect(Reason.CALENDAR_UPDATED)
     return {name for name, rule in world.config.rules.items() if source in calendars_of(rule)}
 
 
@@ -153,10 +154,11 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
         bodies=bool(data.get("bodies", known.bodies)),
     )
     if settings == known:
-        outcome.effect = "no change"
+        outcome.record_effect(Reason.SETTINGS_UNCHANGED)
         return set()
     outcome.config = replace(world.config, settings=settings)
-    outcome.effect = f"calls {'on' if settings.calls else 'off'}, bodies {'told' if settings.bodies else 'not told'}"
+    changes = f"calls {'on' if settings.calls else 'off'}, bodies {'sent' if settings.bodies else 'not sent'}"
+    outcome.record_effect(Reason.SETTINGS_CHANGED, changes=changes)
     return set()
 
 

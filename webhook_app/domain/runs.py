@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.events import StreamFact
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import OLD_RUNS_KEPT, SESSIONS_KEPT, STREAMS_KEPT, Room, SessionMark
 from webhook_app.domain.stream import ENDING, State, Stream
 from webhook_app.domain.values import replace
@@ -25,7 +26,7 @@ class Placement:
 
     belongs: Belongs
     run: Stream | None = None
-    why: str = ""
+    why: Reason = Reason.NO_CHANGE
 
 
 def place(room: Room, signal: State, fact: StreamFact) -> Placement:
@@ -33,7 +34,7 @@ def place(room: Room, signal: State, fact: StreamFact) -> Placement:
     if fact.bare:
         return _place_bare(room, signal, fact)
     if any(key in room.old_runs for key in (fact.videosdk_id, fact.url_key) if key):
-        return Placement(Belongs.OLD, why="a run that ended long ago")
+        return Placement(Belongs.OLD, why=Reason.STREAM_TOO_OLD)
     named = _named(room, fact)
     if named is not None:
         return Placement(Belongs.RUN, named)
@@ -44,7 +45,7 @@ def place(room: Room, signal: State, fact: StreamFact) -> Placement:
         return Placement(Belongs.NEW)
     if nameless.live:
         return Placement(Belongs.RUN, nameless)
-    return Placement(Belongs.PROVISIONAL, nameless, "perhaps late news of a run that ended")
+    return Placement(Belongs.PROVISIONAL, nameless, Reason.MAYBE_LATE)
 
 
 def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
@@ -53,19 +54,15 @@ def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
     if signal in ENDING:
         if mark.runs == 1 and len(runs) == 1:
             return Placement(Belongs.RUN, runs[0])
-        why = (
-            "it names no run and its session has had none"
-            if mark.runs == 0
-            else "it names no run and its session has had several"
-        )
+        why = Reason.END_WITHOUT_STREAM if mark.runs == 0 else Reason.END_AMBIGUOUS
         return Placement(Belongs.UNSETTLED, why=why)
     if not runs:
         opened_before = mark.runs > 0 or mark.bare_end
-        return Placement(Belongs.PROVISIONAL if opened_before else Belongs.NEW, why="an end came before it")
+        return Placement(Belongs.PROVISIONAL if opened_before else Belongs.NEW, why=Reason.END_BEFORE_START)
     newest = runs[-1]
     if newest.live and not (signal is State.STARTING and newest.state is State.STOPPING):
         return Placement(Belongs.RUN, newest)
-    return Placement(Belongs.PROVISIONAL, newest, "perhaps late news of a run that ended")
+    return Placement(Belongs.PROVISIONAL, newest, Reason.MAYBE_LATE)
 
 
 def _named(room: Room, fact: StreamFact) -> Stream | None:
@@ -86,7 +83,7 @@ def _place_named_end(room: Room, fact: StreamFact) -> Placement:
     if not nameless:
         return Placement(Belongs.NEW)
     if len(nameless) > 1 or mark_of(room, fact.session_id).runs > len(runs):
-        return Placement(Belongs.UNSETTLED, why="its session has had several runs that it may mean")
+        return Placement(Belongs.UNSETTLED, why=Reason.END_UNIDENTIFIED)
     return Placement(Belongs.RUN, nameless[0])
 
 

@@ -3,6 +3,7 @@
 from webhook_app.domain import roster
 from webhook_app.domain.events import JSON, participant_of, session_end_of, session_of
 from webhook_app.domain.participants import Move, Present, Role, read_mode, role_of, short_name
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room, Session
 from webhook_app.domain.runs import mark_of, put_mark
 from webhook_app.domain.turn import Turn
@@ -22,9 +23,9 @@ def notice_session(turn: Turn, data: JSON, kind: str) -> None:
     current = turn.room.session
     if current is not None and current.session_id == session_id:
         if kind == "session-started":
-            turn.note("repeat: the session is known" if current.live else "late: the session has ended")
+            turn.note(Reason.SESSION_REPEAT if current.live else Reason.SESSION_OVER)
     elif mark_of(turn.room, session_id).ended:
-        turn.note("late: of a session that has ended")
+        turn.note(Reason.SESSION_OVER)
         return
     elif not _opens(kind):
         return
@@ -46,7 +47,7 @@ def start_session(turn: Turn, session_id: str, *, complete: bool) -> None:
         end_session(turn, older.session_id, inferred=True)
     session = Session(session_id, live=True, started_at=turn.event.at, complete=complete, last_event_id=turn.event.id)
     turn.room = put_mark(replace(turn.room, session=session), mark_of(turn.room, session_id))
-    turn.note(f"session {session_id} started")
+    turn.note(Reason.SESSION_STARTED, session=session_id)
     turn.happen("session.started", session=session_view(session))
 
 
@@ -58,7 +59,7 @@ def end_session(
     mark = mark_of(room, session_id)
     if mark.ended:
         _explain_end(turn, session_id, reason, error)
-        turn.note("repeat: the session has ended")
+        turn.note(Reason.SESSION_OVER)
         return
     turn.room = put_mark(room, replace(mark, ended=True))
     current = room.session
@@ -66,7 +67,7 @@ def end_session(
         if current is None:
             ended = Session(session_id, live=False, started_at=turn.event.at, ended_at=turn.event.at)
             turn.change(session=replace(ended, ended_reason=reason, ended_error=error))
-        turn.note(f"session {session_id} ended, which was not known to be live")
+        turn.note(Reason.SESSION_ENDED_UNSEEN, session=session_id)
         return
     ended = replace(
         current,
@@ -83,7 +84,7 @@ def end_session(
         ended_error=error,
     )
     turn.change(session=ended)
-    turn.note(f"session {session_id} ended" + (", inferred from a newer one" if inferred else ""))
+    turn.note(Reason.SESSION_ENDED_INFERRED if inferred else Reason.SESSION_ENDED, session=session_id)
     _note_why(turn, reason, error)
     turn.happen("session.ended", session=session_view(ended))
 
@@ -105,7 +106,7 @@ def _explain_end(turn: Turn, session_id: str, reason: str | None, error: str | N
 def _note_why(turn: Turn, reason: str | None, error: str | None) -> None:
     for name, text in (("reason", reason), ("error", error)):
         if text is not None:
-            turn.note(f"VideoSDK's {name}: {text}")
+            turn.note(Reason.SESSION_END_EXPLAINED, name=name, text=text)
 
 
 def see_participants(turn: Turn, session_id: str, present: Present, asked_id: str) -> None:
@@ -121,7 +122,7 @@ def see_participants(turn: Turn, session_id: str, present: Present, asked_id: st
     turn.change(session=seen)
     if replace(seen, looked_at=session.looked_at, emptied_at=session.emptied_at, moves=session.moves) == session:
         return
-    turn.note(f"{verified.count} participants seen")
+    turn.note(Reason.PARTICIPANTS_SEEN, count=verified.count)
     for who in _found_joined(session, seen):
         _tell(turn, "participant.joined", seen, who, seen.participants[who])
     if not seen.unlisted:
@@ -144,13 +145,13 @@ def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
     session = turn.room.session
     who, name = participant_of(data)
     if session is None or session.session_id != session_id or not session.live:
-        turn.note("late: of a session that has ended")
+        turn.note(Reason.SESSION_OVER)
         return
     if who is None:
-        turn.note("no participantId: nothing changed")
+        turn.note(Reason.PARTICIPANT_UNNAMED)
         return
     if roster.is_inside(session, who) is joined:
-        turn.note("repeat: already in the session" if joined else "repeat: not in the session")
+        turn.note(Reason.PARTICIPANT_PRESENT if joined else Reason.PARTICIPANT_ABSENT)
         return
     mode = read_mode(data) if joined else session.modes.get(who)
     name = short_name(name if joined else session.participants.get(who) or name)
@@ -160,7 +161,7 @@ def _move(turn: Turn, session_id: str, data: JSON, *, joined: bool) -> None:
     emptied_at = turn.event.at if emptied and moved.complete else None
     moved = replace(moved, emptied=emptied, emptied_at=emptied_at, last_event_id=turn.event.id)
     turn.change(session=moved)
-    turn.note(f"participant {name or who} {'joined' if joined else 'left'}")
+    turn.note(Reason.PARTICIPANT_JOINED if joined else Reason.PARTICIPANT_LEFT, name=name or who)
     _tell(turn, "participant.joined" if joined else "participant.left", moved, who, name, mode=mode)
 
 

@@ -15,6 +15,7 @@ from webhook_app.domain.judge import confirmed, held_long_enough, judge, rules_c
 from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Room
 from webhook_app.domain.rulebook import (
     apply_file,
@@ -81,7 +82,7 @@ def _step(world: World, event: Event) -> Outcome:
         _change_rules(world, event, outcome)
     elif event.source is Source.SYSTEM and event.type == "worker-started":
         _each_room(world, event, outcome, look_after_start)
-        outcome.effect = "rooms that look on air are asked about"
+        outcome.record_effect(Reason.ROOMS_CHECKED)
     elif event.source is Source.SYSTEM and event.type != "replan":
         _hear_system(event, outcome)
     elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_ORDERS:
@@ -89,7 +90,7 @@ def _step(world: World, event: Event) -> Outcome:
     elif event.source is Source.CLOCK and event.room_id is None:
         clear_when_due(world, event, outcome)
     elif event.room_id is None:
-        outcome.effect = "kept: it names no room"
+        outcome.record_effect(Reason.NO_ROOM)
         if event.source is Source.VIDEOSDK and event.type == "unreadable":
             report_unreadable(world, event, outcome)
         if event.source is Source.VIDEOSDK:
@@ -104,7 +105,8 @@ def _step(world: World, event: Event) -> Outcome:
 
 def poisoned(world: World, event: Event, error: Exception) -> Outcome:
     """What is kept of an event whose fold raised: the error as its effect, and an alarm."""
-    outcome = Outcome(effect=f"error: {type(error).__name__}: {error}"[:500])
+    outcome = Outcome()
+    outcome.record_effect(Reason.FOLD_ERROR, error=f"{type(error).__name__}: {error}"[:490])
     outcome.raised["poisoned-event"] = (
         "critical",
         f"event {event.id} ({event.type}) could not be folded and was passed over: {type(error).__name__}",
@@ -153,7 +155,7 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
                 if rule.when is not None:
                     weigh(turn, rule)
         case _:
-            turn.note("kept: nothing folds it")
+            turn.note(Reason.NOT_HANDLED)
     drop_wish_of_session(turn)
     judge(turn, body_type)
     if turn.room is not turn.before and room_id not in world.rooms:
@@ -164,7 +166,9 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
         _judge_again(turn)
         watch(turn)
     turn.finish()
-    outcome.effect = "; ".join(turn.effects) or ("changed" if turn.room is not turn.before else "no change")
+    if not turn.effects:
+        turn.note(Reason.CHANGED if turn.room is not turn.before else Reason.NO_CHANGE)
+    outcome.record_effects(turn.effects)
 
 
 def _judge_again(turn: Turn) -> None:
@@ -177,14 +181,14 @@ def _judge_again(turn: Turn) -> None:
 def _hear_webhook(turn: Turn) -> None:
     event = turn.event
     if event.type == "unreadable":
-        turn.note("kept: authentic, but not readable")
+        turn.note(Reason.UNREADABLE)
         return
     notice_session(turn, event.data, event.type)
     signal = SIGNALS.get(event.type)
     if signal is not None:
         hear(turn, signal, stream_fact(event.data))
     elif not turn.effects:
-        turn.note("kept: it changes no state")
+        turn.note(Reason.STATE_NOT_CONCERNED)
 
 
 def _hear_operator(turn: Turn) -> None:
@@ -198,45 +202,45 @@ def _hear_operator(turn: Turn) -> None:
         case "release":
             operator_releases(turn)
         case other:
-            turn.note(f"kept: {other} is no command for a room")
+            turn.note(Reason.UNKNOWN_COMMAND, command=other)
 
 
 def _hear_timer(turn: Turn) -> None:
     name, due = turn.event.data.get("timer"), turn.event.data.get("due")
     if not isinstance(name, str) or not isinstance(due, int) or turn.room.timers.get(name) != due:
-        turn.note("void: the timer was cleared or moved")
+        turn.note(Reason.STALE_TIMER)
         return
     turn.clear_timer(name)
     kind, _, rest = name.partition(":")
     match kind:
         case "watch" | "ask":
             ask_when_due(turn, name)
-            turn.note("VideoSDK is asked")
+            turn.note(Reason.PROBE_DUE)
         case "armed":
             ask_when_due(turn, "ask:armed")
-            turn.note("still waiting for a session: VideoSDK is asked")
+            turn.note(Reason.STILL_WAITING_FOR_SESSION)
         case _ if kind in PLAN_TIMERS:
             window_timer(turn, kind)
         case "for":
             held_long_enough(turn, rest)
         case "until":
-            operator_releases(turn, "the operator's wish has run out")
+            operator_releases(turn, Reason.OPERATOR_EXPIRED)
         case "backoff":
-            turn.note("waited long enough")
+            turn.note(Reason.BACKOFF_OVER)
         case "call-lost":
             lose_call(turn)
         case "untold":
-            turn.note("told without a reason: VideoSDK has not given one in time")
+            turn.note(Reason.FAILURE_REASON_MISSING)
             turn.tell_untold()
         case "capture-lost":
             lose_capture(turn)
         case "probe-lost":
             about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
             turn.change(probe=None)
-            turn.note("no answer to the question: asked anew")
+            turn.note(Reason.PROBE_LOST)
             turn.set_timer(f"ask:{about}", turn.event.at)
         case _:
-            turn.note("void: nothing waits for this timer")
+            turn.note(Reason.STALE_TIMER)
 
 
 def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
@@ -256,7 +260,7 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         rules_changed(turn, changed)
         if event.type == "rule-skip-next":
             for rule_name in sorted(changed):
-                turn.decide(outcome.effect, rule=rule_name)
+                turn.decide_as(outcome, rule=rule_name)
         if changed:
             replan(turn)
         follow(turn)
@@ -311,16 +315,16 @@ def _hear_system(event: Event, outcome: Outcome) -> None:
             str(event.data.get("severity", "warning")),
             str(event.data.get("summary", "")),
         )
-        outcome.effect = f"alarm {name} raised"
+        outcome.record_effect(Reason.ALARM_RAISED, name=name)
     elif event.type == "alarm-cleared" and isinstance(name, str):
         outcome.cleared.add(name)
-        outcome.effect = f"alarm {name} cleared"
+        outcome.record_effect(Reason.ALARM_CLEARED, name=name)
     elif event.type == "subscriber-disabled":
         data = {"subscriber_id": event.data.get("subscriber_id"), "message": event.data.get("reason")}
         outcome.notices.append(_roomless(event, "subscriber.disabled", data))
-        outcome.effect = "subscriber disabled"
+        outcome.record_effect(Reason.SUBSCRIBER_DISABLED)
     else:
-        outcome.effect = "kept: nothing folds it"
+        outcome.record_effect(Reason.NOT_HANDLED)
 
 
 def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
@@ -331,10 +335,10 @@ def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
             "subscriber_id": subscriber_id,
             "message": "A test from Tallylight: notices reach this subscriber.",
         }
-        outcome.effect = f"a test notice is sent to {subscriber_id}"
+        outcome.record_effect(Reason.SUBSCRIBER_TEST, subscriber=subscriber_id)
     else:
         data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}
-        outcome.effect = f"what {subscriber_id} has missed is put in line again"
+        outcome.record_effect(Reason.SUBSCRIBER_RECOVER, subscriber=subscriber_id)
     outcome.notices.append(_roomless(event, SUBSCRIBER_ORDERS[event.type], data))
 
 

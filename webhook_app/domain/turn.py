@@ -1,6 +1,6 @@
 """One turn of the reducer: the room as it changes, and everything the turn wants done, gathered in one place."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.reasons import Cause, Reason, cause
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, Untold
 from webhook_app.domain.rules import Config, RuleMemory
 from webhook_app.domain.schedule import Window
@@ -22,12 +23,13 @@ REASON_WAIT_MS = 8 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a rule or the controller did at an event, or why it did nothing."""
+    """What a rule or the controller did at an event, or why it did nothing: in words, and as a code."""
 
     did: str
     rule: str | None = None
     call_id: str | None = None
     notice_id: str | None = None
+    reason: str | None = None  # a Reason; None in what earlier versions stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Outcome:
     """
 
     effect: str = ""
+    reasons: tuple[Reason, ...] = ()
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
@@ -73,6 +76,15 @@ class Outcome:
     pause: bool | None = None
     windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 
+    def record_effect(self, reason: Reason, **fields: object) -> None:
+        """Record what an event that is about no single room did."""
+        self.record_effects([cause(reason, **fields)])
+
+    def record_effects(self, causes: Sequence[Cause]) -> None:
+        """Record what the event did, in the order in which it was done."""
+        self.effect = "; ".join(cause.text for cause in causes)
+        self.reasons = tuple(cause.reason for cause in causes)
+
 
 class Turn:
     """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome.
@@ -88,7 +100,7 @@ class Turn:
         self.outcome = outcome
         self._memory = world.memory
         self.happenings: list[Happening] = []
-        self.effects: list[str] = []
+        self.effects: list[Cause] = []
         self.verified: Session | None = None
         self._sequence = room.sequence
 
@@ -96,15 +108,28 @@ class Turn:
         """Put new values in the room."""
         self.room = replace(self.room, **changes)
 
-    def note(self, effect: str) -> None:
-        """Say in a few words what the event did, or why it did nothing."""
-        self.effects.append(effect)
+    def note(self, reason: Reason, **fields: object) -> None:
+        """Record what the event did, or why it did nothing; `fields` fill the reason's text."""
+        self.effects.append(cause(reason, **fields))
 
     def decide(
-        self, did: str, *, rule: str | None = None, call_id: str | None = None, notice_id: str | None = None
+        self,
+        reason: Reason,
+        *,
+        rule: str | None = None,
+        call_id: str | None = None,
+        notice_id: str | None = None,
+        **fields: object,
     ) -> None:
-        """Put a decision on the room's timeline."""
-        self.outcome.decisions.setdefault(self.room.room_id, []).append(Decision(did, rule, call_id, notice_id))
+        """Put a decision on the room's timeline; `fields` fill the reason's text."""
+        text = cause(reason, **fields).text
+        decision = Decision(text, rule, call_id, notice_id, reason)
+        self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
+
+    def decide_as(self, outcome: Outcome, *, rule: str) -> None:
+        """Put what the event did on the room's timeline as a rule's decision."""
+        decision = Decision(outcome.effect, rule, reason=next(iter(outcome.reasons), None))
+        self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
 
     def happen(self, kind: str, *, because: str | None = None, **data: Any) -> str:
         """Something changed: count it, tell it, and let rules see it. Returns the notice's id."""
@@ -129,7 +154,7 @@ class Turn:
             self.change(untold=Untold(run, previous))
             self.set_timer("ask:failure", self.event.at)
             self.set_timer("untold", self.event.at + REASON_WAIT_MS)
-            self.note("told when VideoSDK has said why, or without it in a moment")
+            self.note(Reason.FAILURE_REASON_AWAITED)
             return
         self._tell_stream(run, previous)
 

@@ -5,6 +5,7 @@ timer that is no longer the alarm's (a further webhook moved it) is void.
 """
 
 from webhook_app.domain.events import Event
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.times import HOUR, rfc3339
 from webhook_app.domain.turn import Outcome, World
 
@@ -27,7 +28,7 @@ def report_unreadable(world: World, event: Event, outcome: Outcome) -> None:
         f"The last is event {event.id}: {reason}. See the events of type unreadable.",
     )
     outcome.clears_at[ALARM] = event.at + CLEARS_AFTER_MS
-    outcome.effect = "kept: authentic, but not readable"
+    outcome.record_effect(Reason.UNREADABLE)
 
 
 def clear_when_due(world: World, event: Event, outcome: Outcome) -> None:
@@ -36,7 +37,7 @@ def clear_when_due(world: World, event: Event, outcome: Outcome) -> None:
     name = timer.removeprefix(TIMER) if isinstance(timer, str) and timer.startswith(TIMER) else None
     alarm = world.alarms.get(name) if name is not None else None
     if name is None or alarm is None or alarm.cleared_at is not None or alarm.clears_at != due:
-        outcome.effect = "void: nothing waits for this timer"
+        outcome.record_effect(Reason.STALE_TIMER)
         return
     outcome.cleared.add(name)
-    outcome.effect = f"alarm {name} cleared: nothing further came"
+    outcome.record_effect(Reason.ALARM_CLEARED, name=name)

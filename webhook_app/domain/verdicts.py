@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webhook_app.domain.conditions import Verdict, holds, stored_condition
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Session
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
@@ -23,7 +24,7 @@ def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None
             now = now.astimezone(ZoneInfo(rule.timezone))
     found = holds(condition, lambda name, inner: field_of(turn, name, inner), event, now)
     if found.error is not None and event is None and found.refused and turn.memory(rule.name).last_error != found.error:
-        turn.decide(f"counts as false: {found.error}", rule=rule.name)
+        turn.decide(Reason.CONDITION_ERROR, rule=rule.name, error=found.error)
     if found.error is not None and (event is not None or found.refused):
         turn.remember(rule.name, replace(turn.memory(rule.name), last_error=found.error))
     return found

@@ -9,10 +9,23 @@ from typing import Any
 class Held(StrEnum):
     """Why an open window wants nothing, or wants the room off, for now."""
 
-    INTERRUPTED = "somebody stopped the stream"
-    NOT_RESTARTED = "the stream ended, and `restart` says to leave it"
-    EMPTY = "nobody is there"
-    REJECTED = "VideoSDK rejects the start"
+    INTERRUPTED = "interrupted"
+    NOT_RESTARTED = "not-restarted"
+    EMPTY = "empty"
+    REJECTED = "rejected"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Held | None":
+        """Read what earlier versions stored."""
+        return _STORED_BEFORE.get(value) if isinstance(value, str) else None
+
+
+_STORED_BEFORE = {
+    "somebody stopped the stream": Held.INTERRUPTED,
+    "the stream ended, and `restart` says to leave it": Held.NOT_RESTARTED,
+    "nobody is there": Held.EMPTY,
+    "VideoSDK rejects the start": Held.REJECTED,
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Wish
 from webhook_app.domain.rules import Rule
 from webhook_app.domain.turn import Turn
@@ -27,7 +28,7 @@ def operator_wishes(turn: Turn, *, on_air: bool, data: Mapping[str, Any]) -> Non
         wish.start,
     )
     if same and known is not None:
-        turn.note("repeat: the operator already wants that")
+        turn.note(Reason.OPERATOR_REPEAT)
         return
     turn.change(operator=wish, tries=0, waits=None)
     turn.clear_timer("backoff")
@@ -35,14 +36,14 @@ def operator_wishes(turn: Turn, *, on_air: bool, data: Mapping[str, Any]) -> Non
         turn.set_timer("until", wish.until)
     else:
         turn.clear_timer("until")
-    turn.note(f"the operator wants the room {'on' if on_air else 'off'} air")
+    turn.note(Reason.OPERATOR_WANTS_ON if on_air else Reason.OPERATOR_WANTS_OFF)
 
 
-def operator_releases(turn: Turn, why: str = "the operator's wish is dropped") -> None:
+def operator_releases(turn: Turn, why: Reason = Reason.OPERATOR_RELEASED) -> None:
     """Drop the operator's wish; whatever a rule wants holds again."""
     turn.clear_timer("until")
     if turn.room.operator is None:
-        turn.note("no change: there was no operator's wish")
+        turn.note(Reason.OPERATOR_NOTHING_TO_RELEASE)
         return
     turn.change(operator=None, waits=None)
     turn.note(why)
@@ -50,33 +51,33 @@ def operator_releases(turn: Turn, why: str = "the operator's wish is dropped") -
 
 def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
     """A rule's start or end: the newest event rule's wish holds."""
-    word = "start" if on_air else "end"
+    action = "start" if on_air else "end"
     wish = Wish(on_air=on_air, because=rule.because, since=turn.event.at, event_id=turn.event.id, start=rule.start)
     room = turn.room
     live = any(run.live and not run.provisional for run in room.streams)
     if not on_air and not live and room.call is None:
         if room.event_wish is not None:
             turn.change(event_wish=None)
-        turn.decide(f"matched, nothing to {word}: not on air", rule=rule.name)
+        turn.decide(Reason.RULE_OFF_AIR, rule=rule.name)
         return
     known = room.event_wish
     if known is not None and (known.on_air, known.because) == (wish.on_air, wish.because):
-        turn.decide(f"matched, already wants {word}", rule=rule.name)
+        turn.decide(Reason.RULE_REPEAT, rule=rule.name, action=action)
         return
     turn.change(event_wish=wish, waits=None)
     schedule = room.schedule_wish
     if room.operator is not None and room.operator.on_air != on_air:
-        turn.decide(f"matched, wants {word}, but the operator's wish wins", rule=rule.name)
+        turn.decide(Reason.RULE_OPERATOR_WINS, rule=rule.name, action=action)
     elif room.operator is None and schedule is not None and schedule.on_air != on_air:
         winner = schedule.because.removeprefix("rule:")
-        turn.decide(f"matched, wants {word}, but the schedule's wish wins: {winner}", rule=rule.name)
+        turn.decide(Reason.RULE_SCHEDULE_WINS, rule=rule.name, action=action, winner=winner)
     elif not turn.config.settings.calls:
-        turn.decide(f"matched, wants {word}, but there are no credentials to call with", rule=rule.name)
+        turn.decide(Reason.RULE_NO_CREDENTIALS, rule=rule.name, action=action)
     elif known is not None and known.on_air != on_air:
         loser = known.because.removeprefix("rule:")
-        turn.decide(f"matched, wants {word}: newer than what {loser} wants", rule=rule.name)
+        turn.decide(Reason.RULE_NEWER, rule=rule.name, action=action, loser=loser)
     else:
-        turn.decide(f"matched, wants {word}", rule=rule.name)
+        turn.decide(Reason.RULE_MATCHED, rule=rule.name, action=action)
 
 
 def drop_wish_of_session(turn: Turn) -> None:
@@ -86,7 +87,7 @@ def drop_wish_of_session(turn: Turn) -> None:
         return
     if after is None or not after.live or after.session_id != before.session_id:
         turn.change(event_wish=None, waits=None)
-        turn.decide("wish dropped: its session ended", rule=wish.because.removeprefix("rule:"))
+        turn.decide(Reason.DESIRE_DROPPED_SESSION_ENDED, rule=wish.because.removeprefix("rule:"))
 
 
 def drop_rule_wish(turn: Turn, rule_name: str) -> None:
@@ -94,4 +95,4 @@ def drop_rule_wish(turn: Turn, rule_name: str) -> None:
     wish = turn.room.event_wish
     if wish is not None and wish.because == f"rule:{rule_name}":
         turn.change(event_wish=None, waits=None)
-        turn.decide("wish dropped: the rule was changed; the stream is left alone", rule=rule_name)
+        turn.decide(Reason.DESIRE_DROPPED_RULE_CHANGED, rule=rule_name)

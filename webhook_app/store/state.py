@@ -10,6 +10,7 @@ from webhook_app.domain.calendar import Calendar, calendar_data
 from webhook_app.domain.events import Event
 from webhook_app.domain.layer import Layer
 from webhook_app.domain.notices import Notice
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_config
 from webhook_app.domain.step import rooms_needed
@@ -28,11 +29,12 @@ READ_CHUNK = 500
 # not by their digest, which a server that has just taken over may not know: that would fail in the transaction.
 _NOTE = """
 for i = 1, #KEYS do
-  local id, effect, decisions, notices = ARGV[4 * i - 3], ARGV[4 * i - 2], ARGV[4 * i - 1], ARGV[4 * i]
+  local id, effect, reasons = ARGV[5 * i - 4], ARGV[5 * i - 3], ARGV[5 * i - 2]
+  local decisions, notices = ARGV[5 * i - 1], ARGV[5 * i]
   if notices == '' then
-    redis.call('XADD', KEYS[i], id, 'e', effect, 'd', decisions)
+    redis.call('XADD', KEYS[i], id, 'e', effect, 'r', reasons, 'd', decisions)
   else
-    redis.call('XADD', KEYS[i], id, 'e', effect, 'd', decisions, 'n', notices)
+    redis.call('XADD', KEYS[i], id, 'e', effect, 'r', reasons, 'd', decisions, 'n', notices)
   end
 end
 """
@@ -43,12 +45,23 @@ end
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A row of a timeline: what an event did to a room, in words and as codes, and what was decided."""
+
+    event_id: str
+    room_id: str  # "" for an event that names no room
+    text: str
+    reasons: tuple[Reason, ...]
+    decisions: Sequence[Decision]
+
+
 @dataclass
 class Batch:
     """What a run of events came to, together: the newest of each thing, every effect in order."""
 
     events: list[Event] = field(default_factory=list)
-    effects: list[tuple[str, str, str, list[Decision]]] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
     # By event and room: the notices' ids and types, and when the window opens that a notice names.
     told: dict[tuple[str, str], list[tuple[str, ...]]] = field(default_factory=dict)
     rooms: dict[str, Room] = field(default_factory=dict)
@@ -67,10 +80,11 @@ class Batch:
         """Take one event's outcome in."""
         self.events.append(event)
         home = event.room_id or ""
-        self.effects.append((event.id, home, outcome.effect, outcome.decisions.get(home, [])))
+        decisions = outcome.decisions.get(home, [])
+        self.effects.append(Effect(event.id, home, outcome.effect, outcome.reasons, decisions))
         for room_id, decisions in outcome.decisions.items():
             if room_id != home:
-                self.effects.append((event.id, room_id, outcome.effect, decisions))
+                self.effects.append(Effect(event.id, room_id, outcome.effect, outcome.reasons, decisions))
         for notice in outcome.notices:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
             opens_at = notice.data.get("opens_at")
@@ -289,10 +303,11 @@ def _write_alarm_timers(pipe: Client, batch: Batch) -> None:
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:
     rows: list[str | bytes] = []
-    for event_id, room_id, effect, decisions in batch.effects:
-        told = batch.told.get((event_id, room_id))
-        rows += (event_id, effect, codec.encode(decisions) if decisions else b"", codec.encode(told) if told else b"")
-    pipe.eval(_NOTE, len(batch.effects), *(keys.timeline(room_id) for _, room_id, _, _ in batch.effects), *rows)
+    for effect in batch.effects:
+        told = batch.told.get((effect.event_id, effect.room_id))
+        decisions = codec.encode(effect.decisions) if effect.decisions else b""
+        rows += (effect.event_id, effect.text, " ".join(effect.reasons), decisions, codec.encode(told) if told else b"")
+    pipe.eval(_NOTE, len(batch.effects), *(keys.timeline(effect.room_id) for effect in batch.effects), *rows)
 
 
 def moment_of(cursor: bytes | None) -> int:

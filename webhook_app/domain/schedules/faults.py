@@ -1,5 +1,6 @@
 """Schedules that cannot be computed: they cost their own rule its windows, and neither the room nor other rules."""
 
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules import Rule, RuleMemory
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.turn import Turn
@@ -31,7 +32,7 @@ def schedule_failed(turn: Turn, rule: Rule, error: ScheduleError) -> None:
     last_error = f"{ERROR_PREFIX}{error}"
     if memory.last_error != last_error:
         turn.remember(rule.name, replace(memory, last_error=last_error))
-        turn.decide(f"no windows: the schedule cannot be computed: {error}", rule=rule.name)
+        turn.decide(Reason.SCHEDULE_NOT_COMPUTED, rule=rule.name, error=error)
 
 
 def schedule_computed(turn: Turn, rule: Rule) -> None:
