@@ -149,7 +149,7 @@ def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
     listed = tally(running, "rooms", "--on-air")
     assert room in listed.out and "● ON AIR" in listed.out and ESCAPE not in listed.out
     shown = tally(running, "events", "show", started.json["id"])
-    assert "start  from operator" in shown.out and "the operator wants the room on air" in shown.out
+    assert "start  from operator" in shown.out and "The operator wants the room on air" in shown.out
     assert "decision  controller:" in shown.out
     ended = tally(running, "end", room, "--wait", "30")
     assert ended.status == 0 and f"{room}: stopped" in ended.out

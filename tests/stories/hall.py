@@ -189,7 +189,7 @@ class Hall:
         """Why the last `broadcast.<kind>` was, which names the hall's rule too."""
         last = self.notices(f"broadcast.{kind}")[-1]["data"]
         assert (last["rule"], last["because"]) == (self.rule, f"rule:{self.rule}")
-        return str(last["reason"])
+        return str(last["message"])
 
     @property
     def runs(self) -> list[Json]:

@@ -72,7 +72,7 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     hall.on_air()
     hall.person_stops()
     hall.hears("broadcast.interrupted")
-    assert hall.reason("interrupted") == "somebody stopped the stream"
+    assert hall.reason("interrupted") == "Somebody stopped the stream: left off"
     assert hall.desires(None)["on_air"] is False
     hall.closed(after_s=2)
     hall.said(Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)

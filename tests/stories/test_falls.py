@@ -45,7 +45,7 @@ def test_down_over_a_whole_window_it_is_missed_and_nothing_is_started(hall: Hall
     hall.joins()
     hall.opens(at=hall.falls_at + 4, lasts=8)
     hall.hears("broadcast.missed", limit_s=UP_AGAIN_S + 30)
-    assert hall.reason("missed") == "nobody looked: the process was not running"
+    assert hall.reason("missed") == "the process was not running"
     assert hall.starts == []
     assert hall.desires(None)
 

@@ -23,7 +23,7 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(hall
     hall.closed()
     hall.off_air()
     assert hall.broadcasts == ["armed", "completed"]
-    assert hall.reason("armed") == "nobody has opened a session yet"
+    assert hall.reason("armed") == "nobody has opened a session"
     hall.said(Reason.WAITING_FOR_SESSION)
     hall.said(Reason.WINDOW_CLOSED_ENDING)
     assert hall.desires(None)["state"] == "stopped"
@@ -41,7 +41,7 @@ def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(h
     hall.closed()
     hall.off_air()
     assert len(hall.runs) == 1
-    assert next(item["source"] for item in hall.timeline if "session " in item["effect"]) == "probe"
+    assert next(item["source"] for item in hall.timeline if "Session " in item["effect"]) == "probe"
     assert hall.broadcasts == ["armed", "completed"]
 
 
@@ -112,7 +112,7 @@ def test_a_window_whose_if_never_holds_is_late_and_missed_and_starts_nothing(hal
     hall.closed(after_s=2)
     assert hall.starts == []
     assert hall.broadcasts == ["late", "missed"]
-    assert hall.reason("late") == hall.reason("missed") == "its `if` has not held"
+    assert hall.reason("late") == hall.reason("missed") == "The window is open and waits for its `if`"
 
 
 def test_a_stream_that_takes_long_to_be_playable_is_late_with_the_reason_and_then_completed(hall: Hall) -> None:

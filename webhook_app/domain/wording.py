@@ -126,8 +126,8 @@ def _details(data: Mapping[str, Any]) -> list[str]:
         lines.append(f"Since {_moment(str(alarm.get('since')))}")
     if data.get("opens_at"):
         lines.append(f"Planned {_moment(str(data['opens_at']))} to {_moment(str(data.get('closes_at')))}")
-    if data.get("opens_at") and data.get("message"):
-        lines.append(f"Reason: {data['message']}")
+    if data.get("reason"):  # a code, its words beside it; notices of earlier versions have the words alone
+        lines.append(f"Reason: {data.get('message') or data['reason']}")
     if isinstance(run, Mapping):
         since = run.get("started_at") or run.get("starting_at")
         if since:
