@@ -337,7 +337,7 @@ def test_when_more_people_move_than_are_kept_the_probe_is_repeated():
     for number in range(MOVES_MAX + 1):
         story.joined(f"p{number}")
     probed(story, [person("eve", "CONFERENCE")], asked_id=asked)
-    assert "asked again" in story.effect
+    assert "checking again" in story.effect
     assert session(story)["participant_count"] == MOVES_MAX + 1
 
 

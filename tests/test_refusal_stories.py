@@ -157,7 +157,7 @@ def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tri
     assert (len(story.starts), "start-refused" in alarms(story)) == (2, True)
     story.wait(12 * MINUTE)
     assert len(story.starts) == 2
-    told = {notice.type: notice.data["reason"] for notice in story.told if notice.type.startswith("broadcast.")}
+    told = {notice.type: notice.data["message"] for notice in story.told if notice.type.startswith("broadcast.")}
     assert told == dict.fromkeys(("broadcast.late", "broadcast.missed"), "VideoSDK refused: 422 layout")
     assert "start-refused" not in alarms(story)
     story.wait(20 * MINUTE)
