@@ -123,7 +123,7 @@ def test_a_run_that_the_list_shows_as_ended_is_repaired(hand, stub):
     hand.work()
     fold_all(hand.client)
     assert states(hand.client, ROOMS) == ["stopped"] + ["playable"] * 11
-    assert len(looks(stub)) == 1
+    assert looks(stub) == ["/v2/hls?page=1&perPage=100", "/v2/hls/run-room-0"]  # the list, and a delivery record
 
 
 def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(hand, stub):
@@ -188,7 +188,8 @@ def test_few_rooms_are_asked_about_one_by_one(hand, stub):
     on_air(hand.client, ROOMS[:2])
     look_at(hand.client, ROOMS[:2])
     hand.work()
-    assert sorted(looks(stub)) == [f"/v2/hls/{room}/active" for room in ROOMS[:2]]
+    active = [f"/v2/hls/{room}/active" for room in ROOMS[:2]]
+    assert sorted(looks(stub)) == [*active, *(f"/v2/hls/run-{room}" for room in ROOMS[:2])]  # and delivery records
 
 
 def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(hand, stub):

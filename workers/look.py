@@ -17,6 +17,7 @@ from webhook_app.providers.videosdk.answers import (
     rooms_of,
     rows_in,
 )
+from workers.delivery_record import read_records
 from workers.participants import read_session
 from workers.videosdk import VideoSDK
 
@@ -24,6 +25,7 @@ DEADLINE_S = 10.0
 RUNS_LOOKED_THROUGH = 20
 LIST_PAGE = 100
 ROOMS_A_PAGE = 8
+RECORDS_A_LIST = 5  # read of all the streams that one list shows as ended
 
 
 class Looker:
@@ -37,7 +39,8 @@ class Looker:
         """Whether a run is active, and what else the probe wants to know.
 
         Returns the answer to the first of them, and what was seen: `reached`, `active`, `session` (None when there is
-        none, or with `session_unknown` when that could not be said), `failed`.
+        none, or with `session_unknown` when that could not be said), `failed`, and `records` of streams that
+        differ from what the probe expects.
         """
         deadline = monotonic() + DEADLINE_S
         look, reading = self.active(call.room_id, deadline=deadline)
@@ -49,6 +52,8 @@ class Looker:
             seen["session"], known = self._session(call, deadline)
             if not known:
                 seen["session_unknown"] = True
+        if reached:
+            self._add_records(call, seen, deadline)
         failed = call.body.get("failed")
         if isinstance(failed, Mapping):
             seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
@@ -83,7 +88,7 @@ class Looker:
         found: dict[str, dict[str, Any]] = {}
         ended: set[str] = set()
         pages_max = max(1, len(calls) // ROOMS_A_PAGE)
-        page = 1
+        page, repairs = 1, 0
         while True:
             answer = self._heeded(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE))
             if not answer.ok:
@@ -101,9 +106,17 @@ class Looker:
                     found[call.call_id] = {"reached": True, "active": active[call.room_id]}
                 elif known and ended.issuperset(known):
                     found[call.call_id] = {"reached": True, "active": None}
+                    repairs += 1
+                    if repairs <= RECORDS_A_LIST:
+                        self._add_records(call, found[call.call_id], deadline)
             if len(found) == len(calls) or page >= min(pages_max, last_page(answer)):
                 return answer, found
             page += 1
+
+    def _add_records(self, call: Call, seen: dict[str, Any], deadline: float) -> None:
+        records = read_records(self._videosdk, call.body, seen["active"], deadline=deadline, heed=self._heeded)
+        if records:
+            seen["records"] = records
 
     def _heeded(self, answer: Answer) -> Answer:
         self._heed(answer)

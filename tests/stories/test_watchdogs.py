@@ -81,6 +81,7 @@ def test_a_lost_stopped_is_found_within_a_minute(hall: Hall) -> None:
     hall.hears("stream.stopping")
     hall.off_air(limit_s=80)
     assert hall.now["stream"]["ended_by"] == "probe"
+    assert any("VideoSDK's record: hls-stopped sent, delivery failed" in repair for repair in hall.repairs())
     assert hall.desires(None)
     assert len(hall.starts) == 1
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.conditions import stored_condition
+from webhook_app.domain.delivery_record import expected_streams, note_records
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw
@@ -111,6 +112,9 @@ def ask(turn: Turn, why: str) -> None:
         return
     session = turn.room.session
     body: dict[str, Any] = {"about": why}
+    expected = expected_streams(turn.room, turn.event.at, overdue_ms=NOT_PLAYABLE_MS)
+    if expected:
+        body["expected"] = expected
     who = why in ("participants", "session", "armed", "refused") or session is None or not session.complete
     if who or (why == "watch" and _people_overdue(turn)):
         body["session_id"] = session.session_id if session is not None and session.live else None
@@ -277,7 +281,7 @@ def _hear_reason(turn: Turn, asked: Mapping[str, Any], said: Any) -> None:
 
 def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
     asked_id = str(data.get("asked_id") or "0-0")
-    active = data.get("active")
+    active, before = data.get("active"), turn.room.streams
     if isinstance(active, Mapping):
         overdue = any(
             run.state is State.STARTED and turn.event.at - (run.started_at or run.opened_at) >= NOT_PLAYABLE_MS
@@ -289,6 +293,7 @@ def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
             _settle_again(turn)
     else:
         again = see_none(turn, asked_id)
+    note_records(turn, before, data.get("records"))
     if again:
         turn.set_timer("ask:again", turn.event.at + AGAIN_MS)
     turn.change(streams=tuple(replace(run, probed_at=turn.event.at) if run.live else run for run in turn.room.streams))

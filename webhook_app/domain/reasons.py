@@ -93,6 +93,10 @@ class Reason(StrEnum):
     PROBE_RATE_LIMITED = "probe-rate-limited", "VideoSDK asks for fewer requests; nothing concluded"
     PROBE_UNREADABLE = "probe-unreadable", "VideoSDK's answer is in an unknown form; nothing concluded"
     PROBE_UNREACHED = "probe-unreached", "VideoSDK could not be reached; nothing concluded"
+    WEBHOOK_DELIVERED = "webhook-delivered", "VideoSDK's record: {type} sent, delivered"
+    WEBHOOK_NOT_DELIVERED = "webhook-not-delivered", "VideoSDK's record: {type} sent, delivery failed"
+    WEBHOOK_NOT_SENT = "webhook-not-sent", "VideoSDK's record: {type} not sent"
+    WEBHOOKS_NOT_RECORDED = "webhooks-not-recorded", "VideoSDK's record shows no webhook of this stream"
     PROBE_LOST = "probe-lost", "The probe had no answer; checking again"
     PROBE_LATE = "probe-late", "Late: the probe had been given up"
 

@@ -1,0 +1,90 @@
+"""VideoSDK's own record of the webhooks that it sent about a stream, quoted where a probe repairs one.
+
+A probe takes along which of the room's streams look live. When what it finds differs, it reads the record of that
+stream, and the repair says what became of the webhook that should have told it. Nothing is concluded from a record.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
+from webhook_app.domain.stream import State, Stream
+from webhook_app.domain.turn import Turn
+
+RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
+WEBHOOK_TYPES_MAX = 20  # kept of one record
+
+
+def expected_streams(room: Room, at: int, *, overdue_ms: int) -> list[dict[str, Any]]:
+    """The streams that look live: how VideoSDK may name them, and whether finding them active is a repair.
+
+    `overdue_ms` is how long after its start a stream should be playable.
+    """
+    live = [stream for stream in room.streams if stream.live and not stream.provisional]
+    return [{"names": _names(stream), "late": _is_late(stream, at, overdue_ms)} for stream in live]
+
+
+def _names(stream: Stream) -> list[str]:
+    return [name for name in (stream.videosdk_id, stream.url_key) if name is not None]
+
+
+def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
+    if stream.state is State.STARTED:
+        return at - (stream.started_at if stream.started_at is not None else stream.opened_at) >= overdue_ms
+    return stream.state is State.STARTING
+
+
+def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]) -> list[str]:
+    """Of which streams the record is worth reading, by VideoSDK's id: at most `RECORDS_MAX`.
+
+    `active` holds the names of the stream that was found active, its id first; it is empty when there is none.
+    """
+    wanted: list[str] = []
+    unknown = bool(active)
+    for stream in expected:
+        names = [name for name in stream.get("names") or () if isinstance(name, str)]
+        if set(names).intersection(active):
+            unknown = False
+            wanted += active[:1] if stream.get("late") else ()
+        else:
+            wanted += names[:1]
+    wanted += active[:1] if unknown else ()
+    return [name for name in dict.fromkeys(wanted) if "/" not in name][:RECORDS_MAX]
+
+
+def read_record(shown: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether each webhook of a stream object's `webhook` record arrived, by its type; the last attempt counts."""
+    record = shown.get("webhook")
+    rows = record.get("data") if isinstance(record, Mapping) else None
+    if not isinstance(rows, list):
+        return {}
+    kept = [
+        (row["type"][:100], row.get("success") is True)
+        for row in rows
+        if isinstance(row, Mapping) and isinstance(row.get("type"), str)
+    ]
+    return dict(kept[-WEBHOOK_TYPES_MAX:])
+
+
+def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
+    """Quote the record of each stream that this event has moved."""
+    if not isinstance(records, list):
+        return
+    states = {stream.stream_id: stream.state for stream in before}
+    for record in records:
+        if not isinstance(record, Mapping) or not isinstance(record.get("webhooks"), Mapping):
+            continue
+        for stream in turn.room.streams:
+            if stream.videosdk_id == record.get("id") and states.get(stream.stream_id) is not stream.state:
+                kind = f"hls-{stream.state}"
+                turn.note(record_reason(kind, record["webhooks"]), type=kind)
+
+
+def record_reason(kind: str, webhooks: Mapping[str, Any]) -> Reason:
+    """What VideoSDK's record says of one type of webhook."""
+    if not webhooks:
+        return Reason.WEBHOOKS_NOT_RECORDED
+    if kind not in webhooks:
+        return Reason.WEBHOOK_NOT_SENT
+    return Reason.WEBHOOK_DELIVERED if webhooks[kind] is True else Reason.WEBHOOK_NOT_DELIVERED
