@@ -11,10 +11,11 @@ from product import public_pem, signature
 from support.waiting import patient
 
 from webhook_app.app import Web, build
+from webhook_app.domain.events import Source
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal, Wake
+from webhook_app.store.journal import Entry, Journal, Wake, entry
 from workers.process import Reducer
 
 ADMIN_TOKEN = "the-admin-token-of-the-doors"
@@ -69,6 +70,13 @@ class Doors:
         answer = self.api("GET", path)
         assert answer.status_code == 200, answer.get_data(as_text=True)
         return answer.json
+
+
+def configure_room(client: Client, room_id: str = ROOM, name: str | None = None, groups: tuple[str, ...] = ()) -> None:
+    """Add a room as the API does, and fold that."""
+    data = {"room_id": room_id, "name": name, "groups": list(groups)}
+    append(client, entry(Source.CONFIG, "room-put", room_id, data))
+    fold_all(client)
 
 
 def fold_all(client: Client) -> int:

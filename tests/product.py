@@ -375,6 +375,11 @@ class Product:
                 return found[::-1]
         raise AssertionError(f"{path} has no end")
 
+    def add_room(self, room: str, **more: Any) -> None:
+        """Add a room, unless it is configured."""
+        answer = self.api("POST", "/rooms", {"room_id": room, **more})
+        assert answer.status in (201, 409), answer.body
+
     def room(self, room: str) -> Json | None:
         """A room, None when it was never seen."""
         answer = self.api("GET", f"/rooms/{room}")

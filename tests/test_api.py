@@ -502,7 +502,6 @@ def test_what_is_kept_beside_a_call_is_no_call(client, doors, stage):
     [
         ("DELETE", "/rooms"),
         ("PUT", f"/rooms/{ROOM}"),
-        ("GET", f"/rooms/{ROOM}/start"),
         ("DELETE", "/events/1-1"),
         ("POST", "/events"),
         ("POST", "/rules/x"),

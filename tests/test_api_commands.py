@@ -1,9 +1,10 @@
 """The API's commands to rooms, and rules put, paused and deleted through it."""
 
 import json
+from urllib.parse import unquote
 
 import pytest
-from doors import ADMIN_TOKEN, PROBLEM, ROOM, Doors, append, assert_sound, fold_all, folding
+from doors import ADMIN_TOKEN, PROBLEM, ROOM, Doors, append, assert_sound, configure_room, fold_all, folding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from product import webhook
@@ -35,11 +36,17 @@ def patient(monkeypatch):
     monkeypatch.setattr(context, "FOLD_WAIT_S", 15.0)
 
 
+@pytest.fixture(autouse=True)
+def room_is_configured(client):
+    configure_room(client)
+
+
 def journaled(client):
-    """Everything in the journal: source, type, room and data."""
+    """Everything in the journal but the room that the fixture adds: source, type, room and data."""
     return [
         (fields[b"s"].decode(), fields[b"t"].decode(), fields[b"r"].decode(), json.loads(fields[b"d"]))
         for _, fields in client.xrange(keys.JOURNAL)
+        if fields[b"t"] != b"room-put"
     ]
 
 
@@ -102,8 +109,9 @@ def test_release_drops_the_operators_wish(client, doors):
     assert doors.get(f"/rooms/{ROOM}")["desired"] is None
 
 
-def test_a_room_that_was_never_seen_can_be_started(client, doors):
+def test_a_room_that_was_added_and_never_seen_can_be_started(client, doors):
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
+    configure_room(client, "never-seen")
     assert doors.api("POST", "/rooms/never-seen/start").status_code == 202
     fold_all(client)
     assert doors.get("/rooms/never-seen")["armed"] is True
@@ -114,6 +122,7 @@ def test_a_room_that_was_never_seen_can_be_started(client, doors):
 )
 def test_a_room_may_have_any_name(client, doors, room):
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
+    configure_room(client, unquote(room))
     for command in ("start", "end", "start", "release"):
         assert doors.api("POST", f"/rooms/{room}/{command}").status_code == 202
         fold_all(client)

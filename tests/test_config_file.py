@@ -252,3 +252,31 @@ def test_apply_without_a_store_fails_in_one_line(tally, tmp_path, monkeypatch):
     status, _, err = tally("config", "apply", written(tmp_path, GOOD))
     assert status == 1
     assert err.startswith("tally: the store does not answer")
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        (
+            "rooms:\n  hall: {room_id: abcd-efgh-ijkl}\n  chapel:\n    groups: [prayer]\n    room_id: abcd-efgh-ijkl\n",
+            "5: rooms.chapel.room_id: abcd-efgh-ijkl is room hall (line 2) already",
+        ),
+        (
+            "rooms:\n  hall: {room_id: chapel}\n  chapel: {room_id: abcd-efgh-ijkl}\n",
+            "3: rooms.chapel: is the id of room hall (line 2); choose another name",
+        ),
+    ],
+)
+def test_what_names_two_rooms_is_refused_with_both_lines(tmp_path, text, wrong):
+    path = tmp_path / "tally.yaml"
+    path.write_text(text)
+    with pytest.raises(FileError) as caught:
+        read(path, load({}))
+    [line] = caught.value.lines
+    assert f":{wrong}" in line
+
+
+def test_a_room_may_be_named_as_its_id(tmp_path):
+    path = tmp_path / "tally.yaml"
+    path.write_text("rooms:\n  hall: {room_id: hall}\n  chapel: {room_id: abcd-efgh-ijkl}\n")
+    assert set(read(path, load({})).rooms) == {"hall", "chapel"}

@@ -222,6 +222,7 @@ def test_an_order_that_is_not_right_is_not_given(client, admin, form):
 
 def test_what_the_api_would_refuse_is_said_in_its_words(client, store_url, tmp_path):
     doors = Doors(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
+    seen(client, ROOM)
     visitor = Visitor(doors)
     assert "no VideoSDK credentials" in visitor.after(visitor.post(f"/rooms/{ROOM}/start"))
     doors = Doors(store_url, tmp_path, rooms=("ours-*",))
@@ -322,7 +323,7 @@ def test_a_room_with_an_odd_name_has_a_page(client, admin):
 def test_a_room_that_was_never_seen_is_a_page_that_says_so(admin):
     answer = admin.get("/rooms/never")
     assert answer.status_code == 404
-    assert "No room never has been seen" in text_of(answer)
+    assert "Room never is neither configured nor seen" in text_of(answer)
 
 
 def put(client, **rule):

@@ -75,6 +75,7 @@ def test_there_are_no_links_unless_they_are_asked_for(
 def test_what_a_link_leads_to_can_be_played(tmp_path: Path) -> None:
     with product(tmp_path, LIVE_LINKS="1") as one:
         assert one.sandbox is not None
+        one.add_room("the-room")
         one.sandbox.join("the-room")
         assert one.api("POST", "/rooms/the-room/start").status == 202
         one.wait_state("the-room", "playable")

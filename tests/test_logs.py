@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 import structlog
-from doors import ADMIN_TOKEN, ROOM, Doors, NoWake, append
+from doors import ADMIN_TOKEN, ROOM, Doors, NoWake, append, configure_room
 from product import TREE, product, webhook
 from support.waiting import patient
 
@@ -200,6 +200,7 @@ def test_a_webhook_can_be_followed_to_its_effect(client: Client, store_url: str,
 
 def test_what_changes_something_is_logged_with_its_event(client: Client, store_url: str, tmp_path: Path) -> None:
     doors = Doors(store_url, tmp_path)
+    configure_room(client)
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         answer = doors.api("POST", f"/rooms/{ROOM}/start")
         doors.api("GET", "/rooms")

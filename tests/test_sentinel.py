@@ -99,6 +99,7 @@ def test_a_primary_that_dies_is_replaced(stores: Stores, tmp_path: Path) -> None
     stands = {"REDIS_URL": stores.url(), "SENTINEL_PASSWORD": SENTINEL_PASSWORD}
     with product(tmp_path, pinned=True, **stands) as tally:
         assert tally.sandbox is not None
+        tally.add_room(ROOM)
         tally.sandbox.join(ROOM)
         assert tally.api("POST", f"/rooms/{ROOM}/start").status == 202
         tally.wait_state(ROOM, "playable")

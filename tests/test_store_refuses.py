@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import redis
-from doors import Doors
+from doors import Doors, configure_room
 from product import wait_until, webhook
 from servers import Pair, Server, running
 
@@ -256,6 +256,7 @@ def test_clients_of_an_event_loop_replace_their_connections_too(refusing: Refusi
 
 def test_the_web_answers_503_to_whatever_the_store_refuses(refusing: Refusing, tmp_path: Path) -> None:
     doors = Doors(refusing.server.url, tmp_path)
+    configure_room(refusing.server.client())
     rule = {"rooms": ["*"], "on": "stream.failed", "do": "notify", "message": "look"}
     subscriber = {"url": "https://example.com/in", "types": ["*"]}
 

@@ -42,6 +42,7 @@ def goes_on(tally: Product, room: str) -> None:
     assert tally.sandbox is not None
     tally.wait_ready(LIMIT_S)
     tally.sandbox.join(room)
+    # The room is known once its webhook is processed.
     wait_until(lambda: tally.api("POST", f"/rooms/{room}/start").status == 202, LIMIT_S, "a start being taken")
     tally.wait_state(room, "playable", LIMIT_S)
     wait_until(lambda: "stream.playable" in tally.sink.types(room), LIMIT_S, "the subscriber being told")

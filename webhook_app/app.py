@@ -42,6 +42,7 @@ from webhook_app.receiver import Receiver, takes_path
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
+from webhook_app.server.paths import RoomConverter
 from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.settings import Settings
 from webhook_app.store import keys
@@ -104,6 +105,7 @@ def build(settings: Settings) -> Web:
     feed = Feed(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BODY_MAX_BYTES
+    app.url_map.converters["room"] = RoomConverter
     problems.install(app)
     manners.install(app)
     health_client = make_client(timeout_s=STORE_TIMEOUT_S)

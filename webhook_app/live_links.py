@@ -20,8 +20,9 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
     """The links, without a token: players have none. Rooms are those of the setting ROOMS."""
     blueprint = Blueprint("live_links", __name__)
 
-    @blueprint.get("/live/<room_id>.m3u8")
+    @blueprint.get("/live/<room:room_id>.m3u8")
     def follow(room_id: str) -> Response:
+        room_id = state.names().room_meant(room_id)
         ours = any_glob_matches(room_id, rooms)
         room = state.room(room_id) if ours else None
         stream = None if room is None else room.shown

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import rfc3339
 from webhook_app.nesting import NESTING_MAX
 from webhook_app.problems import Problem
+from webhook_app.room_names import pattern_warnings
 from webhook_app.schemas import ID_MAX_CHARS
 from webhook_app.settings import Settings
 from webhook_app.wording import mistakes
@@ -82,17 +82,11 @@ def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
 def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
     """What may be meant, but probably is not: groups without a room, and more windows at once than MAX_STREAMS."""
     found: list[str] = []
-    groups = {group for room in config.names.values() for group in room.groups}
     for rule in config.rules.values():
         warning = cron_warning(rule.schedule.cron) if rule.schedule is not None and rule.schedule.cron else None
         if warning is not None:
             found.append(f"rules.{rule.name}.schedule.cron: {warning}")
-        for pattern in rule.rooms:
-            if pattern.startswith("group:") and pattern.removeprefix("group:") not in groups:
-                found.append(f"rules.{rule.name}.rooms: no room is in {pattern}")
-            close = get_close_matches(pattern, config.names.keys() - {pattern}, n=1, cutoff=0.8)
-            if close and pattern not in config.names and not is_glob(pattern):
-                found.append(f"rules.{rule.name}.rooms: {pattern} is taken for a room's id; do you mean {close[0]}?")
+        found += pattern_warnings(f"rules.{rule.name}.rooms", rule.rooms, config)
     if settings.max_streams is not None:
         try:
             crowded = over_quota(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
@@ -162,7 +156,25 @@ class _Checker:
             loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
             if loaded is not None:
                 found[name] = loaded
+        self._check_rooms_differ(given, found)
         return found
+
+    def _check_rooms_differ(self, given: Any, rooms: Mapping[str, Mapping[str, Any]]) -> None:
+        """One room has one name, and no name is another room's id: what stands for a room must mean it alone."""
+        names: dict[str, str] = {}
+        for name, room in rooms.items():
+            first = names.setdefault(str(room["room_id"]), name)
+            if first != name:
+                where = _on_line(given, first)
+                what = (
+                    f"{room['room_id']} is room {first}{where} already; give a room one name, and groups for the rest"
+                )
+                self._say(given[name], ("room_id",), f"rooms.{name}.room_id", what)
+        for name, room in rooms.items():
+            other = names.get(name)
+            if other is not None and room["room_id"] != name:
+                what = f"is the id of room {other}{_on_line(given, other)}; choose another name"
+                self._say(given, (name,), f"rooms.{name}", what)
 
     def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
         given = content.get(key) or []
@@ -231,6 +243,11 @@ class _Checker:
 
     def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
         self._found.append(Mistake(line_of(node, path), field, what))
+
+
+def _on_line(rooms: Any, name: str) -> str:
+    line = line_of(rooms, (name,))
+    return "" if line is None else f" (line {line})"
 
 
 def _value_at(value: Any, path: tuple[Any, ...]) -> Any:

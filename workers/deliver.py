@@ -234,8 +234,7 @@ class Deliverer:
         return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
     def _of_notice(self, told: Told) -> list[Delivery]:
-        named = self._known.name_of(told.notice.room_id)
-        return [first_delivery(one, told) for one in self._known.audience.of(told.notice, named)]
+        return [first_delivery(subscriber, told) for subscriber in self._known.interested(told.notice)]
 
     def _take_leased(
         self, deliveries: Sequence[Delivery], made: Sequence[int], notices: Mapping[str, Notice], lines: dict[str, Line]
@@ -330,7 +329,7 @@ class Deliverer:
                 headers = standard_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
                 reply = await self._poster.post(subscriber.url, one.body, headers)
             else:
-                named = self._known.name_of(notice.room_id)
+                named = self._known.rooms.named(notice.room_id or "")
                 reply = await self._speaker.tell(subscriber, notice, named, stale=one.stale)
         except BusyError:
             self._let_go(delivery)
@@ -417,7 +416,7 @@ class Deliverer:
         while not self._ending:
             self._to_recover.clear()
             await self._refresh()
-            if await self._recovering.once(self._known.subscribers, self._known.names):
+            if await self._recovering.once(self._known.subscribers, self._known.rooms):
                 self._busy_at = monotonic()
                 self._to_claim.set()
             elif not self._ending:

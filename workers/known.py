@@ -1,10 +1,11 @@
-"""Known: the deliver hand's copy of the subscribers and the rooms' names, read again when their version is another."""
+"""Known: the deliver worker's copy of the subscribers and configured rooms, read again when their version changes."""
 
 import asyncio
 from collections.abc import Mapping
 
 from webhook_app.domain.audience import Audience
-from webhook_app.domain.rules import RoomName
+from webhook_app.domain.notices import Notice
+from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.sealed import Seal
 from webhook_app.store import codec, keys
@@ -14,7 +15,7 @@ from webhook_app.store.subscribers import SubscriberReader
 
 
 class Known:
-    """Subscribers by id, who of them wants what, and the rooms' names by id."""
+    """Subscribers by id, who of them wants what, and the configured rooms as a `Config` without rules."""
 
     def __init__(self, client: Client, seal: Seal) -> None:
         self._client = client
@@ -23,7 +24,7 @@ class Known:
         self._reading = asyncio.Lock()  # of two that read at once the later has the last word
         self.subscribers: Mapping[str, Subscriber] = {}
         self.audience = Audience(())
-        self.names: Mapping[str, RoomName] = {}
+        self.rooms = Config()
 
     async def refresh(self, version: Version | None = None) -> bool:
         """Read again what is not of this version, or of the store's as it is now; whether anything was read."""
@@ -40,10 +41,11 @@ class Known:
         found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self.subscribers = {one.subscriber_id: one for one in found}
         self.audience = Audience(found)
-        self.names = {one.room_id: one for one in codec.names_of(version[1]).values()} if version[1] else {}
+        self.rooms = Config().with_rooms(codec.names_of(version[1]) if version[1] else {})
         self._reader.forget_others(set(self.subscribers))
         self._version = version
 
-    def name_of(self, room_id: str | None) -> RoomName | None:
-        """A room's name and groups, if it has any."""
-        return self.names.get(room_id or "")
+    def interested(self, notice: Notice) -> list[Subscriber]:
+        """Who is to be sent a notice."""
+        room_id = notice.room_id or ""
+        return self.audience.of(notice, self.rooms.named(room_id), shadowed=room_id in self.rooms.shadowed)

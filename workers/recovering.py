@@ -6,8 +6,8 @@ Missed is what is dead, and what was told while the subscriber was disabled and 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from webhook_app.domain.notices import RECOVER, wants
-from webhook_app.domain.rules import RoomName
+from webhook_app.domain.notices import RECOVER, Notice, wants
+from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import (
     Delivery,
     DeliveryState,
@@ -57,31 +57,25 @@ class Recovering:
         self._outbox = outbox
         self._deliveries = deliveries
 
-    async def once(self, subscribers: Mapping[str, Subscriber], names: Mapping[str, RoomName]) -> bool:
+    async def once(self, subscribers: Mapping[str, Subscriber], rooms: Config) -> bool:
         """One piece of each recovery; whether there were any."""
         found: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
         for name, raw in found.items():
-            await self._piece(name.decode(), raw, subscribers, names)
+            await self._piece(name.decode(), raw, subscribers, rooms)
         return bool(found)
 
-    async def _piece(
-        self, name: str, raw: bytes, subscribers: Mapping[str, Subscriber], names: Mapping[str, RoomName]
-    ) -> None:
+    async def _piece(self, name: str, raw: bytes, subscribers: Mapping[str, Subscriber], rooms: Config) -> None:
         asked = _recovery_of(raw)
         subscriber = subscribers.get(asked.subscriber_id)
         told = await self._outbox.between(asked.after, asked.until, PIECE_NOTICES) if subscriber is not None else []
         asked_for = [one for one in told if asked.since <= one.notice.at <= (asked.to or one.notice.at)]
-        missed = await self._missed(subscriber, asked_for, names) if subscriber is not None else []
+        missed = await self._missed(subscriber, asked_for, rooms) if subscriber is not None else []
         rest = codec.encode(replace(asked, after=told[-1].entry)) if len(told) == PIECE_NOTICES else b""
         now = time_ms(await self._client.time())
         await self._deliveries.renew(missed, now=now, recovery=(name, raw, rest))
 
-    async def _missed(self, who: Subscriber, told: list[Told], names: Mapping[str, RoomName]) -> list[Delivery]:
-        wanted = [
-            one
-            for one in told
-            if one.notice.type != RECOVER and wants(who.wanted, one.notice, names.get(one.notice.room_id or ""))
-        ]
+    async def _missed(self, who: Subscriber, told: list[Told], rooms: Config) -> list[Delivery]:
+        wanted = [one for one in told if one.notice.type != RECOVER and _wants(who, one.notice, rooms)]
         if not wanted:
             return []
         ids = [delivery_id(one.notice.notice_id, who.subscriber_id) for one in wanted]
@@ -95,3 +89,8 @@ class Recovering:
             elif (was := delivery_of(raw)).state is DeliveryState.DEAD:
                 missed.append(again_in_line(was, now=was.created_at))
         return missed
+
+
+def _wants(subscriber: Subscriber, notice: Notice, rooms: Config) -> bool:
+    room_id = notice.room_id or ""
+    return wants(subscriber.wanted, notice, rooms.named(room_id), shadowed=room_id in rooms.shadowed)

@@ -26,7 +26,9 @@ def scope(raw_path: bytes = b"/", headers: list[tuple[bytes, bytes]] | None = No
 @pytest.mark.parametrize(
     ("raw_path", "path_info"),
     [
-        (b"/rooms/a%2Fb", "/rooms/a/b"),
+        (b"/rooms/a%2fb/start", "/rooms/a%2Fb/start"),
+        (b"/rooms/50%25", "/rooms/50%25"),
+        (b"/rooms/a%252Fb", "/rooms/a%252Fb"),
         (b"/rooms/%C3%A4", "/rooms/ä".encode().decode("latin-1")),
         (b"/rooms/%ff", "/rooms/\xff"),
         (b"//x/../y", "//x/../y"),

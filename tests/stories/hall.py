@@ -97,6 +97,7 @@ class Hall:
 
     def operator(self, command: str, **body: Any) -> None:
         """An operator's `start`, `end` or `release`."""
+        patiently(lambda: self.one.api("POST", "/rooms", {"room_id": self.room}))
         answer = patiently(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
         assert answer.status == 202, answer.body
 

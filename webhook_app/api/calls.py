@@ -10,6 +10,7 @@ from webhook_app.api.context import Context
 from webhook_app.api.shapes import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.room import Call, CallState
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room_id
 from webhook_app.store import keys
 from webhook_app.store.listing import scored_page
 
@@ -37,7 +38,8 @@ def calls(context: Context) -> Blueprint:
                 query["event_id"] is None or call.event_id == query["event_id"]
             )
 
-        key = keys.CALLS if query["room_id"] is None else keys.room_calls(query["room_id"])
+        room_id = find_room_id(context.state, query["room_id"])
+        key = keys.CALLS if room_id is None else keys.room_calls(room_id)
         found, cursor = scored_page(
             context.client,
             key,

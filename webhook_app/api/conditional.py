@@ -29,13 +29,16 @@ def rule_etag(context: Context, name: str, view: dict[str, Any]) -> str:
 
 
 @contextmanager
-def alone(context: Context, name: str) -> Iterator[None]:
-    """Nobody else changes this rule by the API meanwhile, and what was ordered before is folded."""
+def alone(context: Context, name: str, what: str = "rule {}") -> Iterator[None]:
+    """Nobody else changes this rule by the API meanwhile, and what was ordered before is folded.
+
+    `what` says what is being changed when it is not a rule; `name` then is no rule's name.
+    """
     key, mine = keys.rule_lock(name), token_hex(8)
     until = monotonic() + LOCK_WAIT_S
     while not context.client.set(key, mine, nx=True, px=LOCK_MS):
         if monotonic() > until:
-            detail = f"somebody else is changing rule {name}: try again"
+            detail = f"somebody else is changing {what.format(name)}: try again"
             raise Problem(409, detail, reason=ProblemReason.BEING_CHANGED)
         sleep(LOCK_LOOK_S)
     try:

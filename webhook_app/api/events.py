@@ -13,6 +13,7 @@ from webhook_app.api.feed import Feed, Wanted
 from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room_id
 from webhook_app.store.listing import BadCursorError
 
 STREAM_EXAMPLE = (
@@ -52,7 +53,7 @@ def events(context: Context, feed: Feed) -> Blueprint:
     @blp.response(200, page_of(EventSchema))
     def list_events(query: dict[str, Any]) -> dict[str, Any]:
         """Events with the effect that folding them had."""
-        return events_page(context, query)
+        return events_page(context, query | {"room_id": find_room_id(context.state, query["room_id"])})
 
     @blp.route("/stream")
     @blp.doc(
@@ -68,7 +69,8 @@ def events(context: Context, feed: Feed) -> Blueprint:
     def stream_events(query: dict[str, Any]) -> Response:
         """Events as they are folded (Server-Sent Events); resumes after `Last-Event-ID` without loss."""
         start = event_stream.start_of(request.headers.get("Last-Event-ID"), query.pop("after"))
-        return event_stream.answer(context, feed, Wanted(**query), start)
+        wanted = Wanted(**query | {"room_id": find_room_id(context.state, query["room_id"])})
+        return event_stream.answer(context, feed, wanted, start)
 
     @blp.route("/<event_id>")
     @blp.response(200, TimelineItemSchema)

@@ -166,6 +166,8 @@ EXAMPLES: dict[str, Any] = {
     "Enable": {"recover_from": "2026-11-22T00:00:00Z"},
     "Recover": {"from": "2026-11-22T00:00:00Z"},
     "Rule": RULE,
+    "NewRoom": {"room_id": "abcd-efgh-ijkl", "name": "main-hall", "groups": ["webinar"]},
+    "RoomChange": {"name": "main-hall", "groups": ["webinar", "friday"]},
 }
 PROBLEMS: dict[int, dict[str, Any]] = {
     422: {"errors": {"limit": ["Must be greater than or equal to 1 and less than or equal to 500."]}},

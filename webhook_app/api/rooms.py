@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.event_views import timeline_page
+from webhook_app.api.room_changes import add_room_changes
 from webhook_app.api.shapes import (
     AcceptedSchema,
     Moment,
@@ -25,7 +26,9 @@ from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import Config
 from webhook_app.domain.views import room_view
+from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room, find_usable_room
 from webhook_app.schemas import ID_MAX_CHARS
 from webhook_app.store import keys
 from webhook_app.store.listing import scored_page
@@ -83,23 +86,24 @@ def rooms(context: Context) -> Blueprint:
         )
         return {"items": [room_view(room, config, now) for room in found], "next": cursor}
 
-    @blp.route("/<room_id>")
+    @blp.route("/<room:room_id>")
     @blp.response(200, RoomSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     def get_room(room_id: str) -> dict[str, Any]:
         """One room."""
-        return room_view(_known(context, room_id), context.state.names(), context.now())
+        config = context.state.names()
+        return room_view(_found(context, room_id, config), config, context.now())
 
-    @blp.route("/<room_id>/timeline")
+    @blp.route("/<room:room_id>/timeline")
     @blp.arguments(PageQuery, location="query")
     @blp.response(200, page_of(TimelineItemSchema))
     @blp.alt_response(404, schema=ProblemSchema)
     def get_timeline(query: dict[str, Any], room_id: str) -> dict[str, Any]:
         """Everything that concerned the room, newest first, with what rules and controller made of it."""
-        _known(context, room_id)
-        return timeline_page(context, room_id, cursor=query["cursor"], limit=query["limit"])
+        room = _found(context, room_id, context.state.names())
+        return timeline_page(context, room.room_id, cursor=query["cursor"], limit=query["limit"])
 
-    @blp.route("/<room_id>/start", methods=["POST"])
+    @blp.route("/<room:room_id>/start", methods=["POST"])
     @blp.arguments(StartWishSchema, required=False)
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
@@ -108,7 +112,7 @@ def rooms(context: Context) -> Blueprint:
         """Want the room on air. Repeating it is harmless."""
         return _command(context, room_id, "start", _wish(wish))
 
-    @blp.route("/<room_id>/end", methods=["POST"])
+    @blp.route("/<room:room_id>/end", methods=["POST"])
     @blp.arguments(WishSchema, required=False)
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
@@ -117,7 +121,7 @@ def rooms(context: Context) -> Blueprint:
         """Want the room off air. Repeating it is harmless."""
         return _command(context, room_id, "end", _wish(wish))
 
-    @blp.route("/<room_id>/release", methods=["POST"])
+    @blp.route("/<room:room_id>/release", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
@@ -125,7 +129,7 @@ def rooms(context: Context) -> Blueprint:
         """Drop the operator's wish: what a rule wants holds again."""
         return _command(context, room_id, "release", {})
 
-    @blp.route("/<room_id>/capture", methods=["POST"])
+    @blp.route("/<room:room_id>/capture", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
@@ -133,6 +137,7 @@ def rooms(context: Context) -> Blueprint:
         """Ask VideoSDK for a picture of what is on air; it becomes the stream's `snapshot`."""
         return _command(context, room_id, "capture", {})
 
+    add_room_changes(blp, context)
     return blp
 
 
@@ -143,16 +148,14 @@ def _asked_for(room: Room, config: Config, query: dict[str, Any]) -> bool:
     if query["group"] is not None and (named is None or query["group"] not in named.groups):
         return False
     if query["q"]:
-        text = f"{room.room_id} {named.name if named else ''}".lower()
+        text = f"{room.room_id} {config.room_name(room.room_id) or ''}".lower()
         return query["q"].lower() in text
     return True
 
 
-def _known(context: Context, room_id: str) -> Room:
-    room = context.state.room(room_id)
-    if room is None:
-        raise Problem(404, f"no room {room_id} has been seen")
-    return room
+def _found(context: Context, reference: str, config: Config) -> Room:
+    found = find_room(context.state, reference, config)
+    return found.state or Room(found.room_id)
 
 
 def _wish(wish: dict[str, Any] | None) -> dict[str, Any]:
@@ -163,10 +166,19 @@ def _command(context: Context, room_id: str, command: str, data: dict[str, Any])
     return accepted(order_room(context, room_id, command, data))
 
 
-def order_room(context: Context, room_id: str, command: str, data: dict[str, Any]) -> str:
-    """Journal an operator's command for a room of ours; the event's id."""
+def order_room(context: Context, reference: str, command: str, data: dict[str, Any]) -> str:
+    """Journal an operator's command for a room, named by name or id; the event's id."""
+    room_id = context.state.names().room_meant(reference)
     if not any_glob_matches(room_id, context.rooms) or len(room_id) > ID_MAX_CHARS:
-        raise Problem(404, f"room {room_id} is not one of ours (see the setting ROOMS)")
+        detail = f"room {room_id} is not one of ours (see the setting ROOMS)"
+        raise Problem(404, detail, reason=ProblemReason.ROOM_NOT_OURS)
+    try:
+        find_usable_room(context.state, reference)
+    except Problem:
+        # The webhook that makes the room known may be acknowledged and not processed yet.
+        context.folded(context.journal.last_id())
+        find_usable_room(context.state, reference)
     if not context.has_credentials:
-        raise Problem(409, "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+        detail = "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
+        raise Problem(409, detail, reason=ProblemReason.NO_CREDENTIALS)
     return context.append(Source.OPERATOR, command, room_id, data)

@@ -15,7 +15,7 @@ from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
 from webhook_app.domain.rulebook import calendars_of, rule_from
-from webhook_app.domain.rules import Config, Rule, RuleMemory, matches
+from webhook_app.domain.rules import Config, Rule, RuleMemory
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
@@ -248,9 +248,7 @@ def rooms_of(context: Context, config: Config, rule: Rule) -> list[str]:
     if ids is not None:
         return sorted(ids)
     seen = (room_id.decode() for room_id in context.client.zrange(keys.ROOMS, 0, -1))
-    return sorted(
-        room_id for room_id in seen if any(matches(one, room_id, config.named(room_id)) for one in rule.rooms)
-    )
+    return sorted(room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
 
 
 def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:

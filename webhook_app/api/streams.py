@@ -11,6 +11,7 @@ from webhook_app.api.shapes import Moment, PageQuery, ProblemSchema, StreamSchem
 from webhook_app.domain.stream import State, Stream
 from webhook_app.domain.views import stream_view
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room_id
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import scored_page
 
@@ -45,7 +46,8 @@ def streams(context: Context) -> Blueprint:
                 and (query["to"] is None or run.opened_at < query["to"])
             )
 
-        key = keys.STREAMS if query["room_id"] is None else keys.room_streams(query["room_id"])
+        room_id = find_room_id(context.state, query["room_id"])
+        key = keys.STREAMS if room_id is None else keys.room_streams(room_id)
         found, cursor = scored_page(
             context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
         )

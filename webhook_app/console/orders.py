@@ -13,6 +13,7 @@ from webhook_app.console.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_usable_room
 
 HOLDS_MIN = (15, 30, 60, 120, 240)
 LAYOUTS = ("GRID", "SPOTLIGHT", "SIDEBAR")
@@ -27,11 +28,12 @@ SAID = {
 def add(blueprint: Blueprint, desk: Desk) -> None:
     """The question and the order."""
 
-    @blueprint.get("/rooms/<path:room_id>/<any(start, end, release):order>")
+    @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):order>")
     def ask_order(room_id: str, order: str) -> str:
         admins_only(desk.door)
         context = desk.context
-        room = context.state.room(room_id) or Room(room_id)
+        found = find_usable_room(context.state, room_id)
+        room = found.state or Room(found.room_id)
         return page(
             "order.html",
             here="wall",
@@ -43,7 +45,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             back=back(f"/rooms/{room_id}"),
         )
 
-    @blueprint.post("/rooms/<path:room_id>/capture")
+    @blueprint.post("/rooms/<room:room_id>/capture")
     def take_picture(room_id: str) -> BaseResponse:
         def give() -> str:
             order_room(desk.context, room_id, "capture", {})
@@ -51,7 +53,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
         return try_it(give, "/")
 
-    @blueprint.post("/rooms/<path:room_id>/<any(start, end, release):order>")
+    @blueprint.post("/rooms/<room:room_id>/<any(start, end, release):order>")
     def give_order(room_id: str, order: str) -> BaseResponse:
 
         def give() -> str:

@@ -12,6 +12,7 @@ from webhook_app.console.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import BadCursorError
 
@@ -22,11 +23,11 @@ RUNS_SHOWN = 8
 def add(blueprint: Blueprint, desk: Desk) -> None:
     """The page, and the part of it that changes."""
 
-    @blueprint.get("/rooms/<path:room_id>")
+    @blueprint.get("/rooms/<room:room_id>")
     def room(room_id: str) -> str:
         return page("room.html", here="wall", **_seen(desk, room_id))
 
-    @blueprint.get("/page/live/rooms/<path:room_id>")
+    @blueprint.get("/page/live/rooms/<room:room_id>")
     def room_live(room_id: str) -> Response:
         return live_part("room_live.html", **_seen(desk, room_id))
 
@@ -49,10 +50,9 @@ def _told(deliveries: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
     context = desk.context
-    room = context.state.room(room_id)
-    if room is None:
-        raise Problem(404, f"No room {room_id} has been seen.")
     config, now = context.state.config(), context.now()
+    found = find_room(context.state, room_id, config)
+    room_id, room = found.room_id, found.state or Room(found.room_id)
     cursor = request.args.get("cursor") or None
     try:
         timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN)

@@ -100,10 +100,9 @@ def _line(one: Planned, names: dict[str, str], first: bool) -> dict[str, Any]:
 
 
 def _title(config: Config, room_id: str) -> tuple[bool, str]:
-    named = config.named(room_id)
-    return (named is None, (named.name if named is not None else room_id).lower())
+    name = config.room_name(room_id)
+    return (name is None, (name or room_id).lower())
 
 
 def _named(config: Config, room_id: str, q: str) -> bool:
-    named = config.named(room_id)
-    return not q or q.lower() in f"{room_id} {named.name if named else ''}".lower()
+    return not q or q.lower() in f"{room_id} {config.room_name(room_id) or ''}".lower()

@@ -112,8 +112,7 @@ def _newest(desk: Desk) -> dict[str, Any]:
 
 
 def _title(room: Room, config: Config) -> str:
-    named = config.named(room.room_id)
-    return named.name if named is not None else room.room_id
+    return config.room_name(room.room_id) or room.room_id
 
 
 def _wanted(room: Room, lamp: Lamp, config: Config, want: Asked) -> bool:
@@ -122,4 +121,4 @@ def _wanted(room: Room, lamp: Lamp, config: Config, want: Asked) -> bool:
     named = config.named(room.room_id)
     if want.group and (named is None or want.group not in named.groups):
         return False
-    return not want.q or want.q.lower() in f"{room.room_id} {named.name if named else ''}".lower()
+    return not want.q or want.q.lower() in f"{room.room_id} {config.room_name(room.room_id) or ''}".lower()

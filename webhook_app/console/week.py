@@ -65,7 +65,6 @@ class Week:
 
 def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
     """What was and what is to come. Past windows are those of today's rules; their fate is what was told of them."""
-    named = config.named(room_id)
     since, until = now - PAST_MS, now + AHEAD_MS
     asked = []
     apart: list[Planned] = []
@@ -89,7 +88,7 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
     planned = apart + [_with_fate(room_id, window, told, now) for window, told in zip(stretches, types, strict=True)]
     return Week(
         room_id=room_id,
-        name=named.name if named is not None else room_id,
+        name=config.room_name(room_id) or room_id,
         planned=sorted(planned, key=lambda one: one.window.opens_at),
         on_air=[_on_air(run, now) for run in _runs(context, room_id) if _seen_since(run, since)],
     )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from webhook_app.domain.notices import RECOVER, Filter, Notice, for_one, wants
-from webhook_app.domain.rules import RoomName
+from webhook_app.domain.rules import RoomName, plain_patterns
 from webhook_app.domain.subscribers import Subscriber
 
 _GLOB = frozenset("*?[")
@@ -27,17 +27,21 @@ class Audience:
                 for room in set(wanted.rooms):
                     self._of_room[room].append(wanted)
 
-    def of(self, notice: Notice, named: RoomName | None) -> list[Subscriber]:
-        """Who is to be told this notice; nobody of one that is told to nobody."""
+    def of(self, notice: Notice, named: RoomName | None, *, shadowed: bool = False) -> list[Subscriber]:
+        """Who is to be told this notice; nobody of one that is told to nobody.
+
+        `shadowed`: the room's id is the name of another room.
+        """
         if notice.type == RECOVER:
             return []
         only = for_one(notice)
         if only is not None:
             return [self._all[only]] if only in self._all else []
-        found = (wanted for wanted in self._asking(notice.room_id, named) if wants(wanted, notice, named))
+        asking = self._asking(notice.room_id, named, shadowed=shadowed)
+        found = (wanted for wanted in asking if wants(wanted, notice, named, shadowed=shadowed))
         return [known for wanted in found for known in self._alike[wanted]]
 
-    def _asking(self, room_id: str | None, named: RoomName | None) -> Iterable[Filter]:
-        rooms = {room_id} | ({named.name} if named is not None else set())
-        here = dict.fromkeys(wanted for room in rooms if room is not None for wanted in self._of_room.get(room, ()))
+    def _asking(self, room_id: str | None, named: RoomName | None, *, shadowed: bool) -> Iterable[Filter]:
+        patterns = () if room_id is None else plain_patterns(room_id, named, shadowed=shadowed)
+        here = dict.fromkeys(wanted for pattern in patterns for wanted in self._of_room.get(pattern, ()))
         return [*here, *self._anywhere]

@@ -79,11 +79,14 @@ class Filter:
     because: tuple[str, ...] = ("*",)
 
 
-def wants(wanted: Filter, notice: Notice, named: RoomName | None) -> bool:
-    """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies."""
+def wants(wanted: Filter, notice: Notice, named: RoomName | None, *, shadowed: bool = False) -> bool:
+    """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies.
+
+    `shadowed`: the room's id is the name of another room.
+    """
     return notice.type not in (TEST, RECOVER) and (
         wants_type(wanted.types, notice.type)
-        and _wants_room(wanted.rooms, notice.room_id, named)
+        and _wants_room(wanted.rooms, notice.room_id, named, shadowed=shadowed)
         and any(pattern == "*" or glob_matches(notice.because or "", pattern) for pattern in wanted.because)
     )
 
@@ -106,7 +109,7 @@ def wants_type(patterns: tuple[str, ...], kind: str) -> bool:
     return any(glob_matches(kind, pattern) for pattern in patterns if not own_body or pattern.startswith("videosdk."))
 
 
-def _wants_room(patterns: tuple[str, ...], room_id: str | None, named: RoomName | None) -> bool:
+def _wants_room(patterns: tuple[str, ...], room_id: str | None, named: RoomName | None, *, shadowed: bool) -> bool:
     if "*" in patterns:
         return True
-    return room_id is not None and any(matches(pattern, room_id, named) for pattern in patterns)
+    return room_id is not None and any(matches(pattern, room_id, named, shadowed=shadowed) for pattern in patterns)

@@ -206,6 +206,11 @@ class Room:
     unreadable: bool = False  # the last answer about it was in a form that nobody understands
 
     @property
+    def seen(self) -> bool:
+        """Whether VideoSDK has ever spoken of this room: it has had a session or a stream."""
+        return self.session is not None or bool(self.streams or self.marks or self.old_runs)
+
+    @property
     def wish(self) -> Wish | None:
         """Who wins: the operator, then the schedule, then the newest event rule."""
         return self.operator or self.schedule_wish or self.event_wish

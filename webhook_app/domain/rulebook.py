@@ -6,7 +6,8 @@ from typing import Any
 
 from webhook_app.domain.calendar import calendar_from, horizon_at
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules import RoomName, Rule, make_config
+from webhook_app.domain.room_changes import drop_mistaken_rooms, rules_affected
+from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -17,6 +18,7 @@ from webhook_app.domain.values import replace
 SKIP_AHEAD_MS = 5 * 366 * DAY_MS
 SKIP_KEPT_MS = 31 * DAY_MS
 SKIPS_MAX = 100
+ROOM_CHANGES = ("room-put", "room-forgotten")
 
 
 def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -79,14 +81,24 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     kept = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
     rules = {**kept, **new}
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
+    count, names = len(names), _with_added_rooms(names, world.config)
     if names != world.config.names:
         changed |= {name for name, rule in rules.items() if rule.when is not None}
     if not changed and names == world.config.names:
         outcome.record_effect(Reason.FILE_UNCHANGED)
         return set()
     outcome.config = make_config(rules, names, world.config.settings, world.config.calendars)
-    outcome.record_effect(Reason.FILE_APPLIED, rules=len(new), rooms=len(names))
-    return changed
+    outcome.record_effect(Reason.FILE_APPLIED, rules=len(new), rooms=count)
+    drop_mistaken_rooms(world, outcome)
+    return changed | rules_affected(world.config, outcome.config)
+
+
+def _with_added_rooms(names: dict[str, RoomName], config: Config) -> dict[str, RoomName]:
+    """The file's rooms with those that the API added. A room that the file names is the file's, and so is a name."""
+    ids = {room.room_id for room in names.values()}
+    added = [room for room in config.names.values() if not room.from_file and room.room_id not in ids]
+    added = [replace(room, name=None) if room.name in names or room.name in ids else room for room in added]
+    return {**{room.key: room for room in added}, **names}
 
 
 def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -166,6 +178,10 @@ def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset
     """The rooms that a change of rules may touch, or None for all of them."""
     config = world.config
     touched: set[str] = set()
+    if kind in ROOM_CHANGES:
+        old = config.named(str(data["room_id"]))
+        names = (data["room_id"], data.get("name"), old.name if old is not None else None)
+        return frozenset(str(name) for name in names if name is not None)
     if kind not in ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "rule-skip-next"):
         return None
     name = data["rule"]["name"] if kind == "rule-put" else data["name"]

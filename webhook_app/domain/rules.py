@@ -11,6 +11,7 @@ from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
 
 CHAIN_MAX_PER_MINUTE = 12
+ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,17 @@ class RuleMemory:
 
 @dataclass(frozen=True, slots=True)
 class RoomName:
-    """A room as the configuration names it."""
+    """A configured room. `name` is None when only its id is configured; `from_file` is False when the API added it."""
 
-    name: str
+    name: str | None
     room_id: str
     groups: tuple[str, ...] = ()
+    from_file: bool = True
+
+    @property
+    def key(self) -> str:
+        """What `Config.names` keeps it under: its name, or `id:` and its id. Names hold no colon."""
+        return self.name if self.name is not None else f"{ID_PREFIX}{self.room_id}"
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,11 @@ class RuleIndex:
 
 @dataclass(frozen=True)
 class Config:
-    """Rules and room names in force. Frozen: a change makes a new one."""
+    """Rules and configured rooms in force. Frozen: a change makes a new one.
+
+    `names` holds the configured rooms by `RoomName.key`, `by_room` by id. `shadowed` are ids that are the name of
+    another room: said without `id:`, they mean that room.
+    """
 
     rules: Spread[Rule] = field(default_factory=Spread)
     names: Mapping[str, RoomName] = field(default_factory=dict)
@@ -115,14 +126,14 @@ class Config:
     calendars: Calendars = field(default_factory=dict)
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
+    shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
         """The rules on a room by name, paused ones left out; looked up once a room and configuration."""
         known = self.found.get(room_id)
         if known is None:
-            named = self.by_room.get(room_id)
-            patterns = [room_id, *((named.name, *(f"group:{group}" for group in named.groups)) if named else ())]
+            patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
             names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
             known = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
@@ -130,8 +141,27 @@ class Config:
         return known
 
     def named(self, room_id: str) -> RoomName | None:
-        """How the configuration names a room."""
+        """A room as it is configured, None when it is not."""
         return self.by_room.get(room_id)
+
+    def room_name(self, room_id: str | None) -> str | None:
+        """A room's name, None when it has none."""
+        known = self.by_room.get(room_id or "")
+        return None if known is None else known.name
+
+    def room_meant(self, reference: str) -> str:
+        """The id of the room that a name, an id or `id:` and an id stands for; a name comes before an id."""
+        known = self.names.get(reference)
+        return known.room_id if known is not None else reference.removeprefix(ID_PREFIX)
+
+    def matches(self, pattern: str, room_id: str) -> bool:
+        """Whether a rule's pattern means this room."""
+        return matches(pattern, room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
+
+    def with_rooms(self, names: Mapping[str, RoomName]) -> "Config":
+        """The configuration with other configured rooms."""
+        by_room = rooms_by_id(names)
+        return replace(self, names=names, by_room=by_room, shadowed=shadowed_ids(names), found={})
 
     def with_rule(self, rule: Rule) -> "Config":
         """The configuration with a rule added or changed."""
@@ -152,7 +182,7 @@ class Config:
             if pattern.startswith("group:"):
                 ids |= {known.room_id for known in self.names.values() if pattern[6:] in known.groups}
             else:
-                ids.add(self.names[pattern].room_id if pattern in self.names else pattern)
+                ids.add(self.room_meant(pattern))
         return frozenset(ids)
 
 
@@ -172,14 +202,34 @@ def make_config(
             else:
                 plain.setdefault(pattern, []).append(rule.name)
     index = RuleIndex(Spread({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
-    by_room = {known.room_id: known for known in names.values()}
-    return Config(Spread(rules), names, settings, calendars or {}, index, by_room)
+    return Config(Spread(rules), names, settings, calendars or {}, index, rooms_by_id(names), shadowed_ids(names))
 
 
-def matches(pattern: str, room_id: str, named: RoomName | None) -> bool:
-    """Whether a rule's or subscriber's pattern means this room: a name, an id, a glob of ids, `group:x`."""
-    if pattern.startswith("group:"):
-        return named is not None and pattern[6:] in named.groups
-    if named is not None and pattern == named.name:
-        return True
-    return pattern == room_id or glob_matches(room_id, pattern)
+def rooms_by_id(names: Mapping[str, RoomName]) -> dict[str, RoomName]:
+    """Configured rooms by their id."""
+    return {known.room_id: known for known in names.values()}
+
+
+def shadowed_ids(names: Mapping[str, RoomName]) -> frozenset[str]:
+    """The names that are not the id of the room they name: as an id, each is taken for that room."""
+    return frozenset(key for key, known in names.items() if key != known.room_id)
+
+
+def plain_patterns(room_id: str, named: RoomName | None, *, shadowed: bool) -> list[str]:
+    """Every pattern without wildcards that means this room."""
+    patterns = [f"{ID_PREFIX}{room_id}"] if shadowed else [room_id, f"{ID_PREFIX}{room_id}"]
+    if named is not None:
+        patterns += [f"group:{group}" for group in named.groups]
+        if named.name is not None and named.name != room_id:
+            patterns.append(named.name)
+    return patterns
+
+
+def matches(pattern: str, room_id: str, named: RoomName | None, *, shadowed: bool = False) -> bool:
+    """Whether a pattern means this room: its name, its id, `id:` and its id, a glob of ids, `group:x`.
+
+    `shadowed`: its id is the name of another room, which a pattern that says it means.
+    """
+    if is_glob(pattern):
+        return pattern == room_id or glob_matches(room_id, pattern)
+    return pattern in plain_patterns(room_id, named, shadowed=shadowed)

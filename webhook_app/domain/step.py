@@ -17,6 +17,7 @@ from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Room
+from webhook_app.domain.room_changes import forget_room, put_room
 from webhook_app.domain.rulebook import (
     apply_file,
     delete_rule,
@@ -47,6 +48,8 @@ RULE_CHANGES: dict[str, RuleChange] = {
     "settings": put_settings,
     "rule-skip-next": skip_next,
     "calendar-fetched": put_calendar,
+    "room-put": put_room,
+    "room-forgotten": forget_room,
 }
 
 
@@ -117,6 +120,8 @@ def poisoned(world: World, event: Event, error: Exception) -> Outcome:
 
 def apply(world: World, outcome: Outcome) -> None:
     """Make an outcome part of the world."""
+    for room_id in outcome.forgotten_rooms:
+        world.rooms.pop(room_id, None)
     world.rooms.update(outcome.rooms)
     world.memory.update(outcome.memory)
     world.alarms.update(outcome.alarms)
@@ -249,13 +254,16 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     outcome.rules_changed = changed
     # Raised again below where a room's fold still cannot compute the schedule.
     outcome.cleared |= {alarm_name(name) for name in changed}
+    config, all_names = outcome.config or world.config, event.type in ("file-applied", "room-put")
     unseen = {
         room_id: Room(room_id)
-        for room_id in _named_rooms(outcome.config or world.config, changed, all_names=event.type == "file-applied")
-        if room_id not in world.rooms
+        for room_id in _named_rooms(config, changed, all_names=all_names)
+        if room_id not in world.rooms and (touched is None or room_id in touched)
     }
     about = world.rooms if touched is None else {one: world.rooms[one] for one in touched if one in world.rooms}
     for room_id, room in sorted({**about, **unseen}.items()):
+        if room_id in outcome.forgotten_rooms:
+            continue
         turn = Turn(world, event, room, outcome)
         rules_changed(turn, changed)
         if event.type == "rule-skip-next":

@@ -61,6 +61,7 @@ class Outcome:
     effect: str = ""
     reasons: tuple[Reason, ...] = ()
     rooms: dict[str, Room] = field(default_factory=dict)
+    forgotten_rooms: set[str] = field(default_factory=set)
     streams: dict[str, Stream] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     calls: dict[str, Call] = field(default_factory=dict)

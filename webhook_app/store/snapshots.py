@@ -36,7 +36,11 @@ class Snapshots:
 
     def keep(self, world: World, *, before: str, after: str) -> bool:
         """Replace the snapshot at `before` by one at `after`, and trim up to it; False when another was quicker."""
-        rooms = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
+        rooms = [
+            room_id.decode()
+            for key in (keys.ROOMS, keys.ROOMS_FORGOTTEN)
+            for room_id in self._client.zrange(key, 0, -1)
+        ]
         with self._client.pipeline(transaction=True) as pipe:
             try:
                 pipe.watch(keys.SNAPSHOT)
@@ -48,6 +52,8 @@ class Snapshots:
                 first_kept = f"{after.partition('-')[0]}-{int(after.partition('-')[2]) + 1}"
                 for key in (keys.JOURNAL, keys.timeline(""), *(keys.timeline(room_id) for room_id in rooms)):
                     pipe.xtrim(key, minid=first_kept, approximate=False)
+                # A timeline that was trimmed as a forgotten room's holds nothing from before the room was forgotten.
+                pipe.zremrangebyscore(keys.ROOMS_FORGOTTEN, "-inf", int(after.partition("-")[0]))
                 pipe.execute()
             except redis.WatchError:
                 return False

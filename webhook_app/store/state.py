@@ -73,6 +73,7 @@ class Batch:
     rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
+    forgotten_rooms: set[str] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
     committed_at: int = 0  # the store's time, ms
 
@@ -92,6 +93,9 @@ class Batch:
         if outcome.notices or event.source in measures.ANSWERS:  # most events count nothing
             for name in measures.counted(event, outcome.notices):
                 self.counted[name] += 1
+        for room_id in outcome.forgotten_rooms:
+            self.rooms.pop(room_id, None)
+            self.forgotten_rooms.add(room_id)
         self.rooms.update(outcome.rooms)
         self.streams.update(outcome.streams)
         self.calls.update(outcome.calls)
@@ -195,6 +199,10 @@ class StateStore:
         """One room, None when it was never seen."""
         return self.rooms([room_id]).get(room_id)
 
+    def newest_room_ids(self, count: int) -> list[str]:
+        """Ids of the rooms with a state, those that became known last first."""
+        return [room_id.decode() for room_id in self._client.zrevrange(keys.ROOMS, 0, count - 1)]
+
     def commit(self, pipe: Client, world: World, batch: Batch) -> tuple[bool, bool]:
         """Write a batch in one transaction on a pipeline that watches the cursor.
 
@@ -202,6 +210,7 @@ class StateStore:
         Returns whether `call` and `deliver` want a wake-up. Raises redis.WatchError when the cursor moved.
         """
         pipe.multi()
+        _drop_rooms(pipe, world, batch)
         self._write_rooms(pipe, world, batch)
         self._write_records(pipe, batch)
         if batch.config is not None:
@@ -282,6 +291,21 @@ class StateStore:
             calls = [call for call in _waiting(batch) if (call.kind is CallKind.PROBE) == probes]
             if calls:
                 pipe.zadd(line, {call.call_id: call.created_at for call in calls}, nx=True)
+
+
+def _drop_rooms(pipe: Client, world: World, batch: Batch) -> None:
+    """Delete the state of rooms that were forgotten; what is recorded of them stays until its retention is over."""
+    for room_id in sorted(batch.forgotten_rooms):
+        pipe.zadd(keys.ROOMS_FORGOTTEN, {room_id: int(batch.events[-1].at)})
+        if room_id in batch.rooms:
+            continue  # known again within the batch: written whole below
+        pipe.delete(keys.room(room_id))
+        pipe.zrem(keys.ROOMS, room_id)
+        pipe.srem(keys.ON_AIR, room_id)
+        pipe.hdel(keys.CALLS_CURRENT, room_id)
+        timers = world.rooms[room_id].timers if room_id in world.rooms else {}
+        if timers:
+            pipe.zrem(keys.TIMERS, *(f"{room_id}|{name}" for name in timers))
 
 
 def _write_past_alarms(pipe: Client, batch: Batch) -> None:

@@ -44,6 +44,8 @@ def tail(room: str | None, kind: str | None, source: str | None, last: int, goin
       tally events tail --no-follow --last 100 --json | jq -r .type | sort | uniq -c
     """
     api = asking.api()
+    if room is not None:
+        _warn_if_unknown(api, room)
     filters = {"room_id": room, "type": kind, "source": source}
     found = api.items("/events", last, **filters)[0] if last else []
     # What is not folded yet comes with the stream, which runs behind the folding.
@@ -91,6 +93,14 @@ def show_event(event_id: str, as_json: bool) -> None:
         )
     click.echo("data")
     show.print_json(event["data"])
+
+
+def _warn_if_unknown(api: Api, room: str) -> None:
+    """Say so when nothing is known of a room: its past events may be kept, or its first may be yet to come."""
+    try:
+        api.get(asking.room_path(room))
+    except Failed as error:
+        click.echo(f"tally: {show.one_line(error.message)}", err=True)
 
 
 def _newest_folded(api: Api) -> str | None:

@@ -7,7 +7,7 @@ import click
 
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.settings import Settings
-from workers.commands import given, show
+from workers.commands import asking, given, room_changes, show
 from workers.commands.given import Failed
 
 DEADLINE_S = 15.0
@@ -26,16 +26,18 @@ EVERY_EVENT = (
 
 @click.command()
 @click.option("--custom-id", metavar="ID", help="VideoSDK's customRoomId: a name of your own for the room.")
+@room_changes.name_option
+@room_changes.group_option
 @show.as_json_option
-def create(custom_id: str | None, as_json: bool) -> None:
-    """Make a VideoSDK room with our webhooks registered.
+def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_json: bool) -> None:
+    """Make a VideoSDK room with our webhooks registered, and add it here.
 
     VideoSDK documents no way to register them later. Needs VideoSDK's credentials and PUBLIC_URL; under a `tally up`
     with the sandbox the room is made there.
 
     \b
     Example:
-      tally rooms create --custom-id main-hall
+      tally rooms create --name main-hall --group webinar
     """
     settings = given.with_secrets(given.as_run())
     made = _create(settings, custom_id)
@@ -46,10 +48,23 @@ def create(custom_id: str | None, as_json: bool) -> None:
     if not any_glob_matches(room_id, settings.rooms):
         not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
         click.echo(show.one_line(not_ours), err=True)
+    else:
+        _add(room_id, name, groups)
     if as_json:
         show.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
         return
     click.echo(show.one_line(f"room {room_id} is made; its webhooks come to {masked(end_point)}"))
+
+
+def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
+    """Add the room to the product; it is made already, so a failure is only a warning."""
+    try:
+        asking.api().post("/rooms", room_changes.new_room(room_id, name, groups))
+    except Failed as error:
+        click.echo(
+            show.one_line(f"tally: room {room_id} is made but not added here: {error.message}; try `tally rooms add`"),
+            err=True,
+        )
 
 
 def endpoint(settings: Settings) -> str:

@@ -6,13 +6,12 @@ from typing import Any, TextIO
 
 import click
 
-from workers.commands import asking, show
+from workers.commands import asking, room_changes, show
 from workers.commands.api import Api, Json
 from workers.commands.given import Failed
 from workers.commands.room_create import create
 
 LOOK_EVERY_S = 0.5
-room_argument = click.argument("room", shell_complete=asking.complete_rooms)
 until_option = click.option("--until", metavar="TIME", help="How long the wish holds (RFC 3339); else until released.")
 wait_option = click.option(
     "--wait", type=click.IntRange(1, 3600), metavar="SECONDS", help="Wait so long for it to come about."
@@ -22,6 +21,7 @@ wait_option = click.option(
 def add_to(main: click.Group) -> None:
     """Add the rooms."""
     rooms.add_command(create)
+    room_changes.add_to(rooms)
     for command in (rooms, start, end, release):
         main.add_command(command)
 
@@ -54,7 +54,7 @@ def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None
 
 
 @click.command()
-@room_argument
+@asking.room_argument
 @until_option
 @click.option("--start", "body", type=click.File(encoding="utf-8"), metavar="FILE", help="VideoSDK's start body, JSON.")
 @wait_option
@@ -76,7 +76,7 @@ def start(room: str, until: str | None, body: TextIO | None, wait: int | None, a
 
 
 @click.command()
-@room_argument
+@asking.room_argument
 @until_option
 @wait_option
 @show.as_json_option
@@ -92,7 +92,7 @@ def end(room: str, until: str | None, wait: int | None, as_json: bool) -> None:
 
 
 @click.command()
-@room_argument
+@asking.room_argument
 @show.as_json_option
 def release(room: str, as_json: bool) -> None:
     """Drop the operator's wish: what the rules want holds again.
@@ -105,10 +105,8 @@ def release(room: str, as_json: bool) -> None:
 
 
 def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: Any, aim: str) -> None:
-    from urllib.parse import quote
-
-    api, segment = asking.api(), quote(room, safe="")
-    accepted = api.post(f"/rooms/{segment}/{what}", body)
+    api, path = asking.api(), asking.room_path(room)
+    accepted = api.post(f"{path}/{what}", body)
     if as_json and wait_s is None:
         show.print_json(accepted)
         return
@@ -116,7 +114,7 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         click.echo(f"{what} of {room} is accepted; `tally events show {accepted['id']}` says what came of it")
     if wait_s is None:
         return
-    found = _waited(api, segment, accepted["id"], wait_s, done)
+    found = _waited(api, path, accepted["id"], wait_s, done)
     if found is None:
         raise Failed(f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why")
     if as_json:
@@ -125,14 +123,14 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         click.echo(f"{room}: {found['state']}{', on air' if found['on_air'] else ''}")
 
 
-def _waited(api: Api, segment: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+def _waited(api: Api, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
     """The room once the command is folded and it is so; None when that took too long."""
     until = monotonic() + wait_s
     folded = False
     while monotonic() < until:
         folded = folded or api.get(f"/events/{event_id}")["effect"] is not None
         if folded:
-            room = api.get(f"/rooms/{segment}")
+            room = api.get(path)
             if done(room):
                 return room
         sleep(LOOK_EVERY_S)
