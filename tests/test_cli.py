@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from product import TREE, Product, ask, product, signature, wait_until, webhook
+from product import API_KEY, SECRET, TREE, Product, ask, product, signature, wait_until, webhook
 from support.waiting import patient
 
 from webhook_app.printable import json_for_terminal
@@ -28,6 +28,7 @@ from workers.commands import show
 from workers.commands.api import Place, find
 from workers.commands.event_stream import Reader
 from workers.commands.given import Failed, on_a_store
+from workers.videosdk import Token
 
 ROOM = "abcd-efgh-ijkl"
 ESCAPE = "\x1b["
@@ -132,12 +133,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         yield one
 
 
+def videosdk_room(running: Product, room: str) -> Any:
+    """A room as VideoSDK shows it."""
+    token = Token(API_KEY, SECRET).header()
+    return ask("GET", f"{running.sandbox_url}/v2/rooms/{room}", headers={"Authorization": token}).json
+
+
 @pytest.mark.process
 def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
     made = tally(running, "rooms", "create", "--custom-id", "main-hall", "--json")
     assert made.status == 0, made.err
     room, token = made.json["room_id"], (running.data_dir / "webhook_token").read_text().strip()
     assert made.json["custom_id"] == "main-hall"
+    registered = videosdk_room(running, room)["webhook"]
+    assert registered == {"endPoint": f"{running.url}/webhooks/videosdk/{token}", "events": ["*"]}
     assert made.err == ""
     assert token not in made.out and made.json["webhook_url"] == f"{running.url}/webhooks/videosdk/…"
     assert running.sandbox is not None
@@ -167,6 +176,12 @@ def test_what_cannot_be_made_is_said(running: Product) -> None:
     others = tally(running, "rooms", "create", "--custom-id", "chapel", ROOMS="hall-*,main-hall")
     assert others.status == 0 and "ROOMS does not match it" in others.err
     assert tally(running, "rooms", "create", "--custom-id", "hall-2", ROOMS="*-*-*,hall-*").err == ""
+    made = len(running.sandbox.log("call")) if running.sandbox else 0
+    plain = tally(running, "rooms", "create", VIDEOSDK_API_URL="https://127.0.0.1:1", PUBLIC_URL="http://tally.example")
+    assert plain.status == 1 and "https" in plain.err
+    long = tally(running, "rooms", "create", PUBLIC_URL="https://tally.example/" + "a" * 500)
+    assert long.status == 1 and "512" in long.err
+    assert running.sandbox is None or len(running.sandbox.log("call")) == made, "refused before anything is made"
     nobody = tally(running, "rooms", "create", VIDEOSDK_API_URL="http://127.0.0.1:1")
     assert nobody.status == 1 and "not reached" in nobody.err
 

@@ -12,16 +12,7 @@ from workers.commands.given import Failed
 
 DEADLINE_S = 15.0
 ENDPOINT_MAX_CHARS = 512  # VideoSDK's own bound
-EVERY_EVENT = (
-    "hls-*",
-    "session-*",
-    "participant-*",
-    "recording-*",
-    "participant-recording-*",
-    "participant-track-recording-*",
-    "livestream-*",
-    "transcription-*",
-)
+EVERY_EVENT = ("*",)  # types that VideoSDK adds later too: a room's events cannot be changed afterwards
 
 
 @click.command()
@@ -75,7 +66,12 @@ def endpoint(settings: Settings) -> str:
     if found is None:
         raise Failed("PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org")
     if len(found) > ENDPOINT_MAX_CHARS:
-        raise Failed(f"PUBLIC_URL is too long: VideoSDK takes addresses of at most {ENDPOINT_MAX_CHARS} characters")
+        raise Failed(
+            f"the webhook address has {len(found)} characters, and VideoSDK takes at most {ENDPOINT_MAX_CHARS}: "
+            "use a shorter PUBLIC_URL"
+        )
+    if settings.videosdk_api_url.startswith("https://") and not found.startswith("https://"):
+        raise Failed("PUBLIC_URL is not https, and VideoSDK sends webhooks to https addresses only")
     return found
 
 
