@@ -28,7 +28,7 @@ WEBHOOK_TOKEN = "webhook-token-of-the-doors"
 
 STREAM = set(
     "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at playable_at "
-    "stopping_at ended_at duration_s ended_by failure snapshot".split()
+    "stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
 )
 ROOM_KEYS = set(
     "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()

@@ -195,7 +195,8 @@ def test_apprise_knows_and_masks_the_usual_ones():
 def test_each_notice_has_its_words(kind, data, title):
     told = words(notice(kind, **data), room_name=None, base_url=None)
     assert told.title == title
-    assert "Because of the rule sunday-service" in told.body
+    why = "Started by" if kind == "stream.failed" else "Because of"
+    assert f"{why} the rule sunday-service" in told.body
 
 
 def test_what_is_counted_is_said_each_time_and_a_state_only_once():

@@ -478,7 +478,7 @@ def test_a_stream_that_videosdk_ended_at_its_own_limit_is_started_again():
 def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_says():
     story = with_session()
     story.operator("start")
-    story.answer("already", stream={**rest("a"), "start": "2026-11-22T10:01:00.000Z"})
+    story.answer("already", stream={**rest("a"), "start": "2026-11-22T10:00:00.000Z"})
     story.hls("stopping", "stopped", id="a")
     assert "VideoSDK's own limit" in story.did
     story.timer("backoff")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from webhook_app import settings_values as values
 from webhook_app.addresses import Network, is_loopback
+from webhook_app.domain.rules import MAX_STREAM_S
+from webhook_app.domain.times import format_duration
 from webhook_app.masking import masked
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.sentinel_url import Login
@@ -51,6 +53,7 @@ class Settings:
     webhook_token: str | None = field(default=None, repr=False)
     rooms: tuple[str, ...] = ("*",)
     max_streams: int | None = None
+    max_stream_duration_s: int = MAX_STREAM_S
     admin_token: str | None = field(default=None, repr=False)
     viewer_token: str | None = field(default=None, repr=False)
     secrets_key: str | None = field(default=None, repr=False)
@@ -128,6 +131,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         webhook_token=secret("WEBHOOK_TOKEN", values.url_token),
         rooms=take("ROOMS", values.globs, ("*",)),
         max_streams=take("MAX_STREAMS", values.whole(1, 100_000), None),
+        max_stream_duration_s=take("MAX_STREAM_DURATION", values.duration(60, 30 * 86_400), MAX_STREAM_S),
         admin_token=secret("ADMIN_TOKEN", values.token),
         viewer_token=secret("VIEWER_TOKEN", values.token),
         secrets_key=secret("SECRETS_KEY", values.token),
@@ -182,6 +186,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "WEBHOOK_TOKEN": settings.webhook_token,
         "ROOMS": ",".join(settings.rooms),
         "MAX_STREAMS": settings.max_streams,
+        "MAX_STREAM_DURATION": format_duration(settings.max_stream_duration_s),
         "ADMIN_TOKEN": settings.admin_token,
         "VIEWER_TOKEN": settings.viewer_token,
         "SECRETS_KEY": settings.secrets_key,

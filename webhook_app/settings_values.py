@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from webhook_app.addresses import Network
 from webhook_app.domain.globs import check_glob
+from webhook_app.domain.times import format_duration, parse_duration
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 
@@ -38,6 +39,21 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
             raise _should(f"be a whole number from {low} to {high}")
         return int(text)
+
+    return read
+
+
+def duration(low_s: int, high_s: int) -> Callable[[str], int]:
+    """Whole seconds, written as rules write durations."""
+
+    def read(text: str) -> int:
+        try:
+            seconds = parse_duration(text)
+        except ValueError:
+            seconds = -1
+        if not low_s <= seconds <= high_s:
+            raise _should(f"be a duration from {format_duration(low_s)} to {format_duration(high_s)}, such as 2h")
+        return seconds
 
     return read
 

@@ -173,10 +173,12 @@ class Wiring:
         from webhook_app.domain.events import Source
         from webhook_app.store.state import StateStore
 
-        calls = self.settings.has_credentials
+        wanted = {"calls": self.settings.has_credentials, "max_stream_s": self.settings.max_stream_duration_s}
+        known = StateStore(self.client).names().settings
+        changed = {name: value for name, value in wanted.items() if getattr(known, name) != value}
         events = [entry(Source.SYSTEM, "worker-started", None, {})]
-        if StateStore(self.client).names().settings.calls != calls:
-            events.insert(0, entry(Source.SYSTEM, "settings", None, {"calls": calls}))
+        if changed:
+            events.insert(0, entry(Source.SYSTEM, "settings", None, changed))
         _, woken = Journal(self.client).append(events)
         if woken:
             self.wakeups.wake("process")

@@ -18,6 +18,8 @@ STREAM: dict[str, Any] = {
     "ended_at": None,
     "duration_s": 61.2,
     "ended_by": None,
+    "known_by": None,
+    "stopped_because": None,
     "failure": None,
     "snapshot": None,
 }

@@ -78,6 +78,8 @@ class StreamSchema(Schema):
     ended_at = moment(null=True)
     duration_s = fields.Float(allow_none=True)
     ended_by = text(null=True)
+    known_by = text(null=True, enum=["webhook", "probe", "inferred", None])
+    stopped_because = text(null=True)
     failure = text(null=True)
     snapshot = fields.Nested(SnapshotSchema, allow_none=True)
 

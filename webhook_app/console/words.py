@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from webhook_app.domain.times import from_rfc3339, rfc3339
+from webhook_app.domain.wording import ended_words
 
 SHORT_ID_CHARS = 7
 _OUR_ID = re.compile(r"\b(?:st|msg|call|dlv|sub)_[0-9a-f]{12,}\b")
@@ -117,6 +118,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "many": many,
     "why": why,
+    "how_it_ended": ended_words,
     "pretty": pretty,
     "short": short,
 }

@@ -11,10 +11,11 @@ from webhook_app.domain.plan import hold_off, restart_of, tell_armed
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
-from webhook_app.domain.runs import Belongs, mark_of, place, put_run
+from webhook_app.domain.runs import Belongs, place, put_run
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import EndedBy, State, Stream, name_run
-from webhook_app.domain.times import HOUR, MINUTE, SECOND
+from webhook_app.domain.stream_ends import ended_at_limit, was_stopped
+from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 from webhook_app.domain.views import call_view
@@ -30,8 +31,6 @@ ANSWERED_SETTLE_MS = 5 * SECOND
 CALL_LOST_MS = 90 * SECOND
 LIFT_EVERY_MS = 60 * SECOND
 END_SETTLE_MS = 15 * SECOND
-OWN_LIMIT_MS = 2 * HOUR - 5 * MINUTE
-STOP_HEARD_MS = 2 * MINUTE
 
 
 def control(turn: Turn) -> None:
@@ -131,7 +130,7 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
         return  # VideoSDK has taken our end: whether it ended is known in a moment
     body = {"id": run.videosdk_id} if run.videosdk_id and not run.end_by_room else {}
     call = turn.new_call(CallKind.END, wish.because, body)
-    turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id))
+    turn.room = put_run(turn.room, replace(run, end_call_id=call.call_id, end_because=wish.because))
     _place_call(turn, call, Reason.END_SENT)
 
 
@@ -173,8 +172,8 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         return
     if run.end_call_id is not None or _of_an_earlier_session(room, run):
         return
-    own_limit = _age(run, turn.event.at) >= OWN_LIMIT_MS
-    if _was_stopped(turn, run) and _somebody_there(room) and not own_limit:
+    own_limit = _ended_at_limit(turn, run)
+    if was_stopped(room, run, at=turn.event.at) and _somebody_there(room) and not own_limit:
         _hear_person(turn, wish)
         return
     if turn.room.window is not None and wish is room.schedule_wish and restart_of(turn) == "never":
@@ -184,10 +183,8 @@ def _settle_end(turn: Turn, run: Stream) -> None:
         _back_off(turn, Reason.RETRY_VIDEOSDK_LIMIT if own_limit else Reason.RETRY_STREAM_GONE)
 
 
-def _age(run: Stream, at: int) -> int:
-    """How long it ran, in ms; one that began before we knew of it is as old as VideoSDK says."""
-    known = [moment for moment in (run.began_at, run.started_at) if moment is not None]
-    return (run.ended_at or at) - min(known) if known else 0
+def _ended_at_limit(turn: Turn, run: Stream) -> bool:
+    return ended_at_limit(run, at=turn.event.at, limit_ms=turn.config.settings.max_stream_s * 1000)
 
 
 def _made_now(turn: Turn, wish: Wish | None) -> bool:
@@ -222,19 +219,9 @@ def _hear_late_stop(turn: Turn, run: Stream) -> None:
         return
     if wish is None or not wish.on_air or room.call is not None or "backoff" not in room.timers:
         return
-    if _somebody_there(room) and _age(run, turn.event.at) < OWN_LIMIT_MS:
+    if _somebody_there(room) and not _ended_at_limit(turn, run):
         turn.clear_timer("backoff")
         _hear_person(turn, wish)
-
-
-def _was_stopped(turn: Turn, run: Stream) -> bool:
-    """Whether VideoSDK said that it was stopped, if only by a webhook that named no run; else it has vanished."""
-    if run.state is not State.STOPPED:
-        return False
-    if run.ended_by is EndedBy.WEBHOOK or run.stopping_at is not None:
-        return True
-    heard_at = mark_of(turn.room, run.session_id).stop_at
-    return heard_at is not None and heard_at >= max(run.opened_at, turn.event.at - STOP_HEARD_MS)
 
 
 def _somebody_there(room: Room) -> bool:
@@ -410,9 +397,10 @@ def _dispute(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     disputed = replace(
         call, state=CallState.UNKNOWN, refusal=str(data["refusal"]), retry_after_ms=retry_after_ms, settle_at=None
     )
-    turn.change(call=disputed)
+    answer = f"{call.status} {call.message or ''}".strip()
+    turn.change(call=disputed, last_refusal=answer)
     turn.outcome.calls[call.call_id] = disputed
-    turn.note(Reason.CALL_DISPUTED, said=f"{call.status} {call.message or ''}".strip())
+    turn.note(Reason.CALL_DISPUTED, said=answer)
     ask(turn, "refused")
 
 
@@ -523,7 +511,7 @@ def _close_call(turn: Turn, call: Call) -> None:
 def _end_not_made(turn: Turn, call: Call) -> None:
     for run in turn.room.streams:
         if run.end_call_id == call.call_id:
-            turn.room = put_run(turn.room, replace(run, end_call_id=None))
+            turn.room = put_run(turn.room, replace(run, end_call_id=None, end_because=None))
 
 
 def _wait(turn: Turn, why: Reason | None) -> None:

@@ -79,6 +79,7 @@ def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedB
     if moved.provisional and not fact.bare:
         moved = replace(moved, provisional=False)
         turn.note(Reason.CONFIRMED)
+    moved = turn.stop_explained(moved, heard=by is EndedBy.WEBHOOK and signal in (State.STOPPING, State.STOPPED))
     turn.room = put_run(turn.room, moved)
     turn.keep_run(moved)
     if moved.provisional:
@@ -102,7 +103,7 @@ def begin(turn: Turn, signal: State, fact: StreamFact, *, provisional: bool = Fa
     event = turn.event
     run = open_run(turn.room.room_id, event.id, event.at, signal, fact, provisional=provisional)
     run = replace(run, failure=fact.failure if signal in ENDING else None)
-    run = _caused(turn, run)
+    run = turn.stop_explained(_caused(turn, run))
     if run.live and signal not in ENDING and not provisional:
         _close_older(turn, run)
     _make_place(turn)
@@ -125,6 +126,7 @@ def _make_place(turn: Turn) -> None:
         turn.room = drop_run(turn.room, held_back)
         return
     ended = advance(runs[0], State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
+    ended = turn.stop_explained(ended)
     turn.room = put_run(turn.room, ended)
     turn.keep_run(ended)
     turn.note(Reason.STREAM_CROWDED_OUT, stream=ended.stream_id, count=STREAMS_KEPT)
@@ -176,6 +178,7 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
         failed = mark.unspent is State.FAILED and unspent_since(turn.room, run.session_id, turn.event.at) is not None
         end = State.FAILED if failed else State.STOPPED
         ended = advance(run, end, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
+        ended = turn.stop_explained(ended)
         turn.room = put_mark(put_run(turn.room, ended), replace(mark, unspent=None, unspent_at=None))
         turn.keep_run(ended)
         turn.note(Reason.STREAM_GONE, stream=run.stream_id, before=run.state, after=end)
@@ -244,6 +247,7 @@ def _close_older(turn: Turn, new: Stream) -> None:
             turn.set_timer("ask:older", turn.event.at + SETTLE_ASK_MS)
             continue
         ended = advance(run, State.STOPPED, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
+        ended = turn.stop_explained(ended)
         turn.room = put_run(turn.room, ended)
         turn.keep_run(ended)
         turn.note(Reason.STREAM_SUPERSEDED, stream=run.stream_id)

@@ -11,7 +11,7 @@ from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.times import rfc3339
+from webhook_app.domain.times import format_duration, rfc3339
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
 
@@ -164,12 +164,15 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
         known,
         calls=bool(data.get("calls", known.calls)),
         bodies=bool(data.get("bodies", known.bodies)),
+        max_stream_s=int(data.get("max_stream_s", known.max_stream_s)),
     )
     if settings == known:
         outcome.record_effect(Reason.SETTINGS_UNCHANGED)
         return set()
     outcome.config = replace(world.config, settings=settings)
     changes = f"calls {'on' if settings.calls else 'off'}, bodies {'sent' if settings.bodies else 'not sent'}"
+    if settings.max_stream_s != known.max_stream_s:
+        changes += f", streams of at most {format_duration(settings.max_stream_s)}"
     outcome.record_effect(Reason.SETTINGS_CHANGED, changes=changes)
     return set()
 

@@ -10,6 +10,8 @@ from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
 
+MAX_STREAM_S = 7_200  # VideoSDK's own limit
+
 CHAIN_MAX_PER_MINUTE = 12
 ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
 
@@ -78,11 +80,13 @@ class Settings:
     """What of the outside the folding depends on; journaled when it changes.
 
     `paused`: VideoSDK does not accept our token, so nothing is called until a question is answered again.
+    `max_stream_s`: how long VideoSDK lets a stream run.
     """
 
     calls: bool = False
     bodies: bool = False
     paused: bool = False
+    max_stream_s: int = MAX_STREAM_S
 
 
 @dataclass(frozen=True, slots=True)

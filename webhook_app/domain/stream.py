@@ -82,6 +82,8 @@ class Stream:
     probed_at: int | None = None
     snapshot: Snapshot | None = None
     began_at: int | None = None  # as VideoSDK shows it
+    end_because: str | None = None  # what the end call was made for
+    stopped_because: str | None = None
     end_by_room: bool = False  # VideoSDK refused an end that named it: the next one names the room alone
 
     @property
@@ -127,7 +129,9 @@ def advance(run: Stream, signal: State, *, at: int, event_id: str, by: EndedBy =
 
 def reopen(run: Stream, signal: State, *, at: int, event_id: str) -> Stream:
     """A run that VideoSDK still shows although we took it for ended: a repair, outside the table."""
-    live = replace(run, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None)
+    live = replace(
+        run, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None, stopped_because=None
+    )
     return _stamp(live, signal, at, event_id, EndedBy.PROBE)
 
 

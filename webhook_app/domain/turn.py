@@ -14,6 +14,7 @@ from webhook_app.domain.rules import Config, RuleMemory
 from webhook_app.domain.schedule import Window
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.stream import State, Stream
+from webhook_app.domain.stream_ends import Stopped, stopped_because
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.values import replace
 from webhook_app.domain.views import stream_view
@@ -177,6 +178,18 @@ class Turn:
             # As text, as it is read back from the store: the notice's id must be the same after a restart.
             previous_state=None if previous is None else str(previous),
         )
+
+    def stop_explained(self, run: Stream, *, heard: bool = False) -> Stream:
+        """The run with why it ended, once it has; `heard`: VideoSDK says now that it was stopped.
+
+        A cause that is known stays, but for a failure, which outranks it.
+        """
+        known = run.stopped_because not in (None, Stopped.UNKNOWN)
+        if run.live or (known and run.state is not State.FAILED):
+            return run
+        limit_ms = self.config.settings.max_stream_s * 1000
+        cause = stopped_because(self.room, run, at=self.event.at, limit_ms=limit_ms, heard=heard)
+        return replace(run, stopped_because=None if cause is None else str(cause))
 
     def keep_run(self, run: Stream) -> None:
         """Record a run, so that it can be listed; provisional ones are shown nowhere."""

@@ -33,6 +33,8 @@ def stream_view(run: Stream, now: int) -> dict[str, Any]:
         "ended_at": maybe_rfc3339(run.ended_at),
         "duration_s": None if run.started_at is None else max(0, until - run.started_at) / 1000,
         "ended_by": None if run.ended_by is None else run.ended_by.value,
+        "known_by": None if run.ended_by is None else run.ended_by.value,
+        "stopped_because": run.stopped_because,
         "failure": run.failure,
         "snapshot": None if run.snapshot is None else snapshot_view(run.snapshot),
     }

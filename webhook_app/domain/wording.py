@@ -17,6 +17,14 @@ _STREAM = {
     "stopped": "is off air",
     "failed": "failed",
 }
+_ENDED = {
+    "operator": "Ended by an operator",
+    "session-ended": "Ended with its session",
+    "videosdk-limit": "Ended at VideoSDK's own limit",
+    "somebody": "Stopped by somebody, not by Tallylight",
+    "failed": "It failed",
+    "unknown": "VideoSDK no longer shows it; what ended it is not known",
+}
 _BROADCAST = {
     "upcoming": "goes on air soon",
     "armed": "should be on air: it starts when somebody opens the session",
@@ -144,8 +152,21 @@ def _details(data: Mapping[str, Any]) -> list[str]:
     return [line for line in lines if line]
 
 
+def ended_words(stopped_because: str) -> str:
+    """Who or what ended a stream, in words."""
+    if stopped_because.startswith("rule:"):
+        return f"Ended by the rule {stopped_because.removeprefix('rule:')}"
+    return _ENDED.get(stopped_because, stopped_because)
+
+
 def _reason(notice: Notice) -> list[str]:
     because = notice.because
+    if notice.type in ("stream.stopped", "stream.failed"):
+        run = notice.data.get("stream")
+        cause = run.get("stopped_because") if isinstance(run, Mapping) else None
+        started = None if because is None else "an operator" if because == "operator" else f"the rule {because[5:]}"
+        ended = ended_words(cause) if isinstance(cause, str) and cause != "failed" else None
+        return [line for line in (ended, started and f"Started by {started}") if line]
     if because is None:
         return []
     if because == "operator":
