@@ -21,7 +21,7 @@ SIZE_REFUSED = frozenset({400, 406, 413, 416, 422})
 # VideoSDK will refuse a second request as well, or does not want one.
 NOT_NOW = frozenset({401, 403, 429})
 PAGES_MAX = 200
-PEOPLE_MAX = 50_000
+PEOPLE_MAX = 100_000
 # Where not all participants can be listed, so many viewers are enough to show.
 VIEWERS_LISTED = 100
 

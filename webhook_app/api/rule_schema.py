@@ -13,6 +13,7 @@ from webhook_app.domain.conditions import ConditionError, compile_condition, try
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
 from webhook_app.domain.judge import split_message
 from webhook_app.domain.notices import NOTICE_TYPES
+from webhook_app.domain.participants import EmptyMeans
 from webhook_app.domain.shapes import room_shapes
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
@@ -25,7 +26,9 @@ SCHEDULE_ONLY = {
     "overrun_s": "overrun",
     "max_run_s": "max_run",
     "restart": "restart",
+    "empty_means": "empty_means",
 }
+EMPTINESS = {"end_when_empty_s", "overrun_s"}
 
 
 class ConditionField(fields.String):
@@ -78,6 +81,7 @@ class RuleSchema(Schema):
     overrun = Duration(attribute="overrun_s")
     max_run = Duration(attribute="max_run_s")
     restart = fields.String(validate=validate.OneOf(["on-failure", "always", "never"]))
+    empty_means = fields.String(validate=validate.OneOf([meaning.value for meaning in EmptyMeans]))
     message = fields.String(validate=validate.Length(max=MESSAGE_MAX_CHARS))
     cooldown = Duration(attribute="cooldown_s")
     start = fields.Nested(StartSchema)
@@ -101,6 +105,8 @@ class RuleSchema(Schema):
         for inside, outside in SCHEDULE_ONLY.items():
             if inside in data and "schedule" not in data:
                 errors[outside] = [f"`{outside}` goes with `schedule`"]
+        if "empty_means" in data and "schedule" in data and not EMPTINESS & data.keys():
+            errors["empty_means"] = ["`empty_means` goes with `end_when_empty` or `overrun`"]
         if "message" in data and data.get("do") != "notify":
             errors["message"] = ["`message` goes with `do: notify`"]
         if "start" in data and "schedule" not in data and data.get("do") != "start":

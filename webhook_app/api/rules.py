@@ -95,6 +95,7 @@ class RuleViewSchema(Schema):
     overrun = text()
     max_run = text()
     restart = text()
+    empty_means = text(enum=["nobody", "no-hosts"])
     start = fields.Dict()
     timezone = text()
     paused = fields.Boolean()
@@ -285,6 +286,8 @@ def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = No
         }
         view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
         view["restart"] = rule.restart
+        if rule.end_when_empty_s is not None or rule.overrun_s is not None:
+            view["empty_means"] = rule.empty_means.value
     given = {"on": rule.on, "if": rule.if_, "when": rule.when}
     view |= {name: value for name, value in given.items() if value is not None}
     if rule.when is not None:

@@ -19,7 +19,7 @@ TYPES = (
     "call.refused",
 )
 BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
-    "schedule": ("late_after", "remind", "end_when_empty", "overrun", "max_run", "restart"),
+    "schedule": ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart"),
     "on": ("if", "do", "message", "cooldown"),
     "when": ("for", "do", "message", "cooldown"),
 }

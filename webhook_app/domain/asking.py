@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.delivery_record import expected_streams, note_records
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw
 from webhook_app.domain.participants import present_of
+from webhook_app.domain.presence import is_verification_due, verification_due
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.roster import is_covered
 from webhook_app.domain.runs import mark_of, put_run
-from webhook_app.domain.session import end_session, see_participants, start_session
+from webhook_app.domain.session import asked_who, end_session, see_participants, start_session
 from webhook_app.domain.stream import State, Stream, name_run
 from webhook_app.domain.times import MINUTE, SECOND
 from webhook_app.domain.turn import Turn
@@ -35,7 +35,6 @@ START_GRID_MS = 2 * SECOND
 WATCH_GAP_MS = 15 * SECOND
 AGAIN_MS = 2 * SECOND
 SETTLE_AGAIN_MS = 5 * SECOND
-PEOPLE_MS = 5 * MINUTE
 UNREACHED_FIRST_MS = 15 * SECOND
 UNREACHED_MAX_MS = 60 * SECOND
 QUIET_MAX_MS = 5 * MINUTE
@@ -50,20 +49,21 @@ def watch(turn: Turn) -> None:
     if not turn.config.settings.calls:
         return
     asking = turn.room.probe is not None or turn.paused
-    due = None if asking else watch_due(turn.room)
+    due = None if asking else watch_due(turn.room, verification_due(turn))
     if due is None:
         turn.clear_timer("watch")
     elif turn.room.timers.get("watch") != due:
         turn.set_timer("watch", due)
 
 
-def watch_due(room: Room) -> int | None:
-    """When to look next, in ms; None when nothing needs looking after."""
-    live = [run for run in room.streams if run.live and not run.provisional]
-    if not live:
+def watch_due(room: Room, people_due: int | None) -> int | None:
+    """When to probe next, in ms: for the room's live streams, or for who is there; None when for neither."""
+    dues = [_look_due(run, room.session) for run in room.streams if run.live and not run.provisional]
+    if people_due is not None:
+        dues.append(people_due)
+    if not dues:
         return None
-    due = min(_look_due(run, room.session) for run in live)
-    return max(due, 0 if room.asked_at is None else room.asked_at + WATCH_GAP_MS, room.ask_after or 0)
+    return max(min(dues), 0 if room.asked_at is None else room.asked_at + WATCH_GAP_MS, room.ask_after or 0)
 
 
 def _look_due(run: Stream, session: Session | None) -> int:
@@ -116,7 +116,7 @@ def ask(turn: Turn, why: str) -> None:
     if expected:
         body["expected"] = expected
     who = why in ("participants", "session", "armed", "refused") or session is None or not session.complete
-    if who or (why == "watch" and _people_overdue(turn)):
+    if who or (why == "watch" and is_verification_due(turn)):
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
     elif why in ("watch", "start-up") and _is_routine(turn.room) and not _is_precise(turn):
@@ -136,18 +136,6 @@ def ask(turn: Turn, why: str) -> None:
     probe = turn.new_call(CallKind.PROBE, why, body)
     turn.change(probe=probe, asked_at=turn.event.at)
     turn.set_timer("probe-lost", turn.event.at + PROBE_LOST_MS)
-
-
-def _people_overdue(turn: Turn) -> bool:
-    """Whether a rule ends the room by who is there, and nobody has looked for a while: a leaving may have been lost."""
-    session = turn.room.session
-    if session is None or not session.live or turn.event.at - (session.looked_at or session.started_at) < PEOPLE_MS:
-        return False
-    return any(
-        bool(rule.end_when_empty_s or rule.overrun_s)
-        or (rule.do == "end" and rule.when is not None and stored_condition(rule.when).asks_who_is_there)
-        for rule in turn.config.about(turn.room.room_id)
-    )
 
 
 def _is_routine(room: Room) -> bool:
@@ -202,6 +190,8 @@ def hear_probe(turn: Turn, data: Mapping[str, Any]) -> bool:
         if turn.room.misses or turn.room.quiet_until is not None:
             turn.change(misses=0, ask_after=None, quiet_until=None)
         _conclude(turn, data, asked_for=str(probe.body.get("about", "")))
+        if probe.body.get("session"):
+            asked_who(turn)
     else:
         _miss(turn, probe, data)
     for why in turn.room.asks[:1]:

@@ -32,6 +32,7 @@ MISTYPED = (
     "the condition can never hold: it uses a value as a type that it does not have "
     "(times are text: write timestamp(room.updated_at))"
 )
+PEOPLE = frozenset({"participant_count", "host_count", "participants"})
 PLAIN = frozenset({type(None), str, bool, int, float})
 
 # A field of the room by its name; with names inside it, a mapping that has at least these.
@@ -65,6 +66,19 @@ class Condition:
     def asks_who_is_there(self) -> bool:
         """Whether it depends on the participants of the session."""
         return "session" in self.room_paths
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether it looks at who is in the session, or how many."""
+        if "session" not in self.room_paths:
+            return False
+        inner = self.room_paths["session"]
+        return inner is None or not inner.isdisjoint(PEOPLE)
+
+    @property
+    def counts_hosts(self) -> bool:
+        """Whether it looks at the number of hosts."""
+        return "host_count" in (self.room_paths.get("session") or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
-from webhook_app.domain.asking import UNREACHED_FIRST_MS, ask
+from webhook_app.domain.asking import AGAIN_MS, UNREACHED_FIRST_MS, ask
 from webhook_app.domain.cel_meter import STEPS_MAX
 from webhook_app.domain.conditions import Verdict, attempt, explain, stored_condition
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.presence import is_verified_first
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
+from webhook_app.domain.roster import assume_viewers, moves_since
 from webhook_app.domain.rules import CHAIN_MAX_PER_MINUTE, Rule
+from webhook_app.domain.session import live_session
 from webhook_app.domain.times import MINUTE
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -43,16 +46,16 @@ def judge(turn: Turn, body_type: str | None) -> None:
 def weigh(turn: Turn, rule: Rule) -> None:
     """Evaluate a `when` on the room as it is: note when it begins to hold and when it ceases."""
     assert rule.when is not None
-    judged = verdict(turn, rule, rule.when, None)
     since = turn.room.holding.get(rule.name)
-    if judged.held and since is None:
+    held = _holds(turn, rule, holding=since is not None)
+    if held and since is None:
         turn.change(holding={**turn.room.holding, rule.name: turn.event.at})
         if rule.for_s:
             turn.set_timer(f"for:{rule.name}", turn.event.at + rule.for_s * 1000)
             turn.decide(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
         else:
             _fire_when(turn, rule)
-    elif not judged.held and since is not None:
+    elif not held and since is not None:
         forget(turn, rule.name)
         turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
 
@@ -63,7 +66,7 @@ def held_long_enough(turn: Turn, rule_name: str) -> None:
     if rule is None or rule.when is None or rule_name not in turn.room.holding:
         turn.note(Reason.RULE_GONE)
         return
-    if not verdict(turn, rule, rule.when, None).held:
+    if not _holds(turn, rule, holding=True):
         forget(turn, rule_name)
         turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule_name)
         return
@@ -72,24 +75,65 @@ def held_long_enough(turn: Turn, rule_name: str) -> None:
 
 
 def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
-    """VideoSDK was asked who is there: rules that waited for that act if they still hold."""
+    """VideoSDK was asked who is there: rules that waited for that act if they still hold.
+
+    A rule acts when its condition holds for what the probe alone found, and seems to hold with those who have joined
+    since, and now. Where it holds only because somebody has left since, VideoSDK is asked again.
+    """
     waiting, session = turn.room.confirming, turn.room.session
     if not waiting or not data.get("reached"):
         return
-    if not isinstance(data.get("session"), Mapping):
+    if not isinstance(data.get("session"), Mapping) and not _has_no_session(turn, data):
         if turn.room.probe is None:
             turn.set_timer("ask:participants", turn.event.at + UNREACHED_FIRST_MS)
         return
-    if session is not None and is_after(session.last_event_id, str(data.get("asked_id") or "0-0")):
+    verified, asked_id = turn.verified, str(data.get("asked_id") or "0-0")
+    if verified is None and session is not None and is_after(session.last_event_id, asked_id):
         return
     turn.change(confirming=())
     for rule in turn.config.about(turn.room.room_id):
         if rule.name not in waiting or rule.when is None or rule.name not in turn.room.holding:
             continue
-        if verdict(turn, rule, rule.when, None).held:
+        if not _holds(turn, rule, holding=True):
+            turn.decide(Reason.RULE_REFUTED, rule=rule.name)
+        elif _is_verified(turn, rule):
             _act(turn, rule, None)
+        elif verified is not None and any(not move.joined for move in moves_since(verified, asked_id)):
+            turn.change(confirming=(*turn.room.confirming, rule.name))
+            if turn.room.probe is None:
+                turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
         else:
             turn.decide(Reason.RULE_REFUTED, rule=rule.name)
+
+
+def _is_verified(turn: Turn, rule: Rule) -> bool:
+    """Whether a `when` holds for what this event's probe found, whoever has left since."""
+    assert rule.when is not None
+    if turn.verified is None or turn.arrived is None:
+        return True
+    if not verdict(turn, rule, rule.when, None, session=turn.verified).held:
+        return False
+    return verdict(turn, rule, rule.when, None, session=assume_viewers(turn.arrived)).held
+
+
+def _has_no_session(turn: Turn, data: Mapping[str, Any]) -> bool:
+    """Whether VideoSDK was asked for the room's session, said that there is none, and we know of none."""
+    probe = turn.outcome.calls.get(str(data.get("call_id")))
+    asked = probe is not None and bool(probe.body.get("session"))
+    return asked and not data.get("session_unknown") and not live_session(turn.room)
+
+
+def _holds(turn: Turn, rule: Rule, *, holding: bool) -> bool:
+    """Whether a `when` holds. One that has begun to holds on while only newcomers of unknown mode could end it."""
+    assert rule.when is not None
+    if verdict(turn, rule, rule.when, None).held:
+        return True
+    session = turn.room.session
+    if not holding or session is None or not session.live or not session.complete or not session.unknown_roles:
+        return False
+    if not stored_condition(rule.when).counts_people:
+        return False
+    return verdict(turn, rule, rule.when, None, session=assume_viewers(session)).held
 
 
 def forget(turn: Turn, rule_name: str) -> None:
@@ -136,7 +180,7 @@ def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
 
 def _fire_when(turn: Turn, rule: Rule) -> None:
     assert rule.when is not None
-    if rule.do == "end" and stored_condition(rule.when).asks_who_is_there and turn.config.settings.calls:
+    if is_verified_first(rule) and turn.config.settings.calls:
         turn.change(confirming=(*turn.room.confirming, rule.name))
         turn.decide(Reason.RULE_VERIFYING, rule=rule.name)
         ask(turn, "participants")

@@ -7,7 +7,8 @@ from typing import Any
 
 from webhook_app.domain.asking import AGAIN_MS, ARMED_MS, ask
 from webhook_app.domain.budget import spend
-from webhook_app.domain.ids import is_after
+from webhook_app.domain.participants import EmptyMeans
+from webhook_app.domain.presence import empty_means, is_empty, seems_empty
 from webhook_app.domain.reasons import Cause, Reason, cause
 from webhook_app.domain.room import CallKind, Room, Wish
 from webhook_app.domain.rules import Rule
@@ -96,7 +97,8 @@ def window_timer(turn: Turn, name: str) -> None:
             _late(turn, held)
         case "empty" if held is not None and held.held is None:
             turn.change(window=replace(held, asking_empty=True))
-            turn.decide(Reason.WINDOW_CHECKING_EMPTY, rule=held.rule)
+            by_hosts = _meaning(turn, held, "end_when_empty_s") is EmptyMeans.NO_HOSTS
+            turn.decide(Reason.WINDOW_CHECKING_NO_HOSTS if by_hosts else Reason.WINDOW_CHECKING_EMPTY, rule=held.rule)
             ask(turn, "participants")
         case "overrun" if held is not None:
             _close(turn, held, follows=None)
@@ -115,7 +117,7 @@ def follow(turn: Turn) -> None:
     held = _hear_condition(turn, held)
     held = _see_playable(turn, held)
     held = _see_people(turn, held)
-    if held.overrunning and _empty(turn.room) and held.closes_at <= turn.event.at:
+    if held.overrunning and held.closes_at <= turn.event.at and _has_emptied(turn, held):
         _close(turn, held, follows=None)
         replan(turn)
         return
@@ -127,18 +129,23 @@ def people_confirmed(turn: Turn, data: dict[str, Any] | Any) -> None:
     held = turn.room.window
     if held is None or not held.asking_empty or not data.get("reached"):
         return
-    session = turn.room.session
-    if session is not None and session.live:
-        old = is_after(session.last_event_id, str(data.get("asked_id") or "0-0"))
-        if old or not isinstance(data.get("session"), Mapping):
+    session, means = turn.room.session, _meaning(turn, held, "end_when_empty_s")
+    if live_session(turn.room):
+        verified = turn.verified
+        left_since = verified is not None and seems_empty(session, means) and not seems_empty(turn.arrived, means)
+        if verified is None or left_since:
             if turn.room.probe is None and "ask:participants" not in turn.room.timers:
                 turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
             return
+        empty = seems_empty(session, means) and is_empty(verified, means)
+    else:
+        empty = True
     held = replace(held, asking_empty=False)
     turn.change(window=held)
-    if _empty(turn.room):
+    if empty:
         turn.change(window=replace(held, held=Held.EMPTY))
-        turn.decide(Reason.WINDOW_EMPTY, rule=held.rule)
+        by_hosts = means is EmptyMeans.NO_HOSTS
+        turn.decide(Reason.WINDOW_NO_HOSTS if by_hosts else Reason.WINDOW_EMPTY, rule=held.rule)
         _renew(turn)
 
 
@@ -368,7 +375,8 @@ def _overruns(turn: Turn, held: OpenWindow) -> bool:
     """At the close: go on for a while, when a rule says so and somebody is still there."""
     at = turn.event.at
     allowed = max((rule.overrun_s or 0 for rule in _rules(turn, held)), default=0) * 1000
-    if not allowed or held.held is not None or _empty(turn.room) or at >= held.closes_at + allowed:
+    session, means = turn.room.session, _meaning(turn, held, "overrun_s")
+    if not allowed or held.held is not None or is_empty(session, means) or at >= held.closes_at + allowed:
         return False
     if not any(run.live and not run.provisional for run in turn.room.streams):
         return False
@@ -376,7 +384,7 @@ def _overruns(turn: Turn, held: OpenWindow) -> bool:
         turn.change(window=replace(held, overrunning=True))
         turn.decide(Reason.WINDOW_OVERRUNS, rule=held.rule)
         turn.set_timer("overrun", held.closes_at + allowed)
-        if turn.room.session is not None and turn.room.session.count is None:
+        if session is not None and (session.count is None or seems_empty(session, means)):
             ask(turn, "participants")
     return True
 
@@ -426,7 +434,7 @@ def _see_people(turn: Turn, held: OpenWindow) -> OpenWindow:
     patience = min((rule.end_when_empty_s for rule in _rules(turn, held) if rule.end_when_empty_s), default=None)
     if patience is None:
         return held
-    empty = _empty(turn.room)
+    empty = seems_empty(turn.room.session, _meaning(turn, held, "end_when_empty_s"))
     if held.held is Held.EMPTY and not empty:
         held = replace(held, held=None)
         turn.change(window=held)
@@ -563,5 +571,14 @@ def _playable(room: Room) -> bool:
     return any(run.state in WATCHABLE and run.playable_at is not None and not run.provisional for run in room.streams)
 
 
-def _empty(room: Room) -> bool:
-    return room.session is None or not room.session.live or room.session.count == 0
+def _meaning(turn: Turn, held: OpenWindow, field: str) -> EmptyMeans:
+    """What the window's rules that have this field mean by empty."""
+    return empty_means(rule for rule in _rules(turn, held) if getattr(rule, field))
+
+
+def _has_emptied(turn: Turn, held: OpenWindow) -> bool:
+    """Whether it is known that nobody, or no host, is there: by all that is known, or by this event's probe."""
+    session, means = turn.room.session, _meaning(turn, held, "overrun_s")
+    if is_empty(session, means):
+        return True
+    return turn.verified is not None and is_empty(turn.verified, means) and seems_empty(session, means)

@@ -228,6 +228,11 @@ class Reason(StrEnum):
         "window-checking-empty",
         "Nobody has been there for a while; checking with VideoSDK before ending",
     )
+    WINDOW_CHECKING_NO_HOSTS = (
+        "window-checking-no-hosts",
+        "No host has been there for a while; checking with VideoSDK before ending",
+    )
+    WINDOW_NO_HOSTS = "window-no-hosts", "Ended: no host is there; on again when one comes back"
     WINDOW_EMPTY = "window-empty", "Ended: nobody is there; on again when somebody comes back"
     WINDOW_SOMEBODY_BACK = "window-somebody-back", "Somebody is back"
     STREAM_RENEWED = "stream-renewed", "The stream is as long as it may be: ended and started again"

@@ -63,12 +63,21 @@ def probed(session: Session, present: Present, at: int) -> Session:
     )
 
 
+def with_arrivals(verified: Session, asked_id: str) -> Session:
+    """What a probe found, with everybody who has joined since it was sent, whether or not they have left again."""
+    seen = replace(verified, moves=())
+    for change in moves_since(verified, asked_id):
+        if change.joined and not is_inside(seen, change.participant_id):
+            seen = move(seen, change)
+    return seen
+
+
 def with_news(verified: Session, asked_id: str, at: int) -> Session:
     """What a probe found, with the joins and leaves that webhooks reported since it was sent.
 
     Whether the probe has seen somebody who is not listed come or go is not known: each move then counts.
     """
-    since = tuple(change for change in verified.moves if is_after(change.event_id, asked_id))
+    since = moves_since(verified, asked_id)
     seen = replace(verified, moves=())
     for change in since:
         if is_inside(seen, change.participant_id) is not change.joined:
@@ -76,6 +85,11 @@ def with_news(verified: Session, asked_id: str, at: int) -> Session:
     if since and seen.count == 0:
         return replace(seen, moves=since, emptied=True, emptied_at=at)
     return replace(seen, moves=since, emptied=verified.emptied and seen.count == 0)
+
+
+def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
+    """The joins and leaves that webhooks reported since a probe was sent."""
+    return tuple(change for change in session.moves if is_after(change.event_id, asked_id))
 
 
 def assume_viewers(session: Session) -> Session:

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.calendar import calendar_from, horizon_at
+from webhook_app.domain.participants import EmptyMeans
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room_changes import drop_mistaken_rooms, rules_affected
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
@@ -221,6 +222,7 @@ def rule_from(data: Mapping[str, Any]) -> Rule:
         overrun_s=data.get("overrun_s"),
         max_run_s=data.get("max_run_s"),
         restart=str(data.get("restart") or "on-failure"),
+        empty_means=EmptyMeans(data.get("empty_means") or "nobody"),
     )
 
 

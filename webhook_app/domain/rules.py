@@ -6,6 +6,7 @@ from typing import Any
 
 from webhook_app.domain.calendar import Calendars
 from webhook_app.domain.globs import glob_matches, is_glob
+from webhook_app.domain.participants import EmptyMeans
 from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
@@ -45,6 +46,7 @@ class Rule:
     overrun_s: int | None = None
     max_run_s: int | None = None
     restart: str = "on-failure"
+    empty_means: EmptyMeans = EmptyMeans.NOBODY
 
     @property
     def because(self) -> str:

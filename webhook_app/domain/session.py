@@ -116,6 +116,7 @@ def see_participants(turn: Turn, session_id: str, present: Present, asked_id: st
         return
     verified = roster.probed(session, present, turn.event.at)
     turn.verified = verified
+    turn.arrived = roster.with_arrivals(verified, asked_id)
     seen = roster.with_news(verified, asked_id, turn.event.at)
     if seen == session:
         return
@@ -129,6 +130,13 @@ def see_participants(turn: Turn, session_id: str, present: Present, asked_id: st
         # Else somebody who is not listed may still be there.
         for who in sorted(session.participants.keys() - seen.participants.keys()):
             _tell(turn, "participant.left", seen, who, session.participants[who], mode=session.modes.get(who))
+
+
+def asked_who(turn: Turn) -> None:
+    """Note when VideoSDK was last asked who is there, whatever it answered."""
+    session = turn.room.session
+    if session is not None and session.live:
+        turn.change(session=replace(session, looked_at=turn.event.at))
 
 
 def _found_joined(before: Session, after: Session) -> list[str]:

@@ -91,7 +91,8 @@ class Outcome:
 class Turn:
     """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome.
 
-    `verified` is the room's session exactly as this event's probe found it, without what webhooks said since.
+    `verified` is the room's session exactly as this event's probe found it, without what webhooks said since;
+    `arrived` is the same with those who have joined since.
     """
 
     def __init__(self, world: World, event: Event, room: Room, outcome: Outcome) -> None:
@@ -104,6 +105,7 @@ class Turn:
         self.happenings: list[Happening] = []
         self.effects: list[Cause] = []
         self.verified: Session | None = None
+        self.arrived: Session | None = None
         self._sequence = room.sequence
 
     def change(self, **changes: Any) -> None:

@@ -14,15 +14,19 @@ from webhook_app.domain.values import replace
 from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW, participants_view
 
 
-def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None) -> Verdict:
-    """Whether a condition holds; why it could not be said is remembered with the rule."""
+def verdict(
+    turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None, *, session: Session | None = None
+) -> Verdict:
+    """Whether a condition holds, with `session` in place of the room's; why it could not be said is remembered with
+    the rule.
+    """
     condition = stored_condition(source)
     now = None
     if condition.uses_now:
         now = datetime.fromtimestamp(turn.event.at / 1000, UTC)
         if rule.timezone != "UTC":
             now = now.astimezone(ZoneInfo(rule.timezone))
-    found = holds(condition, lambda name, inner: field_of(turn, name, inner), event, now)
+    found = holds(condition, lambda name, inner: field_of(turn, name, inner, session=session), event, now)
     if found.error is not None and event is None and found.refused and turn.memory(rule.name).last_error != found.error:
         turn.decide(Reason.CONDITION_ERROR, rule=rule.name, error=found.error)
     if found.error is not None and (event is not None or found.refused):
@@ -30,9 +34,9 @@ def verdict(turn: Turn, rule: Rule, source: str, event: Mapping[str, Any] | None
     return found
 
 
-def field_of(turn: Turn, name: str, inner: frozenset[str] | None) -> Any:
+def field_of(turn: Turn, name: str, inner: frozenset[str] | None, *, session: Session | None = None) -> Any:
     """One field of the room as the API shows it; of a session only what is named inside it, with every host."""
-    session = turn.room.session
+    session = session or turn.room.session
     if name == "session" and session is not None:
         fields = SESSION_VIEW.keys() if inner is None else inner
         return {field: _session_field(session, field) for field in fields}
