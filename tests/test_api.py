@@ -31,7 +31,8 @@ STREAM = set(
     "stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
 )
 ROOM_KEYS = set(
-    "room_id name groups on_air watchable state stream session desired armed next_window sequence updated_at".split()
+    "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence "
+    "updated_at".split()
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
@@ -41,7 +42,10 @@ SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "ena
 DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at"}
 ATTEMPT = {"at", "status", "error", "duration_ms", "response"}
 CALL = {"id", "room_id", "kind", "because", "state", "attempts", "event_id"}
-ALARM = {"name", "severity", "summary", "since", "cleared_at"}
+ALARM = set(
+    "id name severity summary reason room_id rule subscriber_id since cleared_at acknowledged_by acknowledged_at "
+    "muted_until".split()
+)
 RULE = {"name", "rooms", "do", "paused", "next", "from_file", "last_fired_at", "last_error"}
 
 FUZZ = settings(

@@ -466,7 +466,7 @@ def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quo
     assert hand.answer()["outcome"] == "unreached"
     assert stub.posts() == []
     fold_all(hand.client)
-    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable"))
+    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, UNREADABLE))
     assert alarm.cleared_at is None
     assert f": {odd[0]} " in alarm.summary
 
@@ -477,7 +477,7 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
     hand.asked_about()
     hand.work()
     fold_all(hand.client)
-    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable"))
+    alarm = codec.alarm_of(hand.client.hget(keys.ALARMS, UNREADABLE))
     assert "abcdefghijklmnop" not in alarm.summary
     assert len(alarm.summary) < 500
     stub.active = (404, b"")
@@ -486,7 +486,7 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
     fold_all(hand.client)
     hand.work()
     fold_all(hand.client)
-    assert codec.alarm_of(hand.client.hget(keys.ALARMS, "videosdk-unreadable")).cleared_at is not None
+    assert codec.alarm_of(hand.client.hget(keys.ALARMS, UNREADABLE)).cleared_at is not None
 
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)

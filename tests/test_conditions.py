@@ -27,7 +27,7 @@ def test_a_condition_is_handed_only_what_it_looks_at():
 
 
 def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it():
-    assert len(compile_condition("size(room) > 1").room_paths) == 13
+    assert len(compile_condition("size(room) > 1").room_paths) == 14
 
 
 def test_a_room_in_a_string_is_not_the_room():

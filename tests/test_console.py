@@ -11,9 +11,10 @@ import pytest
 from doors import ADMIN_TOKEN, ROOM, VIEWER_TOKEN, Doors, append, fold_all, folding
 from product import webhook
 
-from webhook_app.console.advice import OTHERWISE, advice_for
+from webhook_app.console.advice import OTHERWISE, advice_for, title_of
 from webhook_app.console.rule_form import form_of, rule_of
 from webhook_app.console.rule_text import TextError, as_put, read_rule, write
+from webhook_app.domain.alarms import Alarm, AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal import Entry, entry
@@ -559,8 +560,9 @@ def test_an_alarm_says_what_to_do(client, admin):
 
 
 def test_every_alarm_that_can_be_raised_has_its_advice():
-    for name in ("reducing-halted", "poisoned-event", "videosdk-credentials", "videosdk-forbidden-x", "calendar-x"):
+    for name in AlarmName:
         assert advice_for(name) != OTHERWISE
+        assert title_of(Alarm(name.value, "warning", "", 1)) != name
     assert advice_for("something-new") == OTHERWISE
 
 

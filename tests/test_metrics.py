@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 from support.waiting import patient
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms import Alarm, AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys, measures
 from webhook_app.store.clients import Client, connect_async
@@ -211,11 +210,16 @@ def test_next_openings_are_those_of_the_state(client: Client, doors: Doors) -> N
 
 
 def test_alarms_are_one_while_they_are_raised(client: Client, doors: Doors) -> None:
-    raised = Alarm("videosdk-401", "critical", "x", 1)
-    client.hset(keys.ALARMS, "a", codec.encode(replace(raised, name="a")))
-    client.hset(keys.ALARMS, "b", codec.encode(replace(raised, name="b", cleared_at=2)))
+    for room in ("a", "b"):
+        late = Alarm("broadcast-late", "critical", "x", 1, key=f"broadcast-late:{room}")
+        client.hset(keys.ALARMS, late.key, codec.encode(late))
+    of_an_earlier_version = Alarm("calendar-0123", "warning", "x", 1)
+    client.hset(keys.ALARMS, "calendar-0123", codec.encode(of_an_earlier_version))
+    client.hset(keys.ALARMS, "max-streams", codec.encode(Alarm("max-streams", "warning", "x", 1, cleared_at=2)))
     scrape = Scrape(doors)
-    assert [scrape.value("tallylight_alarm_active", name=name) for name in ("a", "b", "reducing-halted")] == [1, 0, 0]
+    values = {name.value: scrape.value("tallylight_alarm_active", name=name.value) for name in AlarmName}
+    assert {name for name, value in values.items() if value} == {"broadcast-late", "calendar-failing"}
+    assert all(value in (0, 1) for value in values.values())
     client.set(keys.HALTED, "why")
     assert Scrape(doors).value("tallylight_alarm_active", name="reducing-halted") == 1
 

@@ -15,14 +15,15 @@ from prometheus_client.metrics_core import (
 
 from webhook_app.auth import Tokens
 from webhook_app.counts import KEPT, KNOWN_TYPES
+from webhook_app.domain.alarms import AlarmName
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.host_check import HostCheck
 from webhook_app.problems import Problem
 from webhook_app.settings import LOOPBACK
 from webhook_app.store import codec, keys, measures
+from webhook_app.store.alarms import active_alarms
 from webhook_app.store.clients import Client
 from webhook_app.store.lag import COUNTED_MAX, read_lag
-from webhook_app.store.system_alarms import NAMES as SYSTEM_ALARMS
 from webhook_app.store.system_alarms import raised_system_alarms
 from webhook_app.store.times import now_ms
 
@@ -179,14 +180,12 @@ class StoreMetrics:
                     yield window
 
     def _alarms(self) -> Metric:
-        alarms = GaugeMetricFamily("tallylight_alarm_active", "1 while the alarm is raised.", labels=["name"])
-        raised = {
-            alarm.name: alarm.cleared_at is None for alarm in map(codec.alarm_of, self._client.hvals(keys.ALARMS))
-        }
-        system = {alarm.name for alarm in raised_system_alarms(self._client)}
-        raised |= {name: name in system for name in SYSTEM_ALARMS}
-        for name, is_raised in sorted(raised.items()):
-            alarms.add_metric([name], int(is_raised))
+        alarms = GaugeMetricFamily(
+            "tallylight_alarm_active", "1 while an alarm of this kind is raised.", labels=["name"]
+        )
+        active = {alarm.name for alarm in (*active_alarms(self._client), *raised_system_alarms(self._client))}
+        for name in sorted(active | {name.value for name in AlarmName}):
+            alarms.add_metric([name], int(name in active))
         return alarms
 
     def _processes(self) -> Metric:

@@ -6,7 +6,7 @@ Missed is what is dead, and what was told while the subscriber was disabled and 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from webhook_app.domain.notices import RECOVER, Notice, wants
+from webhook_app.domain.notices import RECOVER, Notice, is_about, wants
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import (
     Delivery,
@@ -93,4 +93,6 @@ class Recovering:
 
 def _wants(subscriber: Subscriber, notice: Notice, rooms: Config) -> bool:
     room_id = notice.room_id or ""
+    if is_about(notice, subscriber.subscriber_id):
+        return False
     return wants(subscriber.wanted, notice, rooms.named(room_id), shadowed=room_id in rooms.shadowed)

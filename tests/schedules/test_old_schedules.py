@@ -67,7 +67,7 @@ def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(clie
     assert doors.get(f"/rooms/{ROOM}")["next_window"]["rules"] == ["good"]
     assert doors.get("/rooms/elsewhere")["on_air"] is True
     (alarm,) = [alarm for alarm in doors.get("/alarms")["items"] if alarm["cleared_at"] is None]
-    assert alarm["name"] == "schedule-broken"
+    assert (alarm["name"], alarm["rule"]) == ("schedule-failing", "broken")
     assert "rule broken" in alarm["summary"]
     assert "delete the rule" in alarm["summary"]
     assert differences(client, refold(client)) == []

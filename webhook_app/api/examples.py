@@ -55,6 +55,7 @@ ROOM: dict[str, Any] = {
         "until": "2026-11-22T11:00:00.000Z",
     },
     "armed": False,
+    "late_since": None,
     "next_window": OCCURRENCE,
     "sequence": 12,
     "updated_at": AT,
@@ -138,11 +139,19 @@ CALL: dict[str, Any] = {
     "attempts": [{"at": "2026-11-22T10:00:00.060Z", "status": 200, "message": None}],
 }
 ALARM: dict[str, Any] = {
-    "name": "videosdk-401",
+    "id": "alarm_5e6f708192a3b4c5d6e7",
+    "name": "broadcast-late",
     "severity": "critical",
-    "summary": "VideoSDK refuses our token: no calls are made until it is accepted again",
+    "summary": "hall is late: rule sunday-service opened at 10:00 UTC and nobody can watch yet",
+    "reason": None,
+    "room_id": "abcd-efgh-ijkl",
+    "rule": "sunday-service",
+    "subscriber_id": None,
     "since": AT,
     "cleared_at": None,
+    "acknowledged_by": None,
+    "acknowledged_at": None,
+    "muted_until": None,
 }
 COMPARISON = {"would": [ACT], "did": [], "only_would": [ACT], "only_did": []}
 WISH = {"until": "2026-11-22T12:00:00Z"}
@@ -166,6 +175,7 @@ EXAMPLES: dict[str, Any] = {
     "Subscribe": {"url": "https://example.org/hook", "types": ["stream.*"], "name": "av-team"},
     "Change": {"types": ["stream.*", "alarm.*"]},
     "Enable": {"recover_from": "2026-11-22T00:00:00Z"},
+    "Acknowledge": {"until": "2026-11-22T12:00:00Z", "by": "ann"},
     "Recover": {"from": "2026-11-22T00:00:00Z"},
     "Rule": RULE,
     "NewRoom": {"room_id": "abcd-efgh-ijkl", "name": "main-hall", "groups": ["webinar"]},

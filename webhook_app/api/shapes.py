@@ -126,6 +126,7 @@ class RoomSchema(Schema):
     session = fields.Nested(SessionSchema, allow_none=True)
     desired = fields.Nested(DesiredSchema, allow_none=True)
     armed = fields.Boolean()
+    late_since = moment(null=True)
     next_window = fields.Dict(allow_none=True)
     sequence = fields.Integer()
     updated_at = moment()
@@ -255,13 +256,21 @@ class NewSubscriberSchema(SubscriberSchema):
 
 
 class AlarmSchema(Schema):
-    """What needs somebody."""
+    """What needs somebody: `name` is its kind, `id` this raising, `reason` a code; and what it is about."""
 
+    id = text()
     name = text()
     severity = text(enum=["warning", "critical"])
     summary = text()
+    reason = text(null=True)
+    room_id = text(null=True)
+    rule = text(null=True)
+    subscriber_id = text(null=True)
     since = moment()
     cleared_at = moment(null=True)
+    acknowledged_by = text(null=True)
+    acknowledged_at = moment(null=True)
+    muted_until = moment(null=True)
 
 
 class AcceptedSchema(Schema):

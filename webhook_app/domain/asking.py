@@ -209,10 +209,13 @@ def note_readable(turn: Turn, data: Mapping[str, Any], *, understood: bool) -> N
             "critical",
             f"VideoSDK's answer about {turn.room.room_id} is in an unknown form; nothing is concluded from it, and "
             f"nothing is started: {data['unreadable']}",
+            subject=turn.room.room_id,
+            room_id=turn.room.room_id,
+            reason=Reason.VIDEOSDK_UNREADABLE.value,
         )
     elif understood and turn.room.unreadable:
         turn.change(unreadable=False)
-        turn.calm(UNREADABLE_ALARM)
+        turn.calm(UNREADABLE_ALARM, turn.room.room_id)
 
 
 def _is_recent(turn: Turn, run: Stream) -> bool:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from webhook_app.domain.notices import RECOVER, Filter, Notice, for_one, wants
+from webhook_app.domain.notices import RECOVER, Filter, Notice, for_one, is_about, wants
 from webhook_app.domain.rules import RoomName, plain_patterns
 from webhook_app.domain.subscribers import Subscriber
 
@@ -39,7 +39,10 @@ class Audience:
             return [self._all[only]] if only in self._all else []
         asking = self._asking(notice.room_id, named, shadowed=shadowed)
         found = (wanted for wanted in asking if wants(wanted, notice, named, shadowed=shadowed))
-        return [known for wanted in found for known in self._alike[wanted]]
+        subscribers = [known for wanted in found for known in self._alike[wanted]]
+        if notice.type.startswith("alarm."):
+            return [subscriber for subscriber in subscribers if not is_about(notice, subscriber.subscriber_id)]
+        return subscribers
 
     def _asking(self, room_id: str | None, named: RoomName | None, *, shadowed: bool) -> Iterable[Filter]:
         patterns = () if room_id is None else plain_patterns(room_id, named, shadowed=shadowed)

@@ -446,7 +446,7 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up))
         turn.decide(Reason.CALL_REJECTED, call_id=call.call_id, rule=_rule(call.because))
-        give_up_rejected(turn, call, said)
+        give_up_rejected(turn, call)
         return
     if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
@@ -466,7 +466,8 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         turn.set_timer("ask:credentials", turn.event.at + LIFT_EVERY_MS)
         return
     if call.status == 403:
-        turn.alarm(_forbidden(turn.room), "warning", f"VideoSDK does not let us {call.kind} in {call.room_id}: {said}")
+        summary = f"VideoSDK does not let us {call.kind} in {call.room_id}: {said}"
+        turn.alarm(_forbidden(turn.room), "warning", summary, room_id=call.room_id)
         turn.change(tries=turn.room.tries + 1)
         turn.set_timer("backoff", turn.event.at + LIFT_EVERY_MS)
         return

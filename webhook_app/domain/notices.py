@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from webhook_app.domain.alarms import REPEATED_NOTICES
 from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules import RoomName, matches
@@ -82,13 +83,28 @@ class Filter:
 def wants(wanted: Filter, notice: Notice, named: RoomName | None, *, shadowed: bool = False) -> bool:
     """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies.
 
-    `shadowed`: the room's id is the name of another room.
+    An alarm is not for those who get the notice that says the same. `shadowed`: the room's id is the name of another
+    room.
     """
+    repeated = repeated_type(notice)
     return notice.type not in (TEST, RECOVER) and (
         wants_type(wanted.types, notice.type)
+        and (repeated is None or not wants_type(wanted.types, repeated))
         and _wants_room(wanted.rooms, notice.room_id, named, shadowed=shadowed)
         and any(pattern == "*" or glob_matches(notice.because or "", pattern) for pattern in wanted.because)
     )
+
+
+def repeated_type(notice: Notice) -> str | None:
+    """Return the type of the notice that an alarm's notice repeats."""
+    alarm = notice.data.get("alarm") if notice.type.startswith("alarm.") else None
+    return REPEATED_NOTICES.get(str(alarm.get("name"))) if isinstance(alarm, Mapping) else None
+
+
+def is_about(notice: Notice, subscriber_id: str) -> bool:
+    """Tell whether an alarm's notice is about this very subscriber, who is not sent it."""
+    alarm = notice.data.get("alarm") if notice.type.startswith("alarm.") else None
+    return isinstance(alarm, Mapping) and alarm.get("subscriber_id") == subscriber_id
 
 
 def family(kind: str) -> str:

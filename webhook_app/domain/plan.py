@@ -317,7 +317,7 @@ def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
 
 def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     room = turn.room
-    why_not = _why_not(turn, held)
+    reason = why_not(turn, held)
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
         turn.decide(Reason.OPERATOR_ENDED_WITH_WINDOW, rule=held.rule)
@@ -325,7 +325,7 @@ def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     if held.playable:
         tell(turn, "broadcast.completed", held, None)
     else:
-        tell(turn, "broadcast.missed", held, why_not)
+        tell(turn, "broadcast.missed", held, reason)
     turn.note(Reason.WINDOW_CLOSED)
     live = any(run.live for run in room.streams)
     turn.change(replace_run=None)
@@ -491,10 +491,10 @@ def _late(turn: Turn, held: OpenWindow) -> None:
         turn.note(Reason.WINDOW_PLAYABLE)
         return
     turn.note(Reason.WINDOW_LATE)
-    tell(turn, "broadcast.late", held, _why_not(turn, held))
+    tell(turn, "broadcast.late", held, why_not(turn, held))
 
 
-def _why_not(turn: Turn, held: OpenWindow) -> Cause:
+def why_not(turn: Turn, held: OpenWindow) -> Cause:
     """Why the window is not on air, the first that applies."""
     room = turn.room
     if held.held is Held.INTERRUPTED:

@@ -105,6 +105,7 @@ class Reason(StrEnum):
     END_SENT = "end-sent", "End called because of {because}"
     START_SUCCEEDED = "start-succeeded", "VideoSDK has started a stream"
     START_NOT_NEEDED = "start-not-needed", "Already on air: no start was sent"
+    START_STILL_UNKNOWN = "start-still-unknown", "The outcome of the start is still unknown"
     START_WITHOUT_SESSION = "start-without-session", "Not started: nobody is in the room"
     END_NOT_NEEDED = "end-not-needed", "The stream had ended already"
     END_SUCCEEDED = "end-succeeded", "VideoSDK has accepted the end"
@@ -284,6 +285,9 @@ class Reason(StrEnum):
     # System
     ALARM_RAISED = "alarm-raised", "Alarm {name} raised"
     ALARM_CLEARED = "alarm-cleared", "Alarm {name} cleared"
+    ALARM_ACKNOWLEDGED = "alarm-acknowledged", "Alarm {name} acknowledged"
+    ALARM_NOT_ACTIVE = "alarm-not-active", "No change: the alarm is not active any more"
+    ALARM_NOT_CONCERNED = "alarm-not-concerned", "No change: no rule names what alarm {name} is about"
     SUBSCRIBER_DISABLED = "subscriber-disabled", "Subscriber disabled"
     SUBSCRIBER_TEST = "subscriber-test", "A test notice is sent to {subscriber}"
     SUBSCRIBER_RECOVER = "subscriber-recover", "What {subscriber} has missed is queued again"

@@ -15,7 +15,6 @@ from webhook_app.domain.values import replace
 from webhook_app.domain.window import Held
 
 INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
-ALARM = "start-refused"
 
 
 class Refusal(StrEnum):
@@ -42,7 +41,7 @@ def count_rejection(turn: Turn, call: Call) -> bool:
     return count >= INVALID_STARTS_MAX
 
 
-def give_up_rejected(turn: Turn, call: Call, answer: str) -> None:
+def give_up_rejected(turn: Turn, call: Call) -> None:
     """Stop wanting a start that VideoSDK rejects, until somebody wants another or the next window opens."""
     room = turn.room
     if room.operator is not None and room.operator.because == call.because:
@@ -57,14 +56,12 @@ def give_up_rejected(turn: Turn, call: Call, answer: str) -> None:
     if turn.room.rejection is not None:
         turn.change(rejection=replace(turn.room.rejection, given_up_at=turn.event.id))
     turn.change(tries=0)
-    turn.alarm(ALARM, "critical", f"VideoSDK rejects the start of {room.room_id}, because {call.because}: {answer}")
 
 
 def forget_rejection(turn: Turn) -> None:
-    """A start is wanted anew, or none any more: clear the alarm about the one that was given up."""
+    """A start is wanted anew, or none any more: forget the one that was given up."""
     if turn.room.rejection is not None:
         turn.change(rejection=None)
-        turn.calm(ALARM)
 
 
 def is_over(before: Room, room: Room) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from webhook_app.domain.participants import Move, Role, role_of
 from webhook_app.domain.schedule import RoomWindow
 from webhook_app.domain.stream import ON_AIR, WATCHABLE, State, Stream
-from webhook_app.domain.window import OpenWindow
+from webhook_app.domain.window import Held, OpenWindow
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
@@ -156,6 +156,15 @@ class Untold:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedStart:
+    """A start that VideoSDK refused and that is still wanted: when, and what it said."""
+
+    at: int
+    said: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fired:
     """When a rule last acted on this room, and how often in its current minute."""
 
@@ -169,7 +178,8 @@ class Room:
     """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds.
 
     `misses` counts the questions in a row that VideoSDK left without an answer; `ask_after` is when the next of the
-    same is put, and before `quiet_until` none is put at all, because VideoSDK has asked for fewer.
+    same is put, and before `quiet_until` none is put at all, because VideoSDK has asked for fewer. `unknown_start` is
+    the id of a start whose outcome has been unknown for too long.
     """
 
     room_id: str
@@ -204,6 +214,8 @@ class Room:
     untold: Untold | None = None
     rejection: Rejection | None = None
     unreadable: bool = False  # the last answer about it was in a form that nobody understands
+    refused_start: RefusedStart | None = None
+    unknown_start: str | None = None
 
     @property
     def seen(self) -> bool:
@@ -235,6 +247,14 @@ class Room:
     def watchable(self) -> bool:
         """A viewer can watch: playable or stopping."""
         return any(run.state in WATCHABLE and not run.provisional for run in self.streams)
+
+    @property
+    def late_since(self) -> int | None:
+        """Since when the open window is late; None once somebody could watch, or when somebody wants the room off."""
+        window = self.window
+        if window is None or window.playable or window.held not in (None, Held.REJECTED):
+            return None
+        return None if self.operator is not None and not self.operator.on_air else window.late_at
 
     @property
     def armed(self) -> bool:

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.alarms import Alarm, alarm_view
+from webhook_app.domain.alarm_changes import (
+    ACKNOWLEDGE,
+    clear_alarms_of_rules,
+    on_alarm_acknowledged,
+    on_alarm_cleared,
+    on_alarm_raised,
+    settle_alarms,
+)
+from webhook_app.domain.alarms import AlarmName, AlarmReport
 from webhook_app.domain.asking import ask, ask_when_due, hear_probe, look_after_start, watch
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.capture import hear_capture, lose_capture, order_capture
@@ -17,6 +25,7 @@ from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Room
+from webhook_app.domain.room_alarms import settle_room_alarms, start_stays_unknown
 from webhook_app.domain.room_changes import forget_room, put_room
 from webhook_app.domain.rulebook import (
     apply_file,
@@ -29,7 +38,6 @@ from webhook_app.domain.rulebook import (
     skip_next,
 )
 from webhook_app.domain.rules import Config
-from webhook_app.domain.schedules.faults import alarm_name
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
@@ -51,6 +59,9 @@ RULE_CHANGES: dict[str, RuleChange] = {
     "room-put": put_room,
     "room-forgotten": forget_room,
 }
+
+
+RULE_EDITS = ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "file-applied")
 
 
 def rooms_needed(world: World, event: Event) -> frozenset[str] | None:
@@ -86,8 +97,10 @@ def _step(world: World, event: Event) -> Outcome:
     elif event.source is Source.SYSTEM and event.type == "worker-started":
         _each_room(world, event, outcome, look_after_start)
         outcome.record_effect(Reason.ROOMS_CHECKED)
+    elif event.source is Source.OPERATOR and event.type == ACKNOWLEDGE:
+        on_alarm_acknowledged(world, event, outcome)
     elif event.source is Source.SYSTEM and event.type != "replan":
-        _hear_system(event, outcome)
+        _hear_system(world, event, outcome)
     elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_ORDERS:
         _order_for_subscriber(event, outcome)
     elif event.source is Source.CLOCK and event.room_id is None:
@@ -102,7 +115,7 @@ def _step(world: World, event: Event) -> Outcome:
         _fold_room(world, event, event.room_id, outcome)
     if outcome.pause is not None:
         _pause(world, event, outcome, paused=outcome.pause)
-    _settle_alarms(world, event, outcome)
+    settle_alarms(world, event, outcome)
     return outcome
 
 
@@ -110,11 +123,13 @@ def poisoned(world: World, event: Event, error: Exception) -> Outcome:
     """What is kept of an event whose fold raised: the error as its effect, and an alarm."""
     outcome = Outcome()
     outcome.record_effect(Reason.FOLD_ERROR, error=f"{type(error).__name__}: {error}"[:490])
-    outcome.raised["poisoned-event"] = (
+    outcome.raised[AlarmName.POISONED_EVENT] = AlarmReport(
+        AlarmName.POISONED_EVENT.value,
         "critical",
-        f"event {event.id} ({event.type}) could not be folded and was passed over: {type(error).__name__}",
+        f"event {event.id} ({event.type}) could not be processed and was passed over; its effect names the error",
+        room_id=event.room_id,
     )
-    _settle_alarms(world, event, outcome)
+    settle_alarms(world, event, outcome)
     return outcome
 
 
@@ -124,7 +139,11 @@ def apply(world: World, outcome: Outcome) -> None:
         world.rooms.pop(room_id, None)
     world.rooms.update(outcome.rooms)
     world.memory.update(outcome.memory)
-    world.alarms.update(outcome.alarms)
+    for key, alarm in outcome.alarms.items():
+        if alarm.is_active:
+            world.alarms[key] = alarm
+        else:
+            world.alarms.pop(key, None)
     if outcome.config is not None:
         world.config = outcome.config
         for name in outcome.rules_changed:
@@ -170,6 +189,7 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
         control(turn)
         _judge_again(turn)
         watch(turn)
+    settle_room_alarms(turn)
     turn.finish()
     if not turn.effects:
         turn.note(Reason.CHANGED if turn.room is not turn.before else Reason.NO_CHANGE)
@@ -237,6 +257,8 @@ def _hear_timer(turn: Turn) -> None:
         case "untold":
             turn.note(Reason.FAILURE_REASON_MISSING)
             turn.tell_untold()
+        case "start-unknown":
+            start_stays_unknown(turn)
         case "capture-lost":
             lose_capture(turn)
         case "probe-lost":
@@ -252,8 +274,7 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
     touched = rooms_touched(world, event.type, event.data)
     changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_at": event.at})
     outcome.rules_changed = changed
-    # Raised again below where a room's fold still cannot compute the schedule.
-    outcome.cleared |= {alarm_name(name) for name in changed}
+    clear_alarms_of_rules(world, outcome, changed, is_edit=event.type in RULE_EDITS)
     config, all_names = outcome.config or world.config, event.type in ("file-applied", "room-put")
     unseen = {
         room_id: Room(room_id)
@@ -276,6 +297,7 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         watch(turn)
         if room_id in unseen:
             turn.change(updated_at=event.at)
+        settle_room_alarms(turn, anew=True)
         turn.finish()
 
 
@@ -283,6 +305,7 @@ def _each_room(world: World, event: Event, outcome: Outcome, look: Callable[[Tur
     for room_id, room in sorted(world.rooms.items()):
         turn = Turn(world, event, outcome.rooms.get(room_id, room), outcome)
         look(turn)
+        settle_room_alarms(turn)
         turn.finish()
 
 
@@ -314,19 +337,14 @@ def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[s
     return rooms
 
 
-def _hear_system(event: Event, outcome: Outcome) -> None:
+def _hear_system(world: World, event: Event, outcome: Outcome) -> None:
     name = event.data.get("name")
     if event.type == "undecodable":
         raise ValueError(f"the entry cannot be read: {event.data.get('error')}")
     if event.type == "alarm-raised" and isinstance(name, str):
-        outcome.raised[name] = (
-            str(event.data.get("severity", "warning")),
-            str(event.data.get("summary", "")),
-        )
-        outcome.record_effect(Reason.ALARM_RAISED, name=name)
+        on_alarm_raised(world, event, outcome)
     elif event.type == "alarm-cleared" and isinstance(name, str):
-        outcome.cleared.add(name)
-        outcome.record_effect(Reason.ALARM_CLEARED, name=name)
+        on_alarm_cleared(event, outcome)
     elif event.type == "subscriber-disabled":
         data = {"subscriber_id": event.data.get("subscriber_id"), "message": event.data.get("reason")}
         outcome.notices.append(_roomless(event, "subscriber.disabled", data))
@@ -348,25 +366,6 @@ def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
         data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}
         outcome.record_effect(Reason.SUBSCRIBER_RECOVER, subscriber=subscriber_id)
     outcome.notices.append(_roomless(event, SUBSCRIBER_ORDERS[event.type], data))
-
-
-def _settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
-    for name, (severity, summary) in sorted(outcome.raised.items()):
-        known = world.alarms.get(name)
-        active = known is not None and known.cleared_at is None
-        since = known.since if known is not None and active else event.at
-        count = known.count + 1 if known is not None and active else 1
-        alarm = Alarm(name, severity, summary, since, count=count, clears_at=outcome.clears_at.get(name))
-        outcome.alarms[name] = alarm
-        if not active:
-            outcome.notices.append(_roomless(event, "alarm.raised", {"alarm": alarm_view(alarm)}))
-    for name in sorted(outcome.cleared - outcome.raised.keys()):
-        known = world.alarms.get(name)
-        if known is None or known.cleared_at is not None:
-            continue
-        alarm = replace(known, cleared_at=event.at)
-        outcome.alarms[name] = alarm
-        outcome.notices.append(_roomless(event, "alarm.cleared", {"alarm": alarm_view(alarm)}))
 
 
 def _pass_body_on(world: World, event: Event, room: Room | None, outcome: Outcome) -> None:

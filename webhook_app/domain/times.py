@@ -26,6 +26,11 @@ def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").zfill(19)
 
 
+def moment_text(ms: int) -> str:
+    """Milliseconds since 1970 for people: `2026-11-22 10:00 UTC`."""
+    return f"{_to_the_second(ms // 1000)[:16].replace('T', ' ')} UTC"
+
+
 def maybe_rfc3339(ms: int | None) -> str | None:
     """The same for a moment that may not have come."""
     return None if ms is None else rfc3339(ms)

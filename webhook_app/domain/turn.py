@@ -4,7 +4,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms import Alarm, AlarmReport, alarm_key, name_of_key
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
@@ -56,7 +56,8 @@ class World:
 class Outcome:
     """What one event came to. Nothing of it has happened until it is committed.
 
-    `windows` are those that the fold looked up, by rule, moment and span, so that rooms share them.
+    `windows` are those that the fold looked up, by rule, moment and span, so that rooms share them. Alarms are known
+    by their keys.
     """
 
     effect: str = ""
@@ -72,9 +73,9 @@ class Outcome:
     rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
-    raised: dict[str, tuple[str, str]] = field(default_factory=dict)
+    raised: dict[str, AlarmReport] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
-    clears_at: dict[str, int] = field(default_factory=dict)
+    acknowledged: dict[str, Alarm] = field(default_factory=dict)
     pause: bool | None = None
     windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 
@@ -237,13 +238,33 @@ class Turn:
         """Keep what a rule has done."""
         self.outcome.memory[rule_name] = memory
 
-    def alarm(self, name: str, severity: str, summary: str) -> None:
-        """Raise an alarm, unless it is raised."""
-        self.outcome.raised[name] = (severity, summary)
+    def alarm(
+        self,
+        name: str,
+        severity: str,
+        summary: str,
+        *,
+        subject: str | None = None,
+        room_id: str | None = None,
+        rule: str | None = None,
+        reason: str | None = None,
+        clears_at: int | None = None,
+    ) -> None:
+        """Raise an alarm of a kind, unless it is raised; `subject` says about what, for kinds with many alarms."""
+        key = alarm_key(name, subject)
+        self.outcome.raised[key] = AlarmReport(
+            name if subject is not None else name_of_key(key),
+            severity,
+            summary,
+            room_id=room_id,
+            rule=rule,
+            reason=reason,
+            clears_at=clears_at,
+        )
 
-    def calm(self, name: str) -> None:
+    def calm(self, name: str, subject: str | None = None) -> None:
         """Clear an alarm, if it is raised."""
-        self.outcome.cleared.add(name)
+        self.outcome.cleared.add(alarm_key(name, subject))
 
     def finish(self) -> None:
         """Hand the room over: its sequence grows by one with each change that others can see."""

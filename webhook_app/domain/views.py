@@ -136,6 +136,7 @@ ROOM_VIEW: dict[str, Callable[[Room, Config, int], Any]] = {
     "session": lambda room, config, now: None if room.session is None else session_view(room.session),
     "desired": _desired,
     "armed": lambda room, config, now: room.armed,
+    "late_since": lambda room, config, now: maybe_rfc3339(room.late_since),
     "next_window": _next_window,
     "sequence": lambda room, config, now: room.sequence,
     "updated_at": lambda room, config, now: rfc3339(room.updated_at),

@@ -30,7 +30,10 @@ _STORED_BEFORE = {
 
 @dataclass(frozen=True)
 class OpenWindow:
-    """A stretch on air that the calendars want, in ms since 1970."""
+    """A stretch on air that the calendars want, in ms since 1970.
+
+    `late_at` is when `broadcast.late` was sent.
+    """
 
     opens_at: int
     closes_at: int
@@ -43,6 +46,7 @@ class OpenWindow:
     overrunning: bool = False
     asking_empty: bool = False
     held: Held | None = None
+    late_at: int | None = None
 
     @property
     def rule(self) -> str:

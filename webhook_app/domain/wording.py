@@ -84,8 +84,10 @@ def state_told(notice: Notice) -> tuple[str, str] | None:
             subject = f"{data.get('rule')} {data.get('opens_at')}"
         case "alarm":
             alarm = data.get("alarm")
-            name = alarm.get("name") if isinstance(alarm, Mapping) else None
-            return f"alarm|{name}", notice.type
+            if not isinstance(alarm, Mapping):
+                return "alarm|None", notice.type
+            subject = "|".join(str(alarm.get(part)) for part in ("name", "room_id", "rule", "subscriber_id"))
+            return f"alarm|{subject}", f"{notice.type} {alarm.get('id')}"
         case _:
             return None
     return f"{notice.room_id}|{kind}", f"{notice.type} {subject}"

@@ -1,13 +1,13 @@
 """Frozen domain values to JSON bytes and back; msgspec reads the dataclasses' own annotations."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms import Alarm, with_key
 from webhook_app.domain.calendar import Calendar, Horizon, calendar_from, horizon_at
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.notices import Notice
@@ -38,9 +38,20 @@ rule_of = decoder(Rule)
 rule_memory_of = decoder(RuleMemory)
 names_of = decoder(dict[str, RoomName])
 settings_of = decoder(Settings)
-alarm_of = decoder(Alarm)
+_alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
+
+
+def alarm_of(raw: bytes) -> Alarm:
+    """A stored alarm; one of an earlier version gets its key."""
+    return with_key(_alarm_of(raw))
+
+
+def active_alarms_of(stored: Iterable[bytes]) -> dict[str, Alarm]:
+    """The active ones of stored alarms by their keys; earlier versions kept the cleared ones beside them."""
+    alarms = map(alarm_of, stored)
+    return {alarm.key: alarm for alarm in alarms if alarm.is_active}
 
 
 def calendars_of(stored: Mapping[bytes, bytes], at: int) -> dict[str, Calendar]:

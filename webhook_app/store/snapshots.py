@@ -64,8 +64,12 @@ _rules = codec.decoder(dict[str, Rule])
 _names = codec.decoder(dict[str, RoomName])
 _rooms = codec.decoder(dict[str, Room])
 _memory = codec.decoder(dict[str, RuleMemory])
-_alarms = codec.decoder(dict[str, Alarm])
+_stored_alarms = codec.decoder(dict[str, msgspec.Raw])
 _calendar_fields = codec.decoder(dict[str, msgspec.Raw])
+
+
+def _alarms(raw: bytes) -> dict[str, Alarm]:
+    return codec.active_alarms_of(bytes(alarm) for alarm in _stored_alarms(raw).values())
 
 
 def _calendars(raw: bytes, at: int) -> dict[str, Calendar]:

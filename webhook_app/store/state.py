@@ -69,6 +69,7 @@ class Batch:
     calls: dict[str, Call] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     alarms: dict[str, Alarm] = field(default_factory=dict)
+    past_alarms: list[Alarm] = field(default_factory=list)  # an alarm may be cleared and raised again in one batch
     config: Config | None = None
     rules_changed: set[str] = field(default_factory=set)
     memory: dict[str, RuleMemory] = field(default_factory=dict)
@@ -100,7 +101,9 @@ class Batch:
         self.streams.update(outcome.streams)
         self.calls.update(outcome.calls)
         self.notices += outcome.notices
-        self.alarms.update(outcome.alarms)
+        if outcome.alarms:
+            self.alarms.update(outcome.alarms)
+            self.past_alarms += [alarm for alarm in outcome.alarms.values() if not alarm.is_active]
         if outcome.config is not None:
             self.config = outcome.config
             self.rules_changed |= outcome.rules_changed
@@ -166,12 +169,12 @@ class StateStore:
         """Everything but the rooms, which are loaded as events name them."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(keys.RULE_MEMORY)
-            pipe.hgetall(keys.ALARMS)
+            pipe.hvals(keys.ALARMS)
             memory, alarms = pipe.execute()
         return World(
             config=self.config(),
             memory={name.decode(): codec.rule_memory_of(raw) for name, raw in memory.items()},
-            alarms={name.decode(): codec.alarm_of(raw) for name, raw in alarms.items()},
+            alarms=codec.active_alarms_of(alarms),
         )
 
     def load_rooms(self, world: World, events: Iterable[Event]) -> None:
@@ -220,7 +223,7 @@ class StateStore:
         if batch.forgotten:
             pipe.hdel(keys.RULE_MEMORY, *batch.forgotten)
         if batch.alarms:
-            pipe.hset(keys.ALARMS, mapping={name: codec.encode(alarm) for name, alarm in batch.alarms.items()})
+            _write_alarms(pipe, batch)
             _write_past_alarms(pipe, batch)
             _write_alarm_timers(pipe, batch)
         _write_timelines(pipe, batch)
@@ -308,8 +311,17 @@ def _drop_rooms(pipe: Client, world: World, batch: Batch) -> None:
             pipe.zrem(keys.TIMERS, *(f"{room_id}|{name}" for name in timers))
 
 
+def _write_alarms(pipe: Client, batch: Batch) -> None:
+    active = {key: codec.encode(alarm) for key, alarm in batch.alarms.items() if alarm.is_active}
+    cleared = [key for key in batch.alarms if key not in active]
+    if active:
+        pipe.hset(keys.ALARMS, mapping=active)
+    if cleared:
+        pipe.hdel(keys.ALARMS, *cleared)
+
+
 def _write_past_alarms(pipe: Client, batch: Batch) -> None:
-    past = {codec.encode(alarm): alarm.cleared_at for alarm in batch.alarms.values() if alarm.cleared_at is not None}
+    past = {codec.encode(alarm): alarm.cleared_at for alarm in batch.past_alarms[-ALARMS_KEPT:]}
     if past:
         pipe.zadd(keys.ALARMS_PAST, past)
         pipe.zremrangebyrank(keys.ALARMS_PAST, 0, -ALARMS_KEPT - 1)

@@ -6,16 +6,16 @@ told once, whatever clock dies and however many there are.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from webhook_app.domain.alarms import ALARMS_KEPT, Alarm, alarm_view
-from webhook_app.domain.notices import Notice, make_notice
+from webhook_app.domain.alarm_changes import alarm_notice
+from webhook_app.domain.alarms import ALARMS_KEPT, Alarm, AlarmName
+from webhook_app.domain.notices import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.times import time_ms
 
-HALTED = "reducing-halted"
-STALLED = "journal-stalled"
+HALTED = AlarmName.REDUCING_HALTED.value
+STALLED = AlarmName.JOURNAL_STALLED.value
 NAMES = (HALTED, STALLED)
 
 # KEYS: the alarms, the outbox. ARGV: name, alarm, notice. Returns whether the alarm was not raised yet.
@@ -32,6 +32,13 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -tonumber(ARGV[6]) - 1)
 redis.call('XADD', KEYS[2], '*', 'n', ARGV[5])
+return 1
+"""
+
+# KEYS: the alarms. ARGV: name, alarm as it is stored, acknowledged alarm. Returns whether the alarm was still that.
+_ACKNOWLEDGE = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1
 """
 
@@ -54,18 +61,31 @@ class SystemAlarms:
         self._client = client
         self._raise = client.register_script(_RAISE)
         self._clear = client.register_script(_CLEAR)
+        self._acknowledge = client.register_script(_ACKNOWLEDGE)
 
     def raise_alarm(self, name: str, summary: str, *, condition: str, at: int) -> bool:
         """Raise a critical alarm and tell it, unless it is raised."""
-        alarm = Alarm(name, "critical", summary, at)
+        alarm = Alarm(name, "critical", summary, at, key=name)
         record, notice = codec.encode(SystemAlarm(alarm, condition)), _notice("alarm.raised", alarm, at)
         return bool(self._raise(keys=[keys.SYSTEM_ALARMS, keys.OUTBOX], args=[name, record, codec.encode(notice)]))
 
+    def acknowledge(self, alarm: Alarm) -> bool:
+        """Store an alarm with its acknowledgement, unless the one that it acknowledges has changed since."""
+        raw = self._client.hget(keys.SYSTEM_ALARMS, alarm.name)
+        raised = _alarm_of(raw) if raw is not None else None
+        if raised is None or raised.alarm.id != alarm.id:
+            return False
+        args = [alarm.name, raw, codec.encode(replace(raised, alarm=alarm))]
+        return bool(self._acknowledge(keys=[keys.SYSTEM_ALARMS], args=args))
+
     def clear(self, raised: SystemAlarm, *, at: int) -> bool:
         """Clear an alarm as it was read and tell that, unless it has changed since."""
+        raw = self._client.hget(keys.SYSTEM_ALARMS, raised.alarm.name)
+        if raw is None or _alarm_of(raw) != raised:
+            return False
         alarm = replace(raised.alarm, cleared_at=at)
         notice = codec.encode(_notice("alarm.cleared", alarm, at))
-        args = [alarm.name, codec.encode(raised), codec.encode(alarm), at, notice, ALARMS_KEPT]
+        args = [alarm.name, raw, codec.encode(alarm), at, notice, ALARMS_KEPT]
         return bool(self._clear(keys=[keys.SYSTEM_ALARMS, keys.OUTBOX, keys.ALARMS_PAST], args=args))
 
 
@@ -86,7 +106,7 @@ def raised_system_alarms(client: Client) -> list[Alarm]:
         alarms.pop(HALTED, None)
     elif HALTED not in alarms:
         at = int(since) if since is not None else time_ms(now)
-        alarms[HALTED] = Alarm(HALTED, "critical", halted_summary(halted), at)
+        alarms[HALTED] = Alarm(HALTED, "critical", halted_summary(halted), at, key=HALTED)
     return list(alarms.values())
 
 
@@ -96,6 +116,4 @@ def halted_summary(reason: bytes) -> str:
 
 
 def _notice(kind: str, alarm: Alarm, at: int) -> Notice:
-    data: Mapping[str, Any] = {"alarm": alarm_view(alarm)}
-    origin = f"{alarm.name}@{alarm.since}"
-    return make_notice(origin, kind, at, room_id=None, sequence=None, because=None, data=data)
+    return alarm_notice(f"{alarm.name}@{alarm.since}", kind, at, alarm)

@@ -1,5 +1,6 @@
 """Schedules that cannot be computed: they cost their own rule its windows, and neither the room nor other rules."""
 
+from webhook_app.domain.alarms import AlarmName
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules import Rule, RuleMemory
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -7,12 +8,6 @@ from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 
 ERROR_PREFIX = "schedule: "
-ALARM_PREFIX = "schedule-"
-
-
-def alarm_name(rule_name: str) -> str:
-    """Return the name of the alarm about a rule's schedule."""
-    return f"{ALARM_PREFIX}{rule_name}"
 
 
 def is_failing(memory: RuleMemory) -> bool:
@@ -23,10 +18,12 @@ def is_failing(memory: RuleMemory) -> bool:
 def schedule_failed(turn: Turn, rule: Rule, error: ScheduleError) -> None:
     """Keep the error with the rule, and raise an alarm that says what to do."""
     turn.alarm(
-        alarm_name(rule.name),
+        AlarmName.SCHEDULE_FAILING,
         "warning",
         f"rule {rule.name} opens no windows, as its schedule cannot be computed: {error}. "
         "Change the schedule, or delete the rule",
+        subject=rule.name,
+        rule=rule.name,
     )
     memory = turn.memory(rule.name)
     last_error = f"{ERROR_PREFIX}{error}"
@@ -39,5 +36,5 @@ def schedule_computed(turn: Turn, rule: Rule) -> None:
     """Drop the error of a schedule that can be computed again."""
     memory = turn.memory(rule.name)
     if is_failing(memory):
-        turn.calm(alarm_name(rule.name))
+        turn.calm(AlarmName.SCHEDULE_FAILING, rule.name)
         turn.remember(rule.name, replace(memory, last_error=None))

@@ -1,0 +1,258 @@
+"""Alarms about a room: raised with the notices that say the same, cleared when what they name is over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhook_app.domain.alarms import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
+from webhook_app.domain.plan import why_not
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
+from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
+from webhook_app.domain.turn import Happening, Turn
+from webhook_app.domain.values import replace
+
+START_UNKNOWN_AFTER_MS = 2 * MINUTE
+QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
+TIMER = "start-unknown"
+QUOTA_CODE = "4029"
+_HAS_OWN_ALARM = (401, 403)  # statuses of refusals that are alarms of their own
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What an alarm says of a room."""
+
+    severity: str
+    summary: str
+    rule: str | None
+    reason: str
+
+
+def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
+    """Raise and clear the alarms about a room by what it has come to at this event.
+
+    1. Record what the event's notices say: that the room is late, or that a start was refused.
+    2. Drop what is over: a refused start of a room that is on air, or that nobody wants on air.
+    3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
+       held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
+    """
+    if turn.room is turn.before and not anew:
+        return
+    for happening in turn.happenings:
+        _record(turn, happening)
+    _drop_refused_start(turn)
+    _time_unknown_start(turn)
+    for name, (holds, report) in _ALARMS.items():
+        if holds(turn.room):
+            _raise(turn, name, report(turn))
+        elif holds(turn.before):
+            turn.calm(name, turn.room.room_id)
+    _clear_past(turn)
+
+
+def start_stays_unknown(turn: Turn) -> None:
+    """The timer of a start whose outcome is unknown went off."""
+    call = _unknown_start(turn.room)
+    if call is None:
+        turn.note(Reason.STALE_TIMER)
+        return
+    turn.change(unknown_start=call.call_id)
+    turn.note(Reason.START_STILL_UNKNOWN)
+
+
+def _record(turn: Turn, happening: Happening) -> None:
+    match happening.type:
+        case "broadcast.late" if turn.room.window is not None:
+            turn.change(window=replace(turn.room.window, late_at=turn.event.at))
+        case "broadcast.missed":
+            _missed(turn, happening)
+        case "call.refused":
+            _refused(turn, happening)
+        case "call.given-up" if turn.room.refused_start is not None or _is_start(happening):
+            _given_up(turn, happening)
+
+
+def _missed(turn: Turn, happening: Happening) -> None:
+    rule = str(happening.data["rule"])
+    window = " to ".join(moment_text(from_rfc3339(str(happening.data[end]))) for end in ("opens_at", "closes_at"))
+    reason, message = happening.data.get("reason"), happening.data.get("message")
+    turn.alarm(
+        AlarmName.BROADCAST_MISSED,
+        "critical",
+        f"{_label(turn)} was never on air in the window of rule {rule}, {window}" + (f": {message}" if message else ""),
+        subject=_missed_subject(turn.room, rule),
+        room_id=turn.room.room_id,
+        rule=rule,
+        reason=None if reason is None else str(reason),
+        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+    )
+
+
+def _refused(turn: Turn, happening: Happening) -> None:
+    call = turn.outcome.calls.get(_call_id(happening))
+    if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
+        return
+    said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
+    turn.change(refused_start=RefusedStart(turn.event.at, said, _rule_of(call.because)))
+    if QUOTA_CODE in (call.message or ""):
+        turn.alarm(
+            AlarmName.MAX_STREAMS,
+            "warning",
+            f"VideoSDK refused to start {_label(turn)} because your organisation's streams are all in use ({said})",
+            subject="refused",
+            room_id=turn.room.room_id,
+            reason=Reason.CALL_REFUSED.value,
+            clears_at=turn.event.at + QUOTA_CLEARS_AFTER_MS,
+        )
+
+
+def _given_up(turn: Turn, happening: Happening) -> None:
+    refused = turn.room.refused_start
+    turn.change(refused_start=None)
+    turn.alarm(
+        AlarmName.START_REFUSED,
+        "critical",
+        f"the start of {_label(turn)} was given up: VideoSDK refused it again and again"
+        + (f", last with {refused.said}" if refused is not None else ""),
+        subject=turn.room.room_id,
+        room_id=turn.room.room_id,
+        rule=_rule_of(happening.because or ""),
+        reason=Reason.CALL_GIVEN_UP.value,
+        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+    )
+
+
+def _drop_refused_start(turn: Turn) -> None:
+    room = turn.room
+    if room.refused_start is None:
+        return
+    wish = room.wish
+    is_made_good = _is_live(room) or any(
+        call.kind is CallKind.START and call.state is CallState.SUCCEEDED for call in turn.outcome.calls.values()
+    )
+    if is_made_good or wish is None or not wish.on_air:
+        turn.change(refused_start=None)
+
+
+def _time_unknown_start(turn: Turn) -> None:
+    call = _unknown_start(turn.room)
+    if call is None:
+        turn.clear_timer(TIMER)
+        if turn.room.unknown_start is not None:
+            turn.change(unknown_start=None)
+    elif TIMER not in turn.room.timers and turn.room.unknown_start != call.call_id:
+        turn.set_timer(TIMER, turn.event.at + START_UNKNOWN_AFTER_MS)
+
+
+def _clear_past(turn: Turn) -> None:
+    """Clear what is over of what does not follow from the room's state.
+
+    A missed broadcast clears when the next window opens; a start that was given up when the room is on air or wanted
+    on air again, and when its window closes.
+    """
+    before, room = turn.before, turn.room
+    if room.window is not None and (before.window is None or before.window.opens_at != room.window.opens_at):
+        for rule in room.window.rules:
+            turn.calm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
+    is_over = (
+        (_is_live(room) and not _is_live(before))
+        or (_is_wanted(room) and not _is_wanted(before))
+        or (before.window is not None and room.window is None)
+    )
+    if room.refused_start is None and is_over:
+        turn.calm(AlarmName.START_REFUSED, room.room_id)
+
+
+def _raise(turn: Turn, name: AlarmName, report: _Report) -> None:
+    turn.alarm(
+        name,
+        report.severity,
+        report.summary,
+        subject=turn.room.room_id,
+        room_id=turn.room.room_id,
+        rule=report.rule,
+        reason=report.reason,
+    )
+
+
+def _is_late(room: Room) -> bool:
+    return room.late_since is not None
+
+
+def _late(turn: Turn) -> _Report:
+    window = turn.room.window
+    assert window is not None
+    reason = why_not(turn, window)
+    opened = moment_text(window.opens_at)
+    summary = f"{_label(turn)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
+    return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.reason.value)
+
+
+def _is_refused(room: Room) -> bool:
+    return room.refused_start is not None
+
+
+def _refused_start(turn: Turn) -> _Report:
+    refused = turn.room.refused_start
+    assert refused is not None
+    summary = f"VideoSDK refuses to start {_label(turn)} ({refused.said}); the start is repeated"
+    return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
+
+
+def _is_unknown(room: Room) -> bool:
+    call = _unknown_start(room)
+    return call is not None and room.unknown_start == call.call_id
+
+
+def _start_unknown(turn: Turn) -> _Report:
+    call = turn.room.call
+    assert call is not None
+    summary = (
+        f"nobody can say whether the start of {_label(turn)} at {moment_text(call.created_at)} took effect: VideoSDK "
+        "has not answered since. The start is not repeated before that is known"
+    )
+    return _Report("warning", summary, _rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
+
+
+_ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[Turn], _Report]]] = {
+    AlarmName.BROADCAST_LATE: (_is_late, _late),
+    AlarmName.START_REFUSED: (_is_refused, _refused_start),
+    AlarmName.START_UNKNOWN: (_is_unknown, _start_unknown),
+}
+
+
+def _unknown_start(room: Room) -> Call | None:
+    call = room.call
+    return call if call is not None and call.kind is CallKind.START and call.state is CallState.UNKNOWN else None
+
+
+def _is_live(room: Room) -> bool:
+    return any(run.live and not run.provisional for run in room.streams)
+
+
+def _is_wanted(room: Room) -> bool:
+    return room.wish is not None and room.wish.on_air
+
+
+def _label(turn: Turn) -> str:
+    named = turn.config.named(turn.room.room_id)
+    return named.name if named is not None else turn.room.room_id
+
+
+def _missed_subject(room: Room, rule: str) -> str:
+    return f"{rule} {room.room_id}"
+
+
+def _is_start(happening: Happening) -> bool:
+    call = happening.data.get("call")
+    return isinstance(call, Mapping) and call.get("kind") == CallKind.START
+
+
+def _call_id(happening: Happening) -> str:
+    call: Any = happening.data.get("call")
+    return str(call.get("id")) if isinstance(call, Mapping) else ""
+
+
+def _rule_of(because: str) -> str | None:
+    return because.removeprefix("rule:") if because.startswith("rule:") else None
