@@ -50,7 +50,7 @@ def test_a_refused_start_is_told_once_a_probe_shows_nothing_and_is_tried_again()
     story = started()
     refuse(story, 409, {"message": "try later"})
     story.probe(None, session=SESSION_LIVE)
-    assert story.notices[-1] == "call.refused"
+    assert story.notices[-2:] == ["call.refused", "alarm.raised"]
     story.timer("backoff")
     assert len(story.starts) == 2
 
@@ -206,6 +206,6 @@ def test_an_end_that_is_refused_while_the_stream_runs_is_told_and_made_for_the_r
 def test_refusals_that_earlier_versions_journaled_fold_as_they_did():
     story = started()
     story.answer("refused", status=400, message="x")
-    assert story.notices[-1] == "call.refused"
+    assert story.notices[-2:] == ["call.refused", "alarm.raised"]
     story.timer("backoff")
     assert len(story.starts) == 2

@@ -153,7 +153,7 @@ def test_a_start_that_is_given_up_stays_an_alarm_until_somebody_takes_note():
         story.timer("backoff")
         story.answer("refused", status=429)
     alarm = story.world.alarms[REFUSED]
-    assert (alarm.severity, alarm.reason) == ("critical", "given-up")
+    assert (alarm.severity, alarm.reason) == ("critical", "call-given-up")
     assert "given up" in alarm.summary
     acknowledge(story, REFUSED)
     assert story.world.alarms == {}
@@ -221,7 +221,7 @@ def test_an_acknowledgement_of_an_earlier_raising_does_nothing():
     assert hall.world.alarms[LATE].id != earlier
     hall.tell(Source.OPERATOR, "alarm-acknowledged", {"alarm_id": earlier}, room=None)
     assert hall.world.alarms[LATE].acknowledged_at is None
-    assert hall.outcomes[-1].effect == "no change: the alarm is not active any more"
+    assert hall.outcomes[-1].effect == "No change: the alarm is not active any more"
 
 
 def subscriber(name, *types, **wanted):
