@@ -266,3 +266,17 @@ def test_more_alarms_than_may_be_active_are_counted_by_one():
     for number in range(2):
         story.tell(Source.SYSTEM, "alarm-cleared", {"name": "x", "key": f"start-refused:{number}"}, room=None)
     assert "alarms-not-listed" not in story.world.alarms
+
+
+def test_an_alarm_of_a_room_that_is_forgotten_clears():
+    hall = late_hall(long=3 * MINUTE)
+    hall.until(ONE + 4 * MINUTE)
+    assert MISSED in hall.world.alarms
+    hall.tell(Source.OPERATOR, "rule-deleted", {"name": "show"}, room=None)
+    assert MISSED not in hall.world.alarms
+    story = refused_start(status=429)
+    for _ in range(19):
+        story.timer("backoff")
+        story.answer("refused", status=429)
+    story.tell(Source.OPERATOR, "room-forgotten", {"room_id": ROOM}, room=None)
+    assert story.world.alarms == {}
