@@ -250,7 +250,7 @@ def cookie_of(answer):
 def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
     cookie = cookie_of(log_in(visitor))
     assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
+    assert "SameSite=Lax" in cookie
     assert "Domain" not in cookie
     assert ADMIN_TOKEN not in cookie
 
@@ -261,18 +261,36 @@ def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
     form = doors.http.get("/login", base_url=site)
     answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=site)
     assert answer.status_code == 303
-    for cookie in (*form.headers.getlist("Set-Cookie"), cookie_of(answer)):
-        assert "Secure" in cookie
+    for cookie in (*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")):
+        assert cookie.startswith("__Secure-tallylight")
+        assert "; Secure" in cookie
         assert "HttpOnly" in cookie
 
 
-def test_a_log_in_over_plain_http_where_cookies_are_for_https_says_where_to_log_in(client, store_url, tmp_path):
+def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(client, store_url, tmp_path):
     doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
+    hall = "http://10.1.2.3:8000"
+    form = doors.http.get("/login", base_url=hall)
+    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=hall)
+    assert answer.status_code == 303
+    assert not any("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+    assert doors.http.get("/rules", base_url=hall).status_code == 200
+
+
+def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(doors, visitor):
+    addresses = ("http://tally.lan:8000", "http://tally.lan:9000", "http://tally.lan", "https://tally.lan")
+    for address in addresses:
+        csrf = csrf_of(visitor.get("/login", base_url=address))
+        visitor.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}, base_url=address)
+    assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
+
+
+def test_a_log_in_without_cookies_is_told_to_allow_them(doors):
     csrf = csrf_of(doors.http.get("/login"))
     without_cookies = doors.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     assert answer.status_code == 403
-    assert "Log in at https://tally.example" in answer.get_data(as_text=True)
+    assert "Allow cookies for this address" in answer.get_data(as_text=True)
 
 
 def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tmp_path, visitor):

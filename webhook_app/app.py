@@ -41,8 +41,11 @@ from webhook_app.public_key import KeyRing, fetch_from
 from webhook_app.receiver import Receiver, takes_path
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key, session_key
+from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
+from webhook_app.server.locations import with_prefix
 from webhook_app.server.paths import RoomConverter
+from webhook_app.session_cookies import SessionCookies
 from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.settings import Settings
 from webhook_app.store import keys
@@ -143,7 +146,9 @@ def build(settings: Settings) -> Web:
             max_streams=settings.max_streams,
         )
         _add_api(app, context, feed, tokens, settings)
-    front = Front(app, webhooks, threads=settings.web_threads)
+    app.wsgi_app = with_prefix(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    forwarding = Forwarding(settings.public_url, settings.trusted_proxies)
+    front = Front(app, webhooks, threads=settings.web_threads, forwarding=forwarding)
     return Web(app, front, keyring, counts, feed)
 
 
@@ -197,13 +202,12 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
             "security": [{"token": []}],
         },
         "SECRET_KEY": signing_key(session_key(settings.data_dir), settings),
-        "SESSION_COOKIE_NAME": "tallylight",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_REFRESH_EACH_REQUEST": False,  # a late answer must not bring back a session that has ended
         "PERMANENT_SESSION_LIFETIME": LIFE_S,
-        "SESSION_COOKIE_SAMESITE": "Strict",
-        "SESSION_COOKIE_SECURE": (settings.public_url or "").startswith("https://"),
+        "SESSION_COOKIE_SAMESITE": "Lax",  # a link in a mail finds the session; changes are POSTs with a CSRF token
     }
+    app.session_interface = SessionCookies()
     api = ProblemApi(app)
     api.finish = finished
     api.register_field(Moment, "string", "date-time")

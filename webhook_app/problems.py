@@ -14,6 +14,7 @@ from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.refusals import is_away
 from webhook_app.wording import plain
 
+PREFIXES_MAX = 8
 CONTENT_TYPE = "application/problem+json"
 DESCRIPTIONS = {
     400: "The request cannot be read.",
@@ -58,9 +59,12 @@ class ProblemApi(Api):
     """flask-smorest's API with our errors."""
 
     described: dict[str, Any] | None = None
-    _openapi_text: str | None = None
-    _openapi_lock = threading.Lock()
     finish: Callable[[dict[str, Any]], dict[str, Any]]
+
+    def __init__(self, app: Flask) -> None:
+        self._openapi_texts: dict[str, str] = {}
+        self._openapi_lock = threading.Lock()
+        super().__init__(app)
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         return answer(error)
@@ -73,9 +77,14 @@ class ProblemApi(Api):
 
     def _openapi_json(self) -> Response:
         with self._openapi_lock:  # anybody may ask for it, many at once: it is written once
-            if self._openapi_text is None:
-                self._openapi_text = json.dumps(self.description())
-        return Response(self._openapi_text, mimetype="application/json")
+            prefix = request.script_root
+            text = self._openapi_texts.get(prefix)
+            if text is None:
+                if len(self._openapi_texts) >= PREFIXES_MAX:
+                    self._openapi_texts.clear()
+                servers = {"servers": [{"url": prefix}]} if prefix else {}  # without: the root of the host
+                text = self._openapi_texts[prefix] = json.dumps(self.description() | servers)
+        return Response(text, mimetype="application/json")
 
 
 def answer(error: HTTPException) -> Response:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from webhook_app.addresses import Network
 from webhook_app.domain.globs import check_glob
 from webhook_app.domain.times import format_duration, parse_duration
+from webhook_app.path_prefix import OWN_SEGMENTS, is_prefix
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
 
@@ -90,6 +91,18 @@ def url(text: str) -> str:
     if "?" in text or "#" in text or "@" in _parts(text)[1]:
         raise _should("be http:// or https:// with host and path only")
     return text.rstrip("/")
+
+
+def public_url(text: str) -> str:
+    """An address, at a path of its own when the host serves other things too."""
+    base = url(text)
+    path = urlsplit(base).path
+    if not is_prefix(path):
+        first = path.split("/")[1]
+        if first in OWN_SEGMENTS:
+            raise _should(f"have another path: /{first} is one of Tallylight's own, as /tally is not")
+        raise _should("have a path of letters, digits and - . _ ~ only, as https://example.org/tally")
+    return base
 
 
 def api_url(text: str) -> str:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.auth import Role, Tokens, TooManyWrongTokensError
@@ -15,12 +15,12 @@ from webhook_app.console.error_pages import ask_for_admin
 from webhook_app.host_check import HostCheck
 from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
+from webhook_app.session_cookies import LOGIN, cookie_name
 from webhook_app.sessions import Sessions
 from webhook_app.settings import LOOPBACK, Settings
 
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
 CSRF_HEADER = "X-Csrf"
-LOGIN_COOKIE = "tallylight_login"  # the log-in form's own: it must not replace a session that the browser did not send
 _LOGIN_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
@@ -31,7 +31,6 @@ class Door:
         self._tokens = tokens
         self._sessions = sessions
         self._hosts = HostCheck(settings.public_url)
-        self._public_url = settings.public_url
         self.open_house = is_open_house(settings)
         self._remedy = f"Open it at http://localhost:{settings.port}, or log in."
 
@@ -115,14 +114,13 @@ class Door:
         if retry_after_s is not None:
             form.headers["Retry-After"] = str(retry_after_s)
         # Lax, so that a link from another site finds it too and leaves the forms of other tabs good.
-        secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
-        form.set_cookie(LOGIN_COOKIE, nonce, path="/login", secure=secure, httponly=True, samesite="Lax")
+        path = f"{request.script_root}/login"
+        form.set_cookie(cookie_name(LOGIN), nonce, path=path, secure=request.is_secure, httponly=True, samesite="Lax")
         return form
 
     def _refused_form(self) -> str:
-        if current_app.config["SESSION_COOKIE_SECURE"] and not _login_nonce():
-            # Over plain http the browser keeps back what was set for https.
-            return f"Your browser sent no cookie. Log in at {self._public_url}, with cookies allowed."
+        if not _login_nonce():
+            return "Your browser sent no cookie. Allow cookies for this address, reload this page and try again."
         return "This form has expired, or was sent from another site. Try again."
 
     def _from_our_form(self) -> bool:
@@ -134,7 +132,7 @@ class Door:
 
 def _login_nonce() -> str:
     """What the log-in form of this browser carries; empty when it has none."""
-    nonce = request.cookies.get(LOGIN_COOKIE, "")
+    nonce = request.cookies.get(cookie_name(LOGIN), "")
     return nonce if _LOGIN_NONCE.fullmatch(nonce) else ""
 
 
@@ -155,8 +153,10 @@ def is_open_house(settings: Settings) -> bool:
 
 
 def back(otherwise: str) -> str:
-    """Where the form came from, if that is a page of ours."""
+    """Where the form came from, if that is a page of ours; without the prefix that the console lives under."""
     asked = request.form.get("back") or request.args.get("back") or ""
+    if request.script_root and asked.startswith(f"{request.script_root}/"):
+        asked = asked.removeprefix(request.script_root)
     ours = asked.startswith("/") and not asked.startswith("//") and "\\" not in asked and asked.isprintable()
     return asked if ours else otherwise
 

@@ -26,6 +26,7 @@ from webhook_app.server.body import (
     announced_length,
     read_body,
 )
+from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.handoff import Exchange, Send, send_response
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 
@@ -92,12 +93,14 @@ class Front:
         *,
         threads: int,
         limits: FrontLimits | None = None,
+        forwarding: Forwarding | None = None,
     ) -> None:
         self.on_start: Callable[[], None] = lambda: None
         self.background: set[asyncio.Task[None]] = set()
         self._rest = rest
         self._webhooks = webhooks
         self._limits = limits or FrontLimits()
+        self._forwarding = forwarding or Forwarding(None, ())
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, thread_name_prefix="health")
         self._requests = 0
@@ -134,6 +137,7 @@ class Front:
     async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
         webhooks = self._webhooks
         try:
+            scope = self._forwarding.applied(scope)
             if webhooks is not None and webhooks.takes_path(scope["path"]):
                 await self._webhook(webhooks, scope, receive, send)
             else:

@@ -34,7 +34,7 @@ def environ_of(scope: Any, body: bytes) -> dict[str, Any]:
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": scope.get("root_path", ""),
         "PATH_INFO": decoded_path(raw_path.partition(b"?")[0]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": str(server[0]),

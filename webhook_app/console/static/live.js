@@ -105,8 +105,9 @@
     try {
       const answer = await fetch(live.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
       if (answer.status === 401) {
-        const here = location.pathname + location.search;
-        location.assign(here === "/" ? "/login" : "/login?back=" + encodeURIComponent(here));
+        const root = document.documentElement.dataset.root || "";
+        const here = location.pathname.slice(root.length) + location.search;
+        location.assign(root + (here === "/" || !here ? "/login" : "/login?back=" + encodeURIComponent(here)));
         return;
       }
       if (answer.status !== 304) {

@@ -11,7 +11,7 @@
   async function ask(path) {
     const mine = ++number;
     try {
-      const answer = await fetch(path, { method: "POST", headers: { "X-Csrf": csrf }, body: new URLSearchParams(new FormData(editor)) });
+      const answer = await fetch((document.documentElement.dataset.root || "") + path, { method: "POST", headers: { "X-Csrf": csrf }, body: new URLSearchParams(new FormData(editor)) });
       if (!answer.ok) throw new Error(String(answer.status));
       const said = await answer.json();
       return mine === number ? said : null;
