@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (a paragraph of a page is one line)
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 from doors import Doors
 from product import TREE
 
+from sandbox.open_points import described
+from sandbox.page import NOTES, SANDBOX, VIDEOSDK, Endpoint
 from webhook_app.domain.reasons import Reason
 from webhook_app.metrics import StoreMetrics
 from webhook_app.problem_reasons import MEANINGS
@@ -55,6 +58,59 @@ Written by `make docs` out of the code; a test compares. Every effect of an even
 
 | reason | in words |
 |---|---|
+"""
+SANDBOX_HEAD = """# The sandbox
+
+Written by `make docs` out of the code; a test compares. The sandbox plays VideoSDK on this machine: under `make run` without credentials at the port after `PORT`, or by itself as `tally sandbox`. It shows this page's content at `/`. Try your rules on it, and your product against what VideoSDK may do:
+
+```sh
+SANDBOX=http://127.0.0.1:8001/sandbox
+curl -X POST $SANDBOX/rooms/main-hall/join -d '{"participantId": "ada", "name": "Host Ada"}'
+curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{"webhooks": {"drop": ["hls-stopped"]}}'
+curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{"rest": [{"path": "start", "fault": "503", "times": 2}], "forms": {"none_active": "null"}}'
+curl -X PUT $SANDBOX/rooms/main-hall/faults -d '{}'
+```
+
+"""
+SANDBOX_FAULTS = """
+## Faults
+
+A room's own faults (`PUT /sandbox/rooms/{roomId}/faults`) come before those of all rooms (`PUT /sandbox/faults`). Each `PUT` replaces what held before.
+
+`webhooks`, what happens to webhooks on their way:
+
+| fault | what it does |
+|---|---|
+| `drop` | loses them: all with this probability, those of these types (`["hls-stopped"]`, wildcards allowed), or `{"probability", "types"}` |
+| `repeat` | below 1 the probability of a second copy, from 1 up the number of further copies |
+| `reorder` | the probability that one is held back until the next of its room was sent |
+| `delay_s` | sends each so much later |
+| `retries` | `false`: each is sent once, whatever the answer |
+| `stream_ids` | `true`: `hls-*` carry the stream's `id`; `"composer"`: its composer's. As documented they carry none |
+| `urls` | the keys of addresses: `documented`, `2024` (`downstreamUrl`), `playback` or `livestream` alone, `none` |
+| `room_key` | `meetingId`, as documented, or `roomId` |
+| `viewers` | `false`: nobody is told of viewers who join or leave |
+
+`rest`, a list of `{"path", "fault", "times", "after_s"}`: what happens to calls of this name, so often (`null`: always):
+
+| fault | what it does |
+|---|---|
+| `400` to `503` | refuses with this status and does nothing |
+| `4020`, `4029` | refuses with this code: the previous stream is still processed; the quota is used up |
+| `hang` | does nothing and never answers |
+| `slow` | does the work, and answers after `after_s` |
+| `answer-lost` | does the work, and cuts the connection without an answer |
+| `late` | cuts the connection, and does the work after `after_s` |
+
+`quota`, of all rooms only: how many streams there may be at a time.
+"""
+SANDBOX_POINTS = """
+## Open points
+
+VideoSDK's documentation leaves these open. `forms` in `PUT /sandbox/faults`, or in a room's own, chooses what the sandbox does; left out, the default holds.
+
+| form | values | default | what it is about |
+|---|---|---|---|
 """
 API_HEAD = """# The API
 
@@ -154,6 +210,26 @@ def reasons_page() -> str:
     return REASONS_HEAD + "".join(f"| `{reason.value}` | {reason.text} |\n" for reason in Reason)
 
 
+def sandbox_page() -> str:
+    """What the sandbox can do, as it says by itself, and its faults."""
+    rows = "".join(
+        f"| `{name}` | {' '.join(f'`{value}`' for value in point['values'].split('|'))} | "
+        f"`{json.dumps(point['default'])}` | {point['about']} |\n"
+        for name, point in described().items()
+    )
+    return (
+        f"{SANDBOX_HEAD}## VideoSDK's endpoints\n\n{_endpoints(VIDEOSDK)}\n## The sandbox's own\n\n{_endpoints(SANDBOX)}"
+        f"{SANDBOX_FAULTS}{SANDBOX_POINTS}{rows}\n## Notes\n\n" + "".join(f"- {note}\n" for note in NOTES)
+    )
+
+
+def _endpoints(endpoints: tuple[Endpoint, ...]) -> str:
+    return "".join(
+        f"- **`{one.method} {one.path}`** {one.about}" + (f" `{one.body}`" if one.body else "") + "\n"
+        for one in endpoints
+    )
+
+
 def metrics_page(client: Client) -> str:
     """Each metric with its labels."""
     rows = []
@@ -222,6 +298,7 @@ def main() -> None:
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "settings.md").write_text(settings_page(), "utf-8")
     (REFERENCE / "reasons.md").write_text(reasons_page(), "utf-8")
+    (REFERENCE / "sandbox.md").write_text(sandbox_page(), "utf-8")
     (REFERENCE / "api.md").write_text(api_page(), "utf-8")
     with tempfile.TemporaryDirectory() as directory:
         store = EmbeddedStore(Path(directory), say=lambda line: None)

@@ -1,6 +1,6 @@
 """The pages of reference say what the code says; `make docs` writes them anew."""
 
-from reference_pages import REFERENCE, api_page, metrics_page, settings_page
+from reference_pages import REFERENCE, api_page, metrics_page, sandbox_page, settings_page
 
 from webhook_app.settings import Settings, environ_of
 from webhook_app.store.clients import Client
@@ -31,6 +31,10 @@ def test_every_setting_is_on_it() -> None:
 
 def test_the_page_of_metrics_is_the_one_of_the_code(client: Client) -> None:
     assert (REFERENCE / "metrics.md").read_text("utf-8") == metrics_page(client)
+
+
+def test_the_page_of_the_sandbox_is_the_one_of_the_code() -> None:
+    assert (REFERENCE / "sandbox.md").read_text("utf-8") == sandbox_page()
 
 
 def test_the_page_of_the_api_is_the_one_of_the_code() -> None:
