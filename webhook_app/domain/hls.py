@@ -1,7 +1,8 @@
 """What a signal about HLS does to a room's runs, whoever it came from: webhook, answer or probe."""
 
-from webhook_app.domain.events import StreamFact
+from webhook_app.domain.events import StreamFact, stream_fact
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.inferred_ends import await_end, only_live
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, CallKind, CallState, Room
 from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, put_mark, put_run
@@ -34,12 +35,16 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
             run = begin(turn, signal, fact, provisional=True)
             turn.note(Reason.HELD_BACK, why=placed.why.text)
             return run
+        case Belongs.UNSETTLED if not turn.config.settings.calls and (meant := only_live(turn.room, fact)) is not None:
+            turn.note(Reason.END_UNCHECKED)
+            return move(turn, meant, signal, stream_fact({"sessionId": fact.session_id}), by=EndedBy.INFERRED)
         case Belongs.UNSETTLED:
             mark = mark_of(turn.room, fact.session_id)
             stop_at = mark.stop_at if signal is State.FAILED else turn.event.at
             heard = replace(mark, bare_end=mark.bare_end or mark.runs == 0, stop_at=stop_at)
             turn.room = put_mark(turn.room, replace(heard, unspent=signal, unspent_at=turn.event.at))
             turn.set_timer("ask:settle", turn.event.at)
+            await_end(turn)
             turn.note(Reason.END_UNSETTLED, why=placed.why.text)
         case Belongs.OLD:
             turn.note(placed.why)
@@ -79,7 +84,7 @@ def move(turn: Turn, run: Stream, signal: State, fact: StreamFact, *, by: EndedB
     if moved.provisional and not fact.bare:
         moved = replace(moved, provisional=False)
         turn.note(Reason.CONFIRMED)
-    moved = turn.stop_explained(moved, heard=by is EndedBy.WEBHOOK and signal in (State.STOPPING, State.STOPPED))
+    moved = turn.stop_explained(moved, heard=by is not EndedBy.PROBE and signal in (State.STOPPING, State.STOPPED))
     turn.room = put_run(turn.room, moved)
     turn.keep_run(moved)
     if moved.provisional:

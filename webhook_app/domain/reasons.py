@@ -44,6 +44,12 @@ class Reason(StrEnum):
     STREAM_REOPENED = "stream-reopened", "Stream {stream}: {before} to {after}; VideoSDK still shows it"
     STREAM_UNKNOWN_ACTIVE = "stream-unknown-active", "VideoSDK shows a stream that was not known"
     STREAM_SUPERSEDED = "stream-superseded", "Stream {stream} ended, inferred from a newer stream"
+    STREAM_INFERRED = (
+        "stream-inferred",
+        "Stream {stream}: {before} to {after}, inferred: its end was told and nobody could check it with VideoSDK",
+    )
+    END_NOT_INFERRED = "end-not-inferred", "Nothing inferred: VideoSDK is asked about what was told to have ended"
+    END_UNCHECKED = "end-unchecked", "It ends the only live stream, inferred: without credentials nobody can check"
     STREAM_CROWDED_OUT = "stream-crowded-out", "Stream {stream} ended, inferred: {count} newer ones look live"
     STREAM_ENDED_MEANWHILE = "stream-ended-meanwhile", "Stream {stream} ended meanwhile; checking again"
     STREAM_NEWER_THAN_PROBE = (

@@ -2,6 +2,7 @@
 
 from webhook_app.domain import roster
 from webhook_app.domain.events import JSON, participant_of, session_end_of, session_of
+from webhook_app.domain.inferred_ends import await_end
 from webhook_app.domain.participants import Move, Present, Role, read_mode, role_of, short_name
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room, Session
@@ -62,6 +63,7 @@ def end_session(
         turn.note(Reason.SESSION_OVER)
         return
     turn.room = put_mark(room, replace(mark, ended=True))
+    await_end(turn)
     current = room.session
     if current is None or current.session_id != session_id:
         if current is None:

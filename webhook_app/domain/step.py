@@ -19,6 +19,7 @@ from webhook_app.domain.controller import control, hear_answer, hear_look, lose_
 from webhook_app.domain.events import Event, Source, stream_fact
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.hls import hear
+from webhook_app.domain.inferred_ends import infer_ends
 from webhook_app.domain.judge import confirmed, held_long_enough, judge, rules_changed, weigh
 from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
@@ -252,6 +253,8 @@ def _hear_timer(turn: Turn) -> None:
             operator_releases(turn, Reason.OPERATOR_EXPIRED)
         case "backoff":
             turn.note(Reason.BACKOFF_OVER)
+        case "infer-end":
+            infer_ends(turn)
         case "call-lost":
             lose_call(turn)
         case "untold":
