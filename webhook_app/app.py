@@ -141,6 +141,7 @@ def build(settings: Settings) -> Web:
             deliveries=DeliveryRecords(client),
             rooms=settings.rooms,
             has_credentials=settings.has_credentials,
+            observing=settings.observe,
             allow_networks=settings.allow_networks,
             sandbox_url=settings.sandbox_url,
             max_streams=settings.max_streams,

@@ -96,9 +96,16 @@ class StoreMetrics:
         repairs = CounterMetricFamily("tallylight_repairs", "Changes that only a probe told: webhooks that were lost.")
         repairs.add_metric([], found.get(measures.REPAIRS, 0))
         yield repairs
+        yield GaugeMetricFamily(
+            "tallylight_observing", "1 while OBSERVE is set: nothing is called or sent.", value=self._observing()
+        )
         yield self._openings()
         yield self._alarms()
         yield self._processes()
+
+    def _observing(self) -> int:
+        raw = self._client.get(keys.SETTINGS)
+        return int(raw is not None and codec.settings_of(raw).observing)
 
     def _rooms(self) -> Iterator[Metric]:
         rooms = GaugeMetricFamily(

@@ -23,6 +23,7 @@ class ProblemReason(StrEnum):
     CHANGED_SINCE = "changed-since"
     BEING_CHANGED = "being-changed"
     NO_CREDENTIALS = "no-credentials"
+    OBSERVING = "observing"
     NO_SCHEDULE = "no-schedule"
     SCHEDULE_NOT_COMPUTABLE = "schedule-not-computable"
     SUBSCRIBER_DISABLED = "subscriber-disabled"
@@ -52,6 +53,7 @@ MEANINGS: Mapping[ProblemReason, str] = {
     R.NAME_TAKEN: "the name is in use",
     R.CHANGED_SINCE: "it was changed since it was read",
     R.BEING_CHANGED: "another request is changing it",
+    R.OBSERVING: "this copy only observes (`OBSERVE=1`)",
     R.NO_CREDENTIALS: "no VideoSDK credentials are set",
     R.NO_SCHEDULE: "the rule has no schedule",
     R.SCHEDULE_NOT_COMPUTABLE: "the schedule's windows cannot be computed",

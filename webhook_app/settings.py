@@ -66,6 +66,7 @@ class Settings:
     http_proxy: str | None = field(default=None, repr=False)
     no_proxy: tuple[str, ...] = ()
     live_links: bool = False
+    observe: bool = False
     retention_days: int = 30
     surface: Surface = "all"
     web_threads: int = 8
@@ -93,6 +94,11 @@ class Settings:
     @property
     def has_credentials(self) -> bool:
         return self.videosdk_api_key is not None and self.videosdk_secret is not None
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether VideoSDK is called and probed."""
+        return self.has_credentials and not self.observe
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -144,6 +150,7 @@ def load(environ: Mapping[str, str], *, dotenv: Path | None = Path(".env")) -> S
         http_proxy=reader.take_first(("http_proxy", "HTTP_PROXY"), values.proxy, None),
         no_proxy=reader.take_first(("no_proxy", "NO_PROXY"), values.no_proxy, ()),
         live_links=take("LIVE_LINKS", values.switch, False),
+        observe=take("OBSERVE", values.switch, False),
         retention_days=take("RETENTION_DAYS", values.whole(1, 3650), 30),
         surface=cast(Surface, take("SURFACE", values.choice("all", "receiver", "console"), "all")),
         web_threads=take("WEB_THREADS", values.whole(1, 512), 8),
@@ -199,6 +206,7 @@ def _written(settings: Settings) -> dict[str, object]:
         "HTTP_PROXY": settings.http_proxy,
         "NO_PROXY": ",".join(settings.no_proxy) or None,
         "LIVE_LINKS": int(settings.live_links),
+        "OBSERVE": int(settings.observe),
         "RETENTION_DAYS": settings.retention_days,
         "SURFACE": settings.surface,
         "WEB_THREADS": settings.web_threads,

@@ -23,7 +23,7 @@ from webhook_app.store.outbox import Expansion, Outbox, Told
 from workers.channels.speaking import BusyError, Speaker
 from workers.known import Known
 from workers.lines import InHand, Line, Lines
-from workers.outcome import GONE, after_attempt, first_delivery
+from workers.outcome import GONE, after_attempt, first_delivery, unsent
 from workers.post import Poster, Reply, body_of, standard_headers
 from workers.recovering import Recovering, start_of
 from workers.reports import Reports
@@ -38,6 +38,7 @@ PRESSURE_MAX_S = 0.25
 PRESSURE_LOOK_S = 0.005
 REST_MS = 100
 SETTLE_MAX = 128
+DISCARD_AT_ONCE = 128
 SETTLE_GATHER_S = 0.006
 LINGER_S = 0.25
 LOOK_EVERY_S = 0.02
@@ -57,12 +58,22 @@ class Deliverer:
     """
 
     def __init__(
-        self, client: Client, poster: Poster, speaker: Speaker, *, seal: Seal, retention_s: int, reports: Reports
+        self,
+        client: Client,
+        poster: Poster,
+        speaker: Speaker,
+        *,
+        seal: Seal,
+        retention_s: int,
+        reports: Reports,
+        observing: bool = False,
     ) -> None:
         self._client = client
         self._poster = poster
         self._speaker = speaker
         self._reports = reports
+        self._observing = observing
+        self._caught_up = False
         self._outbox = Outbox(client)
         self._deliveries = Deliveries(client, retention_s=retention_s)
         self._recovering = Recovering(client, self._outbox, self._deliveries)
@@ -92,6 +103,14 @@ class Deliverer:
         """
         self._stopping, begun, until = stopping, self._begun, monotonic() + at_most_s
         self._cursor, self._busy_at = None, monotonic()
+        if self._observing:
+            await self._discard_until_quiet(stopping)
+            return 0
+        if not self._caught_up:
+            # What fell due while this copy only observed is not sent now that it acts.
+            if await self._client.getdel(keys.OBSERVED):
+                await self._discard_due()
+            self._caught_up = True
         self._to_recover.set()
         while True:
             await self._client.delete(keys.wake("deliver"))
@@ -100,6 +119,23 @@ class Deliverer:
             if stopping() or monotonic() > until or not await self._any_more():
                 await self._finish()
                 return self._begun - begun
+
+    async def _discard_until_quiet(self, stopping: Callable[[], bool]) -> None:
+        """Expand notices and settle every due delivery as dead, unsent, until there are no more of either."""
+        await self._client.set(keys.OBSERVED, "1")
+        more = True
+        while more and not stopping():
+            await self._client.delete(keys.wake("deliver"))
+            expanded = await self._expand(None)
+            more = bool(await self._discard_due() or expanded)
+
+    async def _discard_due(self) -> int:
+        """Settle what is due now as dead, unsent. Returns how many there were."""
+        count = 0
+        while due := await self._deliveries.due(DISCARD_AT_ONCE):
+            await self._deliveries.settle([unsent(delivery) for delivery in due], {})
+            count += len(due)
+        return count
 
     async def _work(self, until: float) -> None:
         """All hands, until it has been quiet for a moment; raises what a hand raised, when all have come to rest."""
@@ -217,7 +253,7 @@ class Deliverer:
         return [(deliveries, after)]
 
     def _hands_for(self, line: Line) -> int:
-        if line.subscriber.rate_limit is not None:
+        if line.subscriber.rate_limit is not None or self._observing:
             return 0
         return self._lines.hands(line) or -1
 
@@ -234,6 +270,8 @@ class Deliverer:
         return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
     def _of_notice(self, told: Told) -> list[Delivery]:
+        if told.notice.observed and not self._observing:
+            return []
         return [first_delivery(subscriber, told) for subscriber in self._known.interested(told.notice)]
 
     def _take_leased(

@@ -33,6 +33,14 @@ def first_delivery(subscriber: Subscriber, told: Told, *, again: bool = False) -
     )
 
 
+def unsent(delivery: Delivery) -> Delivery:
+    """The delivery as dead without an attempt on the network: this copy of the product only observes."""
+    at = delivery.next_attempt_at or delivery.created_at
+    attempt = Attempt(at=at, status=None, error="observed", duration_ms=0)
+    attempts = (*delivery.attempts, attempt)
+    return replace(delivery, state=DeliveryState.DEAD, attempts=attempts, next_attempt_at=None)
+
+
 def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:
     """The delivery after an attempt: delivered, to be tried again, or dead."""
     attempt = Attempt(

@@ -184,6 +184,8 @@ def _banner(plan: Plan, *, given: Settings) -> list[str]:
         lines.append(f"  store: {plan.store_dir}, for the sandbox only")
         if given.redis_url:
             lines.append("  REDIS_URL is not used: the sandbox never writes to a store of yours")
+    if settings.observe:
+        lines.append("  observing only: webhooks are recorded, nothing is called or sent (OBSERVE)")
     return [*lines, "  Ctrl-C stops everything in order"]
 
 

@@ -79,7 +79,9 @@ class Wiring:
         self._job("process", fold)
 
     def call(self) -> None:
-        """Make the calls that wait."""
+        """Make the calls that wait; none while this copy only observes."""
+        if self.settings.observe:
+            return
         from workers.call import Caller, StartOptions
         from workers.videosdk import Token, VideoSDK
 
@@ -147,6 +149,7 @@ class Wiring:
                 speaker,
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
+                observing=settings.observe,
                 reports=Reports(
                     self.client,
                     Subscribers(self.client, seal),
@@ -173,9 +176,13 @@ class Wiring:
         from webhook_app.domain.events import Source
         from webhook_app.store.state import StateStore
 
-        wanted = {"calls": self.settings.has_credentials, "max_stream_s": self.settings.max_stream_duration_s}
-        known = StateStore(self.client).names().settings
-        changed = {name: value for name, value in wanted.items() if getattr(known, name) != value}
+        wanted = {
+            "calls": self.settings.makes_calls,
+            "observing": self.settings.observe,
+            "max_stream_s": self.settings.max_stream_duration_s,
+        }
+        in_force = StateStore(self.client).names().settings
+        changed = {name: value for name, value in wanted.items() if getattr(in_force, name) != value}
         events = [entry(Source.SYSTEM, "worker-started", None, {})]
         if changed:
             events.insert(0, entry(Source.SYSTEM, "settings", None, changed))

@@ -9,6 +9,8 @@ from flask import Response, jsonify
 from webhook_app.addresses import Network
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
+from webhook_app.problem_reasons import ProblemReason
+from webhook_app.problems import Problem
 from webhook_app.store.clients import Client
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Appender, Journal, entry
@@ -34,6 +36,18 @@ class Context:
     allow_networks: tuple[Network, ...]
     sandbox_url: str | None
     max_streams: int | None = None
+    observing: bool = False
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether commands can come to calls of VideoSDK."""
+        return self.has_credentials and not self.observing
+
+    def must_not_observe(self) -> None:
+        """Refuse what would send something while this copy only observes: Problem 409."""
+        if self.observing:
+            detail = "this copy only observes (OBSERVE=1): it calls nothing and sends nothing"
+            raise Problem(409, detail, reason=ProblemReason.OBSERVING)
 
     def now(self) -> int:
         """This moment, ms since 1970."""

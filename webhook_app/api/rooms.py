@@ -178,6 +178,7 @@ def order_room(context: Context, reference: str, command: str, data: dict[str, A
         # The webhook that makes the room known may be acknowledged and not processed yet.
         context.folded(context.journal.last_id())
         find_usable_room(context.state, reference)
+    context.must_not_observe()
     if not context.has_credentials:
         detail = "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
         raise Problem(409, detail, reason=ProblemReason.NO_CREDENTIALS)

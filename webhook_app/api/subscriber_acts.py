@@ -58,6 +58,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
 
 def order_test(context: Context, subscriber_id: str) -> str:
     """Journal a test; the event's id."""
+    context.must_not_observe()
     if not kept_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it first"
         raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
@@ -66,6 +67,8 @@ def order_test(context: Context, subscriber_id: str) -> str:
 
 def enable(context: Context, subscriber_id: str, recover_from: int | None) -> Subscriber:
     """Tell it again, from a moment in ms on if that is given."""
+    if recover_from is not None:
+        context.must_not_observe()
 
     def enabling(known: Subscriber) -> Subscriber:
         if not known.url:
@@ -94,6 +97,7 @@ def rotate(context: Context, subscriber_id: str) -> tuple[Subscriber, str]:
 
 def order_recovery(context: Context, subscriber_id: str, since: int, until: int | None) -> str:
     """Journal a recovery of what was told in a stretch of time, in ms; the event's id."""
+    context.must_not_observe()
     if not kept_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it, with recover_from"
         raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)

@@ -70,7 +70,7 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
         "next_window": None if room.next_window is None else occurrence_view(room_id, room.next_window),
         "timeline": timeline,
         "cursor": cursor,
-        "has_credentials": context.has_credentials,
+        "has_credentials": context.makes_calls,
     }
 
 

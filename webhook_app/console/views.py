@@ -44,6 +44,7 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
             "may_act": door.may_act,
             "role": None if door.role is None else door.role.value,
             "csrf": door.csrf,
+            "observing": settings.observe,
             "sandbox": settings.sandbox_url if looking else None,
             "raised": lambda: _worst_first(context) if looking else [],
             "address": request.full_path.rstrip("?"),

@@ -96,7 +96,7 @@ def _seen(desk: Desk) -> dict[str, Any]:
         "pages": pages,
         "groups": sorted({group for named in config.names.values() for group in named.groups}),
         "query": {name: value for name in ("state", "group", "q") if (value := getattr(want, name))},
-        "has_credentials": context.has_credentials,
+        "has_credentials": context.makes_calls,
         **(_newest(desk) if first else {"events": None, "deliveries": None}),
     }
 

@@ -100,7 +100,7 @@ def _pulse(stream_id: str, since: int) -> int:
 def ask(turn: Turn, why: str) -> None:
     """Ask VideoSDK about the room; one question at a time, a further one waits for the answer."""
     if not turn.config.settings.calls:
-        turn.note(Reason.PROBE_NO_CREDENTIALS)
+        turn.note(turn.config.settings.why_no_calls(Reason.PROBE_NO_CREDENTIALS))
         return
     if turn.room.probe is not None or (turn.paused and why != "credentials"):
         if why not in turn.room.asks:

@@ -27,7 +27,7 @@ def order_capture(turn: Turn) -> None:
     elif turn.room.capture is not None:
         turn.note(Reason.SNAPSHOT_REPEAT)
     elif not turn.config.settings.calls:
-        turn.note(Reason.SNAPSHOT_NO_CREDENTIALS)
+        turn.note(turn.config.settings.why_no_calls(Reason.SNAPSHOT_NO_CREDENTIALS))
     elif turn.paused:
         turn.note(Reason.SNAPSHOT_CALLS_PAUSED)
     else:

@@ -48,6 +48,7 @@ class Notice:
     room_id: str | None
     because: str | None
     data: Mapping[str, Any]
+    observed: bool = False  # made while this copy of the product only observed: it goes to nobody
 
 
 def make_notice(

@@ -512,7 +512,7 @@ def why_not(turn: Turn, held: OpenWindow) -> Cause:
     if not held.condition_met:
         return cause(Reason.WINDOW_IF_AWAITED)
     if not turn.config.settings.calls:
-        return cause(Reason.NO_CREDENTIALS)
+        return cause(turn.config.settings.why_no_calls(Reason.NO_CREDENTIALS))
     if not live_session(room) and not any(run.live for run in room.streams):
         return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
     for reason in (Reason.VIDEOSDK_UNREACHED, Reason.VIDEOSDK_UNREADABLE):

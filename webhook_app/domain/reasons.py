@@ -95,6 +95,7 @@ class Reason(StrEnum):
     PROBE_DUE = "probe-due", "Checking with VideoSDK"
     PROBE_NO_CHANGE = "probe-no-change", "No change: probe confirmed the current state"
     PROBE_NO_CREDENTIALS = "probe-no-credentials", "Not checked: there are no VideoSDK credentials"
+    OBSERVING = "observing", "Observing only: nothing is called or sent"
     PROBE_PUT_OFF = "probe-put-off", "Checked later: VideoSDK asks for fewer requests"
     PROBE_RATE_LIMITED = "probe-rate-limited", "VideoSDK asks for fewer requests; nothing concluded"
     PROBE_UNREADABLE = "probe-unreadable", "VideoSDK's answer is in an unknown form; nothing concluded"

@@ -166,6 +166,7 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
         calls=bool(data.get("calls", known.calls)),
         bodies=bool(data.get("bodies", known.bodies)),
         max_stream_s=int(data.get("max_stream_s", known.max_stream_s)),
+        observing=bool(data.get("observing", known.observing)),
     )
     if settings == known:
         outcome.record_effect(Reason.SETTINGS_UNCHANGED)
@@ -174,6 +175,8 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     changes = f"calls {'on' if settings.calls else 'off'}, bodies {'sent' if settings.bodies else 'not sent'}"
     if settings.max_stream_s != known.max_stream_s:
         changes += f", streams of at most {format_duration(settings.max_stream_s)}"
+    if settings.observing != known.observing:
+        changes += f", observing {'on' if settings.observing else 'off'}"
     outcome.record_effect(Reason.SETTINGS_CHANGED, changes=changes)
     return set()
 

@@ -7,6 +7,7 @@ from typing import Any
 from webhook_app.domain.calendar import Calendars
 from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.participants import EmptyMeans
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedule import Schedule
 from webhook_app.domain.spread import Spread
 from webhook_app.domain.values import replace
@@ -83,12 +84,18 @@ class Settings:
 
     `paused`: VideoSDK does not accept our token, so nothing is called until a question is answered again.
     `max_stream_s`: how long VideoSDK lets a stream run.
+    `observing`: this copy of the product records only; then `calls` is false, and no notice leaves it.
     """
 
     calls: bool = False
     bodies: bool = False
     paused: bool = False
     max_stream_s: int = MAX_STREAM_S
+    observing: bool = False
+
+    def why_no_calls(self, otherwise: Reason) -> Reason:
+        """Why nothing is called: this copy only observes, or what the caller says of missing credentials."""
+        return Reason.OBSERVING if self.observing else otherwise
 
 
 @dataclass(frozen=True, slots=True)

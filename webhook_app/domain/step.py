@@ -117,6 +117,8 @@ def _step(world: World, event: Event) -> Outcome:
     if outcome.pause is not None:
         _pause(world, event, outcome, paused=outcome.pause)
     settle_alarms(world, event, outcome)
+    if (outcome.config or world.config).settings.observing:
+        outcome.notices = [replace(notice, observed=True) for notice in outcome.notices]
     return outcome
 
 

@@ -84,7 +84,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: `error` is dns, refused, tls, timeout, not-http, status or blocked; `response` its first 2 KiB."""
+    """One try: `error` is dns, refused, tls, timeout, not-http, status, blocked or observed (not sent).
+
+    `response` holds the first 2 KiB of the answer.
+    """
 
     at: int
     status: int | None

@@ -72,7 +72,8 @@ def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
         winner = schedule.because.removeprefix("rule:")
         turn.decide(Reason.RULE_SCHEDULE_WINS, rule=rule.name, action=action, winner=winner)
     elif not turn.config.settings.calls:
-        turn.decide(Reason.RULE_NO_CREDENTIALS, rule=rule.name, action=action)
+        why = turn.config.settings.why_no_calls(Reason.RULE_NO_CREDENTIALS)
+        turn.decide(why, rule=rule.name, action=action)
     elif known is not None and known.on_air != on_air:
         loser = known.because.removeprefix("rule:")
         turn.decide(Reason.RULE_NEWER, rule=rule.name, action=action, loser=loser)

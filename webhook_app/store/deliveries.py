@@ -18,6 +18,7 @@ from webhook_app.domain.subscribers import Delivery
 from webhook_app.domain.times import HOUR
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.times import time_ms
 
 LEASE_MS = 30_000
 PARK_MS = 500
@@ -275,6 +276,7 @@ class Deliveries:
     """Claims and settles, on an event loop's client."""
 
     def __init__(self, client: Client, *, retention_s: int) -> None:
+        self._client = client
         self._retention_s = retention_s
         self._claim = client.register_script(_CLAIM)
         self._settle = client.register_script(_SETTLE)
@@ -299,6 +301,24 @@ class Deliveries:
         wait = int(answer[1])
         more = [one.decode() for one in answer[5:first]]
         return Claimed(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
+
+    async def due(self, at_most: int) -> list[Delivery]:
+        """Deliveries that are due now and leased to nobody, whatever breakers and rates say."""
+        now = time_ms(await self._client.time())
+        subscribers = [raw.decode() for raw in await self._client.zrange(keys.SUBSCRIBERS_DUE, 0, -1)]
+        found: list[Delivery] = []
+        for subscriber_id in subscribers:
+            line = keys.subscriber_due(subscriber_id)
+            ids = await self._client.zrangebyscore(line, "-inf", now, start=0, num=at_most - len(found))
+            records = await self._client.mget([keys.delivery(raw.decode()) for raw in ids]) if ids else []
+            gone = [raw for raw, record in zip(ids, records, strict=True) if record is None]
+            if gone:
+                await self._client.zrem(line, *gone)
+                await self._client.zrem(keys.DELIVERIES_PENDING, *gone)
+            found += [delivery_of(record) for record in records if record is not None]
+            if len(found) >= at_most:
+                break
+        return found
 
     async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> Failing:
         """Write what came of attempts; says who must not be tried further."""

@@ -30,6 +30,7 @@ ALARMS = PREFIX + "alarms"
 ALARMS_PAST = PREFIX + "alarms:past"
 OUTBOX = PREFIX + "outbox"
 OUTBOX_CURSOR = PREFIX + "outbox:cursor"
+OBSERVED = PREFIX + "observed"  # set while deliveries are discarded as this copy only observes
 OUTBOX_LATEST = PREFIX + "outbox:latest"
 RECOVERIES = PREFIX + "recoveries"
 SUBSCRIBERS = PREFIX + "subscribers"

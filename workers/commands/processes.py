@@ -23,8 +23,9 @@ def add_to(main: click.Group) -> None:
 
 
 @click.command()
+@click.option("--observe", is_flag=True, help="Record only: call nothing, send nothing, as OBSERVE=1 does.")
 @log_as_json
-def up(as_json: bool) -> None:
+def up(observe: bool, as_json: bool) -> None:
     """Run everything on this machine, supervised.
 
     Without VideoSDK credentials a sandbox plays VideoSDK. Ctrl-C stops everything in order.
@@ -32,10 +33,13 @@ def up(as_json: bool) -> None:
     \b
     Example:
       PORT=9000 tally up
+      DATA_DIR=/tmp/restored PORT=9000 tally up --observe
     """
     from workers.up import run
 
     settings = given.settings()
+    if observe:
+        settings = replace(settings, observe=True)
     sys.exit(run(replace(settings, log_format="json") if as_json else settings))
 
 
@@ -125,7 +129,7 @@ def clock(as_json: bool) -> None:
         tidy = Tidy(wiring.client, settings.retention_days)
         clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy)
         with beating_out(
-            settings.heartbeat_url,
+            None if settings.observe else settings.heartbeat_url,
             wiring.client,
             wiring.loops,
             ticked_at=lambda: clock.ticked_at,

@@ -26,6 +26,12 @@ def look_at_settings(
         yield from _public_url(settings)
         for line in settings.warnings:
             yield warning("plain http", line, "change it in the environment or in .env")
+    if settings.observe:
+        yield warning(
+            "observing",
+            "OBSERVE is set: webhooks are recorded, nothing is called or sent",
+            "remove it when this copy is to act; what fell due meanwhile is never sent",
+        )
     yield from _configuration_file(settings)
     if sandbox or settings.redis_url is None or is_embedded_store(settings):
         yield from _disk(settings, free_bytes)
