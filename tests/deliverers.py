@@ -32,13 +32,15 @@ def subscribers_of(client: Client) -> Subscribers:
 
 
 @asynccontextmanager
-async def deliverer(client: Client, store_url: str, *, base_url: str | None = None) -> AsyncIterator[Deliverer]:
+async def deliverer(
+    client: Client, store_url: str, *, base_url: str | None = None, observing: bool = False
+) -> AsyncIterator[Deliverer]:
     """A deliver hand; what it reported is written when it is left."""
     line, poster = connect_async(store_url), Poster(allowed=LOOPBACK)
     speaker = Speaker(line, allowed=LOOPBACK, base_url=base_url)
     reports = Reports(client, subscribers_of(client), Journal(client), NoWake(), Loops())
     try:
-        yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
+        yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports, observing=observing)
     finally:
         speaker.close()
         await poster.close()

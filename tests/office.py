@@ -86,6 +86,7 @@ class Office:
         self.port = None
         self.told = 0
         self.base_url = None
+        self.observing = False
         self.opened = None
         self.slow = (None, 0.0)
 
@@ -136,7 +137,10 @@ class Office:
                 self.subscribers.put(replace(known, url=known.url.format(port=self.port)))
         try:
             async with AsyncExitStack() as stack:
-                opened = (deliverer(self.client, self.store_url, base_url=self.base_url) for _ in range(count))
+                opened = (
+                    deliverer(self.client, self.store_url, base_url=self.base_url, observing=self.observing)
+                    for _ in range(count)
+                )
                 yield [await stack.enter_async_context(one) for one in opened]
         finally:
             await runner.cleanup()

@@ -179,6 +179,7 @@ class Reason(StrEnum):
     DESIRE_MET = "desire-met", "Done: the stream has ended"
     DESIRE_DROPPED_WINDOW_CLOSED = "desire-dropped-window-closed", "Desire dropped: the window has closed"
     DESIRE_DROPPED_SESSION_ENDED = "desire-dropped-session-ended", "Desire dropped: its session ended"
+    DESIRE_DROPPED_OBSERVED = "desire-dropped-observed", "Desire dropped: it was formed while this copy only observed"
     DESIRE_DROPPED_RULE_CHANGED = (
         "desire-dropped-rule-changed",
         "Desire dropped: the rule was changed; the stream is left alone",

@@ -25,7 +25,7 @@ from webhook_app.domain.notices import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.plan import TIMERS as PLAN_TIMERS
 from webhook_app.domain.plan import follow, people_confirmed, replan, window_timer
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import CallKind, Room
+from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.room_alarms import settle_room_alarms, start_stays_unknown
 from webhook_app.domain.room_changes import forget_room, put_room
 from webhook_app.domain.rulebook import (
@@ -292,6 +292,8 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
             continue
         turn = Turn(world, event, room, outcome)
         rules_changed(turn, changed)
+        if world.config.settings.observing and not config.settings.observing:
+            _begin_to_act(turn)
         if event.type == "rule-skip-next":
             for rule_name in sorted(changed):
                 turn.decide_as(outcome, rule=rule_name)
@@ -304,6 +306,16 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
             turn.change(updated_at=event.at)
         settle_room_alarms(turn, anew=True)
         turn.finish()
+
+
+def _begin_to_act(turn: Turn) -> None:
+    """This copy observed so far: what its event rules wanted meanwhile is dropped, and open calls are settled."""
+    desired = turn.room.event_wish
+    if desired is not None:
+        turn.change(event_wish=None, waits=None)
+        turn.decide(Reason.DESIRE_DROPPED_OBSERVED, rule=desired.because.removeprefix("rule:"))
+    if turn.room.call is not None and turn.room.call.state is CallState.UNKNOWN:
+        ask(turn, "unknown")
 
 
 def _each_room(world: World, event: Event, outcome: Outcome, look: Callable[[Turn], None]) -> None:
