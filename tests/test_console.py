@@ -217,7 +217,7 @@ def test_an_order_is_asked_about_and_then_given(client, admin):
 @pytest.mark.parametrize("form", [{"quality": "superb"}, {"layout": "PILE"}])
 def test_an_order_that_is_not_right_is_not_given(client, admin, form):
     seen(client, ROOM)
-    assert "not right" in admin.after(admin.post(f"/rooms/{ROOM}/start", **form))
+    assert "Something is wrong" in admin.after(admin.post(f"/rooms/{ROOM}/start", **form))
     assert ordered(client) == []
 
 
@@ -424,8 +424,8 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin, trigger, s
     [
         (("on_air", "on_ari"), "on_ari"),
         (("5m", "five minutes"), "line 4 'five minutes' is not a duration"),
-        (("do: end", "do: finish"), "line 5 Must be one of: start, end, notify."),
-        (("do: end", "do: end\nwhn: x"), "line 6 Unknown field."),
+        (("do: end", "do: finish"), "line 5 must be one of: start, end, notify"),
+        (("do: end", "do: end\nwhn: x"), "line 6 is unknown; do you mean when?"),
         (('rooms: ["*"]', "rooms: []"), "name at least one room"),
         (("end-when-empty", "End When Empty"), "a name is a-z, 0-9 and -"),
         (("do: end", "do: [end"), "not YAML"),
@@ -445,10 +445,10 @@ def test_a_mistake_is_explained_with_its_field_and_line(client, admin, change, s
 
 def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client, admin):
     verdict, form = check(admin, RULE)
-    assert "This rule is right" in verdict
+    assert "This rule is valid" in verdict
     assert (form["trigger"], form["for"], form["rooms"]) == ("when", "5m", "*")
     verdict, _ = check(admin, "name: x\nrooms: [a]\nschedule: {at: 2100-01-01T10:00, duration: 1h}")
-    assert "This rule is right" in verdict
+    assert "This rule is valid" in verdict
 
 
 def test_what_the_form_does_not_show_is_kept():
@@ -537,7 +537,7 @@ def test_drafts_are_tried_on_what_was_recorded(client, admin):
     assert "+ 1 only by the drafts" in page
     assert "rule.tell" in page
     page = text_of(admin.post("/backtest", text=draft.replace("notify", "nothing"), span="1h"))
-    assert "Must be one of" in page
+    assert "must be one of" in page
 
 
 def test_an_alarm_says_what_to_do(client, admin):

@@ -14,8 +14,8 @@ from markupsafe import escape
 from product import webhook
 
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules import Config, RoomName, Rule, Settings, make_config, matches
-from webhook_app.room_names import closest_room, pattern_warnings, room_reference
+from webhook_app.domain.rules import RoomName, Rule, Settings, make_config, matches
+from webhook_app.room_names import closest_room, room_reference
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
@@ -107,17 +107,6 @@ class TestSuggestions:
         config = make_config({}, NAMES, Settings())
         assert closest_room("main-stage", config) is None
         assert closest_room("x" * 10_000, config) is None
-
-    def test_a_rule_is_warned_of_rooms_that_do_not_exist(self) -> None:
-        config = make_config({}, NAMES, Settings())
-        patterns = ("lobby", ROOM, "lobbby", "group:pubic", "group:public", "any-*", "seen-room", "unknown")
-        assert pattern_warnings("rooms", patterns, config, seen=["seen-room"]) == [
-            "rooms: lobbby is taken for a room's id; do you mean lobby?",
-            "rooms: no room is in group:pubic; do you mean group:public?",
-            "rooms: room unknown is neither configured nor seen; add it with `tally rooms add`",
-        ]
-        assert pattern_warnings("rooms", ("unknown",), config) == []
-        assert pattern_warnings("rooms", ("lobby",), Config()) == []
 
 
 class TestCommands:

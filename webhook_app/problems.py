@@ -51,7 +51,7 @@ class Problem(HTTPException):
         super().__init__(description=detail)
         self.code = status
         self.reason = reason or reason_of(status)
-        self.errors = errors
+        self.errors = None if errors is None else plain(errors)
         self.retry_after_s = retry_after_s
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from webhook_app.domain.globs import is_glob
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import ID_PREFIX, Config, RoomName
 from webhook_app.problem_reasons import ProblemReason
@@ -95,32 +94,3 @@ def room_reference(room_id: str, config: Config) -> str:
     """
     needs_prefix = room_id in (".", "..") or room_id.startswith(ID_PREFIX) or room_id in config.shadowed
     return ID_PREFIX + room_id if needs_prefix else room_id
-
-
-def pattern_warnings(
-    where: str, patterns: Iterable[str], config: Config, seen: Iterable[str] | None = None
-) -> list[str]:
-    """What a rule's or subscriber's `rooms` name that does not exist, each with what may be meant.
-
-    `seen` are the ids of rooms that have been seen; None when they cannot be known, as for a file alone.
-    """
-    groups = {group for room in config.names.values() for group in room.groups}
-    known_ids = None if seen is None else set(seen)
-    warnings: list[str] = []
-    for pattern in patterns:
-        if is_glob(pattern):
-            continue
-        if pattern.startswith("group:"):
-            if pattern.removeprefix("group:") not in groups:
-                close = get_close_matches(pattern, [f"group:{group}" for group in sorted(groups)], n=1)
-                warnings.append(f"{where}: no room is in {pattern}" + (f"; do you mean {close[0]}?" if close else ""))
-            continue
-        room_id = config.room_meant(pattern)
-        if config.named(room_id) is not None or (known_ids is not None and room_id in known_ids):
-            continue
-        closest = closest_room(pattern, config, known_ids or ())
-        if closest is not None:
-            warnings.append(f"{where}: {pattern} is taken for a room's id; do you mean {closest}?")
-        elif known_ids is not None:
-            warnings.append(f"{where}: room {pattern} is neither configured nor seen; add it with `tally rooms add`")
-    return warnings

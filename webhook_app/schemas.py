@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
+from webhook_app.wording import flat
 
 __all__ = ["ID_MAX_CHARS", "UNREADABLE", "EnvelopeSchema", "NamesSchema", "Received", "parse"]
 
@@ -54,5 +55,6 @@ def parse(raw: bytes) -> Received:
     try:
         _envelope.load({"webhookType": body.type, "data": body.data})
     except ValidationError as error:
-        return Received(UNREADABLE, None, str(error.messages)[:300])
+        wrong = "; ".join(f"{field}: {message}" for field, message in flat(error.messages_dict))
+        return Received(UNREADABLE, None, wrong[:300])
     return Received(body.type, body.room_id)

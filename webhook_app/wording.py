@@ -1,5 +1,6 @@
 """Wording: what the doors' library says of wrong input, in words that say what would be right."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -23,29 +24,91 @@ UNKNOWN = "Unknown field."
 
 Path = tuple[str | int, ...]
 
+# Messages of the validation library with numbers or names in them, and what a user reads instead.
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"Must be one of: (?P<a>.*)\.", "must be one of: {a}"),
+        (r"Must be equal to (?P<a>.*)\.", "must be {a}"),
+        (
+            r"Must be greater than or equal to (?P<a>\S+) and less than or equal to (?P<b>\S+)\.",
+            "must be from {a} to {b}",
+        ),
+        (r"Must be greater than or equal to (?P<a>\S+)\.", "must be at least {a}"),
+        (r"Must be less than or equal to (?P<a>\S+)\.", "must be at most {a}"),
+        (r"Must be (?P<a>(?:greater|less) than .*)\.", "must be {a}"),
+        (r"Length must be between (?P<a>\S+) and (?P<b>\S+)\.", "must have {a} to {b} characters (items, in a list)"),
+        (r"Length must be (?P<a>\S+)\.", "must have {a} characters (items, in a list)"),
+        (r"Shorter than minimum length (?P<a>\S+)\.", "must have at least {a} characters (items, in a list)"),
+        (r"Longer than maximum length (?P<a>\S+)\.", "must have at most {a} characters (items, in a list)"),
+        (r"Not a valid (?P<a>.*)\.", "must be a valid {a}"),
+        (r"(?P<a>.*) cannot be formatted as an? (?P<b>.*)\.", "{a} cannot be written as a {b}"),
+        (r"One or more of the choices you made was in: (?P<a>.*)\.", "must have none of: {a}"),
+        (r"One or more of the choices you made was not in: (?P<a>.*)\.", "may have only: {a}"),
+        (r"Special numeric values .*", "a finite number is wanted here"),
+        (r"Number too large\.", "is too large"),
+        (r"Invalid (?:input|value|type)\.", "cannot be used here"),
+        (r"String does not match expected pattern\.", "is not written as it must be"),
+    )
+)
+
+
+def translate(message: str) -> str:
+    """A message of the validation library in words for users; our own messages stay as they are."""
+    if message in PLAIN:
+        return PLAIN[message]
+    for pattern, text in _PATTERNS:
+        match = pattern.fullmatch(message)
+        if match is not None:
+            return text.format(**match.groupdict())
+    return message
+
 
 def plain(messages: Any) -> Any:
-    """Messages of a ValidationError in our words, in the shape they came."""
+    """Messages of a ValidationError in words for users, in the shape they came."""
     if isinstance(messages, Mapping):
-        return {name: plain(found) for name, found in messages.items()}
+        return {name: plain(inner) for name, inner in messages.items()}
     if isinstance(messages, list):
-        return [plain(found) for found in messages]
-    return PLAIN.get(messages, messages) if isinstance(messages, str) else messages
+        return [plain(inner) for inner in messages]
+    return translate(messages) if isinstance(messages, str) else messages
+
+
+def flat(errors: Mapping[Any, Any], at: str = "") -> Iterator[tuple[str, str]]:
+    """Errors by field as pairs of a path with dots and what is wrong there, in words for users."""
+    for field, inner in errors.items():
+        name = f"{at}{field}"
+        if isinstance(inner, Mapping):
+            yield from flat(inner, f"{name}.")
+        else:
+            for message in inner if isinstance(inner, list) else [inner]:
+                yield name.replace("._schema", "").removeprefix("_schema"), translate(str(message))
 
 
 def mistakes(messages: Any, schema: Schema | None, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every mistake of a ValidationError's messages: where in the input, and what would be right."""
-    if not isinstance(messages, Mapping):
-        for said in messages if isinstance(messages, list) else [messages]:
-            yield at, PLAIN.get(str(said), str(said))
+    yield from _listed(explained(messages, schema), at)
+
+
+def _listed(errors: Any, at: Path) -> Iterator[tuple[Path, str]]:
+    if not isinstance(errors, Mapping):
+        for message in errors if isinstance(errors, list) else [errors]:
+            yield at, str(message)
         return
-    for key, found in messages.items():
-        if key == "_schema":
-            yield from mistakes(found, schema, at)
-        elif found == [UNKNOWN]:
-            yield (*at, key), f"is unknown; {_instead(str(key), schema)}"
+    for key, inner in errors.items():
+        yield from _listed(inner, at if key == "_schema" else (*at, key))
+
+
+def explained(messages: Any, schema: Schema | None) -> Any:
+    """Messages of a ValidationError in words for users, in the shape they came, with what unknown fields may mean."""
+    if not isinstance(messages, Mapping):
+        return plain(messages)
+    errors: dict[Any, Any] = {}
+    for key, inner in messages.items():
+        if inner == [UNKNOWN]:
+            errors[key] = [f"is unknown; {_instead(str(key), schema)}"]
         else:
-            yield from mistakes(found, _inside(schema, key), (*at, key))
+            errors[key] = explained(inner, schema if key == "_schema" else _inside(schema, key))
+    return errors
 
 
 def _instead(name: str, schema: Schema | None) -> str:

@@ -1,7 +1,7 @@
 """The configuration file, read and checked: each mistake with its line and field, and what would be right."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,19 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from webhook_app.api.rule_schema import NAME, RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
 from webhook_app.domain.globs import is_glob
-from webhook_app.domain.occurrences import over_quota
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Config, RoomName, make_config
 from webhook_app.domain.rules import Settings as Folding
-from webhook_app.domain.schedules.checks import cron_warning
-from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.times import rfc3339
 from webhook_app.nesting import NESTING_MAX
 from webhook_app.problems import Problem
-from webhook_app.room_names import pattern_warnings
+from webhook_app.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
 from webhook_app.schemas import ID_MAX_CHARS
 from webhook_app.settings import Settings
+from webhook_app.videosdk_types import DOCUMENTED_TYPES
 from webhook_app.wording import mistakes
 from workers.config_variables import VariableError, replace_variables
 from workers.config_yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
 
-CROWDED_SHOWN = 5
 __all__ = ["ConfigFile", "FileError", "Mistake", "parse", "read", "room_names", "warnings"]
 
 TOP = ("rooms", "rules", "subscribers")
@@ -79,26 +75,29 @@ def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
         raise FileError(path, [Mistake(None, None, f"nested more than {NESTING_MAX} levels deep")]) from None
 
 
-def warnings(config: Config, settings: Settings, *, at: int) -> list[str]:
-    """What may be meant, but probably is not: groups without a room, and more windows at once than MAX_STREAMS."""
+def warnings(
+    config: Config,
+    settings: Settings,
+    *,
+    at: int,
+    subscribers: Iterable[Mapping[str, Any]] = (),
+    seen: Collection[str] | None = None,
+) -> list[str]:
+    """What is valid and probably not meant, by field; the same checks as in the console's editor.
+
+    `seen` are the ids of the rooms that have a state, None when there is no store to ask.
+    """
+    known = KnownRooms(config, seen, settings.rooms)
     found: list[str] = []
     for rule in config.rules.values():
-        warning = cron_warning(rule.schedule.cron) if rule.schedule is not None and rule.schedule.cron else None
-        if warning is not None:
-            found.append(f"rules.{rule.name}.schedule.cron: {warning}")
-        found += pattern_warnings(f"rules.{rule.name}.rooms", rule.rooms, config)
+        for warning in rule_warnings(rule, known, types=DOCUMENTED_TYPES):
+            found.append(f"rules.{rule.name}.{warning.field}: {warning.message}")
+    for subscriber in subscribers:
+        for warning in room_warnings(subscriber["rooms"], known):
+            found.append(f"subscribers.{subscriber['name']}.rooms: {warning.message}")
     if settings.max_streams is not None:
-        try:
-            crowded = over_quota(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
-        except ScheduleError as error:
-            found.append(f"MAX_STREAMS could not be checked: {error}")
-            crowded = []
-        for moment, count in crowded[:CROWDED_SHOWN]:
-            found.append(
-                f"{count} windows are open at once at {rfc3339(moment)}, MAX_STREAMS is {settings.max_streams}"
-            )
-        if len(crowded) > CROWDED_SHOWN:
-            found.append(f"and {len(crowded) - CROWDED_SHOWN} times more in the next 35 days")
+        crowded = quota_warning(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
+        found += [crowded.message] if crowded is not None else []
     return found
 
 
@@ -210,8 +209,8 @@ class _Checker:
         except ValidationError as error:
             for path, why in mistakes(error.messages, schema):
                 value = _value_at(plain, path)
-                shown = f"{value!r}: " if why.startswith("Must be") and isinstance(value, str | int | float) else ""
-                self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{_lower(why)}")
+                shown = f"{value!r}: " if why.startswith("must be") and isinstance(value, str | int | float) else ""
+                self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{why}")
             return None
         return loaded
 
@@ -257,7 +256,3 @@ def _value_at(value: Any, path: tuple[Any, ...]) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return value
-
-
-def _lower(said: str) -> str:
-    return f"{said[0].lower()}{said[1:].rstrip('.')}" if said.startswith(("Must be", "Length must")) else said

@@ -182,7 +182,7 @@ EXAMPLES: dict[str, Any] = {
     "RoomChange": {"name": "main-hall", "groups": ["webinar", "friday"]},
 }
 PROBLEMS: dict[int, dict[str, Any]] = {
-    422: {"errors": {"limit": ["Must be greater than or equal to 1 and less than or equal to 500."]}},
+    422: {"errors": {"limit": ["must be from 1 to 500"]}},
 }
 
 

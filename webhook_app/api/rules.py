@@ -10,6 +10,7 @@ from webhook_app.api.bodies import Blueprint, read_body
 from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import RuleSchema
+from webhook_app.api.rule_warnings import rooms_of, rooms_with_windows, warning_views, warnings_of
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
 from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.events import Source
@@ -22,9 +23,11 @@ from webhook_app.domain.views import occurrence_view
 from webhook_app.masked_data import has_masked_address, restored_data, shown_data
 from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
+from webhook_app.rule_warnings import WarningReason
 from webhook_app.store import codec, keys
 from webhook_app.store.backtests import comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
+from webhook_app.wording import explained
 
 WITH_ADDRESSES = ("schedule", "start")  # fields of a rule
 
@@ -75,6 +78,14 @@ class ComparisonSchema(Schema):
     only_did = fields.List(fields.Nested(ActSchema))
 
 
+class RuleWarningSchema(Schema):
+    """What is valid in a rule and probably not meant."""
+
+    field = text()
+    reason = text(enum=[reason.value for reason in WarningReason])
+    message = text()
+
+
 class RuleViewSchema(Schema):
     """A rule as it was put, and what it has done."""
 
@@ -103,6 +114,10 @@ class RuleViewSchema(Schema):
     next = fields.Dict(allow_none=True)
     last_fired_at = text(null=True)
     last_error = text(null=True)
+    warnings = fields.List(
+        fields.Nested(RuleWarningSchema),
+        metadata={"description": "In the answer to `PUT`: what is valid and probably not meant."},
+    )
 
 
 RuleViewSchema._declared_fields["if"] = text()
@@ -162,11 +177,13 @@ def rules(context: Context) -> Blueprint:
             check_conditions(context, name, request.headers)
             known = context.state.rule(name)
             not_of_the_file(known)
+            # Before the rule is in force: a room that it names has a state from then on, and counts as seen.
+            warnings = warnings_of(context, rule_from(rule), context.state.config())
             event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
             if not context.folded(event_id):
                 return accepted(event_id)
             view = rule_views(context, [known_rule(context, name)])[0]
-            response = jsonify(view)
+            response = jsonify(view | {"warnings": warning_views(warnings)})
             response.headers["ETag"] = rule_etag(context, name, view)
             response.status_code = 200 if known else 201
             return response
@@ -243,24 +260,9 @@ def rules(context: Context) -> Blueprint:
     return blp
 
 
-def rooms_of(context: Context, config: Config, rule: Rule) -> list[str]:
-    """The rooms that a rule is about: those it names, and those seen that its patterns match."""
-    ids = config.rooms_of(rule)
-    if ids is not None:
-        return sorted(ids)
-    seen = (room_id.decode() for room_id in context.client.zrange(keys.ROOMS, 0, -1))
-    return sorted(room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
-
-
 def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:
-    rooms = {
-        room_id
-        for rule in config.rules.values()
-        if rule.schedule is not None
-        for room_id in rooms_of(context, config, rule)
-    }
     try:
-        return over_quota(config, sorted(rooms), at=context.now(), limit=context.max_streams or 0)
+        return over_quota(config, rooms_with_windows(context, config), at=context.now(), limit=context.max_streams or 0)
     except ScheduleError:
         return []  # too many to count: no window carries a warning
 
@@ -374,12 +376,13 @@ def checked_rule(context: Context, body: dict[str, Any], where: str) -> dict[str
     An address that is masked as the API shows it stands for the stored one of the rule of that name.
     """
     body = body | _restored(context, body)
+    schema = RuleSchema()
     masked_fields = [field for field in WITH_ADDRESSES if has_masked_address(body.get(field))]
     try:
         if masked_fields:
             raise ValidationError({field: ["an address in it is masked: write it in full"] for field in masked_fields})
-        loaded: dict[str, Any] = RuleSchema().load(body)
+        loaded: dict[str, Any] = schema.load(body)
     except ValidationError as error:
-        errors = dict(error.messages_dict)
+        errors = explained(error.messages_dict, schema)
         raise Problem(422, "the rule is not right", errors={where: errors} if where else errors) from None
     return loaded

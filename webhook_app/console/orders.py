@@ -14,6 +14,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.problems import Problem
 from webhook_app.room_names import find_usable_room
+from webhook_app.wording import flat
 
 HOLDS_MIN = (15, 30, 60, 120, 240)
 LAYOUTS = ("GRID", "SPOTLIGHT", "SIDEBAR")
@@ -76,7 +77,8 @@ def _wish(desk: Desk, order: str) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = (StartWishSchema() if order == "start" else WishSchema()).load(asked)
     except ValidationError as error:
-        raise Problem(422, f"The order is not right: {error.messages}") from None
+        wrong = "; ".join(f"{field}: {message}" for field, message in flat(error.messages_dict))
+        raise Problem(422, f"Something is wrong with it: {wrong}.") from None
     return {name: value for name, value in loaded.items() if value is not None}
 
 

@@ -2,28 +2,28 @@
 
 import hashlib
 from typing import Any
+from zoneinfo import available_timezones
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, flash, jsonify, redirect, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.conditional import alone
-from webhook_app.api.rules import checked_rule, known_rule, rooms_of, rule_view
+from webhook_app.api.rule_warnings import seen_rooms, warnings_of
+from webhook_app.api.rules import known_rule, rule_view
 from webhook_app.console import rule_backtest
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.door import admins_only
 from webhook_app.console.error_pages import belongs_to_file
-from webhook_app.console.rule_form import BLANK, TRIGGERS, TYPES, form_of, rule_of
-from webhook_app.console.rule_text import TextError, as_put, mistakes, read_rule, write
+from webhook_app.console.rule_form import BLANK, CRON_EXAMPLES, LABELS, TRIGGERS, TYPES, form_of, rule_of
+from webhook_app.console.rule_text import TextError, as_put, read_rule, write
+from webhook_app.console.rule_verdict import RuleVerdict, judged_rule, verdict_on
 from webhook_app.domain.events import Source
-from webhook_app.domain.occurrences import occurrences
 from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.rules import Rule, RuleMemory
-from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.views import occurrence_view
+from webhook_app.domain.rules import Config, Rule, RuleMemory
 from webhook_app.problems import Problem
 
-WINDOWS_SHOWN = 4
+ROOMS_OFFERED = 500
 
 
 def add(blueprint: Blueprint, desk: Desk) -> None:
@@ -51,7 +51,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def check_rule() -> Response:
         """For the script: what is wrong with the text, and what the form shows of it."""
         text = request.form.get("text", "")
-        answer: dict[str, Any] = {"verdict": _verdict(desk, text, request.form.get("was", ""))}
+        answer = _answer(verdict_on(desk, text, request.form.get("was", "")))
         try:
             answer["form"] = form_of(read_rule(text))
         except TextError:
@@ -62,7 +62,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def draft_rule() -> Response:
         """For the script: the text that comes of the form, and what is wrong with it."""
         text = _drafted(request.form)
-        return jsonify({"text": text, "verdict": _verdict(desk, text, request.form.get("was", ""))})
+        touched = {name for name in request.form.get("touched", "").split(",") if name}
+        return jsonify({"text": text} | _answer(verdict_on(desk, text, request.form.get("was", ""), touched=touched)))
 
     @blueprint.post("/rule-text/save")
     def save_rule() -> BaseResponse | str | tuple[str, int]:
@@ -74,11 +75,12 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         if asked.get("do-it") == "check":
             return _editor(desk, text=text, form=_form_or(text, asked), was=was, seen=seen, judged=True)
         try:
-            name = _judged(desk, text, was)["name"]
+            name = judged_rule(desk, text, was)["name"]
             with alone(context, name):
-                rule = _judged(desk, text, was)
+                rule = judged_rule(desk, text, was)
                 if was and _tag_of(context.state.rule(name)) != seen:
                     raise Problem(409, CHANGED)
+                warnings = warnings_of(context, rule_from(rule), context.state.config())
                 event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
                 in_force = context.folded(event_id)
         except (Problem, TextError) as error:
@@ -86,10 +88,17 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             form = _form_or(text, asked)
             return _editor(desk, text=text, form=form, was=was, seen=seen, judged=True, refused=refused), 422
         flash(f"Rule {name} is {'in force' if in_force else 'kept, and will be in force soon'}.", "done")
+        for warning in warnings:
+            flash(f"Warning: {warning.message}.", "careful")
         return redirect(f"/rules/{name}" if in_force else "/rules", code=303)
 
 
 CHANGED = "somebody changed this rule since you opened it: open it again to see what it is now"
+
+
+def _answer(verdict: RuleVerdict) -> dict[str, Any]:
+    """A verdict for the script: as a part of the page, and by the form's fields."""
+    return {"verdict": verdict.html(), "errors": verdict.errors, "hints": verdict.hints}
 
 
 def _editor(
@@ -104,6 +113,8 @@ def _editor(
 ) -> str:
     if judged and was and refused is None and _tag_of(desk.context.state.rule(was)) != seen:
         refused = CHANGED
+    verdict = verdict_on(desk, text, was) if judged or text else None
+    config = desk.context.state.names()
     return page(
         "rule_edit.html",
         here="rules",
@@ -111,59 +122,27 @@ def _editor(
         form=form,
         was=was,
         seen=seen,
+        labels=LABELS,
         types=TYPES,
+        crons=CRON_EXAMPLES,
+        zones=sorted(available_timezones()),
+        room_names=_room_names(desk, config),
         refused=refused,
-        verdict=_verdict(desk, text, was) if judged or text else None,
+        unsaved=judged,
+        verdict=None if verdict is None else verdict.html(),
+        errors={} if verdict is None else verdict.errors,
+        hints={} if verdict is None else verdict.hints,
         lines=max(14, text.count("\n") + 4),
     )
 
 
-def _verdict(desk: Desk, text: str, was: str) -> str:
-    """What is to be said about the text, as a part of a page."""
-    try:
-        rule = _judged(desk, text, was)
-    except TextError as error:
-        wrong = [{"field": "", "line": error.line, "why": str(error)}]
-        return render_template("verdict.html", wrong=wrong)
-    except Problem as problem:
-        wrong = mistakes(problem.errors or {"": [problem.description]}, text)
-        return render_template("verdict.html", wrong=wrong)
-    made = rule_from(rule)
-    config, now = desk.context.state.config().with_rule(made), desk.context.now()
-    rooms = rooms_of(desk.context, config, made)
-    try:
-        found = (
-            occurrences(config, made, rooms[:WINDOWS_SHOWN], at=now, count=WINDOWS_SHOWN)
-            if made.schedule is not None and rooms
-            else []
-        )
-    except ScheduleError as error:
-        return render_template("verdict.html", wrong=mistakes({"schedule": [str(error)]}, text))
-    return render_template(
-        "verdict.html",
-        wrong=[],
-        rooms=len(rooms),
-        globs=config.rooms_of(made) is None,
-        windows=[occurrence_view(one.room_id, one.window) for one in found],
-        scheduled=made.schedule is not None,
-    )
-
-
-def _judged(desk: Desk, text: str, was: str) -> dict[str, Any]:
-    """The rule in the text, checked as the API checks it, and that it may be put under its name."""
-    if not text.strip():
-        raise TextError("nothing is written yet")
-    rule = checked_rule(desk.context, read_rule(text), "")
-    if was and rule["name"] != was:
-        why = f"this page edits {was}; a rule keeps its name (make a new one, then delete this)"
-        raise Problem(422, "the names differ", errors={"name": [why]})
-    known = desk.context.state.rule(rule["name"])
-    if known is not None and known.from_file:
-        why = f"rule {rule['name']} belongs to the configuration file: change it there"
-        raise Problem(409, "the name is taken", errors={"name": [why]})
-    if not was and known is not None:
-        raise Problem(409, "the name is taken", errors={"name": [f"there is a rule {rule['name']}: edit that one"]})
-    return rule
+def _room_names(desk: Desk, config: Config) -> list[str]:
+    """What may stand in the field of rooms: names, groups, the ids of rooms without a name, and all."""
+    named = config.names.values()
+    groups = sorted({f"group:{group}" for room in named for group in room.groups})
+    others = [room_id for room_id in seen_rooms(desk.context)[-ROOMS_OFFERED:] if config.named(room_id) is None]
+    names = sorted(config.room_name(room.room_id) or room.room_id for room in named)
+    return [*names[:ROOMS_OFFERED], *groups, *sorted(others), "*"]
 
 
 def _drafted(asked: MultiDict[str, str]) -> str:

@@ -3,21 +3,53 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webhook_app.domain.notices import NOTICE_TYPES
+from webhook_app.videosdk_types import DOCUMENTED_TYPES
+
 TRIGGERS = ("schedule", "on", "when")
-TYPES = (
-    "participant-joined",
-    "participant-left",
-    "session.started",
-    "session.ended",
-    "stream.starting",
-    "stream.started",
-    "stream.playable",
-    "stream.stopped",
-    "stream.failed",
-    "broadcast.late",
-    "broadcast.missed",
-    "call.refused",
+# How the form names its fields.
+LABELS: Mapping[str, str] = {
+    "name": "Name",
+    "rooms": "Rooms",
+    "trigger": "It acts",
+    "cron": "Cron: minute hour day month weekday",
+    "at": "Or at these moments, one a line",
+    "duration": "Duration",
+    "timezone": "Time zone",
+    "late_after": "Late after",
+    "remind": "Remind before",
+    "end_when_empty": "End when empty for",
+    "overrun": "Overrun while somebody is there",
+    "max_run": "Restart after",
+    "restart": "Restart",
+    "on": "Type",
+    "if": "If",
+    "when": "Condition",
+    "for": "For at least",
+    "do": "Do",
+    "cooldown": "Not again for",
+    "message": "Message",
+}
+# Types of events that rules are mostly about come first.
+TYPES = tuple(
+    dict.fromkeys(
+        (
+            "participant-joined",
+            "participant-left",
+            "session.started",
+            "session.ended",
+            *(kind for kind in NOTICE_TYPES if not kind.startswith(("alarm.", "subscriber."))),
+            *DOCUMENTED_TYPES,
+        )
+    )
 )
+CRON_EXAMPLES: Mapping[str, str] = {
+    "0 9 * * SUN": "every Sunday at 09:00",
+    "0 8 * * MON-FRI": "Monday to Friday at 08:00",
+    "30 18 * * *": "every day at 18:30",
+    "0 * * * *": "every full hour",
+    "0 10 * * SUN#1": "the first Sunday of a month at 10:00",
+}
 BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
     "schedule": ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart"),
     "on": ("if", "do", "message", "cooldown"),
@@ -25,6 +57,15 @@ BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
 }
 OF_SCHEDULE = ("cron", "at", "duration", "timezone")
 BLANK = {"trigger": "when", "do": "end", "rooms": "*"}
+
+
+def form_field_of(path: str) -> str | None:
+    """The form's field that shows what stands at a path of the rule, such as `schedule.cron` or `rooms.0`."""
+    first, _, rest = path.partition(".")
+    if first == "schedule":
+        name = rest.partition(".")[0] or "cron"
+        return name if name in OF_SCHEDULE else None
+    return first if first in LABELS else None
 
 
 def form_of(rule: Mapping[str, Any]) -> dict[str, str]:

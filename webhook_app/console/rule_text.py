@@ -1,7 +1,7 @@
 """A rule as people write it: YAML 1.2 or JSON, read strictly and written plainly."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -10,12 +10,13 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import AliasToken
 
+from webhook_app.wording import flat
 from webhook_app.yaml_bounds import YAMLBoundsError, check_yaml
 
 TEXT_MAX_CHARS = 64 * 1024
 VALUES_MAX = 5_000
 WIDTH = 88
-ANSWERED_ONLY = ("from_file", "next", "last_fired_at", "last_error")
+ANSWERED_ONLY = ("from_file", "next", "last_fired_at", "last_error", "warnings")
 DEFAULTS = {"cooldown": "0s", "timezone": "UTC", "late_after": "1m", "restart": "on-failure", "paused": False} | {
     "empty_means": "nobody"
 }
@@ -97,7 +98,7 @@ def as_put(view: Mapping[str, Any]) -> dict[str, Any]:
 
 def mistakes(errors: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     """Errors by field as lines to read: where, in which line, and what would be right."""
-    return [{"field": field, "line": line_of(text, field), "why": why} for field, why in _flat(errors)]
+    return [{"field": field, "line": line_of(text, field), "why": why} for field, why in flat(errors)]
 
 
 def line_of(text: str, field: str) -> int | None:
@@ -111,16 +112,6 @@ def line_of(text: str, field: str) -> int | None:
                 found, start = number, number - 1
                 break
     return found
-
-
-def _flat(errors: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    for field, found in errors.items():
-        name = f"{before}{field}"
-        if isinstance(found, Mapping):
-            yield from _flat(found, name + ".")
-        else:
-            for why in found if isinstance(found, list) else [found]:
-                yield name.replace("._schema", "").removeprefix("_schema"), str(why)
 
 
 def _texts(value: Any) -> Any:

@@ -6,7 +6,8 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.conditional import alone
-from webhook_app.api.rules import known_rule, not_of_the_file, rooms_of, rule_views
+from webhook_app.api.rule_warnings import rooms_of
+from webhook_app.api.rules import known_rule, not_of_the_file, rule_views
 from webhook_app.console import rule_editor
 from webhook_app.console.desk import Desk, page, page_of
 from webhook_app.console.door import admins_only, back, done, try_it

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.rules import rooms_of
+from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.wall import asked
 from webhook_app.console.week import Fate, Planned, week

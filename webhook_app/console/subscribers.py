@@ -27,6 +27,7 @@ from webhook_app.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.listing import BadCursorError
 from webhook_app.subscriber_secrets import PREFIX
+from webhook_app.wording import explained
 
 SHOWN = 40
 DELIVERIES_SHOWN = 25
@@ -229,5 +230,5 @@ def _checked(schema: SubscribeSchema | ChangeSchema, given: dict[str, Any]) -> d
     try:
         loaded: dict[str, Any] = schema.load(given)
     except ValidationError as error:
-        raise Problem(422, "something is wrong", errors=dict(error.messages_dict)) from None
+        raise Problem(422, "something is wrong", errors=explained(error.messages_dict, schema)) from None
     return loaded

@@ -1,6 +1,7 @@
 """`tally config`: check a configuration file, or apply it once."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ def check(path: Path | None, as_json: bool) -> None:
     settings = given.as_run()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
-    warned = warnings(found.config(), settings, at=int(time() * 1000))
+    warned = warnings(found.config(), settings, at=int(time() * 1000), subscribers=found.subscribers)
     if as_json:
         show.print_json({"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(found)})
         return
@@ -83,7 +84,7 @@ def apply(path: Path | None, as_json: bool) -> None:
     try:
         applied = config_file.apply(found, wiring)
         effect = _effect_of(wiring.client, applied)
-        warned = _warnings(wiring.client, settings)
+        warned = _warnings(wiring.client, settings, found.subscribers)
     except STORE_ERRORS as error:
         raise Failed(f"the store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
@@ -126,11 +127,13 @@ def _effect_of(client: "Client", applied: "Applied") -> str | None:
         sleep(LOOK_EVERY_S)
 
 
-def _warnings(client: "Client", settings: Settings) -> list[str]:
+def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
+    from webhook_app.store import keys
     from webhook_app.store.state import StateStore
     from workers.config_read import warnings
 
-    return warnings(StateStore(client).config(), settings, at=int(time() * 1000))
+    seen = [room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]
+    return warnings(StateStore(client).config(), settings, at=int(time() * 1000), subscribers=subscribers, seen=seen)
 
 
 def _path(path: Path | None, settings: Settings) -> Path:
