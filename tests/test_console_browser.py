@@ -96,14 +96,16 @@ def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen)
     page.get_by_label("Name").fill(name)
     page.get_by_label("Condition").fill("room.on_ari && room.session.participant_count == 0")
     expect(verdict).to_contain_text("on_ari")
-    expect(verdict.locator("code")).to_have_text("when")
+    expect(verdict.locator("b")).to_have_text("Condition")
+    expect(page.get_by_label("Condition")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#why-when")).to_contain_text("do you mean room.on_air?")
     assert visit.faults() == []
     visit.picture(f"rule-mistake-{screen['color_scheme']}")
     text = page.get_by_role("textbox", name="The rule, as YAML or JSON")
     text.fill(text.input_value().replace("on_ari", "on_air").replace("when:", "for: five minutes\nwhen:"))
     expect(verdict).to_contain_text("'five minutes' is not a duration")
     text.fill(text.input_value().replace("five minutes", "5m"))
-    expect(verdict).to_contain_text("This rule is right")
+    expect(verdict).to_contain_text("This rule is valid")
     expect(page.get_by_label("For at least")).to_have_value("5m")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text(f"Rule {name} is in force")).to_be_visible()
@@ -112,6 +114,53 @@ def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen)
     page.get_by_role("dialog").get_by_role("button", name="Pause").click()
     expect(page.get_by_text("paused", exact=True)).to_be_visible()
     visit.close()
+
+
+@pytest.mark.parametrize("trigger", ["schedule", "on", "when"])
+def test_nothing_in_a_new_rule_is_marked_before_it_is_typed_or_left(visit, trigger):
+    visit.log_in()
+    visit.open("/new-rule")
+    page, verdict = visit.page, visit.page.locator("#verdict")
+    page.locator(f"[name=trigger][value={'on' if trigger == 'when' else 'when'}]").check()
+    page.locator(f"[name=trigger][value={trigger}]").check()
+    expect(verdict).to_contain_text("Still needed: Name")
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+    expect(page.locator(".field-why:visible")).to_have_count(0)
+    page.get_by_label("Name").focus()
+    page.get_by_label("Rooms").focus()
+    expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#why-name")).to_be_visible()
+    assert visit.faults() == []
+
+
+def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit, tally):
+    tally.sandbox.join("warned-room")
+    wait_until(lambda: tally.room("warned-room"), 10, "the room being known")
+    visit.log_in()
+    visit.open("/new-rule")
+    page = visit.page
+    page.get_by_label("Name").fill("warned")
+    page.get_by_label("Condition").fill("room.on_air")
+    page.get_by_label("Rooms").fill("warned-rooom")
+    expect(page.locator("#why-rooms")).to_contain_text("do you mean warned-room?")
+    expect(page.locator("#verdict")).to_contain_text("valid, with 1 warning")
+    assert visit.faults() == []
+    page.get_by_label("Rooms").fill("warned-room")
+    expect(page.locator("#verdict")).to_contain_text("This rule is valid.")
+    expect(page.locator("#why-rooms")).to_be_hidden()
+
+
+def test_unsaved_text_is_asked_about_before_it_is_lost(visit):
+    visit.log_in()
+    visit.open("/new-rule")
+    page, asked = visit.page, []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    visit.open("/rules")
+    assert asked == []
+    visit.open("/new-rule")
+    page.get_by_label("Name").press_sequentially("half-written")
+    visit.open("/rules")
+    assert asked == ["beforeunload"]
 
 
 def test_the_week_says_what_became_of_each_window(visit, tally):
@@ -174,7 +223,7 @@ def test_it_can_be_used_without_a_script(browser, tally):
     visit.page.get_by_label("Name").fill("plain-rule")
     visit.page.get_by_label("Condition").fill("room.on_air")
     visit.page.get_by_role("button", name="Write it as YAML").click()
-    expect(visit.page.locator("#verdict")).to_contain_text("This rule is right")
+    expect(visit.page.locator("#verdict")).to_contain_text("This rule is valid")
     visit.page.get_by_role("button", name="Log out").click()
     expect(visit.page).to_have_url(tally.url + "/login")
     visit.close()

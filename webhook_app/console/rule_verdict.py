@@ -1,6 +1,6 @@
 """What is to be said of a rule as it is written: mistakes at their fields, what is still missing, warnings, windows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,17 +52,24 @@ class RuleVerdict:
     @property
     def errors(self) -> dict[str, str]:
         """Mistakes by the form's field."""
-        return {one.form_field: one.message for one in reversed(self.mistakes) if one.form_field is not None}
+        return _by_field((one.form_field, one.message) for one in self.mistakes)
 
     @property
     def hints(self) -> dict[str, str]:
         """Warnings by the form's field."""
-        fields = [(form_field_of(warning.field), warning.message) for warning in reversed(self.warnings)]
-        return {name: message for name, message in fields if name is not None}
+        return _by_field((form_field_of(warning.field), warning.message) for warning in self.warnings)
 
     def html(self) -> str:
         """As a part of a page."""
         return render_template("rule_verdict.html", verdict=self, labels=LABELS, form_field_of=form_field_of)
+
+
+def _by_field(messages: Iterable[tuple[str | None, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, message in messages:
+        if name is not None:
+            joined[name] = f"{joined[name]}; {message}" if name in joined else message
+    return joined
 
 
 def judged_rule(desk: Desk, text: str, was: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The subscribers: how well each is told, every delivery with its attempts, and what can be done about it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, redirect, request
@@ -33,6 +33,15 @@ SHOWN = 40
 DELIVERIES_SHOWN = 25
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}
 LISTS = ("types", "rooms", "because")
+LABELS = {
+    "name": "Name",
+    "url": "Address",
+    "types": "Types of notices",
+    "rooms": "Rooms",
+    "because": "Because of",
+    "max_in_flight": "Attempts at once",
+    "rate_limit": "Attempts a second",
+}
 
 
 def add(blueprint: Blueprint, desk: Desk) -> None:
@@ -59,7 +68,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def new_subscriber() -> str:
         admins_only(desk.door)
         form = {"types": ", ".join(DEFAULT_TYPES), "rooms": "*", "because": "*", "ordering": "none"}
-        return page("subscriber_edit.html", here="subscribers", form=form, known=None, wrong=[])
+        return _form_page(form, known=None)
 
     @blueprint.post("/new-subscriber")
     def subscribe() -> str | tuple[str, int]:
@@ -67,8 +76,10 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         try:
             made, secret = take_in(context, _checked(SubscribeSchema(), _given(form)))
         except Problem as problem:
-            wrong = mistakes(problem.errors or {"": [problem.description]}, "")
-            return page("subscriber_edit.html", here="subscribers", form=form, known=None, wrong=wrong), 422
+            wrong = _mistakes(problem)
+            return page(
+                "subscriber_edit.html", here="subscribers", form=form, known=None, wrong=wrong, labels=LABELS
+            ), 422
         # The secret is shown in the answer itself: a cookie is no place for it, and nothing keeps it.
         return page("secret.html", here="subscribers", one=subscriber_view(made), secret=PREFIX + secret, new=True)
 
@@ -81,7 +92,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         form = (
             view | {name: ", ".join(view[name]) for name in LISTS} | {"url": "", "rate_limit": view["rate_limit"] or ""}
         )
-        return page("subscriber_edit.html", here="subscribers", form=form, known=view, wrong=[])
+        return _form_page(form, known=view)
 
     @blueprint.post("/subscribers/<subscriber_id>/edit")
     def change_subscriber(subscriber_id: str) -> str | tuple[str, int] | BaseResponse:
@@ -94,9 +105,11 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         except Problem as problem:
             if problem.code == 404:
                 raise
-            wrong = mistakes(problem.errors or {"": [problem.description]}, "")
+            wrong = _mistakes(problem)
             view = subscriber_view(kept_subscriber(context, subscriber_id))
-            return page("subscriber_edit.html", here="subscribers", form=form, known=view, wrong=wrong), 422
+            return page(
+                "subscriber_edit.html", here="subscribers", form=form, known=view, wrong=wrong, labels=LABELS
+            ), 422
         return done(f"{changed.name or changed.shown_url} is changed.", f"/subscribers/{subscriber_id}")
 
     @blueprint.get("/subscribers/<subscriber_id>/<any(enable, disable, rotate, recover, delete):order>")
@@ -204,6 +217,18 @@ def _order(desk: Desk, subscriber_id: str, order: str) -> str:
         case _:
             order_recovery(context, subscriber_id, since or context.now() - DAY, None)
             return f"What is dead or was missed in {SPANS.get(span, SPANS['24h'])[0]} is put in line again."
+
+
+def _form_page(
+    form: Mapping[str, Any], *, known: Mapping[str, Any] | None, wrong: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    return page("subscriber_edit.html", here="subscribers", form=form, known=known, wrong=wrong, labels=LABELS)
+
+
+def _mistakes(problem: Problem) -> list[dict[str, Any]]:
+    """What is wrong with a form, each with the form's field as `top`."""
+    errors = problem.errors or {"": [problem.description]}
+    return [one | {"top": one["field"].partition(".")[0]} for one in mistakes(errors, "")]
 
 
 def _given(form: Mapping[str, str]) -> dict[str, Any]:
