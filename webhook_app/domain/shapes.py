@@ -30,6 +30,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
         "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": "CONFERENCE", "q": "VIEWER"}
     )
     unknown = Session("s", live=True, started_at=_AT)
+    over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
     wish = Wish(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
     window = RoomWindow(_AT, _AT + 1, ("service",))
     fact = StreamFact("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
@@ -45,7 +46,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     for state in (State.STARTED, State.PLAYABLE, State.STOPPING, State.FAILED):
         run = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
     run = replace(run, failure="failed")
-    rooms.append(Room(ROOM_ID, session=session, operator=wish, streams=(run,), next_window=window))
+    rooms.append(Room(ROOM_ID, session=over, operator=wish, streams=(run,), next_window=window))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 
