@@ -20,6 +20,7 @@ LABELS: Mapping[str, str] = {
     "remind": "Remind before",
     "end_when_empty": "End when empty for",
     "overrun": "Overrun up to",
+    "empty_means": "Empty means",
     "max_run": "Restart after",
     "restart": "Restart",
     "on": "Type",
