@@ -16,6 +16,7 @@ from webhook_app.domain.stream import EndedBy, Snapshot, State, advance, open_ru
 from webhook_app.domain.values import replace
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
+from webhook_app.domain.window import OpenWindow
 
 ROOM_ID = "abcd-efgh-ijkl"
 _AT = 1_767_225_600_000
@@ -45,8 +46,9 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     # A stream that went through every state has every moment.
     for state in (State.STARTED, State.PLAYABLE, State.STOPPING, State.FAILED):
         run = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-    run = replace(run, failure="failed")
-    rooms.append(Room(ROOM_ID, session=over, operator=wish, streams=(run,), next_window=window))
+    run = replace(run, failure="failed", stopped_because="operator")
+    late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
+    rooms.append(Room(ROOM_ID, session=over, operator=wish, streams=(run,), window=late, next_window=window))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 
