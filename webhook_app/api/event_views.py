@@ -8,9 +8,10 @@ from webhook_app.api.context import Context
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
+from webhook_app.domain.times import rfc3339
 from webhook_app.masked_data import shown_data, without_webhook_token
 from webhook_app.masking import masked
-from webhook_app.store import codec, keys
+from webhook_app.store import codec, keys, outline
 from webhook_app.store.clients import Client
 from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
 
@@ -21,12 +22,16 @@ _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 def event_view(event: Event, row: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    """One event with its row of the timeline, None while it is not folded."""
+    """One event with its row of the timeline, None while it is not folded.
+
+    `unchanged` tells a timer or a probe that changed nothing: a check that confirmed what was known.
+    """
     reasons = [] if row is None else row.get(b"r", b"").decode().split()
     effect = {
         "effect": None if row is None else masked(row[b"e"].decode()),
         "reason": next(iter(reasons), None),
         "reasons": reasons,
+        "unchanged": row is not None and b"q" in row,
     }
     return views.event_view(event, data=_shown_data(event)) | effect
 
@@ -36,11 +41,13 @@ def _shown_data(event: Event) -> Any:
     return (without_webhook_token if event.source in VIDEOSDKS_WORDS else shown_data)(dict(event.data))
 
 
-def timeline_rows(client: Client, events: Sequence[Event]) -> list[Mapping[bytes, bytes] | None]:
-    """What folding each event came to, as its room's timeline keeps it; None where it is not folded."""
+def timeline_rows(
+    client: Client, events: Sequence[Event], room_id: str | None = None
+) -> list[Mapping[bytes, bytes] | None]:
+    """What folding each event came to, as the timeline of its room (or of `room_id`) keeps it; None where it is not."""
     with client.pipeline(transaction=False) as pipe:
         for event in events:
-            pipe.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
+            pipe.xrange(keys.timeline(event.room_id or "" if room_id is None else room_id), min=event.id, max=event.id)
         found = pipe.execute()
     return [entries[0][1] if entries else None for entries in found]
 
@@ -69,8 +76,42 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
         if event is None:
             continue
-        items.append(event_view(event, fields) | _what_came_of_it(fields))
+        items.append(event_view(event, fields) | _what_came_of_it(fields) | {"run": None})
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
+
+
+def outline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
+    """A room's timeline, newest first, in which checks in a row that changed nothing are one item.
+
+    Such an item is the last check, with `run`: how many checks and events it stands for, and since when.
+    """
+    entries = outline.read(context.client, room_id, before=checked_id(decode_cursor(cursor)), count=limit)
+    ids = [entry.shown_id for entry in entries]
+    items = []
+    events = context.journal.get(ids) if ids else []
+    rows = iter(timeline_rows(context.client, [event for event in events if event is not None], room_id))
+    for entry, event in zip(entries, events, strict=True):
+        row = None if event is None else next(rows)
+        if event is None or row is None:
+            continue
+        run = None if entry.run is None else _run_view(entry)
+        items.append(event_view(event, row) | _what_came_of_it(row) | {"run": run})
+    oldest = entries[-1] if len(entries) == limit else None
+    after = None if oldest is None else oldest.run.first_id if oldest.run else oldest.event_id
+    return {"items": items, "next": None if after is None else encode_cursor(after)}
+
+
+def _run_view(entry: outline.OutlineEntry) -> dict[str, Any]:
+    run = entry.run
+    assert run is not None
+    since = int(run.first_id.partition("-")[0])
+    return {
+        "checks": run.probes,
+        "events": run.events,
+        "since": rfc3339(since),
+        "first_id": run.first_id,
+        "last_id": entry.event_id,
+    }
 
 
 def events_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:

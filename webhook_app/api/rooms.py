@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validates
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
-from webhook_app.api.event_views import timeline_page
+from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.api.room_changes import add_room_changes
 from webhook_app.api.shapes import (
     AcceptedSchema,
@@ -40,6 +40,12 @@ class RoomsQuery(PageQuery):
     on_air = fields.Boolean(load_default=None)
     group = fields.String(load_default=None)
     q = fields.String(load_default=None)
+
+
+class TimelineQuery(PageQuery):
+    """Which page, and whether runs of checks that changed nothing are one item each."""
+
+    collapse = fields.Boolean(load_default=False)
 
 
 class WishSchema(Question):
@@ -95,13 +101,17 @@ def rooms(context: Context) -> Blueprint:
         return room_view(_found(context, room_id, config), config, context.now())
 
     @blp.route("/<room:room_id>/timeline")
-    @blp.arguments(PageQuery, location="query")
+    @blp.arguments(TimelineQuery, location="query")
     @blp.response(200, page_of(TimelineItemSchema))
     @blp.alt_response(404, schema=ProblemSchema)
     def get_timeline(query: dict[str, Any], room_id: str) -> dict[str, Any]:
-        """Everything that concerned the room, newest first, with what rules and controller made of it."""
+        """Everything that concerned the room, newest first, with what rules and controller made of it.
+
+        With `collapse` checks in a row that changed nothing are one item: the last of them, with `run`.
+        """
         room = _found(context, room_id, context.state.names())
-        return timeline_page(context, room.room_id, cursor=query["cursor"], limit=query["limit"])
+        page_of_room = outline_page if query["collapse"] else timeline_page
+        return page_of_room(context, room.room_id, cursor=query["cursor"], limit=query["limit"])
 
     @blp.route("/<room:room_id>/start", methods=["POST"])
     @blp.arguments(StartWishSchema, required=False)

@@ -144,6 +144,11 @@ class EventSchema(Schema):
     effect = text(null=True)
     reason = text(null=True)
     reasons = fields.List(text())
+    unchanged = fields.Boolean(
+        metadata={
+            "description": "a timer or a probe that changed nothing to be seen: a check that confirmed what was known"
+        }
+    )
 
 
 class DecisionSchema(Schema):
@@ -163,11 +168,22 @@ class ToldSchema(Schema):
     type = text()
 
 
+class RunSchema(Schema):
+    """Checks in a row that changed nothing, with the same finding: how many, since when, and the events they are."""
+
+    checks = fields.Integer()
+    events = fields.Integer()
+    since = moment()
+    first_id = text()
+    last_id = text()
+
+
 class TimelineItemSchema(EventSchema):
-    """An event on a room's timeline."""
+    """An event on a room's timeline; with `collapse`, `run` says for how many checks the last one stands."""
 
     decisions = fields.List(fields.Nested(DecisionSchema))
     notices = fields.List(fields.Nested(ToldSchema))
+    run = fields.Nested(RunSchema, allow_none=True)
 
 
 class CallAttemptSchema(Schema):

@@ -6,22 +6,25 @@ from typing import Any
 from webhook_app.api.call_views import call_views, load_calls
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import delivery_view
-from webhook_app.api.event_views import timeline_page
+from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.domain.reasons import UNEVENTFUL
 from webhook_app.domain.subscribers import delivery_id
+from webhook_app.store.listing import encode_cursor
 
 LOOKED_UP_MAX = 2_000
+SESSION_PROBES = frozenset({"armed", "participants", "session", "refused"})
 
 
-def causes(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
-    """A page of it, the newest first. Runs of events that changed nothing are put together."""
-    found = timeline_page(context, room_id, cursor=cursor, limit=limit)
+def causes(context: Context, room_id: str, *, cursor: str | None, limit: int, each: bool = False) -> dict[str, Any]:
+    """A page of it, the newest first. Runs of events that changed nothing are put together, unless asked for each."""
+    found = (timeline_page if each else outline_page)(context, room_id, cursor=cursor, limit=limit)
     items: list[dict[str, Any]] = found["items"]
     calls = _calls(context, items)
     told = _deliveries(context, [notice["id"] for item in items for notice in item["notices"]])
     for item in items:
         item["calls"] = [calls[one] for one in dict.fromkeys(_called(item)) if one in calls]
         item["answers"] = calls.get(str(item["data"].get("call_id", "")))
+        item["finding"] = _finding(item)
         for notice in item["notices"]:
             notice["deliveries"] = None if told is None else told.get(notice["id"], [])
     return {"groups": _grouped(items), "next": found["next"]}
@@ -42,12 +45,38 @@ def changed_nothing(item: Mapping[str, Any]) -> bool:
 def _grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = []
     for item in items:
+        if item["run"] is not None:
+            run = item["run"] | {"begin": _cursor_at(item["run"]["last_id"])}
+            groups.append({"quiet": True, "run": run, "items": [item]})
+            continue
         quiet = changed_nothing(item)
-        if quiet and groups and groups[-1]["quiet"]:
+        if quiet and groups and groups[-1]["quiet"] and "run" not in groups[-1]:
             groups[-1]["items"].append(item)
         else:
             groups.append({"quiet": quiet, "items": [item]})
     return groups
+
+
+def _cursor_at(event_id: str) -> str:
+    """The cursor of a page that begins with this event."""
+    ms, _, number = event_id.partition("-")
+    return encode_cursor(f"{ms}-{int(number) + 1}")
+
+
+def _finding(item: Mapping[str, Any]) -> str:
+    """What a probe found, in a few words; its effect when it found nothing."""
+    data = item["data"]
+    if item["source"] != "probe" or not data.get("reached"):
+        return str(item["effect"] or "")
+    if isinstance(data.get("active"), Mapping):
+        return "on air"
+    session = data.get("session")
+    if isinstance(session, Mapping) and session.get("live"):
+        return "a session, no stream"
+    if data.get("session_unknown"):
+        return "no stream; VideoSDK could not say who is there"
+    asked_for_session = (item["answers"] or {}).get("because") in SESSION_PROBES
+    return "no session" if asked_for_session else "no stream"
 
 
 def _called(item: Mapping[str, Any]) -> list[str]:

@@ -53,9 +53,9 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
     config, now = context.state.config(), context.now()
     found = find_room(context.state, room_id, config)
     room_id, room = found.room_id, found.state or Room(found.room_id)
-    cursor = request.args.get("cursor") or None
+    cursor, each = request.args.get("cursor") or None, "each" in request.args
     try:
-        timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN)
+        timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN, each=each)
     except BadCursorError as error:
         raise Problem(422, str(error)) from None
     window = room.window
@@ -70,6 +70,7 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
         "next_window": None if room.next_window is None else occurrence_view(room_id, room.next_window),
         "timeline": timeline,
         "cursor": cursor,
+        "each": each,
         "has_credentials": context.makes_calls,
     }
 

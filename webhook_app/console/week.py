@@ -11,7 +11,7 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.verdicts import WindowNotice, match_notices
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
-from webhook_app.store import codec, keys
+from webhook_app.store import codec, keys, outline
 
 PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY
 WINDOWS_MAX = 300
@@ -111,14 +111,12 @@ def _with_fate(room_id: str, window: RoomWindow, types: frozenset[str], now: int
 
 
 def _window_notices(context: Context, room_id: str, now: int) -> list[WindowNotice]:
-    """The room's `broadcast.*` notices, oldest first, as its timeline has them."""
-    entries = context.client.xrevrange(
-        keys.timeline(room_id), min=str(now - PAST_MS - HOUR), max="+", count=ENTRIES_MAX
-    )
+    """The room's `broadcast.*` notices of the span that is shown, as its timeline has them."""
+    since = str(now - PAST_MS - HOUR)
     notices = []
-    for entry_id, fields in reversed(entries):
-        at = int(entry_id.partition(b"-")[0])
-        for _, kind, *opens_at in codec.decode(fields[b"n"]) if b"n" in fields else ():
+    for entry in outline.read(context.client, room_id, before=None, count=ENTRIES_MAX, since=since):
+        at = int(entry.event_id.partition("-")[0])
+        for _, kind, *opens_at in codec.decode(entry.notices) if entry.notices else ():
             if kind.startswith("broadcast."):
                 notices.append(WindowNotice(at, kind, from_rfc3339(opens_at[0]) if opens_at else None))
     return notices

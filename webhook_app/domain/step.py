@@ -117,6 +117,8 @@ def _step(world: World, event: Event) -> Outcome:
     if outcome.pause is not None:
         _pause(world, event, outcome, paused=outcome.pause)
     settle_alarms(world, event, outcome)
+    if outcome.notices:
+        outcome.unchanged = None
     if (outcome.config or world.config).settings.observing:
         outcome.notices = [replace(notice, observed=True) for notice in outcome.notices]
     return outcome
@@ -197,6 +199,19 @@ def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> No
     if not turn.effects:
         turn.note(Reason.CHANGED if turn.room is not turn.before else Reason.NO_CHANGE)
     outcome.record_effects(turn.effects)
+    outcome.unchanged = _unchanged(turn)
+
+
+def _unchanged(turn: Turn) -> str | None:
+    """What a timer or a probe found that changed nothing in the room, empty for a timer; None when it did change it."""
+    source, outcome = turn.event.source, turn.outcome
+    if source not in (Source.CLOCK, Source.PROBE) or turn.room.sequence != turn.before.sequence:
+        return None
+    if outcome.decisions or outcome.pause is not None or outcome.memory:
+        return None
+    if any(call.kind is not CallKind.PROBE for call in outcome.calls.values()):
+        return None
+    return " ".join(outcome.reasons) if source is Source.PROBE else ""
 
 
 def _judge_again(turn: Turn) -> None:

@@ -57,7 +57,8 @@ class Outcome:
     """What one event came to. Nothing of it has happened until it is committed.
 
     `windows` are those that the fold looked up, by rule, moment and span, so that rooms share them. Alarms are known
-    by their keys.
+    by their keys. `unchanged` is set when a timer or a probe changed nothing that anybody can see: empty for a timer,
+    what was found for a probe.
     """
 
     effect: str = ""
@@ -77,6 +78,7 @@ class Outcome:
     cleared: set[str] = field(default_factory=set)
     acknowledged: dict[str, Alarm] = field(default_factory=dict)
     pause: bool | None = None
+    unchanged: str | None = None
     windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 
     def record_effect(self, reason: Reason, **fields: object) -> None:

@@ -73,6 +73,11 @@ def timeline(room_id: str) -> str:
     return f"{PREFIX}timeline:{room_id}"
 
 
+def outline(room_id: str) -> str:
+    """The room's timeline with runs of checks that changed nothing as one entry each, a stream; see `store.outline`."""
+    return f"{PREFIX}outline:{room_id}"
+
+
 def call(call_id: str) -> str:
     """One call, JSON."""
     return f"{PREFIX}call:{call_id}"

@@ -50,7 +50,8 @@ class Snapshots:
                 pipe.multi()
                 pipe.hset(keys.SNAPSHOT, mapping=_fields(world, after))
                 first_kept = f"{after.partition('-')[0]}-{int(after.partition('-')[2]) + 1}"
-                for key in (keys.JOURNAL, keys.timeline(""), *(keys.timeline(room_id) for room_id in rooms)):
+                by_room = [key(room_id) for room_id in rooms for key in (keys.timeline, keys.outline)]
+                for key in (keys.JOURNAL, keys.timeline(""), *by_room):
                     pipe.xtrim(key, minid=first_kept, approximate=False)
                 # A timeline that was trimmed as a forgotten room's holds nothing from before the room was forgotten.
                 pipe.zremrangebyscore(keys.ROOMS_FORGOTTEN, "-inf", int(after.partition("-")[0]))

@@ -17,7 +17,7 @@ from webhook_app.domain.step import rooms_needed
 from webhook_app.domain.stream import Stream
 from webhook_app.domain.turn import Decision, Outcome, World
 from webhook_app.domain.unreadable_webhooks import TIMER as ALARM_TIMER
-from webhook_app.store import codec, keys, measures
+from webhook_app.store import codec, keys, measures, outline
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS
 from webhook_app.store.times import time_ms
@@ -25,19 +25,6 @@ from webhook_app.store.transactions import execute
 
 READ_CHUNK = 500
 
-# One command for a batch's lines: packing and answering each of them costs a quarter of folding it. By their text and
-# not by their digest, which a server that has just taken over may not know: that would fail in the transaction.
-_NOTE = """
-for i = 1, #KEYS do
-  local id, effect, reasons = ARGV[5 * i - 4], ARGV[5 * i - 3], ARGV[5 * i - 2]
-  local decisions, notices = ARGV[5 * i - 1], ARGV[5 * i]
-  if notices == '' then
-    redis.call('XADD', KEYS[i], id, 'e', effect, 'r', reasons, 'd', decisions)
-  else
-    redis.call('XADD', KEYS[i], id, 'e', effect, 'r', reasons, 'd', decisions, 'n', notices)
-  end
-end
-"""
 _TELL = """
 for i = 1, #ARGV do
   redis.call('XADD', KEYS[1], '*', 'n', ARGV[i])
@@ -64,6 +51,7 @@ class Batch:
     effects: list[Effect] = field(default_factory=list)
     # By event and room: the notices' ids and types, and when the window opens that a notice names.
     told: dict[tuple[str, str], list[tuple[str, ...]]] = field(default_factory=dict)
+    unchanged: dict[tuple[str, str], str] = field(default_factory=dict)  # by event and room: see `Outcome.unchanged`
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
     calls: dict[str, Call] = field(default_factory=dict)
@@ -84,6 +72,8 @@ class Batch:
         home = event.room_id or ""
         decisions = outcome.decisions.get(home, [])
         self.effects.append(Effect(event.id, home, outcome.effect, outcome.reasons, decisions))
+        if outcome.unchanged is not None:
+            self.unchanged[event.id, home] = outcome.unchanged
         for room_id, decisions in outcome.decisions.items():
             if room_id != home:
                 self.effects.append(Effect(event.id, room_id, outcome.effect, outcome.reasons, decisions))
@@ -338,12 +328,21 @@ def _write_alarm_timers(pipe: Client, batch: Batch) -> None:
 
 
 def _write_timelines(pipe: Client, batch: Batch) -> None:
-    rows: list[str | bytes] = []
-    for effect in batch.effects:
-        told = batch.told.get((effect.event_id, effect.room_id))
-        decisions = codec.encode(effect.decisions) if effect.decisions else b""
-        rows += (effect.event_id, effect.text, " ".join(effect.reasons), decisions, codec.encode(told) if told else b"")
-    pipe.eval(_NOTE, len(batch.effects), *(keys.timeline(effect.room_id) for effect in batch.effects), *rows)
+    outline.append(
+        pipe,
+        [
+            outline.TimelineEntry(
+                event_id=effect.event_id,
+                room_id=effect.room_id,
+                effect=effect.text,
+                reasons=" ".join(effect.reasons),
+                decisions=codec.encode(effect.decisions) if effect.decisions else b"",
+                notices=codec.encode(told) if (told := batch.told.get((effect.event_id, effect.room_id))) else b"",
+                unchanged=batch.unchanged.get((effect.event_id, effect.room_id)),
+            )
+            for effect in batch.effects
+        ],
+    )
 
 
 def moment_of(cursor: bytes | None) -> int:

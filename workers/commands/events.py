@@ -34,9 +34,14 @@ def events() -> None:
     "-n", "--last", default=10, show_default=True, type=click.IntRange(0, LAST_MAX), help="Begin so far back."
 )
 @click.option("--follow/--no-follow", "going_on", default=True, help="Go on until Ctrl-C, or stop at the newest.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one event a line.")
-def tail(room: str | None, kind: str | None, source: str | None, last: int, going_on: bool, as_json: bool) -> None:
+@click.option("--all", "everything", is_flag=True, help="Also each check that changed nothing; else one line for all.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one event a line, each check too.")
+def tail(
+    room: str | None, kind: str | None, source: str | None, last: int, going_on: bool, everything: bool, as_json: bool
+) -> None:
     """The last events and, live, each further one with what folding it came to.
+
+    Checks in a row that changed nothing are one line, printed when something else happens or they find something else.
 
     \b
     Examples:
@@ -47,22 +52,31 @@ def tail(room: str | None, kind: str | None, source: str | None, last: int, goin
     if room is not None:
         _warn_if_unknown(api, room)
     filters = {"room_id": room, "type": kind, "source": source}
-    found = api.items("/events", last, **filters)[0] if last else []
+    everything = everything or as_json or kind is not None or source is not None
+    if not last:
+        found = []
+    elif room is not None and not everything:
+        found = api.items(f"/rooms/{quote(room, safe='')}/timeline", last, collapse=1)[0]
+    else:
+        found = api.items("/events", last, **filters)[0]
     # What is not folded yet comes with the stream, which runs behind the folding.
     past = [event for event in reversed(found) if event["effect"] is not None or not going_on]
+    printer = _Printer(as_json=as_json, everything=everything)
     for event in past:
-        _print(event, as_json)
+        printer.take(event)
     if not going_on:
+        printer.close()
         return
     newest = past[-1]["id"] if past else _newest_folded(api)
     try:
         for event in follow(
             api, last_id=newest, say=lambda line: click.echo(f"tally: {show.one_line(line)}", err=True), **filters
         ):
-            _print(event, as_json)
+            printer.take(event)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise Failed(f"{api.url} cannot be reached ({type(error).__name__}): does Tallylight run there?") from None
     except KeyboardInterrupt:
+        printer.close()
         click.echo(err=True)
 
 
@@ -106,6 +120,57 @@ def _warn_if_unknown(api: Api, room: str) -> None:
 def _newest_folded(api: Api) -> str | None:
     found, _ = api.items("/events", 50)
     return next((event["id"] for event in found if event["effect"] is not None), None)
+
+
+class _Printer:
+    """Prints events; checks in a row that changed nothing are held back and printed as one line for each room."""
+
+    def __init__(self, *, as_json: bool, everything: bool) -> None:
+        self._as_json = as_json
+        self._everything = everything
+        self._held: dict[str | None, list[Json]] = {}
+
+    def take(self, event: Json) -> None:
+        """Print an event, or hold it back."""
+        run = event.get("run")
+        if run is not None and run["checks"] and run["events"] > 2:
+            self._release(event["room_id"])
+            _print_run(event["room_id"], run["checks"], run["since"], event)
+            return
+        if self._everything or not event.get("unchanged"):
+            self._release(event["room_id"])
+            _print(event, self._as_json)
+            return
+        held = self._held.setdefault(event["room_id"], [])
+        if event["source"] == "probe" and any(one["effect"] != event["effect"] for one in _probes(held)):
+            self._release(event["room_id"])
+        self._held.setdefault(event["room_id"], []).append(event)
+
+    def close(self) -> None:
+        """Print what was held back."""
+        for room_id in list(self._held):
+            self._release(room_id)
+
+    def _release(self, room_id: str | None) -> None:
+        held = self._held.pop(room_id, [])
+        probes = _probes(held)
+        if len(held) < 3 or not probes:
+            for event in held:
+                _print(event, self._as_json)
+            return
+        _print_run(room_id, len(probes), held[0]["at"], probes[-1])
+
+
+def _print_run(room_id: str | None, checks: int, since: str, last: Json) -> None:
+    times = "once" if checks == 1 else f"{checks} times"
+    click.echo(
+        f"{show.moment(last['at'])}  {last['source']:8}  {'checked'.ljust(22)}  {show.one_line(room_id or '-')}  "
+        f"checked {times} since {show.moment(since)}: {show.one_line(last['effect'])}"
+    )
+
+
+def _probes(events: list[Json]) -> list[Json]:
+    return [event for event in events if event["source"] == "probe"]
 
 
 def _print(event: Json, as_json: bool) -> None:
