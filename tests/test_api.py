@@ -36,7 +36,7 @@ ROOM_KEYS = set(
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
-EVENT = {"id", "source", "type", "room_id", "at", "data", "effect", "reason", "reasons"}
+EVENT = {"id", "source", "type", "room_id", "at", "data", "effect", "unchanged", "reason", "reasons"}
 DECISION = {"rule", "did", "reason", "call_id", "notice_id"}
 SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "enabled", "disabled_because", "created_at"}
 DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at"}
@@ -267,7 +267,7 @@ def test_a_timeline_says_what_each_event_did_and_why(doors, stage):
     items = doors.get(f"/rooms/{ROOM}/timeline")["items"]
     assert [item["type"] for item in items][:2] == ["end", "hls-playable"]
     for item in items:
-        assert set(item) == EVENT | {"decisions", "notices"}
+        assert set(item) == EVENT | {"decisions", "notices", "run"}
         assert all(set(decision) == DECISION for decision in item["decisions"])
     assert "stream.playable" in [notice["type"] for notice in items[1]["notices"]]
     assert all(doors.get(f"/deliveries?notice_id={one['id']}") for item in items for one in item["notices"])

@@ -13,7 +13,7 @@ from webhook_app.domain.shapes import event_shape, event_shapes, room_shape, roo
 from webhook_app.domain.view_shape import ViewShape
 
 # What comes of an event is not known while its conditions are evaluated.
-OUTCOME = {"effect", "reason", "reasons"}
+OUTCOME = {"effect", "reason", "reasons", "unchanged"}
 # Warnings are for lists of occurrences; a room's next window has none.
 ALWAYS_NULL = {"room.next_window.warning"}
 TYPES = {

@@ -97,6 +97,7 @@ POSTS = [
     f"/rooms/{ROOM}/capture",
     "/rules/some-rule/pause",
     "/rules/some-rule/skip-next",
+    "/rules/some-rule/occurrences/2026-11-29T09:00:00.000Z/skip",
     "/rules/some-rule/delete",
     "/rule-text/check",
     "/rule-text/draft",
@@ -350,15 +351,23 @@ def test_the_week_shows_windows_beside_what_was_on_air(client, admin):
 
 def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client, admin):
     put(client, name="talk", rooms=[ROOM], schedule={"cron": "0 * * * *", "duration": "10m"})
-    assert "/rules/talk/skip-next?back=/schedule" in admin.page("/schedule")
+    first, second = re.findall(
+        r'href="(/rules/talk/occurrences/[^"?]+/skip)[?]back=/schedule"', admin.page("/schedule")
+    )[:2]
+    assert "You can take this back here" in admin.page(second)
     with folding(client):
-        page = admin.after(admin.post("/rules/talk/skip-next", back="/schedule"))
-        assert "is passed over" in page
-        assert "skipped" in page
+        page = admin.after(admin.post(second, back="/schedule"))
+        assert "is skipped" in page
+        assert first in page
+        assert second.replace("/skip", "/unskip") in page
+        page = admin.after(admin.post(second.replace("/skip", "/unskip"), back="/schedule"))
+        assert "is no longer skipped" in page
+        assert second in page
         page = admin.after(admin.post("/rules/talk/pause", back="/schedule"))
         assert "paused" in page
+        assert "Resume" in page
         admin.post("/rules/talk/resume")
-    assert "Pause" in admin.page("/schedule")
+    assert second in admin.page("/rules/talk")
 
 
 def test_a_missed_window_is_marked_by_what_was_told(client, admin):

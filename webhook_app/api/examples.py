@@ -70,9 +70,11 @@ EVENT: dict[str, Any] = {
     "effect": "Stream st_2b1f9c0d7a: started to playable",
     "reason": "stream-moved",
     "reasons": ["stream-moved"],
+    "unchanged": False,
 }
 TIMELINE_ITEM: dict[str, Any] = {
     **EVENT,
+    "run": None,
     "decisions": [
         {
             "rule": "sunday-service",
@@ -162,6 +164,7 @@ EXAMPLES: dict[str, Any] = {
     "TimelineItem": TIMELINE_ITEM,
     "RuleView": RULE_VIEW,
     "Occurrence": OCCURRENCE,
+    "RuleOccurrence": {**OCCURRENCE, "openings": [OCCURRENCE["opens_at"]]},
     "Comparison": COMPARISON,
     "Subscriber": SUBSCRIBER,
     "NewSubscriber": {**SUBSCRIBER, "secret": "(shown this once)"},

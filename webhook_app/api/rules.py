@@ -9,6 +9,7 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, valid
 from webhook_app.api.bodies import Blueprint, read_body
 from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
+from webhook_app.api.occurrence_skips import add_skips
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.rule_warnings import rooms_of, rooms_with_windows, warning_views, warnings_of
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
@@ -50,6 +51,12 @@ class OccurrenceSchema(Schema):
     closes_at = text()
     skipped = fields.Boolean()
     warning = text(null=True)
+
+
+class RuleOccurrenceSchema(OccurrenceSchema):
+    """A window of a room that a rule asks for; `openings` are the rule's own in it, which can be skipped one by one."""
+
+    openings = fields.List(text())
 
 
 class BacktestSchema(Question):
@@ -229,7 +236,7 @@ def rules(context: Context) -> Blueprint:
 
     @blp.route("/<name>/occurrences")
     @blp.arguments(OccurrencesQuery, location="query")
-    @blp.response(200, page_of(OccurrenceSchema))
+    @blp.response(200, page_of(RuleOccurrenceSchema))
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
     def list_occurrences(query: dict[str, Any], name: str) -> dict[str, Any]:
@@ -250,13 +257,18 @@ def rules(context: Context) -> Blueprint:
         return {
             "items": [
                 occurrence_view(
-                    one.room_id, one.window, skipped=one.skipped, warning=_warning(one, crowded, context.max_streams)
+                    one.room_id,
+                    one.window,
+                    skipped=one.skipped,
+                    warning=_warning(one, crowded, context.max_streams),
+                    openings=one.openings,
                 )
                 for one in found
             ],
             "next": None,
         }
 
+    add_skips(blp, context)
     return blp
 
 

@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from webhook_app.api.conditional import alone
 from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.api.rules import known_rule, not_of_the_file, rule_views
-from webhook_app.console import rule_editor
+from webhook_app.console import rule_editor, skips
 from webhook_app.console.desk import Desk, page, page_of
 from webhook_app.console.door import admins_only, back, done, try_it
 from webhook_app.console.rule_text import as_put, write
+from webhook_app.console.skips import skip_choices
 from webhook_app.console.wall import asked
 from webhook_app.domain.events import Source
 from webhook_app.domain.occurrences import occurrences
@@ -33,6 +34,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     """List, page, orders; the editor has a file of its own."""
     context = desk.context
     rule_editor.add(blueprint, desk)
+    skips.add(blueprint, desk)
 
     @blueprint.get("/rules")
     def rules() -> str:
@@ -70,7 +72,11 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             text=write(as_put(view)),
             rooms=[(room_id, config.named(room_id)) for room_id in rooms[:ROOMS_NAMED]],
             room_count=len(rooms),
-            windows=[occurrence_view(one.room_id, one.window, skipped=one.skipped) for one in found],
+            windows=[
+                occurrence_view(one.room_id, one.window, skipped=one.skipped)
+                | {"skip_choices": skip_choices([(name, at) for at in one.openings], now, skipped=one.skipped)}
+                for one in found
+            ],
             names={one.room_id: one.name for one in config.names.values()},
         )
 

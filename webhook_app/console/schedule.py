@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.console.desk import Desk, live_part, page, page_of
+from webhook_app.console.skips import skip_choices
 from webhook_app.console.wall import asked
 from webhook_app.console.week import Fate, Planned, week
 from webhook_app.console.week_picture import picture, scale
@@ -46,9 +47,9 @@ def _seen(desk: Desk) -> dict[str, Any]:
     return {
         "weeks": [(one, picture(one, drawn_at)) for one in weeks],
         "scale": scale(drawn_at),
-        "coming": _by_day([_line(one, names, first) for one, first in _with_first(coming[:LISTED_MAX])]),
+        "coming": _by_day([_line(one, names, now) for one in coming[:LISTED_MAX]]),
         "more": max(0, len(coming) - LISTED_MAX),
-        "past": _by_day([_line(one, names, False) for one in past[:LISTED_MAX]]),
+        "past": _by_day([_line(one, names, now) for one in past[:LISTED_MAX]]),
         "counts": {fate: sum(one.fate is fate for one in past) for fate in (Fate.MISSED, Fate.LATE)},
         "rooms": len(wanted),
         "number": number,
@@ -69,23 +70,11 @@ def _rules_by_room(desk: Desk, config: Config) -> dict[str, list[Rule]]:
     return found
 
 
-def _with_first(coming: list[Planned]) -> list[tuple[Planned, bool]]:
-    """Each window, and whether it is the one that its rule's `skip-next` would pass over."""
-    seen: set[str] = set()
-    marked = []
-    for one in coming:
-        first = one.fate is Fate.PLANNED and one.window.rules[0] not in seen
-        if one.fate is Fate.PLANNED:
-            seen |= set(one.window.rules)
-        marked.append((one, first))
-    return marked
-
-
 def _by_day(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     return [(of_day, list(some)) for of_day, some in groupby(lines, key=lambda line: str(line["day"]))]
 
 
-def _line(one: Planned, names: dict[str, str], first: bool) -> dict[str, Any]:
+def _line(one: Planned, names: dict[str, str], now: int) -> dict[str, Any]:
     opens, closes = moment_of(one.window.opens_at), moment_of(one.window.closes_at)
     return {
         "day": day(opens),
@@ -95,7 +84,7 @@ def _line(one: Planned, names: dict[str, str], first: bool) -> dict[str, Any]:
         "rules": one.window.rules,
         "fate": one.fate,
         "late": one.late,
-        "first": first,
+        "skips": skip_choices(one.openings, now, skipped=one.fate is Fate.SKIPPED),
     }
 
 

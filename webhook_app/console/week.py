@@ -1,5 +1,6 @@
 """A room's week: the windows that its calendars ask for, beside what was really on air."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,12 +36,16 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A window with its fate; `late` beside another fate when it began late."""
+    """A window with its fate; `late` beside another fate when it began late.
+
+    `openings` are the rules' own openings in it that can be skipped, or were: a rule's name and ms.
+    """
 
     room_id: str
     window: RoomWindow
     fate: Fate
     late: bool = False
+    openings: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,8 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
         for window in windows:
             own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
             if window.opens_at in rule.skipped:
-                apart.append(Planned(room_id, own, Fate.SKIPPED))
+                openings = [(rule.name, window.opens_at)] if window.closes_at > now else []
+                apart.append(Planned(room_id, own, Fate.SKIPPED, openings=openings))
             elif rule.paused:
                 if window.closes_at > now:
                     apart.append(Planned(room_id, own, Fate.PAUSED))
@@ -85,7 +91,11 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
                 asked.append((rule.name, rule.start, window))
     stretches = combine(asked)
     types = match_notices(stretches, _window_notices(context, room_id, now))
-    planned = apart + [_with_fate(room_id, window, told, now) for window, told in zip(stretches, types, strict=True)]
+    openings_in = _openings(stretches, [(name, one.opens_at) for name, _, one in asked])
+    planned = apart + [
+        _with_fate(room_id, window, told, now, inside)
+        for window, told, inside in zip(stretches, types, openings_in, strict=True)
+    ]
     return Week(
         room_id=room_id,
         name=config.room_name(room_id) or room_id,
@@ -94,10 +104,23 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
     )
 
 
-def _with_fate(room_id: str, window: RoomWindow, types: frozenset[str], now: int) -> Planned:
+def _openings(stretches: Sequence[RoomWindow], asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    """The rules' own openings in each stretch, soonest first."""
+    begins = [stretch.opens_at for stretch in stretches]
+    found: list[list[tuple[str, int]]] = [[] for _ in stretches]
+    for name, opens_at in sorted(asked, key=lambda pair: (pair[1], pair[0])):
+        at = bisect_right(begins, opens_at) - 1
+        if at >= 0 and opens_at < stretches[at].closes_at:
+            found[at].append((name, opens_at))
+    return found
+
+
+def _with_fate(
+    room_id: str, window: RoomWindow, types: frozenset[str], now: int, openings: Sequence[tuple[str, int]]
+) -> Planned:
     """A window with what was told of it. One that is still open has no end yet, whatever an earlier plan said."""
     if window.opens_at > now:
-        return Planned(room_id, window, Fate.PLANNED)
+        return Planned(room_id, window, Fate.PLANNED, openings=openings)
     late = "broadcast.late" in types
     if "broadcast.interrupted" in types:
         return Planned(room_id, window, Fate.INTERRUPTED, late)

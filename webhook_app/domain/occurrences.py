@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from webhook_app.domain.rules import Config, Rule
@@ -10,18 +11,23 @@ from webhook_app.domain.schedules.openings import ScheduleError
 
 LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 COUNT_MAX = 500
+OPENINGS_MAX = 50
 QUOTA_AHEAD_MS = 35 * DAY_MS
 WINDOWS_OF_ALL_ROOMS_MAX = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One window of a room that is to come, or that was skipped."""
+    """One window of a room that is to come, or that was skipped.
+
+    `openings` are the rule's own openings in it, ms: several where windows touch, or where other rules' come first.
+    """
 
     room_id: str
     window: RoomWindow
     skipped: bool = False
     warning: str | None = None
+    openings: tuple[int, ...] = ()
 
 
 def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, count: int) -> list[Occurrence]:
@@ -99,17 +105,32 @@ def _of_others(
 
 def _of_room(rule: Rule, own: list[Window], others: list[Asked], room_id: str, at: int, count: int) -> list[Occurrence]:
     skipped = [window for window in own if window.opens_at in rule.skipped]
-    asked = [(rule.name, rule.start, window) for window in own if window.opens_at not in rule.skipped] + others
+    kept = [window for window in own if window.opens_at not in rule.skipped]
+    asked = [(rule.name, rule.start, window) for window in kept] + others
     merged = [
-        Occurrence(room_id, stretch)
+        Occurrence(room_id, stretch, openings=_openings_in(kept, stretch))
         for stretch in combine(asked)
         if rule.name in stretch.rules and stretch.closes_at > at
     ]
     passed = [
-        Occurrence(room_id, RoomWindow(window.opens_at, window.closes_at, (rule.name,)), skipped=True)
+        Occurrence(
+            room_id,
+            RoomWindow(window.opens_at, window.closes_at, (rule.name,)),
+            skipped=True,
+            openings=(window.opens_at,),
+        )
         for window in skipped
     ]
     return sorted(merged + passed, key=lambda one: one.window.opens_at)[:count]
+
+
+def _openings_in(windows: Iterable[Window], stretch: RoomWindow) -> tuple[int, ...]:
+    inside = (
+        window.opens_at
+        for window in windows
+        if window.opens_at < stretch.closes_at and window.closes_at > stretch.opens_at
+    )
+    return tuple(islice(inside, OPENINGS_MAX))
 
 
 def _windows_or_none(config: Config, rule: Rule, after: int, until: int) -> list[Window]:

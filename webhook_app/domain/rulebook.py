@@ -1,7 +1,6 @@
 """The rulebook: changes of rules, room names and settings, each giving a new configuration."""
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from webhook_app.domain.calendar import calendar_from, horizon_at
@@ -9,24 +8,34 @@ from webhook_app.domain.participants import EmptyMeans
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room_changes import drop_mistaken_rooms, rules_affected
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
-from webhook_app.domain.schedule import DAY_MS, CalendarRef, Schedule, take_windows
+from webhook_app.domain.schedule import CalendarRef, Schedule
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.times import format_duration, rfc3339
+from webhook_app.domain.schedules.skips import keep_skips
+from webhook_app.domain.times import format_duration
 from webhook_app.domain.turn import Outcome, World
 from webhook_app.domain.values import replace
 
-SKIP_AHEAD_MS = 5 * 366 * DAY_MS
-SKIP_KEPT_MS = 31 * DAY_MS
-SKIPS_MAX = 100
 ROOM_CHANGES = ("room-put", "room-forgotten")
+# Events about one rule, which touch its rooms alone.
+ONE_RULE = frozenset(
+    {
+        "rule-put",
+        "rule-deleted",
+        "rule-paused",
+        "rule-resumed",
+        "rule-skip-next",
+        "occurrence-skipped",
+        "occurrence-unskipped",
+    }
+)
 
 
 def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
     """A rule was put by the API; what the file names belongs to the file."""
     rule = rule_from(data["rule"])
     known = world.config.rules.get(rule.name)
-    rule = _with_skips(rule, known)
+    if known is not None:
+        rule = keep_skips(rule, known.skipped, world.config.calendars, int(data["_at"]))
     if known is not None and known.from_file:
         outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
@@ -36,12 +45,6 @@ def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     outcome.config = world.config.with_rule(rule)
     outcome.record_effect(Reason.RULE_CHANGED if known else Reason.RULE_ADDED, rule=rule.name)
     return {rule.name}
-
-
-def _with_skips(rule: Rule, known: Rule | None) -> Rule:
-    """A rule put again keeps the openings that are passed over, as long as its calendar stays what it was."""
-    same = known is not None and rule.schedule is not None and known.schedule == rule.schedule
-    return replace(rule, skipped=known.skipped) if known is not None and same else rule
 
 
 def delete_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
@@ -74,7 +77,8 @@ def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[s
     new = {rule.name: rule for rule in (replace(rule_from(raw), from_file=True) for raw in data.get("rules", []))}
     for name, rule in new.items():
         if name in old:
-            new[name] = replace(_with_skips(rule, old[name]), paused=rule.paused or old[name].paused)
+            rule = keep_skips(rule, old[name].skipped, world.config.calendars, int(data["_at"]))
+            new[name] = replace(rule, paused=rule.paused or old[name].paused)
     names = {
         str(name): RoomName(str(name), str(raw["room_id"]), tuple(raw.get("groups", ())))
         for name, raw in data.get("rooms", {}).items()
@@ -102,34 +106,6 @@ def _with_added_rooms(names: dict[str, RoomName], config: Config) -> dict[str, R
     return {**{room.key: room for room in added}, **names}
 
 
-def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
-    """The next opening of a schedule is passed over."""
-    name, at = str(data["name"]), int(data["_at"])
-    rule = world.config.rules.get(name)
-    if rule is None or rule.schedule is None:
-        outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
-        return set()
-    try:
-        coming = take_windows(
-            rule.schedule,
-            at,
-            at + SKIP_AHEAD_MS,
-            world.config.calendars,
-            lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
-        )
-    except ScheduleError as error:
-        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
-        return set()
-    opens_at = coming[0].opens_at if coming else None
-    if opens_at is None:
-        outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
-        return set()
-    skipped = (*(moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS), opens_at)[-SKIPS_MAX:]
-    outcome.config = world.config.with_rule(replace(rule, skipped=skipped))
-    outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
-    return {name}
-
-
 def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
     """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
 
@@ -145,9 +121,15 @@ def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
         return set()
     named = {name for rule in world.config.rules.values() for name in calendars_of(rule)}
     kept = {name: known for name, known in world.config.calendars.items() if name in named}
-    outcome.config = replace(world.config, calendars={**kept, source: calendar}, found={})
+    config = replace(world.config, calendars={**kept, source: calendar}, found={})
+    users = {name: rule for name, rule in world.config.rules.items() if source in calendars_of(rule)}
+    for rule in users.values():
+        left = keep_skips(rule, rule.skipped, config.calendars, int(data["_at"]))
+        if left != rule:
+            config = config.with_rule(left)
+    outcome.config = config
     outcome.record_effect(Reason.CALENDAR_UPDATED)
-    return {name for name, rule in world.config.rules.items() if source in calendars_of(rule)}
+    return set(users)
 
 
 def calendars_of(rule: Rule) -> set[str]:
@@ -189,7 +171,7 @@ def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset
         old = config.named(str(data["room_id"]))
         names = (data["room_id"], data.get("name"), old.name if old is not None else None)
         return frozenset(str(name) for name in names if name is not None)
-    if kind not in ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "rule-skip-next"):
+    if kind not in ONE_RULE:
         return None
     name = data["rule"]["name"] if kind == "rule-put" else data["name"]
     for rule in (config.rules.get(str(name)), rule_from(data["rule"]) if kind == "rule-put" else None):

@@ -36,9 +36,9 @@ from webhook_app.domain.rulebook import (
     put_rule,
     put_settings,
     rooms_touched,
-    skip_next,
 )
 from webhook_app.domain.rules import Config
+from webhook_app.domain.schedules.skips import change_skip, skip_next
 from webhook_app.domain.session import notice_session
 from webhook_app.domain.stream import SIGNALS
 from webhook_app.domain.turn import Outcome, Turn, World
@@ -48,6 +48,7 @@ from webhook_app.domain.wishes import drop_wish_of_session, operator_releases, o
 
 SUBSCRIBER_ORDERS = {"subscriber-test": TEST, "subscriber-recover": RECOVER}
 RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
+SKIPS = frozenset({"rule-skip-next", "occurrence-skipped", "occurrence-unskipped"})
 RULE_CHANGES: dict[str, RuleChange] = {
     "rule-put": put_rule,
     "rule-deleted": delete_rule,
@@ -56,6 +57,8 @@ RULE_CHANGES: dict[str, RuleChange] = {
     "file-applied": apply_file,
     "settings": put_settings,
     "rule-skip-next": skip_next,
+    "occurrence-skipped": change_skip,
+    "occurrence-unskipped": change_skip,
     "calendar-fetched": put_calendar,
     "room-put": put_room,
     "room-forgotten": forget_room,
@@ -309,7 +312,7 @@ def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
         rules_changed(turn, changed)
         if world.config.settings.observing and not config.settings.observing:
             _begin_to_act(turn)
-        if event.type == "rule-skip-next":
+        if event.type in SKIPS:
             for rule_name in sorted(changed):
                 turn.decide_as(outcome, rule=rule_name)
         if changed:

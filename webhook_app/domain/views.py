@@ -1,6 +1,6 @@
 """The public shapes of rooms, streams and calls: what the API, the notices and the conditions see."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -112,10 +112,16 @@ def _next_window(room: Room, config: Config, now: int) -> dict[str, Any] | None:
 
 
 def occurrence_view(
-    room_id: str, window: RoomWindow, *, skipped: bool = False, warning: str | None = None
+    room_id: str,
+    window: RoomWindow,
+    *,
+    skipped: bool = False,
+    warning: str | None = None,
+    openings: Iterable[int] | None = None,
 ) -> dict[str, Any]:
-    """A window of a room."""
-    return {
+    """A window of a room; `openings` are those of one rule in it, which can be skipped."""
+    more = {} if openings is None else {"openings": [rfc3339(opens_at) for opens_at in openings]}
+    return more | {
         "rules": list(window.rules),
         "room_id": room_id,
         "opens_at": rfc3339(window.opens_at),

@@ -25,8 +25,16 @@ COMMANDS = {
 }
 
 
+SKIP_COMMANDS = {
+    "skip": "Pass over the window that opens at OPENS_AT (RFC 3339), as `tally rules occurrences` shows it.",
+    "unskip": "Let a skipped window open after all; inside its time it opens at once.",
+}
+
+
 def add_to(main: click.Group) -> None:
     """Add the rules."""
+    for name, says in SKIP_COMMANDS.items():
+        rules.add_command(_skip_command(name, says))
     for name, says in COMMANDS.items():
         rules.add_command(_command(name, says))
     main.add_command(rules)
@@ -159,6 +167,24 @@ def _command(name: str, says: str) -> click.Command:
             show.print_json(accepted)
         else:
             click.echo(f"{name} of {rule} is accepted; `tally events show {accepted['id']}` says what came of it")
+
+    return run
+
+
+def _skip_command(name: str, says: str) -> click.Command:
+    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service 2026-11-29T09:00:00Z")
+    @click.argument("rule")
+    @click.argument("opens_at")
+    @show.as_json_option
+    def run(rule: str, opens_at: str, as_json: bool) -> None:
+        path = f"/rules/{quote(rule, safe='')}/occurrences/{quote(opens_at, safe='')}/{name}"
+        accepted = asking.api().post(path)
+        if as_json:
+            show.print_json(accepted)
+        else:
+            click.echo(
+                f"{name} of {rule} at {opens_at} is accepted; `tally events show {accepted['id']}` says what came of it"
+            )
 
     return run
 

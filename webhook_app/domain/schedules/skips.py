@@ -1,0 +1,108 @@
+"""Skipped occurrences: openings of a rule's schedule that are passed over, and that can be taken back."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from webhook_app.domain.calendar import Calendars
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules import Rule
+from webhook_app.domain.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
+from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.times import rfc3339
+from webhook_app.domain.turn import Outcome, World
+from webhook_app.domain.values import replace
+
+SKIP_AHEAD_MS = 5 * 366 * DAY_MS
+SKIP_KEPT_MS = 31 * DAY_MS
+SKIPS_MAX = 100
+OPEN_AT_ONCE_MAX = 1_000
+
+
+def window_opening_at(schedule: Schedule, opens_at: int, calendars: Calendars) -> Window | None:
+    """Return the window of a schedule that opens at this moment (ms), or None; ScheduleError as `take_windows`."""
+    found = next_windows(schedule, opens_at, opens_at + 1, calendars, OPEN_AT_ONCE_MAX)
+    return next((window for window in found if window.opens_at == opens_at), None)
+
+
+def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """Pass over the next opening of a schedule."""
+    name, at = str(data["name"]), int(data["_at"])
+    rule = world.config.rules.get(name)
+    if rule is None or rule.schedule is None:
+        outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
+        return set()
+    try:
+        coming = take_windows(
+            rule.schedule,
+            at,
+            at + SKIP_AHEAD_MS,
+            world.config.calendars,
+            lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
+        )
+    except ScheduleError as error:
+        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
+        return set()
+    if not coming:
+        outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
+        return set()
+    return _skip(world, outcome, rule, coming[0].opens_at, at)
+
+
+def change_skip(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """Pass over the occurrence that opens at a moment, or let it open after all.
+
+    It must be one of the schedule's, not over, and not open yet when it is skipped.
+    """
+    name, at, opens_at = str(data["name"]), int(data["_at"]), int(data["opens_at"])
+    rule = world.config.rules.get(name)
+    if rule is None or rule.schedule is None:
+        outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
+        return set()
+    skip = data["_type"] == "occurrence-skipped"
+    if skip == (opens_at in rule.skipped):
+        reason = Reason.OCCURRENCE_SKIPPED_ALREADY if skip else Reason.OCCURRENCE_NOT_SKIPPED
+        outcome.record_effect(reason, opens_at=rfc3339(opens_at))
+        return set()
+    try:
+        window = window_opening_at(rule.schedule, opens_at, world.config.calendars)
+    except ScheduleError as error:
+        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
+        return set()
+    if window is None:
+        outcome.record_effect(Reason.OCCURRENCE_NOT_FOUND, opens_at=rfc3339(opens_at))
+        return set()
+    if (window.opens_at if skip else window.closes_at) <= at:
+        outcome.record_effect(Reason.OCCURRENCE_BEGUN, opens_at=rfc3339(opens_at))
+        return set()
+    if skip:
+        return _skip(world, outcome, rule, opens_at, at)
+    skipped = tuple(moment for moment in rule.skipped if moment != opens_at)
+    outcome.config = world.config.with_rule(replace(rule, skipped=skipped))
+    outcome.record_effect(Reason.OCCURRENCE_UNSKIPPED, opens_at=rfc3339(opens_at))
+    return {name}
+
+
+def keep_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendars, at: int) -> Rule:
+    """Return the rule with those skips whose occurrence its schedule still has; past ones stay for the record.
+
+    When the schedule cannot be computed they all stay: it opens nothing meanwhile.
+    """
+    if rule.schedule is None or not skipped:
+        return replace(rule, skipped=())
+    try:
+        kept = tuple(
+            opens_at
+            for opens_at in skipped
+            if opens_at <= at or window_opening_at(rule.schedule, opens_at, calendars) is not None
+        )
+    except ScheduleError:
+        kept = skipped
+    return replace(rule, skipped=kept)
+
+
+def _skip(world: World, outcome: Outcome, rule: Rule, opens_at: int, at: int) -> set[str]:
+    kept = (moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS)
+    outcome.config = world.config.with_rule(replace(rule, skipped=(*kept, opens_at)[-SKIPS_MAX:]))
+    outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
+    return {rule.name}
