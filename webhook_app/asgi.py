@@ -14,6 +14,7 @@ from webhook_app.outbound.tls import use_ca_file
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.server.front import Front
 from webhook_app.settings import load
+from webhook_app.time_zone_data import use_newest
 
 PARENT_CHECK_S = 1.0
 DRAIN_S = 1.5
@@ -28,6 +29,7 @@ def create() -> Front:
     _end_with_parent()
     settings = secrets_file.resolve(load(os.environ))
     use_ca_file(settings.ca_file)
+    use_newest()
     configure("web", settings.log_format, settings.log_level, secrets=known_secrets(settings))
     # Webhooks run on the event loop beside the API's threads: a short interval gives the loop its turn soon.
     sys.setswitchinterval(SWITCH_INTERVAL_S)

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from webhook_app.time_zone_data import use_newest
 from workers.commands import alarms, config, deliveries, doctor, events, processes, rooms, rules, subscribers
 
 
@@ -23,6 +24,7 @@ def main(context: click.Context, url: str | None) -> None:
     Commands that ask or change something talk to the API of the product that runs, with ADMIN_TOKEN or the token in
     DATA_DIR. Exit status: 0 done, 1 failed, 2 wrong use.
     """
+    use_newest()
     if os.environ.get("NO_COLOR"):
         context.color = False
 

@@ -107,7 +107,7 @@ def test_no_prefix_is_a_page_of_ours(store_url: str, tmp_path: Any) -> None:
             load({"PUBLIC_URL": f"https://h.example/{segment}/x"}, dotenv=None)
 
 
-@pytest.mark.parametrize("path", ["/a b", "/ä", "/a//b", "/..", "/x/./y", "/a%2Fb", "/" + "x" * 300])
+@pytest.mark.parametrize("path", ["/a b", "/ä", "/a//b", "/..", "/x/./y", "/a%2Fb", "/" + "x" * 1_001])
 def test_a_path_that_cannot_be_a_prefix_is_refused_at_start(path: str) -> None:
     with pytest.raises(SettingError, match="PUBLIC_URL"):
         load({"PUBLIC_URL": f"https://h.example{path}"}, dotenv=None)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from webhook_app.addresses import is_loopback
 from webhook_app.settings import Settings
+from webhook_app.time_zone_data import ZoneDataChoice, use_newest
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
 
@@ -22,6 +23,7 @@ def look_at_settings(
 ) -> Iterator[Finding]:
     """The settings have been read by now; this is whether they go together."""
     yield ok("settings", "read" + (", with the sandbox as VideoSDK" if sandbox else ""))
+    yield _time_zones(use_newest())
     if not sandbox:
         yield from _public_url(settings)
         for line in settings.warnings:
@@ -40,6 +42,12 @@ def look_at_settings(
 def is_embedded_store(settings: Settings) -> bool:
     """Tell whether the store is the one that `tally up` runs on this data directory."""
     return settings.redis_url == StoreFiles.of(settings.data_dir).url
+
+
+def _time_zones(choice: ZoneDataChoice) -> Finding:
+    """Which data every process of this machine uses: each makes the same choice at its start."""
+    older = f"; not used: {', '.join(map(str, choice.others))}" if choice.others else ""
+    return ok("time zones", f"{choice.used}{older}")
 
 
 def _public_url(settings: Settings) -> Iterator[Finding]:
