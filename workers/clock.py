@@ -10,6 +10,8 @@ from webhook_app.store.clients import Client
 from webhook_app.store.timers import POP_MAX, Timers
 from webhook_app.store.times import time_ms
 from webhook_app.store.wakeups import Wakeups
+from workers.alarm_watch import LOOK_EVERY_S as ALARM_LOOK_EVERY_S
+from workers.alarm_watch import AlarmWatch
 from workers.journal_watch import LOOK_EVERY_S, JournalWatch
 
 TICK_MAX_S = 0.1
@@ -24,7 +26,13 @@ class Clock:
     """Runs until told to stop. Two clocks do no harm: each pop is one atomic step."""
 
     def __init__(
-        self, client: Client, wakeups: Wakeups, loops: Loops, *, tidy: Callable[[], None] = lambda: None
+        self,
+        client: Client,
+        wakeups: Wakeups,
+        loops: Loops,
+        *,
+        tidy: Callable[[], None] = lambda: None,
+        max_streams: int | None = None,
     ) -> None:
         self._client = client
         self._timers = Timers(client)
@@ -32,6 +40,7 @@ class Clock:
         self._loops = loops
         self._tidy = tidy
         self._watch = JournalWatch(client)
+        self._alarm_watch = AlarmWatch(client, wakeups, max_streams=max_streams)
         self._swept_at = monotonic()
         self._health = loops.health("clock", failing_after_s=FAILING_AFTER_S)
 
@@ -46,6 +55,7 @@ class Clock:
             stop=stop,
         )
         self._loops.start("journal-watch", self._watch.look, every_s=LOOK_EVERY_S, stop=stop)
+        self._loops.start("alarm-watch", self._alarm_watch.look, every_s=ALARM_LOOK_EVERY_S, stop=stop)
         Loop(self._health, self._turn, every_s=TICK_MAX_S, pause_max_s=PAUSE_AFTER_ERROR_S).run(stop)
 
     @property

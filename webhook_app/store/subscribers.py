@@ -123,6 +123,15 @@ class SubscriberReader:
             del self._opened[gone]
 
 
+def subscriber_label(raw: bytes) -> str:
+    """A stored subscriber's name, else its URL as it may be shown; nothing is unsealed."""
+    try:
+        shown = _kept_of(raw).open
+    except msgspec.ValidationError:
+        shown = _unsealed(raw)
+    return shown.name or _masked_anew(shown.shown_url)
+
+
 def _masked_anew(shown: str) -> str:
     """The shown URL by today's rules: an earlier version may have stored one that hides less."""
     return shown_url(shown) if is_http(shown) else shown

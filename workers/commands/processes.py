@@ -127,7 +127,7 @@ def clock(as_json: bool) -> None:
         refresher(settings, wiring, stop),
     ):
         tidy = Tidy(wiring.client, settings.retention_days)
-        clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy)
+        clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy, max_streams=settings.max_streams)
         with beating_out(
             None if settings.observe else settings.heartbeat_url,
             wiring.client,
