@@ -18,6 +18,7 @@ from webhook_app.domain.alarms import Alarm, AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal import Entry, entry
+from webhook_app.store.processes import Processes
 from webhook_app.store.rates import events_by_minute
 
 RULE = """name: end-when-empty
@@ -559,6 +560,10 @@ def test_an_alarm_says_what_to_do(client, admin):
     assert "Check VIDEOSDK_API_KEY" in page
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "videosdk-credentials"}))
     fold_all(client)
+    assert "No worker process has been seen lately" in admin.page("/alarms")
+    assert "Nothing needs you now" not in admin.page("/alarms")
+    for process in ("worker", "call", "deliver", "clock"):
+        Processes(client).beat(process, "here:1")
     assert "Nothing needs you now" in admin.page("/alarms")
     append(client, entry(Source.SYSTEM, "alarm-raised", None, alarm | {"summary": "and again"}))
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "videosdk-credentials"}))

@@ -4,16 +4,15 @@ import redis
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
-from webhook_app.api.alarms import raised_alarms
 from webhook_app.api.context import Context
 from webhook_app.auth import Tokens
 from webhook_app.console import alarms, events, orders, room, rules, schedule, subscribers, system, wall
+from webhook_app.console.advice import title_of
 from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
 from webhook_app.console.error_pages import error_page
 from webhook_app.console.seen import SeenRooms
 from webhook_app.console.words import FILTERS
-from webhook_app.domain.alarms import Alarm
 from webhook_app.page_headers import harden
 from webhook_app.problems import answer, wants_page
 from webhook_app.sessions import Sessions
@@ -46,7 +45,8 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
             "csrf": door.csrf,
             "observing": settings.observe,
             "sandbox": settings.sandbox_url if looking else None,
-            "raised": lambda: _worst_first(context) if looking else [],
+            "counted_alarms": lambda: alarms.counted_alarms(context) if looking else [],
+            "alarm_title": title_of,
             "address": request.full_path.rstrip("?"),
             "stream": _events_stream() if looking else None,
         }
@@ -69,10 +69,6 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
     for part in PAGES:
         part.add(blueprint, desk)
     return blueprint
-
-
-def _worst_first(context: Context) -> list[Alarm]:
-    return sorted(raised_alarms(context), key=lambda alarm: alarm.severity != "critical")
 
 
 def _events_stream() -> str | None:

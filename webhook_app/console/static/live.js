@@ -59,6 +59,16 @@
     live.classList.toggle("old", kind === "lost");
   }
 
+  // How many alarms nobody has acknowledged: beside the page's link, and before its title.
+  function showCount(count) {
+    const badge = document.getElementById("alarm-count");
+    if (badge) {
+      badge.hidden = count === "0";
+      badge.lastElementChild.textContent = count;
+    }
+    document.title = (count === "0" ? "" : "(" + count + ") ") + document.title.replace(/^\(\d+\) /, "");
+  }
+
   function put(html) {
     const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
     const shut = new Set([...live.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
@@ -69,7 +79,10 @@
     come.innerHTML = html;
     const strip = come.content.querySelector("template[data-alarms]");
     const alarms = document.getElementById("alarms");
-    if (strip) strip.remove();
+    if (strip) {
+      strip.remove();
+      showCount(strip.content.querySelector("[data-count]")?.dataset.count || "0");
+    }
     if (strip && alarms && alarms.innerHTML.trim() !== strip.innerHTML.trim()) alarms.innerHTML = strip.innerHTML;
     live.replaceChildren(come.content);
     for (const one of live.querySelectorAll("details[id]")) {
