@@ -1,4 +1,4 @@
-"""Alarms at the doors: the API acknowledges, the console counts and groups, and addresses of other people stay hidden."""
+"""Alarms at the doors: the API acknowledges, the console counts, groups and links."""
 
 import re
 import time

@@ -91,7 +91,8 @@ class AlarmWatch:
         if not self._is_news("alarm-raised", key):
             return None
         if report.subscriber_id is None:
-            summary: str | None = f"{on_air} rooms are on air, and MAX_STREAMS is {self._max_streams}"
+            rooms = "1 room is" if on_air == 1 else f"{on_air} rooms are"
+            summary: str | None = f"{rooms} on air, and MAX_STREAMS is {self._max_streams}"
             return _entry("alarm-raised", key, report.name, severity=report.severity, summary=summary)
         summary = self._failing(report.subscriber_id)
         if summary is None:

@@ -20,7 +20,7 @@ from webhook_app.store.health import StoreHealth, look
 
 PAST_SHOWN = 100
 ACTIVE_SHOWN = 200
-MUTE_MIN = (15, 60, 240)
+MUTE_MIN = (15, 60)
 
 
 @dataclass(frozen=True, slots=True)
