@@ -245,6 +245,48 @@ def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit, tally):
     expect(link).to_be_focused()
 
 
+def test_the_place_is_kept_when_the_page_is_replaced_under_a_dialog(visit, tally):
+    for room in ("under-a", "under-b"):
+        signed(tally, "session-started", room)
+        wait_until(lambda room=room: tally.room(room), 10, "the room being known")
+    visit.log_in()
+    visit.page.goto(tally.url + "/?q=under-")
+    link = visit.room("under-b").get_by_role("link", name="Start")
+    link.focus()
+    visit.page.keyboard.press("Enter")
+    dialog = visit.page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    visit.page.evaluate("document.querySelector('#live').firstElementChild.dataset.mark = 'old'")
+    signed(tally, "participant-joined", "under-a", participantId="p1", participantName="Ada")
+    expect(visit.page.locator("[data-mark=old]")).to_have_count(0)
+    visit.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(link).to_be_focused()
+
+
+def test_the_place_stays_in_its_room_when_what_was_offered_there_changes(visit, tally):
+    signed(tally, "session-started", "turning-room")
+    wait_until(lambda: tally.room("turning-room"), 10, "the room being known")
+    visit.log_in()
+    visit.page.goto(tally.url + "/?q=turning-room")
+    visit.room("turning-room").get_by_role("link", name="Start").focus()
+    signed(tally, "hls-started", "turning-room", id="run-t", playbackHlsUrl="https://cdn.example/t/index.m3u8")
+    expect(visit.room("turning-room").get_by_role("link", name="End")).to_be_focused()
+
+
+def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit, tally):
+    tally.sandbox.join("said-room")
+    wait_until(lambda: tally.room("said-room"), 10, "the room being known")
+    visit.log_in()
+    visit.page.goto(tally.url + "/?q=said-room")
+    visit.room("said-room").get_by_role("link", name="Start").click()
+    visit.page.get_by_role("dialog").get_by_role("button", name="Start").click()
+    said = visit.page.get_by_text("The start is ordered")
+    expect(said).to_be_visible()
+    expect(visit.room("said-room")).to_have_attribute("data-lamp", "on", timeout=SOON_MS)
+    expect(said).to_have_count(0, timeout=SOON_MS)
+
+
 def filled(tally):
     """Something on every page."""
     for kind in ("session-started", "hls-starting", "hls-started", "hls-playable"):
@@ -279,6 +321,7 @@ def test_every_page_fits_and_axe_finds_no_fault(browser, tally, device, viewport
         "events": "/events",
         "event": f"/events/{tally.get('/events')['items'][0]['id']}",
         "docs": "/docs",
+        "new-rule": "/new-rule",
     }
     wrong = {}
     for page, path in pages.items():

@@ -2,6 +2,7 @@
 (() => {
   const dialog = document.getElementById("dialog");
   if (!dialog || !dialog.showModal) return;
+  let opener = null;
 
   document.addEventListener("click", async (event) => {
     const close = event.target.closest("[data-close]");
@@ -17,6 +18,7 @@
       const answer = await fetch(link.href, { headers: { "X-Fragment": "1" }, cache: "no-store" });
       if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
       dialog.innerHTML = await answer.text();
+      opener = tallyFocus.place(link);
       dialog.showModal();
       const first = dialog.querySelector("select, input:not([type=hidden]), button");
       if (first) first.focus();
@@ -25,4 +27,9 @@
     }
   });
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  // The page may have been replaced while the dialog was open, and its opener with it.
+  dialog.addEventListener("close", () => {
+    if (opener) tallyFocus.restore(opener);
+    opener = null;
+  });
 })();

@@ -8,6 +8,7 @@
   const HOLDS_MS = 1500;
   const FALLS_MAX = 3;
   const TRY_AGAIN_MS = 60000;
+  const SAID_MS = 5000;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const LEFT_ALONE_MS = 15000;
@@ -73,12 +74,12 @@
     const open = new Set([...live.querySelectorAll("details[open][id]")].map((one) => one.id));
     const shut = new Set([...live.querySelectorAll("details:not([open])[id]")].map((one) => one.id));
     const active = document.activeElement;
-    const where = live.contains(active) ? { id: active.id, href: active.getAttribute("href"), summary: active.tagName === "SUMMARY" && active.parentElement.id, action: active.form && active.form.getAttribute("action") } : null;
+    const alarms = document.getElementById("alarms");
+    const where = live.contains(active) || (alarms && alarms.contains(active)) ? tallyFocus.place(active) : null;
     const sideways = [...live.querySelectorAll("[data-keep-scroll]")].map((one) => one.scrollLeft);
     const come = document.createElement("template");
     come.innerHTML = html;
     const strip = come.content.querySelector("template[data-alarms]");
-    const alarms = document.getElementById("alarms");
     if (strip) {
       strip.remove();
       showCount(strip.content.querySelector("[data-count]")?.dataset.count || "0");
@@ -90,14 +91,14 @@
       else if (shut.has(one.id)) one.open = false;
     }
     live.querySelectorAll("[data-keep-scroll]").forEach((one, at) => { one.scrollLeft = sideways[at] || 0; });
-    if (where) {
-      const found = where.summary ? document.getElementById(where.summary)?.querySelector("summary")
-        : where.id ? document.getElementById(where.id)
-        : where.action ? [...live.querySelectorAll("form[action]")].find((one) => one.getAttribute("action") === where.action)?.querySelector("button")
-        : where.href && [...live.querySelectorAll("a[href]")].find((one) => one.getAttribute("href") === where.href);
-      if (found) found.focus({ preventScroll: true });
-    }
+    if (where) tallyFocus.restore(where);
     tick();
+  }
+
+  // What was done is said for a while; it leaves when the page has moved on, so that it never stands beside news.
+  function dismissDone() {
+    const messages = document.querySelectorAll("#main > .flash.done");
+    if (messages.length) setTimeout(() => { for (const one of messages) one.remove(); }, Math.max(0, SAID_MS - performance.now()));
   }
 
   // What is being pressed or marked for copying is not replaced under the reader's hands, for a while.
@@ -126,8 +127,10 @@
       if (answer.status !== 304) {
         if (!answer.ok) throw new Error(String(answer.status));
         const html = await answer.text();
+        const isNews = etag !== "";
         etag = answer.headers.get("ETag") || "";
         put(html);
+        if (isNews) dismissDone();
       }
       say(told ? "Live." : "Refreshes by itself.", told ? "streaming" : "");
     } catch {
