@@ -27,8 +27,8 @@ TIMES = {"at", "since", "until", "timestamp"}
 WEBHOOK_TOKEN = "webhook-token-of-the-doors"
 
 STREAM = set(
-    "stream_id videosdk_id room_id session_id state playback_url livestream_url starting_at started_at playable_at "
-    "stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
+    "stream_id videosdk_id room_id room_name session_id state playback_url livestream_url starting_at started_at "
+    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
 )
 ROOM_KEYS = set(
     "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence "
@@ -36,12 +36,12 @@ ROOM_KEYS = set(
 )
 SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
 DESIRED = {"on_air", "because", "since", "until"}
-EVENT = {"id", "source", "type", "room_id", "at", "data", "effect", "unchanged", "reason", "reasons"}
+EVENT = {"id", "source", "type", "room_id", "room_name", "at", "data", "effect", "unchanged", "reason", "reasons"}
 DECISION = {"rule", "did", "reason", "call_id", "notice_id"}
 SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "enabled", "disabled_because", "created_at"}
 DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at"}
 ATTEMPT = {"at", "status", "error", "duration_ms", "response"}
-CALL = {"id", "room_id", "kind", "because", "state", "attempts", "event_id"}
+CALL = {"id", "room_id", "room_name", "kind", "because", "state", "attempts", "event_id"}
 ALARM = set(
     "id name severity summary reason room_id rule subscriber_id since cleared_at acknowledged_by acknowledged_at "
     "muted_until".split()
@@ -285,7 +285,7 @@ def test_a_delivery_has_the_shape_of_the_contract(doors, stage):
         assert set(one) == DELIVERY
         assert all(set(attempt) == ATTEMPT for attempt in one["attempts"])
         assert {"id", "type", "timestamp", "data"} <= one["notice"].keys()
-        assert {"room_id", "sequence", "because"} <= one["notice"]["data"].keys()
+        assert {"room_id", "room_name", "sequence", "because"} <= one["notice"]["data"].keys()
         assert (one["state"], one["next_attempt_at"], len(one["attempts"])) == ("delivered", None, 1)
         assert doors.get(f"/deliveries/{one['id']}") == one
     assert_times(deliveries)

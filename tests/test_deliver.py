@@ -39,7 +39,8 @@ def test_a_notice_is_delivered_to_who_asked_for_it(office):
     assert post.id == notice.notice_id
     assert set(post.json) == {"type", "timestamp", "data"}
     assert post.json["type"] == "stream.playable"
-    assert post.json["data"] == {"room_id": ROOM, "sequence": 1, "because": "rule:x", "stream": {"state": "playable"}}
+    told = {"room_id": ROOM, "room_name": None, "sequence": 1, "because": "rule:x", "stream": {"state": "playable"}}
+    assert post.json["data"] == told
     assert Webhook(told_as(known)).verify(post.body, post.headers) == post.json
     one = office.only()
     assert (one.state, one.next_attempt_at, one.notice_id) == (DeliveryState.DELIVERED, None, notice.notice_id)

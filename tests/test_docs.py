@@ -141,7 +141,7 @@ def test_every_notice_has_a_body_of_the_shape_that_the_code_gives_it() -> None:
     assert set(shown) == set(made)
     for kind, body in shown.items():
         assert from_rfc3339(body["timestamp"])
-        assert {"room_id", "sequence", "because"} <= set(body["data"]), kind
+        assert {"room_id", "room_name", "sequence", "because"} <= set(body["data"]), kind
         assert shape(body) == shape(made[kind]), kind
 
 

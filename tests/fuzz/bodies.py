@@ -77,7 +77,7 @@ def _fold(world: World, raw: bytes, kind: str, room_id: str | None, number: int)
     assert event.type == kind
     outcome = step(world, event)
     apply(world, outcome)
-    codec.encode(event_view(event, outcome.effect))
+    codec.encode(event_view(event, {b"e": outcome.effect.encode()}, world.config))
     for notice in outcome.notices:
         codec.notice_of(codec.encode(notice))
     for room in outcome.rooms.values():

@@ -23,9 +23,10 @@ def call_views(context: Context, found: Sequence[Call]) -> list[dict[str, Any]]:
             pipe.lrange(keys.call_attempts(call.call_id), 0, -1)
             pipe.exists(keys.call_mark(call.call_id))
         answers = pipe.execute()
+    config = context.state.names()
     shown = []
     for at, call in enumerate(found):
-        view = call_view(call)
+        view = call_view(call, config.room_name(call.room_id))
         if call.state is CallState.WAITING and answers[2 * at + 1]:
             view["state"] = CallState.SENT.value
         view["attempts"] = [{**attempt, "at": rfc3339(attempt["at"])} for attempt in map(codec.decode, answers[2 * at])]

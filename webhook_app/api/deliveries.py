@@ -40,7 +40,7 @@ def deliveries(context: Context) -> Blueprint:
         found = context.deliveries.get([delivery_id])
         if not found:
             raise Problem(404, f"no delivery {delivery_id} is kept")
-        return delivery_view(*found[0])
+        return delivery_view(*found[0], context.state.names())
 
     @blp.route("/<delivery_id>/retry", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)

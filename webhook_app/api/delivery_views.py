@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.api.context import Context
 from webhook_app.domain.notices import Notice, notice_body
+from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.masked_data import shown_data
@@ -18,11 +19,12 @@ INDEX = {
 }
 
 
-def delivery_view(one: Delivery, notice: Notice | None) -> dict[str, Any]:
-    """A delivery with its notice and attempts."""
+def delivery_view(one: Delivery, notice: Notice | None, config: Config) -> dict[str, Any]:
+    """A delivery with its notice and attempts. Notices of earlier versions get their room's name of today."""
     told: dict[str, Any] = {"id": one.notice_id}
     if notice is not None:
         body = notice_body(notice)
+        body["data"] = {"room_name": config.room_name(notice.room_id), **body["data"]}
         told |= shown_data(body) if notice.type.startswith("alarm.") else body
     return {
         "id": one.delivery_id,
@@ -54,7 +56,7 @@ def deliveries_of_notice(context: Context, query: dict[str, Any]) -> dict[str, A
     ]
     page = found[: query["limit"]]
     return {
-        "items": [delivery_view(*told) for told in page],
+        "items": _views(context, page),
         "next": encode_cursor(page[-1][0].delivery_id) if len(found) > len(page) else None,
     }
 
@@ -72,7 +74,7 @@ def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[s
         )
 
     found, cursor = scored_page(context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep)
-    return {"items": [delivery_view(*told) for told in found], "next": cursor}
+    return {"items": _views(context, found), "next": cursor}
 
 
 def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
@@ -80,3 +82,8 @@ def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, An
     if query["notice_id"] is not None:
         return deliveries_of_notice(context, query)
     return deliveries_page(context, INDEX.get(query["state"], keys.DELIVERIES), query)
+
+
+def _views(context: Context, found: Sequence[Told]) -> list[dict[str, Any]]:
+    config = context.state.names()
+    return [delivery_view(delivery, notice, config) for delivery, notice in found]

@@ -8,6 +8,7 @@ from webhook_app.api.context import Context
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
+from webhook_app.domain.rules import Config
 from webhook_app.domain.times import rfc3339
 from webhook_app.masked_data import shown_data, without_webhook_token
 from webhook_app.masking import masked
@@ -21,8 +22,8 @@ VIDEOSDKS_WORDS = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
-def event_view(event: Event, row: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    """One event with its row of the timeline, None while it is not folded.
+def event_view(event: Event, row: Mapping[bytes, bytes] | None, config: Config) -> dict[str, Any]:
+    """One event with its row of the timeline, None while it is not folded, and its room's name of today.
 
     `unchanged` tells a timer or a probe that changed nothing: a check that confirmed what was known.
     """
@@ -33,7 +34,7 @@ def event_view(event: Event, row: Mapping[bytes, bytes] | None) -> dict[str, Any
         "reasons": reasons,
         "unchanged": row is not None and b"q" in row,
     }
-    return views.event_view(event, data=_shown_data(event)) | effect
+    return views.event_view(event, data=_shown_data(event), room_name=config.room_name(event.room_id)) | effect
 
 
 def _shown_data(event: Event) -> Any:
@@ -55,15 +56,17 @@ def timeline_rows(
 def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events with their effects."""
     rows = timeline_rows(context.client, events) if events else []
-    return [event_view(event, row) for event, row in zip(events, rows, strict=True)]
+    config = context.state.names()
+    return [event_view(event, row, config) for event, row in zip(events, rows, strict=True)]
 
 
 def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
     """One event as the timeline shows it: with its effect and what rules and controller decided."""
     entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
+    config = context.state.names()
     if not entries:
-        return event_view(event, None) | {"decisions": [], "notices": []}
-    return event_view(event, entries[0][1]) | _what_came_of_it(entries[0][1])
+        return event_view(event, None, config) | {"decisions": [], "notices": []}
+    return event_view(event, entries[0][1], config) | _what_came_of_it(entries[0][1])
 
 
 def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
@@ -72,11 +75,11 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     top = "+" if before is None else f"({before}"
     entries = context.client.xrevrange(keys.timeline(room_id), max=top, count=limit)
     ids = [entry_id.decode() for entry_id, _ in entries]
-    items = []
+    items, config = [], context.state.names()
     for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
         if event is None:
             continue
-        items.append(event_view(event, fields) | _what_came_of_it(fields) | {"run": None})
+        items.append(event_view(event, fields, config) | _what_came_of_it(fields) | {"run": None})
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
@@ -87,7 +90,7 @@ def outline_page(context: Context, room_id: str, *, cursor: str | None, limit: i
     """
     entries = outline.read(context.client, room_id, before=checked_id(decode_cursor(cursor)), count=limit)
     ids = [entry.shown_id for entry in entries]
-    items = []
+    items, config = [], context.state.names()
     events = context.journal.get(ids) if ids else []
     rows = iter(timeline_rows(context.client, [event for event in events if event is not None], room_id))
     for entry, event in zip(entries, events, strict=True):
@@ -95,7 +98,7 @@ def outline_page(context: Context, room_id: str, *, cursor: str | None, limit: i
         if event is None or row is None:
             continue
         run = None if entry.run is None else _run_view(entry)
-        items.append(event_view(event, row) | _what_came_of_it(row) | {"run": run})
+        items.append(event_view(event, row, config) | _what_came_of_it(row) | {"run": run})
     oldest = entries[-1] if len(entries) == limit else None
     after = None if oldest is None else oldest.run.first_id if oldest.run else oldest.event_id
     return {"items": items, "next": None if after is None else encode_cursor(after)}

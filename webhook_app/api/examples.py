@@ -7,6 +7,7 @@ STREAM: dict[str, Any] = {
     "stream_id": "str_5f0c2a9b7d3e41c68a10",
     "videosdk_id": "65f0a1b2c3d4e5f6a7b8c9d0",
     "room_id": "abcd-efgh-ijkl",
+    "room_name": "main-hall",
     "session_id": "65f0a1a0c3d4e5f6a7b8c9aa",
     "state": "playable",
     "playback_url": "https://cdn.videosdk.live/meetings-hls/3f1c/index.m3u8",
@@ -26,6 +27,7 @@ STREAM: dict[str, Any] = {
 OCCURRENCE: dict[str, Any] = {
     "rules": ["sunday-service"],
     "room_id": "abcd-efgh-ijkl",
+    "room_name": "main-hall",
     "opens_at": "2026-11-29T09:00:00.000Z",
     "closes_at": "2026-11-29T11:00:00.000Z",
     "skipped": False,
@@ -65,6 +67,7 @@ EVENT: dict[str, Any] = {
     "source": "videosdk",
     "type": "hls-playable",
     "room_id": "abcd-efgh-ijkl",
+    "room_name": "main-hall",
     "at": AT,
     "data": {"meetingId": "abcd-efgh-ijkl", "sessionId": "65f0a1a0c3d4e5f6a7b8c9aa"},
     "effect": "Stream st_2b1f9c0d7a: started to playable",
@@ -103,7 +106,13 @@ RULE_VIEW: dict[str, Any] = {
     "last_fired_at": "2026-11-21T18:40:00.000Z",
     "last_error": None,
 }
-ACT: dict[str, Any] = {"at": AT, "room_id": "abcd-efgh-ijkl", "kind": "start", "because": "rule:live-with-the-host"}
+ACT: dict[str, Any] = {
+    "at": AT,
+    "room_id": "abcd-efgh-ijkl",
+    "room_name": "main-hall",
+    "kind": "start",
+    "because": "rule:live-with-the-host",
+}
 SUBSCRIBER: dict[str, Any] = {
     "id": "sub_9a1b2c3d4e5f60718293",
     "name": "av-team",
@@ -131,6 +140,7 @@ DELIVERY: dict[str, Any] = {
 CALL: dict[str, Any] = {
     "id": "call_7766554433221100ffee",
     "room_id": "abcd-efgh-ijkl",
+    "room_name": "main-hall",
     "kind": "start",
     "because": "rule:sunday-service",
     "state": "succeeded",

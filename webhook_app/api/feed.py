@@ -18,6 +18,7 @@ from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
+from webhook_app.store.state import StateStore
 
 READ_MAX = 1_000
 QUEUE_MAX_EVENTS = 2_000
@@ -276,8 +277,9 @@ def pieces_of(client: Client, events: Sequence[Event]) -> list[Piece]:
     """Folded events as they go out: the id, and the event as the API shows it, on one line."""
     if not events:
         return []
-    rows = timeline_rows(client, events)
-    return [Piece(event.id, _text(event.id, event_view(event, row))) for event, row in zip(events, rows, strict=True)]
+    rows, config = timeline_rows(client, events), StateStore(client).names()
+    views = [event_view(event, row, config) for event, row in zip(events, rows, strict=True)]
+    return [Piece(event.id, _text(event.id, view)) for event, view in zip(events, views, strict=True)]
 
 
 def _text(event_id: str, view: dict[str, Any]) -> bytes:

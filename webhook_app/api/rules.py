@@ -47,6 +47,7 @@ class OccurrenceSchema(Schema):
 
     rules = fields.List(fields.String())
     room_id = text()
+    room_name = text(null=True)
     opens_at = text()
     closes_at = text()
     skipped = fields.Boolean()
@@ -72,6 +73,7 @@ class ActSchema(Schema):
 
     at = text()
     room_id = text()
+    room_name = text(null=True)
     kind = text()
     because = text()
 
@@ -160,7 +162,7 @@ def rules(context: Context) -> Blueprint:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
         except BacktestTooLargeError as error:
             raise Problem(422, "the backtest is too large", errors={"from": [str(error)]}) from None
-        return comparison_view(found)
+        return comparison_view(found, context.state.names())
 
     @blp.route("/<name>")
     @blp.response(200, RuleViewSchema)
@@ -262,6 +264,7 @@ def rules(context: Context) -> Blueprint:
                     skipped=one.skipped,
                     warning=_warning(one, crowded, context.max_streams),
                     openings=one.openings,
+                    room_name=config.room_name(one.room_id),
                 )
                 for one in found
             ],
@@ -345,7 +348,9 @@ def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None
     except ScheduleError:
         return None  # `last_error` says why
     coming = next((one for one in found if not one.skipped), None)
-    return None if coming is None else occurrence_view(coming.room_id, coming.window)
+    if coming is None:
+        return None
+    return occurrence_view(coming.room_id, coming.window, room_name=config.room_name(coming.room_id))
 
 
 def known_rule(context: Context, name: str) -> Rule:

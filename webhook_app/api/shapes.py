@@ -67,6 +67,7 @@ class StreamSchema(Schema):
     stream_id = text()
     videosdk_id = text(null=True)
     room_id = text()
+    room_name = text(null=True)
     session_id = text(null=True)
     state = text(enum=["starting", "started", "playable", "stopping", "stopped", "failed"])
     playback_url = text(null=True)
@@ -139,6 +140,7 @@ class EventSchema(Schema):
     source = text(enum=["videosdk", "operator", "clock", "call", "probe", "config", "system"])
     type = text()
     room_id = text(null=True)
+    room_name = text(null=True)
     at = moment()
     data = fields.Dict()
     effect = text(null=True)
@@ -199,6 +201,7 @@ class CallSchema(Schema):
 
     id = text()
     room_id = text()
+    room_name = text(null=True)
     kind = text(enum=["start", "end", "probe", "capture"])
     because = text()
     state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])

@@ -51,8 +51,9 @@ def streams(context: Context) -> Blueprint:
         found, cursor = scored_page(
             context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
         )
-        now = context.now()
-        return {"items": [stream_view(run, now) for run in found], "next": cursor}
+        config, now = context.state.names(), context.now()
+        items = [stream_view(run, now, config.room_name(run.room_id)) for run in found]
+        return {"items": items, "next": cursor}
 
     @blp.route("/<stream_id>")
     @blp.response(200, StreamSchema)
@@ -62,6 +63,6 @@ def streams(context: Context) -> Blueprint:
         found = load([stream_id])[0]
         if found is None:
             raise Problem(404, f"no stream {stream_id} is kept")
-        return stream_view(found, context.now())
+        return stream_view(found, context.now(), context.state.names().room_name(found.room_id))
 
     return blp

@@ -103,7 +103,8 @@ def _deliveries(
         return None
     wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]
     found: dict[str, list[dict[str, Any]]] = {}
+    config = context.state.names()
     for one, notice in context.deliveries.get(wanted) if wanted else []:
-        shown = delivery_view(one, notice) | {"to": names[one.subscriber_id]}
+        shown = delivery_view(one, notice, config) | {"to": names[one.subscriber_id]}
         found.setdefault(one.notice_id, []).append(shown)
     return found

@@ -10,6 +10,7 @@ from webhook_app.console.desk import Desk, live_part, page
 from webhook_app.console.diagram import diagram
 from webhook_app.console.wall import tile
 from webhook_app.domain.room import Room
+from webhook_app.domain.rules import Config
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.problems import Problem
 from webhook_app.room_names import find_room
@@ -58,16 +59,18 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
         timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN, each=each)
     except BadCursorError as error:
         raise Problem(422, str(error)) from None
-    window = room.window
+    window, view = room.window, tile(room, config, now)
     return {
-        "room": tile(room, config, now),
+        "room": view,
         "diagram": diagram(room.shown),
-        "runs": _runs(context, room, now),
+        "runs": _runs(context, room, config, now),
         "rules": config.about(room_id),
         "window": None
         if window is None
         else {"rules": window.rules, "closes_at": window.closes_at, "held": window.held},
-        "next_window": None if room.next_window is None else occurrence_view(room_id, room.next_window),
+        "next_window": None
+        if room.next_window is None
+        else occurrence_view(room_id, room.next_window, room_name=config.room_name(room_id)),
         "timeline": timeline,
         "cursor": cursor,
         "each": each,
@@ -75,8 +78,9 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
     }
 
 
-def _runs(context: Context, room: Room, now: int) -> list[dict[str, Any]]:
+def _runs(context: Context, room: Room, config: Config, now: int) -> list[dict[str, Any]]:
     ids = context.client.zrevrange(keys.room_streams(room.room_id), 0, RUNS_SHOWN - 1)
     found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
     runs = [codec.stream_of(raw) for raw in found if raw is not None]
-    return [stream_view(run, now) | {"because": run.because} for run in runs]
+    name = config.room_name(room.room_id)
+    return [stream_view(run, now, name) | {"because": run.because} for run in runs]

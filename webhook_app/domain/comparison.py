@@ -49,6 +49,12 @@ def compare(would: list[Act], did: list[Act]) -> Comparison:
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
 
 
-def act_view(act: Act) -> dict[str, Any]:
+def act_view(act: Act, room_name: str | None = None) -> dict[str, Any]:
     """An act as the API shows it."""
-    return {"at": rfc3339(act.at), "room_id": act.room_id, "kind": act.kind, "because": act.because}
+    return {
+        "at": rfc3339(act.at),
+        "room_id": act.room_id,
+        "room_name": room_name,
+        "kind": act.kind,
+        "because": act.because,
+    }

@@ -440,18 +440,18 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     said = f"{call.status} {call.message or ''}".strip()
     turn.change(last_refusal=said)
     turn.note(Reason.CALL_REFUSED, said=said)
-    turn.happen("call.refused", because=call.because, call=call_view(refused))
+    turn.happen("call.refused", because=call.because, call=call_view(refused, turn.room_name))
     if call.kind is CallKind.START and data.get("refusal") == Refusal.INVALID and count_rejection(turn, call):
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
-        turn.happen("call.given-up", because=call.because, call=call_view(given_up))
+        turn.happen("call.given-up", because=call.because, call=call_view(given_up, turn.room_name))
         turn.decide(Reason.CALL_REJECTED, call_id=call.call_id, rule=_rule(call.because))
         give_up_rejected(turn, call)
         return
     if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
-        turn.happen("call.given-up", because=call.because, call=call_view(given_up))
+        turn.happen("call.given-up", because=call.because, call=call_view(given_up, turn.room_name))
         turn.decide(Reason.CALL_GIVEN_UP, call_id=call.call_id, rule=_rule(call.because), tries=TRIES_MAX)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")

@@ -167,7 +167,7 @@ def _rule_changed(turn: Turn, rule_name: str) -> None:
 
 
 def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
-    event = event_view(turn.event, kind=kind, data=data) | {"room_id": turn.room.room_id}
+    event = event_view(turn.event, kind=kind, data=data, room_name=turn.room_name) | {"room_id": turn.room.room_id}
     judged = Verdict(True) if rule.if_ is None else verdict(turn, rule, rule.if_, event)
     if judged.held:
         _act(turn, rule, event)

@@ -60,9 +60,10 @@ def make_notice(
     sequence: int | None,
     because: str | None,
     data: Mapping[str, Any],
+    room_name: str | None = None,
 ) -> Notice:
     """A notice whose id depends on the event and the content, so that folding again gives the same one."""
-    whole = {"room_id": room_id, "sequence": sequence, "because": because, **data}
+    whole = {"room_id": room_id, "room_name": room_name, "sequence": sequence, "because": because, **data}
     # The same code builds the same content in the same order, so its text will do as its name.
     return Notice(derive("msg_", event_id, kind, repr(whole)), kind, at, room_id, because, whole)
 

@@ -187,7 +187,7 @@ def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, why: Cause | None
         closes_at=rfc3339(held.closes_at),
         reason=None if why is None else why.reason.value,
         message=None if why is None else why.text,
-        stream=None if shown is None else stream_view(shown, turn.event.at),
+        stream=None if shown is None else stream_view(shown, turn.event.at, turn.room_name),
         **more,
     )
 

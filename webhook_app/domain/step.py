@@ -415,6 +415,7 @@ def _pass_body_on(world: World, event: Event, room: Room | None, outcome: Outcom
             sequence=None if room is None else room.sequence,
             because=None,
             data={"body": {"webhookType": event.type, "data": event.data}},
+            room_name=world.config.room_name(event.room_id),
         )
     )
 

@@ -111,6 +111,11 @@ class Turn:
         self.arrived: Session | None = None
         self._sequence = room.sequence
 
+    @property
+    def room_name(self) -> str | None:
+        """The room's name, None when it has none."""
+        return self.config.room_name(self.room.room_id)
+
     def change(self, **changes: Any) -> None:
         """Put new values in the room."""
         self.room = replace(self.room, **changes)
@@ -150,6 +155,7 @@ class Turn:
             sequence=self._sequence,
             because=because,
             data=data,
+            room_name=self.room_name,
         )
         self.outcome.notices.append(notice)
         return notice.notice_id
@@ -179,7 +185,7 @@ class Turn:
         self.happen(
             f"stream.{run.state}",
             because=run.because,
-            stream=stream_view(run, self.event.at),
+            stream=stream_view(run, self.event.at, self.room_name),
             # As text, as it is read back from the store: the notice's id must be the same after a restart.
             previous_state=None if previous is None else str(previous),
         )

@@ -15,13 +15,14 @@ from webhook_app.domain.times import maybe_rfc3339, rfc3339
 PARTICIPANTS_SHOWN = 100
 
 
-def stream_view(run: Stream, now: int) -> dict[str, Any]:
+def stream_view(run: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
     """A run; `duration_s` counts from started, so far while it is live."""
     until = run.ended_at if run.ended_at is not None else now
     return {
         "stream_id": run.stream_id,
         "videosdk_id": run.videosdk_id,
         "room_id": run.room_id,
+        "room_name": room_name,
         "session_id": run.session_id,
         "state": run.state.value,
         "playback_url": run.playback_url,
@@ -82,7 +83,7 @@ def _state(room: Room, config: Config, now: int) -> str:
 
 def _stream(room: Room, config: Config, now: int) -> dict[str, Any] | None:
     shown = room.shown
-    return None if shown is None else stream_view(shown, now)
+    return None if shown is None else stream_view(shown, now, config.room_name(room.room_id))
 
 
 def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
@@ -98,8 +99,7 @@ def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
 
 
 def _name(room: Room, config: Config, now: int) -> str | None:
-    named = config.named(room.room_id)
-    return None if named is None else named.name
+    return config.room_name(room.room_id)
 
 
 def _groups(room: Room, config: Config, now: int) -> list[str]:
@@ -108,7 +108,9 @@ def _groups(room: Room, config: Config, now: int) -> list[str]:
 
 
 def _next_window(room: Room, config: Config, now: int) -> dict[str, Any] | None:
-    return None if room.next_window is None else occurrence_view(room.room_id, room.next_window)
+    if room.next_window is None:
+        return None
+    return occurrence_view(room.room_id, room.next_window, room_name=config.room_name(room.room_id))
 
 
 def occurrence_view(
@@ -118,12 +120,14 @@ def occurrence_view(
     skipped: bool = False,
     warning: str | None = None,
     openings: Iterable[int] | None = None,
+    room_name: str | None = None,
 ) -> dict[str, Any]:
     """A window of a room; `openings` are those of one rule in it, which can be skipped."""
     more = {} if openings is None else {"openings": [rfc3339(opens_at) for opens_at in openings]}
     return more | {
         "rules": list(window.rules),
         "room_id": room_id,
+        "room_name": room_name,
         "opens_at": rfc3339(window.opens_at),
         "closes_at": rfc3339(window.closes_at),
         "skipped": skipped,
@@ -154,23 +158,27 @@ def room_view(room: Room, config: Config, now: int) -> dict[str, Any]:
     return {name: read(room, config, now) for name, read in ROOM_VIEW.items()}
 
 
-def event_view(event: Event, *, kind: str | None = None, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def event_view(
+    event: Event, *, kind: str | None = None, data: Mapping[str, Any] | None = None, room_name: str | None = None
+) -> dict[str, Any]:
     """An event without its effect; `kind` and `data` are those of a domain event that came of it."""
     return {
         "id": event.id,
         "source": event.source.value,
         "type": event.type if kind is None else kind,
         "room_id": event.room_id,
+        "room_name": room_name,
         "at": rfc3339(event.at),
         "data": event.data if data is None else data,
     }
 
 
-def call_view(call: Call) -> dict[str, Any]:
+def call_view(call: Call, room_name: str | None = None) -> dict[str, Any]:
     """A call without its attempts, which the store keeps beside it."""
     return {
         "id": call.call_id,
         "room_id": call.room_id,
+        "room_name": room_name,
         "kind": call.kind.value,
         "because": call.because,
         "state": call.state.value,

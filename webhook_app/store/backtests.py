@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.backtest import BacktestTooLargeError, backtest
-from webhook_app.domain.comparison import Comparison, act_view
+from webhook_app.domain.comparison import Act, Comparison, act_view
 from webhook_app.domain.events import Event
-from webhook_app.domain.rules import RoomName, Rule
+from webhook_app.domain.rules import Config, RoomName, Rule
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
 from webhook_app.store.passed_over import PassedOver, PassedOverEvents
@@ -40,13 +40,17 @@ def replay(
     return backtest(before, events, rules, since=since, until=until, names=known, progress=progress)
 
 
-def comparison_view(found: Comparison) -> dict[str, Any]:
-    """A comparison as the API shows it."""
+def comparison_view(found: Comparison, config: Config) -> dict[str, Any]:
+    """A comparison as the API shows it, with the rooms' names of a configuration."""
+
+    def views(acts: Sequence[Act]) -> list[dict[str, Any]]:
+        return [act_view(act, config.room_name(act.room_id)) for act in acts]
+
     return {
-        "would": [act_view(act) for act in found.would],
-        "did": [act_view(act) for act in found.did],
-        "only_would": [act_view(act) for act in found.only_would],
-        "only_did": [act_view(act) for act in found.only_did],
+        "would": views(found.would),
+        "did": views(found.did),
+        "only_would": views(found.only_would),
+        "only_did": views(found.only_did),
     }
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.alarms import ALARMS_KEPT, Alarm
@@ -133,10 +134,7 @@ class StateStore:
 
     def names(self) -> Config:
         """Room names and settings without the rules, for showing rooms."""
-        names, settings = self._client.mget([keys.NAMES, keys.SETTINGS])
-        return make_config(
-            {}, codec.names_of(names) if names else {}, codec.settings_of(settings) if settings else Settings()
-        )
+        return _config_without_rules(*self._client.mget([keys.NAMES, keys.SETTINGS]))
 
     def calendars(self, sources: Iterable[str]) -> dict[str, Calendar]:
         """Fetched calendars by their source."""
@@ -342,6 +340,14 @@ def _write_timelines(pipe: Client, batch: Batch) -> None:
             )
             for effect in batch.effects
         ],
+    )
+
+
+@lru_cache(maxsize=8)
+def _config_without_rules(names: bytes | None, settings: bytes | None) -> Config:
+    """Read anew when it has changed only: most requests show rooms, and thousands of them may be configured."""
+    return make_config(
+        {}, codec.names_of(names) if names else {}, codec.settings_of(settings) if settings else Settings()
     )
 
 

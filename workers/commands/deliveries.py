@@ -94,7 +94,7 @@ def _row(one: Json) -> list[show.Cell]:
     return [
         one["id"],
         one["notice"].get("type", "-"),
-        (one["notice"].get("data") or {}).get("room_id") or "-",
+        show.room(one["notice"].get("data") or {}),
         one["subscriber_id"],
         (one["state"], COLOURS.get(one["state"])),
         str(len(one["attempts"])),

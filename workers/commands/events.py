@@ -94,7 +94,7 @@ def show_event(event_id: str, as_json: bool) -> None:
     if as_json:
         show.print_json(event)
         return
-    room = event["room_id"] or "-"
+    room = show.room(event) + (f" ({event['room_id']})" if event.get("room_name") else "")
     click.echo(f"{click.style(event['type'], bold=True)}  from {event['source']}  room {show.one_line(room)}")
     click.echo(f"at        {event['at']}")
     click.echo(f"effect    {show.one_line(event['effect'] or 'not folded yet')}")
@@ -179,5 +179,5 @@ def _print(event: Json, as_json: bool) -> None:
         return
     kind = click.style(show.one_line(event["type"]).ljust(22), fg=COLOURS.get(event["source"]))
     effect = show.one_line(event["effect"] or "(not folded yet)")
-    room = show.one_line(event["room_id"] or "-")
+    room = show.one_line(show.room(event))
     click.echo(f"{show.moment(event['at'])}  {event['source']:8}  {kind}  {room}  {effect}")

@@ -16,6 +16,7 @@ from workers.commands.given import Failed
 
 if TYPE_CHECKING:
     from webhook_app.domain.comparison import Act, Comparison
+    from webhook_app.domain.rules import Config
 
 COUNT_MAX = 500
 COMMANDS = {
@@ -85,7 +86,7 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
     for one in found["items"]:
         with_others = ", ".join(other for other in one["rules"] if other != name)
         click.echo(
-            f"{one['opens_at']}  to  {one['closes_at']}  {show.one_line(one['room_id'])}"
+            f"{one['opens_at']}  to  {one['closes_at']}  {show.one_line(show.room(one))}"
             f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
             f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
         )
@@ -110,6 +111,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     from webhook_app.store import keys
     from webhook_app.store.backtests import comparison_view, replay
     from webhook_app.store.clients import connect
+    from webhook_app.store.state import StateStore
     from workers.config_read import FileError, read
 
     settings = given.on_a_store(given.as_run())
@@ -126,35 +128,37 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
         for line in error.lines:
             click.echo(show.one_line(line), err=True)
         sys.exit(1)
-    drafts = [rule_from(rule) for rule in file.rules]
+    drafts, config = [rule_from(rule) for rule in file.rules], file.config()
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
+    config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
-            found = replay(client, drafts, since=first, until=last, names=file.config().names, progress=progress)
+            found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
     except BacktestTooLargeError as error:
         raise Failed(str(error)) from None
     if as_json:
-        show.print_json(comparison_view(found))
+        show.print_json(comparison_view(found, config))
     else:
-        click.echo(readable(found))
+        click.echo(readable(found, config))
 
 
-def readable(found: "Comparison") -> str:
+def readable(found: "Comparison", config: "Config") -> str:
     """A comparison as lines: + would have been done, - was done and would not have been, = both."""
     only_would = set(found.only_would)
     both = [act for act in found.would if act not in only_would]
     lines: list[tuple[int, str]] = [
-        *((act.at, _line("+", act)) for act in found.only_would),
-        *((act.at, _line("-", act)) for act in found.only_did),
-        *((act.at, _line("=", act)) for act in both),
+        *((act.at, _line("+", act, config)) for act in found.only_would),
+        *((act.at, _line("-", act, config)) for act in found.only_did),
+        *((act.at, _line("=", act, config)) for act in both),
     ]
     counts = (len(found.only_would), len(found.only_did), len(both))
     summary = "{} only in the draft (+), {} only as it was (-), {} in both (=)".format(*counts)
     return "\n".join([*(line for _, line in sorted(lines)), summary])
 
 
-def _line(sign: str, act: "Act") -> str:
-    return show.one_line(f"{sign} {rfc3339(act.at)}  {act.room_id}  {act.kind}  {act.because}")
+def _line(sign: str, act: "Act", config: "Config") -> str:
+    room = config.room_name(act.room_id) or act.room_id
+    return show.one_line(f"{sign} {rfc3339(act.at)}  {room}  {act.kind}  {act.because}")
 
 
 def _command(name: str, says: str) -> click.Command:

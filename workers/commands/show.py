@@ -1,6 +1,6 @@
 """How commands print: JSON for machines, tables for people, colours on a terminal only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -53,6 +53,11 @@ def lamp(room: dict[str, Any]) -> Cell:
     if room["on_air"]:
         return LAMPS["on air"]
     return LAMPS["starting"] if room["state"] == "starting" else LAMPS["off"]
+
+
+def room(item: Mapping[str, Any]) -> str:
+    """An item's room by name, by id where it has none, a dash for no room."""
+    return str(item.get("room_name") or item.get("room_id") or NOTHING)
 
 
 def moment(text: str | None) -> str:
