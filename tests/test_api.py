@@ -43,8 +43,8 @@ DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_
 ATTEMPT = {"at", "status", "error", "duration_ms", "response"}
 CALL = {"id", "room_id", "room_name", "kind", "because", "state", "attempts", "event_id"}
 ALARM = set(
-    "id name severity summary reason room_id rule subscriber_id since cleared_at acknowledged_by acknowledged_at "
-    "muted_until".split()
+    "id name severity summary reason room_id room_name rule subscriber_id since cleared_at acknowledged_by "
+    "acknowledged_at muted_until".split()
 )
 RULE = {"name", "rooms", "do", "paused", "next", "from_file", "last_fired_at", "last_error"}
 

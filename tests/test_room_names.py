@@ -1,7 +1,7 @@
 """Rooms by name and by id: what each reference means, at every door, and what is unknown."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -13,13 +13,17 @@ from hypothesis import strategies as some
 from markupsafe import escape
 from product import webhook
 
+from webhook_app.api.delivery_views import delivery_view
 from webhook_app.domain.events import Source
+from webhook_app.domain.notices import Notice
 from webhook_app.domain.rules import RoomName, Rule, Settings, make_config, matches
+from webhook_app.domain.subscribers import Delivery
 from webhook_app.room_names import closest_room, room_reference
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
-from webhook_app.store import keys
+from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, entry
+from webhook_app.store.state import StateStore
 
 LOBBY = "rlyb-xgxu-zpzd"
 ODD_IDS = ["team/standup", "../etc", "a b", "Große Halle", "🎻", "hello?x", "a#b", "a%2Fb", "50%", ".", "..", "/x"]
@@ -228,6 +232,80 @@ def bridged(doors: Doors, method: str, path: str, *headers: tuple[bytes, bytes])
         "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {ADMIN_TOKEN}".encode()), *headers],
     }
     return call(doors.web.app, environ_of(scope, b""))
+
+
+class TestNamesInAnswers:
+    def test_whatever_tells_of_a_room_has_its_name_beside_the_id(self, client: Client, doors: Doors) -> None:
+        append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
+        configure_room(client, LOBBY, "lobby")
+        see(client, LOBBY)
+        see(client, LOBBY, "hls-started", id="run-1")
+        doors.api("POST", "/rooms/lobby/end")
+        with folding(client):
+            schedule = {"cron": "0 9 * * *", "duration": "1h"}
+            assert doors.api("PUT", "/rules/mornings", {"rooms": ["lobby"], "schedule": schedule}).status_code == 201
+        answers = [
+            doors.get(path)
+            for path in (
+                "/rooms/lobby",
+                "/rooms/lobby/timeline",
+                "/events?room_id=lobby",
+                "/streams",
+                "/calls",
+                "/rules/mornings/occurrences",
+                "/rules/mornings",
+            )
+        ]
+        assert all(answer.get("items", True) for answer in answers)
+        places = [place for answer in answers for place in with_room_id(answer)]
+        assert len(places) > 10
+        assert all(place.get("room_name", place.get("name")) == "lobby" for place in places), places
+
+    def test_a_notice_and_its_delivery_have_it(self, client: Client, doors: Doors) -> None:
+        configure_room(client, LOBBY, "lobby")
+        see(client, LOBBY, "hls-started", id="run-1")
+        (notice,) = [
+            notice
+            for _, fields in client.xrange(keys.OUTBOX)
+            if (notice := codec.notice_of(fields[b"n"])).type == "stream.started"
+        ]
+        assert notice.data["room_name"] == notice.data["stream"]["room_name"] == "lobby"
+        old = Notice(notice.notice_id, notice.type, notice.at, LOBBY, None, {"room_id": LOBBY})
+        delivery = Delivery("dlv_1", notice.notice_id, "sub_1", notice.at, "1-0")
+        view = delivery_view(delivery, old, StateStore(client).names())
+        assert view["notice"]["data"] == {"room_name": "lobby", "room_id": LOBBY}
+
+    def test_hundreds_of_items_cost_one_look_at_the_names(self, client: Client, doors: Doors) -> None:
+        configure_room(client, LOBBY, "lobby")
+        for number in range(40):
+            see(client, f"room-{number}")
+        few, many = (commands_of(client, lambda n=n: doors.get(f"/events?limit={n}"), "MGET") for n in (1, 40))
+        assert few == many
+
+
+def with_room_id(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object in an answer that names a room, but for what VideoSDK sent."""
+    if isinstance(value, dict):
+        if "room_id" in value:
+            yield value
+        for key, inner in value.items():
+            if key not in ("data", "given"):
+                yield from with_room_id(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from with_room_id(inner)
+
+
+def commands_of(client: Client, act: Callable[[], Any], name: str) -> int:
+    """How often the store was sent this command by an act."""
+
+    def count() -> int:
+        stats: dict[str, Any] = client.info("commandstats")
+        return int(stats.get(f"cmdstat_{name.lower()}", {}).get("calls", 0))
+
+    before = count()
+    act()
+    return count() - before
 
 
 def test_configured_rooms_are_listed_before_anything_is_seen_of_them(client: Client, doors: Doors) -> None:

@@ -65,9 +65,9 @@ def alarms(context: Context) -> Blueprint:
         after = _place_in(query["cursor"])
         rest = [alarm for alarm in found if after is None or _place(alarm) < after]
         page = rest[: query["limit"]]
-        more = len(rest) > len(page)
+        more, config = len(rest) > len(page), context.state.names()
         return {
-            "items": [alarm_view(alarm) for alarm in page],
+            "items": [alarm_view(alarm, config.room_name(alarm.room_id)) for alarm in page],
             "next": encode_cursor(f"{page[-1].since}|{page[-1].id}") if more else None,
         }
 

@@ -157,6 +157,7 @@ ALARM: dict[str, Any] = {
     "summary": "hall is late: rule sunday-service opened at 10:00 UTC and nobody can watch yet",
     "reason": None,
     "room_id": "abcd-efgh-ijkl",
+    "room_name": "hall",
     "rule": "sunday-service",
     "subscriber_id": None,
     "since": AT,

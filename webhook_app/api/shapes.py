@@ -283,6 +283,7 @@ class AlarmSchema(Schema):
     summary = text()
     reason = text(null=True)
     room_id = text(null=True)
+    room_name = text(null=True)
     rule = text(null=True)
     subscriber_id = text(null=True)
     since = moment()

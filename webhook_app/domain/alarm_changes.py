@@ -120,6 +120,7 @@ def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
        many are active as may be, further ones about a room, a rule or a subscriber count in `alarms-not-listed`.
     3. Clear what is over.
     """
+    config = outcome.config or world.config
     outcome.alarms.update(outcome.acknowledged)
     if outcome.raised:
         _raise_all(world, event, outcome)
@@ -127,15 +128,15 @@ def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
     for key in sorted(outcome.cleared - outcome.raised.keys()):
         alarm = outcome.alarms.get(key) or world.alarms.get(key)
         if alarm is not None and alarm.is_active:
-            _clear(event, outcome, alarm)
+            _clear(event, outcome, alarm, config)
             room_left += 1
     not_listed = world.alarms.get(AlarmName.NOT_LISTED)
     if room_left > 0 and not_listed is not None and not_listed.is_active and AlarmName.NOT_LISTED not in outcome.raised:
-        _clear(event, outcome, not_listed)
+        _clear(event, outcome, not_listed, config)
 
 
 def _raise_all(world: World, event: Event, outcome: Outcome) -> None:
-    active = len(world.alarms)
+    active, config = len(world.alarms), outcome.config or world.config
     for key, report in sorted(outcome.raised.items()):
         known = outcome.alarms.get(key) or world.alarms.get(key)
         if known is None or not known.is_active:
@@ -143,15 +144,15 @@ def _raise_all(world: World, event: Event, outcome: Outcome) -> None:
                 outcome.raised.setdefault(AlarmName.NOT_LISTED, _NOT_LISTED)
                 continue
             active += 1
-        _raise(event, outcome, key, report, known)
+        _raise(event, outcome, key, report, known, config)
     if AlarmName.NOT_LISTED in outcome.raised:
-        _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, world.alarms.get(AlarmName.NOT_LISTED))
+        _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, world.alarms.get(AlarmName.NOT_LISTED), config)
 
 
 _NOT_LISTED = AlarmReport(AlarmName.NOT_LISTED.value, "warning", NOT_LISTED_SUMMARY)
 
 
-def _raise(event: Event, outcome: Outcome, key: str, report: AlarmReport, known: Alarm | None) -> None:
+def _raise(event: Event, outcome: Outcome, key: str, report: AlarmReport, known: Alarm | None, config: Config) -> None:
     is_new = known is None or not known.is_active
     if not is_new and known is not None and key != AlarmName.NOT_LISTED and _says_the_same(known, report):
         return
@@ -173,7 +174,7 @@ def _raise(event: Event, outcome: Outcome, key: str, report: AlarmReport, known:
     )
     outcome.alarms[alarm.key] = alarm
     if is_new:
-        outcome.notices.append(alarm_notice(event.id, "alarm.raised", event.at, alarm))
+        outcome.notices.append(_notice(event, "alarm.raised", alarm, config))
 
 
 def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
@@ -184,17 +185,23 @@ def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
     )
 
 
-def _clear(event: Event, outcome: Outcome, alarm: Alarm) -> None:
+def _clear(event: Event, outcome: Outcome, alarm: Alarm, config: Config) -> None:
     cleared = replace(alarm, cleared_at=event.at)
     outcome.alarms[alarm.key] = cleared
-    outcome.notices.append(alarm_notice(event.id, "alarm.cleared", event.at, cleared))
+    outcome.notices.append(_notice(event, "alarm.cleared", cleared, config))
 
 
-def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm) -> Notice:
+def _notice(event: Event, kind: str, alarm: Alarm, config: Config) -> Notice:
+    return alarm_notice(event.id, kind, event.at, alarm, room_name=config.room_name(alarm.room_id))
+
+
+def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
     """Make the notice that an alarm is raised or cleared; one about a room is addressed as that room's notices are."""
     because = None if alarm.rule is None or alarm.room_id is None else f"rule:{alarm.rule}"
-    data: Mapping[str, Any] = {"alarm": alarm_view(alarm)}
-    return make_notice(origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data)
+    data: Mapping[str, Any] = {"alarm": alarm_view(alarm, room_name)}
+    return make_notice(
+        origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data, room_name=room_name
+    )
 
 
 def _text(data: Mapping[str, Any], name: str) -> str | None:

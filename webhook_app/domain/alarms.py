@@ -133,7 +133,7 @@ def with_key(alarm: Alarm) -> Alarm:
     return replace(alarm, key=alarm.name, name=name, rule=rule)
 
 
-def alarm_view(alarm: Alarm) -> dict[str, Any]:
+def alarm_view(alarm: Alarm, room_name: str | None = None) -> dict[str, Any]:
     """The alarm as the API and notices show it."""
     return {
         "id": alarm.id,
@@ -142,6 +142,7 @@ def alarm_view(alarm: Alarm) -> dict[str, Any]:
         "summary": alarm.summary,
         "reason": alarm.reason,
         "room_id": alarm.room_id,
+        "room_name": room_name,
         "rule": alarm.rule,
         "subscriber_id": alarm.subscriber_id,
         "since": rfc3339(alarm.since),

@@ -236,8 +236,7 @@ def _is_wanted(room: Room) -> bool:
 
 
 def _label(turn: Turn) -> str:
-    named = turn.config.named(turn.room.room_id)
-    return named.key if named is not None else turn.room.room_id
+    return turn.room_name or turn.room.room_id
 
 
 def _missed_subject(room: Room, rule: str) -> str:
