@@ -1,14 +1,17 @@
 """VideoSDK as the simulated world has it: the sandbox's model, and what becomes of its webhooks on their way."""
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from sandbox import model
 from sandbox.model import Outcome, RefusedError, StreamState
+from sandbox.open_points import Forms
 from sandbox.shapes import stream_json, webhook_json
 from tests.simulation.agenda import SECOND, Agenda
 
 Hear = Callable[[str, str, dict[str, Any]], None]
+SESSION_ENDS = ("events", "stopped", "silent", "first")
 ON_AIR = (StreamState.STARTED, StreamState.PLAYABLE)
 LATE_MAX_MS = 30 * SECOND
 REFUSALS = (409, 429, 400, 503)
@@ -20,6 +23,13 @@ class Cloud:
     def __init__(self, agenda: Agenda, hear: Hear) -> None:
         self.agenda = agenda
         self.world = model.World(seed=str(agenda.seed))
+        forms = Random(agenda.seed)  # drawn apart, so that they change nothing else of a seed's story
+        self.world.forms = Forms(
+            session_end=forms.choice(SESSION_ENDS),
+            second_start=forms.choice(("409", "400")),
+            no_session=forms.choice(("400", "402", "404", "409")),
+            composer_ids=forms.random() < 0.3,
+        )
         self.with_ids = agenda.rng.random() < 0.5
         self.late: dict[str, list[int]] = {}
         self.ours: set[str] = set()  # streams that our starts began
