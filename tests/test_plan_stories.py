@@ -4,10 +4,11 @@ import pytest
 
 from tests.world import MINUTE, NOON, ROOM, SECOND, SESSION, Story, rest, url
 from webhook_app.domain.backtest import backtest
-from webhook_app.domain.events import Source
+from webhook_app.domain.events import Event, Source
 from webhook_app.domain.occurrences import occurrences, over_quota
 from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.turn import World
+from webhook_app.domain.turn import Outcome, Turn, World
+from webhook_app.domain.values import replace
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -1099,3 +1100,28 @@ def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_noth
     ]
     assert found.only_would == found.would
     assert story.starts == []
+
+
+def test_while_calls_are_paused_a_window_that_waits_for_its_if_asks_now_and_then_only():
+    story = Hall().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
+    settings = replace(story.world.config.settings, paused=True)
+    story.world.config = replace(story.world.config, settings=settings)
+    fired = 0
+    while due := [(at, name) for name, at in story.room.timers.items() if at <= ONE + 10 * MINUTE]:
+        story.timer(min(due)[1], late=3)
+        fired += 1
+        assert fired < 60
+
+
+def test_a_timer_that_is_set_again_as_it_fires_is_due_later():
+    story = Story()
+    story.webhook("session-started")
+    story.hls("starting", id="a")
+    due = story.room.timers["watch"]
+    event = Event("1-0", Source.CLOCK, "timer", ROOM, due, {"timer": "watch", "due": due})
+    turn = Turn(story.world, event, story.room, Outcome())
+    turn.clear_timer("watch")
+    turn.set_timer("watch", due)
+    assert turn.room.timers["watch"] == due + 1
+    turn.set_timer("ask:settle", due)
+    assert turn.room.timers["ask:settle"] == due

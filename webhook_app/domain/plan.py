@@ -415,7 +415,9 @@ def _ask_who(turn: Turn, held: OpenWindow) -> None:
     room, at = turn.room, turn.event.at
     if turn.config.settings.calls and room.probe is None and _ASK_WHO not in room.timers:
         asked = room.asked_at is not None and room.asked_at >= held.entered_at
-        turn.set_timer(_ASK_WHO, max(at, (room.asked_at or at) + ARMED_MS) if asked else at)
+        due = max(at, (room.asked_at or at) + ARMED_MS) if asked else at
+        # While all calls are paused nothing is sent, so a timer that is due at once would fire again and again.
+        turn.set_timer(_ASK_WHO, at + ARMED_MS if turn.paused else due)
 
 
 _ASK_WHO = "ask:participants"

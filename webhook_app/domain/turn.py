@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.alarms import Alarm, AlarmReport, alarm_key, name_of_key
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices import Notice, make_notice
 from webhook_app.domain.reasons import Cause, Reason, cause
@@ -214,7 +214,14 @@ class Turn:
         return self.config.settings.paused if said is None else said
 
     def set_timer(self, name: str, due: int) -> None:
-        """Set or move one of the room's timers."""
+        """Set or move one of the room's timers.
+
+        One that fires in this very event and is set again is another timer: it may not have the same moment, or the
+        store would take it for the one that it has popped.
+        """
+        fired = self.event.source is Source.CLOCK and self.event.data.get("timer") == name
+        if fired and self.event.data.get("due") == due:
+            due += 1
         if self.room.timers.get(name) != due:
             self.change(timers={**self.room.timers, name: due})
 
