@@ -15,11 +15,12 @@ import pytest
 from certificates import certified
 from doors import ROOM, Doors, append, fold_all
 from product import API_KEY, SECRET, TREE, product, public_pem, webhook
-from support.waiting import patient
+from support.waiting import patient, wait_until
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.domain.values import replace
+from webhook_app.receiver import WrongAddress, miss_of
 from webhook_app.settings import Settings, load
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -34,6 +35,7 @@ from workers.doctor.finding import Finding, Level, ok
 from workers.doctor.outbound import look_at_outbound
 from workers.doctor.refold import look_at_fold
 from workers.doctor.videosdk import judge
+from workers.doctor.webhooks import ADVICE, NO_CAUSE_FOR_ALARM, judge_refused
 from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
 from workers.videosdk import Answer
 
@@ -292,7 +294,64 @@ def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) ->
         status, found, _ = _doctor(given | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
         assert status == 1 and "401" in found["VideoSDK"]["said"]
         status, found, _ = _doctor(given | {"PUBLIC_URL": "http://127.0.0.1:1"}, tmp_path)
-        assert status == 1 and found["reachable"]["level"] == "failed"
+        assert status == 0, found
+        assert f"PUBLIC_URL is {one.url} there and http://127.0.0.1:1 here" in found["this shell"]["said"]
+
+
+@pytest.mark.process
+def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
+    with product(tmp_path, pinned=True) as one:
+        status, found, said = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
+        assert status == 0, found
+        assert found["product"]["said"].endswith(one.url)
+        assert f"PORT is {one.url.rpartition(':')[2]} there and 8000 here" in found["this shell"]["said"]
+        assert (found["VideoSDK"]["level"], found["public key"]["level"]) == ("ok", "ok")
+        assert "pinned" in found["public key"]["said"]
+        assert API_KEY not in said and SECRET not in said
+
+
+@pytest.mark.process
+def test_a_product_with_the_sandbox_on_another_port_is_well(tmp_path: Path) -> None:
+    with product(tmp_path, credentials=False) as one:
+        status, found, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
+        assert status == 0, found
+        assert {"ok"} == {found[name]["level"] for name in ("VideoSDK", "public key", "reachable", "processes")}
+
+
+@pytest.mark.process
+def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) -> None:
+    with product(tmp_path, started=False) as one:
+        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": "the-token-of-webhooks"}
+        one.start()
+        assert one.post_webhook(b"{}").status == 404
+
+        def refused() -> str:
+            return str(_doctor(dict(one.environ), tmp_path)[1].get("refused webhooks"))
+
+        wait_until(lambda: "without the token" in refused(), 60, "the count being written", seen=refused)
+
+
+@pytest.mark.parametrize(("outcome", "detail"), list(ADVICE))
+def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str, detail: str | None) -> None:
+    view = {"outcome": outcome, "count": 2, "last_at": "2026-11-28T10:00:00.000Z", "detail": detail}
+    finding = judge_refused(view)
+    assert "2 so far" in finding.said and "2026-11-28T10:00:00.000Z" in finding.said
+    assert (finding.hint is None) == (outcome in NO_CAUSE_FOR_ALARM)
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "miss"),
+    [
+        (None, "/webhooks/videosdk/abc", WrongAddress.TOKEN_UNKNOWN),
+        ("t" * 8, "/webhooks/videosdk", WrongAddress.TOKEN_MISSING),
+        ("t" * 8, "//webhooks//videosdk/", WrongAddress.TOKEN_MISSING),
+        ("t" * 8, "/webhooks/videosdk/wrong", WrongAddress.TOKEN_WRONG),
+        ("t" * 8, "/webhooks/videosdks", WrongAddress.OTHER_PATH),
+        ("t" * 8, "/webhooks", WrongAddress.OTHER_PATH),
+    ],
+)
+def test_how_an_address_misses_is_told_apart(token: str | None, path: str, miss: WrongAddress) -> None:
+    assert miss_of(path, token) is miss
 
 
 @contextmanager

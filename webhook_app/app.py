@@ -23,6 +23,7 @@ from webhook_app.api.rules import rules
 from webhook_app.api.shapes import Moment
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
+from webhook_app.api.system import system
 from webhook_app.auth import Tokens
 from webhook_app.console.door import is_open_house, signing_key
 from webhook_app.console.error_pages import error_page
@@ -217,6 +218,9 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
         blueprint = resource(context)
         blueprint.before_request(tokens.guard)
         api.register_blueprint(blueprint)
+    about_system = system(context, settings)
+    about_system.before_request(tokens.guard)
+    api.register_blueprint(about_system)
     sessions = Sessions(EndedSessions(context.client, kept_s=ENDED_KEPT_S))
     api.register_blueprint(_events(context, feed, tokens, sessions, settings))
     app.register_error_handler(BadCursorError, _bad_cursor)

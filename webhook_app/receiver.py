@@ -7,8 +7,9 @@ import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Flask, Response, request
 
@@ -40,7 +41,21 @@ log = logger()
 
 Append = Callable[[Entry], Awaitable[str]]
 AppendNow = Callable[[Entry], str]
-Count = Callable[[str, str], None]
+
+
+class Count(Protocol):
+    """Counts a webhook by its type and outcome; `detail` says more of one that was not kept."""
+
+    def __call__(self, kind: str, outcome: str, detail: str = "") -> None: ...
+
+
+class WrongAddress(StrEnum):
+    """How the address of a webhook misses ours."""
+
+    TOKEN_MISSING = "token-missing"
+    TOKEN_WRONG = "token-wrong"
+    TOKEN_UNKNOWN = "token-unknown"  # none is expected
+    OTHER_PATH = "other-path"
 
 
 class Receiver:
@@ -79,7 +94,7 @@ class Receiver:
         if self._is_inbox(path):
             environ["PATH_INFO"] = INBOX
         elif environ["REQUEST_METHOD"] == "POST":
-            refusal = self._wrong_address()
+            refusal = self._wrong_address(path)
             return refuse(refusal.status, refusal.title)(environ, start_response)
         else:
             environ["PATH_INFO"] = PREFIX  # there is nothing here
@@ -88,14 +103,14 @@ class Receiver:
     def _refuse_head(self, path: str, headers: Headers) -> RefusalError | None:
         """What can be refused before the body is read: a wrong address, a missing signature."""
         if not self._is_inbox(path):
-            return self._wrong_address()
+            return self._wrong_address(path)
         if not any(name == _SIGNATURE_HEADER for name, _ in headers):
-            self.count("unknown", "unsigned")
+            self.count("unknown", "unsigned", "header-missing")
             return RefusalError(401, f"the header {HEADER} is missing")
         return None
 
-    def _wrong_address(self) -> RefusalError:
-        self.count("unknown", "wrong-address")
+    def _wrong_address(self, path: str) -> RefusalError:
+        self.count("unknown", "wrong-address", miss_of(path, self._token).value)
         if not self._wrong_address_logged:
             self._wrong_address_logged = True
             log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
@@ -121,7 +136,7 @@ class Receiver:
         try:
             check = self._keyring.check(request.environ.get(_SIGNATURE), body)
         except MalformedSignatureError as error:
-            self.count("unknown", "unsigned")
+            self.count("unknown", "unsigned", "malformed")
             return refuse(401, str(error))
         if check is Check.WRONG:
             self.count("unknown", "wrong-signature")
@@ -131,10 +146,21 @@ class Receiver:
             return refuse(503, "VideoSDK's public key is being asked for")
         received = parse(body)
         if received.room_id is not None and not self._is_ours(received.room_id):
-            self.count(received.type, "not-ours")
+            self.count(received.type, "not-ours", received.room_id)
             return Response(b'{"id":null}', 200, content_type=JSON)
         entry = Entry(Source.VIDEOSDK, received.type, received.room_id, body)
         return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
+
+
+def miss_of(path: str, token: str | None) -> WrongAddress:
+    """How a path under /webhooks misses the address at which webhooks are taken."""
+    plain = _SLASHES.sub("/", path).rstrip("/")
+    head, _, given = plain.removeprefix(INBOX).partition("/")
+    if head or not plain.startswith(INBOX):
+        return WrongAddress.OTHER_PATH
+    if token is None:
+        return WrongAddress.TOKEN_UNKNOWN
+    return WrongAddress.TOKEN_WRONG if given else WrongAddress.TOKEN_MISSING
 
 
 class AppendResponse(HandedOffResponse):

@@ -24,6 +24,22 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})  # values of HOST under 
 VIDEOSDK_API_URL = "https://api.videosdk.live"
 # Where webhooks come in too, fewer viewers are served by one process: the others are answered and come again.
 VIEWERS_HELD: Mapping[Surface, int] = {"all": 64, "console": 256, "receiver": 0}
+SECRETS = frozenset(
+    {
+        "SENTINEL_PASSWORD",
+        "VIDEOSDK_API_KEY",
+        "VIDEOSDK_SECRET",
+        "WEBHOOK_TOKEN",
+        "ADMIN_TOKEN",
+        "VIEWER_TOKEN",
+        "SECRETS_KEY",
+        "HEARTBEAT_URL",
+        "REDIS_URL",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "VIDEOSDK_PUBLIC_KEY",
+    }
+)
 COMPLETE = "TALLY_ENVIRON_COMPLETE"  # set by `tally up` for its children: no .env is read on top
 _SHOWN_MAX_CHARS = 80
 _T = TypeVar("_T")
@@ -174,6 +190,12 @@ def child_environ(settings: Settings, *, extra: Mapping[str, str] | None = None)
     given = {**settings.variables, **os.environ}
     kept = {name: value for name, value in given.items() if name not in _written(settings)}
     return kept | environ_of(settings) | dict(extra or {})
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """What is set, by name, for people: secrets are only said to be set, addresses are masked."""
+    shown = {name: masked(str(value)) for name, value in _written(settings).items() if value is not None}
+    return {name: "(set)" if name in SECRETS else value for name, value in shown.items()}
 
 
 def _written(settings: Settings) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from hashlib import sha256
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -76,3 +77,12 @@ def verify(key: PublicKey, signature: bytes, body: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def fingerprint(pem: str) -> str:
+    """The beginning of a key's SHA-256 fingerprint, whatever form the key is written in.
+
+    PublicKeyError when it is no key that we would trust.
+    """
+    der = read_key(pem).public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return f"sha256:{sha256(der).hexdigest()[:16]}"

@@ -1,6 +1,5 @@
 """The system: processes, journal, queues, store, key and versions, as the store shows them now."""
 
-import hashlib
 import platform
 from importlib.metadata import version
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import redis
 from flask import Blueprint, Response
 
+from webhook_app.api.system import public_key_view
 from webhook_app.console.charts import bars, gauge, stacked
 from webhook_app.console.desk import Desk, live_part, page
 from webhook_app.domain.ids import order
@@ -185,14 +185,5 @@ def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:
 
 
 def _key(desk: Desk) -> dict[str, Any]:
-    pinned = desk.settings.videosdk_public_key
-    remembered = desk.context.client.get(keys.PUBLIC_KEY)
-    pem = pinned or (remembered.decode() if remembered else None)
-    if pem is None:
-        return {"known": False, "pinned": False, "print": None}
-    digest = hashlib.sha256("".join(pem.split()).encode()).hexdigest()
-    return {
-        "known": True,
-        "pinned": pinned is not None,
-        "print": ":".join(digest[at : at + 4] for at in range(0, 24, 4)),
-    }
+    view = public_key_view(desk.context.client, desk.settings)
+    return {"known": view["known"], "pinned": view["pinned"], "print": view["fingerprint"]}

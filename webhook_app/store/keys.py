@@ -49,6 +49,7 @@ PUBLIC_KEY = PREFIX + "public-key"
 MEASURES = PREFIX + "measures"
 COUNTS = PREFIX + "counts"
 LAST_WEBHOOK = PREFIX + "webhook:last"
+REFUSED_WEBHOOKS = PREFIX + "webhook:refused"  # the newest of each outcome: its moment in s, "|", and what was wrong
 LOGIN_FAILURES = PREFIX + "login:failures"
 SESSIONS_ENDED = PREFIX + "sessions:ended"
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -31,8 +32,8 @@ def add_to(main: click.Group) -> None:
 def doctor(again: bool, as_json: bool) -> None:
     """Say what is wrong here, and what to do.
 
-    Looks at settings, store, clock, VideoSDK, processes and the way in. Changes nothing. Exit status 1 when something
-    failed; warnings are no failures.
+    Asks the running product for its settings, and looks at the store, the clock, VideoSDK, the processes and the way
+    in. Changes nothing. Exit status 1 when something failed; warnings are no failures.
 
     \b
     Examples:
@@ -56,18 +57,25 @@ def doctor(again: bool, as_json: bool) -> None:
 def _findings(refold: "Refold | None") -> Iterator[Finding]:
     from workers.doctor.examine import examine
     from workers.doctor.finding import failed
+    from workers.doctor.running import as_product_runs, ask_product, look_at_running
 
     try:
         mine = given.settings()
-        played = given.played(mine)
+        url = click.get_current_context().find_root().params.get("url")
+        product, why_not = ask_product(mine, url)
+        played = given.played(mine if product is None else as_product_runs(mine, product))
     except given.Failed as error:
         yield failed("settings", error.message, "mend it in the environment or in .env")
         return
-    settings = played or _as_they_are(mine)
+    settings = played or _as_they_are(mine if product is None else as_product_runs(mine, product))
     secrets = known_secrets(settings)
-    for one in examine(settings, sandbox=played is not None, refold=refold):
-        hint = None if one.hint is None else secrets.masked(one.hint)
-        yield replace(one, said=secrets.masked(one.said), hint=hint)
+    findings = chain(
+        look_at_running(product, why_not, mine),
+        examine(settings, sandbox=played is not None, refold=refold, product=product),
+    )
+    for finding in findings:
+        hint = None if finding.hint is None else secrets.masked(finding.hint)
+        yield replace(finding, said=secrets.masked(finding.said), hint=hint)
 
 
 def _fold_again(client: "Client") -> Finding:

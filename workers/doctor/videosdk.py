@@ -1,12 +1,13 @@
 """What VideoSDK says: whether it is reached, takes our credentials, and gives its public key."""
 
 from collections.abc import Iterator
-from hashlib import sha256
 from time import monotonic
 
 from webhook_app.public_key import fetch_from
 from webhook_app.settings import Settings
+from webhook_app.signature import fingerprint, read_key
 from workers.doctor.finding import Finding, failed, ok, warning
+from workers.doctor.running import RunningProduct
 from workers.videosdk import Answer, Token, VideoSDK
 
 DEADLINE_S = 10.0
@@ -14,10 +15,37 @@ NOBODYS_ROOM = "tallylight-doctor"  # asked for its sessions; whether it exists 
 _WAY_OUT = "check the way out of this machine (DNS, firewall), and VIDEOSDK_API_URL"
 
 
-def look_at_videosdk(settings: Settings, *, remembered: str | None) -> Iterator[Finding]:
-    """One authenticated GET, and the key; `remembered` is the key that the store keeps."""
-    yield _credentials(settings)
-    yield _key(settings, remembered)
+def look_at_videosdk(
+    settings: Settings, *, remembered: str | None, product: RunningProduct | None = None
+) -> Iterator[Finding]:
+    """One authenticated GET, and the key; `remembered` is the key that the store keeps.
+
+    What only the running product has, its credentials or its pinned key, is judged by what it says of itself.
+    """
+    if product is not None and product.has_credentials and not settings.has_credentials:
+        yield product_credentials(product)
+    else:
+        yield _credentials(settings)
+    yield _key(settings, remembered) if product is None else product_key(product, settings, remembered)
+
+
+def product_credentials(product: RunningProduct) -> Finding:
+    """What the product has met with its credentials, which this shell does not know."""
+    refused = product.alarms.get("videosdk-credentials")
+    if refused is not None:
+        return failed("VideoSDK", f"the product's token is refused: {refused}", "copy the credentials anew")
+    url = product.settings.get("VIDEOSDK_API_URL")
+    return ok("VideoSDK", f"the product has credentials for {url}, and none was refused")
+
+
+def product_key(product: RunningProduct, settings: Settings, remembered: str | None) -> Finding:
+    """The key that the product checks webhooks with."""
+    name = "public key"
+    if not product.key_known:
+        return failed(name, "the product has none: every webhook is answered 503", _WAY_OUT)
+    if product.key_pinned:
+        return ok(name, f"the product has pinned {product.key_fingerprint}")
+    return _key(settings, remembered)
 
 
 def judge(answer: Answer, url: str) -> Finding:
@@ -55,11 +83,9 @@ def _credentials(settings: Settings) -> Finding:
 
 
 def _key(settings: Settings, remembered: str | None) -> Finding:
-    from webhook_app.signature import read_key
-
     name = "public key"
     if settings.videosdk_public_key is not None:
-        return ok(name, f"pinned, {_print(settings.videosdk_public_key)}")
+        return ok(name, f"pinned, {fingerprint(settings.videosdk_public_key)}")
     try:
         pem = fetch_from(settings.videosdk_api_url, settings.proxies)()
         read_key(pem)
@@ -69,20 +95,10 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
         if remembered is not None:
             return warning(name, said + "; the one that the store remembers is used", hint)
         return failed(name, said + ": every webhook is answered 503", hint)
-    if remembered is not None and _print(remembered) != _print(pem):
+    if remembered is not None and fingerprint(remembered) != fingerprint(pem):
         return warning(
             name,
-            f"{_print(pem)} now, and the store remembers {_print(remembered)}",
+            f"{fingerprint(pem)} now, and the store remembers {fingerprint(remembered)}",
             "VideoSDK has a new key: `tally web` takes it with the next webhook; ask again in a minute",
         )
-    return ok(name, _print(pem))
-
-
-def _print(pem: str) -> str:
-    """The beginning of the key's fingerprint, whatever form it is written in."""
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    from webhook_app.signature import read_key
-
-    der = read_key(pem).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return f"sha256:{sha256(der).hexdigest()[:16]}"
+    return ok(name, fingerprint(pem))

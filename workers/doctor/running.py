@@ -1,0 +1,108 @@
+"""The running product as it describes itself, and where this shell's settings differ from the ones it runs with."""
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import click
+
+from webhook_app.settings import SECRETS, Settings, load, shown_settings
+from workers.commands.api import Api, find
+from workers.doctor.finding import Finding, ok, warning
+
+TIMEOUT_S = 5.0
+# What one process of a product may have otherwise than another, or what only commands use.
+NOT_COMPARED = SECRETS | {
+    *("DATA_DIR", "SURFACE", "WEB_THREADS", "LOG_FORMAT", "LOG_LEVEL", "SSL_CERT_FILE", "TALLY_SANDBOX_URL")
+}
+SANDBOX_DECIDES = frozenset({"PUBLIC_URL", "VIDEOSDK_API_URL", "ACK_REPLICAS", "ROOMS"})
+# What the running product decides for everybody who looks at it; the rest is this shell's own.
+TAKEN_OVER = ("HOST", "PORT", "PUBLIC_URL", "VIDEOSDK_API_URL", "ROOMS", "OBSERVE", "ACK_REPLICAS", "MAX_STREAMS")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProduct:
+    """What the product answers at `GET /api/v1/system`, and its active alarms by name."""
+
+    url: str
+    version: str
+    settings: Mapping[str, str]
+    sandbox_url: str | None
+    key_known: bool
+    key_pinned: bool
+    key_fingerprint: str | None
+    alarms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether it has credentials for VideoSDK."""
+        return "VIDEOSDK_API_KEY" in self.settings
+
+
+def ask_product(settings: Settings, url: str | None) -> tuple[RunningProduct | None, str]:
+    """The product at `url`, else where it is found from here; None when it does not answer, and why."""
+    try:
+        api = Api(find(settings, url))
+        answer = api.ask("GET", "/system", timeout_s=TIMEOUT_S)
+        alarms, _ = api.items("/alarms", 500, active="true")
+    except click.ClickException as error:
+        return None, error.format_message()
+    return product_from(api.url, answer, alarms), ""
+
+
+def product_from(url: str, answer: Mapping[str, Any], alarms: list[dict[str, Any]]) -> RunningProduct:
+    """The product from its own answers."""
+    key = answer["public_key"]
+    return RunningProduct(
+        url=url,
+        version=str(answer["version"]),
+        settings=dict(answer["settings"]),
+        sandbox_url=answer["sandbox_url"],
+        key_known=bool(key["known"]),
+        key_pinned=bool(key["pinned"]),
+        key_fingerprint=key["fingerprint"],
+        alarms={str(alarm["name"]): str(alarm["summary"]) for alarm in alarms},
+    )
+
+
+def look_at_running(product: RunningProduct | None, why_not: str, mine: Settings) -> Iterator[Finding]:
+    """Whether the product answers, and which settings of this shell are not the ones it runs with."""
+    if product is None:
+        yield warning(
+            "product",
+            f"does not answer, so this shell's settings are looked at: {why_not}",
+            "start it, or name its address with `tally --url`",
+        )
+        return
+    yield ok("product", f"Tallylight {product.version} answers at {product.url}")
+    ignored = SANDBOX_DECIDES if product.sandbox_url is not None else frozenset()
+    different = differences(product.settings, shown_settings(mine), ignored)
+    if different:
+        yield ok("this shell", "settings differ from the product's, which count here: " + "; ".join(different))
+
+
+def differences(theirs: Mapping[str, str], ours: Mapping[str, str], ignored: Set[str] = frozenset()) -> list[str]:
+    """Each setting that the product has otherwise than this shell, as one phrase."""
+    names = sorted((theirs.keys() | ours.keys()) - NOT_COMPARED - ignored)
+    return [
+        f"{name} is {theirs.get(name, 'unset')} there and {ours.get(name, 'unset')} here"
+        for name in names
+        if theirs.get(name) != ours.get(name)
+    ]
+
+
+def as_product_runs(mine: Settings, product: RunningProduct) -> Settings:
+    """This shell's settings with what the product runs with instead; secrets stay this shell's."""
+    environ = {name: product.settings[name] for name in TAKEN_OVER if name in product.settings}
+    theirs = load(environ, dotenv=None)
+    return replace(
+        mine,
+        host=theirs.host,
+        port=theirs.port,
+        public_url=theirs.public_url,
+        videosdk_api_url=theirs.videosdk_api_url,
+        rooms=theirs.rooms,
+        observe=theirs.observe,
+        max_streams=theirs.max_streams,
+        sandbox_url=product.sandbox_url,
+    )
