@@ -178,7 +178,8 @@ def test_a_server_that_repeats_one_page_is_not_asked_for_ever():
     body = documented([person("ada")], last=1_000_000, total=1_000_000)
     roster = reading.read_pages(lambda page, size: asked.append(page) or Answer(200, body))
     assert roster is not None
-    assert (len(roster.people), asked) == (1, [1, 2])
+    assert len(roster.people) == 1
+    assert len(asked) <= 1 + reading.PAGES_AT_ONCE
 
 
 def test_pages_are_read_up_to_a_limit():

@@ -1,12 +1,13 @@
 """Read who is in a session from VideoSDK, page by page, and reduce it to what the journal keeps.
 
-1. `GET /v2/sessions/{id}/participants/active` is read page by page, within the probe's deadline.
+1. `GET /v2/sessions/{id}/participants/active` is read in pages, a few at once, within the probe's deadline.
 2. A page size that VideoSDK refuses, or whose answer is too large, is replaced by a smaller one.
 3. When the pages show nobody, cannot be understood, or do not say whether the session goes on,
    `GET /v2/sessions/{id}` settles it: a session counts as empty only when neither shows anybody.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ SIZE_REFUSED = frozenset({400, 406, 413, 416, 422})
 # VideoSDK will refuse a second request as well, or does not want one.
 NOT_NOW = frozenset({401, 403, 429})
 PAGES_MAX = 200
+PAGES_AT_ONCE = 4
 PEOPLE_MAX = 100_000
 # Where not all participants can be listed, so many viewers are enough to show.
 VIEWERS_LISTED = 100
@@ -82,21 +84,29 @@ def read_pages(ask: Callable[[int, int | None], Answer]) -> Roster | None:
         return None
     roster = Roster(dict(first.people), first.total, first.live)
     page, shown = 1, first
-    while not _is_last(shown, page, per_page):
-        if page >= PAGES_MAX or len(roster.people) >= PEOPLE_MAX:
-            return roster
-        page += 1
-        following = page_of(ask(page, per_page))
-        if following is None:
-            return roster
-        before = len(roster.people)
-        roster.people.update(following.people)
-        roster.total = following.total if following.total is not None else roster.total
-        if len(roster.people) == before:
-            break
-        shown = following
+    with ThreadPoolExecutor(PAGES_AT_ONCE, thread_name_prefix="participants") as pool:
+        while not _is_last(shown, page, per_page):
+            if page >= PAGES_MAX or len(roster.people) >= PEOPLE_MAX:
+                return roster
+            before = len(roster.people)
+            for answer in pool.map(ask, *zip(*_following(shown, page, per_page), strict=True)):
+                following = page_of(answer)
+                if following is None:
+                    return roster
+                page += 1
+                roster.people.update(following.people)
+                roster.total = following.total if following.total is not None else roster.total
+                shown = following
+            if len(roster.people) == before:
+                break
     roster.whole = True
     return roster
+
+
+def _following(shown: Page, page: int, per_page: int | None) -> list[tuple[int, int | None]]:
+    """The next pages to ask for at once; one by one where VideoSDK does not say how many there are."""
+    last = page + 1 if shown.last_page is None else min(page + PAGES_AT_ONCE, shown.last_page, PAGES_MAX)
+    return [(number, per_page) for number in range(page + 1, last + 1)]
 
 
 def kept(roster: Roster) -> dict[str, Any]:

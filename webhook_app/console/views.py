@@ -6,7 +6,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from webhook_app.api.context import Context
 from webhook_app.auth import Tokens
-from webhook_app.console import alarms, events, orders, room, rules, schedule, subscribers, system, wall
+from webhook_app.console import alarms, events, orders, people, room, rules, schedule, subscribers, system, wall
 from webhook_app.console.advice import title_of
 from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
@@ -32,7 +32,7 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
     desk = Desk(context, door, SeenRooms(context.client), settings)
     blueprint.before_request(door.guard)
     blueprint.after_request(harden)
-    for name, read in FILTERS.items():
+    for name, read in (FILTERS | people.FILTERS).items():
         blueprint.add_app_template_filter(read, name)
 
     @blueprint.app_context_processor

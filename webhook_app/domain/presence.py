@@ -51,11 +51,10 @@ def verification_due(turn: Turn) -> int | None:
     session = turn.room.session
     if session is None or not session.live:
         return None
-    urgent = _urgent_due(turn, session)
-    if _is_on_air(turn):
-        return urgent
-    routine = _asked_at(session) + VERIFY_OFF_AIR_MS
-    return routine if urgent is None else min(routine, urgent)
+    dues = [_modes_due(turn, session)]
+    if not _is_on_air(turn):
+        dues += [_asked_at(session) + VERIFY_OFF_AIR_MS, _empty_due(session)]
+    return min((due for due in dues if due is not None), default=None)
 
 
 def is_verification_due(turn: Turn) -> bool:
@@ -67,19 +66,23 @@ def is_verification_due(turn: Turn) -> bool:
     wait = VERIFY_OFF_AIR_MS
     if _is_on_air(turn):
         wait = VERIFY_FOR_RULES_MS if any(_ends_by_people(rule) for rule in rules) else VERIFY_ON_AIR_MS
-    urgent = _urgent_due(turn, session)
-    return turn.event.at >= _asked_at(session) + wait or (urgent is not None and turn.event.at >= urgent)
+    dues = (_asked_at(session) + wait, _empty_due(session), _modes_due(turn, session))
+    return any(due is not None and due <= turn.event.at for due in dues)
 
 
-def _urgent_due(turn: Turn, session: Session) -> int | None:
-    """When it is due because nobody is there by webhooks alone, or because a rule needs to know who is a host."""
-    dues: list[int] = []
-    if session.emptied_at is not None:
-        dues.append(max(_asked_at(session), session.emptied_at) + VERIFY_EMPTY_MS)
+def _empty_due(session: Session) -> int | None:
+    """When it is due because nobody is there by webhooks alone, which is verified once."""
+    if session.emptied_at is None or _asked_at(session) > session.emptied_at:
+        return None
+    return session.emptied_at + VERIFY_EMPTY_MS
+
+
+def _modes_due(turn: Turn, session: Session) -> int | None:
+    """When it is due because a rule needs to know who is a host."""
     rules = turn.config.about(turn.room.room_id)
-    if session.complete and any(_needs_modes(rule, session) for rule in rules) and session.unknown_roles:
-        dues.append(_asked_at(session) + (VERIFY_MANY_MODES_MS if session.unlisted else VERIFY_MODES_MS))
-    return min(dues, default=None)
+    if not session.complete or not any(_needs_modes(rule, session) for rule in rules) or not session.unknown_roles:
+        return None
+    return _asked_at(session) + (VERIFY_MANY_MODES_MS if session.unlisted else VERIFY_MODES_MS)
 
 
 def _asked_at(session: Session) -> int:

@@ -46,7 +46,15 @@ def start_session(turn: Turn, session_id: str, *, complete: bool) -> None:
     older = turn.room.session
     if older is not None and older.live:
         end_session(turn, older.session_id, inferred=True)
-    session = Session(session_id, live=True, started_at=turn.event.at, complete=complete, last_event_id=turn.event.id)
+    session = Session(
+        session_id,
+        live=True,
+        started_at=turn.event.at,
+        complete=complete,
+        last_event_id=turn.event.id,
+        # Somebody has opened it: that they joined is told next, or that webhook is lost.
+        emptied_at=turn.event.at if complete else None,
+    )
     turn.room = put_mark(replace(turn.room, session=session), mark_of(turn.room, session_id))
     turn.note(Reason.SESSION_STARTED, session=session_id)
     turn.happen("session.started", session=session_view(session))

@@ -151,6 +151,7 @@ def _row(room: Json) -> list[show.Cell]:
     stream, session, wish, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
     since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
     count = session.get("participant_count") if session.get("live") else None
+    hosts = session.get("host_count")
     wanted = f"{'on' if wish['on_air'] else 'off'}: {wish['because']}" if wish else "-"
     return [
         room["room_id"],
@@ -158,7 +159,7 @@ def _row(room: Json) -> list[show.Cell]:
         show.lamp(room),
         room["state"] + (" (armed)" if room["armed"] else ""),
         show.moment(since),
-        "-" if count is None else str(count),
+        "-" if count is None else f"{count} ({hosts} hosts)" if hosts is not None and count else str(count),
         wanted,
         show.moment(window.get("opens_at")),
     ]
