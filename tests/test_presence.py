@@ -249,6 +249,17 @@ def test_a_room_without_hosts_is_ended_although_viewers_are_there():
     assert story.view["session"]["participant_count"] == 1
 
 
+def test_a_host_who_leaves_early_is_missed_from_then_on():
+    story = show(end_when_empty_s=300, empty_means="no-hosts")
+    left_at = story.now
+    assert left_at - ONE == MINUTE
+    story.goes("ada")
+    story.until(left_at + 4 * MINUTE)
+    assert story.ends == []
+    story.until(left_at + 5 * MINUTE + 10 * SECOND)
+    assert len(story.ends) == 1
+
+
 def test_viewers_who_keep_arriving_do_not_put_off_the_end():
     story = show(end_when_empty_s=300, empty_means="no-hosts")
     story.goes("ada")

@@ -163,7 +163,8 @@ class Caller:
         seen: dict[str, Any] | None = None
         if reached and call.body.get("session") and known is not None:
             present = {one.id: one.name for one in known.participants.values() if one.present}
-            seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present}
+            modes = {one.id: one.mode for one in known.participants.values() if one.present}
+            seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present, "modes": modes}
         asked: dict[str, Any] = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
         failed = self.cloud.world.streams.get((call.body.get("failed") or {}).get("id") or "")
         if reached and failed is not None:

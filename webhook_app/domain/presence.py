@@ -80,9 +80,13 @@ def _empty_due(session: Session) -> int | None:
 def _modes_due(turn: Turn, session: Session) -> int | None:
     """When it is due because a rule needs to know who is a host."""
     rules = turn.config.about(turn.room.room_id)
-    if not session.complete or not any(_needs_modes(rule, session) for rule in rules) or not session.unknown_roles:
+    if not session.complete or not any(_needs_modes(turn, rule, session) for rule in rules):
         return None
-    return _asked_at(session) + (VERIFY_MANY_MODES_MS if session.unlisted else VERIFY_MODES_MS)
+    if not session.unknown_roles:
+        return None
+    if session.looked_at is None:
+        return session.started_at
+    return session.looked_at + (VERIFY_MANY_MODES_MS if session.unlisted else VERIFY_MODES_MS)
 
 
 def _asked_at(session: Session) -> int:
@@ -105,9 +109,9 @@ def _ends_by_people(rule: Rule) -> bool:
     return bool(rule.end_when_empty_s or rule.overrun_s) or is_verified_first(rule)
 
 
-def _needs_modes(rule: Rule, session: Session) -> bool:
-    """Whether it matters to a rule whether somebody of unknown mode is a host."""
+def _needs_modes(turn: Turn, rule: Rule, session: Session) -> bool:
+    """Whether it matters to a rule now whether somebody of unknown mode is a host."""
     if rule.when is not None:
         return stored_condition(rule.when).counts_hosts
     by_hosts = rule.empty_means is EmptyMeans.NO_HOSTS and bool(rule.end_when_empty_s or rule.overrun_s)
-    return by_hosts and session.known_hosts == 0
+    return by_hosts and turn.room.window is not None and session.known_hosts == 0
