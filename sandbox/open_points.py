@@ -64,6 +64,14 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         Literal["new", "old"],
         _about("GET /v2/hls/{id} with livestreamUrl, mode, quality and webhook, or without"),
     ] = "new"
+    participants: Annotated[
+        Literal["rows", "session", "404"],
+        _about(
+            "GET /v2/sessions/{id}/participants/active: rows of participants, as the SDKs read them; one row, the "
+            "session with its participants, as the reference prints it; or an endpoint that is not there"
+        ),
+    ] = "rows"
+    participant_modes: Annotated[bool, _about("participants carry mode and changeModeHistory")] = True
     session_end: Annotated[
         SessionEnd,
         _about(

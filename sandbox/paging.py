@@ -14,11 +14,19 @@ PAGES_MAX = 1_000_000
 Item = TypeVar("Item")
 
 
-def paged(request: web.Request, items: Sequence[Item], show: Callable[[Item, str], dict[str, Any]]) -> web.Response:
+def paged(
+    request: web.Request,
+    items: Sequence[Item],
+    show: Callable[[Item, str], dict[str, Any]],
+    *,
+    wrap: Callable[[list[dict[str, Any]], str], list[dict[str, Any]]] | None = None,
+) -> web.Response:
+    """The page that is asked for; `wrap` puts its rows into something else."""
     page = page_number(request.query.get("page", "1"), "page", PAGES_MAX)
     per_page = page_number(request.query.get("perPage", str(PER_PAGE)), "perPage", PER_PAGE_MAX)
     base = str(request.url.origin())
     first = (page - 1) * per_page
+    rows = [show(item, base) for item in items[first : first + per_page]]
     return web.json_response(
         {
             "pageInfo": {
@@ -27,6 +35,6 @@ def paged(request: web.Request, items: Sequence[Item], show: Callable[[Item, str
                 "lastPage": max(1, -(-len(items) // per_page)),
                 "total": len(items),
             },
-            "data": [show(item, base) for item in items[first : first + per_page]],
+            "data": rows if wrap is None else wrap(rows, base),
         }
     )

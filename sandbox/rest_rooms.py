@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from . import model
 from .forms import EndForm, RoomForm, read_form
 from .paging import paged
-from .records import RefusedError
-from .shapes import participant_json, room_json, session_json
+from .records import Participant, RefusedError
+from .shapes import participant_json, room_json, session_json, without_modes
 from .stage import STAGE
 
 STATUSES = ("ongoing", "ended")
@@ -59,9 +61,21 @@ async def participants(request: web.Request) -> web.Response:
 
 async def active_participants(request: web.Request) -> web.Response:
     """Those who are in the session now."""
-    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    world = request.app[STAGE].world
+    found = model.find_session(world, request.match_info["id"])
+    forms = world.forms_of(found.room_id)
+    if forms.participants == "404":
+        raise RefusedError(404, f"Cannot GET {request.path}")
+
+    def show(participant: Participant, base: str) -> dict[str, Any]:
+        shown = participant_json(participant, base)
+        return shown if forms.participant_modes else without_modes(shown)
+
+    def in_session(rows: list[dict[str, Any]], base: str) -> list[dict[str, Any]]:
+        return [{**session_json(found, base), "participants": rows}]
+
     present = [participant for participant in found.participants.values() if participant.present]
-    return paged(request, present, participant_json)
+    return paged(request, present, show, wrap=in_session if forms.participants == "session" else None)
 
 
 async def end_session(request: web.Request) -> web.Response:

@@ -83,6 +83,11 @@ def participant_json(participant: Participant, base: str) -> dict[str, Any]:
     }
 
 
+def without_modes(shown: dict[str, Any]) -> dict[str, Any]:
+    """A participant as older answers show it."""
+    return {name: value for name, value in shown.items() if name not in ("mode", "changeModeHistory")}
+
+
 def composer_id(stream: Stream) -> str:
     """An id of the stream's composer: 24 hex digits that are not the stream's own."""
     return _composer_of(stream.id)

@@ -631,6 +631,20 @@ def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, 
     assert (event.data["reached"], event.data["session"], event.data["session_unknown"]) == (True, None, True)
 
 
+@pytest.mark.parametrize("modes", [True, False])
+@pytest.mark.parametrize("form", ["rows", "session", "404"])
+def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(real, sandbox, request, form, modes):
+    room = room_of(request)
+    session = sandbox.join(room, "p1")
+    sandbox.spoil(room, forms={"participants": form, "participant_modes": modes})
+    real.asked_about(room)
+    real.work()
+    [event] = real.answers()
+    assert (event.data["session"]["session_id"], event.data["session"]["live"]) == (session, True)
+    assert event.data["session"]["participants"] == {"p1": "Host Ada"}
+    assert event.data["session"].get("modes", {}) == ({"p1": "CONFERENCE"} if modes and form != "404" else {})
+
+
 @pytest.mark.parametrize("path", ["session", "participants"])
 def test_a_probe_learns_who_is_there_from_either_endpoint(real, sandbox, request, path):
     room = room_of(request)

@@ -404,6 +404,19 @@ def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox, room):
     assert sandbox.told(room)[-1] == "session-ended"
 
 
+def test_participants_take_the_form_that_is_chosen(sandbox, room):
+    sandbox.join(room)
+    session = sandbox.call("GET", "/v2/sessions/", params={"roomId": room}).json()["data"][0]["id"]
+    path = f"/v2/sessions/{session}/participants/active"
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"forms": {"participants": "session", "participant_modes": False}})
+    answer = sandbox.call("GET", path).json()
+    [row] = answer["data"]
+    assert (answer["pageInfo"]["total"], row["status"], len(row["participants"])) == (1, "ongoing", 1)
+    assert "mode" not in row["participants"][0]
+    sandbox.put(f"/sandbox/rooms/{room}/faults", {"forms": {"participants": "404"}})
+    assert sandbox.call("GET", path).status_code == 404
+
+
 def test_webhooks_may_be_sent_once_only(sandbox, room, receiver):
     receiver.statuses = [503]
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"retries": False}})
