@@ -48,6 +48,7 @@ def refold(client: Client) -> Refolded:
         batch, found.world = fold(found.world, [event], passed_over)
         found.events.append(event)
         found.streams |= batch.streams
+        found.streams = {name: run for name, run in found.streams.items() if name not in batch.dropped}
         found.calls |= batch.calls
         found.notices += [(event.id, notice) for notice in batch.notices]
         for effect in batch.effects:

@@ -164,8 +164,8 @@ class Interleavings(RuleBasedStateMachine):
             self.answer(call, "unknown", deadline_at=self.story.now + DEADLINE_MS)
 
     @precondition(lambda self: self.to_ask is not None)
-    @rule(reached=st.sampled_from([True, True, True, False]))
-    def videosdk_is_asked(self, reached: bool) -> None:
+    @rule(reached=st.sampled_from([True, True, True, False]), readable=st.booleans())
+    def videosdk_is_asked(self, reached: bool, readable: bool = True) -> None:
         probe = self.to_ask
         assert probe is not None
         self.asked.add(probe.call_id)
@@ -179,6 +179,8 @@ class Interleavings(RuleBasedStateMachine):
             "active": self.cloud.active if reached else None,
             "session": self.cloud.session if reached and probe.body.get("session") else None,
         }
+        if not reached and not readable:
+            seen["unreadable"] = "418 teapot"
         self.answers.append((Source.PROBE, seen))
 
     # The network

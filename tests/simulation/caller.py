@@ -74,7 +74,8 @@ class Caller:
         agenda, call = self.agenda, queued.call
         refused = self.cloud.refusal(call.room_id)
         if refused is None and agenda.chance(agenda.faults.unreached):
-            agenda.later(max(0, deadline - agenda.now), self._answer, call, "unreached")
+            more = {"unreadable": "418 teapot"} if agenda.now % 2 else None
+            agenda.later(max(0, deadline - agenda.now), self._answer, call, "unreached", None, None, None, more)
         elif refused is not None and refused >= 500:
             self._answer(call, "unreached", status=refused)
         elif refused is not None:
@@ -166,6 +167,8 @@ class Caller:
             modes = {one.id: one.mode for one in known.participants.values() if one.present}
             seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present, "modes": modes}
         asked: dict[str, Any] = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
+        if not reached and refused is None and agenda.now % 2:
+            asked["unreadable"] = "418 teapot"
         failed = self.cloud.world.streams.get((call.body.get("failed") or {}).get("id") or "")
         if reached and failed is not None:
             asked["failed"] = {"id": failed.id, "reason": failed.reason}

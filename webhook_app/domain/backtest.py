@@ -106,13 +106,13 @@ class _Ours:
             stream = event.data.get("stream")
             if event.data.get("outcome") == "succeeded" and isinstance(stream, Mapping):
                 fact = stream_fact(stream)
-                self._names |= {name for name in (fact.videosdk_id, fact.url_key) if name}
+                self._names |= {name for name in (*fact.ids, fact.url_key) if name}
                 self._rooms.add(event.room_id)
 
     def started(self, event: Event) -> bool:
         fact = stream_fact(event.data)
         if not fact.bare:
-            return fact.videosdk_id in self._names or fact.url_key in self._names
+            return not self._names.isdisjoint((*fact.ids, fact.url_key))
         return room_of(event.data) in self._rooms
 
 

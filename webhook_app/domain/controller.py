@@ -15,6 +15,7 @@ from webhook_app.domain.runs import Belongs, place, put_run
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import EndedBy, State, Stream, name_run
 from webhook_app.domain.stream_ends import ended_at_limit, was_stopped
+from webhook_app.domain.stream_identity import unite_streams
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -362,6 +363,7 @@ def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
     if call is None:
         see_active(turn, fact, turn.event.id, playable=False)
         return
+    unite_streams(turn, fact)
     placed = place(turn.room, State.STARTING, fact)
     known = placed.run
     if known is None or (placed.belongs is not Belongs.RUN and known.call_id != call.call_id):

@@ -26,7 +26,7 @@ def expected_streams(room: Room, at: int, *, overdue_ms: int) -> list[dict[str, 
 
 
 def _names(stream: Stream) -> list[str]:
-    return [name for name in (stream.videosdk_id, stream.url_key) if name is not None]
+    return [name for name in (*stream.ids, stream.url_key) if name is not None]
 
 
 def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
@@ -76,7 +76,7 @@ def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
         if not isinstance(record, Mapping) or not isinstance(record.get("webhooks"), Mapping):
             continue
         for stream in turn.room.streams:
-            if stream.videosdk_id == record.get("id") and states.get(stream.stream_id) is not stream.state:
+            if record.get("id") in stream.ids and states.get(stream.stream_id) is not stream.state:
                 kind = f"hls-{stream.state}"
                 turn.note(record_reason(kind, record["webhooks"]), type=kind)
 

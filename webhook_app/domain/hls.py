@@ -7,6 +7,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, CallKind, CallState, Room
 from webhook_app.domain.runs import Belongs, add_run, drop_run, mark_of, place, put_mark, put_run
 from webhook_app.domain.stream import ENDED, ENDING, ON_AIR, EndedBy, State, Stream, advance, name_run, open_run, reopen
+from webhook_app.domain.stream_identity import unite_streams
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
@@ -21,6 +22,7 @@ def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
     """A webhook's signal: find its run and move it, open one, or ask. Returns the run, if any."""
     if fact.session_id is None and turn.room.session is not None:
         fact = replace(fact, session_id=turn.room.session.session_id)
+    unite_streams(turn, fact)
     placed = place(turn.room, signal, fact)
     match placed.belongs:
         case Belongs.RUN:
@@ -141,6 +143,7 @@ def _make_place(turn: Turn) -> None:
 def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -> Stream | None:
     """A probe saw this run on: it is at least started. Reopens nothing that ended after the question."""
     signal = State.PLAYABLE if playable else State.STARTED
+    unite_streams(turn, fact)
     known = place(turn.room, signal, fact)
     if known.belongs is Belongs.RUN and known.run is not None and not known.run.live:
         return _perhaps_reopen(turn, known.run, signal, asked_id)

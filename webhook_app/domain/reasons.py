@@ -57,6 +57,8 @@ class Reason(StrEnum):
         "Stream {stream} changed after the probe was sent; checking again",
     )
     STREAM_TOO_OLD = "stream-too-old", "No change: the stream ended long ago"
+    MAYBE_SAME_STREAM = "maybe-same-stream", "it may be another id of the stream that is starting"
+    STREAMS_UNITED = "streams-united", "Stream {other} is stream {stream} under another id"
     MAYBE_LATE = "maybe-late", "it may be late news of a stream that has ended"
     END_BEFORE_START = "end-before-start", "an end came before it"
     END_WITHOUT_STREAM = "end-without-stream", "it names no stream, and its session has had none"

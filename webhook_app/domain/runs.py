@@ -5,7 +5,15 @@ from enum import StrEnum
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import OLD_RUNS_KEPT, SESSIONS_KEPT, STREAMS_KEPT, Room, SessionMark
+from webhook_app.domain.room import (
+    OLD_RUNS_KEPT,
+    SESSIONS_KEPT,
+    STREAMS_KEPT,
+    CallKind,
+    CallState,
+    Room,
+    SessionMark,
+)
 from webhook_app.domain.stream import ENDING, State, Stream
 from webhook_app.domain.values import replace
 
@@ -33,7 +41,7 @@ def place(room: Room, signal: State, fact: StreamFact) -> Placement:
     """Find the run that VideoSDK means by this signal, or say that it opens one or must be asked about."""
     if fact.bare:
         return _place_bare(room, signal, fact)
-    if any(key in room.old_runs for key in (fact.videosdk_id, fact.url_key) if key):
+    if any(key in room.old_runs for key in (*fact.ids, fact.url_key) if key):
         return Placement(Belongs.OLD, why=Reason.STREAM_TOO_OLD)
     named = _named(room, fact)
     if named is not None:
@@ -41,6 +49,8 @@ def place(room: Room, signal: State, fact: StreamFact) -> Placement:
     if signal in ENDING:
         return _place_named_end(room, fact)
     nameless = _newest_nameless(room, fact)
+    if nameless is None and signal is State.STARTING and fact.url_key is None and _is_starting(room, fact):
+        return Placement(Belongs.PROVISIONAL, why=Reason.MAYBE_SAME_STREAM)
     if nameless is None:
         return Placement(Belongs.NEW)
     if nameless.live:
@@ -65,15 +75,15 @@ def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
     return Placement(Belongs.PROVISIONAL, newest, Reason.MAYBE_LATE)
 
 
+def is_named(run: Stream, fact: StreamFact) -> bool:
+    """Whether the fact names this run: by an id, or by the folder of its URL, whatever the ids say."""
+    return not set(run.ids).isdisjoint(fact.ids) or (fact.url_key is not None and run.url_key == fact.url_key)
+
+
 def _named(room: Room, fact: StreamFact) -> Stream | None:
-    for run in reversed(room.streams):
-        if fact.videosdk_id is not None and run.videosdk_id == fact.videosdk_id:
-            return run
-    for run in reversed(room.streams):
-        another = None not in (fact.videosdk_id, run.videosdk_id)
-        if fact.url_key is not None and run.url_key == fact.url_key and not another:
-            return run
-    return None
+    by_id = (run for run in reversed(room.streams) if not set(run.ids).isdisjoint(fact.ids))
+    by_url = (run for run in reversed(room.streams) if fact.url_key is not None and run.url_key == fact.url_key)
+    return next(by_id, None) or next(by_url, None)
 
 
 def _place_named_end(room: Room, fact: StreamFact) -> Placement:
@@ -90,6 +100,15 @@ def _place_named_end(room: Room, fact: StreamFact) -> Placement:
 def _newest_nameless(room: Room, fact: StreamFact) -> Stream | None:
     runs = _of_session(room, fact.session_id)
     return runs[-1] if runs and _may_be(runs[-1], fact) else None
+
+
+def _is_starting(room: Room, fact: StreamFact) -> bool:
+    """Whether a start of ours is under way: an unknown id may be another name of what it starts."""
+    call = room.call
+    if call is not None and call.kind is CallKind.START and call.state in (CallState.WAITING, CallState.SENT):
+        return True
+    runs = _of_session(room, fact.session_id)
+    return any(run.state is State.STARTING and run.call_id is not None and not run.provisional for run in runs)
 
 
 def _of_session(room: Room, session_id: str | None) -> list[Stream]:
@@ -127,7 +146,7 @@ def add_run(room: Room, run: Stream) -> Room:
     while len(streams) > STREAMS_KEPT:
         oldest = next((known for known in streams if not known.live), streams[0])
         streams = tuple(known for known in streams if known.stream_id != oldest.stream_id)
-        old = (*old, *(key for key in (oldest.videosdk_id, oldest.url_key) if key))[-OLD_RUNS_KEPT:]
+        old = (*old, *(key for key in (*oldest.ids, oldest.url_key) if key))[-OLD_RUNS_KEPT:]
     return replace(room, streams=streams, old_runs=old)
 
 

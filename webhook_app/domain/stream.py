@@ -1,11 +1,14 @@
 """The stream: one HLS run in a room, and the one table its state moves by."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.events import StreamFact
 from webhook_app.domain.ids import derive
 from webhook_app.domain.values import replace
+
+ALIASES_MAX = 8
 
 
 class State(StrEnum):
@@ -82,9 +85,15 @@ class Stream:
     probed_at: int | None = None
     snapshot: Snapshot | None = None
     began_at: int | None = None  # as VideoSDK shows it
+    aliases: tuple[str, ...] = ()  # further ids of VideoSDK's for the same stream
     end_because: str | None = None  # what the end call was made for
     stopped_because: str | None = None
     end_by_room: bool = False  # VideoSDK refused an end that named it: the next one names the room alone
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids that VideoSDK has given it."""
+        return self.aliases if self.videosdk_id is None else (self.videosdk_id, *self.aliases)
 
     @property
     def live(self) -> bool:
@@ -108,16 +117,22 @@ def open_run(room_id: str, event_id: str, at: int, signal: State, fact: StreamFa
 
 
 def name_run(run: Stream, fact: StreamFact) -> Stream:
-    """The run with whatever names the fact adds; a name that is known is never changed."""
+    """The run with whatever names the fact adds; a name that is known is never changed, a further id is an alias."""
     return replace(
-        run,
-        videosdk_id=run.videosdk_id or fact.videosdk_id,
+        with_ids(run, fact.ids, main=fact.videosdk_id),
         url_key=run.url_key or fact.url_key,
         playback_url=run.playback_url or fact.playback_url,
         livestream_url=run.livestream_url or fact.livestream_url,
         session_id=run.session_id or fact.session_id,
         began_at=run.began_at or fact.began_at,
     )
+
+
+def with_ids(run: Stream, ids: Iterable[str], *, main: str | None = None) -> Stream:
+    """The run with further ids of VideoSDK's; `main` becomes the one that is shown when there is none yet."""
+    shown = run.videosdk_id or main
+    aliases = tuple(one for one in dict.fromkeys((*run.ids, *ids)) if one != shown)
+    return replace(run, videosdk_id=shown, aliases=aliases[:ALIASES_MAX])
 
 
 def advance(run: Stream, signal: State, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:

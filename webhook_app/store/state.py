@@ -55,6 +55,7 @@ class Batch:
     unchanged: dict[tuple[str, str], str] = field(default_factory=dict)  # by event and room: see `Outcome.unchanged`
     rooms: dict[str, Room] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)  # streams that were another one: the room by the stream's id
     calls: dict[str, Call] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
     alarms: dict[str, Alarm] = field(default_factory=dict)
@@ -90,6 +91,9 @@ class Batch:
             self.forgotten_rooms.add(room_id)
         self.rooms.update(outcome.rooms)
         self.streams.update(outcome.streams)
+        for stream_id in outcome.dropped:
+            self.streams.pop(stream_id, None)
+            self.dropped[stream_id] = home
         self.calls.update(outcome.calls)
         self.notices += outcome.notices
         if outcome.alarms:
@@ -267,6 +271,10 @@ class StateStore:
         documents |= {keys.call(call.call_id): codec.encode(call) for call in batch.calls.values()}
         if documents:
             pipe.mset(documents)
+        for stream_id, room_id in batch.dropped.items():
+            pipe.delete(keys.stream(stream_id))
+            pipe.zrem(keys.STREAMS, stream_id)
+            pipe.zrem(keys.room_streams(room_id), stream_id)
         if batch.streams:
             pipe.zadd(keys.STREAMS, {run.stream_id: run.opened_at for run in batch.streams.values()})
             by_room: dict[str, dict[str, float]] = {}
