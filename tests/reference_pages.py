@@ -14,6 +14,8 @@ from product import TREE
 
 from sandbox.open_points import described
 from sandbox.page import NOTES, SANDBOX, VIDEOSDK, Endpoint
+from webhook_app.console.advice import ADVICE, TITLES
+from webhook_app.domain.alarms import AlarmName
 from webhook_app.domain.reasons import Reason
 from webhook_app.metrics import StoreMetrics
 from webhook_app.problem_reasons import MEANINGS
@@ -112,6 +114,13 @@ VideoSDK's documentation leaves these open. `forms` in `PUT /sandbox/faults`, or
 | form | values | default | what it is about |
 |---|---|---|---|
 """
+ALARMS_HEAD = """# Alarms
+
+Written by `make docs` out of the code; a test compares. An alarm is raised while something needs attention and clears by itself when that is over; acknowledging it takes it off the counts of the console. `GET /api/v1/alarms` and `tally alarms` list them, `alarm.raised` and `alarm.cleared` are [notices](notices.md), `tallylight_alarm_active` is a [metric](metrics.md).
+
+| alarm | what it is about | what to do |
+|---|---|---|
+"""
 API_HEAD = """# The API
 
 Written by `make docs` out of `GET /openapi.json`; a test compares. A product that runs shows the same at `/docs`.
@@ -203,6 +212,11 @@ def settings_page() -> str:
             about = []
         named = found is not None
     return SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def alarms_page() -> str:
+    """Every kind of alarm, with what to do about it."""
+    return ALARMS_HEAD + "".join(f"| `{name.value}` | {TITLES[name]} | {ADVICE[name]} |\n" for name in AlarmName)
 
 
 def reasons_page() -> str:
@@ -297,6 +311,7 @@ def main() -> None:
     """Write them all."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "settings.md").write_text(settings_page(), "utf-8")
+    (REFERENCE / "alarms.md").write_text(alarms_page(), "utf-8")
     (REFERENCE / "reasons.md").write_text(reasons_page(), "utf-8")
     (REFERENCE / "sandbox.md").write_text(sandbox_page(), "utf-8")
     (REFERENCE / "api.md").write_text(api_page(), "utf-8")

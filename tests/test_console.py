@@ -110,6 +110,7 @@ POSTS = [
     "/subscribers/sub_x/delete",
     "/subscribers/sub_x/edit",
     "/deliveries/dlv_x/retry",
+    "/alarms/alarm_x/acknowledge",
 ]
 
 
@@ -520,6 +521,15 @@ def test_a_rule_is_saved_shown_and_changed(client, admin):
         assert "is deleted" in admin.after(admin.post("/rules/end-when-empty/delete"))
         answer = admin.post("/rule-text/save", text=RULE, **more)
         assert "somebody changed this rule" in text_of(answer)
+
+
+def test_a_rule_is_not_saved_here_while_the_api_is_changing_it(client, admin):
+    client.set(keys.rule_lock("end-when-empty"), "another request", px=60_000)
+    answer = admin.post("/rule-text/save", text=RULE)
+    assert answer.status_code == 422 and "somebody else is changing rule end-when-empty" in text_of(answer)
+    client.delete(keys.rule_lock("end-when-empty"))
+    with folding(client):
+        assert "is in force" in admin.after(admin.post("/rule-text/save", text=RULE))
 
 
 def test_a_rule_of_the_file_is_paused_here_and_changed_there(client, admin):
