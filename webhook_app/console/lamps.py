@@ -8,7 +8,7 @@ from webhook_app.domain.stream import State
 
 
 class Lamp(StrEnum):
-    """Which lamp; the order is the wall's."""
+    """Which lamp."""
 
     ON = "on"
     FAILED = "failed"
@@ -17,7 +17,7 @@ class Lamp(StrEnum):
     OFF = "off"
 
 
-RANK = {lamp: place for place, lamp in enumerate(Lamp)}
+LATE = "late"  # rooms that are late may have any lamp
 WORDS = {
     Lamp.ON: "ON AIR",
     Lamp.FAILED: "FAILED",
@@ -52,6 +52,21 @@ def lamp_of(room: Room) -> Lamp:
     if shown is not None and shown.state is State.FAILED:
         return Lamp.FAILED
     return Lamp.OFF
+
+
+def need(room: Room) -> int:
+    """How much a room needs somebody, for the wall's order: the less the number, the more.
+
+    Failed, late, starting after a refusal, starting, armed; then on air, then off.
+    """
+    lamp = lamp_of(room)
+    if lamp is Lamp.FAILED:
+        return 0
+    if room.late_since is not None:
+        return 1
+    if lamp is Lamp.SOON:
+        return 2 if room.refused_start is not None or room.tries else 3
+    return {Lamp.ARMED: 4, Lamp.ON: 5}.get(lamp, 6)
 
 
 def lit(room: Room) -> Lit:

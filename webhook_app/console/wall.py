@@ -8,7 +8,8 @@ from flask import Blueprint, Response, request
 from webhook_app.api.delivery_views import all_deliveries_page
 from webhook_app.api.event_views import event_views
 from webhook_app.console.desk import Desk, live_part, page, page_of
-from webhook_app.console.lamps import RANK, Lamp, lamp_of, lit
+from webhook_app.console.lamps import LATE, Lamp, lamp_of, lit, need
+from webhook_app.domain.plan import why_not
 from webhook_app.domain.reasons import reason_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules import Config
@@ -57,6 +58,9 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.operator is not None,
         "waits": None if room.waits is None else reason_text(room.waits),
+        "late_reason": None
+        if room.window is None or room.late_since is None
+        else why_not(room, room.window, config.settings).text,
         "refusal": reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
     }
 
@@ -66,7 +70,7 @@ def asked() -> Asked:
     number = request.args.get("page", "1")
     state = request.args.get("state", "")
     return Asked(
-        state=state if state in set(Lamp) else "",
+        state=state if state in {LATE, *Lamp} else "",
         group=request.args.get("group", "")[:WORDS_MAX_CHARS],
         q=request.args.get("q", "")[:WORDS_MAX_CHARS].strip(),
         number=int(number) if number.isdecimal() and len(number) < 8 else 1,
@@ -78,11 +82,12 @@ def _seen(desk: Desk) -> dict[str, Any]:
     config, now = context.state.names(), context.now()
     rooms = desk.rooms.all()
     lamps = {room_id: lamp_of(room) for room_id, room in rooms.items()}
-    counts = dict.fromkeys(Lamp, 0)
+    counts: dict[str, int] = dict.fromkeys((LATE, *Lamp), 0)
     for lamp in lamps.values():
         counts[lamp] += 1
+    counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
     found = [room for room in rooms.values() if _wanted(room, lamps[room.room_id], config, want)]
-    found.sort(key=lambda room: (RANK[lamps[room.room_id]], _title(room, config).lower(), room.room_id))
+    found.sort(key=lambda room: (need(room), _title(room, config).lower(), room.room_id))
     shown, number, pages = page_of(found, want.number, TILES)
     first = want.everything and number == 1
     return {
@@ -116,7 +121,9 @@ def _title(room: Room, config: Config) -> str:
 
 
 def _wanted(room: Room, lamp: Lamp, config: Config, want: Asked) -> bool:
-    if want.state and lamp != want.state:
+    if want.state == LATE and room.late_since is None:
+        return False
+    if want.state not in ("", LATE, lamp):
         return False
     named = config.named(room.room_id)
     if want.group and (named is None or want.group not in named.groups):

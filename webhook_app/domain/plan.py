@@ -11,7 +11,7 @@ from webhook_app.domain.participants import EmptyMeans
 from webhook_app.domain.presence import empty_means, is_empty, seems_empty
 from webhook_app.domain.reasons import Cause, Reason, cause
 from webhook_app.domain.room import CallKind, Room, Wish
-from webhook_app.domain.rules import Rule
+from webhook_app.domain.rules import Rule, Settings
 from webhook_app.domain.schedule import DAY_MS, RoomWindow, Window, combine, take_windows
 from webhook_app.domain.schedules.faults import is_failing, schedule_computed, schedule_failed
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -317,7 +317,7 @@ def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
 
 def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     room = turn.room
-    reason = why_not(turn, held)
+    reason = why_not(turn.room, held, turn.config.settings)
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
         turn.decide(Reason.OPERATOR_ENDED_WITH_WINDOW, rule=held.rule)
@@ -493,12 +493,11 @@ def _late(turn: Turn, held: OpenWindow) -> None:
         turn.note(Reason.WINDOW_PLAYABLE)
         return
     turn.note(Reason.WINDOW_LATE)
-    tell(turn, "broadcast.late", held, why_not(turn, held))
+    tell(turn, "broadcast.late", held, why_not(turn.room, held, turn.config.settings))
 
 
-def why_not(turn: Turn, held: OpenWindow) -> Cause:
+def why_not(room: Room, held: OpenWindow, settings: Settings) -> Cause:
     """Why the window is not on air, the first that applies."""
-    room = turn.room
     if held.held is Held.INTERRUPTED:
         return cause(Reason.STOPPED_BY_SOMEBODY)
     if held.held is Held.REJECTED and room.last_refusal:
@@ -513,8 +512,8 @@ def why_not(turn: Turn, held: OpenWindow) -> Cause:
         return cause(Reason.OPERATOR_OFF)
     if not held.condition_met:
         return cause(Reason.WINDOW_IF_AWAITED)
-    if not turn.config.settings.calls:
-        return cause(turn.config.settings.why_no_calls(Reason.NO_CREDENTIALS))
+    if not settings.calls:
+        return cause(settings.why_no_calls(Reason.NO_CREDENTIALS))
     if not live_session(room) and not any(run.live for run in room.streams):
         return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
     for reason in (Reason.VIDEOSDK_UNREACHED, Reason.VIDEOSDK_UNREADABLE):
