@@ -8,13 +8,16 @@ from webhook_app.domain.alarm_changes import calendar_alarm_key
 from webhook_app.domain.alarms import AlarmName
 from webhook_app.domain.calendar import Calendar
 from webhook_app.domain.events import Source
+from webhook_app.domain.rulebook import calendars_of
 from webhook_app.domain.schedules.calendars.reading import warnings_text
 from webhook_app.masking import masked, shown_url
+from webhook_app.store import codec, keys
 from webhook_app.store.alarms import active_alarm, active_alarms
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, entry
 
 SUMMARY_MAX_CHARS = 500
+RULES_NAMED_MAX = 3
 
 log = structlog.get_logger()
 
@@ -38,9 +41,7 @@ class CalendarAlarms:
             summary = f"calendar {shown} was read, but not all of it: {warnings}"
         alarm = active_alarm(self._client, key)
         if summary is not None:
-            summary = masked(summary, source)
-            if len(summary) > SUMMARY_MAX_CHARS:
-                summary = summary[: SUMMARY_MAX_CHARS - 1] + "…"
+            summary = _shortened(masked(summary, source)) + self._used_by(source)
             if alarm is None or alarm.summary != summary:
                 log.warning("a calendar needs attention", calendar=shown, summary=summary)
                 self._journal("alarm-raised", key=key, severity="warning", summary=summary)
@@ -54,5 +55,26 @@ class CalendarAlarms:
             if alarm.name == AlarmName.CALENDAR_FAILING and alarm.key not in wanted:
                 self._journal("alarm-cleared", key=alarm.key)
 
+    def _used_by(self, source: str) -> str:
+        """Which rules name a calendar, for its alarm."""
+        names = []
+        for name, raw in sorted(self._client.hgetall(keys.RULES).items()):
+            try:
+                if source in calendars_of(codec.rule_of(raw)):
+                    names.append(name.decode())
+            except ValueError:
+                continue  # the refresher logs it
+        if not names:
+            return ""
+        more = f" and {len(names) - RULES_NAMED_MAX} more" if len(names) > RULES_NAMED_MAX else ""
+        return f"; used by rule {', '.join(names[:RULES_NAMED_MAX])}{more}"
+
     def _journal(self, kind: str, **data: str) -> None:
         self._append(entry(Source.SYSTEM, kind, None, {"name": AlarmName.CALENDAR_FAILING.value, **data}))
+
+
+def _shortened(summary: str) -> str:
+    """A summary of bounded length that ends with a whole word."""
+    if len(summary) <= SUMMARY_MAX_CHARS:
+        return summary
+    return summary[:SUMMARY_MAX_CHARS].rsplit(" ", 1)[0].rstrip(",;:") + " and more"

@@ -1,20 +1,23 @@
 """Fetching one calendar, from a server or a file: bounded in time and memory."""
 
 import asyncio
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from webhook_app.addresses import Network
 from webhook_app.calendar_address import fetch_urls
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import CALENDAR_MAX_BYTES
+from webhook_app.error_words import UNFORESEEN, os_error_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
-from webhook_app.outbound.streaming import GuardedClient, guarded_client
+from webhook_app.outbound.streaming import GuardedClient, PrivateAddressError, guarded_client
 from webhook_app.store.calendar_texts import CalendarText
 from workers.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
 
@@ -24,7 +27,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"Accept": "text/calendar, */*;q=0.5", "Accept-Encoding": "gzip"}
 CHUNK_BYTES = 65_536
 VALIDATOR_MAX_CHARS = 500
-MESSAGE_MAX_CHARS = 100
+
+log = structlog.get_logger()
 
 
 class CalendarClient:
@@ -138,19 +142,27 @@ def _too_big(size: int | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    # The texts of these errors quote the address, or what came in place of a header.
-    if isinstance(error, aiohttp.InvalidURL):
-        return "the address cannot be read"
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy answers {error.status}"
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer cannot be read as HTTP: {error.message.partition(chr(10))[0][:MESSAGE_MAX_CHARS]}"
-    if isinstance(error, aiohttp.ConnectionTimeoutError | TimeoutError):
-        return "the connection could not be made in time"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"the connection could not be made: {_reason(error.os_error)}"
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, aiohttp.ClientError):
-        return error.strerror
-    return str(error) or type(error).__name__
+    """What went wrong, in our words: the texts of these errors quote the address, or what came in place of a header."""
+    match error:
+        case CalendarError() | PrivateAddressError():
+            return str(error)
+        case aiohttp.InvalidURL():
+            return "the address cannot be read"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answers {error.status}"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
+        case aiohttp.ClientResponseError():
+            return "the answer cannot be read as HTTP"
+        case aiohttp.ConnectionTimeoutError() | TimeoutError():
+            return "the connection could not be made in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return os_error_text(ssl.SSLCertVerificationError())
+        case aiohttp.ClientConnectorError():
+            return f"the connection could not be made: {_reason(error.os_error)}"
+        case aiohttp.ClientConnectionError():
+            return "the connection was closed before the answer was complete"
+        case OSError():
+            return os_error_text(error)
+    log.warning("a calendar could not be fetched for an unforeseen reason", error=f"{type(error).__name__}: {error}")
+    return UNFORESEEN

@@ -18,6 +18,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rulebook import calendars_of
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.error_words import UNFORESEEN
 from webhook_app.masking import shown_url
 from webhook_app.settings import Settings
 from webhook_app.store import codec, keys
@@ -136,9 +137,13 @@ class Refresher:
             failure = "the store is away"
             log.warning("a calendar waits until the store is back", calendar=shown_url(source), error=str(error))
         except Exception as error:
-            failure = type(error).__name__
-            log.error("a calendar could not be refreshed", calendar=shown_url(source), error=failure)
-            await self._try_to_alarm(source, f"could not be read: {failure}")
+            failure = UNFORESEEN
+            log.error(
+                "a calendar could not be refreshed",
+                calendar=shown_url(source),
+                error=f"{type(error).__name__}: {error}",
+            )
+            await self._try_to_alarm(source, failure)
         if failure is None:
             refresh.failures = 0
             refresh.due_at = monotonic() + (self.fetch_every_s if is_address(source) else self.file_every_s)

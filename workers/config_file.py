@@ -17,6 +17,7 @@ from webhook_app.domain.rulebook import apply_file
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import rotated
 from webhook_app.domain.turn import Outcome, World
+from webhook_app.error_words import UNFORESEEN
 from webhook_app.masking import masked
 from webhook_app.sealed import Seal
 from webhook_app.secrets_file import secrets_key
@@ -58,7 +59,7 @@ class Applied:
 
 def apply(found: ConfigFile, wiring: Wiring) -> Applied:
     """Journal rooms and rules as a whole, put the subscribers; what left the file is deleted."""
-    changes = _changes(StateStore(wiring.client).config(), found)
+    changes = _changes(StateStore(wiring.client).config(), found, at=now_ms(wiring.client))
     subscribers = Subscribers(wiring.client, Seal(secrets_key(wiring.settings)))
     known = {one.subscriber_id: one for one in subscribers.all() if one.from_file}
     kept: set[str] = set()
@@ -93,10 +94,10 @@ def apply(found: ConfigFile, wiring: Wiring) -> Applied:
     return Applied(changes, ids[1])
 
 
-def _changes(old: Config, found: ConfigFile) -> list[Change]:
+def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
     """What the file will change, by folding it as the reducer will."""
     outcome = Outcome()
-    data = {"rooms": found.rooms, "rules": found.rules}
+    data = {"rooms": found.rooms, "rules": found.rules, "_at": at}
     apply_file(World(config=old), outcome, data)
     new = outcome.config or old
     changes = [Change("room", *one) for one in _differences(dict(old.names), dict(new.names))]
@@ -157,15 +158,15 @@ class Watch:
             apply(found, self._wiring)
         except FileError as error:
             log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
-            self._raise_alarm(error.lines[0])
+            self._raise_alarm(f"is wrong and was not applied: {error.lines[0]}")
         except STORE_ERRORS:
             raise
-        except Exception as error:  # whatever is in the file, the next version of it must be applied
+        except Exception:  # whatever is in the file, the next version of it must be applied
             log.exception("the configuration file could not be applied; what runs stays")
-            self._raise_alarm(f"{type(error).__name__} while applying it; see the log")
+            self._raise_alarm(f"could not be applied: {UNFORESEEN}")
 
-    def _raise_alarm(self, reason: str) -> None:
-        summary = masked(f"{self._path.name} is wrong and was not applied: {reason}")
+    def _raise_alarm(self, what: str) -> None:
+        summary = masked(f"{self._path.name} {what}")
         alarm = {"name": ALARM, "severity": "warning", "summary": summary}
         if Journal(self._wiring.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
             self._wiring.wakeups.wake("process")

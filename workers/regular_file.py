@@ -5,6 +5,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from webhook_app.error_words import os_error_text
+
 CHUNK_BYTES = 1024 * 1024
 
 FileIdentity = tuple[int, int, int, int, int]
@@ -43,7 +45,7 @@ def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> Reg
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
+        reason = os_error_text(error) if isinstance(error, OSError) else "its name holds a NUL"
         raise FileReadError(f"cannot be read: {reason}") from None
     try:
         status = os.fstat(descriptor)
@@ -67,5 +69,5 @@ def _read(descriptor: int, limit: int) -> bytes:
         while len(content) <= limit and (chunk := os.read(descriptor, min(CHUNK_BYTES, limit + 1 - len(content)))):
             content += chunk
     except OSError as error:
-        raise FileReadError(f"cannot be read: {error.strerror}") from None
+        raise FileReadError(f"cannot be read: {os_error_text(error)}") from None
     return bytes(content)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from heapq import heappop, heappush, merge
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.calendar import Calendars, entries
@@ -32,6 +32,7 @@ CLOCK_CHANGE_MS = DAY_MS // 8
 OVERLONG_MS = 35 * DAY_MS
 SCHEDULE_STEPS_MAX = 200_000
 RESTART_STEPS = 10
+NAME_MAX_CHARS = 100
 LATEST_MS = 253_370_764_800_000  # the year 9999: no time later than that can be computed with
 
 
@@ -99,8 +100,17 @@ def take_windows(
         except BudgetExceededError as error:
             raise ScheduleError(f"{error}; write it with fewer times or exceptions") from None
         except Exception as error:
-            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise ScheduleError(reason[:300]) from None
+            raise ScheduleError(_unforeseen(schedule, error)) from None
+
+
+def _unforeseen(schedule: Schedule, error: Exception) -> str:
+    """Why windows cannot be computed, in our words: an error of ours says so itself, a library's is not quoted."""
+    if isinstance(error, ScheduleError):
+        return str(error)
+    if isinstance(error, ZoneInfoNotFoundError):
+        return f"the time zone {schedule.timezone[:NAME_MAX_CHARS]} is not known"
+    written = schedule.rrule or schedule.cron
+    return "it cannot be counted out" + (f": {written[:NAME_MAX_CHARS]}" if written else "")
 
 
 def next_windows(schedule: Schedule, after: int, until: int, calendars: Calendars, count: int) -> list[Window]:
