@@ -139,9 +139,10 @@ class Sandbox:
         _end(self._process)
         self._output.close()
 
-    def join(self, room: str, who: str = "host", name: str = "Host Ada") -> str:
+    def join(self, room: str, who: str = "host", name: str = "Host Ada", mode: str = "CONFERENCE") -> str:
         """Somebody joins; the session's id."""
-        said = self._control("POST", f"/sandbox/rooms/{room}/join", {"participantId": who, "name": name})
+        person = {"participantId": who, "name": name, "mode": mode}
+        said = self._control("POST", f"/sandbox/rooms/{room}/join", person)
         return str(said["sessionId"])
 
     def leave(self, room: str, who: str = "host", *, keep: bool = False) -> None:

@@ -317,6 +317,17 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, doors,
     assert 'aria-label="The states of a stream' in page
 
 
+def test_a_room_tells_hosts_from_viewers(client, admin):
+    seen(client, ROOM)
+    for who, mode in (("eve", "VIEWER"), ("ada", "CONFERENCE")):
+        body = webhook("participant-joined", ROOM, participantId=who, participantName=who.title(), mode=mode)
+        append(client, Entry(Source.VIDEOSDK, "participant-joined", ROOM, body))
+    fold_all(client)
+    page = admin.page(f"/rooms/{ROOM}")
+    assert "1 host, 1 viewer" in page
+    assert "Ada (host), Eve" in page
+
+
 def test_a_room_with_an_odd_name_has_a_page(client, admin):
     odd = 'a/b?c#d "<i>'
     seen(client, odd)

@@ -35,9 +35,9 @@ class Hall:
 
     # What people do
 
-    def joins(self, who: str = "ada", name: str = "Host Ada") -> str:
+    def joins(self, who: str = "ada", name: str = "Host Ada", mode: str = "CONFERENCE") -> str:
         """Somebody joins; the first one opens a session."""
-        self.session = self.sandbox.join(self.room, who, name)
+        self.session = self.sandbox.join(self.room, who, name, mode)
         return self.session
 
     def leaves(self, who: str = "ada", *, keep: bool = False) -> None:

@@ -141,6 +141,21 @@ def test_an_empty_room_is_ended_inside_its_window_and_on_again_when_somebody_com
     assert (hall.broadcasts, len(hall.runs)) == (["completed"], 2)
 
 
+def test_a_room_in_which_only_viewers_are_left_is_ended_where_empty_means_no_hosts(hall: Hall) -> None:
+    hall.joins()
+    hall.joins("eve", "Eve", "VIEWER")
+    hall.opens(lasts=30, end_when_empty="3s", empty_means="no-hosts")
+    hall.on_air()
+    hall.leaves(keep=True)
+    hall.off_air()
+    hall.said(Reason.WINDOW_NO_HOSTS)
+    session = hall.now["session"]
+    assert (session["participant_count"], session["host_count"]) == (1, 0)
+    assert [one["name"] for one in session["participants"]] == ["Eve"]
+    hall.closed()
+    assert (hall.broadcasts, len(hall.runs)) == (["completed"], 1)
+
+
 def test_somebody_who_comes_back_in_time_keeps_the_room_on_air(hall: Hall) -> None:
     hall.joins()
     hall.opens(lasts=14, end_when_empty="5s")
