@@ -29,6 +29,15 @@ def test_the_fold_calls_and_probes_nothing_and_says_why() -> None:
     assert story.told and all(notice.observed for notice in story.told)
 
 
+def test_a_timer_that_would_probe_does_not_claim_to() -> None:
+    story = Story()
+    story.webhook("session-started")
+    story.webhook("hls-started")
+    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    story.timer("watch")
+    assert Reason.OBSERVING in story.reasons and Reason.PROBE_DUE not in story.reasons
+
+
 def test_a_window_that_opens_is_missed_for_the_reason_that_this_copy_observes() -> None:
     settings = Story().world.config.settings
     assert settings.why_no_calls(Reason.NO_CREDENTIALS) is Reason.NO_CREDENTIALS

@@ -261,10 +261,12 @@ def _hear_timer(turn: Turn) -> None:
     match kind:
         case "watch" | "ask":
             ask_when_due(turn, name)
-            turn.note(Reason.PROBE_DUE)
+            if turn.room.probe is not None:
+                turn.note(Reason.PROBE_DUE)
         case "armed":
             ask_when_due(turn, "ask:armed")
-            turn.note(Reason.STILL_WAITING_FOR_SESSION)
+            if turn.room.probe is not None:
+                turn.note(Reason.STILL_WAITING_FOR_SESSION)
         case _ if kind in PLAN_TIMERS:
             window_timer(turn, kind)
         case "for":
