@@ -7,11 +7,12 @@ from marshmallow import fields, validate
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
-from webhook_app.api.delivery_views import all_deliveries_page, delivery_view
+from webhook_app.api.delivery_views import all_deliveries_page, delivery_views
 from webhook_app.api.shapes import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.subscribers import DeliveryState
 from webhook_app.problem_reasons import ProblemReason
 from webhook_app.problems import Problem
+from webhook_app.room_names import find_room_id
 
 
 class DeliveriesQuery(PageQuery):
@@ -19,6 +20,8 @@ class DeliveriesQuery(PageQuery):
 
     state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in DeliveryState]))
     notice_id = fields.String(load_default=None)
+    room_id = fields.String(load_default=None, metadata={"description": "A room's name or id."})
+    type = fields.String(load_default=None, metadata={"description": "A notice's type, or a glob: `stream.*`."})
 
 
 def deliveries(context: Context) -> Blueprint:
@@ -30,7 +33,7 @@ def deliveries(context: Context) -> Blueprint:
     @blp.response(200, page_of(DeliverySchema))
     def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
         """Deliveries, the newest first."""
-        return all_deliveries_page(context, query)
+        return all_deliveries_page(context, with_room_id(context, query))
 
     @blp.route("/<delivery_id>")
     @blp.response(200, DeliverySchema)
@@ -40,7 +43,7 @@ def deliveries(context: Context) -> Blueprint:
         found = context.deliveries.get([delivery_id])
         if not found:
             raise Problem(404, f"no delivery {delivery_id} is kept")
-        return delivery_view(*found[0], context.state.names())
+        return delivery_views(context, found)[0]
 
     @blp.route("/<delivery_id>/retry", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
@@ -54,6 +57,11 @@ def deliveries(context: Context) -> Blueprint:
         return response
 
     return blp
+
+
+def with_room_id(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+    """The query with the id of the room that it names."""
+    return query | {"room_id": find_room_id(context.state, query["room_id"])}
 
 
 def put_in_line(context: Context, delivery_id: str) -> None:

@@ -1,9 +1,11 @@
 """Deliveries as they are shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
+from webhook_app.domain.delivery_waits import SETTLED, DeliveryWait
+from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.notices import Notice, notice_body
 from webhook_app.domain.rules import Config
 from webhook_app.domain.subscribers import Delivery, DeliveryState, delivery_id
@@ -19,7 +21,14 @@ INDEX = {
 }
 
 
-def delivery_view(one: Delivery, notice: Notice | None, config: Config) -> dict[str, Any]:
+def delivery_views(context: Context, told: Sequence[Told]) -> list[dict[str, Any]]:
+    """Deliveries with their notices, and what each waits for."""
+    waits = context.deliveries.waits([one for one, _ in told], now=context.now())
+    config = context.state.names()
+    return [delivery_view(one, notice, config, waits.get(one.delivery_id, SETTLED)) for one, notice in told]
+
+
+def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: DeliveryWait) -> dict[str, Any]:
     """A delivery with its notice and attempts. Notices of earlier versions get their room's name of today."""
     told: dict[str, Any] = {"id": one.notice_id}
     if notice is not None:
@@ -41,7 +50,8 @@ def delivery_view(one: Delivery, notice: Notice | None, config: Config) -> dict[
             }
             for attempt in one.attempts
         ],
-        "next_attempt_at": maybe_rfc3339(one.next_attempt_at),
+        "next_attempt_at": maybe_rfc3339(wait.next_attempt_at),
+        "waiting_for": None if wait.waiting_for is None else wait.waiting_for.value,
     }
 
 
@@ -52,11 +62,11 @@ def deliveries_of_notice(context: Context, query: dict[str, Any]) -> dict[str, A
     found = [
         told
         for told in context.deliveries.get(ids)
-        if (after is None or told[0].delivery_id > after) and query["state"] in (None, told[0].state)
+        if (after is None or told[0].delivery_id > after) and _asked_for(told, query)
     ]
     page = found[: query["limit"]]
     return {
-        "items": _views(context, page),
+        "items": delivery_views(context, page),
         "next": encode_cursor(page[-1][0].delivery_id) if len(found) > len(page) else None,
     }
 
@@ -69,12 +79,21 @@ def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[s
         return [found.get(one) for one in delivery_ids]
 
     def keep(told: Told) -> bool:
-        return (query["state"] is None or told[0].state == query["state"]) and (
-            query["notice_id"] is None or told[0].notice_id == query["notice_id"]
-        )
+        return _asked_for(told, query)
 
     found, cursor = scored_page(context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep)
-    return {"items": _views(context, found), "next": cursor}
+    return {"items": delivery_views(context, found), "next": cursor}
+
+
+def _asked_for(told: Told, query: Mapping[str, Any]) -> bool:
+    delivery, notice = told
+    room_id, kind = query.get("room_id"), query.get("type")
+    return (
+        query["state"] in (None, delivery.state)
+        and query["notice_id"] in (None, delivery.notice_id)
+        and (room_id is None or (notice is not None and notice.room_id == room_id))
+        and (not kind or (notice is not None and glob_matches(notice.type, kind)))
+    )
 
 
 def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +101,3 @@ def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, An
     if query["notice_id"] is not None:
         return deliveries_of_notice(context, query)
     return deliveries_page(context, INDEX.get(query["state"], keys.DELIVERIES), query)
-
-
-def _views(context: Context, found: Sequence[Told]) -> list[dict[str, Any]]:
-    config = context.state.names()
-    return [delivery_view(delivery, notice, config) for delivery, notice in found]

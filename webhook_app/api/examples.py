@@ -136,6 +136,7 @@ DELIVERY: dict[str, Any] = {
     "state": "delivered",
     "attempts": [ATTEMPT],
     "next_attempt_at": None,
+    "waiting_for": None,
 }
 CALL: dict[str, Any] = {
     "id": "call_7766554433221100ffee",
@@ -180,6 +181,7 @@ EXAMPLES: dict[str, Any] = {
     "Subscriber": SUBSCRIBER,
     "NewSubscriber": {**SUBSCRIBER, "secret": "(shown this once)"},
     "Delivery": DELIVERY,
+    "Retried": {"retried": 12},
     "Call": CALL,
     "Alarm": ALARM,
     "Accepted": {"id": "1763805600030-0"},

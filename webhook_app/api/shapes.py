@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
+from webhook_app.domain.delivery_waits import WaitingFor
 from webhook_app.domain.times import from_rfc3339
 from webhook_app.problem_reasons import ProblemReason
 
@@ -230,7 +231,21 @@ class DeliverySchema(Schema):
     notice = fields.Dict()
     state = text(enum=["pending", "delivered", "dead"])
     attempts = fields.List(fields.Nested(AttemptSchema))
-    next_attempt_at = moment(null=True)
+    next_attempt_at = fields.String(
+        allow_none=True,
+        metadata=TIME | {"description": "A moment to come; null when settled, or sent as soon as there is room."},
+    )
+    waiting_for = text(
+        null=True,
+        enum=[*(reason.value for reason in WaitingFor), None],
+        description="Why it is not sent at this moment; null when settled.",
+    )
+
+
+class RetriedSchema(Schema):
+    """How many deliveries were put back in line."""
+
+    retried = fields.Integer()
 
 
 class SubscriberHealthSchema(Schema):

@@ -7,7 +7,7 @@ from flask import Response
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
-from webhook_app.api.shapes import AcceptedSchema, NewSubscriberSchema, ProblemSchema, SubscriberSchema
+from webhook_app.api.shapes import AcceptedSchema, NewSubscriberSchema, ProblemSchema, RetriedSchema, SubscriberSchema
 from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
 from webhook_app.api.subscriber_views import changed_subscriber, kept_subscriber, not_of_the_file, subscriber_view
 from webhook_app.domain.events import Source
@@ -54,6 +54,23 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     def recover(asked: dict[str, Any], subscriber_id: str) -> Response:
         """Put in line again what is dead, and what was told while it was disabled, from then until then."""
         return accepted(order_recovery(context, subscriber_id, asked["from_"], asked["to"]))
+
+    @blp.route("/<subscriber_id>/retry-dead", methods=["POST"])
+    @blp.response(200, RetriedSchema)
+    @blp.alt_response(404, schema=ProblemSchema)
+    @blp.alt_response(409, schema=ProblemSchema)
+    def retry_dead(subscriber_id: str) -> dict[str, Any]:
+        """Put all dead deliveries of this subscriber back in line, now; those whose notice is still kept."""
+        return {"retried": retry_all_dead(context, subscriber_id)}
+
+
+def retry_all_dead(context: Context, subscriber_id: str) -> int:
+    """Put all dead deliveries of a subscriber back in line; how many."""
+    context.must_not_observe()
+    if not kept_subscriber(context, subscriber_id).enabled:
+        detail = "the subscriber is disabled: enable it first"
+        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
+    return context.deliveries.retry_dead(subscriber_id, now=context.now())
 
 
 def order_test(context: Context, subscriber_id: str) -> str:

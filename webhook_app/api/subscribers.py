@@ -8,7 +8,7 @@ from flask import Response, jsonify
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
-from webhook_app.api.deliveries import DeliveriesQuery
+from webhook_app.api.deliveries import DeliveriesQuery, with_room_id
 from webhook_app.api.delivery_views import deliveries_page
 from webhook_app.api.shapes import (
     DeliverySchema,
@@ -104,7 +104,7 @@ def subscribers(context: Context) -> Blueprint:
     def list_deliveries(query: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """What was sent to this subscriber, the newest first."""
         kept_subscriber(context, subscriber_id)
-        return deliveries_page(context, keys.subscriber_deliveries(subscriber_id), query)
+        return deliveries_page(context, keys.subscriber_deliveries(subscriber_id), with_room_id(context, query))
 
     add_acts(blp, context)
     return blp

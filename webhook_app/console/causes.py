@@ -5,7 +5,7 @@ from typing import Any
 
 from webhook_app.api.call_views import call_views, load_calls
 from webhook_app.api.context import Context
-from webhook_app.api.delivery_views import delivery_view
+from webhook_app.api.delivery_views import delivery_views
 from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.domain.reasons import UNEVENTFUL
 from webhook_app.domain.subscribers import delivery_id
@@ -103,8 +103,7 @@ def _deliveries(
         return None
     wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]
     found: dict[str, list[dict[str, Any]]] = {}
-    config = context.state.names()
-    for one, notice in context.deliveries.get(wanted) if wanted else []:
-        shown = delivery_view(one, notice, config) | {"to": names[one.subscriber_id]}
-        found.setdefault(one.notice_id, []).append(shown)
+    told = context.deliveries.get(wanted) if wanted else []
+    for view in delivery_views(context, told):
+        found.setdefault(view["notice"]["id"], []).append(view | {"to": names[view["subscriber_id"]]})
     return found

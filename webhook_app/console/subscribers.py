@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.deliveries import put_in_line
 from webhook_app.api.delivery_views import deliveries_page
-from webhook_app.api.subscriber_acts import enable, order_recovery, order_test, rotate
+from webhook_app.api.subscriber_acts import enable, order_recovery, order_test, retry_all_dead, rotate
 from webhook_app.api.subscriber_schema import ChangeSchema, SubscribeSchema
 from webhook_app.api.subscriber_views import health_view, kept_subscriber, subscriber_view
 from webhook_app.api.subscribers import change, leave_out, take_in
@@ -20,7 +20,7 @@ from webhook_app.console.error_pages import belongs_to_file
 from webhook_app.console.rule_text import mistakes
 from webhook_app.console.system import told_by_hour
 from webhook_app.console.wall import asked
-from webhook_app.domain.notices import DEFAULT_TYPES
+from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.domain.subscribers import DeliveryState, Ordering
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems import Problem
@@ -31,6 +31,7 @@ from webhook_app.wording import explained
 
 SHOWN = 40
 DELIVERIES_SHOWN = 25
+WORDS_MAX_CHARS = 200
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}
 LISTS = ("types", "rooms", "because")
 LABELS = {
@@ -129,6 +130,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def order_subscriber(subscriber_id: str, order: str) -> BaseResponse:
         return try_it(lambda: _order(desk, subscriber_id, order), f"/subscribers/{subscriber_id}")
 
+    @blueprint.post("/subscribers/<subscriber_id>/retry-dead")
+    def retry_dead(subscriber_id: str) -> BaseResponse:
+        def give() -> str:
+            count = retry_all_dead(context, subscriber_id)
+            return f"{count} dead {'delivery is' if count == 1 else 'deliveries are'} in line again, to be sent now."
+
+        return try_it(give, f"/subscribers/{subscriber_id}")
+
     @blueprint.post("/subscribers/<subscriber_id>/rotate")
     def rotate_secret(subscriber_id: str) -> str:
         changed, secret = rotate(context, subscriber_id)
@@ -176,18 +185,31 @@ def _seen(desk: Desk, subscriber_id: str) -> dict[str, Any]:
     state = request.args.get("state", "")
     state = state if state in set(DeliveryState) else ""
     cursor = request.args.get("cursor") or None
-    query = {"state": state or None, "notice_id": None, "cursor": cursor, "limit": DELIVERIES_SHOWN}
+    room = request.args.get("room", "")[:WORDS_MAX_CHARS].strip()
+    kind = request.args.get("type", "")[:WORDS_MAX_CHARS].strip()
+    config = context.state.names()
+    query = {"state": state or None, "notice_id": None, "cursor": cursor, "limit": DELIVERIES_SHOWN} | {
+        "room_id": config.room_meant(room) if room else None,
+        "type": kind or None,
+    }
     try:
         found = deliveries_page(context, keys.subscriber_deliveries(subscriber_id), query)
     except BadCursorError as error:
         raise Problem(422, str(error)) from None
-    here = {name: value for name, value in (("state", state), ("cursor", cursor)) if value}
+    filters = {name: value for name, value in (("state", state), ("room", room), ("type", kind)) if value}
+    here = filters | ({"cursor": cursor} if cursor else {})
     return {
         "one": subscriber_view(known) | {"http": known.speaks_http},
         "health": health_view(context.subscribers.health([subscriber_id])[0]),
         "chart": _chart(desk, subscriber_id),
         "deliveries": found["items"],
+        "room_names": {room.room_id: room.name for room in config.names.values() if room.name is not None},
+        "dead": context.deliveries.count_dead(subscriber_id),
         "next": found["next"],
+        "filters": filters,
+        "notice_types": NOTICE_TYPES,
+        "room": room,
+        "type": kind,
         "state": state,
         "states": list(DeliveryState),
         "cursor": cursor,

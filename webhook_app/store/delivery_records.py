@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 
+from webhook_app.domain.delivery_waits import DeliveryWait, wait_of
 from webhook_app.domain.notices import Notice
 from webhook_app.domain.subscribers import Delivery, DeliveryState, again_in_line
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import delivery_of, renew_args, renewal
+
+RETRY_CHUNK = 200
 
 
 class DeliveryRecords:
@@ -31,6 +34,36 @@ class DeliveryRecords:
             (one, codec.notice_of(entries[0][1][b"n"]) if entries else None)
             for one, entries in zip(found, notices, strict=True)
         ]
+
+    def waits(self, deliveries: Sequence[Delivery], *, now: int) -> dict[str, DeliveryWait]:
+        """What each delivery that is pending waits for, by id."""
+        pending = [one for one in deliveries if one.state is DeliveryState.PENDING]
+        if not pending:
+            return {}
+        with self._client.pipeline(transaction=False) as pipe:
+            for one in pending:
+                pipe.zscore(keys.subscriber_due(one.subscriber_id), one.delivery_id)
+                pipe.hget(keys.SUBSCRIBERS_OPEN, one.subscriber_id)
+            answers = pipe.execute()
+        found = {}
+        for one, due, open_until in zip(pending, answers[::2], answers[1::2], strict=True):
+            until = int(open_until) if open_until else None
+            found[one.delivery_id] = wait_of(one, is_due=due is not None, open_until=until, now=now)
+        return found
+
+    def retry_dead(self, subscriber_id: str, *, now: int) -> int:
+        """Put all dead deliveries of a subscriber back in line, those whose notice is kept; how many."""
+        dead = self._client.zinter([keys.DELIVERIES_DEAD, keys.subscriber_deliveries(subscriber_id)])
+        count = 0
+        for start in range(0, len(dead), RETRY_CHUNK):
+            chunk = [delivery_id.decode() for delivery_id in dead[start : start + RETRY_CHUNK]]
+            again = [again_in_line(one, now=now) for one, notice in self.get(chunk) if notice is not None]
+            count += int(self._renew(keys=[keys.PREFIX], args=renew_args(again, now)))
+        return count
+
+    def count_dead(self, subscriber_id: str) -> int:
+        """How many deliveries of a subscriber are dead."""
+        return len(self._client.zinter([keys.DELIVERIES_DEAD, keys.subscriber_deliveries(subscriber_id)]))
 
     def retry(self, one: Delivery, *, now: int) -> bool:
         """Put a delivery back in line; False when it is in line."""
