@@ -106,6 +106,7 @@ POSTS = [
     "/backtest",
     "/new-subscriber",
     "/subscribers/sub_x/test",
+    "/subscribers/sub_x/retry-dead",
     "/subscribers/sub_x/rotate",
     "/subscribers/sub_x/delete",
     "/subscribers/sub_x/edit",

@@ -150,7 +150,7 @@ def test_the_subscribers_page_finds_by_room_type_and_state(filled, page):
 
 
 def test_the_walls_newest_deliveries_say_the_same(filled, page):
-    assert re.search(r"stream\.stopped lobby waiting: breaker open until ", page("/"))
+    assert re.search(r"stream\.stopped lobby sub_down waiting: breaker open until ", page("/"))
 
 
 def test_all_dead_ones_of_a_subscriber_are_retried_together(filled, page):

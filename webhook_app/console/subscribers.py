@@ -197,10 +197,12 @@ def _seen(desk: Desk, subscriber_id: str) -> dict[str, Any]:
     except BadCursorError as error:
         raise Problem(422, str(error)) from None
     filters = {name: value for name, value in (("state", state), ("room", room), ("type", kind)) if value}
+    health = context.subscribers.health([subscriber_id])[0]
     here = filters | ({"cursor": cursor} if cursor else {})
     return {
         "one": subscriber_view(known) | {"http": known.speaks_http},
-        "health": health_view(context.subscribers.health([subscriber_id])[0]),
+        "health": health_view(health),
+        "is_overdue": health.oldest_due_at is not None and health.oldest_due_at <= context.now(),
         "chart": _chart(desk, subscriber_id),
         "deliveries": found["items"],
         "room_names": {room.room_id: room.name for room in config.names.values() if room.name is not None},
