@@ -65,12 +65,12 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         _about("GET /v2/hls/{id} with livestreamUrl, mode, quality and webhook, or without"),
     ] = "new"
     participants: Annotated[
-        Literal["rows", "session", "404"],
+        Literal["session", "rows", "404"],
         _about(
-            "GET /v2/sessions/{id}/participants/active: rows of participants, as the SDKs read them; one row, the "
-            "session with its participants, as the reference prints it; or an endpoint that is not there"
+            "GET /v2/sessions/{id}/participants/active: one row, the session with its participants, as the reference "
+            "prints it and the Node SDK reads it; rows of participants; or an endpoint that is not there"
         ),
-    ] = "rows"
+    ] = "session"
     participant_modes: Annotated[bool, _about("participants carry mode and changeModeHistory")] = True
     session_end: Annotated[
         SessionEnd,

@@ -42,7 +42,7 @@ VIDEOSDK = (
         "POST",
         "/v2/rooms",
         "Make a room. Its webhooks: no events means all, wildcards are allowed.",
-        '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}, "autoStartConfig"?: {"hls": true}}',
+        '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}, "autoStartConfig"?: {"hls": {}}}',
     ),
     Endpoint("GET", "/v2/rooms/{roomId}", "A room, by its id or custom id."),
     Endpoint("POST", "/v2/hls/start", "Start a stream in a room's running session.", START),

@@ -397,7 +397,8 @@ def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox, room):
     path = f"/v2/sessions/{session}/participants"
     pages = [sandbox.call("GET", f"{path}/active", params={"page": n, "perPage": 20}).json() for n in (1, 2)]
     assert pages[1]["pageInfo"] == {"currentPage": 2, "perPage": 20, "lastPage": 2, "total": 30}
-    modes = [participant["mode"] for page in pages for participant in page["data"]]
+    assert [page["data"][0]["id"] for page in pages] == [session, session]
+    modes = [participant["mode"] for page in pages for participant in page["data"][0]["participants"]]
     assert (modes.count("VIEWER"), modes.count("CONFERENCE")) == (29, 1)
     assert sandbox.call("GET", path).json()["pageInfo"]["total"] == 31
     assert sandbox.call("POST", "/v2/sessions/end", {"roomId": room}).status_code == 200
