@@ -5,7 +5,7 @@ from time import monotonic
 import pytest
 from world import Story, on_air, rest, url, wanted_on_air, with_session
 
-from webhook_app.domain.delivery_record import read_record, record_reason, records_to_read
+from webhook_app.domain.delivery_record import read_record, records_to_read
 from webhook_app.providers.videosdk.answers import Answer
 from workers.delivery_record import read_records
 
@@ -47,16 +47,16 @@ def test_records_are_read_only_of_streams_that_differ_from_what_is_known(expecte
         ({}, {}),
         ({"webhook": None}, {}),
         ({"webhook": {"totalCount": 0, "successCount": 0, "data": []}}, {}),
-        ({"webhook": {"data": [{"type": "hls-started", "success": True}]}}, {"hls-started": True}),
+        ({"webhook": {"data": [{"type": "hls-started", "success": True}]}}, {"hls-started": (1, 1)}),
         (
             {
                 "webhook": {
                     "data": [{"type": "hls-stopped", "success": True}, {"type": "hls-stopped", "success": False}]
                 }
             },
-            {"hls-stopped": False},
+            {"hls-stopped": (1, 2)},
         ),
-        ({"webhook": {"data": [5, {"type": None}, {"success": True}, {"type": "x"}]}}, {"x": False}),
+        ({"webhook": {"data": [5, {"type": None}, {"success": True}, {"type": "x"}]}}, {"x": (0, 1)}),
         ({"webhook": {"data": {"type": "x"}}}, {}),
     ],
 )
@@ -65,20 +65,25 @@ def test_a_record_is_read_as_far_as_it_can_be(shown, record):
 
 
 @pytest.mark.parametrize(
-    ("webhooks", "reason"),
+    ("webhooks", "text"),
     [
-        ({}, "webhooks-not-recorded"),
-        ({"hls-started": True}, "webhook-not-sent"),
-        ({"hls-stopped": True}, "webhook-delivered"),
-        ({"hls-stopped": False}, "webhook-not-delivered"),
+        ({}, "VideoSDK's record shows no webhook of this stream"),
+        ({"hls-started": [1, 1]}, "VideoSDK's record: hls-stopped not sent"),
+        ({"hls-stopped": [1, 1]}, "VideoSDK's record: hls-stopped sent, delivered"),
+        ({"hls-stopped": [0, 2]}, "VideoSDK's record: hls-stopped sent, delivery failed"),
+        ({"hls-stopped": [1, 2]}, "VideoSDK's record: hls-stopped sent 2 times, delivered 1 times"),
+        ({"hls-stopped": 5}, "VideoSDK's record: hls-stopped not sent"),
     ],
 )
-def test_a_record_has_a_reason_code(webhooks, reason):
-    assert record_reason("hls-stopped", webhooks) == reason
+def test_a_record_is_quoted_with_a_reason_code(webhooks, text):
+    story = on_air()
+    story.ask()
+    story.probe(records=[{"id": "a", "webhooks": webhooks}])
+    assert text in story.effect
 
 
 def record(run, **webhooks):
-    return {"id": run, "webhooks": {f"hls-{state}": arrived for state, arrived in webhooks.items()}}
+    return {"id": run, "webhooks": {f"hls-{state}": (int(arrived), 1) for state, arrived in webhooks.items()}}
 
 
 def expected_of(story: Story):

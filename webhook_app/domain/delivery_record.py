@@ -14,6 +14,7 @@ from webhook_app.domain.turn import Turn
 
 RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
 WEBHOOK_TYPES_MAX = 20  # kept of one record
+TYPE_MAX_CHARS = 100
 
 
 def expected_streams(room: Room, at: int, *, overdue_ms: int) -> list[dict[str, Any]]:
@@ -53,18 +54,21 @@ def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]
     return [name for name in dict.fromkeys(wanted) if "/" not in name][:RECORDS_MAX]
 
 
-def read_record(shown: Mapping[str, Any]) -> dict[str, bool]:
-    """Whether each webhook of a stream object's `webhook` record arrived, by its type; the last attempt counts."""
+def read_record(shown: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """How often each webhook of a stream object's `webhook` record was delivered and sent, by its type.
+
+    A type stands in several rows where several addresses get it; what else makes a row is not documented.
+    """
     record = shown.get("webhook")
     rows = record.get("data") if isinstance(record, Mapping) else None
-    if not isinstance(rows, list):
-        return {}
-    kept = [
-        (row["type"][:100], row.get("success") is True)
-        for row in rows
-        if isinstance(row, Mapping) and isinstance(row.get("type"), str)
-    ]
-    return dict(kept[-WEBHOOK_TYPES_MAX:])
+    kept: dict[str, tuple[int, int]] = {}
+    for row in rows if isinstance(rows, list) else ():
+        kind = row.get("type") if isinstance(row, Mapping) else None
+        if not isinstance(kind, str) or (kind[:TYPE_MAX_CHARS] not in kept and len(kept) >= WEBHOOK_TYPES_MAX):
+            continue
+        delivered, sent = kept.get(kind[:TYPE_MAX_CHARS], (0, 0))
+        kept[kind[:TYPE_MAX_CHARS]] = delivered + (row.get("success") is True), sent + 1
+    return kept
 
 
 def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
@@ -77,14 +81,19 @@ def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
             continue
         for stream in turn.room.streams:
             if record.get("id") in stream.ids and states.get(stream.stream_id) is not stream.state:
-                kind = f"hls-{stream.state}"
-                turn.note(record_reason(kind, record["webhooks"]), type=kind)
+                note_record(turn, f"hls-{stream.state}", record["webhooks"])
 
 
-def record_reason(kind: str, webhooks: Mapping[str, Any]) -> Reason:
-    """What VideoSDK's record says of one type of webhook."""
+def note_record(turn: Turn, kind: str, webhooks: Mapping[str, Any]) -> None:
+    """Quote what VideoSDK's record says of one type of webhook."""
+    counts = webhooks.get(kind)
     if not webhooks:
-        return Reason.WEBHOOKS_NOT_RECORDED
-    if kind not in webhooks:
-        return Reason.WEBHOOK_NOT_SENT
-    return Reason.WEBHOOK_DELIVERED if webhooks[kind] is True else Reason.WEBHOOK_NOT_DELIVERED
+        turn.note(Reason.WEBHOOKS_NOT_RECORDED)
+    elif not isinstance(counts, Sequence) or len(counts) != 2:
+        turn.note(Reason.WEBHOOK_NOT_SENT, type=kind)
+    elif counts[0] == 0:
+        turn.note(Reason.WEBHOOK_NOT_DELIVERED, type=kind)
+    elif counts[0] == counts[1]:
+        turn.note(Reason.WEBHOOK_DELIVERED, type=kind)
+    else:
+        turn.note(Reason.WEBHOOK_PARTLY_DELIVERED, type=kind, delivered=counts[0], sent=counts[1])

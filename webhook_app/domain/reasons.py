@@ -104,6 +104,10 @@ class Reason(StrEnum):
     PROBE_UNREACHED = "probe-unreached", "VideoSDK could not be reached; nothing concluded"
     WEBHOOK_DELIVERED = "webhook-delivered", "VideoSDK's record: {type} sent, delivered"
     WEBHOOK_NOT_DELIVERED = "webhook-not-delivered", "VideoSDK's record: {type} sent, delivery failed"
+    WEBHOOK_PARTLY_DELIVERED = (
+        "webhook-partly-delivered",
+        "VideoSDK's record: {type} sent {sent} times, delivered {delivered} times",
+    )
     WEBHOOK_NOT_SENT = "webhook-not-sent", "VideoSDK's record: {type} not sent"
     WEBHOOKS_NOT_RECORDED = "webhooks-not-recorded", "VideoSDK's record shows no webhook of this stream"
     PROBE_LOST = "probe-lost", "The probe had no answer; checking again"
