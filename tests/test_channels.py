@@ -118,6 +118,9 @@ def test_a_channel_inside_is_blocked(office):
     office.tell("stream.playable", stream=STREAM)
     office.deliver()
     assert office.only().attempts[0].error == "blocked"
+    assert (
+        "10.0.0.1 is private, loopback or reserved. ALLOW_NETWORKS can allow it." in office.only().attempts[0].response
+    )
 
 
 def test_a_redirect_leads_a_channel_nowhere_inside(office):
@@ -318,7 +321,11 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(office
 def test_a_channel_that_connects_by_itself_is_checked_too():
     guard.install()
     watch = guard.Watch(())
-    with guard.guarding(watch), socket.socket() as line, pytest.raises(OSError, match="not outside"):
+    with (
+        guard.guarding(watch),
+        socket.socket() as line,
+        pytest.raises(OSError, match="is private, loopback or reserved"),
+    ):
         line.connect(("127.0.0.1", 9))
     assert watch.blocked
     with (

@@ -1,6 +1,6 @@
 """Addresses of calendars: what is accepted when a rule is saved is what is fetched later."""
 
-from urllib.parse import urlsplit
+from webhook_app.url_checks import url_fault
 
 # What each scheme is fetched by, in this order. webcal is a convention: most servers mean https, some speak http only.
 SCHEMES = {"https": ("https",), "http": ("http",), "webcals": ("https",), "webcal": ("https", "http")}
@@ -19,13 +19,9 @@ def fetch_urls(address: str) -> tuple[str, ...]:
     schemes = SCHEMES.get(scheme.lower())
     if not separator or schemes is None:
         raise ValueError(f"a calendar's address begins with {SCHEMES_TEXT}")
-    try:
-        parts = urlsplit(f"{schemes[0]}://{rest}")
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError("a calendar's address has a host and a port that cannot be read") from None
-    if not host:
-        raise ValueError("a calendar's address has no host; write https://host/path")
+    wrong = url_fault(f"{schemes[0]}://{rest}")
+    if wrong is not None:
+        raise ValueError(f"a calendar's address cannot be used: {wrong}")
     return tuple(f"{scheme}://{rest}" for scheme in schemes)
 
 

@@ -39,6 +39,7 @@ _KEYED_PATHS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         (r"hooks?\.(?:stub|relay|pipedream)\..+|webhook\.site", r"/"),
         (r"(?:api\.)?pushover\.net|api\.pushbullet\.com|api\.opsgenie\.com|events\.pagerduty\.com", r"/"),
         (r"(?:.+\.)?ntfy\.sh", r"/"),
+        (r"open\.(?:feishu\.cn|larksuite\.com)", r"/open-apis/bot/v2/hook/"),
         (r"hc-ping\.com|nosnch\.in|cronitor\.link|heartbeat\.uptimerobot\.com", r"/"),
         (r"uptime\.betterstack\.com|(?:.+\.)?betteruptime\.com", r"/api/v\d+/(?:incoming-webhook|heartbeat)s?/"),
         (r".*", r".*?/(?:api/push|videosdk)/+"),  # any host: Uptime Kuma, and our own webhooks,

@@ -12,6 +12,7 @@ from webhook_app.domain.times import format_duration, parse_duration
 from webhook_app.path_prefix import OWN_SEGMENTS, is_prefix
 from webhook_app.sentinel_url import SentinelUrlError, is_sentinel_url
 from webhook_app.sentinel_url import parse as parse_sentinel_url
+from webhook_app.url_checks import url_fault
 
 LOOPBACK_NETWORKS: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
@@ -137,6 +138,9 @@ def redis_url(text: str) -> str:
     if usable:
         _check_store_options(parts.query)
         return text
+    wrong = url_fault(text) if scheme in ("redis", "rediss") else None
+    if wrong is not None and "write" in wrong and "%" in wrong:
+        raise _should(f"be redis://user:password@host:port/db ({wrong})")
     if scheme in ("redis", "rediss") and re.search(r":[0-9A-Fa-f]*:", text.rpartition("@")[2]) and "[" not in text:
         raise _should("have an IPv6 address in brackets, as redis://[::1]:6379/0")
     raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")
@@ -261,14 +265,13 @@ def _content(path: str) -> str:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-        if parts.scheme in ("http", "https") and parts.hostname and not re.search(r"[\s\x00-\x1f]", text):
-            return parts.scheme, parts.netloc
-    except ValueError:
-        pass
-    raise _should("be an address that begins with http:// or https://")
+    if not re.match(r"https?://[^/?#]", text, re.IGNORECASE) or re.search(r"[\s\x00-\x1f]", text):
+        raise _should("be an address that begins with http:// or https://")
+    wrong = url_fault(text)
+    if wrong is not None:
+        raise _should(f"be an address that can be connected to, as https://example.org ({wrong})")
+    parts = urlsplit(text)
+    return parts.scheme, parts.netloc
 
 
 def _should(what: str) -> WrongValueError:

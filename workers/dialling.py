@@ -37,7 +37,7 @@ class Dialler:
         resolved = await self._resolver.addresses(to.host, to.port)
         addresses = [info for info in resolved if self._may_reach(info[4])]
         if not addresses:
-            raise BlockedAddressError(_hint([info[4][0] for info in resolved]))
+            raise BlockedAddressError(blocked_hint([info[4][0] for info in resolved]))
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             # Nothing is resolved again from here on: these very addresses are connected to.
             connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
@@ -53,7 +53,7 @@ class Dialler:
         return not refused(address[0], self._allowed) or self._exempt == (address[0], address[1])
 
 
-def _hint(addresses: Sequence[str]) -> str:
+def blocked_hint(addresses: Sequence[str]) -> str:
     """Why nothing was sent, and which setting changes that."""
     several = len(addresses) > 1
     listed = ", ".join(addresses[:HINT_ADDRESSES_MAX])

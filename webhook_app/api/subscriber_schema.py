@@ -12,8 +12,10 @@ from webhook_app.channel_urls import channel_of
 from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES, wants_type
 from webhook_app.domain.subscribers import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
+from webhook_app.native_chats import native_chat_fault
 from webhook_app.problems import Problem
 from webhook_app.subscriber_secrets import read_secret
+from webhook_app.url_checks import UNREADABLE, url_fault
 
 URL_MAX_CHARS = 2_048
 PATTERNS_MAX = 100
@@ -122,20 +124,15 @@ def check_url(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -
 def _wrong_with(url: str, allowed: tuple[Network, ...], sandbox_url: str | None) -> str | None:
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
         return "a URL has no spaces or control characters"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port if is_http(url) else None
-    except ValueError:
-        return "not a URL; write https://host/path"
-    if not parts.scheme or "://" not in url:
-        return "not a URL; write https://host/path"
+    if not is_http(url) and "://" not in url:
+        return UNREADABLE
     if is_http(url):
-        if not host:
-            return "the URL names no host; write https://host/path"
-        if port == 0:
-            return "port 0 cannot be connected to"
+        wrong = url_fault(url) or native_chat_fault(url)
+        if wrong is not None:
+            return wrong
         if sandbox_url is not None and url.startswith(sandbox_url + "/"):
             return None
+        host = urlsplit(url).hostname
     else:
         try:
             made = channel_of(url)

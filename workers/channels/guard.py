@@ -15,9 +15,10 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from webhook_app.addresses import Network, refused
-from workers.dialling import BlockedAddressError
+from workers.dialling import BlockedAddressError, blocked_hint
 
 ANSWER_MAX_BYTES = 1_048_576
+NO_IP = "Not sent: a channel may connect to addresses outside only, by IP."
 ANSWER_PIECE_BYTES = 16_384
 
 _resolve = socket.getaddrinfo
@@ -31,7 +32,7 @@ class Watch:
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self.allowed = tuple(allowed)
-        self.blocked = False
+        self.blocked: str | None = None
         self.unknown = False
         self._lock = threading.Lock()
         self._over = False
@@ -82,9 +83,10 @@ def guarding(watch: Watch) -> Iterator[Watch]:
 def _guarded_connect(self: socket.socket, address: Any) -> None:
     watch: Watch | None = getattr(_here, "watch", None)
     if watch is not None:
-        if self.family not in (socket.AF_INET, socket.AF_INET6) or refused(str(address[0]), watch.allowed):
-            watch.blocked = True
-            raise BlockedAddressError("the address is not outside")
+        is_ip = self.family in (socket.AF_INET, socket.AF_INET6)
+        if not is_ip or refused(str(address[0]), watch.allowed):
+            watch.blocked = blocked_hint([str(address[0])]) if is_ip else NO_IP
+            raise BlockedAddressError(watch.blocked)
         watch.hold(self)
     _connect(self, address)
 
@@ -118,6 +120,6 @@ def _guarded(host: Any, port: Any, *more: Any, **options: Any) -> Any:
         raise
     outside = [one for one in found if not refused(str(one[4][0]), watch.allowed)]
     if not outside:
-        watch.blocked = True
-        raise BlockedAddressError("the address is not outside")
+        watch.blocked = blocked_hint([str(one[4][0]) for one in found])
+        raise BlockedAddressError(watch.blocked)
     return outside

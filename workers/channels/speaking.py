@@ -99,6 +99,7 @@ class Speaker:
                 said = False
                 lines.append(type(error).__name__)
         spent = round((perf_counter() - began) * 1000)
+        lines = [watch.blocked, *lines] if watch.blocked else lines
         heard = _SECRET.sub("…", "; ".join(lines)).encode("utf-8", "replace").decode()[:RESPONSE_KEPT_BYTES]
         if said:
             return Reply(None, None, spent, heard)
