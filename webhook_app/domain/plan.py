@@ -177,19 +177,40 @@ def tell_armed(turn: Turn) -> None:
 
 
 def tell(turn: Turn, kind: str, held: OpenWindow | RoomWindow, why: Cause | None, **more: Any) -> None:
-    """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text."""
-    shown = turn.room.shown
+    """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text.
+
+    A window without a known close has none in the notice, and is open since it was entered. An older window's stream
+    is not this one's.
+    """
+    endless = held.endless if isinstance(held, OpenWindow) else _goes_on(turn, held)
+    opens_at = held.entered_at if isinstance(held, OpenWindow) and endless else held.opens_at
+    shown = _stream_of(turn, kind, held)
     turn.happen(
         kind,
         because=f"rule:{held.rules[0]}",
         rule=held.rules[0],
-        opens_at=rfc3339(held.opens_at),
-        closes_at=rfc3339(held.closes_at),
+        opens_at=rfc3339(opens_at),
+        closes_at=None if endless else rfc3339(held.closes_at),
         reason=None if why is None else why.reason.value,
         message=None if why is None else why.text,
         stream=None if shown is None else stream_view(shown, turn.event.at, turn.room_name),
         **more,
     )
+
+
+def _stream_of(turn: Turn, kind: str, held: OpenWindow | RoomWindow) -> Stream | None:
+    """The stream that a notice about a window shows: the live one, or one that ran inside the window."""
+    shown = turn.room.shown
+    if shown is None or shown.live:
+        return shown
+    inside = shown.opened_at < held.closes_at and (shown.ended_at or 0) > held.opens_at
+    return shown if inside and kind != "broadcast.armed" else None
+
+
+def _goes_on(turn: Turn, window: RoomWindow) -> bool:
+    """Whether windows for the same stream follow one another beyond those looked at, so that no close is known."""
+    follows = outlook(turn, window.closes_at).current
+    return follows is not None and follows.start == window.start
 
 
 def _next_windows(turn: Turn, rule: Rule, at: int, *, past: int | None = None) -> list[Window]:
@@ -237,7 +258,14 @@ def _extend(turn: Turn, held: OpenWindow, current: RoomWindow) -> None:
     if current.start != held.start:
         _replace_run(turn, current.start)
         turn.decide(Reason.WINDOW_OTHER_START, rule=current.rules[0])
-    extended = replace(held, closes_at=current.closes_at, rules=current.rules, start=current.start, overrunning=False)
+    extended = replace(
+        held,
+        closes_at=current.closes_at,
+        rules=current.rules,
+        start=current.start,
+        overrunning=False,
+        endless=_goes_on(turn, current),
+    )
     if held.held is Held.REJECTED and current.start != held.start:
         extended = replace(extended, held=None)
     if extended == held:
@@ -303,7 +331,8 @@ def _open(turn: Turn, window: RoomWindow, *, foreseen: bool) -> None:
     if operator is not None and operator.until is None and operator.since < window.opens_at:
         turn.change(operator=None)
         turn.decide(Reason.OPERATOR_SUPERSEDED_BY_WINDOW, rule=window.rules[0])
-    held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at)
+    endless = _goes_on(turn, window)
+    held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at, endless=endless)
     late = at - window.opens_at > 1_000
     turn.change(window=held, waits=None, tries=0)
     turn.clear_timer("backoff")
@@ -321,6 +350,8 @@ def _close(turn: Turn, held: OpenWindow, *, follows: RoomWindow | None) -> None:
     if room.operator is not None and room.operator.until is None and room.operator.since >= held.opens_at:
         turn.change(operator=None)
         turn.decide(Reason.OPERATOR_ENDED_WITH_WINDOW, rule=held.rule)
+    if held.endless:  # nobody knew of this close before
+        held = replace(held, endless=False, opens_at=held.entered_at, closes_at=turn.event.at)
     held = _see_playable(turn, held)
     if held.playable:
         tell(turn, "broadcast.completed", held, None)
@@ -354,7 +385,8 @@ def _renew(turn: Turn) -> None:
     elif held.held is not None or not held.condition_met:
         wish = None
     else:
-        wish = Wish(True, because, held.entered_at, turn.event.id, until=held.closes_at, start=held.start)
+        until = None if held.endless else held.closes_at
+        wish = Wish(True, because, held.entered_at, turn.event.id, until=until, start=held.start)
         if old is not None and old.on_air and replace(old, event_id="") == replace(wish, event_id=""):
             wish = old
     if wish != old:

@@ -32,7 +32,8 @@ _STORED_BEFORE = {
 class OpenWindow:
     """A stretch on air that the calendars want, in ms since 1970.
 
-    `late_at` is when `broadcast.late` was sent.
+    `late_at` is when `broadcast.late` was sent. `endless`: windows follow one another as far as anybody looks, so that
+    `closes_at` is where the looking ended and no close is known.
     """
 
     opens_at: int
@@ -46,6 +47,7 @@ class OpenWindow:
     overrunning: bool = False
     asking_empty: bool = False
     held: Held | None = None
+    endless: bool = False
     late_at: int | None = None
 
     @property

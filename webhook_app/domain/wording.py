@@ -135,7 +135,9 @@ def _details(data: Mapping[str, Any]) -> list[str]:
         lines.append(str(alarm.get("summary") or ""))
         lines.append(f"Since {_moment(str(alarm.get('since')))}")
     if data.get("opens_at"):
-        lines.append(f"Planned {_moment(str(data['opens_at']))} to {_moment(str(data.get('closes_at')))}")
+        closes_at = data.get("closes_at")
+        end = f" to {_moment(str(closes_at))}" if closes_at else ", without an end"
+        lines.append(f"Planned {'' if closes_at else 'from '}{_moment(str(data['opens_at']))}{end}")
     if data.get("reason"):  # a code, its words beside it; notices of earlier versions have the words alone
         lines.append(f"Reason: {data.get('message') or data['reason']}")
     if isinstance(run, Mapping):
