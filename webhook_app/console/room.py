@@ -67,7 +67,7 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
         "rules": config.about(room_id),
         "window": None
         if window is None
-        else {"rules": window.rules, "closes_at": window.closes_at, "held": window.held},
+        else {"rules": window.rules, "closes_at": None if window.endless else window.closes_at, "held": window.held},
         "next_window": None
         if room.next_window is None
         else occurrence_view(room_id, room.next_window, room_name=config.room_name(room_id)),

@@ -1,5 +1,6 @@
 """The schedule: a day back and a week ahead, room by room, and the list of windows with what can be done about them."""
 
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -9,7 +10,7 @@ from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.skips import skip_choices
 from webhook_app.console.wall import asked
-from webhook_app.console.week import Fate, Planned, week
+from webhook_app.console.week import AHEAD_MS, PAST_MS, Fate, Planned, week
 from webhook_app.console.week_picture import picture, scale
 from webhook_app.console.words import day, moment_of
 from webhook_app.domain.rules import Config, Rule
@@ -43,13 +44,15 @@ def _seen(desk: Desk) -> dict[str, Any]:
     names = {one.room_id: one.name for one in weeks}
     everything = sorted((one for found in weeks for one in found.planned), key=lambda one: one.window.opens_at)
     coming = [one for one in everything if one.window.closes_at > now]
-    past = [one for one in reversed(everything) if one.window.closes_at <= now]
+    over = [one for one in reversed(everything) if one.window.closes_at <= now]
+    past = [one for one in over if one.fate is not Fate.UNTOLD]
     return {
         "weeks": [(one, picture(one, drawn_at)) for one in weeks],
         "scale": scale(drawn_at),
         "coming": _by_day([_line(one, names, now) for one in coming[:LISTED_MAX]]),
         "more": max(0, len(coming) - LISTED_MAX),
         "past": _by_day([_line(one, names, now) for one in past[:LISTED_MAX]]),
+        "unrecorded": len(over) - len(past),
         "counts": {fate: sum(one.fate is fate for one in past) for fate in (Fate.MISSED, Fate.LATE)},
         "rooms": len(wanted),
         "number": number,
@@ -76,9 +79,19 @@ def _by_day(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 
 def _line(one: Planned, names: dict[str, str], now: int) -> dict[str, Any]:
     opens, closes = moment_of(one.window.opens_at), moment_of(one.window.closes_at)
+    if one.window.opens_at <= now < one.window.closes_at:
+        heading, begin = "Open now", f"{'' if _same_day(opens, now) else day(opens) + ' '}{opens:%H:%M}"
+    else:
+        heading, begin = day(opens), f"{opens:%H:%M}"
+    if one.window.closes_at >= now + AHEAD_MS:  # as far as anybody looked
+        hours = "always" if one.window.opens_at <= now - PAST_MS else f"since {begin}"
+    elif heading == "Open now":
+        hours = f"{begin}–{'' if _same_day(closes, now) else day(closes) + ' '}{closes:%H:%M}"
+    else:
+        hours = f"{begin}–{closes:%H:%M}" + ("" if opens.date() == closes.date() else f" {day(closes)}")
     return {
-        "day": day(opens),
-        "hours": f"{opens:%H:%M}–{closes:%H:%M}" + ("" if opens.date() == closes.date() else f" {day(closes)}"),
+        "day": heading,
+        "hours": hours,
         "room_id": one.room_id,
         "name": names[one.room_id],
         "rules": one.window.rules,
@@ -86,6 +99,10 @@ def _line(one: Planned, names: dict[str, str], now: int) -> dict[str, Any]:
         "late": one.late,
         "skips": skip_choices(one.openings, now, skipped=one.fate is Fate.SKIPPED),
     }
+
+
+def _same_day(at: datetime, now: int) -> bool:
+    return at.date() == moment_of(now).date()
 
 
 def _title(config: Config, room_id: str) -> tuple[bool, str]:

@@ -83,6 +83,11 @@ def short(text: str) -> str:
     return _OUR_ID.sub(lambda found: found.group(0)[:SHORT_ID_CHARS] + "…", text)
 
 
+def is_past(moment: str | int) -> bool:
+    """Whether a moment has come: what opened then is open, and not to come."""
+    return moment_of(moment) <= datetime.now(UTC)
+
+
 def pretty(value: Any) -> str:
     """Data as indented JSON, in full."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -119,6 +124,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "many": many,
     "why": why,
     "how_it_ended": ended_words,
+    "is_past": is_past,
     "pretty": pretty,
     "short": short,
 }

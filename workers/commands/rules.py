@@ -213,7 +213,9 @@ def _row(rule: Json) -> list[show.Cell]:
         trigger.strip(),
         rule.get("do", "window"),
         " ".join(rule["rooms"]),
-        show.moment(opening),
+        f"open since {show.moment(opening)}"
+        if opening and from_rfc3339(opening) <= time() * 1000
+        else show.moment(opening),
         show.moment(rule["last_fired_at"]),
         remark or "-",
     ]
