@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.console.desk import Desk, live_part, page, page_of
+from webhook_app.console.quota import Crowded, Quota
 from webhook_app.console.skips import skip_choices
 from webhook_app.console.wall import asked
 from webhook_app.console.week import AHEAD_MS, PAST_MS, Fate, Planned, week
@@ -18,21 +19,23 @@ from webhook_app.domain.times import MINUTE
 
 ROOMS_SHOWN = 20
 LISTED_MAX = 40
+COUNTED = frozenset({Fate.PLANNED, Fate.OPEN, Fate.LATE, Fate.INTERRUPTED})  # windows that take a stream
 
 
 def add(blueprint: Blueprint, desk: Desk) -> None:
     """The page, and the part of it that changes."""
+    quota = Quota(desk.context)
 
     @blueprint.get("/schedule")
     def schedule() -> str:
-        return page("schedule.html", here="schedule", **_seen(desk))
+        return page("schedule.html", here="schedule", **_seen(desk, quota))
 
     @blueprint.get("/page/live/schedule")
     def schedule_live() -> Response:
-        return live_part("schedule_live.html", **_seen(desk))
+        return live_part("schedule_live.html", **_seen(desk, quota))
 
 
-def _seen(desk: Desk) -> dict[str, Any]:
+def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
     context = desk.context
     config, now = context.state.config(), context.now()
     drawn_at = now // MINUTE * MINUTE  # so that the picture is another one once a minute, and not at each look
@@ -42,6 +45,7 @@ def _seen(desk: Desk) -> dict[str, Any]:
     shown, number, pages = page_of(wanted, asked().number, ROOMS_SHOWN)
     weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
     names = {one.room_id: one.name for one in weeks}
+    crowded = quota.crowded(config, now)
     everything = sorted((one for found in weeks for one in found.planned), key=lambda one: one.window.opens_at)
     coming = [one for one in everything if one.window.closes_at > now]
     over = [one for one in reversed(everything) if one.window.closes_at <= now]
@@ -49,9 +53,11 @@ def _seen(desk: Desk) -> dict[str, Any]:
     return {
         "weeks": [(one, picture(one, drawn_at)) for one in weeks],
         "scale": scale(drawn_at),
-        "coming": _by_day([_line(one, names, now) for one in coming[:LISTED_MAX]]),
+        "coming": _by_day([_line(one, names, now, crowded) for one in coming[:LISTED_MAX]]),
+        "crowded": crowded,
+        "max_streams": desk.context.max_streams,
         "more": max(0, len(coming) - LISTED_MAX),
-        "past": _by_day([_line(one, names, now) for one in past[:LISTED_MAX]]),
+        "past": _by_day([_line(one, names, now, None) for one in past[:LISTED_MAX]]),
         "unrecorded": len(over) - len(past),
         "counts": {fate: sum(one.fate is fate for one in past) for fate in (Fate.MISSED, Fate.LATE)},
         "rooms": len(wanted),
@@ -77,7 +83,7 @@ def _by_day(lines: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
     return [(of_day, list(some)) for of_day, some in groupby(lines, key=lambda line: str(line["day"]))]
 
 
-def _line(one: Planned, names: dict[str, str], now: int) -> dict[str, Any]:
+def _line(one: Planned, names: dict[str, str], now: int, crowded: Crowded | None) -> dict[str, Any]:
     opens, closes = moment_of(one.window.opens_at), moment_of(one.window.closes_at)
     if one.window.opens_at <= now < one.window.closes_at:
         heading, begin = "Open now", f"{'' if _same_day(opens, now) else day(opens) + ' '}{opens:%H:%M}"
@@ -97,6 +103,7 @@ def _line(one: Planned, names: dict[str, str], now: int) -> dict[str, Any]:
         "rules": one.window.rules,
         "fate": one.fate,
         "late": one.late,
+        "crowded": crowded.during(one.window) if crowded is not None and one.fate in COUNTED else None,
         "skips": skip_choices(one.openings, now, skipped=one.fate is Fate.SKIPPED),
     }
 

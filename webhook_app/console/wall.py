@@ -95,6 +95,7 @@ def _seen(desk: Desk) -> dict[str, Any]:
         "rooms": [tile(room, config, now) for room in shown],
         "counts": counts,
         "on_air": counts[Lamp.ON],
+        "max_streams": context.max_streams,
         "total": context.client.zcard(keys.ROOMS),
         "found": len(found),
         "number": number,
