@@ -191,6 +191,8 @@ def test_apprise_knows_and_masks_the_usual_ones():
         ("participant.joined", {"participant": {"participant_id": "p", "name": "Ada"}}, f"{ROOM}: Ada came"),
         ("call.refused", {"call": {"kind": "start", "message": "quota"}}, f"{ROOM}: VideoSDK refused to start"),
         ("alarm.raised", {"alarm": {"name": "disk", "summary": "full", "since": "x"}}, "Alarm disk"),
+        ("alarm.raised", {"alarm": {"name": "broadcast-late", "since": "x"}}, f"{ROOM}: Alarm: A broadcast is late"),
+        ("alarm.cleared", {"alarm": {"name": "max-streams", "since": "x"}}, f"{ROOM}: Over: All streams are in use"),
         ("rule.slow", {"message": "too slow"}, "too slow"),
         ("something.new", {}, f"{ROOM}: something.new"),
     ],

@@ -255,6 +255,9 @@ def test_the_other_lists_print_tables_and_json(running: Product) -> None:
     assert tally(running, "rules", "occurrences", "no-such").status == 1
     assert "no alarm is raised" in tally(running, "alarms").out
     assert tally(running, "alarms", "--json").json["items"] == []
+    assert tally(running, "alarms", "acknowledge", "alarm_0").status == 1
+    assert tally(running, "alarms", "acknowledge", "alarm_0", "--for", "soon").status == 2
+    assert tally(running, "alarms", "acknowledge", "alarm_0", "--for", "1h", "--until", "x").status == 2
     _post(running, "participant-joined", participantId="h", participantName="Host Ada")
     (running.home / "draft.yaml").write_text(
         f"rooms: {{hall: {{room_id: {ROOM}, groups: [halls]}}}}\n"

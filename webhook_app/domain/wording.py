@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from webhook_app.domain.alarm_titles import TITLES
 from webhook_app.domain.notices import Notice, family
 from webhook_app.domain.times import rfc3339
 
@@ -65,9 +66,14 @@ def words(notice: Notice, *, room_name: str | None, base_url: str | None, stale:
     if stale:
         lines.insert(0, LATE)
     if base_url is not None:
-        page = f"/rooms/{quote(notice.room_id, safe='')}" if notice.room_id is not None else "/"
+        page = f"/rooms/{quote(notice.room_id, safe='')}" if notice.room_id is not None else _page(notice)
         lines.append(base_url.rstrip("/") + page)
     return Words(title, "\n".join(lines))
+
+
+def _page(notice: Notice) -> str:
+    """The page that a notice about no room leads to."""
+    return "/alarms" if notice.type.startswith("alarm.") else "/"
 
 
 def state_told(notice: Notice) -> tuple[str, str] | None:
@@ -121,7 +127,11 @@ def _headline(notice: Notice, where: str) -> str:
         case "alarm":
             alarm = data.get("alarm")
             name = str(alarm.get("name")) if isinstance(alarm, Mapping) else "?"
-            return f"Alarm {name}" + (" is over" if tail == "cleared" else "")
+            title = TITLES.get(name)
+            if title is None:
+                return f"Alarm {name}" + (" is over" if tail == "cleared" else "")
+            about = "" if notice.room_id is None else f"{where}: "
+            return f"{about}{'Over' if tail == 'cleared' else 'Alarm'}: {title}"
         case "rule":
             return str(data.get("message") or f"{where}: rule {tail}")
         case _:

@@ -1,6 +1,7 @@
 """How the product does: which processes live, whether folding goes on, what is raised."""
 
 from collections.abc import Iterator, Mapping
+from time import time
 
 from webhook_app.domain.alarms import Alarm
 from webhook_app.store import codec, keys
@@ -80,7 +81,10 @@ def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | 
 
 def raised(alarms: list[Alarm]) -> Finding:
     """What is raised now."""
-    active = [alarm for alarm in alarms if alarm.cleared_at is None]
+    active = [alarm for alarm in alarms if alarm.is_active and not alarm.is_acknowledged(int(time() * 1000))]
+    acknowledged = sum(alarm.is_active for alarm in alarms) - len(active)
+    if not active and acknowledged:
+        return ok("alarms", f"{acknowledged} raised, all acknowledged")
     if not active:
         return ok("alarms", "none is raised")
     return warning("alarms", ", ".join(f"{one.name}: {one.summary}" for one in active), "see `tally alarms`")
