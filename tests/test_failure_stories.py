@@ -4,7 +4,7 @@ from tests.world import SECOND, Story, on_air, rest, url, with_session
 from webhook_app.domain.events import failure_of
 from webhook_app.domain.turn import REASON_WAIT_MS
 
-LATE_MAX_MS = 10 * SECOND
+LATE_MAX_MS = 3 * SECOND
 
 
 def failures(story):

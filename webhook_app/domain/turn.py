@@ -19,7 +19,7 @@ from webhook_app.domain.times import SECOND
 from webhook_app.domain.values import replace
 from webhook_app.domain.views import stream_view
 
-REASON_WAIT_MS = 8 * SECOND
+REASON_WAIT_MS = 2 * SECOND  # no SDK of VideoSDK knows a reason: one that comes later shows on the stream
 
 
 @dataclass(frozen=True, slots=True)
