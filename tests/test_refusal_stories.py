@@ -67,6 +67,15 @@ def test_a_probe_that_does_not_get_through_leaves_it_open_whether_a_start_was_re
     assert (story.states, alarms(story)) == (["started"], set())
 
 
+def test_a_start_that_could_be_sent_clears_the_alarm_about_an_unknown_form():
+    story = started()
+    story.answer("unreached", unreadable="418 teapot")
+    assert alarms(story) == {"videosdk-unreadable"}
+    story.timer("backoff")
+    story.answer("succeeded", run="a")
+    assert alarms(story) == set()
+
+
 def test_an_answer_to_an_earlier_probe_settles_no_refusal():
     story = started()
     before = story.last_id

@@ -248,7 +248,7 @@ def hear_answer(turn: Turn, data: Mapping[str, Any]) -> None:
         message=data.get("message"),
     )
     turn.clear_timer("call-lost")
-    note_readable(turn, data, understood=outcome == "already")
+    note_readable(turn, data, understood=call.kind is CallKind.START and outcome in ("already", "succeeded"))
     if outcome == "succeeded" and call.kind is CallKind.START and not isinstance(data.get("stream"), Mapping):
         outcome = "unknown"
     match outcome:

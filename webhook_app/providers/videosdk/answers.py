@@ -21,6 +21,7 @@ SUCCESS = range(200, 300)
 ERRORS = range(400, 600)
 NOT_FOUND = frozenset({402, 404})
 UNAVAILABLE = frozenset({401, 403, 408, 429})
+ENVELOPE_KEYS = frozenset({"code", "statusCode", "data", "message", "msg", "statusMessage", "success"})
 SIGNALLING_CODE_MIN = 4000
 _PASSING = re.compile(
     r"\b[45]0[0-9]{2}\b|quota|limit|exceed|already|progress|processed|processing|try again", re.IGNORECASE
@@ -134,7 +135,7 @@ def read_active(answer: Answer, room_id: str) -> Reading:
     5. An object that has a URL, or an id and an `end` of null: active. A missing `end` beside a URL is read as null:
        the endpoint shows active streams alone, and reading it as none could start a second stream.
     6. An object that has ended, that names another room, or that has an id and nothing else: an unknown form. So is
-       anything that is no object, and a success without data that holds an error, or an object under another key.
+       anything that is no object, and a success without data that holds more than an envelope: an error, other keys.
     """
     if answer.unavailable:
         return Reading(Activity.UNAVAILABLE)
@@ -144,8 +145,7 @@ def read_active(answer: Answer, room_id: str) -> Reading:
         return UNKNOWN_FORM
     data = answer.body if "data" not in answer.body and names_stream(answer.body) else answer.body.get("data")
     if data is None:
-        elsewhere = any(isinstance(value, Mapping | list) and value for value in answer.body.values())
-        return UNKNOWN_FORM if elsewhere or answer.body.get("error") else NONE
+        return NONE if answer.body.keys() <= ENVELOPE_KEYS else UNKNOWN_FORM
     if not isinstance(data, Mapping):
         return UNKNOWN_FORM
     if not names_stream(data):
