@@ -153,7 +153,8 @@ class People:
     def _join(self, room_id: str, who: str) -> None:
         if self.agenda.trouble:
             self.agenda.say("{} {} joins", room_id[:1], who)
-            self.cloud.try_to(model.join, room_id, participant_id=who, name=who.title())
+            mode = "VIEWER" if who == "bob" else "CONFERENCE"
+            self.cloud.try_to(model.join, room_id, participant_id=who, name=who.title(), mode=mode)
 
     def _leave(self, room_id: str, who: str) -> None:
         if self.agenda.trouble:
@@ -241,6 +242,7 @@ class People:
             "restart": self.agenda.rng.choice(("always", "never", "on-failure")),
             "if": 'room.session.participants.exists(p, p.name.startsWith("Host"))',
             "start": {"config": {"quality": "high"}},
+            "empty_means": self.agenda.rng.choice(("nobody", "no-hosts")),
         }
         return {name: value for name, value in drawn.items() if self.agenda.rng.random() < 0.3}
 
