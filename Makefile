@@ -19,21 +19,29 @@ setup: $(STAMP) ## set up what running needs, in .venv
 
 setup-dev: $(DEV_STAMP) ## set up what testing needs, in .venv
 
-$(VENV)/bin/python:
+# Whether the environment is whole: it may have been left half made, its Python removed, or the directory moved.
+WHOLE := $(shell $(BIN)/python -c 'import pip' >/dev/null 2>&1 && test -x "$$(sed -n '1s/^\#!//p' $(BIN)/pip)" && echo yes)
+ifneq ($(WHOLE),yes)
+.PHONY: $(BIN)/pip
+endif
+
+INSTALL_FAILED = echo "The packages could not be installed, for the reason above. Run make again to go on; if it fails at the same place, run 'make clean' first." >&2; exit 1
+
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Tallylight needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=/path/to/python3.11 run" >&2; exit 1; }
 	@echo "[1/3] making a virtual environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); echo "No virtual environment could be made with $(PYTHON). Debian and Ubuntu keep what that needs in a package of its own: run 'sudo apt install python3-venv' (for another Python than the system's, python3.12-venv and the like), then make again." >&2; exit 1; }
 
-$(STAMP): $(VENV)/bin/python requirements.txt pyproject.toml
+$(STAMP): $(BIN)/pip requirements.txt pyproject.toml
 	@echo "[2/3] installing pinned packages (a minute or two, once)"
-	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements.txt || { $(INSTALL_FAILED); }
 	@echo "[3/3] installing tallylight itself"
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . || { $(INSTALL_FAILED); }
 	@touch $@
 
 $(DEV_STAMP): $(STAMP) requirements-dev.txt
 	@echo "[dev] installing pinned test and lint tools"
-	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt || { $(INSTALL_FAILED); }
 	@touch $@
 
 check: setup-dev ## lint, types, import contracts
