@@ -28,7 +28,7 @@ def delivery_views(context: Context, told: Sequence[Told]) -> list[dict[str, Any
     return [delivery_view(one, notice, config, waits.get(one.delivery_id, SETTLED)) for one, notice in told]
 
 
-def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: DeliveryWait) -> dict[str, Any]:
+def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: DeliveryWait = SETTLED) -> dict[str, Any]:
     """A delivery with its notice and attempts. Notices of earlier versions get their room's name of today."""
     told: dict[str, Any] = {"id": one.notice_id}
     if notice is not None:
