@@ -96,6 +96,9 @@ POSTS = [
     f"/rooms/{ROOM}/end",
     f"/rooms/{ROOM}/release",
     f"/rooms/{ROOM}/capture",
+    "/new-room",
+    f"/rooms/{ROOM}/settings",
+    f"/rooms/{ROOM}/forget",
     "/rules/some-rule/pause",
     "/rules/some-rule/skip-next",
     "/rules/some-rule/occurrences/2026-11-29T09:00:00.000Z/skip",
@@ -659,8 +662,8 @@ def test_events_are_found_by_room_type_and_source(client, doors, admin):
     page = admin.page("/events?room_id=room-2")
     assert "room-2" in page
     assert ROOM not in page
-    assert "None is like that" in admin.page("/events?type=hls-stopped")
-    assert "None is like that" in admin.page("/events?source=call")
+    assert "No event matches" in admin.page("/events?type=hls-stopped")
+    assert "No event matches" in admin.page("/events?source=call")
     [path] = re.findall(r'href="(/events/[0-9-]+)"', page)
     page = admin.page(path)
     assert "Session s1 started" in page

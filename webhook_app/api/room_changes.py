@@ -23,6 +23,7 @@ from webhook_app.schemas import ID_MAX_CHARS
 
 GROUPS_MAX = 50
 ROOMS_MAX = 20_000  # configured ones: each list of rooms reads them all
+ROOM_ID_WRONG = f"a room's id has 1 to {ID_MAX_CHARS} characters"
 LOCK = ":rooms"  # no rule's name
 
 
@@ -42,7 +43,7 @@ class RoomChangeSchema(Question):
 class NewRoomSchema(RoomChangeSchema):
     """A room to add."""
 
-    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
+    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS, error=ROOM_ID_WRONG))
 
 
 def add_room_changes(blp: Blueprint, context: Context) -> None:

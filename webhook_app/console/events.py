@@ -8,6 +8,7 @@ from webhook_app.api.event_views import checked_id, event_with_decisions, events
 from webhook_app.console.desk import Desk, page
 from webhook_app.domain.events import Source
 from webhook_app.problems import Problem
+from webhook_app.room_names import closest_room, lookup_room
 from webhook_app.store.listing import BadCursorError
 
 SHOWN = 60
@@ -22,6 +23,13 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def events() -> str:
         asked = _asked()
         query = {name: asked.get(name) for name in ("room_id", "type", "source", "cursor")}
+        unknown, closest = False, None
+        if query["room_id"] is not None:
+            config = context.state.names()
+            found_room = lookup_room(context.state, query["room_id"], config)
+            unknown = found_room.configured is None and found_room.state is None
+            closest = closest_room(query["room_id"], config, context.state.newest_room_ids(500)) if unknown else None
+            query["room_id"] = found_room.room_id
         try:
             found = events_page(context, query | {"from_": None, "to": None, "limit": SHOWN})
         except BadCursorError as error:
@@ -33,6 +41,8 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             events=found["items"],
             next=found["next"],
             asked=asked,
+            unknown=unknown,
+            closest=closest,
             query=rest,
             sources=[source.value for source in Source],
         )

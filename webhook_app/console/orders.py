@@ -1,6 +1,7 @@
 """An operator's orders to a room: start, end, release, each asked about once more before it is given."""
 
 from typing import Any
+from urllib.parse import quote
 
 from flask import Blueprint, request
 from marshmallow import ValidationError
@@ -43,7 +44,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             holds=HOLDS_MIN,
             layouts=LAYOUTS,
             qualities=QUALITIES,
-            back=back(f"/rooms/{room_id}"),
+            back=back(f"/rooms/{quote(room_id, safe='')}"),
         )
 
     @blueprint.post("/rooms/<room:room_id>/capture")

@@ -64,6 +64,7 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
         "room": view,
         "diagram": diagram(room.shown),
         "runs": _runs(context, room, config, now),
+        "configured": found.configured,
         "rules": config.about(room_id),
         "window": None
         if window is None

@@ -13,7 +13,7 @@ from webhook_app.console.rule_text import TextError, as_put, mistakes, read, wri
 from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.comparison import Act, Comparison
 from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.rules import Rule, RuleMemory
+from webhook_app.domain.rules import Config, Rule, RuleMemory
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems import Problem
 from webhook_app.store.backtests import replay
@@ -72,7 +72,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             found=found,
             rows=rows[:ROWS_MAX],
             more=max(0, len(rows) - ROWS_MAX),
-            picture=_picture(found, since, until),
+            picture=_picture(found, since, until, context.state.names()),
             **given,
         )
 
@@ -94,7 +94,7 @@ def _rows(found: Comparison) -> list[Row]:
     return sorted(rows, key=lambda row: (row.act.at, row.act.room_id, row.sign), reverse=True)
 
 
-def _picture(found: Comparison, since: int, until: int) -> Markup:
+def _picture(found: Comparison, since: int, until: int, config: Config) -> Markup:
     said = f"{len(found.would)} acts would have been done, {len(found.did)} were; the list says which"
     parts = [Markup('<svg class="trial" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(WIDTH, HEIGHT, said)]
     for acts, alone, top, word in (
@@ -105,7 +105,7 @@ def _picture(found: Comparison, since: int, until: int) -> Markup:
         for act in acts[:2_000]:
             left = (act.at - since) * (WIDTH - 6) / max(1, until - since)
             kind = f"act {word}" + (" alone" if act in alone else "")
-            said = f"{act.kind} in {act.room_id} because of {act.because}"
+            said = f"{act.kind} in {config.room_name(act.room_id) or act.room_id} because of {act.because}"
             parts.append(
                 Markup(
                     '<rect class="{}" x="{:.1f}" y="{}" width="5" height="24" rx="1"><title>{}</title></rect>'

@@ -6,11 +6,24 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from webhook_app.api.context import Context
 from webhook_app.auth import Tokens
-from webhook_app.console import alarms, events, orders, people, room, rules, schedule, subscribers, system, wall
+from webhook_app.console import (
+    alarms,
+    events,
+    orders,
+    people,
+    room,
+    room_settings,
+    rules,
+    schedule,
+    subscribers,
+    system,
+    wall,
+)
 from webhook_app.console.advice import title_of
 from webhook_app.console.desk import Desk
 from webhook_app.console.door import Door
 from webhook_app.console.error_pages import error_page
+from webhook_app.console.room_links import room_globals
 from webhook_app.console.seen import SeenRooms
 from webhook_app.console.words import FILTERS
 from webhook_app.page_headers import harden
@@ -20,7 +33,7 @@ from webhook_app.settings import Settings
 from webhook_app.store.clients import StoreUnavailable
 from webhook_app.store.refusals import is_away
 
-PAGES = (wall, orders, room, schedule, rules, subscribers, alarms, system, events)
+PAGES = (wall, orders, room_settings, room, schedule, rules, subscribers, alarms, system, events)
 
 
 def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
@@ -34,6 +47,8 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
     blueprint.after_request(harden)
     for name, read in (FILTERS | people.FILTERS).items():
         blueprint.add_app_template_filter(read, name)
+    for name, function in room_globals(context.state).items():
+        blueprint.add_app_template_global(function, name)
 
     @blueprint.app_context_processor
     def shell() -> dict[str, object]:
