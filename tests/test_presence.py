@@ -54,10 +54,23 @@ def until_asked_who(story: Story, limit_ms: int) -> int:
 def test_a_room_on_air_is_asked_now_and_then_who_is_there():
     story = on_air()
     story.joined("ada")
-    assert until_asked_who(story, 20 * MINUTE) <= 12 * MINUTE
+    until_asked_who(story, 20 * MINUTE)
+    answer(story, {"ada": None})
+    assert 8 * MINUTE <= until_asked_who(story, 20 * MINUTE) <= 12 * MINUTE
     answer(story, {"ada": None, "bob": None})
     assert story.view["session"]["participant_count"] == 2
     assert story.notices[-1] == "participant.joined"
+
+
+def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air():
+    story = on_air()
+    story.joined("ada")
+    assert story.view["session"]["host_count"] is None
+    assert until_asked_who(story, 20 * MINUTE) <= 90 * SECOND
+    answer(story, {"ada": "CONFERENCE"})
+    assert story.view["session"]["host_count"] == 1
+    story.joined("bob")
+    assert until_asked_who(story, 20 * MINUTE) >= 8 * MINUTE
 
 
 def test_a_room_off_air_with_a_live_session_is_asked_now_and_then_who_is_there():

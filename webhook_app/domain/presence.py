@@ -66,6 +66,8 @@ def is_verification_due(turn: Turn) -> bool:
     wait = VERIFY_OFF_AIR_MS
     if _is_on_air(turn):
         wait = VERIFY_FOR_RULES_MS if any(_ends_by_people(rule) for rule in rules) else VERIFY_ON_AIR_MS
+    if _is_on_air(turn) and session.looked_at is None and session.unknown_roles:
+        return True  # once, so that hosts and viewers are known soon after the start
     dues = (_asked_at(session) + wait, _empty_due(session), _modes_due(turn, session))
     return any(due is not None and due <= turn.event.at for due in dues)
 

@@ -147,6 +147,13 @@ def _json_of(file: TextIO) -> Json:
     return found
 
 
+def _people(count: int, hosts: int | None) -> str:
+    """How many are there, and how many of them are hosts where that is known."""
+    if hosts is None or not count:
+        return str(count)
+    return f"{count} ({hosts} {'host' if hosts == 1 else 'hosts'})"
+
+
 def _row(room: Json) -> list[show.Cell]:
     stream, session, wish, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
     since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
@@ -159,7 +166,7 @@ def _row(room: Json) -> list[show.Cell]:
         show.lamp(room),
         room["state"] + (" (armed)" if room["armed"] else ""),
         show.moment(since),
-        "-" if count is None else f"{count} ({hosts} hosts)" if hosts is not None and count else str(count),
+        "-" if count is None else _people(count, hosts),
         wanted,
         show.moment(window.get("opens_at")),
     ]
