@@ -3,11 +3,13 @@
 import pytest
 from doors import Doors
 
+from tests.test_plan_stories import NOON, Hall
 from webhook_app.domain.backtest import BacktestTooLargeError, backtest
-from webhook_app.domain.comparison import Act, compare
+from webhook_app.domain.comparison import Act, Comparison, compare, of_rules
 from webhook_app.domain.draft import BacktestLimits
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rulebook import rule_from
+from webhook_app.domain.rules import Config, Settings
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 from webhook_app.domain.turn import World
 
@@ -131,3 +133,82 @@ def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
     later = [Act(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
     found = compare(many, later)
     assert (len(found.only_would), len(found.only_did)) == (50_000, 50_000)
+
+
+# Beside other rules
+
+
+def history_of(tell):
+    """What a story tells, as recorded events."""
+    story = Hall()
+    tell(story)
+    return story
+
+
+def beside(story, *rules, hours=6):
+    drafts = [rule_from({"rooms": [ROOM], **rule}) for rule in rules]
+    until = NOON + hours * HOUR
+    before = World(Config(settings=Settings(calls=True)))
+    return backtest(before, story.events, drafts, since=NOON, until=until, others=True)
+
+
+NOTIFY = {"name": "draft", "on": "stream.started", "do": "notify", "message": "on air"}
+
+
+def late_rule(story):
+    """A schedule that nobody comes to, put two hours after the span has begun."""
+    story.until(NOON + 2 * HOUR)
+    story.plan("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
+    story.until(NOON + 5 * HOUR)
+
+
+def test_another_rule_is_not_judged_before_it_was_put():
+    story = history_of(late_rule)
+    found = beside(story, NOTIFY)
+    assert [act.kind for act in found.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2
+    assert min(act.at for act in found.would) > NOON + 2 * HOUR
+    assert [act for act in found.only_would if act.because == "rule:hourly"] == []
+    assert [act for act in found.only_did if act.because == "rule:hourly"] == []
+
+
+def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did():
+    def tell(story):
+        story.plan("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
+        story.until(NOON + HOUR + 10 * MINUTE)
+        story.delete("hourly")
+        story.until(NOON + 5 * HOUR)
+
+    found = beside(history_of(tell), NOTIFY)
+    assert [act.kind for act in found.would] == [act.kind for act in found.did]
+    assert max(act.at for act in found.would) < NOON + HOUR + 10 * MINUTE
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused):
+    def tell(story):
+        story.plan("hourly", at=["12:30"], long=HOUR // 2)
+        if paused:
+            story.pause("hourly")
+        story.until(NOON + 5 * HOUR)
+
+    schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
+    found = beside(history_of(tell), {"name": "hourly", "schedule": schedule})
+    assert {act.at for act in found.would if act.kind == "broadcast.missed"} == {NOON + 3 * HOUR}
+
+
+def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone():
+    def tell(story):
+        schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
+        rules = [{"name": name, "rooms": [ROOM], "schedule": schedule} for name in ("filed", "draft")]
+        story.until(NOON + HOUR)
+        story.tell(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
+        story.until(NOON + 5 * HOUR)
+
+    found = beside(history_of(tell), NOTIFY)
+    assert {act.because for act in found.would} == {"rule:filed"}
+
+
+def test_only_what_the_drafts_rules_did_is_their_part_of_a_comparison():
+    acts = [Act(at, ROOM, "start", f"rule:{name}") for at, name in ((1, "a"), (2, "b"))]
+    found = of_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
+    assert (found.would, found.did, found.only_would, found.only_did) == ((acts[0],), (acts[0],), (acts[0],), ())

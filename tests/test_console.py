@@ -571,7 +571,8 @@ def test_drafts_are_tried_on_what_was_recorded(client, admin):
     fold_all(client)
     draft = "name: tell\nrooms: ['*']\non: stream.started\ndo: notify\nmessage: on air"
     page = text_of(admin.post("/backtest", text=draft, span="1h", others="1"))
-    assert "+ 1 only by the drafts" in page
+    assert "+ 1 added" in page
+    assert "− 0 removed" in page
     assert "rule.tell" in page
     page = text_of(admin.post("/backtest", text=draft.replace("notify", "nothing"), span="1h"))
     assert "must be one of" in page

@@ -11,7 +11,7 @@ from webhook_app.api.rules import checked_rule, rule_view
 from webhook_app.console.desk import Desk, page
 from webhook_app.console.rule_text import TextError, as_put, mistakes, read, write
 from webhook_app.domain.backtest import BacktestTooLargeError
-from webhook_app.domain.comparison import Act, Comparison
+from webhook_app.domain.comparison import Act, Comparison, of_rules
 from webhook_app.domain.rulebook import rule_from
 from webhook_app.domain.rules import Config, Rule, RuleMemory
 from webhook_app.domain.times import DAY, HOUR
@@ -46,16 +46,19 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         text = request.form.get("text", "").replace("\r\n", "\n")
         span = request.form.get("span", "24h")
         span = span if span in SPANS else "24h"
-        others = "others" in request.form
-        given: dict[str, Any] = {"text": text, "spans": SPANS, "span": span, "others": others}
+        others, everything = "others" in request.form, "everything" in request.form
+        given: dict[str, Any] = {
+            "text": text,
+            "spans": SPANS,
+            "span": span,
+            "others": others,
+            "everything": everything,
+        }
         until = context.now()
         since = until - SPANS[span][1]
         try:
             drafts = _drafts(context, text)
-            rules = {rule.name: rule for rule in drafts}
-            if others:
-                rules = {**context.state.config().rules, **rules}
-            found = replay(context.client, list(rules.values()), since=since, until=until)
+            whole = replay(context.client, drafts, since=since, until=until, others=others)
         except TextError as error:
             wrong = [{"field": "", "line": error.line, "why": str(error)}]
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
@@ -65,11 +68,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         except BacktestTooLargeError as error:
             wrong = [{"field": "", "line": None, "why": str(error)}]
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
+        own = of_rules(whole, {rule.name for rule in drafts})
+        found = whole if everything else own
         rows = _rows(found)
         return page(
             "backtest.html",
             here="rules",
             found=found,
+            elsewhere=_differences(whole) - _differences(own),
             rows=rows[:ROWS_MAX],
             more=max(0, len(rows) - ROWS_MAX),
             picture=_picture(found, since, until, context.state.names()),
@@ -85,6 +91,10 @@ def _drafts(context: Context, text: str) -> list[Rule]:
         raise TextError("write one rule, or a list of rules each beginning with `- name:`")
     wheres = [f"rules.{at}" if len(said) > 1 else "" for at in range(len(said))]
     return [rule_from(checked_rule(context, rule, where)) for rule, where in zip(said, wheres, strict=True)]
+
+
+def _differences(found: Comparison) -> int:
+    return len(found.only_would) + len(found.only_did)
 
 
 def _rows(found: Comparison) -> list[Row]:

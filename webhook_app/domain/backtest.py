@@ -5,7 +5,7 @@ gives a run that becomes playable, an end that would have been made ends it. Wha
 (their answers, and the webhooks of the runs they started) is passed over; runs that people started are kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from heapq import heappop, heappush
 
 from webhook_app.domain.asking import SESSION_GONE_MS
@@ -15,6 +15,7 @@ from webhook_app.domain.conditions import stored_condition
 from webhook_app.domain.draft import BacktestLimits, Draft, answer, make_event
 from webhook_app.domain.events import Event, Source, room_of, stream_fact
 from webhook_app.domain.room import CallKind, CallState, Room
+from webhook_app.domain.rulebook import ONE_RULE
 from webhook_app.domain.rules import Config, RoomName, Rule, make_config
 from webhook_app.domain.step import RULE_CHANGES, apply, poisoned, step
 from webhook_app.domain.stream import SIGNALS, State
@@ -40,20 +41,30 @@ def backtest(
     since: int,
     until: int,
     names: Mapping[str, RoomName] | None = None,
+    others: bool = False,
     progress: Callable[[int], None] = lambda count: None,
     limits: BacktestLimits = LIMITS,
 ) -> Comparison:
     """Fold recorded events, oldest first, from a world as it was before them.
 
     Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules. `names`
-    are what the drafts call the rooms; those of `since` when left out.
+    are what the drafts call the rooms; those of `since` when left out. With `others` the drafts stand in place of the
+    rules of their names alone: each other rule stands beside them as it did, from when it was put until it was gone.
 
     BacktestTooLargeError when that exceeds the limits.
     """
     try:
         with step_budget(limits.steps, "the backtest"):
             return _backtest(
-                before, events, rules, since=since, until=until, names=names, progress=progress, limits=limits
+                before,
+                events,
+                list(rules),
+                since=since,
+                until=until,
+                names=names,
+                others=others,
+                progress=progress,
+                limits=limits,
             )
     except BudgetExceededError as error:
         raise BacktestTooLargeError(f"{error}; {NARROW}") from None
@@ -67,9 +78,11 @@ def _backtest(
     since: int,
     until: int,
     names: Mapping[str, RoomName] | None,
+    others: bool,
     progress: Callable[[int], None],
     limits: BacktestLimits,
 ) -> Comparison:
+    drafted = {rule.name for rule in rules}
     actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
     draft: Draft | None = None
     ours = _Ours()
@@ -78,18 +91,23 @@ def _backtest(
         if event.at >= until:
             break
         if draft is None and event.at >= since:
-            draft = _begin(actual, rules, since, names, limits)
+            draft = _begin(actual, rules, since, names, limits, others=others)
         outcome = _fold(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
         ours.note(event)
-        if draft is not None and not _passed_over(event, ours):
+        if others and draft is not None and event.type in RULE_CHANGES:
+            changed = _without_drafts(event, drafted, draft.world.config)
+            if changed is not None:
+                _run_to(draft, changed.at)
+                _tell(draft, changed)
+        elif draft is not None and not _passed_over(event, ours):
             _run_to(draft, event.at)
             _tell(draft, event)
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
-        draft = _begin(actual, rules, since, names, limits)
+        draft = _begin(actual, rules, since, names, limits, others=others)
     _run_to(draft, until)
     return compare(draft.acts, did)
 
@@ -125,17 +143,44 @@ def _passed_over(event: Event, ours: _Ours) -> bool:
 
 
 def _begin(
-    actual: World, rules: Iterable[Rule], since: int, names: Mapping[str, RoomName] | None, limits: BacktestLimits
+    actual: World,
+    rules: Iterable[Rule],
+    since: int,
+    names: Mapping[str, RoomName] | None,
+    limits: BacktestLimits,
+    *,
+    others: bool,
 ) -> Draft:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
     drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
+    if others:
+        drafts = {**dict(known.rules), **drafts}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
     draft = Draft(world, since, limits, _looks_matter(drafts.values()))
     for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
         _tell(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
+
+
+def _without_drafts(event: Event, drafted: Collection[str], config: Config) -> Event | None:
+    """A change of rules as the draft world takes it: what it says of the drafts' names is left out, and of the rooms.
+
+    None when nothing is left of it.
+    """
+    if event.type == "calendar-fetched":
+        return event
+    if event.type == "file-applied":
+        rules = [rule for rule in event.data.get("rules", []) if str(rule.get("name")) not in drafted]
+        rooms = {
+            name: {"room_id": room.room_id, "groups": list(room.groups)}
+            for name, room in config.names.items()
+            if room.name is not None and room.from_file
+        }
+        return replace(event, data={**event.data, "rules": rules, "rooms": rooms})
+    name = (event.data.get("rule") or {}).get("name") if event.type == "rule-put" else event.data.get("name")
+    return event if event.type in ONE_RULE and str(name) not in drafted else None
 
 
 def _as_found(room: Room) -> Room:

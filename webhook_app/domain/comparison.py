@@ -1,6 +1,7 @@
 """What draft rules would have done beside what was done."""
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,16 @@ def compare(would: list[Act], did: list[Act]) -> Comparison:
     only_did += [act for acts in unmatched.values() for act in acts]
     only_did.sort(key=lambda act: (act.at, act.room_id))
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
+
+
+def of_rules(found: Comparison, names: Iterable[str]) -> Comparison:
+    """The part of a comparison that these rules brought about; what differs otherwise is left out."""
+    because = {f"rule:{name}" for name in names}
+
+    def own(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+        return tuple(act for act in acts if act.because in because)
+
+    return Comparison(own(found.would), own(found.did), own(found.only_would), own(found.only_did))
 
 
 def act_view(act: Act, room_name: str | None = None) -> dict[str, Any]:

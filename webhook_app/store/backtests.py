@@ -27,6 +27,7 @@ def replay(
     since: int,
     until: int,
     names: Mapping[str, RoomName] | None = None,
+    others: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Comparison:
     """Try draft rules on what was recorded; BacktestTooLargeError when that is more than can be folded at once.
@@ -37,7 +38,7 @@ def replay(
     passed_over = PassedOverEvents(client).load()
     known = {**StateStore(client).names().names, **(names or {})}
     events = _bounded(Journal(client), until, passed_over)
-    return backtest(before, events, rules, since=since, until=until, names=known, progress=progress)
+    return backtest(before, events, rules, since=since, until=until, names=known, others=others, progress=progress)
 
 
 def comparison_view(found: Comparison, config: Config) -> dict[str, Any]:

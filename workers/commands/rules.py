@@ -96,9 +96,12 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--from", "since", metavar="TIME", help="RFC 3339; a week ago when left out.")
 @click.option("--to", "until", metavar="TIME", help="RFC 3339; now when left out.")
+@click.option("--all", "everything", is_flag=True, help="Also what other rules and operators did, and would not have.")
 @show.as_json_option
-def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool) -> None:
+def run_backtest(path: Path, since: str | None, until: str | None, everything: bool, as_json: bool) -> None:
     """Fold recorded events through the draft rules of a configuration file. Nothing is called, nobody told.
+
+    Lists what the file's rules would have done, and what rules of the same names did; --json has everything.
 
     Reads the store (REDIS_URL, or the `tally up` that runs here), not the API.
 
@@ -107,6 +110,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
       tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
     """
     from webhook_app.domain.backtest import BacktestTooLargeError
+    from webhook_app.domain.comparison import of_rules
     from webhook_app.domain.rulebook import rule_from
     from webhook_app.store import keys
     from webhook_app.store.backtests import comparison_view, replay
@@ -139,7 +143,11 @@ def run_backtest(path: Path, since: str | None, until: str | None, as_json: bool
     if as_json:
         show.print_json(comparison_view(found, config))
     else:
-        click.echo(readable(found, config))
+        own = of_rules(found, {rule.name for rule in drafts})
+        click.echo(readable(found if everything else own, config))
+        hidden = len(found.only_would) + len(found.only_did) - len(own.only_would) - len(own.only_did)
+        if hidden and not everything:
+            click.echo(f"{hidden} more differ in what other rules and operators did: --all shows them", err=True)
 
 
 def readable(found: "Comparison", config: "Config") -> str:
@@ -152,7 +160,7 @@ def readable(found: "Comparison", config: "Config") -> str:
         *((act.at, _line("=", act, config)) for act in both),
     ]
     counts = (len(found.only_would), len(found.only_did), len(both))
-    summary = "{} only in the draft (+), {} only as it was (-), {} in both (=)".format(*counts)
+    summary = "{} added by the draft (+), {} removed (-), {} as it was (=)".format(*counts)
     return "\n".join([*(line for _, line in sorted(lines)), summary])
 
 
