@@ -8,7 +8,10 @@ from webhook_app.domain.alarms import ALARMS_ACTIVE_MAX, AlarmName
 from webhook_app.domain.audience import Audience
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices import Filter
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules import Settings
 from webhook_app.domain.subscribers import Subscriber
+from webhook_app.domain.values import replace
 
 LATE = f"broadcast-late:{ROOM}"
 MISSED = f"broadcast-missed:show {ROOM}"
@@ -280,3 +283,12 @@ def test_an_alarm_of_a_room_that_is_forgotten_clears():
         story.answer("refused", status=429)
     story.tell(Source.OPERATOR, "room-forgotten", {"room_id": ROOM}, room=None)
     assert story.world.alarms == {}
+
+
+def test_a_room_that_is_late_because_calls_are_paused_says_so():
+    hall = Hall().opened()
+    hall.world.config = replace(hall.world.config, settings=Settings(calls=True, paused=True))
+    hall.plan()
+    hall.until(ONE + 2 * MINUTE)
+    assert hall.reason("late") == Reason.CALLS_PAUSED.text
+    assert hall.world.alarms[LATE].reason == Reason.CALLS_PAUSED

@@ -18,7 +18,7 @@ from webhook_app.domain.times import MINUTE
 from webhook_app.health import WORKERS
 from webhook_app.store.health import StoreHealth, look
 
-PAST_SHOWN = 100
+PAST_SHOWN = 50
 ACTIVE_SHOWN = 200
 MUTE_MIN = (15, 60)
 

@@ -553,6 +553,8 @@ def why_not(room: Room, held: OpenWindow, settings: Settings) -> Cause:
             return cause(reason)
     if room.last_refusal:
         return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
+    if settings.paused:
+        return cause(Reason.CALLS_PAUSED)
     if room.call is not None:
         return cause(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
     run = _live(room)
