@@ -1,5 +1,6 @@
 """Alarms at the doors: the API acknowledges, the console counts, groups and links."""
 
+import json
 import re
 import time
 
@@ -10,6 +11,7 @@ from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal import entry
 from webhook_app.store.processes import Processes
+from webhook_app.store.snapshots import Snapshots
 from workers.journal_watch import JournalWatch
 
 LATE = {
@@ -126,3 +128,34 @@ def test_the_live_part_of_a_page_carries_the_count(client, doors):
     raise_alarm(client)
     assert 'data-count="1"' in page(doors, "/page/live")
     assert SECRET not in page(doors, "/page/live/alarms")
+
+
+def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, doors):
+    for name, cleared_at in (("calendar-0123", None), ("schedule-show", None), ("poisoned-event", 3)):
+        old = {"name": name, "severity": "warning", "summary": name, "since": 2, "cleared_at": cleared_at, "count": 1}
+        client.hset(keys.ALARMS, name, json.dumps(old))
+    assert {(alarm["name"], alarm["rule"]) for alarm in listed(doors)} == {
+        ("calendar-failing", None),
+        ("schedule-failing", "show"),
+    }
+    append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "calendar-0123"}))
+    fold_all(client)
+    [alarm] = listed(doors)
+    assert alarm["name"] == "schedule-failing"
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
+    fold_all(client)
+    assert listed(doors)[0]["acknowledged_by"] == "ann"
+    append(client, entry(Source.OPERATOR, "rule-deleted", None, {"name": "show"}))
+    fold_all(client)
+    assert listed(doors) == []
+
+
+def test_alarms_of_an_old_snapshot_are_read(client):
+    snapshot = {"at": "5-0", "rules": "{}", "names": "{}", "settings": "{}", "calendars": "{}", "rooms": "{}"}
+    old = {"name": "schedule-show", "severity": "warning", "summary": "x", "since": 2, "cleared_at": None, "count": 1}
+    over = {**old, "name": "poisoned-event", "cleared_at": 3}
+    alarms = json.dumps({"schedule-show": old, "poisoned-event": over})
+    client.hset(keys.SNAPSHOT, mapping={**snapshot, "memory": "{}", "alarms": alarms})
+    world, at = Snapshots(client).load()
+    assert at == "5-0"
+    assert {key: alarm.name for key, alarm in world.alarms.items()} == {"schedule-show": "schedule-failing"}

@@ -156,7 +156,7 @@ ALARM: dict[str, Any] = {
     "name": "broadcast-late",
     "severity": "critical",
     "summary": "hall is late: rule sunday-service opened at 10:00 UTC and nobody can watch yet",
-    "reason": None,
+    "reason": "no-session",
     "room_id": "abcd-efgh-ijkl",
     "room_name": "hall",
     "rule": "sunday-service",

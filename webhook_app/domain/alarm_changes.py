@@ -82,7 +82,7 @@ def find_active(alarms: Iterable[Alarm], alarm_id: str) -> Alarm | None:
 
 
 def clear_alarms_of_rules(world: World, outcome: Outcome, changed: set[str], *, is_edit: bool) -> None:
-    """Clear what is raised about rules that changed, rooms that were forgotten, and calendars that no rule names now.
+    """Clear what is raised about rules that changed or are gone, forgotten rooms, and calendars that no rule names.
 
     What still holds is raised again when the rooms are folded, and then it is not cleared. `is_edit`: somebody changed
     the rules themselves, and not only the moments at which they open.
@@ -93,7 +93,8 @@ def clear_alarms_of_rules(world: World, outcome: Outcome, changed: set[str], *, 
         if not alarm.is_active:
             continue
         is_of_rule = alarm.rule in changed and (is_edit or alarm.name == AlarmName.SCHEDULE_FAILING)
-        if is_of_rule or alarm.room_id in outcome.forgotten_rooms:
+        is_orphan = alarm.rule is not None and alarm.rule not in config.rules
+        if is_of_rule or is_orphan or alarm.room_id in outcome.forgotten_rooms:
             outcome.cleared.add(key)
         elif alarm.name == AlarmName.CALENDAR_FAILING:
             sources = calendar_alarm_keys(config) if sources is None else sources

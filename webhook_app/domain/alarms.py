@@ -61,7 +61,7 @@ class Alarm:
     """One raising of an alarm; raised again while it is active it keeps `since` and its acknowledgement.
 
     `count` is how often it was raised since then. `clears_at` is when it clears by itself, unless it is raised again.
-    `reason` is a code. Times are in ms.
+    `reason` is a code; without one the kind says why. Times are in ms.
     """
 
     name: str
@@ -140,7 +140,7 @@ def alarm_view(alarm: Alarm, room_name: str | None = None) -> dict[str, Any]:
         "name": alarm.name,
         "severity": alarm.severity,
         "summary": alarm.summary,
-        "reason": alarm.reason,
+        "reason": alarm.reason or alarm.name,
         "room_id": alarm.room_id,
         "room_name": room_name,
         "rule": alarm.rule,
