@@ -116,6 +116,26 @@ def test_a_stream_that_stopped_when_the_last_one_left_ended_with_its_session():
     assert cause(story) == ("session-ended", "webhook")
 
 
+@pytest.mark.parametrize(("after", "because"), [(2 * SECOND, "session-ended"), (MINUTE, "somebody")])
+def test_a_stop_that_a_sessions_end_follows_at_once_came_of_that_end(after, because):
+    story = on_air()
+    story.joined("ada")
+    story.hls("stopping", "stopped", id="a")
+    assert cause(story) == ("somebody", "webhook")
+    story.webhook("session-ended", after=after)
+    assert cause(story) == (because, "webhook")
+    assert story.outcomes[-1].streams.keys() <= {story.runs[0].stream_id}
+
+
+def test_a_stream_that_an_operator_ended_with_the_session_was_ended_by_the_operator():
+    story = wanted_on_air()
+    story.operator("end")
+    story.answer("succeeded")
+    story.hls("stopped", id="a")
+    story.webhook("session-ended")
+    assert cause(story) == ("operator", "webhook")
+
+
 def test_a_stream_that_failed_says_so():
     story = on_air()
     story.hls("failed", id="a", reason="encoder crashed")

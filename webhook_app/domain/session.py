@@ -6,10 +6,14 @@ from webhook_app.domain.inferred_ends import await_end
 from webhook_app.domain.participants import Move, Present, Role, read_mode, role_of, short_name
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room, Session
-from webhook_app.domain.runs import mark_of, put_mark
+from webhook_app.domain.runs import mark_of, put_mark, put_run
+from webhook_app.domain.stream_ends import Stopped
+from webhook_app.domain.times import SECOND
 from webhook_app.domain.turn import Turn
 from webhook_app.domain.values import replace
 from webhook_app.domain.views import session_view
+
+STOPPED_BY_SESSION_MS = 10 * SECOND  # VideoSDK tells a session's end after the stop that comes of it
 
 
 def notice_session(turn: Turn, data: JSON, kind: str) -> None:
@@ -72,6 +76,7 @@ def end_session(
         return
     turn.room = put_mark(room, replace(mark, ended=True))
     await_end(turn)
+    _explain_stops(turn, session_id)
     current = room.session
     if current is None or current.session_id != session_id:
         if current is None:
@@ -97,6 +102,18 @@ def end_session(
     turn.note(Reason.SESSION_ENDED_INFERRED if inferred else Reason.SESSION_ENDED, session=session_id)
     _note_why(turn, reason, error)
     turn.happen("session.ended", session=session_view(ended))
+
+
+def _explain_stops(turn: Turn, session_id: str) -> None:
+    """A stream that was stopped a moment before its session ended was stopped by that end, and by nobody else."""
+    for run in turn.room.streams:
+        stopped_before = turn.event.at - (run.ended_at or 0)
+        if run.session_id != session_id or run.live or stopped_before > STOPPED_BY_SESSION_MS:
+            continue
+        if run.stopped_because in (Stopped.SOMEBODY, Stopped.UNKNOWN):
+            explained = replace(run, stopped_because=Stopped.SESSION_ENDED.value)
+            turn.room = put_run(turn.room, explained)
+            turn.keep_run(explained)
 
 
 def _explain_end(turn: Turn, session_id: str, reason: str | None, error: str | None) -> None:
