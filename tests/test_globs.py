@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from marshmallow import ValidationError
 
+from webhook_app.api.room_changes import NewRoomSchema
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, STARS_MAX, any_glob_matches, check_glob, glob_matches
-from webhook_app.settings_values import globs
+from webhook_app.settings_values import WrongValueError, globs
 
 PATTERNS = some.text(alphabet="ab*?[]!-^\\&~|.\n(){}+", max_size=16)
 TEXTS = some.text(alphabet="ab*[]!-^\\&~|.\n", max_size=10)
@@ -65,3 +66,40 @@ def test_every_door_refuses_a_pattern_that_is_too_large(pattern):
         assert field in subscriber.value.messages
     with pytest.raises(ValueError, match="at most"):
         globs(f"team-*,{pattern}")
+
+
+IMPOSSIBLE = ["", " ", "group:", "a\x01b", "a\nb", "a\x7f", "a\u2028b", "group:a\tb", "a\x85", "\ud800"]
+POSSIBLE = ["Große Halle", "hello?x", "team/standup", "🎻", "👨\u200d👩\u200d👧", "نمی\u200cدانم", "group:a b"]
+
+
+@pytest.mark.parametrize("pattern", IMPOSSIBLE)
+def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern):
+    assert check_glob(pattern) is not None
+    for refuse in (
+        lambda: rule(rooms=[pattern]),
+        lambda: subscriber(rooms=[pattern]),
+        lambda: room(pattern.removeprefix("group:")),
+    ):
+        with pytest.raises(ValidationError):
+            refuse()
+    if pattern.strip() == pattern:
+        with pytest.raises(WrongValueError):
+            globs(f"x,{pattern}")
+
+
+@pytest.mark.parametrize("pattern", POSSIBLE)
+def test_names_of_every_script_are_accepted(pattern):
+    assert check_glob(pattern) is None
+    assert rule(rooms=[pattern])["rooms"] == [pattern]
+
+
+def rule(**fields):
+    return RuleSchema().load({"name": "x", "when": "room.on_air", "do": "notify", **fields})
+
+
+def subscriber(**fields):
+    return SubscribeSchema().load({"url": "https://subscriber.example/in", **fields})
+
+
+def room(room_id):
+    return NewRoomSchema().load({"room_id": room_id})

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Response, jsonify
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from webhook_app.api.bodies import Blueprint
 from webhook_app.api.conditional import alone
@@ -11,7 +11,7 @@ from webhook_app.api.context import Context, accepted
 from webhook_app.api.rule_schema import NAME
 from webhook_app.api.shapes import AcceptedSchema, ProblemSchema, Question, RoomSchema
 from webhook_app.domain.events import Source
-from webhook_app.domain.globs import any_glob_matches
+from webhook_app.domain.globs import any_glob_matches, name_fault
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_changes import is_busy, name_taken, names_room, rules_naming
 from webhook_app.domain.rules import Config, RoomName
@@ -25,6 +25,12 @@ GROUPS_MAX = 50
 ROOMS_MAX = 20_000  # configured ones: each list of rooms reads them all
 ROOM_ID_WRONG = f"a room's id has 1 to {ID_MAX_CHARS} characters"
 LOCK = ":rooms"  # no rule's name
+
+
+def _a_room_id(room_id: str) -> None:
+    wrong = name_fault(room_id)
+    if wrong is not None:
+        raise ValidationError(wrong)
 
 
 class RoomChangeSchema(Question):
@@ -43,7 +49,7 @@ class RoomChangeSchema(Question):
 class NewRoomSchema(RoomChangeSchema):
     """A room to add."""
 
-    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS, error=ROOM_ID_WRONG))
+    room_id = fields.String(required=True, validate=[validate.Length(1, ID_MAX_CHARS, error=ROOM_ID_WRONG), _a_room_id])
 
 
 def add_room_changes(blp: Blueprint, context: Context) -> None:

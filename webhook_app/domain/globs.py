@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from fnmatch import translate
 from functools import lru_cache
+from unicodedata import category
 
 PATTERN_MAX_CHARS = 200
 STARS_MAX = 20
+_NO_NAME = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, half characters, line and paragraph separators
 
 
 def check_glob(pattern: str) -> str | None:
@@ -20,6 +22,15 @@ def check_glob(pattern: str) -> str | None:
         return f"a pattern has at most {PATTERN_MAX_CHARS} characters"
     if pattern.count("*") > STARS_MAX:
         return f"a pattern has at most {STARS_MAX} `*`"
+    return name_fault(pattern.removeprefix("group:"))
+
+
+def name_fault(text: str) -> str | None:
+    """Why no room, group or type can have this name; joiners, as in some emoji and scripts, are fine."""
+    if not text.strip():
+        return "it is empty; write an id, a name or a glob"
+    if any(category(letter) in _NO_NAME for letter in text):
+        return "it holds a line break or another control character, which no room's name or id does"
     return None
 
 
