@@ -77,7 +77,7 @@ def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
     expect(visit.room(room)).to_contain_text("by the operator")
     visit.room(room).get_by_role("link", name=room).click()
     expect(visit.page.get_by_role("img", name="The stream is playable")).to_be_visible(timeout=SOON_MS)
-    expect(visit.page.locator(".causes")).to_contain_text("start called, because operator")
+    expect(visit.page.locator(".causes")).to_contain_text("Start called because of operator")
     visit.page.get_by_role("button", name="Take a snapshot").click()
     expect(visit.page.get_by_role("link", name="taken")).to_be_visible(timeout=SOON_MS)
     visit.room(room).get_by_role("link", name="End").click()
