@@ -4,6 +4,7 @@ import pytest
 
 from tests.test_plan_stories import DAY, HIGH, HOUR, NOON, ONE, ROOM, Hall, after_show, on_show
 from tests.world import MINUTE, Story
+from webhook_app.domain.occurrences import occurrences
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.wording import words
 
@@ -106,3 +107,20 @@ def test_a_window_that_an_earlier_version_opened_folds_on():
     del stored["endless"]
     assert codec.decoder(OpenWindow)(codec.encode(stored)).endless is False
     assert Story().room.window is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "closes_at"),
+    [
+        ({"always": True}, None),
+        ({"cron": "0 * * * *", "duration_s": 3600}, None),
+        ({"at": ["2026-11-22T13:00", "2026-11-22T14:00"], "duration_s": 3600}, "2026-11-22T15:00:00.000Z"),
+        ({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, "2026-11-24T00:00:00.000Z"),
+    ],
+)
+def test_occurrences_name_no_close_where_none_is_known(schedule, closes_at):
+    story = endless(schedule, calls=False)
+    config = story.world.config
+    found = occurrences(config, config.rules["show"], [ROOM], at=story.now, count=3)
+    assert found[0].endless is (closes_at is None)
+    assert closes_at is None or rfc3339(found[0].window.closes_at) == closes_at

@@ -55,8 +55,12 @@ class OccurrenceSchema(Schema):
 
 
 class RuleOccurrenceSchema(OccurrenceSchema):
-    """A window of a room that a rule asks for; `openings` are the rule's own in it, which can be skipped one by one."""
+    """A window of a room that a rule asks for; `openings` are the rule's own in it, which can be skipped one by one.
 
+    `closes_at` is null when its windows follow one another as far as they were looked at.
+    """
+
+    closes_at = text(null=True)
     openings = fields.List(text())
 
 
@@ -264,6 +268,7 @@ def rules(context: Context) -> Blueprint:
                     skipped=one.skipped,
                     warning=_warning(one, crowded, context.max_streams),
                     openings=one.openings,
+                    endless=one.endless,
                     room_name=config.room_name(one.room_id),
                 )
                 for one in found
@@ -350,7 +355,8 @@ def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None
     coming = next((one for one in found if not one.skipped), None)
     if coming is None:
         return None
-    return occurrence_view(coming.room_id, coming.window, room_name=config.room_name(coming.room_id))
+    room_name = config.room_name(coming.room_id)
+    return occurrence_view(coming.room_id, coming.window, endless=coming.endless, room_name=room_name)
 
 
 def known_rule(context: Context, name: str) -> Rule:

@@ -116,7 +116,10 @@ def verdict_on(desk: Desk, text: str, was: str, *, touched: Collection[str] = EV
         warnings=warnings,
         room_count=sum(room_id in known for room_id in rooms),
         matches_more=config.rooms_of(rule) is None,
-        windows=[occurrence_view(one.room_id, one.window, room_name=config.room_name(one.room_id)) for one in found],
+        windows=[
+            occurrence_view(one.room_id, one.window, endless=one.endless, room_name=config.room_name(one.room_id))
+            for one in found
+        ],
         has_schedule=rule.schedule is not None,
     )
 

@@ -73,7 +73,13 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             rooms=[(room_id, config.named(room_id)) for room_id in rooms[:ROOMS_NAMED]],
             room_count=len(rooms),
             windows=[
-                occurrence_view(one.room_id, one.window, skipped=one.skipped, room_name=config.room_name(one.room_id))
+                occurrence_view(
+                    one.room_id,
+                    one.window,
+                    skipped=one.skipped,
+                    endless=one.endless,
+                    room_name=config.room_name(one.room_id),
+                )
                 | {"skip_choices": skip_choices([(name, at) for at in one.openings], now, skipped=one.skipped)}
                 for one in found
             ],

@@ -1,6 +1,6 @@
 """Occurrences: the windows that are to come, with merges, skips and warnings applied."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ class Occurrence:
     """One window of a room that is to come, or that was skipped.
 
     `openings` are the rule's own openings in it, ms: several where windows touch, or where other rules' come first.
+    `endless`: windows follow one another beyond those looked at, so that no close is known.
     """
 
     room_id: str
@@ -28,6 +29,7 @@ class Occurrence:
     skipped: bool = False
     warning: str | None = None
     openings: tuple[int, ...] = ()
+    endless: bool = False
 
 
 def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, count: int) -> list[Occurrence]:
@@ -41,13 +43,24 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
     if not own:
         return found
     others: dict[str, list[Window]] = {}
+    last_close = max(window.closes_at for window in own)
+    further = [
+        window
+        for window in next_windows(rule.schedule, last_close, last_close + 1, config.calendars, COUNT_MAX)
+        if window.opens_at not in rule.skipped
+    ]
+
+    def goes_on(closes_at: int) -> bool:
+        """Whether the rule's own windows, as many as were looked at, are followed by another without a gap."""
+        return closes_at == last_close and bool(further)
+
     counted = 0
     for room_id in sorted(rooms):
         asked = _of_others(config, rule, own, room_id, at, others)
         counted += len(own) + len(asked)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
             raise ScheduleError(f"its rooms have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows; ask for a lower count")
-        found += _of_room(rule, own, asked, room_id, at, count)
+        found += _of_room(rule, own, asked, room_id, at, count, goes_on)
     found.sort(key=lambda one: (one.window.opens_at, one.room_id))
     return found[:count]
 
@@ -103,14 +116,29 @@ def _of_others(
     return asked
 
 
-def _of_room(rule: Rule, own: list[Window], others: list[Asked], room_id: str, at: int, count: int) -> list[Occurrence]:
+def _of_room(
+    rule: Rule,
+    own: list[Window],
+    others: list[Asked],
+    room_id: str,
+    at: int,
+    count: int,
+    goes_on: Callable[[int], bool],
+) -> list[Occurrence]:
     skipped = [window for window in own if window.opens_at in rule.skipped]
     kept = [window for window in own if window.opens_at not in rule.skipped]
     asked = [(rule.name, rule.start, window) for window in kept] + others
+    stretches = [stretch for stretch in combine(asked) if stretch.closes_at > at]
+    begins = {stretch.opens_at for stretch in stretches}
     merged = [
-        Occurrence(room_id, stretch, openings=_openings_in(kept, stretch))
-        for stretch in combine(asked)
-        if rule.name in stretch.rules and stretch.closes_at > at
+        Occurrence(
+            room_id,
+            stretch,
+            openings=_openings_in(kept, stretch),
+            endless=stretch.closes_at not in begins and goes_on(stretch.closes_at),
+        )
+        for stretch in stretches
+        if rule.name in stretch.rules
     ]
     passed = [
         Occurrence(

@@ -120,6 +120,7 @@ def occurrence_view(
     skipped: bool = False,
     warning: str | None = None,
     openings: Iterable[int] | None = None,
+    endless: bool = False,
     room_name: str | None = None,
 ) -> dict[str, Any]:
     """A window of a room; `openings` are those of one rule in it, which can be skipped."""
@@ -129,7 +130,7 @@ def occurrence_view(
         "room_id": room_id,
         "room_name": room_name,
         "opens_at": rfc3339(window.opens_at),
-        "closes_at": rfc3339(window.closes_at),
+        "closes_at": None if endless else rfc3339(window.closes_at),
         "skipped": skipped,
         "warning": warning,
     }

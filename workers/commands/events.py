@@ -135,10 +135,11 @@ class _Printer:
         run = event.get("run")
         if run is not None and run["checks"] and run["events"] > 2:
             self._release(event["room_id"])
-            _print_run(event["room_id"], run["checks"], run["since"], event)
+            _print_run(run["checks"], run["since"], event)
             return
         if self._everything or not event.get("unchanged"):
-            self._release(event["room_id"])
+            for room_id in list(self._held) if event["room_id"] is None else [event["room_id"]]:
+                self._release(room_id)
             _print(event, self._as_json)
             return
         held = self._held.setdefault(event["room_id"], [])
@@ -158,13 +159,14 @@ class _Printer:
             for event in held:
                 _print(event, self._as_json)
             return
-        _print_run(room_id, len(probes), held[0]["at"], probes[-1])
+        _print_run(len(probes), held[0]["at"], probes[-1])
 
 
-def _print_run(room_id: str | None, checks: int, since: str, last: Json) -> None:
+def _print_run(checks: int, since: str, last: Json) -> None:
     times = "once" if checks == 1 else f"{checks} times"
+    room = show.one_line(show.room(last))
     click.echo(
-        f"{show.moment(last['at'])}  {last['source']:8}  {'checked'.ljust(22)}  {show.one_line(room_id or '-')}  "
+        f"{show.moment(last['at'])}  {last['source']:8}  {'checked'.ljust(22)}  {room}  "
         f"checked {times} since {show.moment(since)}: {show.one_line(last['effect'])}"
     )
 

@@ -86,7 +86,7 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
     for one in found["items"]:
         with_others = ", ".join(other for other in one["rules"] if other != name)
         click.echo(
-            f"{one['opens_at']}  to  {one['closes_at']}  {show.one_line(show.room(one))}"
+            f"{one['opens_at']}  to  {one['closes_at'] or 'no end':24}  {show.one_line(show.room(one))}"
             f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
             f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
         )
