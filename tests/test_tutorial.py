@@ -47,7 +47,7 @@ def test_the_commands_of_the_first_hour_do_what_it_says(tmp_path: Path) -> None:
     assert ": playable, on air" in said and ": stopped" in said
     assert "wrong.yaml:7: rules.live-with-the-host.if: startWith() does not exist" in said
     assert "on: rule:live-with-the-host" in said
-    assert "held for 1 s: studio-is-empty" in said
+    assert "Held for 1 s: studio-is-empty" in said
     assert re.search(r"[+=] 20.* start  rule:live-with-the-host", said)
     assert "- rule live-with-the-host removed" in said
     assert "Z  to  20" in said
