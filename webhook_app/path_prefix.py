@@ -5,7 +5,7 @@ import re
 PREFIX_MAX_CHARS = 1_000
 # First segments of our own pages: a prefix cannot be one of them, or a path could be read in two ways.
 OWN_SEGMENTS = frozenset(
-    "alarms api backtest causes deliveries docs doctor events healthz live login logout metrics new-rule "
+    "alarms api backtest causes deliveries docs doctor events healthz live login logout metrics new-room new-rule "
     "new-subscriber notices openapi.json page people readyz rooms rule-text rules schedule static subscribers system "
     "watch webhooks".split()
 )
