@@ -182,6 +182,16 @@ EXAMPLES: dict[str, Any] = {
     "NewSubscriber": {**SUBSCRIBER, "secret": "(shown this once)"},
     "Delivery": DELIVERY,
     "Retried": {"retried": 12},
+    "System": {
+        "version": "0.1.0",
+        "observing": False,
+        "sandbox_url": None,
+        "settings": {"PORT": "8000", "ADMIN_TOKEN": "(set)"},
+        "public_key": {"known": True, "pinned": False, "fingerprint": "3f1c:9a2b:77d0:e4c5"},
+        "refused_webhooks": [
+            {"outcome": "wrong-signature", "count": 3, "last_at": AT, "detail": "the signature is wrong"},
+        ],
+    },
     "Call": CALL,
     "Alarm": ALARM,
     "Accepted": {"id": "1763805600030-0"},
