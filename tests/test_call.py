@@ -431,7 +431,6 @@ UNKNOWN_FORMS = [
     (200, {"state": "idle"}),
     (200, {"data": {"id": "half"}}),
     (200, {"data": {"id": "over", "end": "2026-11-28T10:00:00Z"}}),
-    (200, {"data": {"id": "elsewhere", "roomId": "another-room", "end": None}}),
 ]
 
 

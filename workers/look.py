@@ -66,7 +66,7 @@ class Looker:
         not documented. When the list is not understood either, the first answer comes back with `UNKNOWN_FORM`.
         """
         answer = self._heeded(self._videosdk.active(room_id, deadline=deadline))
-        reading = read_active(answer, room_id)
+        reading = read_active(answer)
         if reading.activity is not Activity.UNKNOWN_FORM:
             return answer, reading
         listed = self._listed(room_id, 1, deadline)

@@ -124,7 +124,7 @@ NONE = Reading(Activity.NONE)
 UNKNOWN_FORM = Reading(Activity.UNKNOWN_FORM)
 
 
-def read_active(answer: Answer, room_id: str) -> Reading:
+def read_active(answer: Answer) -> Reading:
     """Read an answer of `GET /v2/hls/{roomId}/active`.
 
     1. No answer, 401, 403, 408, 429 and 5xx: unavailable.
@@ -133,9 +133,10 @@ def read_active(answer: Answer, room_id: str) -> Reading:
     4. A success whose `data` is null, absent or an object without id and URL: none. An object without the envelope is
        read as `data`.
     5. An object that has a URL, or an id and an `end` of null: active. A missing `end` beside a URL is read as null:
-       the endpoint shows active streams alone, and reading it as none could start a second stream.
-    6. An object that has ended, that names another room, or that has an id and nothing else: an unknown form. So is
-       anything that is no object, and a success without data that holds more than an envelope: an error, other keys.
+       the endpoint shows active streams alone, and reading it as none could start a second stream. The room that the
+       object names is not compared: a room that was asked for by its custom id is shown under its own.
+    6. An object that has ended, or that has an id and nothing else: an unknown form. So is anything that is no object,
+       and a success without data that holds more than an envelope: an error, other keys.
     """
     if answer.unavailable:
         return Reading(Activity.UNAVAILABLE)
@@ -151,7 +152,7 @@ def read_active(answer: Answer, room_id: str) -> Reading:
     if not names_stream(data):
         return NONE
     complete = has_url(data) or "end" in data
-    if data.get("end") or not complete or is_of_another_room(data, room_id):
+    if data.get("end") or not complete:
         return UNKNOWN_FORM
     return Reading(Activity.ACTIVE, data)
 
