@@ -434,6 +434,50 @@ UNKNOWN_FORMS = [
 ]
 
 
+ODD_TEXT = b"\\ud800 \\u0000 \\udfff"
+ODD_STREAM = b'{"id": "a\\ud800", "playbackHlsUrl": "https://cdn.example/\\udfff/index.m3u8", "end": null, "x": %s}'
+ODD_JSON = [
+    b"[" * 200_000,
+    b'{"data": ' * 100 + b"1" + b"}" * 100,
+    b'{"code": 200, "data": ' + ODD_STREAM % b"NaN" + b"}",
+    b'{"code": 200, "data": ' + ODD_STREAM % (b"9" * 3_000) + b"}",
+    b'{"code": %s, "data": null}' % (b"4" * 40),
+    b'{"message": "' + ODD_TEXT + b'"}',
+    b'{"\\ud800": "\\ud800"}',
+    b"\xff\xfe{\x00}\x00",
+]
+
+
+@pytest.mark.parametrize("status", [200, 400, 409])
+@pytest.mark.parametrize("odd", ODD_JSON)
+def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(hand, stub, odd, status):
+    stub.starts = (status, odd)
+    hand.wanted()
+    hand.work()
+    assert hand.answer()["outcome"] in ("refused", "unknown", "succeeded")
+    fold_all(hand.client)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("odd", ODD_JSON)
+def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(hand, stub, odd, status):
+    stub.active = stub.room_listed = (status, odd)
+    hand.asked_about()
+    hand.work()
+    assert isinstance(hand.answers()[0].data["reached"], bool)
+    fold_all(hand.client)
+
+
+def test_an_object_of_many_kilobytes_is_kept_in_short(hand, stub):
+    bulk = {"junk": "x" * 500_000, "more": ["y"] * 9_000, **{f"key-{i}": i for i in range(5_000)}}
+    stub.active = (200, {"code": 200, "data": {"id": "r" * 9_000, "end": None, **bulk}})
+    hand.asked_about()
+    hand.work()
+    seen = hand.answers()[0].data
+    assert seen["active"]["id"] == "r" * 2_000
+    assert len(json.dumps(seen)) < 20_000
+
+
 @pytest.mark.parametrize("nothing", NONE_ACTIVE)
 def test_every_way_to_say_that_none_is_active_lets_the_start_go(hand, stub, nothing):
     stub.active = nothing

@@ -13,8 +13,6 @@ What is left after that is unreadable, with a reason. The reader is pure and nev
 receiver accepts is decoded the same way each time it is folded. The journal keeps the bytes as they came.
 """
 
-import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from typing import Any
 import msgspec
 
 from webhook_app.domain.events import room_of
+from webhook_app.lenient_json import INT64_MIN, REPLACEMENT, SURROGATE, UINT64_MAX, decode_leniently
 from webhook_app.nesting import NESTING_MAX, too_deep
 
 ID_MAX_CHARS = 200
@@ -30,12 +29,9 @@ REASON_MAX_CHARS = 300
 UNREADABLE = "unreadable"
 IDS = ("meetingId", "roomId", "sessionId", "participantId")
 AGENT_SUMMARY = "call-summary"
-REPLACEMENT = "\ufffd"
 
 WEBHOOK_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def read_body(raw: bytes) -> WebhookBody:
         content: Any = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
-            content = _decode_leniently(raw)
+            content = decode_leniently(raw)
         except (ValueError, RecursionError) as error:
             return _unreadable(f"not JSON: {error}")
     if raw.count(b"[") + raw.count(b"{") > NESTING_MAX and too_deep(content):
@@ -67,7 +63,7 @@ def read_body(raw: bytes) -> WebhookBody:
 def clean_id(value: Any) -> str | None:
     """An id as text that keys, JSON and logs can take, or None when there is none."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if _INT64_MIN <= value <= _UINT64_MAX else ""
+        value = str(value) if INT64_MIN <= value <= UINT64_MAX else ""
     if not isinstance(value, str) or not 0 < len(value) <= ID_MAX_CHARS:
         return None
     return _CONTROL.sub(REPLACEMENT, value)
@@ -114,42 +110,11 @@ def _with_clean_ids(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, **changed} if changed else data
 
 
-def _decode_leniently(raw: bytes) -> Any:
-    text = raw.decode(json.detect_encoding(raw), "replace")
-    content = json.loads(
-        text, strict=False, parse_constant=lambda name: None, parse_int=_read_int, parse_float=_read_float
-    )
-    if too_deep(content):
-        raise ValueError(f"nested more than {NESTING_MAX} levels deep")
-    return _without_surrogates(content) if "\\" in text or _SURROGATE.search(text) else content
-
-
-def _read_int(digits: str) -> int | float | None:
-    if len(digits) <= 20 and _INT64_MIN <= (number := int(digits)) <= _UINT64_MAX:
-        return number
-    return _read_float(digits)
-
-
-def _read_float(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub(REPLACEMENT, value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_SURROGATE.sub(REPLACEMENT, name): _without_surrogates(item) for name, item in value.items()}
-    return value
-
-
 def _json_name(value: Any) -> str:
     return {list: "a list", str: "a text", bool: "true or false"}.get(type(value), "a number")
 
 
 def _unreadable(reason: str) -> WebhookBody:
     return WebhookBody(
-        UNREADABLE, reason=_CONTROL.sub(REPLACEMENT, _SURROGATE.sub(REPLACEMENT, reason))[:REASON_MAX_CHARS]
+        UNREADABLE, reason=_CONTROL.sub(REPLACEMENT, SURROGATE.sub(REPLACEMENT, reason))[:REASON_MAX_CHARS]
     )

@@ -9,7 +9,16 @@ from typing import Any
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
 from webhook_app.logs import logger
-from webhook_app.providers.videosdk.answers import SUCCESS, Activity, Answer, Reading, refusal_of, stream_in
+from webhook_app.providers.videosdk.answers import (
+    SUCCESS,
+    Activity,
+    Answer,
+    Reading,
+    kept_of,
+    object_in,
+    refusal_of,
+    stream_in,
+)
 from webhook_app.store.calls import Calls, Claimed
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
@@ -126,7 +135,8 @@ class Caller:
         self._heed(answer)
         self._calls.note_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
         if answer.ok:
-            self._answer(call, "succeeded", status=answer.status, picture=answer.body)
+            picture = None if (shown := object_in(answer)) is None else kept_of(shown)
+            self._answer(call, "succeeded", status=answer.status, picture=picture)
         else:
             refused = answer.code is not None and 300 <= answer.code < 500
             outcome = "refused" if refused else "unknown"

@@ -10,6 +10,7 @@ from webhook_app.providers.videosdk.answers import (
     Activity,
     Answer,
     Reading,
+    kept_of,
     last_page,
     object_in,
     read_active,
@@ -103,7 +104,7 @@ class Looker:
                     continue
                 known = call.body.get("known") or []
                 if call.room_id in active:
-                    found[call.call_id] = {"reached": True, "active": active[call.room_id]}
+                    found[call.call_id] = {"reached": True, "active": kept_of(active[call.room_id])}
                 elif known and ended.issuperset(known):
                     found[call.call_id] = {"reached": True, "active": None}
                     repairs += 1

@@ -1,6 +1,5 @@
 """VideoSDK's REST API, as much of it as we call: start, end, and looking."""
 
-import json
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import monotonic, time
@@ -11,6 +10,7 @@ import jwt
 import requests
 import urllib3
 
+from webhook_app.lenient_json import decode_leniently
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
@@ -146,10 +146,15 @@ class VideoSDK:
         if raw is None:
             return Answer(answer.status_code if answer.status_code >= 400 else None, None, ENDLESS)
         wait = _seconds(answer.headers.get("Retry-After"))
-        try:
-            return Answer(answer.status_code, json.loads(raw) if raw else None, None, wait)
-        except ValueError:
-            return Answer(answer.status_code, raw.decode("utf-8", "replace")[:MESSAGE_MAX_CHARS], None, wait)
+        return Answer(answer.status_code, _decoded(raw), None, wait)
+
+
+def _decoded(raw: bytes) -> Any:
+    """The JSON of a body; its beginning as text where it is none, or is nested too deep for anybody to read."""
+    try:
+        return decode_leniently(raw) if raw else None
+    except (ValueError, RecursionError):
+        return raw[: 4 * MESSAGE_MAX_CHARS].decode("utf-8", "replace")[:MESSAGE_MAX_CHARS]
 
 
 def _read(answer: requests.Response, deadline: float) -> bytes | None:

@@ -2,14 +2,19 @@
 
 import ast
 import asyncio
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from certificates import certified
 from product import TREE
 from support.outside import outside
+from support.waiting import patient
 
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.outbound.proxies import DIRECT, Proxies
@@ -219,3 +224,41 @@ def constructed(path: Path) -> set[str]:
             case ast.ImportFrom(module=str(module), names=aliases):
                 names |= {f"{module}.{alias.name}" for alias in aliases if alias.name in CONSTRUCTORS.get(module, ())}
     return names
+
+
+class Dripping:
+    """A server that sends the head of an answer byte by byte, faster than any time-out, until it is closed."""
+
+    def __init__(self, begin: bytes) -> None:
+        self._begin = begin
+        self._closed = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self._listener, contextlib.suppress(OSError):
+            connection, _ = self._listener.accept()
+            with connection:
+                connection.sendall(self._begin)
+                while not self._closed.wait(0.02):
+                    connection.sendall(b"x")
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX: y\r\nZ: "])
+def test_a_head_that_never_ends_is_not_read_beyond_the_deadline(begin: bytes) -> None:
+    server = Dripping(begin)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            videosdk = VideoSDK(server.url, Token("k", "s" * 32))
+            asking = pool.submit(videosdk.active, "r", deadline=time.monotonic() + 0.3)
+            try:
+                answer = asking.result(timeout=patient(10))
+            finally:
+                server.close()
+        assert (answer.status, answer.error) == (None, "timed out")
+    finally:
+        server.close()

@@ -6,6 +6,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from webhook_app.outbound.agent import USER_AGENT
+from webhook_app.outbound.deadlines import bound_heads
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.outbound.tls import tls_context
 
@@ -39,14 +40,20 @@ class OutboundSession(requests.Session):
 
 
 class _Adapter(HTTPAdapter):
-    """Connects with our TLS context, to the target as to a proxy that speaks TLS itself."""
+    """Connects with our TLS context, to the target as to a proxy that speaks TLS itself, and bounds answers' heads."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
         return host, pool | {"ssl_context": tls_context()}
 
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        bound_heads(self.poolmanager)
+
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, proxy_ssl_context=tls_context(), **options)
+        manager = super().proxy_manager_for(proxy, proxy_ssl_context=tls_context(), **options)
+        bound_heads(manager)
+        return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave the authorities to the context: `requests` would add its own bundle."""

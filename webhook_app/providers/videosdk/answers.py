@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from webhook_app.domain.events import names_stream
+from webhook_app.domain.events import TEXT_MAX, names_stream
 from webhook_app.domain.refusals import Refusal
 from webhook_app.masking import masked
 
 MESSAGE_MAX_CHARS = 300
 EXCERPT_MAX_CHARS = 200
+KEYS_KEPT_MAX = 64
 SUCCESS = range(200, 300)
 ERRORS = range(400, 600)
 NOT_FOUND = frozenset({402, 404})
@@ -154,7 +155,7 @@ def read_active(answer: Answer) -> Reading:
     complete = has_url(data) or "end" in data
     if data.get("end") or not complete:
         return UNKNOWN_FORM
-    return Reading(Activity.ACTIVE, data)
+    return Reading(Activity.ACTIVE, kept_of(data))
 
 
 def read_list(answer: Answer, room_id: str) -> Reading:
@@ -173,7 +174,7 @@ def read_list(answer: Answer, room_id: str) -> Reading:
     ours = [row for row in rows if not is_of_another_room(row, room_id)]
     active = [row for row in ours if "end" in row and not row["end"]]
     if active:
-        return Reading(Activity.ACTIVE, max(active, key=lambda row: str(row.get("start") or "")))
+        return Reading(Activity.ACTIVE, kept_of(max(active, key=lambda row: str(row.get("start") or ""))))
     unfiltered = len(ours) < len(rows) and last_page(answer) > 1
     return UNKNOWN_FORM if unfiltered or any("end" not in row for row in ours) else NONE
 
@@ -207,7 +208,18 @@ def object_in(answer: Answer) -> Mapping[str, Any] | None:
 def stream_in(answer: Answer) -> Mapping[str, Any] | None:
     """The stream that the answer to a start names; None when it is a string, empty, or names none."""
     found = object_in(answer)
-    return found if found is not None and names_stream(found) else None
+    return kept_of(found) if found is not None and names_stream(found) else None
+
+
+def kept_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What the journal keeps of an object: all of a usual one, the beginning of long texts, and no bulk besides."""
+    kept: dict[str, Any] = {}
+    for key, value in list(data.items())[:KEYS_KEPT_MAX]:
+        if isinstance(value, str):
+            kept[key[:TEXT_MAX]] = value[:TEXT_MAX]
+        elif not isinstance(value, Mapping | list) or len(json.dumps(value)) <= TEXT_MAX:
+            kept[key[:TEXT_MAX]] = value
+    return kept
 
 
 def last_page(answer: Answer) -> int:
