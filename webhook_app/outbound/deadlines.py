@@ -40,7 +40,7 @@ class _HeadReader(io.RawIOBase):
             if left <= 0:
                 raise TimeoutError("the head of the answer took too long")
             self._sock.settimeout(left)
-        return self._raw.readinto(buffer)  # type: ignore[attr-defined, no-any-return]
+        return self._raw.readinto(buffer)
 
     def close(self) -> None:
         self._raw.close()
@@ -50,7 +50,7 @@ class _HeadReader(io.RawIOBase):
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._head_reader = _HeadReader(self.fp.detach(), sock)  # type: ignore[attr-defined]
+        self._head_reader = _HeadReader(self.fp.detach(), sock)
         self.fp = io.BufferedReader(self._head_reader)
 
     def begin(self) -> None:
