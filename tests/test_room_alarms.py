@@ -292,3 +292,11 @@ def test_a_room_that_is_late_because_calls_are_paused_says_so():
     hall.until(ONE + 2 * MINUTE)
     assert hall.reason("late") == Reason.CALLS_PAUSED.text
     assert hall.world.alarms[LATE].reason == Reason.CALLS_PAUSED
+
+
+def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answered():
+    hall = Hall().opened().plan()
+    hall.until(ONE)
+    hall.answer("refused", status=401, message="Token is invalid or expired")
+    hall.until(ONE + 2 * MINUTE)
+    assert hall.reason("late") == Reason.CALLS_PAUSED.text

@@ -121,6 +121,8 @@ def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
        many are active as may be, further ones about a room, a rule or a subscriber count in `alarms-not-listed`.
     3. Clear what is over.
     """
+    if not (outcome.raised or outcome.cleared or outcome.acknowledged):
+        return
     config = outcome.config or world.config
     outcome.alarms.update(outcome.acknowledged)
     if outcome.raised:

@@ -548,13 +548,13 @@ def why_not(room: Room, held: OpenWindow, settings: Settings) -> Cause:
         return cause(settings.why_no_calls(Reason.NO_CREDENTIALS))
     if not live_session(room) and not any(run.live for run in room.streams):
         return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
+    if settings.paused:
+        return cause(Reason.CALLS_PAUSED)
     for reason in (Reason.VIDEOSDK_UNREACHED, Reason.VIDEOSDK_UNREADABLE):
         if room.last_refusal == reason:
             return cause(reason)
     if room.last_refusal:
         return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
-    if settings.paused:
-        return cause(Reason.CALLS_PAUSED)
     if room.call is not None:
         return cause(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
     run = _live(room)

@@ -16,6 +16,7 @@ START_UNKNOWN_AFTER_MS = 2 * MINUTE
 QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
 TIMER = "start-unknown"
 QUOTA_CODE = "4029"
+_RECORDED = ("broadcast.", "call.")  # types of notices that alarms follow
 _HAS_OWN_ALARM = (401, 403)  # statuses of refusals that are alarms of their own
 
 
@@ -37,7 +38,7 @@ def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
     3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
        held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
     """
-    if turn.room is turn.before and not anew:
+    if not anew and _is_steady(turn):
         return
     for happening in turn.happenings:
         _record(turn, happening)
@@ -49,6 +50,25 @@ def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
         elif holds(turn.before):
             turn.calm(name, turn.room.room_id)
     _clear_past(turn)
+
+
+def _is_steady(turn: Turn) -> bool:
+    """Whether nothing has changed that alarms depend on, and none holds: most events, so that these stay cheap."""
+    before, room = turn.before, turn.room
+    if room is before:
+        return True
+    return (
+        room.window is before.window
+        and room.streams is before.streams
+        and room.operator is before.operator
+        and room.schedule_wish is before.schedule_wish
+        and room.event_wish is before.event_wish
+        and room.call is before.call is None
+        and room.refused_start is before.refused_start is None
+        and room.unknown_start is before.unknown_start is None
+        and room.late_since is None
+        and not any(happening.type.startswith(_RECORDED) for happening in turn.happenings)
+    )
 
 
 def start_stays_unknown(turn: Turn) -> None:

@@ -29,7 +29,7 @@ def move(session: Session, change: Move) -> Session:
 def remember(session: Session, change: Move, *, probing: bool) -> Session:
     """Keep a move for as long as it may be needed: to add it to a probe's answer, or to know a repeat of it."""
     moves = (*session.moves, change)[-MOVES_MAX:] if probing or session.unlisted else ()
-    return replace(session, moves=moves)
+    return session if moves == session.moves else replace(session, moves=moves)
 
 
 def is_covered(session: Session, asked_id: str) -> bool:

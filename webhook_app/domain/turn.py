@@ -87,8 +87,8 @@ class Outcome:
 
     def record_effects(self, causes: Sequence[Cause]) -> None:
         """Record what the event did, in the order in which it was done."""
-        self.effect = "; ".join(cause.text for cause in causes)
-        self.reasons = tuple(cause.reason for cause in causes)
+        self.effect = "; ".join([cause.text for cause in causes])
+        self.reasons = tuple([cause.reason for cause in causes])
 
 
 class Turn:
