@@ -103,6 +103,65 @@ def test_a_success_that_names_no_stream_is_looked_into_before_anything_is_repeat
     assert story.room.call is None
 
 
+@pytest.mark.parametrize("shown_after_s", [20, 45, 90])
+def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_s):
+    story = started()
+    story.answer("succeeded", run="a", status=200)
+    shown_at = story.now + shown_after_s * SECOND
+    while story.now < shown_at:
+        if story.room.probe is None:
+            story.wait(SECOND)
+        else:
+            story.probe(None, records=[{"id": "a", "ended": False}])
+        assert (story.states, len(story.starts)) == (["starting"], 1)
+    story.ask()
+    story.probe(rest("a"))
+    assert (story.states, len(story.starts)) == (["started"], 1)
+
+
+@pytest.mark.parametrize("records", [[], [{"id": "b", "ended": False}], [{"id": "a", "webhooks": {}}]])
+def test_a_stream_that_is_not_shown_as_active_is_gone_unless_its_own_object_shows_no_end(records):
+    story = started()
+    story.answer("succeeded", run="a", status=200)
+    story.timer("watch")
+    story.probe(None, records=records)
+    assert story.states == ["stopped"]
+
+
+def test_a_stream_that_is_never_shown_as_active_is_gone_in_the_end():
+    story = started()
+    story.answer("succeeded", run="a", status=200)
+    began = story.now
+    while story.states == ["starting"]:
+        assert story.now - began < 150 * SECOND
+        if story.room.probe is None:
+            story.wait(SECOND)
+        else:
+            story.probe(None, records=[{"id": "a", "ended": False}])
+
+
+def test_a_stream_whose_end_was_told_is_gone_although_its_own_object_shows_none():
+    story = started()
+    story.answer("succeeded", run="a", status=200)
+    story.hls("stopped")
+    story.ask()
+    story.probe(None, records=[{"id": "a", "ended": False}])
+    assert story.states == ["stopped"]
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_a_success_that_names_no_stream_is_not_repeated_within_a_minute(status):
+    story = started()
+    story.answer("unknown", status=status)
+    answered_at = story.now
+    while story.now < answered_at + 55 * SECOND:
+        if story.room.probe is None:
+            story.wait(SECOND)
+        else:
+            story.probe(None, asked_at=story.now)
+        assert len(story.starts) == 1
+
+
 # A start that is refused
 
 

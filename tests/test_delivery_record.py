@@ -157,6 +157,19 @@ def test_the_record_is_one_request_for_a_repair_and_none_otherwise():
 
 
 @pytest.mark.parametrize(
+    ("shown", "record"),
+    [
+        ({"id": "a", "end": None}, [{"id": "a", "ended": False}]),
+        ({"id": "a", "end": None, "webhook": None}, [{"id": "a", "webhooks": {}, "ended": False}]),
+        ({"id": "a", "end": "2026-11-28T10:00:00Z"}, []),
+        ({"end": None}, []),
+    ],
+)
+def test_that_the_streams_own_object_shows_no_end_is_kept(shown, record):
+    assert read(Answer(200, shown)) == (record, ["a"])
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         Answer(404, {"message": "HLS not found"}),

@@ -9,6 +9,7 @@ from webhook_app.domain.audience import Audience
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices import Filter
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room_alarms import forbidden_key
 from webhook_app.domain.rules import Settings
 from webhook_app.domain.subscribers import Subscriber
 from webhook_app.domain.values import replace
@@ -300,3 +301,60 @@ def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answ
     hall.answer("refused", status=401, message="Token is invalid or expired")
     hall.until(ONE + 2 * MINUTE)
     assert hall.reason("late") == Reason.CALLS_PAUSED.text
+
+
+FORBIDDEN = forbidden_key(ROOM)
+UNREADABLE = f"videosdk-unreadable:{ROOM}"
+
+
+def forbidden_start():
+    story = refused_start(status=403, message="not yours")
+    assert FORBIDDEN in story.world.alarms
+    return story
+
+
+def put_on_air(story):
+    story.hls("started", "playable", id="a", url="https://cdn.example/a/index.m3u8")
+
+
+@pytest.mark.parametrize("command", ["release", "end"])
+def test_that_videosdk_forbids_a_start_clears_when_nobody_wants_it_any_more(command):
+    story = forbidden_start()
+    story.wait(10 * MINUTE)
+    assert FORBIDDEN in story.world.alarms
+    story.operator(command)
+    assert FORBIDDEN not in story.world.alarms
+
+
+def test_that_videosdk_forbids_a_start_clears_when_somebody_puts_the_room_on_air():
+    story = forbidden_start()
+    put_on_air(story)
+    assert FORBIDDEN not in story.world.alarms
+
+
+def test_that_videosdk_forbids_an_end_clears_when_the_stream_ends():
+    story = Story()
+    story.joined("ada")
+    put_on_air(story)
+    story.operator("end")
+    story.answer("refused", status=403, message="not yours")
+    assert FORBIDDEN in story.world.alarms
+    story.hls("stopped", id="a")
+    assert FORBIDDEN not in story.world.alarms
+
+
+def test_an_answer_that_was_unreadable_is_no_alarm_any_more_when_nothing_is_asked_about_the_room():
+    story = Story()
+    story.joined("ada")
+    story.operator("start")
+    story.answer("unreached", status=418, unreadable="418 teapot")
+    story.operator("release")
+    assert UNREADABLE in story.world.alarms
+    story.webhook("session-ended")
+    for _ in range(20):
+        if story.room.probe is not None:
+            story.probe(reached=False, unreadable="418 teapot")
+        story.wait(MINUTE)
+    probed = story.room.probe is not None or any(timer.startswith("ask:") for timer in story.room.timers)
+    assert (UNREADABLE in story.world.alarms) is probed
+    assert story.room.unreadable is probed

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webhook_app.domain.delivery_record import read_record, records_to_read
-from webhook_app.domain.events import stream_fact
+from webhook_app.domain.events import names_stream, stream_fact
 from webhook_app.providers.videosdk.answers import Answer, object_in
 from workers.videosdk import VideoSDK
 
@@ -17,7 +17,8 @@ def read_records(
     deadline: float,
     heed: Callable[[Answer], Answer],
 ) -> list[dict[str, Any]]:
-    """The records of streams that a probe repairs, as the journal keeps them: `id` and `webhooks` by type.
+    """The records of streams that a probe repairs, as the journal keeps them: `id`, `webhooks` by type, and `ended`
+    where the stream's own object says that it has not.
 
     `body` is the probe's and says which streams look live; `active` is what was found. One request for each stream
     that differs, within the probe's deadline; an answer that is missing or cannot be read leaves the record out.
@@ -29,6 +30,11 @@ def read_records(
     for stream_id in records_to_read(expected, names):
         answer = heed(videosdk.stream(stream_id, deadline=deadline))
         shown = object_in(answer)
-        if shown is not None and "webhook" in shown:
-            records.append({"id": stream_id, "webhooks": read_record(shown)})
+        if shown is None:
+            continue
+        record: dict[str, Any] = {"webhooks": read_record(shown)} if "webhook" in shown else {}
+        if "end" in shown and not shown["end"] and names_stream(shown):
+            record["ended"] = False
+        if record:
+            records.append({"id": stream_id, **record})
     return records

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.delivery_record import expected_streams, note_records
+from webhook_app.domain.delivery_record import expected_streams, note_records, unended_ids
 from webhook_app.domain.events import stream_fact
 from webhook_app.domain.hls import TRUST_END_MS, see_active, see_none, unspent_since
 from webhook_app.domain.ids import draw
@@ -275,17 +275,18 @@ def _hear_reason(turn: Turn, asked: Mapping[str, Any], said: Any) -> None:
 def _conclude(turn: Turn, data: Mapping[str, Any], *, asked_for: str) -> None:
     asked_id = str(data.get("asked_id") or "0-0")
     active, before = data.get("active"), turn.room.streams
+    unended = unended_ids(data.get("records"))
     if isinstance(active, Mapping):
         overdue = any(
             run.state is State.STARTED and turn.event.at - (run.started_at or run.opened_at) >= NOT_PLAYABLE_MS
             for run in turn.room.streams
         )
         seen = see_active(turn, stream_fact(active), asked_id, playable=overdue)
-        again = see_none(turn, asked_id, but=seen)
+        again = see_none(turn, asked_id, but=seen, unended=unended)
         if asked_for == "settle":
             _settle_again(turn)
     else:
-        again = see_none(turn, asked_id)
+        again = see_none(turn, asked_id, unended=unended)
     note_records(turn, before, data.get("records"))
     if again:
         turn.set_timer("ask:again", turn.event.at + AGAIN_MS)

@@ -6,11 +6,12 @@ from typing import Any
 from webhook_app.domain.asking import ARMED_MS, ask, note_readable
 from webhook_app.domain.events import Source, stream_fact
 from webhook_app.domain.hls import begin, see_active
-from webhook_app.domain.ids import derive, is_after
+from webhook_app.domain.ids import is_after
 from webhook_app.domain.plan import hold_off, restart_of, tell_armed
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
+from webhook_app.domain.room_alarms import forbidden_key
 from webhook_app.domain.runs import Belongs, place, put_run
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import EndedBy, State, Stream, name_run
@@ -29,6 +30,7 @@ SENT_WITHIN_MS = 5 * SECOND
 TOTAL_DEADLINE_MS = 10 * SECOND
 UNKNOWN_SETTLE_MS = 15 * SECOND
 ANSWERED_SETTLE_MS = 5 * SECOND
+TAKEN_SETTLE_MS = 60 * SECOND
 CALL_LOST_MS = 90 * SECOND
 LIFT_EVERY_MS = 60 * SECOND
 END_SETTLE_MS = 15 * SECOND
@@ -351,7 +353,7 @@ def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool
     _close_call(turn, replace(call, state=CallState.SUCCEEDED))
     if already and not any(run.live for run in turn.room.streams):
         _back_off(turn, Reason.RETRY_STILL_SHOWN)
-    turn.calm(_forbidden(turn.room))
+    turn.calm(forbidden_key(turn.room.room_id))
 
 
 def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
@@ -378,9 +380,14 @@ def _adopt(turn: Turn, call: Call | None, stream: Mapping[str, Any]) -> None:
 
 
 def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
-    answered = isinstance(data.get("status"), int)
+    status = data.get("status")
     deadline = int(data.get("deadline_at") or call.created_at + SENT_WITHIN_MS + TOTAL_DEADLINE_MS)
-    settle_at = turn.event.at + ANSWERED_SETTLE_MS if answered else deadline + UNKNOWN_SETTLE_MS
+    if not isinstance(status, int):
+        settle_at = deadline + UNKNOWN_SETTLE_MS
+    elif 200 <= status < 300:
+        settle_at = turn.event.at + TAKEN_SETTLE_MS  # taken, without saying which stream: it may be shown late
+    else:
+        settle_at = turn.event.at + ANSWERED_SETTLE_MS
     unknown = replace(call, state=CallState.UNKNOWN, settle_at=settle_at, negatives=0)
     turn.change(call=unknown)
     turn.outcome.calls[call.call_id] = unknown
@@ -469,7 +476,7 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         return
     if call.status == 403:
         summary = f"VideoSDK does not let us {call.kind} in {call.room_id}: {said}"
-        turn.alarm(_forbidden(turn.room), "warning", summary, room_id=call.room_id)
+        turn.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
         turn.change(tries=turn.room.tries + 1)
         turn.set_timer("backoff", turn.event.at + LIFT_EVERY_MS)
         return
@@ -477,10 +484,6 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         ask(turn, "refused")
     wished = data.get("retry_after_ms")
     _back_off(turn, Reason.RETRY_REFUSED, at_least=wished if isinstance(wished, int) else 0)
-
-
-def _forbidden(room: Room) -> str:
-    return derive("videosdk-forbidden-", room.room_id)
 
 
 def _back_off(turn: Turn, then: Reason, *, at_least: int = 0) -> None:

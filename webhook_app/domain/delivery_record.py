@@ -1,7 +1,8 @@
 """VideoSDK's own record of the webhooks that it sent about a stream, quoted where a probe repairs one.
 
 A probe takes along which of the room's streams look live. When what it finds differs, it reads the record of that
-stream, and the repair says what became of the webhook that should have told it. Nothing is concluded from a record.
+stream, and the repair says what became of the webhook that should have told it. Nothing is concluded from a record of
+webhooks; that a stream's own object shows no end yet keeps a start from being repeated too early.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,6 +70,13 @@ def read_record(shown: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
         delivered, sent = kept.get(kind[:TYPE_MAX_CHARS], (0, 0))
         kept[kind[:TYPE_MAX_CHARS]] = delivered + (row.get("success") is True), sent + 1
     return kept
+
+
+def unended_ids(records: Any) -> frozenset[str]:
+    """The ids of the streams whose own object shows that they have not ended."""
+    found = records if isinstance(records, list) else []
+    ids = (record.get("id") for record in found if isinstance(record, Mapping) and record.get("ended") is False)
+    return frozenset(known for known in ids if isinstance(known, str))
 
 
 def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:

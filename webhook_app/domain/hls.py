@@ -16,6 +16,7 @@ PROVISIONAL_ASK_MS = 15 * SECOND
 SETTLE_ASK_MS = 1 * SECOND
 DOUBT_ASK_MS = 5 * SECOND
 TRUST_END_MS = 60 * SECOND
+NOT_SHOWN_MAX_MS = 120 * SECOND
 
 
 def hear(turn: Turn, signal: State, fact: StreamFact) -> Stream | None:
@@ -165,8 +166,11 @@ def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -
     return _seen(begin(turn, signal, fact), None, turn)
 
 
-def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
+def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None, unended: frozenset[str] = frozenset()) -> bool:
     """A probe saw no run, or only `but`: others end, unless they have had an event since the question.
+
+    When VideoSDK first shows a stream as active is not documented: one that is starting, and whose own object shows no
+    end (`unended`), is looked for again before it counts as gone. A further start would make a second stream of it.
 
     Returns whether a run had a later event, so that the question must be put again.
     """
@@ -183,6 +187,10 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
             turn.note(Reason.HELD_BACK_DROPPED)
             continue
         mark = mark_of(turn.room, run.session_id)
+        if _not_shown_yet(turn, run, unended) and mark.unspent is None and not mark.ended:
+            turn.note(Reason.STREAM_NOT_SHOWN_YET, stream=run.stream_id)
+            turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
+            continue
         failed = mark.unspent is State.FAILED and unspent_since(turn.room, run.session_id, turn.event.at) is not None
         end = State.FAILED if failed else State.STOPPED
         ended = advance(run, end, at=turn.event.at, event_id=turn.event.id, by=EndedBy.PROBE)
@@ -192,6 +200,11 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None) -> bool:
         turn.note(Reason.STREAM_GONE, stream=run.stream_id, before=run.state, after=end)
         turn.tell_stream(ended, run.state)
     return again
+
+
+def _not_shown_yet(turn: Turn, run: Stream, unended: frozenset[str]) -> bool:
+    young = turn.event.at - run.opened_at < NOT_SHOWN_MAX_MS
+    return run.state is State.STARTING and young and not unended.isdisjoint(run.ids)
 
 
 def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> Stream | None:

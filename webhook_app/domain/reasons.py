@@ -56,6 +56,10 @@ class Reason(StrEnum):
         "stream-newer-than-probe",
         "Stream {stream} changed after the probe was sent; checking again",
     )
+    STREAM_NOT_SHOWN_YET = (
+        "stream-not-shown-yet",
+        "Stream {stream} is not shown as active, and has not ended; checking again",
+    )
     STREAM_TOO_OLD = "stream-too-old", "No change: the stream ended long ago"
     MAYBE_SAME_STREAM = "maybe-same-stream", "it may be another id of the stream that is starting"
     STREAMS_UNITED = "streams-united", "Stream {other} is stream {stream} under another id"

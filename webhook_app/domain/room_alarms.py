@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.alarms import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
+from webhook_app.domain.ids import derive
 from webhook_app.domain.plan import why_not
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
@@ -169,7 +170,8 @@ def _clear_past(turn: Turn) -> None:
     """Clear what is over of what does not follow from the room's state.
 
     A missed broadcast clears when the next window opens; a start that was given up when the room is on air or wanted
-    on air again, and when its window closes.
+    on air again, and when its window closes. That VideoSDK forbids a call does when the room is as it should be, or
+    nobody wants anything of it any more; and that an answer was unreadable, when nothing is asked about the room.
     """
     before, room = turn.before, turn.room
     if room.window is not None and (before.window is None or before.window.opens_at != room.window.opens_at):
@@ -182,6 +184,16 @@ def _clear_past(turn: Turn) -> None:
     )
     if room.refused_start is None and is_over:
         turn.calm(AlarmName.START_REFUSED, room.room_id)
+    if _is_as_wanted(room) and not _is_as_wanted(before):
+        turn.calm(forbidden_key(room.room_id))
+    if room.unreadable and not _is_asked_about(room):
+        turn.change(unreadable=False)
+        turn.calm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
+
+
+def forbidden_key(room_id: str) -> str:
+    """The key of the alarm that VideoSDK forbids calls in a room."""
+    return derive("videosdk-forbidden-", room_id)
 
 
 def _raise(turn: Turn, name: AlarmName, report: _Report) -> None:
@@ -249,6 +261,18 @@ def _unknown_start(room: Room) -> Call | None:
 
 def _is_live(room: Room) -> bool:
     return any(run.live and not run.provisional for run in room.streams)
+
+
+def _is_as_wanted(room: Room) -> bool:
+    return room.wish is None or room.wish.on_air == _is_live(room)
+
+
+def _is_asked_about(room: Room) -> bool:
+    """Whether VideoSDK is asked about the room, or will be as long as it is as it is."""
+    session_goes_on = room.session is not None and room.session.live
+    if room.wish is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
+        return True
+    return any(run.live for run in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
 
 
 def _is_wanted(room: Room) -> bool:
