@@ -52,6 +52,12 @@ class TestAdding:
         add(doors)
         refused(doors.api("POST", "/rooms", {"room_id": ROOM, "name": "other"}), 409, "already configured")
 
+    @pytest.mark.parametrize("more", [{}, {"name": "other"}, {"groups": ["friday"]}])
+    def test_an_id_that_is_the_name_of_another_room_is_refused(self, doors: Doors, more: Any) -> None:
+        add(doors, name="main-hall")
+        refused(doors.api("POST", "/rooms", {"room_id": "main-hall", **more}), 409, ROOM, "rename")
+        assert [item["room_id"] for item in doors.get("/rooms")["items"]] == [ROOM]
+
     @pytest.mark.parametrize(
         ("body", "field"),
         [

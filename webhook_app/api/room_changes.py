@@ -102,6 +102,9 @@ def add_room(context: Context, given: dict[str, Any]) -> str:
             where = " in the configuration file" if known.from_file else ""
             detail = f"Room {room_id} is already configured{where}, as {known.name or 'a room without a name'}."
             raise Problem(409, detail, reason=R.NAME_TAKEN)
+        if room_id in config.shadowed:
+            detail = f"{room_id} is the name of room {config.room_meant(room_id)}: rename that room first."
+            raise Problem(409, detail, errors={"room_id": [detail]}, reason=R.NAME_TAKEN)
         if len(config.names) >= ROOMS_MAX:
             raise Problem(409, f"There are {ROOMS_MAX} rooms already; forget some first.", reason=R.LIMIT_REACHED)
         return _put(context, config, RoomName(None, room_id, from_file=False), given)

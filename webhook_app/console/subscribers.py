@@ -134,7 +134,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def retry_dead(subscriber_id: str) -> BaseResponse:
         def give() -> str:
             count = retry_all_dead(context, subscriber_id)
-            return f"{count} dead {'delivery is' if count == 1 else 'deliveries are'} in line again, to be sent now."
+            return f"{count} dead {'delivery is' if count == 1 else 'deliveries are'} queued again, to be sent now."
 
         return try_it(give, f"/subscribers/{subscriber_id}")
 

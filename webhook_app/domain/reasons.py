@@ -46,9 +46,9 @@ class Reason(StrEnum):
     STREAM_SUPERSEDED = "stream-superseded", "Stream {stream} ended, inferred from a newer stream"
     STREAM_INFERRED = (
         "stream-inferred",
-        "Stream {stream}: {before} to {after}, inferred: its end was told and nobody could check it with VideoSDK",
+        "Stream {stream}: {before} to {after}, inferred: its end was reported and could not be checked with VideoSDK",
     )
-    END_NOT_INFERRED = "end-not-inferred", "Nothing inferred: VideoSDK is asked about what was told to have ended"
+    END_NOT_INFERRED = "end-not-inferred", "Nothing inferred: checking with VideoSDK what is said to have ended"
     END_UNCHECKED = "end-unchecked", "It ends the only live stream, inferred: without credentials nobody can check"
     STREAM_CROWDED_OUT = "stream-crowded-out", "Stream {stream} ended, inferred: {count} newer ones look live"
     STREAM_ENDED_MEANWHILE = "stream-ended-meanwhile", "Stream {stream} ended meanwhile; checking again"
