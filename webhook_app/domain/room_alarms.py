@@ -68,6 +68,7 @@ def _is_steady(turn: Turn) -> bool:
         and room.refused_start is before.refused_start is None
         and room.unknown_start is before.unknown_start is None
         and room.late_since is None
+        and not room.unreadable
         and not any(happening.type.startswith(_RECORDED) for happening in turn.happenings)
     )
 
