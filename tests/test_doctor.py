@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from certificates import certified
 from doors import ROOM, Doors, append, fold_all
-from product import API_KEY, SECRET, TREE, product, public_pem, webhook
+from product import API_KEY, SECRET, TREE, Product, product, public_pem, webhook
 from support.waiting import patient, wait_until
 
 from webhook_app.domain.alarms import Alarm
@@ -134,6 +134,9 @@ def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
     assert of_product.folding(0, 0.0, halted="WRONGTYPE").level is Level.FAILED
     assert of_product.raised([Alarm("a", "warning", "s", 1, cleared_at=2)]).level is Level.OK
     assert "poisoned-event" in of_product.raised([Alarm("poisoned-event", "warning", "s", 1)]).said
+    many = [Alarm(f"late-{number}", "warning", "s", number) for number in range(5)]
+    said = of_product.raised([*many, Alarm("missed", "critical", "m", 9)]).said
+    assert said == "6 raised: missed: m, late-0: s, late-1: s; and 3 more"
 
 
 def test_the_way_in_is_judged() -> None:
@@ -298,6 +301,21 @@ def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) ->
         assert f"PUBLIC_URL is {one.url} there and http://127.0.0.1:1 here" in found["this shell"]["said"]
 
 
+def _tally(one: Product, *words: str) -> Any:
+    """What a command prints as JSON in a shell that has the data directory and no other setting."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", *words],
+        cwd=one.home,
+        env=environ | {"PYTHONPATH": str(TREE), "DATA_DIR": "var", "ADMIN_TOKEN": one.token},
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.process
 def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
     with product(tmp_path, pinned=True) as one:
@@ -316,6 +334,19 @@ def test_a_product_with_the_sandbox_on_another_port_is_well(tmp_path: Path) -> N
         status, found, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
         assert status == 0, found
         assert {"ok"} == {found[name]["level"] for name in ("VideoSDK", "public key", "reachable", "processes")}
+
+
+@pytest.mark.process
+def test_a_shell_with_another_port_uses_the_sandbox_that_runs(tmp_path: Path) -> None:
+    with product(tmp_path, credentials=False) as one:
+        sandbox_url = json.loads((one.data_dir / "run.json").read_text())["sandbox"]
+        made = _tally(one, "rooms", "create", "--json")
+        assert made["webhook_url"] == f"{one.url}/webhooks/videosdk", "the sandbox sends webhooks without a token"
+        (one.home / "tally.yaml").write_text(
+            f"rooms: {{lobby: {{room_id: {made['room_id']}}}}}\n"
+            f"subscribers: [{{name: inbox, url: '{sandbox_url}/sandbox/inbox/mine', types: ['stream.*']}}]\n"
+        )
+        assert _tally(one, "config", "check", "tally.yaml", "--json")["ok"] is True
 
 
 @pytest.mark.process

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -76,14 +77,18 @@ def as_run() -> Settings:
 def played(given: Settings) -> Settings | None:
     """The settings of a `tally up` here that plays VideoSDK with the sandbox; None when there is no such.
 
-    The address under which the sandbox reaches us stands for `PUBLIC_URL`.
+    The address under which the sandbox reaches us stands for `PUBLIC_URL`. The ports are the running product's: this
+    shell may have another PORT, or none.
     """
     from workers.up import plan_of
 
     run = running(given)
     if run is None or not run.get("sandbox") or given.has_credentials:
         return None
+    url, sandbox_url = str(run["url"]), str(run["sandbox"])
+    port = urlsplit(url).port or given.port
     try:
-        return replace(plan_of(given).settings, public_url=str(run["url"]))
+        settings = plan_of(replace(given, port=port)).settings
+        return replace(settings, public_url=url, videosdk_api_url=sandbox_url, sandbox_url=sandbox_url)
     except SettingError as error:
         raise Failed(str(error)) from None

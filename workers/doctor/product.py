@@ -15,6 +15,7 @@ from workers.doctor.finding import Finding, failed, ok, warning
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
 LAG_WARNING_S = 10.0
 LAG_FAILED_S = 60.0
+QUOTED_MAX = 3  # alarms
 
 
 def look_at_product(client: Client) -> Iterator[Finding]:
@@ -87,4 +88,7 @@ def raised(alarms: list[Alarm]) -> Finding:
         return ok("alarms", f"{acknowledged} raised, all acknowledged")
     if not active:
         return ok("alarms", "none is raised")
-    return warning("alarms", ", ".join(f"{one.name}: {one.summary}" for one in active), "see `tally alarms`")
+    worst = sorted(active, key=lambda alarm: (alarm.severity != "critical", alarm.since))
+    quoted = ", ".join(f"{alarm.name}: {alarm.summary}" for alarm in worst[:QUOTED_MAX])
+    more = f"; and {len(worst) - QUOTED_MAX} more" if len(worst) > QUOTED_MAX else ""
+    return warning("alarms", f"{len(worst)} raised: {quoted}{more}", "see `tally alarms`")
