@@ -63,3 +63,17 @@ def test_a_window_is_marked_with_the_most_that_is_open_during_it():
         None,
     ]
     assert Crowded(2, ()).peak is None
+
+
+def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, store_url, tmp_path):
+    opens = datetime.now(UTC) + timedelta(hours=3)
+    schedule = {"at": f"{opens:%Y-%m-%dT%H:%M}", "duration": "1h"}
+    rule = RuleSchema().load({"name": "talk", "rooms": list(ROOMS), "schedule": schedule})
+    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    fold_all(client)
+    doors = Doors(store_url, tmp_path, max_streams=1)
+    log_in(doors.http, ADMIN_TOKEN)
+    page = " ".join(doors.http.get("/schedule").get_data(as_text=True).split())
+    assert "exceeded once in the next 35 days" in page and page.count(">3 of 1<") == 1 + len(ROOMS)
+    listed = doors.api("GET", "/rules/talk/occurrences").json["items"]
+    assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}

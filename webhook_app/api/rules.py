@@ -288,10 +288,9 @@ def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:
 
 
 def _warning(one: Occurrence, crowded: list[tuple[int, int]], limit: int | None) -> str | None:
-    for moment, count in crowded:
-        if one.window.opens_at <= moment < one.window.closes_at:
-            return f"{count} windows are open at once then, and MAX_STREAMS is {limit}"
-    return None
+    """How many windows are open at once at most while this one is, where MAX_STREAMS is exceeded."""
+    counts = [count for moment, count in crowded if one.window.opens_at <= moment < one.window.closes_at]
+    return f"{max(counts)} windows are open at once then, and MAX_STREAMS is {limit}" if counts else None
 
 
 def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = None) -> dict[str, Any]:

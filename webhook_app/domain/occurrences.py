@@ -66,7 +66,7 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
 
 
 def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> list[tuple[int, int]]:
-    """When more windows are open at once than the account allows: (moment, how many), each time it begins.
+    """When more windows are open at once than the account allows: (moment, how many), each moment once.
 
     ScheduleError when there are too many windows to count. Rules whose own cannot be computed are left out.
     """
@@ -88,12 +88,12 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
         for stretch in combine(asked):
             edges += [(stretch.opens_at, 1), (stretch.closes_at, -1)]
     open_now = 0
-    found: list[tuple[int, int]] = []
-    for moment, change in sorted(edges):
+    crowded: dict[int, int] = {}
+    for moment, change in sorted(edges):  # at one moment windows close before others open
         open_now += change
         if change > 0 and open_now > limit:
-            found.append((moment, open_now))
-    return found
+            crowded[moment] = open_now
+    return list(crowded.items())
 
 
 Asked = tuple[str, Mapping[str, Any], Window]
