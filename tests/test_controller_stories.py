@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world import MINUTE, SECOND, Story, on_air, rest, url, wanted_on_air, with_session
+from tests.world import MINUTE, ROOM, SECOND, Story, on_air, rest, url, wanted_on_air, with_session
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
 
@@ -229,6 +229,16 @@ def test_what_is_forbidden_in_a_room_is_tried_again_a_minute_later():
     assert story.now - refused_at == 60_000
     story.answer("succeeded", run="a")
     assert "alarm.cleared" in story.notices
+
+
+def test_the_alarm_of_a_forbidden_room_names_the_room():
+    story = with_session()
+    rooms = {"lobby": {"room_id": ROOM, "groups": []}}
+    story.tell(Source.CONFIG, "file-applied", {"rooms": rooms, "rules": []}, room=None)
+    story.operator("start")
+    story.answer("refused", status=403, message="Not permitted")
+    (raised,) = [notice for notice in story.told if notice.type == "alarm.raised"]
+    assert raised.data["alarm"]["summary"] == "VideoSDK does not allow us to start in lobby: 403 Not permitted"
 
 
 def test_a_call_that_was_dropped_before_it_was_sent_is_decided_anew():

@@ -100,8 +100,13 @@ def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
     data = {"rooms": found.rooms, "rules": found.rules, "_at": at}
     apply_file(World(config=old), outcome, data)
     new = outcome.config or old
-    changes = [Change("room", *one) for one in _differences(dict(old.names), dict(new.names))]
+    changes = [Change("room", *one) for one in _differences(_rooms(old), _rooms(new))]
     return changes + [Change("rule", *one) for one in _differences(dict(old.rules), dict(new.rules))]
+
+
+def _rooms(config: Config) -> dict[str, object]:
+    """The configured rooms by name, by id where they have none."""
+    return {room.label: room for room in config.names.values()}
 
 
 def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tuple[str, str]]:

@@ -475,7 +475,7 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         turn.set_timer("ask:credentials", turn.event.at + LIFT_EVERY_MS)
         return
     if call.status == 403:
-        summary = f"VideoSDK does not let us {call.kind} in {call.room_id}: {said}"
+        summary = f"VideoSDK does not allow us to {call.kind} in {turn.room_name or call.room_id}: {said}"
         turn.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
         turn.change(tries=turn.room.tries + 1)
         turn.set_timer("backoff", turn.event.at + LIFT_EVERY_MS)

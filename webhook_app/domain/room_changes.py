@@ -20,15 +20,15 @@ def put_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
     room = RoomName(data.get("name"), str(data["room_id"]), tuple(data.get("groups", ())), from_file=False)
     known = config.named(room.room_id)
     if known is not None and known.from_file:
-        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.key)
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
     elif name_taken(config, room):
         outcome.record_effect(Reason.ROOM_NAME_TAKEN, room=room.name)
     elif room == known:
-        outcome.record_effect(Reason.ROOM_UNCHANGED, room=room.key)
+        outcome.record_effect(Reason.ROOM_UNCHANGED, room=room.label)
     else:
         rest = {key: other for key, other in config.names.items() if other.room_id != room.room_id}
         outcome.config = config.with_rooms({**rest, room.key: room})
-        outcome.record_effect(Reason.ROOM_ADDED if known is None else Reason.ROOM_CHANGED, room=room.key)
+        outcome.record_effect(Reason.ROOM_ADDED if known is None else Reason.ROOM_CHANGED, room=room.label)
         drop_mistaken_rooms(world, outcome)
         return rules_affected(config, outcome.config)
     return set()
@@ -40,7 +40,7 @@ def forget_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
     config, room = world.config, world.rooms.get(room_id)
     known = config.named(room_id)
     if known is not None and known.from_file:
-        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.key)
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
     elif room is not None and is_busy(room):
         outcome.record_effect(Reason.ROOM_LIVE)
     elif naming := rules_naming(config, room_id):
@@ -49,7 +49,7 @@ def forget_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
         outcome.record_effect(Reason.ROOM_UNKNOWN)
     else:
         outcome.forgotten_rooms.add(room_id)
-        outcome.record_effect(Reason.ROOM_FORGOTTEN, room=room_id if known is None else known.key)
+        outcome.record_effect(Reason.ROOM_FORGOTTEN, room=room_id if known is None else known.label)
         if known is not None:
             outcome.config = config.with_rooms({key: one for key, one in config.names.items() if one is not known})
             return rules_affected(config, outcome.config)

@@ -77,6 +77,11 @@ class RoomName:
         """What `Config.names` keeps it under: its name, or `id:` and its id. Names hold no colon."""
         return self.name if self.name is not None else f"{ID_PREFIX}{self.room_id}"
 
+    @property
+    def label(self) -> str:
+        """What people read: its name, or its id where it has none."""
+        return self.name or self.room_id
+
 
 @dataclass(frozen=True)
 class Settings:

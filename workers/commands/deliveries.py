@@ -1,16 +1,17 @@
 """`tally deliveries`: what was sent to whom, and how it went; retry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import click
 
 from workers.commands import asking, show
-from workers.commands.api import Json
+from workers.commands.api import Api, Json
 from workers.commands.bars import bar
 
 STATES = ("pending", "delivered", "dead")
 RETRY_MAX = 10_000
+SUBSCRIBERS_MAX = 10_000
 COLOURS = {"dead": "red", "pending": "yellow"}
 
 
@@ -37,12 +38,14 @@ def deliveries(
     """
     if context.invoked_subcommand is not None:
         return
-    found, cursor = asking.api().items(_path(subscriber), limit, state=state, notice_id=notice)
+    api = asking.api()
+    found, cursor = api.items(_path(subscriber), limit, state=state, notice_id=notice)
     if as_json:
         show.print_json({"items": found, "next": cursor})
         return
     head = ("ID", "NOTICE", "ROOM", "SUBSCRIBER", "STATE", "TRIES", "LAST", "NEXT TRY")
-    show.print_table(head, [_row(one) for one in found], empty="there are no deliveries")
+    names = _subscriber_names(api) if found else {}
+    show.print_table(head, [_row(one, names) for one in found], empty="there are no deliveries")
     for hint in blocked_hints(found):
         click.echo(hint, err=True)
     show.more(cursor)
@@ -88,14 +91,20 @@ def _path(subscriber: str | None) -> str:
     return "/deliveries" if subscriber is None else f"/subscribers/{quote(subscriber, safe='')}/deliveries"
 
 
-def _row(one: Json) -> list[show.Cell]:
+def _subscriber_names(api: Api) -> dict[str, str]:
+    """The subscribers' names by id; those without a name are left out."""
+    subscribers, _ = api.items("/subscribers", SUBSCRIBERS_MAX)
+    return {subscriber["id"]: subscriber["name"] for subscriber in subscribers if subscriber["name"]}
+
+
+def _row(one: Json, names: Mapping[str, str]) -> list[show.Cell]:
     last = one["attempts"][-1] if one["attempts"] else {}
     said = last.get("status") or last.get("error") or "-"
     return [
         one["id"],
         one["notice"].get("type", "-"),
         show.room(one["notice"].get("data") or {}),
-        one["subscriber_id"],
+        names.get(one["subscriber_id"], one["subscriber_id"]),
         (one["state"], COLOURS.get(one["state"])),
         str(len(one["attempts"])),
         str(said),
