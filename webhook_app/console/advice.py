@@ -28,11 +28,11 @@ ADVICE: Mapping[str, str] = {
     ),
     AlarmName.VIDEOSDK_CREDENTIALS: (
         "VideoSDK does not accept our token, so nothing is called. Check VIDEOSDK_API_KEY and VIDEOSDK_SECRET; it is "
-        "asked every minute and goes on by itself."
+        "tried again every minute."
     ),
     AlarmName.VIDEOSDK_FORBIDDEN: (
         "VideoSDK refuses this one room. Check that it belongs to the project of VIDEOSDK_API_KEY and that HLS is "
-        "allowed there; it is asked every minute and goes on by itself."
+        "allowed there; it is tried again every minute."
     ),
     AlarmName.CONFIGURATION_FILE: (
         "The file on disk is wrong; what ran before still runs. Run `tally config check`: it names line and field."

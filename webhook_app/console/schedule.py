@@ -41,7 +41,9 @@ def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
     drawn_at = now // MINUTE * MINUTE  # so that the picture is another one once a minute, and not at each look
     by_room = _rules_by_room(desk, config)
     q = asked().q
-    wanted = sorted((room_id for room_id in by_room if _named(config, room_id, q)), key=lambda one: _title(config, one))
+    late = {room_id for room_id, room in desk.rooms.all().items() if room.late_since is not None}
+    wanted = [room_id for room_id in by_room if _named(config, room_id, q)]
+    wanted.sort(key=lambda room_id: (room_id not in late, _title(config, room_id)))
     shown, number, pages = page_of(wanted, asked().number, ROOMS_SHOWN)
     weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
     names = {one.room_id: one.name for one in weeks}

@@ -95,7 +95,7 @@ class Reason(StrEnum):
     PARTICIPANT_PRESENT = "participant-present", "Repeat: the participant is already in the session"
     PARTICIPANT_ABSENT = "participant-absent", "Repeat: the participant is not in the session"
     PARTICIPANT_UNNAMED = "participant-unnamed", "No change: there is no participantId"
-    PARTICIPANTS_SEEN = "participants-seen", "{count} participants seen"
+    PARTICIPANTS_SEEN = "participants-seen", "Participants in the session: {count}"
 
     # Probes
     PROBE_DUE = "probe-due", "Checking with VideoSDK"
