@@ -119,6 +119,23 @@ def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_
     assert (story.states, len(story.starts)) == (["started"], 1)
 
 
+@pytest.mark.parametrize("state", ["started", "playable"])
+def test_a_young_stream_that_is_on_air_and_not_shown_as_active_yet_is_not_gone(state):
+    story = started()
+    story.answer("succeeded", run="a", status=200)
+    story.hls(state, id="a")
+    story.ask()
+    story.probe(None, records=[{"id": "a", "ended": False}])
+    assert (story.states, len(story.starts)) == ([state], 1)
+    began = story.now
+    while story.states == [state]:
+        assert story.now - began < 4 * MINUTE
+        if story.room.probe is None:
+            story.wait(SECOND)
+        else:
+            story.probe(None, records=[{"id": "a", "ended": False}])
+
+
 @pytest.mark.parametrize("records", [[], [{"id": "b", "ended": False}], [{"id": "a", "webhooks": {}}]])
 def test_a_stream_that_is_not_shown_as_active_is_gone_unless_its_own_object_shows_no_end(records):
     story = started()

@@ -169,8 +169,8 @@ def see_active(turn: Turn, fact: StreamFact, asked_id: str, *, playable: bool) -
 def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None, unended: frozenset[str] = frozenset()) -> bool:
     """A probe saw no run, or only `but`: others end, unless they have had an event since the question.
 
-    When VideoSDK first shows a stream as active is not documented: one that is starting, and whose own object shows no
-    end (`unended`), is looked for again before it counts as gone. A further start would make a second stream of it.
+    When VideoSDK first shows a stream as active is not documented: one of the last two minutes, whose own object
+    shows no end (`unended`), is looked for again before it counts as gone. A further start would make a second stream.
 
     Returns whether a run had a later event, so that the question must be put again.
     """
@@ -187,7 +187,8 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None, unended: f
             turn.note(Reason.HELD_BACK_DROPPED)
             continue
         mark = mark_of(turn.room, run.session_id)
-        if _not_shown_yet(turn, run, unended) and mark.unspent is None and not mark.ended:
+        end_told = mark.ended or (mark.unspent is not None and (mark.unspent_at or 0) >= run.opened_at)
+        if _not_shown_yet(turn, run, unended) and not end_told:
             turn.note(Reason.STREAM_NOT_SHOWN_YET, stream=run.stream_id)
             turn.set_timer("ask:again", turn.event.at + PROVISIONAL_ASK_MS)
             continue
@@ -204,7 +205,7 @@ def see_none(turn: Turn, asked_id: str, *, but: Stream | None = None, unended: f
 
 def _not_shown_yet(turn: Turn, run: Stream, unended: frozenset[str]) -> bool:
     young = turn.event.at - run.opened_at < NOT_SHOWN_MAX_MS
-    return run.state is State.STARTING and young and not unended.isdisjoint(run.ids)
+    return run.state is not State.STOPPING and young and not unended.isdisjoint(run.ids)
 
 
 def _perhaps_reopen(turn: Turn, run: Stream, signal: State, asked_id: str) -> Stream | None:
