@@ -210,7 +210,7 @@ def test_the_tail_goes_on_live_and_over_a_web_that_dies(running: Product) -> Non
             running.kill(running.pids()["web"])
             _post_until(running, lambda: any('"after"' in line for line in seen), "after")
             tail.send_signal(signal.SIGINT)
-            assert tail.wait(20) == 0
+            assert tail.wait(60) == 0
         finally:
             tail.kill()
             thread.join(20)

@@ -144,7 +144,7 @@ def test_a_primary_that_hangs_is_replaced_and_nothing_acknowledged_is_lost(tmp_p
             stores.primary.suspend()
             statuses.clear()
             wait_until(post, FAILOVER_LIMIT_S, "a webhook being kept by the new primary")
-            assert statuses.count(503) >= 10, "webhooks were not refused quickly while the primary hung"
+            assert statuses.count(503) >= 4, "webhooks were not refused quickly while the primary hung"
             stores.primary.resume()
             for _ in range(20):
                 post()
