@@ -12,6 +12,7 @@ import structlog
 from webhook_app.health import WORKERS
 from webhook_app.loops import Loops
 from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store.clients import Client
 from webhook_app.store.health import look
@@ -73,7 +74,7 @@ class Heartbeat:
             ):
                 return None if answer.ok else f"it was answered {answer.status_code}"
         except requests.RequestException as error:
-            return f"it could not be fetched: {type(error).__name__}"
+            return f"it could not be fetched: {failure_text(error)}"
 
 
 @contextmanager

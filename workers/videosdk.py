@@ -12,6 +12,7 @@ import urllib3
 
 from webhook_app.lenient_json import decode_leniently
 from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
 from webhook_app.providers.videosdk.answers import Answer as Answer
@@ -142,7 +143,7 @@ class VideoSDK:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             return Answer(None, None, "timed out")
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return Answer(None, None, f"not reached: {type(error).__name__}")
+            return Answer(None, None, failure_text(error))
         if raw is None:
             return Answer(answer.status_code if answer.status_code >= 400 else None, None, ENDLESS)
         wait = _seconds(answer.headers.get("Retry-After"))

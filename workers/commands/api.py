@@ -8,6 +8,7 @@ import requests
 
 from webhook_app import secrets_file
 from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.settings import Settings
 from workers.commands.given import Failed, WrongUse, running
@@ -88,7 +89,7 @@ class Api:
             ) as answer:
                 raw = answer.raw.read(ANSWER_MAX_BYTES + 1, decode_content=True)
         except requests.RequestException as error:
-            raise Failed(f"{self.url} cannot be reached ({type(error).__name__}): does Tallylight run there?") from None
+            raise Failed(f"{self.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
         if len(raw) > ANSWER_MAX_BYTES:
             raise Failed(f"{self.url} answered more than {ANSWER_MAX_BYTES} bytes: ask for less")
         return _read(answer, raw)

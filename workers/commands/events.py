@@ -7,6 +7,7 @@ import requests
 import urllib3
 
 from webhook_app.domain.events import Source
+from webhook_app.outbound.failures import failure_text
 from workers.commands import asking, show
 from workers.commands.api import Api, Json
 from workers.commands.event_stream import follow
@@ -74,7 +75,7 @@ def tail(
         ):
             printer.take(event)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Failed(f"{api.url} cannot be reached ({type(error).__name__}): does Tallylight run there?") from None
+        raise Failed(f"{api.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
     except KeyboardInterrupt:
         printer.close()
         click.echo(err=True)

@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from time import monotonic
 
+from webhook_app.outbound.failures import failure_text
 from webhook_app.public_key import fetch_from
 from webhook_app.settings import Settings
-from webhook_app.signature import fingerprint, read_key
+from webhook_app.signature import PublicKeyError, fingerprint, read_key
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.running import RunningProduct
 from workers.videosdk import Answer, Token, VideoSDK
 
 DEADLINE_S = 10.0
 NOBODYS_ROOM = "tallylight-doctor"  # asked for its sessions; whether it exists does not matter
-_WAY_OUT = "check the way out of this machine (DNS, firewall), and VIDEOSDK_API_URL"
+_WAY_OUT = "check the way out of this machine (DNS, firewall), and VIDEOSDK_API_URL; see docs/how-to/outbound.md"
 
 
 def look_at_videosdk(
@@ -90,7 +91,7 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
         pem = fetch_from(settings.videosdk_api_url, settings.proxies)()
         read_key(pem)
     except Exception as error:  # whatever it is, there is no newest key; the web says the same of it
-        said = f"cannot be had from {settings.videosdk_api_url}: {type(error).__name__}"
+        said = f"cannot be had from {settings.videosdk_api_url}: {_why(error)}"
         hint = _WAY_OUT + "; or pin the key with VIDEOSDK_PUBLIC_KEY"
         if remembered is not None:
             return warning(name, said + "; the one that the store remembers is used", hint)
@@ -102,3 +103,7 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
             "VideoSDK has a new key: `tally web` takes it with the next webhook; ask again in a minute",
         )
     return ok(name, fingerprint(pem))
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, PublicKeyError) else failure_text(error)

@@ -136,7 +136,7 @@ def _positive(name: str, value: str) -> int:
     try:
         return _number(name, value, 1, 10**DIGITS_MAX - 1)
     except ValueError:
-        raise ValueError(f"{name}={value[:40]} is not a whole number; it is 1 or more") from None
+        raise ValueError(f"{name}={value[:40]} is not a whole number of 1 or more") from None
 
 
 def _by_day(name: str, value: str) -> frozenset[tuple[int, int]]:

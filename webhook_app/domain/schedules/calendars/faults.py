@@ -45,7 +45,7 @@ FAULT_TEXTS: Mapping[Fault, str] = {
     Fault.BAD_DATE: "a date of its EXDATE or RDATE cannot be read and is ignored",
     Fault.BAD_RECURRENCE_ID: "left out: its RECURRENCE-ID cannot be read",
     Fault.OUT_OF_RANGE: "left out: it leaves the years 1 to 9999",
-    Fault.NOT_UTF8: "its text is not UTF-8: save the calendar as UTF-8",
+    Fault.NOT_UTF8: "is not UTF-8: save the calendar as UTF-8",
     Fault.UNREADABLE: "left out: it cannot be read",
     Fault.TOO_MANY_ENTRIES: "and the entries after it are left out: the calendar has too many",
     Fault.TOO_MANY_INSTANCES: "left out: the calendar has too many dates",
