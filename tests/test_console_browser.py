@@ -287,6 +287,18 @@ def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit, tall
     expect(said).to_have_count(0, timeout=SOON_MS)
 
 
+def test_what_was_done_leaves_in_time_where_nothing_follows(visit, tally):
+    tally.put_rule("some-day", rooms=["quiet-room"], schedule={"cron": "0 9 * * SUN", "duration": "1h"})
+    visit.log_in()
+    visit.page.clock.install()
+    visit.page.goto(tally.url + "/rules/some-day/pause?back=/%3Fq%3Dno-room-is-called-so")
+    visit.page.get_by_role("button", name="Pause").click()
+    said = visit.page.locator(".flash.done")
+    expect(said).to_be_visible()
+    visit.page.clock.fast_forward(20_000)
+    expect(said).to_have_count(0)
+
+
 def filled(tally):
     """Something on every page."""
     for kind in ("session-started", "hls-starting", "hls-started", "hls-playable"):

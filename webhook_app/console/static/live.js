@@ -9,6 +9,7 @@
   const FALLS_MAX = 3;
   const TRY_AGAIN_MS = 60000;
   const SAID_MS = 5000;
+  const SAID_MAX_MS = 20000;
   const live = document.getElementById("live");
   const pulse = document.getElementById("pulse");
   const LEFT_ALONE_MS = 15000;
@@ -95,11 +96,12 @@
     tick();
   }
 
-  // What was done is said for a while; it leaves when the page has moved on, so that it never stands beside news.
-  function dismissDone() {
+  // What was done is said for a while: until the page has moved on, so that it never stands beside news, or a limit.
+  function dismissDone(after) {
     const messages = document.querySelectorAll("#main > .flash.done");
-    if (messages.length) setTimeout(() => { for (const one of messages) one.remove(); }, Math.max(0, SAID_MS - performance.now()));
+    if (messages.length) setTimeout(() => { for (const one of messages) one.remove(); }, Math.max(0, after - performance.now()));
   }
+  dismissDone(SAID_MAX_MS);
 
   // What is being pressed or marked for copying is not replaced under the reader's hands, for a while.
   function inUse() {
@@ -130,7 +132,7 @@
         const isNews = etag !== "";
         etag = answer.headers.get("ETag") || "";
         put(html);
-        if (isNews) dismissDone();
+        if (isNews) dismissDone(SAID_MS);
       }
       say(told ? "Live." : "Refreshes by itself.", told ? "streaming" : "");
     } catch {
