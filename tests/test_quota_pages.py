@@ -8,10 +8,13 @@ from product import webhook
 
 from tests.test_pages import log_in
 from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.console.quota import Crowded
+from webhook_app.console.quota import Crowded, Quota
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedule import RoomWindow
+from webhook_app.domain.times import MINUTE
 from webhook_app.store.journal import Entry, entry
+from webhook_app.store.state import StateStore
+from webhook_app.store.times import time_ms
 
 ROOMS = ("hall", "lobby", "attic")
 
@@ -77,3 +80,16 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, 
     assert "exceeded once in the next 35 days" in page and page.count(">3 of 1<") == 1 + len(ROOMS)
     listed = doors.api("GET", "/rules/talk/occurrences").json["items"]
     assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
+
+
+def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client):
+    plan(client)
+    state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
+    crowded = quota.crowded(state.config(), rooms, now)
+    append(client, Entry(Source.VIDEOSDK, "hls-started", "hall", webhook("hls-started", "hall")))
+    fold_all(client)
+    assert quota.crowded(state.config(), rooms, now + 1) is crowded
+    assert quota.crowded(state.config(), rooms, now + MINUTE) is not crowded
+    append(client, entry(Source.CONFIG, "rule-deleted", None, {"name": "talk-hall"}))
+    fold_all(client)
+    assert crowded.moments and quota.crowded(state.config(), rooms, now + MINUTE).moments == ()

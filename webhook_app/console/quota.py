@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from webhook_app.api.context import Context
-from webhook_app.api.rule_warnings import rooms_with_windows
 from webhook_app.domain.occurrences import over_quota
 from webhook_app.domain.rules import Config
 from webhook_app.domain.schedule import RoomWindow
@@ -30,24 +28,24 @@ class Crowded:
 
 
 class Quota:
-    """Computes the crowded moments once a minute and configuration, as pages refresh more often than that."""
+    """Computes the crowded moments once a minute and configuration: pages refresh at each event."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._known: tuple[tuple[str, int], Crowded] | None = None
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._known: tuple[tuple[int, list[str], Config], Crowded | None] | None = None
 
-    def crowded(self, config: Config, now: int) -> Crowded | None:
-        """When windows exceed MAX_STREAMS; None without the setting, or when there are too many to count."""
-        limit = self._context.max_streams
-        if limit is None:
+    def crowded(self, config: Config, room_ids: list[str], now: int) -> Crowded | None:
+        """When the windows of these rooms exceed MAX_STREAMS; None without it, or when they are too many to count."""
+        if self._limit is None:
             return None
-        key = (self._context.state.cursor(), now // MINUTE)
-        if self._known is not None and self._known[0] == key:
-            return self._known[1]
-        try:
-            moments = tuple(over_quota(config, rooms_with_windows(self._context, config), at=now, limit=limit))
-        except ScheduleError:
-            return None
-        found = Crowded(limit, moments)
-        self._known = (key, found)
-        return found
+        key = (now // MINUTE, room_ids, config)
+        if self._known is None or self._known[0] != key:
+            self._known = (key, _crowded(config, room_ids, now, self._limit))
+        return self._known[1]
+
+
+def _crowded(config: Config, room_ids: list[str], now: int, limit: int) -> Crowded | None:
+    try:
+        return Crowded(limit, tuple(over_quota(config, room_ids, at=now, limit=limit)))
+    except ScheduleError:
+        return None

@@ -24,7 +24,7 @@ COUNTED = frozenset({Fate.PLANNED, Fate.OPEN, Fate.LATE, Fate.INTERRUPTED})  # w
 
 def add(blueprint: Blueprint, desk: Desk) -> None:
     """The page, and the part of it that changes."""
-    quota = Quota(desk.context)
+    quota = Quota(desk.context.max_streams)
 
     @blueprint.get("/schedule")
     def schedule() -> str:
@@ -47,7 +47,7 @@ def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
     shown, number, pages = page_of(wanted, asked().number, ROOMS_SHOWN)
     weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
     names = {one.room_id: one.name for one in weeks}
-    crowded = quota.crowded(config, now)
+    crowded = quota.crowded(config, sorted(by_room), now)
     everything = sorted((one for found in weeks for one in found.planned), key=lambda one: one.window.opens_at)
     coming = [one for one in everything if one.window.closes_at > now]
     over = [one for one in reversed(everything) if one.window.closes_at <= now]
