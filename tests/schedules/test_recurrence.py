@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 from dateutil.rrule import rrulestr
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, reject, settings
 from hypothesis import strategies as st
 
 from webhook_app.domain.budget import BudgetExceededError, step_budget
@@ -80,10 +80,13 @@ def test_an_expansion_equals_dateutils(text, dtstart, later):
     assume(walls or frequency in ("YEARLY", "MONTHLY"))
     try:
         oracle = bounded(rrulestr(text, dtstart=dtstart), last)
+        expected = list(islice((wall for wall in oracle if first <= wall <= last), 300))
     except ValueError as error:
         assert "empty set" in str(error)
-        oracle = []
-    assert walls == list(islice((wall for wall in oracle if first <= wall <= last), 300))
+        expected = []
+    except IndexError:
+        reject()  # dateutil looks beyond the end of its table for a weekday such as 53MO: there is no oracle
+    assert walls == expected
 
 
 def bounded(oracle, last):
