@@ -127,6 +127,24 @@ def test_what_fell_due_just_before_observing_ended_is_discarded_first(office: Of
     assert office.client.get(keys.OBSERVED) is None
 
 
+def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500, 204]
+    office.tell()
+    office.deliver()
+    office.client.set(keys.OBSERVED, "1")
+    office.make_due()
+    record = keys.delivery(office.only().delivery_id)
+    stored = office.client.get(record)
+    assert stored is not None
+    office.client.set(record, b"what cannot be read ends the process")
+    with pytest.raises(ValueError):
+        office.deliver()
+    office.client.set(record, stored)
+    office.deliver()
+    assert (len(office.endpoint.posts), office.only().state) == (1, DeliveryState.DEAD)
+
+
 def requests_seen(one: Product) -> int:
     assert one.sandbox is not None
     return len([call for call in one.sandbox.log("call") if "public" not in call["path"]])

@@ -108,8 +108,9 @@ class Deliverer:
             return 0
         if not self._caught_up:
             # What fell due while this copy only observed is not sent now that it acts.
-            if await self._client.getdel(keys.OBSERVED):
+            if await self._client.exists(keys.OBSERVED):
                 await self._discard_due()
+                await self._client.delete(keys.OBSERVED)  # only now: a process that dies meanwhile begins anew
             self._caught_up = True
         self._to_recover.set()
         while True:
