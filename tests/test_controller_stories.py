@@ -281,6 +281,7 @@ def test_an_operator_who_asks_again_is_not_kept_waiting_by_the_back_off():
 
 def test_an_unknown_outcome_is_asked_about_before_anything_is_repeated():
     story = unknown()
+    assert Reason.CALL_UNKNOWN.text in story.outcomes[-1].effect
     assert [probe.because for probe in story.probes] == ["unknown"]
     assert len(story.starts) == 1
 

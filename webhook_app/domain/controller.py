@@ -391,6 +391,7 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     unknown = replace(call, state=CallState.UNKNOWN, settle_at=settle_at, negatives=0)
     turn.change(call=unknown)
     turn.outcome.calls[call.call_id] = unknown
+    turn.note(Reason.CALL_UNKNOWN)
     turn.decide(
         Reason.CALL_UNKNOWN,
         call_id=call.call_id,
