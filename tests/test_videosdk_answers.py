@@ -97,6 +97,25 @@ def test_every_form_has_a_reading_and_an_excerpt(body, status):
     stream_in(answer)
 
 
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhcGlrZXkiOiJrZXkiLCJ2ZXJzaW9uIjoyfQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"unexpected header Authorization: {TOKEN}",
+        f"token {TOKEN[:70]}",
+        {"message": f"invalid token '{TOKEN}'"},
+        {"error": TOKEN, "headers": {"authorization": TOKEN}},
+    ],
+)
+def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body):
+    answer = Answer(418, body)
+    for text in (answer.message, answer.excerpt):
+        assert "****" in text
+        assert "eyJ" not in text
+
+
 def rows(*found, last=1):
     return Answer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
 

@@ -57,8 +57,9 @@ _KEY_FOLLOWS = re.compile(r"(?:api[_-]?)?(?:keys?|tokens?|secrets?)", re.IGNOREC
 
 _QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`\\]+")
 _QUOTED_PATH = re.compile(r"(?<=url: )/[^\s\"'<>\\]*")
-_MAY_QUOTE = re.compile(r"://|url: /|bearer|basic", re.IGNORECASE)
+_MAY_QUOTE = re.compile(r"://|url: /|bearer|basic|eyJ", re.IGNORECASE)
 _AUTHORIZATION = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}")  # also one that was cut off
 _TRAILING = ".,;:!?)]}"
 _WORD_MIN_CHARS = 6  # a shorter secret is replaced where it stands alone: it may be part of any word
 
@@ -90,7 +91,7 @@ def masked(text: str, *addresses: str) -> str:
         return text
     text = _QUOTED_ADDRESS.sub(_shown_quoted, text)
     text = _QUOTED_PATH.sub(lambda quoted: shown_url(f"http://host{quoted[0]}").removeprefix("http://host"), text)
-    return _AUTHORIZATION.sub(rf"\1 {MASK}", text)
+    return _WEB_TOKEN.sub(MASK, _AUTHORIZATION.sub(rf"\1 {MASK}", text))
 
 
 def unmasked(given: str, stored: Iterable[str]) -> str:

@@ -70,8 +70,8 @@ class Answer:
             for key in ("message", "error", "msg", "statusMessage"):
                 value = self.body.get(key)
                 if isinstance(value, str) and value:
-                    return value[:MESSAGE_MAX_CHARS]
-        return self.body[:MESSAGE_MAX_CHARS] if isinstance(self.body, str) and self.body else None
+                    return _message(value)
+        return _message(self.body) if isinstance(self.body, str) and self.body else None
 
     @property
     def wait(self) -> dict[str, int]:
@@ -85,6 +85,10 @@ class Answer:
         text = masked(" ".join(body.split()))
         short = text if len(text) <= EXCERPT_MAX_CHARS else text[: EXCERPT_MAX_CHARS - 1] + "…"
         return f"{self.status} {short}"
+
+
+def _message(text: str) -> str:
+    return masked(text[: 8 * MESSAGE_MAX_CHARS])[:MESSAGE_MAX_CHARS]
 
 
 def refusal_of(answer: Answer, *, start: bool) -> Refusal | None:
