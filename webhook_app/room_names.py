@@ -90,7 +90,7 @@ def closest_room(reference: str, config: Config, seen: Iterable[str] = ()) -> st
 def room_reference(room_id: str, config: Config) -> str:
     """What stands for a room's id in an address, so that it comes back as this room.
 
-    Browsers and HTTP clients drop the path segments `.` and `..`, encoded or not.
+    Browsers and HTTP clients drop the path segments `.` and `..`, encoded or not; nginx decodes `%2F` before it does.
     """
-    needs_prefix = room_id in (".", "..") or room_id.startswith(ID_PREFIX) or room_id in config.shadowed
+    needs_prefix = room_id.split("/")[0] in (".", "..") or room_id.startswith(ID_PREFIX) or room_id in config.shadowed
     return ID_PREFIX + room_id if needs_prefix else room_id
