@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from deliverers import subscribers_of
-from doors import SECRETS_KEY
+from doors import SECRETS_KEY, fold_all
 
 from webhook_app.domain.events import Source
 from webhook_app.settings import Settings
 from webhook_app.store.journal import Journal, entry
+from webhook_app.store.state import StateStore
 from workers.demo import RULES, SUBSCRIBER_ID, install
 
 
@@ -26,3 +28,18 @@ def test_the_demo_is_put_in_place_once_though_a_worker_was_there_first(client, s
     install(settings)
     assert put(client) == [rule["name"] for rule in RULES]
     assert subscribers_of(client).all() == []
+
+
+@pytest.mark.parametrize("observe", [False, True])
+def test_the_demo_calls_only_where_the_product_does(client, store_url, observe):
+    given = Settings(
+        redis_url=store_url,
+        sandbox_url="http://127.0.0.1:8001",
+        secrets_key=SECRETS_KEY,
+        videosdk_api_key="key",
+        videosdk_secret="secret",
+        observe=observe,
+    )
+    install(given)
+    fold_all(client)
+    assert StateStore(client).names().settings.calls is not observe

@@ -40,7 +40,7 @@ def install(settings: Settings) -> None:
     journal = Journal(client)
     subscribers = Subscribers(client, Seal(secrets_key(settings)))
     if not client.exists(keys.DEMO):
-        journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
+        journal.append([entry(Source.SYSTEM, "settings", None, {"calls": settings.makes_calls})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
         subscribers.put(
             Subscriber(
