@@ -52,8 +52,9 @@ def test_every_reader_of_yaml_refuses_what_unfolds_before_it_is_built(tmp_path, 
 
 def test_aliases_that_stay_small_are_read_from_the_file(tmp_path):
     path = tmp_path / "tally.yaml"
-    path.write_text("rooms:\n  a: &a {room_id: x}\n  b: *a\n")
-    assert sorted(read(path, load({})).rooms) == ["a", "b"]
+    path.write_text("rooms:\n  a: {room_id: x, groups: &g [hall]}\n  b: {room_id: y, groups: *g}\n")
+    rooms = read(path, load({})).rooms
+    assert sorted(rooms) == ["a", "b"] and rooms["a"]["groups"] == rooms["b"]["groups"] == ["hall"]
 
 
 @pytest.mark.parametrize("name", ["pipe", "directory", "device", "nothing", "nul\0", "large", "socket-like"])
