@@ -473,3 +473,16 @@ def test_rules_have_pages_by_name(client, doors):
 def test_commands_are_in_the_journal_as_they_were_given(client, doors):
     answer = doors.api("POST", f"/rooms/{ROOM}/start", {"until": "2100-01-01T00:00:00.5Z"})
     assert json.loads(Journal(client).raw_body(answer.json["id"])) == {"until": 4_102_444_800_500}
+
+
+def test_a_page_of_rules_reads_the_rooms_that_were_seen_once(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path)
+    for number in range(12):
+        rule = {"name": f"show-{number}", "rooms": ["hall-*"], "schedule": {"cron": "0 9 * * *", "duration_s": 3600}}
+        append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    append(client, Entry(Source.VIDEOSDK, "session-started", "hall-1", webhook("session-started", "hall-1")))
+    fold_all(client)
+    client.config_resetstat()
+    rules = doors.get("/rules")["items"]
+    assert {rule["next"]["room_id"] for rule in rules} == {"hall-1"}
+    assert client.info("commandstats")["cmdstat_zrange"]["calls"] == 1

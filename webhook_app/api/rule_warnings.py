@@ -1,5 +1,6 @@
 """Warnings about a rule, with what the store knows of rooms: in the answers to `PUT`, in the editor, in the console."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from webhook_app.api.context import Context
@@ -16,17 +17,26 @@ def seen_rooms(context: Context) -> list[str]:
 
 def rooms_of(context: Context, config: Config, rule: Rule) -> list[str]:
     """The rooms that a rule is about: those it names, and those seen that its patterns match."""
-    ids = config.rooms_of(rule)
-    if ids is not None:
-        return sorted(ids)
-    seen = seen_rooms(context)
-    return sorted(room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
+    return rooms_of_rules(context, config, [rule])[rule.name]
+
+
+def rooms_of_rules(context: Context, config: Config, rules: Iterable[Rule]) -> dict[str, list[str]]:
+    """The rooms of each rule by its name; the rooms that were seen are read once for all of them."""
+    seen: list[str] | None = None
+    found = {}
+    for rule in rules:
+        ids: Iterable[str] | None = config.rooms_of(rule)
+        if ids is None:
+            seen = seen_rooms(context) if seen is None else seen
+            ids = (room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
+        found[rule.name] = sorted(ids)
+    return found
 
 
 def rooms_with_windows(context: Context, config: Config) -> list[str]:
     """The rooms of all rules with a schedule."""
     scheduled = [rule for rule in config.rules.values() if rule.schedule is not None]
-    return sorted({room_id for rule in scheduled for room_id in rooms_of(context, config, rule)})
+    return sorted({room_id for ids in rooms_of_rules(context, config, scheduled).values() for room_id in ids})
 
 
 def warnings_of(context: Context, rule: Rule, config: Config) -> list[RuleWarning]:

@@ -1,5 +1,6 @@
 """Rules: read, put, delete, pause and resume."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.occurrence_skips import add_skips
 from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.rule_warnings import rooms_of, rooms_with_windows, warning_views, warnings_of
+from webhook_app.api.rule_warnings import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
 from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
 from webhook_app.domain.backtest import BacktestTooLargeError
 from webhook_app.domain.events import Source
@@ -336,19 +337,21 @@ def rule_views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
         return []
     memories = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in found])
     config = context.state.names()
+    ahead = [rule for rule in found if rule.schedule is not None and not rule.paused]
+    rooms = rooms_of_rules(context, config, ahead)
+    config = replace(config, calendars=context.state.calendars({name for rule in ahead for name in calendars_of(rule)}))
+    coming = {rule.name: _next(config, rule, rooms[rule.name], at=context.now()) for rule in ahead}
     return [
-        rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory(), _next(context, config, rule))
+        rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory(), coming.get(rule.name))
         for rule, raw in zip(found, memories, strict=True)
     ]
 
 
-def _next(context: Context, config: Config, rule: Rule) -> dict[str, Any] | None:
-    if rule.schedule is None or rule.paused:
-        return None
-    config = replace(config.with_rule(rule), calendars=context.state.calendars(calendars_of(rule)))
-    room_id = next(iter(rooms_of(context, config, rule)), "")
+def _next(config: Config, rule: Rule, room_ids: Sequence[str], *, at: int) -> dict[str, Any] | None:
+    config = config.with_rule(rule)
+    room_id = next(iter(room_ids), "")
     try:
-        found = occurrences(config, rule, [room_id], at=context.now(), count=5)
+        found = occurrences(config, rule, [room_id], at=at, count=5)
     except ScheduleError:
         return None  # `last_error` says why
     coming = next((one for one in found if not one.skipped), None)

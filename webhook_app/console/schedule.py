@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.rule_warnings import rooms_of
+from webhook_app.api.rule_warnings import rooms_of_rules
 from webhook_app.console.desk import Desk, live_part, page, page_of
 from webhook_app.console.quota import Crowded, Quota
 from webhook_app.console.skips import skip_choices
@@ -74,10 +74,10 @@ def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
 
 def _rules_by_room(desk: Desk, config: Config) -> dict[str, list[Rule]]:
     found: dict[str, list[Rule]] = {}
-    for _, rule in sorted(config.rules.items()):
-        if rule.schedule is not None:
-            for room_id in rooms_of(desk.context, config, rule):
-                found.setdefault(room_id, []).append(rule)
+    scheduled = [rule for _, rule in sorted(config.rules.items()) if rule.schedule is not None]
+    for name, room_ids in rooms_of_rules(desk.context, config, scheduled).items():
+        for room_id in room_ids:
+            found.setdefault(room_id, []).append(config.rules[name])
     return found
 
 
