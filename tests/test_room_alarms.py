@@ -138,6 +138,19 @@ def test_a_refused_start_is_an_alarm_until_the_room_is_on_air():
     assert story.world.alarms == {}
 
 
+def test_a_room_that_has_gone_off_air_inside_its_window_and_is_refused_is_critical():
+    hall = Hall().plan()
+    hall.until(ONE + SECOND)
+    hall.joined("ada")
+    hall.answer("succeeded", run="a")
+    hall.hls("started", "playable", id="a")
+    hall.hls("failed", id="a", reason="encoder")
+    hall.timer("backoff")
+    hall.answer("refused", status=429, message="slow down")
+    alarm = hall.world.alarms[REFUSED]
+    assert alarm.severity == "critical" and "has gone off air inside its window" in alarm.summary
+
+
 def test_a_refused_start_is_over_when_nobody_wants_it_any_more():
     story = refused_start(status=500, message="oops")
     story.operator("end")

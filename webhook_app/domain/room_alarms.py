@@ -229,6 +229,10 @@ def _is_refused(room: Room) -> bool:
 def _refused_start(turn: Turn) -> _Report:
     refused = turn.room.refused_start
     assert refused is not None
+    window = turn.room.window
+    if window is not None and window.playable:
+        summary = f"{_label(turn)} has gone off air inside its window, and VideoSDK refuses to start it again "
+        return _Report("critical", f"{summary}({refused.said})", refused.rule, Reason.CALL_REFUSED.value)
     summary = f"VideoSDK refuses to start {_label(turn)} ({refused.said}); the start is repeated"
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
