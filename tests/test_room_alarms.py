@@ -12,6 +12,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room_alarms import forbidden_key
 from webhook_app.domain.rules import Settings
 from webhook_app.domain.subscribers import Subscriber
+from webhook_app.domain.times import moment_text
 from webhook_app.domain.values import replace
 
 LATE = f"broadcast-late:{ROOM}"
@@ -56,6 +57,15 @@ def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason():
         "nobody has opened a session"
     )
     assert hall.view["late_since"] == "2026-11-22T13:01:00.000Z"
+
+
+def test_a_rule_without_an_end_is_late_since_it_was_entered():
+    hall = Hall()
+    hall.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"always": True}})
+    hall.wait(2 * MINUTE)
+    entered = hall.room.window.entered_at
+    assert hall.room.window.endless and entered != hall.room.window.opens_at
+    assert moment_text(entered) in hall.world.alarms[LATE].summary
 
 
 def test_a_late_broadcast_clears_when_somebody_can_watch():

@@ -217,7 +217,7 @@ def _late(turn: Turn) -> _Report:
     window = turn.room.window
     assert window is not None
     reason = why_not(turn.room, window, turn.config.settings)
-    opened = moment_text(window.opens_at)
+    opened = moment_text(window.entered_at if window.endless else window.opens_at)
     summary = f"{_label(turn)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
     return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.reason.value)
 
