@@ -98,9 +98,7 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
         raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
     made = object_in(answer)
     if made is None:
-        status = "" if answer.status is None else f" with {answer.status}"
-        raise Failed(
-            f"VideoSDK at {settings.videosdk_api_url} made no room: it answered{status} {answer.message or ''}"
-        )
+        answered = "" if answer.status is None else f"it answered {answer.status} "
+        raise Failed(f"VideoSDK at {settings.videosdk_api_url} made no room: {answered}{answer.message or ''}".rstrip())
     room_id = next(iter(rooms_of(made)), made.get("id"))
     return {**made, "roomId": room_id}
