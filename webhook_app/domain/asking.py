@@ -58,7 +58,7 @@ def watch(turn: Turn) -> None:
 
 def watch_due(room: Room, people_due: int | None) -> int | None:
     """When to probe next, in ms: for the room's live streams, or for who is there; None when for neither."""
-    dues = [_look_due(run, room.session) for run in room.streams if run.live and not run.provisional]
+    dues = [_look_due(run, room.session) for run in room.live_streams]
     if people_due is not None:
         dues.append(people_due)
     if not dues:

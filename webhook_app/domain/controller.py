@@ -12,6 +12,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Wish
 from webhook_app.domain.room_alarms import forbidden_key
+from webhook_app.domain.rules import rule_of
 from webhook_app.domain.runs import Belongs, place, put_run
 from webhook_app.domain.session import live_session
 from webhook_app.domain.stream import EndedBy, State, Stream, name_run
@@ -119,7 +120,7 @@ def _want_off(turn: Turn, wish: Wish, live: list[Stream]) -> None:
             turn.change(schedule_wish=None)
             if fulfilled:
                 turn.change(event_wish=None)
-                turn.decide(Reason.DESIRE_DROPPED_WINDOW_CLOSED, rule=_rule_of(wish))
+                turn.decide(Reason.DESIRE_DROPPED_WINDOW_CLOSED, rule=rule_of(wish.because))
         return
     run = confirmed[-1]
     if run.state is State.STARTING:
@@ -167,7 +168,7 @@ def _settle_end(turn: Turn, run: Stream) -> None:
     if not wish.on_air:
         if room.event_wish is not None:
             turn.change(event_wish=None)
-            turn.decide(Reason.DESIRE_MET, rule=_rule_of(room.event_wish))
+            turn.decide(Reason.DESIRE_MET, rule=rule_of(room.event_wish.because))
         if room.schedule_wish is not None and room.window is None:
             turn.change(schedule_wish=None)
         return
@@ -206,7 +207,7 @@ def _hear_person(turn: Turn, wish: Wish) -> None:
     turn.change(operator=None, event_wish=room.event_wish if _made_now(turn, room.event_wish) else None)
     turn.clear_timer("until")
     if room.window is None:
-        turn.decide(Reason.STOPPED_BY_SOMEBODY, rule=_rule_of(wish))
+        turn.decide(Reason.STOPPED_BY_SOMEBODY, rule=rule_of(wish.because))
     elif restart_of(turn) == "always":
         _back_off(turn, Reason.RETRY_STOPPED)
     else:
@@ -310,7 +311,7 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
         return
     if seen:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
         return
     negatives = call.negatives + 1
     asked_at = int(data.get("asked_at") or 0)
@@ -320,7 +321,7 @@ def hear_look(turn: Turn, data: Mapping[str, Any]) -> None:
         turn.decide(
             Reason.START_HAD_NO_EFFECT,
             call_id=call.call_id,
-            rule=_rule(call.because),
+            rule=rule_of(call.because),
         )
         _back_off(turn, Reason.RETRY_NO_EFFECT)
         return
@@ -337,7 +338,7 @@ def _resolve_unknown(turn: Turn) -> None:
     own = [run for run in turn.room.streams if run.call_id == call.call_id and not run.provisional]
     if call.state is CallState.UNKNOWN and own:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
 
 
 def _succeeded(turn: Turn, call: Call, data: Mapping[str, Any], *, already: bool) -> None:
@@ -395,7 +396,7 @@ def _unknown(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
     turn.decide(
         Reason.CALL_UNKNOWN,
         call_id=call.call_id,
-        rule=_rule(call.because),
+        rule=rule_of(call.because),
     )
     ask(turn, "unknown")
 
@@ -424,17 +425,17 @@ def _settle_dispute(turn: Turn, call: Call, data: Mapping[str, Any], *, seen: bo
             return
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
         turn.set_timer("backoff", turn.event.at + END_SETTLE_MS)
-        turn.decide(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
         return
     if seen:
         _close_call(turn, replace(call, state=CallState.SUCCEEDED))
-        turn.decide(Reason.START_NOT_NEEDED, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
         if not any(run.live for run in turn.room.streams):
             _back_off(turn, Reason.RETRY_STILL_SHOWN)
         return
     if not live_session(turn.room):
         _close_call(turn, replace(call, state=CallState.REFUSED))
-        turn.decide(Reason.START_WITHOUT_SESSION, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.START_WITHOUT_SESSION, call_id=call.call_id, rule=rule_of(call.because))
         return
     session = data.get("session")
     somebody_there = isinstance(session, Mapping) and bool(session.get("live"))
@@ -455,14 +456,14 @@ def _refused(turn: Turn, call: Call, data: Mapping[str, Any]) -> None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up, turn.room_name))
-        turn.decide(Reason.CALL_REJECTED, call_id=call.call_id, rule=_rule(call.because))
+        turn.decide(Reason.CALL_REJECTED, call_id=call.call_id, rule=rule_of(call.because))
         give_up_rejected(turn, call)
         return
     if turn.room.tries + 1 >= TRIES_MAX and turn.room.window is None:
         given_up = replace(refused, state=CallState.GIVEN_UP)
         turn.outcome.calls[call.call_id] = given_up
         turn.happen("call.given-up", because=call.because, call=call_view(given_up, turn.room_name))
-        turn.decide(Reason.CALL_GIVEN_UP, call_id=call.call_id, rule=_rule(call.because), tries=TRIES_MAX)
+        turn.decide(Reason.CALL_GIVEN_UP, call_id=call.call_id, rule=rule_of(call.because), tries=TRIES_MAX)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
         return
@@ -491,7 +492,7 @@ def _back_off(turn: Turn, then: Reason, *, at_least: int = 0) -> None:
     """Try again later: after 5 s, doubling to 60 s; within that as late as VideoSDK asks."""
     tries = turn.room.tries
     if tries + 1 >= TRIES_MAX and turn.room.window is None:
-        rule = _rule_of(turn.room.wish) if turn.room.wish else None
+        rule = rule_of(turn.room.wish.because) if turn.room.wish else None
         turn.decide(Reason.CALL_GIVEN_UP, rule=rule, tries=TRIES_MAX)
         turn.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         turn.clear_timer("until")
@@ -500,13 +501,13 @@ def _back_off(turn: Turn, then: Reason, *, at_least: int = 0) -> None:
     turn.change(tries=tries + 1)
     turn.set_timer("backoff", turn.event.at + wait)
     wish = turn.room.wish
-    turn.decide(then, rule=_rule_of(wish) if wish else None, wait=wait // 1000)
+    turn.decide(then, rule=rule_of(wish.because) if wish else None, wait=wait // 1000)
 
 
 def _place_call(turn: Turn, call: Call, did: Reason) -> None:
     turn.change(call=call)
     turn.set_timer("call-lost", turn.event.at + CALL_LOST_MS)
-    turn.decide(did, rule=_rule(call.because), call_id=call.call_id, because=call.because)
+    turn.decide(did, rule=rule_of(call.because), call_id=call.call_id, because=call.because)
 
 
 def _close_call(turn: Turn, call: Call) -> None:
@@ -527,15 +528,7 @@ def _wait(turn: Turn, why: Reason | None) -> None:
     turn.change(waits=None if why is None else why.value)
     wish = turn.room.wish
     if why is not None:
-        turn.decide(why, rule=_rule_of(wish) if wish else None)
-
-
-def _rule_of(wish: Wish) -> str | None:
-    return _rule(wish.because)
-
-
-def _rule(because: str) -> str | None:
-    return because.removeprefix("rule:") if because.startswith("rule:") else None
+        turn.decide(why, rule=rule_of(wish.because) if wish else None)
 
 
 def _progressed(before: Room, after: Room) -> bool:

@@ -62,7 +62,7 @@ def answer(draft: Draft, call: Call, at: int) -> None:
         _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, run)
     else:
         # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
-        live = [one for one in room.streams if one.live and not one.provisional]
+        live = room.live_streams
         draft.ended |= {one.stream_id for one in live[-1:]}
         run["playbackHlsUrl"] = live[-1].playback_url if live else None
         _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
@@ -73,7 +73,7 @@ def _probed(draft: Draft, call: Call, at: int) -> None:
     room = draft.world.rooms[call.room_id]
     session = room.session
     over = session.session_id if session is not None and not session.live else None
-    live = [run for run in room.streams if run.live and not run.provisional and run.session_id != (over or "")]
+    live = [run for run in room.live_streams if run.session_id != (over or "")]
     live = [run for run in live if run.stream_id not in draft.ended]
     seen: dict[str, Any] = {
         "call_id": call.call_id,

@@ -25,7 +25,7 @@ TIMER = "infer-end"
 
 def only_live(room: Room, fact: StreamFact) -> Stream | None:
     """The one stream that an end may mean when nobody can be asked: the only live one of its session."""
-    live = [run for run in room.streams if run.live and not run.provisional and run.session_id == fact.session_id]
+    live = [run for run in room.live_streams if run.session_id == fact.session_id]
     return live[0] if len(live) == 1 else None
 
 
@@ -75,7 +75,7 @@ def _told_ended_at(room: Room, run: Stream) -> int | None:
         return ended_at if probed_at < ended_at + SESSION_GRACE_MS else None
     if mark.unspent not in (State.STOPPED, State.FAILED) or mark.unspent_at is None or run.provisional:
         return None
-    live = [one for one in room.streams if one.live and not one.provisional and one.session_id == run.session_id]
+    live = [other for other in room.live_streams if other.session_id == run.session_id]
     told_later = int(run.last_event_id.partition("-")[0]) > mark.unspent_at
     settled = told_later or probed_at > mark.unspent_at
     return None if len(live) > 1 or settled else mark.unspent_at

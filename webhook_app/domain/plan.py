@@ -410,7 +410,7 @@ def _overruns(turn: Turn, held: OpenWindow) -> bool:
     session, means = turn.room.session, _meaning(turn, held, "overrun_s")
     if not allowed or held.held is not None or is_empty(session, means) or at >= held.closes_at + allowed:
         return False
-    if not any(run.live and not run.provisional for run in turn.room.streams):
+    if not turn.room.live_streams:
         return False
     if not held.overrunning:
         turn.change(window=replace(held, overrunning=True))
@@ -474,7 +474,7 @@ def _see_people(turn: Turn, held: OpenWindow) -> OpenWindow:
         turn.change(window=held)
         turn.decide(Reason.WINDOW_SOMEBODY_BACK, rule=held.rule)
         _renew(turn)
-    on = any(run.live and not run.provisional for run in turn.room.streams)
+    on = bool(turn.room.live_streams)
     if empty and on and held.held is None and not held.asking_empty:
         if "empty" not in turn.room.timers:
             turn.set_timer("empty", turn.event.at + patience * 1000)
@@ -597,7 +597,7 @@ def _rules(turn: Turn, held: OpenWindow) -> list[Rule]:
 
 
 def _live(room: Room) -> Stream | None:
-    live = [run for run in room.streams if run.live and not run.provisional]
+    live = room.live_streams
     return live[-1] if live else None
 
 

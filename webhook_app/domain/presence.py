@@ -96,7 +96,7 @@ def _asked_at(session: Session) -> int:
 
 
 def _is_on_air(turn: Turn) -> bool:
-    return any(run.live and not run.provisional for run in turn.room.streams)
+    return bool(turn.room.live_streams)
 
 
 def is_verified_first(rule: Rule) -> bool:

@@ -239,6 +239,11 @@ class Room:
         return newest
 
     @property
+    def live_streams(self) -> tuple[Stream, ...]:
+        """The streams that are confirmed and have not ended, oldest first."""
+        return tuple(run for run in self.streams if run.live and not run.provisional)
+
+    @property
     def on_air(self) -> bool:
         """From started until stopped or failed."""
         return any(run.state in ON_AIR and not run.provisional for run in self.streams)

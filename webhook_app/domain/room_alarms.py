@@ -9,6 +9,7 @@ from webhook_app.domain.ids import derive
 from webhook_app.domain.plan import why_not
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
+from webhook_app.domain.rules import rule_of
 from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
 from webhook_app.domain.turn import Happening, Turn
 from webhook_app.domain.values import replace
@@ -116,7 +117,7 @@ def _refused(turn: Turn, happening: Happening) -> None:
     if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
         return
     said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
-    turn.change(refused_start=RefusedStart(turn.event.at, said, _rule_of(call.because)))
+    turn.change(refused_start=RefusedStart(turn.event.at, said, rule_of(call.because)))
     if QUOTA_CODE in (call.message or ""):
         turn.alarm(
             AlarmName.MAX_STREAMS,
@@ -139,7 +140,7 @@ def _given_up(turn: Turn, happening: Happening) -> None:
         + (f", last with {refused.said}" if refused is not None else ""),
         subject=turn.room.room_id,
         room_id=turn.room.room_id,
-        rule=_rule_of(happening.because or ""),
+        rule=rule_of(happening.because or ""),
         reason=Reason.CALL_GIVEN_UP.value,
         clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
     )
@@ -249,7 +250,7 @@ def _start_unknown(turn: Turn) -> _Report:
         f"nobody can say whether the start of {_label(turn)} at {moment_text(call.created_at)} took effect: VideoSDK "
         "has not answered since. The start is not repeated before that is known"
     )
-    return _Report("warning", summary, _rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
+    return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
 
 
 _ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[Turn], _Report]]] = {
@@ -265,7 +266,7 @@ def _unknown_start(room: Room) -> Call | None:
 
 
 def _is_live(room: Room) -> bool:
-    return any(run.live and not run.provisional for run in room.streams)
+    return bool(room.live_streams)
 
 
 def _is_as_wanted(room: Room) -> bool:
@@ -300,7 +301,3 @@ def _is_start(happening: Happening) -> bool:
 def _call_id(happening: Happening) -> str:
     call: Any = happening.data.get("call")
     return str(call.get("id")) if isinstance(call, Mapping) else ""
-
-
-def _rule_of(because: str) -> str | None:
-    return because.removeprefix("rule:") if because.startswith("rule:") else None

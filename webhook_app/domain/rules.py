@@ -55,6 +55,11 @@ class Rule:
         return f"rule:{self.name}"
 
 
+def rule_of(because: str) -> str | None:
+    """The name of the rule that a cause names; None where it is the operator's."""
+    return because.removeprefix("rule:") if because.startswith("rule:") else None
+
+
 @dataclass(frozen=True)
 class RuleMemory:
     """What a rule has done: when it last acted, and why its condition last could not be said."""

@@ -54,7 +54,7 @@ def rule_wishes(turn: Turn, rule: Rule, *, on_air: bool) -> None:
     action = "start" if on_air else "end"
     wish = Wish(on_air=on_air, because=rule.because, since=turn.event.at, event_id=turn.event.id, start=rule.start)
     room = turn.room
-    live = any(run.live and not run.provisional for run in room.streams)
+    live = bool(room.live_streams)
     if not on_air and not live and room.call is None:
         if room.event_wish is not None:
             turn.change(event_wish=None)
