@@ -114,6 +114,18 @@ def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_late
     assert (office.endpoint.posts, office.deliveries()) == ([], [])
 
 
+def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_up(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500]
+    office.tell()
+    office.deliver()
+    office.make_due()
+    office.client.delete(keys.DELIVERIES_PENDING)
+    office.observing = True
+    office.deliver()
+    assert len(office.endpoint.posts) == 1
+
+
 def test_what_fell_due_just_before_observing_ended_is_discarded_first(office: Office) -> None:
     office.subscribe("tv")
     office.endpoint.answers["/tv"] = [500, 204]

@@ -138,6 +138,7 @@ for i = 1, #deliveries, 6 do
   local due = one.of .. ':due'
   local made = redis.call('ZSCORE', p .. 'deliveries:pending', id)
   if not made then
+    redis.call('ZREM', due, id)  -- what is not pending is never due, or it would be taken again and again
     if state == 'delivered' and redis.call('ZREM', p .. 'deliveries:dead', id) == 1 then
       redis.call('SET', p .. 'delivery:' .. id, record, 'EX', retention)
     end
