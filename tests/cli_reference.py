@@ -15,7 +15,7 @@ HEAD = """\
 
 Written by `make docs` out of the commands; a test compares. `tally` is `.venv/bin/tally` after `make run` or `make setup`.
 
-Commands that ask or change something talk to the HTTP API of the product that runs: at `--url` or `TALLY_URL`, else at the `tally up` on this `DATA_DIR`, else at `HOST` and `PORT`; with `ADMIN_TOKEN`, else the token in `DATA_DIR/admin_token` (which is shown to the product that made it only: not to another `--url`), else `VIEWER_TOKEN`. `doctor`, `config` and `rules backtest` look at the store themselves ([why](../decisions/0023-commands-ask-the-api.md)).
+Commands that ask or change something talk to the HTTP API of the product that runs: at `--url` or `TALLY_URL`, else at the `tally up` on this `DATA_DIR`, else at `HOST` and `PORT`; with `ADMIN_TOKEN`, else the token in `DATA_DIR/admin_token` (which is shown to the product that made it only: not to another `--url`), else `VIEWER_TOKEN`. `doctor`, `config` and `rules backtest` look at the store themselves ([why](../adr/0023-cli-uses-the-api.md)).
 
 Exit status: 0 done, 1 failed, 2 wrong use. Errors go to stderr. Colours and progress bars are for terminals; `NO_COLOR` is respected. With `--json` there is nothing but JSON on stdout.
 

@@ -15,7 +15,7 @@ from webhook_app.store.clients import Client
 
 DOCS = TREE / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), TREE / "README.md"])
-DECISIONS = DOCS / "decisions"
+DECISIONS = DOCS / "adr"
 # Read by libraries or shells, or names of the reader's own in examples.
 OTHER_VARIABLES = frozenset({"PYTHONTZPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "ALL_PROXY", "NO_COLOR"})
 ROOT_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/live", "/webhooks", "/doctor"})

@@ -17,8 +17,8 @@ def test_the_state_diagram_is_the_table() -> None:
 
 
 def test_every_decision_is_listed() -> None:
-    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs/decisions/README.md").read_text()))
-    assert listed == {path.name for path in (ROOT / "docs/decisions").glob("0*.md")}
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs/adr/README.md").read_text()))
+    assert listed == {path.name for path in (ROOT / "docs/adr").glob("0*.md")}
 
 
 def test_every_setting_is_in_the_example_file() -> None:
