@@ -68,12 +68,12 @@ fuzz: setup-dev ## try ever new webhooks and conditions until stopped
 	@$(BIN)/python -m tests.fuzz
 
 docs: setup-dev ## write docs/reference out of the code: commands, settings, metrics, API
-	@$(BIN)/python -m tests.cli_reference
-	@PYTHONPATH=tests:. $(BIN)/python tests/reference_pages.py
+	@$(BIN)/python -m tests.tools.cli_reference
+	@$(BIN)/python -m tests.tools.reference_pages
 
 screenshots: setup-dev ## make the README's pictures of the console
 	@sh tests/browser_setup.sh
-	@PYTHONPATH=tests:. $(BIN)/python tests/screenshots.py
+	@$(BIN)/python -m tests.tools.screenshots
 
 lock: setup-dev ## compile requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml requirements.in -o requirements.txt

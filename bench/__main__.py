@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import (
-    elsewhere,
+    deliver,
+    end_to_end,
+    host_noise,
     isolation,
     lag,
     load,
@@ -22,22 +24,20 @@ from bench import (
     reduce,
     report,
     rules,
-    tell,
-    through,
     viewers,
 )
-from bench.figures import Figure
+from bench.results import Figure
 from bench.scale import FULL, QUICK, Scale
-from webhook_app.logs import configure
-from workers.collecting import settle_in
+from webhook_app.ops.logs import configure
+from workers.gc_tuning import settle_in
 
 RESULTS = Path(__file__).with_name("results")
 BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
     "receive": receive.run,
     "reduce": reduce.run,
-    "tell": tell.run,
+    "tell": deliver.run,
     "isolation": isolation.run,
-    "through": through.run,
+    "through": end_to_end.run,
     "lag": lag.run,
     "memory": memory.run,
     "openings": openings.run,
@@ -64,7 +64,7 @@ def main() -> int:
     noise: dict[str, float | None] = {}
     for name in asked.names or BENCHES:
         _say(f"{name} …")
-        since, before = time.monotonic(), elsewhere.now()
+        since, before = time.monotonic(), host_noise.now()
         try:
             for figure in _measured(name, scale):
                 figures.append(figure)
@@ -72,7 +72,7 @@ def main() -> int:
         except Exception:
             traceback.print_exc()
             failed.append(name)
-        noise[name] = elsewhere.cores_since(before)
+        noise[name] = host_noise.cores_since(before)
         report.write(path, figures, about=about | {"cores_busy_elsewhere": noise})
         _say(f"{name} took {time.monotonic() - since:.0f} s")
     print(report.table(figures))

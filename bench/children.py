@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from webhook_app.settings import COMPLETE
-from workers.spawn import kill_group, spawn
+from webhook_app.config.settings import COMPLETE
+from workers.child_process import kill_group, spawn
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_LIMIT_S = 30.0

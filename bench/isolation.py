@@ -12,21 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import children, product
-from bench.figures import Figure, Goal
-from bench.line import percentile
+from bench.http_client import percentile
+from bench.results import Figure, Goal
 from bench.scale import Scale
 from bench.sink import ANSWER, SinkProtocol
-from webhook_app.domain.notices import Filter, Notice, make_notice
-from webhook_app.domain.subscribers import Subscriber
-from webhook_app.sealed import Seal
+from webhook_app.access.encryption import Seal
+from webhook_app.access.subscriber_secrets import new_secret
+from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.notices.types import Filter, Notice, make_notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, connect, connect_async
 from webhook_app.store.deliveries import Deliveries
 from webhook_app.store.outbox import Expansion, Outbox, Told
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
-from webhook_app.subscriber_secrets import new_secret
-from workers.outcome import first_delivery
+from workers.deliver.transitions import first_delivery
 
 SECRETS_KEY = "the-key-of-this-bench"
 WELL = 10

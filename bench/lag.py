@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from bench import bodies, children, product, signing
-from bench.figures import Figure, Goal
-from bench.line import Line, as_request, pace, percentile
+from bench.http_client import Line, as_request, pace, percentile
+from bench.results import Figure, Goal
 from bench.scale import Scale
 from bench.sink import SinkProtocol
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import product
-from bench.line import Line, as_request, percentile, read_posts
+from bench.http_client import Line, as_request, percentile, read_posts
 
 SCRIPT = Path(__file__).with_name("post.lua")
 PATIENCE_S = 60

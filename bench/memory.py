@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import bodies, filled, product, sink, tell
-from bench.figures import Figure
+from bench import bodies, deliver, product, seeding, sink
+from bench.results import Figure
 from bench.scale import Scale
 from webhook_app.store.clients import Client, connect
 
@@ -17,16 +17,16 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
     """Every event is a change of a stream, so that each is told."""
     with product.store(directory) as store, sink.running(directory) as other:
         client = connect(store.url)
-        tell.subscribe(client, other.url, 1)
+        deliver.subscribe(client, other.url, 1)
         events = scale.memory_events
-        made = filled.entries(bodies.runs(ROOMS, events // (ROOMS * len(bodies.STATES)) + 1))[:events]
+        made = seeding.entries(bodies.runs(ROOMS, events // (ROOMS * len(bodies.STATES)) + 1))[:events]
         empty = _used(client)
-        filled.append(client, made)
+        seeding.append(client, made)
         yield _figure("in the journal", _used(client) - empty, events, {"body_bytes": _mean(made)})
-        filled.fold(client)
+        seeding.fold(client)
         yield _figure("once folded", _used(client) - empty, events, {})
         other.forget()
-        asyncio.run(tell.deliver(store.url, other, events))
+        asyncio.run(deliver.deliver(store.url, other, events))
         yield _figure("once delivered", _used(client) - empty, events, {"by_key": _by_family(client, events)})
         client.close()
 
@@ -39,7 +39,7 @@ def _used(client: Client) -> int:
     return int(client.info("memory")["used_memory"])
 
 
-def _mean(made: list[filled.Entry]) -> float:
+def _mean(made: list[seeding.Entry]) -> float:
     return sum(len(one.data) for one in made) / len(made)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import children, product
-from bench.figures import Figure, Goal
-from bench.line import percentile
+from bench.http_client import percentile
+from bench.results import Figure, Goal
 from bench.scale import Scale
 from webhook_app.domain.events import Source
 from webhook_app.domain.times import from_rfc3339

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import children, signing
-from workers.embedded import EmbeddedStore
+from workers.dev.embedded_store.server import EmbeddedStore
 
 ADMIN_TOKEN = "bench-admin-token-0123456789"
 NOWHERE = "http://127.0.0.1:9"

@@ -9,8 +9,8 @@ from pathlib import Path
 import redis
 
 from bench import bodies, children, load, product, signing, slow_store
-from bench.figures import Figure, Goal, rounds
-from bench.line import as_request, pace, percentile, read_posts
+from bench.http_client import as_request, pace, percentile, read_posts
+from bench.results import Figure, Goal, rounds
 from bench.scale import Scale
 
 ROOMS = 100

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import bodies, filled, product
-from bench.figures import Figure, Goal, rounds
+from bench import bodies, product, seeding
+from bench.results import Figure, Goal, rounds
 from bench.scale import Scale
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect
-from workers.process import Reducer
+from workers.reduce.worker import Reducer
 
 ROOMS = 100
 GOAL = Goal(15_000, absolute=True)
@@ -22,7 +22,7 @@ READ = 500
 def run(directory: Path, scale: Scale) -> Iterator[Figure]:
     """With calls to VideoSDK decided, and without: rules and rooms are the same."""
     wanted = scale.reduce_events // ROOMS
-    entries = filled.entries(bodies.sessions(ROOMS, wanted // bodies.PER_SESSION + 1))[: scale.reduce_events]
+    entries = seeding.entries(bodies.sessions(ROOMS, wanted // bodies.PER_SESSION + 1))[: scale.reduce_events]
     with product.store(directory) as store:
         client = connect(store.url)
         for calls in (False, True):
@@ -30,16 +30,16 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
         client.close()
 
 
-def _both(client: Client, entries: list[filled.Entry], *, calls: bool, times: int) -> Iterator[Figure]:
+def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: int) -> Iterator[Figure]:
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
     for _ in range(times):
         client.flushall()
-        reducer = Reducer(client, filled.Asleep())
-        filled.append(client, filled.setup([bodies.room_id(room) for room in range(ROOMS)], calls=calls))
+        reducer = Reducer(client, seeding.Asleep())
+        seeding.append(client, seeding.setup([bodies.room_id(room) for room in range(ROOMS)], calls=calls))
         _fold(reducer)
-        after = filled.last_id(client)
-        filled.append(client, entries)
+        after = seeding.last_id(client)
+        seeding.append(client, entries)
         bare = _timed(partial(_read, client, after), len(entries))
         ours = _timed(partial(_fold, reducer), len(entries))
         cpu.append((ours[0], bare[0]))

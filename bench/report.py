@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, Goal
+from bench.results import Figure, Goal
 
 HEADS = ("bench", "what", "ours", "beside it", "", "ratio", "goal", "met")
 RIGHT = (2, 3, 5)

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import bodies, filled, product
-from bench.figures import Figure, Goal, rounds
+from bench import bodies, product, seeding
+from bench.results import Figure, Goal, rounds
 from bench.scale import Scale
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client, connect
 from webhook_app.store.journal import entry
 from webhook_app.store.timers import Timers
-from workers.process import Reducer
+from workers.reduce.worker import Reducer
 
 MANY = 10_000
 FEW = 10
@@ -25,12 +25,12 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
     """Each beside the same with ten rules, in turn, on stores of their own."""
     with product.store(directory / "few") as few, product.store(directory / "many") as many:
         clients = (connect(many.url), connect(few.url))
-        reducers = tuple(Reducer(client, filled.Asleep()) for client in clients)
+        reducers = tuple(Reducer(client, seeding.Asleep()) for client in clients)
         for client, reducer, count in zip(clients, reducers, (MANY, FEW), strict=True):
-            filled.append(client, [_rule(f"other-{at}", f"elsewhere-{at}") for at in range(count)])
+            seeding.append(client, [_rule(f"other-{at}", f"elsewhere-{at}") for at in range(count)])
             _fold(reducer)
         times = scale.rounds + 2
-        events = filled.entries(bodies.runs(ROOMS, scale.reduce_events // 10 // ROOMS))
+        events = seeding.entries(bodies.runs(ROOMS, scale.reduce_events // 10 // ROOMS))
         figures = (
             ("an event", partial(_events, events=events), Goal(1.10, at_most=True)),
             ("a rule added", _added, None),
@@ -47,8 +47,8 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
             client.close()
 
 
-def _events(client: Client, reducer: Reducer, *, events: list[filled.Entry]) -> float:
-    filled.append(client, events)
+def _events(client: Client, reducer: Reducer, *, events: list[seeding.Entry]) -> float:
+    seeding.append(client, events)
     began = time.process_time()
     count = _fold(reducer)
     return (time.process_time() - began) / count
@@ -57,7 +57,7 @@ def _events(client: Client, reducer: Reducer, *, events: list[filled.Entry]) -> 
 def _added(client: Client, reducer: Reducer) -> float:
     spent = 0.0
     for at in range(ADDED):
-        filled.append(client, [_rule(f"added-{time.monotonic_ns()}", f"new-{at}")])
+        seeding.append(client, [_rule(f"added-{time.monotonic_ns()}", f"new-{at}")])
         began = time.process_time()
         _fold(reducer)
         spent += time.process_time() - began
@@ -73,7 +73,7 @@ def _ticks(client: Client) -> float:
     return (time.process_time() - began) / TICKS
 
 
-def _rule(name: str, room: str) -> filled.Entry:
+def _rule(name: str, room: str) -> seeding.Entry:
     schedule = {"cron": "0 9 1 1 *", "duration_s": 3600}
     return entry(Source.CONFIG, "rule-put", None, {"rule": {"name": name, "rooms": [room], "schedule": schedule}})
 

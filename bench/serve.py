@@ -6,13 +6,13 @@ from typing import Any
 
 from granian.constants import Interfaces
 
-from webhook_app.settings import load
-from workers import web
+from webhook_app.config.settings import load
+from workers.web import process
 
 
 def main(target: str) -> int:
     """Serve until asked to stop."""
-    module: Any = web
+    module: Any = process
     real = module.WebServer
     settings = load(os.environ, dotenv=None)
     own = {
@@ -22,7 +22,7 @@ def main(target: str) -> int:
         "blocking_threads": settings.web_threads,
     }
     module.WebServer = lambda **options: real(**(options | own))
-    return web.run(settings)
+    return process.run(settings)
 
 
 if __name__ == "__main__":

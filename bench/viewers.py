@@ -14,8 +14,8 @@ from typing import Any
 import redis
 
 from bench import bodies, children, load, product, signing
-from bench.figures import Figure, Goal, rounds
-from bench.line import as_request, pace, percentile, read_posts
+from bench.http_client import as_request, pace, percentile, read_posts
+from bench.results import Figure, Goal, rounds
 from bench.scale import Scale
 from webhook_app.store import keys
 

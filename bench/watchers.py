@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 
 from bench.bodies import room_id
-from bench.line import percentile
+from bench.http_client import percentile
 
 ID = b"\nid: "
 AT = b'"at":"'

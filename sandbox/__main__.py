@@ -1,5 +1,5 @@
 """`python -m sandbox`."""
 
-from .main import main
+from sandbox.main import main
 
 main(prog_name="python -m sandbox")

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .open_points import Forms
+from sandbox.open_points import Forms
 
 NO_CONTENT = 204
 NOTHING = "No active HLS found"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jwt
 
-from .records import RefusedError
+from sandbox.records import RefusedError
 
 
 def check_token(header: str, *, api_key: str, secret: str) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from aiohttp import web
 
-from . import model
-from .faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
-from .forms import read_form
-from .records import PARTICIPANTS_MAX, Pace, RefusedError
-from .shapes import iso
-from .stage import STAGE, Stage
+from sandbox import model
+from sandbox.faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
+from sandbox.forms import read_form
+from sandbox.records import PARTICIPANTS_MAX, Pace, RefusedError
+from sandbox.runtime import STAGE, Stage
+from sandbox.shapes import iso
 
 INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 Mode = Literal["CONFERENCE", "VIEWER", "SIGNALLING_ONLY", "SEND_AND_RECV", "RECV_ONLY"]

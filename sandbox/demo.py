@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from enum import StrEnum
 
-from . import model
-from .records import Outcome, RefusedError, World
-from .stage import Stage
+from sandbox import model
+from sandbox.records import Outcome, RefusedError, World
+from sandbox.runtime import Stage
 
 HOST, HOST_NAME = "demo-host", "Host Ada"
 GUEST, GUEST_NAME = "demo-guest", "Grace"

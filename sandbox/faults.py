@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from .open_points import Forms
+from sandbox.open_points import Forms
 
 FAULTS_MAX = 1_000  # REST faults at a time
 REPEATS_MAX = 100

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import click
 
-from .keys import load_key
-from .records import Pace
-from .server import build, serve
-from .stage import Stage
+from sandbox.keys import load_key
+from sandbox.records import Pace
+from sandbox.runtime import Stage
+from sandbox.server import build, serve
 
 
 def run(

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from .records import RefusedError, Stream, StreamState
-from .stage import STAGE, Stage
+from sandbox.records import RefusedError, Stream, StreamState
+from sandbox.runtime import STAGE, Stage
 
 SEGMENT_MS = 2_000
 WINDOW = 6

@@ -6,22 +6,10 @@ number or does I/O: whoever plays the world sends the outcome's webhooks at once
 `happen` when its time comes.
 """
 
-from .records import (
-    Due,
-    Outcome,
-    Pace,
-    RefusedError,
-    Room,
-    Session,
-    Step,
-    Stream,
-    StreamState,
-    Webhook,
-    World,
-)
-from .rooms import create_room, find_room, known_room, running_session, running_stream, the_room
-from .sessions import end_session, find_session, join, leave
-from .streams import age, delete_stream, end, fail, find_stream, happen, start
+from sandbox.records import Due, Outcome, Pace, RefusedError, Room, Session, Step, Stream, StreamState, Webhook, World
+from sandbox.rooms import create_room, find_room, known_room, running_session, running_stream, the_room
+from sandbox.sessions import end_session, find_session, join, leave
+from sandbox.streams import age, delete_stream, end, fail, find_stream, happen, start
 
 __all__ = [
     "Due",

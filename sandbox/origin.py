@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from .records import RefusedError
+from sandbox.records import RefusedError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

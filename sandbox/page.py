@@ -9,8 +9,8 @@ from typing import get_args
 
 from aiohttp import web
 
-from .faults import FaultName, PathName
-from .open_points import described
+from sandbox.faults import FaultName, PathName
+from sandbox.open_points import described
 
 START = (
     '{"roomId", "templateUrl"?, "config"?: {"layout": {"type", "priority", "gridSize"}, "theme", "mode", '

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from .records import Webhook, World
+from sandbox.records import Webhook, World
 
 
 def receivers(world: World, webhook: Webhook, everywhere: Sequence[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from .open_points import Forms
+from sandbox.open_points import Forms
 
 CDN = "https://cdn.sandbox.invalid/meetings-hls"  # until the sandbox listens somewhere itself
 ROOMS_MAX = 10_000

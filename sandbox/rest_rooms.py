@@ -6,12 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
-from . import model
-from .forms import EndForm, RoomForm, read_form
-from .paging import paged
-from .records import Participant, RefusedError
-from .shapes import participant_json, room_json, session_json, without_modes
-from .stage import STAGE
+from sandbox import model
+from sandbox.forms import EndForm, RoomForm, read_form
+from sandbox.paging import paged
+from sandbox.records import Participant, RefusedError
+from sandbox.runtime import STAGE
+from sandbox.shapes import participant_json, room_json, session_json, without_modes
 
 STATUSES = ("ongoing", "ended")
 

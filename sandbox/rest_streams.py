@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import model
-from .answers import none_active, start_answer, succeeded
-from .forms import CaptureForm, EndForm, StartForm, read_config, read_form
-from .paging import paged
-from .records import RefusedError, StreamState
-from .shapes import iso, old_detail_json, started_json, stream_detail_json, stream_json
-from .stage import STAGE
+from sandbox import model
+from sandbox.answers import none_active, start_answer, succeeded
+from sandbox.forms import CaptureForm, EndForm, StartForm, read_config, read_form
+from sandbox.paging import paged
+from sandbox.records import RefusedError, StreamState
+from sandbox.runtime import STAGE
+from sandbox.shapes import iso, old_detail_json, started_json, stream_detail_json, stream_json
 
 THUMBNAIL_BYTES = 48_213
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .records import ROOMS_MAX, RefusedError, Room, Session, Stream, World
+from sandbox.records import ROOMS_MAX, RefusedError, Room, Session, Stream, World
 
 
 def create_room(

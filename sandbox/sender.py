@@ -14,11 +14,11 @@ import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .faults import WebhookFaults
-from .keys import sign
-from .log import Log
-from .records import Stream, Webhook
-from .shapes import iso, webhook_json
+from sandbox.faults import WebhookFaults
+from sandbox.keys import sign
+from sandbox.log import Log
+from sandbox.records import Stream, Webhook
+from sandbox.shapes import iso, webhook_json
 
 ATTEMPT_S = 10.0  # the time-out of one attempt
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30, 30)  # after each failed attempt; VideoSDK's own are not known

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from . import controls, demo, media, page, rest_rooms, rest_streams
-from .doors import authorise, explain, record
-from .origin import refuse_other_sites
-from .stage import STAGE, Stage
-from .trouble import LATE, spoil
+from sandbox import controls, demo, media, page, rest_rooms, rest_streams
+from sandbox.fault_injection import LATE, spoil
+from sandbox.middleware import authorise, explain, record
+from sandbox.origin import refuse_other_sites
+from sandbox.runtime import STAGE, Stage
 
 BODY_MAX_BYTES = 64 * 1024
 CLOSE_S = 0.25  # for calls that are under way when the server ends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .records import (
+from sandbox.records import (
     ENDED_MAX,
     PARTICIPANTS_MAX,
     TIMES_MAX,
@@ -18,9 +18,9 @@ from .records import (
     Webhook,
     World,
 )
-from .rooms import find_room, running_session, the_room
-from .shapes import iso
-from .streams import live_streams, session_ended, start, stop
+from sandbox.rooms import find_room, running_session, the_room
+from sandbox.shapes import iso
+from sandbox.streams import live_streams, session_ended, start, stop
 
 # The hls-* webhooks that do not come when a session's end stops its stream, by the form that was chosen.
 UNTOLD: dict[str, frozenset[str]] = {

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from .records import ENDED_MAX, Due, Outcome, RefusedError, Room, Session, Step, Stream, StreamState, Webhook, World
-from .rooms import find_room, running_session, running_stream
-from .shapes import composer_id, iso, livestream_url, playback_url
+from sandbox.records import (
+    ENDED_MAX,
+    Due,
+    Outcome,
+    RefusedError,
+    Room,
+    Session,
+    Step,
+    Stream,
+    StreamState,
+    Webhook,
+    World,
+)
+from sandbox.rooms import find_room, running_session, running_stream
+from sandbox.shapes import composer_id, iso, livestream_url, playback_url
 
 
 def start(

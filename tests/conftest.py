@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from office import Office
 
+from tests.support.delivery_harness import Office
 from webhook_app.store.clients import Client, connect
-from workers import deliver
-from workers.embedded import EmbeddedStore
+from workers.deliver import deliverer
+from workers.dev.embedded_store.server import EmbeddedStore
 
-pytest_plugins = ["support.reporting"]
+pytest_plugins = ["tests.support.reporting"]
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +40,6 @@ def client(store_url: str) -> Iterator[Client]:
 @pytest.fixture
 def office(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Office:
     """Subscribers, notices, an endpoint and deliver hands, which come to rest sooner than in the product."""
-    monkeypatch.setattr(deliver, "LINGER_S", 0.03)
-    monkeypatch.setattr(deliver, "REST_MS", 10)
+    monkeypatch.setattr(deliverer, "LINGER_S", 0.03)
+    monkeypatch.setattr(deliverer, "REST_MS", 10)
     return Office(client, store_url)

@@ -1,1 +1,1 @@
-"""The doors and the shared floor: receiver, API, page; the store and the pure domain below them."""
+"""The web process and everything that processes share: domain, store, providers, use cases, receiver, API, console."""

@@ -9,46 +9,48 @@ from typing import TYPE_CHECKING
 import redis
 from flask import Blueprint, Flask, Response, request
 
-from webhook_app import failed_logins, manners, problems
+from webhook_app import middleware
+from webhook_app.access import failed_logins
+from webhook_app.access.auth import Tokens
+from webhook_app.access.encryption import Seal
+from webhook_app.access.failed_logins import FailedLogins
+from webhook_app.access.host_check import HostCheck
+from webhook_app.access.session_cookies import SessionCookies
+from webhook_app.access.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.api.alarms import alarms
 from webhook_app.api.calls import calls
 from webhook_app.api.context import Context
 from webhook_app.api.deliveries import deliveries
-from webhook_app.api.described import finished
+from webhook_app.api.docs_page import docs_page
 from webhook_app.api.duration import Duration
 from webhook_app.api.events import events
-from webhook_app.api.feed import Feed
+from webhook_app.api.openapi import finished
 from webhook_app.api.rooms import rooms
 from webhook_app.api.rules import rules
-from webhook_app.api.shapes import Moment
+from webhook_app.api.schemas import Moment
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.api.system import system
-from webhook_app.auth import Tokens
-from webhook_app.console.door import is_open_house, signing_key
-from webhook_app.console.error_pages import error_page
-from webhook_app.console.views import console
-from webhook_app.counts import Counts
-from webhook_app.docs_page import docs_page
-from webhook_app.doctor_word import doctor_word
-from webhook_app.failed_logins import FailedLogins
-from webhook_app.health import STORE_TIMEOUT_S, health
-from webhook_app.host_check import HostCheck
-from webhook_app.live_links import live_links
-from webhook_app.loops import Loops
-from webhook_app.metrics import metrics
-from webhook_app.problems import Problem, ProblemApi
-from webhook_app.public_key import KeyRing, fetch_from
-from webhook_app.receiver import Receiver, takes_path
-from webhook_app.sealed import Seal
-from webhook_app.secrets_file import secrets_key, session_key
+from webhook_app.config.secrets_file import secrets_key, session_key
+from webhook_app.config.settings import Settings
+from webhook_app.console.auth import is_open_house, signing_key
+from webhook_app.console.blueprint import console
+from webhook_app.console.pages.error_pages import error_page
+from webhook_app.live.broadcaster import Feed
+from webhook_app.ops.health import STORE_TIMEOUT_S, health
+from webhook_app.ops.live_links import live_links
+from webhook_app.ops.loops import Loops
+from webhook_app.ops.metrics import metrics
+from webhook_app.ops.reachability_check import doctor_word
+from webhook_app.problems import problems
+from webhook_app.problems.problems import Problem, ProblemApi
+from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
+from webhook_app.receiver.receiver import Receiver, takes_path
+from webhook_app.receiver.webhook_counters import Counts
 from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
 from webhook_app.server.paths import RoomConverter
-from webhook_app.session_cookies import SessionCookies
-from webhook_app.sessions import ENDED_KEPT_S, LIFE_S, Sessions
-from webhook_app.settings import Settings
 from webhook_app.store import keys
 from webhook_app.store.circuit import Circuit, probe_with
 from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect, connect_async
@@ -111,7 +113,7 @@ def build(settings: Settings) -> Web:
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BODY_MAX_BYTES
     app.url_map.converters["room"] = RoomConverter
     problems.install(app)
-    manners.install(app)
+    middleware.install(app)
     health_client = make_client(timeout_s=STORE_TIMEOUT_S)
     receiver_only = settings.surface == "receiver"
     app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))

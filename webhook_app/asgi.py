@@ -6,15 +6,16 @@ import os
 import signal
 import sys
 
-from webhook_app import secrets_file, silent_peers
 from webhook_app.app import Web, build
-from webhook_app.known_secrets import known_secrets
-from webhook_app.logs import configure
+from webhook_app.config import secrets_file
+from webhook_app.config.known_secrets import known_secrets
+from webhook_app.config.settings import load
+from webhook_app.config.time_zone_data import use_newest
+from webhook_app.ops.logs import configure
 from webhook_app.outbound.tls import use_ca_file
+from webhook_app.server import tcp_timeout
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.server.front import Front
-from webhook_app.settings import load
-from webhook_app.time_zone_data import use_newest
 
 PARENT_CHECK_S = 1.0
 DRAIN_S = 1.5
@@ -62,7 +63,7 @@ def _start(web: Web, parent: int) -> None:
     loop.add_signal_handler(DRAIN_SIGNAL, drain)
     web.front.background.add(loop.create_task(drain_when_orphaned()))
     web.start()
-    silent_peers.watch()
+    tcp_timeout.watch()
 
 
 def _end_with_parent() -> None:

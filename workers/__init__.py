@@ -1,1 +1,1 @@
-"""The hands: processes that reduce the journal, call VideoSDK and deliver notices."""
+"""The worker processes: reduce, calls, deliver, clock; the command line, doctor and `tally up`."""

@@ -1,5 +1,5 @@
 """`python -m workers <name>`: the same as `tally <name>`."""
 
-from workers.cli import main
+from workers.cli.main import main
 
 main()

@@ -1,18 +1,18 @@
 """What RQ calls, by name: wake-ups without data."""
 
-from workers import wiring
+from workers import container
 
 
 def process() -> None:
     """Fold the journal."""
-    wiring.current().process()
+    container.current().process()
 
 
 def call() -> None:
     """Make the calls that wait."""
-    wiring.current().call()
+    container.current().call()
 
 
 def deliver() -> None:
     """Send what is due."""
-    wiring.current().deliver()
+    container.current().deliver()

@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from webhook_app.store.clients import STORE_ERRORS
-from workers.collecting import settle_in
-from workers.wiring import Wiring, beating, install
+from workers.container import Wiring, beating, install
+from workers.gc_tuning import settle_in
 
 RESTART_AFTER_S = 1.0
 

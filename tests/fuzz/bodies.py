@@ -1,24 +1,22 @@
 """Webhook bodies: whatever VideoSDK signs is read the same way each time, folds, and can be stored and shown."""
 
 import json
-from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.support import paths
 from webhook_app.api.event_views import event_view
+from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.domain.context import World
 from webhook_app.domain.events import Event
-from webhook_app.domain.rulebook import rule_from
-from webhook_app.domain.rules import Config, Settings
-from webhook_app.domain.step import apply, step
-from webhook_app.domain.turn import World
+from webhook_app.domain.reducer import apply, step
+from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.views import room_view
-from webhook_app.schemas import parse
+from webhook_app.providers.videosdk.webhook_body import IDS, UNREADABLE, read_body
+from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec
-from webhook_app.webhook_body import IDS, UNREADABLE, read_body
 
-PAYLOADS = [
-    path.read_bytes() for path in sorted((Path(__file__).parent.parent / "payloads" / "videosdk").glob("*.json"))
-]
+PAYLOADS = [path.read_bytes() for path in sorted(paths.PAYLOADS.glob("*.json"))]
 AT = 1_795_348_800_000
 ODD_TEXTS = ("", " ", "\0", "\ud800", "\udfff\ud800", "a|b", "a\nb", "\x1b[2J", "\u202e", "💡", "x" * 201, "0", "null")
 ODD_BYTES = (

@@ -7,7 +7,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.calendar import entries, horizon_at
+from webhook_app.domain.schedules.calendars.calendar import entries, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 

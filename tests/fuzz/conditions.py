@@ -6,9 +6,9 @@ from typing import Any
 import cel
 
 from webhook_app.domain.budget import BudgetExceededError, step_budget
-from webhook_app.domain.cel_meter import CEL_ERRORS, STEPS_MAX
-from webhook_app.domain.conditions import ConditionError, Verdict, compile_condition, holds, stored_condition
-from webhook_app.domain.shapes import room_shapes
+from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX
+from webhook_app.domain.rules.conditions import ConditionError, Verdict, compile_condition, holds, stored_condition
+from webhook_app.domain.view_examples import room_shapes
 
 ATOMS = (
     *("true", "false", "null", "1", "0", "-1", "2u", "1.5", "9223372036854775807", "'a'", '"é"', "r'\\d'", "b'x'"),

@@ -6,9 +6,9 @@ from marshmallow import ValidationError
 
 from webhook_app.api.schedule_schema import ScheduleSchema
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.rulebook import schedule_from
-from webhook_app.domain.schedule import next_windows
+from webhook_app.domain.configuration.changes import schedule_from
 from webhook_app.domain.schedules.faults import ScheduleError
+from webhook_app.domain.schedules.schedule import next_windows
 
 AT = 1_795_348_800_000
 YEARS = 5 * 366 * 86_400_000

@@ -1,11 +1,11 @@
-"""The call job of the simulated world (workers/call.py, store/calls.py): look, mark, send, answer, and die between."""
+"""The call job of the simulation: probe, mark, send, answer, and die in between (see workers/calls/caller.py)."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox import model
 from tests.simulation.agenda import SECOND, Agenda, Broken
-from tests.simulation.cloud import Cloud
+from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind

@@ -1,16 +1,16 @@
 """What must hold when a simulated world has come to rest."""
 
 from tests.simulation.agenda import MINUTE, Agenda, Broken
-from tests.simulation.cloud import Cloud
 from tests.simulation.people import ROOMS
+from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker, effect_of
+from webhook_app.domain.context import Outcome, Turn, World
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.plan import outlook
+from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.runs import mark_of
-from webhook_app.domain.step import apply, step
-from webhook_app.domain.stream import Stream
-from webhook_app.domain.turn import Outcome, Turn, World
+from webhook_app.domain.schedules.windows import outlook
+from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.streams.matching import mark_of
 
 CALM_MS = 8 * MINUTE
 

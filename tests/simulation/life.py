@@ -3,14 +3,14 @@
 from tests.simulation.agenda import DAY, HOUR, MINUTE, Agenda, Broken, Tell
 from tests.simulation.caller import Caller
 from tests.simulation.checks import calm, check_end, check_fold, check_rest
-from tests.simulation.cloud import Cloud
+from tests.simulation.deliverer import Teller
 from tests.simulation.people import People
-from tests.simulation.teller import Teller
+from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules import Config, Settings
-from webhook_app.domain.stream import Stream
+from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.streams.machine import Stream
 
 RUSH_EVERY = 8  # of so many seeds one is some hours' rush, the others are weeks
 RUSHES = 2

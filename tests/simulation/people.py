@@ -4,10 +4,10 @@ from typing import Any
 
 from sandbox import model
 from tests.simulation.agenda import DAY, HOUR, MINUTE, SECOND, Agenda
-from tests.simulation.cloud import Cloud
+from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
-from webhook_app.domain.schedule import Window, windows
+from webhook_app.domain.schedules.schedule import Window, windows
 
 ROOMS = ("aaaa-aaaa-aaaa", "bbbb-bbbb-bbbb")
 NAMES = ("ada", "bob", "host-eve")

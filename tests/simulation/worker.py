@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
+from webhook_app.domain.context import Outcome, World
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices import Notice
+from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallState, Room
-from webhook_app.domain.rules import Config, Settings, make_config
-from webhook_app.domain.step import apply, step
-from webhook_app.domain.stream import Stream
-from webhook_app.domain.turn import Outcome, World
-from webhook_app.domain.window import Held
+from webhook_app.domain.rules.rule import Config, Settings, make_config
+from webhook_app.domain.schedules.open_window import Held
+from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec
 
 SWEEP_MS = 1 * SECOND

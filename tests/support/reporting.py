@@ -4,7 +4,8 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-from support.waiting import last_lines
+
+from tests.support.polling import last_lines
 
 SECTION_MAX_LINES = 40
 FAILURE_HEAD_LINES = 15

@@ -11,10 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from product import ask, free_ports, public_pem
-from support.waiting import patient, wait_until
+from tests.support import paths
+from tests.support.polling import patient, wait_until
+from tests.support.product import ask, free_ports, public_pem
 
-TREE = Path(__file__).parent.parent.parent
+TREE = paths.ROOT
 ADMIN_TOKEN = "the-admin-token-of-the-swarm"
 VIEWER_TOKEN = "the-viewer-token-of-the-swarm"
 STARTED_USUALLY_S = 30

@@ -9,25 +9,17 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validate, validates
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
-from webhook_app.api.shapes import (
-    AcceptedSchema,
-    AlarmSchema,
-    Moment,
-    PageQuery,
-    ProblemSchema,
-    Question,
-    page_of,
-)
-from webhook_app.domain.alarm_changes import ACKNOWLEDGE
-from webhook_app.domain.alarms import Alarm, alarm_view
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import AcceptedSchema, AlarmSchema, Moment, PageQuery, ProblemSchema, Question, page_of
+from webhook_app.domain.alarms.alarm import Alarm, alarm_view
+from webhook_app.domain.alarms.changes import ACKNOWLEDGE
 from webhook_app.domain.events import Source
-from webhook_app.masking import masked
-from webhook_app.problems import Problem
+from webhook_app.problems.problems import Problem
 from webhook_app.store.alarms import active_alarms, past_alarms
 from webhook_app.store.listing import BadCursorError, decode_cursor, encode_cursor
 from webhook_app.store.system_alarms import SystemAlarms, raised_system_alarms
+from webhook_app.text.masking import masked
 
 BY_MAX_CHARS = 100
 

@@ -4,15 +4,15 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.call_views import call_views, load_calls
 from webhook_app.api.context import Context
-from webhook_app.api.shapes import CallSchema, PageQuery, ProblemSchema, page_of
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.room import Call, CallState
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room_id
+from webhook_app.problems.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.listing import scored_page
+from webhook_app.usecases.room_names import find_room_id
 
 
 class CallsQuery(PageQuery):

@@ -11,8 +11,8 @@ from typing import Any
 from werkzeug.datastructures import Headers
 
 from webhook_app.api.context import Context
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store import codec, keys
 
 LOCK_MS = 10_000

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from webhook_app.addresses import Network
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
+from webhook_app.outbound.addresses import Network
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store.clients import Client
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Appender, Journal, entry

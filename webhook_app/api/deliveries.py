@@ -5,14 +5,14 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.delivery_views import all_deliveries_page, delivery_views
-from webhook_app.api.shapes import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
-from webhook_app.domain.subscribers import DeliveryState
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room_id
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
+from webhook_app.usecases.room_names import find_room_id
 
 
 class DeliveriesQuery(PageQuery):

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from webhook_app.api.context import Context
-from webhook_app.domain.delivery_waits import SETTLED, DeliveryWait
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
+from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
 from webhook_app.domain.globs import glob_matches
-from webhook_app.domain.notices import Notice, notice_body
-from webhook_app.domain.rules import Config
-from webhook_app.domain.subscribers import Delivery, DeliveryState, delivery_id
+from webhook_app.domain.notices.types import Notice, notice_body
+from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
-from webhook_app.masked_data import shown_data
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor, scored_page
+from webhook_app.text.masked_data import shown_data
 
 Told = tuple[Delivery, Notice | None]
 INDEX = {

@@ -8,13 +8,13 @@ from webhook_app.api.context import Context
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
-from webhook_app.domain.rules import Config
+from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import rfc3339
-from webhook_app.masked_data import shown_data, without_webhook_token
-from webhook_app.masking import masked
 from webhook_app.store import codec, keys, outline
 from webhook_app.store.clients import Client
 from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
+from webhook_app.text.masked_data import shown_data, without_webhook_token
+from webhook_app.text.masking import masked
 
 READ_CHUNK = 250
 ID_PART_MAX = 2**64 - 1

@@ -5,16 +5,16 @@ from typing import Any
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from webhook_app.api import event_stream
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
 from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
-from webhook_app.api.feed import Feed, Wanted
-from webhook_app.api.shapes import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room_id
+from webhook_app.live import event_stream
+from webhook_app.live.broadcaster import Feed, Wanted
+from webhook_app.problems.problems import Problem
 from webhook_app.store.listing import BadCursorError
+from webhook_app.usecases.room_names import find_room_id
 
 STREAM_EXAMPLE = (
     'id: 1763805600120-0\ndata: {"id":"1763805600120-0","source":"videosdk","type":"hls-started",'

@@ -2,16 +2,16 @@
 
 from flask import Response
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
-from webhook_app.api.shapes import AcceptedSchema, ProblemSchema
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import AcceptedSchema, ProblemSchema
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules import Rule
-from webhook_app.domain.schedule import next_windows
+from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.domain.schedules.skips import SKIP_AHEAD_MS, window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
-from webhook_app.problems import Problem
+from webhook_app.problems.problems import Problem
 
 NEXT_NAMED = 3
 SKIPPED, UNSKIPPED = "occurrence-skipped", "occurrence-unskipped"

@@ -5,21 +5,21 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import ValidationError, fields, validate
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.conditional import alone
 from webhook_app.api.context import Context, accepted
+from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.rule_schema import NAME
-from webhook_app.api.shapes import AcceptedSchema, ProblemSchema, Question, RoomSchema
+from webhook_app.api.schemas import AcceptedSchema, ProblemSchema, Question, RoomSchema
+from webhook_app.domain.configuration.room_changes import is_busy, name_taken, names_room, rules_naming
 from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches, name_fault
 from webhook_app.domain.room import Room
-from webhook_app.domain.room_changes import is_busy, name_taken, names_room, rules_naming
-from webhook_app.domain.rules import Config, RoomName
+from webhook_app.domain.rules.rule import Config, RoomName
 from webhook_app.domain.views import room_view
-from webhook_app.problem_reasons import ProblemReason as R
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room, lookup_room
-from webhook_app.schemas import ID_MAX_CHARS
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason as R
+from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.usecases.room_names import find_room, lookup_room
 
 GROUPS_MAX = 50
 ROOMS_MAX = 20_000  # configured ones: each list of rooms reads them all

@@ -6,11 +6,11 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validates
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.event_views import outline_page, timeline_page
+from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.room_changes import add_room_changes
-from webhook_app.api.shapes import (
+from webhook_app.api.schemas import (
     AcceptedSchema,
     Moment,
     PageQuery,
@@ -24,14 +24,14 @@ from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules import Config
+from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import room_view
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room, find_usable_room
-from webhook_app.schemas import ID_MAX_CHARS
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
+from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
 from webhook_app.store import keys
 from webhook_app.store.listing import scored_page
+from webhook_app.usecases.room_names import find_room, find_usable_room
 
 
 class RoomsQuery(PageQuery):

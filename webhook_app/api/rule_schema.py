@@ -8,13 +8,13 @@ from webhook_app.api.duration import Duration
 from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
 from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.cel_meter import STEPS_MAX
-from webhook_app.domain.conditions import ConditionError, compile_condition, try_condition, try_part
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
-from webhook_app.domain.judge import split_message
-from webhook_app.domain.notices import NOTICE_TYPES
-from webhook_app.domain.participants import EmptyMeans
-from webhook_app.domain.shapes import room_shapes
+from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.rules.cel.meter import STEPS_MAX
+from webhook_app.domain.rules.conditions import ConditionError, compile_condition, try_condition, try_part
+from webhook_app.domain.rules.engine import split_message
+from webhook_app.domain.sessions.participants import EmptyMeans
+from webhook_app.domain.view_examples import room_shapes
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000

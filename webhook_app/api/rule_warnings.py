@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from webhook_app.api.context import Context
-from webhook_app.domain.rules import Config, Rule
-from webhook_app.rule_warnings import KnownRooms, RuleWarning, rule_quota_warning, rule_warnings
+from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.store import keys
-from webhook_app.videosdk_types import DOCUMENTED_TYPES
+from webhook_app.usecases.rule_warnings import KnownRooms, RuleWarning, rule_quota_warning, rule_warnings
 
 
 def seen_rooms(context: Context) -> list[str]:

@@ -7,29 +7,29 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.api.bodies import Blueprint, read_body
 from webhook_app.api.conditional import alone, check_conditions, rule_etag
 from webhook_app.api.context import Context, accepted
 from webhook_app.api.occurrence_skips import add_skips
+from webhook_app.api.request_parsing import Blueprint, read_body
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.rule_warnings import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
-from webhook_app.api.shapes import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
-from webhook_app.domain.backtest import BacktestTooLargeError
+from webhook_app.api.schemas import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
+from webhook_app.domain.configuration.changes import calendars_of, rule_from
 from webhook_app.domain.events import Source
-from webhook_app.domain.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
-from webhook_app.domain.rulebook import calendars_of, rule_from
-from webhook_app.domain.rules import Config, Rule, RuleMemory
+from webhook_app.domain.rules.backtest import BacktestTooLargeError
+from webhook_app.domain.rules.rule import Config, Rule, RuleMemory
+from webhook_app.domain.schedules.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
-from webhook_app.masked_data import has_masked_address, restored_data, shown_data
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
-from webhook_app.rule_warnings import WarningReason
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.validation_messages import explained
 from webhook_app.store import codec, keys
 from webhook_app.store.backtests import comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
-from webhook_app.wording import explained
+from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data
+from webhook_app.usecases.rule_warnings import WarningReason
 
 WITH_ADDRESSES = ("schedule", "start")  # fields of a rule
 

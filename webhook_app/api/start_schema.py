@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from webhook_app.nesting import NESTING_MAX, too_deep
+from webhook_app.text.json_depth import NESTING_MAX, too_deep
 
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048

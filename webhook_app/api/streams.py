@@ -5,15 +5,15 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
-from webhook_app.api.shapes import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
-from webhook_app.domain.stream import State, Stream
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
+from webhook_app.domain.streams.machine import State, Stream
 from webhook_app.domain.views import stream_view
-from webhook_app.problems import Problem
-from webhook_app.room_names import find_room_id
+from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import scored_page
+from webhook_app.usecases.room_names import find_room_id
 
 
 class StreamsQuery(PageQuery):

@@ -6,16 +6,16 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate
 
-from webhook_app.addresses import Network, refused
-from webhook_app.api.shapes import Moment, Question
-from webhook_app.channel_urls import channel_of
+from webhook_app.access.subscriber_secrets import read_secret
+from webhook_app.api.schemas import Moment, Question
+from webhook_app.domain.delivery.delivery import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
 from webhook_app.domain.globs import check_glob
-from webhook_app.domain.notices import DEFAULT_TYPES, NOTICE_TYPES, wants_type
-from webhook_app.domain.subscribers import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
-from webhook_app.native_chats import native_chat_fault
-from webhook_app.problems import Problem
-from webhook_app.subscriber_secrets import read_secret
-from webhook_app.url_checks import UNREADABLE, url_fault
+from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES, wants_type
+from webhook_app.outbound.addresses import Network, refused
+from webhook_app.outbound.channel_urls import channel_of
+from webhook_app.outbound.native_chats import native_chat_fault
+from webhook_app.outbound.url_checks import UNREADABLE, url_fault
+from webhook_app.problems.problems import Problem
 
 URL_MAX_CHARS = 2_048
 PATTERNS_MAX = 100

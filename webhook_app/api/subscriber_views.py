@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from webhook_app.api.context import Context
-from webhook_app.domain.subscribers import Subscriber
+from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store.subscribers import Health
 
 

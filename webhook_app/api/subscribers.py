@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from webhook_app.api.bodies import Blueprint
+from webhook_app.access.subscriber_secrets import PREFIX, new_secret, read_secret
 from webhook_app.api.context import Context
 from webhook_app.api.deliveries import DeliveriesQuery, with_room_id
 from webhook_app.api.delivery_views import deliveries_page
-from webhook_app.api.shapes import (
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import (
     DeliverySchema,
     NewSubscriberSchema,
     PageQuery,
@@ -18,7 +19,7 @@ from webhook_app.api.shapes import (
     SubscriberSchema,
     page_of,
 )
-from webhook_app.api.subscriber_acts import add_acts
+from webhook_app.api.subscriber_actions import add_acts
 from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
 from webhook_app.api.subscriber_views import (
     changed_subscriber,
@@ -27,17 +28,16 @@ from webhook_app.api.subscriber_views import (
     not_of_the_file,
     subscriber_view,
 )
+from webhook_app.domain.delivery.delivery import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices import Filter
-from webhook_app.domain.subscribers import Ordering, Subscriber
-from webhook_app.masking import shown_url, unmasked
-from webhook_app.problem_reasons import ProblemReason
-from webhook_app.problems import Problem
+from webhook_app.domain.notices.types import Filter
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor
 from webhook_app.store.subscribers import SUBSCRIBERS_MAX
-from webhook_app.subscriber_secrets import PREFIX, new_secret, read_secret
+from webhook_app.text.masking import shown_url, unmasked
 
 BY_HAND = "disabled by hand"
 

@@ -5,15 +5,15 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from webhook_app.api.bodies import Blueprint
 from webhook_app.api.context import Context
-from webhook_app.api.shapes import moment, text
+from webhook_app.api.request_parsing import Blueprint
+from webhook_app.api.schemas import moment, text
+from webhook_app.config.settings import Settings, shown_settings
 from webhook_app.domain.times import rfc3339
-from webhook_app.masking import masked
-from webhook_app.settings import Settings, shown_settings
-from webhook_app.signature import fingerprint
+from webhook_app.providers.videosdk.signature import fingerprint
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
+from webhook_app.text.masking import masked
 
 
 class PublicKeySchema(Schema):

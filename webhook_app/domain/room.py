@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from webhook_app.domain.participants import Move, Role, role_of
-from webhook_app.domain.schedule import RoomWindow
-from webhook_app.domain.stream import ON_AIR, WATCHABLE, State, Stream
-from webhook_app.domain.window import Held, OpenWindow
+from webhook_app.domain.schedules.open_window import Held, OpenWindow
+from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.sessions.participants import Move, Role, role_of
+from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE, State, Stream
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16

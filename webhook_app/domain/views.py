@@ -5,11 +5,11 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.events import Event
-from webhook_app.domain.participants import Role, role_of
 from webhook_app.domain.room import Call, Room, Session
-from webhook_app.domain.rules import Config
-from webhook_app.domain.schedule import RoomWindow
-from webhook_app.domain.stream import Snapshot, Stream
+from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.sessions.participants import Role, role_of
+from webhook_app.domain.streams.machine import Snapshot, Stream
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 
 PARTICIPANTS_SHOWN = 100

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from webhook_app.error_words import os_error_text
+from webhook_app.text.error_messages import os_error_text
 
 DEPTH_MAX = 12  # wrapped errors that are looked into
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})\b")

@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from webhook_app.addresses import is_loopback, is_within
+from webhook_app.outbound.addresses import is_loopback, is_within
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

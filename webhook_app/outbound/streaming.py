@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from webhook_app.addresses import Network, refused
+from webhook_app.outbound.addresses import Network, refused
 from webhook_app.outbound.agent import USER_AGENT
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.outbound.tls import tls_context

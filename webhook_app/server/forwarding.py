@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from webhook_app.addresses import Network, is_within
-from webhook_app.path_prefix import is_prefix
+from webhook_app.config.path_prefix import is_prefix
+from webhook_app.outbound.addresses import Network, is_within
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _HEADERS = frozenset(

@@ -1,6 +1,6 @@
 """The active alarms that folding has raised, as they are stored."""
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from webhook_app.domain.backtest import BacktestTooLargeError, backtest
-from webhook_app.domain.comparison import Act, Comparison, act_view
 from webhook_app.domain.events import Event
-from webhook_app.domain.rules import Config, RoomName, Rule
+from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
+from webhook_app.domain.rules.comparison import Act, Comparison, act_view
+from webhook_app.domain.rules.rule import Config, RoomName, Rule
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
-from webhook_app.store.passed_over import PassedOver, PassedOverEvents
+from webhook_app.store.skipped_events import PassedOver, PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 

@@ -10,8 +10,8 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from webhook_app.sentinel_url import Login, SentinelUrl, is_sentinel_url
-from webhook_app.sentinel_url import parse as parse_sentinel_url
+from webhook_app.config.sentinel_url import Login, SentinelUrl, is_sentinel_url
+from webhook_app.config.sentinel_url import parse as parse_sentinel_url
 from webhook_app.store import connections
 from webhook_app.store.connections import Generation
 from webhook_app.store.sentinels import AsyncPool, AsyncSentinels, Pool, Sentinels

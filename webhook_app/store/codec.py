@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from webhook_app.domain.alarms import Alarm, with_key
-from webhook_app.domain.calendar import Calendar, Horizon, calendar_from, horizon_at
+from webhook_app.domain.alarms.alarm import Alarm, with_key
+from webhook_app.domain.context import Decision
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices import Notice
+from webhook_app.domain.notices.types import Notice
 from webhook_app.domain.room import Call, Room
-from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.rules.rule import RoomName, Rule, RuleMemory, Settings
+from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, calendar_from, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.domain.stream import Stream
-from webhook_app.domain.turn import Decision
-from webhook_app.webhook_body import UNREADABLE, read_body
+from webhook_app.domain.streams.machine import Stream
+from webhook_app.providers.videosdk.webhook_body import UNREADABLE, read_body
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from webhook_app.domain.health import (
+from webhook_app.domain.delivery.concurrency import (
     GIVE_UP_AFTER_MS,
     GIVE_UP_FAILURES,
     HALF_OPEN_MS,
@@ -13,8 +13,8 @@ from webhook_app.domain.health import (
     OPEN_MAX_MS,
     TRIP_POINTS,
 )
-from webhook_app.domain.notices import Notice
-from webhook_app.domain.subscribers import Delivery
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.notices.types import Notice
 from webhook_app.domain.times import HOUR
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from webhook_app.domain.delivery_waits import DeliveryWait, wait_of
-from webhook_app.domain.notices import Notice
-from webhook_app.domain.subscribers import Delivery, DeliveryState, again_in_line
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, again_in_line
+from webhook_app.domain.delivery.waits import DeliveryWait, wait_of
+from webhook_app.domain.notices.types import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import delivery_of, renew_args, renewal

@@ -10,7 +10,7 @@ from time import monotonic
 import redis
 
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices import Notice
+from webhook_app.domain.notices.types import Notice
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from webhook_app.domain.notices import Notice
-from webhook_app.domain.subscribers import Delivery
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.notices.types import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import LEASE_MS, PARK_MS, VERSION_KEYS, Version

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
-from webhook_app.sentinel_url import Login, SentinelUrl
+from webhook_app.config.sentinel_url import Login, SentinelUrl
 
 ANSWER_LIMIT_S = 1.0  # a sentinel answers from memory; one that hangs must not hold up those that do not
 

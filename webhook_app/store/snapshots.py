@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 import redis
 
-from webhook_app.domain.alarms import Alarm
-from webhook_app.domain.calendar import Calendar, calendar_data
+from webhook_app.domain.alarms.alarm import Alarm
+from webhook_app.domain.context import World
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules import RoomName, Rule, RuleMemory, Settings, make_config
-from webhook_app.domain.turn import World
+from webhook_app.domain.rules.rule import RoomName, Rule, RuleMemory, Settings, make_config
+from webhook_app.domain.schedules.calendars.calendar import Calendar, calendar_data
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 

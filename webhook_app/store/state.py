@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.alarms import ALARMS_KEPT, Alarm
-from webhook_app.domain.calendar import Calendar, calendar_data
+from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm
+from webhook_app.domain.alarms.unreadable_webhooks import TIMER as ALARM_TIMER
+from webhook_app.domain.context import Decision, Outcome, World
 from webhook_app.domain.events import Event
-from webhook_app.domain.layer import Layer
-from webhook_app.domain.notices import Notice
+from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.overlay import Layer
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.reducer import rooms_needed
 from webhook_app.domain.room import Call, CallKind, CallState, Room
-from webhook_app.domain.rules import Config, Rule, RuleMemory, Settings, make_config
-from webhook_app.domain.step import rooms_needed
-from webhook_app.domain.stream import Stream
-from webhook_app.domain.turn import Decision, Outcome, World
-from webhook_app.domain.unreadable_webhooks import TIMER as ALARM_TIMER
+from webhook_app.domain.rules.rule import Config, Rule, RuleMemory, Settings, make_config
+from webhook_app.domain.schedules.calendars.calendar import Calendar, calendar_data
+from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec, keys, measures, outline
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS

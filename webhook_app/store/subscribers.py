@@ -9,14 +9,14 @@ import msgspec
 import redis
 import structlog
 
-from webhook_app.domain.notices import Filter
-from webhook_app.domain.subscribers import OldSecret, Subscriber, is_http
-from webhook_app.masking import shown_url
-from webhook_app.sealed import Seal, WrongKeyError
+from webhook_app.access.encryption import Seal, WrongKeyError
+from webhook_app.domain.delivery.delivery import OldSecret, Subscriber, is_http
+from webhook_app.domain.notices.types import Filter
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, StoreUnavailable
 from webhook_app.store.deliveries import hour_of
 from webhook_app.store.times import now_ms
+from webhook_app.text.masking import shown_url
 
 SUBSCRIBERS_MAX = 10_000
 CHANGE_TRIES = 100

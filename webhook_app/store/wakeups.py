@@ -7,7 +7,7 @@ import structlog
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from webhook_app.loops import Loops
+from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import WAKE_TTL_MS, Wake

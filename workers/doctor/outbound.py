@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from webhook_app.config.settings import Settings
 from webhook_app.outbound.proxies import shown_proxy
-from webhook_app.settings import Settings
 from workers.doctor.finding import Finding, ok, warning
 
 NOT_READ = ("ALL_PROXY", "all_proxy", "CURL_CA_BUNDLE")

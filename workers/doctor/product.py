@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from time import time
 
-from webhook_app.domain.alarms import Alarm
+from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.lag import COUNTED_MAX, read_lag

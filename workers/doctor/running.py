@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from webhook_app.settings import SECRETS, Settings, load, shown_settings
-from workers.commands.api import Api, find
+from webhook_app.config.settings import SECRETS, Settings, load, shown_settings
+from workers.cli.api_client import Api, find
 from workers.doctor.finding import Finding, ok, warning
 
 TIMEOUT_S = 5.0

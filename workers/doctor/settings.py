@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from webhook_app.addresses import is_loopback
-from webhook_app.settings import Settings
-from webhook_app.time_zone_data import ZoneDataChoice, use_newest
+from webhook_app.config.settings import Settings
+from webhook_app.config.time_zone_data import ZoneDataChoice, use_newest
+from webhook_app.outbound.addresses import is_loopback
+from workers.dev.embedded_store.files import ROOM_MIN_BYTES, StoreFiles
 from workers.doctor.finding import Finding, failed, ok, warning
-from workers.embedded_files import ROOM_MIN_BYTES, StoreFiles
 
 DISK_MIN_BYTES = 512 * 1024 * 1024
 
@@ -72,7 +72,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 
 def _configuration_file(settings: Settings) -> Iterator[Finding]:
-    from workers.config_read import FileError, read
+    from workers.config_file.reading import FileError, read
 
     if settings.config_file is None:
         return

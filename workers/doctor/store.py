@@ -6,14 +6,14 @@ from typing import Any
 
 import redis
 
-from webhook_app.sentinel_url import is_sentinel_url
-from webhook_app.settings import Settings
+from webhook_app.config.sentinel_url import is_sentinel_url
+from webhook_app.config.settings import Settings
 from webhook_app.store.clients import Client
 from webhook_app.store.refusals import refusal_of
 from webhook_app.store.sentinels import NoPrimaryError, Reason
+from workers.dev.embedded_store.files import StoreFiles
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.settings import is_embedded_store
-from workers.embedded_files import StoreFiles
 
 REDIS_MIN = (6, 2)
 VALKEY_MIN = (7, 2)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from time import monotonic
 
+from webhook_app.config.settings import Settings
 from webhook_app.outbound.failures import failure_text
-from webhook_app.public_key import fetch_from
-from webhook_app.settings import Settings
-from webhook_app.signature import PublicKeyError, fingerprint, read_key
+from webhook_app.providers.videosdk.public_key import fetch_from
+from webhook_app.providers.videosdk.signature import PublicKeyError, fingerprint, read_key
+from workers.calls.videosdk_client import Answer, Token, VideoSDK
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.running import RunningProduct
-from workers.videosdk import Answer, Token, VideoSDK
 
 DEADLINE_S = 10.0
 NOBODYS_ROOM = "tallylight-doctor"  # asked for its sessions; whether it exists does not matter

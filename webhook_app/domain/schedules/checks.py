@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from webhook_app.domain.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, take_windows
 from webhook_app.domain.schedules.cron_dialects import check_cron, cron_warning
 from webhook_app.domain.schedules.openings import ScheduleError, instant, read_recurrence
+from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, take_windows
 
 __all__ = ["check_cron", "check_openings", "cron_warning"]
 

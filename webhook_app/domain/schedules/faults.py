@@ -1,11 +1,11 @@
 """Schedules that cannot be computed: they cost their own rule its windows, and neither the room nor other rules."""
 
-from webhook_app.domain.alarms import AlarmName
+from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.context import Turn
+from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules import Rule, RuleMemory
+from webhook_app.domain.rules.rule import Rule, RuleMemory
 from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.turn import Turn
-from webhook_app.domain.values import replace
 
 ERROR_PREFIX = "schedule: "
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from webhook_app.domain.calendar import Calendars
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules import Rule
-from webhook_app.domain.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
+from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
 from webhook_app.domain.times import rfc3339
-from webhook_app.domain.turn import Outcome, World
-from webhook_app.domain.values import replace
 
 SKIP_AHEAD_MS = 5 * 366 * DAY_MS
 SKIP_KEPT_MS = 31 * DAY_MS

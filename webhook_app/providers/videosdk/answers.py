@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.control.refusals import Refusal
 from webhook_app.domain.events import TEXT_MAX, names_stream
-from webhook_app.domain.refusals import Refusal
-from webhook_app.masking import masked
+from webhook_app.text.masking import masked
 
 MESSAGE_MAX_CHARS = 300
 EXCERPT_MAX_CHARS = 200

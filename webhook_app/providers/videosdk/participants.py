@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook_app.domain.participants import read_mode
+from webhook_app.domain.sessions.participants import read_mode
 from webhook_app.providers.videosdk.answers import Answer
 
 ID_MAX_CHARS = 200  # as of a webhook's id

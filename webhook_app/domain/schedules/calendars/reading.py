@@ -19,7 +19,7 @@ from datetime import timedelta
 from heapq import nsmallest
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
-from webhook_app.domain.calendar import Calendar, EntryWarning, Horizon, Row, make_calendar
+from webhook_app.domain.schedules.calendars.calendar import Calendar, EntryWarning, Horizon, Row, make_calendar
 from webhook_app.domain.schedules.calendars.components import BOM, CalendarError, Component, components
 from webhook_app.domain.schedules.calendars.entry import Entry, read_entry
 from webhook_app.domain.schedules.calendars.faults import FAULT_TEXTS, EntryError, Fault

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webhook_app.domain.budget import spend
-from webhook_app.domain.calendar import Horizon
+from webhook_app.domain.schedules.calendars.calendar import Horizon
 from webhook_app.domain.schedules.calendars.entry import Entry
 from webhook_app.domain.schedules.calendars.faults import EntryError, Fault
 from webhook_app.domain.schedules.calendars.values import (

@@ -1,0 +1,158 @@
+"""tell: deliveries a second on one core, against the bare client posting the same bodies to the same sink."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from bench import bodies, product, seeding, sink
+from bench.results import Figure, Goal, rounds
+from bench.scale import Scale
+from webhook_app.access.encryption import Seal
+from webhook_app.access.subscriber_secrets import new_secret
+from webhook_app.config.values import networks
+from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.notices.types import Filter, notice_body
+from webhook_app.ops.loops import Loops
+from webhook_app.store import keys
+from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.journal import Journal
+from webhook_app.store.outbox import Outbox
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.wakeups import Wakeups
+from workers.channels.apprise import Speaker
+from workers.channels.webhook import Poster, body_of, standard_headers
+from workers.deliver.deliverer import Deliverer
+from workers.deliver.escalations import Reports
+
+ROOMS = 100
+GOAL = Goal(0.60)
+SEAL = Seal("the-key-of-the-bench")
+LOOPBACK = networks("127.0.0.0/8")
+RETENTION_S = 30 * 24 * 3600
+IN_FLIGHT = {1: 32, 10: 512}
+QUIET_S = 10.0
+
+Post = tuple[bytes, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where it is measured."""
+
+    url: str
+    client: Client
+    sink: sink.Sink
+
+
+def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+    """To one subscriber, then the same number of deliveries to ten."""
+    with product.store(directory) as store, sink.running(directory) as other:
+        place = Place(store.url, connect(store.url), other)
+        for count, in_flight in IN_FLIGHT.items():
+            yield from _both(place, count, in_flight, scale)
+        place.client.close()
+
+
+def subscribe(client: Client, url: str, count: int) -> None:
+    """So many subscribers to every state of a stream."""
+    for at in range(count):
+        made = Subscriber(f"sub_{at}", f"bench {at}", url, 0, Filter(types=("stream.*",)), secret=new_secret())
+        Subscribers(client, SEAL).put(made)
+
+
+async def deliver(url: str, other: sink.Sink, expected: int) -> None:
+    """Deliver what the outbox holds, as the deliver process would."""
+    async with hand(url) as deliverer:
+        while other.seen().different < expected:
+            await deliverer.run()
+
+
+@asynccontextmanager
+async def hand(url: str) -> AsyncIterator[Deliverer]:
+    """A deliver hand on the store at this address."""
+    client, poster, own = connect_async(url), Poster(allowed=LOOPBACK), connect(url)
+    speaker = Speaker(client, allowed=LOOPBACK, base_url=None)
+    reports = Reports(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
+    try:
+        yield Deliverer(client, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
+    finally:
+        speaker.close()
+        await poster.close()
+        await client.aclose()
+        own.close()
+
+
+def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Figure]:
+    notices = scale.tell_deliveries // count
+    outbox = _outbox(place.client, notices)
+    posts = asyncio.run(_posts(place, notices)) * count
+    cpu: list[tuple[float, float]] = []
+    wall: list[tuple[float, float]] = []
+    for _ in range(scale.rounds):
+        place.client.flushall()
+        place.client.restore(keys.OUTBOX, 0, outbox)
+        subscribe(place.client, place.sink.url, count)
+        bare = _timed(place, lambda: _bare(place.sink.url, posts, in_flight), len(posts))
+        ours = _timed(place, lambda: deliver(place.url, place.sink, notices), len(posts))
+        cpu.append((ours[0], bare[0]))
+        wall.append((ours[1], bare[1]))
+    to = f"{count} subscriber{'s' if count > 1 else ''}"
+    beside_is = f"bare client, {in_flight} in flight"
+    yield rounds("tell", f"deliveries/s, {to}", "/s", wall, beside_is=beside_is, goal=GOAL)
+    yield rounds("tell", f"deliveries/s of CPU, {to}", "/s", cpu, beside_is=beside_is)
+
+
+def _outbox(client: Client, notices: int) -> bytes:
+    """An outbox of so many notices about streams, as it is dumped."""
+    client.flushall()
+    cycles = notices // (ROOMS * len(bodies.STATES)) + 1
+    seeding.append(client, seeding.entries(bodies.runs(ROOMS, cycles))[:notices])
+    seeding.fold(client)
+    dumped: bytes = client.dump(keys.OUTBOX)
+    return dumped
+
+
+async def _posts(place: Place, notices: int) -> list[Post]:
+    """The bodies and headers that will be delivered."""
+    client = connect_async(place.url)
+    found, _ = await Outbox(client).read("0-0", 2 * notices)
+    await client.aclose()
+    told = [one.notice for one in found if one.notice.type.startswith("stream.")]
+    assert len(told) == notices, f"{len(told)} notices where {notices} were to be"
+    made = [(notice.notice_id, body_of(notice_body(notice))) for notice in told]
+    secret = new_secret()
+    return [(body, standard_headers(known, round(time.time()), body, [secret])) for known, body in made]
+
+
+async def _bare(url: str, posts: list[Post], in_flight: int) -> None:
+    waiting = iter(posts)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight)) as session:
+
+        async def work() -> None:
+            for body, headers in waiting:
+                async with session.post(url, data=body, headers=headers) as answer:
+                    await answer.read()
+
+        await asyncio.gather(*(work() for _ in range(in_flight)))
+
+
+def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> tuple[float, float]:
+    """Deliveries a second, of this process's CPU and of wall time until the sink had the last."""
+    place.sink.forget()
+    gc.collect()
+    cpu, wall = time.process_time(), time.monotonic()
+
+    async def once() -> None:
+        await work()
+
+    asyncio.run(once())
+    cpu = time.process_time() - cpu
+    seen = place.sink.seen()
+    assert seen.posts >= expected, f"{seen.posts} posts where {expected} were to come"
+    return seen.posts / cpu, seen.posts / (seen.last_at - wall)

@@ -1,0 +1,62 @@
+"""Filling a store for the hands: a journal of webhooks, rules, and what comes of folding them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from webhook_app.domain.events import Source
+from webhook_app.providers.videosdk.webhook_schema import parse
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Entry, Journal, Wake, entry
+from workers.reduce.worker import Reducer
+
+__all__ = ["Asleep", "Entry", "append", "entries", "fold", "last_id", "setup"]
+
+CHUNK = 200
+KINDS: tuple[dict[str, Any], ...] = (
+    {"on": "participant-joined", "if": 'event.data.participantName.startsWith("Host")', "do": "notify"},
+    {"on": "stream.playable", "if": 'room.session.participant_count > 1 && room.state == "playable"', "do": "notify"},
+    {"when": 'room.state == "starting"', "for_s": 120, "do": "notify"},
+    {"on": "session.started", "if": 'room.room_id.startsWith("room-")', "do": "start"},
+    {"when": "room.on_air && room.session.participant_count == 0", "for_s": 300, "do": "end"},
+)
+
+
+class Asleep(Wake):
+    """Wakes nobody: the bench itself is the worker."""
+
+    def wake(self, queue: str) -> None:
+        """Nothing."""
+
+
+def entries(bodies: Iterable[bytes]) -> list[Entry]:
+    """Bodies as the receiver would journal them."""
+    return [Entry(Source.VIDEOSDK, read.type, read.room_id, body) for body in bodies for read in (parse(body),)]
+
+
+def setup(rooms: Sequence[str], *, calls: bool) -> list[Entry]:
+    """The settings, and as many rules as rooms: five on each, one of each kind, each on five rooms."""
+    made = [entry(Source.SYSTEM, "settings", None, {"calls": calls})]
+    for first in range(0, len(rooms), len(KINDS)):
+        for at, kind in enumerate(KINDS):
+            rule = {"name": f"rule-{first:03d}-{at}", "rooms": list(rooms[first : first + len(KINDS)]), **kind}
+            made.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    return made
+
+
+def append(client: Client, made: Sequence[Entry]) -> None:
+    """Journal them, in order."""
+    journal = Journal(client)
+    for at in range(0, len(made), CHUNK):
+        journal.append(made[at : at + CHUNK])
+
+
+def fold(client: Client) -> None:
+    """Fold everything that is in the journal."""
+    reducer = Reducer(client, Asleep())
+    while reducer.reduce():
+        pass
+
+
+def last_id(client: Client) -> str:
+    """The id of the newest entry in the journal."""
+    return Journal(client).last_id()

@@ -1,0 +1,108 @@
+"""What goes wrong with REST calls when it is asked to."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from sandbox.faults import RestFault
+from sandbox.middleware import ITEM, Handler
+from sandbox.records import RefusedError
+from sandbox.runtime import STAGE
+
+HANG_MAX_S = 600.0
+HANG_LOOK_S = 0.05
+LATE_MAX = 1_000  # calls whose work is still to be done
+LATE: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
+
+SPOILT = {
+    "400": (400, {"message": "Bad request"}),
+    "402": (402, {"message": "Not found"}),
+    "404": (404, {"message": "Not found"}),
+    "406": (406, {"message": "config.layout is required"}),
+    "401": (401, {"message": "Token is invalid or expired"}),
+    "403": (403, {"error": "Not permitted"}),
+    "409": (409, {"message": "HLS is being processed already"}),
+    "4020": (409, {"message": "The previous HLS is still being processed, try again in a few seconds", "code": 4020}),
+    "4029": (400, {"message": "The organisation quota of HLS streams is used up", "code": 4029}),
+    "429": (429, {"message": "Too many requests"}),
+    "500": (500, {"statusMessage": "Internal server error"}),
+    "503": (503, {"msg": "Service unavailable"}),
+}
+
+
+@web.middleware
+async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The faults that were asked for."""
+    name = request.match_info.route.name
+    if not request.path.startswith("/v2") or name is None:
+        return await handler(request)
+    stage = request.app[STAGE]
+    fault = stage.take_fault(name, request[ITEM]["room"])
+    if fault is None:
+        return await handler(request)
+    request[ITEM]["fault"] = fault.fault
+    match fault.fault:
+        case "hang":
+            await _hang(request, HANG_MAX_S)
+            return web.Response(status=504)
+        case "answer-lost":
+            await _work(request, handler)
+            return _cut(request)
+        case "late":
+            _work_later(request, handler, fault)
+            return _cut(request)
+        case "slow":
+            return await _answer_slowly(request, handler, fault)
+        case "502":
+            return web.Response(status=502, text="<h1>502 Bad Gateway</h1>", content_type="text/html")
+        case answer:
+            status, body = SPOILT[answer]
+            return web.json_response(body, status=status)
+
+
+async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFault) -> web.StreamResponse:
+    """The work is done, and the answer is of that moment; it comes when `after_s` have passed."""
+    try:
+        return await handler(request)
+    finally:
+        await _hang(request, fault.after_s)
+
+
+async def _hang(request: web.Request, at_most_s: float) -> None:
+    """Until the caller leaves."""
+    stage = request.app[STAGE]
+    for _ in range(int(min(at_most_s, HANG_MAX_S) / HANG_LOOK_S)):
+        if stage.closing or request.transport is None or request.transport.is_closing():
+            return
+        await asyncio.sleep(HANG_LOOK_S)
+
+
+async def _work(request: web.Request, handler: Handler) -> None:
+    """The call's work, whose answer nobody gets; the log keeps its status."""
+    try:
+        request[ITEM]["lost_status"] = (await handler(request)).status
+    except RefusedError as refused:
+        request[ITEM]["lost_status"] = refused.status
+
+
+def _work_later(request: web.Request, handler: Handler, fault: RestFault) -> None:
+    late = request.app[LATE]
+    if len(late) >= LATE_MAX:
+        raise RefusedError(503, f"the sandbox keeps {LATE_MAX} late calls")
+
+    async def work() -> None:
+        await asyncio.sleep(fault.after_s)
+        await _work(request, handler)
+
+    task = asyncio.create_task(work())
+    late.add(task)
+    task.add_done_callback(late.discard)
+
+
+def _cut(request: web.Request) -> web.Response:
+    """The connection closes without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,129 @@
+"""The world being played: its clock, its webhooks going out, and what is due coming about."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from sandbox.faults import Faults, RestFault, RoomFaults, WebhookFaults
+from sandbox.keys import public_pem
+from sandbox.log import Log
+from sandbox.model import happen
+from sandbox.open_points import Forms
+from sandbox.receivers import receivers
+from sandbox.records import ROOMS_MAX, Due, Outcome, Pace, RefusedError, Stream, World
+from sandbox.sender import Sender
+from sandbox.shapes import iso
+
+
+class Stage:
+    """Used from one event loop only."""
+
+    def __init__(
+        self,
+        *,
+        key: RSAPrivateKey,
+        api_key: str,
+        secret: str,
+        webhook_urls: Sequence[str],
+        pace: Pace,
+        quota: int | None,
+        seed: str,
+    ) -> None:
+        self.world = World(seed=seed, pace=pace, quota=quota)
+        self.log = Log()
+        self.faults = Faults()
+        self.room_faults: dict[str, RoomFaults] = {}
+        self.answer_s = 0.0
+        self.closing = False
+        self.api_key = api_key
+        self.secret = secret
+        self.public_key = public_pem(key)
+        self._quota = quota
+        self._webhook_urls = tuple(webhook_urls)
+        self._sender = Sender(key=key, log=self.log, now_ms=self.now_ms, faults_of=self._webhook_faults, seed=seed)
+        self._timers: dict[str, list[asyncio.TimerHandle]] = {}  # by stream
+        self._runs: dict[str, dict[str, Any]] = {}  # log items of streams that are not over
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        """Never goes back."""
+        self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
+        return self._latest_ms
+
+    def now(self) -> str:
+        return iso(self.now_ms()) or ""
+
+    def set_faults(self, faults: Faults) -> None:
+        self.faults = faults
+        self.world.quota = self._quota if faults.quota is None else faults.quota
+        self.world.forms = faults.forms or Forms()
+
+    def set_room_faults(self, room_id: str, faults: RoomFaults) -> None:
+        """Replace one room's; none end them. Raises `RefusedError` when there are too many rooms."""
+        self.room_faults.pop(room_id, None)
+        self.world.room_forms.pop(room_id, None)
+        if faults == RoomFaults():
+            return
+        if len(self.room_faults) >= ROOMS_MAX:
+            raise RefusedError(400, f"the sandbox keeps faults of {ROOMS_MAX} rooms")
+        self.room_faults[room_id] = faults
+        if faults.forms is not None:
+            self.world.room_forms[room_id] = faults.forms
+
+    def take_fault(self, path: str, room_id: str | None) -> RestFault | None:
+        """The fault of a call of this name about this room, if any; using it counts it down."""
+        own = self.room_faults.get(room_id or "")
+        return (own.take(path) if own is not None else None) or self.faults.take(path)
+
+    def play(self, outcome: Outcome) -> None:
+        """What followed from a change takes its course."""
+        for due in outcome.due:
+            wait_s = max(0, due.at_ms - self.now_ms()) / 1000
+            timer = asyncio.get_running_loop().call_later(wait_s, self._happen, due)
+            self._timers.setdefault(due.stream_id, []).append(timer)
+        for webhook in outcome.webhooks:
+            stream = self.world.streams.get(webhook.stream_id or "")
+            if stream is not None:
+                self._note_run(stream)
+            self._sender.send(webhook, stream, receivers(self.world, webhook, self._webhook_urls))
+
+    async def close(self) -> None:
+        self.closing = True
+        for timers in self._timers.values():
+            for timer in timers:
+                timer.cancel()
+        await self._sender.close()
+
+    def _webhook_faults(self, room_id: str) -> WebhookFaults:
+        return self.room_faults.get(room_id, self.faults).webhooks
+
+    def _happen(self, due: Due) -> None:
+        self.play(happen(self.world, self.now_ms(), due))
+
+    def _note_run(self, stream: Stream) -> None:
+        if stream.id not in self._runs:
+            started = iso(stream.start_ms) or ""
+            self._runs[stream.id] = self.log.add(
+                "run",
+                started,
+                id=stream.id,
+                room=stream.room_id,
+                roomId=stream.room_id,
+                started_at=started,
+                ended_at=None,
+                state=stream.state.value,
+            )
+        self._runs[stream.id].update(state=stream.state.value, ended_at=iso(stream.end_ms))
+        if stream.over:
+            del self._runs[stream.id]
+            for timer in self._timers.pop(stream.id, ()):
+                timer.cancel()
+
+
+STAGE = web.AppKey("stage", Stage)

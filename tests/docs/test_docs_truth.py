@@ -1,0 +1,99 @@
+"""The docs name what there is: alarms, metrics, settings, calls of the API, tests, and what a refusal comes to."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.domain.control.test_refusals import SESSION_LIVE, refuse
+from tests.support.product import TREE
+from tests.support.scenario import with_session
+from tests.tools.reference_pages import REFERENCE, alarms_page, description
+from webhook_app.console.components.alarm_advice import ADVICE, TITLES
+from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.store.clients import Client
+
+DOCS = TREE / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), TREE / "README.md"])
+DECISIONS = DOCS / "adr"
+# Read by libraries or shells, or names of the reader's own in examples.
+OTHER_VARIABLES = frozenset({"PYTHONTZPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "ALL_PROXY", "NO_COLOR"})
+ROOT_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/live", "/webhooks", "/doctor"})
+_CALL = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`\s?]*)[^`]*`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+_METRIC = re.compile(r"\btallylight_[a-z_]+[a-z]\b")
+_ALARM = re.compile(r"\balarms? `([a-z][a-z-]+)`")
+_REFUSAL_ROW = re.compile(r"^\| ([0-9, ]+) \| `([a-z-]+)` \|", re.M)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(TREE))
+
+
+def test_the_page_of_alarms_is_the_one_of_the_code() -> None:
+    assert (REFERENCE / "alarms.md").read_text("utf-8") == alarms_page()
+
+
+@pytest.mark.parametrize("name", list(AlarmName))
+def test_every_alarm_has_a_title_and_says_what_to_do(name: AlarmName) -> None:
+    assert TITLES[name] and ADVICE[name]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_alarm_on_a_page_is_one_that_can_be_raised(path: Path) -> None:
+    assert set(_ALARM.findall(path.read_text("utf-8"))) <= {name.value for name in AlarmName}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_metric_on_a_page_is_exported(path: Path) -> None:
+    exported = set(_METRIC.findall((REFERENCE / "metrics.md").read_text("utf-8")))
+    exported |= {f"{name}_{part}" for name in exported for part in ("bucket", "sum", "count")}
+    assert set(_METRIC.findall(path.read_text("utf-8"))) <= exported
+
+
+def _known_paths() -> list[re.Pattern[str]]:
+    paths = description()["paths"]
+    return [re.compile(re.sub(r"\\?\{[^}]+\\?\}", "[^/]+", path.removeprefix("/api/v1"))) for path in paths]
+
+
+@pytest.mark.parametrize("path", [page for page in PAGES if page.parent != DECISIONS], ids=name_of)
+def test_every_call_on_a_page_is_one_of_the_api(path: Path) -> None:
+    if path.name in ("what-is-controlled.md", "sandbox.md", "create-a-room.md", "limits.md"):
+        return  # they name VideoSDK's and the sandbox's calls
+    known = _known_paths()
+    for method, asked in _CALL.findall(path.read_text("utf-8")):
+        if "/" + asked.split("/")[1] in ROOT_PATHS or asked.startswith(("/v2", "/sandbox")):
+            continue
+        plain = asked.removeprefix("/api/v1").rstrip("/") or "/"
+        assert any(pattern.fullmatch(plain) for pattern in known), f"{method} {asked}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_test_that_a_page_names_is_there(path: Path) -> None:
+    for file, test in _TEST.findall(path.read_text("utf-8")):
+        assert re.search(rf"^(async )?def {test}\(", (TREE / file).read_text("utf-8"), re.M), f"{file}::{test}"
+
+
+def _refusals() -> list[tuple[int, str]]:
+    rows = _REFUSAL_ROW.findall((DOCS / "operations.md").read_text("utf-8"))
+    return [(int(status), alarm) for statuses, alarm in rows for status in statuses.split(",")]
+
+
+def test_the_table_of_refusals_covers_what_videosdk_documents() -> None:
+    assert {status for status, _ in _refusals()} >= {400, 401, 402, 403, 404, 406, 409, 422, 429}
+
+
+@pytest.mark.parametrize(("status", "alarm"), _refusals())
+def test_a_refused_start_raises_the_alarm_that_the_page_names(status: int, alarm: str) -> None:
+    story = with_session()
+    story.operator("start")
+    refuse(story, status, {"message": "no"})
+    if "call.refused" not in story.notices:
+        story.probe(None, session=SESSION_LIVE)
+    assert {raised.name for raised in story.world.alarms.values() if raised.is_active} == {alarm}
+    assert story.world.config.settings.paused == (status == 401)
+
+
+def test_every_decision_has_a_place_in_their_index(client: Client) -> None:
+    index = (DECISIONS / "README.md").read_text("utf-8")
+    assert [path.name for path in sorted(DECISIONS.glob("0*.md")) if path.name not in index] == []

@@ -1,0 +1,30 @@
+"""The README says what the code does."""
+
+import re
+
+from tests.support import paths
+from webhook_app.domain.streams.machine import MOVES
+
+ROOT = paths.ROOT
+
+
+def test_the_state_diagram_is_the_table() -> None:
+    diagram = re.search(r"```mermaid\nstateDiagram-v2\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert diagram is not None
+    drawn = set(re.findall(r"^\s*(\w+) --> (\w+)$", diagram.group(1), re.MULTILINE))
+    assert drawn == {(state.value, after.value) for state, moves in MOVES.items() for after in moves}
+    assert "[*] --> starting" in diagram.group(1)
+
+
+def test_every_decision_is_listed() -> None:
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs/adr/README.md").read_text()))
+    assert listed == {path.name for path in (ROOT / "docs/adr").glob("0*.md")}
+
+
+def test_every_setting_is_in_the_example_file() -> None:
+    from webhook_app.config.settings import Settings, environ_of
+
+    example = (ROOT / ".env.example").read_text()
+    internal = {"TALLY_SANDBOX_URL", "TALLY_ENVIRON_COMPLETE"}
+    missing = [name for name in environ_of(Settings()) if name not in internal and name not in example]
+    assert missing == []

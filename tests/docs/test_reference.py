@@ -1,0 +1,40 @@
+"""The pages of reference say what the code says; `make docs` writes them anew."""
+
+from tests.tools.reference_pages import REFERENCE, api_page, metrics_page, sandbox_page, settings_page
+from webhook_app.config.settings import Settings, environ_of
+from webhook_app.store.clients import Client
+
+INTERNAL = {"TALLY_ENVIRON_COMPLETE", "TALLY_SANDBOX_URL"}
+
+
+def test_the_page_of_settings_is_the_one_of_the_code() -> None:
+    assert (REFERENCE / "settings.md").read_text("utf-8") == settings_page()
+
+
+def test_every_setting_is_on_it() -> None:
+    whole = Settings(
+        redis_url="x",
+        videosdk_api_key="x",
+        videosdk_secret="x",
+        videosdk_public_key="x",
+        public_url="x",
+        webhook_token="x",
+        max_streams=1,
+        admin_token="x",
+        viewer_token="x",
+        heartbeat_url="x",
+    )
+    page = settings_page()
+    assert [name for name in environ_of(whole) if name not in INTERNAL and f"| `{name}` |" not in page] == []
+
+
+def test_the_page_of_metrics_is_the_one_of_the_code(client: Client) -> None:
+    assert (REFERENCE / "metrics.md").read_text("utf-8") == metrics_page(client)
+
+
+def test_the_page_of_the_sandbox_is_the_one_of_the_code() -> None:
+    assert (REFERENCE / "sandbox.md").read_text("utf-8") == sandbox_page()
+
+
+def test_the_page_of_the_api_is_the_one_of_the_code() -> None:
+    assert (REFERENCE / "api.md").read_text("utf-8") == api_page()

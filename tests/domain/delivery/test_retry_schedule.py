@@ -1,0 +1,133 @@
+"""When a delivery is tried again, and what a subscriber is told at all."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.scenario import MINUTE, NOON, ROOM, SECOND
+from webhook_app.domain.delivery.delivery import RETRY_MS, delivery_id, next_attempt
+from webhook_app.domain.notices.types import Filter, make_notice, wants, wants_type
+from webhook_app.domain.rules.rule import RoomName
+
+HOUR = 60 * MINUTE
+BASE = [
+    5 * SECOND,
+    5 * MINUTE,
+    30 * MINUTE,
+    2 * HOUR,
+    5 * HOUR,
+    10 * HOUR,
+    14 * HOUR,
+    20 * HOUR,
+    24 * HOUR,
+]
+ids = st.text("abcdefghij234567", min_size=16, max_size=16).map("dlv_".__add__)
+
+
+def wait(name, made, **more):
+    at = next_attempt(name, made, now=NOON, **more)
+    assert at is not None
+    return at - NOON
+
+
+def test_the_waits_are_5_s_5_min_30_min_2_h_5_h_10_h_14_h_20_h_24_h():
+    assert list(RETRY_MS) == BASE
+
+
+@given(ids, st.integers(1, 9))
+def test_each_wait_is_its_base_give_or_take_a_fifth(name, made):
+    assert 0.8 * BASE[made - 1] <= wait(name, made) <= 1.2 * BASE[made - 1]
+
+
+@given(ids, st.integers(1, 9))
+def test_the_jitter_is_drawn_from_the_id_so_it_is_the_same_each_time(name, made):
+    assert wait(name, made) == wait(name, made)
+
+
+def test_the_jitter_spreads_deliveries_out():
+    waits = {wait(f"dlv_{n}", 2) for n in range(200)}
+    assert len(waits) > 100
+    assert min(waits) < 0.85 * BASE[1]
+    assert max(waits) > 1.15 * BASE[1]
+
+
+def test_after_the_last_wait_there_is_nothing_left_to_try():
+    assert next_attempt("dlv_x", 9, now=NOON) is not None
+    assert next_attempt("dlv_x", 10, now=NOON) is None
+
+
+@given(ids)
+def test_a_subscriber_that_is_overwhelmed_is_left_alone_for_about_a_minute(name):
+    assert 48 * SECOND <= wait(name, 1, slow_down=True) <= 72 * SECOND
+    assert wait(name, 2, slow_down=True) == wait(name, 2)
+
+
+@given(ids, st.integers(1, 9), st.integers(0, 10**9))
+def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name, made, asked):
+    base = BASE[made - 1]
+    waited = wait(name, made, retry_after_ms=asked)
+    if asked <= base:
+        assert waited == wait(name, made)
+    else:
+        assert waited == min(asked, 2 * base)
+
+
+def test_a_retry_after_of_a_429_counts_from_a_minute():
+    assert wait("dlv_x", 1, slow_down=True, retry_after_ms=90 * SECOND) == 90 * SECOND
+    assert wait("dlv_x", 1, slow_down=True, retry_after_ms=HOUR) == 120 * SECOND
+
+
+def test_a_delivery_has_one_id_however_often_it_is_expanded():
+    assert delivery_id("msg_a", "sub_b") == delivery_id("msg_a", "sub_b")
+    assert delivery_id("msg_a", "sub_b") != delivery_id("msg_b", "sub_a")
+
+
+# Who is told
+
+
+def notice(kind="stream.playable", room=ROOM, because="rule:sunday-service"):
+    return make_notice("1-0", kind, NOON, room_id=room, sequence=1, because=because, data={})
+
+
+def test_by_default_streams_broadcasts_and_alarms_are_told():
+    told = [
+        kind
+        for kind in ("stream.playable", "broadcast.late", "alarm.raised", "session.started", "rule.x")
+        if wants(Filter(), notice(kind), None)
+    ]
+    assert told == ["stream.playable", "broadcast.late", "alarm.raised"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "kind", "wanted"),
+    [
+        (("*",), "session.started", True),
+        (("*",), "videosdk.hls-started", False),
+        (("videosdk.*",), "videosdk.hls-started", True),
+        (("videosdk.hls-*",), "videosdk.session-started", False),
+        (("rule.slow",), "rule.slow", True),
+    ],
+)
+def test_every_type_is_all_but_videosdks_own_bodies(patterns, kind, wanted):
+    assert wants_type(patterns, kind) is wanted
+
+
+def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group():
+    named = RoomName("hall", ROOM, ("webinar",))
+    for pattern in (ROOM, "hall", "abcd-*", "group:webinar", "*"):
+        assert wants(Filter(rooms=(pattern,)), notice(), named)
+    for pattern in ("lobby", "group:chapel", "x*"):
+        assert not wants(Filter(rooms=(pattern,)), notice(), named)
+
+
+def test_what_is_about_no_room_is_for_those_who_want_all_rooms():
+    alarm = notice("alarm.raised", room=None, because=None)
+    assert wants(Filter(), alarm, None)
+    assert not wants(Filter(rooms=("abcd-*",)), alarm, None)
+
+
+def test_a_reason_is_wanted_by_pattern_and_a_star_takes_none_too():
+    assert wants(Filter(because=("rule:sunday-*",)), notice(), None)
+    assert not wants(Filter(because=("operator",)), notice(), None)
+    assert wants(Filter(because=("*",)), notice(because=None), None)
+    assert not wants(Filter(because=("rule:*",)), notice(because=None), None)

@@ -1,0 +1,67 @@
+"""The audience: exactly those whose filters match, however many there are, and soon."""
+
+import time
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.notices.matching import Audience
+from webhook_app.domain.notices.types import TEST, Filter, make_notice, wants
+from webhook_app.domain.rules.rule import RoomName
+
+MANY = 10_000
+PATTERNS = ["*", "a", "b", "hall", "a*", "[ab]", "?", "group:x", "group:y", "[a]"]
+NAMED = {"a": RoomName("hall", "a", ("x",)), "b": None, None: None}
+
+
+def notice(kind, room, **data):
+    return make_notice("1-0", kind, 1, room_id=room, sequence=1, because=None, data=data)
+
+
+def subscriber(at, wanted, *, enabled=True):
+    return Subscriber(f"sub_{at}", "", "https://example.com", 1, wanted=wanted, enabled=enabled)
+
+
+filters = some.builds(
+    Filter,
+    types=some.lists(some.sampled_from(["*", "stream.*", "alarm.raised", "videosdk.*"]), min_size=1).map(tuple),
+    rooms=some.lists(some.sampled_from(PATTERNS), min_size=1, max_size=3).map(tuple),
+    because=some.sampled_from([("*",), ("operator",), ("rule:*",)]),
+)
+
+
+@given(
+    some.lists(some.tuples(filters, some.booleans()), max_size=12),
+    some.sampled_from(["stream.started", "alarm.raised", "videosdk.hls-started"]),
+    some.sampled_from(["a", "b", None]),
+)
+def test_it_is_who_would_be_found_by_asking_each(asked, kind, room):
+    known = [subscriber(at, wanted, enabled=enabled) for at, (wanted, enabled) in enumerate(asked)]
+    told, named = notice(kind, room), NAMED[room]
+    found = [one.subscriber_id for one in Audience(known).of(told, named)]
+    one_by_one = [one.subscriber_id for one in known if one.enabled and wants(one.wanted, told, named)]
+    assert sorted(found) == sorted(one_by_one)
+
+
+def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all():
+    known = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
+    of = Audience(known).of
+    assert of(notice(TEST, None, subscriber_id="sub_1"), None) == known[:1]
+    assert of(notice(TEST, None, subscriber_id="sub_2"), None) == []
+    assert of(notice(TEST, None, subscriber_id="nobody"), None) == []
+
+
+def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly():
+    for pattern in ("room-{}", "group:{}", "room-{}-*"):
+        audience = Audience(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
+        told, named = notice("stream.started", "elsewhere"), RoomName("hall", "elsewhere", ("live",))
+        assert audience.of(told, named) == []
+        spent = min(_time(audience, told, named) for _ in range(5))
+        assert spent < 0.05, pattern
+
+
+def _time(audience, told, named):
+    began = time.process_time()
+    audience.of(told, named)
+    return time.process_time() - began

@@ -1,0 +1,124 @@
+"""Verdicts of windows: each belongs to the window that its notice names, however close the next one is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.domain.schedules.test_window_scenarios import DAY, HIGH, HOUR, NOON, ONE, ROOM, Hall
+from tests.support.scenario import MINUTE, SECOND
+from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
+from webhook_app.domain.schedules.schedule import RoomWindow, combine, next_windows
+from webhook_app.domain.times import from_rfc3339
+
+RULES = ("show",)
+
+
+def window(opens, closes, rules=RULES):
+    return RoomWindow(NOON + opens * MINUTE, NOON + closes * MINUTE, rules)
+
+
+def told(at, kind, opens=None):
+    return WindowNotice(NOON + at * MINUTE, f"broadcast.{kind}", None if opens is None else NOON + opens * MINUTE)
+
+
+def kinds(windows, *notices):
+    return [sorted(kind.removeprefix("broadcast.") for kind in found) for found in match_notices(windows, notices)]
+
+
+BACK_TO_BACK = [window(0, 60), window(60, 120)]
+
+
+@pytest.mark.parametrize(
+    ("windows", "notices", "expected"),
+    [
+        (BACK_TO_BACK, [told(60, "missed", 0)], [["missed"], []]),
+        (BACK_TO_BACK, [told(60, "completed", 0)], [["completed"], []]),
+        (BACK_TO_BACK, [told(60, "missed", 0), told(61, "late", 60)], [["missed"], ["late"]]),
+        (BACK_TO_BACK, [told(120, "missed", 60)], [[], ["missed"]]),
+        # Told hours late, when a process came back.
+        (BACK_TO_BACK, [told(600, "missed", 0), told(600, "missed", 60)], [["missed"], ["missed"]]),
+        # The window has been cut short since: what was told of it is not the next one's.
+        ([window(0, 30), window(40, 90)], [told(60, "completed", 35)], [[], []]),
+        # Shorter than the tolerance of old entries.
+        ([window(0, 1), window(1, 2)], [told(1, "missed", 0)], [["missed"], []]),
+        # A window of days, of which the plan shows only a later part.
+        ([window(-1440, 1440)], [told(10, "interrupted", -9000)], [["interrupted"]]),
+        ([window(60, 120)], [told(10, "completed", -60)], [[]]),
+        # What earlier versions stored names no window.
+        (BACK_TO_BACK, [told(60, "missed")], [["missed"], []]),
+        (BACK_TO_BACK, [told(61, "late")], [[], ["late"]]),
+        (BACK_TO_BACK, [told(300, "missed")], [[], []]),
+        ([], [told(60, "missed", 0), told(60, "missed")], []),
+    ],
+)
+def test_a_verdict_belongs_to_the_window_that_it_names(windows, notices, expected):
+    assert kinds(windows, *notices) == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), min_size=1, max_size=12),
+    st.lists(st.sampled_from(["late", "missed", "completed", "interrupted", None]), min_size=12, max_size=12),
+    st.integers(0, 600),
+)
+def test_of_any_row_of_windows_each_has_its_own_verdict(gaps, verdicts, delay):
+    at, windows = 0, []
+    for gap, length in gaps:
+        windows.append(window(at + gap, at + gap + length))
+        at += gap + length
+    notices = [
+        WindowNotice(one.closes_at + delay * SECOND, f"broadcast.{verdict}", one.opens_at)
+        for one, verdict in zip(windows, verdicts, strict=False)
+        if verdict is not None
+    ]
+    expected = [[verdict] if verdict else [] for _, verdict in zip(windows, verdicts, strict=False)]
+    assert kinds(windows, *notices) == expected
+
+
+def planned_and_told(story, since):
+    """The room's windows as the schedule page combines them, with what was told of each."""
+    rules = [rule for rule in story.world.config.about(ROOM) if rule.schedule is not None]
+    asked = [
+        (rule.name, rule.start, one)
+        for rule in rules
+        for one in next_windows(rule.schedule, since, since + 2 * DAY, {}, 50)
+    ]
+    notices = [
+        WindowNotice(notice.at, notice.type, from_rfc3339(notice.data["opens_at"]))
+        for notice in story.told
+        if notice.type.startswith("broadcast.")
+    ]
+    windows = combine(asked)
+    return [
+        (one.rules, sorted(kind.removeprefix("broadcast.") for kind in kinds))
+        for one, kinds in zip(windows, match_notices(windows, notices), strict=True)
+    ]
+
+
+def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before():
+    story = Hall().plan("first").plan("second", at=["14:00"], start=HIGH)
+    story.until(ONE + HOUR)
+    assert planned_and_told(story, NOON) == [(("first",), ["armed", "late", "missed"]), (("second",), ["armed"])]
+    story.until(ONE + HOUR + 2 * MINUTE)
+    assert planned_and_told(story, NOON)[1] == (("second",), ["armed", "late"])
+
+
+def test_a_window_that_cuts_another_short_leaves_it_its_verdict():
+    story = Hall().opened().plan("long", long=2 * HOUR).plan("inside", at=["13:30"], start=HIGH)
+    story.until(ONE)
+    story.playable()
+    story.until(ONE + HOUR / 2)
+    assert planned_and_told(story, NOON) == [(("long",), ["completed"]), (("inside",), [])]
+
+
+def test_overlapping_rules_of_one_stream_share_one_verdict():
+    story = Hall().plan("early").plan("later", at=["13:30"])
+    story.until(ONE + 2 * HOUR)
+    assert planned_and_told(story, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
+
+
+def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict():
+    story = Hall().plan("early")
+    story.until(ONE + 10 * MINUTE)
+    story.plan("later", at=["13:05"], long=2 * HOUR)
+    story.until(ONE + 3 * HOUR)
+    assert planned_and_told(story, NOON) == [(("early", "later"), ["armed", "late", "missed"])]

@@ -1,0 +1,268 @@
+"""What holds of runs however their events arrive: repeated, reordered, mixed, late, or pure nonsense."""
+
+from copy import deepcopy
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Story, on_air, rest, url
+from webhook_app.domain.events import Source
+from webhook_app.domain.reducer import step
+from webhook_app.domain.streams.machine import ENDED, State
+
+ROOMS = [ROOM, "other-room"]
+STATES = [state.value for state in State]
+BARE_ENDS = ["stopping", "stopped", "failed"]
+few = settings(max_examples=150, deadline=None)
+
+# A run in one of two sessions of one of two rooms, and which of its webhooks were sent.
+runs_of_a_while = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(1, 2), st.sets(st.sampled_from(STATES), min_size=1)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@st.composite
+def deliveries(draw):
+    """Every webhook of some runs that each carry an id, in any order, some of them more than once."""
+    sent = [
+        (ROOMS[where], f"session-{where}-{session}", f"run-{n}", state)
+        for n, (where, session, states) in enumerate(draw(runs_of_a_while))
+        for state in sorted(states)
+    ]
+    repeats = draw(st.lists(st.sampled_from(sent), max_size=4))
+    with_url = draw(st.booleans())
+    return sent, draw(st.permutations(sent + repeats)), with_url
+
+
+@few
+@given(deliveries())
+def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(delivery):
+    sent, arrived, with_url = delivery
+    story = Story()
+    for room, session, run, state in arrived:
+        story.webhook(f"hls-{state}", room=room, session=session, id=run, url=url(run) if with_url else None)
+    found = {run.videosdk_id: run for room in story.world.rooms.values() for run in room.streams}
+    assert sum(len(room.streams) for room in story.world.rooms.values()) == len(found)
+    for room, session, run, _ in sent:
+        furthest = max((state for *names, state in sent if names[2] == run), key=STATES.index)
+        assert (found[run].state, found[run].room_id, found[run].session_id) == (furthest, room, session)
+
+
+noise = st.sampled_from(["joined", "left", "repeat", "session", "bare-started", "bare-playable"])
+
+
+@few
+@given(
+    named=st.sampled_from(["id", "url", "both", "bare"]),
+    ends=st.lists(st.one_of(st.sampled_from(BARE_ENDS), noise), min_size=1, max_size=8),
+)
+def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named, ends):
+    def names(run):
+        return {
+            **({"id": run} if named in ("id", "both") else {}),
+            **({"url": url(run)} if named in ("url", "both") else {}),
+        }
+
+    story = Story()
+    story.webhook("session-started")
+    story.hls("starting", "started", "playable", "stopped", **names("a"))
+    if named == "bare":
+        story.hls("starting")
+        story.probe(rest("b"))
+        story.hls("playable")
+    else:
+        story.hls("starting", "started", "playable", **names("b"))
+    assert story.states == ["stopped", "playable"]
+    for end in ends:
+        match end:
+            case "joined" | "left":
+                story.webhook(f"participant-{end}", participantId="ada")
+            case "session":
+                story.webhook("session-started")
+            case "repeat":
+                story.hls("stopped", **({"id": "a", "url": url("a")} if named != "bare" else {}))
+            case "bare-started" | "bare-playable":
+                story.hls(end.removeprefix("bare-"))
+            case _:
+                story.hls(end)
+                assert "ask:settle" in story.room.timers or story.room.probe is not None
+        assert story.room.streams[-1].live
+
+
+@few
+@given(
+    named=st.sampled_from(["id", "url", "both"]),
+    next_named=st.sampled_from(["id", "url", "both", "bare"]),
+    end_names=st.sampled_from(["id", "url", "both"]),
+    ends=st.lists(st.sampled_from(BARE_ENDS), min_size=1, max_size=4),
+    ended_before=st.booleans(),
+    named_later=st.booleans(),
+)
+def test_a_stop_of_one_run_never_ends_the_next(named, next_named, end_names, ends, ended_before, named_later):
+    def names(run, by):
+        return {
+            **({"id": run} if by in ("id", "both") else {}),
+            **({"url": url(run)} if by in ("url", "both") else {}),
+        }
+
+    story = Story()
+    story.webhook("session-started")
+    story.hls("starting", **({} if named_later else names("a", named)))
+    story.hls("started", "playable", **names("a", named))
+    if ended_before:
+        story.hls("stopping", "stopped", **names("a", named))
+    story.hls("starting", **names("b", next_named))
+    if next_named == "bare" and ended_before:
+        story.probe(rest("b"))
+    opened = len(story.room.streams)
+    for end in ends:
+        story.hls(end, **names("a", end_names))
+    if opened == 2:
+        assert story.room.streams[1].live
+
+
+@st.composite
+def an_old_question(draw):
+    """A run, a question put in its middle, and what happened before the answer came."""
+    states = STATES[:5]
+    before = draw(st.integers(0, 4))
+    after = draw(st.integers(before + 1, 5))
+    named = draw(st.sampled_from(["id", "url", "bare"]))
+    return named, states[:before], states[before:after]
+
+
+@few
+@given(an_old_question(), st.booleans(), st.sampled_from([SECOND, 5 * MINUTE]))
+def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, was_active, after):
+    named, before, meanwhile = question
+    names = {"id": {"id": "a"}, "url": {"url": url("a")}, "bare": {}}[named]
+    story = Story()
+    story.hls("stopped", session="an-older-one")
+    story.webhook("session-started")
+    story.hls(*before, **names)
+    asked_id = story.ask()
+    story.hls(*meanwhile, **names)
+    states = story.states
+    story.probe(rest("a") if was_active else None, asked_id=asked_id, asked_at=story.now, after=after)
+    assert len(story.runs) == len(states)
+    if was_active:
+        assert all(STATES.index(now) >= STATES.index(then) for now, then in zip(story.states, states, strict=True))
+        assert [now in ENDED for now in story.states] == [then in ENDED for then in states]
+    else:
+        assert story.states == states
+    if any(run.live for run in story.runs) != was_active:
+        assert "ask:again" in story.room.timers
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+names_or_nonsense = st.one_of(st.sampled_from(["a", "b", "s1", "s2", ""]), json)
+any_data = st.dictionaries(
+    st.sampled_from(
+        ["id", "sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl", "participantId", "participantName"]
+    ),
+    names_or_nonsense,
+) | st.dictionaries(st.text(max_size=6), json, max_size=4)
+any_type = st.one_of(
+    st.sampled_from(
+        [
+            *(f"hls-{state}" for state in STATES),
+            "session-started",
+            "session-ended",
+            "participant-joined",
+            "participant-left",
+            "recording-started",
+            "unreadable",
+        ]
+    ),
+    st.text(max_size=12),
+)
+RULES = [
+    {"name": "host", "on": "participant-joined", "if": "event.data.participantName == 'a'", "do": "start"},
+    {"name": "empty", "when": "room.on_air && room.session.participant_count == 0", "for_s": 5, "do": "end"},
+    {"name": "say", "on": "stream.stopped", "do": "notify", "message": "{room.room_id}: {event.data.stream.state}"},
+]
+
+
+def eventful() -> Story:
+    story = Story()
+    story.tell(Source.SYSTEM, "settings", {"calls": True, "bodies": True}, room=None)
+    for rule in RULES:
+        story.put_rule(rule)
+    return story
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(any_type, any_data), max_size=12))
+def test_nothing_that_a_webhook_holds_stops_the_fold(bodies):
+    story = eventful()
+    for kind, data in bodies:
+        sequence = story.room.sequence
+        outcome = story.tell(Source.VIDEOSDK, kind, data)
+        assert outcome.effect
+        assert story.room.sequence >= sequence
+        in_room = [notice.data["sequence"] for notice in outcome.notices if not notice.type.startswith("videosdk.")]
+        assert in_room == list(range(sequence + 1, sequence + 1 + len(in_room)))
+        if in_room:
+            assert story.room.sequence == in_room[-1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(any_type, any_data), min_size=1, max_size=10), st.booleans())
+def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies, wanted):
+    story = eventful()
+    if wanted:
+        story.operator("start")
+    for kind, data in bodies:
+        story.tell(Source.VIDEOSDK, kind, data)
+    replayed = Story()
+    replayed.world = deepcopy(Story().world)
+    for event, outcome in zip(story.events, story.outcomes, strict=True):
+        before = deepcopy(replayed.world)
+        first = step(replayed.world, event)
+        assert replayed.world == before
+        assert first == step(replayed.world, event) == outcome
+        replayed.tell(event.source, event.type, event.data, room=event.room_id, after=event.at - replayed.now)
+    assert replayed.world == story.world
+    assert replayed.now == story.now > NOON
+
+
+TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "backoff", "call-lost", "probe-lost", "x"]
+
+
+@few
+@given(
+    timer=st.one_of(st.sampled_from(TIMERS), json),
+    due=st.one_of(st.none(), st.integers(-100, 100), json),
+    told=st.integers(0, 3),
+)
+def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(timer, due, told):
+    story = eventful()
+    for state in STATES[:told]:
+        story.hls(state, id="a")
+    story.operator("start", until=NOON + 10**9)
+    known = story.room.timers.get(timer) if isinstance(timer, str) else None
+    if isinstance(due, int) and not isinstance(due, bool) and known is not None:
+        due += known
+    if isinstance(timer, str) and due is not None and due == known:
+        due += 1
+    room = story.room
+    outcome = story.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
+    assert outcome.effect == "No change: the timer was cleared or moved"
+    assert not (outcome.rooms or outcome.calls or outcome.notices)
+    assert story.room is room
+
+
+def test_a_room_outside_the_session_keeps_its_own_runs():
+    story = on_air("a")
+    story.hls("starting", "started", room="other-room", session="s9", id="z")
+    story.hls("stopped", id="a")
+    assert story.states == ["stopped"]
+    assert story.world.rooms["other-room"].streams[0].live
+    assert story.room.session is not None
+    assert story.room.session.session_id == SESSION

@@ -1,0 +1,45 @@
+"""Frozen values that were kept by an earlier version, which did not know all their fields."""
+
+import dataclasses
+
+import pytest
+
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, SessionMark
+from webhook_app.domain.streams.machine import State, Stream
+from webhook_app.store import codec
+
+KEPT = [
+    Room("abcd"),
+    Session("s1", live=True, started_at=1),
+    SessionMark("s1"),
+    Stream("st_1", "abcd", "s1", State.STARTED, 1, "1-0"),
+    Call("call_1", "abcd", CallKind.START, "operator", CallState.WAITING, 1, "1-0"),
+]
+
+
+def as_kept_before(value):
+    """The value as a version knew it that had none of the fields which may be left out."""
+    needed = [
+        field.name
+        for field in dataclasses.fields(value)
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    return codec.decoder(type(value))(codec.encode({name: getattr(value, name) for name in needed}))
+
+
+@pytest.mark.parametrize("value", KEPT, ids=lambda value: type(value).__name__)
+def test_any_field_of_what_was_kept_before_can_be_changed(value):
+    old = as_kept_before(value)
+    assert old == value
+    for field in dataclasses.fields(value):
+        now = getattr(value, field.name)
+        assert replace(old, **{field.name: now}) == value
+        assert replace(replace(old, **{field.name: now})) == value
+    assert codec.decoder(type(value))(codec.encode(replace(old))) == value
+
+
+def test_a_name_that_is_no_field_is_refused():
+    for value in (*KEPT, as_kept_before(KEPT[2])):
+        with pytest.raises(TypeError, match="has no colour"):
+            replace(value, colour="red")

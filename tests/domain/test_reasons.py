@@ -1,0 +1,64 @@
+"""Reason codes: each has its words, is used, and stays readable in what earlier versions stored."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from tests.tools.reference_pages import REFERENCE, reasons_page
+from webhook_app.domain.reasons import UNEVENTFUL, Reason, cause, reason_text
+from webhook_app.domain.schedules.open_window import Held, OpenWindow
+from webhook_app.store.codec import decoder, encode
+
+SOURCES = [path.read_text("utf-8") for path in Path("webhook_app").rglob("*.py") if path.name != "reasons.py"]
+
+
+def fields_of(reason: Reason) -> list[str]:
+    return [field for _, field, _, _ in Formatter().parse(reason.text) if field]
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_code_is_a_slug_and_has_words(reason: Reason) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", reason.value)
+    assert Reason(reason.value) is reason
+    words = cause(reason, **dict.fromkeys(fields_of(reason), "x")).text
+    assert words and "{" not in words
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_code_is_given_somewhere(reason: Reason) -> None:
+    assert any(f"Reason.{reason.name}" in source for source in SOURCES)
+
+
+def test_a_text_in_braces_stays_as_it_is() -> None:
+    assert cause(Reason.CALL_REFUSED, said="400 {x} {0}").text == "VideoSDK refused: 400 {x} {0}"
+
+
+def test_what_an_earlier_version_stored_as_words_is_shown_as_it_is() -> None:
+    assert reason_text("armed: nobody has opened a session") == "armed: nobody has opened a session"
+    assert reason_text("no-session") == Reason.NO_SESSION.text
+
+
+@pytest.mark.parametrize(
+    ("stored", "held"),
+    [
+        ("somebody stopped the stream", Held.INTERRUPTED),
+        ("the stream ended, and `restart` says to leave it", Held.NOT_RESTARTED),
+        ("nobody is there", Held.EMPTY),
+        ("empty", Held.EMPTY),
+    ],
+)
+def test_an_open_window_of_an_earlier_version_keeps_why_it_is_left_off(stored: str, held: Held) -> None:
+    decode = decoder(OpenWindow)
+    raw = encode({"opens_at": 1, "closes_at": 2, "rules": ["show"], "held": stored})
+    assert decode(raw).held is held
+    assert decode(encode(decode(raw))).held is held
+
+
+def test_uneventful_codes_are_codes() -> None:
+    assert {Reason(code) for code in UNEVENTFUL} == set(UNEVENTFUL)
+
+
+def test_the_page_lists_them_all() -> None:
+    assert (REFERENCE / "reasons.md").read_text("utf-8") == reasons_page()

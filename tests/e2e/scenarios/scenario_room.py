@@ -1,0 +1,309 @@
+"""A hall: one room of a story, with what is done in it, what is told of it, and what must hold of it in the end."""
+
+import itertools
+import time
+from typing import Any
+from zlib import crc32
+
+from tests.e2e.scenarios.toggle_proxy import Gate
+from tests.e2e.scenarios.waiting import patiently, wall_clock
+from tests.support.polling import last_lines, wait_until
+from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
+from webhook_app.domain.reasons import Reason
+from workers.calls.videosdk_client import Token
+
+LIMIT_S = 20.0
+SHOWN_LAST = 20
+SHOWN_LINES = 50
+
+
+class Hall:
+    """One room, its one scheduled rule and its session, in a product that other stories share."""
+
+    def __init__(self, one: Product, name: str, falls_at: float, back_at: float, gate: Gate | None) -> None:
+        self.one = one
+        self.falls_at = falls_at  # when a falling house dies, and when it is started again
+        self.back_at = back_at
+        self.gate = gate  # a gated house's
+        self.room = name
+        self.rule = f"show-{crc32(name.encode())}"
+        self.session = ""
+        self.opens_at = 0.0
+        self.closes_at = 0.0
+        self._person = Token(API_KEY, SECRET)
+
+    # What people do
+
+    def joins(self, who: str = "ada", name: str = "Host Ada", mode: str = "CONFERENCE") -> str:
+        """Somebody joins; the first one opens a session."""
+        self.session = self.sandbox.join(self.room, who, name, mode)
+        return self.session
+
+    def leaves(self, who: str = "ada", *, keep: bool = False) -> None:
+        """Somebody leaves; the last one ends the session unless it is kept open."""
+        self.sandbox.leave(self.room, who, keep=keep)
+
+    def session_ends(self) -> None:
+        self.sandbox.end_session(self.room)
+
+    def person_starts(self) -> None:
+        """Somebody starts a stream in the app."""
+        assert self._app("start").status == 200
+
+    def person_stops(self) -> None:
+        """Somebody stops the stream in the app."""
+        assert self._app("end").status == 200
+
+    def breaks(self) -> None:
+        """VideoSDK's stream fails."""
+        self.sandbox.fail(self.room)
+
+    def spoil(self, *rest: str | Json, **webhooks: Any) -> None:
+        """What goes wrong from now on, in this room only: `"start:409"`, a REST fault, or what webhooks suffer."""
+        faults = [_fault(one) if isinstance(one, str) else one for one in rest]
+        self.sandbox.spoil(self.room, **({"rest": faults} | ({"webhooks": webhooks} if webhooks else {})))
+
+    def pace(self, **pace: float) -> None:
+        self.sandbox.room_pace(self.room, **pace)
+
+    # What operators do
+
+    def opens(self, in_s: float = 2.0, *, lasts: float = 20.0, at: float | None = None, **rule: Any) -> None:
+        """Put the hall's rule: a window that opens so soon and lasts so long."""
+        self.opens_at = float(int(time.time() + in_s if at is None else at))
+        self.lasts(lasts, **rule)
+
+    def lasts(self, lasts: float, **rule: Any) -> None:
+        """Put the hall's rule again: its window opens when it did, and lasts so long."""
+        self.closes_at = self.opens_at + lasts
+        schedule = {"at": [wall_clock(self.opens_at)], "duration": f"{int(lasts)}s"}
+        self.puts_rule(self.rule, schedule=schedule, **rule)
+
+    def puts_rule(self, name: str, **rule: Any) -> None:
+        patiently(lambda: self.one.put_rule(name, rooms=[self.room], **rule))
+
+    def rule_is(self, what: str) -> None:
+        """The hall's rule is `pause`d, `resume`d or `delete`d."""
+        if what == "delete":
+            self.rule_is_gone(self.rule)
+            return
+        answer = patiently(lambda: self.one.api("POST", f"/rules/{self.rule}/{what}"))
+        assert answer.status == 202, answer.body
+
+    def rule_is_gone(self, name: str) -> None:
+        """Delete a rule."""
+        assert patiently(lambda: self.one.api("DELETE", f"/rules/{name}")).status == 204
+
+    def operator(self, command: str, **body: Any) -> None:
+        """An operator's `start`, `end` or `release`."""
+        patiently(lambda: self.one.api("POST", "/rooms", {"room_id": self.room}))
+        answer = patiently(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
+        assert answer.status == 202, answer.body
+
+    # What is waited for
+
+    def hears(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+        """The so-many-th notice of a type, once it was told."""
+        heard = wait_until(
+            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", seen=lambda: self.told
+        )
+        return heard[0]
+
+    def on_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+        """The room's so-many-th run became playable."""
+        return self.hears("stream.playable", times, limit_s)
+
+    def off_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+        """The room's so-many-th run was stopped."""
+        return self.hears("stream.stopped", times, limit_s)
+
+    def closed(self, after_s: float = 0.0, limit_s: float = LIMIT_S) -> None:
+        """The hall's window has closed, and so many seconds more have passed."""
+        self.until(self.closes_at)
+        self.hears_one_of(("broadcast.completed", "broadcast.missed"), limit_s)
+        time.sleep(after_s)
+
+    def hears_one_of(self, kinds: tuple[str, ...], limit_s: float) -> None:
+        wait_until(lambda: any(kind in kinds for kind in self.told), limit_s, f"one of {kinds}", seen=lambda: self.told)
+
+    def until(self, moment: float) -> None:
+        """Sleep until a moment on the clock."""
+        time.sleep(max(0.0, moment - time.time()))
+
+    def desires(self, on_air: bool | None, limit_s: float = LIMIT_S) -> Json:
+        """The room, once this is what is wanted of it; None is nothing."""
+
+        def there() -> Json | None:
+            found = patiently(lambda: self.one.room(self.room))
+            if found is None:
+                return None
+            wanted = None if found["desired"] is None else found["desired"]["on_air"]
+            return found if wanted is on_air else None
+
+        return wait_until(there, limit_s, f"the desired state {on_air}", seen=lambda: self.now["desired"])
+
+    def asked(self, path: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+        """The so-many-th call to a path that ends so, once VideoSDK has it."""
+        return wait_until(lambda: self.asks(path)[times - 1 :], limit_s, f"call {times} of {path}")[0]
+
+    # What has come of it
+
+    @property
+    def sandbox(self) -> Sandbox:
+        assert self.one.sandbox is not None
+        return self.one.sandbox
+
+    @property
+    def now(self) -> Json:
+        """The room as the API shows it."""
+        found = patiently(lambda: self.one.room(self.room))
+        assert found is not None
+        return found
+
+    @property
+    def calls(self) -> list[Json]:
+        """Starts and ends, as the API shows them."""
+        found = patiently(lambda: self.one.items(f"/calls?room_id={self.room}"))
+        return [call for call in found if call["kind"] != "probe"]
+
+    @property
+    def alarms(self) -> list[Json]:
+        """The alarms that are active in the whole house."""
+        return patiently(lambda: self.one.items("/alarms?active=true"))
+
+    @property
+    def told(self) -> list[str]:
+        return self.one.sink.types(self.room)
+
+    def notices(self, kind: str) -> list[Json]:
+        return self.one.sink.notices(kind, self.room)
+
+    @property
+    def broadcasts(self) -> list[str]:
+        """What was told of windows, short."""
+        kinds = {kind for kind in self.told if kind.startswith("broadcast.")}
+        found = sorted((one for kind in kinds for one in self.notices(kind)), key=_in_order)
+        return [str(one["type"]).removeprefix("broadcast.") for one in found]
+
+    def reason(self, kind: str) -> str:
+        """Why the last `broadcast.<kind>` was, which names the hall's rule too."""
+        last = self.notices(f"broadcast.{kind}")[-1]["data"]
+        assert (last["rule"], last["because"]) == (self.rule, f"rule:{self.rule}")
+        return str(last["message"])
+
+    @property
+    def runs(self) -> list[Json]:
+        """VideoSDK's own record of the room's runs."""
+        return self.sandbox.log("run", self.room)
+
+    def asks(self, path: str) -> list[Json]:
+        """What VideoSDK was asked: the calls whose path ends so."""
+        return [one for one in self.sandbox.log("call", self.room) if one["path"].partition("?")[0].endswith(path)]
+
+    @property
+    def starts(self) -> list[Json]:
+        return self.asks("/hls/start")
+
+    @property
+    def ends(self) -> list[Json]:
+        return self.asks("/hls/end")
+
+    @property
+    def timeline(self) -> list[Json]:
+        """The room's timeline, oldest first."""
+        return patiently(lambda: self.one.items(f"/rooms/{self.room}/timeline"))
+
+    @property
+    def decisions(self) -> list[str]:
+        return [str(one["did"]) for item in self.timeline for one in item["decisions"]]
+
+    def kills(self, process: str) -> None:
+        """`kill -9` of one process of the product, which its supervisor starts again."""
+        self.one.kill(self.one.pids()[process])
+
+    def said(self, what: str, times: int = 1) -> None:
+        """The timeline says this in a decision or an effect: a Reason, or a part of a text."""
+        found = 0
+        for item in self.timeline:
+            if isinstance(what, Reason):
+                found += [*item["reasons"], *(decision["reason"] for decision in item["decisions"])].count(what)
+            else:
+                found += sum(what in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
+        assert found >= times, f"the timeline does not say {what!r} (x{times})"
+
+    def repairs(self) -> list[str]:
+        """What was put right by asking VideoSDK."""
+        probes = [item for item in self.timeline if item["source"] == "probe"]
+        return [item["effect"] for item in probes if any(code.startswith("stream-") for code in item["reasons"])]
+
+    def event(self, kind: str, nth: int = -1) -> Json:
+        """One event of a type on the timeline."""
+        return [item for item in self.timeline if item["type"] == kind][nth]
+
+    # What must hold of every story
+
+    def settle(self, limit_s: float = LIMIT_S) -> None:
+        """All that happened is folded and no call is out."""
+
+        def quiet() -> bool:
+            out = [call for call in self.calls if call["state"] in ("waiting", "sent")]
+            return not out and all(item["effect"] is not None for item in self.timeline)
+
+        wait_until(quiet, limit_s, "the room being quiet")
+
+    def ended_well(self) -> None:
+        """Never two runs at once; every event says what it did, every call why it was made."""
+        self.settle()
+        runs = self.runs
+        for before, after in itertools.pairwise(runs):
+            assert before["ended_at"] is not None and before["ended_at"] <= after["started_at"], (before, after)
+        timeline = self.timeline
+        assert [item for item in timeline if item["effect"].startswith("error")] == []
+        explained = {one["call_id"]: one["did"] for item in timeline for one in item["decisions"] if one["call_id"]}
+        for call in self.calls:
+            assert call["id"] in explained, call
+            assert call["because"]
+        sent = [one for one in (*self.starts, *self.ends) if one["room"] == self.room]
+        assert len(sent) <= len(explained) + self._by_hand, "VideoSDK was called without a decision"
+        for kind in ("late", "missed", "interrupted", "armed"):
+            for notice in self.notices(f"broadcast.{kind}"):
+                assert notice["data"]["rule"] and notice["data"]["reason"], notice
+
+    def account(self) -> str:
+        """What has happened, for whoever reads that a story failed."""
+        lines = [f"room {self.room}", f"told: {self.told}"]
+        try:
+            lines += [f"run: {run}" for run in self.runs]
+            for item in self.timeline[-SHOWN_LAST:]:
+                lines.append(f"{item['at']} {item['source']} {item['type']}: {item['effect']}")
+                lines += [f"    {one['rule'] or '-'}: {one['did']}" for one in item["decisions"]]
+            lines += [
+                f"{one['at']} {one['method']} {one['path']} {one['status']} {one['fault'] or ''}"
+                for one in self.sandbox.log("call", self.room)[-SHOWN_LAST:]
+            ]
+        except Exception as error:
+            lines.append(f"(and no more could be had: {error!r})")
+        return last_lines("\n".join(lines), SHOWN_LINES)
+
+    _by_hand = 0
+
+    def _app(self, what: str) -> Any:
+        self._by_hand += 1
+        headers = {"Authorization": self._person.header(), "Content-Type": "application/json"}
+        body = b'{"roomId": "%s"}' % self.room.encode()
+        return ask("POST", f"{self.sandbox.url}/v2/hls/{what}", body, headers)
+
+
+def _fault(text: str) -> Json:
+    """`start:409` once, `start:409*3` three times, `start:409*` for ever."""
+    path, _, rest = text.partition(":")
+    fault, star, times = rest.partition("*")
+    return {"path": path, "fault": fault, "times": (int(times) if times else None) if star else 1}
+
+
+def _did(decision: Json) -> str:
+    return str(decision["did"])
+
+
+def _in_order(notice: Json) -> int:
+    return int(notice["data"]["sequence"])

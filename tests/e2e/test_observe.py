@@ -1,0 +1,203 @@
+"""A copy that only observes records webhooks, and calls, probes, delivers and reports nothing, then or later."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.delivery_harness import Office
+from tests.support.product import Product, product, wait_until, webhook
+from tests.support.scenario import Story
+from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
+from webhook_app.domain.events import Source
+from webhook_app.domain.reasons import Reason
+from webhook_app.store import codec, keys
+
+LIMIT_S = 30.0
+
+
+def test_the_fold_calls_and_probes_nothing_and_says_why() -> None:
+    story = Story()
+    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    story.webhook("session-started")
+    story.operator("start")
+    assert story.starts == []
+    story.webhook("hls-started")
+    story.webhook("hls-stopped")
+    assert [call for outcome in story.outcomes for call in outcome.calls] == []
+    assert story.told and all(notice.observed for notice in story.told)
+
+
+def test_a_timer_that_would_probe_does_not_claim_to() -> None:
+    story = Story()
+    story.webhook("session-started")
+    story.webhook("hls-started")
+    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    story.timer("watch")
+    assert Reason.OBSERVING in story.reasons and Reason.PROBE_DUE not in story.reasons
+
+
+def test_a_window_that_opens_is_missed_for_the_reason_that_this_copy_observes() -> None:
+    settings = Story().world.config.settings
+    assert settings.why_no_calls(Reason.NO_CREDENTIALS) is Reason.NO_CREDENTIALS
+    assert replace(settings, observing=True).why_no_calls(Reason.NO_CREDENTIALS) is Reason.OBSERVING
+
+
+def test_notices_made_before_are_not_marked_and_those_after_are_sent_again() -> None:
+    story = Story()
+    story.webhook("session-started")
+    assert not any(notice.observed for notice in story.told)
+    story.tell(Source.SYSTEM, "settings", {"observing": True}, room=None)
+    story.webhook("hls-started")
+    story.tell(Source.SYSTEM, "settings", {"observing": False}, room=None)
+    story.webhook("hls-playable")
+    marked = {notice.type: notice.observed for notice in story.told}
+    assert (marked["session.started"], marked["stream.started"], marked["stream.playable"]) == (False, True, False)
+
+
+def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matches_do() -> None:
+    story = Story()
+    story.put_rule({"name": "with-ada", "rooms": ["*"], "on": "participant-joined", "do": "start"})
+    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    story.webhook("session-started")
+    story.joined("ada")
+    assert story.room.event_wish is not None
+    story.tell(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
+    assert (story.room.event_wish, story.starts) == (None, [])
+    story.joined("grace")
+    assert len(story.starts) == 1
+
+
+@pytest.mark.parametrize("ordering", list(Ordering))
+def test_what_is_due_is_dead_without_an_attempt_and_stays_so(office: Office, ordering: Ordering) -> None:
+    office.subscribe("tv", ordering=ordering)
+    for _ in range(3):
+        office.tell()
+    office.observing = True
+    office.deliver()
+    office.observing = False
+    office.deliver()
+    assert office.endpoint.posts == []
+    assert [delivery.state for delivery in office.deliveries()] == [DeliveryState.DEAD] * 3
+    assert [delivery.attempts[-1].error for delivery in office.deliveries()] == ["observed"] * 3
+    office.tell("stream.playable")
+    office.deliver()
+    assert office.endpoint.types("/tv") == ["stream.playable"]
+
+
+def test_a_retry_that_falls_due_is_not_sent_though_a_breaker_is_open(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500]
+    for _ in range(30):
+        office.tell()
+    office.deliver()
+    sent = len(office.endpoint.posts)
+    assert sent and office.index("pending")
+    office.make_due()
+    office.client.hset(keys.SUBSCRIBERS_OPEN, "sub_tv", int(time.time() * 1000) + 600_000)
+    office.observing = True
+    office.deliver()
+    office.observing = False
+    office.make_due()
+    office.deliver()
+    assert (len(office.endpoint.posts), office.index("pending")) == (sent, set())
+
+
+def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_later(office: Office) -> None:
+    office.subscribe("tv")
+    notice = office.tell()
+    [(entry, fields)] = office.client.xrange(keys.OUTBOX)
+    office.client.xdel(keys.OUTBOX, entry)
+    office.client.xadd(keys.OUTBOX, {**fields, b"n": codec.encode(replace(notice, observed=True))})
+    office.deliver()
+    assert (office.endpoint.posts, office.deliveries()) == ([], [])
+
+
+def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_up(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500]
+    office.tell()
+    office.deliver()
+    office.make_due()
+    office.client.delete(keys.DELIVERIES_PENDING)
+    office.observing = True
+    office.deliver()
+    assert len(office.endpoint.posts) == 1
+
+
+def test_what_fell_due_just_before_observing_ended_is_discarded_first(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500, 204]
+    office.tell()
+    office.deliver()
+    office.client.set(keys.OBSERVED, "1")
+    office.make_due()
+    office.deliver()
+    assert len(office.endpoint.posts) == 1
+    assert office.only().state is DeliveryState.DEAD
+    assert office.client.get(keys.OBSERVED) is None
+
+
+def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(office: Office) -> None:
+    office.subscribe("tv")
+    office.endpoint.answers["/tv"] = [500, 204]
+    office.tell()
+    office.deliver()
+    office.client.set(keys.OBSERVED, "1")
+    office.make_due()
+    record = keys.delivery(office.only().delivery_id)
+    stored = office.client.get(record)
+    assert stored is not None
+    office.client.set(record, b"what cannot be read ends the process")
+    with pytest.raises(ValueError):
+        office.deliver()
+    office.client.set(record, stored)
+    office.deliver()
+    assert (len(office.endpoint.posts), office.only().state) == (1, DeliveryState.DEAD)
+
+
+def requests_seen(one: Product) -> int:
+    assert one.sandbox is not None
+    return len([call for call in one.sandbox.log("call") if "public" not in call["path"]])
+
+
+def test_a_copy_with_observe_asks_and_sends_nothing_and_makes_up_for_nothing_later(tmp_path: Path) -> None:
+    with product(tmp_path, HEARTBEAT_URL="http://127.0.0.1:9/never") as one:
+        assert one.sandbox is not None
+        one.subscribe("stream.*", "participant.*", name="sink")
+        one.put_rule("with-ada", rooms=["*"], on="participant-joined", do="start")
+        one.sink.refuse_next(10_000)
+        one.sandbox.join("hall")
+        one.wait_state("hall", "playable", LIMIT_S)
+        assert one.stop() == 0
+        told, asked = len(one.sink.told), requests_seen(one)
+        one.sink.refuse_next(0)
+
+        one.environ = {**one.environ, "OBSERVE": "1"}  # type: ignore[misc]
+        one.start()
+        for kind in ("session-started", "participant-joined"):
+            extra = {"participantId": "p1", "participantName": "Ada"} if kind == "participant-joined" else {}
+            assert one.post_webhook(webhook(kind, "chapel", **extra)).status == 200
+        wait_until(lambda: one.room("chapel"), LIMIT_S, "the room being seen")
+        refused = one.api("POST", "/rooms/hall/end")
+        assert (refused.status, refused.json["reason"]) == (409, "observing")
+        wait_until(
+            lambda: all(item["attempts"] and item["state"] == "dead" for item in one.items("/deliveries")),
+            LIMIT_S,
+            "every delivery being discarded",
+            seen=lambda: one.items("/deliveries"),
+        )
+        reasons = [item["reason"] for row in one.items("/rooms/chapel/timeline") for item in row["decisions"]]
+        assert "observing" in reasons
+        assert "observing only" in one.output()
+        assert one.stop() == 0
+        assert (len(one.sink.told), requests_seen(one)) == (told, asked)
+
+        one.environ = {**one.environ, "OBSERVE": "0"}  # type: ignore[misc]
+        one.start()
+        one.sandbox.leave("hall")
+        wait_until(lambda: "participant.left" in one.sink.types("hall"), LIMIT_S, "what is new being told")
+        assert len({notice.id for notice in one.sink.told[told:]}) == len(one.sink.told[told:])
+        assert one.sink.types("chapel") == []
+        assert one.sandbox.starts("chapel") == []

@@ -1,0 +1,36 @@
+"""A whole product whose journal stands still: everybody is told once, and told again when it gets on."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.product import Product, ask, product, wait_until, webhook
+
+LIMIT_S = 150.0
+
+
+def alarms_told(running: Product) -> list[tuple[str, str]]:
+    told = [notice.json for notice in running.sink.told]
+    return [(notice["type"], notice["data"]["alarm"]["name"]) for notice in told if notice["type"].startswith("alarm.")]
+
+
+@pytest.mark.process
+def test_a_journal_that_stands_still_is_told_and_so_is_its_end(tmp_path: Path) -> None:
+    with product(tmp_path, pinned=True) as running:
+        running.subscribe("alarm.*")
+        worker = running.pids()["worker"]
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            assert running.post_webhook(webhook("hls-started", "a-room", id="a")).status == 200
+            wait_until(lambda: alarms_told(running) == [("alarm.raised", "journal-stalled")], LIMIT_S, "the alarm")
+            ready = ask("GET", f"{running.url}/readyz")
+            assert ready.status == 503 and ready.json["checks"]["journal"]["ok"] is False, ready.body
+            assert [alarm["name"] for alarm in running.items("/alarms?active=true")] == ["journal-stalled"]
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        wait_until(lambda: len(alarms_told(running)) == 2, LIMIT_S, "the end of the alarm")
+        assert alarms_told(running)[1] == ("alarm.cleared", "journal-stalled")
+        running.wait_ready(LIMIT_S)
+        assert running.pids()["worker"] == worker  # it slept outside of a fold, and was not ended for it

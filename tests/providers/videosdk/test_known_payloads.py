@@ -1,0 +1,291 @@
+"""What the product makes of each webhook body that VideoSDK is known to send, in a room that it had not seen before."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support import paths
+from tests.support.scenario import ROOM, Story
+from webhook_app.domain.events import Source
+from webhook_app.domain.notices.text import words
+from webhook_app.providers.videosdk.webhook_body import read_body
+from webhook_app.store.codec import event_of
+
+DIRECTORY = paths.PAYLOADS
+SESSION = "613731342f27f56e4fc4b6d0"
+CLASSES = ("both-urls", "2024", "2026", "field-with-id", "guess-error", "own-storage", "agent", "hls")
+WEBHOOK_WITHOUT_TYPE = "call-summary.agent"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one body makes of an unseen room."""
+
+    state: str = "idle"
+    session: bool | None = None  # whether it is live; None: none is known
+    people: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()  # the types of the notices
+    title: str | None = None  # of the last notice, as a person reads it
+    room: str | None = ROOM
+    asked: bool = False  # whether VideoSDK is to be asked what this means
+
+
+KEPT = Made()  # on the timeline, and nothing else
+KEPT_WITHOUT_ROOM = Made(room=None)
+OPENED = Made(session=True, told=("session.started",), title=f"{ROOM}: a session has begun")
+BARE_END = Made(asked=True)
+
+
+def stream(state: str, title: str, *, session: bool | None = True) -> Made:
+    told = ("session.started", f"stream.{state}") if session else (f"stream.{state}",)
+    return Made(state, session=session, told=told, title=f"{ROOM} {title}")
+
+
+STARTING = stream("starting", "is starting")
+STARTED = stream("started", "is on air, not yet to be watched")
+PLAYABLE = stream("playable", "is on air")
+
+EXPECTED = {
+    "hls-starting": STARTING,
+    "hls-starting.field-with-id": STARTING,
+    "hls-started": STARTED,
+    "hls-started.2024": STARTED,
+    "hls-started.field-with-id": STARTED,
+    "hls-playable": PLAYABLE,
+    "hls-playable.2024": PLAYABLE,
+    "hls-playable.both-urls": PLAYABLE,
+    "hls-stopping": BARE_END,
+    "hls-stopping.field-with-id": stream("stopping", "is going off air", session=None),
+    "hls-stopped": BARE_END,
+    "hls-stopped.field-with-id": stream("stopped", "is off air", session=None),
+    "hls-failed": BARE_END,
+    "hls-failed.guess-error": BARE_END,
+    "hls-failed.field-with-id": Made("failed", asked=True),  # told when VideoSDK has been asked for the reason
+    "session-started": OPENED,
+    "session-ended": Made(session=False),
+    "session-ended.2026": Made(session=False),
+    "participant-joined": Made(
+        session=True, people=("John",), told=("session.started", "participant.joined"), title=f"{ROOM}: John came"
+    ),
+    "participant-left": Made(session=True, told=("session.started", "participant.left"), title=f"{ROOM}: John left"),
+    **dict.fromkeys(
+        (
+            "livestream-starting",
+            "livestream-started",
+            "participant-recording-starting",
+            "participant-recording-started",
+            "participant-track-recording-starting",
+            "participant-track-recording-started",
+            "recording-starting",
+            "recording-started",
+            "transcription-started",
+        ),
+        OPENED,
+    ),
+    **dict.fromkeys(
+        (
+            "call-summary.agent",
+            "livestream-stopping",
+            "livestream-stopped",
+            "livestream-failed",
+            "merge-recording-completed",
+            "merge-recording-failed",
+            "participant-recording-stopping",
+            "participant-recording-stopped",
+            "participant-recording-failed",
+            "participant-track-recording-stopping",
+            "participant-track-recording-stopped",
+            "participant-track-recording-failed",
+            "recording-stopping",
+            "recording-stopped",
+            "recording-stopped.2026",
+            "recording-stopped.own-storage",
+            "recording-failed",
+            "transcription-completed.2024",
+            "transcription-stopped",
+            "transcription-failed",
+        ),
+        KEPT,
+    ),
+    **dict.fromkeys(
+        (
+            *(f"agent-session-{state}" for state in ("starting", "started", "stopping", "stopped", "failed")),
+            *(f"ai-deployment-session-{state}" for state in ("starting", "started", "stopping", "stopped", "failed")),
+            "batchcall-started",
+            "batchcall-completed",
+            *(f"call-{state}" for state in ("started", "ringing", "answered", "missed", "hangup", "update")),
+            *(f"call-transfer-{state}" for state in ("initiated", "ringing", "accepted", "failed")),
+            "call-transferring",
+            "call-transferred",
+            "resource-acquired",
+            "resource-acquired.hls",
+            *(f"switch-room-{state}" for state in ("initiated", "completed", "failed")),
+        ),
+        KEPT_WITHOUT_ROOM,
+    ),
+}
+NAMES = sorted(EXPECTED)
+
+
+def raw_body(name: str) -> bytes:
+    return (DIRECTORY / f"{name}.json").read_bytes()
+
+
+def content_of(name: str) -> dict:
+    return json.loads(raw_body(name))
+
+
+def fold(raw: bytes) -> Story:
+    """The body as the journal holds it, folded into an empty world."""
+    read = read_body(raw)
+    fields = {b"s": b"videosdk", b"t": read.type.encode(), b"r": (read.room_id or "").encode(), b"a": b"1", b"d": raw}
+    event = event_of(b"1-0", fields)
+    story = Story()
+    story.tell(event.source, event.type, dict(event.data), room=event.room_id)
+    return story
+
+
+def made_of(story: Story) -> Made:
+    view = story.view
+    session = view["session"]
+    told = [notice for notice in story.told if not notice.type.startswith("videosdk.")]
+    return Made(
+        state=view["state"],
+        session=None if session is None else session["live"],
+        people=tuple(person["name"] for person in session["participants"]) if session else (),
+        told=tuple(notice.type for notice in told),
+        title=words(told[-1], room_name=None, base_url=None).title if told else None,
+        room=story.events[-1].room_id,
+        asked=any(name.startswith("ask:") for name in story.room.timers),
+    )
+
+
+def test_every_payload_file_has_an_expectation_and_the_other_way_round():
+    assert {path.stem for path in DIRECTORY.iterdir()} == EXPECTED.keys()
+    assert all(name.partition(".")[2] in ("", *CLASSES) for name in NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_type_is_the_files_name(name):
+    assert read_body(raw_body(name)).type == name.partition(".")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_body_makes_of_an_unseen_room_what_is_expected(name):
+    story = fold(raw_body(name))
+    assert made_of(story) == EXPECTED[name]
+    assert story.effect
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_body_with_type_in_place_of_webhook_type_means_the_same(name):
+    content = content_of(name)
+    if name != WEBHOOK_WITHOUT_TYPE:
+        content["type"] = content.pop("webhookType")
+    assert made_of(fold(json.dumps(content).encode())) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
+def test_a_body_with_room_id_in_place_of_meeting_id_means_the_same(name):
+    content = content_of(name)
+    data = content["data"]
+    data["roomId"] = data.pop("meetingId", None) or data["roomId"]
+    assert made_of(fold(json.dumps(content).encode())) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
+def test_a_body_whose_data_stands_in_the_envelope_means_the_same(name):
+    content = content_of(name)
+    assert made_of(fold(json.dumps({**content.pop("data"), **content}).encode())) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}], ids=["missing", "null", "empty"])
+def test_a_body_without_data_is_kept_without_a_room(name, data):
+    kind = name.partition(".")[0]
+    story = fold(json.dumps({"webhookType": kind, **data}).encode())
+    assert made_of(story) == KEPT_WITHOUT_ROOM
+    assert story.events[-1].type == kind
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != WEBHOOK_WITHOUT_TYPE])
+def test_a_body_with_null_ids_is_kept(name):
+    content = content_of(name)
+    ids = {key: None for key in ("meetingId", "roomId", "sessionId", "id", "participantId") if key in content["data"]}
+    content["data"] |= ids
+    assert made_of(fold(json.dumps(content).encode())) == KEPT_WITHOUT_ROOM
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
+@pytest.mark.parametrize("null", ["sessionId", "id", "participantId"])
+def test_a_body_with_one_null_id_counts_for_its_room(name, null):
+    content = content_of(name)
+    content["data"][null] = None
+    story = fold(json.dumps(content).encode())
+    assert story.events[-1].room_id == ROOM
+    assert (story.view["session"] is None) or null != "sessionId"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("hls-")])
+def test_a_stream_keeps_the_urls_and_the_id_that_its_body_names(name):
+    data = content_of(name)["data"]
+    shown = fold(raw_body(name)).view["stream"]
+    if shown is None:
+        assert EXPECTED[name] == BARE_END
+        return
+    assert shown["playback_url"] == (data.get("playbackHlsUrl") or data.get("downstreamUrl"))
+    assert shown["livestream_url"] == data.get("livestreamUrl")
+    assert shown["videosdk_id"] == data.get("id")
+    assert shown["session_id"] == SESSION
+
+
+def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error():
+    data = content_of("session-ended.2026")["data"] | {
+        "reason": "MEETING_EXPIRED",
+        "error": {"message": "gone", "code": 7},
+    }
+    story = Story()
+    story.webhook("session-started", session=SESSION)
+    story.tell(Source.VIDEOSDK, "session-ended", data)
+    session = story.view["session"]
+    assert (session["live"], session["ended_reason"], session["ended_error"]) == (False, "MEETING_EXPIRED", "gone (7)")
+    (ended,) = [notice for notice in story.told if notice.type == "session.ended"]
+    assert ended.data["session"]["ended_reason"] == "MEETING_EXPIRED"
+    text = words(ended, room_name=None, base_url=None).body
+    assert "VideoSDK's reason: MEETING_EXPIRED" in text
+    assert "VideoSDK's error: gone (7)" in text
+    assert "MEETING_EXPIRED" in story.effect
+
+
+@pytest.mark.parametrize("said", [{}, {"reason": None, "error": None}, {"reason": "", "error": 5}, {"reason": []}])
+def test_a_session_that_ends_without_a_reason_shows_none(said):
+    story = Story()
+    story.webhook("session-started", session=SESSION)
+    story.tell(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
+    assert (story.view["session"]["ended_reason"], story.view["session"]["ended_error"]) == (None, None)
+
+
+def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webhook_comes():
+    story = Story()
+    story.webhook("session-started", session=SESSION)
+    story.hls("starting", id="a", session=SESSION)
+    story.probe(session={"session_id": SESSION, "live": False})
+    assert story.view["session"]["live"] is False
+    told = len(story.told)
+    for reason in ("late reason", "another reason"):
+        data = {"meetingId": ROOM, "sessionId": SESSION, "reason": reason}
+        story.tell(Source.VIDEOSDK, "session-ended", data)
+    assert story.view["session"]["ended_reason"] == "late reason"
+    assert len(story.told) == told
+
+
+@pytest.mark.parametrize(
+    "kind", ["recording-stopped", "merge-recording-completed", "transcription-stopped", "hls-stopped"]
+)
+def test_what_may_come_after_a_session_opens_none(kind):
+    story = Story()
+    story.webhook(kind, session=SESSION)
+    assert story.view["session"] is None
+    story.webhook("participant-joined", session=SESSION, participantId="a")
+    assert story.view["session"]["live"] is True

@@ -1,0 +1,500 @@
+"""The key ring: which key counts, when it is asked for again, and what is said of a signature meanwhile."""
+
+import base64
+import json
+import threading
+import time
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.polling import patient
+from tests.support.product import public_pem, signature, signing_key, wait_until
+from webhook_app.providers.videosdk import public_key
+from webhook_app.providers.videosdk.public_key import (
+    ANSWER_MAX_BYTES,
+    ASK_AGAIN_AFTER_S,
+    ASKS_IN_A_ROW,
+    PATH,
+    REFRESH_AFTER_S,
+    RETRY_AFTER_S,
+    Check,
+    KeyRing,
+    fetch_from,
+)
+from webhook_app.providers.videosdk.signature import MalformedSignatureError, PublicKeyError
+
+BODY = b'{"webhookType": "hls-started", "data": {}}'
+WITHIN_S = patient(5.0)
+SPKI = PublicFormat.SubjectPublicKeyInfo
+
+
+@cache
+def next_key():
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def next_pem():
+    return next_key().public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+
+
+def signed_by_the_next_key():
+    return base64.b64encode(next_key().sign(BODY, PKCS1v15(), SHA256())).decode()
+
+
+class VideoSDK:
+    """Publishes a key: at once, or when it is let go; counts how often it was asked."""
+
+    def __init__(self, pem=None):
+        self.pem = pem
+        self.asked = 0
+        self.goes = threading.Event()
+        self.goes.set()
+
+    def fetch(self):
+        self.asked += 1
+        assert self.goes.wait(WITHIN_S)
+        if self.pem is None:
+            raise ConnectionError("VideoSDK is away")
+        return self.pem
+
+
+class Ring:
+    """A key ring whose clock stands still until it is moved."""
+
+    def __init__(self, *, publishes=None, pinned=None, remembered=None):
+        self.videosdk = VideoSDK(publishes)
+        self.now = 1_000.0
+        self.remembered = []
+        self.ring = KeyRing(
+            pinned=pinned,
+            fetch=self.videosdk.fetch,
+            remembered=remembered or (lambda: None),
+            remember=self.remembered.append,
+            clock=lambda: self.now,
+        )
+
+    def check(self, header=None):
+        return self.ring.check(header or signature(BODY), BODY)
+
+    def start(self):
+        """Start, and wait until VideoSDK's answer has come."""
+        self.ring.start()
+        self.settle()
+
+    def settle(self):
+        wait_until(lambda: not self.ring._asking, WITHIN_S, "an answer")
+
+    def hold(self):
+        self.videosdk.goes.clear()
+
+    def let_go(self):
+        self.videosdk.goes.set()
+        self.settle()
+
+
+def started(**more):
+    ring = Ring(publishes=public_pem(), **more)
+    ring.start()
+    return ring
+
+
+def test_a_pinned_key_is_never_asked_for():
+    ring = Ring(pinned=public_pem())
+    ring.start()
+    assert ring.ring.ready
+    assert ring.check() is Check.GOOD
+    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    ring.now += 10 * REFRESH_AFTER_S
+    assert ring.check() is Check.GOOD
+    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    assert ring.videosdk.asked == 0
+
+
+def test_a_pinned_key_may_be_in_either_form():
+    for form in (PublicFormat.PKCS1, SPKI):
+        pem = signing_key().public_key().public_bytes(Encoding.PEM, form).decode()
+        assert Ring(pinned=pem).check() is Check.GOOD
+
+
+def test_a_pinned_key_that_is_junk_stops_the_process_at_start():
+    with pytest.raises(PublicKeyError):
+        Ring(pinned="-----BEGIN PUBLIC KEY-----")
+
+
+def test_the_key_is_fetched_at_start_and_remembered():
+    ring = started()
+    assert ring.ring.ready
+    assert ring.check() is Check.GOOD
+    assert ring.remembered == [public_pem()]
+    assert ring.videosdk.asked == 1
+
+
+def test_a_fetched_key_may_be_in_either_form():
+    pem = signing_key().public_key().public_bytes(Encoding.PEM, SPKI).decode()
+    ring = Ring(publishes=f"\n{pem}\n")
+    ring.start()
+    assert ring.check() is Check.GOOD
+
+
+def test_the_remembered_key_serves_until_the_newest_has_come():
+    ring = Ring(publishes=public_pem(), remembered=public_pem)
+    ring.hold()
+    ring.ring.start()
+    assert ring.ring.ready
+    assert ring.check() is Check.GOOD
+    ring.let_go()
+    assert ring.check() is Check.GOOD
+
+
+@pytest.mark.parametrize("junk", ["", "junk", "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n"])
+def test_a_remembered_key_that_is_junk_is_passed_over(junk):
+    ring = Ring(publishes=public_pem(), remembered=lambda: junk)
+    ring.start()
+    assert ring.check() is Check.GOOD
+
+
+def test_a_store_that_is_away_at_start_does_not_matter():
+    def away():
+        raise ConnectionError("the store is away")
+
+    ring = Ring(publishes=public_pem(), remembered=away)
+    ring.start()
+    assert ring.check() is Check.GOOD
+
+
+def test_without_a_key_nothing_is_decided():
+    ring = Ring()
+    ring.start()
+    assert not ring.ring.ready
+    assert ring.check() is Check.UNDECIDED
+
+
+def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same():
+    with pytest.raises(MalformedSignatureError):
+        Ring().ring.check(None, BODY)
+
+
+def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once():
+    ring = Ring()
+    ring.start()
+    assert [ring.check() for _ in range(20)] == [Check.UNDECIDED] * 20
+    assert ring.videosdk.asked == 1
+    ring.now += RETRY_AFTER_S
+    assert ring.check() is Check.UNDECIDED
+    ring.settle()
+    assert ring.videosdk.asked == 2
+    ring.videosdk.pem = public_pem()
+    ring.now += RETRY_AFTER_S
+    assert ring.check() is Check.UNDECIDED
+    ring.settle()
+    assert ring.check() is Check.GOOD
+
+
+def test_a_published_key_that_is_junk_is_no_key():
+    ring = Ring(publishes="-----BEGIN RSA PUBLIC KEY-----\njunk\n-----END RSA PUBLIC KEY-----")
+    ring.start()
+    assert not ring.ring.ready
+    assert ring.remembered == []
+
+
+def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have():
+    ring = started()
+    ring.videosdk.pem = "junk"
+    ring.now += REFRESH_AFTER_S + 1
+    assert ring.check() is Check.GOOD
+    ring.settle()
+    assert ring.videosdk.asked == 2
+    assert ring.check() is Check.GOOD
+
+
+def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    ring.hold()
+    assert [ring.check(signed_by_the_next_key()) for _ in range(5)] == [Check.UNDECIDED] * 5
+    assert ring.check() is Check.GOOD
+    ring.let_go()
+    assert ring.videosdk.asked == 2
+
+
+def test_a_wrong_signature_is_wrong_once_the_same_key_came_back():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+
+
+def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    for second in range(10 * int(ASK_AGAIN_AFTER_S)):
+        ring.check(signed_by_the_next_key())
+        ring.settle()
+        ring.now += 1
+        assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
+    assert ring.videosdk.asked == 1 + ASKS_IN_A_ROW + 9
+
+
+def test_a_new_key_is_picked_up_after_the_first_signature_that_fails():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    ring.videosdk.pem = next_pem()
+    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_by_the_next_key()) is Check.GOOD
+    assert ring.remembered[-1] == next_pem()
+
+
+def signed_with(key):
+    return base64.b64encode(key.sign(BODY, PKCS1v15(), SHA256())).decode()
+
+
+def pem_of(key):
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
+
+
+@pytest.fixture(scope="module")
+def keys_by_size():
+    return {size: generate_private_key(public_exponent=65537, key_size=size) for size in (2_048, 3_072, 4_096)}
+
+
+@pytest.mark.parametrize("sizes", [(4_096, 3_072), (3_072, 4_096), (4_096, 2_048)])
+def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size, sizes):
+    ring = started()
+    for key in map(keys_by_size.__getitem__, sizes):
+        ring.now += RETRY_AFTER_S
+        ring.videosdk.pem = pem_of(key)
+        assert ring.check(signed_with(key)) is Check.UNDECIDED
+        ring.settle()
+        assert ring.check(signed_with(key)) is Check.GOOD
+    assert ring.check() is Check.UNDECIDED or ring.check() is Check.WRONG
+
+
+def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    for second in range(10 * int(ASK_AGAIN_AFTER_S)):
+        ring.check(base64.b64encode(bytes(512)).decode())
+        ring.settle()
+        ring.now += 1
+        assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
+    assert ring.check() is Check.GOOD
+
+
+def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size):
+    ring = started()
+    for _ in range(ASKS_IN_A_ROW + 1):
+        ring.now += RETRY_AFTER_S
+        ring.check(base64.b64encode(bytes(256)).decode())
+        ring.settle()
+    ring.videosdk.pem = pem_of(keys_by_size[4_096])
+    ring.now += REFRESH_AFTER_S + 1
+    assert ring.check(signed_with(keys_by_size[4_096])) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_with(keys_by_size[4_096])) is Check.GOOD
+
+
+def test_after_a_rotation_the_old_key_counts_no_more():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    ring.videosdk.pem = next_pem()
+    ring.check(signed_by_the_next_key())
+    ring.settle()
+    assert ring.check() is Check.WRONG
+
+
+def test_a_key_that_rotates_just_after_it_was_fetched_is_found_by_the_first_signature_that_fails():
+    ring = started()
+    ring.videosdk.pem = next_pem()
+    ring.now += RETRY_AFTER_S
+    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_by_the_next_key()) is Check.GOOD
+
+
+def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times():
+    ring = started()
+    for pem, header in ((next_pem(), signed_by_the_next_key()), (public_pem(), signature(BODY))):
+        ring.now += RETRY_AFTER_S
+        ring.videosdk.pem = pem
+        assert ring.check(header) is Check.UNDECIDED
+        ring.settle()
+        assert ring.check(header) is Check.GOOD
+
+
+def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute():
+    ring = started()
+    for _ in range(20):
+        ring.now += RETRY_AFTER_S
+        ring.check(base64.b64encode(bytes(256)).decode())
+        ring.settle()
+    ring.videosdk.pem = next_pem()
+    began = ring.now
+    while ring.check(signed_by_the_next_key()) is not Check.GOOD:
+        ring.settle()
+        ring.now += 1
+    assert ring.now - began <= ASK_AGAIN_AFTER_S + 1
+
+
+def test_when_videosdk_is_away_the_old_key_stays():
+    ring = started()
+    ring.videosdk.pem = None
+    ring.now += ASK_AGAIN_AFTER_S
+    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check() is Check.GOOD
+    assert ring.ring.ready
+
+
+def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong():
+    ring = started()
+    ring.videosdk.pem = None
+    ring.now += ASK_AGAIN_AFTER_S
+    ring.check(signed_by_the_next_key())
+    ring.settle()
+    assert [ring.check(signed_by_the_next_key()) for _ in range(3)] == [Check.UNDECIDED] * 3
+    assert ring.videosdk.asked == 2
+    ring.videosdk.pem = public_pem()
+    ring.now += ASK_AGAIN_AFTER_S
+    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    ring.settle()
+    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+
+
+def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature():
+    ring = started()
+    ring.check()
+    assert ring.videosdk.asked == 1
+    ring.now += REFRESH_AFTER_S + 1
+    ring.hold()
+    assert ring.check() is Check.GOOD
+    ring.let_go()
+    assert ring.videosdk.asked == 2
+
+
+def test_a_store_that_cannot_remember_the_key_does_not_matter():
+    def away(pem):
+        raise ConnectionError("the store is away")
+
+    ring = Ring(publishes=public_pem())
+    ring.ring._remember = away
+    ring.start()
+    assert ring.check() is Check.GOOD
+
+
+def test_many_threads_ask_once():
+    ring = started()
+    ring.now += ASK_AGAIN_AFTER_S
+    ring.hold()
+    said = []
+    threads = [threading.Thread(target=lambda: said.append(ring.check(signed_by_the_next_key()))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    ring.let_go()
+    assert said == [Check.UNDECIDED] * 16
+    assert ring.videosdk.asked == 2
+
+
+class Publisher(ThreadingHTTPServer):
+    """Answers what it is told to, and keeps the paths it was asked for."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, status=200, body=b"", headers=(), drop_s=0.0):
+        class Door(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.paths.append((self.path, self.headers.get("Authorization")))
+                self.send_response(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                for at in range(0, len(body), 1 if drop_s else len(body) or 1):
+                    self.wfile.write(body[at : at + 1] if drop_s else body)
+                    time.sleep(drop_s)
+
+            def log_message(self, format, *args):
+                pass
+
+        server = self
+        super().__init__(("127.0.0.1", 0), Door)
+        self.handle_error = lambda request, client_address: None  # whoever asked has left
+        self.paths = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def publish():
+    servers = []
+
+    def made(*args, **more):
+        servers.append(Publisher(*args, **more))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
+        return servers[-1]
+
+    yield made
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_key_is_fetched_from_videosdks_address_without_a_token(publish):
+    server = publish(body=b'{"publicKey": "\\nthe key\\n"}')
+    assert fetch_from(server.url + "/")() == "\nthe key\n"
+    assert server.paths == [(PATH, None)]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"no", b"[]", b"null", b"{}", b'{"publicKey": 5}', b'{"publicKey": null}', b"\xff\xfe"]
+)
+def test_an_answer_without_a_key_is_an_error(publish, body):
+    with pytest.raises(ValueError):
+        fetch_from(publish(body=body).url)()
+
+
+@pytest.mark.parametrize("status", [302, 401, 404, 500, 503])
+def test_another_status_than_200_is_an_error_and_redirects_are_not_followed(publish, status):
+    server = publish(status, b'{"publicKey": "x"}', headers=[("Location", "/elsewhere")])
+    with pytest.raises(PublicKeyError, match=str(status)):
+        fetch_from(server.url)()
+    assert len(server.paths) == 1
+
+
+def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish, monkeypatch):
+    monkeypatch.setattr(public_key, "FETCH_TIMEOUT_S", 0.3)
+    server = publish(body=b'{"publicKey": "' + b"x" * 100 + b'"}', drop_s=0.1)
+    with pytest.raises(PublicKeyError, match="too slow"):
+        fetch_from(server.url)()
+
+
+def test_an_answer_that_is_too_long_is_an_error(publish):
+    with pytest.raises(PublicKeyError, match="too long"):
+        fetch_from(publish(body=b'{"publicKey": "' + b"x" * ANSWER_MAX_BYTES + b'"}').url)()
+
+
+def test_rotations_through_every_size_are_learnt_over_http(keys_by_size, publish):
+    now = [1_000.0]
+    servers = {
+        size: publish(body=json.dumps({"publicKey": pem_of(key)}).encode()) for size, key in keys_by_size.items()
+    }
+    published = [2_048]
+    ring = KeyRing(pinned=None, fetch=lambda: fetch_from(servers[published[0]].url)(), clock=lambda: now[0])
+    ring.start()
+    wait_until(lambda: ring.ready, WITHIN_S, "the first key")
+    for size in (2_048, 4_096, 3_072, 2_048):
+        published[0] = size
+        now[0] += ASK_AGAIN_AFTER_S
+        header = signed_with(keys_by_size[size])
+        wait_until(lambda: ring.check(header, BODY) is Check.GOOD, WITHIN_S, f"the key of {size} bits")  # noqa: B023
+    assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not Check.GOOD
+    assert all(server.paths for server in servers.values())

@@ -1,0 +1,534 @@
+"""The invariants on a real store: what is stored is what folding gives, and nothing is lost, doubled or out of turn."""
+
+import asyncio
+import queue
+import random
+import socket
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from tests.support.deliverer_factory import SECRET, deliverer, subscribers_of
+from tests.support.journal_generator import History
+from tests.support.polling import patient
+from tests.support.product import Sink, wait_until, webhook
+from tests.support.replay import differences, outbox, refold
+from webhook_app.app import build
+from webhook_app.config.settings import Settings
+from webhook_app.domain.delivery.delivery import DeliveryState, Subscriber
+from webhook_app.domain.events import Source
+from webhook_app.domain.ids import order
+from webhook_app.domain.notices.types import Notice, make_notice
+from webhook_app.domain.room import Call, CallKind, CallState
+from webhook_app.providers.videosdk.webhook_schema import parse
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
+from webhook_app.store.deliveries import LEASE_MS, Deliveries
+from webhook_app.store.delivery_records import DeliveryRecords
+from webhook_app.store.journal import Entry, Journal, Wake, entry
+from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.state import StateStore
+from webhook_app.store.timers import Timers
+from workers.calls.caller import THREADS, Caller, StartOptions
+from workers.calls.videosdk_client import Token, VideoSDK
+from workers.clock.retention import Tidy
+from workers.deliver.transitions import first_delivery
+from workers.reduce.worker import BATCH_MAX_BYTES, Halted, Reducer
+
+T = TypeVar("T")
+ROOM = "hall"
+LIMIT_S = patient(10.0)
+DAY_S = 24 * 3600
+TOKEN = "a-token-of-the-invariants"
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[MutableMapping[str, object]]]:
+    """What is logged, kept from the terminal."""
+    with capture_logs() as found:
+        yield found
+
+
+class Doorbell(Wake):
+    """Takes wake-ups as the queues would."""
+
+    def __init__(self) -> None:
+        self.rung: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def wake(self, queue: str) -> None:
+        self.rung.put(queue)
+
+
+def reducer(client: Client) -> Reducer:
+    return Reducer(client, Doorbell())
+
+
+def fold_all(client: Client) -> None:
+    hand = reducer(client)
+    while hand.reduce():
+        pass
+
+
+def journal_webhook(client: Client, kind: str, **more: str) -> str:
+    body = webhook(kind, ROOM, **more)
+    return Journal(client).append([Entry(Source.VIDEOSDK, kind, ROOM, body)])[0][0]
+
+
+def put_rule(client: Client, rule: dict[str, object]) -> str:
+    return Journal(client).append([entry(Source.CONFIG, "rule-put", None, {"rule": rule})])[0][0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folding_the_journal_from_its_start_gives_exactly_what_is_stored(client: Client, seed: int) -> None:
+    draw, history, hand = random.Random(seed), History(client, seed), reducer(client)
+    for _ in range(40):
+        history.go_on(draw.randint(1, 60))
+        for _ in range(draw.randint(0, 3)):
+            hand.reduce()
+    fold_all(client)
+    folded = refold(client)
+    assert len(folded.events) == client.xlen(keys.JOURNAL)
+    assert differences(client, folded) == []
+    assert outbox(client) == [notice for _, notice in folded.notices]
+
+
+def test_a_rule_leaves_no_memory_when_it_is_deleted_in_the_batch_in_which_it_acted(client: Client) -> None:
+    rule = {"name": "host", "rooms": ["*"], "on": "participant-joined", "do": "notify"}
+    put_rule(client, rule)
+    fold_all(client)
+    journal_webhook(client, "participant-joined", participantId="ada")
+    Journal(client).append([entry(Source.CONFIG, "rule-deleted", None, {"name": "host"})])
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+    put_rule(client, rule)
+    fold_all(client)
+    assert StateStore(client).load_world().memory == {}
+
+
+def test_a_rule_that_is_deleted_and_put_again_in_one_batch_begins_anew(client: Client) -> None:
+    rule = {"name": "host", "rooms": ["*"], "on": "participant-joined", "do": "notify"}
+    put_rule(client, rule)
+    journal_webhook(client, "participant-joined", participantId="ada")
+    fold_all(client)
+    Journal(client).append([entry(Source.CONFIG, "rule-deleted", None, {"name": "host"})])
+    put_rule(client, rule)
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+
+
+def test_a_batch_is_bounded_in_bytes_and_the_largest_webhooks_are_all_folded(client: Client) -> None:
+    large = webhook("transcription-text", ROOM, text="x" * 250_000)
+    small = webhook("participant-joined", ROOM, participantId="ada")
+    bodies = [small] * 10 + [large] * 3 * (BATCH_MAX_BYTES // len(large)) + [small] * 10
+    Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, body) for body in bodies])
+    hand, counts, first = reducer(client), [], "0-0"
+    while count := hand.reduce():
+        counts.append(count)
+        batch = Journal(client).get([event.id for event in Journal(client).read(first, count)])
+        assert sum(len(codec.encode(event.data)) for event in batch if event) <= BATCH_MAX_BYTES
+        first = StateStore(client).cursor()
+    assert sum(counts) == len(bodies)
+    assert len(counts) >= 3
+    assert differences(client, refold(client)) == []
+
+
+def test_an_event_that_is_larger_than_a_batch_may_be_is_a_batch_of_its_own(client: Client) -> None:
+    for text in ("x" * (BATCH_MAX_BYTES + 1), "y", "z" * (BATCH_MAX_BYTES + 1)):
+        Journal(client).append([Entry(Source.VIDEOSDK, "any", ROOM, webhook("any", ROOM, text=text))])
+    hand = reducer(client)
+    assert [hand.reduce() for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store_url: str) -> None:
+    history = History(client, 7)
+    end, applied = threading.Event(), Counter[str]()
+
+    def work(name: str) -> None:
+        own = connect(store_url)
+        hand = reducer(own)
+        while (count := hand.reduce()) or not end.is_set():
+            applied[name] += count
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        hands = [pool.submit(work, name) for name in ("one", "two")]
+        for _ in range(60):
+            history.go_on(25)
+        for _ in range(600):  # whoever was behind gets its turn as it goes on
+            if all(applied[name] for name in ("one", "two")):
+                break
+            history.go_on(5)
+            end.wait(0.01)
+        wait_until(lambda: StateStore(client).cursor() == Journal(client).last_id(), LIMIT_S, "the folding")
+        end.set()
+        for hand in hands:
+            hand.result(LIMIT_S)
+    assert applied.total() == client.xlen(keys.JOURNAL)
+    assert all(applied[name] for name in ("one", "two"))
+    assert differences(client, refold(client)) == []
+
+
+def test_two_clocks_journal_each_timer_once(client: Client, store_url: str) -> None:
+    due = {f"room-{number % 40}|ask:{number}": 1_000 + number for number in range(2_000)}
+    client.zadd(keys.TIMERS, due)
+
+    def work() -> None:
+        own = connect(store_url)
+        timers = Timers(own)
+        for _ in range(len(due)):
+            if timers.pop()[0] == 0:
+                break
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for clock in [pool.submit(work) for _ in range(2)]:
+            clock.result(LIMIT_S)
+    told = Counter((f"{event.room_id}|{event.data['timer']}", event.data["due"]) for event in Journal(client).scan())
+    assert told == Counter(due.items())
+    assert client.zcard(keys.TIMERS) == 0
+
+
+def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passed(client: Client) -> None:
+    journal_webhook(client, "hls-started")
+    fold_all(client)
+    before = StateStore(client).room(ROOM)
+    bad = put_rule(client, {"name": "no-rooms", "do": "start"})
+    journal_webhook(client, "hls-playable")
+    fold_all(client)
+    after = StateStore(client).room(ROOM)
+    assert before is not None and after is not None
+    assert (before.streams[0].state, after.streams[0].state) == ("started", "playable")
+    assert StateStore(client).config().rules == {}
+    alarm = StateStore(client).load_world().alarms["poisoned-event"]
+    assert alarm.severity == "critical"
+    assert bad in alarm.summary
+    assert client.xrange(keys.timeline(""), bad, bad)[0][1][b"e"].startswith(b"error: KeyError")
+    assert [notice.type for notice in outbox(client)].count("alarm.raised") == 1
+    assert differences(client, refold(client)) == []
+
+
+def test_a_body_nested_as_deep_as_the_door_can_read_does_not_stop_the_folding(client: Client) -> None:
+    def deep(levels: int) -> bytes:
+        return webhook("hls-started", ROOM).replace(
+            b'"sessionId"', b'"x": ' + b"[" * levels + b"]" * levels + b', "sessionId"'
+        )
+
+    deepest = max(levels for levels in range(1_000) if parse(deep(levels)).type == "hls-started")
+    read = parse(deep(deepest))
+    Journal(client).append([Entry(Source.VIDEOSDK, read.type, read.room_id, deep(deepest))])
+    last = journal_webhook(client, "hls-playable")
+
+    def reduce_at(frames: int) -> None:
+        if frames:
+            reduce_at(frames - 1)
+        else:
+            fold_all(client)
+
+    reduce_at(100)
+    assert StateStore(client).cursor() == last
+
+
+def test_a_transaction_applied_in_part_halts_the_folding_and_says_so(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
+    web = build(Settings(redis_url=store_url, admin_token=TOKEN, data_dir=tmp_path)).app.test_client()
+    client.set(keys.ROOMS, "of a wrong type")
+    acknowledged = [journal_webhook(client, "hls-started"), journal_webhook(client, "hls-playable")]
+    with pytest.raises(Halted):
+        reducer(client).reduce()
+    with pytest.raises(Halted):
+        reducer(client).reduce()
+    acknowledged.append(journal_webhook(client, "hls-stopped"))
+    assert [event.id for event in Journal(client).scan()] == acknowledged
+    ready = web.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json["checks"]["workers"]["halted"] is True
+    shown = web.get("/api/v1/alarms?active=true", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert ("reducing-halted", "critical") in [(alarm["name"], alarm["severity"]) for alarm in shown.json["items"]]
+
+
+def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room(client: Client) -> None:
+    kept = journal_webhook(client, "hls-started")
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            journal_webhook(client, "hls-playable")
+        with pytest.raises(StoreUnavailable):
+            reducer(client).reduce()
+    finally:
+        client.config_set("maxmemory", 0)
+    assert Journal(client).last_id() == kept
+    last = journal_webhook(client, "hls-playable")
+    fold_all(client)
+    assert StateStore(client).cursor() == last
+    assert differences(client, refold(client)) == []
+
+
+def test_trimming_never_passes_the_cursor_and_the_snapshot_folds_to_the_same(client: Client) -> None:
+    history, hand, tidy = History(client, 11), reducer(client), Tidy(client, 0)
+    trimmed = 0
+    for _ in range(12):
+        history.go_on(90)
+        hand.reduce()
+        before = [event.id for event in Journal(client).scan()]
+        cursor = StateStore(client).cursor()
+        tidy()
+        after = [event.id for event in Journal(client).scan()]
+        assert after == before[len(before) - len(after) :]
+        assert [one for one in before if order(one) > order(cursor)] == [
+            one for one in after if order(one) > order(cursor)
+        ]
+        trimmed += len(before) - len(after)
+        assert differences(client, refold(client)) == []
+    assert trimmed > 500
+    fold_all(client)
+    assert differences(client, refold(client)) == []
+
+
+def test_trimming_leaves_out_nothing_when_the_clock_was_set_back(client: Client) -> None:
+    now = int(client.time()[0]) * 1000
+    long_ago, lately = now - 10 * DAY_S * 1000, now - 1_000
+    for who, at in (("ada", long_ago), ("grace", lately), ("alan", long_ago + 1)):
+        body = webhook("participant-joined", ROOM, participantId=who)
+        client.xadd(keys.JOURNAL, {"s": "videosdk", "t": "participant-joined", "r": ROOM, "a": at, "d": body})
+    fold_all(client)
+    Tidy(client, 1)()
+    assert differences(client, refold(client)) == []
+
+
+class Interrupted(redis.Redis):
+    """A client that lets something happen just before its `nth` command, once."""
+
+    def let(self, nth: int, happen: Callable[[], object]) -> None:
+        self.left, self.happen = nth, happen
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            self.happen()
+        return super().execute_command(*args, **options)
+
+
+def test_whatever_is_appended_while_a_worker_comes_to_rest_is_folded_or_wakes_the_next(
+    client: Client, store_url: str
+) -> None:
+    entries = [Entry(Source.VIDEOSDK, "x", ROOM, b'{"data": {}}')]
+    nth = 0
+    with closing(Interrupted.from_url(store_url)) as interrupted:
+        while nth < 100:
+            nth += 1
+            appended: list[tuple[list[str], bool]] = []
+            Journal(client).append(entries)
+            bell = Doorbell()
+            interrupted.let(nth, lambda found=appended: found.append(Journal(client).append(entries)))
+            Reducer(interrupted, bell).run()
+            if not appended:
+                break  # there was no such command any more
+            ids, woken = appended[0]
+            folded = order(StateStore(client).cursor()) >= order(ids[0])
+            assert folded or woken or not bell.rung.empty(), f"before command {nth}"
+            fold_all(client)
+    assert nth > 5
+
+
+def test_a_call_that_is_decided_when_the_call_hand_has_just_gone_to_rest_wakes_it_again(client: Client) -> None:
+    bell = Doorbell()
+    hand, caller = Reducer(client, bell), Caller(client, None, bell, options=StartOptions())
+    Journal(client).append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
+    for room in ("hall", "studio", "lobby"):
+        body = webhook("session-started", room)
+        joined = Entry(Source.VIDEOSDK, "session-started", room, body)
+        Journal(client).append([joined, entry(Source.OPERATOR, "start", room, {})])
+        hand.reduce()
+        assert "call" in rung(bell), room
+        assert caller.run() == 1
+
+
+def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: Client) -> None:
+    for number in range(3 * THREADS):
+        call = Call(f"call_{number}", f"r{number}", CallKind.START, "operator", CallState.WAITING, 1, "1-0")
+        client.set(keys.call(call.call_id), codec.encode(call))
+        client.zadd(keys.CALLS_DUE, {call.call_id: call.created_at})
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0), backlog=THREADS) as silent, ThreadPoolExecutor(1) as pool:
+        videosdk = VideoSDK(
+            f"http://127.0.0.1:{silent.getsockname()[1]}", Token("key", "a secret of 32 bytes or more .....")
+        )
+        caller = Caller(client, videosdk, Doorbell(), options=StartOptions())
+        work = pool.submit(caller.run, stopping=over.is_set)
+        wait_until(lambda: leased(client) >= THREADS, LIMIT_S, "every thread having a call")
+        over.wait(0.3)  # a dozen further looks
+        claimed = leased(client)
+        over.set()
+        silent.close()
+        work.result(4 * LIMIT_S)
+    assert claimed == THREADS
+
+
+def leased(client: Client) -> int:
+    """How many calls are in somebody's hands."""
+    return int(client.zcount(keys.CALLS_DUE, 2, "+inf"))
+
+
+def rung(bell: Doorbell) -> list[str]:
+    """The queues that were woken since the last look."""
+    return [bell.rung.get() for _ in range(bell.rung.qsize())]
+
+
+def notices_in_the_outbox(client: Client, count: int, *, first: int = 1) -> list[Notice]:
+    made = [
+        make_notice(f"{number}-0", "stream.started", number, room_id=ROOM, sequence=number, because=None, data={})
+        for number in range(first, first + count)
+    ]
+    for notice in made:
+        client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
+    return made
+
+
+def subscriber(client: Client, name: str, url: str = "https://example.com/") -> Subscriber:
+    made = Subscriber(f"sub_{name}", name, url, created_at=1, secret=SECRET)
+    subscribers_of(client).put(made)
+    return made
+
+
+def expansion(told: Sequence[Told], subscribers: Sequence[Subscriber]) -> Expansion:
+    """All of these notices to all of these subscribers, none of them taken in hand at once."""
+    return Expansion(
+        before="0-0",
+        after=told[-1].entry,
+        latest={},
+        recoveries={},
+        hands={one.subscriber_id: 0 for one in subscribers},
+        deliveries=[first_delivery(one, each) for each in told for one in subscribers],
+    )
+
+
+def with_async_client(store_url: str, story: Callable[[Client], Awaitable[T]]) -> T:
+    async def told() -> T:
+        client = connect_async(store_url)
+        try:
+            return await story(client)
+        finally:
+            await client.aclose()
+
+    return asyncio.run(told())
+
+
+def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client, store_url: str) -> None:
+    notices_in_the_outbox(client, 30)
+    some = [subscriber(client, "one"), subscriber(client, "two")]
+
+    async def story(async_client: Client) -> list[list[int] | None]:
+        outbox = Outbox(async_client)
+        what = expansion((await outbox.read("0-0", 100))[0], some)
+        first = await outbox.expand(what)
+        beaten = await outbox.expand(what)
+        client.delete(keys.OUTBOX_CURSOR)  # as a restored copy of the store might have it
+        return [first, beaten, await outbox.expand(what)]
+
+    assert with_async_client(store_url, story) == [[1] * 60, None, [0] * 60]
+    for one in some:
+        assert client.zcard(keys.subscriber_due(one.subscriber_id)) == 30
+
+
+def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(client: Client, store_url: str) -> None:
+    notices = notices_in_the_outbox(client, 3)
+    one = subscriber(client, "one")
+
+    async def story(async_client: Client) -> list[list[str]]:
+        outbox, hand = Outbox(async_client), Deliveries(async_client, retention_s=DAY_S)
+        await outbox.expand(expansion((await outbox.read("0-0", 100))[0], [one]))
+        claimed = []
+        for passing_ms in (0, LEASE_MS - 2_000, 2_000):
+            let_time_pass(client, one, passing_ms)
+            claims = (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims
+            claimed.append(sorted(claim.delivery.notice_id for claim in claims))
+        settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
+        await hand.settle(settled, {})
+        let_time_pass(client, one, 2 * LEASE_MS)
+        claimed.append(
+            [claim.delivery.notice_id for claim in (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims]
+        )
+        return claimed
+
+    every = sorted(notice.notice_id for notice in notices)
+    assert with_async_client(store_url, story) == [every, [], every, []]
+
+
+def let_time_pass(client: Client, one: Subscriber, ms: int) -> None:
+    """Every due moment of a subscriber comes nearer, as it would by waiting."""
+    for key in (keys.subscriber_due(one.subscriber_id), keys.SUBSCRIBERS_DUE):
+        for member in client.zrange(key, 0, -1):
+            client.zincrby(key, -ms, member)
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_worked(
+    client: Client, store_url: str
+) -> None:
+    hanging, well = Sink(), Sink()
+    hanging.answer_s = 3 * LIMIT_S
+    subscriber(client, "hanging", hanging.url)
+    subscriber(client, "well", well.url)
+    over = threading.Event()
+
+    async def story() -> None:
+        async with deliverer(client, store_url) as hand:
+            work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
+            try:
+                for count in range(1, 11):
+                    notices_in_the_outbox(client, 1, first=count)
+                    async with asyncio.timeout(LIMIT_S):
+                        while len(well.told) < count:
+                            await asyncio.sleep(0.01)
+            finally:
+                over.set()
+                hanging.hurry()
+                await work
+
+    try:
+        asyncio.run(story())
+        assert len(hanging.told) > 1
+    finally:
+        hanging.stop()
+        well.stop()
+
+
+def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str) -> None:
+    sink = Sink()
+    try:
+        notices = notices_in_the_outbox(client, 300)
+        subscriber(client, "one", sink.url)
+
+        async def hand() -> None:
+            async with deliverer(client, store_url) as own:
+                await own.run()
+
+        async def both() -> None:
+            await asyncio.gather(hand(), hand())
+
+        asyncio.run(both())
+        assert Counter(told.id for told in sink.told) == Counter(notice.notice_id for notice in notices)
+        assert DeliveryRecords(client).counts() == {"pending": 0, "delivered": 300, "dead": 0}
+    finally:
+        sink.stop()
+
+
+def test_an_entry_that_cannot_be_read_is_passed_with_an_alarm(client):
+    client.xadd(keys.JOURNAL, {"s": "future", "t": "x", "r": "", "a": "1", "d": "{}"})
+    journal = Journal(client)
+    journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])
+    reducer = Reducer(client, Doorbell())
+    while reducer.reduce():
+        pass
+    assert StateStore(client).cursor() == journal.last_id()
+    assert StateStore(client).names().settings.calls
+    assert client.hexists(keys.ALARMS, "poisoned-event")

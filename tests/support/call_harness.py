@@ -1,0 +1,129 @@
+"""The call hand as tests hold it: on the tests' store, against servers that answer as they are told to."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.product import API_KEY, SECRET, webhook
+from tests.support.web_client import ROOM, NoWake, append, fold_all
+from webhook_app.domain.events import Source
+from webhook_app.store import codec, keys
+from webhook_app.store.journal import Entry, Journal, entry
+from workers.calls.caller import Caller, StartOptions
+from workers.calls.videosdk_client import Token, VideoSDK
+
+
+class Stub(ThreadingHTTPServer):
+    """A VideoSDK that answers as it is told to: (status, body) by method and path; keeps what it was asked."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self):
+        stub = self
+
+        class Door(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = (self.command, self.path, json.loads(body) if body else None, dict(self.headers))
+                stub.asked.append(asked)
+                said = stub.says(self.command, self.path)
+                if callable(said):
+                    said(self)
+                    return
+                status, content = said
+                raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(raw)))
+                for name, value in stub.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(raw)
+
+            do_GET = do_POST = answer  # noqa: N815
+
+            def log_message(self, format, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Door)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.asked = []
+        self.headers = {}
+        self.starts = (200, {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"})
+        self.ends = (200, "HLS ended successfully")
+        self.active = (404, {"code": 404, "message": "No active HLS found"})
+        self.listed = (400, {"message": "roomId is required"})
+        self.room_listed = None  # the list of one room; None answers as `active` does
+
+    def says(self, method, path):
+        if path == "/v2/hls/start":
+            return self.starts
+        if path.startswith("/v2/hls?") and "roomId" not in path:
+            return self.listed
+        if path.startswith("/v2/hls?") and self.room_listed is not None:
+            return self.room_listed
+        return self.ends if path == "/v2/hls/end" else self.active
+
+    def handle_error(self, request, client_address):
+        pass  # whoever asked has left
+
+    def posts(self):
+        return [(path, body) for method, path, body, _ in self.asked if method == "POST"]
+
+
+class Hand:
+    """The call hand on the tests' store, and the reducer that decides its calls."""
+
+    def __init__(self, client, url, *, webhook_url=None, credentials=True):
+        self.client = client
+        api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
+        self.caller = Caller(client, api, NoWake(), options=StartOptions(webhook_url))
+
+    def wanted(self, room=ROOM, session="s1", *, run=None, start=None, command="start"):
+        """Somebody is in the room, and the operator wants a start or an end; the call that is decided."""
+        told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+        told.append(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room, session)))
+        if run is not None:
+            url = f"https://cdn.example/{run}/index.m3u8"
+            body = webhook("hls-playable", room, session, id=run, playbackHlsUrl=url)
+            told.append(Entry(Source.VIDEOSDK, "hls-playable", room, body))
+        told.append(entry(Source.OPERATOR, command, room, {} if start is None else {"start": start}))
+        append(self.client, *told)
+        fold_all(self.client)
+        return self.call(room, command)
+
+    def asked_about(self, room=ROOM):
+        """The operator wants a room on air in which nobody is: VideoSDK is asked. The probe."""
+        append(
+            self.client,
+            entry(Source.SYSTEM, "settings", None, {"calls": True}),
+            entry(Source.OPERATOR, "start", room, {}),
+        )
+        fold_all(self.client)
+        return self.call(room, "probe")
+
+    def call(self, room=ROOM, kind="start"):
+        """The newest call of this kind."""
+        ids = self.client.zrevrange(keys.room_calls(room), 0, -1)
+        found = [codec.call_of(self.client.get(keys.call(one.decode()))) for one in ids]
+        return next(one for one in found if one.kind == kind)
+
+    def work(self):
+        return self.caller.run()
+
+    def answers(self):
+        """What the journal holds of answers, oldest first."""
+        return [event for event in Journal(self.client).scan() if event.source in (Source.CALL, Source.PROBE)]
+
+    def answer(self):
+        [one] = [event for event in self.answers() if event.source is Source.CALL]
+        return one.data
+
+    def change(self, one, **changes):
+        """The call's record, as if it had been written otherwise."""
+        record = json.loads(codec.encode(one)) | changes
+        self.client.set(keys.call(one.call_id), json.dumps(record))

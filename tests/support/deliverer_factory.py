@@ -1,0 +1,61 @@
+"""Deliver hands on the tests' store, with all that they are made of."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.support.polling import patient
+from tests.support.web_client import SECRETS_KEY, NoWake
+from webhook_app.access.encryption import Seal
+from webhook_app.config.values import networks
+from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.ops.loops import Loops
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client, connect_async
+from webhook_app.store.journal import Journal
+from webhook_app.store.subscribers import Subscribers
+from workers.channels.apprise import Speaker
+from workers.channels.webhook import Poster
+from workers.deliver.deliverer import Deliverer
+from workers.deliver.escalations import Reports
+
+SEAL = Seal(SECRETS_KEY)
+RETENTION_S = 3_600
+REPORTED_WITHIN_S = patient(10.0)
+LOOPBACK = networks("127.0.0.0/8")
+SECRET = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
+
+
+def subscribers_of(client: Client) -> Subscribers:
+    """The subscribers, as the product keeps them."""
+    return Subscribers(client, SEAL)
+
+
+@asynccontextmanager
+async def deliverer(
+    client: Client, store_url: str, *, base_url: str | None = None, observing: bool = False
+) -> AsyncIterator[Deliverer]:
+    """A deliver hand; what it reported is written when it is left."""
+    line, poster = connect_async(store_url), Poster(allowed=LOOPBACK)
+    speaker = Speaker(line, allowed=LOOPBACK, base_url=base_url)
+    reports = Reports(client, subscribers_of(client), Journal(client), NoWake(), Loops())
+    try:
+        yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports, observing=observing)
+    finally:
+        speaker.close()
+        await poster.close()
+        await line.aclose()
+        assert reports.written(REPORTED_WITHIN_S)
+
+
+def put_delivery(client: Client, one: Delivery) -> None:
+    """A delivery as it is kept, in whatever state."""
+    client.set(keys.delivery(one.delivery_id), codec.encode(one))
+    client.zadd(keys.DELIVERIES, {one.delivery_id: one.created_at})
+    if one.state in ("pending", "dead"):
+        index = keys.DELIVERIES_DEAD if one.state == "dead" else keys.DELIVERIES_PENDING
+        client.zadd(index, {one.delivery_id: one.created_at})
+
+
+def told_as(subscriber: Subscriber) -> str:
+    """Its secret as it is shown to who subscribes."""
+    return "whsec_" + subscriber.secret

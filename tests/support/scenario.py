@@ -1,0 +1,259 @@
+"""A world to tell stories in: it builds events with growing ids and times, folds them, and shows what came of it."""
+
+from typing import Any
+
+from webhook_app.domain.context import Decision, Outcome, World
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.reducer import apply, step
+from webhook_app.domain.room import Call, CallKind, Room
+from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.views import room_view
+
+ROOM = "abcd-efgh-ijkl"
+SESSION = "s1"
+NOON = 1_795_348_800_000  # 2026-11-22T12:00:00Z
+SECOND = 1_000
+MINUTE = 60 * SECOND
+
+
+def url(run: str, file: str = "index.m3u8") -> str:
+    """The playback URL of a run."""
+    return f"https://cdn.example/meetings-hls/{run}/{file}"
+
+
+def rest(run: str, session: str | None = SESSION) -> dict[str, Any]:
+    """A run as VideoSDK's REST API shows it."""
+    return {
+        "id": run,
+        "sessionId": session,
+        "roomId": ROOM,
+        "playbackHlsUrl": url(run),
+        "livestreamUrl": url(run, "live.m3u8"),
+        "end": None,
+    }
+
+
+class Story:
+    """Events told one after another, each folded at once. `after` is how long after the last one, in ms."""
+
+    def __init__(self, *, calls: bool = True, room: str = ROOM) -> None:
+        self.world = World(Config(settings=Settings(calls=calls)))
+        self.room_id = room
+        self.now = NOON
+        self.events: list[Event] = []
+        self.outcomes: list[Outcome] = []
+        self.told: list[Notice] = []
+        self.calls: list[Call] = []
+
+    def tell(
+        self,
+        source: Source,
+        kind: str,
+        data: dict[str, Any],
+        *,
+        room: str | None = "",
+        after: int = SECOND,
+    ) -> Outcome:
+        """Fold one event; `room=None` is an event that names none."""
+        self.now += after
+        event = Event(
+            f"{self.now}-{len(self.events)}", source, kind, self.room_id if room == "" else room, self.now, data
+        )
+        outcome = step(self.world, event)
+        apply(self.world, outcome)
+        self.events.append(event)
+        self.outcomes.append(outcome)
+        self.told += outcome.notices
+        known = {call.call_id for call in self.calls}
+        self.calls += [call for call in outcome.calls.values() if call.call_id not in known]
+        return outcome
+
+    def webhook(
+        self,
+        kind: str,
+        *,
+        id: str | None = None,
+        url: str | None = None,
+        session: str | None = SESSION,
+        room: str = "",
+        after: int = SECOND,
+        **more: Any,
+    ) -> Outcome:
+        """VideoSDK's webhook; without `id` and `url` it is bare."""
+        named = {"meetingId": room or self.room_id, "sessionId": session, "id": id, "playbackHlsUrl": url, **more}
+        data = {key: value for key, value in named.items() if value is not None}
+        return self.tell(Source.VIDEOSDK, kind, data, room=room, after=after)
+
+    def hls(self, *states: str, **more: Any) -> None:
+        """One `hls-` webhook after another, each with the same names."""
+        for state in states:
+            self.webhook(f"hls-{state}", **more)
+
+    def joined(self, who: str, **more: Any) -> Outcome:
+        return self.webhook("participant-joined", participantId=who, participantName=who.title(), **more)
+
+    def left(self, who: str, **more: Any) -> Outcome:
+        return self.webhook("participant-left", participantId=who, participantName=who.title(), **more)
+
+    def operator(self, command: str, *, after: int = SECOND, **data: Any) -> Outcome:
+        """An operator's `start`, `end` or `release`."""
+        return self.tell(Source.OPERATOR, command, data, after=after)
+
+    def timer(self, name: str, *, due: int | None = None, late: int = 0) -> Outcome:
+        """The clock, at the moment the room's timer is due; `due` says another moment than the room knows."""
+        at = self.room.timers[name] if due is None else due
+        return self.tell(Source.CLOCK, "timer", {"timer": name, "due": at}, after=max(0, at - self.now) + late)
+
+    def wait(self, ms: int) -> None:
+        """Let time pass: the clock tells each timer that falls due."""
+        until = self.now + ms
+        while due := [(at, name) for name, at in self.room.timers.items() if at <= until]:
+            self.timer(min(due)[1])
+        self.now = max(self.now, until)
+
+    def answer(
+        self,
+        outcome: str,
+        *,
+        run: str | None = None,
+        call: Call | None = None,
+        stream: dict[str, Any] | None = None,
+        after: int = SECOND,
+        **more: Any,
+    ) -> Outcome:
+        """The answer to the room's call; `run` is the one that VideoSDK says it has started."""
+        call = call or self.room.call
+        assert call is not None
+        shown = rest(run) if run else stream
+        data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, "stream": shown, **more}
+        return self.tell(Source.CALL, f"{call.kind}-{outcome}", data, after=after)
+
+    def probe(
+        self,
+        active: dict[str, Any] | None = None,
+        *,
+        reached: bool = True,
+        asked_id: str | None = None,
+        asked_at: int | None = None,
+        after: int = SECOND,
+        **more: Any,
+    ) -> Outcome:
+        """The answer to the room's question, asked just now unless said otherwise; one is put if none is out."""
+        if self.room.probe is None:
+            self.ask()
+        assert self.room.probe is not None
+        data = {
+            "call_id": self.room.probe.call_id,
+            "kind": "probe",
+            "outcome": "probed",
+            "reached": reached,
+            "asked_id": asked_id or self.last_id,
+            "asked_at": self.now if asked_at is None else asked_at,
+            "active": active,
+            **more,
+        }
+        return self.tell(Source.PROBE, "probed", data, after=after)
+
+    def ask(self) -> str:
+        """Let the room's next look come due. Returns the journal's last id at the question."""
+        looks = [(at, name) for name, at in self.room.timers.items() if name.startswith(("watch", "ask:", "armed"))]
+        self.timer(min(looks)[1])
+        return self.last_id
+
+    def put_rule(self, rule: dict[str, Any]) -> Outcome:
+        """A rule as the door hands it in, for every room unless it says which."""
+        return self.tell(Source.CONFIG, "rule-put", {"rule": {"rooms": ["*"], **rule}}, room=None)
+
+    def pause(self, rule: str) -> Outcome:
+        return self.tell(Source.OPERATOR, "rule-paused", {"name": rule}, room=None)
+
+    def delete(self, rule: str) -> Outcome:
+        return self.tell(Source.OPERATOR, "rule-deleted", {"name": rule}, room=None)
+
+    @property
+    def room(self) -> Room:
+        return self.world.rooms.get(self.room_id) or Room(self.room_id)
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """The room as the API shows it."""
+        return room_view(self.room, self.world.config, self.now)
+
+    @property
+    def runs(self) -> list[Stream]:
+        """The runs that are shown."""
+        return [run for run in self.room.streams if not run.provisional]
+
+    @property
+    def states(self) -> list[str]:
+        return [run.state.value for run in self.runs]
+
+    @property
+    def last(self) -> Outcome:
+        return self.outcomes[-1]
+
+    @property
+    def last_id(self) -> str:
+        return self.events[-1].id
+
+    @property
+    def effect(self) -> str:
+        return self.last.effect
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The codes of what the last event did."""
+        return self.last.reasons
+
+    @property
+    def notices(self) -> list[str]:
+        """The types of all that was told so far."""
+        return [notice.type for notice in self.told]
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """The last event's, in this room."""
+        return self.last.decisions.get(self.room_id, [])
+
+    @property
+    def did(self) -> str:
+        return "; ".join(decision.did for decision in self.decisions)
+
+    @property
+    def starts(self) -> list[Call]:
+        return [call for call in self.calls if call.kind is CallKind.START]
+
+    @property
+    def ends(self) -> list[Call]:
+        return [call for call in self.calls if call.kind is CallKind.END]
+
+    @property
+    def probes(self) -> list[Call]:
+        return [call for call in self.calls if call.kind is CallKind.PROBE]
+
+
+def on_air(run: str = "a", **more: Any) -> Story:
+    """A room with somebody in it whose run is playable, nobody having wished for it."""
+    story = Story(**more)
+    story.webhook("session-started")
+    story.hls("starting", "started", "playable", id=run, url=url(run))
+    return story
+
+
+def with_session(**more: Any) -> Story:
+    """A room with an empty session."""
+    story = Story(**more)
+    story.webhook("session-started")
+    return story
+
+
+def wanted_on_air(run: str = "a", **more: Any) -> Story:
+    """A room that an operator put on air."""
+    story = with_session(**more)
+    story.operator("start")
+    story.answer("succeeded", run=run)
+    story.hls("started", "playable", id=run, url=url(run))
+    return story

@@ -1,0 +1,79 @@
+"""What the tests themselves rely on: waits that explain themselves, and failures that fit a screen."""
+
+import pytest
+
+from tests.support import paths, polling
+from tests.support.polling import last_lines, patient, wait_until
+
+pytest_plugins = ["pytester"]
+
+SHARED = """
+import pytest
+
+@pytest.fixture(scope="session")
+def product():
+    raise RuntimeError("the product did not start")
+
+@pytest.mark.parametrize("at", range(20))
+def test_one(product, at):
+    pass
+
+def test_other():
+    pass
+"""
+LONG = """
+import sys
+
+def test_long():
+    for at in range(10_000):
+        print("line", at)
+    raise AssertionError("\\n".join(str(at) * 2_000 for at in range(2_000)))
+"""
+
+
+@pytest.fixture
+def reporting(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.syspathinsert(str(paths.ROOT))
+    pytester.makeconftest('pytest_plugins = ["tests.support.reporting"]')
+    return pytester
+
+
+def test_a_wait_that_fails_says_for_what_and_what_it_saw_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "LIMIT_MIN_S", 0.05)
+    monkeypatch.setattr(polling, "LIMIT_FACTOR", 0.0)
+    with pytest.raises(AssertionError, match=r"for the lamp being on; seen last: \[\], the lamp is off"):
+        wait_until(list, 20, "the lamp being on", seen=lambda: "the lamp is off")
+    with pytest.raises(AssertionError, match=r"nothing .*ZeroDivisionError"):
+        wait_until(lambda: False, 20, "the lamp being on", seen=lambda: 1 / 0)
+
+
+def test_a_wait_returns_what_its_condition_returns() -> None:
+    answers = iter([None, 0, "there"])
+    assert wait_until(lambda: next(answers), 20) == "there"
+
+
+def test_limits_are_generous_however_short_what_is_waited_for() -> None:
+    assert patient(0.1) >= 60
+    assert patient(100) >= 300
+
+
+def test_a_long_log_is_cut_to_its_end() -> None:
+    text = "\n".join(f"line {at}" for at in range(1_000))
+    assert last_lines(text, 3).splitlines() == ["… (997 lines before)", "line 997", "line 998", "line 999"]
+    assert last_lines("short") == "short"
+
+
+def test_something_shared_that_fails_is_one_error(reporting: pytest.Pytester) -> None:
+    reporting.makepyfile(SHARED)
+    result = reporting.runpytest_inprocess("-ra", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, errors=1, skipped=19)
+    assert "failed before: the product did not start" in result.stdout.str()
+
+
+def test_a_failure_fits_a_screen(reporting: pytest.Pytester) -> None:
+    reporting.makepyfile(LONG)
+    result = reporting.runpytest_inprocess("-ra", "--tb=short", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    assert len(result.outlines) < 160
+    assert len(result.stdout.str()) < 100_000
+    assert "line 9999" in result.stdout.str()

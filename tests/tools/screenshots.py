@@ -1,0 +1,88 @@
+"""Makes the README's pictures of the console from a product that runs: `make screenshots`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.support import paths
+from tests.support.browser import DESKTOP, Visit, a_browser
+from tests.support.product import ADMIN_TOKEN, Product, product, wait_until, webhook
+
+IMAGES = paths.ROOT / "docs" / "images"
+IMAGE_MAX_BYTES = 200_000
+CONFIG = """
+rooms:
+  main-hall: {room_id: main-hall-live, groups: [webinar]}
+  studio-b: {room_id: studio-b-live, groups: [webinar]}
+  chapel: {room_id: chapel-live}
+  lobby: {room_id: lobby-live}
+  training-1: {room_id: training-one, groups: [training]}
+  training-2: {room_id: training-two, groups: [training]}
+rules:
+  - name: sunday-service
+    rooms: [chapel]
+    schedule: {cron: "0 9 * * SUN", timezone: Europe/London, duration: 2h}
+  - name: morning-show
+    rooms: [studio-b]
+    schedule: {cron: "30 6 * * *", duration: 3h}
+  - name: lobby-always
+    rooms: [lobby]
+    schedule: {always: true}
+  - name: live-with-the-host
+    rooms: ["group:webinar"]
+    on: participant-joined
+    if: event.data.participantName.startsWith("Host")
+    do: start
+  - name: end-when-empty
+    rooms: ["*"]
+    when: room.on_air && room.session.participant_count == 0
+    for: 5m
+    do: end
+"""
+
+
+def main() -> int:
+    """Set the stage, take the pictures, say how large they are."""
+    with tempfile.TemporaryDirectory() as home, a_browser() as browser:
+        config = Path(home) / "tally.yaml"
+        config.write_text(CONFIG)
+        with product(Path(home), pinned=True, CONFIG_FILE=str(config)) as tally:
+            set_the_stage(tally)
+            for name, path, scheme in (("wall", "/", "light"), ("room", "/rooms/main-hall-live", "dark")):
+                visit = Visit(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
+                visit.log_in()
+                visit.open(path)
+                expect(visit.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()
+                IMAGES.mkdir(exist_ok=True)
+                visit.page.screenshot(path=IMAGES / f"{name}.png")
+                visit.close()
+                size = (IMAGES / f"{name}.png").stat().st_size
+                print(f"docs/images/{name}.png: {size} bytes")
+                assert size < IMAGE_MAX_BYTES
+    return 0
+
+
+def set_the_stage(tally: Product) -> None:
+    """Rooms in every state a day brings."""
+    assert tally.sandbox is not None
+    tally.subscribe("stream.*", "broadcast.*", name="av-team")
+    tally.subscribe("stream.*", name="website")
+    for room in ("main-hall-live", "studio-b-live"):
+        tally.sandbox.join(room, "ada", "Host Ada")
+        tally.sandbox.join(room, "grace", "Grace")
+    tally.sandbox.join("main-hall-live", "edsger", "Edsger")
+    tally.sandbox.join("training-one", "barbara", "Barbara")
+    for kind in ("session-started", "hls-starting"):
+        tally.post_webhook(webhook(kind, "training-two", session="evening-course"))
+    failed = webhook("hls-failed", "green-room", session="rehearsal", id="a1", reason="no encoder was free")
+    tally.post_webhook(failed)
+    for room in ("main-hall-live", "studio-b-live"):
+        tally.wait_state(room, "playable")
+    wait_until(lambda: (tally.room("lobby-live") or {}).get("armed"), 10, "the lobby being armed")
+    wait_until(lambda: tally.room("green-room"), 10, "the green room being known")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

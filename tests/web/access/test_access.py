@@ -1,0 +1,393 @@
+"""Who gets in: tokens and their throttle, sessions from log-in to log-out, and the hosts that need no log-in."""
+
+import ipaddress
+import re
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors
+from webhook_app.access.client_address import PROXIES_MAX, client_address, client_network
+from webhook_app.access.failed_logins import FAILURES_MAX, NETWORKS_MAX, STORE_PAUSE_S, WINDOW_S, FailedLogins
+from webhook_app.access.host_check import HostCheck
+from webhook_app.config.values import LOOPBACK_NETWORKS
+from webhook_app.store import keys
+from webhook_app.store.clients import connect
+from webhook_app.store.login_failures import LoginFailures
+
+WRONG = "a-token-that-is-not-right"
+SESSION = "tallylight"
+
+
+@pytest.fixture
+def doors(client, store_url, tmp_path):
+    return Doors(store_url, tmp_path)
+
+
+def csrf_of(answer):
+    return re.search(r'name="csrf" (?:value|content)="([^"]+)"', answer.get_data(as_text=True)).group(1)
+
+
+class Browser:
+    """A browser at an address, behind a proxy on this machine where it names one."""
+
+    def __init__(self, doors: Doors, peer: str = "127.0.0.1", forwarded: str | None = None) -> None:
+        self.http = doors.web.app.test_client()
+        self.environ: dict[str, Any] = {"REMOTE_ADDR": peer}
+        if forwarded is not None:
+            self.environ["HTTP_X_FORWARDED_FOR"] = forwarded
+
+    def get(self, path, **more):
+        return self.http.get(path, environ_overrides=self.environ, **more)
+
+    def log_in(self, token=ADMIN_TOKEN):
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', self.get("/login").get_data(as_text=True))[-1]
+        return self.http.post("/login", data={"token": token, "csrf": csrf}, environ_overrides=self.environ)
+
+    def log_out(self):
+        csrf = csrf_of(self.get("/rules"))
+        return self.http.post("/logout", data={"csrf": csrf}, environ_overrides=self.environ)
+
+    def api(self, token):
+        return self.get("/api/v1/rooms", headers={"Authorization": f"Bearer {token}"})
+
+    @property
+    def cookie(self) -> str | None:
+        cookie = self.http.get_cookie(SESSION)
+        return None if cookie is None else cookie.value
+
+
+# The client's address
+
+
+addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).filter(
+    lambda address: (
+        not any(address in network for network in LOOPBACK_NETWORKS if network.version == address.version)
+        and getattr(address, "ipv4_mapped", None) is None
+    )
+)
+written_somehow = st.sampled_from(["{}", " {} ", "{}"])
+junk = st.sampled_from(["unknown", "", "_hidden", "1.2.3", "x" * 5_000, "1.2.3.4 5.6.7.8", "<script>", "::g"])
+
+
+def environ_of(peer: Any, *hops: Any) -> dict[str, str]:
+    return {"REMOTE_ADDR": str(peer), "HTTP_X_FORWARDED_FOR": ",".join(map(str, hops))}
+
+
+@given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5))
+def test_what_a_peer_that_is_no_trusted_proxy_forwards_is_not_believed(peer, hops):
+    assert client_address(environ_of(peer, *hops), LOOPBACK_NETWORKS) == str(peer)
+
+
+@given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5), st.integers(0, 4))
+def test_behind_trusted_proxies_the_nearest_address_they_saw_counts(client_at, invented, proxies):
+    chain = [*invented, client_at, *["127.0.0.1", "::1"][: proxies % 3]]
+    assert client_address(environ_of("127.0.0.1", *chain), LOOPBACK_NETWORKS) == str(client_at)
+
+
+@given(st.lists(st.one_of(addresses.map(str), junk), max_size=4), junk)
+def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented, name):
+    assert client_address(environ_of("127.0.0.1", *invented, name), LOOPBACK_NETWORKS) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("hop", "address"),
+    [
+        ("198.51.100.7:4711", "198.51.100.7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_an_address_is_read_in_the_forms_that_proxies_write(hop, address):
+    assert client_address(environ_of("::ffff:127.0.0.1", hop), LOOPBACK_NETWORKS) == address
+
+
+def test_other_networks_can_be_trusted_and_the_walk_is_bounded():
+    trusted = (ipaddress.ip_network("10.0.0.0/8"),)
+    assert client_address(environ_of("10.0.0.1", "192.0.2.1", "198.51.100.7", "10.0.0.2"), trusted) == "198.51.100.7"
+    assert client_address(environ_of("127.0.0.1", "198.51.100.7"), trusted) == "127.0.0.1"
+    assert client_address(environ_of("10.0.0.1", *["10.9.9.9"] * 100_000), trusted) == "10.9.9.9"
+    assert PROXIES_MAX < 100
+    assert client_address({}, trusted) == "unknown"
+
+
+def test_an_ipv6_network_counts_as_one_client():
+    assert client_network("2001:db8:1:2::1") == client_network("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
+    assert client_network("2001:db8:1:3::1") != client_network("2001:db8:1:2::1")
+    assert client_network("::ffff:192.0.2.7") == client_network("192.0.2.7") == "192.0.2.7"
+
+
+# The throttle
+
+
+def throttle_of(store_url, clock=lambda: 0.0, networks_max=NETWORKS_MAX):
+    shared = LoginFailures(connect(store_url), networks_max=networks_max, window_ms=round(WINDOW_S * 1000))
+    return FailedLogins(shared, clock=clock)
+
+
+@pytest.mark.parametrize("door", ["console", "api", "both"])
+def test_a_right_token_gets_in_whatever_failed_before(doors, door):
+    stranger = Browser(doors, forwarded="198.51.100.7")
+    tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[door]
+    answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
+    assert {answer.status_code for answer in answers[:FAILURES_MAX]} <= {401, 403}
+    assert {answer.status_code for answer in answers[FAILURES_MAX:]} == {429}
+    assert all(0 < int(answer.headers["Retry-After"]) <= WINDOW_S for answer in answers[FAILURES_MAX:])
+    assert stranger.api(ADMIN_TOKEN).status_code == stranger.api(VIEWER_TOKEN).status_code == 200
+    assert stranger.log_in(ADMIN_TOKEN).status_code == 303
+    assert stranger.get("/").status_code == 200
+    elsewhere = Browser(doors, forwarded="203.0.113.9")
+    assert elsewhere.api(WRONG).status_code == 401
+    assert elsewhere.log_in(WRONG).status_code == 403
+
+
+def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(doors):
+    stranger = Browser(doors, peer="198.51.100.7")
+    for _ in range(FAILURES_MAX):
+        assert stranger.api(WRONG).status_code == 401
+    answer = stranger.api(WRONG)
+    assert (answer.status_code, answer.content_type) == (429, PROBLEM)
+    assert "wrong tokens" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic b3BzOmh1bnRlcjI=", "Digest x"])
+def test_a_request_without_a_token_of_ours_is_not_counted(doors, header):
+    stranger = Browser(doors, peer="198.51.100.7")
+    headers = {} if header is None else {"Authorization": header}
+    for _ in range(FAILURES_MAX + 3):
+        assert stranger.get("/api/v1/rooms", headers=headers).status_code == 401
+
+
+def test_failures_are_counted_for_all_processes_together(client, store_url, tmp_path):
+    first, second = Doors(store_url, tmp_path), Doors(store_url, tmp_path)
+    for at in range(FAILURES_MAX):
+        assert Browser((first, second)[at % 2], peer="198.51.100.7").api(WRONG).status_code == 401
+    assert Browser(first, peer="198.51.100.7").api(WRONG).status_code == 429
+    assert Browser(second, peer="198.51.100.7").api(WRONG).status_code == 429
+
+
+def test_a_throttled_network_is_looked_at_again_after_the_window(client, store_url):
+    now = [0.0]
+    throttle = throttle_of(store_url, clock=lambda: now[0])
+    waits = [throttle.failed("2001:db8:1:2::1") for _ in range(FAILURES_MAX + 1)]
+    assert waits[:-1] == [0] * FAILURES_MAX
+    assert 0 < waits[-1] <= WINDOW_S
+    assert throttle.failed("2001:db8:1:2:ffff::1") > 0
+    assert throttle.failed("2001:db8:1:3::1") == 0
+    assert 0 < client.pttl(keys.LOGIN_FAILURES) <= WINDOW_S * 1000
+    client.delete(keys.LOGIN_FAILURES)  # as its expiry does
+    now[0] += WINDOW_S + 1
+    assert throttle.failed("2001:db8:1:2::1") == 0
+
+
+def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client, store_url):
+    throttle = throttle_of(store_url, networks_max=100)
+    waits = [throttle.failed(f"198.51.{at // 250}.{at % 250}") for at in range(500)]
+    assert client.hlen(keys.LOGIN_FAILURES) <= 101
+    assert waits[:100] == [0] * 100
+    assert all(wait > 0 for wait in waits[100 + FAILURES_MAX :])
+
+
+def test_without_a_store_each_process_counts_by_itself():
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        throttle = throttle_of(f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
+        waits = [throttle.failed("198.51.100.7") for _ in range(FAILURES_MAX + 1)]
+    assert [wait > 0 for wait in waits] == [False] * FAILURES_MAX + [True]
+
+
+def test_a_store_that_hangs_is_not_waited_for_again_and_again():
+    now = [0.0]
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        hung.settimeout(0)
+        port = hung.getsockname()[1]
+        shared = LoginFailures(connect(f"redis://127.0.0.1:{port}/0", timeout_s=0.05), networks_max=10, window_ms=1_000)
+        throttle = FailedLogins(shared, clock=lambda: now[0])
+        for _ in range(FAILURES_MAX + 1):
+            wait_s = throttle.failed("198.51.100.7")
+        assert wait_s > 0
+        assert accepted(hung) == 1
+        now[0] += STORE_PAUSE_S
+        throttle.failed("203.0.113.9")
+        assert accepted(hung) == 1
+
+
+def accepted(server):
+    count = 0
+    while True:
+        try:
+            server.accept()[0].close()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+# Sessions
+
+
+def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(client, store_url, tmp_path):
+    doors, another_process = Doors(store_url, tmp_path), Doors(store_url, tmp_path)
+    browser, another = Browser(doors), Browser(doors)
+    assert browser.log_in().status_code == another.log_in().status_code == 303
+    copy = browser.cookie
+    assert browser.log_out().headers["Location"] == "/login"
+    for place in (doors, another_process):
+        thief = Browser(place)
+        thief.http.set_cookie(SESSION, copy)
+        assert thief.get("/").status_code == 302
+        assert thief.get("/api/v1/events/stream?limit=1").status_code == 401
+        assert thief.http.post("/rules/x/pause", data={"csrf": "x"}).status_code == 302
+    assert browser.get("/").status_code == 302
+    assert another.get("/").status_code == 200
+    assert client.zcard(keys.SESSIONS_ENDED) == 1
+
+
+def test_sessions_that_ended_long_ago_are_forgotten(client, doors):
+    client.zadd(keys.SESSIONS_ENDED, {"long-ago": 1})
+    browser = Browser(doors)
+    browser.log_in()
+    browser.log_out()
+    assert client.zscore(keys.SESSIONS_ENDED, "long-ago") is None
+    assert client.zcard(keys.SESSIONS_ENDED) == 1
+
+
+def test_a_session_begins_anew_at_each_log_in(client, doors):
+    browser = Browser(doors)
+    browser.log_in(VIEWER_TOKEN)
+    planted = browser.cookie
+    csrf = csrf_of(browser.get("/rules"))
+    browser.log_in(ADMIN_TOKEN)
+    assert csrf_of(browser.get("/rules")) != csrf
+    thief = Browser(doors)
+    thief.http.set_cookie(SESSION, planted)
+    assert thief.get("/").status_code == 302, "what was known before the log-in is worth nothing"
+
+
+def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, doors):
+    stranger = Browser(doors)
+    for path in ("/login", "/", "/rules?q=a"):
+        answer = stranger.get(path)
+        assert not [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"{SESSION}=")]
+    first = csrf_of(stranger.get("/login"))
+    assert csrf_of(stranger.get("/login")) == first, "a second tab leaves the first one's form good"
+    assert stranger.cookie is None
+    assert stranger.log_in(WRONG).status_code == 403
+    assert stranger.cookie is None
+
+
+@pytest.mark.parametrize("csrf", ["", "x", "x" * 32])
+def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, doors, csrf):
+    browser = Browser(doors)
+    browser.get("/login")
+    answer = browser.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
+    assert answer.status_code == 403
+    assert browser.cookie is None
+    stranger = Browser(doors)
+    assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
+
+
+def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(client, store_url, tmp_path):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        away = Doors(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
+        browser = Browser(Doors(store_url, tmp_path))
+        browser.log_in()
+        csrf = csrf_of(browser.get("/rules"))
+        lost = Browser(away)
+        lost.http.set_cookie(SESSION, browser.cookie)
+        page = lost.get("/")
+        assert (page.status_code, "store" in page.get_data(as_text=True)) == (503, True)
+        assert lost.http.post("/logout", data={"csrf": csrf}).status_code == 503
+        assert lost.cookie == browser.cookie, "a log-out that could not be recorded is not one"
+        assert lost.get("/api/v1/events/stream").status_code == 503
+        stranger = Browser(away)
+        assert stranger.log_in(WRONG).status_code == 403
+        assert stranger.log_in(ADMIN_TOKEN).status_code == 303
+
+
+# Hosts
+
+OPEN_PATHS = ["/", "/rules", "/page/live", "/metrics"]
+OURS = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.8.9.10:1", "[::1]", "[::1]:8000", "tally.example.org:444"]
+NOT_OURS = [
+    "evil.example",
+    "evil.example:8000",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "tally.example.org.evil.example",
+    "localhost@evil.example",
+    "evil.example#localhost",
+    "127.0.0.1:8000@evil.example",
+    "[::2]",
+    "[::1",
+    "0.0.0.0",
+    "192.168.1.5:8000",
+    "127.1",
+    "0x7f.1",
+    "local host",
+    "localhost, evil.example",
+    "ｌocalhost",
+]
+
+
+@pytest.fixture(scope="module")
+def open_house(store_url, tmp_path_factory):
+    return Doors(
+        store_url,
+        tmp_path_factory.mktemp("open"),
+        sandbox_url="http://127.0.0.1:8001",
+        public_url="https://tally.example.org",
+    )
+
+
+@pytest.mark.parametrize("host", OURS)
+def test_what_needs_no_log_in_is_open_under_our_own_names(client, open_house, host):
+    for path in OPEN_PATHS:
+        assert open_house.http.get(path, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", NOT_OURS)
+def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(client, open_house, host):
+    for path in OPEN_PATHS:
+        answer = open_house.http.get(path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "localhost"})
+        assert answer.status_code == 403
+        said = answer.get_data(as_text=True)
+        assert ("PUBLIC_URL" in said) if path == "/metrics" else ("http://localhost:8000" in said)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
+def test_the_events_stream_is_closed_to_a_site_that_took_our_address(client, open_house, host):
+    answer = open_house.http.get("/api/v1/events/stream", headers={"Host": host})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("host", ["evil.example", "abc.trycloudflare.com"])
+def test_webhooks_and_probes_come_by_any_host(client, open_house, host):
+    headers = {"Host": host}
+    assert open_house.http.get("/healthz", headers=headers).status_code == 200
+    assert open_house.http.get("/readyz", headers=headers).status_code in (200, 503)
+    assert open_house.http.post("/webhooks/videosdk", data=b"{}", headers=headers).status_code == 401
+    token = {"Authorization": f"Bearer {VIEWER_TOKEN}"} | headers
+    assert open_house.http.get("/metrics", headers=token).status_code == 200
+    assert open_house.http.get("/api/v1/rooms", headers=token).status_code == 200
+
+
+def test_under_another_name_one_may_log_in(client, open_house):
+    browser = Browser(open_house)
+    browser.environ["HTTP_HOST"] = "tally.lan:8000"
+    assert browser.get("/").status_code == 403
+    assert browser.log_in().status_code == 303
+    assert browser.get("/").status_code == 200
+
+
+@settings(max_examples=300)
+@given(st.text(max_size=40))
+def test_a_host_is_ours_only_if_it_is_one_of_our_names(text):
+    read = re.fullmatch(r"(localhost|tally\.example\.org|127\.\d+\.\d+\.\d+|\[::1\])?(:\d*)?", text, re.ASCII | re.I)
+    if read is None:
+        assert not HostCheck("https://tally.example.org/x").is_ours(text)

@@ -1,0 +1,161 @@
+"""Alarms at the doors: the API acknowledges, the console counts, groups and links."""
+
+import json
+import re
+import time
+
+import pytest
+
+from tests.support.web_client import SECRET, VIEWER_TOKEN, Doors, append, fold_all
+from webhook_app.domain.events import Source
+from webhook_app.store import keys
+from webhook_app.store.journal import entry
+from webhook_app.store.processes import Processes
+from webhook_app.store.snapshots import Snapshots
+from workers.clock.journal_watch import JournalWatch
+
+LATE = {
+    "key": "broadcast-late:hall",
+    "name": "broadcast-late",
+    "severity": "critical",
+    "summary": "hall is late",
+    "room_id": "hall",
+    "rule": "show",
+}
+
+
+@pytest.fixture
+def doors(store_url, tmp_path):
+    return Doors(store_url, tmp_path)
+
+
+def raise_alarm(client, **more):
+    append(client, entry(Source.SYSTEM, "alarm-raised", None, LATE | more))
+    fold_all(client)
+
+
+def listed(doors, query="?active=true"):
+    return doors.get(f"/alarms{query}")["items"]
+
+
+def log_in(doors):
+    form = doors.http.get("/login").get_data(as_text=True)
+    nonce = re.search(r'name="csrf" value="([^"]+)"', form)[1]
+    doors.http.post("/login", data={"csrf": nonce, "token": doors.settings.admin_token})
+    return re.search(r'<meta name="csrf" content="([^"]+)"', page(doors, "/alarms"))[1]
+
+
+def page(doors, path):
+    return doors.http.get(path).get_data(as_text=True)
+
+
+def test_an_alarm_is_acknowledged_through_the_journal(client, doors):
+    raise_alarm(client)
+    [alarm] = listed(doors)
+    answer = doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"})
+    assert answer.status_code == 202
+    fold_all(client)
+    event = doors.get(f"/events/{answer.json['id']}")
+    assert (event["type"], event["effect"]) == ("alarm-acknowledged", "Alarm broadcast-late acknowledged")
+    [alarm] = listed(doors)
+    assert (alarm["acknowledged_by"], alarm["muted_until"]) == ("ann", None)
+    assert alarm["acknowledged_at"]
+
+
+def test_a_mute_ends_at_the_moment_that_was_given(client, doors):
+    raise_alarm(client)
+    [alarm] = listed(doors)
+    body = {"until": "2999-01-01T00:00:00Z"}
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 202
+    fold_all(client)
+    assert listed(doors)[0]["muted_until"] == "2999-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"until": "2001-01-01T00:00:00Z"}, {"until": "soon"}, {"until": 5}, {"by": ""}, {"by": "x" * 101}, {"who": "ann"}],
+)
+def test_a_wrong_acknowledgement_is_refused(client, doors, body):
+    raise_alarm(client)
+    [alarm] = listed(doors)
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 422
+
+
+def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(client, doors):
+    raise_alarm(client)
+    [alarm] = listed(doors)
+    append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "broadcast-late", "key": LATE["key"]}))
+    fold_all(client)
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}).status_code == 409
+    assert doors.api("POST", "/alarms/alarm_0/acknowledge", {}).status_code == 404
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}, token=VIEWER_TOKEN).status_code == 403
+
+
+def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(client, doors):
+    client.set(keys.HALTED, "a transaction was applied in part")
+    client.set(keys.HALTED_AT, int(time.time() * 1000))
+    JournalWatch(client).look()
+    [alarm] = listed(doors)
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
+    assert listed(doors)[0]["acknowledged_by"] == "ann"
+    client.delete(keys.HALTED)
+    JournalWatch(client).look()
+    assert listed(doors) == []
+
+
+def test_the_console_counts_what_nobody_has_acknowledged(client, doors):
+    csrf = log_in(doors)
+    for process in ("worker", "call", "deliver", "clock"):
+        Processes(client).beat(process, "here:1")
+    raise_alarm(client)
+    raise_alarm(client, key="broadcast-late:lobby", room_id="lobby", summary="lobby is late")
+    for path in ("/", "/alarms", "/rules"):
+        assert "<title>(2) " in page(doors, path)
+    alarms = page(doors, "/alarms")
+    assert "2 alarms" in alarms and "A broadcast is late" in alarms
+    assert 'href="/rooms/hall"' in alarms and 'href="/rules/show"' in alarms
+    for alarm in listed(doors):
+        doors.http.post(f"/alarms/{alarm['id']}/acknowledge", data={"csrf": csrf})
+        fold_all(client)
+    shown = page(doors, "/alarms")
+    assert "<title>Alarms" in shown and "hall is late" in shown and "by console" in shown
+    assert "Nothing needs you now" not in shown
+    assert "hall is late" not in page(doors, "/")
+
+
+def test_the_live_part_of_a_page_carries_the_count(client, doors):
+    log_in(doors)
+    raise_alarm(client)
+    assert 'data-count="1"' in page(doors, "/page/live")
+    assert SECRET not in page(doors, "/page/live/alarms")
+
+
+def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, doors):
+    for name, cleared_at in (("calendar-0123", None), ("schedule-show", None), ("poisoned-event", 3)):
+        old = {"name": name, "severity": "warning", "summary": name, "since": 2, "cleared_at": cleared_at, "count": 1}
+        client.hset(keys.ALARMS, name, json.dumps(old))
+    assert {(alarm["name"], alarm["rule"]) for alarm in listed(doors)} == {
+        ("calendar-failing", None),
+        ("schedule-failing", "show"),
+    }
+    append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "calendar-0123"}))
+    fold_all(client)
+    [alarm] = listed(doors)
+    assert alarm["name"] == "schedule-failing"
+    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
+    fold_all(client)
+    assert listed(doors)[0]["acknowledged_by"] == "ann"
+    append(client, entry(Source.OPERATOR, "rule-deleted", None, {"name": "show"}))
+    fold_all(client)
+    assert listed(doors) == []
+
+
+def test_alarms_of_an_old_snapshot_are_read(client):
+    snapshot = {"at": "5-0", "rules": "{}", "names": "{}", "settings": "{}", "calendars": "{}", "rooms": "{}"}
+    old = {"name": "schedule-show", "severity": "warning", "summary": "x", "since": 2, "cleared_at": None, "count": 1}
+    over = {**old, "name": "poisoned-event", "cleared_at": 3}
+    alarms = json.dumps({"schedule-show": old, "poisoned-event": over})
+    client.hset(keys.SNAPSHOT, mapping={**snapshot, "memory": "{}", "alarms": alarms})
+    world, at = Snapshots(client).load()
+    assert at == "5-0"
+    assert {key: alarm.name for key, alarm in world.alarms.items()} == {"schedule-show": "schedule-failing"}

@@ -1,0 +1,596 @@
+"""The API's reading side: every resource, its shape, its pages, its errors, and that no answer gives a secret away."""
+
+import asyncio
+import json
+import re
+from contextlib import closing
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from tests.support.deliverer_factory import deliverer
+from tests.support.product import Sink, public_pem, webhook
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, SECRET, VIEWER_TOKEN, Doors, append, fold_all
+from webhook_app.config.values import networks
+from webhook_app.domain.events import Source
+from webhook_app.domain.ids import order
+from webhook_app.store import keys
+from webhook_app.store.calls import Calls
+from webhook_app.store.clients import connect
+from webhook_app.store.journal import Entry, entry
+from webhook_app.store.listing import encode_cursor
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+TIMES = {"at", "since", "until", "timestamp"}
+WEBHOOK_TOKEN = "webhook-token-of-the-doors"
+
+STREAM = set(
+    "stream_id videosdk_id room_id room_name session_id state playback_url livestream_url starting_at started_at "
+    "playable_at stopping_at ended_at duration_s ended_by known_by stopped_because failure snapshot".split()
+)
+ROOM_KEYS = set(
+    "room_id name groups on_air watchable state stream session desired armed late_since next_window sequence "
+    "updated_at".split()
+)
+SESSION = set("session_id live participant_count host_count participants ended_reason ended_error".split())
+DESIRED = {"on_air", "because", "since", "until"}
+EVENT = {"id", "source", "type", "room_id", "room_name", "at", "data", "effect", "unchanged", "reason", "reasons"}
+DECISION = {"rule", "did", "reason", "call_id", "notice_id"}
+SUBSCRIBER = {"id", "name", "url", "types", "rooms", "because", "ordering", "enabled", "disabled_because", "created_at"}
+DELIVERY = {"id", "subscriber_id", "notice", "state", "attempts", "next_attempt_at", "waiting_for"}
+ATTEMPT = {"at", "status", "error", "duration_ms", "response"}
+CALL = {"id", "room_id", "room_name", "kind", "because", "state", "attempts", "event_id"}
+ALARM = set(
+    "id name severity summary reason room_id room_name rule subscriber_id since cleared_at acknowledged_by "
+    "acknowledged_at muted_until".split()
+)
+RULE = {"name", "rooms", "do", "paused", "next", "from_file", "last_fired_at", "last_error"}
+
+FUZZ = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def doors(store_url, tmp_path_factory):
+    home = tmp_path_factory.mktemp("doors")
+    return Doors(store_url, home, webhook_token=WEBHOOK_TOKEN, allow_networks=networks("127.0.0.0/8"))
+
+
+@pytest.fixture(scope="module")
+def sink():
+    made = Sink()
+    yield made
+    made.stop()
+
+
+class Stage:
+    """A store in which something of everything has happened."""
+
+    def __init__(self, client, doors, store_url, sink):
+        self.secret = "whsec_" + "c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWUtYWdhaW4="
+        self.client, self.store_url = client, store_url
+        subscriber = {"url": sink.url, "name": "tv", "types": ["*"], "secret": self.secret}
+        self.subscriber = doors.api("POST", "/subscribers", subscriber).json["id"]
+        told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+        rule = {"name": "say-so", "rooms": ["*"], "on": "stream.playable", "do": "notify", "message": "on air"}
+        told.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+        run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}
+        named = {"participantId": "p1", "participantName": "Host Ada"}
+        for kind, more in {
+            "session-started": {},
+            "participant-joined": named,
+            "hls-starting": {"id": "run-1"},
+            "hls-started": run,
+            "hls-playable": run | {"livestreamUrl": "https://cdn.example/run-1/live.m3u8"},
+        }.items():
+            told.append(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **more)))
+        for at in range(5):
+            body = webhook("session-started", f"other-{at}", session=f"o{at}")
+            told.append(Entry(Source.VIDEOSDK, "session-started", f"other-{at}", body))
+        told.append(entry(Source.OPERATOR, "end", ROOM, {"until": 4_102_444_800_000}))
+        alarm = {"name": "disk", "severity": "warning", "summary": "the disk is nearly full"}
+        told.append(entry(Source.SYSTEM, "alarm-raised", None, alarm))
+        told.append(entry(Source.SYSTEM, "alarm-raised", None, alarm | {"name": "clock", "severity": "critical"}))
+        told.append(entry(Source.SYSTEM, "alarm-cleared", None, {"name": "clock"}))
+        self.ids = append(client, *told)
+        fold_all(client)
+        self.call = next(one for one in doors.get("/calls")["items"] if one["kind"] == "end")["id"]
+        Calls(client).note_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
+        self.deliver()
+
+    def deliver(self):
+        async def once():
+            async with deliverer(self.client, self.store_url) as hand:
+                await hand.run()
+
+        asyncio.run(once())
+
+
+@pytest.fixture(scope="module")
+def filled(doors, store_url, sink):
+    """The stage, and what its store holds."""
+    with closing(connect(store_url)) as client:
+        client.flushall()
+        stage = Stage(client, doors, store_url, sink)
+        return stage, {key: client.dump(key) for key in client.scan_iter()}
+
+
+@pytest.fixture
+def stage(client, filled):
+    stage, held = filled
+    stage.client = client
+    with client.pipeline() as pipe:
+        for key, value in held.items():
+            pipe.restore(key, 0, value)
+        pipe.execute()
+    return stage
+
+
+def assert_times(found, key=""):
+    """Every time in an answer is RFC 3339, UTC, in milliseconds."""
+    if isinstance(found, dict):
+        for name, value in found.items():
+            assert_times(value, name)
+    elif isinstance(found, list):
+        for value in found:
+            assert_times(value, key)
+    elif (key in TIMES or key.endswith("_at")) and found is not None:
+        assert TIME.fullmatch(found), (key, found)
+
+
+def assert_problem(answer, status, *fields):
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    assert answer.content_type == PROBLEM
+    assert {"type", "title", "status", "detail"} <= answer.json.keys()
+    assert answer.json["status"] == status
+    if fields:
+        assert set(answer.json["errors"]) == set(fields), answer.json
+        assert all(answer.json["errors"].values())
+
+
+def every(doors, path, limit=2):
+    """All items of a list, page by page."""
+    found, cursor = [], None
+    join = "&" if "?" in path else "?"
+    for _ in range(200):
+        page = doors.get(f"{path}{join}limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
+        assert set(page) == {"items", "next"}
+        assert len(page["items"]) <= limit
+        found += page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return found
+    raise AssertionError("the list does not end")
+
+
+def ids(items):
+    """What names each item."""
+    return [next(item[key] for key in ("id", "stream_id", "room_id", "name") if key in item) for item in items]
+
+
+def test_a_room_has_the_shape_of_the_contract(doors, stage):
+    room = doors.get(f"/rooms/{ROOM}")
+    assert set(room) == ROOM_KEYS
+    assert set(room["stream"]) == STREAM
+    assert set(room["session"]) == SESSION
+    assert set(room["desired"]) == DESIRED
+    assert room["session"]["participants"] == [{"participant_id": "p1", "name": "Host Ada", "mode": None}]
+    assert (room["on_air"], room["watchable"], room["state"]) == (True, True, "playable")
+    assert (room["desired"]["on_air"], room["desired"]["because"]) == (False, "operator")
+    assert room["desired"]["until"] == "2100-01-01T00:00:00.000Z"
+    assert (room["name"], room["groups"], room["armed"], room["next_window"]) == (None, [], False, None)
+    assert room["sequence"] > 0
+    assert_times(room)
+
+
+def test_a_room_without_a_run_is_idle(doors, stage):
+    room = doors.get("/rooms/other-0")
+    assert set(room) == ROOM_KEYS
+    assert (room["state"], room["stream"], room["desired"], room["on_air"]) == ("idle", None, None, False)
+    assert room["session"]["participant_count"] == 0
+    assert_times(room)
+
+
+def test_rooms_are_listed_and_filtered(doors, stage):
+    assert len(doors.get("/rooms")["items"]) == 6
+    assert [room["room_id"] for room in doors.get("/rooms?on_air=true")["items"]] == [ROOM]
+    assert len(doors.get("/rooms?on_air=false")["items"]) == 5
+    assert [room["room_id"] for room in doors.get("/rooms?q=OTHER-3")["items"]] == ["other-3"]
+    assert doors.get("/rooms?group=webinar")["items"] == []
+    assert all(set(room) == ROOM_KEYS for room in doors.get("/rooms")["items"])
+
+
+def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(client, doors, stage):
+    names = {"main-hall": {"room_id": ROOM, "groups": ["webinar"]}, "foyer": {"room_id": "never-seen"}}
+    append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
+    fold_all(client)
+    assert [room["name"] for room in doors.get("/rooms?group=webinar")["items"]] == ["main-hall"]
+    assert [room["room_id"] for room in doors.get("/rooms?q=main-h")["items"]] == [ROOM]
+    assert doors.get("/rooms/never-seen")["state"] == "idle"
+
+
+def test_a_stream_has_the_shape_of_the_contract(doors, stage):
+    [listed] = doors.get("/streams")["items"]
+    stream = doors.get(f"/streams/{listed['stream_id']}")
+    assert set(stream) == STREAM
+    assert (stream["state"], stream["videosdk_id"], stream["room_id"]) == ("playable", "run-1", ROOM)
+    assert stream["playback_url"] == "https://cdn.example/run-1/index.m3u8"
+    assert stream["livestream_url"] == "https://cdn.example/run-1/live.m3u8"
+    assert stream["duration_s"] >= 0
+    assert (stream["ended_at"], stream["ended_by"], stream["failure"]) == (None, None, None)
+    assert_times(stream)
+
+
+def test_streams_are_filtered(doors, stage):
+    assert len(doors.get(f"/streams?room_id={ROOM}")["items"]) == 1
+    assert doors.get("/streams?room_id=other-1")["items"] == []
+    assert len(doors.get("/streams?state=playable")["items"]) == 1
+    assert doors.get("/streams?state=failed")["items"] == []
+    assert doors.get("/streams?from=2100-01-01T00:00:00Z")["items"] == []
+    assert len(doors.get("/streams?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00%2B01:00")["items"]) == 1
+
+
+def test_an_event_has_the_shape_of_the_contract(doors, stage):
+    events = doors.get("/events?limit=500")["items"]
+    assert {event["source"] for event in events} >= {"videosdk", "operator", "config", "system"}
+    for event in events:
+        assert set(event) == EVENT
+        assert event["effect"]
+        assert doors.get(f"/events/{event['id']}").items() >= event.items()
+    assert_times([event for event in events if event["source"] != "operator"])
+
+
+def test_an_event_that_is_not_folded_has_no_effect_yet(client, doors):
+    [event_id] = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
+    assert doors.get(f"/events/{event_id}")["effect"] is None
+    fold_all(client)
+    assert doors.get(f"/events/{event_id}")["effect"]
+
+
+def test_events_are_listed_newest_first_and_filtered(doors, stage):
+    events = doors.get("/events?limit=500")["items"]
+    assert all(order(newer["id"]) > order(older["id"]) for newer, older in pairwise(events))
+    of_the_room = doors.get(f"/events?room_id={ROOM}")["items"]
+    assert of_the_room == [event for event in events if event["room_id"] == ROOM]
+    assert [event["type"] for event in doors.get("/events?type=hls-playable")["items"]] == ["hls-playable"]
+    assert {event["source"] for event in doors.get("/events?source=system")["items"]} == {"system"}
+    assert doors.get("/events?to=2020-01-01T00:00:00Z")["items"] == []
+    assert doors.get("/events?from=2020-01-01T00:00:00Z&limit=500")["items"] == events
+
+
+def test_a_timeline_says_what_each_event_did_and_why(doors, stage):
+    items = doors.get(f"/rooms/{ROOM}/timeline")["items"]
+    assert [item["type"] for item in items][:2] == ["end", "hls-playable"]
+    for item in items:
+        assert set(item) == EVENT | {"decisions", "notices", "run"}
+        assert all(set(decision) == DECISION for decision in item["decisions"])
+    assert "stream.playable" in [notice["type"] for notice in items[1]["notices"]]
+    assert all(doors.get(f"/deliveries?notice_id={one['id']}") for item in items for one in item["notices"])
+    [told] = [one for item in items for one in item["decisions"] if one["rule"] == "say-so"]
+    assert told["notice_id"].startswith("msg_")
+    [called] = [one for item in items[:1] for one in item["decisions"] if one["call_id"]]
+    assert called["call_id"] == stage.call
+    assert called["did"]
+
+
+def test_a_delivery_has_the_shape_of_the_contract(doors, stage):
+    deliveries = doors.get("/deliveries?limit=500")["items"]
+    assert {one["notice"]["type"] for one in deliveries} >= {"stream.playable", "rule.say-so", "alarm.raised"}
+    for one in deliveries:
+        assert set(one) == DELIVERY
+        assert all(set(attempt) == ATTEMPT for attempt in one["attempts"])
+        assert {"id", "type", "timestamp", "data"} <= one["notice"].keys()
+        assert {"room_id", "room_name", "sequence", "because"} <= one["notice"]["data"].keys()
+        assert (one["state"], one["next_attempt_at"], len(one["attempts"])) == ("delivered", None, 1)
+        assert doors.get(f"/deliveries/{one['id']}") == one
+    assert_times(deliveries)
+
+
+def test_deliveries_are_filtered_and_listed_by_subscriber(doors, stage):
+    deliveries = doors.get("/deliveries?limit=500")["items"]
+    assert doors.get("/deliveries?state=delivered&limit=500")["items"] == deliveries
+    assert doors.get("/deliveries?state=dead")["items"] == []
+    assert doors.get(f"/subscribers/{stage.subscriber}/deliveries?limit=500")["items"] == deliveries
+    one = deliveries[0]
+    assert doors.get(f"/deliveries?notice_id={one['notice']['id']}")["items"] == [one]
+
+
+def test_a_delivery_can_be_sent_once_more_under_the_same_id(doors, stage, sink):
+    one = next(found for found in doors.get("/deliveries")["items"] if found["notice"]["type"] == "stream.playable")
+    before = len([told for told in sink.told if told.id == one["notice"]["id"]])
+    answer = doors.api("POST", f"/deliveries/{one['id']}/retry")
+    assert (answer.status_code, answer.json) == (202, {"id": one["id"]})
+    assert answer.headers["Location"] == f"/api/v1/deliveries/{one['id']}"
+    assert doors.get(f"/deliveries/{one['id']}")["state"] == "pending"
+    stage.deliver()
+    again = doors.get(f"/deliveries/{one['id']}")
+    assert (again["state"], len(again["attempts"])) == ("delivered", 2)
+    assert len([told for told in sink.told if told.id == one["notice"]["id"]]) == before + 1
+
+
+def test_a_call_has_the_shape_of_the_contract(doors, stage):
+    call = doors.get(f"/calls/{stage.call}")
+    assert set(call) >= CALL
+    assert (call["room_id"], call["kind"], call["because"], call["state"]) == (ROOM, "end", "operator", "waiting")
+    assert call["event_id"] in stage.ids
+    [attempt] = call["attempts"]
+    assert (attempt["status"], attempt["message"]) == (503, "not now")
+    assert_times(call)
+
+
+def test_a_call_that_is_on_its_way_is_shown_as_sent(client, doors, stage):
+    client.set(keys.call_mark(stage.call), 1)
+    assert doors.get(f"/calls/{stage.call}")["state"] == "sent"
+
+
+def test_calls_are_filtered(doors, stage):
+    call = doors.get(f"/calls/{stage.call}")
+    assert call in doors.get(f"/calls?room_id={ROOM}")["items"]
+    assert doors.get("/calls?room_id=nowhere")["items"] == []
+    assert doors.get(f"/calls?event_id={call['event_id']}")["items"] == [call]
+    assert doors.get("/calls?state=succeeded")["items"] == []
+
+
+def test_alarms_have_the_shape_of_the_contract_and_are_filtered(doors, stage):
+    alarms = {alarm["name"]: alarm for alarm in doors.get("/alarms")["items"]}
+    assert {"disk", "clock"} <= alarms.keys()
+    assert all(set(alarm) == ALARM for alarm in alarms.values())
+    assert (alarms["disk"]["severity"], alarms["disk"]["cleared_at"]) == ("warning", None)
+    assert alarms["clock"]["cleared_at"]
+    assert "clock" not in {alarm["name"] for alarm in doors.get("/alarms?active=true")["items"]}
+    assert {alarm["name"] for alarm in doors.get("/alarms?active=false")["items"]} == {"clock"}
+    assert_times(list(alarms.values()))
+
+
+def test_a_reducer_that_has_halted_is_an_alarm(client, doors):
+    client.set(keys.HALTED, "a transaction was applied in part")
+    [alarm] = doors.get("/alarms")["items"]
+    assert (set(alarm), alarm["severity"], alarm["cleared_at"]) == (ALARM, "critical", None)
+
+
+@pytest.mark.parametrize("path", ["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/subscribers"])
+def test_pages_hold_every_item_once(doors, stage, path):
+    whole = ids(doors.get(f"{path}?limit=500")["items"])
+    assert len(set(whole)) == len(whole) > 0
+    assert ids(every(doors, path, limit=1)) == whole
+    assert ids(every(doors, path, limit=3)) == whole
+
+
+def test_timelines_have_pages_too(doors, stage):
+    whole = doors.get(f"/rooms/{ROOM}/timeline?limit=500")["items"]
+    assert every(doors, f"/rooms/{ROOM}/timeline") == whole
+
+
+def test_pages_of_events_stay_right_while_more_is_written(client, doors, stage):
+    before = doors.get("/events?limit=500")["items"]
+    first = doors.get("/events?limit=4")
+    append(client, *[entry(Source.SYSTEM, "nothing", None, {}) for _ in range(7)])
+    rest = every_after(doors, "/events", first["next"])
+    assert first["items"] + rest == before
+
+
+def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(client, doors, stage):
+    for path in ("/rooms", "/streams"):
+        before = ids(doors.get(f"{path}?limit=500")["items"])
+        first = doors.get(f"{path}?limit=1")
+        for at in range(5):
+            body = webhook("hls-started", f"new-{path[1:]}-{at}", id=f"n{at}")
+            append(client, Entry(Source.VIDEOSDK, "hls-started", f"new-{path[1:]}-{at}", body))
+        fold_all(client)
+        rest = every_after(doors, path, first["next"]) if first["next"] else []
+        assert ids(first["items"] + rest) == before
+
+
+def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(client, doors):
+    with client.pipeline() as pipe:
+        for at in range(450):
+            room = {"room_id": f"room-{at:03}", "updated_at": 5}
+            pipe.set(keys.room(room["room_id"]), json.dumps(room))
+            pipe.zadd(keys.ROOMS, {room["room_id"]: 5 if at % 3 else 6})
+        pipe.execute()
+    for limit in (7, 200, 449):
+        found = [room["room_id"] for room in every(doors, "/rooms", limit=limit)]
+        assert len(found) == len(set(found)) == 450
+
+
+def every_after(doors, path, cursor):
+    found = []
+    while cursor is not None:
+        page = doors.get(f"{path}?limit=3&cursor={cursor}")
+        found += page["items"]
+        cursor = page["next"]
+    return found
+
+
+READING = [
+    "/rooms",
+    f"/rooms/{ROOM}",
+    f"/rooms/{ROOM}/timeline",
+    "/streams",
+    "/events",
+    "/rules",
+    "/rules/say-so",
+    "/subscribers",
+    "/deliveries",
+    "/calls",
+    "/alarms",
+]
+WRITING = [
+    ("POST", f"/rooms/{ROOM}/start"),
+    ("POST", f"/rooms/{ROOM}/end"),
+    ("POST", f"/rooms/{ROOM}/release"),
+    ("PUT", "/rules/say-so"),
+    ("DELETE", "/rules/say-so"),
+    ("POST", "/rules/say-so/pause"),
+    ("POST", "/rules/say-so/resume"),
+    ("POST", "/subscribers"),
+    ("DELETE", "/subscribers/sub_x"),
+    ("POST", "/deliveries/dlv_x/retry"),
+]
+BAD_TOKENS = [None, "", "wrong", ADMIN_TOKEN + "x", ADMIN_TOKEN[:-1], "ädmin", "None"]
+
+
+@pytest.mark.parametrize("path", READING)
+def test_reading_needs_a_token_and_either_will_do(doors, stage, path):
+    for token in BAD_TOKENS:
+        answer = doors.api("GET", path, token=token)
+        assert_problem(answer, 401)
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert doors.api("GET", path, token=VIEWER_TOKEN).status_code == 200
+    assert doors.api("GET", path).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), WRITING)
+def test_writing_needs_the_admin_token(client, doors, stage, method, path):
+    before = client.xlen(keys.JOURNAL)
+    for token in BAD_TOKENS:
+        assert_problem(doors.api(method, path, {}, token=token), 401)
+    assert_problem(doors.api(method, path, {}, token=VIEWER_TOKEN), 403)
+    assert client.xlen(keys.JOURNAL) == before
+
+
+def test_another_scheme_than_bearer_is_no_token(doors):
+    for value in (f"Basic {ADMIN_TOKEN}", ADMIN_TOKEN, "Bearer", f"Token {ADMIN_TOKEN}"):
+        assert_problem(doors.http.get("/api/v1/rooms", headers={"Authorization": value}), 401)
+    assert doors.http.get("/api/v1/rooms", headers={"Authorization": f"bearer  {ADMIN_TOKEN}"}).status_code == 200
+
+
+def test_a_token_in_the_address_is_no_token(doors):
+    assert_problem(doors.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
+
+
+def test_without_a_viewer_token_there_is_no_viewer(store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, viewer_token=None)
+    for token in ("", "None", None):
+        assert_problem(doors.api("GET", "/rooms", token=token), 401)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rooms/nowhere",
+        "/rooms/nowhere/timeline",
+        "/streams/str_x",
+        "/events/1-1",
+        "/events/x",
+        "/events/99999999999999999999999-0",
+        "/events/1-99999999999999999999999",
+        "/events/%D9%A3-%D9%A3",
+        "/rules/nothing",
+        "/subscribers/sub_x",
+        "/subscribers/sub_x/deliveries",
+        "/deliveries/dlv_x",
+        "/calls/call_x",
+        "/nothing",
+        "/rooms/a/b/c",
+        "/",
+    ],
+)
+def test_what_is_not_there_is_404(doors, stage, path):
+    assert_problem(doors.api("GET", path), 404)
+
+
+def test_what_is_kept_beside_a_call_is_no_call(client, doors, stage):
+    client.set(keys.call_mark(stage.call), 1)
+    for path in (f"/calls/{stage.call}:mark", f"/calls/{stage.call}:attempts"):
+        assert_problem(doors.api("GET", path), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/rooms"),
+        ("PUT", f"/rooms/{ROOM}"),
+        ("DELETE", "/events/1-1"),
+        ("POST", "/events"),
+        ("POST", "/rules/x"),
+        ("PUT", "/subscribers"),
+        ("POST", "/alarms"),
+        ("GET", "/deliveries/x/retry"),
+    ],
+)
+def test_a_method_that_a_resource_does_not_have_is_405(doors, method, path):
+    answer = doors.api(method, path)
+    assert_problem(answer, 405)
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/rooms?limit=0", "limit"),
+        ("/rooms?limit=501", "limit"),
+        ("/rooms?limit=-1", "limit"),
+        ("/rooms?limit=many", "limit"),
+        ("/events?limit=", "limit"),
+        ("/rooms?on_air=perhaps", "on_air"),
+        ("/streams?state=flying", "state"),
+        ("/streams?from=yesterday", "from"),
+        ("/streams?to=2026-01-01T00:00:00", "to"),
+        ("/events?from=2026-13-01T00:00:00Z", "from"),
+        ("/events?source=nobody", "source"),
+        ("/calls?state=lost", "state"),
+        ("/deliveries?state=lost", "state"),
+        ("/alarms?active=perhaps", "active"),
+        ("/rooms?cursor=!!", "cursor"),
+        ("/events?cursor=x", "cursor"),
+        ("/streams?cursor=" + encode_cursor("nonsense"), "cursor"),
+        ("/calls?cursor=" + "x" * 1_001, "cursor"),
+        (f"/rooms/{ROOM}/timeline?cursor=" + encode_cursor("1"), "cursor"),
+    ],
+)
+def test_a_question_that_is_wrong_is_422_with_the_field(doors, stage, path, field):
+    assert_problem(doors.api("GET", path), 422, field)
+
+
+positions = (
+    some.text(max_size=20)
+    | some.tuples(some.text("0123456789.-+e²٣", max_size=24), some.text(max_size=5)).map("|".join)
+    | some.tuples(some.text("0123456789²٣", max_size=24), some.text("0123456789²٣", max_size=24)).map("-".join)
+)
+
+
+@FUZZ
+@given(
+    path=some.sampled_from(["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/rules"]),
+    cursor=some.text("abcXYZ019_-=", max_size=20) | positions.map(encode_cursor),
+)
+def test_no_cursor_does_worse_than_be_refused(doors, path, cursor):
+    answer = doors.api("GET", path, query_string={"cursor": cursor})
+    assert answer.status_code in (200, 422), (cursor, answer.get_data(as_text=True))
+
+
+@FUZZ
+@given(
+    path=some.sampled_from(READING),
+    name=some.sampled_from(["limit", "from", "q", "room_id", "type"]),
+    value=some.text(),
+)
+def test_no_question_does_worse_than_be_refused(doors, path, name, value):
+    answer = doors.api("GET", path, query_string={name: value.encode("utf-8", "surrogatepass")})
+    assert answer.status_code in (200, 404, 422), answer.get_data(as_text=True)
+
+
+def test_no_answer_gives_a_secret_away(client, doors, stage):
+    paths = [*READING, "/events?limit=500", "/deliveries?limit=500", f"/subscribers/{stage.subscriber}"]
+    paths += [f"/subscribers/{stage.subscriber}/deliveries?limit=500", f"/calls/{stage.call}"]
+    found = "".join(doors.api("GET", path).get_data(as_text=True) for path in paths)
+    found += "".join(doors.http.get(path).get_data(as_text=True) for path in ("/openapi.json", "/docs", "/readyz"))
+    for secret in (ADMIN_TOKEN, VIEWER_TOKEN, WEBHOOK_TOKEN, SECRET, stage.secret, stage.secret[6:], public_pem()):
+        assert secret not in found
+    assert "whsec_" not in found
+
+
+def test_when_the_store_is_away_every_answer_is_503(tmp_path):
+    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
+    for path in READING:
+        answer = doors.api("GET", path)
+        assert_problem(answer, 503)
+        assert answer.headers["Retry-After"]
+    for method, path in WRITING:
+        assert doors.api(method, path, {"url": "https://example.com/"}).status_code in (422, 503)

@@ -1,0 +1,338 @@
+"""Subscribers through the API: how they are made, what is refused and why, and which secrets are ever shown."""
+
+import base64
+import json
+
+import pytest
+
+from tests.support.deliverer_factory import subscribers_of
+from tests.support.product import webhook
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from webhook_app.access.subscriber_secrets import read_secret
+from webhook_app.config.values import networks
+from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.events import Source
+from webhook_app.store import keys
+from webhook_app.store.journal import Entry
+from webhook_app.store.state import StateStore
+
+URL = "https://example.com/hook?to=tv"
+SHOWN = set(
+    "id name url types rooms because ordering max_in_flight rate_limit enabled disabled_because "
+    "created_at from_file".split()
+)
+
+
+@pytest.fixture(scope="module")
+def doors(store_url, tmp_path_factory):
+    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+
+
+def subscribe(doors, **more):
+    answer = doors.api("POST", "/subscribers", {"url": URL} | more)
+    assert answer.status_code == 201, answer.get_data(as_text=True)
+    return answer.json
+
+
+def assert_refused(answer, *fields):
+    assert answer.status_code == 422, answer.get_data(as_text=True)
+    assert answer.content_type == PROBLEM
+    assert set(answer.json["errors"]) == set(fields), answer.json
+
+
+def test_a_url_is_enough_to_subscribe(client, doors):
+    answer = doors.api("POST", "/subscribers", {"url": URL})
+    assert answer.status_code == 201
+    made = answer.json
+    assert set(made) == SHOWN | {"secret"}
+    assert answer.headers["Location"] == f"/api/v1/subscribers/{made['id']}"
+    assert made["id"].startswith("sub_")
+    assert (made["url"], made["name"], made["ordering"]) == (URL, "", "none")
+    assert made["types"] == ["stream.*", "broadcast.*", "alarm.*"]
+    assert (made["rooms"], made["because"]) == (["*"], ["*"])
+    assert (made["enabled"], made["disabled_because"]) == (True, None)
+
+
+def test_the_secret_is_shown_at_creation_only(client, doors):
+    made = subscribe(doors)
+    assert made["secret"].startswith("whsec_")
+    assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
+    for token in (ADMIN_TOKEN, VIEWER_TOKEN):
+        for path in (f"/subscribers/{made['id']}", "/subscribers"):
+            shown = doors.api("GET", path, token=token).get_data(as_text=True)
+            assert made["id"] in shown
+            assert "secret" not in shown
+            assert made["secret"][6:] not in shown
+
+
+def test_every_subscriber_has_a_secret_of_its_own(client, doors):
+    assert len({subscribe(doors)["secret"] for _ in range(10)}) == 10
+
+
+def test_a_secret_may_be_given(client, doors):
+    given = "whsec_" + base64.b64encode(b"x" * 24).decode()
+    made = subscribe(doors, secret=given)
+    assert made["secret"] == given
+    assert subscribers_of(client).get(made["id"]).secret == read_secret(given)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "secret",
+        "whsec_",
+        "whsec_!!!!",
+        "WHSEC_" + base64.b64encode(b"x" * 32).decode(),
+        "whsec_" + base64.b64encode(b"x" * 23).decode(),
+        "whsec_" + base64.b64encode(b"x" * 65).decode(),
+        "whsec_" + base64.b64encode(b"x" * 32).decode() + "\n",
+        "whsec_" + base64.urlsafe_b64encode(b"\xff" * 32).decode(),
+        "whsec_ä",
+        5,
+        ["whsec_"],
+    ],
+)
+def test_a_secret_that_is_none_is_refused_and_not_repeated(client, doors, secret):
+    answer = doors.api("POST", "/subscribers", {"url": URL, "secret": secret})
+    assert_refused(answer, "secret")
+    assert not isinstance(secret, str) or len(secret) < 10 or secret not in answer.get_data(as_text=True)
+
+
+def test_what_was_asked_for_is_kept(client, doors):
+    asked = {
+        "name": "Zoë's TV",
+        "types": ["stream.playable", "rule.*", "videosdk.hls-*", "*"],
+        "rooms": ["abcd-*", "main-hall", "group:webinar"],
+        "because": ["rule:sunday-*", "operator"],
+    }
+    made = subscribe(doors, **asked)
+    assert doors.get(f"/subscribers/{made['id']}").items() >= asked.items()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1/", "loopback"),
+        ("http://127.0.0.1:8000/hook", "loopback"),
+        ("https://127.8.9.10/", "loopback"),
+        ("http://localhost/", "loopback"),
+        ("http://LOCALHOST:8080/", "loopback"),
+        ("http://10.1.2.3/", "private"),
+        ("http://172.16.0.1/", "private"),
+        ("http://192.168.1.1/", "private"),
+        ("http://100.64.0.1/", "private"),
+        ("http://169.254.169.254/latest/meta-data/", "private"),
+        ("http://0.0.0.0/", "private"),
+        ("http://255.255.255.255/", "private"),
+        ("http://224.0.0.1/", "private"),
+        ("http://[::1]/", "loopback"),
+        ("http://[::]/", "private"),
+        ("http://[fd00::1]/", "private"),
+        ("http://[fe80::1]/", "private"),
+        ("http://[::ffff:127.0.0.1]/", "loopback"),
+        ("http://[::ffff:7f00:1]/", "loopback"),
+        ("http://[64:ff9b::7f00:1]/", "private"),
+        ("http://[2002:7f00:1::]/", "private"),
+        ("http://2130706433/", "private"),
+        ("http://0177.0.0.1/", "private"),
+        ("http://127.1/", "private"),
+        ("http://0/", "private"),
+        ("http://1/", "private"),
+        ("http://user@127.0.0.1/", "loopback"),
+        ("http://example.com@127.0.0.1/", "loopback"),
+        ("http://example.com\\@127.0.0.1/", "loopback"),
+        ("ftp://example.com/", "https://"),
+        ("file:///etc/passwd", "https://"),
+        ("gopher://example.com/", "https://"),
+        ("javascript:alert(1)", "https://"),
+        ("example.com/hook", "https://"),
+        ("//example.com/hook", "https://"),
+        ("http://", "host"),
+        ("https:///path", "host"),
+        ("http://:80/", "host"),
+        ("http://example.com:0/", "port"),
+        ("http://example.com:99999/", "URL"),
+        ("http://example.com:x/", "URL"),
+        ("http://[::1/", "URL"),
+        ("http://[x]/", "URL"),
+        ("http://exa mple.com/", "spaces"),
+        ("http://example.com/a b", "spaces"),
+        (" http://example.com/", "spaces"),
+        ("http://example.com/\n", "spaces"),
+        ("http://example.com/\r\nX-Evil: 1", "spaces"),
+        ("http://example.com/\t", "spaces"),
+        ("http://example.com/\x00", "spaces"),
+        ("http://example.com/\x7f", "spaces"),
+        ("", ""),
+        ("https://example.com/" + "x" * 2_048, ""),
+        (5, ""),
+        (None, ""),
+    ],
+)
+def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(client, doors, url, says):
+    answer = doors.api("POST", "/subscribers", {"url": url})
+    assert_refused(answer, "url")
+    assert says in answer.json["errors"]["url"][0]
+    assert doors.get("/subscribers")["items"] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://93.184.215.14/", "https://[2606:2800:220:1::1]:8443/x", "https://bücher.example/", "HTTPS://EXAMPLE.com"],
+)
+def test_a_url_that_may_be_delivered_to_is_taken(client, doors, url):
+    assert subscribe(doors, url=url)["url"] == url
+
+
+def test_networks_that_are_allowed_may_be_delivered_to(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, allow_networks=networks("127.0.0.0/8,10.1.0.0/16"))
+    for url in ("http://127.0.0.1:9/", "http://localhost:9/", "http://10.1.2.3/", "http://[::ffff:127.0.0.1]/"):
+        subscribe(doors, url=url)
+    for url in ("http://10.2.0.1/", "http://[::1]/", "http://192.168.0.1/"):
+        assert_refused(doors.api("POST", "/subscribers", {"url": url}), "url")
+
+
+def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
+    subscribe(doors, url="http://127.0.0.1:8001/sandbox/inbox/tv")
+    for url in ("http://127.0.0.1:80010/", "http://127.0.0.1:8001@127.0.0.1/", "http://127.0.0.1:8002/"):
+        assert_refused(doors.api("POST", "/subscribers", {"url": url}), "url")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/services/T012AB3CD/B0456EF7G/x1Y2z3A4b5C6d7E8f9G0h1I2", "/services/T012AB3CD/B0456EF7G/****"),
+        ("/hooks/0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e/live", "/hooks/****/live"),
+        ("/api/webhooks/1234567890/aB3-dE5_fG7hI9jK1lM3nO5", "/api/webhooks/1234567890/****"),
+        ("/rooms/2026-sunday-service-in-the-main-hall", "/rooms/2026-sunday-service-in-the-main-hall"),
+        ("/notifications_of_the_broadcasts/v2", "/notifications_of_the_broadcasts/v2"),
+        ("/1234567890123456789/x", "/1234567890123456789/x"),
+        ("/hooks/tallylight", "/hooks/tallylight"),
+    ],
+)
+def test_a_key_in_the_path_of_a_url_is_not_shown(client, doors, path, shown):
+    made = subscribe(doors, url=f"https://example.com{path}")
+    assert made["url"] == f"https://example.com{shown}"
+    assert doors.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
+
+
+def test_who_may_log_in_at_a_subscriber_is_never_shown(client, doors):
+    for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
+        made = subscribe(doors, url=url)
+        assert made["url"] == "https://****@example.com/x"
+        shown = json.dumps([doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")])
+        assert "hunter2" not in shown
+        assert subscribers_of(client).get(made["id"]).url == url
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "says"),
+    [
+        ({"types": []}, "types", ""),
+        ({"types": "stream.*"}, "types", ""),
+        ({"types": ["streams.*"]}, "types", "stream.*"),
+        ({"types": ["stream.begun"]}, "types", "stream.*"),
+        ({"types": [""]}, "types", "pattern"),
+        ({"types": ["stream.* "]}, "types", "spaces"),
+        ({"types": ["x" * 201]}, "types", "200"),
+        ({"types": ["stream.*"] * 101}, "types", "100"),
+        ({"types": [5]}, "types", ""),
+        ({"types": None}, "types", ""),
+        ({"rooms": []}, "rooms", ""),
+        ({"rooms": ["a b"]}, "rooms", "spaces"),
+        ({"because": []}, "because", ""),
+        ({"because": [""]}, "because", "pattern"),
+        ({"ordering": "strict"}, "ordering", "none"),
+        ({"name": "x" * 201}, "name", "200"),
+        ({"name": 5}, "name", ""),
+        ({"enabled": "perhaps"}, "enabled", ""),
+        ({"id": "sub_mine"}, "id", ""),
+        ({"colour": "red"}, "colour", ""),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_field(client, doors, asked, field, says):
+    answer = doors.api("POST", "/subscribers", {"url": URL} | asked)
+    assert_refused(answer, field)
+    assert says in json.dumps(answer.json["errors"])
+    assert doors.get("/subscribers")["items"] == []
+
+
+def test_without_a_url_nobody_is_subscribed(client, doors):
+    for body in ({}, {"name": "x"}, None):
+        assert_refused(doors.api("POST", "/subscribers", body), "url")
+
+
+def test_a_subscriber_is_deleted_once(client, doors):
+    made = subscribe(doors)
+    answer = doors.api("DELETE", f"/subscribers/{made['id']}")
+    assert (answer.status_code, answer.data) == (204, b"")
+    for method in ("GET", "DELETE"):
+        answer = doors.api(method, f"/subscribers/{made['id']}")
+        assert (answer.status_code, answer.content_type) == (404, PROBLEM)
+    assert doors.get("/subscribers")["items"] == []
+
+
+def test_a_subscriber_of_the_configuration_file_is_deleted_there(client, doors):
+    subscribers_of(client).put(Subscriber("sub_file", "file", URL, 1, from_file=True))
+    answer = doors.api("DELETE", "/subscribers/sub_file")
+    assert (answer.status_code, answer.content_type) == (409, PROBLEM)
+    assert doors.get("/subscribers/sub_file")["name"] == "file"
+
+
+def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(client, doors):
+    made = [subscribe(doors, name=str(at))["id"] for at in range(6)]
+    assert len(doors.get("/subscribers")["items"]) == 6
+    assert {item["id"] for item in doors.get("/subscribers")["items"]} == set(made)
+    first = doors.get("/subscribers?limit=2")
+    rest = doors.get(f"/subscribers?limit=500&cursor={first['next']}")
+    assert rest["next"] is None
+    doors.api("DELETE", f"/subscribers/{first['items'][-1]['id']}")
+    assert doors.get(f"/subscribers?limit=500&cursor={first['next']}") == rest
+
+
+def test_as_many_as_there_can_be_is_a_conflict(client, doors, monkeypatch):
+    monkeypatch.setattr("webhook_app.api.subscribers.SUBSCRIBERS_MAX", 1)
+    subscribe(doors)
+    answer = doors.api("POST", "/subscribers", {"url": URL})
+    assert (answer.status_code, answer.content_type) == (409, PROBLEM)
+
+
+def bodies(client):
+    fold_all(client)
+    return StateStore(client).load_world().config.settings.bodies
+
+
+def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client, doors):
+    subscribe(doors, types=["*"])
+    assert bodies(client) is False
+    first, second = (subscribe(doors, types=["videosdk.hls-*"])["id"] for _ in range(2))
+    assert bodies(client) is True
+    doors.api("DELETE", f"/subscribers/{first}")
+    assert bodies(client) is True
+    doors.api("DELETE", f"/subscribers/{second}")
+    assert bodies(client) is False
+
+
+def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(client, doors):
+    first = subscribe(doors, types=["videosdk.*"])["id"]
+    assert bodies(client) is True
+    doors.api("DELETE", f"/subscribers/{first}")
+    subscribe(doors, types=["videosdk.*"])
+    assert bodies(client) is True
+
+
+def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(client, doors):
+    doors.api("DELETE", f"/subscribers/{subscribe(doors, types=['videosdk.*'])['id']}")
+    assert bodies(client) is False
+
+
+def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client, doors):
+    subscribe(doors, types=["videosdk.*"])
+    body = webhook("future-thing", ROOM, new={"a": [1, None]})
+    append(client, Entry(Source.VIDEOSDK, "future-thing", ROOM, body))
+    fold_all(client)
+    told = [json.loads(fields[b"n"]) for _, fields in client.xrange(keys.OUTBOX)]
+    [notice] = [one for one in told if one["type"] == "videosdk.future-thing"]
+    assert notice["data"]["body"] == json.loads(body)

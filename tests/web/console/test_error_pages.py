@@ -1,0 +1,157 @@
+"""Errors: a page that explains for browsers, a problem document with a reason code for programs."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from webhook_app.api.schemas import ProblemSchema
+from webhook_app.domain.events import Source
+from webhook_app.problems.problems import DESCRIPTIONS
+from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ProblemReason
+from webhook_app.store.journal import entry
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+RULE = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end"}
+
+
+@pytest.fixture
+def doors(client, store_url, tmp_path):
+    return Doors(store_url, tmp_path, config_file=Path("/etc/tally.yaml"))
+
+
+def log_in(visitor, token):
+    csrf = re.search(r'name="csrf" value="([^"]+)"', visitor.get("/login").get_data(as_text=True)).group(1)
+    assert visitor.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
+    return visitor
+
+
+@pytest.mark.parametrize("path", ["/nonsense", "/nonsense/deep?x=1", "/static/none.css/", "/apiary", "/metrics/none"])
+def test_a_browser_gets_a_page_where_nothing_is(doors, path):
+    answer = doors.http.get(path, headers=BROWSER)
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "Not found" in page
+    assert "Back to the wall" in page
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/problem+json, text/html;q=0.5"])
+def test_a_program_gets_a_problem_document_where_nothing_is(doors, accept):
+    answer = doors.http.get("/nonsense", headers={"Accept": accept})
+    assert (answer.status_code, answer.content_type) == (404, PROBLEM)
+    assert answer.json["reason"] == "not-found"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nonsense", "/api", "/webhooks/nonsense"])
+def test_the_api_answers_with_problem_documents_to_browsers_too(doors, path):
+    answer = doors.http.get(path, headers=BROWSER)
+    assert answer.content_type == PROBLEM
+    assert answer.json["reason"] in set(ProblemReason)
+
+
+def test_a_receiver_without_pages_answers_with_problem_documents(store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, surface="receiver")
+    assert doors.http.get("/nonsense", headers=BROWSER).content_type == PROBLEM
+
+
+def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path):
+    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
+    visitor = doors.web.app.test_client()
+    answer = visitor.get("/metrics", headers=BROWSER)
+    assert answer.status_code == 503
+    assert "The store does not answer" in answer.get_data(as_text=True)
+    assert doors.api("GET", "/rooms").json["reason"] == "unavailable"
+
+
+def file_applied(client):
+    append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": {}, "rules": [RULE]}))
+    fold_all(client)
+
+
+def test_a_rule_of_the_file_says_where_it_is_changed(client, doors):
+    file_applied(client)
+    visitor = log_in(doors.web.app.test_client(), ADMIN_TOKEN)
+    answer = visitor.get("/rules/of-the-file/edit", headers=BROWSER)
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "defined in tally.yaml" in page
+    assert 'href="/rules/of-the-file"' in page
+    refused = doors.api("DELETE", "/rules/of-the-file")
+    assert (refused.status_code, refused.json["reason"]) == (409, "from-file")
+
+
+ADMIN_PAGES = ["/new-rule", "/new-subscriber", f"/rooms/{ROOM}/start", "/rules/of-the-file/edit"]
+
+
+@pytest.mark.parametrize("path", ADMIN_PAGES)
+def test_a_viewer_is_told_that_the_page_needs_the_admin_token(client, store_url, tmp_path, path):
+    doors = Doors(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
+    file_applied(client)
+    visitor = log_in(doors.web.app.test_client(), VIEWER_TOKEN)
+    answer = visitor.get(path, headers=BROWSER, follow_redirects=True)
+    page = answer.get_data(as_text=True)
+    assert "needs the admin token" in page
+    assert "You are logged in with the viewer token" in page
+    assert f'name="back" value="{path}"' in page
+
+
+def test_after_the_admin_token_the_page_that_was_asked_for_opens(store_url, client, tmp_path):
+    doors = Doors(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
+    visitor = log_in(doors.web.app.test_client(), VIEWER_TOKEN)
+    form = visitor.get("/new-rule", follow_redirects=True).get_data(as_text=True)
+    fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form.split("<main", 1)[1]))
+    answer = visitor.post("/login", data={"token": ADMIN_TOKEN, **fields})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/new-rule")
+    assert visitor.get("/new-rule").status_code == 200
+
+
+def test_a_wrong_token_keeps_the_reason_and_the_way_back(doors):
+    visitor = doors.web.app.test_client()
+    form = visitor.get("/login?need=admin&back=/new-rule").get_data(as_text=True)
+    fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form))
+    page = visitor.post("/login", data={"token": "wrong", **fields}).get_data(as_text=True)
+    assert "needs the admin token" in page
+    assert 'name="back" value="/new-rule"' in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "reason"),
+    [
+        ("GET", "/rules/none", None, "not-found"),
+        ("PUT", "/rules/none", {"rooms": []}, "invalid"),
+        ("GET", "/rooms?limit=0", None, "invalid"),
+        ("GET", "/rooms?cursor=wrong", None, "invalid"),
+        ("PATCH", "/rooms", None, "method-not-allowed"),
+        ("POST", "/rules/when/skip-next", None, "no-schedule"),
+        ("GET", "/rules/when/occurrences", None, "no-schedule"),
+        ("PUT", "/rules/of-the-file", RULE, "from-file"),
+    ],
+)
+def test_every_refusal_of_the_api_has_a_reason(client, doors, method, path, body, reason):
+    file_applied(client)
+    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": RULE | {"name": "when", "do": "end"}}))
+    fold_all(client)
+    answer = doors.api(method, path, body)
+    assert answer.content_type == PROBLEM
+    assert answer.json["reason"] == reason
+    assert ProblemSchema().validate(answer.json) == {}
+
+
+def test_refusals_by_token_have_reasons(doors):
+    assert doors.api("GET", "/rooms", token=None).json["reason"] == "token-needed"
+    viewers = doors.api("POST", f"/rooms/{ROOM}/start", {}, token=doors.settings.viewer_token or "x")
+    assert viewers.json["reason"] in ("admin-needed", "token-needed")
+
+
+def test_the_receivers_refusals_have_reasons(doors):
+    answer = doors.webhook(b"{}", signed=None)
+    assert answer.status_code == 401
+    assert json.loads(answer.get_data())["reason"] == "signature-invalid"
+
+
+def test_each_reason_has_a_meaning_and_each_status_a_reason():
+    assert set(MEANINGS) == set(ProblemReason)
+    assert set(DESCRIPTIONS) <= {*BY_STATUS, 500}

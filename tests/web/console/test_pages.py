@@ -1,0 +1,409 @@
+"""What the web serves beside the API: its description, health, the log-in, the console's page and their headers."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.deliverer_factory import put_delivery, subscribers_of
+from tests.support.product import webhook
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.domain.events import Source
+from webhook_app.domain.notices.types import Notice
+from webhook_app.store import codec, keys
+from webhook_app.store.journal import Entry
+from webhook_app.store.processes import Processes
+from webhook_app.text.masking import shown_url
+
+NEEDED = ("worker", "call", "deliver", "clock")
+METHODS = {"get", "put", "post", "patch", "delete"}
+
+
+@pytest.fixture(scope="module")
+def doors(store_url, tmp_path_factory):
+    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+
+
+@pytest.fixture
+def visitor(doors):
+    """A browser that is not logged in."""
+    return doors.web.app.test_client()
+
+
+def csrf_of(page):
+    return re.search(r'name="csrf" value="([^"]+)"', page.get_data(as_text=True)).group(1)
+
+
+def log_in(visitor, token=ADMIN_TOKEN):
+    csrf = csrf_of(visitor.get("/login"))
+    return visitor.post("/login", data={"token": token, "csrf": csrf})
+
+
+def beat(client, *names):
+    for name in names:
+        Processes(client).beat(name, "here:1")
+
+
+def test_the_process_lives(client, doors):
+    answer = doors.http.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"ok": True})
+
+
+def test_the_process_lives_although_the_store_is_away(tmp_path):
+    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
+    assert doors.http.get("/healthz").status_code == 200
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json["checks"]["store"] == {"ok": False, "problem": "no answer"}
+    assert answer.json["checks"]["workers"]["ok"] is False
+
+
+def test_everything_that_must_be_there_makes_ready(client, doors):
+    beat(client, *NEEDED)
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["ready"] is True
+    assert set(answer.json["checks"]) == {"store", "public_key", "workers", "clock", "journal", "loops"}
+    assert all(check["ok"] for check in answer.json["checks"].values())
+
+
+@pytest.mark.parametrize("missing", NEEDED)
+def test_a_process_that_is_missing_is_named(client, doors, missing):
+    beat(client, *(name for name in NEEDED if name != missing))
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 503
+    checks = answer.json["checks"]
+    assert answer.json["ready"] is False
+    if missing == "clock":
+        assert (checks["clock"]["ok"], checks["workers"]["ok"]) == (False, True)
+    else:
+        assert checks["workers"] == {"ok": False, "missing": [missing]}
+
+
+def test_a_process_that_was_seen_long_ago_is_missing(client, doors):
+    beat(client, *NEEDED)
+    client.zadd(keys.PROCESSES, {"deliver|here:1": 1})
+    assert doors.http.get("/readyz").json["checks"]["workers"] == {"ok": False, "missing": ["deliver"]}
+
+
+def test_a_reducer_that_has_halted_is_not_ready(client, doors):
+    beat(client, *NEEDED)
+    client.set(keys.HALTED, "why")
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json["checks"]["workers"] == {"ok": False, "halted": True}
+
+
+def test_a_receiver_is_ready_with_store_and_key_alone(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, surface="receiver")
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 200
+    assert set(answer.json["checks"]) == {"store", "public_key"}
+
+
+def test_without_a_public_key_nothing_is_ready(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, surface="receiver", videosdk_public_key=None)
+    answer = doors.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json["checks"]["public_key"] == {"ok": False}
+
+
+def description(doors):
+    answer = doors.http.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/json"
+    return answer.json
+
+
+def test_the_description_is_openapi_3_1(doors):
+    spec = description(doors)
+    assert spec["openapi"].startswith("3.1.")
+    assert spec["info"]["title"] == "Tallylight"
+    assert spec["info"]["version"]
+    assert spec["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
+    assert spec["security"] == [{"token": []}]
+    for path, item in spec["paths"].items():
+        in_path = {one["name"] for one in item.get("parameters", []) if one["in"] == "path"}
+        for method, operation in item.items():
+            if method == "parameters":
+                continue
+            assert method in METHODS, (path, method)
+            assert operation["responses"], (path, method)
+            assert operation["summary"], (path, method)
+            assert operation["tags"], (path, method)
+            assert all(answer.keys() & {"description", "$ref"} for answer in operation["responses"].values())
+            named = in_path | {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path)), (path, method)
+            assert all("schema" in one for one in operation.get("parameters", []))
+
+
+def test_every_reference_in_the_description_leads_somewhere(doors):
+    spec = description(doors)
+
+    def references(found):
+        if isinstance(found, dict):
+            if "$ref" in found:
+                yield found["$ref"]
+            for value in found.values():
+                yield from references(value)
+        elif isinstance(found, list):
+            for value in found:
+                yield from references(value)
+
+    found = set(references(spec))
+    assert found
+    for reference in found:
+        target = spec
+        for step in reference.removeprefix("#/").split("/"):
+            assert step in target, reference
+            target = target[step]
+
+
+def test_the_description_says_null_as_openapi_3_1_does(doors):
+    assert "nullable" not in doors.http.get("/openapi.json").get_data(as_text=True)
+    room = description(doors)["components"]["schemas"]["Room"]["properties"]
+    assert room["name"]["type"] == ["string", "null"]
+
+
+def test_every_call_of_the_api_is_described(doors):
+    described = {
+        (method.upper(), re.sub(r"{\w+}", "{}", path))
+        for path, item in description(doors)["paths"].items()
+        for method in item
+        if method in METHODS
+    }
+    served = {
+        (method, re.sub(r"<[^>]+>", "{}", rule.rule))
+        for rule in doors.web.app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert served == described
+    assert len(served) > 20
+
+
+def test_the_description_is_for_everybody(visitor):
+    for path in ("/openapi.json", "/docs"):
+        assert visitor.get(path).status_code == 200
+
+
+def test_the_docs_name_every_call(doors, visitor):
+    page = visitor.get("/docs").get_data(as_text=True)
+    for path in description(doors)["paths"]:
+        assert path in page
+
+
+def test_a_visitor_is_asked_to_log_in(visitor):
+    answer = visitor.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
+    assert visitor.get("/page/live").status_code == 401
+
+
+@pytest.mark.parametrize("token", [ADMIN_TOKEN, VIEWER_TOKEN, f"  {ADMIN_TOKEN}\n"])
+def test_either_token_logs_in(client, visitor, token):
+    answer = log_in(visitor, token)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    page = visitor.get("/")
+    assert page.status_code == 200
+    assert "0 of 0 rooms on air" in page.get_data(as_text=True)
+    assert visitor.get("/page/live").status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", "wrong", ADMIN_TOKEN + "x", "ä", "None"])
+def test_another_token_does_not(visitor, token):
+    answer = log_in(visitor, token)
+    assert answer.status_code == 403
+    page = answer.get_data(as_text=True)
+    assert "neither the admin token nor the viewer token" in page
+    assert not token.strip() or f'value="{token}"' not in page
+    assert visitor.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("csrf", [None, "", "wrong", "ä"])
+def test_a_log_in_that_was_sent_from_elsewhere_is_refused(visitor, csrf):
+    visitor.get("/login")
+    form = {"token": ADMIN_TOKEN} | ({} if csrf is None else {"csrf": csrf})
+    assert visitor.post("/login", data=form).status_code == 403
+    assert visitor.get("/").status_code == 302
+
+
+def test_a_log_in_without_the_forms_cookie_is_refused(doors, visitor):
+    csrf = csrf_of(visitor.get("/login"))
+    other = doors.web.app.test_client()
+    assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
+    assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": ""}).status_code == 403
+
+
+def test_the_log_in_says_who_it_is_for_and_keeps_no_token(visitor):
+    page = visitor.get("/login").get_data(as_text=True)
+    assert 'type="password"' in page
+    assert "<label" in page
+    assert ADMIN_TOKEN not in page
+
+
+def cookie_of(answer):
+    [cookie] = [value for value in answer.headers.getlist("Set-Cookie") if value.startswith("tallylight=")]
+    return cookie
+
+
+def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
+    cookie = cookie_of(log_in(visitor))
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Domain" not in cookie
+    assert ADMIN_TOKEN not in cookie
+
+
+def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
+    site = "https://tally.example"
+    form = doors.http.get("/login", base_url=site)
+    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=site)
+    assert answer.status_code == 303
+    for cookie in (*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")):
+        assert cookie.startswith("__Secure-tallylight")
+        assert "; Secure" in cookie
+        assert "HttpOnly" in cookie
+
+
+def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
+    hall = "http://10.1.2.3:8000"
+    form = doors.http.get("/login", base_url=hall)
+    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=hall)
+    assert answer.status_code == 303
+    assert not any("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+    assert doors.http.get("/rules", base_url=hall).status_code == 200
+
+
+def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(doors, visitor):
+    addresses = ("http://tally.lan:8000", "http://tally.lan:9000", "http://tally.lan", "https://tally.lan")
+    for address in addresses:
+        csrf = csrf_of(visitor.get("/login", base_url=address))
+        visitor.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}, base_url=address)
+    assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
+
+
+def test_a_log_in_without_cookies_is_told_to_allow_them(doors):
+    csrf = csrf_of(doors.http.get("/login"))
+    without_cookies = doors.web.app.test_client(use_cookies=False)
+    answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
+    assert answer.status_code == 403
+    assert "Allow cookies for this address" in answer.get_data(as_text=True)
+
+
+def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tmp_path, visitor):
+    other = Doors(store_url, tmp_path)
+    log_in(other.http)
+    stolen = other.http.get_cookie("tallylight")
+    visitor.set_cookie("tallylight", stolen.value)
+    assert visitor.get("/").status_code == 302
+
+
+def test_being_logged_in_is_no_token_of_the_api(client, visitor):
+    log_in(visitor)
+    answer = visitor.get("/api/v1/rooms")
+    assert (answer.status_code, answer.content_type) == (401, PROBLEM)
+    assert visitor.post(f"/api/v1/rooms/{ROOM}/start").status_code == 401
+
+
+def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
+    assert doors.http.get("/").status_code == 200
+    assert "sandbox" in doors.http.get("/").get_data(as_text=True)
+    assert doors.http.get("/api/v1/rooms").status_code == 401
+
+
+def test_elsewhere_the_sandbox_is_behind_the_log_in(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
+    assert doors.http.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/page/live", "/docs", "/static/tally.css", "/static/live.js"])
+def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client, visitor, path):
+    log_in(visitor)
+    answer = visitor.get(path)
+    answer.close()
+    assert answer.status_code == 200
+    policy = dict(part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["form-action"] == "'self'"
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/page/live"])
+def test_pages_that_show_something_are_kept_by_nobody(client, visitor, path):
+    log_in(visitor)
+    assert visitor.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/docs"])
+def test_pages_name_no_other_host(client, visitor, path):
+    log_in(visitor)
+    page = visitor.get(path).get_data(as_text=True)
+    for found in re.findall(r'(?:src|href|action)="([^"]+)"', page):
+        assert not urlsplit(found).netloc, found
+    assert "<script>" not in page
+    assert " style=" not in page
+    assert not re.search(r"\son\w+=", page)
+
+
+def test_the_page_shows_rooms_events_and_deliveries(client, visitor):
+    append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
+    append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM, id="run-1")))
+    log_in(visitor)
+    assert "not folded yet" in visitor.get("/").get_data(as_text=True)
+    fold_all(client)
+    page = visitor.get("/").get_data(as_text=True)
+    assert "1 of 1 room on air" in page
+    assert f'data-room="{ROOM}" data-lamp="on"' in page
+    assert "hls-started" in page
+    assert "not folded yet" not in page
+
+
+def test_what_a_webhook_says_is_shown_and_not_obeyed(client, visitor):
+    evil = '"><script>alert(1)</script>{{123456*7}}'
+    body = webhook("participant-joined", evil, session=evil, participantId=evil, participantName=evil)
+    append(client, Entry(Source.VIDEOSDK, "participant-joined", evil, body))
+    fold_all(client)
+    log_in(visitor)
+    page = visitor.get("/").get_data(as_text=True)
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert" not in page
+    assert "{{123456*7}}" in page
+    assert "864192" not in page
+
+
+def test_the_page_shows_no_subscribers_password(client, visitor):
+    url = "https://user:hunter2@example.com/"
+    subscribers_of(client).put(Subscriber("sub_x", "", url, 1, shown_url=shown_url(url)))
+    notice = Notice("msg_x", "stream.started", 1, ROOM, None, {"room_id": ROOM})
+    place = client.xadd(keys.OUTBOX, {"n": codec.encode(notice)}).decode()
+    put_delivery(client, Delivery("dlv_x", "msg_x", "sub_x", 1, place))
+    log_in(visitor)
+    page = visitor.get("/").get_data(as_text=True)
+    assert "****@example.com" in page
+    assert "hunter2" not in page
+
+
+def test_a_reducer_that_has_halted_is_shown(client, visitor):
+    client.set(keys.HALTED, "why")
+    log_in(visitor)
+    assert "Reducing is halted" in visitor.get("/").get_data(as_text=True)
+
+
+def test_when_the_store_is_away_the_page_says_so(tmp_path):
+    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
+    log_in(doors.http)
+    assert doors.http.get("/").status_code == 503
+    assert doors.http.get("/page/live").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/static/../app.py", "/static/%2e%2e/app.py"])
+def test_what_is_not_there_is_404(visitor, path):
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.content_type) == (404, PROBLEM)

@@ -1,0 +1,95 @@
+"""MAX_STREAMS in the console: the wall counts what is on air, the Schedule marks windows that exceed it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.product import webhook
+from tests.support.web_client import ADMIN_TOKEN, Doors, append, fold_all
+from tests.web.console.test_pages import log_in
+from webhook_app.api.rule_schema import RuleSchema
+from webhook_app.console.components.quota import Crowded, Quota
+from webhook_app.domain.events import Source
+from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.times import MINUTE
+from webhook_app.store.journal import Entry, entry
+from webhook_app.store.state import StateStore
+from webhook_app.store.times import time_ms
+
+ROOMS = ("hall", "lobby", "attic")
+
+
+def page_of(client, store_url, tmp_path, path, limit):
+    doors = Doors(store_url, tmp_path, max_streams=limit)
+    log_in(doors.http, ADMIN_TOKEN)
+    return " ".join(doors.http.get(path).get_data(as_text=True).split())
+
+
+def plan(client):
+    opens = datetime.now(UTC) + timedelta(hours=3)
+    for number, room in enumerate(ROOMS):
+        schedule = {"at": f"{opens + timedelta(minutes=number):%Y-%m-%dT%H:%M}", "duration": "1h"}
+        rule = RuleSchema().load({"name": f"talk-{room}", "rooms": [room], "schedule": schedule})
+        append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    fold_all(client)
+
+
+@pytest.mark.parametrize(("limit", "marked"), [(2, "3 of 2"), (1, "3 of 1"), (3, None), (None, None)])
+def test_the_schedule_marks_windows_that_exceed_the_quota(client, store_url, tmp_path, limit, marked):
+    plan(client)
+    page = page_of(client, store_url, tmp_path, "/schedule", limit)
+    assert ("More windows are open at once than MAX_STREAMS allows: 3 at" in page) == (marked is not None)
+    assert marked is None or page.count(f">{marked}<") == 1 + len(ROOMS)
+
+
+@pytest.mark.parametrize(("limit", "said"), [(1, "3 of 1 allowed streams on air"), (3, None), (None, None)])
+def test_the_wall_says_when_more_is_on_air_than_allowed(client, store_url, tmp_path, limit, said):
+    for room in ROOMS:
+        run = {"id": f"run-{room}", "playbackHlsUrl": f"https://cdn.example/{room}/index.m3u8"}
+        append(client, Entry(Source.VIDEOSDK, "hls-started", room, webhook("hls-started", room, **run)))
+    fold_all(client)
+    page = page_of(client, store_url, tmp_path, "/", limit)
+    assert ("allowed streams on air" in page) == (said is not None)
+    assert said is None or said in page
+
+
+def test_a_window_is_marked_with_the_most_that_is_open_during_it():
+    crowded = Crowded(2, ((100, 3), (200, 5), (300, 4)))
+    assert crowded.peak == (200, 5)
+    assert [
+        crowded.during(RoomWindow(opens, closes, ("a",)))
+        for opens, closes in ((0, 100), (0, 101), (150, 301), (301, 400))
+    ] == [
+        None,
+        3,
+        5,
+        None,
+    ]
+    assert Crowded(2, ()).peak is None
+
+
+def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, store_url, tmp_path):
+    opens = datetime.now(UTC) + timedelta(hours=3)
+    schedule = {"at": f"{opens:%Y-%m-%dT%H:%M}", "duration": "1h"}
+    rule = RuleSchema().load({"name": "talk", "rooms": list(ROOMS), "schedule": schedule})
+    append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    fold_all(client)
+    doors = Doors(store_url, tmp_path, max_streams=1)
+    log_in(doors.http, ADMIN_TOKEN)
+    page = " ".join(doors.http.get("/schedule").get_data(as_text=True).split())
+    assert "exceeded once in the next 35 days" in page and page.count(">3 of 1<") == 1 + len(ROOMS)
+    listed = doors.api("GET", "/rules/talk/occurrences").json["items"]
+    assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
+
+
+def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client):
+    plan(client)
+    state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
+    crowded = quota.crowded(state.config(), rooms, now)
+    append(client, Entry(Source.VIDEOSDK, "hls-started", "hall", webhook("hls-started", "hall")))
+    fold_all(client)
+    assert quota.crowded(state.config(), rooms, now + 1) is crowded
+    assert quota.crowded(state.config(), rooms, now + MINUTE) is not crowded
+    append(client, entry(Source.CONFIG, "rule-deleted", None, {"name": "talk-hall"}))
+    fold_all(client)
+    assert crowded.moments and quota.crowded(state.config(), rooms, now + MINUTE).moments == ()

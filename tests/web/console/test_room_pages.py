@@ -1,0 +1,109 @@
+"""Rooms on the pages: by name, added, named, grouped and forgotten there, and every link leading back to its room."""
+
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from re import findall
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.web_client import ROOM, Doors, configure_room, folding
+from tests.web.console.test_console import Visitor
+from tests.web.test_room_names import LOBBY, ODD_IDS, apply_file, bridged, see
+from webhook_app.store.clients import Client
+
+
+@pytest.fixture
+def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
+    with folding(client):
+        yield Doors(store_url, tmp_path)
+
+
+@pytest.fixture
+def admin(doors: Doors) -> Any:
+    return Visitor(doors)
+
+
+def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, doors: Doors, admin: Any) -> None:
+    apply_file(client, lobby=LOBBY)
+    ids = [*ODD_IDS, "lobby", "id:x"]
+    for room_id in ids:
+        see(client, room_id)
+    links = findall(r'class="cover" href="([^"]+)"', admin.page("/"))
+    assert len(links) == len(ids) + 1
+    cookie = "; ".join(f"{one.key}={one.value}" for one in admin.http._cookies.values())
+    shown = set()
+    for link in links:
+        answer = bridged(doors, "GET", unescape(link), (b"cookie", cookie.encode()))
+        assert answer.status == 200, link
+        shown.add(unescape(findall(r'<dt>Room</dt><dd class="mono">(.*?)</dd>', answer.body.decode())[0]))
+    assert shown == {*ids, LOBBY}
+
+
+@pytest.mark.parametrize("path", ["/", "/events", "/events?room_id=lobby", "/rooms/lobby"])
+def test_pages_say_the_name(client: Client, doors: Doors, admin: Any, path: str) -> None:
+    configure_room(client, LOBBY, "lobby")
+    see(client, LOBBY)
+    page = admin.page(path)
+    assert ">lobby</a>" in page or "<h1>lobby</h1>" in page
+    assert f">{LOBBY}</a>" not in page
+    assert "session-started" in page
+
+
+def test_events_of_a_room_that_does_not_exist_offer_the_closest(client: Client, doors: Doors, admin: Any) -> None:
+    configure_room(client, LOBBY, "lobby")
+    page = admin.page("/events?room_id=lobbby")
+    assert "neither configured nor seen" in page and ">lobby</a>?" in page
+
+
+def test_a_room_is_added_named_and_forgotten(doors: Doors, admin: Any) -> None:
+    assert "Add a room" in admin.page("/")
+    said = admin.after(admin.post("/new-room", room_id=ROOM, name="main-hall", groups="webinar, friday"))
+    assert "The room is added." in said and "<h1>main-hall</h1>" in said
+    assert doors.get("/rooms/main-hall")["groups"] == ["webinar", "friday"]
+    assert 'value="webinar friday"' in admin.page("/rooms/main-hall/settings")
+    said = admin.after(admin.post("/rooms/main-hall/settings", name="", groups=""))
+    assert "The room is changed." in said and f"<h1>{ROOM}</h1>" in said
+    assert "Forget" in admin.page(f"/rooms/{ROOM}/forget")
+    assert "The room is forgotten" in admin.after(admin.post(f"/rooms/{ROOM}/forget", back="/"))
+    assert doors.api("GET", f"/rooms/{ROOM}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"room_id": ""}, "1 to 200 characters"),
+        ({"room_id": ROOM, "name": "Main Hall"}, "a name is a-z"),
+        ({"room_id": ROOM, "groups": "Web"}, "a group is a-z"),
+        ({"room_id": ROOM, "name": "lobby"}, "choose another"),
+        ({"room_id": LOBBY}, "already configured"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_form_with_what_was_typed(
+    client: Client, doors: Doors, admin: Any, form: dict[str, str], words: str
+) -> None:
+    configure_room(client, LOBBY, "lobby")
+    answer = admin.post("/new-room", **form)
+    assert answer.status_code in (409, 422)
+    page = answer.get_data(as_text=True)
+    assert words in page
+    assert f'value="{form.get("name", "")}"' in page
+
+
+def test_what_is_in_use_or_the_files_stays(client: Client, doors: Doors, admin: Any) -> None:
+    apply_file(client, lobby=LOBBY)
+    assert "Name and groups" not in admin.page("/rooms/lobby")
+    assert "configuration file" in admin.after(admin.post("/rooms/lobby/forget", back="/"))
+    configure_room(client, ROOM, "main-hall")
+    rule = {"rooms": ["main-hall"], "on": "stream.failed", "do": "notify", "message": "look"}
+    assert doors.api("PUT", "/rules/look", rule).status_code == 201
+    assert "named by rule look" in admin.after(admin.post("/rooms/main-hall/forget", back="/"))
+
+
+def test_a_viewer_is_offered_nothing(client: Client, doors: Doors) -> None:
+    configure_room(client, ROOM, "main-hall")
+    page = doors.http.get("/rooms/main-hall").get_data(as_text=True)
+    assert "/settings" not in page and "/forget" not in page
+    assert doors.http.post(f"/rooms/{quote(ROOM)}/forget").status_code in (302, 403)

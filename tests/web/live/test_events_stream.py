@@ -1,0 +1,497 @@
+"""The events stream: live, resumed without loss, filtered, bounded, and behind the reducer's cursor."""
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support import paths
+from tests.support.polling import patient
+from tests.support.product import ask, free_ports, product, public_pem, signature, wait_until, webhook
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors, NoWake, append, fold_all, folding
+from webhook_app.config.settings import VIEWERS_HELD
+from webhook_app.domain.events import Source
+from webhook_app.live import broadcaster, event_stream
+from webhook_app.server import tcp_timeout
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Entry, Journal
+from workers.reduce.worker import Reducer
+
+WITHIN_S = patient(15.0)
+TREE = paths.ROOT
+
+
+@pytest.fixture
+def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
+    made = Doors(store_url, tmp_path)
+    yield made
+    made.web.stop()
+
+
+def happened(room: str, kind: str = "hls-started") -> Entry:
+    return Entry(Source.VIDEOSDK, kind, room, webhook(kind, room))
+
+
+class Watcher:
+    """A viewer of the app, read on a thread of its own: its messages as they come."""
+
+    def __init__(self, doors: Doors, query: str = "", *, last: str | None = None, token: str = VIEWER_TOKEN) -> None:
+        headers = {"Authorization": f"Bearer {token}"} | ({} if last is None else {"Last-Event-ID": last})
+        self.answer = doors.http.get(f"/api/v1/events/stream{query}", headers=headers)
+        self.text = b""
+        self.ended = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for piece in self.answer.response:
+            self.text += piece
+        self.ended.set()
+
+    @property
+    def blocks(self) -> list[dict[str, str]]:
+        whole = self.text.decode().split("\n\n")[:-1]
+        return [dict(line.split(": ", 1) for line in block.split("\n") if line[0] != ":") for block in whole]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(block["data"]) for block in self.blocks if "data" in block and "event" not in block]
+
+    @property
+    def ids(self) -> list[str]:
+        return [event["id"] for event in self.events]
+
+    @property
+    def last_id(self) -> str:
+        return [block["id"] for block in self.blocks if "id" in block][-1]
+
+    def wait_for(self, count: int) -> list[dict[str, Any]]:
+        wait_until(lambda: len(self.events) >= count, WITHIN_S, f"{count} events", seen=lambda: self.text)
+        return self.events
+
+
+def test_an_event_is_streamed_once_it_is_folded_with_its_effect(client: Client, doors: Doors) -> None:
+    watcher = Watcher(doors)
+    assert watcher.answer.content_type.startswith("text/event-stream")
+    assert watcher.answer.headers["Cache-Control"] == "no-store"
+    (event_id,) = append(client, happened("room-a"))
+    time.sleep(0.2)
+    assert watcher.events == []
+    fold_all(client)
+    (event,) = watcher.wait_for(1)
+    shown = doors.get(f"/events/{event_id}")
+    assert event["effect"] is not None
+    assert event == {name: shown[name] for name in event}
+
+
+def test_a_stream_without_an_id_begins_now(client: Client, doors: Doors) -> None:
+    append(client, happened("room-a"))
+    fold_all(client)
+    watcher = Watcher(doors)
+    (event_id,) = append(client, happened("room-b"))
+    fold_all(client)
+    watcher.wait_for(1)
+    assert watcher.ids == [event_id]
+
+
+@pytest.mark.parametrize("how", ["header", "query"])
+def test_a_viewer_that_comes_back_misses_nothing_and_sees_nothing_twice(client: Client, doors: Doors, how: str) -> None:
+    ids = append(client, *(happened(f"room-{at % 7}") for at in range(900)))
+    fold_all(client)
+    seen = ids[99]
+    back = Watcher(doors, last=seen) if how == "header" else Watcher(doors, f"?after={seen}")
+    more = append(client, *(happened("room-x") for _ in range(50)))
+    fold_all(client)
+    back.wait_for(850)
+    assert back.ids == [*ids[100:], *more]
+
+
+def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(client: Client, doors: Doors) -> None:
+    first = append(client, happened("room-a"))[0]
+    with folding(client):
+        journal, written, stop = Journal(client), [first], threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                written.extend(journal.append([happened("room-a") for _ in range(7)])[0])
+                time.sleep(0.002)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        watchers = []
+        for _ in range(6):
+            time.sleep(0.1)
+            watchers.append(Watcher(doors, last=first))
+        stop.set()
+        writer.join()
+        for watcher in watchers:
+            watcher.wait_for(len(written) - 1)
+            assert watcher.ids == written[1:]
+
+
+def test_filters_are_those_of_the_list(client: Client, doors: Doors) -> None:
+    kinds = [
+        ("room-a", "hls-started"),
+        ("room-b", "hls-started"),
+        ("room-a", "hls-stopped"),
+        ("room-a", "participant-joined"),
+    ]
+    ids = append(client, *(happened(room, kind) for room, kind in kinds))
+    fold_all(client)
+    wanted = {
+        "?room_id=room-a": [0, 2, 3],
+        "?room_id=room-a&type=hls-stopped": [2],
+        "?type=hls-started": [0, 1],
+        "?source=operator": [],
+        "?source=videosdk&room_id=room-b": [1],
+    }
+    live = {query: Watcher(doors, query) for query in wanted}
+    caught_up = {query: Watcher(doors, f"{query}&after=0-0") for query in wanted}
+    again = append(client, *(happened(room, kind) for room, kind in kinds))
+    append(client, happened("room-c", "hls-playable"))
+    fold_all(client)
+    for query, places in wanted.items():
+        live[query].wait_for(len(places))
+        assert live[query].ids == [again[at] for at in places], query
+        caught_up[query].wait_for(2 * len(places))
+        assert caught_up[query].ids == [ids[at] for at in places] + [again[at] for at in places], query
+
+
+def test_a_quiet_stream_beats_and_moves_the_id_on(
+    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.1)
+    watcher = Watcher(doors, "?room_id=room-a")
+    (event_id,) = append(client, happened("room-b"))
+    fold_all(client)
+    wait_until(lambda: watcher.last_id == event_id, WITHIN_S, "the id that moves on")
+    assert watcher.events == []
+    assert b": still here\n" in watcher.text
+
+
+def test_a_viewer_that_falls_behind_is_let_go_and_resumes(
+    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcaster, "QUEUE_MAX_EVENTS", 20)
+    headers = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
+    slow = doors.http.get("/api/v1/events/stream", headers=headers).response
+    began = next(iter(slow)).decode()
+    ids = append(client, *(happened("room-a") for _ in range(100)))
+    fold_all(client)
+    wait_until(lambda: doors.web.feed._position == ids[-1], WITHIN_S, "all being handed out")
+    assert b"".join(slow) == b""
+    back = Watcher(doors, last=began.split("id: ")[1].strip())
+    back.wait_for(100)
+    assert back.ids == ids
+
+
+def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
+    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(*given: object) -> list[broadcaster.Piece]:
+        raise ValueError("an entry that nobody foresaw")
+
+    watcher = Watcher(doors)
+    with monkeypatch.context() as patch:
+        patch.setattr(broadcaster, "pieces_of", stumble)
+        append(client, happened("room-a"))
+        fold_all(client)
+        assert watcher.ended.wait(WITHIN_S)
+    back = Watcher(doors, last=watcher.last_id)
+    append(client, happened("room-b"))
+    fold_all(client)
+    assert [event["room_id"] for event in back.wait_for(2)] == ["room-a", "room-b"]
+
+
+def test_a_long_way_to_catch_up_is_gone_in_stages(
+    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "CATCH_UP_MAX_EVENTS", 500)
+    ids = append(client, *(happened("room-a") for _ in range(1_200)))
+    fold_all(client)
+    seen, last = [], "0-0"
+    for _ in range(3):
+        watcher = Watcher(doors, last=last)
+        watcher.wait_for(min(500, 1_200 - len(seen)))
+        seen += watcher.ids
+        last = watcher.last_id
+    assert seen == ids
+
+
+def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_again(
+    client: Client, doors: Doors
+) -> None:
+    ids = append(client, *(happened("room-a") for _ in range(3)))
+    fold_all(client)
+    held = [Watcher(doors) for _ in range(doors.settings.viewers_held)]
+    other = Watcher(doors, last=ids[0])
+    assert other.ended.wait(WITHIN_S)
+    assert other.ids == ids[1:]
+    assert other.blocks[0]["retry"] == str(event_stream.RETRY_FULL_MS)
+    late = Watcher(doors)
+    assert late.ended.wait(WITHIN_S) and late.last_id == ids[-1]
+    held[0].answer.close()
+    wait_until(lambda: doors.web.feed.watching < doors.settings.viewers_held, WITHIN_S, "a place being free")
+    assert not Watcher(doors).ended.wait(0.2)
+
+
+def test_events_that_were_trimmed_are_told_as_a_gap(client: Client, doors: Doors) -> None:
+    ids = append(client, *(happened("room-a") for _ in range(4)))
+    fold_all(client)
+    client.xtrim(keys.JOURNAL, minid=ids[3], approximate=False)
+    client.hset(keys.SNAPSHOT, "at", ids[2])
+    watcher = Watcher(doors, last=ids[0])
+    watcher.wait_for(1)
+    assert watcher.ids == [ids[3]]
+    assert [block["event"] for block in watcher.blocks if "event" in block] == ["gap"]
+
+
+@pytest.mark.parametrize("bad", ["x", "1-", "-1", "1" * 40, "99999999999999999999999-0"])
+def test_an_id_that_is_none_is_refused_by_name(doors: Doors, bad: str) -> None:
+    headers = {"Authorization": f"Bearer {VIEWER_TOKEN}", "Last-Event-ID": bad}
+    answer = doors.http.get("/api/v1/events/stream", headers=headers)
+    assert answer.status_code == 422 and answer.content_type == PROBLEM
+    assert list(answer.json["errors"]) == ["Last-Event-ID"]
+    assert doors.web.feed.watching == 0
+
+
+def test_an_id_from_the_future_begins_now_and_says_so(client: Client, doors: Doors) -> None:
+    watcher = Watcher(doors, last="9999999999999-0")
+    (event_id,) = append(client, happened("room-a"))
+    fold_all(client)
+    watcher.wait_for(1)
+    assert watcher.ids == [event_id] and b"event: gap" in watcher.text
+
+
+def test_who_may_not_look_is_refused(doors: Doors) -> None:
+    assert doors.http.get("/api/v1/events/stream").status_code == 401
+    wrong = doors.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
+    assert wrong.status_code == 401
+
+
+def test_the_page_s_cookie_opens_the_stream_and_nothing_else_and_not_for_other_sites(doors: Doors) -> None:
+    log_in(doors)
+    answer = doors.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 200
+    answer.close()
+    for path in ("/api/v1/events", "/api/v1/rooms", "/api/v1/events/1-0"):
+        assert doors.http.get(path).status_code == 401
+    assert doors.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401
+    wrong = doors.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
+    assert wrong.status_code == 401
+
+
+def log_in(doors: Doors) -> None:
+    form = doors.http.get("/login").get_data(as_text=True)
+    found = re.search(r'name="csrf" value="([^"]+)"', form)
+    assert found is not None
+    csrf = found.group(1)
+    assert doors.http.post("/login", data={"csrf": csrf, "token": VIEWER_TOKEN}).status_code == 303
+
+
+@contextlib.contextmanager
+def serving(store_url: str, home: Path, **environ: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A web process of its own on the tests' store."""
+    (port,) = free_ports(1)
+    given = {"PORT": str(port), "DATA_DIR": str(home), "REDIS_URL": store_url, "ADMIN_TOKEN": ADMIN_TOKEN}
+    given |= {"VIDEOSDK_PUBLIC_KEY": public_pem(), "PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
+    with (home / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workers", "web"], cwd=home, env=given | environ, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: _up(port), 40, "the web")
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(patient(30))
+
+
+def _up(port: int) -> bool:
+    try:
+        return ask("GET", f"http://127.0.0.1:{port}/healthz", limit_s=10).status == 200
+    except OSError:
+        return False
+
+
+def watch(port: int, query: str = "") -> socket.socket:
+    """A viewer over the wire; its answer's head has come."""
+    line = begin(port, query)
+    assert line.recv(12) == b"HTTP/1.1 200"
+    return line
+
+
+def begin(port: int, query: str) -> socket.socket:
+    """A viewer that has asked."""
+    line = socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S)
+    request = f"GET /api/v1/events/stream{query} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
+    line.sendall(request.encode())
+    return line
+
+
+@pytest.mark.process
+def test_two_hundred_watch_one_console_process_and_it_answers_others_and_ends_at_once(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
+    rooms = [f"room-{at}" for at in range(200)]
+    with serving(store_url, tmp_path, SURFACE="console") as (port, process):
+        lines = [begin(port, f"?room_id={room}") for room in rooms]  # all at once
+        assert {line.recv(12) for line in lines} == {b"HTTP/1.1 200"}
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        assert ask("GET", f"http://127.0.0.1:{port}/api/v1/rooms", headers=headers).status == 200
+        append(client, *(happened(room) for room in rooms))
+        reducer = Reducer(client, NoWake())
+        while reducer.reduce():
+            pass
+        for room, line in zip(rooms, lines, strict=True):
+            got = b""
+            while b'"type":"hls-started"' not in got:
+                got += line.recv(65_536)
+            assert got.count(b"data: ") == 1 and f'"room_id":"{room}"'.encode() in got
+        process.send_signal(signal.SIGTERM)
+        process.wait(WITHIN_S)  # although all the viewers stay
+        for line in lines:
+            line.close()
+
+
+@pytest.mark.process
+def test_viewers_that_vanish_give_their_places_back(client: Client, store_url: str, tmp_path: Path) -> None:
+    with serving(store_url, tmp_path) as (port, _):
+        gone = [watch(port) for _ in range(VIEWERS_HELD["all"])]
+        assert not held(port)
+        for line in gone:
+            line.close()
+
+        def free() -> bool:
+            append(client, happened("room-a"))  # whoever has gone is noticed at the next write
+            fold_all(client)
+            return held(port)
+
+        wait_until(free, WITHIN_S, "a free place")
+
+
+@pytest.mark.process
+def test_viewers_never_keep_webhooks_waiting(client: Client, store_url: str, tmp_path: Path) -> None:
+    with serving(store_url, tmp_path, WEB_THREADS="8") as (port, _):
+        lines = [begin(port, "") for _ in range(120)]  # more than are held at once
+        for at in range(40):
+            body = webhook("hls-started", f"room-{at}")
+            headers = {"videosdk-signature": signature(body)}
+            assert ask("POST", f"http://127.0.0.1:{port}/webhooks/videosdk", body, headers).status == 200
+            line = lines.pop(60)
+            line.close()
+            lines.append(begin(port, ""))
+        for line in lines:
+            line.close()
+
+
+class Resuming:
+    """A viewer as a browser is one: comes back with the last id it has seen, whatever happens."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._port = urlsplit(url).port
+        self._token = token
+        self.ids: list[str] = []
+        self.answers = 0
+        self._last = "0-0"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                self._watch_once()
+            time.sleep(0.1)
+
+    def _watch_once(self) -> None:
+        line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=3)
+        with contextlib.closing(line):
+            headers = {"Authorization": f"Bearer {self._token}", "Last-Event-ID": self._last}
+            line.request("GET", "/api/v1/events/stream", headers=headers)
+            answer = line.getresponse()
+            if answer.status != 200:
+                return
+            self.answers += 1
+            event_id = None
+            has_data = False
+            while not self._stop.is_set() and (row := answer.readline()):
+                if row.startswith(b"id: "):
+                    event_id = row[4:].strip().decode()
+                elif row.startswith(b"data: "):
+                    has_data = True
+                elif row == b"\n" and event_id is not None:
+                    if has_data:
+                        self.ids.append(event_id)
+                    self._last, event_id, has_data = event_id, None, False
+
+
+@pytest.mark.process
+def test_who_resumes_sees_every_event_once_though_web_and_store_are_killed(tmp_path: Path) -> None:
+    with product(tmp_path, pinned=True) as one:
+        viewer = Resuming(one.url, one.token)
+        for at in range(60):
+            if at in (20, 40):
+                one.kill(one.pids()["web" if at == 20 else "store"])
+
+            def taken(body: bytes = webhook("participant-joined", f"room-{at % 5}", participantId=f"p{at}")) -> bool:
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    return one.post_webhook(body).status == 200
+                return False
+
+            wait_until(taken, 30, "a webhook being taken")
+
+        def all_seen() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException, AssertionError):
+                return viewer.ids == [event["id"] for event in one.items("/events")]
+            return False
+
+        wait_until(all_seen, 30, "every event, once, in order")
+        viewer.stop()
+        assert viewer.answers > 1 and len(viewer.ids) >= 60
+
+
+def held(port: int) -> bool:
+    """Whether one more viewer would be held open."""
+    with contextlib.closing(watch(port)) as line:
+        got = b""
+        while b"retry: " not in got:
+            got += line.recv(65_536)
+        return b"retry: %d\n" % event_stream.RETRY_MS in got
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_peer_that_reads_nothing_is_cut_off() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert tcp_timeout.set_limit(1_000)
+        with socket.create_connection(listening.getsockname()), contextlib.closing(listening.accept()[0]) as line:
+            line.setblocking(False)
+
+            def cut_off() -> bool:
+                try:
+                    line.send(b"x" * 65_536)
+                except BlockingIOError:
+                    return False
+                except OSError:
+                    return True
+                return False
+
+            wait_until(cut_off, 30, "being cut off")

@@ -1,0 +1,87 @@
+"""Two who change one subscriber at once: neither change is lost, and nobody comes back from the dead."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from tests.support.deliverer_factory import subscribers_of, told_as
+from tests.support.web_client import Doors
+from webhook_app.store.subscribers import Subscribers
+
+URL = "https://example.com/hook"
+
+
+@pytest.fixture
+def doors(store_url, tmp_path):
+    return Doors(store_url, tmp_path)
+
+
+def at_once(*acts):
+    """What each answers; all begin together."""
+    gate, answers = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(at, act):
+        gate.wait()
+        answers[at] = act()
+
+    threads = [threading.Thread(target=run, args=(at, act)) for at, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_secrets_that_two_were_shown_at_once_both_sign(client, doors):
+    made = doors.api("POST", "/subscribers", {"url": URL}).json
+    for _ in range(10):
+
+        def rotate():
+            return doors.api("POST", f"/subscribers/{made['id']}/rotate-secret")
+
+        answers = at_once(rotate, rotate)
+        assert {one.status_code for one in answers} == {200}
+        known = subscribers_of(client).get(made["id"])
+        kept = {told_as(known), *("whsec_" + old.key for old in known.old_secrets)}
+        assert {one.json["secret"] for one in answers} <= kept
+
+
+def test_fields_that_two_change_at_once_are_both_changed(client, doors):
+    made = doors.api("POST", "/subscribers", {"url": URL}).json
+    for turn in range(10):
+        changes = {"name": f"name {turn}"}, {"max_in_flight": 10 + turn}, {"rate_limit": 10 + turn}
+        at_once(*(lambda change=change: doors.api("PATCH", f"/subscribers/{made['id']}", change) for change in changes))
+        shown = doors.get(f"/subscribers/{made['id']}")
+        assert [shown[name] for name in ("name", "max_in_flight", "rate_limit")] == [
+            f"name {turn}",
+            10 + turn,
+            10 + turn,
+        ]
+
+
+def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, doors):
+    made = doors.api("POST", "/subscribers", {"url": URL}).json
+    subscribers: Subscribers = subscribers_of(client)
+
+    def slowly(known):
+        subscribers.delete(made["id"])
+        return replace(known, enabled=False)
+
+    assert subscribers.change(made["id"], slowly) is None
+    assert doors.api("GET", f"/subscribers/{made['id']}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("url", "change", "rate"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general", {"rate_limit": None}, 1),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general", {"rate_limit": 5}, 5),
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general", {"url": URL}, None),
+        (URL, {"url": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"}, 1),
+    ],
+)
+def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(client, doors, url, change, rate):
+    made = doors.api("POST", "/subscribers", {"url": url}).json
+    answer = doors.api("PATCH", f"/subscribers/{made['id']}", change)
+    assert (answer.status_code, answer.json["rate_limit"]) == (200, rate)

@@ -1,0 +1,168 @@
+"""Secret addresses in rules, alarms, events and deliveries: nobody is shown them, and they survive being sent back."""
+
+import json
+import re
+from html import unescape
+
+import pytest
+
+from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, Doors, append, fold_all, folding
+from webhook_app.domain.configuration.changes import calendars_of
+from webhook_app.domain.events import Source
+from webhook_app.store import codec, keys
+from webhook_app.store.journal import entry
+from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
+from webhook_app.text.masking import MASK
+
+SECRETS = ("0123456789abcdef0123", "s3cretpw", "opensesame", "abcdefghijklmnopqrstuvwx")
+ICS = "https://calendar.example.com/ical/team/private-0123456789abcdef0123/basic.ics"
+ICS_WITH_USER = "webcal://ops:s3cretpw@dav.example.com/holidays.ics?token=opensesame"
+TEMPLATE = "https://layouts.example.com/t?token=opensesame&room=a"
+RULE = {
+    "rooms": ["main-hall"],
+    "schedule": {"ics": {"url": ICS, "match": "Live:*"}, "except": ["2026-12-27", {"ics": ICS_WITH_USER}]},
+    "start": {"templateUrl": TEMPLATE},
+}
+API_PATHS = ("/rules", "/rules/service", "/rules/service/occurrences", "/alarms", "/events?limit=50", "/deliveries")
+PAGES = (
+    "/",
+    "/rules",
+    "/rules/service",
+    "/rules/service/edit",
+    "/backtest?rule=service",
+    "/alarms",
+    "/events",
+    "/system",
+)
+ALARM = (
+    f"calendar {ICS} could not be had: HTTPSConnectionPool(host='calendar.example.com', port=443): Max retries "
+    f"exceeded with url: {ICS.removeprefix('https://calendar.example.com')} (Caused by X) for https://ops:s3cretpw@h.example/x"
+)
+
+
+@pytest.fixture
+def doors(client, store_url, tmp_path):
+    return Doors(store_url, tmp_path)
+
+
+def put(doors, rule, name="service"):
+    return doors.api("PUT", f"/rules/{name}", rule)
+
+
+def stored_rule(client, name="service"):
+    return codec.rule_of(client.hget(keys.RULES, name))
+
+
+def log_in(doors, token=ADMIN_TOKEN):
+    http = doors.web.app.test_client()
+    csrf = re.search(r'name="csrf" value="([^"]+)"', http.get("/login").get_data(as_text=True))[1]
+    assert http.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
+    return http
+
+
+def test_no_door_shows_a_secret_address(client, doors):
+    with folding(client):
+        made = put(doors, RULE)
+        assert made.status_code == 201, made.json
+        append(
+            client,
+            entry(Source.SYSTEM, "alarm-raised", None, {"name": "calendar-x", "severity": "warning", "summary": ALARM}),
+        )
+        fold_all(client)
+    shown = [made.get_data(as_text=True)]
+    for token in (VIEWER_TOKEN, ADMIN_TOKEN):
+        for path in API_PATHS:
+            answer = doors.api("GET", path, token=token)
+            assert answer.status_code == 200
+            shown.append(answer.get_data(as_text=True))
+    for event in doors.get("/events")["items"]:
+        shown.append(json.dumps(doors.get(f"/events/{event['id']}")))
+    http = log_in(doors)
+    shown += [http.get(path).get_data(as_text=True) for path in PAGES]
+    for text in shown:
+        assert not [secret for secret in SECRETS if secret in text]
+    everything = "".join(shown)
+    assert "calendar.example.com" in everything and "private-****" in everything
+
+
+def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, doors):
+    with folding(client):
+        assert put(doors, RULE).status_code == 201
+        before = stored_rule(client)
+        assert {ICS, ICS_WITH_USER} == set(calendars_of(before))
+        read = doors.get("/rules/service")
+        back = {name: read[name] for name in ("rooms", "schedule", "start")}
+        assert has_masked_address(back)
+        assert put(doors, back | {"remind": "10m"}).status_code == 200
+    after = stored_rule(client)
+    assert (after.schedule, dict(after.given), dict(after.start)) == (
+        before.schedule,
+        dict(before.given),
+        dict(before.start),
+    )
+    assert after.remind_s == 600
+
+
+def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, doors):
+    http = log_in(doors)
+    with folding(client):
+        assert put(doors, RULE).status_code == 201
+        page = http.get("/rules/service/edit").get_data(as_text=True)
+        text = unescape(re.search(r'<textarea id="text"[^>]*>(.*?)</textarea>', page, re.S)[1])
+        field = dict(re.findall(r'name="(csrf|was|seen)" value="([^"]*)"', page))
+        data = field | {"text": text.lstrip("\n") + "remind: 10m\n", "do-it": "save"}
+        saved = http.post("/rule-text/save", data=data)
+        assert saved.status_code == 303, saved.get_data(as_text=True)
+    assert {ICS, ICS_WITH_USER} == set(calendars_of(stored_rule(client)))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"ics": {"url": "https://elsewhere.example.com/private-****/basic.ics"}},
+        {"cron": "0 9 * * *", "duration": "1h", "except": [{"ics": "https://****@dav.example.com/other.ics"}]},
+    ],
+)
+@pytest.mark.parametrize("name", ["service", "another"])
+def test_a_masked_address_that_is_not_the_rules_own_is_refused(client, doors, schedule, name):
+    with folding(client):
+        put(doors, RULE)
+        answer = put(doors, {"rooms": ["main-hall"], "schedule": schedule}, name)
+    assert answer.status_code == 422
+    assert "masked" in json.dumps(answer.json["errors"]["schedule"])
+
+
+def test_a_masked_copy_of_another_rule_is_refused(client, doors):
+    with folding(client):
+        put(doors, RULE)
+        read = doors.get("/rules/service")
+        answer = put(doors, {"rooms": read["rooms"], "schedule": read["schedule"]}, "a-copy")
+    assert answer.status_code == 422
+
+
+def test_data_is_restored_where_it_was_also_when_two_addresses_look_alike():
+    alike = [f"https://h.example/{key * 16}1/x.ics" for key in "ab"]
+    stored = {"except": [{"ics": alike[0]}, {"ics": {"url": alike[1]}}], "ics": {"url": ICS}}
+    shown = shown_data(stored)
+    assert shown["except"][0]["ics"] == shown["except"][1]["ics"]["url"] == "https://h.example/****/x.ics"
+    assert restored_data(shown, stored) == stored
+    moved = restored_data({"except": ["2026-12-27", shown["except"][0], {"ics": shown["ics"]["url"]}]}, stored)
+    assert moved["except"][2] == {"ics": ICS}
+    assert has_masked_address(moved), "two look alike: which one is meant is not guessed"
+
+
+@pytest.mark.parametrize("data", [None, 5, "", "text", [], {}, {"a": [1, {"b": None}]}, "a **** b"])
+def test_data_without_addresses_stays_as_it_is(data):
+    assert shown_data(data) == data
+    assert restored_data(data, data) == data
+    assert not has_masked_address(data)
+
+
+def test_videosdks_own_addresses_stay_and_our_token_does_not():
+    data = {
+        "playbackHlsUrl": "https://cdn.videosdk.live/meetings-hls/0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e/index.m3u8",
+        "webhook": {"endPoint": "https://tally.example.org/webhooks/videosdk/the-token"},
+    }
+    shown = without_webhook_token(data)
+    assert shown["playbackHlsUrl"] == data["playbackHlsUrl"]
+    assert shown["webhook"]["endPoint"] == f"https://tally.example.org/webhooks/videosdk/{MASK}"

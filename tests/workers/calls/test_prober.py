@@ -1,0 +1,295 @@
+"""Probes: few, one list for many rooms, quiet when VideoSDK says so, and never in the way of a start."""
+
+import json
+import threading
+
+import pytest
+
+from tests.support.call_harness import Hand, Stub
+from tests.support.polling import patient
+from tests.support.product import webhook
+from tests.support.web_client import append, fold_all
+from webhook_app.domain.events import Source
+from webhook_app.store import calls, codec, keys
+from webhook_app.store.calls import Calls
+from webhook_app.store.journal import Entry, Journal, entry
+from workers.calls import caller
+
+ROOMS = [f"room-{number}" for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch):
+    monkeypatch.setattr(caller, "LINGER_S", 0.03)
+    monkeypatch.setattr(caller, "LOOK_EVERY_S", 0.005)
+    monkeypatch.setattr(calls, "TOO_OLD_MS", 60_000)  # a slow machine makes no call too old
+
+
+@pytest.fixture
+def stub():
+    made = Stub()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def hand(client, stub):
+    return Hand(client, stub.url)
+
+
+def shown(room, run=None, *, end=None):
+    """A stream as the list shows it."""
+    run = run or f"run-{room}"
+    url = f"https://cdn.example/{run}/index.m3u8"
+    return {"id": run, "roomId": room, "sessionId": f"s-{room}", "playbackHlsUrl": url, "end": end}
+
+
+def listing(*runs, page=1, last=1):
+    info = {"currentPage": page, "perPage": 100, "lastPage": last, "total": len(runs)}
+    return 200, {"pageInfo": info, "data": list(runs)}
+
+
+def on_air(client, rooms):
+    """Rooms whose runs are playable, and the routine look at each, put by the clock."""
+    told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
+    for room in rooms:
+        run = shown(room)
+        data = {"id": run["id"], "playbackHlsUrl": run["playbackHlsUrl"]}
+        for kind, more in (("session-started", {}), ("hls-playable", data)):
+            told.append(Entry(Source.VIDEOSDK, kind, room, webhook(kind, room, f"s-{room}", **more)))
+    append(client, *told)
+    fold_all(client)
+
+
+def look_at(client, rooms):
+    """Let the look at each room come due. Whether a look is routine is drawn from its event: looked at until it is."""
+    left = set(rooms)
+    for _ in range(50):
+        for room in sorted(left):
+            known = codec.room_of(client.get(keys.room(room)))
+            append(client, entry(Source.CLOCK, "timer", room, {"timer": "watch", "due": known.timers["watch"]}))
+        fold_all(client)
+        for room in sorted(left):
+            probe = codec.room_of(client.get(keys.room(room))).probe
+            if probe.body.get("routine"):
+                left.discard(room)
+                continue
+            client.zrem(keys.PROBES_DUE, probe.call_id)
+            said = {"call_id": probe.call_id, "kind": "probe", "reached": True, "asked_id": Journal(client).last_id()}
+            append(client, entry(Source.PROBE, "probed", room, {**said, "active": shown(room)}))
+        if not left:
+            return
+        fold_all(client)
+    raise AssertionError(f"never routine: {left}")
+
+
+def states(client, rooms):
+    return [codec.room_of(client.get(keys.room(room))).streams[-1].state.value for room in rooms]
+
+
+def looks(stub):
+    """What VideoSDK was asked; others on this machine may knock at a port that was theirs."""
+    return [path for method, path, _, _ in stub.asked if method == "GET" and path.startswith("/v2/")]
+
+
+def probed(client):
+    """The newest answer by room."""
+    return {event.room_id: event.data for event in Journal(client).scan() if event.source is Source.PROBE}
+
+
+def test_many_rooms_on_air_are_looked_at_by_one_list(hand, stub):
+    on_air(hand.client, ROOMS)
+    look_at(hand.client, ROOMS)
+    asked_id = Journal(hand.client).last_id()
+    stub.listed = listing(*(shown(room) for room in ROOMS))
+    hand.work()
+    assert looks(stub) == ["/v2/hls?page=1&perPage=100"]
+    said = probed(hand.client)
+    assert {data["asked_id"] for data in said.values()} == {asked_id}
+    assert all(said[room]["active"]["id"] == f"run-{room}" for room in ROOMS)
+    fold_all(hand.client)
+    assert states(hand.client, ROOMS) == ["playable"] * len(ROOMS)
+    attempts = hand.client.lrange(keys.call_attempts(said[ROOMS[0]]["call_id"]), 0, -1)
+    assert json.loads(attempts[-1])["message"] == f"by one list for {len(ROOMS)} rooms"
+
+
+def test_a_run_that_the_list_shows_as_ended_is_repaired(hand, stub):
+    on_air(hand.client, ROOMS)
+    look_at(hand.client, ROOMS)
+    ended = shown(ROOMS[0], end="2026-11-22T12:00:00.000Z")
+    stub.listed = listing(ended, *(shown(room) for room in ROOMS[1:]))
+    hand.work()
+    fold_all(hand.client)
+    assert states(hand.client, ROOMS) == ["stopped"] + ["playable"] * 11
+    assert looks(stub) == ["/v2/hls?page=1&perPage=100", "/v2/hls/run-room-0"]  # the list, and a delivery record
+
+
+def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(hand, stub):
+    on_air(hand.client, ROOMS)
+    look_at(hand.client, ROOMS)
+    stub.listed = listing(*(shown(room) for room in ROOMS[1:]))
+    stub.active = (200, {"code": 200, "data": shown(ROOMS[0])})
+    hand.work()
+    assert looks(stub)[1:] == [f"/v2/hls/{ROOMS[0]}/active"]
+    fold_all(hand.client)
+    assert states(hand.client, ROOMS) == ["playable"] * 12
+
+
+def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_rooms(hand, stub):
+    rooms = [f"room-{number}" for number in range(24)]
+    on_air(hand.client, rooms)
+    look_at(hand.client, rooms)
+
+    def page(door):
+        number = int(door.path.split("page=")[1].split("&")[0])
+        _, content = listing(shown(rooms[number]), shown("elsewhere"), page=number, last=50)
+        raw = json.dumps(content).encode()
+        door.send_response(200)
+        door.send_header("Content-Length", str(len(raw)))
+        door.end_headers()
+        door.wfile.write(raw)
+
+    stub.listed = page
+    hand.work()
+    assert [path for path in looks(stub) if "page=" in path] == [
+        f"/v2/hls?page={number}&perPage=100" for number in (1, 2, 3)
+    ]
+    assert len([path for path in looks(stub) if path.endswith("/active")]) == 21
+
+
+def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(hand, stub):
+    on_air(hand.client, ROOMS)
+    stub.active = lambda door: door.send_error(404)
+    for _ in range(2):
+        look_at(hand.client, ROOMS[:6])
+        hand.work()
+        assert {data["reached"] for data in probed(hand.client).values()} == {True}
+        hand.client.flushall()
+        on_air(hand.client, ROOMS)
+    assert len([path for path in looks(stub) if "page=" in path]) == 1
+    assert len([path for path in looks(stub) if path.endswith("/active")]) == 12
+
+
+@pytest.mark.parametrize("status", [500, 503, 401])
+def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(hand, stub, status):
+    on_air(hand.client, ROOMS)
+    look_at(hand.client, ROOMS)
+    stub.listed = (status, {"message": "no"})
+    hand.work()
+    assert len(looks(stub)) == 1
+    assert {data["reached"] for data in probed(hand.client).values()} == {False}
+    fold_all(hand.client)
+    assert states(hand.client, ROOMS) == ["playable"] * 12
+
+
+def test_few_rooms_are_asked_about_one_by_one(hand, stub):
+    on_air(hand.client, ROOMS[:2])
+    look_at(hand.client, ROOMS[:2])
+    hand.work()
+    active = [f"/v2/hls/{room}/active" for room in ROOMS[:2]]
+    assert sorted(looks(stub)) == [*active, *(f"/v2/hls/run-{room}" for room in ROOMS[:2])]  # and delivery records
+
+
+def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(hand, stub):
+    stub.headers = {"Retry-After": "30"}
+    stub.active = (429, {"message": "slow down"})
+    hand.asked_about("one")
+    hand.work()
+    assert 25_000 < Calls(hand.client).quiet_ms() <= 30_000
+    assert probed(hand.client)["one"]["retry_after_ms"] == 30_000
+    stub.headers = {}
+    stub.active = (404, {"code": 404})
+    asked = len(stub.asked)
+    hand.asked_about("two")
+    hand.wanted("three")
+    hand.work()
+    assert (probed(hand.client)["two"]["reached"], probed(hand.client)["two"]["status"]) == (False, 429)
+    assert 20_000 < probed(hand.client)["two"]["retry_after_ms"] <= 30_000
+    assert [path for _, path, _, _ in stub.asked[asked:]] == ["/v2/hls/three/active", "/v2/hls/start"]
+    fold_all(hand.client)
+    two = codec.room_of(hand.client.get(keys.room("two")))
+    assert two.quiet_until >= two.updated_at + 20_000
+
+
+def test_a_429_without_a_wish_is_quiet_for_a_moment(hand, stub):
+    stub.starts = (429, {"message": "slow down"})
+    hand.wanted()
+    hand.work()
+    assert 0 < Calls(hand.client).quiet_ms() <= 10_000
+
+
+def test_probes_that_hang_hold_up_no_start(hand, stub):
+    over = threading.Event()
+    started = threading.Event()
+
+    def look(door):
+        if "/busy" not in door.path:
+            over.wait(patient(20))
+        door.send_error(404)
+
+    def start(door):
+        started.set()
+        door.send_error(500)
+
+    stub.active, stub.starts = look, start
+    for number in range(200):
+        append(hand.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
+    append(hand.client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
+    for number in range(200):
+        append(hand.client, entry(Source.OPERATOR, "end", f"waits-{number}", {}))
+        append(hand.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
+    fold_all(hand.client)
+    assert hand.client.zcard(keys.PROBES_DUE) >= 200
+    hand.wanted("busy")
+    working = threading.Thread(target=hand.caller.run, kwargs={"stopping": over.is_set})
+    working.start()
+    try:
+        assert started.wait(patient(4))
+        assert not over.is_set()
+    finally:
+        over.set()
+        working.join()
+
+
+def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(hand, stub):
+    on_air(hand.client, ROOMS[:4])
+    look_at(hand.client, ROOMS[:4])
+    ended = "2026-11-22T12:00:00.000Z"
+    renamed = {key: value for key, value in shown(ROOMS[1]).items() if key != "roomId"} | {"meetingId": ROOMS[1]}
+    newer = [shown(ROOMS[0], "next"), shown(ROOMS[0], end=ended), renamed]
+    stub.listed = listing(*newer, *(shown(room) for room in ROOMS[2:4]))
+    hand.work()
+    said = probed(hand.client)
+    assert [said[room]["active"]["id"] for room in ROOMS[:2]] == ["next", f"run-{ROOMS[1]}"]
+    fold_all(hand.client)
+    runs = codec.room_of(hand.client.get(keys.room(ROOMS[0]))).streams
+    assert [(run.videosdk_id, run.live) for run in runs] == [(f"run-{ROOMS[0]}", False), ("next", True)]
+
+
+def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(hand, stub):
+    on_air(hand.client, ROOMS[:4])
+    look_at(hand.client, ROOMS[:4])
+    stub.listed = listing(*({key: value for key, value in shown(room).items() if key != "end"} for room in ROOMS[:4]))
+    hand.work()
+    assert len([path for path in looks(stub) if path.endswith("/active")]) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "ms"),
+    [
+        ("7", 7_000),
+        ("0", 0),
+        ("99999999", 3_600_000),
+        ("soon", None),
+        ("-5", None),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+    ],
+)
+def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(hand, stub, header, ms):
+    stub.headers = {"Retry-After": header}
+    stub.active = (503, {"message": "not now"})
+    hand.asked_about("one")
+    hand.work()
+    assert probed(hand.client)["one"].get("retry_after_ms") == ms

@@ -1,0 +1,449 @@
+"""Connections to endpoints: kept, used again, given up; and answers that try to be more than one answer."""
+
+import asyncio
+import base64
+import gc
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.certificates import certified
+from tests.support.polling import patient
+from webhook_app.config.values import networks
+from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
+from workers.channels import webhook
+from workers.channels.http import connector, pool
+from workers.channels.http.connection import Wire
+from workers.channels.http.target import endpoint_of
+from workers.channels.webhook import Poster
+
+HERE = networks("127.0.0.0/8,::1/128")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Server:
+    """Reads requests whole, and answers each as `answers` says: the bytes, or None to hang up."""
+
+    def __init__(self, *answers, after=b"", hang_up_after=False):
+        self.answers = list(answers)
+        self.after = after
+        self.hang_up_after = hang_up_after
+        self.connections = 0
+        self.requests = []
+        self.gone = asyncio.Event()
+        self.writers = []
+
+    async def talk(self, reader, writer):
+        self.connections += 1
+        self.writers.append(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                self.requests.append((head, await reader.readexactly(length)))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                if answer is None:
+                    break
+                writer.write(answer)
+                await writer.drain()
+                if self.after:
+                    await asyncio.sleep(0.02)
+                    writer.write(self.after)
+                    await writer.drain()
+                if self.hang_up_after:
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            self.gone.set()
+
+
+@asynccontextmanager
+async def serving(*answers, tls=None, **more):
+    """Such a server and its address."""
+    server = Server(*answers, **more)
+    listening = await asyncio.start_server(server.talk, "127.0.0.1", 0, ssl=tls)
+    async with listening:
+        yield server, f"http{'s' if tls else ''}://127.0.0.1:{listening.sockets[0].getsockname()[1]}/hook"
+        for writer in server.writers:
+            writer.close()
+
+
+@asynccontextmanager
+async def posting(**more):
+    poster = Poster(allowed=HERE, **more)
+    try:
+        yield poster
+    finally:
+        await poster.close()
+
+
+def told(times, *answers, until_gone=False, **more):
+    """What so many posts one after the other came to, and the server that answered them."""
+
+    async def go():
+        async with serving(*answers, **more) as (server, url), posting() as poster:
+            replies = []
+            for _ in range(times):
+                replies.append(await poster.post(url, b"{}", {"webhook-id": "msg_1"}))
+                if until_gone:
+                    await asyncio.wait_for(server.gone.wait(), patient(5))
+                    server.gone.clear()
+            return replies, server
+
+    return asyncio.run(go())
+
+
+def outcomes(replies):
+    return [(reply.status, reply.error) for reply in replies]
+
+
+def test_a_connection_is_used_again():
+    replies, server = told(5, OK)
+    assert outcomes(replies) == [(200, None)] * 5
+    assert (server.connections, len(server.requests)) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+def test_a_connection_that_is_to_end_is_not_used_again(answer):
+    replies, server = told(3, answer)
+    assert outcomes(replies) == [(200, None)] * 3
+    assert server.connections == 3
+
+
+def test_an_answer_that_ends_with_its_connection_is_kept_whole():
+    replies, server = told(2, b"HTTP/1.1 500 No\r\n\r\nbecause", hang_up_after=True)
+    assert [(reply.status, reply.response) for reply in replies] == [(500, "because")] * 2
+    assert server.connections == 2
+
+
+def test_a_connection_that_ended_before_it_was_used_has_refused(monkeypatch):
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            dial = poster._dialler.dial
+
+            async def lost(to, make):
+                wire = await dial(to, make)
+                wire.cut()
+                while wire.usable or wire._transport is not None:
+                    await asyncio.sleep(0)
+                return wire
+
+            monkeypatch.setattr(poster._dialler, "dial", lost)
+            return await poster.post(url, b"{}", {}), server
+
+    reply, server = asyncio.run(go())
+    assert (reply.status, reply.error, server.requests) == (None, "refused", [])
+
+
+@pytest.mark.parametrize("until_gone", [True, False])
+def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone):
+    replies, server = told(3, OK, hang_up_after=True, until_gone=until_gone)
+    assert outcomes(replies) == [(200, None)] * 3
+    assert (server.connections, len(server.requests)) == (3, 3)
+
+
+def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connection_only():
+    replies, server = told(2, OK, None)
+    assert outcomes(replies) == [(200, None), (None, "not-http")]
+    assert (server.connections, len(server.requests)) == (2, 3)
+    assert len({head for head, _ in server.requests}) == 1
+
+
+def test_who_hangs_up_on_a_new_connection_is_not_asked_twice():
+    replies, server = told(1, None)
+    assert outcomes(replies) == [(None, "not-http")]
+    assert len(server.requests) == 1
+
+
+PLANTED = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(("with_it", "after"), [(PLANTED, b""), (b"", PLANTED), (PLANTED[:20], PLANTED[20:])])
+def test_an_answer_nobody_asked_for_is_not_taken_for_the_next(with_it, after):
+    replies, server = told(3, OK + with_it, after=after, until_gone=True)
+    assert outcomes(replies) == [(200, None)] * 3
+    assert server.connections == 3
+
+
+def test_what_announces_an_answer_is_passed_over():
+    early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nLink: </x>\r\n\r\n"
+    replies, server = told(2, early + b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(503, None)] * 2
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 2_000,
+        b"HTTP/3.7 200 OK\r\n\r\n",
+        b"RTSP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 000 What\r\nContent-Length: 0\r\n\r\n",
+        b"\x16\x03\x01\x00\x05hello",
+    ],
+)
+def test_an_answer_without_a_status_line_is_not_http_and_its_beginning_is_kept(answer):
+    replies, _ = told(1, answer, hang_up_after=True)
+    assert outcomes(replies) == [(None, "not-http")]
+    assert replies[0].response == answer[:RESPONSE_KEPT_BYTES].decode("utf-8", "replace")
+
+
+def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
+    chunked = b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n0\r\nRetry-After: 77\r\n\r\n"
+    replies, server = told(2, chunked)
+    assert [(reply.status, reply.response, reply.retry_after_ms) for reply in replies] == [(429, "slow", None)] * 2
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
+def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless, monkeypatch):
+    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", patient(60))
+    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", patient(60))
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    replies, server = told(2, head + endless)
+    assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
+    assert server.connections == 2
+
+
+def test_connections_that_have_ended_leave_nothing_for_the_collector():
+    async def go():
+        async with serving(OK, hang_up_after=True) as (server, url), posting() as poster:
+            for _ in range(20):
+                await poster.post(url, b"{}", {})
+                await asyncio.wait_for(server.gone.wait(), patient(5))
+                server.gone.clear()
+            async with asyncio.timeout(patient(5)):
+                while sum(isinstance(one, Wire) for one in gc.get_objects()) > 1:
+                    await asyncio.sleep(0.01)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(go())
+    finally:
+        gc.enable()
+
+
+def test_a_long_answer_is_cut_and_its_connection_with_it():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n"
+    replies, server = told(2, head + b"x" * 100_000)
+    assert [(reply.status, len(reply.response)) for reply in replies] == [(200, RESPONSE_KEPT_BYTES)] * 2
+    assert server.connections == 2
+
+
+def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
+    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.3)
+
+    async def go():
+        async def drip(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            try:
+                for letter in b"HTTP/1.1 200 OK" + b" " * 1_000:
+                    writer.write(bytes([letter]))
+                    await writer.drain()
+                    await asyncio.sleep(0.05)
+            except ConnectionError:
+                ended.set()
+            finally:
+                writer.close()
+
+        ended = asyncio.Event()
+        listening = await asyncio.start_server(drip, "127.0.0.1", 0)
+        async with listening, posting() as poster:
+            reply = await poster.post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", b"{}", {})
+            await asyncio.wait_for(ended.wait(), patient(5))
+            return reply
+
+    assert asyncio.run(go()).error == "timeout"
+
+
+def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(monkeypatch):
+    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 1.0)
+
+    async def go():
+        async with serving(b"") as (_, hanging), serving(OK) as (_, well), posting() as poster:
+            hang = [asyncio.create_task(poster.post(hanging, b"{}", {})) for _ in range(300)]
+            await asyncio.sleep(0)
+            reply = await poster.post(well, b"{}", {})
+            assert not any(one.done() for one in hang)
+            return reply, {reply.error for reply in await asyncio.gather(*hang)}
+
+    reply, errors = asyncio.run(go())
+    assert (reply.status, errors) == (200, {"timeout"})
+
+
+def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
+    async def go():
+        async with serving(b"", OK) as (server, url), posting() as poster:
+            task = asyncio.create_task(poster.post(url, b"{}", {}))
+            while not server.requests:
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            reply = await poster.post(url, b"{}", {})
+            await asyncio.wait_for(server.gone.wait(), patient(5))
+            return reply, server.connections
+
+    reply, connections = asyncio.run(go())
+    assert (reply.status, connections) == (200, 2)
+
+
+def test_idle_connections_are_closed_after_a_while(monkeypatch):
+    monkeypatch.setattr(pool, "KEEP_ALIVE_S", 0.1)
+
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            await poster.post(url, b"{}", {})
+            await asyncio.wait_for(server.gone.wait(), patient(5))
+            return (await poster.post(url, b"{}", {})).status, server.connections
+
+    assert asyncio.run(go()) == (200, 2)
+
+
+def test_no_more_than_so_many_connections_are_kept_idle(monkeypatch):
+    monkeypatch.setattr(pool, "IDLE_MAX", 3)
+
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            for _ in range(2):
+                await asyncio.gather(*(poster.post(url, b"{}", {}) for _ in range(10)))
+            return server.connections
+
+    assert asyncio.run(go()) == 10 + 7
+
+
+def test_a_connection_serves_its_own_endpoint_only():
+    async def go():
+        async with serving(OK) as (one, first), serving(OK) as (other, second), posting() as poster:
+            for url in (first, second, first, second.replace("127.0.0.1", "localhost"), first):
+                assert (await poster.post(url, b"{}", {})).status == 200
+            return one, other
+
+    one, other = asyncio.run(go())
+    assert (one.connections, len(one.requests)) == (1, 3)
+    assert (other.connections, len(other.requests)) == (2, 2)
+    assert b"\r\nhost: localhost:" in other.requests[1][0]
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-planted: 1", "a\nb", "a\x00", "ä", "a\x7f"])
+def test_a_field_that_would_be_two_is_not_sent(value):
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            return await poster.post(url, b"{}", {"webhook-id": value}), server
+
+    reply, server = asyncio.run(go())
+    assert (reply.status, reply.error, server.requests) == (None, "refused", [])
+
+
+@pytest.mark.parametrize("rest", [" HTTP/1.1\r\nx: y", "\r\n\r\nPOST /other", "\tx", "\x00"])
+def test_an_address_that_would_end_its_line_is_not_sent_so(rest):
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            return await poster.post(url + rest, b"{}", {}), server
+
+    _, server = asyncio.run(go())
+    for head, _ in server.requests:
+        assert head.count(b"\r\nx") == 0
+        assert head.count(b"POST") == 1
+
+
+def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_line():
+    async def go():
+        async with serving(OK) as (server, url), posting() as poster:
+            await poster.post(url.replace("http://", "http://ops:s%2Fecret@"), b"{}", {})
+            return server.requests[0][0]
+
+    head = asyncio.run(go()).decode()
+    assert f"authorization: Basic {base64.b64encode(b'ops:s/ecret').decode()}\r\n" in head
+    assert "secret" not in head
+
+
+@pytest.mark.parametrize(
+    ("url", "line", "host"),
+    [
+        ("http://a.example", "POST / HTTP/1.1", "a.example"),
+        ("https://a.example:443/x?y=%2F&z", "POST /x?y=%2F&z HTTP/1.1", "a.example"),
+        ("https://a.example:8443/x#part", "POST /x HTTP/1.1", "a.example:8443"),
+        ("http://[2001:db8::1]:8080/", "POST / HTTP/1.1", "[2001:db8::1]:8080"),
+        ("http://bücher.example/ü", "POST /%C3%BC HTTP/1.1", "xn--bcher-kva.example"),
+        ("http://a.example./", "POST / HTTP/1.1", "a.example"),
+    ],
+)
+def test_how_a_request_begins(url, line, host):
+    head = endpoint_of(url).head.split("\r\n")
+    assert head[:2] == [line, f"host: {host}"]
+
+
+def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest(monkeypatch):
+    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.2)
+
+    async def silent(self, key):
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", silent)
+
+    async def go():
+        async with posting() as poster:
+            return await asyncio.wait_for(poster.post("http://silent.example/", b"{}", {}), patient(5))
+
+    assert asyncio.run(go()).error == "timeout"
+
+
+def test_a_name_is_asked_for_once_however_many_want_it(monkeypatch):
+    asked = []
+
+    async def ask(self, key):
+        asked.append(key)
+        await asyncio.sleep(0.05)
+        return [(2, 1, 6, "", ("127.0.0.1", key[1]))]
+
+    monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", ask)
+
+    async def go():
+        async with serving(OK) as (_, url), posting() as poster:
+            named = url.replace("127.0.0.1", "well.example")
+            replies = await asyncio.gather(*(poster.post(named, b"{}", {}) for _ in range(50)))
+            return {reply.status for reply in replies}
+
+    assert (asyncio.run(go()), len(asked)) == ({200}, 1)
+
+
+def test_who_takes_no_connection_is_timed_out(monkeypatch):
+    monkeypatch.setattr(connector, "CONNECT_TIMEOUT_S", 0.2)
+
+    async def never(*args, **more):
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(connector, "start_connection", never)
+
+    async def go():
+        async with posting() as poster:
+            return await asyncio.wait_for(poster.post("http://127.0.0.1:9/", b"{}", {}), patient(5))
+
+    assert asyncio.run(go()).error == "timeout"
+
+
+def test_tls_that_is_vouched_for_is_spoken_and_its_connection_used_again(tmp_path, monkeypatch):
+    tls, path = certified(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+    async def go():
+        async with serving(OK, tls=tls) as (server, url), posting() as poster:
+            replies = [await poster.post(url, b"{}" * 50_000, {}) for _ in range(3)]
+            misnamed = await poster.post(url.replace("127.0.0.1", "localhost"), b"{}", {})
+            return outcomes(replies), misnamed.error, server
+
+    replies, misnamed, server = asyncio.run(go())
+    assert replies == [(200, None)] * 3
+    assert misnamed == "tls"
+    assert len(server.requests) == 3
+    assert len(server.requests[0][1]) == 100_000

@@ -1,0 +1,351 @@
+"""Channels that people read: a real mail server and a real chat endpoint, the words, and what is not said twice."""
+
+import json
+import socket
+import threading
+import time
+from email import message_from_bytes, policy
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from tests.support.polling import patient
+from tests.support.product import free_ports
+from tests.support.web_client import ROOM, Doors
+from webhook_app.config.values import networks
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.notices.text import state_told, words
+from webhook_app.domain.notices.types import make_notice
+from webhook_app.domain.rules.rule import RoomName
+from webhook_app.outbound.channel_urls import channel_of, shown
+from webhook_app.store import codec, keys
+from workers.channels import apprise, egress_guard
+
+BASE = "https://tally.example.org"
+STREAM = {
+    "stream_id": "st_1",
+    "state": "playable",
+    "started_at": "2026-11-22T10:00:02.000Z",
+    "ended_at": None,
+    "playback_url": "https://cdn.example/a/index.m3u8",
+}
+
+
+class Letters:
+    """What a mail server has been given."""
+
+    def __init__(self):
+        self.found = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the mail server's own name
+        self.found.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+
+@pytest.fixture
+def mail():
+    letters = Letters()
+    [letters.port] = free_ports(1)
+    controller = Controller(letters, hostname="127.0.0.1", port=letters.port)
+    controller.start()
+    yield letters
+    controller.stop()
+
+
+def notice(kind="stream.playable", because="rule:sunday-service", **data):
+    return make_notice("1-0", kind, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
+
+
+def test_a_mail_says_what_where_why_since_when_and_where_to_look(office, mail, monkeypatch):
+    office.base_url = BASE
+    office.client.set(keys.NAMES, codec.encode({"main-hall": RoomName("main-hall", ROOM, ())}))
+    office.subscribe(
+        "mail", url=f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
+    )
+    office.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
+    office.deliver()
+    assert [one.state for one in office.deliveries()] == [DeliveryState.DELIVERED], office.deliveries()
+    [letter] = mail.found
+    assert letter["Subject"] == "main-hall is on air"
+    text = letter.get_body(("plain", "html")).get_content()
+    for part in (ROOM, "sunday-service", "2026-11-22 10:00:02 UTC", f"{BASE}/rooms/{ROOM}", STREAM["playback_url"]):
+        assert part in text
+
+
+def test_a_chat_is_told_once_of_each_state(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    for kind in ("playable", "playable", "stopped", "playable"):
+        office.tell(f"stream.{kind}", stream=STREAM)
+        office.deliver()
+    said = [post.json["title"] for post in office.endpoint.at("/chat")]
+    assert said == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
+    assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}
+    assert [one.attempts[-1].response for one in office.deliveries()].count(apprise.SAID_ALREADY) == 1
+
+
+def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.endpoint.answers["/chat"] = [503, 200]
+    office.tell("stream.playable", stream=STREAM)
+    office.deliver()
+    one = office.only()
+    assert (one.state, one.attempts[0].error, one.attempts[0].status) == (DeliveryState.PENDING, "status", 503)
+    office.make_due()
+    office.deliver()
+    assert office.only().state is DeliveryState.DELIVERED
+    assert len(office.endpoint.at("/chat")) == 2
+
+
+def test_a_slack_endpoint_gets_slacks_own_body(office, monkeypatch):
+    from apprise.plugins.slack import NotifySlack
+
+    office.subscribe("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", rate_limit=100)
+
+    async def told():
+        monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{office.port}/slack")
+
+    office.opened = told
+    office.tell("stream.failed", stream=STREAM | {"failure": "5003"})
+    office.deliver()
+    [post] = office.endpoint.posts
+    assert post.path.startswith("/slack")
+    assert "5003" in json.dumps(post.json)
+    assert f"{ROOM} failed" in json.dumps(post.json)
+
+
+def test_a_channel_inside_is_blocked(office):
+    office.subscribe("inside", url="json://10.0.0.1/chat", rate_limit=100)
+    office.tell("stream.playable", stream=STREAM)
+    office.deliver()
+    assert office.only().attempts[0].error == "blocked"
+    assert (
+        "10.0.0.1 is private, loopback or reserved. ALLOW_NETWORKS can allow it." in office.only().attempts[0].response
+    )
+
+
+def test_a_redirect_leads_a_channel_nowhere_inside(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.endpoint.answers["/chat"] = [302]
+    office.endpoint.headers["Location"] = "http://169.254.169.254/latest/meta-data"
+    office.tell("stream.playable", stream=STREAM)
+    office.deliver()
+    assert office.only().attempts[0].error == "blocked"
+
+
+def test_proxies_that_the_environment_names_are_forgotten(monkeypatch):
+    import os
+
+    monkeypatch.setenv("https_proxy", "http://10.0.0.1:3128")
+    egress_guard.install()
+    assert "https_proxy" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nosuch://x", "nothing that can be told"),
+        ("syslog://", "neither by HTTP nor by mail"),
+        ("rsyslog://host", "neither by HTTP nor by mail"),
+        ("slack://only-one-token", "nothing that can be told"),
+        ("json://example.com/?template=/etc/passwd", "names a file"),
+        ("mailto://u:p@example.com?pgpkey=x", "names a file"),
+        ("json://127.0.0.1/x", "loopback"),
+        ("json://2130706433/x", "private"),
+        ("http://0x7f.1/x", "loopback"),
+        ("mailto://u:p@localhost/", "loopback"),
+    ],
+)
+def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(client, store_url, tmp_path, url, says):
+    answer = Doors(store_url, tmp_path).api("POST", "/subscribers", {"url": url})
+    assert answer.status_code == 422
+    assert says in answer.json["errors"]["url"][0]
+
+
+def test_a_channels_secrets_are_never_shown(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path)
+    url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
+    made = doors.api("POST", "/subscribers", {"url": url}).json
+    assert made["url"].startswith("slack://")
+    kept = b"".join(client.hvals(keys.SUBSCRIBERS)).decode()
+    everything = json.dumps([made, doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")]) + kept
+    assert "TIiajkdnlazkcOXrIdevi7FQ" not in everything
+    assert made["rate_limit"] == 1
+    assert doors.api("POST", f"/subscribers/{made['id']}/rotate-secret").status_code == 409
+
+
+def test_apprise_knows_and_masks_the_usual_ones():
+    for url in ("tgram://123456789:abcdefg_hijklmnop/12315544/", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"):
+        assert channel_of(url) is not None
+        assert url[12:30] not in shown(url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "title"),
+    [
+        ("stream.failed", {"stream": STREAM}, f"{ROOM} failed"),
+        (
+            "broadcast.late",
+            {"rule": "x", "reason": "no session"},
+            f"{ROOM} is late",
+        ),
+        ("participant.joined", {"participant": {"participant_id": "p", "name": "Ada"}}, f"{ROOM}: Ada came"),
+        ("call.refused", {"call": {"kind": "start", "message": "quota"}}, f"{ROOM}: VideoSDK refused to start"),
+        ("alarm.raised", {"alarm": {"name": "disk", "summary": "full", "since": "x"}}, "Alarm disk"),
+        ("alarm.raised", {"alarm": {"name": "broadcast-late", "since": "x"}}, f"{ROOM}: Alarm: A broadcast is late"),
+        ("alarm.cleared", {"alarm": {"name": "max-streams", "since": "x"}}, f"{ROOM}: Over: All streams are in use"),
+        ("rule.slow", {"message": "too slow"}, "too slow"),
+        ("something.new", {}, f"{ROOM}: something.new"),
+    ],
+)
+def test_each_notice_has_its_words(kind, data, title):
+    told = words(notice(kind, **data), room_name=None, base_url=None)
+    assert told.title == title
+    why = "Started by" if kind == "stream.failed" else "Because of"
+    assert f"{why} the rule sunday-service" in told.body
+
+
+def test_what_is_counted_is_said_each_time_and_a_state_only_once():
+    assert state_told(notice("rule.slow", message="x")) is None
+    assert state_told(notice("participant.joined")) is None
+    first, second = (state_told(notice("stream.playable", stream={"stream_id": one})) for one in ("a", "b"))
+    assert first[0] == second[0] and first[1] != second[1]
+
+
+def test_a_channel_that_hangs_is_given_up_after_its_time(office, monkeypatch):
+    monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(apprise, "READ_TIMEOUT_S", 0.5)
+    apprise._channel.cache_clear()
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.slow = ("/chat", 1.0)
+    office.tell("stream.playable", stream=STREAM)
+    office.deliver()
+    assert office.only().attempts[0].error == "timeout"
+    apprise._channel.cache_clear()
+
+
+def test_networks_that_are_allowed_may_be_told(client, store_url, tmp_path):
+    doors = Doors(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
+    assert doors.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "name", ["<b>Ann</b> <a href='https://evil.example'>log in</a>", "Ann\r\nBcc: all@example.org", "é" * 400]
+)
+def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(office, mail, name):
+    url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
+    office.subscribe("mail", url=url, rate_limit=100)
+    office.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
+    office.deliver()
+    assert office.only().state is DeliveryState.DELIVERED
+    [letter] = mail.found
+    assert letter.get_content_type() == "text/plain"
+    assert (letter["to"], letter["bcc"]) == ("ops@example.org", None)
+    shown = " ".join(name.split())
+    reason, because = letter.get_content().splitlines()[:2]
+    assert reason == f"Reason: {shown}" and because.startswith("At ")
+    assert shown[:60] in letter["subject"]
+
+
+def test_a_name_calls_nobody_to_the_chat():
+    made = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
+    title = words(made, room_name=None, base_url=None).title
+    assert not any(call in title for call in ("@everyone", "<!", "<@"))
+    assert "ann@example.org" in title
+
+
+def answering(say):
+    """A port that answers each request with what `say` writes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                line, _ = listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=talk, args=(line,), daemon=True).start()
+
+    def talk(line):
+        with line:
+            try:
+                line.recv(65_536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+                say(line)
+            except OSError:
+                pass
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listening
+
+
+def test_an_answer_that_never_ends_does_not_fill_the_memory(office):
+    sent = []
+
+    def say(line):
+        while True:
+            line.sendall(b"x" * 65_536)
+            sent.append(65_536)
+
+    with answering(say) as endless:
+        office.subscribe("chat", url=f"json://127.0.0.1:{endless.getsockname()[1]}/", rate_limit=100)
+        office.tell()
+        office.deliver()
+    assert office.only().attempts[0].error == "refused"
+    assert sum(sent) < 16 * egress_guard.ANSWER_MAX_BYTES
+
+
+def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(office, monkeypatch):
+    monkeypatch.setattr(apprise, "THREADS", 2)
+    monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(apprise, "THREAD_WAIT_S", 0.2)
+    broken_off = threading.Semaphore(0)
+
+    def say(line):
+        try:
+            while True:
+                line.sendall(b"x")
+                time.sleep(0.05)
+        finally:
+            broken_off.release()
+
+    with answering(say) as dripping:
+        for at in range(4):
+            office.subscribe(f"drip{at}", url=f"json://127.0.0.1:{dripping.getsockname()[1]}/", rate_limit=100)
+        office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+        office.tell()
+        office.deliver()
+        for _ in range(4):
+            assert broken_off.acquire(timeout=patient(5))
+    assert [one.error for one in office.only("chat").attempts] == [None]
+    assert [one.error for at in range(4) for one in office.only(f"drip{at}").attempts] == ["timeout"] * 4
+
+
+def test_a_channel_that_connects_by_itself_is_checked_too():
+    egress_guard.install()
+    watch = egress_guard.Watch(())
+    with (
+        egress_guard.guarding(watch),
+        socket.socket() as line,
+        pytest.raises(OSError, match="is private, loopback or reserved"),
+    ):
+        line.connect(("127.0.0.1", 9))
+    assert watch.blocked
+    with (
+        egress_guard.guarding(egress_guard.Watch(())),
+        socket.socket(socket.AF_UNIX) as line,
+        pytest.raises(OSError, match="outside"),
+    ):
+        line.connect("/run/any.sock")
+
+
+def test_a_chat_that_is_told_late_is_told_that_it_is_late(office):
+    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    office.endpoint.answers["/chat"] = [500, 200]
+    office.tell("stream.started")
+    office.deliver()
+    office.tell("stream.playable")
+    office.deliver()
+    office.make_due()
+    office.deliver()
+    said = [json.loads(post.body)["message"] for post in office.endpoint.at("/chat")]
+    assert ["comes late" in text for text in said] == [False, False, True]

@@ -1,0 +1,554 @@
+"""Calendars are fetched, read and journaled: through a real store, real files and a server on loopback."""
+
+import gzip
+import ipaddress
+import json
+import os
+import socket
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic, sleep
+
+import pytest
+
+from tests.support.web_client import fold_all
+from webhook_app.config.settings import Settings
+from webhook_app.domain.events import Source
+from webhook_app.domain.schedules.calendars.calendar import horizon_at
+from webhook_app.outbound.calendar_address import fetch_urls
+from webhook_app.store import codec, keys
+from webhook_app.store.journal import Journal, entry
+from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.state import StateStore
+from workers.clock import calendar_fetch, calendars
+from workers.clock.calendar_fetch import read_file
+from workers.clock.calendars import Refresher, refresher
+from workers.container import Wiring
+
+WITHIN_S = 60
+POLLS = 100
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+DAY_MS = 86_400_000
+
+
+def text(*events, stamp="20260101T000000Z"):
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN"]
+    for number, event in enumerate(events):
+        lines += ["BEGIN:VEVENT", f"UID:{number}", f"DTSTAMP:{stamp}", *event, "END:VEVENT"]
+    return ("\r\n".join([*lines, "END:VCALENDAR", ""])).encode()
+
+
+def event(day, summary="Live: service"):
+    return [f"DTSTART:{day}T100000Z", "DURATION:PT1H", f"SUMMARY:{summary}"]
+
+
+def soon(days=3):
+    """A day in the horizon of a calendar that is read now."""
+    return datetime.fromtimestamp(datetime.now(UTC).timestamp() + days * 86_400, UTC).strftime("%Y%m%d")
+
+
+class Web:
+    """A server of calendars: `answer` says status, headers and body; what was asked is kept."""
+
+    def __init__(self):
+        self.status, self.headers, self.body, self.asked = 200, {}, text(event(soon())), []
+        self.sends_to = "/basic.ics"
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                web.asked.append(dict(self.headers))
+                status, headers, body = web.status, dict(web.headers), web.body
+                if self.path == "/moved":
+                    status, headers, body = 301, {"Location": "/there"}, b""
+                if self.path.startswith("/loop"):
+                    status, headers, body = 302, {"Location": self.path + "x"}, b""
+                if self.path == "/inside":
+                    status, headers, body = 302, {"Location": "http://[::1]:9/"}, b""
+                if self.path == "/sent-on":
+                    status, headers, body = 302, {"Location": web.sends_to}, b""
+                if self.path.startswith("/no-http"):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 10_000)
+                    return
+                if (
+                    status == 200
+                    and headers.get("ETag") is not None
+                    and self.headers.get("If-None-Match") == headers["ETag"]
+                ):
+                    status, body = 304, b""
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body) + (100 if self.path == "/half" else 0)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/basic.ics"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class House:
+    """A store with rules on calendars, and what refreshes these."""
+
+    def __init__(self, client, store_url):
+        self.client = client
+        self.settings = Settings(redis_url=store_url, allow_networks=LOOPBACK)
+        self._made = []
+        self.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0)
+
+    def refresh_anew(self, **waits):
+        """As a process does that has just begun."""
+        self.refresher = Refresher(self.settings, Wiring(self.settings), **waits)
+        self._made.append(self.refresher)
+
+    def rule(self, name, source):
+        ics = {"url" if "://" in source else "file": str(source)}
+        rule = {"name": name, "rooms": ["abcd-efgh-ijkl"], "schedule": {"ics": ics}}
+        Journal(self.client).append([entry(Source.OPERATOR, "rule-put", None, {"rule": rule})])
+        fold_all(self.client)
+
+    def delete_rule(self, name):
+        Journal(self.client).append([entry(Source.OPERATOR, "rule-deleted", None, {"name": name})])
+        fold_all(self.client)
+
+    def look(self, times=1):
+        for _ in range(times):
+            self.refresher.look()
+            fold_all(self.client)
+
+    def close(self):
+        for made in self._made:
+            made.close()
+
+    def begins(self, source):
+        calendar = StateStore(self.client).calendars([str(source)]).get(str(source))
+        if calendar is None:
+            return None
+        return [datetime.fromtimestamp(row[0] / 1000, UTC).strftime("%Y%m%d") for row in calendar.instants]
+
+    @property
+    def alarms(self):
+        alarms = [codec.alarm_of(raw) for raw in self.client.hgetall(keys.ALARMS).values()]
+        return [alarm.summary for alarm in alarms if alarm.cleared_at is None]
+
+    def journaled(self, kind):
+        return sum(fields[b"t"] == kind.encode() for _, fields in self.client.xrange(keys.JOURNAL))
+
+
+@pytest.fixture
+def house(client, store_url):
+    house = House(client, store_url)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def web():
+    web = Web()
+    yield web
+    web.server.shutdown()
+    web.server.server_close()
+
+
+def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(house, web):
+    house.rule("r", web.url)
+    days = [event(soon(number % 28 + 1), f"Meeting {number}") for number in range(100)]
+    for poll in range(POLLS):
+        web.body = text(*(days if poll % 2 else reversed(days)), stamp=f"20260101T{poll // 60:02}{poll % 60:02}00Z")
+        house.look()
+    assert len(web.asked) == POLLS
+    assert (house.journaled("calendar-fetched"), house.journaled("alarm-raised")) == (1, 0)
+    web.body = text(event(soon(9)))
+    house.look()
+    assert house.journaled("calendar-fetched") == 2
+    assert house.begins(web.url) == [soon(9)]
+
+
+def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(house, web):
+    web.headers = {"ETag": '"v1"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
+    house.rule("r", web.url)
+    house.look(times=3)
+    assert [asked.get("If-None-Match") for asked in web.asked] == [None, '"v1"', '"v1"']
+    assert web.asked[-1]["If-Modified-Since"] == "Sat, 28 Nov 2026 10:00:00 GMT"
+    assert web.asked[0]["User-Agent"].startswith("Tallylight/")
+    assert (house.begins(web.url), house.alarms) == ([soon()], [])
+
+
+@pytest.mark.parametrize("path", ["moved", "basic.ics"])
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "webcal", "WEBCAL"])
+def test_a_calendar_is_had_by_every_scheme(house, web, scheme, path):
+    source = f"{scheme}://127.0.0.1:{web.port}/{path}"
+    house.rule("r", source)
+    house.look()
+    assert (house.begins(source), house.alarms) == ([soon()], [])
+
+
+@pytest.mark.parametrize(
+    ("address", "urls"),
+    [
+        ("https://h.example/a", ("https://h.example/a",)),
+        ("HTTPS://h.example/a%2Fb?c=%20", ("https://h.example/a%2Fb?c=%20",)),
+        ("webcals://h.example/", ("https://h.example/",)),
+        ("Webcal://u:p@h.example:80/", ("https://u:p@h.example:80/", "http://u:p@h.example:80/")),
+    ],
+)
+def test_an_address_is_read_in_one_way(address, urls):
+    assert fetch_urls(address) == urls
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ftp://h.example/", "file:///etc/passwd", "https://", "https:///a", "https://h:99999/", "https://[/"),
+        *("h.example", "https://h.example/a\nb", "https://h.example/\0", "https://h exa/", "webcal:h.example"),
+    ],
+)
+def test_an_address_that_cannot_be_fetched_is_refused(address):
+    with pytest.raises(ValueError, match="a calendar's address"):
+        fetch_urls(address)
+
+
+def test_compressed_and_recoded_calendars_are_read(house, web):
+    web.headers = {"Content-Encoding": "gzip"}
+    web.body = gzip.compress(text(event(soon())))
+    house.rule("r", web.url)
+    house.look()
+    assert house.begins(web.url) == [soon()]
+    web.headers = {"Content-Type": "text/calendar; charset=ISO-8859-1"}
+    web.body = text(event(soon(5), "Größe")).decode().encode("latin-1")
+    house.look()
+    assert house.begins(web.url) == [soon(5)]
+    assert house.alarms == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"body": b"<html>Sign in</html>"}, "a web page"),
+        ({"body": b""}, "empty"),
+        ({"body": text(event("20270301"))[:-10]}, "cut short"),
+        ({"status": 403}, "the server answers 403"),
+        ({"status": 500}, "the server answers 500"),
+        ({"status": 204, "body": b""}, "the server answers 204"),
+        ({"body": b"BEGIN:VCALENDAR\r\n" + b"X" * (11 * 1024 * 1024)}, "at most 10 MiB, this one has 11.0 MiB"),
+        ({"headers": {"Content-Encoding": "gzip"}, "body": gzip.compress(b"X" * (30 * 1024 * 1024))}, "at most 10 MiB"),
+        ({"headers": {"Content-Encoding": "gzip"}, "body": gzip.compress(b"X" * 5_000)[:-12]}, "cut short"),
+        ({"headers": {"Content-Encoding": "gzip"}}, "sent as gzip, but it is not"),
+        ({"headers": {"Content-Encoding": "br"}}, "sent as br, which was not asked for"),
+    ],
+)
+def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_stays(house, web, change, said):
+    house.rule("r", web.url)
+    good = web.body
+    for name, value in change.items():
+        setattr(web, name, value)
+    house.look()
+    assert house.begins(web.url) is None
+    assert said in house.alarms[0]
+    assert "there has been no good one yet" in house.alarms[0]
+    web.status, web.headers, web.body = 200, {}, good
+    house.look()
+    assert (house.begins(web.url), house.alarms) == ([soon()], [])
+    for name, value in change.items():
+        setattr(web, name, value)
+    house.look(times=3)
+    assert house.begins(web.url) == [soon()]
+    assert said in house.alarms[0]
+    assert "the last good one stays" in house.alarms[0]
+    assert house.journaled("alarm-raised") == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("half", "cut short"), ("loop", "more than 3 redirects"), ("inside", "private, loopback or reserved")],
+)
+def test_a_server_that_misleads_is_said_to(house, web, path, said):
+    source = web.url.replace("basic.ics", path)
+    house.rule("r", source)
+    house.look()
+    assert said in house.alarms[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("ftp://calendars.example/{secret}", "sent on to an address that is no http:// or https://"),
+        ("file:///{secret}", "sent on to an address that is no http:// or https://"),
+        ("webcal://calendars.example/{secret}", "sent on to an address that is no http:// or https://"),
+        ("http://[calendars.example/{secret}", "sent on to an address that cannot be read"),
+        ("http://calendars.example:99999/{secret}", "sent on to an address that cannot be read"),
+        ("http://user:{secret}@[::1]:9/{secret}", "private, loopback or reserved"),
+        ("http://127.0.0.1:{port}/no-http?token={secret}", "the answer cannot be read as HTTP"),
+    ],
+)
+def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it(house, web, target, reason):
+    secret = "private-0123456789abcdef0123456789abcdef"
+    web.sends_to = target.format(secret=secret, port=web.port)
+    house.rule("r", web.url.replace("basic.ics", "sent-on"))
+    house.look()
+    assert reason in house.alarms[0]
+    assert secret not in house.alarms[0]
+
+
+def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house, web):
+    house.settings = house.refresher.settings = Settings(redis_url=house.settings.redis_url)
+    house.rule("r", web.url)
+    house.look()
+    assert web.asked == []
+    assert "ALLOW_NETWORKS" in house.alarms[0]
+
+
+def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(house, web):
+    house.rule("r", web.url)
+    web.body = text(event(soon()), [*event(soon(), "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"])
+    house.look(times=2)
+    assert house.begins(web.url) == [soon()]
+    assert house.alarms == [
+        f"calendar {web.url} was read, but not all of it: "
+        "“Chore” left out: its RRULE cannot be read (FREQ=DAILY;INTERVAL=0); used by rule r"
+    ]
+    assert house.journaled("alarm-raised") == 1
+    web.body = text(event(soon()))
+    house.look()
+    assert house.alarms == []
+
+
+def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(house, tmp_path):
+    house.rule("r", str(tmp_path / "missing.ics"))
+    house.look()
+    assert len(house.alarms) == 1
+    house.delete_rule("r")
+    house.look()
+    assert house.alarms == []
+
+
+@pytest.mark.parametrize(
+    "secret", ["u5er:pa55word@127.0.0.1:{port}/a.ics", "127.0.0.1:{port}/private-0123456789abcdef/basic.ics"]
+)
+def test_no_alarm_and_no_log_shows_a_secret_of_an_address(house, web, secret, capfd):
+    web.status = 404
+    source = "http://" + secret.format(port=web.port)
+    house.rule("r", source)
+    house.rule("refused", source.replace(str(web.port), "1"))
+    house.look()
+    assert len(house.alarms) == 2
+    seen = "".join(house.alarms) + "".join(capfd.readouterr())
+    assert not any(word in seen for word in ("pa55word", "u5er", "0123456789abcdef"))
+
+
+def special_files(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "big.ics").write_bytes(b"X" * (10 * 1024 * 1024 + 1))
+    (tmp_path / "secret.ics").write_bytes(b"")
+    os.symlink(tmp_path / "loop", tmp_path / "loop")
+    return {
+        "fifo": tmp_path / "fifo",
+        "directory": tmp_path,
+        "null device": "/dev/zero",
+        "too big": tmp_path / "big.ics",
+        "empty": tmp_path / "secret.ics",
+        "loop": tmp_path / "loop",
+        "missing": tmp_path / "missing.ics",
+        "nul": "/tmp/a\0b",
+        "long": "/" + "a" * 5_000,
+    }
+
+
+def test_files_that_are_none_are_told_and_hold_nobody_up(house, tmp_path):
+    good = tmp_path / "good.ics"
+    good.write_bytes(text(event(soon())))
+    files = special_files(tmp_path)
+    for name, path in files.items():
+        house.rule(name.replace(" ", "-"), str(path))
+    house.rule("good", str(good))
+    house.look(times=2)
+    assert house.begins(good) == [soon()]
+    assert len(house.alarms) == len(files)
+
+
+def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path):
+    path = tmp_path / "a.ics"
+    path.write_bytes(b"one")
+    file = read_file(str(path), None)
+    assert file.content == b"one"
+    assert read_file(str(path), file.identity) is None
+    other = tmp_path / "b.ics"
+    other.write_bytes(b"two")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert read_file(str(path), file.identity).content == b"two"
+
+
+def test_a_changed_file_is_taken_in(house, tmp_path):
+    path = tmp_path / "a.ics"
+    path.write_bytes(text(event(soon())))
+    house.rule("r", str(path))
+    house.look(times=3)
+    path.write_bytes(text(event(soon(6))))
+    house.look()
+    assert house.begins(path) == [soon(6)]
+    assert house.journaled("calendar-fetched") == 2
+
+
+@contextmanager
+def silent_server():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(50)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/a.ics"
+
+
+def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(house, web, monkeypatch):
+    monkeypatch.setattr(calendar_fetch, "DEADLINE_S", 1.0)
+    with silent_server() as silent:
+        house.rule("a-silent", silent)
+        house.rule("good", web.url)
+        house.look()
+    assert house.begins(web.url) == [soon()]
+    assert "not there within 1 seconds" in house.alarms[0]
+
+
+def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house, web):
+    web.status = 503
+    house.refresh_anew()
+    house.rule("r", web.url)
+    waits = []
+    for _ in range(9):
+        house.look()
+        refresh = house.refresher._refresh_of(web.url)
+        waits.append(round(refresh.due_at - monotonic()))
+        refresh.due_at = 0.0
+    assert waits == [10, 20, 40, 80, 160, 320, 640, 900, 900]
+    web.status = 200
+    house.look()
+    assert round(house.refresher._refresh_of(web.url).due_at - monotonic()) == 900
+
+
+def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, monkeypatch):
+    bad = tmp_path / "bad.ics"
+    bad.write_bytes(text(event(soon())))
+    house.rule("a-bad", str(bad))
+    read = calendars.read_calendar
+
+    def read_or_raise(raw, horizon, *, charset=None):
+        if raw == bad.read_bytes():
+            raise MemoryError("nobody foresaw this")
+        return read(raw, horizon, charset=charset)
+
+    web.body = text(event(soon(2)))
+    monkeypatch.setattr(calendars, "read_calendar", read_or_raise)
+    monkeypatch.setattr(calendars, "LOOK_EVERY_S", 0.05)
+    stop = threading.Event()
+    with refresher(house.settings, Wiring(house.settings), stop):
+        house.rule("good", web.url)
+        deadline = monotonic() + WITHIN_S
+        while monotonic() < deadline and (house.begins(web.url) is None or not house.alarms):
+            fold_all(house.client)
+            sleep(0.05)
+        stop.set()
+    assert house.begins(web.url) == [soon(2)]
+    assert "could not be read: something unforeseen" in house.alarms[0]
+
+
+def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(house, web, tmp_path, monkeypatch):
+    monkeypatch.setattr(calendars, "JOURNAL_BYTES_PER_S", 0)
+    path = tmp_path / "a.ics"
+    house.rule("r", web.url)
+    house.rule("file", str(path))
+    for source, change in ((web.url, lambda raw: setattr(web, "body", raw)), (str(path), path.write_bytes)):
+        before = house.journaled("calendar-fetched")
+        for number in range(5):
+            change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
+            house.look()
+        assert house.journaled("calendar-fetched") - before < 5
+        monkeypatch.setattr(house.refresher._refresh_of(source), "bytes_left", calendars.JOURNAL_BURST_BYTES)
+        house.look()
+        assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
+
+
+def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(house, web, tmp_path):
+    path = tmp_path / "a.ics"
+    path.write_bytes(text(event(soon())))
+    house.rule("file", str(path))
+    house.rule("r", web.url)
+    house.look()
+    house.delete_rule("file")
+    web.body = text(event(soon(7)))
+    house.look()
+    assert (house.begins(path), house.begins(web.url)) == (None, [soon(7)])
+    assert house.client.hkeys(keys.CALENDARS) == [web.url.encode()]
+    assert house.client.hkeys(keys.CALENDAR_TEXTS) == [web.url.encode()]
+
+
+def months_later(client, months):
+    seconds, _ = client.time()
+    return horizon_at((int(seconds) + months * 31 * 86_400) * 1000)
+
+
+@pytest.mark.parametrize("kind", ["away", "unchanged"])
+def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(house, web, monkeypatch, kind):
+    far = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 28 * 31 * 86_400, UTC).strftime("%Y%m%d")
+    web.body, web.headers = text(event(far), event(soon())), {"ETag": '"v1"'}
+    house.rule("r", web.url)
+    house.look()
+    assert house.begins(web.url) == [soon()]
+    web.status = 503 if kind == "away" else 200
+    later = months_later(house.client, 6)
+    house.refresh_anew(fetch_every_s=0, retry_first_s=0)
+    monkeypatch.setattr(Refresher, "_horizon", lambda self: later)
+    house.look(times=2)
+    assert house.begins(web.url) == [far]
+    assert house.journaled("calendar-fetched") == 2
+    assert bool(house.alarms) == (kind == "away")
+
+
+# What earlier versions left behind
+
+
+RUNAWAY = [*event("20261201", "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"]
+
+
+def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(house):
+    source = "https://c.example/a.ics"
+    house.rule("r", source)
+    data = {"source": source, "text": text(event(soon()), RUNAWAY).decode()}
+    Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
+    fold_all(house.client)
+    assert house.begins(source) == [soon()]
+
+
+def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(house, tmp_path):
+    source = str(tmp_path / "gone.ics")
+    house.rule("r", source)
+    house.client.hset(keys.CALENDARS, source, text(event(soon()), RUNAWAY))
+    assert house.begins(source) == [soon()]
+    assert list(StateStore(house.client).config().calendars) == [source]
+    house.look()
+    assert codec.is_calendar_data(house.client.hget(keys.CALENDARS, source))
+    assert house.begins(source) == [soon()]
+    assert "the last good one stays" in house.alarms[0]
+
+
+def test_a_stored_text_that_cannot_be_read_counts_as_never_fetched(house):
+    house.client.hset(keys.CALENDARS, "https://c.example/a.ics", b"no calendar")
+    assert StateStore(house.client).config().calendars == {}
+
+
+def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(house):
+    source = "https://c.example/a.ics"
+    data = {"source": source, "text": text(event(soon())).decode()}
+    ids, _ = Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
+    fold_all(house.client)
+    world = StateStore(house.client).load_world()
+    snapshots = Snapshots(house.client)
+    assert snapshots.keep(world, before="0-0", after=ids[0])
+    assert snapshots.load()[0].config.calendars == world.config.calendars
+    house.client.hset(keys.SNAPSHOT, "calendars", json.dumps({source: data["text"]}))
+    assert snapshots.load()[0].config.calendars[source].instants == world.config.calendars[source].instants

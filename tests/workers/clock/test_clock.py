@@ -1,0 +1,94 @@
+"""The clock on a real store: what is due is journaled while it tidies."""
+
+import threading
+
+from structlog.testing import capture_logs
+
+from tests.support.product import wait_until
+from webhook_app.ops import loops
+from webhook_app.ops.loops import Loops
+from webhook_app.store import keys
+from workers.clock import clock as clocks
+from workers.clock.clock import Clock
+
+LIMIT_S = 10.0
+
+
+class NoWakeups:
+    """Nobody is woken here."""
+
+    def wake(self, queue):
+        pass
+
+    def wake_unless_pending(self, queue):
+        pass
+
+
+def running(client, tidy, story):
+    """`story` while a clock runs that tidies like this."""
+    stop = threading.Event()
+    clock = Clock(client, NoWakeups(), Loops(), tidy=tidy)
+    thread = threading.Thread(target=clock.run, args=(stop,))
+    thread.start()
+    try:
+        story()
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(client, monkeypatch):
+    monkeypatch.setattr(clocks, "TIDY_EVERY_S", 0.0)
+    begun, done = [], threading.Event()
+
+    def tidy():
+        begun.append(threading.current_thread().name)
+        done.wait(20)
+
+    def story():
+        wait_until(lambda: begun, LIMIT_S, "the tidying")
+        for number in range(3):
+            client.zadd(keys.TIMERS, {f"hall|look-{number}": 1})
+            wait_until(lambda: not client.zcard(keys.TIMERS), LIMIT_S, "the timer")
+        assert begun == ["tidy"]
+        done.set()
+        wait_until(lambda: len(begun) > 1, LIMIT_S, "the next tidying")
+
+    running(client, tidy, story)
+    assert client.xlen(keys.JOURNAL) == 3
+
+
+def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
+    monkeypatch.setattr(clocks, "TIDY_EVERY_S", 0.0)
+    monkeypatch.setattr(loops, "PAUSE_FIRST_S", 0.01)
+    begun = []
+
+    def tidy():
+        begun.append(1)
+        raise ValueError("a record of another time")
+
+    with capture_logs() as logs:
+        running(client, tidy, lambda: wait_until(lambda: len(begun) > 2, LIMIT_S, "a third tidying"))
+    assert {line["loop"] for line in logs} == {"tidy"}
+
+
+def test_timers_are_popped_whatever_a_tick_raises(client, monkeypatch):
+    raised = []
+
+    class Failing(NoWakeups):
+        def wake(self, queue):
+            raised.append(queue)
+            raise ZeroDivisionError
+
+    stop = threading.Event()
+    clock = Clock(client, Failing(), Loops())
+    thread = threading.Thread(target=clock.run, args=(stop,))
+    with capture_logs():
+        thread.start()
+        for count in (1, 2):
+            client.zadd(keys.TIMERS, {f"hall|look-{count}": 1})
+            wait_until(lambda count=count: len(raised) == count, LIMIT_S, "the tick")
+        stop.set()
+        thread.join(10)
+    assert client.xlen(keys.JOURNAL) == 2

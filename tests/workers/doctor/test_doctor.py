@@ -1,0 +1,443 @@
+"""Doctor: each thing that can be wrong is found, and said with what to do about it."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import certified
+from tests.support.polling import patient, wait_until
+from tests.support.product import API_KEY, SECRET, TREE, Product, product, public_pem, webhook
+from tests.support.web_client import ROOM, Doors, append, fold_all
+from webhook_app.config.settings import Settings, load
+from webhook_app.domain.alarms.alarm import Alarm
+from webhook_app.domain.events import Source
+from webhook_app.domain.frozen import replace
+from webhook_app.receiver.receiver import WrongAddress, miss_of
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Entry
+from webhook_app.store.processes import Processes
+from workers.calls.videosdk_client import Answer
+from workers.dev.embedded_store.files import ROOM_MIN_BYTES, StoreFiles
+from workers.doctor import product as of_product
+from workers.doctor import reachability
+from workers.doctor import settings as of_settings
+from workers.doctor import store as of_store
+from workers.doctor.examination import examine
+from workers.doctor.finding import Finding, Level, ok
+from workers.doctor.outbound import look_at_outbound
+from workers.doctor.replay import look_at_fold
+from workers.doctor.videosdk import judge
+from workers.doctor.webhooks import ADVICE, NO_CAUSE_FOR_ALARM, judge_refused
+
+WELL = {
+    "server_name": "valkey",
+    "valkey_version": "9.1.2",
+    "role": "master",
+    "connected_slaves": 1,
+    "aof_enabled": 1,
+    "aof_last_write_status": "ok",
+    "maxmemory_policy": "noeviction",
+    "used_memory": 10,
+    "maxmemory": 100,
+}
+
+
+@pytest.mark.parametrize(
+    ("info", "level"),
+    [
+        ({"server_name": "valkey", "valkey_version": "7.2.5", "redis_version": "7.2.4"}, Level.OK),
+        ({"server_name": "valkey", "valkey_version": "7.1.0", "redis_version": "7.2.4"}, Level.FAILED),
+        ({"redis_version": "6.2.0"}, Level.OK),
+        ({"redis_version": "6.0.16"}, Level.FAILED),
+        ({"redis_version": "10.0.1"}, Level.OK),
+    ],
+)
+def test_a_store_that_is_too_old_is_refused(info: dict[str, Any], level: Level) -> None:
+    assert of_store.version(info).level is level
+
+
+def test_a_store_that_may_forget_is_warned_of() -> None:
+    assert of_store.durability(WELL, "always").level is Level.OK
+    assert "last second" in of_store.durability(WELL, "everysec").said
+    assert of_store.durability(WELL, "no").level is Level.WARNING
+    assert of_store.durability(WELL, None).level is Level.WARNING
+    assert of_store.durability(WELL | {"aof_enabled": 0}, "always").level is Level.WARNING
+    assert of_store.durability(WELL | {"aof_last_write_status": "err"}, "always").level is Level.FAILED
+
+
+def test_a_store_that_may_evict_is_warned_of() -> None:
+    assert of_store.eviction(WELL).level is Level.OK
+    assert "allkeys-lru" in of_store.eviction(WELL | {"maxmemory_policy": "allkeys-lru"}).said
+
+
+@pytest.mark.parametrize(
+    ("used", "most", "level"),
+    [(79, 100, Level.OK), (80, 100, Level.WARNING), (95, 100, Level.FAILED), (5, 0, Level.WARNING)],
+)
+def test_a_store_that_fills_up_is_seen(used: int, most: int, level: Level) -> None:
+    assert of_store.memory(WELL | {"used_memory": used, "maxmemory": most}).level is level
+
+
+def test_a_replica_and_missing_replicas_are_failures() -> None:
+    assert of_store.role(WELL, 1).level is Level.OK
+    assert of_store.role(WELL, 2).level is Level.FAILED
+    assert of_store.role(WELL | {"role": "slave"}, 0).level is Level.FAILED
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "level"), [(0.4, Level.OK), (-3.0, Level.WARNING), (3.0, Level.WARNING), (-90.0, Level.FAILED)]
+)
+def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
+    found = of_store.clock(ahead_s)
+    assert found.level is level
+    assert ("behind" in found.said) == (ahead_s < 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "level", "word"),
+    [
+        (Answer(200, {"data": []}), Level.OK, "takes our token"),
+        (Answer(404, {"message": "no room"}), Level.OK, "takes our token"),
+        (Answer(401, {"message": "token"}), Level.FAILED, "refuses our token"),
+        (Answer(403, None), Level.FAILED, "403"),
+        (Answer(429, None), Level.WARNING, "slower"),
+        (Answer(503, None), Level.WARNING, "trouble"),
+        (Answer(None, None, "timed out"), Level.FAILED, "timed out"),
+        (Answer(301, None), Level.WARNING, "301"),
+    ],
+)
+def test_what_videosdk_answers_is_judged(answer: Answer, level: Level, word: str) -> None:
+    found = judge(answer, "https://api.videosdk.live")
+    assert found.level is level
+    assert word in found.said
+
+
+def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
+    everyone = dict.fromkeys(of_product.PROCESSES, 1)
+    assert of_product.processes(everyone).level is Level.OK
+    missing = of_product.processes({name: 1 for name in everyone if name != "call"})
+    assert missing.level is Level.FAILED and "`tally call`" in str(missing.hint)
+    assert of_product.folding(0, 0.0, halted=None).level is Level.OK
+    assert of_product.folding(3, 1.0, halted=None).level is Level.OK
+    assert of_product.folding(3, 20.0, halted=None).level is Level.WARNING
+    assert of_product.folding(3, 70.0, halted=None).level is Level.FAILED
+    assert of_product.folding(0, 0.0, halted="WRONGTYPE").level is Level.FAILED
+    assert of_product.raised([Alarm("a", "warning", "s", 1, cleared_at=2)]).level is Level.OK
+    assert "poisoned-event" in of_product.raised([Alarm("poisoned-event", "warning", "s", 1)]).said
+    many = [Alarm(f"late-{number}", "warning", "s", number) for number in range(5)]
+    said = of_product.raised([*many, Alarm("missed", "critical", "m", 9)]).said
+    assert said == "6 raised: missed: m, late-0: s, late-1: s; and 3 more"
+
+
+def test_the_way_in_is_judged() -> None:
+    def word(status: int | None, body: str = "", location: str | None = None) -> Finding:
+        return reachability.judge_word("https://tally.example", status, body, word="the-word", location=location)
+
+    assert word(200, "the-word\n").level is Level.OK
+    assert word(200, "another").level is Level.FAILED
+    assert word(301, location="https://www.tally.example/doctor/x").said.endswith("to https://www.tally.example)")
+    assert "Caddy" in str(word(None, "its certificate is not accepted").hint)
+    assert "proxy does not reach" in word(502).said
+    assert "404" in word(404).said
+    assert "refused" in word(None, "Connection refused").said
+    assert reachability.judge_webhook(401, "").level is Level.OK
+    assert "WEBHOOK_TOKEN" in str(reachability.judge_webhook(404, "").hint)
+    assert reachability.judge_webhook(405, "").level is Level.FAILED
+
+
+def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Client, tmp_path: Path) -> None:
+    doors = Doors(store_url, tmp_path)
+    nonce = "n" * 32
+    client.set(keys.doctor_word(nonce), "the-word", ex=60)
+    assert doors.http.get(f"/doctor/{'m' * 32}").status_code == 404
+    assert doors.http.get("/doctor/short").status_code == 404
+    answer = doors.http.get(f"/doctor/{nonce}")
+    assert (answer.status_code, answer.get_data(as_text=True)) == (200, "the-word")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert doors.http.get(f"/doctor/{nonce}").status_code == 404
+
+
+@pytest.mark.parametrize("surface", ["receiver", "console"])
+def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: Path, surface: str) -> None:
+    client.set(keys.doctor_word("n" * 32), "the-word", ex=60)
+    assert Doors(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
+
+
+def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    given = Settings(data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem())
+    Processes(client).beat("web", "here:1")
+    client.set(keys.HALTED, "WRONGTYPE of tally:rooms")
+    found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["processes"].level is Level.FAILED and "worker" in found["processes"].said
+    assert found["journal"].level is Level.FAILED and "WRONGTYPE" in found["journal"].said
+    assert found["durability"].level is Level.OK and found["clock"].level is Level.OK
+    assert found["VideoSDK"].level is Level.WARNING
+    assert "reachable" not in found
+
+
+def test_a_public_address_that_leads_elsewhere_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    with _somebody_else(301, {"Location": "https://www.example.org/"}) as url:
+        given = Settings(
+            data_dir=tmp_path, redis_url=store_url, videosdk_public_key=public_pem(), public_url=url, webhook_token="t"
+        )
+        found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["reachable"].level is Level.FAILED and "https://www.example.org" in found["reachable"].said
+    assert "webhooks" not in found
+    assert not list(client.scan_iter("tally:doctor:*"))
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "level"),
+    [(0, Level.FAILED), (ROOM_MIN_BYTES - 1, Level.FAILED), (ROOM_MIN_BYTES, Level.WARNING), (2**40, Level.OK)],
+)
+@pytest.mark.parametrize("running", [False, True])
+def test_the_disk_of_the_embedded_store_is_looked_at_whether_or_not_it_runs(
+    tmp_path: Path, free_bytes: int, level: Level, running: bool
+) -> None:
+    url = StoreFiles.of(tmp_path).url if running else None
+    settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
+    findings = of_settings.look_at_settings(settings, sandbox=False, free_bytes=lambda directory: free_bytes)
+    assert {finding.name: finding.level for finding in findings}["disk"] is level
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=0"])
+def test_the_disk_under_a_store_elsewhere_is_not_ours_to_judge(tmp_path: Path, url: str) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
+    names = {finding.name for finding in of_settings.look_at_settings(settings, sandbox=False)}
+    assert "disk" not in names
+
+
+def test_an_embedded_store_that_does_not_answer_is_not_blamed_on_redis_url(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, redis_url=StoreFiles.of(tmp_path).url, videosdk_public_key=public_pem())
+    findings = {finding.name: finding for finding in examine(settings, sandbox=False)}
+    assert findings["store"].level is Level.FAILED
+    assert "REDIS_URL" not in (findings["store"].hint or "")
+    assert "valkey.log" in (findings["store"].hint or "")
+
+
+def test_a_configuration_file_that_is_wrong_fails(store_url: str, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "tally.yaml").write_text("rulez: []\n")
+    given = Settings(
+        data_dir=tmp_path,
+        redis_url=store_url,
+        videosdk_public_key=public_pem(),
+        config_file=tmp_path / "tally.yaml",
+    )
+    found = {one.name: one for one in examine(given, sandbox=False)}
+    assert found["configuration file"].level is Level.FAILED and "rulez" in found["configuration file"].said
+
+
+def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_url: str, client: Client) -> None:
+    append(
+        client, *(Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM)) for kind in ("hls-started", "hls-stopped"))
+    )
+    fold_all(client)
+    append(client, Entry(Source.VIDEOSDK, "hls-playable", ROOM, webhook("hls-playable", ROOM)))  # not folded yet
+    done: list[int] = []
+    assert look_at_fold(client, progress=done.append) == ok(
+        "folding again", "2 events give the stored state of 1 rooms exactly"
+    )
+    assert done == [2]
+    room = codec.room_of(client.get(keys.room(ROOM)))
+    client.set(keys.room(ROOM), codec.encode(replace(room, sequence=room.sequence + 1)))
+    found = look_at_fold(client)
+    assert found.level is Level.WARNING and f"room {ROOM}" in found.said
+
+
+def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[str, Any]], str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", "doctor", "--json"],
+        cwd=home,
+        env=kept | {"PYTHONPATH": str(TREE)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+    )
+    said = json.loads(done.stdout)
+    assert said["ok"] == (done.returncode == 0)
+    return done.returncode, {one["name"]: one for one in said["checks"]}, done.stdout
+
+
+def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:
+    status, found, _ = _doctor({"DATA_DIR": "nowhere", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    assert status == 1
+    assert "tally up" in found["store"]["hint"]
+    assert not list(tmp_path.iterdir())
+    status, found, _ = _doctor({"PORT": "many"}, tmp_path)
+    assert status == 1 and "PORT" in found["settings"]["said"]
+    status, found, _ = _doctor({"REDIS_URL": "redis://127.0.0.1:1/0", "VIDEOSDK_PUBLIC_KEY": public_pem()}, tmp_path)
+    assert status == 1 and "does not answer" in found["store"]["said"]
+
+
+@pytest.mark.process
+def test_a_product_that_runs_is_well_and_its_faults_are_found(tmp_path: Path) -> None:
+    with product(tmp_path, started=False) as one:
+        token = "the-token-of-webhooks"
+        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": token}
+        one.start()
+        given = dict(one.environ)
+        status, found, said = _doctor(given, tmp_path)
+        assert status == 0, found
+        assert {"reachable", "webhooks", "processes", "public key"} <= set(found)
+        for secret in (API_KEY, SECRET, token, one.token):
+            assert secret not in said
+        status, found, _ = _doctor(given | {"WEBHOOK_TOKEN": "another-token"}, tmp_path)
+        assert status == 1 and found["webhooks"]["level"] == "failed"
+        status, found, _ = _doctor(given | {"VIDEOSDK_SECRET": "another-secret-of-32-bytes-or-more-here"}, tmp_path)
+        assert status == 1 and "401" in found["VideoSDK"]["said"]
+        status, found, _ = _doctor(given | {"PUBLIC_URL": "http://127.0.0.1:1"}, tmp_path)
+        assert status == 0, found
+        assert f"PUBLIC_URL is {one.url} there and http://127.0.0.1:1 here" in found["this shell"]["said"]
+
+
+def _tally(one: Product, *words: str) -> Any:
+    """What a command prints as JSON in a shell that has the data directory and no other setting."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", *words],
+        cwd=one.home,
+        env=environ | {"PYTHONPATH": str(TREE), "DATA_DIR": "var", "ADMIN_TOKEN": one.token},
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.process
+def test_a_shell_without_the_settings_of_the_product_asks_the_product(tmp_path: Path) -> None:
+    with product(tmp_path, pinned=True) as one:
+        status, found, said = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
+        assert status == 0, found
+        assert found["product"]["said"].endswith(one.url)
+        assert f"PORT is {one.url.rpartition(':')[2]} there and 8000 here" in found["this shell"]["said"]
+        assert (found["VideoSDK"]["level"], found["public key"]["level"]) == ("ok", "ok")
+        assert "pinned" in found["public key"]["said"]
+        assert API_KEY not in said and SECRET not in said
+
+
+@pytest.mark.process
+def test_a_product_with_the_sandbox_on_another_port_is_well(tmp_path: Path) -> None:
+    with product(tmp_path, credentials=False) as one:
+        status, found, _ = _doctor({"DATA_DIR": "var", "ADMIN_TOKEN": one.token}, tmp_path)
+        assert status == 0, found
+        assert {"ok"} == {found[name]["level"] for name in ("VideoSDK", "public key", "reachable", "processes")}
+
+
+@pytest.mark.process
+def test_a_shell_with_another_port_uses_the_sandbox_that_runs(tmp_path: Path) -> None:
+    with product(tmp_path, credentials=False) as one:
+        sandbox_url = json.loads((one.data_dir / "run.json").read_text())["sandbox"]
+        made = _tally(one, "rooms", "create", "--json")
+        assert made["webhook_url"] == f"{one.url}/webhooks/videosdk", "the sandbox sends webhooks without a token"
+        (one.home / "tally.yaml").write_text(
+            f"rooms: {{lobby: {{room_id: {made['room_id']}}}}}\n"
+            f"subscribers: [{{name: inbox, url: '{sandbox_url}/sandbox/inbox/mine', types: ['stream.*']}}]\n"
+        )
+        assert _tally(one, "config", "check", "tally.yaml", "--json")["ok"] is True
+
+
+@pytest.mark.process
+def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) -> None:
+    with product(tmp_path, started=False) as one:
+        one.environ = dict(one.environ) | {"PUBLIC_URL": one.url, "WEBHOOK_TOKEN": "the-token-of-webhooks"}
+        one.start()
+        assert one.post_webhook(b"{}").status == 404
+
+        def refused() -> str:
+            return str(_doctor(dict(one.environ), tmp_path)[1].get("refused webhooks"))
+
+        wait_until(lambda: "without the token" in refused(), 60, "the count being written", seen=refused)
+
+
+@pytest.mark.parametrize(("outcome", "detail"), list(ADVICE))
+def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str, detail: str | None) -> None:
+    view = {"outcome": outcome, "count": 2, "last_at": "2026-11-28T10:00:00.000Z", "detail": detail}
+    finding = judge_refused(view)
+    assert "2 so far" in finding.said and "2026-11-28T10:00:00.000Z" in finding.said
+    assert (finding.hint is None) == (outcome in NO_CAUSE_FOR_ALARM)
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "miss"),
+    [
+        (None, "/webhooks/videosdk/abc", WrongAddress.TOKEN_UNKNOWN),
+        ("t" * 8, "/webhooks/videosdk", WrongAddress.TOKEN_MISSING),
+        ("t" * 8, "//webhooks//videosdk/", WrongAddress.TOKEN_MISSING),
+        ("t" * 8, "/webhooks/videosdk/wrong", WrongAddress.TOKEN_WRONG),
+        ("t" * 8, "/webhooks/videosdks", WrongAddress.OTHER_PATH),
+        ("t" * 8, "/webhooks", WrongAddress.OTHER_PATH),
+    ],
+)
+def test_how_an_address_misses_is_told_apart(token: str | None, path: str, miss: WrongAddress) -> None:
+    assert miss_of(path, token) is miss
+
+
+@contextmanager
+def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
+    class Door(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+def outbound_findings(environ: dict[str, str]) -> list[Finding]:
+    return list(look_at_outbound(load(environ, dotenv=None), environ))
+
+
+def test_nothing_is_said_of_the_way_out_where_nothing_is_set() -> None:
+    assert outbound_findings({}) == []
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "HTTP_PROXY", "https_proxy"])
+def test_a_proxy_is_named_without_its_password_and_with_what_does_not_use_it(variable: str) -> None:
+    [finding] = outbound_findings({variable: "http://user:hidden@proxy:3128"})
+    assert finding.level is Level.WARNING
+    assert f"{variable.upper()} (http://proxy:3128)" in finding.said
+    assert "deliveries and channels connect directly" in finding.said
+    assert "hidden" not in finding.said
+
+
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [("ALL_PROXY", "HTTPS_PROXY"), ("all_proxy", "HTTPS_PROXY"), ("CURL_CA_BUNDLE", "SSL_CERT_FILE")],
+)
+def test_a_variable_that_is_not_read_is_named_with_the_one_that_is(variable: str, instead: str) -> None:
+    [finding] = outbound_findings({variable: "something"})
+    assert variable in finding.said
+    assert instead in str(finding.hint)
+
+
+def test_the_bundle_of_authorities_is_named(tmp_path: Path) -> None:
+    certified(tmp_path)
+    [finding] = outbound_findings({"SSL_CERT_FILE": str(tmp_path / "both.pem"), "CURL_CA_BUNDLE": "/other"})
+    assert finding.level is Level.OK
+    assert "both.pem" in finding.said

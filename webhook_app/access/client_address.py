@@ -1,0 +1,55 @@
+"""The address that a request came from, past the proxies that we trust."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook_app.outbound.addresses import Address, Network, is_within
+
+PROXIES_MAX = 16
+UNKNOWN = "unknown"
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+")
+
+
+def client_address(environ: Mapping[str, Any], trusted: Iterable[Network]) -> str:
+    """The nearest address that is no trusted proxy.
+
+    1. The peer of the connection, unless it is a trusted proxy.
+    2. Then X-Forwarded-For, from the right: each proxy appends the peer that it saw itself, and whatever stands further
+       left was written by somebody whom we do not know.
+    3. The first address that is no trusted proxy. What is not an address ends the walk: the proxy that passed it on
+       stands for whoever is behind it.
+    """
+    networks = tuple(trusted)
+    address = _address(str(environ.get("REMOTE_ADDR") or ""))
+    if address is None:
+        return UNKNOWN
+    hops = str(environ.get("HTTP_X_FORWARDED_FOR") or "").rsplit(",", PROXIES_MAX)
+    while is_within(address, networks) and hops:
+        named = _address(hops.pop())
+        if named is None:
+            break
+        address = named
+    return str(address)
+
+
+def client_network(address: str) -> str:
+    """What failures are counted by: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has."""
+    parsed = _address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((parsed, 64), strict=False))
+    return UNKNOWN if parsed is None else str(parsed)
+
+
+def _address(text: str) -> Address | None:
+    """An address, also with a port or in brackets; IPv4 mapped into IPv6 is IPv4."""
+    text = text.strip()
+    with_port = _WITH_PORT.fullmatch(text)
+    if with_port is not None:
+        text = with_port[1] or with_port[2]
+    try:
+        parsed = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return parsed.ipv4_mapped or parsed if isinstance(parsed, ipaddress.IPv6Address) else parsed

@@ -1,0 +1,59 @@
+"""`GET /docs`: the API for people, drawn from its own description; nothing is fetched from elsewhere."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, render_template
+
+from webhook_app.access.security_headers import harden
+from webhook_app.problems.problems import ProblemApi
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def docs_page(api: ProblemApi) -> Blueprint:
+    """The page."""
+    blueprint = Blueprint("docs", __name__, template_folder="console/templates")
+
+    @blueprint.get("/docs")
+    def docs() -> str:
+        return render_template("docs.html", calls=calls_of(api.description()))
+
+    blueprint.after_request(harden)
+    return blueprint
+
+
+def calls_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every call of the description, in the order of its resources."""
+    found = []
+    for path, item in spec.get("paths", {}).items():
+        for method in METHODS:
+            if method in item:
+                found.append(_call(method, path, item[method]))
+    return found
+
+
+def _call(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    parameters = operation.get("parameters", [])
+    answers = operation.get("responses", {})
+    good = next((code for code in sorted(answers) if code.isdecimal() and int(code) < 300), None)
+    return {
+        "method": method.upper(),
+        "path": path,
+        "tag": (operation.get("tags") or [""])[0],
+        "summary": operation.get("summary", ""),
+        "parameters": [one["name"] for one in parameters if one.get("in") == "query"],
+        "headers": [one["name"] for one in parameters if one.get("in") == "header"],
+        "answers": sorted(key for key in answers if key.isdecimal()),
+        "body": _example(operation.get("requestBody", {})),
+        "good": good,
+        "answer": _example(answers.get(good, {})),
+    }
+
+
+def _example(described: dict[str, Any]) -> str | None:
+    for media in described.get("content", {}).values():
+        if "example" in media:
+            example = media["example"]
+            return example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
+    return None

@@ -1,0 +1,161 @@
+"""The API's description, finished: every answer that a call can give, errors as they are sent, and examples."""
+
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any
+
+from webhook_app.api.examples import PROBLEMS, example_of
+from webhook_app.problems.problems import CONTENT_TYPE, DESCRIPTIONS
+from webhook_app.problems.reasons import reason_of
+
+METHODS = ("get", "post", "put", "patch", "delete")
+READING = ("get",)
+STREAM = "/api/v1/events/stream"
+RULE = "/api/v1/rules/{name}"
+OPTIONAL = {
+    "RuleView": {"on", "if", "when", "for", "do", "message", "schedule", "start", "late_after", "remind"}
+    | {"end_when_empty", "overrun", "max_run", "restart", "empty_means", "warnings"},
+    "Subscriber": {"health"},
+    "NewSubscriber": {"health"},
+    "Problem": {"errors"},
+}
+LAST_EVENT_ID = {
+    "in": "header",
+    "name": "Last-Event-ID",
+    "description": "The last id that was seen; browsers send it by themselves when they come back.",
+    "schema": {"type": "string", "examples": ["1763805607120-0"]},
+}
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "description": "Only if the rule is still the one with this ETag; 412 else.",
+    "schema": {"type": "string"},
+}
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "`*`: only if there is no such rule yet; 412 else.",
+    "schema": {"type": "string", "enum": ["*"]},
+}
+LOCATION = {"description": "Where the event's effect can be read.", "schema": {"type": "string"}}
+ETAG = {"description": "Names this answer: sent back as If-None-Match it saves the body.", "schema": {"type": "string"}}
+REQUEST_ID = {"description": "Names this request in the log; yours, if you sent one.", "schema": {"type": "string"}}
+
+
+def finished(spec: dict[str, Any]) -> dict[str, Any]:
+    """The description that flask-smorest gathers, with what it does not know."""
+    found = deepcopy(spec)
+    components = found.setdefault("components", {})
+    components.pop("responses", None)
+    schemas = components["schemas"]
+    for unused in ("Error", "PaginationMetadata"):
+        schemas.pop(unused, None)
+    for path, item in found["paths"].items():
+        for method in METHODS:
+            if method in item:
+                _finish(item[method], path, method)
+    _as_json_schema(schemas)
+    for name in _answers(found, schemas):
+        schema = schemas[name]
+        schema["required"] = sorted(set(schema.get("properties", {})) - OPTIONAL.get(name, set()))
+    return found
+
+
+def _finish(operation: dict[str, Any], path: str, method: str) -> None:
+    operation["operationId"] = _operation_id(path, method)
+    parameters = operation.setdefault("parameters", [])
+    body = operation.get("requestBody")
+    answers = {code: answer for code, answer in operation["responses"].items() if code.isdecimal() and int(code) < 400}
+    problems = {int(code) for code in operation["responses"] if code.isdecimal() and int(code) >= 400}
+    problems |= {401, 429, 503}
+    if method not in READING:
+        problems.add(403)
+    if body is not None:
+        problems |= {400, 413, 422}
+        for media in body["content"].values():
+            _exemplify(media)
+    if any(parameter.get("in") == "query" for parameter in parameters):
+        problems.add(422)
+    if "{" in path:
+        problems.add(404)
+    if path == STREAM:
+        parameters.append(LAST_EVENT_ID)
+    elif method in READING:
+        answers["304"] = {
+            "description": "Nothing has changed since the ETag in If-None-Match.",
+            "headers": {"ETag": ETAG},
+        }
+    if path == RULE and method in ("put", "delete"):
+        parameters.append(IF_MATCH)
+        problems.add(412)
+        if method == "put":
+            parameters.append(IF_NONE_MATCH)
+    for code, answer in answers.items():
+        headers = answer.setdefault("headers", {})
+        headers["X-Request-Id"] = REQUEST_ID
+        if code == "202":
+            headers["Location"] = LOCATION
+        if code == "200" and method in READING and path != STREAM:
+            headers["ETag"] = ETAG
+        for media in answer.get("content", {}).values():
+            _exemplify(media)
+    operation["responses"] = dict(sorted(answers.items())) | {str(code): _problem(code) for code in sorted(problems)}
+
+
+def _operation_id(path: str, method: str) -> str:
+    parts = [part.strip("{}").replace("-", "_") for part in path.removeprefix("/api/v1/").split("/")]
+    return "_".join((method, *parts))
+
+
+def _exemplify(media: dict[str, Any]) -> None:
+    name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    example = example_of(name)
+    if example is not None:
+        media["example"] = example
+
+
+def _problem(code: int) -> dict[str, Any]:
+    known = DESCRIPTIONS[code]
+    example = {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code, "detail": known}
+    example["reason"] = reason_of(code).value
+    media = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example | PROBLEMS.get(code, {})}
+    return {"description": known, "content": {CONTENT_TYPE: media}}
+
+
+def _as_json_schema(node: Any) -> None:
+    """Patterns as everybody else reads them: Python matches from the start, and calls the end `\\Z`."""
+    if isinstance(node, dict):
+        pattern = node.get("pattern")
+        if isinstance(pattern, str):
+            node["pattern"] = "^" + pattern.removeprefix("^").replace(r"\Z", "$")
+        for value in node.values():
+            _as_json_schema(value)
+    elif isinstance(node, list):
+        for value in node:
+            _as_json_schema(value)
+
+
+def _answers(spec: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """The shapes that only answers have: all of their fields are always there."""
+    given: set[str] = set()
+    taken: set[str] = set()
+    for item in spec["paths"].values():
+        for method in METHODS:
+            operation = item.get(method, {})
+            _gather(operation.get("responses", {}), schemas, given)
+            _gather(operation.get("requestBody", {}), schemas, taken)
+    return given - taken
+
+
+def _gather(node: Any, schemas: dict[str, Any], found: set[str]) -> None:
+    if isinstance(node, dict):
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        if name in schemas and name not in found:
+            found.add(name)
+            _gather(schemas[name], schemas, found)
+        for key, value in node.items():
+            if key != "example":
+                _gather(value, schemas, found)
+    elif isinstance(node, list):
+        for value in node:
+            _gather(value, schemas, found)

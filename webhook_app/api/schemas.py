@@ -1,0 +1,334 @@
+"""The shapes of the API's answers and questions, for marshmallow and OpenAPI."""
+
+from functools import cache
+from typing import Any
+
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
+
+from webhook_app.domain.delivery.waits import WaitingFor
+from webhook_app.domain.times import from_rfc3339
+from webhook_app.problems.reasons import ProblemReason
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 500
+TIME = {"format": "date-time", "examples": ["2026-11-22T10:00:07.120Z"]}
+
+
+class Moment(fields.Field[int]):
+    """An RFC 3339 time on the outside, ms since 1970 inside."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str):
+            raise ValidationError("a time is text, such as 2026-11-22T10:00:00Z")
+        try:
+            return from_rfc3339(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+def text(*, null: bool = False, **metadata: Any) -> fields.String:
+    """A text of an answer."""
+    return fields.String(allow_none=null, metadata=metadata)
+
+
+def moment(*, null: bool = False) -> fields.String:
+    """A time of an answer, already RFC 3339."""
+    return fields.String(allow_none=null, metadata=TIME)
+
+
+class Question(Schema):
+    """What is asked: unknown fields are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class PageQuery(Schema):
+    """Which page of a list."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    limit = fields.Integer(load_default=LIMIT_DEFAULT, validate=validate.Range(1, LIMIT_MAX))
+    cursor = fields.String(load_default=None, validate=validate.Length(max=1_000))
+
+
+class SnapshotSchema(Schema):
+    """A picture of a run, by its address at VideoSDK."""
+
+    url = text()
+    taken_at = moment()
+    width = fields.Integer(allow_none=True)
+    height = fields.Integer(allow_none=True)
+
+
+class StreamSchema(Schema):
+    """One HLS run."""
+
+    stream_id = text()
+    videosdk_id = text(null=True)
+    room_id = text()
+    room_name = text(null=True)
+    session_id = text(null=True)
+    state = text(enum=["starting", "started", "playable", "stopping", "stopped", "failed"])
+    playback_url = text(null=True)
+    livestream_url = text(null=True)
+    starting_at = moment(null=True)
+    started_at = moment(null=True)
+    playable_at = moment(null=True)
+    stopping_at = moment(null=True)
+    ended_at = moment(null=True)
+    duration_s = fields.Float(allow_none=True)
+    ended_by = text(null=True)
+    known_by = text(null=True, enum=["webhook", "probe", "inferred", None])
+    stopped_because = text(null=True)
+    failure = text(null=True)
+    snapshot = fields.Nested(SnapshotSchema, allow_none=True)
+
+
+class ParticipantSchema(Schema):
+    """Somebody in the room."""
+
+    participant_id = text()
+    name = text(null=True)
+    mode = text(null=True)
+
+
+class SessionSchema(Schema):
+    """The room's newest session."""
+
+    session_id = text()
+    live = fields.Boolean()
+    participant_count = fields.Integer(allow_none=True)
+    host_count = fields.Integer(allow_none=True)
+    participants = fields.List(fields.Nested(ParticipantSchema))
+    ended_reason = text(null=True)
+    ended_error = text(null=True)
+
+
+class DesiredSchema(Schema):
+    """What the room should be, and who says so."""
+
+    on_air = fields.Boolean()
+    because = text()
+    since = moment()
+    until = moment(null=True)
+
+
+class RoomSchema(Schema):
+    """A room."""
+
+    room_id = text()
+    name = text(null=True)
+    groups = fields.List(fields.String())
+    on_air = fields.Boolean()
+    watchable = fields.Boolean()
+    state = text(enum=["idle", "starting", "started", "playable", "stopping", "stopped", "failed"])
+    stream = fields.Nested(StreamSchema, allow_none=True)
+    session = fields.Nested(SessionSchema, allow_none=True)
+    desired = fields.Nested(DesiredSchema, allow_none=True)
+    armed = fields.Boolean()
+    late_since = moment(null=True)
+    next_window = fields.Dict(allow_none=True)
+    sequence = fields.Integer()
+    updated_at = moment()
+
+
+class EventSchema(Schema):
+    """A fact in the journal; `effect` is null until it is processed. `reasons` are the codes of what it did."""
+
+    id = text()
+    source = text(enum=["videosdk", "operator", "clock", "call", "probe", "config", "system"])
+    type = text()
+    room_id = text(null=True)
+    room_name = text(null=True)
+    at = moment()
+    data = fields.Dict()
+    effect = text(null=True)
+    reason = text(null=True)
+    reasons = fields.List(text())
+    unchanged = fields.Boolean(
+        metadata={
+            "description": "a timer or a probe that changed nothing to be seen: a check that confirmed what was known"
+        }
+    )
+
+
+class DecisionSchema(Schema):
+    """What a rule or the controller did, or why it did nothing."""
+
+    rule = text(null=True)
+    did = text()
+    reason = text(null=True)
+    call_id = text(null=True)
+    notice_id = text(null=True)
+
+
+class ToldSchema(Schema):
+    """A notice that came of an event; its deliveries are at `/deliveries?notice_id`."""
+
+    id = text()
+    type = text()
+
+
+class RunSchema(Schema):
+    """Checks in a row that changed nothing, with the same finding: how many, since when, and the events they are."""
+
+    checks = fields.Integer()
+    events = fields.Integer()
+    since = moment()
+    first_id = text()
+    last_id = text()
+
+
+class TimelineItemSchema(EventSchema):
+    """An event on a room's timeline; with `collapse`, `run` says for how many checks the last one stands."""
+
+    decisions = fields.List(fields.Nested(DecisionSchema))
+    notices = fields.List(fields.Nested(ToldSchema))
+    run = fields.Nested(RunSchema, allow_none=True)
+
+
+class CallAttemptSchema(Schema):
+    """What was sent for a call and what came back."""
+
+    at = moment()
+    status = fields.Integer(allow_none=True)
+    message = text(null=True)
+
+
+class CallSchema(Schema):
+    """A call to VideoSDK."""
+
+    id = text()
+    room_id = text()
+    room_name = text(null=True)
+    kind = text(enum=["start", "end", "probe", "capture"])
+    because = text()
+    state = text(enum=["waiting", "sent", "succeeded", "refused", "unknown", "given-up"])
+    event_id = text(null=True)
+    created_at = moment()
+    answered_at = moment(null=True)
+    message = text(null=True)
+    attempts = fields.List(fields.Nested(CallAttemptSchema))
+
+
+class AttemptSchema(Schema):
+    """One try at a delivery."""
+
+    at = moment()
+    status = fields.Integer(allow_none=True)
+    error = text(null=True, enum=["dns", "refused", "tls", "timeout", "not-http", "status", "blocked", None])
+    duration_ms = fields.Integer()
+    response = text()
+
+
+class DeliverySchema(Schema):
+    """One notice to one subscriber."""
+
+    id = text()
+    subscriber_id = text()
+    notice = fields.Dict()
+    state = text(enum=["pending", "delivered", "dead"])
+    attempts = fields.List(fields.Nested(AttemptSchema))
+    next_attempt_at = fields.String(
+        allow_none=True,
+        metadata=TIME | {"description": "A moment to come; null when settled, or sent as soon as there is room."},
+    )
+    waiting_for = text(
+        null=True,
+        enum=[*(reason.value for reason in WaitingFor), None],
+        description="Why it is not sent at this moment; null when settled.",
+    )
+
+
+class RetriedSchema(Schema):
+    """How many deliveries were put back in line."""
+
+    retried = fields.Integer()
+
+
+class SubscriberHealthSchema(Schema):
+    """How a subscriber has answered in the last 24 hours; with its breaker open it is tried once in a while only."""
+
+    breaker = text(enum=["closed", "open"])
+    tried_again_at = moment(null=True)
+    failing_since = moment(null=True)
+    last_answered_at = moment(null=True)
+    last_error = text(null=True)
+    answered = fields.Integer()
+    failed = fields.Integer()
+    success_rate = fields.Float(allow_none=True)
+    mean_lag_ms = fields.Integer(allow_none=True)
+    in_line = fields.Integer()
+    oldest_due_at = moment(null=True)
+
+
+class SubscriberSchema(Schema):
+    """Somebody who is told."""
+
+    id = text()
+    name = text()
+    url = text()
+    types = fields.List(fields.String())
+    rooms = fields.List(fields.String())
+    because = fields.List(fields.String())
+    ordering = text(enum=["none", "room"])
+    max_in_flight = fields.Integer()
+    rate_limit = fields.Integer(allow_none=True)
+    enabled = fields.Boolean()
+    disabled_because = text(null=True)
+    created_at = moment()
+    from_file = fields.Boolean()
+    health = fields.Nested(SubscriberHealthSchema, metadata={"description": "Where one subscriber is asked for."})
+
+
+class NewSubscriberSchema(SubscriberSchema):
+    """A subscriber just made: its secret is shown this once."""
+
+    secret = text()
+
+
+class AlarmSchema(Schema):
+    """What needs somebody: `name` is its kind, `id` this raising, `reason` a code; and what it is about."""
+
+    id = text()
+    name = text()
+    severity = text(enum=["warning", "critical"])
+    summary = text()
+    reason = text(null=True)
+    room_id = text(null=True)
+    room_name = text(null=True)
+    rule = text(null=True)
+    subscriber_id = text(null=True)
+    since = moment()
+    cleared_at = moment(null=True)
+    acknowledged_by = text(null=True)
+    acknowledged_at = moment(null=True)
+    muted_until = moment(null=True)
+
+
+class AcceptedSchema(Schema):
+    """The journal id of a command; its effect is at the `Location`."""
+
+    id = text()
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457)."""
+
+    type = text()
+    title = text()
+    status = fields.Integer()
+    reason = text(enum=[reason.value for reason in ProblemReason])
+    detail = text()
+    errors = fields.Dict()
+
+
+@cache
+def page_of(item: type[Schema]) -> type[Schema]:
+    """The shape of a list of these."""
+    return Schema.from_dict(
+        {"items": fields.List(fields.Nested(item)), "next": fields.String(allow_none=True)},
+        name=item.__name__.removesuffix("Schema") + "PageSchema",
+    )

@@ -1,0 +1,1 @@
+"""Settings from the environment, and secrets that are generated on first run."""

@@ -1,0 +1,91 @@
+"""Secrets made up at the first run and kept in the data directory, each in a file of mode 0600."""
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from webhook_app.config.settings import SettingError, Settings
+
+ADMIN_TOKEN_FILE = "admin_token"
+WEBHOOK_TOKEN_FILE = "webhook_token"
+SESSION_KEY_FILE = "session_key"
+SECRETS_KEY_FILE = "secrets_key"
+_MADE_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A secret, and whether this call made it."""
+
+    value: str
+    new: bool
+
+
+def resolve(settings: Settings) -> Settings:
+    """The settings with the tokens nobody gave filled in; `newly_made` names the ones made just now."""
+    made: set[str] = set()
+    if settings.admin_token is None:
+        kept = keep(settings.data_dir / ADMIN_TOKEN_FILE)
+        settings = replace(settings, admin_token=kept.value)
+        made |= {"admin_token"} if kept.new else set()
+    if settings.webhook_token is None and settings.public_url is not None:
+        kept = keep(settings.data_dir / WEBHOOK_TOKEN_FILE)
+        settings = replace(settings, webhook_token=kept.value)
+        made |= {"webhook_token"} if kept.new else set()
+    return replace(settings, newly_made=frozenset(made))
+
+
+def session_key(data_dir: Path) -> bytes:
+    """The key that signs the console's sessions."""
+    return keep(data_dir / SESSION_KEY_FILE).value.encode()
+
+
+def secrets_key(settings: Settings) -> str:
+    """The key under which subscribers' URLs and secrets are sealed: given, or kept beside the data."""
+    return settings.secrets_key or keep(settings.data_dir / SECRETS_KEY_FILE).value
+
+
+def sandbox_credentials(data_dir: Path) -> tuple[str, str]:
+    """The API key and the secret by which we and the sandbox know each other."""
+    sandbox = data_dir / "sandbox"
+    return keep(sandbox / "api_key").value, keep(sandbox / "secret").value
+
+
+def keep(path: Path) -> Kept:
+    """The secret in `path`, made up if the file is not there; processes that start at once agree on it."""
+    try:
+        found = _read(path)
+        return Kept(found, new=False) if found is not None else _make(path)
+    except (OSError, UnicodeDecodeError) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else "not text"
+        raise SettingError(f"DATA_DIR must be a directory we can write to: {path} ({reason})") from None
+
+
+def _read(path: Path) -> str | None:
+    try:
+        text = path.read_text("ascii").strip()
+    except FileNotFoundError:
+        return None
+    if not text:
+        raise SettingError(f"{path} is empty: delete it, and a new secret is made")
+    return text
+
+
+def _make(path: Path) -> Kept:
+    """Written aside, then linked into place: the file appears whole, and only once."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    value = secrets.token_urlsafe(_MADE_BYTES)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(value + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    except FileExistsError:
+        return Kept(_read(path) or value, new=False)
+    finally:
+        aside.unlink()
+    return Kept(value, new=True)

@@ -1,0 +1,91 @@
+"""The console: pages on the server's own data, behind a log-in, put together here."""
+
+import redis
+from flask import Blueprint, Response, current_app, request
+from werkzeug.exceptions import HTTPException, ServiceUnavailable
+
+from webhook_app.access.auth import Tokens
+from webhook_app.access.security_headers import harden
+from webhook_app.access.sessions import Sessions
+from webhook_app.api.context import Context
+from webhook_app.config.settings import Settings
+from webhook_app.console.auth import Door
+from webhook_app.console.components import participants
+from webhook_app.console.components.alarm_advice import title_of
+from webhook_app.console.components.room_links import room_globals
+from webhook_app.console.context import Desk
+from webhook_app.console.formatting import FILTERS
+from webhook_app.console.pages import (
+    alarms,
+    confirmations,
+    events,
+    room,
+    room_settings,
+    rules,
+    schedule,
+    subscribers,
+    system,
+    wall,
+)
+from webhook_app.console.pages.error_pages import error_page
+from webhook_app.console.room_cache import SeenRooms
+from webhook_app.problems.problems import answer, wants_page
+from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.refusals import is_away
+
+PAGES = (wall, confirmations, room_settings, room, schedule, rules, subscribers, alarms, system, events)
+
+
+def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
+    """Every page of it."""
+    blueprint = Blueprint(
+        "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
+    )
+    door = Door(tokens, sessions, settings)
+    desk = Desk(context, door, SeenRooms(context.client), settings)
+    blueprint.before_request(door.guard)
+    blueprint.after_request(harden)
+    for name, read in (FILTERS | participants.FILTERS).items():
+        blueprint.add_app_template_filter(read, name)
+    for name, function in room_globals(context.state).items():
+        blueprint.add_app_template_global(function, name)
+
+    @blueprint.app_context_processor
+    def shell() -> dict[str, object]:
+        looking = door.may_look
+        return {
+            "may_look": looking,
+            "may_act": door.may_act,
+            "role": None if door.role is None else door.role.value,
+            "csrf": door.csrf,
+            "observing": settings.observe,
+            "sandbox": settings.sandbox_url if looking else None,
+            "counted_alarms": lambda: alarms.counted_alarms(context) if looking else [],
+            "alarm_title": title_of,
+            "address": request.full_path.rstrip("?"),
+            "stream": _events_stream() if looking else None,
+        }
+
+    @blueprint.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        return error_page(error) if wants_page(otherwise=request.endpoint != "console.static") else answer(error)
+
+    def away(error: Exception) -> Response:
+        return refused(ServiceUnavailable())
+
+    def store_failed(error: Exception) -> Response:
+        if is_away(error):
+            return away(error)
+        raise error
+
+    blueprint.register_error_handler(StoreUnavailable, away)
+    blueprint.register_error_handler(redis.RedisError, store_failed)
+    door.add(blueprint)
+    for part in PAGES:
+        part.add(blueprint, desk)
+    return blueprint
+
+
+def _events_stream() -> str | None:
+    """Where the events' stream is, if this process serves it."""
+    return next((rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.endswith("/events/stream")), None)

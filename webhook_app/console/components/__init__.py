@@ -1,0 +1,1 @@
+"""Parts of console pages: lamps, charts, timeline, forms."""

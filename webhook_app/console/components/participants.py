@@ -1,0 +1,56 @@
+"""Who is in a session, in words: hosts and viewers where VideoSDK tells them apart."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webhook_app.console.formatting import many
+from webhook_app.domain.sessions.participants import Role, role_of
+
+NAMES_SHOWN = 12
+
+
+def headcount(session: Mapping[str, Any]) -> str:
+    """`2 hosts, 8 431 viewers`; `8 433, at least 2 of them hosts` while the mode of some is not known."""
+    count, hosts = session["participant_count"], session["host_count"]
+    if count is None:
+        return "not known"
+    if count == 0:
+        return "nobody"
+    if hosts is None:
+        known = sum(is_host(participant) for participant in session["participants"])
+        return (
+            f"{many(count)}, at least {many(known)} of them {'a host' if known == 1 else 'hosts'}"
+            if known
+            else many(count)
+        )
+    viewers = count - hosts
+    parts = [f"{many(hosts)} {_plural(hosts, 'host')}" if hosts else "no host"]
+    parts += [f"{many(viewers)} {_plural(viewers, 'viewer')}"] if viewers else []
+    return ", ".join(parts)
+
+
+def who_is_there(session: Mapping[str, Any]) -> str:
+    """The names of some participants, hosts first, and how many there are beside them."""
+    participants = session["participants"]
+    names = [_name(participant) for participant in participants[:NAMES_SHOWN]]
+    if not names:
+        return ""
+    rest = (session["participant_count"] or len(participants)) - len(names)
+    return ", ".join(names) + (f" and {many(rest)} more" if rest > 0 else "")
+
+
+def is_host(participant: Mapping[str, Any]) -> bool:
+    """Whether VideoSDK's mode of a participant is a host's."""
+    return role_of(participant["mode"]) is Role.HOST
+
+
+def _name(participant: Mapping[str, Any]) -> str:
+    name = participant["name"] or participant["participant_id"]
+    return f"{name} (host)" if is_host(participant) else str(name)
+
+
+def _plural(count: int, noun: str) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+FILTERS: dict[str, Callable[[Mapping[str, Any]], str]] = {"headcount": headcount, "who_is_there": who_is_there}

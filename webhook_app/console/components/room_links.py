@@ -1,0 +1,30 @@
+"""How pages name rooms: the path segment of a room's page, and a room's name for its id."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from flask import g
+
+from webhook_app.domain.rules.rule import Config
+from webhook_app.store.state import StateStore
+from webhook_app.usecases.room_names import room_reference
+
+
+def room_globals(state: StateStore) -> dict[str, Callable[[str], str]]:
+    """What templates call: `room_segment(room_id)` and `room_title(room_id)`. A request reads the names once."""
+
+    def config() -> Config:
+        if "room_config" not in g:
+            g.room_config = state.names()
+        names: Config = g.room_config
+        return names
+
+    def room_segment(room_id: str) -> str:
+        """The room as one segment of a path, which leads back to this room whatever its id holds."""
+        return quote(room_reference(room_id, config()), safe="")
+
+    def room_title(room_id: str) -> str:
+        """The room's name, else its id."""
+        return config().room_name(room_id) or room_id
+
+    return {"room_segment": room_segment, "room_title": room_title}

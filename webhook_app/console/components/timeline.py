@@ -1,0 +1,109 @@
+"""The timeline of causes: each event with its change, what rules made of it, calls, notices and attempts."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook_app.api.call_views import call_views, load_calls
+from webhook_app.api.context import Context
+from webhook_app.api.delivery_views import delivery_views
+from webhook_app.api.event_views import outline_page, timeline_page
+from webhook_app.domain.delivery.delivery import delivery_id
+from webhook_app.domain.reasons import UNEVENTFUL
+from webhook_app.store.listing import encode_cursor
+
+LOOKED_UP_MAX = 2_000
+SESSION_PROBES = frozenset({"armed", "participants", "session", "refused"})
+
+
+def causes(context: Context, room_id: str, *, cursor: str | None, limit: int, each: bool = False) -> dict[str, Any]:
+    """A page of it, the newest first. Runs of events that changed nothing are put together, unless asked for each."""
+    found = (timeline_page if each else outline_page)(context, room_id, cursor=cursor, limit=limit)
+    items: list[dict[str, Any]] = found["items"]
+    calls = _calls(context, items)
+    told = _deliveries(context, [notice["id"] for item in items for notice in item["notices"]])
+    for item in items:
+        item["calls"] = [calls[one] for one in dict.fromkeys(_called(item)) if one in calls]
+        item["answers"] = calls.get(str(item["data"].get("call_id", "")))
+        item["finding"] = _finding(item)
+        for notice in item["notices"]:
+            notice["deliveries"] = None if told is None else told.get(notice["id"], [])
+    return {"groups": _grouped(items), "next": found["next"]}
+
+
+def deliveries_of(context: Context, notice_id: str) -> list[dict[str, Any]]:
+    """Everybody who was to be told a notice, and how that went."""
+    return (_deliveries(context, [notice_id], at_most=None) or {}).get(notice_id, [])
+
+
+def changed_nothing(item: Mapping[str, Any]) -> bool:
+    """Whether an event came to nothing that anybody would look for."""
+    if item["decisions"] or item["notices"] or item["source"] in ("operator", "config", "videosdk"):
+        return False
+    return UNEVENTFUL.issuperset(item["reasons"])
+
+
+def _grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = []
+    for item in items:
+        if item["run"] is not None:
+            run = item["run"] | {"begin": _cursor_at(item["run"]["last_id"])}
+            groups.append({"quiet": True, "run": run, "items": [item]})
+            continue
+        quiet = changed_nothing(item)
+        if quiet and groups and groups[-1]["quiet"] and "run" not in groups[-1]:
+            groups[-1]["items"].append(item)
+        else:
+            groups.append({"quiet": quiet, "items": [item]})
+    return groups
+
+
+def _cursor_at(event_id: str) -> str:
+    """The cursor of a page that begins with this event."""
+    ms, _, number = event_id.partition("-")
+    return encode_cursor(f"{ms}-{int(number) + 1}")
+
+
+def _finding(item: Mapping[str, Any]) -> str:
+    """What a probe found, in a few words; its effect when it found nothing."""
+    data = item["data"]
+    if item["source"] != "probe" or not data.get("reached"):
+        return str(item["effect"] or "")
+    if isinstance(data.get("active"), Mapping):
+        return "on air"
+    session = data.get("session")
+    if isinstance(session, Mapping) and session.get("live"):
+        return "a session, no stream"
+    if data.get("session_unknown"):
+        return "no stream; VideoSDK could not say who is there"
+    asked_for_session = (item["answers"] or {}).get("because") in SESSION_PROBES
+    return "no session" if asked_for_session else "no stream"
+
+
+def _called(item: Mapping[str, Any]) -> list[str]:
+    return [one["call_id"] for one in item["decisions"] if one["call_id"]]
+
+
+def _calls(context: Context, items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    ids: dict[str, None] = {}
+    for item in items:
+        ids |= dict.fromkeys(_called(item))
+        answered = item["data"].get("call_id")
+        if item["source"] in ("call", "probe") and isinstance(answered, str):
+            ids[answered] = None
+    found = [call for call in load_calls(context, list(ids)) if call is not None]
+    return {view["id"]: view for view in call_views(context, found)}
+
+
+def _deliveries(
+    context: Context, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
+) -> dict[str, list[dict[str, Any]]] | None:
+    """Deliveries by notice; None when they are too many to be looked up for a whole page."""
+    names = {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()}
+    if at_most is not None and len(names) * len(notice_ids) > at_most:
+        return None
+    wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]
+    found: dict[str, list[dict[str, Any]]] = {}
+    told = context.deliveries.get(wanted) if wanted else []
+    for view in delivery_views(context, told):
+        found.setdefault(view["notice"]["id"], []).append(view | {"to": names[view["subscriber_id"]]})
+    return found

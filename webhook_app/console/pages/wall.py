@@ -1,0 +1,132 @@
+"""The wall: every room's lamp, the ones that matter first, found by state, group or words."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from webhook_app.api.delivery_views import all_deliveries_page
+from webhook_app.api.event_views import event_views
+from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lit, need
+from webhook_app.console.context import Desk, live_part, page, page_of
+from webhook_app.domain.reasons import reason_text
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.schedules.windows import why_not
+from webhook_app.domain.views import room_view
+from webhook_app.store import keys
+
+TILES = 60
+EVENTS_SHOWN = 12
+DELIVERIES_SHOWN = 12
+WORDS_MAX_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of the wall is asked for."""
+
+    state: str
+    group: str
+    q: str
+    number: int
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is filtered out."""
+        return not (self.state or self.group or self.q)
+
+
+def add(blueprint: Blueprint, desk: Desk) -> None:
+    """`/` and the part of it that changes."""
+
+    @blueprint.get("/")
+    def wall() -> str:
+        return page("wall.html", here="wall", **_seen(desk))
+
+    @blueprint.get("/page/live")
+    def wall_live() -> Response:
+        return live_part("wall_live.html", **_seen(desk))
+
+
+def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
+    """What a tile of the wall shows of a room."""
+    view = room_view(room, config, now)
+    shown = room.shown
+    return view | {
+        "lit": lit(room),
+        "because": shown.because if shown is not None and shown.live else None,
+        "operator": room.operator is not None,
+        "waits": None if room.waits is None else reason_text(room.waits),
+        "late_reason": None
+        if room.window is None or room.late_since is None
+        else why_not(room, room.window, config.settings).text,
+        "refusal": reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
+    }
+
+
+def asked() -> Asked:
+    """The filters in the address."""
+    number = request.args.get("page", "1")
+    state = request.args.get("state", "")
+    return Asked(
+        state=state if state in {LATE, *Lamp} else "",
+        group=request.args.get("group", "")[:WORDS_MAX_CHARS],
+        q=request.args.get("q", "")[:WORDS_MAX_CHARS].strip(),
+        number=int(number) if number.isdecimal() and len(number) < 8 else 1,
+    )
+
+
+def _seen(desk: Desk) -> dict[str, Any]:
+    context, want = desk.context, asked()
+    config, now = context.state.names(), context.now()
+    rooms = desk.rooms.all()
+    lamps = {room_id: lamp_of(room) for room_id, room in rooms.items()}
+    counts: dict[str, int] = dict.fromkeys((LATE, *Lamp), 0)
+    for lamp in lamps.values():
+        counts[lamp] += 1
+    counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
+    found = [room for room in rooms.values() if _wanted(room, lamps[room.room_id], config, want)]
+    found.sort(key=lambda room: (need(room), _title(room, config).lower(), room.room_id))
+    shown, number, pages = page_of(found, want.number, TILES)
+    first = want.everything and number == 1
+    return {
+        "asked": want,
+        "rooms": [tile(room, config, now) for room in shown],
+        "counts": counts,
+        "on_air": counts[Lamp.ON],
+        "max_streams": context.max_streams,
+        "total": context.client.zcard(keys.ROOMS),
+        "found": len(found),
+        "number": number,
+        "pages": pages,
+        "groups": sorted({group for named in config.names.values() for group in named.groups}),
+        "query": {name: value for name in ("state", "group", "q") if (value := getattr(want, name))},
+        "has_credentials": context.makes_calls,
+        **(_newest(desk) if first else {"events": None, "deliveries": None}),
+    }
+
+
+def _newest(desk: Desk) -> dict[str, Any]:
+    context = desk.context
+    told = all_deliveries_page(context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN})
+    return {
+        "events": event_views(context, context.journal.read_back("+", EVENTS_SHOWN)),
+        "deliveries": told["items"],
+        "subscriber_names": {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()},
+    }
+
+
+def _title(room: Room, config: Config) -> str:
+    return config.room_name(room.room_id) or room.room_id
+
+
+def _wanted(room: Room, lamp: Lamp, config: Config, want: Asked) -> bool:
+    if want.state == LATE and room.late_since is None:
+        return False
+    if want.state not in ("", LATE, lamp):
+        return False
+    named = config.named(room.room_id)
+    if want.group and (named is None or want.group not in named.groups):
+        return False
+    return not want.q or want.q.lower() in f"{room.room_id} {config.room_name(room.room_id) or ''}".lower()

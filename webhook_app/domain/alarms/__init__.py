@@ -1,0 +1,1 @@
+"""Alarms: what raises, acknowledges and clears them."""

@@ -1,0 +1,212 @@
+"""Raises, acknowledges and clears alarms: from what a fold reports, and from the journal's own alarm events."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook_app.domain.alarms.alarm import (
+    ALARMS_ACTIVE_MAX,
+    Alarm,
+    AlarmName,
+    AlarmReport,
+    alarm_key,
+    alarm_view,
+    name_of_key,
+)
+from webhook_app.domain.configuration.changes import calendars_of
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.events import Event
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import derive
+from webhook_app.domain.notices.types import Notice, make_notice
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules.rule import Config
+
+ACKNOWLEDGE = "alarm-acknowledged"
+NOT_LISTED_SUMMARY = (
+    f"{ALARMS_ACTIVE_MAX:,} alarms are active, so further ones are not listed; the wall and the rooms' pages show "
+    "every room that is late or refused"
+)
+
+
+def on_alarm_raised(world: World, event: Event, outcome: Outcome) -> None:
+    """Raise the alarm that a process outside the fold reports."""
+    data = event.data
+    name = str(data["name"])
+    key = _text(data, "key") or name
+    report = AlarmReport(
+        name=name if "key" in data else name_of_key(name),
+        severity=str(data.get("severity", "warning")),
+        summary=str(data.get("summary", "")),
+        room_id=_text(data, "room_id"),
+        rule=_text(data, "rule"),
+        subscriber_id=_text(data, "subscriber_id"),
+        reason=_text(data, "reason"),
+    )
+    if report.name == AlarmName.CALENDAR_FAILING and "key" in data and key not in calendar_alarm_keys(world.config):
+        outcome.record_effect(Reason.ALARM_NOT_CONCERNED, name=report.name)
+        return
+    outcome.raised[key] = report
+    outcome.record_effect(Reason.ALARM_RAISED, name=report.name)
+
+
+def on_alarm_cleared(event: Event, outcome: Outcome) -> None:
+    """Clear the alarm that a process outside the fold reports to be over."""
+    outcome.cleared.add(_text(event.data, "key") or str(event.data["name"]))
+    outcome.record_effect(Reason.ALARM_CLEARED, name=name_of_key(str(event.data["name"])))
+
+
+def on_alarm_acknowledged(world: World, event: Event, outcome: Outcome) -> None:
+    """Acknowledge an active alarm, until a moment if one is given; one about something past is cleared."""
+    alarm = find_active(world.alarms.values(), str(event.data.get("alarm_id")))
+    if alarm is None:
+        is_system = event.data.get("is_system") is True
+        effect = Reason.ALARM_ACKNOWLEDGED if is_system else Reason.ALARM_NOT_ACTIVE
+        outcome.record_effect(effect, name=event.data.get("name"))
+        return
+    until = event.data.get("until")
+    acknowledged = replace(
+        alarm,
+        acknowledged_by=_text(event.data, "by") or "operator",
+        acknowledged_at=event.at,
+        muted_until=until if isinstance(until, int) else None,
+    )
+    outcome.record_effect(Reason.ALARM_ACKNOWLEDGED, name=alarm.name)
+    outcome.acknowledged[alarm.key] = acknowledged
+    if alarm.clears_at is not None or alarm.name == AlarmName.POISONED_EVENT:  # what it reports is over
+        outcome.cleared.add(alarm.key)
+
+
+def find_active(alarms: Iterable[Alarm], alarm_id: str) -> Alarm | None:
+    """Return the active alarm with an id."""
+    return next((alarm for alarm in alarms if alarm.is_active and alarm.id == alarm_id), None)
+
+
+def clear_alarms_of_rules(world: World, outcome: Outcome, changed: set[str], *, is_edit: bool) -> None:
+    """Clear what is raised about rules that changed or are gone, forgotten rooms, and calendars that no rule names.
+
+    What still holds is raised again when the rooms are folded, and then it is not cleared. `is_edit`: somebody changed
+    the rules themselves, and not only the moments at which they open.
+    """
+    config = outcome.config or world.config
+    sources: set[str] | None = None
+    for key, alarm in world.alarms.items():
+        if not alarm.is_active:
+            continue
+        is_of_rule = alarm.rule in changed and (is_edit or alarm.name == AlarmName.SCHEDULE_FAILING)
+        is_orphan = alarm.rule is not None and alarm.rule not in config.rules
+        if is_of_rule or is_orphan or alarm.room_id in outcome.forgotten_rooms:
+            outcome.cleared.add(key)
+        elif alarm.name == AlarmName.CALENDAR_FAILING:
+            sources = calendar_alarm_keys(config) if sources is None else sources
+            if key not in sources:
+                outcome.cleared.add(key)
+
+
+def calendar_alarm_keys(config: Config) -> set[str]:
+    """Return the keys that alarms about the calendars of these rules have."""
+    sources = {source for rule in config.rules.values() for source in calendars_of(rule)}
+    return {calendar_alarm_key(source) for source in sources}
+
+
+def calendar_alarm_key(source: str) -> str:
+    """Return the key of the alarm about a calendar; its address may be secret, so the key holds a hash."""
+    return alarm_key(AlarmName.CALENDAR_FAILING, derive("", source))
+
+
+def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
+    """Turn what was reported at an event into alarms and notices.
+
+    1. Keep acknowledgements.
+    2. Raise what was reported. An alarm that is active stays the same raising and sends no further notice; when as
+       many are active as may be, further ones about a room, a rule or a subscriber count in `alarms-not-listed`.
+    3. Clear what is over.
+    """
+    if not (outcome.raised or outcome.cleared or outcome.acknowledged):
+        return
+    config = outcome.config or world.config
+    outcome.alarms.update(outcome.acknowledged)
+    if outcome.raised:
+        _raise_all(world, event, outcome)
+    room_left = ALARMS_ACTIVE_MAX - len(world.alarms) if outcome.cleared else 0
+    for key in sorted(outcome.cleared - outcome.raised.keys()):
+        alarm = outcome.alarms.get(key) or world.alarms.get(key)
+        if alarm is not None and alarm.is_active:
+            _clear(event, outcome, alarm, config)
+            room_left += 1
+    not_listed = world.alarms.get(AlarmName.NOT_LISTED)
+    if room_left > 0 and not_listed is not None and not_listed.is_active and AlarmName.NOT_LISTED not in outcome.raised:
+        _clear(event, outcome, not_listed, config)
+
+
+def _raise_all(world: World, event: Event, outcome: Outcome) -> None:
+    active, config = len(world.alarms), outcome.config or world.config
+    for key, report in sorted(outcome.raised.items()):
+        known = outcome.alarms.get(key) or world.alarms.get(key)
+        if known is None or not known.is_active:
+            if active >= ALARMS_ACTIVE_MAX and key != report.name:
+                outcome.raised.setdefault(AlarmName.NOT_LISTED, _NOT_LISTED)
+                continue
+            active += 1
+        _raise(event, outcome, key, report, known, config)
+    if AlarmName.NOT_LISTED in outcome.raised:
+        _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, world.alarms.get(AlarmName.NOT_LISTED), config)
+
+
+_NOT_LISTED = AlarmReport(AlarmName.NOT_LISTED.value, "warning", NOT_LISTED_SUMMARY)
+
+
+def _raise(event: Event, outcome: Outcome, key: str, report: AlarmReport, known: Alarm | None, config: Config) -> None:
+    is_new = known is None or not known.is_active
+    if not is_new and known is not None and key != AlarmName.NOT_LISTED and _says_the_same(known, report):
+        return
+    alarm = Alarm(
+        str(report.name),
+        report.severity,
+        report.summary,
+        event.at if known is None or is_new else known.since,
+        count=1 if known is None or is_new else known.count + 1,
+        clears_at=report.clears_at,
+        key=str(key),
+        room_id=report.room_id,
+        rule=report.rule,
+        subscriber_id=report.subscriber_id,
+        reason=report.reason,
+        acknowledged_by=None if known is None or is_new else known.acknowledged_by,
+        acknowledged_at=None if known is None or is_new else known.acknowledged_at,
+        muted_until=None if known is None or is_new else known.muted_until,
+    )
+    outcome.alarms[alarm.key] = alarm
+    if is_new:
+        outcome.notices.append(_notice(event, "alarm.raised", alarm, config))
+
+
+def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
+    return (
+        (alarm.severity, alarm.summary, alarm.reason) == (report.severity, report.summary, report.reason)
+        and (alarm.rule, alarm.room_id) == (report.rule, report.room_id)
+        and alarm.clears_at == report.clears_at
+    )
+
+
+def _clear(event: Event, outcome: Outcome, alarm: Alarm, config: Config) -> None:
+    cleared = replace(alarm, cleared_at=event.at)
+    outcome.alarms[alarm.key] = cleared
+    outcome.notices.append(_notice(event, "alarm.cleared", cleared, config))
+
+
+def _notice(event: Event, kind: str, alarm: Alarm, config: Config) -> Notice:
+    return alarm_notice(event.id, kind, event.at, alarm, room_name=config.room_name(alarm.room_id))
+
+
+def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
+    """Make the notice that an alarm is raised or cleared; one about a room is addressed as that room's notices are."""
+    because = None if alarm.rule is None or alarm.room_id is None else f"rule:{alarm.rule}"
+    data: Mapping[str, Any] = {"alarm": alarm_view(alarm, room_name)}
+    return make_notice(
+        origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data, room_name=room_name
+    )
+
+
+def _text(data: Mapping[str, Any], name: str) -> str | None:
+    value = data.get(name)
+    return value if isinstance(value, str) and value else None

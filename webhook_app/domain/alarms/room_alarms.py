@@ -1,0 +1,303 @@
+"""Alarms about a room: raised with the notices that say the same, cleared when what they name is over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
+from webhook_app.domain.context import Happening, Turn
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import derive
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
+from webhook_app.domain.rules.rule import rule_of
+from webhook_app.domain.schedules.windows import why_not
+from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
+
+START_UNKNOWN_AFTER_MS = 2 * MINUTE
+QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
+TIMER = "start-unknown"
+QUOTA_CODE = "4029"
+_RECORDED = ("broadcast.", "call.")  # types of notices that alarms follow
+_HAS_OWN_ALARM = (401, 403)  # statuses of refusals that are alarms of their own
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What an alarm says of a room."""
+
+    severity: str
+    summary: str
+    rule: str | None
+    reason: str
+
+
+def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
+    """Raise and clear the alarms about a room by what it has come to at this event.
+
+    1. Record what the event's notices say: that the room is late, or that a start was refused.
+    2. Drop what is over: a refused start of a room that is on air, or that nobody wants on air.
+    3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
+       held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
+    """
+    if not anew and _is_steady(turn):
+        return
+    for happening in turn.happenings:
+        _record(turn, happening)
+    _drop_refused_start(turn)
+    _time_unknown_start(turn)
+    for name, (holds, report) in _ALARMS.items():
+        if holds(turn.room):
+            _raise(turn, name, report(turn))
+        elif holds(turn.before):
+            turn.calm(name, turn.room.room_id)
+    _clear_past(turn)
+
+
+def _is_steady(turn: Turn) -> bool:
+    """Whether nothing has changed that alarms depend on, and none holds: most events, so that these stay cheap."""
+    before, room = turn.before, turn.room
+    if room is before:
+        return True
+    return (
+        room.window is before.window
+        and room.streams is before.streams
+        and room.operator is before.operator
+        and room.schedule_wish is before.schedule_wish
+        and room.event_wish is before.event_wish
+        and room.call is before.call is None
+        and room.refused_start is before.refused_start is None
+        and room.unknown_start is before.unknown_start is None
+        and room.late_since is None
+        and not room.unreadable
+        and not any(happening.type.startswith(_RECORDED) for happening in turn.happenings)
+    )
+
+
+def start_stays_unknown(turn: Turn) -> None:
+    """The timer of a start whose outcome is unknown went off."""
+    call = _unknown_start(turn.room)
+    if call is None:
+        turn.note(Reason.STALE_TIMER)
+        return
+    turn.change(unknown_start=call.call_id)
+    turn.note(Reason.START_STILL_UNKNOWN)
+
+
+def _record(turn: Turn, happening: Happening) -> None:
+    match happening.type:
+        case "broadcast.late" if turn.room.window is not None:
+            turn.change(window=replace(turn.room.window, late_at=turn.event.at))
+        case "broadcast.missed":
+            _missed(turn, happening)
+        case "call.refused":
+            _refused(turn, happening)
+        case "call.given-up" if turn.room.refused_start is not None or _is_start(happening):
+            _given_up(turn, happening)
+
+
+def _missed(turn: Turn, happening: Happening) -> None:
+    rule = str(happening.data["rule"])
+    window = " to ".join(moment_text(from_rfc3339(str(happening.data[end]))) for end in ("opens_at", "closes_at"))
+    reason, message = happening.data.get("reason"), happening.data.get("message")
+    turn.alarm(
+        AlarmName.BROADCAST_MISSED,
+        "critical",
+        f"{_label(turn)} was never on air in the window of rule {rule}, {window}" + (f": {message}" if message else ""),
+        subject=_missed_subject(turn.room, rule),
+        room_id=turn.room.room_id,
+        rule=rule,
+        reason=None if reason is None else str(reason),
+        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+    )
+
+
+def _refused(turn: Turn, happening: Happening) -> None:
+    call = turn.outcome.calls.get(_call_id(happening))
+    if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
+        return
+    said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
+    turn.change(refused_start=RefusedStart(turn.event.at, said, rule_of(call.because)))
+    if QUOTA_CODE in (call.message or ""):
+        turn.alarm(
+            AlarmName.MAX_STREAMS,
+            "warning",
+            f"VideoSDK refused to start {_label(turn)} because your organisation's streams are all in use ({said})",
+            subject="refused",
+            room_id=turn.room.room_id,
+            reason=Reason.CALL_REFUSED.value,
+            clears_at=turn.event.at + QUOTA_CLEARS_AFTER_MS,
+        )
+
+
+def _given_up(turn: Turn, happening: Happening) -> None:
+    refused = turn.room.refused_start
+    turn.change(refused_start=None)
+    turn.alarm(
+        AlarmName.START_REFUSED,
+        "critical",
+        f"the start of {_label(turn)} was given up: VideoSDK refused it again and again"
+        + (f", last with {refused.said}" if refused is not None else ""),
+        subject=turn.room.room_id,
+        room_id=turn.room.room_id,
+        rule=rule_of(happening.because or ""),
+        reason=Reason.CALL_GIVEN_UP.value,
+        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+    )
+
+
+def _drop_refused_start(turn: Turn) -> None:
+    room = turn.room
+    if room.refused_start is None:
+        return
+    wish = room.wish
+    is_made_good = _is_live(room) or any(
+        call.kind is CallKind.START and call.state is CallState.SUCCEEDED for call in turn.outcome.calls.values()
+    )
+    if is_made_good or wish is None or not wish.on_air:
+        turn.change(refused_start=None)
+
+
+def _time_unknown_start(turn: Turn) -> None:
+    call = _unknown_start(turn.room)
+    if call is None:
+        turn.clear_timer(TIMER)
+        if turn.room.unknown_start is not None:
+            turn.change(unknown_start=None)
+    elif TIMER not in turn.room.timers and turn.room.unknown_start != call.call_id:
+        turn.set_timer(TIMER, turn.event.at + START_UNKNOWN_AFTER_MS)
+
+
+def _clear_past(turn: Turn) -> None:
+    """Clear what is over of what does not follow from the room's state.
+
+    A missed broadcast clears when the next window opens; a start that was given up when the room is on air or wanted
+    on air again, and when its window closes. That VideoSDK forbids a call does when the room is as it should be, or
+    nobody wants anything of it any more; and that an answer was unreadable, when nothing is asked about the room.
+    """
+    before, room = turn.before, turn.room
+    if room.window is not None and (before.window is None or before.window.opens_at != room.window.opens_at):
+        for rule in room.window.rules:
+            turn.calm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
+    is_over = (
+        (_is_live(room) and not _is_live(before))
+        or (_is_wanted(room) and not _is_wanted(before))
+        or (before.window is not None and room.window is None)
+    )
+    if room.refused_start is None and is_over:
+        turn.calm(AlarmName.START_REFUSED, room.room_id)
+    if _is_as_wanted(room) and not _is_as_wanted(before):
+        turn.calm(forbidden_key(room.room_id))
+    if room.unreadable and not _is_asked_about(room):
+        turn.change(unreadable=False)
+        turn.calm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
+
+
+def forbidden_key(room_id: str) -> str:
+    """The key of the alarm that VideoSDK forbids calls in a room."""
+    return derive("videosdk-forbidden-", room_id)
+
+
+def _raise(turn: Turn, name: AlarmName, report: _Report) -> None:
+    turn.alarm(
+        name,
+        report.severity,
+        report.summary,
+        subject=turn.room.room_id,
+        room_id=turn.room.room_id,
+        rule=report.rule,
+        reason=report.reason,
+    )
+
+
+def _is_late(room: Room) -> bool:
+    return room.late_since is not None
+
+
+def _late(turn: Turn) -> _Report:
+    window = turn.room.window
+    assert window is not None
+    reason = why_not(turn.room, window, turn.config.settings)
+    opened = moment_text(window.entered_at if window.endless else window.opens_at)
+    summary = f"{_label(turn)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
+    return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.reason.value)
+
+
+def _is_refused(room: Room) -> bool:
+    return room.refused_start is not None
+
+
+def _refused_start(turn: Turn) -> _Report:
+    refused = turn.room.refused_start
+    assert refused is not None
+    window = turn.room.window
+    if window is not None and window.playable:
+        summary = f"{_label(turn)} has gone off air inside its window, and VideoSDK refuses to start it again "
+        return _Report("critical", f"{summary}({refused.said})", refused.rule, Reason.CALL_REFUSED.value)
+    summary = f"VideoSDK refuses to start {_label(turn)} ({refused.said}); the start is repeated"
+    return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
+
+
+def _is_unknown(room: Room) -> bool:
+    call = _unknown_start(room)
+    return call is not None and room.unknown_start == call.call_id
+
+
+def _start_unknown(turn: Turn) -> _Report:
+    call = turn.room.call
+    assert call is not None
+    summary = (
+        f"nobody can say whether the start of {_label(turn)} at {moment_text(call.created_at)} took effect: VideoSDK "
+        "has not answered since. The start is not repeated before that is known"
+    )
+    return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
+
+
+_ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[Turn], _Report]]] = {
+    AlarmName.BROADCAST_LATE: (_is_late, _late),
+    AlarmName.START_REFUSED: (_is_refused, _refused_start),
+    AlarmName.START_UNKNOWN: (_is_unknown, _start_unknown),
+}
+
+
+def _unknown_start(room: Room) -> Call | None:
+    call = room.call
+    return call if call is not None and call.kind is CallKind.START and call.state is CallState.UNKNOWN else None
+
+
+def _is_live(room: Room) -> bool:
+    return bool(room.live_streams)
+
+
+def _is_as_wanted(room: Room) -> bool:
+    return room.wish is None or room.wish.on_air == _is_live(room)
+
+
+def _is_asked_about(room: Room) -> bool:
+    """Whether VideoSDK is asked about the room, or will be as long as it is as it is."""
+    session_goes_on = room.session is not None and room.session.live
+    if room.wish is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
+        return True
+    return any(run.live for run in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
+
+
+def _is_wanted(room: Room) -> bool:
+    return room.wish is not None and room.wish.on_air
+
+
+def _label(turn: Turn) -> str:
+    return turn.room_name or turn.room.room_id
+
+
+def _missed_subject(room: Room, rule: str) -> str:
+    return f"{rule} {room.room_id}"
+
+
+def _is_start(happening: Happening) -> bool:
+    call = happening.data.get("call")
+    return isinstance(call, Mapping) and call.get("kind") == CallKind.START
+
+
+def _call_id(happening: Happening) -> str:
+    call: Any = happening.data.get("call")
+    return str(call.get("id")) if isinstance(call, Mapping) else ""

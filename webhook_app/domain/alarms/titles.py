@@ -1,0 +1,26 @@
+"""What each kind of alarm is about, in a few words, for pages, chat and mail."""
+
+from collections.abc import Mapping
+
+from webhook_app.domain.alarms.alarm import AlarmName
+
+TITLES: Mapping[str, str] = {
+    AlarmName.REDUCING_HALTED: "Reducing is halted. Webhooks are still kept.",
+    AlarmName.JOURNAL_STALLED: "Events are not being processed",
+    AlarmName.POISONED_EVENT: "An event could not be processed",
+    AlarmName.WEBHOOKS_UNREADABLE: "Webhooks could not be read",
+    AlarmName.VIDEOSDK_UNREADABLE: "An answer of VideoSDK's could not be read",
+    AlarmName.VIDEOSDK_CREDENTIALS: "VideoSDK does not accept our token",
+    AlarmName.VIDEOSDK_FORBIDDEN: "VideoSDK refuses a room",
+    AlarmName.CONFIGURATION_FILE: "The configuration file is wrong",
+    AlarmName.SCHEDULE_FAILING: "A schedule cannot be computed",
+    AlarmName.CALENDAR_FAILING: "A calendar needs attention",
+    AlarmName.DELIVERIES_CUT_OFF: "No subscriber can be reached",
+    AlarmName.BROADCAST_LATE: "A broadcast is late",
+    AlarmName.BROADCAST_MISSED: "A broadcast was missed",
+    AlarmName.START_REFUSED: "A start is refused",
+    AlarmName.START_UNKNOWN: "The outcome of a start is unknown",
+    AlarmName.SUBSCRIBER_FAILING: "A subscriber does not answer",
+    AlarmName.MAX_STREAMS: "All streams are in use",
+    AlarmName.NOT_LISTED: "More alarms than can be listed",
+}

@@ -1,0 +1,45 @@
+"""The alarm `webhooks-unreadable`: authentic webhooks that could not be read; it clears an hour after the last one.
+
+An alarm that clears by itself carries `clears_at`. The store keeps a timer without a room for it, `alarm:<name>`; a
+timer that is no longer the alarm's (a further webhook moved it) is void.
+"""
+
+from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.events import Event
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.times import HOUR, rfc3339
+
+ALARM = AlarmName.WEBHOOKS_UNREADABLE.value
+CLEARS_AFTER_MS = HOUR
+TIMER = "alarm:"
+
+
+def report_unreadable(world: World, event: Event, outcome: Outcome) -> None:
+    """Raise the alarm for one more webhook that could not be read."""
+    alarm = world.alarms.get(ALARM)
+    active = alarm is not None and alarm.cleared_at is None
+    count = alarm.count + 1 if alarm is not None and active else 1
+    since = alarm.since if alarm is not None and active else event.at
+    reason = event.data.get("reason") or "its text is in the event"
+    webhooks = "1 authentic webhook" if count == 1 else f"{count} authentic webhooks"
+    outcome.raised[ALARM] = AlarmReport(
+        ALARM,
+        "warning",
+        f"{webhooks} could not be read since {rfc3339(since)}; nothing was changed by them. "
+        f"The last is event {event.id}: {reason}. See the events of type unreadable.",
+        clears_at=event.at + CLEARS_AFTER_MS,
+    )
+    outcome.record_effect(Reason.UNREADABLE)
+
+
+def clear_when_due(world: World, event: Event, outcome: Outcome) -> None:
+    """Clear an alarm whose time has come."""
+    timer, due = event.data.get("timer"), event.data.get("due")
+    key = timer.removeprefix(TIMER) if isinstance(timer, str) and timer.startswith(TIMER) else None
+    alarm = world.alarms.get(key) if key is not None else None
+    if key is None or alarm is None or alarm.cleared_at is not None or alarm.clears_at != due:
+        outcome.record_effect(Reason.STALE_TIMER)
+        return
+    outcome.cleared.add(key)
+    outcome.record_effect(Reason.ALARM_CLEARED, name=alarm.name)

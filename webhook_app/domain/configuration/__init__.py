@@ -1,0 +1,1 @@
+"""Changes of rules, room names and settings; each gives a new configuration."""

@@ -1,0 +1,102 @@
+"""Changes of single rooms: adding, naming and grouping one, and forgetting one. The file's rooms belong to the file."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules.rule import Config, RoomName
+
+
+def put_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """Configure a room: its name and groups become those given. Returns the rules that may now mean other rooms.
+
+    1. A room of the configuration file stays as the file says.
+    2. A name that another room has, or that is another configured room's id, is not given away.
+    3. A room that exists only because a rule or a command took its name for an id is dropped.
+    """
+    config = world.config
+    room = RoomName(data.get("name"), str(data["room_id"]), tuple(data.get("groups", ())), from_file=False)
+    known = config.named(room.room_id)
+    if known is not None and known.from_file:
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
+    elif name_taken(config, room):
+        outcome.record_effect(Reason.ROOM_NAME_TAKEN, room=room.name)
+    elif room == known:
+        outcome.record_effect(Reason.ROOM_UNCHANGED, room=room.label)
+    else:
+        rest = {key: other for key, other in config.names.items() if other.room_id != room.room_id}
+        outcome.config = config.with_rooms({**rest, room.key: room})
+        outcome.record_effect(Reason.ROOM_ADDED if known is None else Reason.ROOM_CHANGED, room=room.label)
+        drop_mistaken_rooms(world, outcome)
+        return rules_affected(config, outcome.config)
+    return set()
+
+
+def forget_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+    """Drop a room's state, name and groups. Its events stay, and a new webhook makes it known again."""
+    room_id = str(data["room_id"])
+    config, room = world.config, world.rooms.get(room_id)
+    known = config.named(room_id)
+    if known is not None and known.from_file:
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
+    elif room is not None and is_busy(room):
+        outcome.record_effect(Reason.ROOM_LIVE)
+    elif naming := rules_naming(config, room_id):
+        outcome.record_effect(Reason.ROOM_NAMED_BY_RULES, rules=", ".join(naming))
+    elif room is None and known is None:
+        outcome.record_effect(Reason.ROOM_UNKNOWN)
+    else:
+        outcome.forgotten_rooms.add(room_id)
+        outcome.record_effect(Reason.ROOM_FORGOTTEN, room=room_id if known is None else known.label)
+        if known is not None:
+            outcome.config = config.with_rooms({key: one for key, one in config.names.items() if one is not known})
+            return rules_affected(config, outcome.config)
+    return set()
+
+
+def name_taken(config: Config, room: RoomName) -> bool:
+    """Whether a room's name already means another one, as its name or as a configured id."""
+    if room.name is None:
+        return False
+    named = config.names.get(room.name)
+    return (named is not None and named.room_id != room.room_id) or (
+        room.name != room.room_id and config.named(room.name) is not None
+    )
+
+
+def is_busy(room: Room) -> bool:
+    """Whether a room has a live stream or a call under way, so that it cannot be forgotten."""
+    return room.call is not None or any(run.live for run in room.streams)
+
+
+def rules_naming(config: Config, room_id: str) -> list[str]:
+    """The rules that name a room by its name or id, not by a glob or group."""
+    return sorted(name for name, rule in config.rules.items() if names_room(config, rule.rooms, room_id))
+
+
+def names_room(config: Config, patterns: Iterable[str], room_id: str) -> bool:
+    """Whether one of these patterns is the room's name or id."""
+    known = config.named(room_id)
+    meant = {f"id:{room_id}", *(() if room_id in config.shadowed else (room_id,))}
+    return not (meant | ({known.name} if known is not None and known.name is not None else set())).isdisjoint(patterns)
+
+
+def rules_affected(before: Config, after: Config) -> set[str]:
+    """The rules that are about a room whose configuration differs, before or after."""
+    changed = {
+        room_id
+        for room_id in before.by_room.keys() | after.by_room.keys() | (before.shadowed ^ after.shadowed)
+        if before.named(room_id) != after.named(room_id) or (room_id in before.shadowed) != (room_id in after.shadowed)
+    }
+    return {rule.name for config in (before, after) for room_id in changed for rule in config.about(room_id)}
+
+
+def drop_mistaken_rooms(world: World, outcome: Outcome) -> None:
+    """Drop rooms whose id is now another room's name, if nothing was ever seen of them and nothing is under way."""
+    config = outcome.config or world.config
+    for room_id in config.shadowed - world.config.shadowed:
+        room = world.rooms.get(room_id)
+        if room is not None and config.named(room_id) is None and not room.seen and not is_busy(room):
+            outcome.forgotten_rooms.add(room_id)

@@ -1,0 +1,1 @@
+"""Desired state, and the controller that compares it with the actual state and decides the next call."""

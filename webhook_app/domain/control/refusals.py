@@ -1,0 +1,74 @@
+"""Refusals of calls: which are settled by a probe first, and which are final.
+
+The call job reads VideoSDK's answer and journals its `refusal`; entries of earlier versions have none and count as
+transient. A start that VideoSDK calls invalid is sent once more at most: the same body would be refused for ever.
+"""
+
+from enum import StrEnum
+
+from webhook_app.domain.context import Turn
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Call, Rejection, Room
+from webhook_app.domain.schedules.open_window import Held
+from webhook_app.domain.schedules.windows import hold_off
+
+INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
+
+
+class Refusal(StrEnum):
+    """What kind of refusal an answer is; others pass by themselves and are retried with back-off.
+
+    CONFLICT: what was asked for may be so already, or not be possible yet.
+    AMBIGUOUS: as CONFLICT, or the body is wrong: the latter when somebody is in the room and nothing is on air.
+    INVALID: the body is wrong.
+    """
+
+    CONFLICT = "conflict"
+    AMBIGUOUS = "ambiguous"
+    INVALID = "invalid"
+
+
+def count_rejection(turn: Turn, call: Call) -> bool:
+    """Count a start whose body VideoSDK rejects; whether it is given up. One that nobody wants any more is not."""
+    desired = turn.room.wish
+    if desired is None or not desired.on_air or dict(desired.start) != dict(call.body):
+        return False
+    known = turn.room.rejection
+    count = known.count + 1 if known is not None and known.event_id == desired.event_id else 1
+    turn.change(rejection=Rejection(desired.event_id, count))
+    return count >= INVALID_STARTS_MAX
+
+
+def give_up_rejected(turn: Turn, call: Call) -> None:
+    """Stop wanting a start that VideoSDK rejects, until somebody wants another or the next window opens."""
+    room = turn.room
+    if room.operator is not None and room.operator.because == call.because:
+        turn.change(operator=None, waits=None)
+        turn.clear_timer("until")
+    elif room.window is not None and room.schedule_wish is not None and room.schedule_wish.because == call.because:
+        hold_off(turn, Held.REJECTED, Reason.WINDOW_START_REJECTED)
+    elif room.event_wish is not None and room.event_wish.because == call.because:
+        turn.change(event_wish=None, waits=None)
+    elif room.schedule_wish is not None and room.schedule_wish.because == call.because:
+        turn.change(schedule_wish=None, waits=None)
+    if turn.room.rejection is not None:
+        turn.change(rejection=replace(turn.room.rejection, given_up_at=turn.event.id))
+    turn.change(tries=0)
+
+
+def forget_rejection(turn: Turn) -> None:
+    """A start is wanted anew, or none any more: forget the one that was given up."""
+    if turn.room.rejection is not None:
+        turn.change(rejection=None)
+
+
+def is_over(before: Room, room: Room) -> bool:
+    """Whether a start that was given up no longer matters: something is on air, or something else is wanted."""
+    rejection = room.rejection
+    if rejection is None or rejection.given_up_at is None:
+        return False
+    changed = room.wish is not None and is_after(room.wish.event_id, rejection.given_up_at)
+    closed = before.window is not None and room.window is None
+    return changed or closed or any(run.live for run in room.streams)

@@ -1,0 +1,1 @@
+"""Subscribers and deliveries: retries, concurrency, and what a pending delivery waits for."""

@@ -1,0 +1,1 @@
+"""Notices to subscribers: their types, which subscribers match, and their text."""

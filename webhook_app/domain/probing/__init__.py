@@ -1,0 +1,1 @@
+"""When to probe VideoSDK, and what a probe's result means."""

@@ -1,0 +1,1 @@
+"""Rules: what they watch and do, their conditions, the engine that evaluates them, backtests."""

@@ -1,0 +1,296 @@
+"""Backtest: recorded events folded through draft rules, to see what would have been done beside what was.
+
+The draft world has timers of its own, and a VideoSDK that does what it is told: a start that would have been made
+gives a run that becomes playable, an end that would have been made ends it. What came of calls that were really made
+(their answers, and the webhooks of the runs they started) is passed over; runs that people started are kept.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from heapq import heappop, heappush
+
+from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
+from webhook_app.domain.configuration.changes import ONE_RULE
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.events import Event, Source, room_of, stream_fact
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.probing.policy import SESSION_GONE_MS
+from webhook_app.domain.reducer import RULE_CHANGES, apply, poisoned, step
+from webhook_app.domain.room import CallKind, CallState, Room
+from webhook_app.domain.rules.comparison import Act, Comparison, compare
+from webhook_app.domain.rules.conditions import stored_condition
+from webhook_app.domain.rules.draft_state import BacktestLimits, Draft, answer, make_event
+from webhook_app.domain.rules.rule import Config, RoomName, Rule, make_config
+from webhook_app.domain.streams.machine import SIGNALS, State
+
+TOLD = ("broadcast.", "rule.")
+NARROW = "choose a shorter span, fewer rules or rules with fewer windows"
+
+
+LIMITS = BacktestLimits()
+
+
+class BacktestTooLargeError(ValueError):
+    """A backtest of more work than one may take; the message says what to narrow."""
+
+
+def backtest(
+    before: World,
+    events: Iterable[Event],
+    rules: Iterable[Rule],
+    *,
+    since: int,
+    until: int,
+    names: Mapping[str, RoomName] | None = None,
+    others: bool = False,
+    progress: Callable[[int], None] = lambda count: None,
+    limits: BacktestLimits = LIMITS,
+) -> Comparison:
+    """Fold recorded events, oldest first, from a world as it was before them.
+
+    Up to `since` everything is folded as it was; from there on the draft rules stand in place of all rules. `names`
+    are what the drafts call the rooms; those of `since` when left out. With `others` the drafts stand in place of the
+    rules of their names alone: each other rule stands beside them as it did, from when it was put until it was gone.
+
+    BacktestTooLargeError when that exceeds the limits.
+    """
+    try:
+        with step_budget(limits.steps, "the backtest"):
+            return _backtest(
+                before,
+                events,
+                list(rules),
+                since=since,
+                until=until,
+                names=names,
+                others=others,
+                progress=progress,
+                limits=limits,
+            )
+    except BudgetExceededError as error:
+        raise BacktestTooLargeError(f"{error}; {NARROW}") from None
+
+
+def _backtest(
+    before: World,
+    events: Iterable[Event],
+    rules: Iterable[Rule],
+    *,
+    since: int,
+    until: int,
+    names: Mapping[str, RoomName] | None,
+    others: bool,
+    progress: Callable[[int], None],
+    limits: BacktestLimits,
+) -> Comparison:
+    drafted = {rule.name for rule in rules}
+    actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
+    draft: Draft | None = None
+    ours = _Ours()
+    did: list[Act] = []
+    for count, event in enumerate(events, 1):
+        if event.at >= until:
+            break
+        if draft is None and event.at >= since:
+            draft = _begin(actual, rules, since, names, limits, others=others)
+        outcome = _fold(actual, event)
+        if event.at >= since:
+            did += _acts(outcome, event.at)
+        ours.note(event)
+        if others and draft is not None and event.type in RULE_CHANGES:
+            changed = _without_drafts(event, drafted, draft.world.config)
+            if changed is not None:
+                _run_to(draft, changed.at)
+                _tell(draft, changed)
+        elif draft is not None and not _passed_over(event, ours):
+            _run_to(draft, event.at)
+            _tell(draft, event)
+        if count % 1_000 == 0:
+            progress(count)
+    if draft is None:
+        draft = _begin(actual, rules, since, names, limits, others=others)
+    _run_to(draft, until)
+    return compare(draft.acts, did)
+
+
+class _Ours:
+    """Which runs our real calls started, so that their webhooks can be told from a person's."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._rooms: set[str] = set()
+
+    def note(self, event: Event) -> None:
+        if event.source is Source.CALL and event.data.get("kind") == "start" and event.room_id is not None:
+            stream = event.data.get("stream")
+            if event.data.get("outcome") == "succeeded" and isinstance(stream, Mapping):
+                fact = stream_fact(stream)
+                self._names |= {name for name in (*fact.ids, fact.url_key) if name}
+                self._rooms.add(event.room_id)
+
+    def started(self, event: Event) -> bool:
+        fact = stream_fact(event.data)
+        if not fact.bare:
+            return not self._names.isdisjoint((*fact.ids, fact.url_key))
+        return room_of(event.data) in self._rooms
+
+
+def _passed_over(event: Event, ours: _Ours) -> bool:
+    if event.source in (Source.CLOCK, Source.CALL, Source.PROBE):
+        return True
+    if event.type in RULE_CHANGES and event.type != "calendar-fetched":
+        return True
+    return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
+
+
+def _begin(
+    actual: World,
+    rules: Iterable[Rule],
+    since: int,
+    names: Mapping[str, RoomName] | None,
+    limits: BacktestLimits,
+    *,
+    others: bool,
+) -> Draft:
+    known: Config = actual.config
+    settings = replace(known.settings, calls=True, paused=False, bodies=False)
+    drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
+    if others:
+        drafts = {**dict(known.rules), **drafts}
+    config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
+    world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
+    draft = Draft(world, since, limits, _looks_matter(drafts.values()))
+    for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
+        _tell(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
+    return draft
+
+
+def _without_drafts(event: Event, drafted: Collection[str], config: Config) -> Event | None:
+    """A change of rules as the draft world takes it: what it says of the drafts' names is left out, and of the rooms.
+
+    None when nothing is left of it.
+    """
+    if event.type == "calendar-fetched":
+        return event
+    if event.type == "file-applied":
+        rules = [rule for rule in event.data.get("rules", []) if str(rule.get("name")) not in drafted]
+        rooms = {
+            name: {"room_id": room.room_id, "groups": list(room.groups)}
+            for name, room in config.names.items()
+            if room.name is not None and room.from_file
+        }
+        return replace(event, data={**event.data, "rules": rules, "rooms": rooms})
+    name = (event.data.get("rule") or {}).get("name") if event.type == "rule-put" else event.data.get("name")
+    return event if event.type in ONE_RULE and str(name) not in drafted else None
+
+
+def _as_found(room: Room) -> Room:
+    """The room with what was seen of it, and nothing of what anybody but the operator wanted."""
+    return replace(
+        room,
+        event_wish=None,
+        schedule_wish=None,
+        window=None,
+        next_window=None,
+        call=None,
+        probe=None,
+        asks=(),
+        timers={name: due for name, due in room.timers.items() if name == "until"},
+        holding={},
+        fired={},
+        confirming=(),
+        tries=0,
+        waits=None,
+        replace_run=None,
+        reminded_at=None,
+    )
+
+
+def _run_to(draft: Draft, moment: int) -> None:
+    while True:
+        if draft.number > draft.limits.events:
+            raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROW}")
+        if len(draft.acts) > draft.limits.acts:
+            raise BacktestTooLargeError(f"the rules would act more than {draft.limits.acts} times; {NARROW}")
+        due = draft.timers[0][0] if draft.timers else None
+        told = draft.coming[0][0] if draft.coming else None
+        if told is not None and told <= moment and (due is None or told <= due):
+            _tell(draft, heappop(draft.coming)[2])
+        elif due is not None and due <= moment:
+            when, room_id, name, due = heappop(draft.timers)
+            room = draft.world.rooms.get(room_id)
+            if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
+                data = {"timer": name, "due": due}
+                _tell(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
+        else:
+            return
+
+
+def _may_matter(room: Room, timer: str) -> bool:
+    """Whether a timer can change anything: the draft's VideoSDK, when it is asked, sees what we know already.
+
+    A look at a run that is on its way may still move it on; one that finds a room on air as it was, or nobody
+    there, may not. These are most of all there is to fold.
+    """
+    if timer == "armed":
+        return False
+    over = room.session is not None and not room.session.live
+    return timer != "watch" or over or any(run.state in (State.STARTING, State.STARTED) for run in room.streams)
+
+
+def _looks_matter(rules: Iterable[Rule]) -> bool:
+    """Whether a condition sees how long a stream has been on: then every look is a moment at which it may hold."""
+    for rule in rules:
+        inside = stored_condition(rule.when).room_paths.get("stream", frozenset()) if rule.when else frozenset()
+        if inside is None or "duration_s" in inside:
+            return True
+    return False
+
+
+def _tell(draft: Draft, event: Event) -> None:
+    world = draft.world
+    outcome = _outcome(world, event)
+    before = {room_id: world.rooms[room_id].timers for room_id in outcome.rooms if room_id in world.rooms}
+    apply(world, outcome)
+    for room_id, room in outcome.rooms.items():
+        old = before.get(room_id, {})
+        for name, due in room.timers.items():
+            if old.get(name) != due:
+                heappush(draft.timers, (due, room_id, name, due))
+        missed = room.timers.get("watch")
+        if missed is not None and missed <= event.at and not draft.looks and _may_matter(room, "watch"):
+            # It was passed over while it could not matter, and now it may.
+            heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, "watch", missed))
+    draft.acts += _acts(outcome, event.at)
+    for call in outcome.calls.values():
+        if call.state is CallState.WAITING:
+            answer(draft, call, event.at)
+
+
+def _fold(world: World, event: Event) -> Outcome:
+    outcome = _outcome(world, event)
+    apply(world, outcome)
+    return outcome
+
+
+def _outcome(world: World, event: Event) -> Outcome:
+    try:
+        outcome = step(world, event)
+    except Exception as error:  # what is poisoned was poisoned then, too
+        outcome = poisoned(world, event, error)
+    # When it was the backtest's own limit that the fold ran into, this ends the backtest.
+    spend(0)
+    return outcome
+
+
+def _acts(outcome: Outcome, at: int) -> list[Act]:
+    calls = [
+        Act(call.created_at, call.room_id, call.kind.value, call.because)
+        for call in outcome.calls.values()
+        if call.state is CallState.WAITING and call.kind in (CallKind.START, CallKind.END) and call.created_at == at
+    ]
+    told = [
+        Act(at, notice.room_id or "", notice.type, notice.because or "")
+        for notice in outcome.notices
+        if notice.type.startswith(TOLD)
+    ]
+    return calls + told

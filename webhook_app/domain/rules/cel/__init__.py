@@ -1,0 +1,1 @@
+"""CEL conditions: source checks, metered evaluation, functions."""

@@ -1,0 +1,258 @@
+"""Rules as data: what they watch, what they do, and which rooms they are about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.globs import glob_matches, is_glob
+from webhook_app.domain.persistent_map import Spread
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.schedules.calendars.calendar import Calendars
+from webhook_app.domain.schedules.schedule import Schedule
+from webhook_app.domain.sessions.participants import EmptyMeans
+
+MAX_STREAM_S = 7_200  # VideoSDK's own limit
+
+CHAIN_MAX_PER_MINUTE = 12
+ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: a `schedule`, `on` a type with an optional `if`, or `when` a condition holds `for` a while.
+
+    `given` is the schedule as it was put, for showing; `skipped` are openings that are passed over, in ms.
+    """
+
+    name: str
+    rooms: tuple[str, ...]
+    do: str
+    on: str | None = None
+    if_: str | None = None
+    when: str | None = None
+    for_s: int = 0
+    message: str | None = None
+    cooldown_s: int = 0
+    start: Mapping[str, Any] = field(default_factory=dict)
+    timezone: str = "UTC"
+    paused: bool = False
+    from_file: bool = False
+    schedule: Schedule | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    skipped: tuple[int, ...] = ()
+    late_after_s: int = 60
+    remind_s: int | None = None
+    end_when_empty_s: int | None = None
+    overrun_s: int | None = None
+    max_run_s: int | None = None
+    restart: str = "on-failure"
+    empty_means: EmptyMeans = EmptyMeans.NOBODY
+
+    @property
+    def because(self) -> str:
+        """How a wish or a notice names its rule."""
+        return f"rule:{self.name}"
+
+
+def rule_of(because: str) -> str | None:
+    """The name of the rule that a cause names; None where it is the operator's."""
+    return because.removeprefix("rule:") if because.startswith("rule:") else None
+
+
+@dataclass(frozen=True)
+class RuleMemory:
+    """What a rule has done: when it last acted, and why its condition last could not be said."""
+
+    last_fired_at: int | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomName:
+    """A configured room. `name` is None when only its id is configured; `from_file` is False when the API added it."""
+
+    name: str | None
+    room_id: str
+    groups: tuple[str, ...] = ()
+    from_file: bool = True
+
+    @property
+    def key(self) -> str:
+        """What `Config.names` keeps it under: its name, or `id:` and its id. Names hold no colon."""
+        return self.name if self.name is not None else f"{ID_PREFIX}{self.room_id}"
+
+    @property
+    def label(self) -> str:
+        """What people read: its name, or its id where it has none."""
+        return self.name or self.room_id
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of the outside the folding depends on; journaled when it changes.
+
+    `paused`: VideoSDK does not accept our token, so nothing is called until a question is answered again.
+    `max_stream_s`: how long VideoSDK lets a stream run.
+    `observing`: this copy of the product records only; then `calls` is false, and no notice leaves it.
+    """
+
+    calls: bool = False
+    bodies: bool = False
+    paused: bool = False
+    max_stream_s: int = MAX_STREAM_S
+    observing: bool = False
+
+    def why_no_calls(self, otherwise: Reason) -> Reason:
+        """Why nothing is called: this copy only observes, or what the caller says of missing credentials."""
+        return Reason.OBSERVING if self.observing else otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class RuleIndex:
+    """Which rules a pattern belongs to, so that a room's rules are found without looking at the others'."""
+
+    plain: Spread[tuple[str, ...]] = field(default_factory=Spread)
+    globs: tuple[tuple[str, str], ...] = ()
+
+    def with_rule(self, rule: Rule) -> "RuleIndex":
+        """The index with one rule more."""
+        plain, globs = self.plain, list(self.globs)
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                globs.append((pattern, rule.name))
+            else:
+                plain = plain.put(pattern, (*plain.get(pattern, ()), rule.name))
+        return RuleIndex(plain, tuple(globs))
+
+    def without_rule(self, rule: Rule) -> "RuleIndex":
+        """The index without a rule."""
+        plain = self.plain
+        for pattern in rule.rooms:
+            if pattern in plain:
+                left = tuple(name for name in plain[pattern] if name != rule.name)
+                plain = plain.put(pattern, left) if left else plain.drop(pattern)
+        return RuleIndex(plain, tuple(pair for pair in self.globs if pair[1] != rule.name))
+
+
+@dataclass(frozen=True)
+class Config:
+    """Rules and configured rooms in force. Frozen: a change makes a new one.
+
+    `names` holds the configured rooms by `RoomName.key`, `by_room` by id. `shadowed` are ids that are the name of
+    another room: said without `id:`, they mean that room.
+    """
+
+    rules: Spread[Rule] = field(default_factory=Spread)
+    names: Mapping[str, RoomName] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    calendars: Calendars = field(default_factory=dict)
+    index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
+    by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
+    shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def about(self, room_id: str) -> tuple[Rule, ...]:
+        """The rules on a room by name, paused ones left out; looked up once a room and configuration."""
+        known = self.found.get(room_id)
+        if known is None:
+            patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
+            names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
+            names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
+            known = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
+            self.found[room_id] = known
+        return known
+
+    def named(self, room_id: str) -> RoomName | None:
+        """A room as it is configured, None when it is not."""
+        return self.by_room.get(room_id)
+
+    def room_name(self, room_id: str | None) -> str | None:
+        """A room's name, None when it has none."""
+        known = self.by_room.get(room_id or "")
+        return None if known is None else known.name
+
+    def room_meant(self, reference: str) -> str:
+        """The id of the room that a name, an id or `id:` and an id stands for; a name comes before an id."""
+        known = self.names.get(reference)
+        return known.room_id if known is not None else reference.removeprefix(ID_PREFIX)
+
+    def matches(self, pattern: str, room_id: str) -> bool:
+        """Whether a rule's pattern means this room."""
+        return matches(pattern, room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
+
+    def with_rooms(self, names: Mapping[str, RoomName]) -> "Config":
+        """The configuration with other configured rooms."""
+        by_room = rooms_by_id(names)
+        return replace(self, names=names, by_room=by_room, shadowed=shadowed_ids(names), found={})
+
+    def with_rule(self, rule: Rule) -> "Config":
+        """The configuration with a rule added or changed."""
+        old = self.rules.get(rule.name)
+        index = self.index if old is None else self.index.without_rule(old)
+        return replace(self, rules=self.rules.put(rule.name, rule), index=index.with_rule(rule), found={})
+
+    def without_rule(self, rule: Rule) -> "Config":
+        """The configuration without a rule."""
+        return replace(self, rules=self.rules.drop(rule.name), index=self.index.without_rule(rule), found={})
+
+    def rooms_of(self, rule: Rule) -> frozenset[str] | None:
+        """The ids of the rooms that a rule is about, or None when it may be about any."""
+        ids: set[str] = set()
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                return None
+            if pattern.startswith("group:"):
+                ids |= {known.room_id for known in self.names.values() if pattern[6:] in known.groups}
+            else:
+                ids.add(self.room_meant(pattern))
+        return frozenset(ids)
+
+
+def make_config(
+    rules: Mapping[str, Rule],
+    names: Mapping[str, RoomName],
+    settings: Settings,
+    calendars: Calendars | None = None,
+) -> Config:
+    """A configuration with its index."""
+    plain: dict[str, list[str]] = {}
+    globs: list[tuple[str, str]] = []
+    for rule in rules.values():
+        for pattern in rule.rooms:
+            if is_glob(pattern):
+                globs.append((pattern, rule.name))
+            else:
+                plain.setdefault(pattern, []).append(rule.name)
+    index = RuleIndex(Spread({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
+    return Config(Spread(rules), names, settings, calendars or {}, index, rooms_by_id(names), shadowed_ids(names))
+
+
+def rooms_by_id(names: Mapping[str, RoomName]) -> dict[str, RoomName]:
+    """Configured rooms by their id."""
+    return {known.room_id: known for known in names.values()}
+
+
+def shadowed_ids(names: Mapping[str, RoomName]) -> frozenset[str]:
+    """The names that are not the id of the room they name: as an id, each is taken for that room."""
+    return frozenset(key for key, known in names.items() if key != known.room_id)
+
+
+def plain_patterns(room_id: str, named: RoomName | None, *, shadowed: bool) -> list[str]:
+    """Every pattern without wildcards that means this room."""
+    patterns = [f"{ID_PREFIX}{room_id}"] if shadowed else [room_id, f"{ID_PREFIX}{room_id}"]
+    if named is not None:
+        patterns += [f"group:{group}" for group in named.groups]
+        if named.name is not None and named.name != room_id:
+            patterns.append(named.name)
+    return patterns
+
+
+def matches(pattern: str, room_id: str, named: RoomName | None, *, shadowed: bool = False) -> bool:
+    """Whether a pattern means this room: its name, its id, `id:` and its id, a glob of ids, `group:x`.
+
+    `shadowed`: its id is the name of another room, which a pattern that says it means.
+    """
+    if is_glob(pattern):
+        return pattern == room_id or glob_matches(room_id, pattern)
+    return pattern in plain_patterns(room_id, named, shadowed=shadowed)

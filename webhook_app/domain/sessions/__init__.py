@@ -1,0 +1,1 @@
+"""Sessions and participants of a room."""

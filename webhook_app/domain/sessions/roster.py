@@ -1,0 +1,136 @@
+"""The roster of a session: how joins, leaves and probe answers change who is listed and who is counted.
+
+Up to `LISTED_MAX` participants are listed by id; the others are counted. Known viewers make way for newcomers, so that
+hosts, and those whose mode is not known yet, are listed as long as possible.
+"""
+
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.room import Session
+from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Move, Present, Role, role_of
+
+
+def is_inside(session: Session, participant_id: str) -> bool | None:
+    """Whether somebody is in the session; None when that is not known."""
+    if participant_id in session.participants:
+        return True
+    if session.unlisted:
+        moves = (move for move in reversed(session.moves) if move.participant_id == participant_id)
+        last = next(moves, None)
+        return None if last is None else last.joined
+    return False if session.complete else None
+
+
+def move(session: Session, change: Move) -> Session:
+    """The session after a join or a leave."""
+    return _join(session, change) if change.joined else _leave(session, change.participant_id)
+
+
+def remember(session: Session, change: Move, *, probing: bool) -> Session:
+    """Keep a move for as long as it may be needed: to add it to a probe's answer, or to know a repeat of it."""
+    moves = (*session.moves, change)[-MOVES_MAX:] if probing or session.unlisted else ()
+    return session if moves == session.moves else replace(session, moves=moves)
+
+
+def is_covered(session: Session, asked_id: str) -> bool:
+    """Whether all news of the session since a probe was sent is known as moves, so that they can be added to it."""
+    if not is_after(session.last_event_id, asked_id):
+        return True
+    moves = session.moves
+    if not moves or moves[-1].event_id != session.last_event_id:
+        return False
+    return len(moves) < MOVES_MAX or not is_after(moves[0].event_id, asked_id)
+
+
+def probed(session: Session, present: Present, at: int) -> Session:
+    """The session exactly as a probe found it. A host whom the probe may have missed, because it could not read all
+    pages, stays listed.
+    """
+    empty = not present.participants and not present.unlisted
+    unseen = present.unlisted - present.unlisted_viewers
+    missed = [who for who, mode in session.modes.items() if role_of(mode) is Role.HOST] if unseen else []
+    missed = [who for who in missed if who not in present.participants][:unseen]
+    return replace(
+        session,
+        complete=True,
+        participants={**present.participants, **{who: session.participants[who] for who in missed}},
+        modes={**present.modes, **{who: session.modes[who] for who in missed}},
+        unlisted=present.unlisted - len(missed),
+        unlisted_viewers=present.unlisted_viewers,
+        emptied=empty and (session.emptied or bool(session.participants) or session.unlisted > 0),
+        emptied_at=None,
+        looked_at=at,
+    )
+
+
+def with_arrivals(verified: Session, asked_id: str) -> Session:
+    """What a probe found, with everybody who has joined since it was sent, whether or not they have left again."""
+    seen = replace(verified, moves=())
+    for change in moves_since(verified, asked_id):
+        if change.joined and not is_inside(seen, change.participant_id):
+            seen = move(seen, change)
+    return seen
+
+
+def with_news(verified: Session, asked_id: str, at: int) -> Session:
+    """What a probe found, with the joins and leaves that webhooks reported since it was sent.
+
+    Whether the probe has seen somebody who is not listed come or go is not known: each move then counts.
+    """
+    since = moves_since(verified, asked_id)
+    seen = replace(verified, moves=())
+    for change in since:
+        if is_inside(seen, change.participant_id) is not change.joined:
+            seen = move(seen, change)
+    if since and seen.count == 0:
+        return replace(seen, moves=since, emptied=True, emptied_at=at)
+    return replace(seen, moves=since, emptied=verified.emptied and seen.count == 0)
+
+
+def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
+    """The joins and leaves that webhooks reported since a probe was sent."""
+    return tuple(change for change in session.moves if is_after(change.event_id, asked_id))
+
+
+def assume_viewers(session: Session) -> Session:
+    """The session if everybody whose mode is not known were a viewer."""
+    modes = {who: mode for who, mode in session.modes.items() if role_of(mode) is not Role.UNKNOWN}
+    modes |= {who: "VIEWER" for who in session.participants if who not in modes}
+    return replace(session, modes=modes, unlisted_viewers=session.unlisted)
+
+
+def _join(session: Session, change: Move) -> Session:
+    who, mode = change.participant_id, change.mode
+    modes = session.modes if mode is None else {**session.modes, who: mode}
+    if len(session.participants) < LISTED_MAX:
+        return replace(session, participants={**session.participants, who: change.name}, modes=modes)
+    is_viewer = role_of(mode) is Role.VIEWER
+    replaced = None if is_viewer else _first_viewer(session)
+    if replaced is None:
+        viewers = session.unlisted_viewers + is_viewer
+        return replace(session, unlisted=session.unlisted + 1, unlisted_viewers=viewers)
+    return replace(
+        session,
+        participants={one: name for one, name in session.participants.items() if one != replaced} | {who: change.name},
+        modes={one: known for one, known in modes.items() if one != replaced},
+        unlisted=session.unlisted + 1,
+        unlisted_viewers=session.unlisted_viewers + 1,
+    )
+
+
+def _leave(session: Session, who: str) -> Session:
+    if who in session.participants:
+        return replace(
+            session,
+            participants={one: name for one, name in session.participants.items() if one != who},
+            modes={one: mode for one, mode in session.modes.items() if one != who},
+        )
+    if not session.unlisted:
+        return session
+    # Whether a viewer has left is not known: the number of those whose mode is not known must not shrink by guessing.
+    viewers = max(0, session.unlisted_viewers - 1)
+    return replace(session, unlisted=session.unlisted - 1, unlisted_viewers=viewers)
+
+
+def _first_viewer(session: Session) -> str | None:
+    return next((who for who, mode in session.modes.items() if role_of(mode) is Role.VIEWER), None)

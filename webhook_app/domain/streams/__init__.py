@@ -1,0 +1,1 @@
+"""Streams: the state machine, matching an event to a stream, applying a signal."""

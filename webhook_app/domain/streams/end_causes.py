@@ -1,0 +1,74 @@
+"""Why a stream ended, as far as anybody can tell: what stopped it, and whether it ran into VideoSDK's own limit."""
+
+from enum import StrEnum
+
+from webhook_app.domain.room import Room
+from webhook_app.domain.streams.machine import EndedBy, State, Stream
+from webhook_app.domain.streams.matching import mark_of
+from webhook_app.domain.times import MINUTE, SECOND
+
+# VideoSDK's limit counts from its own start of a stream. Where that is known by a webhook alone, our moment of it is
+# late by the webhook's delay, so that the age seems shorter than it is; what a stream takes from its start to its
+# encoder, and from the limit to the webhook about it, makes it seem longer.
+LIMIT_EARLY_MS = 30 * SECOND
+LIMIT_LATE_MS = 3 * MINUTE
+STOP_HEARD_MS = 2 * MINUTE
+
+
+class Stopped(StrEnum):
+    """Why a stream ended, where no call of ours did it; else it is what the call was made for."""
+
+    SESSION_ENDED = "session-ended"
+    VIDEOSDK_LIMIT = "videosdk-limit"
+    SOMEBODY = "somebody"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+def stopped_because(room: Room, run: Stream, *, at: int, limit_ms: int, heard: bool) -> str | None:
+    """Why a stream ended: `operator` or `rule:<name>` when our end did it, else one of `Stopped`; None while it lives.
+
+    1. It failed.
+    2. An end of ours was sent for it, and VideoSDK did not refuse that.
+    3. Its session has ended, or everybody had left.
+    4. It was as old as VideoSDK lets streams become.
+    5. VideoSDK said that it was stopped (`heard`: it says so now): somebody did.
+    6. It vanished: nobody knows.
+    """
+    if run.live:
+        return None
+    if run.state is State.FAILED:
+        return Stopped.FAILED
+    if run.end_call_id is not None:
+        return run.end_because or Stopped.UNKNOWN
+    if _session_is_over(room, run):
+        return Stopped.SESSION_ENDED
+    if ended_at_limit(run, at=at, limit_ms=limit_ms):
+        return Stopped.VIDEOSDK_LIMIT
+    return Stopped.SOMEBODY if heard or was_stopped(room, run, at=at) else Stopped.UNKNOWN
+
+
+def ended_at_limit(run: Stream, *, at: int, limit_ms: int) -> bool:
+    """Whether a stream's age at its end is VideoSDK's limit, give or take what delays and start-up add."""
+    began = run.began_at or run.starting_at or run.started_at or run.opened_at
+    age = (run.stopping_at or run.ended_at or at) - began
+    return limit_ms - LIMIT_EARLY_MS <= age <= limit_ms + LIMIT_LATE_MS
+
+
+def was_stopped(room: Room, run: Stream, *, at: int) -> bool:
+    """Whether VideoSDK said that it was stopped, if only by a webhook that named no stream; else it has vanished."""
+    if run.state is not State.STOPPED:
+        return False
+    if run.ended_by is EndedBy.WEBHOOK or run.stopping_at is not None:
+        return True
+    heard_at = mark_of(room, run.session_id).stop_at
+    return heard_at is not None and heard_at >= max(run.opened_at, at - STOP_HEARD_MS)
+
+
+def _session_is_over(room: Room, run: Stream) -> bool:
+    # VideoSDK tells a session's end after the stop that comes of it: one that has emptied is about to end.
+    session = room.session
+    if run.session_id is not None and mark_of(room, run.session_id).ended:
+        return True
+    same = session is not None and run.session_id in (None, session.session_id)
+    return session is not None and same and (not session.live or (session.emptied and session.count == 0))

@@ -1,0 +1,81 @@
+"""One stream under several names: VideoSDK's answers and webhooks may call it by different ids.
+
+Equal folders of the playback URL mean the same stream, whatever the ids say. Two that were opened under different ids
+before their URL was known become one as soon as something names both.
+"""
+
+from webhook_app.domain.context import Turn
+from webhook_app.domain.events import StreamFact
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import order
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.streams.machine import EndedBy, State, Stream, with_ids
+from webhook_app.domain.streams.matching import drop_run, is_named, put_run
+
+_RANKS = {state: rank for rank, state in enumerate(State)}
+
+
+def unite_streams(turn: Turn, fact: StreamFact) -> None:
+    """Make one stream of all that a body names: by an id, or by the folder of its URL."""
+    named = [run for run in turn.room.streams if is_named(run, fact)]
+    urls = {run.url_key for run in named if run.url_key is not None}
+    if len(named) < 2 or len(urls) > 1:
+        return
+    named.sort(key=lambda run: (run.provisional, not run.live, run.opened_at))
+    kept = named[0]
+    for other in named[1:]:
+        turn.room = drop_run(turn.room, other)
+        turn.outcome.streams.pop(other.stream_id, None)
+        turn.outcome.dropped.add(other.stream_id)
+        before, kept = kept, _united(kept, other)
+        kept = turn.stop_explained(kept)
+        turn.room = put_run(turn.room, kept)
+        turn.keep_run(kept)
+        if turn.room.replace_run == other.stream_id:
+            turn.change(replace_run=kept.stream_id)
+        turn.note(Reason.STREAMS_UNITED, stream=kept.stream_id, other=other.stream_id)
+        if before.live != kept.live and not kept.provisional:
+            turn.tell_stream(kept, before.state)
+
+
+def _united(kept: Stream, other: Stream) -> Stream:
+    """Both as one.
+
+    1. An end that VideoSDK told is an end of both; one that was inferred, or seen by a probe, is not while one lives.
+    2. Else the one that has come further says where it is. Each moment is the earlier of the two.
+    """
+    told = next((run for run in (kept, other) if not run.live and run.ended_by is EndedBy.WEBHOOK), None)
+    live = [run for run in (kept, other) if run.live]
+    furthest = told or max(live or [kept, other], key=lambda run: _RANKS[run.state])
+    end_call = kept if kept.end_call_id is not None else other
+    return replace(
+        with_ids(kept, other.ids),
+        state=furthest.state,
+        session_id=kept.session_id or other.session_id,
+        last_event_id=max(kept.last_event_id, other.last_event_id, key=order),
+        opened_at=min(kept.opened_at, other.opened_at),
+        url_key=kept.url_key or other.url_key,
+        playback_url=kept.playback_url or other.playback_url,
+        livestream_url=kept.livestream_url or other.livestream_url,
+        starting_at=_earlier(kept.starting_at, other.starting_at),
+        started_at=_earlier(kept.started_at, other.started_at),
+        playable_at=_earlier(kept.playable_at, other.playable_at),
+        began_at=_earlier(kept.began_at, other.began_at),
+        stopping_at=furthest.stopping_at,
+        ended_at=furthest.ended_at,
+        ended_by=furthest.ended_by,
+        ended_event_id=furthest.ended_event_id,
+        stopped_because=furthest.stopped_because,
+        failure=kept.failure or other.failure,
+        because=kept.because or other.because,
+        call_id=kept.call_id or other.call_id,
+        end_call_id=end_call.end_call_id,
+        end_because=end_call.end_because,
+        provisional=kept.provisional and other.provisional,
+        probed_at=kept.probed_at or other.probed_at,
+        snapshot=kept.snapshot or other.snapshot,
+    )
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

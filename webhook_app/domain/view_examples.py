@@ -1,0 +1,70 @@
+"""Example rooms and events: every shape that their public views can have, for trying conditions before they are saved.
+
+What a condition may look at is derived from these. A test compares them with the API's schemas, so a field that the
+views gain must be set in at least one example.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from webhook_app.domain.events import Event, Source, StreamFact
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.room import Room, Session, Wish
+from webhook_app.domain.rules.rule import RoomName, Settings, make_config
+from webhook_app.domain.schedules.open_window import OpenWindow
+from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.streams.machine import EndedBy, Snapshot, State, advance, open_run
+from webhook_app.domain.view_shape import ViewShape, shape_of
+from webhook_app.domain.views import event_view, room_view
+
+ROOM_ID = "abcd-efgh-ijkl"
+_AT = 1_767_225_600_000
+
+
+@lru_cache(maxsize=1)
+def room_shapes() -> tuple[Mapping[str, Any], ...]:
+    """Rooms without and with a session, a wish, a name, a next window, and a stream in each state."""
+    config = make_config({}, {"hall": RoomName("hall", ROOM_ID, ("webinar",))}, Settings())
+    inside: dict[str, str | None] = {"p": "Host", "q": None}
+    session = Session(
+        "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": "CONFERENCE", "q": "VIEWER"}
+    )
+    unknown = Session("s", live=True, started_at=_AT)
+    over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
+    wish = Wish(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
+    window = RoomWindow(_AT, _AT + 1, ("service",))
+    fact = StreamFact("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
+    run = replace(
+        open_run(ROOM_ID, "1-0", _AT, State.STARTING, fact, provisional=False),
+        snapshot=Snapshot("https://x/y.png", _AT, 1280, 720),
+    )
+    rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, operator=wish)]
+    for state in State:
+        moved = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
+        rooms.append(Room(ROOM_ID, session=session, operator=wish, streams=(moved,), next_window=window))
+    # A stream that went through every state has every moment.
+    for state in (State.STARTED, State.PLAYABLE, State.STOPPING, State.FAILED):
+        run = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
+    run = replace(run, failure="failed", stopped_because="operator")
+    late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
+    rooms.append(Room(ROOM_ID, session=over, operator=wish, streams=(run,), window=late, next_window=window))
+    return tuple(room_view(room, config, _AT + 2) for room in rooms)
+
+
+@lru_cache(maxsize=1)
+def event_shapes() -> tuple[Mapping[str, Any], ...]:
+    """Events as `on` hands them to a condition."""
+    return (event_view(Event("1-0", Source.VIDEOSDK, "participant-joined", ROOM_ID, _AT, {}), room_name="hall"),)
+
+
+@lru_cache(maxsize=1)
+def room_shape() -> ViewShape:
+    """The fields of a room's view, at any depth."""
+    return shape_of(room_shapes())
+
+
+@lru_cache(maxsize=1)
+def event_shape() -> ViewShape:
+    """The fields of an event's view."""
+    return shape_of(event_shapes())

@@ -1,0 +1,105 @@
+"""Health: whether this process lives, and whether everything that must be there is."""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any
+
+import redis
+from flask import Blueprint, Response, jsonify
+
+from webhook_app.ops.loops import Loops
+from webhook_app.providers.videosdk.public_key import KeyRing
+from webhook_app.store.clients import Client
+from webhook_app.store.health import StoreHealth, look, problem_of
+
+WORKERS = ("worker", "call", "deliver")
+STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses
+ANSWER_WITHIN_S = 0.8
+
+
+def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loops | None = None) -> Blueprint:
+    """`/healthz` and `/readyz`; a receiver is ready with store and key alone, so a dead worker turns nothing away.
+
+    `readyz` answers within a second whatever the store does. `loops` are those of this process.
+    """
+    blueprint = Blueprint("health", __name__)
+    store = StoreLook(lambda: look(client))
+
+    @blueprint.get("/healthz")
+    def healthz() -> Response:
+        return jsonify({"ok": True})
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        store_health = store()
+        checks: dict[str, dict[str, Any]] = {"store": _store(store_health), "public_key": {"ok": keyring.ready}}
+        if not receiver_only:
+            own = {} if loops is None else {f"web: {name}": why for name, why in loops.failing().items()}
+            checks |= _product(store_health, own)
+        ready = all(check["ok"] for check in checks.values())
+        response = jsonify({"ready": ready, "checks": checks})
+        response.status_code = 200 if ready else 503
+        return response
+
+    return blueprint
+
+
+def _store(store_health: StoreHealth) -> dict[str, Any]:
+    return {"ok": True} if store_health.problem is None else {"ok": False, "problem": store_health.problem}
+
+
+def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    alive, lag = store_health.live.alive, store_health.lag
+    missing = [name for name in WORKERS if not alive.get(name)]
+    failing = {**store_health.live.failing, **own}
+    workers: dict[str, Any] = {"ok": not missing and not store_health.halted}
+    if missing:
+        workers["missing"] = missing
+    if store_health.halted:
+        workers["halted"] = True
+    journal: dict[str, Any] = {"ok": lag is not None and store_health.stalled is None}
+    if lag is not None:
+        journal |= {"waiting": lag.events, "waited_s": round(store_health.lag_s, 1)}
+    if store_health.stalled is not None:
+        journal["stalled"] = store_health.stalled
+    loops: dict[str, Any] = {"ok": not failing}
+    if failing:
+        loops["failing"] = failing
+    return {"workers": workers, "clock": {"ok": bool(alive.get("clock"))}, "journal": journal, "loops": loops}
+
+
+class StoreLook:
+    """Looks at the store with a deadline: one look at a time, which every waiting request shares.
+
+    The look runs on a thread of its own, since a client's own time-outs are for each read and each address in turn.
+    """
+
+    def __init__(self, look: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
+        self._look = look
+        self._within_s = within_s
+        self._lock = threading.Lock()
+        self._under_way: Future[StoreHealth] | None = None
+
+    def __call__(self) -> StoreHealth:
+        """What was found; that there was no answer, when the deadline passes first."""
+        with self._lock:
+            future = self._under_way
+            if future is None or future.done():
+                future = self._under_way = Future()
+                threading.Thread(target=self._run, args=(future,), name="health", daemon=True).start()
+        try:
+            return future.result(self._within_s)
+        except FutureTimeoutError:
+            return StoreHealth(problem="no answer")
+        except redis.RedisError as error:
+            return StoreHealth(problem=problem_of(error))
+        except Exception as error:
+            return StoreHealth(problem=f"{type(error).__name__}: {error}"[:200])
+
+    def _run(self, future: "Future[StoreHealth]") -> None:
+        try:
+            future.set_result(self._look())
+        except Exception as error:
+            future.set_exception(error)

@@ -1,0 +1,41 @@
+"""`GET /live/<room>.m3u8`: one address for good, that leads to the room's playback URL of the moment."""
+
+from flask import Blueprint, Response
+
+from webhook_app.domain.globs import any_glob_matches
+from webhook_app.domain.streams.machine import WATCHABLE
+from webhook_app.problems.problems import Problem
+from webhook_app.store.state import StateStore
+
+ANYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+    "Cache-Control": "no-store",
+}
+SOON_S = 2  # a player tries again: while the stream is starting, and otherwise
+LATER_S = 15
+
+
+def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
+    """The links, without a token: players have none. Rooms are those of the setting ROOMS."""
+    blueprint = Blueprint("live_links", __name__)
+
+    @blueprint.get("/live/<room:room_id>.m3u8")
+    def follow(room_id: str) -> Response:
+        room_id = state.names().room_meant(room_id)
+        ours = any_glob_matches(room_id, rooms)
+        room = state.room(room_id) if ours else None
+        stream = None if room is None else room.shown
+        if room is None or stream is None or stream.state not in WATCHABLE or stream.playback_url is None:
+            soon = stream is not None and stream.live
+            raise Problem(404, "this room cannot be watched now", retry_after_s=SOON_S if soon else LATER_S)
+        if not stream.playback_url.startswith(("https://", "http://")):
+            raise Problem(404, "this room has no address to play")
+        return Response(status=302, headers={"Location": stream.playback_url})
+
+    @blueprint.after_request
+    def from_anywhere(answer: Response) -> Response:
+        answer.headers.update(ANYWHERE)
+        return answer
+
+    return blueprint

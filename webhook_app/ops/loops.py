@@ -1,0 +1,155 @@
+"""Background loops: long-lived threads that survive any exception and report their health.
+
+The feed of events alone has a thread of its own kind: it ends with the last viewer, and begins anew with the next.
+
+What a single item raises (one calendar, one subscriber) is that item's failure and is handled where the item is. A loop
+catches what nobody expected: it logs it, waits a little longer each time, and goes on. A loop that keeps failing, hangs
+or has died is named by `Loops.failing`, which the process's sign of life carries to `readyz` and `tally doctor`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import monotonic
+
+from webhook_app.ops.logs import logger
+from webhook_app.store.clients import STORE_ERRORS
+
+FAILING_AFTER_S = 60.0
+PAUSE_FIRST_S = 1.0
+PAUSE_MAX_S = 30.0
+
+log = logger()
+
+
+class Health:
+    """How one loop, or one kind of job, is doing."""
+
+    def __init__(
+        self, name: str, *, failing_after_s: float = FAILING_AFTER_S, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self.name = name
+        self.failures = 0  # in a row
+        self.succeeded_at = clock()
+        self._failing_after_s = failing_after_s
+        self._clock = clock
+        self._busy_since: float | None = None
+        self._failing_since: float | None = None
+        self._error = ""
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """One run of the body: what it raises counts as a failure, and is raised on."""
+        self._busy_since = self._clock()
+        try:
+            yield
+        except Exception as error:
+            self._error = type(error).__name__
+            self.failures += 1
+            if self._failing_since is None:
+                self._failing_since = self._clock()
+            raise
+        else:
+            self.failures, self._failing_since = 0, None
+            self.succeeded_at = self._clock()
+        finally:
+            self._busy_since = None
+
+    def progress(self) -> None:
+        """The body gets on: call it at each step of a body that may run for long."""
+        if self._busy_since is not None:
+            self._busy_since = self._clock()
+
+    def problem(self) -> str | None:
+        """What is wrong; None while nothing is, or not for long enough to be sure."""
+        now, busy, failing = self._clock(), self._busy_since, self._failing_since
+        if failing is not None and now - failing >= self._failing_after_s:
+            return f"has failed for {now - failing:.0f} s: {self._error}"
+        if busy is not None and now - busy >= self._failing_after_s:
+            return f"has made no progress for {now - busy:.0f} s"
+        return None
+
+
+class Loops:
+    """Every loop and job of one process."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, Callable[[], str | None]] = {}
+
+    def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> Health:
+        """A health that counts for this process; a name that is given again replaces the one before."""
+        health = Health(name, failing_after_s=failing_after_s)
+        self._problems[name] = health.problem
+        return health
+
+    def start(
+        self,
+        name: str,
+        body: Callable[[], float | None],
+        *,
+        every_s: float,
+        stop: threading.Event | None = None,
+        first_after_s: float = 0.0,
+        failing_after_s: float = FAILING_AFTER_S,
+    ) -> threading.Thread:
+        """Run a loop on a thread of its own, until `stop` is set or the process ends.
+
+        The body returns how many seconds to wait before it is run again; None waits `every_s`.
+        """
+        loop = Loop(self.health(name, failing_after_s=failing_after_s), body, every_s=every_s)
+        event = stop or threading.Event()
+
+        def run() -> None:
+            if not event.wait(first_after_s):
+                loop.run(event)
+
+        thread = threading.Thread(target=run, name=name, daemon=True)
+
+        def problem() -> str | None:
+            return loop.health.problem() if thread.is_alive() or event.is_set() else "has ended"
+
+        thread.start()
+        self._problems[name] = problem
+        return thread
+
+    def failing(self) -> Mapping[str, str]:
+        """The loops that are not well, each with what is wrong."""
+        problems = ((name, problem()) for name, problem in list(self._problems.items()))
+        return {name: problem for name, problem in problems if problem is not None}
+
+
+class Loop:
+    """Runs a body again and again, whatever it raises."""
+
+    def __init__(
+        self,
+        health: Health,
+        body: Callable[[], float | None],
+        *,
+        every_s: float,
+        pause_max_s: float = PAUSE_MAX_S,
+    ) -> None:
+        self.health = health
+        self._body = body
+        self._every_s = every_s
+        self._pause_max_s = pause_max_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until stopped, on the caller's thread."""
+        while not stop.is_set():
+            stop.wait(self.once())
+
+    def once(self) -> float:
+        """Run the body once; returns how many seconds to wait before the next time."""
+        try:
+            with self.health.running():
+                wait_s = self._body()
+        except STORE_ERRORS as error:
+            # The whole product waits for the store; nothing is gained by waiting longer each time.
+            say = log.warning if self.health.failures == 1 else log.debug
+            say("the store is away", loop=self.health.name, error=str(error))
+            return PAUSE_FIRST_S
+        except Exception:
+            log.exception("a background loop failed and goes on", loop=self.health.name, failures=self.health.failures)
+            return min(PAUSE_FIRST_S * 2.0 ** min(self.health.failures - 1, 10), self._pause_max_s)
+        return self._every_s if wait_s is None else wait_s

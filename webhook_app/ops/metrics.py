@@ -1,0 +1,238 @@
+"""`GET /metrics`: what the store knows, as Prometheus reads it; the same whichever process is asked."""
+
+from collections.abc import Iterator, Mapping
+
+from flask import Blueprint, Response, request
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from webhook_app.access.auth import Tokens
+from webhook_app.access.host_check import HostCheck
+from webhook_app.config.settings import LOOPBACK
+from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.streams.machine import SIGNALS
+from webhook_app.problems.problems import Problem
+from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
+from webhook_app.store import codec, keys, measures
+from webhook_app.store.alarms import active_alarms
+from webhook_app.store.clients import Client
+from webhook_app.store.lag import COUNTED_MAX, read_lag
+from webhook_app.store.system_alarms import raised_system_alarms
+from webhook_app.store.times import now_ms
+
+ROOMS_MAX = 1_000
+RULES_MAX = 1_000
+READ_CHUNK = 1_000
+FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
+BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
+
+
+class _Window(Struct):
+    opens_at: int
+    rules: tuple[str, ...] = ()
+
+
+class _Outlook(Struct):
+    """What of a room the next openings need; the rest is passed over unread."""
+
+    next_window: _Window | None = None
+
+
+_outlook_of = codec.decoder(_Outlook)
+
+
+def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None) -> Blueprint:
+    """The page; for everybody when only this machine can reach us, else for a token."""
+    blueprint = Blueprint("metrics", __name__)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(StoreMetrics(client))
+    open_to_all, hosts = host in LOOPBACK, HostCheck(public_url)
+
+    @blueprint.get("/metrics")
+    def show() -> Response:
+        # A proxy on this machine brings requests from anywhere.
+        if not open_to_all or any(header in request.headers for header in FORWARDED):
+            tokens.guard()
+        elif not hosts.is_ours(request.headers.get("Host")):
+            if "Authorization" not in request.headers:
+                raise Problem(403, hosts.advice(request.headers.get("Host"), REMEDY))
+            tokens.guard()
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
+
+    return blueprint
+
+
+class StoreMetrics:
+    """Reads everything anew at each scrape: no process has a part of the truth of its own."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is registered beforehand: asking would read the store."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, each present from the start."""
+        now = now_ms(self._client)
+        found = measures.read(self._client)
+        yield from self._rooms()
+        yield from self._webhooks()
+        yield from self._lag(now)
+        yield _histogram(found, measures.EVENT_TO_STATE, "From an event's append to its state being committed.")
+        yield _histogram(found, measures.NOTICE_TO_DELIVERED, "From a notice to its delivery, per subscriber.")
+        yield from self._deliveries(now)
+        yield _calls(found)
+        yield _broadcasts(found)
+        repairs = CounterMetricFamily("tallylight_repairs", "Changes that only a probe told: webhooks that were lost.")
+        repairs.add_metric([], found.get(measures.REPAIRS, 0))
+        yield repairs
+        yield GaugeMetricFamily(
+            "tallylight_observing", "1 while OBSERVE is set: nothing is called or sent.", value=self._observing()
+        )
+        yield self._openings()
+        yield self._alarms()
+        yield self._processes()
+
+    def _observing(self) -> int:
+        raw = self._client.get(keys.SETTINGS)
+        return int(raw is not None and codec.settings_of(raw).observing)
+
+    def _rooms(self) -> Iterator[Metric]:
+        rooms = GaugeMetricFamily(
+            "tallylight_room_on_air",
+            "1 while the room is on air; rooms that are configured are 0 else.",
+            labels=["room_id"],
+        )
+        on_air = sorted(room_id.decode() for room_id in self._client.smembers(keys.ON_AIR))
+        names = self._client.get(keys.NAMES)
+        named = sorted({known.room_id for known in codec.names_of(names).values()} - set(on_air)) if names else []
+        for room_id, value in [*((one, 1) for one in on_air), *((one, 0) for one in named)][:ROOMS_MAX]:
+            rooms.add_metric([room_id], value)
+        yield rooms
+        yield GaugeMetricFamily("tallylight_rooms_on_air", "How many rooms are on air.", value=len(on_air))
+
+    def _webhooks(self) -> Iterator[Metric]:
+        webhooks = CounterMetricFamily(
+            "tallylight_webhooks", "Webhooks by VideoSDK's type and what became of them.", labels=["type", "outcome"]
+        )
+        counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in SIGNALS), 0)
+        counts |= {label.decode(): int(count) for label, count in self._client.hgetall(keys.COUNTS).items()}
+        for label, count in sorted(counts.items()):
+            kind, _, outcome = label.partition("|")
+            webhooks.add_metric([kind if kind in KNOWN_TYPES else "other", outcome], count)
+        yield webhooks
+        last = self._client.get(keys.LAST_WEBHOOK)
+        seen = GaugeMetricFamily("tallylight_last_webhook_timestamp_seconds", "When the last webhook was kept.")
+        if last is not None:
+            seen.add_metric([], float(last))
+        yield seen
+
+    def _lag(self, now: int) -> Iterator[Metric]:
+        lag = read_lag(self._client)
+        yield GaugeMetricFamily(
+            "tallylight_journal_lag_events",
+            f"Events that wait to be folded; counted up to {COUNTED_MAX}.",
+            value=lag.events,
+        )
+        yield GaugeMetricFamily(
+            "tallylight_journal_lag_seconds", "How long the first of them has waited.", value=lag.waited_s(now)
+        )
+
+    def _deliveries(self, now: int) -> Iterator[Metric]:
+        with self._client.pipeline(transaction=True) as pipe:
+            for key in (keys.DELIVERIES, keys.DELIVERIES_PENDING, keys.DELIVERIES_DEAD):
+                pipe.zcard(key)
+            pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
+            made, pending, dead, due = pipe.execute()
+        kept = GaugeMetricFamily("tallylight_deliveries", "Deliveries that are kept, by state.", labels=["state"])
+        for state, count in (("pending", pending), ("delivered", max(0, made - pending - dead)), ("dead", dead)):
+            kept.add_metric([state], count)
+        yield kept
+        late = max(0.0, now - due[0][1]) / 1000 if due else 0
+        yield GaugeMetricFamily(
+            "tallylight_oldest_due_seconds", "For how long the delivery that is most overdue has been due.", value=late
+        )
+
+    def _openings(self) -> Metric:
+        openings = GaugeMetricFamily(
+            "tallylight_next_opening_timestamp_seconds",
+            "When the rule's next window opens, as the rooms' state has it; in the past when folding is behind.",
+            labels=["rule"],
+        )
+        soonest: dict[str, int] = {}
+        for window in self._next_windows():
+            for rule in window.rules:
+                soonest[rule] = min(window.opens_at, soonest.get(rule, window.opens_at))
+        for rule, opens_at in sorted(soonest.items())[:RULES_MAX]:
+            openings.add_metric([rule], opens_at / 1000)
+        return openings
+
+    def _next_windows(self) -> Iterator[_Window]:
+        rooms = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
+        for start in range(0, len(rooms), READ_CHUNK):
+            chunk = self._client.mget([keys.room(room_id) for room_id in rooms[start : start + READ_CHUNK]])
+            for raw in chunk:
+                window = _outlook_of(raw).next_window if raw is not None else None
+                if window is not None:
+                    yield window
+
+    def _alarms(self) -> Metric:
+        alarms = GaugeMetricFamily(
+            "tallylight_alarm_active", "1 while an alarm of this kind is raised.", labels=["name"]
+        )
+        active = {alarm.name for alarm in (*active_alarms(self._client), *raised_system_alarms(self._client))}
+        for name in sorted(active | {name.value for name in AlarmName}):
+            alarms.add_metric([name], int(name in active))
+        return alarms
+
+    def _processes(self) -> Metric:
+        seen = GaugeMetricFamily(
+            "tallylight_process_last_seen_timestamp_seconds",
+            "When a process of this kind last gave a sign of life.",
+            labels=["process"],
+        )
+        newest: dict[str, float] = {}
+        for member, score in self._client.zrange(keys.PROCESSES, 0, -1, withscores=True):
+            newest[member.decode().partition("|")[0]] = score / 1000
+        for process, moment in sorted(newest.items()):
+            seen.add_metric([process], moment)
+        return seen
+
+
+def _histogram(found: Mapping[str, int], name: str, about: str) -> Metric:
+    kept = measures.histogram(found, name)
+    buckets: list[tuple[str, float]] = []
+    so_far = 0
+    for bound, count in kept.buckets.items():
+        so_far += count
+        buckets.append(("+Inf" if bound is None else str(bound / 1000), so_far))
+    family = HistogramMetricFamily(f"tallylight_{name}_seconds", about)
+    family.add_metric([], buckets, kept.sum_ms / 1000)
+    return family
+
+
+def _calls(found: Mapping[str, int]) -> Metric:
+    calls = CounterMetricFamily("tallylight_calls", "Answers to calls to VideoSDK.", labels=["kind", "outcome"])
+    for kind in measures.CALL_KINDS:
+        for outcome in measures.CALL_OUTCOMES:
+            calls.add_metric([kind, outcome], found.get(f"{measures.CALLS}|{kind}|{outcome}", 0))
+    return calls
+
+
+def _broadcasts(found: Mapping[str, int]) -> Metric:
+    told = CounterMetricFamily("tallylight_broadcasts", "Broadcasts by rule and outcome.", labels=["rule", "outcome"])
+    rules = sorted({field.split("|")[1] for field in found if field.startswith(f"{measures.BROADCASTS}|")})
+    for rule in rules[:RULES_MAX]:
+        for outcome in BROADCAST_OUTCOMES:
+            told.add_metric([rule, outcome], found.get(f"{measures.BROADCASTS}|{rule}|{outcome}", 0))
+    return told

@@ -1,0 +1,60 @@
+"""The shape of a webhook that is ours to fold; a body of any other shape is kept as unreadable."""
+
+from dataclasses import dataclass
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+
+from webhook_app.problems.validation_messages import flat
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
+
+__all__ = ["ID_MAX_CHARS", "UNREADABLE", "EnvelopeSchema", "NamesSchema", "Received", "parse"]
+
+_a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
+_an_id = validate.Length(min=1, max=ID_MAX_CHARS)
+
+
+class NamesSchema(Schema):
+    """The ids in a webhook's data that decide what it is about; everything else passes."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    meetingId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
+    roomId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
+    sessionId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
+    participantId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
+
+
+class EnvelopeSchema(Schema):
+    """`{"webhookType": …, "data": {…}}`."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    webhookType = fields.String(required=True, validate=_a_type)  # noqa: N815
+    data = fields.Nested(NamesSchema, required=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A webhook as it is journaled: its type, its room if it names one, and why it could not be read."""
+
+    type: str
+    room_id: str | None
+    reason: str | None = None
+
+
+_envelope = EnvelopeSchema()
+
+
+def parse(raw: bytes) -> Received:
+    """Read an authentic body for the journal. Never raises: what cannot be read is kept as it came."""
+    body = read_body(raw)
+    if body.reason is not None:
+        return Received(UNREADABLE, None, body.reason)
+    try:
+        _envelope.load({"webhookType": body.type, "data": body.data})
+    except ValidationError as error:
+        wrong = "; ".join(f"{field}: {message}" for field, message in flat(error.messages_dict))
+        return Received(UNREADABLE, None, wrong[:300])
+    return Received(body.type, body.room_id)

@@ -1,0 +1,245 @@
+"""The receiver: verifies, parses and appends VideoSDK's webhooks. One round trip to the store, answered when durable.
+
+A Flask view does what takes no time (signature, parsing); the response then waits for the append on the event loop.
+"""
+
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from enum import StrEnum
+from io import BytesIO
+from typing import TYPE_CHECKING, Protocol
+
+from flask import Flask, Response, request
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.globs import any_glob_matches
+from webhook_app.middleware import REQUEST_ID, request_id_of
+from webhook_app.ops.logs import logger
+from webhook_app.problems import problems
+from webhook_app.problems.reasons import ProblemReason, reason_of
+from webhook_app.providers.videosdk.public_key import Check, KeyRing
+from webhook_app.providers.videosdk.signature import HEADER, MalformedSignatureError
+from webhook_app.providers.videosdk.webhook_schema import parse
+from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
+from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
+from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.journal import Entry
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PREFIX = "/webhooks"
+INBOX = "/webhooks/videosdk"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+_SLASHES = re.compile(r"/{2,}")
+_SIGNATURE_HEADER = HEADER.encode()
+_SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
+log = logger()
+
+Append = Callable[[Entry], Awaitable[str]]
+AppendNow = Callable[[Entry], str]
+
+
+class Count(Protocol):
+    """Counts a webhook by its type and outcome; `detail` says more of one that was not kept."""
+
+    def __call__(self, kind: str, outcome: str, detail: str = "") -> None: ...
+
+
+class WrongAddress(StrEnum):
+    """How the address of a webhook misses ours."""
+
+    TOKEN_MISSING = "token-missing"
+    TOKEN_WRONG = "token-wrong"
+    TOKEN_UNKNOWN = "token-unknown"  # none is expected
+    OTHER_PATH = "other-path"
+
+
+class Receiver:
+    """What the receiver works with; `webhook_app` is its part of the ASGI front."""
+
+    def __init__(
+        self,
+        *,
+        keyring: KeyRing,
+        append: Append,
+        append_now: AppendNow,
+        count: Count,
+        token: str | None,
+        rooms: tuple[str, ...],
+    ) -> None:
+        self.append = append
+        self.append_now = append_now
+        self.count = count
+        self._keyring = keyring
+        self._token = token
+        self._is_ours = _room_matcher(rooms)
+        self._wrong_address_logged = False
+        self.log = log.bind()  # bound once: the module's logger looks its configuration up at each line
+        self.app = Flask("receiver", static_folder=None)
+        problems.install(self.app)
+        self.app.add_url_rule(INBOX, "take", self._take, methods=["POST"])
+
+    @property
+    def webhook_app(self) -> WebhookApp:
+        """The receiver as the ASGI front runs it."""
+        return WebhookApp(self.wsgi_app, takes_path, self._refuse_head, lambda outcome: self.count("unknown", outcome))
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The receiver's Flask app; the inbox has one path there, whatever token and slashes it came with."""
+        path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
+        if self._is_inbox(path):
+            environ["PATH_INFO"] = INBOX
+        elif environ["REQUEST_METHOD"] == "POST":
+            refusal = self._wrong_address(path)
+            return refuse(refusal.status, refusal.title)(environ, start_response)
+        else:
+            environ["PATH_INFO"] = PREFIX  # there is nothing here
+        return self.app.wsgi_app(environ, start_response)
+
+    def _refuse_head(self, path: str, headers: Headers) -> RefusalError | None:
+        """What can be refused before the body is read: a wrong address, a missing signature."""
+        if not self._is_inbox(path):
+            return self._wrong_address(path)
+        if not any(name == _SIGNATURE_HEADER for name, _ in headers):
+            self.count("unknown", "unsigned", "header-missing")
+            return RefusalError(401, f"the header {HEADER} is missing")
+        return None
+
+    def _wrong_address(self, path: str) -> RefusalError:
+        self.count("unknown", "wrong-address", miss_of(path, self._token).value)
+        if not self._wrong_address_logged:
+            self._wrong_address_logged = True
+            log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
+        if self._token is not None:
+            return RefusalError(404, "webhooks are taken at the address with the token only")
+        return RefusalError(404, f"webhooks are taken at {INBOX}")
+
+    def _is_inbox(self, path: str) -> bool:
+        """Whether webhooks are taken at this path; a slash too many is forgiven."""
+        plain = _SLASHES.sub("/", path).rstrip("/")
+        head, _, given = plain.removeprefix(INBOX).partition("/")
+        if head or not plain.startswith(INBOX):
+            return False
+        if self._token is None:
+            return not given
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+
+    def _take(self) -> Response:
+        body = _body()
+        if body is None:
+            self.count("unknown", "too-large")
+            return refuse(413, f"a webhook is at most {WEBHOOK_BODY_MAX_BYTES} bytes")
+        try:
+            check = self._keyring.check(request.environ.get(_SIGNATURE), body)
+        except MalformedSignatureError as error:
+            self.count("unknown", "unsigned", "malformed")
+            return refuse(401, str(error))
+        if check is Check.WRONG:
+            self.count("unknown", "wrong-signature")
+            return refuse(401, "the signature is wrong under VideoSDK's newest key")
+        if check is Check.UNDECIDED:
+            self.count("unknown", "no-key")
+            return refuse(503, "VideoSDK's public key is being asked for")
+        received = parse(body)
+        if received.room_id is not None and not self._is_ours(received.room_id):
+            self.count(received.type, "not-ours", received.room_id)
+            return Response(b'{"id":null}', 200, content_type=JSON)
+        entry = Entry(Source.VIDEOSDK, received.type, received.room_id, body)
+        return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
+
+
+def miss_of(path: str, token: str | None) -> WrongAddress:
+    """How a path under /webhooks misses the address at which webhooks are taken."""
+    plain = _SLASHES.sub("/", path).rstrip("/")
+    head, _, given = plain.removeprefix(INBOX).partition("/")
+    if head or not plain.startswith(INBOX):
+        return WrongAddress.OTHER_PATH
+    if token is None:
+        return WrongAddress.TOKEN_UNKNOWN
+    return WrongAddress.TOKEN_WRONG if given else WrongAddress.TOKEN_MISSING
+
+
+class AppendResponse(HandedOffResponse):
+    """The answer to an authentic webhook: 200 with its id once it is durable, 503 when the store cannot keep it."""
+
+    def __init__(self, receiver: Receiver, entry: Entry, request_id: str | None) -> None:
+        super().__init__(status=503, content_type=JSON)
+        self._receiver = receiver
+        self._entry = entry
+        self._request_id = request_id
+
+    def complete_in_thread(self) -> None:
+        try:
+            self._kept(self._receiver.append_now(self._entry))
+        except StoreUnavailable:
+            self._not_kept()
+
+    async def respond(self, exchange: Exchange) -> None:
+        try:
+            self._kept(await self._receiver.append(self._entry))
+        except StoreUnavailable:
+            self._not_kept()
+        await send_response(exchange.send, self.status_code, self.asgi_headers(), self.get_data())
+
+    def _kept(self, event_id: str) -> None:
+        entry = self._entry
+        self._receiver.count(entry.type, "kept")
+        self.status_code = 200
+        self.set_data(b'{"id":"' + event_id.encode() + b'"}')
+        if self._request_id is not None:
+            self.headers[REQUEST_ID] = self._request_id
+        self._receiver.log.debug(
+            "webhook kept", event_id=event_id, type=entry.type, room_id=entry.room_id, request_id=self._request_id
+        )
+
+    def _not_kept(self) -> None:
+        self._receiver.count(self._entry.type, "store-unavailable")
+        self.status_code = 503
+        self.content_type = PROBLEM
+        self.headers["Retry-After"] = str(RETRY_AFTER_S)
+        self.set_data(_problem(503, "the store cannot keep it now"))
+
+
+def takes_path(path: str) -> bool:
+    """Whether a path belongs to the receiver: webhooks have a Flask app of their own."""
+    stripped = path.lstrip("/")
+    return stripped == "webhooks" or stripped.startswith("webhooks/")
+
+
+def _body() -> bytes | None:
+    """The request's body, None when it is too large. The front has read it already; a plain WSGI server has not."""
+    stream = request.environ["wsgi.input"]
+    if isinstance(stream, BytesIO) and request.environ.get(HANDOFF) is not None:
+        return stream.getvalue()
+    if (request.content_length or 0) > WEBHOOK_BODY_MAX_BYTES:
+        return None
+    request.max_content_length = None
+    body: bytes = request.stream.read(WEBHOOK_BODY_MAX_BYTES + 1)
+    return None if len(body) > WEBHOOK_BODY_MAX_BYTES else body
+
+
+def refuse(status: int, title: str) -> Response:
+    """A refusal as an RFC 9457 problem."""
+    log.debug("webhook refused", status=status, why=title)
+    response = Response(_problem(status, title), status, content_type=PROBLEM)
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _problem(status: int, title: str) -> bytes:
+    return json.dumps({"title": title, "status": status, "reason": _reason(status)}, separators=(",", ":")).encode()
+
+
+def _reason(status: int) -> ProblemReason:
+    return ProblemReason.SIGNATURE_INVALID if status == 401 else reason_of(status)  # webhooks carry no token
+
+
+def _room_matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:
+    if "*" in globs:
+        return lambda room_id: True
+    return lambda room_id: any_glob_matches(room_id, globs)

@@ -1,0 +1,73 @@
+"""Counts of webhooks by type and outcome: kept in memory, written to the store now and then."""
+
+import threading
+from collections import Counter
+from time import time
+
+from webhook_app.domain.streams.machine import SIGNALS
+from webhook_app.ops.loops import Loops
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+
+FLUSH_EVERY_S = 2.0
+KEPT = "kept"
+DETAIL_MAX_CHARS = 80
+KNOWN_TYPES = frozenset(
+    {
+        *SIGNALS,
+        "session-started",
+        "session-ended",
+        "participant-joined",
+        "participant-left",
+        "unreadable",
+        "unknown",
+    }
+)
+
+
+class Counts:
+    """Counts; a type we do not know counts as `other`, so that labels stay bounded."""
+
+    def __init__(self, client: Client, loops: Loops) -> None:
+        self._client = client
+        self._loops = loops
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._last = 0.0
+        self._refused: dict[str, str] = {}
+
+    def count(self, kind: str, outcome: str, detail: str = "") -> None:
+        """One webhook more; `detail` says more of one that was not kept, for whoever looks why."""
+        label = f"{kind if kind in KNOWN_TYPES else 'other'}|{outcome}"
+        with self._lock:
+            self._counts[label] += 1
+            if outcome == KEPT:
+                self._last = time()
+            else:
+                self._refused[outcome] = f"{time():.3f}|{detail[:DETAIL_MAX_CHARS]}"
+
+    def start(self) -> None:
+        """Write from time to time, on a thread of its own."""
+        self._loops.start("counts", self.flush, every_s=FLUSH_EVERY_S, first_after_s=FLUSH_EVERY_S)
+
+    def flush(self) -> None:
+        """Write what has been counted; when that fails it is kept for the next time."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+            refused, self._refused = self._refused, {}
+        if not counts:
+            return
+        try:
+            with self._client.pipeline(transaction=True) as pipe:
+                for label, count in counts.items():
+                    pipe.hincrby(keys.COUNTS, label, count)
+                if refused:
+                    pipe.hset(keys.REFUSED_WEBHOOKS, mapping=refused)
+                if self._last:
+                    pipe.set(keys.LAST_WEBHOOK, f"{self._last:.3f}")
+                pipe.execute()
+        except BaseException:
+            with self._lock:
+                self._counts.update(counts)
+                self._refused = refused | self._refused
+            raise

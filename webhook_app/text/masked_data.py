@@ -1,0 +1,75 @@
+"""Masks addresses inside data (rules, events, notices), and puts stored ones back where masked ones are sent back."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from webhook_app.text.masking import MASK, masked
+
+_OUR_WEBHOOKS = re.compile(r"(/webhooks/+videosdk/+)[^/\s\"'?#&]+", re.IGNORECASE)
+
+
+def shown_data(data: Any) -> Any:
+    """The same data with the secrets of every address in its texts masked."""
+    if isinstance(data, str):
+        return masked(data)
+    if isinstance(data, Mapping):
+        return {name: shown_data(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [shown_data(value) for value in data]
+    return data
+
+
+def without_webhook_token(data: Any) -> Any:
+    """VideoSDK's data, whose addresses are its own and stay, without the token of our webhook address."""
+    if isinstance(data, str):
+        return _OUR_WEBHOOKS.sub(rf"\1{MASK}", data)
+    if isinstance(data, Mapping):
+        return {name: without_webhook_token(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [without_webhook_token(value) for value in data]
+    return data
+
+
+def restored_data(given: Any, stored: Any) -> Any:
+    """What was given, with the stored text in place of each one that is its masked form.
+
+    A text at the same place counts first; else any stored text that alone is shown so: items of lists move.
+    """
+    by_shown: dict[str, set[str]] = defaultdict(set)
+    for text in _texts(stored):
+        if (shown := masked(text)) != text:
+            by_shown[shown].add(text)
+    return _restored(given, stored, by_shown) if by_shown else given
+
+
+def has_masked_address(data: Any) -> bool:
+    """Whether an address in it is still masked: it was not stored in full, and cannot be used."""
+    return any("://" in text and MASK in text for text in _texts(data))
+
+
+def _restored(given: Any, stored: Any, by_shown: Mapping[str, set[str]]) -> Any:
+    if isinstance(given, str):
+        if isinstance(stored, str) and masked(stored) == given:
+            return stored
+        candidates = by_shown.get(given, ())
+        return next(iter(candidates)) if len(candidates) == 1 else given
+    if isinstance(given, Mapping):
+        beside = stored if isinstance(stored, Mapping) else {}
+        return {name: _restored(value, beside.get(name), by_shown) for name, value in given.items()}
+    if isinstance(given, list):
+        items = list(stored) if isinstance(stored, list | tuple) else []
+        return [_restored(value, items[at] if at < len(items) else None, by_shown) for at, value in enumerate(given)]
+    return given
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping):
+        for value in data.values():
+            yield from _texts(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _texts(value)

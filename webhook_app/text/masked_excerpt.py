@@ -1,0 +1,22 @@
+"""Mask a text that was cut: its end may hold the beginning of a secret, which no longer looks like one."""
+
+from webhook_app.text.masking import masked, replacements
+
+BEGINNING_MIN_CHARS = 4
+ELLIPSIS = "…"
+
+
+def masked_excerpt(text: str, *addresses: str) -> str:
+    """A text that may have been cut at its end, without the secrets of these addresses and without half of one."""
+    text = masked(text, *addresses)
+    spellings = [spelling for address in addresses for spelling, _ in replacements(address)]
+    cut = max((_overlap(text, spelling) for spelling in spellings), default=0)
+    return text[:-cut] + ELLIPSIS if cut else text
+
+
+def _overlap(text: str, spelling: str) -> int:
+    """How many characters at the end of the text are the beginning of a spelling; 0 when too few to matter."""
+    for length in range(min(len(text), len(spelling) - 1), BEGINNING_MIN_CHARS - 1, -1):
+        if text.endswith(spelling[:length]):
+            return length
+    return 0

@@ -1,0 +1,1 @@
+"""Operations that API, console, CLI and configuration file share, without HTTP."""

@@ -1,0 +1,176 @@
+"""Warnings about a rule that is valid but probably not what was meant."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
+from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.rules.rule import Config, Rule
+from webhook_app.domain.schedules.checks import cron_warning
+from webhook_app.domain.schedules.occurrences import over_quota
+from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.schedule import next_windows
+from webhook_app.domain.times import rfc3339
+from webhook_app.usecases.room_names import closest_room
+
+GROUP = "group:"
+EVERY = "*"
+NAMES_SHOWN = 3
+CLOSE = 0.75
+OWN_WINDOWS_MAX = 1_000
+ID_PARTS, ID_PART_CHARS = 3, 4
+
+
+class WarningReason(StrEnum):
+    """What a warning is about."""
+
+    UNKNOWN_ROOM = "unknown-room"
+    EMPTY_GROUP = "empty-group"
+    NO_ROOM_MATCHES = "no-room-matches"
+    ROOM_NOT_OURS = "room-not-ours"
+    UNKNOWN_TYPE = "unknown-type"
+    CRON_DAYS = "cron-days"
+    MAX_STREAMS = "max-streams"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWarning:
+    """One warning: the field that it is about, its code, and what to look at."""
+
+    field: str
+    reason: WarningReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRooms:
+    """What is known of rooms: those configured, the ids seen (None when no store can be asked), and `ROOMS`."""
+
+    config: Config
+    seen: Collection[str] | None = None
+    ours: tuple[str, ...] = ("*",)
+
+
+def rule_warnings(rule: Rule, known: KnownRooms, *, types: Collection[str] = ()) -> list[RuleWarning]:
+    """Everything but the quota: rooms and groups that are not known, an unknown type, a cron with two day fields."""
+    warnings = list(room_warnings(rule.rooms, known))
+    if rule.on is not None:
+        warnings += _type_warnings(rule.on, types)
+    cron = rule.schedule.cron if rule.schedule is not None else None
+    message = cron_warning(cron) if cron else None
+    if message is not None:
+        warnings.append(RuleWarning("schedule.cron", WarningReason.CRON_DAYS, message))
+    return warnings
+
+
+def room_warnings(patterns: Iterable[str], known: KnownRooms) -> Iterator[RuleWarning]:
+    """What is wrong with the patterns of rooms of a rule or a subscriber."""
+    for pattern in patterns:
+        if pattern.startswith(GROUP):
+            yield from _group_warnings(pattern, known)
+        elif is_glob(pattern):
+            yield from _glob_warnings(pattern, known)
+        else:
+            yield from _room_warnings(pattern, known)
+
+
+def quota_warning(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> RuleWarning | None:
+    """Where more windows are open at once than MAX_STREAMS, over all rules."""
+    try:
+        crowded = over_quota(config, room_ids, at=at, limit=limit)
+    except ScheduleError as error:
+        return RuleWarning("schedule", WarningReason.MAX_STREAMS, f"MAX_STREAMS could not be checked: {error}")
+    return _crowded_warning(crowded, limit)
+
+
+def rule_quota_warning(
+    rule: Rule, config: Config, room_ids: Iterable[str], *, at: int, limit: int
+) -> RuleWarning | None:
+    """Where the rule's own windows take part in exceeding MAX_STREAMS; `config` holds the rule."""
+    if rule.schedule is None:
+        return None
+    try:
+        crowded = over_quota(config, room_ids, at=at, limit=limit)
+        if not crowded:
+            return None
+        until = crowded[-1][0] + 1
+        windows = next_windows(rule.schedule, at, until, config.calendars, OWN_WINDOWS_MAX)
+    except ScheduleError:
+        return None  # the schedule's own error says so
+    own = [
+        (moment, count)
+        for moment, count in crowded[:OWN_WINDOWS_MAX]
+        if any(window.opens_at <= moment < window.closes_at for window in windows)
+    ]
+    return _crowded_warning(own, limit)
+
+
+def _crowded_warning(crowded: list[tuple[int, int]], limit: int) -> RuleWarning | None:
+    if not crowded:
+        return None
+    moment, count = max(crowded, key=lambda pair: (pair[1], -pair[0]))
+    often = "once" if len(crowded) == 1 else f"{len(crowded)} times"
+    message = (
+        f"{count} window{' is' if count == 1 else 's are'} open at once at {rfc3339(moment)}, MAX_STREAMS is {limit}; "
+        f"exceeded {often} in the next 35 days"
+    )
+    return RuleWarning("schedule", WarningReason.MAX_STREAMS, message)
+
+
+def _group_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
+    group = pattern.removeprefix(GROUP)
+    groups = {one for room in known.config.names.values() for one in room.groups}
+    if group not in groups:
+        meant = _meant(group, groups)
+        suffix = f"; do you mean {GROUP}{meant}?" if meant else ""
+        yield RuleWarning("rooms", WarningReason.EMPTY_GROUP, f"no room is in {pattern}{suffix}")
+
+
+def _glob_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
+    ids = {*(known.seen or ()), *known.config.by_room}
+    if pattern == EVERY or known.seen is None or any(glob_matches(room_id, pattern) for room_id in ids):
+        return
+    names = sorted(room.name for room in known.config.names.values() if room.name is not None)
+    matching = [name for name in names if glob_matches(name, pattern)]
+    if matching:
+        shown = ", ".join(matching[:NAMES_SHOWN]) + (" …" if len(matching) > NAMES_SHOWN else "")
+        hint = f"a pattern matches room ids, not names: list the names ({shown}), or use a group"
+    else:
+        hint = "no room known so far has such an id"
+    yield RuleWarning("rooms", WarningReason.NO_ROOM_MATCHES, f"{pattern} matches no room: {hint}")
+
+
+def _room_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
+    room_id = known.config.room_meant(pattern)
+    if not any_glob_matches(room_id, known.ours):
+        message = f"{pattern} is outside the setting ROOMS: nothing is recorded of it, and nothing starts there"
+        yield RuleWarning("rooms", WarningReason.ROOM_NOT_OURS, message)
+    if known.config.named(room_id) is not None or room_id in (known.seen or ()):
+        return
+    meant = closest_room(pattern, known.config, known.seen or ())
+    if meant is None and known.seen is None and _looks_like_an_id(pattern):
+        return  # without a store nobody can say whether it was seen
+    what = "not a configured room" if known.seen is None else "neither configured nor seen"
+    hint = f"do you mean {meant}?" if meant else "it is taken for a room's id (`tally rooms add` adds it)"
+    yield RuleWarning("rooms", WarningReason.UNKNOWN_ROOM, f"{pattern} is {what}; {hint}")
+
+
+def _type_warnings(kind: str, types: Collection[str]) -> Iterator[RuleWarning]:
+    known = {*types, *NOTICE_TYPES}
+    if kind in known or kind.startswith("rule."):
+        return
+    meant = _meant(kind, known)
+    hint = f"do you mean {meant}?" if meant else "it acts if VideoSDK ever sends it"
+    yield RuleWarning("on", WarningReason.UNKNOWN_TYPE, f"{kind} is no type that VideoSDK documents; {hint}")
+
+
+def _meant(word: str, known: Iterable[str]) -> str | None:
+    close = get_close_matches(word, sorted(known), n=1, cutoff=CLOSE)
+    return close[0] if close else None
+
+
+def _looks_like_an_id(pattern: str) -> bool:
+    parts = pattern.split("-")
+    return len(parts) == ID_PARTS and all(len(part) == ID_PART_CHARS and part.isalnum() for part in parts)

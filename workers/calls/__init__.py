@@ -1,0 +1,1 @@
+"""The call worker: probes VideoSDK and makes start and end calls."""

@@ -1,0 +1,185 @@
+"""The call hand: makes the calls that the controller decided, and journals what came of them."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from time import monotonic, sleep
+from typing import Any
+
+from webhook_app.domain.events import Source
+from webhook_app.domain.room import Call, CallKind
+from webhook_app.ops.logs import logger
+from webhook_app.providers.videosdk.answers import (
+    SUCCESS,
+    Activity,
+    Answer,
+    Reading,
+    kept_of,
+    object_in,
+    refusal_of,
+    stream_in,
+)
+from webhook_app.store.calls import Calls, Claimed
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal, Wake, entry
+from workers.calls.probe_client import Looker
+from workers.calls.prober import Prober, slow_down
+from workers.calls.videosdk_client import VideoSDK
+
+THREADS = 128
+DEADLINE_S = 10.0
+CLAIM_MAX = 64
+LOOK_EVERY_S = 0.02
+LINGER_S = 0.25
+JOB_MAX_S = 60.0
+
+AS_WANTED = ("succeeded", "already")
+
+log = logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """What is added to each start: where VideoSDK is to send the stream's webhooks."""
+
+    webhook_url: str | None = None
+
+
+class Caller:
+    """Makes calls on a pool of threads; a slow VideoSDK holds up nothing else."""
+
+    def __init__(
+        self, client: Client, videosdk: VideoSDK | None, wake: Wake, *, options: StartOptions, ack_replicas: int = 0
+    ) -> None:
+        self._calls = Calls(client, ack_replicas=ack_replicas)
+        self._videosdk = videosdk
+        self._heed = slow_down(self._calls)
+        self._looker = None if videosdk is None else Looker(videosdk, heed=self._heed)
+        self._prober = Prober(self._calls, Journal(client), self._looker, self._answer)
+        self._wake = wake
+        self._options = options
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
+
+    def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Make what is due until there is nothing for a moment. Returns how many calls and probes were taken."""
+        taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
+        running: set[Future[None]] = set()
+        self._calls.hear_wake_up()
+        while True:
+            free = 0 if stopping() else min(CLAIM_MAX, THREADS - len(running))
+            claimed = self._calls.claim(free) if free > 0 else []
+            for one in claimed:
+                running.add(self._pool.submit(self._make, one))
+            probed = 0 if stopping() else self._prober.take()
+            taken += len(claimed) + probed
+            under_way = running | self._prober.running
+            if claimed or probed or under_way:
+                quiet_since = monotonic()
+            if not under_way and (stopping() or monotonic() - quiet_since > LINGER_S or monotonic() > until):
+                return taken
+            if under_way:
+                wait(under_way, timeout=LOOK_EVERY_S)
+                running = {one for one in running if not one.done()}
+            elif not claimed and not probed:
+                sleep(LOOK_EVERY_S)
+
+    def _make(self, claimed: Claimed) -> None:
+        call = claimed.call
+        try:
+            if call.kind is CallKind.PROBE:
+                self._prober.begin([call])
+            elif call.kind is CallKind.CAPTURE:
+                self._capture(call)
+            elif claimed.marked:
+                self._answer(call, "unknown", message="its sender left no answer")
+            else:
+                self._call(call)
+        except Exception:
+            log.exception(
+                "a call could not be made or its answer not kept; its lease brings it back", call=call.call_id
+            )
+
+    def _call(self, call: Call) -> None:
+        if self._looker is None:
+            self._answer(call, "refused", message="no VideoSDK credentials")
+            return
+        deadline = monotonic() + DEADLINE_S
+        if call.kind is CallKind.START:
+            look, reading = self._looker.active(call.room_id, deadline=deadline)
+            if reading.activity is Activity.ACTIVE:
+                self._answer(call, "already", status=look.status, stream=reading.stream)
+                return
+            if reading.activity is not Activity.NONE:
+                self._look_failed(call, look, reading)
+                return
+        outcome, now = self._calls.mark(call)
+        if outcome == -2:
+            self._answer(call, "unknown", message="its sender left no answer")
+            return
+        if outcome != 1:
+            why = "superseded" if outcome == 0 else "older than 5 s before it could be sent"
+            self._answer(call, "dropped", message=why)
+            return
+        answer = self._send(call, deadline)
+        self._heed(answer)
+        self._calls.note_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
+        self._conclude(call, answer, now + int(DEADLINE_S * 1000))
+
+    def _capture(self, call: Call) -> None:
+        """Taking a picture twice does no harm: no mark is made, and a lost answer is not looked for."""
+        if self._videosdk is None:
+            self._answer(call, "refused", message="no VideoSDK credentials")
+            return
+        at = self._calls.now_ms()
+        answer = self._videosdk.capture(call.room_id, deadline=monotonic() + DEADLINE_S)
+        self._heed(answer)
+        self._calls.note_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
+        if answer.ok:
+            picture = None if (shown := object_in(answer)) is None else kept_of(shown)
+            self._answer(call, "succeeded", status=answer.status, picture=picture)
+        else:
+            refused = answer.code is not None and 300 <= answer.code < 500
+            outcome = "refused" if refused else "unknown"
+            self._answer(call, outcome, status=answer.code, message=answer.message)
+
+    def _send(self, call: Call, deadline: float) -> Answer:
+        assert self._videosdk is not None
+        if call.kind is CallKind.END:
+            return self._videosdk.end(call.room_id, call.body.get("id"), deadline=deadline)
+        body = dict(call.body)
+        if self._options.webhook_url is not None:
+            body.setdefault("webhookUrl", self._options.webhook_url)
+        return self._videosdk.start(call.room_id, body, deadline=deadline)
+
+    def _conclude(self, call: Call, answer: Answer, deadline_at: int) -> None:
+        if answer.ok:
+            self._answer(call, "succeeded", status=answer.status, stream=stream_in(answer))
+        elif answer.code is None or answer.code >= 500 or answer.code == 408 or answer.code in SUCCESS:
+            self._answer(call, "unknown", status=answer.code, message=answer.message, deadline_at=deadline_at)
+        else:
+            refusal = refusal_of(answer, start=call.kind is CallKind.START)
+            more = {} if refusal is None else {"refusal": refusal.value}
+            self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait, **more)
+
+    def _look_failed(self, call: Call, look: Answer, reading: Reading) -> None:
+        self._calls.note_attempt(
+            call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
+        )
+        if reading.activity is Activity.UNKNOWN_FORM:
+            message = "it is not known whether a stream is active: the answer is in an unknown form"
+            self._answer(call, "unreached", status=look.status, message=message, unreadable=look.excerpt)
+            return
+        outcome = "refused" if look.code in (401, 403, 429) else "unreached"
+        message = f"the look before it failed: {look.message}"
+        self._answer(call, outcome, status=look.code, message=message, **look.wait)
+
+    def _answer(self, call: Call, outcome: str, **data: Any) -> None:
+        source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
+        what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **data}
+        kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
+        event_id, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
+        say = log.debug if call.kind is CallKind.PROBE or outcome in AS_WANTED else log.info
+        said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome}
+        say("call answered", kind=call.kind.value, status=data.get("status"), event_id=event_id, **said)
+        if woken:
+            self._wake.wake("process")

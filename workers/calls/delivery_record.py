@@ -1,0 +1,40 @@
+"""Reads VideoSDK's own record of which webhooks of a stream it delivered, where a probe finds what was not told."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webhook_app.domain.events import names_stream, stream_fact
+from webhook_app.domain.probing.delivery_record import read_record, records_to_read
+from webhook_app.providers.videosdk.answers import Answer, object_in
+from workers.calls.videosdk_client import VideoSDK
+
+
+def read_records(
+    videosdk: VideoSDK,
+    body: Mapping[str, Any],
+    active: Mapping[str, Any] | None,
+    *,
+    deadline: float,
+    heed: Callable[[Answer], Answer],
+) -> list[dict[str, Any]]:
+    """The records of streams that a probe repairs, as the journal keeps them: `id`, `webhooks` by type, and `ended`
+    where the stream's own object says that it has not.
+
+    `body` is the probe's and says which streams look live; `active` is what was found. One request for each stream
+    that differs, within the probe's deadline; an answer that is missing or cannot be read leaves the record out.
+    """
+    expected = body.get("expected") or []
+    fact = None if active is None else stream_fact(active)
+    names = [] if fact is None else [*fact.ids, *([fact.url_key] if fact.url_key else [])]
+    records = []
+    for stream_id in records_to_read(expected, names):
+        answer = heed(videosdk.stream(stream_id, deadline=deadline))
+        shown = object_in(answer)
+        if shown is None:
+            continue
+        record: dict[str, Any] = {"webhooks": read_record(shown)} if "webhook" in shown else {}
+        if "end" in shown and not shown["end"] and names_stream(shown):
+            record["ended"] = False
+        if record:
+            records.append({"id": stream_id, **record})
+    return records

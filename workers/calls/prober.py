@@ -1,0 +1,134 @@
+"""Probing: asks what is due and journals what VideoSDK shows; many rooms are asked about by one list."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
+from typing import Any, Protocol
+
+import structlog
+
+from webhook_app.domain.room import Call
+from webhook_app.providers.videosdk.answers import Answer
+from webhook_app.store.calls import Calls
+from webhook_app.store.journal import Journal
+from workers.calls.probe_client import Looker
+
+PROBES_AT_ONCE = 32
+HELD_MAX = 64
+TOGETHER_MIN = 4
+LIST_REFUSED_S = 600.0
+QUIET_FIRST_S = 10.0
+QUIET_MAX_S = 300.0
+
+log = structlog.get_logger()
+
+
+class Answering(Protocol):
+    """Journals what came of a call."""
+
+    def __call__(self, call: Call, outcome: str, **data: Any) -> None: ...
+
+
+def slow_down(calls: Calls) -> Callable[[Answer], None]:
+    """Heed a 429: nothing is probed, by no process of ours, for as long as VideoSDK asks, or for a moment."""
+
+    def heed(answer: Answer) -> None:
+        if answer.code == 429:
+            wait = QUIET_FIRST_S if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
+            calls.keep_quiet(int(min(wait, QUIET_MAX_S) * 1000))
+
+    return heed
+
+
+class Prober:
+    """Asks on threads of its own, so that a slow answer holds up no start and no end."""
+
+    def __init__(self, calls: Calls, journal: Journal, looker: Looker | None, answer: Answering) -> None:
+        self._calls = calls
+        self._journal = journal
+        self._looker = looker
+        self._answer = answer
+        self._pool = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe")
+        self._lock = threading.Lock()
+        self._running: set[Future[None]] = set()
+        self._list_refused_until = 0.0
+
+    @property
+    def running(self) -> set[Future[None]]:
+        """What is under way."""
+        with self._lock:
+            self._running = {one for one in self._running if not one.done()}
+            return set(self._running)
+
+    def take(self) -> int:
+        """Claim what is due and begin to ask; returns how many probes were taken."""
+        free = HELD_MAX - len(self.running)
+        probes = self._calls.claim_probes(free) if free > 0 else []
+        self.begin(probes)
+        return len(probes)
+
+    def begin(self, probes: Sequence[Call]) -> None:
+        """Ask about many rooms on air by one list, about others one by one; in quiet times nothing is asked."""
+        if not probes:
+            return
+        quiet_ms = self._calls.quiet_ms()
+        if quiet_ms:
+            self._run(self._put_off, probes, quiet_ms)
+            return
+        routine = [probe for probe in probes if probe.body.get("routine")]
+        if len(routine) < TOGETHER_MIN or monotonic() < self._list_refused_until:
+            routine = []
+        if routine:
+            self._run(self._ask_together, routine)
+        for probe in probes:
+            if probe not in routine:
+                self._run(self._ask, probe)
+
+    def _run(self, ask: Callable[..., None], *what: Any) -> None:
+        with self._lock:
+            self._running.add(self._pool.submit(self._guarded, ask, *what))
+
+    def _guarded(self, ask: Callable[..., None], *what: Any) -> None:
+        try:
+            ask(*what)
+        except Exception:
+            log.exception("a probe could not be made or its answer not kept; its lease brings it back")
+
+    def _put_off(self, probes: Sequence[Call], quiet_ms: int) -> None:
+        for probe in probes:
+            message = "not asked: VideoSDK has asked for fewer requests"
+            self._answer(probe, "probed", reached=False, status=429, message=message, retry_after_ms=quiet_ms)
+
+    def _ask(self, probe: Call) -> None:
+        if self._looker is None:
+            self._answer(probe, "refused", reached=False, message="no VideoSDK credentials")
+            return
+        asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
+        look, seen = self._looker.look(probe)
+        self._note(probe, look, asked, seen, None)
+
+    def _ask_together(self, probes: Sequence[Call]) -> None:
+        if self._looker is None:
+            for probe in probes:
+                self._ask(probe)
+            return
+        asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
+        look, found = self._looker.look_together(probes)
+        if look.code is not None and 400 <= look.code < 500 and look.code not in (401, 429):
+            self._list_refused_until = monotonic() + LIST_REFUSED_S
+            log.info("VideoSDK does not list all streams: rooms are asked about one by one", status=look.status)
+        elif not look.ok:
+            found = {probe.call_id: {"reached": False} for probe in probes}
+        for probe in probes:
+            seen = found.get(probe.call_id)
+            if seen is None:
+                self._run(self._ask, probe)
+            else:
+                self._note(probe, look, asked, seen, f"by one list for {len(probes)} rooms")
+
+    def _note(self, probe: Call, look: Answer, asked: dict[str, Any], seen: dict[str, Any], how: str | None) -> None:
+        message = None if seen["reached"] else look.message
+        attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
+        self._calls.note_attempt(probe.call_id, attempt)
+        self._answer(probe, "probed", status=look.code, message=message, **asked, **look.wait, **seen)

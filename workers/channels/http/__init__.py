@@ -1,0 +1,1 @@
+"""The HTTP client that delivers webhooks to subscribers."""

@@ -1,0 +1,178 @@
+"""The product's HTTP API as the commands ask it: found by the settings, bounded, errors in one line."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from webhook_app.config import secrets_file
+from webhook_app.config.settings import Settings
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.failures import failure_text
+from webhook_app.outbound.proxies import DIRECT, Proxies
+from workers.cli.context import Failed, WrongUse, running
+
+TIMEOUT_S = 30.0
+ANSWER_MAX_BYTES = 32 * 1024 * 1024
+PAGE_MAX = 500
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is bound here
+
+Json = dict[str, Any]
+
+
+class Unavailable(Failed):
+    """The product cannot answer now: worth asking again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the product is, and the token to show there."""
+
+    url: str
+    token: str
+    proxies: Proxies = DIRECT
+
+
+def find(settings: Settings, url: str | None) -> Place:
+    """The product at `url`, else the `tally up` on this data directory, else HOST and PORT.
+
+    The token that is kept in the data directory is shown to the product that made it only.
+    """
+    run = running(settings)
+    here = str(run["url"]) if run and run.get("url") else _local(settings)
+    found = (url or here).rstrip("/")
+    return Place(found, _token(settings, ours=found in (here, settings.public_url)), settings.proxies)
+
+
+class Api:
+    """Requests under `/api/v1`. Each answer is JSON, or the command fails with what the product said."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._session = make_session(place.proxies)
+        self._session.headers.update({"Authorization": f"Bearer {place.token}", "Accept": "application/json"})
+
+    @property
+    def url(self) -> str:
+        """The product's address."""
+        return self._place.url
+
+    def get(self, path: str, **params: Any) -> Json:
+        """A GET that must succeed; parameters that are None are left out."""
+        return self.ask("GET", path, params=params)
+
+    def post(self, path: str, body: Json | None = None, *, timeout_s: float = TIMEOUT_S) -> Json:
+        """A POST that must succeed."""
+        return self.ask("POST", path, body=body or {}, timeout_s=timeout_s)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Json | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Json:
+        """Any request that must succeed; an empty answer is an empty object."""
+        given = {name: _text(value) for name, value in (params or {}).items() if value is not None}
+        try:
+            with self._session.request(
+                method,
+                f"{self.url}/api/v1{path}",
+                params=given,
+                json=body,
+                timeout=timeout_s,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                raw = answer.raw.read(ANSWER_MAX_BYTES + 1, decode_content=True)
+        except requests.RequestException as error:
+            raise Failed(f"{self.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
+        if len(raw) > ANSWER_MAX_BYTES:
+            raise Failed(f"{self.url} answered more than {ANSWER_MAX_BYTES} bytes: ask for less")
+        return _read(answer, raw)
+
+    def items(self, path: str, limit: int, **params: Any) -> tuple[list[Json], str | None]:
+        """Up to `limit` items over as many pages as that takes, and the cursor of what is left."""
+        found: list[Json] = []
+        cursor: str | None = None
+        while True:
+            page = self.get(path, limit=min(PAGE_MAX, limit - len(found)), cursor=cursor, **params)
+            found += page["items"]
+            cursor = page.get("next")
+            if cursor is None or len(found) >= limit:
+                return found[:limit], cursor
+
+    def stream(self, path: str, *, last_id: str | None, read_timeout_s: float, **params: Any) -> Iterator[str]:
+        """The lines of an event stream, from after `last_id`; OSError when the line breaks."""
+        given = {name: _text(value) for name, value in params.items() if value is not None}
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        with self._session.get(
+            f"{self.url}/api/v1{path}",
+            params=given,
+            headers=headers,
+            timeout=(TIMEOUT_S, read_timeout_s),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            if answer.status_code != 200:
+                _read(answer, answer.raw.read(ANSWER_MAX_BYTES, decode_content=True))
+                raise Failed(f"{self.url} answers {answer.status_code} where its events should be")
+            yield from answer.iter_lines(chunk_size=1, decode_unicode=True)
+
+
+def _read(answer: requests.Response, raw: bytes) -> Json:
+    import json
+
+    try:
+        body = json.loads(raw) if raw else {}
+    except ValueError:
+        body = None
+    if 200 <= answer.status_code < 300 and isinstance(body, dict):
+        return body
+    if answer.status_code in (400, 422):
+        raise WrongUse(_said(body, answer.status_code))
+    if answer.status_code == 401:
+        raise Failed("the product does not know our token: set ADMIN_TOKEN, or run where its DATA_DIR is")
+    kind = Unavailable if answer.status_code == 429 or answer.status_code >= 500 else Failed
+    raise kind(_said(body, answer.status_code))
+
+
+def _said(body: Any, status: int) -> str:
+    """What a problem says: its errors by field where it has some."""
+    if not isinstance(body, dict) or not body.get("detail"):
+        return f"the answer is {status}, and not one of Tallylight's"
+    return "; ".join(f"{name}: {why}" for name, why in _flat(body.get("errors") or {})) or str(body["detail"])
+
+
+def _flat(errors: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, found in errors.items() if isinstance(errors, dict) else ():
+        if isinstance(found, dict):
+            yield from _flat(found, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", " ".join(map(str, found)) if isinstance(found, list) else str(found)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _local(settings: Settings) -> str:
+    host = _EVERYWHERE.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _token(settings: Settings, *, ours: bool) -> str:
+    kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
+    if settings.admin_token is not None:
+        return settings.admin_token
+    if ours and kept.is_file():
+        try:
+            return kept.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
+    if settings.viewer_token is not None:
+        return settings.viewer_token
+    raise Failed("there is no token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address"))

@@ -1,0 +1,167 @@
+"""`tally config`: check a configuration file, or apply it once."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from webhook_app.config.settings import Settings
+from workers.cli import context, output
+from workers.cli.context import Failed
+
+if TYPE_CHECKING:
+    from webhook_app.store.clients import Client
+    from workers.config_file.apply import Applied
+    from workers.config_file.reading import ConfigFile
+
+FOLD_WAIT_S = 5.0
+LOOK_EVERY_S = 0.05
+SIGNS = {"added": "+", "changed": "~", "removed": "-"}
+
+path_argument = click.argument("path", type=click.Path(path_type=Path), required=False)
+
+
+def add_to(main: click.Group) -> None:
+    """Add the configuration file."""
+    main.add_command(config)
+
+
+@click.group()
+def config() -> None:
+    """The configuration file: rooms, rules and subscribers."""
+
+
+@config.command()
+@path_argument
+@output.as_json_option
+def check(path: Path | None, as_json: bool) -> None:
+    """Read a configuration file and say what is wrong with it, by line and field.
+
+    PATH is CONFIG_FILE when left out. Needs no store. Warns where windows exceed MAX_STREAMS.
+
+    \b
+    Example:
+      tally config check tally.yaml
+    """
+    from workers.config_file.reading import warnings
+
+    settings = context.as_run()
+    path = _path(path, settings)
+    found = _read(path, settings, as_json)
+    warned = warnings(found.config(), settings, at=int(time() * 1000), subscribers=found.subscribers)
+    if as_json:
+        output.print_json({"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(found)})
+        return
+    _warn(warned)
+    click.echo(f"{path}: " + ", ".join(f"{count} {what}" for what, count in _counts(found).items()))
+
+
+@config.command()
+@path_argument
+@output.as_json_option
+def apply(path: Path | None, as_json: bool) -> None:
+    """Apply a configuration file once, and say what it changed.
+
+    PATH is CONFIG_FILE when left out. Writes to the store (REDIS_URL, or the `tally up` that runs here), as the clock
+    does when CONFIG_FILE changes. A file that is wrong changes nothing.
+
+    \b
+    Example:
+      tally config apply tally.yaml
+    """
+
+    from webhook_app.store.clients import STORE_ERRORS
+    from workers.config_file import apply as config_file
+    from workers.container import Wiring
+
+    settings = context.as_run()
+    path = _path(path, settings)
+    found = _read(path, settings, as_json)
+    wiring = Wiring(context.on_a_store(settings))
+    try:
+        applied = config_file.apply(found, wiring)
+        effect = _effect_of(wiring.client, applied)
+        warned = _warnings(wiring.client, settings, found.subscribers)
+    except STORE_ERRORS as error:
+        raise Failed(f"the store does not answer: {error}") from None
+    if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
+        warned.append(
+            f"CONFIG_FILE is {settings.config_file}: when that changes, it is applied in the place of this file"
+        )
+    _say(path, found, applied, effect, warned, as_json)
+    if effect is not None and effect.startswith("error"):
+        raise Failed(f"the file could not be folded: {effect}; event {applied.event_id}")
+
+
+def _say(
+    path: Path, found: "ConfigFile", applied: "Applied", effect: str | None, warned: list[str], as_json: bool
+) -> None:
+    if as_json:
+        changes = [{"kind": one.kind, "name": one.name, "did": one.did} for one in applied.changes]
+        said: dict[str, Any] = {"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(found)}
+        output.print_json({**said, "changes": changes, "event_id": applied.event_id, "effect": effect})
+        return
+    _warn(warned)
+    for one in applied.changes:
+        click.echo(output.one_line(f"{SIGNS[one.did]} {one.kind} {one.name} {one.did}"))
+    if not applied.changes:
+        click.echo("no change: everything is as the file says")
+    if effect is None:
+        click.echo(f"kept as event {applied.event_id}; rooms and rules follow as soon as a worker folds it", err=True)
+
+
+def _effect_of(client: "Client", applied: "Applied") -> str | None:
+    """What folding the event came to; None when nobody has folded it in time."""
+    from webhook_app.store import keys
+
+    until = monotonic() + FOLD_WAIT_S
+    while True:
+        entries = client.xrange(keys.timeline(""), min=applied.event_id, max=applied.event_id)
+        if entries:
+            return str(entries[0][1][b"e"].decode())
+        if monotonic() > until:
+            return None
+        sleep(LOOK_EVERY_S)
+
+
+def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
+    from webhook_app.store import keys
+    from webhook_app.store.state import StateStore
+    from workers.config_file.reading import warnings
+
+    seen = [room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]
+    return warnings(StateStore(client).config(), settings, at=int(time() * 1000), subscribers=subscribers, seen=seen)
+
+
+def _path(path: Path | None, settings: Settings) -> Path:
+    found = path or settings.config_file
+    if found is None:
+        raise click.UsageError("name a file, or set CONFIG_FILE")
+    return found
+
+
+def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
+    from workers.config_file.reading import FileError, read
+
+    try:
+        return read(path, settings)
+    except FileError as error:
+        if as_json:
+            wrong = [{"line": one.line, "field": one.field, "message": one.message} for one in error.mistakes]
+            output.print_json({"path": str(path), "ok": False, "errors": wrong, "warnings": []})
+        else:
+            for line in error.lines:
+                click.echo(output.one_line(line), err=True)
+        sys.exit(1)
+
+
+def _counts(found: "ConfigFile") -> dict[str, int]:
+    return {"rooms": len(found.rooms), "rules": len(found.rules), "subscribers": len(found.subscribers)}
+
+
+def _warn(warned: list[str]) -> None:
+    for line in warned:
+        click.echo(click.style(f"warning: {output.one_line(line)}", fg="yellow"), err=True)

@@ -1,0 +1,112 @@
+"""`tally deliveries`: what was sent to whom, and how it went; retry."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+import click
+
+from workers.cli import options, output
+from workers.cli.api_client import Api, Json
+from workers.cli.progress import bar
+
+STATES = ("pending", "delivered", "dead")
+RETRY_MAX = 10_000
+SUBSCRIBERS_MAX = 10_000
+COLOURS = {"dead": "red", "pending": "yellow"}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the deliveries."""
+    main.add_command(deliveries)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--subscriber", metavar="ID", help="Only this subscriber's.")
+@click.option("--notice", metavar="ID", help="Only those of this notice (its webhook-id).")
+@options.limit_option()
+@output.as_json_option
+@click.pass_context
+def deliveries(
+    context: click.Context, state: str | None, subscriber: str | None, notice: str | None, limit: int, as_json: bool
+) -> None:
+    """What was sent to whom, the newest first.
+
+    \b
+    Example:
+      tally deliveries --state dead
+    """
+    if context.invoked_subcommand is not None:
+        return
+    api = options.api()
+    found, cursor = api.items(_path(subscriber), limit, state=state, notice_id=notice)
+    if as_json:
+        output.print_json({"items": found, "next": cursor})
+        return
+    head = ("ID", "NOTICE", "ROOM", "SUBSCRIBER", "STATE", "TRIES", "LAST", "NEXT TRY")
+    names = _subscriber_names(api) if found else {}
+    output.print_table(head, [_row(one, names) for one in found], empty="there are no deliveries")
+    for hint in blocked_hints(found):
+        click.echo(hint, err=True)
+    output.more(cursor)
+
+
+@deliveries.command()
+@click.argument("delivery_ids", metavar="[ID]...", nargs=-1)
+@click.option("--dead", is_flag=True, help="All dead ones.")
+@click.option("--subscriber", metavar="ID", help="With --dead: this subscriber's only.")
+@output.as_json_option
+def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_json: bool) -> None:
+    """Put deliveries back in line, now; a delivered one is sent once more under the same webhook-id.
+
+    \b
+    Examples:
+      tally deliveries retry dlv_0123456789abcdef
+      tally deliveries retry --dead --subscriber sub_0123456789abcdef
+    """
+    if bool(delivery_ids) == dead:
+        raise click.UsageError("name deliveries, or give --dead")
+    if subscriber is not None and not dead:
+        raise click.UsageError("--subscriber goes with --dead")
+    api = options.api()
+    if dead:
+        delivery_ids = tuple(one["id"] for one in api.items(_path(subscriber), RETRY_MAX, state="dead")[0])
+    with bar(len(delivery_ids), "retrying") as shown:
+        for count, delivery_id in enumerate(delivery_ids, 1):
+            api.post(f"/deliveries/{quote(delivery_id, safe='')}/retry")
+            shown(count)
+    if as_json:
+        output.print_json({"retried": list(delivery_ids)})
+    else:
+        click.echo(f"{len(delivery_ids)} {'delivery is' if len(delivery_ids) == 1 else 'deliveries are'} in line again")
+
+
+def blocked_hints(deliveries: Sequence[Json]) -> list[str]:
+    """What the last attempts that were blocked say about the setting that allows them, each once."""
+    last_attempts = [attempt for delivery in deliveries for attempt in delivery["attempts"][-1:]]
+    return sorted({attempt["response"] for attempt in last_attempts if attempt["error"] == "blocked"} - {""})
+
+
+def _path(subscriber: str | None) -> str:
+    return "/deliveries" if subscriber is None else f"/subscribers/{quote(subscriber, safe='')}/deliveries"
+
+
+def _subscriber_names(api: Api) -> dict[str, str]:
+    """The subscribers' names by id; those without a name are left out."""
+    subscribers, _ = api.items("/subscribers", SUBSCRIBERS_MAX)
+    return {subscriber["id"]: subscriber["name"] for subscriber in subscribers if subscriber["name"]}
+
+
+def _row(one: Json, names: Mapping[str, str]) -> list[output.Cell]:
+    last = one["attempts"][-1] if one["attempts"] else {}
+    said = last.get("status") or last.get("error") or "-"
+    return [
+        one["id"],
+        one["notice"].get("type", "-"),
+        output.room(one["notice"].get("data") or {}),
+        names.get(one["subscriber_id"], one["subscriber_id"]),
+        (one["state"], COLOURS.get(one["state"])),
+        str(len(one["attempts"])),
+        str(said),
+        output.moment(one["next_attempt_at"]),
+    ]

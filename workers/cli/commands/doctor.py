@@ -1,0 +1,107 @@
+"""`tally doctor`: looks at everything and says what to do."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import click
+
+from webhook_app.config.known_secrets import known_secrets
+from webhook_app.config.secrets_file import WEBHOOK_TOKEN_FILE
+from webhook_app.config.settings import Settings
+from workers.cli import context, output
+from workers.doctor.finding import Finding, Level
+
+if TYPE_CHECKING:
+    from webhook_app.store.clients import Client
+    from workers.doctor.examination import Refold
+
+MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAILED: ("failed", "red")}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the doctor."""
+    main.add_command(doctor)
+
+
+@click.command()
+@click.option("--fold", "again", is_flag=True, help="Fold the journal again too, and compare with what is stored.")
+@output.as_json_option
+def doctor(again: bool, as_json: bool) -> None:
+    """Say what is wrong here, and what to do.
+
+    Asks the running product for its settings, and looks at the store, the clock, VideoSDK, the processes and the way
+    in. Changes nothing. Exit status 1 when something failed; warnings are no failures.
+
+    \b
+    Examples:
+      tally doctor
+      tally doctor --fold --json
+    """
+    found: list[Finding] = []
+    for one in _findings(_fold_again if again else None):
+        found.append(one)
+        if not as_json:
+            _print(one)
+    counts = {level.value: sum(one.level is level for one in found) for level in Level}
+    if as_json:
+        checks = [{"name": one.name, "level": one.level.value, "said": one.said, "hint": one.hint} for one in found]
+        output.print_json({"ok": not counts["failed"], "checks": checks})
+    else:
+        click.echo(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
+    sys.exit(1 if counts["failed"] else 0)
+
+
+def _findings(refold: "Refold | None") -> Iterator[Finding]:
+    from workers.doctor.examination import examine
+    from workers.doctor.finding import failed
+    from workers.doctor.running import as_product_runs, ask_product, look_at_running
+
+    try:
+        mine = context.settings()
+        url = click.get_current_context().find_root().params.get("url")
+        product, why_not = ask_product(mine, url)
+        played = context.played(mine if product is None else as_product_runs(mine, product))
+    except context.Failed as error:
+        yield failed("settings", error.message, "mend it in the environment or in .env")
+        return
+    settings = played or _as_they_are(mine if product is None else as_product_runs(mine, product))
+    secrets = known_secrets(settings)
+    findings = chain(
+        look_at_running(product, why_not, mine),
+        examine(settings, sandbox=played is not None, refold=refold, product=product),
+    )
+    for finding in findings:
+        hint = None if finding.hint is None else secrets.masked(finding.hint)
+        yield replace(finding, said=secrets.masked(finding.said), hint=hint)
+
+
+def _fold_again(client: "Client") -> Finding:
+    from webhook_app.ops.logs import configure
+    from webhook_app.store import keys
+    from workers.cli.progress import bar
+    from workers.doctor.replay import look_at_fold
+
+    configure("doctor", "text")  # an event that is poisoned says so on stderr
+    with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+        return look_at_fold(client, progress=progress)
+
+
+def _as_they_are(settings: Settings) -> Settings:
+    """With the store that runs here and the token of the webhooks, where there are such; nothing is made."""
+    run = context.running(settings)
+    if settings.redis_url is None and run and run.get("store"):
+        settings = replace(settings, redis_url=str(run["store"]))
+    kept = settings.data_dir / WEBHOOK_TOKEN_FILE
+    if settings.webhook_token is None and settings.public_url is not None and kept.is_file():
+        settings = replace(settings, webhook_token=kept.read_text("ascii").strip())
+    return settings
+
+
+def _print(one: Finding) -> None:
+    word, colour = MARKS[one.level]
+    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {one.name.ljust(18)}  {output.one_line(one.said)}")
+    if one.hint is not None:
+        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + output.one_line(one.hint), dim=True)}")

@@ -1,0 +1,186 @@
+"""`tally events`: what happened, as it happens, and what each event came to."""
+
+from urllib.parse import quote
+
+import click
+import requests
+import urllib3
+
+from webhook_app.domain.events import Source
+from webhook_app.outbound.failures import failure_text
+from workers.cli import options, output
+from workers.cli.api_client import Api, Json
+from workers.cli.context import Failed
+from workers.cli.event_stream import follow
+
+LAST_MAX = 500
+COLOURS = {"videosdk": "cyan", "operator": "magenta", "call": "blue", "probe": "blue"}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the events."""
+    main.add_command(events)
+
+
+@click.group()
+def events() -> None:
+    """Events: what happened, and what it came to."""
+
+
+@events.command()
+@click.option("--room", metavar="ROOM", shell_complete=options.complete_rooms, help="Only this room's.")
+@click.option("--type", "kind", help="Only those of this type, such as hls-started.")
+@click.option("--source", type=click.Choice([source.value for source in Source]), help="Only those from there.")
+@click.option(
+    "-n", "--last", default=10, show_default=True, type=click.IntRange(0, LAST_MAX), help="Begin so far back."
+)
+@click.option("--follow/--no-follow", "going_on", default=True, help="Go on until Ctrl-C, or stop at the newest.")
+@click.option("--all", "everything", is_flag=True, help="Also each check that changed nothing; else one line for all.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one event a line, each check too.")
+def tail(
+    room: str | None, kind: str | None, source: str | None, last: int, going_on: bool, everything: bool, as_json: bool
+) -> None:
+    """The last events and, live, each further one with what folding it came to.
+
+    Checks in a row that changed nothing are one line, printed when something else happens or they find something else.
+
+    \b
+    Examples:
+      tally events tail --room abcd-efgh-ijkl
+      tally events tail --no-follow --last 100 --json | jq -r .type | sort | uniq -c
+    """
+    api = options.api()
+    if room is not None:
+        _warn_if_unknown(api, room)
+    filters = {"room_id": room, "type": kind, "source": source}
+    everything = everything or as_json or kind is not None or source is not None
+    if not last:
+        found = []
+    elif room is not None and not everything:
+        found = api.items(f"/rooms/{quote(room, safe='')}/timeline", last, collapse=1)[0]
+    else:
+        found = api.items("/events", last, **filters)[0]
+    # What is not folded yet comes with the stream, which runs behind the folding.
+    past = [event for event in reversed(found) if event["effect"] is not None or not going_on]
+    printer = _Printer(as_json=as_json, everything=everything)
+    for event in past:
+        printer.take(event)
+    if not going_on:
+        printer.close()
+        return
+    newest = past[-1]["id"] if past else _newest_folded(api)
+    try:
+        for event in follow(
+            api, last_id=newest, say=lambda line: click.echo(f"tally: {output.one_line(line)}", err=True), **filters
+        ):
+            printer.take(event)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise Failed(f"{api.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
+    except KeyboardInterrupt:
+        printer.close()
+        click.echo(err=True)
+
+
+@events.command("show")
+@click.argument("event_id", metavar="ID")
+@output.as_json_option
+def show_event(event_id: str, as_json: bool) -> None:
+    """One event: what it said, what folding it changed, and what rules and controller decided.
+
+    \b
+    Example:
+      tally events show 1795629607120-0
+    """
+    event = options.api().get(f"/events/{quote(event_id, safe='')}")
+    if as_json:
+        output.print_json(event)
+        return
+    room = output.room(event) + (f" ({event['room_id']})" if event.get("room_name") else "")
+    click.echo(f"{click.style(event['type'], bold=True)}  from {event['source']}  room {output.one_line(room)}")
+    click.echo(f"at        {event['at']}")
+    click.echo(f"effect    {output.one_line(event['effect'] or 'not folded yet')}")
+    for one in event.get("decisions", ()):
+        ids = ", ".join(
+            f"{name} {one[key]}" for name, key in (("call", "call_id"), ("notice", "notice_id")) if one[key]
+        )
+        click.echo(
+            f"decision  {one['rule'] or 'controller'}: {output.one_line(one['did'])}{' (' + ids + ')' if ids else ''}"
+        )
+    click.echo("data")
+    output.print_json(event["data"])
+
+
+def _warn_if_unknown(api: Api, room: str) -> None:
+    """Say so when nothing is known of a room: its past events may be kept, or its first may be yet to come."""
+    try:
+        api.get(options.room_path(room))
+    except Failed as error:
+        click.echo(f"tally: {output.one_line(error.message)}", err=True)
+
+
+def _newest_folded(api: Api) -> str | None:
+    found, _ = api.items("/events", 50)
+    return next((event["id"] for event in found if event["effect"] is not None), None)
+
+
+class _Printer:
+    """Prints events; checks in a row that changed nothing are held back and printed as one line for each room."""
+
+    def __init__(self, *, as_json: bool, everything: bool) -> None:
+        self._as_json = as_json
+        self._everything = everything
+        self._held: dict[str | None, list[Json]] = {}
+
+    def take(self, event: Json) -> None:
+        """Print an event, or hold it back."""
+        run = event.get("run")
+        if run is not None and run["checks"] and run["events"] > 2:
+            self._release(event["room_id"])
+            _print_run(run["checks"], run["since"], event)
+            return
+        if self._everything or not event.get("unchanged"):
+            for room_id in list(self._held) if event["room_id"] is None else [event["room_id"]]:
+                self._release(room_id)
+            _print(event, self._as_json)
+            return
+        held = self._held.setdefault(event["room_id"], [])
+        if event["source"] == "probe" and any(one["effect"] != event["effect"] for one in _probes(held)):
+            self._release(event["room_id"])
+        self._held.setdefault(event["room_id"], []).append(event)
+
+    def close(self) -> None:
+        """Print what was held back."""
+        for room_id in list(self._held):
+            self._release(room_id)
+
+    def _release(self, room_id: str | None) -> None:
+        held = self._held.pop(room_id, [])
+        probes = _probes(held)
+        if len(held) < 3 or not probes:
+            for event in held:
+                _print(event, self._as_json)
+            return
+        _print_run(len(probes), held[0]["at"], probes[-1])
+
+
+def _print_run(checks: int, since: str, last: Json) -> None:
+    times = "once" if checks == 1 else f"{checks} times"
+    room = output.one_line(output.room(last))
+    click.echo(
+        f"{output.moment(last['at'])}  {last['source']:8}  {'checked'.ljust(22)}  {room}  "
+        f"checked {times} since {output.moment(since)}: {output.one_line(last['effect'])}"
+    )
+
+
+def _probes(events: list[Json]) -> list[Json]:
+    return [event for event in events if event["source"] == "probe"]
+
+
+def _print(event: Json, as_json: bool) -> None:
+    if as_json:
+        output.print_json_line(event)
+        return
+    kind = click.style(output.one_line(event["type"]).ljust(22), fg=COLOURS.get(event["source"]))
+    effect = output.one_line(event["effect"] or "(not folded yet)")
+    room = output.one_line(output.room(event))
+    click.echo(f"{output.moment(event['at'])}  {event['source']:8}  {kind}  {room}  {effect}")

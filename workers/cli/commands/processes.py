@@ -1,0 +1,174 @@
+"""`tally up`, `web`, `worker`, `call`, `deliver`, `clock` and `sandbox`: the processes."""
+
+import os
+import signal
+import sys
+import threading
+from dataclasses import replace
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from webhook_app.config.settings import Settings
+from workers.cli import context
+
+log_as_json = click.option("--json", "as_json", is_flag=True, help="Log lines as JSON, as LOG_FORMAT=json does.")
+
+
+def add_to(main: click.Group) -> None:
+    """Add the processes."""
+    for command in (up, web, worker, call, deliver, clock, sandbox):
+        main.add_command(command)
+
+
+@click.command()
+@click.option("--observe", is_flag=True, help="Record only: call nothing, send nothing, as OBSERVE=1 does.")
+@log_as_json
+def up(observe: bool, as_json: bool) -> None:
+    """Run everything on this machine, supervised.
+
+    Without VideoSDK credentials a sandbox plays VideoSDK. Ctrl-C stops everything in order.
+
+    \b
+    Example:
+      PORT=9000 tally up
+      DATA_DIR=/tmp/restored PORT=9000 tally up --observe
+    """
+    from workers.dev.up import run
+
+    settings = context.settings()
+    if observe:
+        settings = replace(settings, observe=True)
+    sys.exit(run(replace(settings, log_format="json") if as_json else settings))
+
+
+@click.command()
+@log_as_json
+def web(as_json: bool) -> None:
+    """Serve the receiver, the API and the console.
+
+    All three, or what SURFACE says.
+
+    \b
+    Example:
+      REDIS_URL=redis://store:6379/0 SURFACE=receiver tally web
+    """
+    from workers.web.process import run
+
+    sys.exit(run(_process("web", as_json)))
+
+
+@click.command()
+@log_as_json
+def worker(as_json: bool) -> None:
+    """Fold the journal into state. A second one is a stand-by.
+
+    \b
+    Example:
+      REDIS_URL=redis://store:6379/0 tally worker
+    """
+    _work("worker", "process", as_json)
+
+
+@click.command()
+@log_as_json
+def call(as_json: bool) -> None:
+    """Call VideoSDK: start, end, and ask.
+
+    \b
+    Example:
+      REDIS_URL=redis://store:6379/0 tally call
+    """
+    _work("call", "call", as_json)
+
+
+@click.command()
+@log_as_json
+def deliver(as_json: bool) -> None:
+    """Deliver notices to subscribers.
+
+    \b
+    Example:
+      REDIS_URL=redis://store:6379/0 tally deliver
+    """
+    _work("deliver", "deliver", as_json)
+
+
+@click.command()
+@log_as_json
+def clock(as_json: bool) -> None:
+    """Pop timers, read configuration and calendars.
+
+    Also sweeps for work that lost its wake-up. A second one is a stand-by.
+
+    \b
+    Example:
+      REDIS_URL=redis://store:6379/0 tally clock
+    """
+    from workers.clock.calendars import refresher
+    from workers.clock.clock import Clock
+    from workers.clock.retention import Tidy
+    from workers.clock.uptime_ping import beating_out
+    from workers.config_file.apply import watcher
+    from workers.container import Wiring, beating
+
+    settings = _process("clock", as_json)
+    wiring, stop = Wiring(settings), threading.Event()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    with (
+        beating("clock", wiring.client, wiring.loops),
+        watcher(settings, wiring, stop),
+        refresher(settings, wiring, stop),
+    ):
+        tidy = Tidy(wiring.client, settings.retention_days)
+        clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy, max_streams=settings.max_streams)
+        with beating_out(
+            None if settings.observe else settings.heartbeat_url,
+            wiring.client,
+            wiring.loops,
+            ticked_at=lambda: clock.ticked_at,
+            proxies=settings.proxies,
+        ):
+            clock.run(stop)
+
+
+@click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Run a VideoSDK on this machine.
+
+    `tally sandbox --help` shows its options.
+
+    \b
+    Example:
+      SANDBOX_API_KEY=me SANDBOX_SECRET=a-secret-of-32-bytes-or-longer tally sandbox --port 8001
+    """
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *arguments])  # noqa: S606 - our own module
+
+
+def _work(name: str, queue: str, as_json: bool) -> NoReturn:
+    settings = _process(name, as_json)
+    from workers.container import Wiring
+    from workers.rq_worker import run
+
+    sys.exit(run(Wiring(settings), queue, name))
+
+
+def _process(name: str, as_json: bool) -> Settings:
+    from webhook_app.config.known_secrets import known_secrets
+    from webhook_app.ops.logs import configure, logger
+
+    settings = context.on_a_store(context.settings())
+    if as_json:
+        settings = replace(settings, log_format="json")
+    configure(name, settings.log_format, settings.log_level, secrets=known_secrets(settings))
+    if name == "call":  # one of the processes is enough
+        for line in settings.warnings:
+            logger().warning(line)
+    return settings

@@ -1,0 +1,105 @@
+"""`tally rooms create`: a VideoSDK room whose webhooks come here."""
+
+from time import monotonic
+from typing import Any
+
+import click
+
+from webhook_app.config.settings import Settings
+from webhook_app.domain.globs import any_glob_matches
+from workers.cli import context, options, output
+from workers.cli.commands import room_changes
+from workers.cli.context import Failed
+
+DEADLINE_S = 15.0
+ENDPOINT_MAX_CHARS = 512  # VideoSDK's own bound
+EVERY_EVENT = ("*",)  # types that VideoSDK adds later too: a room's events cannot be changed afterwards
+
+
+@click.command()
+@click.option("--custom-id", metavar="ID", help="VideoSDK's customRoomId: a name of your own for the room.")
+@room_changes.name_option
+@room_changes.group_option
+@output.as_json_option
+def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_json: bool) -> None:
+    """Make a VideoSDK room with our webhooks registered, and add it here.
+
+    VideoSDK documents no way to register them later. Needs VideoSDK's credentials and PUBLIC_URL; under a `tally up`
+    with the sandbox the room is made there.
+
+    \b
+    Example:
+      tally rooms create --name main-hall --group webinar
+    """
+    mine = context.settings()
+    settings = context.played(mine) or context.with_secrets(mine)  # a sandbox sends webhooks without a token of its own
+    made = _create(settings, custom_id)
+    room_id = made.get("roomId")
+    if not isinstance(room_id, str):
+        raise Failed("VideoSDK made a room and did not name it")
+    end_point = endpoint(settings)
+    if not any_glob_matches(room_id, settings.rooms):
+        not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
+        click.echo(output.one_line(not_ours), err=True)
+    else:
+        _add(room_id, name, groups)
+    if as_json:
+        output.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
+        return
+    click.echo(output.one_line(f"room {room_id} is made; its webhooks come to {masked(end_point)}"))
+
+
+def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
+    """Add the room to the product; it is made already, so a failure is only a warning."""
+    try:
+        options.api().post("/rooms", room_changes.new_room(room_id, name, groups))
+    except Failed as error:
+        click.echo(
+            output.one_line(f"tally: room {room_id} was created but not added: {error.message}; try `tally rooms add`"),
+            err=True,
+        )
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the room's webhooks are to come; Failed says what is missing."""
+    from workers.container import webhook_url
+
+    found = webhook_url(settings)
+    if found is None:
+        raise Failed("PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org")
+    if len(found) > ENDPOINT_MAX_CHARS:
+        raise Failed(
+            f"the webhook address has {len(found)} characters, and VideoSDK takes at most {ENDPOINT_MAX_CHARS}: "
+            "use a shorter PUBLIC_URL"
+        )
+    if settings.videosdk_api_url.startswith("https://") and not found.startswith("https://"):
+        raise Failed("PUBLIC_URL is not https, and VideoSDK sends webhooks to https addresses only")
+    return found
+
+
+def masked(end_point: str) -> str:
+    """The address without its token."""
+    head, sep, rest = end_point.partition("/webhooks/videosdk")
+    return head + sep + ("/…" if rest else "")
+
+
+def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
+    from webhook_app.providers.videosdk.answers import object_in, rooms_of
+    from workers.calls.videosdk_client import Token, VideoSDK
+
+    if settings.videosdk_api_key is None or settings.videosdk_secret is None:
+        raise Failed("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+    body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
+    if custom_id is not None:
+        body["customRoomId"] = custom_id
+    token = Token(settings.videosdk_api_key, settings.videosdk_secret)
+    videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
+    answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
+    if answer.status in (401, 403):
+        raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+    made = object_in(answer)
+    if made is None:
+        answered = "" if answer.status is None else f"it answered {answer.status} "
+        raise Failed(f"VideoSDK at {settings.videosdk_api_url} made no room: {answered}{answer.message or ''}".rstrip())
+    room_id = next(iter(rooms_of(made)), made.get("id"))
+    return {**made, "roomId": room_id}

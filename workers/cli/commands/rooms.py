@@ -1,0 +1,173 @@
+"""`tally rooms`, `start`, `end` and `release`: what is on air, and an operator's wishes."""
+
+import json
+from time import monotonic, sleep
+from typing import Any, TextIO
+
+import click
+
+from workers.cli import options, output
+from workers.cli.api_client import Api, Json
+from workers.cli.commands import room_changes
+from workers.cli.commands.room_create import create
+from workers.cli.context import Failed
+
+LOOK_EVERY_S = 0.5
+until_option = click.option("--until", metavar="TIME", help="How long the wish holds (RFC 3339); else until released.")
+wait_option = click.option(
+    "--wait", type=click.IntRange(1, 3600), metavar="SECONDS", help="Wait so long for it to come about."
+)
+
+
+def add_to(main: click.Group) -> None:
+    """Add the rooms."""
+    rooms.add_command(create)
+    room_changes.add_to(rooms)
+    for command in (rooms, start, end, release):
+        main.add_command(command)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--on-air", is_flag=True, help="Only those on air.")
+@click.option("--group", help="Only those of this group.")
+@click.option("--q", metavar="TEXT", help="Only those whose id or name holds this.")
+@options.limit_option()
+@output.as_json_option
+@click.pass_context
+def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None, limit: int, as_json: bool) -> None:
+    """Rooms: which are on air, since when, and why.
+
+    The newest known first.
+
+    \b
+    Example:
+      tally rooms --on-air
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = options.api().items("/rooms", limit, on_air=on_air or None, group=group, q=q)
+    if as_json:
+        output.print_json({"items": found, "next": cursor})
+        return
+    head = ("ROOM", "NAME", "LAMP", "STATE", "SINCE", "PEOPLE", "WANTED BY", "NEXT WINDOW")
+    output.print_table(head, [_row(room) for room in found], empty="no rooms have been seen")
+    output.more(cursor)
+
+
+@click.command()
+@options.room_argument
+@until_option
+@click.option("--start", "body", type=click.File(encoding="utf-8"), metavar="FILE", help="VideoSDK's start body, JSON.")
+@wait_option
+@output.as_json_option
+def start(room: str, until: str | None, body: TextIO | None, wait: int | None, as_json: bool) -> None:
+    """Want a room on air. Repeating it is harmless.
+
+    An operator's wish wins over every rule, until it ends or is released.
+
+    \b
+    Examples:
+      tally start abcd-efgh-ijkl --wait 60
+      tally start abcd-efgh-ijkl --until 2026-11-22T12:00:00Z --start layout.json
+    """
+    wish: Json = {} if until is None else {"until": until}
+    if body is not None:
+        wish["start"] = _json_of(body)
+    _command(room, "start", wish, as_json, wait, lambda found: bool(found["watchable"]), "be watchable")
+
+
+@click.command()
+@options.room_argument
+@until_option
+@wait_option
+@output.as_json_option
+def end(room: str, until: str | None, wait: int | None, as_json: bool) -> None:
+    """Want a room off air. Repeating it is harmless.
+
+    \b
+    Example:
+      tally end abcd-efgh-ijkl --wait 30
+    """
+    wish: Json = {} if until is None else {"until": until}
+    _command(room, "end", wish, as_json, wait, lambda found: not found["on_air"], "be off air")
+
+
+@click.command()
+@options.room_argument
+@output.as_json_option
+def release(room: str, as_json: bool) -> None:
+    """Drop the operator's wish: what the rules want holds again.
+
+    \b
+    Example:
+      tally release abcd-efgh-ijkl
+    """
+    _command(room, "release", {}, as_json, None, lambda found: True, "")
+
+
+def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: Any, aim: str) -> None:
+    api, path = options.api(), options.room_path(room)
+    accepted = api.post(f"{path}/{what}", body)
+    if as_json and wait_s is None:
+        output.print_json(accepted)
+        return
+    if not as_json:
+        click.echo(f"{what} of {room} is accepted; `tally events show {accepted['id']}` says what came of it")
+    if wait_s is None:
+        return
+    found = _waited(api, path, accepted["id"], wait_s, done)
+    if found is None:
+        raise Failed(f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why")
+    if as_json:
+        output.print_json(accepted | {"room": found})
+    else:
+        click.echo(f"{room}: {found['state']}{', on air' if found['on_air'] else ''}")
+
+
+def _waited(api: Api, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+    """The room once the command is folded and it is so; None when that took too long."""
+    until = monotonic() + wait_s
+    folded = False
+    while monotonic() < until:
+        folded = folded or api.get(f"/events/{event_id}")["effect"] is not None
+        if folded:
+            room = api.get(path)
+            if done(room):
+                return room
+        sleep(LOOK_EVERY_S)
+    return None
+
+
+def _json_of(file: TextIO) -> Json:
+    try:
+        found = json.load(file)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint="--start") from None
+    if not isinstance(found, dict):
+        raise click.BadParameter('a JSON object is wanted, such as {"config": {…}}', param_hint="--start")
+    return found
+
+
+def _people(count: int, hosts: int | None) -> str:
+    """How many are there, and how many of them are hosts where that is known."""
+    if hosts is None or not count:
+        return str(count)
+    return f"{count} ({hosts} {'host' if hosts == 1 else 'hosts'})"
+
+
+def _row(room: Json) -> list[output.Cell]:
+    stream, session, wish, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
+    since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
+    count = session.get("participant_count") if session.get("live") else None
+    hosts = session.get("host_count")
+    wanted = f"{'on' if wish['on_air'] else 'off'}: {wish['because']}" if wish else "-"
+    return [
+        room["room_id"],
+        room["name"] or "-",
+        output.lamp(room),
+        room["state"] + (" (armed)" if room["armed"] else ""),
+        output.moment(since),
+        "-" if count is None else _people(count, hosts),
+        wanted,
+        output.moment(window.get("opens_at")),
+    ]

@@ -1,0 +1,230 @@
+"""`tally rules`: what they will do, what drafts would have done; pause, resume, skip."""
+
+import sys
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
+
+from webhook_app.domain.times import DAY, from_rfc3339, rfc3339
+from workers.cli import context as given
+from workers.cli import options, output
+from workers.cli.api_client import Json
+from workers.cli.context import Failed
+from workers.cli.progress import bar
+
+if TYPE_CHECKING:
+    from webhook_app.domain.rules.comparison import Act, Comparison
+    from webhook_app.domain.rules.rule import Config
+
+COUNT_MAX = 500
+COMMANDS = {
+    "pause": "Pause a rule: its wish is dropped, a stream that runs is left alone.",
+    "resume": "Let a paused rule work again.",
+    "skip-next": "Pass over the next opening of a schedule.",
+}
+
+
+SKIP_COMMANDS = {
+    "skip": "Pass over the window that opens at OPENS_AT (RFC 3339), as `tally rules occurrences` shows it.",
+    "unskip": "Let a skipped window open after all; inside its time it opens at once.",
+}
+
+
+def add_to(main: click.Group) -> None:
+    """Add the rules."""
+    for name, says in SKIP_COMMANDS.items():
+        rules.add_command(_skip_command(name, says))
+    for name, says in COMMANDS.items():
+        rules.add_command(_command(name, says))
+    main.add_command(rules)
+
+
+@click.group(invoke_without_command=True)
+@options.limit_option()
+@output.as_json_option
+@click.pass_context
+def rules(context: click.Context, limit: int, as_json: bool) -> None:
+    """Rules: what they do and will do, and drafts.
+
+    \b
+    Example:
+      tally rules
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = options.api().items("/rules", limit)
+    if as_json:
+        output.print_json({"items": found, "next": cursor})
+        return
+    output.print_table(
+        ("RULE", "TRIGGER", "DOES", "ROOMS", "NEXT", "LAST FIRED", "REMARK"),
+        [_row(rule) for rule in found],
+        empty="there are no rules",
+    )
+    output.more(cursor)
+
+
+@rules.command("occurrences")
+@click.argument("name")
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1, COUNT_MAX), help="How many.")
+@output.as_json_option
+def list_occurrences(name: str, count: int, as_json: bool) -> None:
+    """The next windows of a schedule, exceptions taken out and merged with other rules' windows.
+
+    \b
+    Example:
+      tally rules occurrences sunday-service --count 5
+    """
+    found = options.api().get(f"/rules/{quote(name, safe='')}/occurrences", count=count)
+    if as_json:
+        output.print_json(found)
+        return
+    if not found["items"]:
+        click.echo(f"rule {name} opens no more windows")
+    for one in found["items"]:
+        with_others = ", ".join(other for other in one["rules"] if other != name)
+        click.echo(
+            f"{one['opens_at']}  to  {one['closes_at'] or 'no end':24}  {output.one_line(output.room(one))}"
+            f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
+            f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
+        )
+
+
+@rules.command("backtest")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--from", "since", metavar="TIME", help="RFC 3339; a week ago when left out.")
+@click.option("--to", "until", metavar="TIME", help="RFC 3339; now when left out.")
+@click.option("--all", "everything", is_flag=True, help="Also what other rules and operators did, and would not have.")
+@output.as_json_option
+def run_backtest(path: Path, since: str | None, until: str | None, everything: bool, as_json: bool) -> None:
+    """Fold recorded events through the draft rules of a configuration file. Nothing is called, nobody told.
+
+    Lists what the file's rules would have done, and what rules of the same names did; --json has everything.
+
+    Reads the store (REDIS_URL, or the `tally up` that runs here), not the API.
+
+    \b
+    Example:
+      tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
+    """
+    from webhook_app.domain.configuration.changes import rule_from
+    from webhook_app.domain.rules.backtest import BacktestTooLargeError
+    from webhook_app.domain.rules.comparison import of_rules
+    from webhook_app.store import keys
+    from webhook_app.store.backtests import comparison_view, replay
+    from webhook_app.store.clients import connect
+    from webhook_app.store.state import StateStore
+    from workers.config_file.reading import FileError, read
+
+    settings = given.on_a_store(given.as_run())
+    assert settings.redis_url is not None
+    now = int(time() * 1000)
+    try:
+        first = from_rfc3339(since) if since else now - 7 * DAY
+        last = from_rfc3339(until) if until else now
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        file = read(path, settings)
+    except FileError as error:
+        for line in error.lines:
+            click.echo(output.one_line(line), err=True)
+        sys.exit(1)
+    drafts, config = [rule_from(rule) for rule in file.rules], file.config()
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
+    config = config.with_rooms({**StateStore(client).names().names, **config.names})
+    try:
+        with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+            found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
+    except BacktestTooLargeError as error:
+        raise Failed(str(error)) from None
+    if as_json:
+        output.print_json(comparison_view(found, config))
+    else:
+        own = of_rules(found, {rule.name for rule in drafts})
+        click.echo(readable(found if everything else own, config))
+        hidden = len(found.only_would) + len(found.only_did) - len(own.only_would) - len(own.only_did)
+        if hidden and not everything:
+            click.echo(f"{hidden} more differ in what other rules and operators did: --all shows them", err=True)
+
+
+def readable(found: "Comparison", config: "Config") -> str:
+    """A comparison as lines: + would have been done, - was done and would not have been, = both."""
+    only_would = set(found.only_would)
+    both = [act for act in found.would if act not in only_would]
+    lines: list[tuple[int, str]] = [
+        *((act.at, _line("+", act, config)) for act in found.only_would),
+        *((act.at, _line("-", act, config)) for act in found.only_did),
+        *((act.at, _line("=", act, config)) for act in both),
+    ]
+    counts = (len(found.only_would), len(found.only_did), len(both))
+    summary = "{} added by the draft (+), {} removed (-), {} as it was (=)".format(*counts)
+    return "\n".join([*(line for _, line in sorted(lines)), summary])
+
+
+def _line(sign: str, act: "Act", config: "Config") -> str:
+    room = config.room_name(act.room_id) or act.room_id
+    return output.one_line(f"{sign} {rfc3339(act.at)}  {room}  {act.kind}  {act.because}")
+
+
+def _command(name: str, says: str) -> click.Command:
+    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service")
+    @click.argument("rule")
+    @output.as_json_option
+    def run(rule: str, as_json: bool) -> None:
+        accepted = options.api().post(f"/rules/{quote(rule, safe='')}/{name}")
+        if as_json:
+            output.print_json(accepted)
+        else:
+            click.echo(f"{name} of {rule} is accepted; `tally events show {accepted['id']}` says what came of it")
+
+    return run
+
+
+def _skip_command(name: str, says: str) -> click.Command:
+    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service 2026-11-29T09:00:00Z")
+    @click.argument("rule")
+    @click.argument("opens_at")
+    @output.as_json_option
+    def run(rule: str, opens_at: str, as_json: bool) -> None:
+        path = f"/rules/{quote(rule, safe='')}/occurrences/{quote(opens_at, safe='')}/{name}"
+        accepted = options.api().post(path)
+        if as_json:
+            output.print_json(accepted)
+        else:
+            click.echo(
+                f"{name} of {rule} at {opens_at} is accepted; `tally events show {accepted['id']}` says what came of it"
+            )
+
+    return run
+
+
+def _row(rule: Json) -> list[output.Cell]:
+    schedule, opening = rule.get("schedule"), (rule["next"] or {}).get("opens_at")
+    if schedule is not None:
+        trigger = "schedule " + next((str(schedule[key]) for key in ("cron", "rrule") if key in schedule), "")
+    else:
+        trigger = f"on {rule['on']}" if "on" in rule else f"when {rule.get('when')}"
+    remark = " ".join(
+        said
+        for said in (
+            "paused" if rule["paused"] else "",
+            "from the file" if rule["from_file"] else "",
+            rule["last_error"],
+        )
+        if said
+    )
+    return [
+        rule["name"],
+        trigger.strip(),
+        rule.get("do", "window"),
+        " ".join(rule["rooms"]),
+        f"open since {output.moment(opening)}"
+        if opening and from_rfc3339(opening) <= time() * 1000
+        else output.moment(opening),
+        output.moment(rule["last_fired_at"]),
+        remark or "-",
+    ]

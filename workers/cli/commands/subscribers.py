@@ -1,0 +1,107 @@
+"""`tally subscribers`: who is told what; send again what a subscriber missed."""
+
+from time import monotonic, sleep
+from urllib.parse import quote
+
+import click
+
+from workers.cli import options, output
+from workers.cli.api_client import Api, Json
+from workers.cli.progress import unknown_length
+
+WATCH_MAX_S = 600.0
+LOOK_EVERY_S = 0.5
+BEGIN_S = 3.0  # from the folding of the command until its first deliveries are in line
+
+
+def add_to(main: click.Group) -> None:
+    """Add the subscribers."""
+    main.add_command(subscribers)
+
+
+@click.group(invoke_without_command=True)
+@options.limit_option()
+@output.as_json_option
+@click.pass_context
+def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
+    """Who is told what, the newest first.
+
+    \b
+    Example:
+      tally subscribers
+    """
+    if context.invoked_subcommand is not None:
+        return
+    found, cursor = options.api().items("/subscribers", limit)
+    if as_json:
+        output.print_json({"items": found, "next": cursor})
+        return
+    head = ("ID", "NAME", "TYPES", "ROOMS", "ENABLED", "URL")
+    output.print_table(head, [_row(one) for one in found], empty="nobody has subscribed")
+    output.more(cursor)
+
+
+@subscribers.command()
+@click.argument("subscriber_id", metavar="ID")
+@output.as_json_option
+def test(subscriber_id: str, as_json: bool) -> None:
+    """Send a subscriber a notice of the type subscriber.test.
+
+    \b
+    Example:
+      tally subscribers test sub_0123456789abcdef
+    """
+    accepted = options.api().post(f"/subscribers/{quote(subscriber_id, safe='')}/test")
+    if as_json:
+        output.print_json(accepted)
+    else:
+        click.echo(f"a test notice is on its way; `tally deliveries --subscriber {subscriber_id}` shows how it went")
+
+
+@subscribers.command()
+@click.argument("subscriber_id", metavar="ID")
+@click.option("--from", "since", metavar="TIME", required=True, help="From when on (RFC 3339).")
+@click.option("--to", "until", metavar="TIME", help="Up to when; now when left out.")
+@click.option("--watch/--no-watch", default=True, help="Stay until they are delivered, or 10 minutes have passed.")
+@output.as_json_option
+def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_json: bool) -> None:
+    """Send a subscriber again what it did not take in a span of time.
+
+    \b
+    Example:
+      tally subscribers recover sub_0123456789abcdef --from 2026-11-22T09:00:00Z
+    """
+    api, segment = options.api(), quote(subscriber_id, safe="")
+    body: Json = {"from": since} | ({"to": until} if until else {})
+    accepted = api.post(f"/subscribers/{segment}/recover", body)
+    left = _watch(api, segment, accepted["id"]) if watch else None
+    if as_json:
+        output.print_json(accepted | ({} if left is None else {"pending": left}))
+    elif left is None:
+        click.echo("they are on their way again")
+    else:
+        click.echo(
+            "everything is delivered" if not left else f"{left} deliveries are still under way or wait for a retry"
+        )
+
+
+def _watch(api: Api, segment: str, event_id: str) -> int:
+    """How many deliveries wait in the end, with a bar while they get fewer."""
+    until, begins_by = monotonic() + WATCH_MAX_S, None
+    most = left = 0
+    with unknown_length("delivering") as shown:
+        while monotonic() < until:
+            if begins_by is None and api.get(f"/events/{event_id}")["effect"] is not None:
+                begins_by = monotonic() + BEGIN_S
+            left = int(api.get(f"/subscribers/{segment}")["health"]["in_line"])
+            most = max(most, left)
+            shown(most - left, most)
+            if not left and begins_by is not None and (most or monotonic() > begins_by):
+                break
+            sleep(LOOK_EVERY_S)
+    return left
+
+
+def _row(one: Json) -> list[output.Cell]:
+    enabled: output.Cell = "yes" if one["enabled"] else (f"no: {one['disabled_because'] or ''}", "red")
+    return [one["id"], one["name"] or "-", " ".join(one["types"]), " ".join(one["rooms"]), enabled, one["url"]]

@@ -1,0 +1,47 @@
+"""What the commands share that ask the running product: how to reach it, and room names on the Tab key."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import click
+from click.shell_completion import CompletionItem
+
+from workers.cli import context as given
+from workers.cli.api_client import Api, find
+
+COMPLETE_MAX = 200
+
+
+def api() -> Api:
+    """The API of the product that `--url` or the settings name."""
+    url = click.get_current_context().find_root().params.get("url")
+    return Api(find(given.settings(), url))
+
+
+def limit_option(default: int = 50) -> Callable[[Any], Any]:
+    """How many items of a list are shown."""
+    return click.option(
+        "--limit", default=default, show_default=True, type=click.IntRange(1, 100_000), help="Show at most so many."
+    )
+
+
+def complete_rooms(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The rooms whose name or id begins so, from the product; none when it does not answer."""
+    try:
+        place = find(given.settings(), context.find_root().params.get("url"))
+        found, _ = Api(place).items("/rooms", COMPLETE_MAX)
+    except (click.ClickException, OSError):
+        return []
+    by_name = [CompletionItem(room["name"], help=room["room_id"]) for room in found if room["name"]]
+    by_id = [CompletionItem(room["room_id"], help=room["name"]) for room in found]
+    return [item for item in [*by_name, *by_id] if item.value.startswith(begun)]
+
+
+def room_path(room: str) -> str:
+    """Where the API has a room that was given by name or id."""
+    # HTTP clients drop the path segments `.` and `..`; no room has such a name, so these are ids.
+    return "/rooms/" + quote(f"id:{room}" if room in (".", "..") else room, safe="")
+
+
+room_argument = click.argument("room", shell_complete=complete_rooms)

@@ -1,0 +1,1 @@
+"""The clock worker: timers, sweeps, calendars, retention, alarms seen from outside the reducer."""

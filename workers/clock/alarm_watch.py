@@ -1,0 +1,147 @@
+"""Raises and clears the alarms that follow from the store and not from one event: failing subscribers, a full quota.
+
+They go through the journal. Each look compares what is so with what is raised, so nothing is missed whichever process
+dies, and whatever changes: a breaker closes, a subscriber is deleted or disabled, a stream ends.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from webhook_app.domain.alarms.alarm import AlarmName, alarm_key
+from webhook_app.domain.events import Source
+from webhook_app.domain.times import moment_text
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.subscribers import subscriber_label
+
+LOOK_EVERY_S = 2.0
+REPEAT_AFTER_S = 60.0  # what was journaled and is not processed by then is journaled again
+CHANGES_MAX = 200  # at one look; the next look brings the rest
+ERRORS: Mapping[str, str] = {
+    "timeout": "it did not answer in time",
+    "dns": "its host name could not be resolved",
+    "tls": "the TLS connection failed",
+    "refused": "it could not be connected to",
+    "not-http": "it answered with something that is not HTTP",
+    "blocked": "its address is private, and ALLOW_NETWORKS does not allow it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """An alarm that should be raised."""
+
+    name: AlarmName
+    severity: str
+    subscriber_id: str | None = None
+
+
+class AlarmWatch:
+    """Run it every few seconds. Two of them do no harm: what is journaled twice changes nothing the second time."""
+
+    def __init__(
+        self, client: Client, wake: Wake, *, max_streams: int | None, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._client = client
+        self._journal = Journal(client)
+        self._wake = wake
+        self._max_streams = max_streams
+        self._clock = clock
+        self._journaled: dict[tuple[str, str], float] = {}
+
+    def look(self) -> None:
+        """Compare what is so with what is raised, and journal the differences."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hkeys(keys.SUBSCRIBERS_OPEN)
+            pipe.scard(keys.ON_AIR)
+            pipe.hvals(keys.ALARMS)
+            breakers, on_air, stored = pipe.execute()
+        active = codec.active_alarms_of(stored)
+        wanted = self._wanted([subscriber_id.decode() for subscriber_id in breakers], on_air)
+        watched = {
+            key
+            for key, alarm in active.items()
+            if alarm.name == AlarmName.SUBSCRIBER_FAILING or key == AlarmName.MAX_STREAMS
+        }
+        raised = sorted(wanted.keys() - watched)[:CHANGES_MAX]
+        cleared = sorted(watched - wanted.keys())[:CHANGES_MAX]
+        entries = [entry for key in raised if (entry := self._raise(key, wanted[key], on_air)) is not None]
+        for key in cleared:
+            if self._is_news("alarm-cleared", key):
+                entries.append(_entry("alarm-cleared", key, active[key].name))
+        self._forget_old()
+        if entries and self._journal.append(entries)[1]:
+            self._wake.wake("process")
+
+    def _wanted(self, breakers: list[str], on_air: int) -> dict[str, _Report]:
+        wanted = {
+            alarm_key(AlarmName.SUBSCRIBER_FAILING, subscriber_id): _Report(
+                AlarmName.SUBSCRIBER_FAILING, "warning", subscriber_id
+            )
+            for subscriber_id in breakers
+        }
+        if self._max_streams is not None and on_air >= self._max_streams:
+            wanted[alarm_key(AlarmName.MAX_STREAMS)] = _Report(AlarmName.MAX_STREAMS, "warning")
+        return wanted
+
+    def _raise(self, key: str, report: _Report, on_air: int) -> Any:
+        if not self._is_news("alarm-raised", key):
+            return None
+        if report.subscriber_id is None:
+            rooms = "1 room is" if on_air == 1 else f"{on_air} rooms are"
+            summary: str | None = f"{rooms} on air, and MAX_STREAMS is {self._max_streams}"
+            return _entry("alarm-raised", key, report.name, severity=report.severity, summary=summary)
+        summary = self._failing(report.subscriber_id)
+        if summary is None:
+            return None
+        return _entry(
+            "alarm-raised",
+            key,
+            report.name,
+            severity=report.severity,
+            summary=summary,
+            subscriber_id=report.subscriber_id,
+        )
+
+    def _failing(self, subscriber_id: str) -> str | None:
+        """What the alarm says of a subscriber; None when it is gone."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hget(keys.SUBSCRIBERS, subscriber_id)
+            pipe.hmget(keys.subscriber_health(subscriber_id), ["failing_since", "error"])
+            kept, (since, error) = pipe.execute()
+        if kept is None:
+            return None
+        begun = f" since {moment_text(int(since))}" if since else ""
+        return (
+            f"subscriber {subscriber_label(kept)} fails{begun}: {failure_text((error or b'').decode())}. What it is to "
+            "be sent waits, and it is tried less and less often"
+        )
+
+    def _is_news(self, kind: str, key: str) -> bool:
+        """Whether this was not journaled just now: the reducer may not have come to it yet."""
+        now = self._clock()
+        journaled_at = self._journaled.get((kind, key))
+        if journaled_at is not None and now - journaled_at < REPEAT_AFTER_S:
+            return False
+        self._journaled[kind, key] = now
+        self._journaled.pop(("alarm-raised" if kind == "alarm-cleared" else "alarm-cleared", key), None)
+        return True
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        for known in [known for known, at in self._journaled.items() if now - at >= REPEAT_AFTER_S]:
+            del self._journaled[known]
+
+
+def failure_text(error: str) -> str:
+    """What the last attempt's error means, in words."""
+    if error.startswith("status "):
+        return f"it answered {error.removeprefix('status ')}"
+    return ERRORS.get(error, "the last attempt failed")
+
+
+def _entry(kind: str, key: str, name: str, **data: Any) -> Any:
+    return entry(Source.SYSTEM, kind, None, {"key": key, "name": str(name), **data})

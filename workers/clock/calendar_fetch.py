@@ -1,0 +1,168 @@
+"""Fetching one calendar, from a server or a file: bounded in time and memory."""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.reading import CALENDAR_MAX_BYTES
+from webhook_app.outbound.addresses import Network
+from webhook_app.outbound.calendar_address import fetch_urls
+from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.outbound.streaming import GuardedClient, PrivateAddressError, guarded_client
+from webhook_app.store.calendar_texts import CalendarText
+from webhook_app.text.error_messages import UNFORESEEN, os_error_text
+from workers.config_file.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
+
+DEADLINE_S = 20.0
+REDIRECTS_MAX = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"Accept": "text/calendar, */*;q=0.5", "Accept-Encoding": "gzip"}
+CHUNK_BYTES = 65_536
+VALIDATOR_MAX_CHARS = 500
+
+log = structlog.get_logger()
+
+
+class CalendarClient:
+    """Fetches calendars over HTTP from addresses that are not inside, redirects included."""
+
+    def __init__(self, client: GuardedClient) -> None:
+        self._client = client
+
+    async def fetch(self, source: str, known: CalendarText | None) -> CalendarText | None:
+        """A calendar's text, or None when it is the one that is known already.
+
+        CalendarError with the reason when it cannot be had within the deadline.
+        """
+        reasons: list[str] = []
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                for url in fetch_urls(source):
+                    try:
+                        return await self._fetch_url(url, known)
+                    except (CalendarError, aiohttp.ClientError, OSError, ValueError) as error:
+                        reasons.append(_reason(error))
+        except TimeoutError:
+            reasons.append(f"not there within {DEADLINE_S:.0f} seconds")
+        except ValueError as error:
+            reasons.append(str(error))
+        # For webcal both schemes were tried: the reasons tell which failed how.
+        raise CalendarError(reasons[0] if len(set(reasons)) == 1 else f"by https: {reasons[0]}; by http: {reasons[-1]}")
+
+    async def _fetch_url(self, url: str, known: CalendarText | None) -> CalendarText | None:
+        headers = {}
+        if known is not None and known.etag:
+            headers["If-None-Match"] = known.etag
+        if known is not None and known.last_modified:
+            headers["If-Modified-Since"] = known.last_modified
+        address = URL(url, encoded=url.isascii())
+        for _ in range(REDIRECTS_MAX + 1):
+            async with await self._client.get(address, headers) as response:
+                if response.status in _REDIRECTS and "Location" in response.headers:
+                    address = _redirected(address, response.headers["Location"])
+                    continue
+                if response.status == 304 and known is not None:
+                    return None
+                if response.status != 200:
+                    raise CalendarError(f"the server answers {response.status}")
+                raw = await _body(response)
+                etag, last_modified = _validator(response, "ETag"), _validator(response, "Last-Modified")
+                return CalendarText(raw, response.charset, etag, last_modified)
+        raise CalendarError(f"more than {REDIRECTS_MAX} redirects")
+
+
+@asynccontextmanager
+async def calendar_client(allowed: Sequence[Network], proxies: Proxies = DIRECT) -> AsyncIterator[CalendarClient]:
+    """A client for as long as the body runs."""
+    async with guarded_client(proxies, allowed, headers=_HEADERS) as client:
+        yield CalendarClient(client)
+
+
+def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
+    """Read a calendar's file, None when it is the version that is known; CalendarError with the reason otherwise."""
+    try:
+        return read_changed_file(Path(path), CALENDAR_MAX_BYTES, known)
+    except FileReadError as error:
+        raise CalendarError(f"the file {error}") from None
+
+
+def _redirected(address: URL, location: str) -> URL:
+    """Where a redirect leads; the user and password stay on the same origin. The message quotes no address."""
+    try:
+        target = address.join(URL(location))
+        is_http = target.scheme in ("http", "https")
+        if is_http and target.origin() == address.origin() and target.raw_user is None:
+            target = target.with_user(address.user).with_password(address.password)
+    except ValueError:
+        raise CalendarError("sent on to an address that cannot be read") from None
+    if not is_http:
+        raise CalendarError("sent on to an address that is no http:// or https://")
+    return target
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "", "gzip", "x-gzip"):
+        raise CalendarError(f"sent as {encoding[:40]}, which was not asked for")
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
+    length = response.content_length
+    if inflate is None and length is not None and length > CALENDAR_MAX_BYTES:
+        raise CalendarError(_too_big(length))
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            body += chunk if inflate is None else inflate.decompress(chunk, CALENDAR_MAX_BYTES + 1 - len(body))
+            if len(body) > CALENDAR_MAX_BYTES or (inflate is not None and inflate.unconsumed_tail):
+                raise CalendarError(_too_big(None))
+    except zlib.error:
+        raise CalendarError("sent as gzip, but it is not") from None
+    except aiohttp.ClientPayloadError:
+        raise CalendarError("cut short: the connection ended early") from None
+    if inflate is not None and not inflate.eof and body:
+        raise CalendarError("cut short: the gzip stream ended early")
+    return bytes(body)
+
+
+def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
+    value = response.headers.get(name)
+    return value if value is not None and len(value) <= VALIDATOR_MAX_CHARS and value.isprintable() else None
+
+
+def _too_big(size: int | None) -> str:
+    limit = f"a calendar is at most {CALENDAR_MAX_BYTES // (1024 * 1024)} MiB"
+    return limit if size is None else f"{limit}, this one has {size / (1024 * 1024):.1f} MiB"
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in our words: the texts of these errors quote the address, or what came in place of a header."""
+    match error:
+        case CalendarError() | PrivateAddressError():
+            return str(error)
+        case aiohttp.InvalidURL():
+            return "the address cannot be read"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answers {error.status}"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
+        case aiohttp.ClientResponseError():
+            return "the answer cannot be read as HTTP"
+        case aiohttp.ConnectionTimeoutError() | TimeoutError():
+            return "the connection could not be made in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return os_error_text(ssl.SSLCertVerificationError())
+        case aiohttp.ClientConnectorError():
+            return f"the connection could not be made: {_reason(error.os_error)}"
+        case aiohttp.ClientConnectionError():
+            return "the connection was closed before the answer was complete"
+        case OSError():
+            return os_error_text(error)
+    log.warning("a calendar could not be fetched for an unforeseen reason", error=f"{type(error).__name__}: {error}")
+    return UNFORESEEN

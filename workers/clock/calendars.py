@@ -1,0 +1,282 @@
+"""Keeps the calendars that rules name fresh: fetches and reads them, and journals one whose entries have changed.
+
+Reading and expanding happen here and not in the fold. Whatever one calendar raises becomes that calendar's alarm.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+
+from webhook_app.config.settings import Settings
+from webhook_app.domain.configuration.changes import calendars_of
+from webhook_app.domain.events import Source
+from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, calendar_data, horizon_at
+from webhook_app.domain.schedules.calendars.components import CalendarError
+from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.outbound.calendar_address import is_address
+from webhook_app.store import codec, keys
+from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
+from webhook_app.store.clients import STORE_ERRORS
+from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.times import now_ms
+from webhook_app.text.error_messages import UNFORESEEN
+from webhook_app.text.masking import shown_url
+from workers.clock.calendar_alarms import CalendarAlarms
+from workers.clock.calendar_fetch import CalendarClient, calendar_client, read_file
+from workers.config_file.regular_file import FileIdentity
+from workers.container import Wiring
+
+LOOK_EVERY_S = 2.0
+FETCH_EVERY_S = 900.0
+FILE_EVERY_S = 30.0
+RETRY_FIRST_S = 10.0
+RETRY_MAX_S = 900.0
+FETCHES_AT_ONCE = 8
+END_WITHIN_S = 1.0
+FAILING_AFTER_S = 600.0  # one look refreshes every calendar that is due
+FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
+JOURNAL_BURST_BYTES = 4 * 1024 * 1024
+JOURNAL_BYTES_PER_S = 100
+
+log = structlog.get_logger()
+
+
+@dataclass
+class _Refresh:
+    """When a calendar is due next, on the monotonic clock, and what is known of its file."""
+
+    due_at: float = 0.0
+    failures: int = 0
+    identity: FileIdentity | None = None
+    journaled: Calendar | None = None
+    journaled_at: float = 0.0
+    bytes_left: float = JOURNAL_BURST_BYTES
+    bytes_at: float = field(default_factory=monotonic)
+
+    def may_journal(self, size: int) -> bool:
+        """Whether a change of this size may be journaled now; the bytes are then used up.
+
+        Bounds what a calendar that is another one at each fetch can add to the journal.
+        """
+        now = monotonic()
+        self.bytes_left = min(JOURNAL_BURST_BYTES, self.bytes_left + (now - self.bytes_at) * JOURNAL_BYTES_PER_S)
+        self.bytes_at = now
+        if size > self.bytes_left:
+            return False
+        self.bytes_left -= size
+        return True
+
+
+@dataclass
+class _Stored:
+    """A calendar as the fold has it; `legacy` is the text that an earlier version stored."""
+
+    calendar: Calendar | None = None
+    legacy: bytes | None = None
+
+
+@dataclass
+class Refresher:
+    """Fetches what the rules name: at once when it is new, then every quarter of an hour; files twice a minute."""
+
+    settings: Settings
+    wiring: Wiring
+    fetch_every_s: float = FETCH_EVERY_S
+    file_every_s: float = FILE_EVERY_S
+    retry_first_s: float = RETRY_FIRST_S
+    _refreshes: dict[str, _Refresh] = field(default_factory=dict)
+    _wanted: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self._client = self.wiring.client
+        self._journal = Journal(self._client)
+        self._texts = CalendarTexts(self._client)
+        self._alarms = CalendarAlarms(self._client, self._append)
+        # One loop for all looks: a name that is being looked up may outlast the look that asked for it.
+        self._runner = asyncio.Runner()
+        self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
+
+    def look(self) -> None:
+        """Refresh the calendars that are due, several at once; an error of the store comes out."""
+        self._runner.run(self._look())
+
+    def close(self) -> None:
+        """Close the event loop; nothing is refreshed afterwards."""
+        self._runner.close()
+
+    async def _look(self) -> None:
+        wanted = await asyncio.to_thread(self._sources)
+        if wanted != self._wanted:
+            await asyncio.to_thread(self._forget_others, wanted)
+            self._wanted = wanted
+        due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
+        if not due:
+            return
+        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+
+        async def refresh(source: str) -> None:
+            async with slots:
+                await self._refresh(client, source)
+
+        async with calendar_client(self.settings.allow_networks, self.settings.proxies) as client:
+            await asyncio.gather(*(refresh(source) for source in due))
+
+    def _refresh_of(self, source: str) -> _Refresh:
+        return self._refreshes.setdefault(source, _Refresh())
+
+    async def _refresh(self, client: CalendarClient, source: str) -> None:
+        refresh = self._refresh_of(source)
+        try:
+            failure = await self._refresh_once(client, source, refresh)
+        except STORE_ERRORS as error:
+            failure = "the store is away"
+            log.warning("a calendar waits until the store is back", calendar=shown_url(source), error=str(error))
+        except Exception as error:
+            failure = UNFORESEEN
+            log.error(
+                "a calendar could not be refreshed",
+                calendar=shown_url(source),
+                error=f"{type(error).__name__}: {error}",
+            )
+            await self._try_to_alarm(source, failure)
+        if failure is None:
+            refresh.failures = 0
+            refresh.due_at = monotonic() + (self.fetch_every_s if is_address(source) else self.file_every_s)
+        else:
+            refresh.failures += 1
+            wait = min(RETRY_MAX_S, self.retry_first_s * 2 ** min(refresh.failures - 1, 10))
+            refresh.due_at = monotonic() + wait
+
+    async def _refresh_once(self, client: CalendarClient, source: str, refresh: _Refresh) -> str | None:
+        """Fetch, read and journal one calendar; the reason when that failed."""
+        stored = await asyncio.to_thread(self._stored, source)
+        horizon = await asyncio.to_thread(self._horizon)
+        current = stored.calendar is not None and stored.calendar.horizon == horizon
+        kept = await asyncio.to_thread(self._texts.get, source) if is_address(source) or not current else None
+        identity: FileIdentity | None = None
+        failure: str | None = None
+        text: CalendarText | None = None
+        try:
+            if is_address(source):
+                text = await client.fetch(source, kept if stored.calendar is not None else None)
+            else:
+                file = await asyncio.to_thread(read_file, source, refresh.identity if current else None)
+                if file is not None:
+                    text, identity = CalendarText(file.content), file.identity
+        except CalendarError as error:
+            failure = str(error)
+        calendar = stored.calendar
+        async with self._reading:
+            if text is not None:
+                try:
+                    calendar, is_taken = await asyncio.to_thread(self._take, source, text, kept, stored, horizon)
+                except CalendarError as error:
+                    failure = str(error)
+                else:
+                    refresh.identity = identity if is_taken else None
+            if not current and (text is None or failure is not None):
+                calendar = await asyncio.to_thread(self._move_on, source, kept, stored, horizon)
+        await asyncio.to_thread(self._alarms.settle, source, failure, calendar)
+        return failure
+
+    def _take(
+        self, source: str, text: CalendarText, kept: CalendarText | None, stored: _Stored, horizon: Horizon
+    ) -> tuple[Calendar, bool]:
+        """Read a fetched text, and journal the calendar when it means something else than the stored one.
+
+        Returns the calendar, and False when its change has to wait for the next fetch.
+        """
+        calendar = read_calendar(text.raw, horizon, charset=text.charset)
+        if not self._journal_change(source, calendar, stored):
+            return calendar, False
+        validators = None if kept is None else (kept.charset, kept.etag, kept.last_modified)
+        if calendar != stored.calendar or validators != (text.charset, text.etag, text.last_modified):
+            self._texts.put(source, text)
+        return calendar, True
+
+    def _move_on(self, source: str, kept: CalendarText | None, stored: _Stored, horizon: Horizon) -> Calendar | None:
+        """Read the last good text again for a new horizon, since there is no newer one."""
+        text = kept or (CalendarText(stored.legacy) if stored.legacy is not None else None)
+        if text is None:
+            return stored.calendar
+        try:
+            calendar = read_calendar(text.raw, horizon, charset=text.charset)
+        except CalendarError:
+            return stored.calendar
+        self._journal_change(source, calendar, stored)
+        if kept is None:
+            self._texts.put(source, text)
+        return calendar
+
+    def _journal_change(self, source: str, calendar: Calendar, stored: _Stored) -> bool:
+        """Journal a calendar that differs from the stored one; False when that has to wait."""
+        refresh = self._refresh_of(source)
+        is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
+        if calendar == stored.calendar or is_pending:
+            return True
+        event = entry(Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": calendar_data(calendar)})
+        if not refresh.may_journal(len(event.data)):
+            log.warning("a calendar changes too much too often: the change waits", calendar=shown_url(source))
+            return False
+        self._append(event)
+        refresh.journaled, refresh.journaled_at = calendar, monotonic()
+        return True
+
+    async def _try_to_alarm(self, source: str, failure: str) -> None:
+        """Raise an alarm for a calendar whose refresh raised something that nobody foresaw."""
+        try:
+            stored = await asyncio.to_thread(self._stored, source)
+            await asyncio.to_thread(self._alarms.settle, source, failure, stored.calendar)
+        except Exception as error:
+            log.error("no alarm could be raised for a calendar", calendar=shown_url(source), error=type(error).__name__)
+
+    def _forget_others(self, wanted: frozenset[str]) -> None:
+        """Drop what is kept of calendars that no rule names any more, and clear their alarms."""
+        self._texts.keep_only(wanted)
+        for source in self._refreshes.keys() - wanted:
+            del self._refreshes[source]
+        self._alarms.clear_others(wanted)
+
+    def _sources(self) -> frozenset[str]:
+        sources: set[str] = set()
+        for name, raw in self._client.hgetall(keys.RULES).items():
+            try:
+                sources |= calendars_of(codec.rule_of(raw))
+            except ValueError as error:
+                log.error("a stored rule cannot be read", rule=name.decode(errors="replace"), error=str(error))
+        return frozenset(sources)
+
+    def _stored(self, source: str) -> _Stored:
+        raw = self._client.hget(keys.CALENDARS, source)
+        if raw is None:
+            return _Stored()
+        if not codec.is_calendar_data(raw):
+            return _Stored(legacy=raw)
+        return _Stored(codec.calendar_of(raw, 0))
+
+    def _horizon(self) -> Horizon:
+        return horizon_at(now_ms(self._client))
+
+    def _append(self, event: Entry) -> None:
+        if self._journal.append([event])[1]:
+            self.wiring.wakeups.wake("process")
+
+
+@contextmanager
+def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
+    """Keep calendars fresh for as long as the body runs."""
+    refresher = Refresher(settings, wiring)
+    thread = wiring.loops.start(
+        "calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
+    )
+    try:
+        yield
+    finally:
+        thread.join(END_WITHIN_S)  # a fetch that is under way ends with the process
+        if not thread.is_alive():
+            refresher.close()

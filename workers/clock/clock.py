@@ -1,0 +1,100 @@
+"""The clock: pops timers that are due, and sweeps for work that lost its wake-up."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+from webhook_app.ops.loops import Loop, Loops
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.timers import POP_MAX, Timers
+from webhook_app.store.times import time_ms
+from webhook_app.store.wakeups import Wakeups
+from workers.clock.alarm_watch import LOOK_EVERY_S as ALARM_LOOK_EVERY_S
+from workers.clock.alarm_watch import AlarmWatch
+from workers.clock.journal_watch import LOOK_EVERY_S, JournalWatch
+
+TICK_MAX_S = 0.1
+SWEEP_EVERY_S = 1.0
+TIDY_EVERY_S = 600.0
+TIDY_FAILING_AFTER_S = 3_600.0  # a long journal is folded for minutes
+PAUSE_AFTER_ERROR_S = 1.0
+FAILING_AFTER_S = 10.0
+
+
+class Clock:
+    """Runs until told to stop. Two clocks do no harm: each pop is one atomic step."""
+
+    def __init__(
+        self,
+        client: Client,
+        wakeups: Wakeups,
+        loops: Loops,
+        *,
+        tidy: Callable[[], None] = lambda: None,
+        max_streams: int | None = None,
+    ) -> None:
+        self._client = client
+        self._timers = Timers(client)
+        self._wakeups = wakeups
+        self._loops = loops
+        self._tidy = tidy
+        self._watch = JournalWatch(client)
+        self._alarm_watch = AlarmWatch(client, wakeups, max_streams=max_streams)
+        self._swept_at = monotonic()
+        self._health = loops.health("clock", failing_after_s=FAILING_AFTER_S)
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until stopped, whatever is raised. What takes seconds has a thread of its own, so no timer waits."""
+        self._loops.start(
+            "tidy",
+            self._tidy,
+            every_s=TIDY_EVERY_S,
+            first_after_s=TIDY_EVERY_S,
+            failing_after_s=TIDY_FAILING_AFTER_S,
+            stop=stop,
+        )
+        self._loops.start("journal-watch", self._watch.look, every_s=LOOK_EVERY_S, stop=stop)
+        self._loops.start("alarm-watch", self._alarm_watch.look, every_s=ALARM_LOOK_EVERY_S, stop=stop)
+        Loop(self._health, self._turn, every_s=TICK_MAX_S, pause_max_s=PAUSE_AFTER_ERROR_S).run(stop)
+
+    @property
+    def ticked_at(self) -> float:
+        """When the last tick succeeded, on the monotonic clock."""
+        return self._health.succeeded_at
+
+    def _turn(self) -> float:
+        wait_s = self.tick()
+        if monotonic() - self._swept_at >= SWEEP_EVERY_S:
+            self.sweep()
+            self._swept_at = monotonic()
+        return wait_s
+
+    def tick(self) -> float:
+        """Pop what is due; returns how many seconds to wait, never longer than a tick."""
+        count, woken, until_next = self._timers.pop()
+        if woken:
+            self._wakeups.wake("process")
+        if count >= POP_MAX:
+            return 0.0
+        return TICK_MAX_S if until_next is None else min(TICK_MAX_S, until_next / 1000)
+
+    def sweep(self) -> None:
+        """Send wake-ups for what waits: a journal or outbox ahead of its cursor, calls, deliveries due."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.xrevrange(keys.JOURNAL, count=1)
+            pipe.get(keys.CURSOR)
+            pipe.xrevrange(keys.OUTBOX, count=1)
+            pipe.get(keys.OUTBOX_CURSOR)
+            pipe.zrange(keys.CALLS_DUE, 0, 0, withscores=True)
+            pipe.zrange(keys.PROBES_DUE, 0, 0, withscores=True)
+            pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
+            pipe.time()
+            journal, cursor, outbox, told, calls, probes, due, time = pipe.execute()
+        now = time_ms(time)
+        if journal and journal[0][0] != cursor:
+            self._wakeups.wake_unless_pending("process")
+        if (outbox and outbox[0][0] != told) or (due and due[0][1] <= now):
+            self._wakeups.wake_unless_pending("deliver")
+        if any(line and line[0][1] <= now for line in (calls, probes)):
+            self._wakeups.wake_unless_pending("call")

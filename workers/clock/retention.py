@@ -1,0 +1,113 @@
+"""Tidying: what is past its retention leaves; the journal is trimmed only behind a snapshot that folds to the same."""
+
+from collections.abc import Callable
+from itertools import takewhile
+
+import redis
+import structlog
+
+from webhook_app.domain.ids import order
+from webhook_app.domain.times import DAY
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal
+from webhook_app.store.skipped_events import PassedOverEvents
+from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.times import now_ms
+from workers.reduce.worker import fold
+
+TRIM_EVENTS_MAX = 20_000
+FOLD_BATCH = 500
+NOTICES_KEPT_MS = 6 * DAY  # a delivery is tried for three days and a half
+
+RECORDS_PIECE = 1_000
+RECORDS_MAX = 200_000
+
+# Drop from an index what is old and no longer kept: what waits, or was settled late, stays as long as its record.
+# KEYS: the index, the records' prefix. ARGV: before ms, how many to pass over, how many to look at.
+# Answers how many were looked at and how many of those stay.
+_FORGET = """
+local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', ARGV[2], ARGV[3])
+local stay = 0
+for _, id in ipairs(old) do
+  if redis.call('EXISTS', KEYS[2] .. id) == 1 then stay = stay + 1 else redis.call('ZREM', KEYS[1], id) end
+end
+return {#old, stay}
+"""
+
+log = structlog.get_logger()
+
+
+class Tidy:
+    """Forgets what is old enough, a bounded piece at a time."""
+
+    def __init__(self, client: Client, retention_days: int) -> None:
+        self._client = client
+        self._retention_ms = retention_days * DAY
+        self._journal = Journal(client)
+        self._snapshots = Snapshots(client)
+        self._passed_over = PassedOverEvents(client)
+        self._forget = client.register_script(_FORGET)
+
+    def __call__(self) -> None:
+        """One piece of tidying; what fails is logged and tried again the next time."""
+        now = now_ms(self._client)
+        for step in (self._outbox, lambda: self._records(now - self._retention_ms), lambda: self._trim(now)):
+            self._safely(step)
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except redis.RedisError as error:
+            log.warning("tidying was put off", error=str(error))
+
+    def _outbox(self) -> None:
+        """Notices are kept as long as what was told of them, and never trimmed past the cursor."""
+        told = (self._client.get(keys.OUTBOX_CURSOR) or b"0-0").decode()
+        old = f"{now_ms(self._client) - max(self._retention_ms, NOTICES_KEPT_MS)}-0"
+        self._client.xtrim(keys.OUTBOX, minid=min(told, old, key=order), approximate=False)
+
+    def _records(self, before: int) -> None:
+        for key in (keys.DELIVERIES, keys.DELIVERIES_DEAD):
+            self._deliveries(key, before)
+        for key in self._client.scan_iter(match=keys.subscriber_deliveries("*"), count=500):
+            self._deliveries(key, before)
+        for index, record in ((keys.CALLS, keys.call), (keys.STREAMS, keys.stream)):
+            old = self._client.zrangebyscore(index, "-inf", before, start=0, num=1_000)
+            if old:
+                names = [member.decode() for member in old]
+                self._client.delete(*(record(name) for name in names))
+                self._client.zrem(index, *names)
+
+    def _deliveries(self, index: str | bytes, before: int) -> None:
+        """A delivery may be settled days after it was made, and its record is kept from then on."""
+        passed = 0
+        for _ in range(RECORDS_MAX // RECORDS_PIECE):
+            looked, stay = self._forget(keys=[index, keys.delivery("")], args=[before, passed, RECORDS_PIECE])
+            passed += stay
+            if looked < RECORDS_PIECE:
+                return
+
+    def _trim(self, now: int) -> None:
+        """Fold what is old into the snapshot, then drop it: never past the cursor, never without the snapshot."""
+        world, at = self._snapshots.load()
+        cursor = (self._client.get(keys.CURSOR) or b"0-0").decode()
+        passed_over = self._passed_over.load()
+        folded = 0
+        after = at
+        while folded < TRIM_EVENTS_MAX:
+            # No further than the first that stays: with a clock set back, an older one may come after it.
+            events = list(
+                takewhile(
+                    lambda event: event.at < now - self._retention_ms and order(event.id) <= order(cursor),
+                    self._journal.read(after, FOLD_BATCH),
+                )
+            )
+            if not events:
+                break
+            _, world = fold(world, events, passed_over)
+            after = events[-1].id
+            folded += len(events)
+        if folded and self._snapshots.keep(world, before=at, after=after):
+            self._passed_over.forget(after)
+            log.info("journal trimmed", events=folded, up_to=after)

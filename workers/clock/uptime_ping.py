@@ -1,0 +1,110 @@
+"""The heartbeat: fetches an address every minute while all is well, so that somebody elsewhere notices when not."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import redis
+import requests
+import structlog
+
+from webhook_app.ops.health import WORKERS
+from webhook_app.ops.loops import Loops
+from webhook_app.outbound.blocking import make_session
+from webhook_app.outbound.failures import failure_text
+from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.store.clients import Client
+from webhook_app.store.health import look
+
+EVERY_S = 60.0
+FIRST_AFTER_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 10.0
+TICKED_WITHIN_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """Beats when store, workers and clock are well. `ticked_at` is the clock's last tick on the monotonic clock."""
+
+    def __init__(self, client: Client, url: str, *, ticked_at: Callable[[], float], proxies: Proxies = DIRECT) -> None:
+        self._client = client
+        self._url = url
+        self._proxies = proxies
+        self._ticked_at = ticked_at
+        self._trouble: str | None = None
+
+    def beat(self) -> bool:
+        """Fetch the address if all is well; whether it was fetched. What is wrong is logged once, not every minute."""
+        trouble = self._unwell() or self._fetch()
+        if trouble != self._trouble:
+            # The address is a secret: whoever has it can keep the watcher quiet.
+            if trouble is None:
+                log.info("the heartbeat is sent again")
+            else:
+                log.warning("no heartbeat", why=trouble)
+        self._trouble = trouble
+        return trouble is None
+
+    def _unwell(self) -> str | None:
+        try:
+            store_health = look(self._client)
+        except redis.RedisError:
+            return "the store does not answer"
+        if store_health.problem is not None:
+            return f"the store takes no writes: {store_health.problem}"
+        if store_health.halted:
+            return "reducing is halted"
+        if store_health.stalled is not None:
+            return f"the journal stands still: {store_health.stalled}"
+        if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
+            return "the clock stands still"
+        missing = [name for name in WORKERS if not store_health.live.alive.get(name)]
+        if missing:
+            return f"not seen: {', '.join(missing)}"
+        return next((f"{loop} {why}" for loop, why in store_health.live.failing_in("clock", *WORKERS).items()), None)
+
+    def _fetch(self) -> str | None:
+        try:
+            with (
+                make_session(self._proxies) as session,
+                session.get(self._url, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), stream=True) as answer,
+            ):
+                return None if answer.ok else f"it was answered {answer.status_code}"
+        except requests.RequestException as error:
+            return f"it could not be fetched: {failure_text(error)}"
+
+
+@contextmanager
+def beating_out(
+    url: str | None,
+    client: Client,
+    loops: Loops,
+    *,
+    ticked_at: Callable[[], float],
+    proxies: Proxies = DIRECT,
+    every_s: float = EVERY_S,
+) -> Iterator[None]:
+    """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
+    stop = threading.Event()
+    if url is not None:
+        heartbeat = Heartbeat(client, url, ticked_at=ticked_at, proxies=proxies)
+
+        def beat() -> None:
+            heartbeat.beat()
+
+        first_after_s, failing_after_s = min(FIRST_AFTER_S, every_s), 3 * every_s
+        loops.start(
+            "heartbeat",
+            beat,
+            every_s=every_s,
+            first_after_s=first_after_s,
+            failing_after_s=failing_after_s,
+            stop=stop,
+        )
+    try:
+        yield
+    finally:
+        stop.set()

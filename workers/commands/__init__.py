@@ -1,1 +1,0 @@
-"""The commands of `tally`, one file per family."""

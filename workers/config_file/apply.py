@@ -1,0 +1,190 @@
+"""The configuration file, applied: as a whole, at start and on change; what leaves it is deleted."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from webhook_app.access.encryption import Seal
+from webhook_app.access.subscriber_secrets import new_secret, read_secret
+from webhook_app.api.subscribers import asks_for_bodies, new_subscriber
+from webhook_app.config.secrets_file import secrets_key
+from webhook_app.config.settings import Settings
+from webhook_app.domain.configuration.changes import apply_file
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.delivery.delivery import rotated
+from webhook_app.domain.events import Source
+from webhook_app.domain.ids import derive
+from webhook_app.domain.rules.rule import Config
+from webhook_app.store.clients import STORE_ERRORS
+from webhook_app.store.journal import Journal, entry
+from webhook_app.store.state import StateStore
+from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.times import now_ms
+from webhook_app.text.error_messages import UNFORESEEN
+from webhook_app.text.masking import masked
+from workers.config_file.reading import ConfigFile, parse
+from workers.config_file.regular_file import FileIdentity, identity_of
+from workers.config_file.yaml import FileError, read_content
+from workers.container import Wiring
+
+LOOK_EVERY_S = 1.0
+SETTLED_AFTER_S = 3.0
+ALARM = "configuration-file"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What applying the file does to one thing: `kind` is room, rule or subscriber, `did` added, changed or removed."""
+
+    kind: str
+    name: str
+    did: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The changes, and the journal's id of the event that makes them hold for rooms and rules."""
+
+    changes: list[Change]
+    event_id: str
+
+
+def apply(found: ConfigFile, wiring: Wiring) -> Applied:
+    """Journal rooms and rules as a whole, put the subscribers; what left the file is deleted."""
+    changes = _changes(StateStore(wiring.client).config(), found, at=now_ms(wiring.client))
+    subscribers = Subscribers(wiring.client, Seal(secrets_key(wiring.settings)))
+    known = {one.subscriber_id: one for one in subscribers.all() if one.from_file}
+    kept: set[str] = set()
+    for asked in found.subscribers:
+        subscriber_id = derive("sub_", "file", str(asked["name"]))
+        kept.add(subscriber_id)
+        old = known.get(subscriber_id)
+        secret = read_secret(asked["secret"]) if asked["secret"] else None
+        created_at = old.created_at if old else now_ms(wiring.client)
+        made = new_subscriber(asked, subscriber_id, secret or new_secret(), created_at)
+        made = replace(made, from_file=True)
+        if old is not None:
+            made = replace(made, enabled=old.enabled, disabled_because=old.disabled_because)
+            changed = secret is not None and secret != old.secret
+            signed = rotated(old, made.secret, now=now_ms(wiring.client)) if changed else old
+            made = replace(made, secret=signed.secret or made.secret, old_secrets=signed.old_secrets)
+        if made != old:
+            subscribers.put(made)
+            changes.append(Change("subscriber", made.name, "changed" if old else "added"))
+    for gone in sorted(known.keys() - kept):
+        subscribers.delete(gone)
+        changes.append(Change("subscriber", known[gone].name, "removed"))
+    bodies = any(asks_for_bodies(one) for one in subscribers.all())
+    entries = [
+        entry(Source.SYSTEM, "settings", None, {"bodies": bodies}),
+        entry(Source.CONFIG, "file-applied", None, {"rooms": found.rooms, "rules": found.rules}),
+        entry(Source.SYSTEM, "alarm-cleared", None, {"name": ALARM}),
+    ]
+    ids, woken = Journal(wiring.client).append(entries)
+    if woken:
+        wiring.wakeups.wake("process")
+    return Applied(changes, ids[1])
+
+
+def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
+    """What the file will change, by folding it as the reducer will."""
+    outcome = Outcome()
+    data = {"rooms": found.rooms, "rules": found.rules, "_at": at}
+    apply_file(World(config=old), outcome, data)
+    new = outcome.config or old
+    changes = [Change("room", *one) for one in _differences(_rooms(old), _rooms(new))]
+    return changes + [Change("rule", *one) for one in _differences(dict(old.rules), dict(new.rules))]
+
+
+def _rooms(config: Config) -> dict[str, object]:
+    """The configured rooms by name, by id where they have none."""
+    return {room.label: room for room in config.names.values()}
+
+
+def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tuple[str, str]]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            yield name, "added"
+        elif name not in new:
+            yield name, "removed"
+        elif old[name] != new[name]:
+            yield name, "changed"
+
+
+@contextmanager
+def watcher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
+    """Apply the file now and whenever it changes; a file that is wrong leaves what runs, and raises an alarm."""
+    path = settings.config_file
+    if path is not None:
+        look = Watch(path, settings, wiring).look
+        wiring.loops.start("config-file", look, every_s=LOOK_EVERY_S, stop=stop)
+    yield
+
+
+class Watch:
+    """Looks whether the file has changed, by its content, and applies it when it has.
+
+    A file that cannot be applied, whatever the reason, leaves what runs and raises the alarm once.
+    """
+
+    def __init__(self, path: Path, settings: Settings, wiring: Wiring) -> None:
+        self._path = path
+        self._settings = settings
+        self._wiring = wiring
+        self._identity: FileIdentity | None = None
+        self._applied: str | None = None
+
+    def look(self) -> None:
+        """Apply the file if its content is not what was applied last."""
+        identity = settled_identity(self._path)
+        if identity is not None and identity == self._identity:
+            return
+        raw: bytes | None = None
+        try:
+            raw = read_content(self._path)
+            digest = hashlib.sha256(raw).hexdigest()
+        except FileError as error:
+            digest = str(error)
+        if digest != self._applied:
+            self._apply(raw)
+        self._applied, self._identity = digest, identity if raw is not None else None
+
+    def _apply(self, raw: bytes | None) -> None:
+        try:
+            found = parse(self._path, read_content(self._path) if raw is None else raw, self._settings)
+            apply(found, self._wiring)
+        except FileError as error:
+            log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
+            self._raise_alarm(f"is wrong and was not applied: {error.lines[0]}")
+        except STORE_ERRORS:
+            raise
+        except Exception:  # whatever is in the file, the next version of it must be applied
+            log.exception("the configuration file could not be applied; what runs stays")
+            self._raise_alarm(f"could not be applied: {UNFORESEEN}")
+
+    def _raise_alarm(self, what: str) -> None:
+        summary = masked(f"{self._path.name} {what}")
+        alarm = {"name": ALARM, "severity": "warning", "summary": summary}
+        if Journal(self._wiring.client).append([entry(Source.SYSTEM, "alarm-raised", None, alarm)])[1]:
+            self._wiring.wakeups.wake("process")
+
+
+def settled_identity(path: Path) -> FileIdentity | None:
+    """What tells one version of a file from the next, None while that cannot be told.
+
+    A file that changed within the last seconds may change again within the same tick of the file system's clock, so it
+    is read again.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return None if abs(time.time() - status.st_ctime) < SETTLED_AFTER_S else identity_of(status)

@@ -1,0 +1,258 @@
+"""The configuration file, read and checked: each mistake with its line and field, and what would be right."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from webhook_app.api.rule_schema import NAME, RuleSchema
+from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
+from webhook_app.config.settings import Settings
+from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.domain.globs import is_glob
+from webhook_app.domain.rules.rule import Config, RoomName, make_config
+from webhook_app.domain.rules.rule import Settings as Folding
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.validation_messages import mistakes
+from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
+from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.text.json_depth import NESTING_MAX
+from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
+from workers.config_file.variables import VariableError, replace_variables
+from workers.config_file.yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
+
+__all__ = ["ConfigFile", "FileError", "Mistake", "parse", "read", "room_names", "warnings"]
+
+TOP = ("rooms", "rules", "subscribers")
+
+
+class RoomNameSchema(Schema):
+    """A room of the file."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"type": "a room is a mapping, such as {room_id: abcd-efgh-ijkl}"}  # noqa: RUF012 - marshmallow's way
+
+    room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
+    groups = fields.List(fields.String(validate=validate.Regexp(NAME, error="a group is a-z, 0-9 and -")))
+
+
+class FileSubscriberSchema(SubscribeSchema):
+    """A subscriber of the file: its name tells it from others."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the file says, checked."""
+
+    rooms: Mapping[str, Mapping[str, Any]]
+    rules: list[Mapping[str, Any]]
+    subscribers: list[Mapping[str, Any]]
+
+    def config(self) -> Config:
+        """Its rules and room names, as if there were no others."""
+        rules = {str(raw["name"]): rule_from(raw) for raw in self.rules}
+        return make_config(rules, room_names(self.rooms), Folding())
+
+
+def read(path: Path, settings: Settings) -> ConfigFile:
+    """Read and check the file; FileError names every mistake."""
+    return parse(path, read_content(path), settings)
+
+
+def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
+    """Check what stands in the file; FileError names every mistake."""
+    try:
+        content = load_yaml(path, raw)
+        return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
+    except RecursionError:
+        raise FileError(path, [Mistake(None, None, f"nested more than {NESTING_MAX} levels deep")]) from None
+
+
+def warnings(
+    config: Config,
+    settings: Settings,
+    *,
+    at: int,
+    subscribers: Iterable[Mapping[str, Any]] = (),
+    seen: Collection[str] | None = None,
+) -> list[str]:
+    """What is valid and probably not meant, by field; the same checks as in the console's editor.
+
+    `seen` are the ids of the rooms that have a state, None when there is no store to ask.
+    """
+    known = KnownRooms(config, seen, settings.rooms)
+    found: list[str] = []
+    for rule in config.rules.values():
+        for warning in rule_warnings(rule, known, types=DOCUMENTED_TYPES):
+            found.append(f"rules.{rule.name}.{warning.field}: {warning.message}")
+    for subscriber in subscribers:
+        for warning in room_warnings(subscriber["rooms"], known):
+            found.append(f"subscribers.{subscriber['name']}.rooms: {warning.message}")
+    if settings.max_streams is not None:
+        crowded = quota_warning(config, _rooms_with_windows(config), at=at, limit=settings.max_streams)
+        found += [crowded.message] if crowded is not None else []
+    return found
+
+
+def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, RoomName]:
+    """The rooms of the file by name."""
+    return {name: RoomName(name, str(room["room_id"]), tuple(room.get("groups") or ())) for name, room in rooms.items()}
+
+
+def _rooms_with_windows(config: Config) -> list[str]:
+    named = {room.room_id for room in config.names.values()}
+    found: set[str] = set()
+    for rule in config.rules.values():
+        if rule.schedule is None:
+            continue
+        rooms = config.rooms_of(rule)
+        if rooms is None:
+            # A glob or group: of the rooms that the file names, as others are not known here.
+            rooms = frozenset(room_id for room_id in named if rule in config.about(room_id))
+            rooms |= {one for one in rule.rooms if not is_glob(one) and not one.startswith("group:")}
+        found |= rooms
+    return sorted(found)
+
+
+class _Checker:
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self._path = path
+        self._settings = settings
+        self._found: list[Mistake] = []
+        self._values = 0
+
+    def check(self, content: Any) -> ConfigFile:
+        if not isinstance(content, dict):
+            raise FileError(self._path, [Mistake(1, None, "the file holds `rooms`, `rules` and `subscribers`")])
+        for key in content:
+            if key not in TOP:
+                self._say(content, (key,), str(key), "is unknown; the file holds `rooms`, `rules` and `subscribers`")
+        rooms = self._rooms(content)
+        rules = self._items(content, "rules", RuleSchema())
+        subscribers = self._items(content, "subscribers", FileSubscriberSchema())
+        if self._found:
+            raise FileError(self._path, sorted(self._found, key=lambda one: one.line or 0))
+        return ConfigFile(rooms, rules, subscribers)
+
+    def _rooms(self, content: Any) -> dict[str, Mapping[str, Any]]:
+        given = content.get("rooms") or {}
+        found: dict[str, Mapping[str, Any]] = {}
+        if not isinstance(given, dict):
+            what = "a mapping of names is wanted here, such as main-hall: {room_id: abcd-efgh-ijkl}"
+            self._say(content, ("rooms",), "rooms", what)
+            return found
+        for name, room in given.items():
+            if not isinstance(name, str) or not re.match(NAME, name):
+                self._say(given, (name,), f"rooms.{name}", "a name is a-z, 0-9 and -, such as main-hall")
+                continue
+            loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
+            if loaded is not None:
+                found[name] = loaded
+        self._check_rooms_differ(given, found)
+        return found
+
+    def _check_rooms_differ(self, given: Any, rooms: Mapping[str, Mapping[str, Any]]) -> None:
+        """One room has one name, and no name is another room's id: what stands for a room must mean it alone."""
+        names: dict[str, str] = {}
+        for name, room in rooms.items():
+            first = names.setdefault(str(room["room_id"]), name)
+            if first != name:
+                where = _on_line(given, first)
+                what = (
+                    f"{room['room_id']} is room {first}{where} already; give a room one name, and groups for the rest"
+                )
+                self._say(given[name], ("room_id",), f"rooms.{name}.room_id", what)
+        for name, room in rooms.items():
+            other = names.get(name)
+            if other is not None and room["room_id"] != name:
+                what = f"is the id of room {other}{_on_line(given, other)}; choose another name"
+                self._say(given, (name,), f"rooms.{name}", what)
+
+    def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
+        given = content.get(key) or []
+        if not isinstance(given, list):
+            self._say(content, (key,), key, "a list is wanted here, each item beginning with `- name:`")
+            return []
+        found: list[Mapping[str, Any]] = []
+        seen: set[str] = set()
+        for at, item in enumerate(given):
+            name = item.get("name") if isinstance(item, dict) else None
+            where = f"{key}.{name or at}"
+            loaded = self._load(schema, item, given, at, where)
+            if isinstance(name, str) and name in seen:
+                self._say(item, ("name",), f"{where}.name", "is used twice; each name may be used once")
+            seen.add(str(name))
+            if loaded is not None and key == "subscribers":
+                self._check_url(loaded["url"], item, where)
+            if loaded is not None:
+                found.append(loaded)
+        return found
+
+    def _load(self, schema: Schema, item: Any, parent: Any, key: Any, where: str) -> dict[str, Any] | None:
+        if not isinstance(item, dict):
+            what = schema.error_messages.get("type") if isinstance(schema, RoomNameSchema) else None
+            self._say(parent, (key,), where, what or "a mapping is wanted here, beginning with `name:`")
+            return None
+        so_far = len(self._found)
+        plain = self._plain(item, item, (), where)
+        if len(self._found) > so_far:
+            return None  # a variable that is not set: what its value would be nobody knows
+        try:
+            loaded: dict[str, Any] = schema.load(plain)
+        except ValidationError as error:
+            for path, why in mistakes(error.messages, schema):
+                value = _value_at(plain, path)
+                shown = f"{value!r}: " if why.startswith("must be") and isinstance(value, str | int | float) else ""
+                self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{why}")
+            return None
+        return loaded
+
+    def _plain(self, value: Any, item: Any, path: tuple[Any, ...], where: str) -> Any:
+        self._values += 1
+        if self._values > VALUES_MAX:
+            raise FileError(self._path, [Mistake(None, None, f"holds more than {VALUES_MAX} values")])
+        if len(path) > NESTING_MAX:
+            raise RecursionError
+        if isinstance(value, dict):
+            return {str(key): self._plain(inner, item, (*path, key), where) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._plain(inner, item, (*path, at), where) for at, inner in enumerate(value)]
+        if isinstance(value, str):
+            try:
+                return replace_variables(str(value), self._settings.variables)
+            except VariableError as error:
+                self._say(item, path, ".".join((where, *map(str, path))), str(error))
+                return ""
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        return str(value)
+
+    def _check_url(self, url: str, item: Any, where: str) -> None:
+        try:
+            check_url(url, self._settings.allow_networks, self._settings.sandbox_url)
+        except Problem as problem:
+            self._say(item, ("url",), f"{where}.url", str((problem.errors or {}).get("url", [""])[0]))
+
+    def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
+        self._found.append(Mistake(line_of(node, path), field, what))
+
+
+def _on_line(rooms: Any, name: str) -> str:
+    line = line_of(rooms, (name,))
+    return "" if line is None else f" (line {line})"
+
+
+def _value_at(value: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

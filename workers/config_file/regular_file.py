@@ -1,0 +1,73 @@
+"""Read a file that a user names: a regular file, no more of it than a limit, and only when it has changed."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from webhook_app.text.error_messages import os_error_text
+
+CHUNK_BYTES = 1024 * 1024
+
+FileIdentity = tuple[int, int, int, int, int]
+
+
+class FileReadError(OSError):
+    """A file that is not read; the message says why, as what is said of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegularFile:
+    """The bytes of a file, and what tells this version of it from the next."""
+
+    content: bytes
+    identity: FileIdentity
+
+
+def identity_of(status: os.stat_result) -> FileIdentity:
+    """What tells one version of a file from the next: also the inode's last change, which no tool can set back."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def read_regular_file(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file, at most `limit` of them; FileReadError says why there are none."""
+    file = read_changed_file(path, limit, None)
+    assert file is not None
+    return file.content
+
+
+def read_changed_file(path: Path, limit: int, known: FileIdentity | None) -> RegularFile | None:
+    """Read a regular file, at most `limit` bytes; None when it is still the version that is known.
+
+    A pipe or a device would block for ever or never end, so the file is opened without waiting and looked at first.
+    FileReadError says why a file is not read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = os_error_text(error) if isinstance(error, OSError) else "its name holds a NUL"
+        raise FileReadError(f"cannot be read: {reason}") from None
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileReadError("cannot be read: it is a directory, a pipe or a device, not a file")
+        identity = identity_of(status)
+        if identity == known:
+            return None
+        content = _read(descriptor, limit)
+    finally:
+        os.close(descriptor)
+    if len(content) > limit:
+        raise FileReadError(f"is larger than {limit} bytes")
+    return RegularFile(content, identity)
+
+
+def _read(descriptor: int, limit: int) -> bytes:
+    """Read to the end, but not further than one byte over the limit."""
+    content = bytearray()
+    try:
+        while len(content) <= limit and (chunk := os.read(descriptor, min(CHUNK_BYTES, limit + 1 - len(content)))):
+            content += chunk
+    except OSError as error:
+        raise FileReadError(f"cannot be read: {os_error_text(error)}") from None
+    return bytes(content)

@@ -1,0 +1,92 @@
+"""The configuration file as bytes and as YAML, both within bounds; mistakes are named by line and field."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
+from workers.config_file.regular_file import FileReadError, read_regular_file
+
+FILE_MAX_BYTES = 2 * 1024 * 1024
+LINE_MAX_CHARS = 64 * 1024
+VALUES_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong: the line (None where there is none), the field, and what would be right."""
+
+    line: int | None
+    field: str | None
+    message: str
+
+
+class FileError(Exception):
+    """What is wrong with the file; `lines` says it for people, a line each."""
+
+    def __init__(self, path: Path, mistakes: list[Mistake]) -> None:
+        self.path = path
+        self.mistakes = mistakes
+        self.lines = [_written(path, mistake) for mistake in mistakes]
+        super().__init__("; ".join(self.lines))
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of the file; FileError when it cannot be read, is no file, or is too large."""
+    try:
+        return read_regular_file(path, FILE_MAX_BYTES)
+    except FileReadError as error:
+        raise FileError(path, [Mistake(None, None, str(error))]) from None
+
+
+def load_yaml(path: Path, raw: bytes) -> Any:
+    """The file as YAML with the lines of its values; FileError when it is none, or too large."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise FileError(path, [Mistake(line, None, "not UTF-8 text; save the file as UTF-8")]) from None
+    for number, line_text in enumerate(text.split("\n"), 1):
+        if len(line_text) > LINE_MAX_CHARS:
+            raise FileError(path, [Mistake(number, None, f"a line is longer than {LINE_MAX_CHARS} characters")])
+    try:
+        check_yaml(text, values_max=VALUES_MAX)
+        return YAML().load(text)
+    except YAMLBoundsError as error:
+        raise FileError(path, [Mistake(error.line, None, str(error))]) from None
+    except (YAMLError, ValueError) as error:
+        raise FileError(path, [_not_yaml(text, error)]) from None
+
+
+def _not_yaml(text: str, error: Exception) -> Mistake:
+    mark = getattr(error, "problem_mark", None)
+    position = getattr(error, "position", None)
+    line = mark.line + 1 if mark is not None else None
+    if line is None and isinstance(position, int):
+        line = text.count("\n", 0, position) + 1
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    # What stands after it quotes values, and a value may be a secret.
+    reason = str(problem).split(" with value", 1)[0]
+    hint = "; indent with spaces" if "\\t" in reason else ""
+    return Mistake(line, None, f"not YAML: {reason}{hint}")
+
+
+def line_of(node: Any, path: tuple[Any, ...]) -> int | None:
+    """The line of what a path leads to, or of the last thing on the way there that the file has."""
+    line = getattr(getattr(node, "lc", None), "line", None)
+    for step in path:
+        try:
+            places: Any = getattr(node, "lc")  # noqa: B009 - ruamel's lists and mappings have it, plain ones do not
+            line = (places.item if isinstance(node, list) else places.key)(step)[0]
+            node = node[step]
+        except (AttributeError, KeyError, TypeError, IndexError):
+            break
+    return None if line is None else int(line) + 1
+
+
+def _written(path: Path, mistake: Mistake) -> str:
+    where = str(path) if mistake.line is None else f"{path}:{mistake.line}"
+    return f"{where}: {mistake.field}: {mistake.message}" if mistake.field else f"{where}: {mistake.message}"

@@ -1,0 +1,1 @@
+"""The deliver worker: expands the outbox to subscribers and sends what is due."""

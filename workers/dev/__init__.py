@@ -1,0 +1,1 @@
+"""`tally up`: all processes on one machine, supervised, with an embedded store."""

@@ -1,0 +1,60 @@
+"""The demo: two rules and a subscriber for the sandbox's room, so that a newcomer sees the whole path at once."""
+
+from dataclasses import replace
+
+from webhook_app.access.encryption import Seal
+from webhook_app.access.subscriber_secrets import new_secret
+from webhook_app.config.secrets_file import secrets_key
+from webhook_app.config.settings import Settings
+from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.events import Source
+from webhook_app.store import keys
+from webhook_app.store.clients import connect
+from webhook_app.store.journal import Journal, entry
+from webhook_app.store.subscribers import Subscribers
+
+DEMO_ROOM = "demo-demo-demo"
+SUBSCRIBER_ID = "sub_demo"
+RULES = (
+    {
+        "name": "demo-live-with-the-host",
+        "rooms": [DEMO_ROOM],
+        "on": "participant-joined",
+        "if": 'event.data.participantName.startsWith("Host")',
+        "do": "start",
+    },
+    {
+        "name": "demo-end-when-empty",
+        "rooms": [DEMO_ROOM],
+        "when": "room.on_air && room.session.participant_count == 0",
+        "for_s": 3,
+        "do": "end",
+    },
+)
+
+
+def install(settings: Settings) -> None:
+    """Put the demo in place, where it is not yet; what a user deleted stays deleted."""
+    assert settings.redis_url is not None and settings.sandbox_url is not None
+    client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
+    journal = Journal(client)
+    subscribers = Subscribers(client, Seal(secrets_key(settings)))
+    if not client.exists(keys.DEMO):
+        journal.append([entry(Source.SYSTEM, "settings", None, {"calls": settings.makes_calls})])
+        journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
+        subscribers.put(
+            Subscriber(
+                subscriber_id=SUBSCRIBER_ID,
+                name="demo inbox of the sandbox",
+                url=f"{settings.sandbox_url}/sandbox/inbox",
+                created_at=0,
+                secret=new_secret(),
+                shown_url=f"{settings.sandbox_url}/sandbox/inbox",
+            )
+        )
+        client.set(keys.DEMO, "1")
+    known = subscribers.get(SUBSCRIBER_ID)
+    if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
+        url = f"{settings.sandbox_url}/sandbox/inbox"
+        subscribers.put(replace(known, url=url, shown_url=url))
+    client.close()

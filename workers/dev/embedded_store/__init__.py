@@ -1,0 +1,1 @@
+"""The embedded Valkey server: started, adopted, watched, stopped."""

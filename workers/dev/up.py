@@ -1,0 +1,214 @@
+"""`tally up`: the whole product on this machine, supervised."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from webhook_app.config import secrets_file
+from webhook_app.config.settings import SettingError, Settings, child_environ
+from workers.dev import up_checks
+from workers.dev.embedded_store.server import EmbeddedStore, StoreError
+from workers.dev.supervisor import WATCH_S, Child, Minded, Supervisor, describe, stop_in_order
+from workers.dev.up_checks import CannotRunError
+from workers.dev.up_ready import Readiness
+from workers.shutdown import Bell
+from workers.web.probe import probing
+
+DEMO_ROOM = "demo-demo-demo"
+LAUNCH_ORDER = ("sandbox", "web", "worker", "call", "deliver", "clock")
+STOP_ORDER = ("web", "clock", "worker", "call", "deliver", "sandbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will run: the settings as the children get them, and the store's and sandbox's directories."""
+
+    settings: Settings
+    store_dir: Path | None  # None: the user's own Redis
+    sandbox_dir: Path | None  # None: the real VideoSDK
+
+
+def run(settings: Settings) -> int:
+    """Run until asked to stop; the exit status. Errors of the start are told in one line."""
+    try:
+        with Bell() as bell, _lock(settings.data_dir):
+            plan = plan_of(settings)
+            leftovers = up_checks.end_leftovers(settings.data_dir)
+            if leftovers:
+                _say(f"ended what an earlier run left: {', '.join(leftovers)}")
+            up_checks.check_ports(settings, sandbox=plan.sandbox_dir is not None)
+            return _run(plan, bell, banner=_banner(plan, given=settings))
+    except (CannotRunError, SettingError, StoreError) as wrong:
+        _say(str(wrong), error=True)
+        return 1
+
+
+def plan_of(settings: Settings) -> Plan:
+    """With credentials the real thing; without, the sandbox on a store of its own."""
+    settings = secrets_file.resolve(settings)
+    if settings.has_credentials:
+        store_dir = None if settings.redis_url else settings.data_dir
+        return Plan(_on_store(settings, store_dir), store_dir, None)
+    key, secret = secrets_file.sandbox_credentials(settings.data_dir)
+    sandbox_dir, sandbox_url = settings.data_dir / "sandbox", f"http://127.0.0.1:{settings.port + 1}"
+    played = replace(
+        settings,
+        videosdk_api_key=key,
+        videosdk_secret=secret,
+        videosdk_api_url=sandbox_url,
+        videosdk_public_key=None,  # the sandbox signs with a key of its own,
+        public_url=None,  # and sends its webhooks to us directly
+        sandbox_url=sandbox_url,
+        ack_replicas=0,
+        rooms=settings.rooms if "*" in settings.rooms else (*settings.rooms, DEMO_ROOM),
+    )
+    return Plan(_on_store(played, sandbox_dir), sandbox_dir, sandbox_dir)
+
+
+def children_of(plan: Plan) -> dict[str, Child]:
+    """The processes besides the store, by name, in the order of launching."""
+    environ = child_environ(plan.settings)
+    names = LAUNCH_ORDER if plan.sandbox_dir else LAUNCH_ORDER[1:]
+    children = {name: Child(name, (sys.executable, "-m", "workers", name), environ) for name in names}
+    if plan.sandbox_dir:
+        children["sandbox"] = _sandbox(plan.settings, plan.sandbox_dir)
+    return children
+
+
+def _run(plan: Plan, bell: Bell, *, banner: Sequence[str]) -> int:
+    settings = plan.settings
+    for line in banner:
+        click.echo(line)
+    store = EmbeddedStore(plan.store_dir, say=_say) if plan.store_dir else None
+    children = children_of(plan)
+    minded: list[Minded] = [*([store] if store else []), *children.values()]
+    with contextlib.ExitStack() as at_end:
+        probe = at_end.enter_context(probing(_reachable(settings.host), settings.port))
+        supervisor = Supervisor(
+            minded, say=_say, changed=lambda: _write_run(plan, minded), unresponsive=probe.is_unresponsive
+        )
+        at_end.callback(up_checks.remove_run, settings.data_dir)
+        if store:
+            at_end.callback(store.stop)
+        at_end.callback(stop_in_order, [children[name] for name in STOP_ORDER if name in children], bell, say=_say)
+        if store:
+            store.start(interrupted=bell.rung)
+        if not bell.rung():
+            supervisor.launch_all()
+            if plan.sandbox_dir:
+                _install_demo(settings)
+        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), bell)
+        _say("stopping (Ctrl-C again to hurry)")
+    _say("stopped")
+    return 0
+
+
+def _watch(supervisor: Supervisor, readiness: Readiness, bell: Bell) -> None:
+    """Keep everything running until asked to stop, whatever a single round raises."""
+    reported = ""
+    while not bell.rung():
+        try:
+            wait_s = supervisor.mend()
+            ready_in_s = readiness.look()
+            reported = ""
+        except Exception as error:
+            wait_s, ready_in_s = WATCH_S, None
+            line = f"supervising failed: {describe(error)}; trying again"
+            if line != reported:
+                reported = line
+                _say(line)
+        bell.wait(wait_s if ready_in_s is None else min(wait_s, ready_in_s))
+
+
+def _install_demo(settings: Settings) -> None:
+    """Put the demo room's rules and subscriber in place; without them everything else still runs."""
+    try:
+        demo = importlib.import_module("workers.dev.demo")
+    except ModuleNotFoundError as missing:
+        if missing.name != "workers.dev.demo":
+            raise
+        return
+    try:
+        demo.install(settings)
+    except Exception as error:
+        _say(f"the demo could not be put in place: {describe(error)}; it is tried again at the next start")
+
+
+def _on_store(settings: Settings, store_dir: Path | None) -> Settings:
+    return replace(settings, redis_url=EmbeddedStore(store_dir).url) if store_dir else settings
+
+
+def _sandbox(settings: Settings, directory: Path) -> Child:
+    token = f"/{settings.webhook_token}" if settings.webhook_token else ""
+    inbox = f"{_address(settings)}/webhooks/videosdk{token}"
+    command = (
+        *(sys.executable, "-m", "sandbox", "--host", "127.0.0.1", "--port", str(settings.port + 1)),
+        *("--data", str(directory / "videosdk"), "--webhook-url", inbox, "--demo", DEMO_ROOM),
+    )
+    credentials = {
+        "SANDBOX_API_KEY": settings.videosdk_api_key or "",
+        "SANDBOX_SECRET": settings.videosdk_secret or "",
+    }
+    return Child("sandbox", command, child_environ(settings, extra=credentials))
+
+
+def _write_run(plan: Plan, minded: Sequence[Minded]) -> None:
+    settings = plan.settings
+    run = {
+        "supervisor": os.getpid(),
+        "url": _address(settings),
+        "store": settings.redis_url if plan.store_dir else None,
+        "sandbox": settings.sandbox_url,
+        "processes": {one.name: one.pid for one in minded},
+        "commands": {one.name: list(one.command) for one in minded},
+    }
+    up_checks.write_run(settings.data_dir, run)
+
+
+def _banner(plan: Plan, *, given: Settings) -> list[str]:
+    settings = plan.settings
+    kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
+    lines = [f"Tallylight: {_address(settings)}"]
+    if "admin_token" in settings.newly_made:
+        lines.append(f"  admin token: {settings.admin_token}  (shown this once; kept in {kept})")
+    else:
+        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if given.admin_token else f'kept in {kept}'}")
+    if plan.sandbox_dir:
+        lines.append(f"  sandbox: no VideoSDK credentials are set, so it is played at {settings.sandbox_url}")
+        lines.append(f"  store: {plan.store_dir}, for the sandbox only")
+        if given.redis_url:
+            lines.append("  REDIS_URL is not used: the sandbox never writes to a store of yours")
+    if settings.observe:
+        lines.append("  observing only: webhooks are recorded, nothing is called or sent (OBSERVE)")
+    return [*lines, "  Ctrl-C stops everything in order"]
+
+
+def _address(settings: Settings) -> str:
+    host = _reachable(settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _reachable(host: str) -> str:
+    """Where we reach what listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
+
+
+@contextlib.contextmanager
+def _lock(data_dir: Path) -> Iterator[None]:
+    lock = up_checks.take_lock(data_dir)
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _say(line: str, *, error: bool = False) -> None:
+    """One line to whoever started us; a terminal that went away must not stop the stopping."""
+    with contextlib.suppress(OSError):
+        click.echo(f"tally: {line}", err=error)

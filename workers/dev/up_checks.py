@@ -1,0 +1,122 @@
+"""What must hold before `tally up` starts anything: its data directory, its lock, its ports."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from webhook_app.config.settings import Settings
+from workers.child_process import kill_group, runs, send, wait_until
+
+RUN_FILE = "run.json"
+LOCK_FILE = ".lock"
+LEFTOVER_LIMIT_S = 10.0
+
+
+class CannotRunError(Exception):
+    """`tally up` cannot start: one line that says why and what to change."""
+
+
+def take_lock(data_dir: Path) -> int:
+    """The lock on the data directory, held while the descriptor is open; children do not inherit it."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotRunError(
+            f"DATA_DIR is '{data_dir}': it should be a directory we can write to ({error.strerror})"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        run = read_run(data_dir)
+        who = f" (process {run['supervisor']}, {run['url']})" if run else ""
+        raise CannotRunError(
+            f"Tallylight already runs here{who}: stop that one, or set another DATA_DIR and PORT for this one"
+        ) from None
+    return lock
+
+
+def check_ports(settings: Settings, *, sandbox: bool) -> None:
+    """Each port we are about to use is free."""
+    if sandbox and settings.port == 65535:
+        raise CannotRunError("PORT is 65535: it should be lower, as the sandbox takes the port after it")
+    _must_be_free(settings.host, settings.port, f"PORT is {settings.port}", "set PORT to another")
+    if sandbox:
+        _must_be_free(
+            "127.0.0.1",
+            settings.port + 1,
+            f"PORT is {settings.port}, and the sandbox takes the port after it, {settings.port + 1}",
+            "set PORT to another, or set VideoSDK credentials to run without the sandbox",
+        )
+
+
+def read_run(data_dir: Path) -> dict[str, Any] | None:
+    """What a running `tally up` wrote about itself, or one that was killed left behind."""
+    try:
+        found = json.loads((data_dir / RUN_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "processes" in found else None
+
+
+def write_run(data_dir: Path, run: Mapping[str, object]) -> None:
+    """Write it whole or not at all; raises OSError, as when the disk is full, and leaves the earlier one."""
+    aside = data_dir / f".{RUN_FILE}.new"
+    try:
+        aside.touch(mode=0o600)
+        aside.write_text(json.dumps(run, indent=2) + "\n", "utf-8")
+        aside.replace(data_dir / RUN_FILE)
+    except OSError:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def remove_run(data_dir: Path) -> None:
+    """Delete it; one that stays behind names processes that have ended, which does no harm."""
+    with contextlib.suppress(OSError):
+        (data_dir / RUN_FILE).unlink(missing_ok=True)
+
+
+def end_leftovers(data_dir: Path) -> list[str]:
+    """End the children of a supervisor that was killed, where the kernel did not; their names.
+
+    The embedded store is left alone: it is taken over.
+    """
+    run = read_run(data_dir) or {"processes": {}, "commands": {}}
+    commands: Mapping[str, Sequence[str]] = run.get("commands", {})
+    left = {
+        name: pid
+        for name, pid in run["processes"].items()
+        if name != "store" and name in commands and runs(pid, commands[name])
+    }
+    for pid in left.values():
+        send(pid, signal.SIGTERM)
+    wait_until(lambda: not any(runs(pid, commands[name]) for name, pid in left.items()), LEFTOVER_LIMIT_S)
+    for pid in left.values():
+        kill_group(pid)
+    return list(left)
+
+
+def _must_be_free(host: str, port: int, what: str, change: str) -> None:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        raise CannotRunError(f"HOST is '{host}': it should be an address or name of this machine") from None
+    except OSError as wrong:
+        if wrong.errno == errno.EADDRINUSE:
+            raise CannotRunError(f"{what}: something else listens there already; {change}") from None
+        if wrong.errno == errno.EACCES:
+            raise CannotRunError(f"{what}: only the administrator may listen there; {change}") from None
+        raise CannotRunError(f"HOST is '{host}': it should be our own address ({wrong.strerror})") from None

@@ -1,0 +1,79 @@
+"""Folding the journal again, to see whether that gives what is stored."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webhook_app.domain.context import World
+from webhook_app.domain.ids import order
+from webhook_app.store import codec, keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal
+from webhook_app.store.skipped_events import PassedOverEvents
+from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.state import StateStore
+from workers.doctor.finding import Finding, failed, ok, warning
+from workers.reduce.worker import fold
+
+BATCH = 500
+LOOKS_MAX = 200  # at a state that stands still while it is read
+NAMED_MAX = 5
+NAME = "folding again"
+
+
+def look_at_fold(client: Client, *, progress: Callable[[int], None] = lambda count: None) -> Finding:
+    """Fold from the snapshot up to the reducer's cursor, then compare; the reducers go on meanwhile."""
+    journal, state = Journal(client), StateStore(client)
+    world, at = Snapshots(client).load()
+    count = 0
+    for _ in range(LOOKS_MAX):
+        cursor = state.cursor()
+        passed_over = PassedOverEvents(client).load()
+        while order(at) < order(cursor):
+            events = [event for event in journal.read(at, BATCH) if order(event.id) <= order(cursor)]
+            if not events:
+                return failed(NAME, f"the journal ends before the cursor {cursor}", "restore the store from a backup")
+            _, world = fold(world, events, passed_over)
+            at, count = events[-1].id, count + len(events)
+            progress(count)
+        stored = state.load_world()
+        stored.rooms.update(state.rooms([room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]))
+        if state.cursor() == cursor:
+            return judge(differing(stored, world), count, len(world.rooms))
+    return warning(NAME, "the state never stood still for long enough to be read", "try again when less is going on")
+
+
+def differing(stored: World, folded: World) -> list[str]:
+    """What is stored otherwise than it folds, by name."""
+    pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        ("room", stored.rooms, _as_stored(folded.rooms, codec.room_of)),
+        ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),
+        ("name", stored.config.names, folded.config.names),
+        ("settings", {"": stored.config.settings}, {"": folded.config.settings}),
+        ("memory of rule", stored.memory, folded.memory),
+        ("alarm", stored.alarms, folded.alarms),
+    ]
+    return [
+        f"{what} {name}".strip()
+        for what, here, there in pairs
+        for name in sorted(here.keys() | there.keys())
+        if here.get(name) != there.get(name)
+    ]
+
+
+def judge(different: list[str], count: int, rooms: int) -> Finding:
+    """What the comparison means."""
+    if not different:
+        return ok(NAME, f"{count} events give the stored state of {rooms} rooms exactly")
+    shown = ", ".join(different[:NAMED_MAX]) + (
+        f" and {len(different) - NAMED_MAX} more" if different[NAMED_MAX:] else ""
+    )
+    return warning(
+        NAME,
+        f"{count} events give another state than is stored: {shown}",
+        "after an upgrade that folds otherwise this may be so until the journal is trimmed; else please report it",
+    )
+
+
+def _as_stored(found: Mapping[str, Any], read: Callable[[bytes], Any]) -> dict[str, Any]:
+    """Values as they look once they were written and read."""
+    return {name: read(codec.encode(value)) for name, value in found.items()}

@@ -1,0 +1,1 @@
+"""The reduce worker: folds the journal into state; its watchdog."""

@@ -1,0 +1,177 @@
+"""The fold watchdog: a small process beside each worker that notices a fold which does not end.
+
+A library may loop for ever while it holds the interpreter's lock, so no thread of the worker can be trusted to notice.
+The watchdog measures from outside. It goes by the worker's processor time, which does not pass while the worker waits
+for its turn on a loaded machine, and by how long the worker slept in a fold, which never waits for anything.
+
+1. The worker marks each fold in shared memory (`fold_progress`).
+2. A mark that outlives its limit is reported to the store: the event is tried once more, then passed over.
+3. Only then is the worker killed; whoever supervises it starts it again.
+
+Imports stay few until there is something to report: the process costs about 14 MiB.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from workers.reduce.progress import Mark, open_marks, read_mark
+
+POLL_S = 0.5
+POLL_COUNTS_AT_MOST_S = 1.0  # a poll that comes later was itself kept waiting: by a suspended machine, or by load
+ASLEEP_LIMIT_S = 30.0
+MEMORY_LIMIT_BYTES = 1024 * 1024 * 1024  # that the worker grows by in one fold
+WALL_LIMIT_S = 300.0  # where processor time cannot be read from outside
+TRACE_S = 1.0
+TRACE_SIGNAL = signal.SIGUSR2
+END_SIGNAL = signal.SIGXCPU
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the system says of the worker: its processor time so far, its memory, and whether it sleeps."""
+
+    cpu_s: float
+    memory_bytes: int
+    asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits on one fold that the worker does not set with each mark."""
+
+    asleep_s: float = ASLEEP_LIMIT_S
+    memory_bytes: int = MEMORY_LIMIT_BYTES
+    wall_s: float = WALL_LIMIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One fold as it has been watched so far."""
+
+    mark: Mark
+    last: Reading | None
+    limits: Limits = Limits()
+    cpu_s: float = 0.0
+    grown_bytes: int = 0
+    asleep_s: float = 0.0
+    wall_s: float = 0.0
+
+    def seen(self, reading: Reading | None, passed_s: float) -> "Watch":
+        """The watch after one more poll that found the same fold."""
+        passed_s = min(passed_s, POLL_COUNTS_AT_MOST_S)
+        if reading is None or self.last is None:
+            return replace(self, last=reading, wall_s=self.wall_s + passed_s)
+        used_s = max(0.0, reading.cpu_s - self.last.cpu_s)
+        idle = reading.asleep and self.last.asleep and used_s < passed_s / 10
+        return replace(
+            self,
+            last=reading,
+            cpu_s=self.cpu_s + used_s,
+            grown_bytes=self.grown_bytes + reading.memory_bytes - self.last.memory_bytes,
+            asleep_s=self.asleep_s + (passed_s if idle else 0.0),
+        )
+
+    def overdue(self) -> str | None:
+        """Why this fold has gone on for too long; None while it has not."""
+        if self.cpu_s > self.mark.cpu_limit_s:
+            return f"folding it took more than {self.mark.cpu_limit_s:.0f} s of processor time"
+        if self.grown_bytes > self.limits.memory_bytes:
+            return f"folding it took more than {self.limits.memory_bytes // 2**20} MiB of memory"
+        if self.asleep_s > self.limits.asleep_s:
+            return f"folding it slept for more than {self.limits.asleep_s:.0f} s"
+        if self.wall_s > self.limits.wall_s:
+            return f"folding it took more than {self.limits.wall_s:.0f} s"
+        return None
+
+
+def reading_of(pid: int) -> Reading | None:
+    """What Linux says of a process; None where it cannot be read so."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        ticks, pages = int(fields[11]) + int(fields[12]), int(fields[21])
+    except (OSError, ValueError, IndexError):
+        return None
+    memory_bytes = pages * os.sysconf("SC_PAGE_SIZE")
+    return Reading(ticks / os.sysconf("SC_CLK_TCK"), memory_bytes, asleep=fields[0] == b"S")
+
+
+def watch(fd: int, worker: int, limits: Limits) -> None:
+    """Watch a worker's folds until it ends."""
+    memory = open_marks(fd)
+    watched: Watch | None = None
+    polled_at = time.monotonic()
+    while os.getppid() == worker:
+        time.sleep(POLL_S)
+        passed_s, polled_at = time.monotonic() - polled_at, time.monotonic()
+        mark = read_mark(memory)
+        if mark is None:
+            watched = None
+        elif watched is None or watched.mark != mark:
+            watched = Watch(mark, reading_of(worker), limits)
+        else:
+            watched = watched.seen(reading_of(worker), passed_s)
+            reason = watched.overdue()
+            if reason is not None and _report(mark, reason) and read_mark(memory) == mark:
+                _end(worker)
+                return
+
+
+def _report(mark: Mark, reason: str) -> bool:
+    """Whether the store has the report; while it has not, the worker may as well go on."""
+    try:
+        outcome = _record(mark.event_id, reason)
+    except Exception as error:  # whatever it is, the next poll tries again: nobody else watches this worker
+        _log("a fold that does not end could not be reported", event_id=mark.event_id, error=str(error))
+        return False
+    if outcome is None:
+        return False
+    _log("a fold does not end", event_id=mark.event_id, reason=reason, outcome=outcome)
+    return True
+
+
+def _record(event_id: str, reason: str) -> str | None:
+    """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
+    from webhook_app.config.settings import load
+    from webhook_app.store.clients import connect
+    from webhook_app.store.skipped_events import PassedOverEvents, Report
+
+    settings = load(os.environ)
+    assert settings.redis_url is not None
+    with contextlib.closing(connect(settings.redis_url, sentinel_login=settings.sentinel_login)) as client:
+        match PassedOverEvents(client).report(event_id, reason):
+            case Report.COUNTED:
+                return "it is tried once more"
+            case Report.PASSED_OVER:
+                return "it is passed over"
+            case Report.COMMITTED:
+                return None
+
+
+def _end(worker: int) -> None:
+    """Have the worker write where it is stuck, then end it.
+
+    The end signal comes first since the kernel keeps SIGKILL from the first process of a container.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, TRACE_SIGNAL)
+        time.sleep(TRACE_S)
+        os.kill(worker, END_SIGNAL)
+        time.sleep(TRACE_S)
+        os.kill(worker, signal.SIGKILL)
+
+
+def _log(event: str, **fields: str) -> None:
+    from webhook_app.ops.logs import configure, logger
+
+    configure("watchdog", "json" if os.environ.get("LOG_FORMAT") == "json" else "text")
+    logger().error(event, **fields)
+
+
+if __name__ == "__main__":
+    limits = Limits(asleep_s=float(sys.argv[3]), memory_bytes=int(sys.argv[4]))
+    watch(int(sys.argv[1]), int(sys.argv[2]), limits)

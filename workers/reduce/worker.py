@@ -1,0 +1,195 @@
+"""The process hand: folds the journal into state, a batch at a time, until it is quiet."""
+
+from collections.abc import Callable
+from logging import DEBUG
+from time import monotonic
+
+import redis
+
+from webhook_app.domain.alarms.alarm import Alarm
+from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.events import Event
+from webhook_app.domain.fold_limits import fold_limits
+from webhook_app.domain.overlay import Layer
+from webhook_app.domain.reducer import apply, poisoned, step
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules.rule import RuleMemory
+from webhook_app.ops.logs import logger
+from webhook_app.store import keys
+from webhook_app.store.clients import Client
+from webhook_app.store.journal import Journal, Wake
+from webhook_app.store.measures import EVENT_TO_STATE, Measures
+from webhook_app.store.skipped_events import NONE, PassedOver
+from webhook_app.store.skipped_events import decode as passed_over_of
+from webhook_app.store.state import Batch, StateStore
+from webhook_app.store.times import now_ms
+from webhook_app.store.transactions import CommitFailed
+from workers.reduce.progress import FoldProgress
+
+BATCH_MAX_EVENTS = 500
+BATCH_MAX_BYTES = 4 * 1024 * 1024
+BATCH_FIRST = 64
+JOB_MAX_S = 20.0
+LINGER_MS = 250
+AWAKE_TTL_MS = 1_000
+
+log = logger()
+
+
+class Halted(Exception):
+    """Reducing was stopped by a transaction that was applied in part."""
+
+
+class FoldTimeLimitError(Exception):
+    """The watchdog decided that an event is passed over, as folding it does not end in time."""
+
+
+class Reducer:
+    """Folds batches. Keeps the world in memory while nobody else moves the cursor."""
+
+    def __init__(
+        self,
+        client: Client,
+        wake: Wake,
+        *,
+        progress: FoldProgress | None = None,
+    ) -> None:
+        self._client = client
+        self._journal = Journal(client)
+        self._state = StateStore(client)
+        self._wake = wake
+        self._measures = Measures()
+        self._progress = progress
+        self._world: World | None = None
+        self._cursor = ""
+        self._count = BATCH_FIRST
+
+    def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
+        """Fold until the journal is quiet for a moment, or it has been long enough. Returns how many events."""
+        folded, until = 0, monotonic() + JOB_MAX_S
+        while True:
+            self._client.delete(keys.wake("process"))
+            while count := self.reduce():
+                folded += count
+                self._measures.flush(self._client)
+                if monotonic() > until or stopping():
+                    break
+            if monotonic() > until or stopping() or not self._linger():
+                break
+        self._measures.flush(self._client, every_s=0)
+        self._client.delete(keys.wake("process"))
+        if not stopping() and (count := self.reduce()):
+            folded += count
+            self._wake.wake("process")
+        return folded
+
+    def reduce(self) -> int:
+        """Fold and commit one batch; returns how many events, 0 when there was nothing to fold."""
+        while True:
+            # Asked each time: a store that loads its data takes WATCH and refuses what follows, which would never end.
+            if self._client.exists(keys.HALTED):
+                raise Halted("reducing is halted; see docs/operations.md")
+            try:
+                return self._reduce_once()
+            except redis.WatchError:
+                self._world = None
+            except CommitFailed as error:
+                self._world = None
+                self._client.mset({keys.HALTED_AT: now_ms(self._client), keys.HALTED: str(error)[:500]})
+                log.critical("reducing halted: a transaction was applied in part", error=str(error))
+                raise Halted(str(error)) from error
+            except BaseException:
+                self._world = None
+                raise
+
+    def _reduce_once(self) -> int:
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.watch(keys.CURSOR, keys.PASSED_OVER)
+            raw_cursor, raw_passed_over = pipe.mget(keys.CURSOR, keys.PASSED_OVER)
+            cursor = raw_cursor.decode() if raw_cursor else "0-0"
+            events = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
+            if not events:
+                return 0
+            world = self._world_at(cursor)
+            self._state.load_rooms(world, events)
+            batch, after = fold_over(world, events, passed_over_of(raw_passed_over), self._progress)
+            call, deliver = self._state.commit(pipe, world, batch)
+        self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
+        if log.is_enabled_for(DEBUG):
+            for effect in batch.effects:
+                log.debug("folded", event_id=effect.event_id, room_id=effect.room_id or None, effect=effect.text)
+        self._world = after.keep()
+        self._cursor = batch.events[-1].id
+        self._count = min(BATCH_MAX_EVENTS, self._count * 2)
+        if call:
+            self._wake.wake("call")
+        if deliver:
+            self._wake.wake("deliver")
+        return len(batch.events)
+
+    def _world_at(self, cursor: str) -> World:
+        if self._world is None or self._cursor != cursor:
+            self._world = self._state.load_world()
+        return self._world
+
+    def _linger(self) -> bool:
+        # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
+        self._client.set(keys.wake("process"), "1", px=AWAKE_TTL_MS)
+        return bool(self._client.xread({keys.JOURNAL: self._cursor or self._state.cursor()}, count=1, block=LINGER_MS))
+
+
+class WorldOver(World):
+    """A world that lies over another as layers, so that a batch costs what it changes and not what there is."""
+
+    rooms: Layer[Room]
+    memory: Layer[RuleMemory]
+    alarms: Layer[Alarm]
+
+    def __init__(self, below: World) -> None:
+        super().__init__(below.config, Layer(below.rooms), Layer(below.memory), Layer(below.alarms))
+
+    def keep(self) -> World:
+        """The world below, with the changes made in it."""
+        return World(self.config, self.rooms.keep(), self.memory.keep(), self.alarms.keep())
+
+
+def fold(world: World, events: list[Event], passed_over: PassedOver = NONE) -> tuple[Batch, World]:
+    """Fold events over a copy of the world; the world itself is not touched."""
+    copy = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
+    batch, after = fold_over(copy, events, passed_over)
+    return batch, after.keep()
+
+
+def fold_over(
+    world: World, events: list[Event], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
+) -> tuple[Batch, WorldOver]:
+    """Fold events over the world; it is not touched until what came of them is kept.
+
+    `progress` tells the watchdog which event is being folded.
+    """
+    after = WorldOver(world)
+    batch = Batch()
+    try:
+        for event in events:
+            if progress is not None:
+                progress.begin(event.id, fold_limits(event).cpu_s)
+            outcome = fold_one(after, event, passed_over)
+            apply(after, outcome)
+            batch.add(event, outcome)
+    finally:
+        if progress is not None:
+            progress.end()
+    batch.remember(after.memory)
+    return batch, after
+
+
+def fold_one(world: World, event: Event, passed_over: PassedOver = NONE) -> Outcome:
+    """Fold one event; an event whose fold raises, or that is to be passed over, changes nothing but an alarm."""
+    reason = passed_over.get(event.id)
+    if reason is not None:
+        return poisoned(world, event, FoldTimeLimitError(reason))
+    try:
+        return step(world, event)
+    except Exception as error:
+        log.exception("poisoned event", event_id=event.id, type=event.type)
+        return poisoned(world, event, error)

@@ -1,0 +1,88 @@
+"""Asks the web process for a sign of life over HTTP, as a client would, and tells the supervisor when none comes.
+
+A web process that is alive and answers nothing takes no webhooks. `GET /healthz` goes the way of every request: it is
+accepted, read, and answered on the event loop, and it touches no store.
+"""
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from workers.dev.supervisor import Minded
+
+PROBE_EVERY_S = 5.0
+ANSWER_TIMEOUT_S = 10.0
+BODY_MAX_BYTES = 64 * 1024
+UNRESPONSIVE_AFTER_S = 90.0  # a machine that is busy with other work answers late, and is not to be blamed for it
+
+
+class WebProbe:
+    """What is known of the web process that runs now; `is_unresponsive` is what the supervisor asks.
+
+    `ask` makes one request and returns whether it was answered.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[], bool],
+        *,
+        name: str = "web",
+        after_s: float = UNRESPONSIVE_AFTER_S,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._ask = ask
+        self._name = name
+        self._after_s = after_s
+        self._clock = clock
+        self._pid: int | None = None
+        self._answered_at = clock()
+
+    def look(self) -> None:
+        """Make one request."""
+        if self._ask():
+            self._answered_at = self._clock()
+
+    def is_unresponsive(self, process: Minded) -> bool:
+        """Whether this is the web process and it has answered nothing for long; one just launched has time to start."""
+        if process.name != self._name:
+            return False
+        if process.pid != self._pid:
+            self._pid, self._answered_at = process.pid, self._clock()
+        return self._clock() - self._answered_at > self._after_s
+
+
+def answers(host: str, port: int, *, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
+    """Whether the web process at this address answers a health check."""
+    return get(host, port, "/healthz", timeout_s=timeout_s)[0] == 200
+
+
+def get(host: str, port: int, path: str, *, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body, the first 64 KiB of it; status 0 when there is no answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(BODY_MAX_BYTES)
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def probing(host: str, port: int) -> Iterator[WebProbe]:
+    """A probe that looks on a thread of its own for as long as the body runs."""
+    probe = WebProbe(lambda: answers(host, port))
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.wait(PROBE_EVERY_S):
+            probe.look()  # `answers` raises nothing, whatever the peer does
+
+    threading.Thread(target=look, name="web-probe", daemon=True).start()
+    try:
+        yield probe
+    finally:
+        stop.set()
