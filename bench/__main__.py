@@ -26,13 +26,13 @@ from bench import (
     rules,
     viewers,
 )
-from bench.results import Figure
+from bench.results import Result
 from bench.scale import FULL, QUICK, Scale
 from webhook_app.ops.logs import configure
-from workers.gc_tuning import settle_in
+from workers.gc_tuning import tune_gc
 
 RESULTS = Path(__file__).with_name("results")
-BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
+BENCHES: dict[str, Callable[[Path, Scale], Iterator[Result]]] = {
     "receive": receive.run,
     "reduce": reduce.run,
     "tell": deliver.run,
@@ -49,7 +49,7 @@ BENCHES: dict[str, Callable[[Path, Scale], Iterator[Figure]]] = {
 def main() -> int:
     """Run what was asked for. The exit status says whether everything could be measured, not how it came out."""
     asked = _arguments()
-    settle_in()  # as the product's hands do
+    tune_gc()  # as the product's hands do
     configure("bench", "text", "warning")  # as a process of the product: what it does not log, it does not write out
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = datetime.now(UTC)
@@ -59,7 +59,7 @@ def main() -> int:
     about |= {"load_tool": load.tool() or "own"}
     if load.tool() is None:
         print("wrk is not installed: a loop of our own makes the load, which is slower and takes more of the cores")
-    figures: list[Figure] = []
+    results: list[Result] = []
     failed: list[str] = []
     noise: dict[str, float | None] = {}
     for name in asked.names or BENCHES:
@@ -67,15 +67,15 @@ def main() -> int:
         since, before = time.monotonic(), host_noise.now()
         try:
             for figure in _measured(name, scale):
-                figures.append(figure)
-                report.write(path, figures, about=about)
+                results.append(figure)
+                report.write(path, results, about=about)
         except Exception:
             traceback.print_exc()
             failed.append(name)
         noise[name] = host_noise.cores_since(before)
-        report.write(path, figures, about=about | {"cores_busy_elsewhere": noise})
+        report.write(path, results, about=about | {"cores_busy_elsewhere": noise})
         _say(f"{name} took {time.monotonic() - since:.0f} s")
-    print(report.table(figures))
+    print(report.table(results))
     print("cores that others kept busy:", ", ".join(f"{name} {cores}" for name, cores in noise.items()))
     print(f"ratio: the median of the rounds' own ratios; rounds and details are in {path}")
     if failed:
@@ -83,7 +83,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _measured(name: str, scale: Scale) -> Iterator[Figure]:
+def _measured(name: str, scale: Scale) -> Iterator[Result]:
     # Beside the results and not in /tmp, which may be memory: an fsync must reach a disk.
     RESULTS.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=RESULTS))

@@ -11,13 +11,13 @@ from pathlib import Path
 import aiohttp
 
 from bench import bodies, product, seeding, sink
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Subscriber
-from webhook_app.domain.notices.types import Filter, notice_body
+from webhook_app.domain.notices.notice import Filter, notice_body
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect, connect_async
@@ -25,14 +25,14 @@ from webhook_app.store.journal import Journal
 from webhook_app.store.outbox import Outbox
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
-from workers.channels.apprise import Speaker
-from workers.channels.webhook import Poster, body_of, standard_headers
+from workers.channels.apprise import AppriseChannel
+from workers.channels.webhook import WebhookChannel, encode_body, signed_headers
 from workers.deliver.deliverer import Deliverer
-from workers.deliver.escalations import Reports
+from workers.deliver.escalations import Escalations
 
 ROOMS = 100
 GOAL = Goal(0.60)
-SEAL = Seal("the-key-of-the-bench")
+SEAL = SecretBox("the-key-of-the-bench")
 LOOPBACK = networks("127.0.0.0/8")
 RETENTION_S = 30 * 24 * 3600
 IN_FLIGHT = {1: 32, 10: 512}
@@ -50,7 +50,7 @@ class Place:
     sink: sink.Sink
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """To one subscriber, then the same number of deliveries to ten."""
     with product.store(directory) as store, sink.running(directory) as other:
         place = Place(store.url, connect(store.url), other)
@@ -68,28 +68,28 @@ def subscribe(client: Client, url: str, count: int) -> None:
 
 async def deliver(url: str, other: sink.Sink, expected: int) -> None:
     """Deliver what the outbox holds, as the deliver process would."""
-    async with hand(url) as deliverer:
+    async with running_deliverer(url) as deliverer:
         while other.seen().different < expected:
             await deliverer.run()
 
 
 @asynccontextmanager
-async def hand(url: str) -> AsyncIterator[Deliverer]:
+async def running_deliverer(url: str) -> AsyncIterator[Deliverer]:
     """A deliver hand on the store at this address."""
-    client, poster, own = connect_async(url), Poster(allowed=LOOPBACK), connect(url)
-    speaker = Speaker(client, allowed=LOOPBACK, base_url=None)
-    reports = Reports(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
+    client, webhook_channel, own = connect_async(url), WebhookChannel(allowed=LOOPBACK), connect(url)
+    apprise_channel = AppriseChannel(client, allowed=LOOPBACK, base_url=None)
+    reports = Escalations(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
     try:
-        yield Deliverer(client, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports)
+        yield Deliverer(client, webhook_channel, apprise_channel, seal=SEAL, retention_s=RETENTION_S, reports=reports)
     finally:
-        speaker.close()
-        await poster.close()
+        apprise_channel.close()
+        await webhook_channel.close()
         await client.aclose()
         own.close()
 
 
-def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Figure]:
-    notices = scale.tell_deliveries // count
+def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Result]:
+    notices = scale.deliver_count // count
     outbox = _outbox(place.client, notices)
     posts = asyncio.run(_posts(place, notices)) * count
     cpu: list[tuple[float, float]] = []
@@ -103,9 +103,9 @@ def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Fi
         cpu.append((ours[0], bare[0]))
         wall.append((ours[1], bare[1]))
     to = f"{count} subscriber{'s' if count > 1 else ''}"
-    beside_is = f"bare client, {in_flight} in flight"
-    yield rounds("tell", f"deliveries/s, {to}", "/s", wall, beside_is=beside_is, goal=GOAL)
-    yield rounds("tell", f"deliveries/s of CPU, {to}", "/s", cpu, beside_is=beside_is)
+    baseline_name = f"bare client, {in_flight} in flight"
+    yield rounds("tell", f"deliveries/s, {to}", "/s", wall, baseline_name=baseline_name, goal=GOAL)
+    yield rounds("tell", f"deliveries/s of CPU, {to}", "/s", cpu, baseline_name=baseline_name)
 
 
 def _outbox(client: Client, notices: int) -> bytes:
@@ -125,9 +125,9 @@ async def _posts(place: Place, notices: int) -> list[Post]:
     await client.aclose()
     told = [one.notice for one in found if one.notice.type.startswith("stream.")]
     assert len(told) == notices, f"{len(told)} notices where {notices} were to be"
-    made = [(notice.notice_id, body_of(notice_body(notice))) for notice in told]
+    made = [(notice.notice_id, encode_body(notice_body(notice))) for notice in told]
     secret = new_secret()
-    return [(body, standard_headers(known, round(time.time()), body, [secret])) for known, body in made]
+    return [(body, signed_headers(known, round(time.time()), body, [secret])) for known, body in made]
 
 
 async def _bare(url: str, posts: list[Post], in_flight: int) -> None:

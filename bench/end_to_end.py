@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import bodies, children, load, product, signing, sink
 from bench.baseline_job import SUBSCRIBER
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 
 ROOMS = 500
@@ -18,7 +18,7 @@ QUIET_S = 10.0
 
 
 @dataclass(frozen=True)
-class Way:
+class Pipeline:
     """One way from receiver to subscriber."""
 
     served: product.Served
@@ -26,13 +26,13 @@ class Way:
     posts: list[Path]
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Both ways on the same server under the same load; each webhook is a change that is told once."""
     with _ways(directory, scale) as (ours, plain):
         pairs: list[tuple[float, float]] = []
         details = []
-        for at in range(scale.through_rounds):
-            found = [_through(way, way.posts[at], scale.through_s) for way in (ours, plain)]
+        for at in range(scale.end_to_end_rounds):
+            found = [_through(way, way.posts[at], scale.end_to_end_s) for way in (ours, plain)]
             pairs.append((found[0]["per_s"], found[1]["per_s"]))
             details.append({"ours": found[0], "plain": found[1]})
         yield rounds(
@@ -40,22 +40,22 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
             "webhooks/s, taken and told",
             "/s",
             pairs,
-            beside_is="Flask + RQ",
+            baseline_name="Flask + RQ",
             goal=GOAL,
             detail={"each": details, "tool": load.tool() or "own"},
         )
 
 
-def _through(way: Way, posts: Path, seconds: float) -> dict[str, float]:
+def _through(way: Pipeline, posts: Path, seconds: float) -> dict[str, float]:
     way.sink.forget()
     before = children.cpu_s(way.served.pid)
-    done = load.hammer(way.served.port, posts, lines=LINES, seconds=seconds, once=True)
+    done = load.run_load(way.served.port, posts, lines=LINES, seconds=seconds, once=True)
     began = time.monotonic() - done.seconds
     seen = way.sink.wait_for(done.accepted, quiet_s=QUIET_S)
-    told = min(seen.different, done.accepted)
+    delivered = min(seen.different, done.accepted)
     return {
-        "per_s": told / (seen.last_at - began),
-        "told": told,
+        "per_s": delivered / (seen.last_at - began),
+        "told": delivered,
         "accepted": done.accepted,
         "refused": done.refused + done.broken,
         "accepted_per_s": done.per_s,
@@ -66,18 +66,18 @@ def _through(way: Way, posts: Path, seconds: float) -> dict[str, float]:
 
 
 @contextmanager
-def _ways(directory: Path, scale: Scale) -> Iterator[tuple[Way, Way]]:
-    ours = _posts(directory, "ours", scale.through_rounds, scale.through_bodies)
-    plain = _posts(directory, "plain", scale.through_rounds, scale.plain_bodies)
+def _ways(directory: Path, scale: Scale) -> Iterator[tuple[Pipeline, Pipeline]]:
+    ours = _posts(directory, "ours", scale.end_to_end_rounds, scale.end_to_end_bodies)
+    plain = _posts(directory, "plain", scale.end_to_end_rounds, scale.baseline_bodies)
     with ExitStack() as stack:
         enter = stack.enter_context
         end = enter(sink.running(directory / "sink"))
         all_of_it = enter(product.up(directory / "ours", end.port))
         store = enter(product.store(directory / "plain"))
         more = {"REDIS_URL": store.url, SUBSCRIBER: end.url}
-        served = enter(product.beside("bench.baseline:application", directory / "plain", store.url))
+        served = enter(product.serve_app("bench.baseline:application", directory / "plain", store.url))
         enter(children.python("bench.baseline_job", environ=more, log=directory / "plain" / "worker.log"))
-        yield Way(all_of_it, end, ours), Way(served, end, plain)
+        yield Pipeline(all_of_it, end, ours), Pipeline(served, end, plain)
 
 
 def _posts(directory: Path, name: str, times: int, count: int) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 LENGTH = b"content-length:"
 
 
-class Line(asyncio.Protocol):
+class HttpClient(asyncio.Protocol):
     """Asks one thing at a time and gives the answer's status."""
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     @classmethod
-    async def open(cls, port: int) -> "Line":
+    async def open(cls, port: int) -> "HttpClient":
         _, line = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
         return line
 
@@ -66,9 +66,9 @@ async def pace(
     `sent` hears each request's number and when it was due. Refused requests raise.
     """
     loop = asyncio.get_running_loop()
-    idle: asyncio.Queue[Line] = asyncio.Queue()
+    idle: asyncio.Queue[HttpClient] = asyncio.Queue()
     for _ in range(lines):
-        idle.put_nowait(await Line.open(port))
+        idle.put_nowait(await HttpClient.open(port))
     took: list[float] = []
 
     async def ask(number: int, due: float) -> None:

@@ -13,20 +13,20 @@ from pathlib import Path
 
 from bench import children, product
 from bench.http_client import percentile
-from bench.results import Figure, Goal
+from bench.results import Goal, Result
 from bench.scale import Scale
 from bench.sink import ANSWER, SinkProtocol
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Subscriber
-from webhook_app.domain.notices.types import Filter, Notice, make_notice
+from webhook_app.domain.notices.notice import Filter, Notice, make_notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, connect, connect_async
 from webhook_app.store.deliveries import Deliveries
-from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import Wakeups
-from workers.deliver.transitions import first_delivery
+from workers.deliver.transitions import new_delivery
 
 SECRETS_KEY = "the-key-of-this-bench"
 WELL = 10
@@ -64,26 +64,26 @@ class Endpoints(SinkProtocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Latencies:
     """How quickly those that are well were told: lags in seconds, and deliveries a second."""
 
     lags: Sequence[float]
     per_s: float
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Hanging endpoints, a backlog, the weight of a million, the cost of a claim."""
     seconds = 20.0 if scale.rounds == 1 else 60.0
     backlog = BACKLOG // 10 if scale.rounds == 1 else BACKLOG
     million = 1_000_000 // (50 if scale.rounds == 1 else 1)
     quick = asyncio.run(_beside(directory / "quick", "quick", seconds))
     hang = asyncio.run(_beside(directory / "hang", "hang", seconds))
-    beside_is = f"beside {OTHERS:,} that answer at once"
+    baseline_name = f"beside {OTHERS:,} that answer at once"
     for percent in (50, 99):
-        yield _lag(f"lag of {WELL} beside {OTHERS:,} that hang, p{percent}", hang, quick, percent, beside_is)
+        yield _lag(f"lag of {WELL} beside {OTHERS:,} that hang, p{percent}", hang, quick, percent, baseline_name)
     what = f"deliveries/s to {WELL} beside {OTHERS:,} that hang"
     per_s = hang.per_s / quick.per_s
-    yield Figure("isolation", what, "/s", hang.per_s, quick.per_s, beside_is, per_s, LOWER_AT_MOST)
+    yield Result("isolation", what, "/s", hang.per_s, quick.per_s, baseline_name, per_s, LOWER_AT_MOST)
     alone, behind = _by_turns(directory, backlog, seconds / 2, scale.rounds)
     for percent in (50, 99):
         what = f"lag of one beside one with {backlog:,} behind, p{percent}"
@@ -92,22 +92,22 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
     yield from _claims(directory / "claims", backlog)
 
 
-def _by_turns(directory: Path, backlog: int, seconds: float, rounds: int) -> tuple[Pace, Pace]:
+def _by_turns(directory: Path, backlog: int, seconds: float, rounds: int) -> tuple[Latencies, Latencies]:
     """Beside one with none and beside one with this backlog, each so often: what the machine does passes over both."""
     lags: dict[int, list[float]] = {0: [], backlog: []}
     for number in range(rounds):
         for behind, seen in lags.items():
             seen += asyncio.run(_beside_backlog(directory / f"{behind}-{number}", behind, seconds)).lags
-    return Pace(lags[0], FRESH_PER_S), Pace(lags[backlog], FRESH_PER_S)
+    return Latencies(lags[0], FRESH_PER_S), Latencies(lags[backlog], FRESH_PER_S)
 
 
-def _lag(what: str, ours: Pace, other: Pace, percent: int, beside_is: str) -> Figure:
+def _lag(what: str, ours: Latencies, other: Latencies, percent: int, baseline_name: str) -> Result:
     mine, theirs = (percentile(pace.lags, percent) * 1000 for pace in (ours, other))
     detail = {"notices": len(ours.lags), "beside": len(other.lags)}
-    return Figure("isolation", what, "ms", mine, theirs, beside_is, mine / theirs, WORSE_AT_MOST, detail)
+    return Result("isolation", what, "ms", mine, theirs, baseline_name, mine / theirs, WORSE_AT_MOST, detail)
 
 
-async def _beside(directory: Path, others: str, seconds: float) -> Pace:
+async def _beside(directory: Path, others: str, seconds: float) -> Latencies:
     """So many that are well, beside so many of another kind."""
     with _delivering(directory) as client:
         async with _endpoints() as base:
@@ -116,7 +116,7 @@ async def _beside(directory: Path, others: str, seconds: float) -> Pace:
             return await _told(client, seconds, PER_S, [f"/well/{at}" for at in range(WELL)])
 
 
-async def _beside_backlog(directory: Path, backlog: int, seconds: float) -> Pace:
+async def _beside_backlog(directory: Path, backlog: int, seconds: float) -> Latencies:
     """One that nothing waits for, beside one that so much is due to; its endpoint has just come back."""
     with _delivering(directory) as client:
         async with _endpoints() as base:
@@ -135,7 +135,7 @@ async def _told(
     *,
     room: str = "room",
     warm_up_s: float = WARM_UP_S,
-) -> Pace:
+) -> Latencies:
     """Tell at this pace, then wait a little for what is late: who was not told by then counts as told at the end."""
     Endpoints.came.clear()
     wakeups = Wakeups(client)
@@ -158,7 +158,7 @@ async def _told(
         came = dict(reversed(Endpoints.came[path]))
         lags += [came.get(one, end) - told[one] for one in counted]
         last = max([last, *came.values()])
-    return Pace(lags, len(lags) / (last - told[counted[0]]))
+    return Latencies(lags, len(lags) / (last - told[counted[0]]))
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def _delivering(directory: Path) -> Iterator[Client]:
     directory.mkdir(parents=True)
     with (
         product.store(directory) as store,
-        product.hand(
+        product.worker_process(
             "deliver", directory, store.url, more={"SECRETS_KEY": SECRETS_KEY, "ALLOW_NETWORKS": "127.0.0.0/8"}
         ),
     ):
@@ -187,7 +187,7 @@ class _endpoints:  # noqa: N801 - used as a context, by its verb
 
 
 def _subscribe(client: Client, base: str, names: Sequence[str], rooms: Sequence[str] | None = None) -> None:
-    kept = Subscribers(client, Seal(SECRETS_KEY))
+    kept = Subscribers(client, SecretBox(SECRETS_KEY))
     for at, name in enumerate(names):
         wanted = Filter(types=("stream.*",), rooms=(rooms[at],) if rooms else ("*",))
         kept.put(Subscriber(f"sub_{name}", name, f"{base}/{name}", 0, wanted, secret=new_secret()))
@@ -222,14 +222,14 @@ async def _fall_behind(client: Client, subscriber_id: str, count: int, *, cursor
             for notice in notices:
                 pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
             places = [place.decode() for place in pipe.execute()]
-        told = [Told(place, notice) for place, notice in zip(places, notices, strict=True)]
+        told = [OutboxEntry(place, notice) for place, notice in zip(places, notices, strict=True)]
         what = Expansion(
             before=before,
             after=places[-1],
             latest={},
             recoveries={},
-            hands={subscriber_id: 0},
-            deliveries=[first_delivery(who, one) for one in told],
+            free_slots={subscriber_id: 0},
+            deliveries=[new_delivery(who, one) for one in told],
         )
         if await outbox.expand(what) is None:
             raise children.NotReadyError("somebody else expands the outbox")
@@ -237,7 +237,7 @@ async def _fall_behind(client: Client, subscriber_id: str, count: int, *, cursor
     await own.aclose()
 
 
-def _weight(directory: Path, count: int) -> Iterator[Figure]:
+def _weight(directory: Path, count: int) -> Iterator[Result]:
     """What a million due deliveries weigh in the store: ten subscribers to each notice, and one."""
     for subscribers in (10, 1):
         with product.store(directory / str(subscribers)) as store:
@@ -247,7 +247,7 @@ def _weight(directory: Path, count: int) -> Iterator[Figure]:
             due = sum(client.zcard(keys.subscriber_due(f"sub_{at:020d}")) for at in range(subscribers))
             held = (int(client.info("memory")["used_memory"]) - empty) / due * 1_000_000 / 2**20
             what = f"store held by 1,000,000 due, {subscribers} to a notice"
-            yield Figure("isolation", what, "MiB", held, goal=HELD_AT_MOST, detail={"measured": due})
+            yield Result("isolation", what, "MiB", held, goal=HELD_AT_MOST, detail={"measured": due})
             client.close()
 
 
@@ -261,15 +261,15 @@ async def _all_due(client: Client, names: Sequence[str], notices: int) -> None:
             for notice in made:
                 pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
             places = [place.decode() for place in pipe.execute()]
-        told = [Told(place, notice) for place, notice in zip(places, made, strict=True)]
-        deliveries = [first_delivery(one, each) for each in told for one in who]
-        hands = dict.fromkeys(names, 0)
-        await outbox.expand(Expansion(before, places[-1], {}, {}, hands, deliveries))
+        told = [OutboxEntry(place, notice) for place, notice in zip(places, made, strict=True)]
+        deliveries = [new_delivery(one, each) for each in told for one in who]
+        free_slots = dict.fromkeys(names, 0)
+        await outbox.expand(Expansion(before, places[-1], {}, {}, free_slots, deliveries))
         before = places[-1]
     await own.aclose()
 
 
-def _claims(directory: Path, backlog: int) -> Iterator[Figure]:
+def _claims(directory: Path, backlog: int) -> Iterator[Result]:
     """A claim of 32 beside so many due, against one beside a hundredth of that: by turns, on two stores.
 
     The store's own time shows what grows (sorted sets, and memory that is not in a cache); the whole, what it matters.
@@ -289,21 +289,21 @@ def _claims(directory: Path, backlog: int) -> Iterator[Figure]:
                 took, of_store = asyncio.run(_claim_often(store.url))
                 whole[count] += [one * 1e6 for one in took]
                 store_us[count].append(of_store)
-    beside_is = f"beside {backlog // 100:,}"
+    baseline_name = f"beside {backlog // 100:,}"
     for what, seen, goal in (("", whole, WORSE_AT_MOST), (", store's time", store_us, None)):
         few, many = (percentile(seen[count], 50) for count in counts)
         named = f"a claim of 32 beside {backlog:,} due{what}"
-        yield Figure("isolation", named, "us", many, few, beside_is, many / few, goal)
+        yield Result("isolation", named, "us", many, few, baseline_name, many / few, goal)
 
 
 async def _claim_often(url: str) -> tuple[list[float], float]:
     """How long so many claims took, in seconds, and the store's mean for each, in microseconds."""
     own = connect_async(url)
-    hand, took = Deliveries(own, retention_s=DAY_S), []
+    worker_process, took = Deliveries(own, retention_s=DAY_S), []
     await own.config_resetstat()
     for _ in range(CLAIMS):
         began = time.perf_counter()
-        found = await hand.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
+        found = await worker_process.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
         took.append(time.perf_counter() - began)
         await own.zadd(keys.subscriber_due("sub_x"), {one.delivery.delivery_id: 1 for one in found.claims})
     seen = (await own.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]

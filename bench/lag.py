@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from bench import bodies, children, product, signing
-from bench.http_client import Line, as_request, pace, percentile
-from bench.results import Figure, Goal
+from bench.http_client import HttpClient, as_request, pace, percentile
+from bench.results import Goal, Result
 from bench.scale import Scale
 from bench.sink import SinkProtocol
 
@@ -23,14 +23,14 @@ LATE_S = 5.0
 Key = tuple[str, str]
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Half-way and nearly-worst, beside a bare post to the same sink made in between."""
     count = int(PER_S * (WARM_UP_S + scale.lag_s))
     signed = signing.sign(list(bodies.runs(ROOMS, count // (ROOMS * len(bodies.STATES)) + 1))[:count])
     port = children.free_port()
     lags, bare = asyncio.run(_measure(directory, port, signed))
     for percent, goal in GOALS.items():
-        yield Figure(
+        yield Result(
             "lag",
             f"webhook in to notice out at {PER_S}/s, p{percent}",
             "ms",
@@ -54,7 +54,7 @@ async def _measure(directory: Path, port: int, signed: list[signing.Signed]) -> 
 
     server = await loop.create_server(lambda: SinkProtocol(taken), "127.0.0.1", port)
     with product.up(directory, port) as served:
-        line = await Line.open(port)
+        line = await HttpClient.open(port)
         nothing = as_request("/bare", b"")
 
         async def post_bare() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import product
-from bench.http_client import Line, as_request, percentile, read_posts
+from bench.http_client import HttpClient, as_request, percentile, read_posts
 
 SCRIPT = Path(__file__).with_name("post.lua")
 PATIENCE_S = 60
@@ -41,7 +41,7 @@ def tool() -> str | None:
     return shutil.which("wrk")
 
 
-def hammer(port: int, posts: Path, *, lines: int, seconds: float, once: bool = False) -> Load:
+def run_load(port: int, posts: Path, *, lines: int, seconds: float, once: bool = False) -> Load:
     """Post what is in the file over so many connections; `once`: each at most once, then stop."""
     wrk = tool()
     if wrk is None:
@@ -63,7 +63,7 @@ async def _hammer(port: int, posts: Sequence[tuple[str, bytes]], lines: int, sec
 
     async def work() -> None:
         nonlocal refused, at
-        line = await Line.open(port)
+        line = await HttpClient.open(port)
         while loop.time() - began < seconds and not (once and at >= len(requests)):
             request = requests[at % len(requests)]
             at += 1

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import bodies, deliver, product, seeding, sink
-from bench.results import Figure
+from bench.results import Result
 from bench.scale import Scale
 from webhook_app.store.clients import Client, connect
 
 ROOMS = 100
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Every event is a change of a stream, so that each is told."""
     with product.store(directory) as store, sink.running(directory) as other:
         client = connect(store.url)
@@ -31,8 +31,8 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
         client.close()
 
 
-def _figure(when: str, held: int, events: int, detail: dict[str, object]) -> Figure:
-    return Figure("memory", f"bytes per event, {when}", "B", held / events, detail=detail)
+def _figure(when: str, held: int, events: int, detail: dict[str, object]) -> Result:
+    return Result("memory", f"bytes per event, {when}", "B", held / events, detail=detail)
 
 
 def _used(client: Client) -> int:

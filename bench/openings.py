@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import children, product
 from bench.http_client import percentile
-from bench.results import Figure, Goal
+from bench.results import Goal, Result
 from bench.scale import Scale
 from webhook_app.domain.events import Source
 from webhook_app.domain.times import from_rfc3339
@@ -27,7 +27,7 @@ CHUNK = 500
 LIMIT_S = 120.0
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """From the opening, by the store's clock, to the start's arrival at the sandbox, by the same machine's clock."""
     rules = RULES if scale.rounds > 1 else RULES // 10
     port = children.free_port()
@@ -40,7 +40,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
     for percent, goal in GOALS.items():
         what = f"opening to POST, {OPENINGS} of {rules:,} rules in one second, p{percent}"
         detail = {"starts": len(lags), "max_ms": max(lags)}
-        yield Figure("openings", what, "ms", percentile(lags, percent), goal=goal, detail=detail)
+        yield Result("openings", what, "ms", percentile(lags, percent), goal=goal, detail=detail)
 
 
 def _measure(directory: Path, sandbox: int, served: product.Served, rules: int) -> list[float]:

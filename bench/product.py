@@ -43,7 +43,9 @@ def web(directory: Path, redis_url: str, *, surface: str = "all") -> Iterator[Se
 
 
 @contextmanager
-def hand(name: str, directory: Path, redis_url: str, *, more: Mapping[str, str] | None = None) -> Iterator[int]:
+def worker_process(
+    name: str, directory: Path, redis_url: str, *, more: Mapping[str, str] | None = None
+) -> Iterator[int]:
     """One of the hands on a store, as `worker`; its process id."""
     environ = _environ(directory, 1) | {"REDIS_URL": redis_url, "ADMIN_TOKEN": ADMIN_TOKEN} | dict(more or {})
     with children.python("workers", name, environ=environ, log=directory / f"{name}.log") as pid:
@@ -51,7 +53,7 @@ def hand(name: str, directory: Path, redis_url: str, *, more: Mapping[str, str] 
 
 
 @contextmanager
-def beside(target: str, directory: Path, redis_url: str, more: Mapping[str, str] | None = None) -> Iterator[Served]:
+def serve_app(target: str, directory: Path, redis_url: str, more: Mapping[str, str] | None = None) -> Iterator[Served]:
     """Another WSGI app on the same server, with the same processes and threads."""
     with _server("bench.serve", target, directory=directory, redis_url=redis_url, ready="/", more=more) as served:
         yield served

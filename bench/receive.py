@@ -10,7 +10,7 @@ import redis
 
 from bench import bodies, children, load, product, signing, slow_store
 from bench.http_client import as_request, pace, percentile, read_posts
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 
 ROOMS = 100
@@ -23,7 +23,7 @@ BESIDE = "no-op"
 
 
 @dataclass(frozen=True)
-class Sides:
+class Servers:
     """The servers that are compared, and what is posted to them."""
 
     web: product.Served
@@ -33,7 +33,7 @@ class Sides:
     client: "redis.Redis"
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Throughput near the store, then at a steady pace, then with a store that is 5 ms further away."""
     with _sides(directory) as sides:
         for lines in LINES:
@@ -44,23 +44,23 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
 
 
 @contextmanager
-def _sides(directory: Path) -> Iterator[Sides]:
+def _sides(directory: Path) -> Iterator[Servers]:
     signed = signing.sign(bodies.runs(ROOMS, BODIES // (ROOMS * len(bodies.STATES))))
     posts = signing.write(directory / "posts", signed)
     with ExitStack() as stack:
         enter = stack.enter_context
         store = enter(product.store(directory / "near"))
         slow = enter(slow_store.before(store.url, directory))
-        yield Sides(
+        yield Servers(
             web=enter(product.web(directory / "near", store.url)),
             far=enter(product.web(directory / "far", slow)),
-            noop=enter(product.beside("bench.noop:application", directory, store.url)),
+            noop=enter(product.serve_app("bench.noop:application", directory, store.url)),
             posts=posts,
             client=redis.Redis.from_url(store.url),
         )
 
 
-def _throughput(sides: Sides, ours: product.Served, lines: int, scale: Scale, what: str, goal: Goal) -> Figure:
+def _throughput(sides: Servers, ours: product.Served, lines: int, scale: Scale, what: str, goal: Goal) -> Result:
     pairs: list[tuple[float, float]] = []
     cpu: list[tuple[float, float]] = []
     refused = 0
@@ -72,19 +72,19 @@ def _throughput(sides: Sides, ours: product.Served, lines: int, scale: Scale, wh
             cpu.append((runs[0][1], runs[1][1]))
             refused += sum(one.refused + one.broken for one, _ in runs)
     detail = {"cpu_us_per_request": [list(pair) for pair in cpu], "refused": refused, "tool": load.tool() or "own"}
-    return rounds("receive", what, "/s", pairs, beside_is=BESIDE, goal=goal, detail=detail)
+    return rounds("receive", what, "/s", pairs, baseline_name=BESIDE, goal=goal, detail=detail)
 
 
-def _hammered(sides: Sides, served: product.Served, lines: int, seconds: float) -> tuple[load.Load, float]:
+def _hammered(sides: Servers, served: product.Served, lines: int, seconds: float) -> tuple[load.Load, float]:
     sides.client.flushall()
     before = children.cpu_s(served.pid)
-    done = load.hammer(served.port, sides.posts, lines=lines, seconds=seconds)
+    done = load.run_load(served.port, sides.posts, lines=lines, seconds=seconds)
     return done, (children.cpu_s(served.pid) - before) / max(1, done.posts) * 1e6
 
 
-def _steady(sides: Sides, scale: Scale) -> Figure:
+def _steady(sides: Servers, scale: Scale) -> Result:
     sides.client.flushall()
-    full = load.hammer(sides.web.port, sides.posts, lines=LINES[0], seconds=scale.load_s).per_s
+    full = load.run_load(sides.web.port, sides.posts, lines=LINES[0], seconds=scale.load_s).per_s
     requests = [as_request(product.PATH, body, signature) for signature, body in read_posts(sides.posts)]
     pairs: list[tuple[float, float]] = []
     p50: list[tuple[float, float]] = []
@@ -102,6 +102,6 @@ def _steady(sides: Sides, scale: Scale) -> Figure:
         f"p99 at {PACE:.0%} of that, {PACE * full:,.0f}/s",
         "ms",
         pairs,
-        beside_is=BESIDE,
+        baseline_name=BESIDE,
         detail={"p50_ms": [list(pair) for pair in p50]},
     )

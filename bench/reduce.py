@@ -8,18 +8,18 @@ from functools import partial
 from pathlib import Path
 
 from bench import bodies, product, seeding
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 ROOMS = 100
 GOAL = Goal(15_000, absolute=True)
 READ = 500
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """With calls to VideoSDK decided, and without: rules and rooms are the same."""
     wanted = scale.reduce_events // ROOMS
     entries = seeding.entries(bodies.sessions(ROOMS, wanted // bodies.PER_SESSION + 1))[: scale.reduce_events]
@@ -30,7 +30,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
         client.close()
 
 
-def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: int) -> Iterator[Figure]:
+def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: int) -> Iterator[Result]:
     cpu: list[tuple[float, float]] = []
     wall: list[tuple[float, float]] = []
     for _ in range(times):
@@ -45,9 +45,9 @@ def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: i
         cpu.append((ours[0], bare[0]))
         wall.append((ours[1], bare[1]))
     told = "calls on" if calls else "calls off"
-    beside_is = "read only"
-    yield rounds("reduce", f"events/s of CPU, {told}", "/s", cpu, beside_is=beside_is, goal=GOAL)
-    yield rounds("reduce", f"events/s, {told}", "/s", wall, beside_is=beside_is)
+    baseline_name = "read only"
+    yield rounds("reduce", f"events/s of CPU, {told}", "/s", cpu, baseline_name=baseline_name, goal=GOAL)
+    yield rounds("reduce", f"events/s, {told}", "/s", wall, baseline_name=baseline_name)
 
 
 def _timed(work: Callable[[], int], expected: int) -> tuple[float, float]:

@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.results import Figure, Goal
+from bench.results import Goal, Result
 
 HEADS = ("bench", "what", "ours", "beside it", "", "ratio", "goal", "met")
 RIGHT = (2, 3, 5)
 
 
-def table(figures: Sequence[Figure]) -> str:
+def table(results: Sequence[Result]) -> str:
     """The figures in columns."""
-    lines = [HEADS, *(_cells(figure) for figure in figures)]
+    lines = [HEADS, *(_cells(figure) for figure in results)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEADS))]
     return "\n".join(
         "  ".join(
@@ -27,10 +27,10 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def write(path: Path, figures: Sequence[Figure], *, about: Mapping[str, Any]) -> None:
+def write(path: Path, results: Sequence[Result], *, about: Mapping[str, Any]) -> None:
     """All figures with their rounds and details; written anew after each bench, so that little is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"about": dict(about), "figures": [asdict(figure) | {"met": figure.met} for figure in figures]}
+    whole = {"about": dict(about), "figures": [asdict(figure) | {"met": figure.met} for figure in results]}
     path.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
 
 
@@ -44,13 +44,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _cells(figure: Figure) -> tuple[str, ...]:
+def _cells(figure: Result) -> tuple[str, ...]:
     return (
         figure.bench,
         figure.what,
         f"{_number(figure.ours)} {figure.unit}",
         "" if figure.beside is None else _number(figure.beside),
-        figure.beside_is,
+        figure.baseline_name,
         "" if figure.ratio is None else _ratio(figure.ratio),
         "" if figure.goal is None else _goal(figure.goal, figure.unit),
         {None: "", True: "yes", False: "no"}[figure.met],

@@ -16,7 +16,7 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Result:
     """One line of the table. `ratio` is ours to what stands beside it, the median over the rounds."""
 
     bench: str
@@ -24,7 +24,7 @@ class Figure:
     unit: str
     ours: float
     beside: float | None = None
-    beside_is: str = ""
+    baseline_name: str = ""
     ratio: float | None = None
     goal: Goal | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -44,18 +44,18 @@ def rounds(
     unit: str,
     pairs: Sequence[tuple[float, float]],
     *,
-    beside_is: str,
+    baseline_name: str,
     goal: Goal | None = None,
     detail: Mapping[str, Any] | None = None,
-) -> Figure:
+) -> Result:
     """The figure of interleaved rounds, each a pair of ours and the other."""
-    return Figure(
+    return Result(
         bench,
         what,
         unit,
         ours=median(ours for ours, _ in pairs),
         beside=median(other for _, other in pairs),
-        beside_is=beside_is,
+        baseline_name=baseline_name,
         ratio=median(ours / other for ours, other in pairs),
         goal=goal,
         detail={"rounds": [list(pair) for pair in pairs], **(detail or {})},

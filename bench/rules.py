@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from bench import bodies, product, seeding
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client, connect
 from webhook_app.store.journal import entry
 from webhook_app.store.timers import Timers
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 MANY = 10_000
 FEW = 10
@@ -21,7 +21,7 @@ ADDED = 50
 TICKS = 2_000
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Each beside the same with ten rules, in turn, on stores of their own."""
     with product.store(directory / "few") as few, product.store(directory / "many") as many:
         clients = (connect(many.url), connect(few.url))
@@ -42,7 +42,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
                 many_s, few_s = (measure(client, reducer) for client, reducer in zip(clients, reducers, strict=True))
                 pairs.append((many_s * 1e6, few_s * 1e6))
             beside = f"beside {FEW} rules"
-            yield rounds("rules", f"{what} beside {MANY:,} rules, CPU", "µs", pairs, beside_is=beside, goal=goal)
+            yield rounds("rules", f"{what} beside {MANY:,} rules, CPU", "µs", pairs, baseline_name=beside, goal=goal)
         for client in clients:
             client.close()
 

@@ -10,11 +10,11 @@ class Scale:
     rounds: int
     load_s: float
     reduce_events: int
-    tell_deliveries: int
-    through_rounds: int
-    through_s: float
-    through_bodies: int
-    plain_bodies: int
+    deliver_count: int
+    end_to_end_rounds: int
+    end_to_end_s: float
+    end_to_end_bodies: int
+    baseline_bodies: int
     lag_s: float
     memory_events: int
 
@@ -23,11 +23,11 @@ FULL = Scale(
     rounds=3,
     load_s=3.0,
     reduce_events=30_000,
-    tell_deliveries=10_000,
-    through_rounds=2,
-    through_s=15.0,
-    through_bodies=40_000,
-    plain_bodies=3_000,
+    deliver_count=10_000,
+    end_to_end_rounds=2,
+    end_to_end_s=15.0,
+    end_to_end_bodies=40_000,
+    baseline_bodies=3_000,
     lag_s=20.0,
     memory_events=20_000,
 )
@@ -35,11 +35,11 @@ QUICK = Scale(
     rounds=1,
     load_s=2.0,
     reduce_events=6_000,
-    tell_deliveries=3_000,
-    through_rounds=1,
-    through_s=5.0,
-    through_bodies=10_000,
-    plain_bodies=800,
+    deliver_count=3_000,
+    end_to_end_rounds=1,
+    end_to_end_s=5.0,
+    end_to_end_bodies=10_000,
+    baseline_bodies=800,
     lag_s=5.0,
     memory_events=4_000,
 )

@@ -7,7 +7,7 @@ from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, Journal, Wake, entry
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 __all__ = ["Asleep", "Entry", "append", "entries", "fold", "last_id", "setup"]
 

@@ -15,7 +15,7 @@ import redis
 
 from bench import bodies, children, load, product, signing
 from bench.http_client import as_request, pace, percentile, read_posts
-from bench.results import Figure, Goal, rounds
+from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 from webhook_app.store import keys
 
@@ -36,13 +36,13 @@ class Run:
     p99_ms: float
 
 
-def run(directory: Path, scale: Scale) -> Iterator[Figure]:
+def run(directory: Path, scale: Scale) -> Iterator[Result]:
     """Every webhook is about a room that somebody watches: each is folded and shown to its viewer."""
     signed = signing.sign(bodies.runs(VIEWERS, BODIES // (VIEWERS * len(bodies.STATES))))
     posts = signing.write(directory / "posts", signed)
     requests = [as_request(product.PATH, body, signature) for signature, body in read_posts(posts)]
     with _servers(directory) as (receiver, console, client):
-        full = load.hammer(receiver.port, posts, lines=LINES, seconds=scale.load_s).per_s
+        full = load.run_load(receiver.port, posts, lines=LINES, seconds=scale.load_s).per_s
         _settled(client)
         pairs: list[tuple[Run, Run]] = []
         seen: list[Mapping[str, float]] = []
@@ -64,7 +64,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
         f"webhooks/s at half load ({full * HALF:,.0f}/s), {VIEWERS} viewers beside",
         "/s",
         [(watched.per_s, alone.per_s) for watched, alone in pairs],
-        beside_is="no viewers",
+        baseline_name="no viewers",
         goal=GOAL,
         detail={"seen": list(seen), "sent": int(full * HALF * scale.load_s)},
     )
@@ -74,7 +74,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Figure]:
             f"an answer at half load, {name[:3]}",
             "ms",
             [(getattr(watched, name), getattr(alone, name)) for watched, alone in pairs],
-            beside_is="no viewers",
+            baseline_name="no viewers",
         )
 
 
@@ -101,7 +101,7 @@ def _servers(directory: Path) -> Iterator[tuple[product.Served, product.Served, 
         store = enter(product.store(directory / "store"))
         receiver = enter(product.web(directory / "receiver", store.url, surface="receiver"))
         console = enter(product.web(directory / "console", store.url, surface="console"))
-        enter(product.hand("worker", directory / "worker", store.url))
+        enter(product.worker_process("worker", directory / "worker", store.url))
         client = redis.Redis.from_url(store.url)
         children.wait_for(lambda: bool(client.zcard(keys.PROCESSES)), "the worker")
         yield receiver, console, client

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jwt
 
-from sandbox.records import RefusedError
+from sandbox.entities import RefusedError
 
 
 def check_token(header: str, *, api_key: str, secret: str) -> None:

@@ -9,11 +9,11 @@ import msgspec
 from aiohttp import web
 
 from sandbox import model
+from sandbox.entities import PARTICIPANTS_MAX, Pace, RefusedError
 from sandbox.faults import PaceBody, RoomFaults, Seconds, read_faults, read_pace, read_room_faults
-from sandbox.forms import read_form
-from sandbox.records import PARTICIPANTS_MAX, Pace, RefusedError
-from sandbox.runtime import STAGE, Stage
-from sandbox.shapes import iso
+from sandbox.json_views import iso
+from sandbox.request_bodies import read_form
+from sandbox.runtime import RUNTIME, SandboxRuntime
 
 INBOX_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 Mode = Literal["CONFERENCE", "VIEWER", "SIGNALLING_ONLY", "SEND_AND_RECV", "RECV_ONLY"]
@@ -43,18 +43,18 @@ class FailForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def join(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", JoinForm)
     for number in range(1, form.count + 1):
         session, participant, outcome = model.join(
-            stage.world,
-            stage.now_ms(),
+            runtime.world,
+            runtime.now_ms(),
             _room_id(request),
             participant_id=_numbered(form, number),
             name=form.name,
             mode=form.mode,
         )
-        stage.play(outcome)
+        runtime.play(outcome)
     return web.json_response({"roomId": session.room_id, "sessionId": session.id, "participantId": participant.id})
 
 
@@ -64,82 +64,84 @@ def _numbered(form: JoinForm, number: int) -> str | None:
 
 
 async def leave(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), LeaveForm)
-    session, outcome = model.leave(stage.world, stage.now_ms(), _room_id(request), form.participant_id, keep=form.keep)
-    stage.play(outcome)
+    session, outcome = model.leave(
+        runtime.world, runtime.now_ms(), _room_id(request), form.participant_id, keep=form.keep
+    )
+    runtime.play(outcome)
     ended = session.end_ms is not None
     return web.json_response({"roomId": session.room_id, "sessionId": session.id, "sessionEnded": ended})
 
 
 async def end_session(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
-    session, outcome = model.end_session(stage.world, stage.now_ms(), _room_id(request))
-    stage.play(outcome)
+    runtime = request.app[RUNTIME]
+    session, outcome = model.end_session(runtime.world, runtime.now_ms(), _room_id(request))
+    runtime.play(outcome)
     return web.json_response({"roomId": session.room_id, "sessionId": session.id, "sessionEnded": True})
 
 
 async def fail(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", FailForm)
-    stream, outcome = model.fail(stage.world, stage.now_ms(), _room_id(request), reason=form.reason)
-    stage.play(outcome)
+    stream, outcome = model.fail(runtime.world, runtime.now_ms(), _room_id(request), reason=form.reason)
+    runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id})
 
 
 async def faults(request: web.Request) -> web.Response:
     """PUT replaces all faults; both answer with those that hold."""
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     if request.method == "PUT":
         try:
-            stage.set_faults(read_faults(await request.read()))
+            runtime.set_faults(read_faults(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    return web.json_response(msgspec.to_builtins(stage.faults))
+    return web.json_response(msgspec.to_builtins(runtime.faults))
 
 
 async def room_faults(request: web.Request) -> web.Response:
     """PUT replaces the room's; both answer with those that hold."""
-    stage, room_id = request.app[STAGE], _room_id(request)
+    runtime, room_id = request.app[RUNTIME], _room_id(request)
     if request.method == "PUT":
         try:
-            stage.set_room_faults(room_id, read_room_faults(await request.read()))
+            runtime.set_room_faults(room_id, read_room_faults(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    return web.json_response(msgspec.to_builtins(stage.room_faults.get(room_id, RoomFaults())))
+    return web.json_response(msgspec.to_builtins(runtime.room_faults.get(room_id, RoomFaults())))
 
 
 async def room_pace(request: web.Request) -> web.Response:
     """A room that is not there yet is made. What is due already keeps its time."""
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     try:
         body = read_pace(await request.read())
     except ValueError as error:
         raise RefusedError(400, str(error)) from error
     if body.answer_s is not None:
         raise RefusedError(400, "answer_s is the sandbox's, not a room's; a slow answer is the fault `slow`")
-    room = model.the_room(stage.world, stage.now_ms(), _room_id(request))
-    room.pace = _changed(room.pace or stage.world.pace, body)
+    room = model.get_or_create_room(runtime.world, runtime.now_ms(), _room_id(request))
+    room.pace = _changed(room.pace or runtime.world.pace, body)
     return web.json_response(_shown(room.pace))
 
 
 async def age(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), AgeForm)
-    stream, outcome = model.age(stage.world, stage.now_ms(), _room_id(request), round(form.by_s * 1000))
-    stage.play(outcome)
+    stream, outcome = model.age(runtime.world, runtime.now_ms(), _room_id(request), round(form.by_s * 1000))
+    runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id, "start": iso(stream.start_ms)})
 
 
 async def pace(request: web.Request) -> web.Response:
     """PUT changes the keys it names. What is due already keeps its time."""
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     if request.method == "PUT":
         try:
-            _set_pace(stage, read_pace(await request.read()))
+            _set_pace(runtime, read_pace(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    return web.json_response({**_shown(stage.world.pace), "answer_s": stage.answer_s})
+    return web.json_response({**_shown(runtime.world.pace), "answer_s": runtime.answer_s})
 
 
 async def log(request: web.Request) -> web.Response:
@@ -148,14 +150,14 @@ async def log(request: web.Request) -> web.Response:
         raise RefusedError(400, f"kind must be one of {', '.join(KINDS)}")
     if not (after.isascii() and after.isdigit() and len(after) < 20):
         raise RefusedError(400, "after must be the number of an item")
-    items = request.app[STAGE].log.items(kind=kind, room=request.query.get("room"), after=int(after))
+    items = request.app[RUNTIME].log.items(kind=kind, room=request.query.get("room"), after=int(after))
     return web.json_response({"items": items})
 
 
 async def inbox(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     headers = {name: request.headers[name] for name in INBOX_HEADERS if name in request.headers}
-    stage.log.add("inbox", stage.now(), path=request.path, headers=headers, body=await _body(request))
+    runtime.log.add("inbox", runtime.now(), path=request.path, headers=headers, body=await _body(request))
     return web.json_response({"received": True})
 
 
@@ -175,10 +177,10 @@ def _room_id(request: web.Request) -> str:
     return room_id
 
 
-def _set_pace(stage: Stage, body: PaceBody) -> None:
-    stage.world.pace = _changed(stage.world.pace, body)
+def _set_pace(runtime: SandboxRuntime, body: PaceBody) -> None:
+    runtime.world.pace = _changed(runtime.world.pace, body)
     if body.answer_s is not None:
-        stage.answer_s = body.answer_s
+        runtime.answer_s = body.answer_s
 
 
 def _changed(pace: Pace, body: PaceBody) -> Pace:

@@ -6,14 +6,14 @@ import asyncio
 from enum import StrEnum
 
 from sandbox import model
-from sandbox.records import Outcome, RefusedError, World
-from sandbox.runtime import Stage
+from sandbox.entities import Outcome, RefusedError, SandboxState
+from sandbox.runtime import SandboxRuntime
 
 HOST, HOST_NAME = "demo-host", "Host Ada"
 GUEST, GUEST_NAME = "demo-guest", "Grace"
 
 
-class Act(StrEnum):
+class DemoStep(StrEnum):
     HOST_JOINS = "host-joins"
     GUEST_JOINS = "guest-joins"
     GUEST_LEAVES = "guest-leaves"
@@ -25,37 +25,37 @@ class Act(StrEnum):
 # Seconds to wait, then the act. After the host has left, the empty session stays open long enough for
 # somebody to end the stream; if nobody does, the end of the session ends it.
 SCRIPT = (
-    (3.0, Act.HOST_JOINS),
-    (2.0, Act.GUEST_JOINS),
-    (30.0, Act.GUEST_LEAVES),
-    (1.0, Act.HOST_LEAVES),
-    (12.0, Act.SESSION_ENDS),
-    (5.0, Act.REST),
+    (3.0, DemoStep.HOST_JOINS),
+    (2.0, DemoStep.GUEST_JOINS),
+    (30.0, DemoStep.GUEST_LEAVES),
+    (1.0, DemoStep.HOST_LEAVES),
+    (12.0, DemoStep.SESSION_ENDS),
+    (5.0, DemoStep.REST),
 )
 
 
-async def play(stage: Stage, room_id: str, *, factor: float = 1.0) -> None:
+async def play(runtime: SandboxRuntime, room_id: str, *, factor: float = 1.0) -> None:
     """Until cancelled. An act that others have made impossible is left out."""
-    while not stage.closing:
+    while not runtime.closing:
         for wait_s, act in SCRIPT:
             await asyncio.sleep(wait_s * factor)
             try:
-                stage.play(perform(stage.world, stage.now_ms(), room_id, act))
+                runtime.play(perform(runtime.world, runtime.now_ms(), room_id, act))
             except RefusedError:
                 continue
 
 
-def perform(world: World, now_ms: int, room_id: str, act: Act) -> Outcome:
+def perform(world: SandboxState, now_ms: int, room_id: str, act: DemoStep) -> Outcome:
     match act:
-        case Act.HOST_JOINS:
+        case DemoStep.HOST_JOINS:
             return model.join(world, now_ms, room_id, participant_id=HOST, name=HOST_NAME)[-1]
-        case Act.GUEST_JOINS:
+        case DemoStep.GUEST_JOINS:
             return model.join(world, now_ms, room_id, participant_id=GUEST, name=GUEST_NAME)[-1]
-        case Act.GUEST_LEAVES:
+        case DemoStep.GUEST_LEAVES:
             return model.leave(world, now_ms, room_id, GUEST, keep=True)[-1]
-        case Act.HOST_LEAVES:
+        case DemoStep.HOST_LEAVES:
             return model.leave(world, now_ms, room_id, HOST, keep=True)[-1]
-        case Act.SESSION_ENDS:
+        case DemoStep.SESSION_ENDS:
             return model.end_session(world, now_ms, room_id)[-1]
-        case Act.REST:
+        case DemoStep.REST:
             return Outcome()

@@ -6,17 +6,17 @@ import asyncio
 
 from aiohttp import web
 
+from sandbox.entities import RefusedError
 from sandbox.faults import RestFault
 from sandbox.middleware import ITEM, Handler
-from sandbox.records import RefusedError
-from sandbox.runtime import STAGE
+from sandbox.runtime import RUNTIME
 
 HANG_MAX_S = 600.0
 HANG_LOOK_S = 0.05
 LATE_MAX = 1_000  # calls whose work is still to be done
 LATE: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
 
-SPOILT = {
+FAULT_ANSWERS = {
     "400": (400, {"message": "Bad request"}),
     "402": (402, {"message": "Not found"}),
     "404": (404, {"message": "Not found"}),
@@ -33,13 +33,13 @@ SPOILT = {
 
 
 @web.middleware
-async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The faults that were asked for."""
     name = request.match_info.route.name
     if not request.path.startswith("/v2") or name is None:
         return await handler(request)
-    stage = request.app[STAGE]
-    fault = stage.take_fault(name, request[ITEM]["room"])
+    runtime = request.app[RUNTIME]
+    fault = runtime.take_fault(name, request[ITEM]["room"])
     if fault is None:
         return await handler(request)
     request[ITEM]["fault"] = fault.fault
@@ -58,7 +58,7 @@ async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
         case "502":
             return web.Response(status=502, text="<h1>502 Bad Gateway</h1>", content_type="text/html")
         case answer:
-            status, body = SPOILT[answer]
+            status, body = FAULT_ANSWERS[answer]
             return web.json_response(body, status=status)
 
 
@@ -72,9 +72,9 @@ async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFaul
 
 async def _hang(request: web.Request, at_most_s: float) -> None:
     """Until the caller leaves."""
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     for _ in range(int(min(at_most_s, HANG_MAX_S) / HANG_LOOK_S)):
-        if stage.closing or request.transport is None or request.transport.is_closing():
+        if runtime.closing or request.transport is None or request.transport.is_closing():
             return
         await asyncio.sleep(HANG_LOOK_S)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
+from sandbox.entities import Pace
 from sandbox.keys import load_key
-from sandbox.records import Pace
-from sandbox.runtime import Stage
+from sandbox.runtime import SandboxRuntime
 from sandbox.server import build, serve
 
 
@@ -43,7 +43,7 @@ def run(
     except (OSError, ValueError) as error:
         click.echo(f"The sandbox cannot keep its signing key: {error}", err=True)
         raise SystemExit(1) from error
-    stage = Stage(
+    runtime = SandboxRuntime(
         key=key,
         api_key=api_key,
         secret=secret,
@@ -53,7 +53,7 @@ def run(
         seed=secrets.token_hex(16) if seed is None else seed,
     )
     try:
-        asyncio.run(_serve(stage, host, port, demo, demo_factor))
+        asyncio.run(_serve(runtime, host, port, demo, demo_factor))
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         click.echo(f"The sandbox cannot listen on {host}:{port}: {why}", err=True)
@@ -100,11 +100,11 @@ def main(
     )
 
 
-async def _serve(stage: Stage, host: str, port: int, demo: str | None, demo_factor: float) -> None:
+async def _serve(runtime: SandboxRuntime, host: str, port: int, demo: str | None, demo_factor: float) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    app = build(stage, demo_room=demo, demo_factor=demo_factor)
+    app = build(runtime, demo_room=demo, demo_factor=demo_factor)
     await serve(app, host=host, port=port, stop=stop, listening=_say_where)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.records import RefusedError, Stream, StreamState
-from sandbox.runtime import STAGE, Stage
+from sandbox.entities import RefusedError, Stream, StreamState
+from sandbox.runtime import RUNTIME, SandboxRuntime
 
 SEGMENT_MS = 2_000
 WINDOW = 6
@@ -25,18 +25,18 @@ WATCHABLE = (StreamState.PLAYABLE, StreamState.STOPPING)
 
 async def playlist(request: web.Request) -> web.Response:
     """`index.m3u8` has the whole run once it is over; until then both have the newest segments."""
-    stage = request.app[STAGE]
-    stream = _stream(stage, request.match_info["folder"])
+    runtime = request.app[RUNTIME]
+    stream = _stream(runtime, request.match_info["folder"])
     if not stream.over and stream.state not in WATCHABLE:
         raise RefusedError(404, "The stream is not playable yet")
     whole = stream.over and request.match_info["name"] == "index"
-    text = playlist_of(stream, stage.now_ms(), whole=whole)
+    text = playlist_of(stream, runtime.now_ms(), whole=whole)
     return web.Response(text=text, content_type=PLAYLIST_TYPE, headers={**ANYWHERE, "Cache-Control": "no-cache"})
 
 
 async def segment(request: web.Request) -> web.Response:
     """Every segment is the same two seconds."""
-    _stream(request.app[STAGE], request.match_info["folder"])
+    _stream(request.app[RUNTIME], request.match_info["folder"])
     return web.Response(body=_card(), content_type="video/mp2t", headers=ANYWHERE)
 
 
@@ -55,8 +55,8 @@ def playlist_of(stream: Stream, now_ms: int, *, whole: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _stream(stage: Stage, folder: str) -> Stream:
-    for stream in stage.world.streams.values():
+def _stream(runtime: SandboxRuntime, folder: str) -> Stream:
+    for stream in runtime.world.streams.values():
         if stream.folder == folder:
             return stream
     raise RefusedError(404, "There is no such stream")

@@ -10,8 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.auth import check_token
-from sandbox.records import RefusedError
-from sandbox.runtime import STAGE, Stage
+from sandbox.entities import RefusedError
+from sandbox.runtime import RUNTIME, SandboxRuntime
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,17 +19,17 @@ ITEM: web.RequestKey[dict[str, Any]] = web.RequestKey("item", dict)  # the call'
 
 
 @web.middleware
-async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def log_call(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Each call under /v2 is in the log from its arrival; its answer waits for the pace's `answer_s`."""
     if not request.path.startswith("/v2"):
         return await handler(request)
-    stage = request.app[STAGE]
-    item = stage.log.add(
+    runtime = request.app[RUNTIME]
+    item = runtime.log.add(
         "call",
-        stage.now(),
+        runtime.now(),
         method=request.method,
         path=request.path_qs,
-        room=_room_of(request, stage, await request.read()),
+        room=_room_of(request, runtime, await request.read()),
         status=None,
         fault=None,
     )
@@ -37,12 +37,12 @@ async def record(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     if request.transport is not None and not request.transport.is_closing():
         item["status"] = response.status
-        await asyncio.sleep(stage.answer_s)
+        await asyncio.sleep(runtime.answer_s)
     return response
 
 
 @web.middleware
-async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def render_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every refusal is JSON with a message. A wrong method is a wrong path, as it is with VideoSDK."""
     try:
         return await handler(request)
@@ -58,16 +58,16 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
 @web.middleware
 async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path.startswith("/v2") and request.match_info.route.name != "public-key":
-        stage = request.app[STAGE]
+        runtime = request.app[RUNTIME]
         header = request.headers.get("Authorization", "")
-        check_token(header, api_key=stage.api_key, secret=stage.secret)
+        check_token(header, api_key=runtime.api_key, secret=runtime.secret)
     return await handler(request)
 
 
-def _room_of(request: web.Request, stage: Stage, body: bytes) -> str | None:
+def _room_of(request: web.Request, runtime: SandboxRuntime, body: bytes) -> str | None:
     room = request.match_info.get("room_id") or request.query.get("roomId")
     if (named := request.match_info.get("id")) is not None:
-        about = stage.world.sessions.get(named) or stage.world.streams.get(named)
+        about = runtime.world.sessions.get(named) or runtime.world.streams.get(named)
         return None if about is None else about.room_id
     if room is None and body:
         try:

@@ -6,23 +6,35 @@ number or does I/O: whoever plays the world sends the outcome's webhooks at once
 `happen` when its time comes.
 """
 
-from sandbox.records import Due, Outcome, Pace, RefusedError, Room, Session, Step, Stream, StreamState, Webhook, World
-from sandbox.rooms import create_room, find_room, known_room, running_session, running_stream, the_room
+from sandbox.entities import (
+    Outcome,
+    Pace,
+    RefusedError,
+    Room,
+    SandboxState,
+    ScheduledStep,
+    Session,
+    Step,
+    Stream,
+    StreamState,
+    Webhook,
+)
+from sandbox.rooms import create_room, find_room, get_or_create_room, lookup_room, running_session, running_stream
 from sandbox.sessions import end_session, find_session, join, leave
 from sandbox.streams import age, delete_stream, end, fail, find_stream, happen, start
 
 __all__ = [
-    "Due",
     "Outcome",
     "Pace",
     "RefusedError",
     "Room",
+    "SandboxState",
+    "ScheduledStep",
     "Session",
     "Step",
     "Stream",
     "StreamState",
     "Webhook",
-    "World",
     "age",
     "create_room",
     "delete_stream",
@@ -32,12 +44,12 @@ __all__ = [
     "find_room",
     "find_session",
     "find_stream",
+    "get_or_create_room",
     "happen",
     "join",
-    "known_room",
     "leave",
+    "lookup_room",
     "running_session",
     "running_stream",
     "start",
-    "the_room",
 ]

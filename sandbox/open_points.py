@@ -84,13 +84,13 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     https_only: Annotated[bool, _about("POST /v2/rooms refuses a webhook address that is not https")] = False
 
 
-def described() -> dict[str, dict[str, Any]]:
+def describe_forms() -> dict[str, dict[str, Any]]:
     """Each open point by name: its values, its default, and what it is about."""
     hints = get_type_hints(Forms, include_extras=True)
-    return {field.name: _described(hints[field.name], field.default) for field in msgspec.structs.fields(Forms)}
+    return {field.name: _describe(hints[field.name], field.default) for field in msgspec.structs.fields(Forms)}
 
 
-def _described(hint: Any, default: Any) -> dict[str, Any]:
+def _describe(hint: Any, default: Any) -> dict[str, Any]:
     inner, *metas = get_args(hint)
     about = next(meta.description for meta in metas if isinstance(meta, msgspec.Meta) and meta.description)
     return {"values": _values(inner), "default": default, "about": about}

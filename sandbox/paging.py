@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from sandbox.forms import PER_PAGE, PER_PAGE_MAX, page_number
+from sandbox.request_bodies import PER_PAGE, PER_PAGE_MAX, page_number
 
 PAGES_MAX = 1_000_000
 

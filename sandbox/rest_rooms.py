@@ -7,21 +7,21 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import model
-from sandbox.forms import EndForm, RoomForm, read_form
+from sandbox.entities import Participant, RefusedError
+from sandbox.json_views import participant_json, room_json, session_json, without_modes
 from sandbox.paging import paged
-from sandbox.records import Participant, RefusedError
-from sandbox.runtime import STAGE
-from sandbox.shapes import participant_json, room_json, session_json, without_modes
+from sandbox.request_bodies import EndForm, RoomForm, read_form
+from sandbox.runtime import RUNTIME
 
 STATUSES = ("ongoing", "ended")
 
 
 async def create_room(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", RoomForm)
     room = model.create_room(
-        stage.world,
-        stage.now_ms(),
+        runtime.world,
+        runtime.now_ms(),
         custom_id=form.custom_room_id,
         end_point=form.webhook.end_point if form.webhook else None,
         events=form.webhook.events if form.webhook else (),
@@ -31,7 +31,7 @@ async def create_room(request: web.Request) -> web.Response:
 
 
 async def room(request: web.Request) -> web.Response:
-    found = model.find_room(request.app[STAGE].world, request.match_info["room_id"])
+    found = model.find_room(request.app[RUNTIME].world, request.match_info["room_id"])
     return web.json_response(room_json(found, str(request.url.origin())))
 
 
@@ -42,26 +42,26 @@ async def sessions(request: web.Request) -> web.Response:
         raise RefusedError(400, f"status must be one of {', '.join(STATUSES)}")
     found = [
         session
-        for session in reversed(request.app[STAGE].world.sessions.values())
+        for session in reversed(request.app[RUNTIME].world.sessions.values())
         if room_id in (None, session.room_id) and status in (None, "ongoing" if session.end_ms is None else "ended")
     ]
     return paged(request, found, session_json)
 
 
 async def session(request: web.Request) -> web.Response:
-    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    found = model.find_session(request.app[RUNTIME].world, request.match_info["id"])
     return web.json_response(session_json(found, str(request.url.origin())))
 
 
 async def participants(request: web.Request) -> web.Response:
     """Everybody who has been in the session, in the order of joining."""
-    found = model.find_session(request.app[STAGE].world, request.match_info["id"])
+    found = model.find_session(request.app[RUNTIME].world, request.match_info["id"])
     return paged(request, list(found.participants.values()), participant_json)
 
 
 async def active_participants(request: web.Request) -> web.Response:
     """Those who are in the session now."""
-    world = request.app[STAGE].world
+    world = request.app[RUNTIME].world
     found = model.find_session(world, request.match_info["id"])
     forms = world.forms_of(found.room_id)
     if forms.participants == "404":
@@ -79,16 +79,16 @@ async def active_participants(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), EndForm)
-    _, outcome = model.end_session(stage.world, stage.now_ms(), form.room_id)
-    stage.play(outcome)
+    _, outcome = model.end_session(runtime.world, runtime.now_ms(), form.room_id)
+    runtime.play(outcome)
     return web.json_response({"message": "Session ended successfully"})
 
 
 async def public_key(request: web.Request) -> web.Response:
     """Needs no token."""
-    return web.json_response({"publicKey": request.app[STAGE].public_key})
+    return web.json_response({"publicKey": request.app[RUNTIME].public_key})
 
 
 ROUTES = (

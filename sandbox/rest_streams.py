@@ -5,46 +5,46 @@ from __future__ import annotations
 from aiohttp import web
 
 from sandbox import model
-from sandbox.answers import none_active, start_answer, succeeded
-from sandbox.forms import CaptureForm, EndForm, StartForm, read_config, read_form
+from sandbox.answer_forms import none_active, start_answer, succeeded
+from sandbox.entities import RefusedError, StreamState
+from sandbox.json_views import iso, old_detail_json, started_json, stream_detail_json, stream_json
 from sandbox.paging import paged
-from sandbox.records import RefusedError, StreamState
-from sandbox.runtime import STAGE
-from sandbox.shapes import iso, old_detail_json, started_json, stream_detail_json, stream_json
+from sandbox.request_bodies import CaptureForm, EndForm, StartForm, read_config, read_form
+from sandbox.runtime import RUNTIME
 
 THUMBNAIL_BYTES = 48_213
 
 
 async def start(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), StartForm)
     config = read_config(form.config)
     stream, outcome = model.start(
-        stage.world,
-        stage.now_ms(),
+        runtime.world,
+        runtime.now_ms(),
         form.room_id,
         mode=config.mode if config else "video-and-audio",
         quality=config.quality if config else "med",
         webhook_url=form.webhook_url,
     )
-    stage.play(outcome)
-    forms = stage.world.forms_of(stream.room_id)
+    runtime.play(outcome)
+    forms = runtime.world.forms_of(stream.room_id)
     return succeeded(forms.start_status, start_answer(forms, started_json(stream, str(request.url.origin()))))
 
 
 async def end(request: web.Request) -> web.Response:
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), EndForm)
-    stream, outcome = model.end(stage.world, stage.now_ms(), form.room_id, stream_id=form.id)
-    stage.play(outcome)
-    return succeeded(stage.world.forms_of(stream.room_id).end_status, "HLS ended successfully")
+    stream, outcome = model.end(runtime.world, runtime.now_ms(), form.room_id, stream_id=form.id)
+    runtime.play(outcome)
+    return succeeded(runtime.world.forms_of(stream.room_id).end_status, "HLS ended successfully")
 
 
 async def active(request: web.Request) -> web.Response:
     """A stream is active until it is over: while it is stopping, too."""
-    world = request.app[STAGE].world
+    world = request.app[RUNTIME].world
     room_id = request.match_info["room_id"]
-    room = model.known_room(world, room_id)
+    room = model.lookup_room(world, room_id)
     stream = None if room is None else model.running_stream(world, room)
     forms = world.forms_of(room_id)
     if stream is None:
@@ -56,43 +56,43 @@ async def active(request: web.Request) -> web.Response:
 
 async def listed(request: web.Request) -> web.Response:
     """Newest first."""
-    if request.app[STAGE].world.forms.list_needs_room and not request.query.get("roomId"):
+    if request.app[RUNTIME].world.forms.list_needs_room and not request.query.get("roomId"):
         raise RefusedError(400, "roomId is required")
     room_id, session_id = request.query.get("roomId"), request.query.get("sessionId")
     streams = [
         stream
-        for stream in reversed(request.app[STAGE].world.streams.values())
+        for stream in reversed(request.app[RUNTIME].world.streams.values())
         if room_id in (None, stream.room_id) and session_id in (None, stream.session_id)
     ]
     return paged(request, streams, stream_json)
 
 
 async def get(request: web.Request) -> web.Response:
-    world = request.app[STAGE].world
+    world = request.app[RUNTIME].world
     stream = model.find_stream(world, request.match_info["id"])
     show = stream_detail_json if world.forms_of(stream.room_id).detail == "new" else old_detail_json
     return web.json_response(show(stream, str(request.url.origin())))
 
 
 async def delete(request: web.Request) -> web.Response:
-    model.delete_stream(request.app[STAGE].world, request.match_info["id"])
+    model.delete_stream(request.app[RUNTIME].world, request.match_info["id"])
     return web.json_response("HLS deleted successfully")
 
 
 async def capture(request: web.Request) -> web.Response:
     """Says what the thumbnail would be; there is no picture behind it."""
-    stage = request.app[STAGE]
+    runtime = request.app[RUNTIME]
     form = read_form(await request.read(), CaptureForm)
-    stream = model.running_stream(stage.world, model.find_room(stage.world, form.room_id))
+    stream = model.running_stream(runtime.world, model.find_room(runtime.world, form.room_id))
     if stream is None or stream.state is not StreamState.PLAYABLE:
         raise RefusedError(404, "No active HLS found")
-    name = f"{stage.now_ms()}.{form.format}"
+    name = f"{runtime.now_ms()}.{form.format}"
     return web.json_response(
         {
             "message": "Thumbnail captured successfully",
             "roomId": stream.room_id,
             "meta": {
-                "createdAt": iso(stage.now_ms()),
+                "createdAt": iso(runtime.now_ms()),
                 "width": form.width,
                 "height": form.height,
                 "format": form.format,

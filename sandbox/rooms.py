@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox.records import ROOMS_MAX, RefusedError, Room, Session, Stream, World
+from sandbox.entities import ROOMS_MAX, RefusedError, Room, SandboxState, Session, Stream
 
 
 def create_room(
-    world: World,
+    world: SandboxState,
     now_ms: int,
     *,
     custom_id: str | None = None,
@@ -25,40 +25,40 @@ def create_room(
     return room
 
 
-def add_room(world: World, room: Room) -> Room:
+def add_room(world: SandboxState, room: Room) -> Room:
     if len(world.rooms) >= ROOMS_MAX:
         raise RefusedError(400, f"the sandbox holds {ROOMS_MAX} rooms")
     world.rooms[room.id] = room
     return room
 
 
-def known_room(world: World, room_id: str) -> Room | None:
+def lookup_room(world: SandboxState, room_id: str) -> Room | None:
     """By its id or its custom id."""
     return world.rooms.get(world.custom.get(room_id, room_id))
 
 
-def the_room(world: World, now_ms: int, room_id: str) -> Room:
+def get_or_create_room(world: SandboxState, now_ms: int, room_id: str) -> Room:
     """By its id or its custom id; made when there is none."""
-    return known_room(world, room_id) or add_room(world, Room(room_id, now_ms))
+    return lookup_room(world, room_id) or add_room(world, Room(room_id, now_ms))
 
 
-def find_room(world: World, room_id: str) -> Room:
-    room = known_room(world, room_id)
+def find_room(world: SandboxState, room_id: str) -> Room:
+    room = lookup_room(world, room_id)
     if room is None:
         raise RefusedError(404, "Room not found")
     return room
 
 
-def running_session(world: World, room: Room) -> Session | None:
+def running_session(world: SandboxState, room: Room) -> Session | None:
     return None if room.session_id is None else world.sessions[room.session_id]
 
 
-def running_stream(world: World, room: Room) -> Stream | None:
+def running_stream(world: SandboxState, room: Room) -> Stream | None:
     """The room's stream that is not over: starting, started, playable or stopping."""
     return None if room.stream_id is None else world.streams[room.stream_id]
 
 
-def _room_id(world: World) -> str:
-    number = int(world.draw(), 16)
+def _room_id(world: SandboxState) -> str:
+    number = int(world.next_digits(), 16)
     letters = "".join(chr(ord("a") + number // 26**place % 26) for place in range(12))
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"

@@ -10,18 +10,18 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from sandbox.entities import ROOMS_MAX, Outcome, Pace, RefusedError, SandboxState, ScheduledStep, Stream
 from sandbox.faults import Faults, RestFault, RoomFaults, WebhookFaults
+from sandbox.json_views import iso
 from sandbox.keys import public_pem
 from sandbox.log import Log
 from sandbox.model import happen
 from sandbox.open_points import Forms
-from sandbox.receivers import receivers
-from sandbox.records import ROOMS_MAX, Due, Outcome, Pace, RefusedError, Stream, World
+from sandbox.recipients import receivers
 from sandbox.sender import Sender
-from sandbox.shapes import iso
 
 
-class Stage:
+class SandboxRuntime:
     """Used from one event loop only."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Stage:
         quota: int | None,
         seed: str,
     ) -> None:
-        self.world = World(seed=seed, pace=pace, quota=quota)
+        self.world = SandboxState(seed=seed, pace=pace, quota=quota)
         self.log = Log()
         self.faults = Faults()
         self.room_faults: dict[str, RoomFaults] = {}
@@ -103,7 +103,7 @@ class Stage:
     def _webhook_faults(self, room_id: str) -> WebhookFaults:
         return self.room_faults.get(room_id, self.faults).webhooks
 
-    def _happen(self, due: Due) -> None:
+    def _happen(self, due: ScheduledStep) -> None:
         self.play(happen(self.world, self.now_ms(), due))
 
     def _note_run(self, stream: Stream) -> None:
@@ -126,4 +126,4 @@ class Stage:
                 timer.cancel()
 
 
-STAGE = web.AppKey("stage", Stage)
+RUNTIME = web.AppKey("stage", SandboxRuntime)

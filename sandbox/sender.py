@@ -14,11 +14,11 @@ import aiohttp
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from sandbox.entities import Stream, Webhook
 from sandbox.faults import WebhookFaults
+from sandbox.json_views import iso, webhook_json
 from sandbox.keys import sign
 from sandbox.log import Log
-from sandbox.records import Stream, Webhook
-from sandbox.shapes import iso, webhook_json
 
 ATTEMPT_S = 10.0  # the time-out of one attempt
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30, 30)  # after each failed attempt; VideoSDK's own are not known
@@ -29,7 +29,7 @@ FaultsOf = Callable[[str], WebhookFaults]  # by room
 
 
 @dataclass(slots=True)
-class Letter:
+class OutgoingWebhook:
     """One webhook to one receiver."""
 
     webhook: Webhook
@@ -44,11 +44,11 @@ class Letter:
 
 
 @dataclass(slots=True)
-class Lane:
+class SendQueue:
     """What goes to one receiver about one room: first attempts in order, one at a time."""
 
-    waiting: deque[Letter] = field(default_factory=deque)
-    held: list[Letter] = field(default_factory=list)
+    waiting: deque[OutgoingWebhook] = field(default_factory=deque)
+    held: list[OutgoingWebhook] = field(default_factory=list)
     moving: bool = False
 
 
@@ -61,7 +61,7 @@ class Sender:
         self._log = log
         self._now_ms = now_ms
         self._random = random.Random(seed)
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._lanes: dict[tuple[str, str], SendQueue] = {}
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: aiohttp.ClientSession | None = None
@@ -73,20 +73,22 @@ class Sender:
             return
         shown = webhook_json(webhook, stream_ids=faults.stream_ids, urls=faults.urls, room_key=faults.room_key)
         if not urls:
-            self._note(Letter(webhook, stream, "", shown), "nobody")
+            self._note(OutgoingWebhook(webhook, stream, "", shown), "nobody")
             return
         body = msgspec.json.encode(shown)
         signature = sign(self._key, body)
         not_before = asyncio.get_running_loop().time() + faults.delay_s
         for url in urls:
-            letter = Letter(webhook, stream, url, shown, body, signature, not_before)
+            letter = OutgoingWebhook(webhook, stream, url, shown, body, signature, not_before)
             if stream is not None:
                 stream.delivered.setdefault((webhook.type, url), False)
             if self._is_dropped(webhook.type, faults):
                 self._note(letter, "dropped")
                 continue
             for _ in range(1 + self._copies(faults)):
-                letter = Letter(webhook, stream, url, shown, body, signature, not_before, retried=faults.retries)
+                letter = OutgoingWebhook(
+                    webhook, stream, url, shown, body, signature, not_before, retried=faults.retries
+                )
                 self._post(letter, faults)
 
     async def close(self) -> None:
@@ -107,13 +109,13 @@ class Sender:
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _post(self, letter: Letter, faults: WebhookFaults) -> None:
+    def _post(self, letter: OutgoingWebhook, faults: WebhookFaults) -> None:
         if self._pending >= PENDING_MAX:
             self._note(letter, "overflowed")
             return
         self._pending += 1
         address = (letter.url, letter.webhook.room_id)
-        lane = self._lanes.setdefault(address, Lane())
+        lane = self._lanes.setdefault(address, SendQueue())
         if self._chance(float(faults.reorder)) and not lane.held:
             lane.held.append(letter)
             asyncio.get_running_loop().call_later(HOLD_S + faults.delay_s, self._release, address, lane)
@@ -121,14 +123,14 @@ class Sender:
         lane.waiting.append(letter)
         self._release(address, lane)
 
-    def _release(self, address: tuple[str, str], lane: Lane) -> None:
+    def _release(self, address: tuple[str, str], lane: SendQueue) -> None:
         lane.waiting.extend(lane.held)
         lane.held.clear()
         if lane.waiting and not lane.moving:
             lane.moving = True
             self._spawn(self._move(address, lane))
 
-    async def _move(self, address: tuple[str, str], lane: Lane) -> None:
+    async def _move(self, address: tuple[str, str], lane: SendQueue) -> None:
         while lane.waiting:
             letter = lane.waiting.popleft()
             await asyncio.sleep(max(0.0, letter.not_before - asyncio.get_running_loop().time()))
@@ -140,14 +142,14 @@ class Sender:
         if not lane.held and self._lanes.get(address) is lane:
             del self._lanes[address]
 
-    async def _retry(self, letter: Letter) -> None:
+    async def _retry(self, letter: OutgoingWebhook) -> None:
         for pause_s in RETRY_AFTER_S:
             await asyncio.sleep(pause_s)
             if await self._attempt(letter):
                 break
         self._pending -= 1
 
-    async def _attempt(self, letter: Letter) -> bool:
+    async def _attempt(self, letter: OutgoingWebhook) -> bool:
         letter.attempts += 1
         item = self._note(letter, "sending")
         headers = {"Content-Type": "application/json", "videosdk-signature": letter.signature}
@@ -172,7 +174,7 @@ class Sender:
             )
         return self._client
 
-    def _note(self, letter: Letter, outcome: str) -> dict[str, Any]:
+    def _note(self, letter: OutgoingWebhook, outcome: str) -> dict[str, Any]:
         return self._log.add(
             "webhook",
             iso(self._now_ms()) or "",

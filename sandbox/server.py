@@ -7,35 +7,36 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from sandbox import controls, demo, media, page, rest_rooms, rest_streams
-from sandbox.fault_injection import LATE, spoil
-from sandbox.middleware import authorise, explain, record
-from sandbox.origin import refuse_other_sites
-from sandbox.runtime import STAGE, Stage
+from sandbox import controls, demo, index_page, media, rest_rooms, rest_streams
+from sandbox.fault_injection import LATE, inject_faults
+from sandbox.middleware import authorise, log_call, render_refusals
+from sandbox.origin_check import refuse_other_sites
+from sandbox.runtime import RUNTIME, SandboxRuntime
 
 BODY_MAX_BYTES = 64 * 1024
 CLOSE_S = 0.25  # for calls that are under way when the server ends
 
 
-def build(stage: Stage, *, demo_room: str | None = None, demo_factor: float = 1.0) -> web.Application:
+def build(runtime: SandboxRuntime, *, demo_room: str | None = None, demo_factor: float = 1.0) -> web.Application:
     app = web.Application(
-        middlewares=(record, explain, refuse_other_sites, authorise, spoil), client_max_size=BODY_MAX_BYTES
+        middlewares=(log_call, render_refusals, refuse_other_sites, authorise, inject_faults),
+        client_max_size=BODY_MAX_BYTES,
     )
-    app[STAGE] = stage
+    app[RUNTIME] = runtime
     app[LATE] = set()
-    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, page.ROUTES):
+    for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, index_page.ROUTES):
         app.add_routes(routes)
 
     async def play_demo(_: web.Application) -> AsyncIterator[None]:
         if demo_room is None:
             yield
             return
-        task = asyncio.create_task(demo.play(stage, demo_room, factor=demo_factor))
+        task = asyncio.create_task(demo.play(runtime, demo_room, factor=demo_factor))
         yield
         await _cancel({task})
 
     async def close(app: web.Application) -> None:
-        await stage.close()
+        await runtime.close()
         await _cancel(app[LATE])
 
     app.cleanup_ctx.append(play_demo)
@@ -53,7 +54,7 @@ async def serve(
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
         here = f"http://{_bracketed(address[0])}:{address[1]}"
-        app[STAGE].world.cdn = f"{here}/meetings-hls"
+        app[RUNTIME].world.cdn = f"{here}/meetings-hls"
         listening(here)
         await stop.wait()
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.records import (
+from sandbox.entities import (
     ENDED_MAX,
     PARTICIPANTS_MAX,
     TIMES_MAX,
@@ -13,17 +13,17 @@ from sandbox.records import (
     Participant,
     RefusedError,
     Room,
+    SandboxState,
     Session,
     StreamState,
     Webhook,
-    World,
 )
-from sandbox.rooms import find_room, running_session, the_room
-from sandbox.shapes import iso
+from sandbox.json_views import iso
+from sandbox.rooms import find_room, get_or_create_room, running_session
 from sandbox.streams import live_streams, session_ended, start, stop
 
 # The hls-* webhooks that do not come when a session's end stops its stream, by the form that was chosen.
-UNTOLD: dict[str, frozenset[str]] = {
+SUPPRESSED_AT_SESSION_END: dict[str, frozenset[str]] = {
     "events": frozenset(),
     "first": frozenset(),
     "stopped": frozenset({"hls-stopping"}),
@@ -32,7 +32,7 @@ UNTOLD: dict[str, frozenset[str]] = {
 
 
 def join(
-    world: World,
+    world: SandboxState,
     now_ms: int,
     room_id: str,
     *,
@@ -44,12 +44,12 @@ def join(
 
     Joining twice is joining once; a second time with another mode changes the mode.
     """
-    room = the_room(world, now_ms, room_id)
+    room = get_or_create_room(world, now_ms, room_id)
     session = running_session(world, room)
     outcome, opened = Outcome(), session is None
     if session is None:
         session, outcome = _open(world, room, now_ms)
-    participant_id = participant_id or world.draw()[:8]
+    participant_id = participant_id or world.next_digits()[:8]
     if participant_id not in session.participants and len(session.participants) >= PARTICIPANTS_MAX:
         raise RefusedError(400, f"a session holds {PARTICIPANTS_MAX} participants")
     participant = session.participants.setdefault(participant_id, Participant(participant_id, name))
@@ -67,7 +67,7 @@ def join(
 
 
 def leave(
-    world: World, now_ms: int, room_id: str, participant_id: str, *, keep: bool = False
+    world: SandboxState, now_ms: int, room_id: str, participant_id: str, *, keep: bool = False
 ) -> tuple[Session, Outcome]:
     """Somebody leaves; with the last one the session ends, unless it is to be kept open."""
     session = _session_of(world, room_id)
@@ -80,7 +80,7 @@ def leave(
     return session, outcome
 
 
-def end_session(world: World, now_ms: int, room_id: str) -> tuple[Session, Outcome]:
+def end_session(world: SandboxState, now_ms: int, room_id: str) -> tuple[Session, Outcome]:
     """Everybody leaves and a stream is stopped; `session-ended` is sent once it has, unless the forms say otherwise."""
     session = _session_of(world, room_id)
     outcome = Outcome()
@@ -90,15 +90,15 @@ def end_session(world: World, now_ms: int, room_id: str) -> tuple[Session, Outco
     return session, outcome + _close(world, session, now_ms)
 
 
-def find_session(world: World, session_id: str) -> Session:
+def find_session(world: SandboxState, session_id: str) -> Session:
     session = world.sessions.get(session_id)
     if session is None:
         raise RefusedError(404, "Session not found")
     return session
 
 
-def _open(world: World, room: Room, now_ms: int) -> tuple[Session, Outcome]:
-    session = Session(world.draw()[:24], room.id, now_ms)
+def _open(world: SandboxState, room: Room, now_ms: int) -> tuple[Session, Outcome]:
+    session = Session(world.next_digits()[:24], room.id, now_ms)
     world.sessions[session.id] = session
     room.session_id = session.id
     if len(world.sessions) > ENDED_MAX:
@@ -114,7 +114,7 @@ def _leave(session: Session, participant: Participant, now_ms: int) -> Outcome:
     return _seen(session, "participant-left", participant)
 
 
-def _close(world: World, session: Session, now_ms: int) -> Outcome:
+def _close(world: SandboxState, session: Session, now_ms: int) -> Outcome:
     room = world.rooms[session.room_id]
     form = world.forms_of(room.id).session_end
     room.session_id = None
@@ -122,20 +122,20 @@ def _close(world: World, session: Session, now_ms: int) -> Outcome:
     streams = [stream for stream in live_streams(world, room) if stream.session_id == session.id]
     outcome = session_ended(world, session) if form == "first" or not streams else Outcome()
     for stream in streams:
-        stream.untold = UNTOLD[form]
+        stream.suppressed_types = SUPPRESSED_AT_SESSION_END[form]
         if stream.state is not StreamState.STOPPING:
             outcome += stop(world, stream, now_ms)
     return outcome
 
 
-def _start_by_itself(world: World, now_ms: int, room: Room) -> Outcome:
+def _start_by_itself(world: SandboxState, now_ms: int, room: Room) -> Outcome:
     try:
         return start(world, now_ms, room.id)[-1]
     except RefusedError:  # at quota, say: nobody asked, so nobody is answered
         return Outcome()
 
 
-def _session_of(world: World, room_id: str) -> Session:
+def _session_of(world: SandboxState, room_id: str) -> Session:
     session = running_session(world, find_room(world, room_id))
     if session is None:
         raise RefusedError(404, "No running session in this room")

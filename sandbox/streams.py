@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.records import (
+from sandbox.entities import (
     ENDED_MAX,
-    Due,
     Outcome,
     RefusedError,
     Room,
+    SandboxState,
+    ScheduledStep,
     Session,
     Step,
     Stream,
     StreamState,
     Webhook,
-    World,
 )
+from sandbox.json_views import composer_id, iso, livestream_url, playback_url
 from sandbox.rooms import find_room, running_session, running_stream
-from sandbox.shapes import composer_id, iso, livestream_url, playback_url
 
 
 def start(
-    world: World,
+    world: SandboxState,
     now_ms: int,
     room_id: str,
     *,
@@ -44,10 +44,10 @@ def start(
     if world.quota is not None and _live(world) >= world.quota:
         raise RefusedError(400, "The organisation quota of HLS streams is used up", 4029)
     stream = Stream(
-        id=world.draw()[:24],
+        id=world.next_digits()[:24],
         room_id=room.id,
         session_id=session.id,
-        folder=_uuid(world.draw()),
+        folder=_uuid(world.next_digits()),
         start_ms=now_ms,
         cdn=world.cdn,
         mode=mode,
@@ -62,13 +62,13 @@ def start(
     return stream, Outcome(
         _told(stream, "hls-starting"),
         (
-            Due(now_ms + world.pace_of(room.id).started_ms, stream.id, Step.STARTED),
-            Due(now_ms + world.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
+            ScheduledStep(now_ms + world.pace_of(room.id).started_ms, stream.id, Step.STARTED),
+            ScheduledStep(now_ms + world.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
         ),
     )
 
 
-def end(world: World, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
+def end(world: SandboxState, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
     """The room's stream is asked to stop."""
     room = find_room(world, room_id)
     stream = running_stream(world, room) if stream_id is None else _live_stream(world, room, stream_id)
@@ -81,7 +81,7 @@ def end(world: World, now_ms: int, room_id: str, *, stream_id: str | None = None
     return stream, stop(world, stream, now_ms)
 
 
-def fail(world: World, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
+def fail(world: SandboxState, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
     """The room's stream breaks; REST shows the reason, the webhook does not."""
     stream = running_stream(world, find_room(world, room_id))
     if stream is None:
@@ -90,17 +90,17 @@ def fail(world: World, now_ms: int, room_id: str, *, reason: str | None = None) 
     return stream, _over(world, stream, now_ms, StreamState.FAILED)
 
 
-def age(world: World, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
+def age(world: SandboxState, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
     """The room's stream began so much earlier, and is so much nearer to its limit."""
     stream = running_stream(world, find_room(world, room_id))
     if stream is None:
         raise RefusedError(404, "No active HLS found")
     stream.start_ms -= by_ms
     limit_ms = stream.start_ms + world.pace_of(stream.room_id).max_duration_ms
-    return stream, Outcome(due=(Due(max(now_ms, limit_ms), stream.id, Step.TOO_LONG),))
+    return stream, Outcome(due=(ScheduledStep(max(now_ms, limit_ms), stream.id, Step.TOO_LONG),))
 
 
-def happen(world: World, now_ms: int, due: Due) -> Outcome:
+def happen(world: SandboxState, now_ms: int, due: ScheduledStep) -> Outcome:
     """What `due` brings, if its stream still waits for it."""
     stream = world.streams.get(due.stream_id)
     if stream is None:
@@ -109,7 +109,7 @@ def happen(world: World, now_ms: int, due: Due) -> Outcome:
         case Step.STARTED, StreamState.STARTING:
             stream.state = StreamState.STARTED
             started = _told(stream, "hls-started", playbackHlsUrl=playback_url(stream))
-            playable = Due(now_ms + world.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
+            playable = ScheduledStep(now_ms + world.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
             return Outcome(started, (playable,))
         case Step.PLAYABLE, StreamState.STARTED:
             stream.state = StreamState.PLAYABLE
@@ -123,38 +123,38 @@ def happen(world: World, now_ms: int, due: Due) -> Outcome:
             return Outcome()
 
 
-def stop(world: World, stream: Stream, now_ms: int) -> Outcome:
+def stop(world: SandboxState, stream: Stream, now_ms: int) -> Outcome:
     """From any state in which it runs, `starting` too."""
     stream.state = StreamState.STOPPING
-    stopped = Due(now_ms + world.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
+    stopped = ScheduledStep(now_ms + world.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
     return Outcome(_told(stream, "hls-stopping"), (stopped,))
 
 
-def find_stream(world: World, stream_id: str) -> Stream:
+def find_stream(world: SandboxState, stream_id: str) -> Stream:
     stream = world.streams.get(stream_id)
     if stream is None:
         raise RefusedError(404, "HLS not found")
     return stream
 
 
-def delete_stream(world: World, stream_id: str) -> None:
+def delete_stream(world: SandboxState, stream_id: str) -> None:
     if not find_stream(world, stream_id).over:
         raise RefusedError(400, "An active HLS cannot be deleted")
     del world.streams[stream_id]
 
 
-def live_streams(world: World, room: Room) -> list[Stream]:
+def live_streams(world: SandboxState, room: Room) -> list[Stream]:
     """The room's streams that are not over, oldest first; two only where a second start makes a second stream."""
     if room.stream_id is None:
         return []
     return [stream for stream in world.streams.values() if stream.room_id == room.id and not stream.over]
 
 
-def session_ended(world: World, session: Session) -> Outcome:
+def session_ended(world: SandboxState, session: Session) -> Outcome:
     """The webhook that closes a session, sent once."""
-    if session.end_told:
+    if session.end_announced:
         return Outcome()
-    session.end_told = True
+    session.end_announced = True
     forms = world.forms_of(session.room_id)
     data = {
         "meetingId": session.room_id,
@@ -169,7 +169,7 @@ def session_ended(world: World, session: Session) -> Outcome:
     return Outcome((Webhook("session-ended", session.room_id, data),))
 
 
-def _over(world: World, stream: Stream, now_ms: int, state: StreamState) -> Outcome:
+def _over(world: SandboxState, stream: Stream, now_ms: int, state: StreamState) -> Outcome:
     stream.state = state
     stream.end_ms = now_ms
     room = world.rooms[stream.room_id]
@@ -182,18 +182,18 @@ def _over(world: World, stream: Stream, now_ms: int, state: StreamState) -> Outc
     return outcome
 
 
-def _live_stream(world: World, room: Room, stream_id: str) -> Stream | None:
+def _live_stream(world: SandboxState, room: Room, stream_id: str) -> Stream | None:
     return next((stream for stream in live_streams(world, room) if stream.id == stream_id), None)
 
 
 def _told(stream: Stream, kind: str, **more: Any) -> tuple[Webhook, ...]:
-    if kind in stream.untold:
+    if kind in stream.suppressed_types:
         return ()
     data = {"meetingId": stream.room_id, "sessionId": stream.session_id, **more}
     return (Webhook(kind, stream.room_id, data, stream.id),)
 
 
-def _live(world: World) -> int:
+def _live(world: SandboxState) -> int:
     return sum(1 for stream in world.streams.values() if not stream.over)
 
 
@@ -201,7 +201,7 @@ def _uuid(digits: str) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
 
 
-def _forget_oldest(world: World) -> None:
+def _forget_oldest(world: SandboxState) -> None:
     if len(world.streams) > ENDED_MAX:
         oldest = next((stream.id for stream in world.streams.values() if stream.over), None)
         if oldest is not None:

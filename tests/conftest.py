@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from webhook_app.store.clients import Client, connect
 from workers.deliver import deliverer
 from workers.dev.embedded_store.server import EmbeddedStore
@@ -38,8 +38,8 @@ def client(store_url: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def office(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> Office:
+def harness(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> DeliveryHarness:
     """Subscribers, notices, an endpoint and deliver hands, which come to rest sooner than in the product."""
     monkeypatch.setattr(deliverer, "LINGER_S", 0.03)
     monkeypatch.setattr(deliverer, "REST_MS", 10)
-    return Office(client, store_url)
+    return DeliveryHarness(client, store_url)

@@ -12,19 +12,19 @@ from flask import Blueprint, Flask, Response, request
 from webhook_app import middleware
 from webhook_app.access import failed_logins
 from webhook_app.access.auth import Tokens
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.access.failed_logins import FailedLogins
 from webhook_app.access.host_check import HostCheck
 from webhook_app.access.session_cookies import SessionCookies
 from webhook_app.access.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.api.alarms import alarms
 from webhook_app.api.calls import calls
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.deliveries import deliveries
 from webhook_app.api.docs_page import docs_page
 from webhook_app.api.duration import Duration
 from webhook_app.api.events import events
-from webhook_app.api.openapi import finished
+from webhook_app.api.openapi import complete_spec
 from webhook_app.api.rooms import rooms
 from webhook_app.api.rules import rules
 from webhook_app.api.schemas import Moment
@@ -33,10 +33,10 @@ from webhook_app.api.subscribers import subscribers
 from webhook_app.api.system import system
 from webhook_app.config.secrets_file import secrets_key, session_key
 from webhook_app.config.settings import Settings
-from webhook_app.console.auth import is_open_house, signing_key
+from webhook_app.console.auth import allows_anonymous_read, signing_key
 from webhook_app.console.blueprint import console
 from webhook_app.console.pages.error_pages import error_page
-from webhook_app.live.broadcaster import Feed
+from webhook_app.live.broadcaster import EventBroadcaster
 from webhook_app.ops.health import STORE_TIMEOUT_S, health
 from webhook_app.ops.live_links import live_links
 from webhook_app.ops.loops import Loops
@@ -45,21 +45,21 @@ from webhook_app.ops.reachability_check import doctor_word
 from webhook_app.problems import problems
 from webhook_app.problems.problems import Problem, ProblemApi
 from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
-from webhook_app.receiver.receiver import Receiver, takes_path
-from webhook_app.receiver.webhook_counters import Counts
+from webhook_app.receiver.receiver import Receiver, handles_path
+from webhook_app.receiver.webhook_counters import WebhookCounters
 from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
 from webhook_app.server.paths import RoomConverter
 from webhook_app.store import keys
-from webhook_app.store.circuit import Circuit, probe_with
+from webhook_app.store.circuit import CircuitBreaker, probe_with
 from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect, connect_async
 from webhook_app.store.connections import Generation
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.ended_sessions import EndedSessions
 from webhook_app.store.group_append import GroupAppender, journal_append
 from webhook_app.store.journal import Appender, Journal, Wake
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 from webhook_app.store.login_failures import LoginFailures
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
@@ -78,8 +78,8 @@ class Web:
     app: Flask
     front: Front
     keyring: KeyRing
-    counts: Counts
-    feed: Feed
+    counts: WebhookCounters
+    feed: EventBroadcaster
 
     def start(self) -> None:
         """Ask for the public key, begin to count."""
@@ -107,8 +107,8 @@ def build(settings: Settings) -> Web:
         remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
         remember=lambda pem: _remember(client, pem),
     )
-    counts = Counts(client, loops)
-    feed = Feed(client, places=settings.viewers_held)
+    counts = WebhookCounters(client, loops)
+    feed = EventBroadcaster(client, places=settings.viewers_held)
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BODY_MAX_BYTES
     app.url_map.converters["room"] = RoomConverter
@@ -135,12 +135,12 @@ def build(settings: Settings) -> Web:
     if settings.live_links and settings.surface != "receiver":
         app.register_blueprint(live_links(StateStore(client), settings.rooms))
     if settings.surface != "receiver":
-        context = Context(
+        context = AppContext(
             client=client,
             journal=journal,
             appender=appender,
             state=StateStore(client),
-            subscribers=Subscribers(client, Seal(secrets_key(settings))),
+            subscribers=Subscribers(client, SecretBox(secrets_key(settings))),
             deliveries=DeliveryRecords(client),
             rooms=settings.rooms,
             has_credentials=settings.has_credentials,
@@ -163,7 +163,7 @@ def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -
         connect_async, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation
     )
     append_entries = journal_append(make_client(timeout_s=APPEND_TIMEOUT_S), ack_replicas=settings.ack_replicas)
-    return GroupAppender(append_entries, wakeups, Circuit(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))))
+    return GroupAppender(append_entries, wakeups, CircuitBreaker(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))))
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -186,14 +186,14 @@ def _webhooks_first(receiver: Receiver, rest: "WSGIApplication") -> "WSGIApplica
     """Webhooks have a Flask app of their own: no sessions, no hooks, nothing of the API's on their way."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if takes_path(environ["PATH_INFO"]):
+        if handles_path(environ["PATH_INFO"]):
             return receiver.wsgi_app(environ, start_response)
         return rest(environ, start_response)
 
     return dispatch
 
 
-def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings: Settings) -> None:
+def _add_api(app: Flask, context: AppContext, feed: EventBroadcaster, tokens: Tokens, settings: Settings) -> None:
     app.config |= {
         "API_TITLE": "Tallylight",
         "API_VERSION": "1",
@@ -213,7 +213,7 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
     }
     app.session_interface = SessionCookies()
     api = ProblemApi(app)
-    api.finish = finished
+    api.complete = complete_spec
     api.register_field(Moment, "string", "date-time")
     api.register_field(Duration, "string", None)
     for resource in RESOURCES:
@@ -225,23 +225,25 @@ def _add_api(app: Flask, context: Context, feed: Feed, tokens: Tokens, settings:
     api.register_blueprint(about_system)
     sessions = Sessions(EndedSessions(context.client, kept_s=ENDED_KEPT_S))
     api.register_blueprint(_events(context, feed, tokens, sessions, settings))
-    app.register_error_handler(BadCursorError, _bad_cursor)
+    app.register_error_handler(InvalidCursorError, _bad_cursor)
     app.register_blueprint(console(context, tokens, sessions, settings))
     app.register_blueprint(docs_page(api))
     problems.install(app, error_page)  # after the API, which installs a handler of its own
 
 
-def _events(context: Context, feed: Feed, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
+def _events(
+    context: AppContext, feed: EventBroadcaster, tokens: Tokens, sessions: Sessions, settings: Settings
+) -> Blueprint:
     """Events; their stream alone may be read with the page's cookie, as a browser's EventSource sends no token."""
     blueprint = events(context, feed)
-    open_house, hosts = is_open_house(settings), HostCheck(settings.public_url)
+    anonymous_read, hosts = allows_anonymous_read(settings), HostCheck(settings.public_url)
 
-    def may_look() -> bool:
-        return (open_house and hosts.is_ours(request.headers.get("Host"))) or sessions.role is not None
+    def can_view() -> bool:
+        return (anonymous_read and hosts.is_ours(request.headers.get("Host"))) or sessions.role is not None
 
     def guard() -> None:
         if request.endpoint == "events.stream_events":
-            tokens.guard_or_look(may_look)
+            tokens.require_token_unless(can_view)
         else:
             tokens.guard()
 
@@ -249,7 +251,7 @@ def _events(context: Context, feed: Feed, tokens: Tokens, sessions: Sessions, se
     return blueprint
 
 
-def _bad_cursor(error: BadCursorError) -> Response:
+def _bad_cursor(error: InvalidCursorError) -> Response:
     return problems.answer(Problem(422, "the cursor is not right", errors={"cursor": [str(error)]}))
 
 

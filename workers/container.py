@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import redis
 import structlog
 
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
-from webhook_app.ops.loops import Health, Loops
+from webhook_app.ops.loops import LoopHealth, Loops
 from webhook_app.store.clients import STORE_ERRORS, Client, connect, connect_async
 from webhook_app.store.connections import Generation
 from webhook_app.store.journal import Journal, entry
@@ -33,7 +33,7 @@ LOG_EVERY_FAILURES = 60  # a job that fails is run again every second
 log = structlog.get_logger()
 
 
-class Wiring:
+class WorkerContainer:
     """One process's hands, each built when it is first used."""
 
     def __init__(self, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class Wiring:
         self.settings = settings
         self.stopping = threading.Event()
         self.loops = Loops()
-        self._jobs: dict[str, Health] = {}
+        self._jobs: dict[str, LoopHealth] = {}
         self._access: dict[str, Any] = {"sentinel_login": settings.sentinel_login, "generation": Generation()}
         self.client: Client = connect(settings.redis_url, **self._access)
         self.queue_client: Client = connect(settings.redis_url, **self._access)
@@ -62,7 +62,7 @@ class Wiring:
 
     def process(self) -> None:
         """Fold the journal until it is quiet."""
-        from workers.reduce.worker import Halted, Reducer
+        from workers.reduce.reducer import Reducer, ReducingHaltedError
 
         if self._guard is not None:
             self._guard.ensure()
@@ -73,7 +73,7 @@ class Wiring:
 
         def fold(stopping: Callable[[], bool]) -> None:
             # Halted reducing was logged when it happened, and has an alarm of its own.
-            with suppress(Halted):
+            with suppress(ReducingHaltedError):
                 reducer.run(stopping=stopping)
 
         self._job("process", fold)
@@ -128,29 +128,29 @@ class Wiring:
                 log.exception("a job failed and is run again", job=name, failures=health.failures)
 
     async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
-        from workers.channels.apprise import Speaker
-        from workers.channels.webhook import Poster
+        from workers.channels.apprise import AppriseChannel
+        from workers.channels.webhook import WebhookChannel
         from workers.deliver.deliverer import Deliverer
-        from workers.deliver.escalations import Reports
-        from workers.fd_limit import allow_open_files
+        from workers.deliver.escalations import Escalations
+        from workers.fd_limit import raise_fd_limit
 
         if not isinstance(self._deliver, Deliverer):
             settings = self.settings
             assert settings.redis_url is not None
-            allow_open_files()
+            raise_fd_limit()
             client = connect_async(settings.redis_url, **self._access)
-            poster = Poster(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
-            speaker = Speaker(client, allowed=settings.allow_networks, base_url=settings.public_url)
-            seal = Seal(secrets_key(settings))
-            self._to_close = [poster.close, client.aclose]
+            webhook_channel = WebhookChannel(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            apprise_channel = AppriseChannel(client, allowed=settings.allow_networks, base_url=settings.public_url)
+            seal = SecretBox(secrets_key(settings))
+            self._to_close = [webhook_channel.close, client.aclose]
             self._deliver = Deliverer(
                 client,
-                poster,
-                speaker,
+                webhook_channel,
+                apprise_channel,
                 seal=seal,
                 retention_s=settings.retention_days * DAY_S,
                 observing=settings.observe,
-                reports=Reports(
+                reports=Escalations(
                     self.client,
                     Subscribers(self.client, seal),
                     Journal(self.client),
@@ -191,16 +191,16 @@ class Wiring:
             self.wakeups.wake("process")
 
 
-_current: Wiring | None = None
+_current: WorkerContainer | None = None
 
 
-def install(wiring: Wiring) -> None:
+def install(container: WorkerContainer) -> None:
     """Make this the wiring that the jobs of this process use."""
     global _current
-    _current = wiring
+    _current = container
 
 
-def current() -> Wiring:
+def current() -> WorkerContainer:
     """The wiring of this process."""
     if _current is None:
         raise RuntimeError("this process was not wired: start it with tally")
@@ -216,7 +216,7 @@ def webhook_url(settings: Settings) -> str | None:
 
 
 @contextmanager
-def beating(name: str, client: Client, loops: Loops) -> Iterator[None]:
+def process_heartbeat(name: str, client: Client, loops: Loops) -> Iterator[None]:
     """Leave signs of life for as long as the body runs; they say which of the process's loops fail."""
     processes, where = Processes(client), f"{socket.gethostname()}:{os.getpid()}"
     stop = threading.Event()

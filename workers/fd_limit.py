@@ -9,7 +9,7 @@ OPEN_FILES = 8_192
 log = structlog.get_logger()
 
 
-def allow_open_files(wanted: int = OPEN_FILES) -> int:
+def raise_fd_limit(wanted: int = OPEN_FILES) -> int:
     """Raise our own limit to as many as are wanted and allowed; how many may be open now.
 
     Many systems begin a process with 1,024, which is fewer than endpoints that may hang at once: with none left, not

@@ -7,7 +7,7 @@ MIDDLE_MAX = 20
 OLD_MAX = 100
 
 
-def settle_in() -> None:
+def tune_gc() -> None:
     """Call once a process is set up: what it has built lives as long as it does.
 
     The interpreter's own pace (2,000 new objects) is meant for small programs: with thousands of events or deliveries

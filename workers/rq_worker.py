@@ -11,8 +11,8 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from webhook_app.store.clients import STORE_ERRORS
-from workers.container import Wiring, beating, install
-from workers.gc_tuning import settle_in
+from workers.container import WorkerContainer, install, process_heartbeat
+from workers.gc_tuning import tune_gc
 
 RESTART_AFTER_S = 1.0
 
@@ -25,7 +25,7 @@ class WakeWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     dequeue_timeout = 5  # seconds; RQ's own of minutes would leave a worker with a primary that hangs for as long
     connection_timeout = 8
-    wiring: Wiring
+    container: WorkerContainer
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
         """Keep the thread that listens for RQ's commands alive through anything the store does, not only absence."""
@@ -35,27 +35,27 @@ class WakeWorker(SimpleWorker):
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT: finish the job in hand, or leave at once when idle."""
-        self.wiring.stopping.set()
+        self.container.stopping.set()
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
 
 
-def run(wiring: Wiring, queue: str, name: str) -> int:
+def run(container: WorkerContainer, queue: str, name: str) -> int:
     """Work on one queue until asked to stop."""
-    install(wiring)
-    settle_in()
+    install(container)
+    tune_gc()
     if name == "worker":
-        wiring.guard_folds()
-    with beating(name, wiring.client, wiring.loops):
-        while not wiring.stopping.is_set():
+        container.guard_folds()
+    with process_heartbeat(name, container.client, container.loops):
+        while not container.stopping.is_set():
             try:
                 if name == "worker":
-                    wiring.announce()
+                    container.announce()
                 worker = WakeWorker(
-                    [queue], connection=wiring.queue_client, serializer=JSONSerializer, log_job_description=False
+                    [queue], connection=container.queue_client, serializer=JSONSerializer, log_job_description=False
                 )
-                worker.wiring = wiring
+                worker.container = container
                 worker.work(logging_level="CRITICAL")
             except StopRequested:
                 break
@@ -63,6 +63,6 @@ def run(wiring: Wiring, queue: str, name: str) -> int:
                 log.warning("the store is away", error=str(error))
             except Exception:
                 log.exception("the worker failed and goes on")
-            wiring.stopping.wait(RESTART_AFTER_S)
-    wiring.close()
+            container.stopping.wait(RESTART_AFTER_S)
+    container.close()
     return 0

@@ -10,16 +10,16 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PIPE_READ_BYTES = 4096
 
 
-class Bell:
+class SignalWaiter:
     """Counts the signals that ask us to stop; `wait` returns early when any signal comes."""
 
     def __init__(self) -> None:
-        self.rings = 0
+        self.stop_signals = 0
         self._before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self._read, self._write = -1, -1
         self._wakeup_before = -1
 
-    def __enter__(self) -> "Bell":
+    def __enter__(self) -> "SignalWaiter":
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
@@ -40,8 +40,8 @@ class Bell:
         os.close(self._read)
         os.close(self._write)
 
-    def rung(self) -> bool:
-        return self.rings > 0
+    def stop_requested(self) -> bool:
+        return self.stop_signals > 0
 
     def wait(self, limit_s: float) -> None:
         """Until a signal comes, at most `limit_s`."""
@@ -49,7 +49,7 @@ class Bell:
             os.read(self._read, _PIPE_READ_BYTES)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        self.rings += 1
+        self.stop_signals += 1
 
 
 def _wake_only(number: int, frame: FrameType | None) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import TREE, free_ports
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.store.clients import Client
 from workers.cli.main import main
 
 DEPLOY = TREE / "deploy"
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
-LIMIT_S = patient(60)
+LIMIT_S = scaled_limit(60)
 
 
 def program(name: str) -> str:
@@ -58,7 +58,7 @@ def panels() -> list[dict[str, Any]]:
 
 
 def test_alerts_and_dashboard_name_metrics_that_the_product_has(store_url: str, client: Client, tmp_path: Path) -> None:
-    said = Doors(store_url, tmp_path).http.get("/metrics").get_data(as_text=True)
+    said = WebClient(store_url, tmp_path).http.get("/metrics").get_data(as_text=True)
     there = set(re.findall(r"^# TYPE (tallylight_\w+) ", said, re.M))
     named = {name for rule in alerts() for name in metrics_in(rule["expr"])}
     shown = {name for panel in panels() for target in panel["targets"] for name in metrics_in(target["expr"])}

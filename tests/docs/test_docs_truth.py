@@ -9,7 +9,7 @@ from tests.domain.control.test_refusals import SESSION_LIVE, refuse
 from tests.support.product import TREE
 from tests.support.scenario import with_session
 from tests.tools.reference_pages import REFERENCE, alarms_page, description
-from webhook_app.console.components.alarm_advice import ADVICE, TITLES
+from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.store.clients import Client
 
@@ -36,7 +36,7 @@ def test_the_page_of_alarms_is_the_one_of_the_code() -> None:
 
 @pytest.mark.parametrize("name", list(AlarmName))
 def test_every_alarm_has_a_title_and_says_what_to_do(name: AlarmName) -> None:
-    assert TITLES[name] and ADVICE[name]
+    assert ALARM_TITLES[name] and ADVICE[name]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
@@ -85,13 +85,13 @@ def test_the_table_of_refusals_covers_what_videosdk_documents() -> None:
 
 @pytest.mark.parametrize(("status", "alarm"), _refusals())
 def test_a_refused_start_raises_the_alarm_that_the_page_names(status: int, alarm: str) -> None:
-    story = with_session()
-    story.operator("start")
-    refuse(story, status, {"message": "no"})
-    if "call.refused" not in story.notices:
-        story.probe(None, session=SESSION_LIVE)
-    assert {raised.name for raised in story.world.alarms.values() if raised.is_active} == {alarm}
-    assert story.world.config.settings.paused == (status == 401)
+    scenario = with_session()
+    scenario.operator("start")
+    refuse(scenario, status, {"message": "no"})
+    if "call.refused" not in scenario.notices:
+        scenario.probe(None, session=SESSION_LIVE)
+    assert {raised.name for raised in scenario.world.alarms.values() if raised.is_active} == {alarm}
+    assert scenario.world.config.settings.paused == (status == 401)
 
 
 def test_every_decision_has_a_place_in_their_index(client: Client) -> None:

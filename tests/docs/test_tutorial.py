@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.docs.test_docs import DOCS, blocks
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import Product, ask, product
 
 pytestmark = pytest.mark.process
 PAGE = DOCS / "tutorial.md"
-LIMIT_S = patient(120)
+LIMIT_S = scaled_limit(120)
 # The page waits for people who read; here everything is ten times as fast.
 HURRY = {"sleep 10": "sleep 2", "sleep 15": "sleep 4", "for: 10s": "for: 1s", "duration: 2m": "duration: 1m"}
 # What has been done by the time the script runs, names ids of its author's, or needs an account.

@@ -5,7 +5,7 @@ import pytest
 from tests.support.replay import differences, refold
 from webhook_app.domain import reducer as steps
 from webhook_app.domain.budget import spend, step_budget
-from webhook_app.domain.context import World
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.store import keys
@@ -13,13 +13,13 @@ from webhook_app.store.alarms import is_raised
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.state import StateStore
-from workers.reduce.worker import Reducer, fold
+from workers.reduce.reducer import Reducer, fold
 
 AT = 1_795_871_583_549
 MANY = 10_000
 
 
-class NoWake:
+class NullWake:
     def wake(self, queue: str) -> None:
         pass
 
@@ -40,9 +40,9 @@ def swallowed(*_: object, **__: object) -> None:
 def test_a_fold_over_its_budget_is_poisoned_and_the_next_event_folds(
     client: Client, monkeypatch: pytest.MonkeyPatch, work: object
 ) -> None:
-    monkeypatch.setattr(steps, "operator_wishes", work)
+    monkeypatch.setattr(steps, "set_operator_desired", work)
     Journal(client).append([entry(Source.OPERATOR, "start", "a", {}), entry(Source.VIDEOSDK, "x", "b", {"data": {}})])
-    assert Reducer(client, NoWake()).reduce() == 2
+    assert Reducer(client, NullWake()).reduce() == 2
     assert is_raised(client, "poisoned-event")
     assert b"BudgetExceededError" in client.xrange(keys.timeline("a"))[0][1][b"e"]
     assert StateStore(client).room("a") is None
@@ -50,9 +50,9 @@ def test_a_fold_over_its_budget_is_poisoned_and_the_next_event_folds(
 
 
 def test_the_error_kept_is_the_same_at_every_fold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "operator_wishes", endless)
+    monkeypatch.setattr(steps, "set_operator_desired", endless)
     event = Event(f"{AT}-0", Source.OPERATOR, "start", "a", AT, {})
-    batches = [fold(World(), [event])[0] for _ in range(2)]
+    batches = [fold(SystemState(), [event])[0] for _ in range(2)]
     assert batches[0].effects == batches[1].effects
     assert "BudgetExceededError" in batches[0].effects[0].text
 
@@ -69,6 +69,6 @@ def test_a_file_of_ten_thousand_rules_on_as_many_rooms_stays_far_below_its_limit
     ]
     event = Event(f"{AT}-0", Source.CONFIG, "file-applied", None, AT, {"rooms": {}, "rules": rules})
     with step_budget(fold_limits(event).steps // 5, "a fifth of the limit") as budget:
-        outcome = steps.step(World(), event)
+        outcome = steps.step(SystemState(), event)
     assert len(outcome.rooms) == MANY
     assert budget.spent <= budget.limit

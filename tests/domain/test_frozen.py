@@ -5,15 +5,15 @@ import dataclasses
 import pytest
 
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, SessionMark
-from webhook_app.domain.streams.machine import State, Stream
+from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, SessionHistory
+from webhook_app.domain.streams.machine import Stream, StreamState
 from webhook_app.store import codec
 
 KEPT = [
     Room("abcd"),
     Session("s1", live=True, started_at=1),
-    SessionMark("s1"),
-    Stream("st_1", "abcd", "s1", State.STARTED, 1, "1-0"),
+    SessionHistory("s1"),
+    Stream("st_1", "abcd", "s1", StreamState.STARTED, 1, "1-0"),
     Call("call_1", "abcd", CallKind.START, "operator", CallState.WAITING, 1, "1-0"),
 ]
 

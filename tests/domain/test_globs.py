@@ -13,7 +13,7 @@ from marshmallow import ValidationError
 from webhook_app.api.room_changes import NewRoomSchema
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema
-from webhook_app.config.values import WrongValueError, globs
+from webhook_app.config.values import InvalidValueError, globs
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, STARS_MAX, any_glob_matches, check_glob, glob_matches
 
 PATTERNS = some.text(alphabet="ab*?[]!-^\\&~|.\n(){}+", max_size=16)
@@ -83,7 +83,7 @@ def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern):
         with pytest.raises(ValidationError):
             refuse()
     if pattern.strip() == pattern:
-        with pytest.raises(WrongValueError):
+        with pytest.raises(InvalidValueError):
             globs(f"x,{pattern}")
 
 

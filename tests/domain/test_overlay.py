@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook_app.domain.overlay import Layer
-from webhook_app.domain.persistent_map import Spread
+from webhook_app.domain.overlay import Overlay
+from webhook_app.domain.persistent_map import PersistentMap
 
 NAMES = st.sampled_from("abcdef")
 CHANGES = st.lists(st.tuples(NAMES, st.one_of(st.none(), st.integers(1, 9))), max_size=20)
@@ -13,7 +13,7 @@ BELOW = st.dictionaries(NAMES, st.integers(10, 19))
 
 @given(BELOW, CHANGES)
 def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_when_told(below, changes):
-    untouched, plain, layer = dict(below), dict(below), Layer(below)
+    untouched, plain, layer = dict(below), dict(below), Overlay(below)
     for name, value in changes:
         if value is None:
             assert layer.pop(name, None) == plain.pop(name, None)
@@ -23,13 +23,13 @@ def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_w
         assert (dict(layer), len(layer), sorted(layer)) == (plain, len(plain), sorted(plain))
         assert [one in layer for one in "abcdef"] == [one in plain for one in "abcdef"]
     assert below == untouched
-    assert layer.keep() is below
+    assert layer.commit() is below
     assert below == plain
 
 
 @given(BELOW, CHANGES)
 def test_a_spread_mapping_reads_like_a_dict_and_its_older_copies_stay_what_they_were(below, changes):
-    kept = [(Spread(below), dict(below))]
+    kept = [(PersistentMap(below), dict(below))]
     for name, value in changes:
         spread, plain = kept[-1][0], dict(kept[-1][1])
         if value is None:
@@ -41,4 +41,4 @@ def test_a_spread_mapping_reads_like_a_dict_and_its_older_copies_stay_what_they_
     for spread, plain in kept:
         assert dict(spread) == plain == spread
         assert (len(spread), set(spread)) == (len(plain), set(plain))
-        assert spread == Spread(plain)
+        assert spread == PersistentMap(plain)

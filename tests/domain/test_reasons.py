@@ -7,8 +7,8 @@ from string import Formatter
 import pytest
 
 from tests.tools.reference_pages import REFERENCE, reasons_page
-from webhook_app.domain.reasons import UNEVENTFUL, Reason, cause, reason_text
-from webhook_app.domain.schedules.open_window import Held, OpenWindow
+from webhook_app.domain.reasons import UNEVENTFUL, Reason, cause, stored_reason_text
+from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.store.codec import decoder, encode
 
 SOURCES = [path.read_text("utf-8") for path in Path("webhook_app").rglob("*.py") if path.name != "reasons.py"]
@@ -36,20 +36,20 @@ def test_a_text_in_braces_stays_as_it_is() -> None:
 
 
 def test_what_an_earlier_version_stored_as_words_is_shown_as_it_is() -> None:
-    assert reason_text("armed: nobody has opened a session") == "armed: nobody has opened a session"
-    assert reason_text("no-session") == Reason.NO_SESSION.text
+    assert stored_reason_text("armed: nobody has opened a session") == "armed: nobody has opened a session"
+    assert stored_reason_text("no-session") == Reason.NO_SESSION.text
 
 
 @pytest.mark.parametrize(
     ("stored", "held"),
     [
-        ("somebody stopped the stream", Held.INTERRUPTED),
-        ("the stream ended, and `restart` says to leave it", Held.NOT_RESTARTED),
-        ("nobody is there", Held.EMPTY),
-        ("empty", Held.EMPTY),
+        ("somebody stopped the stream", SuppressionReason.INTERRUPTED),
+        ("the stream ended, and `restart` says to leave it", SuppressionReason.NOT_RESTARTED),
+        ("nobody is there", SuppressionReason.EMPTY),
+        ("empty", SuppressionReason.EMPTY),
     ],
 )
-def test_an_open_window_of_an_earlier_version_keeps_why_it_is_left_off(stored: str, held: Held) -> None:
+def test_an_open_window_of_an_earlier_version_keeps_why_it_is_left_off(stored: str, held: SuppressionReason) -> None:
     decode = decoder(OpenWindow)
     raw = encode({"opens_at": 1, "closes_at": 2, "rules": ["show"], "held": stored})
     assert decode(raw).held is held

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
-from tests.support.polling import patient
+from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_browser
+from tests.support.polling import scaled_limit
 from tests.support.product import ADMIN_TOKEN, product, wait_until, webhook
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
@@ -15,7 +15,7 @@ FAR_APART = [
     pytest.param({"viewport": DESKTOP, "color_scheme": "light"}, id="desktop-light"),
     pytest.param({"viewport": PHONE, "color_scheme": "dark"}, id="phone-dark"),
 ]
-SOON_MS = round(patient(20.0) * 1000)
+SOON_MS = round(scaled_limit(20.0) * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def tally(tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, tally):
-    made = Visit(browser, tally.url, token=ADMIN_TOKEN)
+    made = BrowserPage(browser, tally.url, token=ADMIN_TOKEN)
     yield made
     made.close()
 
@@ -44,7 +44,7 @@ def signed(tally, kind, room, **more):
 
 @pytest.mark.parametrize("screen", FAR_APART)
 def test_a_lamp_goes_red_by_a_signed_webhook(browser, tally, screen):
-    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     room = f"red-{screen['color_scheme']}-room"
     visit.log_in()
     signed(tally, "session-started", room)
@@ -62,7 +62,7 @@ def test_a_lamp_goes_red_by_a_signed_webhook(browser, tally, screen):
 
 @pytest.mark.parametrize("screen", FAR_APART)
 def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
-    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     room = f"hand-{screen['color_scheme']}-room"
     tally.sandbox.join(room)
     wait_until(lambda: tally.room(room), 10, "the room being known")
@@ -89,7 +89,7 @@ def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
 
 @pytest.mark.parametrize("screen", FAR_APART)
 def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen):
-    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, **screen)
+    visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     name = f"end-when-empty-{screen['color_scheme']}"
     visit.log_in()
     visit.open("/new-rule")
@@ -210,7 +210,7 @@ def test_a_delivery_that_failed_is_retried_by_hand(visit, tally):
 
 
 def test_it_can_be_used_without_a_script(browser, tally):
-    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, java_script_enabled=False)
+    visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, java_script_enabled=False)
     visit.log_in()
     signed(tally, "session-started", "plain-room")
     wait_until(lambda: tally.room("plain-room"), 10, "the room being known")
@@ -312,7 +312,7 @@ def filled(tally):
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
 def test_every_page_fits_and_axe_finds_no_fault(browser, tally, device, viewport):
     subscriber = filled(tally)
-    visit = Visit(browser, tally.url, token=ADMIN_TOKEN, viewport=viewport, color_scheme="light")
+    visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=viewport, color_scheme="light")
     visit.open("/login")
     assert visit.faults() == []
     visit.log_in()

@@ -8,16 +8,16 @@ import pytest
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
-from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, Visit, a_browser
+from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_browser
 from tests.support.deliverer_factory import put_delivery, subscribers_of
 from tests.support.product import signature, webhook
-from tests.support.web_client import ADMIN_TOKEN, ROOM, Doors, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all, folding
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.types import Filter
+from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import keys
 from webhook_app.store.journal import Entry, entry
-from webhook_app.store.outbox import told_of
+from webhook_app.store.outbox import outbox_entry_of
 
 pytestmark = pytest.mark.browser
 
@@ -31,16 +31,16 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture(scope="module")
-def site(doors):
+def site(web_client):
     """The app behind a real socket; its address."""
 
     def app(environ, start_response):
-        answer = doors.web.app(environ, start_response)
+        answer = web_client.web.app(environ, start_response)
         if not environ["PATH_INFO"].startswith("/static/"):
             return answer
         with closing(answer):  # the server of the tests leaves a file open when the browser hangs up on it
@@ -58,14 +58,14 @@ def site(doors):
 
 @pytest.fixture
 def visit(browser, site, client):
-    made = Visit(browser, site, token=ADMIN_TOKEN)
+    made = BrowserPage(browser, site, token=ADMIN_TOKEN)
     yield made
     made.close()
 
 
-def post(doors, kind, room=ROOM, **more):
+def post(web_client, kind, room=ROOM, **more):
     body = webhook(kind, room, **more)
-    answer = doors.web.app.test_client().post(
+    answer = web_client.web.app.test_client().post(
         "/webhooks/videosdk", data=body, headers={"videosdk-signature": signature(body)}
     )
     assert answer.status_code == 200
@@ -74,21 +74,21 @@ def post(doors, kind, room=ROOM, **more):
 RUN = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}
 
 
-def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, doors, client):
+def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, web_client, client):
     visit.log_in()
     expect(visit.page.get_by_text("No room has been seen yet")).to_be_visible()
     with folding(client):
-        post(doors, "session-started")
-        post(doors, "hls-starting", id="run-1")
+        post(web_client, "session-started")
+        post(web_client, "hls-starting", id="run-1")
         expect(visit.room(ROOM)).to_have_attribute("data-lamp", "soon", timeout=WITHIN_MS)
-        post(doors, "hls-started", **RUN)
+        post(web_client, "hls-started", **RUN)
         expect(visit.room(ROOM)).to_have_attribute("data-lamp", "on", timeout=WITHIN_MS)
         expect(visit.room(ROOM)).to_contain_text("ON AIR")
         expect(visit.page.get_by_role("heading", level=1)).to_have_text("1 of 1 room on air")
         lamp = visit.room(ROOM).locator(".lamp")
         red, green, blue = map(int, re.findall(r"\d+", lamp.evaluate("it => getComputedStyle(it).backgroundColor"))[:3])
         assert red > 180 > 80 > max(green, blue)
-        post(doors, "hls-stopped", id="run-1")
+        post(web_client, "hls-stopped", id="run-1")
         expect(visit.room(ROOM)).to_have_attribute("data-lamp", "off", timeout=WITHIN_MS)
     assert visit.page.url == visit.site + "/"
 
@@ -129,9 +129,9 @@ def test_the_page_can_be_used_by_keyboard_alone(visit):
     expect(visit.page.get_by_role("link", name="Tallylight")).to_be_focused()
 
 
-def test_a_room_whose_name_is_markup_is_text(visit, doors, client):
+def test_a_room_whose_name_is_markup_is_text(visit, web_client, client):
     evil = "<img src=x onerror=document.title='owned'>"
-    post(doors, "session-started", evil)
+    post(web_client, "session-started", evil)
     fold_all(client)
     visit.log_in()
     expect(visit.page.get_by_role("heading", name=evil)).to_be_visible()
@@ -154,8 +154,8 @@ def busy(client):
         "is-over": "session-started hls-starting hls-started hls-playable hls-stopping hls-stopped",
         "x" * 120: "session-started",
     }
-    for room, story in stories.items():
-        for kind in story.split():
+    for room, scenario in stories.items():
+        for kind in scenario.split():
             more = {"participantId": "p", "participantName": "Host Ada"} if kind.startswith("part") else {}
             if kind.startswith("hls"):
                 more = {"id": f"run-{room[:9]}", "playbackHlsUrl": f"https://cdn.example/run-{room[:9]}/index.m3u8"}
@@ -168,7 +168,7 @@ def busy(client):
     kept.put(Subscriber("sub_tv", "The studio's TV", "https://example.com/", 1, Filter(("*",))))
     url = "https://a-subscriber.example.com/with/a/long/path/to/its/hook"
     kept.put(Subscriber("sub_x", "", url, 1, shown_url=url))
-    notices = [told_of(*one) for one in client.xrange(keys.OUTBOX)]
+    notices = [outbox_entry_of(*one) for one in client.xrange(keys.OUTBOX)]
     states = [DeliveryState.DELIVERED, DeliveryState.PENDING, DeliveryState.DEAD]
     for at, told in enumerate(notices[-12:]):
         who, state = ("sub_tv", "sub_x")[at % 2], states[at % 5 % 3]
@@ -179,7 +179,7 @@ def busy(client):
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
 def test_the_page_fits_every_screen_in_light_and_dark(browser, site, client, device, viewport, scheme):
     busy(client)
-    visit = Visit(browser, site, token=ADMIN_TOKEN, viewport=viewport, color_scheme=scheme)
+    visit = BrowserPage(browser, site, token=ADMIN_TOKEN, viewport=viewport, color_scheme=scheme)
     visit.open("/login")
     visit.picture(f"login-{device}-{scheme}")
     assert visit.fits()

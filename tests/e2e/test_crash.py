@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import Product, Sandbox, children_of, product, signature, wait_until, webhook
 from tests.support.replay import Refolded, differences, refold
 from webhook_app.domain.ids import order
-from webhook_app.domain.notices.types import notice_body
+from webhook_app.domain.notices.notice import notice_body
 from webhook_app.domain.room import CallKind
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect
@@ -29,7 +29,7 @@ from webhook_app.store.journal import Journal, Wake
 from webhook_app.store.state import StateStore
 from workers.child_process import runs
 from workers.dev.embedded_store.server import EmbeddedStore
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 pytestmark = pytest.mark.process
 
@@ -86,7 +86,7 @@ class Storm:
     def end(self) -> None:
         """Wait until every body is answered, or given up."""
         for thread in self._threads:
-            thread.join(patient(STORM_S + SETTLE_LIMIT_S))
+            thread.join(scaled_limit(STORM_S + SETTLE_LIMIT_S))
             assert not thread.is_alive()
 
     @property

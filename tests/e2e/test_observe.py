@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.delivery_harness import Office
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.product import Product, product, wait_until, webhook
-from tests.support.scenario import Story
+from tests.support.scenario import Scenario
 from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
@@ -18,143 +18,143 @@ LIMIT_S = 30.0
 
 
 def test_the_fold_calls_and_probes_nothing_and_says_why() -> None:
-    story = Story()
-    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
-    story.webhook("session-started")
-    story.operator("start")
-    assert story.starts == []
-    story.webhook("hls-started")
-    story.webhook("hls-stopped")
-    assert [call for outcome in story.outcomes for call in outcome.calls] == []
-    assert story.told and all(notice.observed for notice in story.told)
+    scenario = Scenario()
+    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.webhook("session-started")
+    scenario.operator("start")
+    assert scenario.starts == []
+    scenario.webhook("hls-started")
+    scenario.webhook("hls-stopped")
+    assert [call for outcome in scenario.outcomes for call in outcome.calls] == []
+    assert scenario.told and all(notice.observed for notice in scenario.told)
 
 
 def test_a_timer_that_would_probe_does_not_claim_to() -> None:
-    story = Story()
-    story.webhook("session-started")
-    story.webhook("hls-started")
-    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
-    story.timer("watch")
-    assert Reason.OBSERVING in story.reasons and Reason.PROBE_DUE not in story.reasons
+    scenario = Scenario()
+    scenario.webhook("session-started")
+    scenario.webhook("hls-started")
+    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.timer("watch")
+    assert Reason.OBSERVING in scenario.reasons and Reason.PROBE_DUE not in scenario.reasons
 
 
 def test_a_window_that_opens_is_missed_for_the_reason_that_this_copy_observes() -> None:
-    settings = Story().world.config.settings
-    assert settings.why_no_calls(Reason.NO_CREDENTIALS) is Reason.NO_CREDENTIALS
-    assert replace(settings, observing=True).why_no_calls(Reason.NO_CREDENTIALS) is Reason.OBSERVING
+    settings = Scenario().world.config.settings
+    assert settings.reason_for_no_calls(Reason.NO_CREDENTIALS) is Reason.NO_CREDENTIALS
+    assert replace(settings, observing=True).reason_for_no_calls(Reason.NO_CREDENTIALS) is Reason.OBSERVING
 
 
 def test_notices_made_before_are_not_marked_and_those_after_are_sent_again() -> None:
-    story = Story()
-    story.webhook("session-started")
-    assert not any(notice.observed for notice in story.told)
-    story.tell(Source.SYSTEM, "settings", {"observing": True}, room=None)
-    story.webhook("hls-started")
-    story.tell(Source.SYSTEM, "settings", {"observing": False}, room=None)
-    story.webhook("hls-playable")
-    marked = {notice.type: notice.observed for notice in story.told}
+    scenario = Scenario()
+    scenario.webhook("session-started")
+    assert not any(notice.observed for notice in scenario.told)
+    scenario.tell(Source.SYSTEM, "settings", {"observing": True}, room=None)
+    scenario.webhook("hls-started")
+    scenario.tell(Source.SYSTEM, "settings", {"observing": False}, room=None)
+    scenario.webhook("hls-playable")
+    marked = {notice.type: notice.observed for notice in scenario.told}
     assert (marked["session.started"], marked["stream.started"], marked["stream.playable"]) == (False, True, False)
 
 
 def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matches_do() -> None:
-    story = Story()
-    story.put_rule({"name": "with-ada", "rooms": ["*"], "on": "participant-joined", "do": "start"})
-    story.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
-    story.webhook("session-started")
-    story.joined("ada")
-    assert story.room.event_wish is not None
-    story.tell(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
-    assert (story.room.event_wish, story.starts) == (None, [])
-    story.joined("grace")
-    assert len(story.starts) == 1
+    scenario = Scenario()
+    scenario.put_rule({"name": "with-ada", "rooms": ["*"], "on": "participant-joined", "do": "start"})
+    scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
+    scenario.webhook("session-started")
+    scenario.joined("ada")
+    assert scenario.room.event_wish is not None
+    scenario.tell(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
+    assert (scenario.room.event_wish, scenario.starts) == (None, [])
+    scenario.joined("grace")
+    assert len(scenario.starts) == 1
 
 
 @pytest.mark.parametrize("ordering", list(Ordering))
-def test_what_is_due_is_dead_without_an_attempt_and_stays_so(office: Office, ordering: Ordering) -> None:
-    office.subscribe("tv", ordering=ordering)
+def test_what_is_due_is_dead_without_an_attempt_and_stays_so(harness: DeliveryHarness, ordering: Ordering) -> None:
+    harness.subscribe("tv", ordering=ordering)
     for _ in range(3):
-        office.tell()
-    office.observing = True
-    office.deliver()
-    office.observing = False
-    office.deliver()
-    assert office.endpoint.posts == []
-    assert [delivery.state for delivery in office.deliveries()] == [DeliveryState.DEAD] * 3
-    assert [delivery.attempts[-1].error for delivery in office.deliveries()] == ["observed"] * 3
-    office.tell("stream.playable")
-    office.deliver()
-    assert office.endpoint.types("/tv") == ["stream.playable"]
+        harness.tell()
+    harness.observing = True
+    harness.deliver()
+    harness.observing = False
+    harness.deliver()
+    assert harness.endpoint.posts == []
+    assert [delivery.state for delivery in harness.deliveries()] == [DeliveryState.DEAD] * 3
+    assert [delivery.attempts[-1].error for delivery in harness.deliveries()] == ["observed"] * 3
+    harness.tell("stream.playable")
+    harness.deliver()
+    assert harness.endpoint.types("/tv") == ["stream.playable"]
 
 
-def test_a_retry_that_falls_due_is_not_sent_though_a_breaker_is_open(office: Office) -> None:
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [500]
+def test_a_retry_that_falls_due_is_not_sent_though_a_breaker_is_open(harness: DeliveryHarness) -> None:
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [500]
     for _ in range(30):
-        office.tell()
-    office.deliver()
-    sent = len(office.endpoint.posts)
-    assert sent and office.index("pending")
-    office.make_due()
-    office.client.hset(keys.SUBSCRIBERS_OPEN, "sub_tv", int(time.time() * 1000) + 600_000)
-    office.observing = True
-    office.deliver()
-    office.observing = False
-    office.make_due()
-    office.deliver()
-    assert (len(office.endpoint.posts), office.index("pending")) == (sent, set())
+        harness.tell()
+    harness.deliver()
+    sent = len(harness.endpoint.posts)
+    assert sent and harness.index("pending")
+    harness.make_due()
+    harness.client.hset(keys.BREAKERS_OPEN_UNTIL, "sub_tv", int(time.time() * 1000) + 600_000)
+    harness.observing = True
+    harness.deliver()
+    harness.observing = False
+    harness.make_due()
+    harness.deliver()
+    assert (len(harness.endpoint.posts), harness.index("pending")) == (sent, set())
 
 
-def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_later(office: Office) -> None:
-    office.subscribe("tv")
-    notice = office.tell()
-    [(entry, fields)] = office.client.xrange(keys.OUTBOX)
-    office.client.xdel(keys.OUTBOX, entry)
-    office.client.xadd(keys.OUTBOX, {**fields, b"n": codec.encode(replace(notice, observed=True))})
-    office.deliver()
-    assert (office.endpoint.posts, office.deliveries()) == ([], [])
+def test_a_notice_made_while_observing_goes_to_nobody_though_it_is_expanded_later(harness: DeliveryHarness) -> None:
+    harness.subscribe("tv")
+    notice = harness.tell()
+    [(entry, fields)] = harness.client.xrange(keys.OUTBOX)
+    harness.client.xdel(keys.OUTBOX, entry)
+    harness.client.xadd(keys.OUTBOX, {**fields, b"n": codec.encode(replace(notice, observed=True))})
+    harness.deliver()
+    assert (harness.endpoint.posts, harness.deliveries()) == ([], [])
 
 
-def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_up(office: Office) -> None:
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [500]
-    office.tell()
-    office.deliver()
-    office.make_due()
-    office.client.delete(keys.DELIVERIES_PENDING)
-    office.observing = True
-    office.deliver()
-    assert len(office.endpoint.posts) == 1
+def test_a_delivery_that_is_due_but_settled_elsewhere_does_not_hold_the_discard_up(harness: DeliveryHarness) -> None:
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [500]
+    harness.tell()
+    harness.deliver()
+    harness.make_due()
+    harness.client.delete(keys.DELIVERIES_PENDING)
+    harness.observing = True
+    harness.deliver()
+    assert len(harness.endpoint.posts) == 1
 
 
-def test_what_fell_due_just_before_observing_ended_is_discarded_first(office: Office) -> None:
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [500, 204]
-    office.tell()
-    office.deliver()
-    office.client.set(keys.OBSERVED, "1")
-    office.make_due()
-    office.deliver()
-    assert len(office.endpoint.posts) == 1
-    assert office.only().state is DeliveryState.DEAD
-    assert office.client.get(keys.OBSERVED) is None
+def test_what_fell_due_just_before_observing_ended_is_discarded_first(harness: DeliveryHarness) -> None:
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [500, 204]
+    harness.tell()
+    harness.deliver()
+    harness.client.set(keys.OBSERVED, "1")
+    harness.make_due()
+    harness.deliver()
+    assert len(harness.endpoint.posts) == 1
+    assert harness.only().state is DeliveryState.DEAD
+    assert harness.client.get(keys.OBSERVED) is None
 
 
-def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(office: Office) -> None:
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [500, 204]
-    office.tell()
-    office.deliver()
-    office.client.set(keys.OBSERVED, "1")
-    office.make_due()
-    record = keys.delivery(office.only().delivery_id)
-    stored = office.client.get(record)
+def test_a_discard_that_is_cut_short_is_finished_by_the_next_process(harness: DeliveryHarness) -> None:
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [500, 204]
+    harness.tell()
+    harness.deliver()
+    harness.client.set(keys.OBSERVED, "1")
+    harness.make_due()
+    record = keys.delivery(harness.only().delivery_id)
+    stored = harness.client.get(record)
     assert stored is not None
-    office.client.set(record, b"what cannot be read ends the process")
+    harness.client.set(record, b"what cannot be read ends the process")
     with pytest.raises(ValueError):
-        office.deliver()
-    office.client.set(record, stored)
-    office.deliver()
-    assert (len(office.endpoint.posts), office.only().state) == (1, DeliveryState.DEAD)
+        harness.deliver()
+    harness.client.set(record, stored)
+    harness.deliver()
+    assert (len(harness.endpoint.posts), harness.only().state) == (1, DeliveryState.DEAD)
 
 
 def requests_seen(one: Product) -> int:

@@ -28,14 +28,14 @@ def cpu_s(pid: int) -> float:
     return spent
 
 
-def told_of(one: Product, room: str) -> bool:
+def outbox_entry_of(one: Product, room: str) -> bool:
     return any(told.json["data"]["room_id"] == room for told in one.sink.told)
 
 
 def a_webhook_becomes_a_notice(one: Product, room: str, limit_s: float) -> None:
     body = webhook("hls-started", room, playbackHlsUrl=f"https://cdn.example/{room}/index.m3u8")
     wait_until(lambda: one.post_webhook(body).status == 200, limit_s, f"the webhook of {room} being taken")
-    wait_until(lambda: told_of(one, room), limit_s, f"the notice about {room}")
+    wait_until(lambda: outbox_entry_of(one, room), limit_s, f"the notice about {room}")
 
 
 def test_a_store_that_is_away_burns_nothing_and_all_goes_on_when_it_is_back(tmp_path: Path) -> None:
@@ -62,5 +62,5 @@ def test_a_store_that_is_away_burns_nothing_and_all_goes_on_when_it_is_back(tmp_
             wait_until(lambda: not client.zcard("tally:deliveries:pending"), BACK_WITHIN_S, "all being delivered")
         one.wait_ready()
         assert one.pids() == pids
-        assert not told_of(one, "refused")
+        assert not outbox_entry_of(one, "refused")
     store.stop()

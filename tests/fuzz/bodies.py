@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support import paths
 from webhook_app.api.event_views import event_view
-from webhook_app.domain.configuration.changes import rule_from
-from webhook_app.domain.context import World
+from webhook_app.domain.configuration.changes import decode_rule
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.rules.rule import Config, Settings
@@ -61,15 +61,15 @@ def check(raw: bytes) -> None:
     ids = [body.room_id, *(body.data.get(name) for name in IDS)] if isinstance(body.data, dict) else []
     assert all(text is None or (isinstance(text, str) and 0 < len(text) <= 200) for text in ids)
     assert not any(letter < " " or "\x7f" <= letter <= "\x9f" for text in ids for letter in text or "")
-    rules = {str(rule["name"]): rule_from({"for_s": 0, **_stored(rule)}) for rule in RULES}
-    world = World(Config(settings=Settings(calls=True, bodies=True)))
+    rules = {str(rule["name"]): decode_rule({"for_s": 0, **_stored(rule)}) for rule in RULES}
+    world = SystemState(Config(settings=Settings(calls=True, bodies=True)))
     for rule in rules.values():
         world.config = world.config.with_rule(rule)
     for number in (1, 2):
         _fold(world, raw, received.type, received.room_id, number)
 
 
-def _fold(world: World, raw: bytes, kind: str, room_id: str | None, number: int) -> None:
+def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number: int) -> None:
     fields = {b"s": b"videosdk", b"t": kind.encode(), b"r": (room_id or "").encode(), b"a": b"%d" % AT, b"d": raw}
     event: Event = codec.event_of(b"%d-%d" % (AT, number), fields)
     assert event.type == kind

@@ -7,7 +7,13 @@ import cel
 
 from webhook_app.domain.budget import BudgetExceededError, step_budget
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX
-from webhook_app.domain.rules.conditions import ConditionError, Verdict, compile_condition, holds, stored_condition
+from webhook_app.domain.rules.conditions import (
+    ConditionError,
+    ConditionResult,
+    compile_condition,
+    holds,
+    stored_condition,
+)
 from webhook_app.domain.view_examples import room_shapes
 
 ATOMS = (
@@ -40,7 +46,7 @@ def check(source: str) -> None:
     shape = room_shapes()[-1]
     condition = stored_condition(source)
 
-    def decide() -> tuple[Verdict, int]:
+    def decide() -> tuple[ConditionResult, int]:
         condition.known.clear()
         with step_budget(10 * STEPS_MAX, "the fuzzer") as budget:
             verdict = holds(condition, lambda name, inner: shape[name], EVENT)
@@ -54,7 +60,7 @@ def check(source: str) -> None:
         _means_the_same(source, shape, verdict)
 
 
-def _means_the_same(source: str, shape: Any, verdict: Verdict) -> None:
+def _means_the_same(source: str, shape: Any, verdict: ConditionResult) -> None:
     variables = {"room": dict(shape), "event": EVENT}
     try:
         plain = cel.compile(source).execute(variables)

@@ -6,8 +6,8 @@ from marshmallow import ValidationError
 
 from webhook_app.api.schedule_schema import ScheduleSchema
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.configuration.changes import schedule_from
-from webhook_app.domain.schedules.faults import ScheduleError
+from webhook_app.domain.configuration.changes import decode_schedule
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
 
 AT = 1_795_348_800_000
@@ -56,7 +56,7 @@ def check(given: dict[str, object]) -> None:
             assert error.messages
             return
         try:
-            windows = next_windows(schedule_from(loaded), AT, AT + YEARS, {}, COUNT)
+            windows = next_windows(decode_schedule(loaded), AT, AT + YEARS, {}, COUNT)
         except ScheduleError as error:
             raise AssertionError(f"the door took it, and then: {error}") from error
         assert len(windows) <= COUNT

@@ -3,23 +3,23 @@
 import pytest
 
 from sandbox import model
-from sandbox.demo import GUEST, HOST, SCRIPT, Act, perform
+from sandbox.demo import GUEST, HOST, SCRIPT, DemoStep, perform
 from sandbox.faults import Faults, read_faults
-from sandbox.model import Due, Outcome, Pace, RefusedError, StreamState, World
-from sandbox.receivers import receivers
-from sandbox.shapes import iso, stream_json, webhook_json
+from sandbox.json_views import iso, stream_json, webhook_json
+from sandbox.model import Outcome, Pace, RefusedError, SandboxState, ScheduledStep, StreamState
+from sandbox.recipients import receivers
 
 ROOM = "abcd-efgh-ijkl"
 
 
-class Story:
+class Scenario:
     """Plays outcomes on a clock of its own and keeps what was told, with when."""
 
-    def __init__(self, world: World | None = None) -> None:
-        self.world = world or World()
+    def __init__(self, world: SandboxState | None = None) -> None:
+        self.world = world or SandboxState()
         self.now = 1_000_000
         self.began = self.now
-        self.due: list[Due] = []
+        self.due: list[ScheduledStep] = []
         self.told: list[tuple[int, str]] = []
         self.bodies: list[dict] = []
 
@@ -62,23 +62,23 @@ def refused(call) -> tuple[int, int | None]:
     return caught.value.status, caught.value.code
 
 
-def on_air() -> Story:
-    story = Story()
-    story.join()
-    story.start()
-    story.pass_time(7)
-    return story
+def on_air() -> Scenario:
+    scenario = Scenario()
+    scenario.join()
+    scenario.start()
+    scenario.pass_time(7)
+    return scenario
 
 
 def test_a_stream_takes_its_time_from_start_to_stop():
-    story = Story()
-    story.join()
-    stream = story.start()
-    story.pass_time(10)
+    scenario = Scenario()
+    scenario.join()
+    stream = scenario.start()
+    scenario.pass_time(10)
     assert stream.state is StreamState.PLAYABLE
-    story.end()
-    story.pass_time(5)
-    assert story.told == [
+    scenario.end()
+    scenario.pass_time(5)
+    assert scenario.told == [
         (0, "session-started"),
         (0, "participant-joined"),
         (0, "hls-starting"),
@@ -91,148 +91,148 @@ def test_a_stream_takes_its_time_from_start_to_stop():
 
 
 def test_webhooks_have_the_documented_shapes():
-    story = on_air()
-    stream = next(iter(story.world.streams.values()))
+    scenario = on_air()
+    stream = next(iter(scenario.world.streams.values()))
     where = {"meetingId": ROOM, "sessionId": stream.session_id}
     url = stream_json(stream, "")["playbackHlsUrl"]
-    by_type = {body["webhookType"]: body["data"] for body in story.bodies}
+    by_type = {body["webhookType"]: body["data"] for body in scenario.bodies}
     assert by_type["hls-starting"] == where
     assert by_type["hls-started"] == {**where, "playbackHlsUrl": url}
     live = url.replace("index.m3u8", "live.m3u8")
     assert by_type["hls-playable"] == {**where, "playbackHlsUrl": url, "livestreamUrl": live}
     assert by_type["participant-joined"]["participantName"] == "ada"
-    assert by_type["session-started"]["start"] == iso(story.began)
+    assert by_type["session-started"]["start"] == iso(scenario.began)
 
 
 def test_two_streams_of_a_session_stop_in_the_same_words():
     webhooks = []
-    story = on_air()
+    scenario = on_air()
     for _ in range(2):
-        model.end(story.world, story.now, ROOM)
-        stream = model.running_stream(story.world, story.world.rooms[ROOM])
-        due = Due(story.now, stream.id, model.Step.STOPPED)
-        webhooks += model.happen(story.world, story.now, due).webhooks
-        story.start()
-        story.pass_time(7)
+        model.end(scenario.world, scenario.now, ROOM)
+        stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+        due = ScheduledStep(scenario.now, stream.id, model.Step.STOPPED)
+        webhooks += model.happen(scenario.world, scenario.now, due).webhooks
+        scenario.start()
+        scenario.pass_time(7)
     first, second = (webhook_json(webhook) for webhook in webhooks)
     assert first == second
     assert webhooks[0].stream_id != webhooks[1].stream_id
 
 
 def test_a_start_needs_a_known_room_with_a_running_session():
-    story = Story()
-    assert refused(story.start) == (404, None)
-    room = model.create_room(story.world, story.now)
-    assert refused(lambda: story.start(room.id)) == (400, None)
+    scenario = Scenario()
+    assert refused(scenario.start) == (404, None)
+    room = model.create_room(scenario.world, scenario.now)
+    assert refused(lambda: scenario.start(room.id)) == (400, None)
 
 
 def test_a_room_has_one_stream_at_a_time():
-    story = Story()
-    story.join()
-    story.start()
-    assert refused(story.start) == (409, None)
-    story.pass_time(7)
-    assert refused(story.start) == (409, None)
-    story.end()
-    assert refused(story.start) == (409, 4020)
-    story.pass_time(1)
-    story.start()
+    scenario = Scenario()
+    scenario.join()
+    scenario.start()
+    assert refused(scenario.start) == (409, None)
+    scenario.pass_time(7)
+    assert refused(scenario.start) == (409, None)
+    scenario.end()
+    assert refused(scenario.start) == (409, 4020)
+    scenario.pass_time(1)
+    scenario.start()
 
 
 def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops():
-    story = Story()
-    story.join()
-    assert refused(story.end) == (404, None)
-    story.start()
-    assert refused(story.end) == (400, 4017)
-    story.pass_time(2)
-    story.end()
-    assert refused(story.end) == (400, 4017)
+    scenario = Scenario()
+    scenario.join()
+    assert refused(scenario.end) == (404, None)
+    scenario.start()
+    assert refused(scenario.end) == (400, 4017)
+    scenario.pass_time(2)
+    scenario.end()
+    assert refused(scenario.end) == (400, 4017)
 
 
 def test_an_end_may_name_its_stream_and_then_means_no_other():
-    story = on_air()
-    assert refused(lambda: story.end(stream_id="another")) == (404, None)
-    stream = model.running_stream(story.world, story.world.rooms[ROOM])
-    assert story.end(stream_id=stream.id) is stream
+    scenario = on_air()
+    assert refused(lambda: scenario.end(stream_id="another")) == (404, None)
+    stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+    assert scenario.end(stream_id=stream.id) is stream
 
 
 def test_the_quota_counts_the_streams_of_all_rooms_until_they_are_over():
-    story = Story(World(quota=1))
-    story.join()
-    story.join(room="other")
-    story.start()
-    assert refused(lambda: story.start("other")) == (400, 4029)
-    story.pass_time(7)
-    story.end()
-    story.pass_time(1)
-    story.start("other")
+    scenario = Scenario(SandboxState(quota=1))
+    scenario.join()
+    scenario.join(room="other")
+    scenario.start()
+    assert refused(lambda: scenario.start("other")) == (400, 4029)
+    scenario.pass_time(7)
+    scenario.end()
+    scenario.pass_time(1)
+    scenario.start("other")
 
 
 def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along():
-    story = on_air()
-    story.join("grace")
-    story.leave("ada")
-    assert story.world.rooms[ROOM].session_id is not None
-    story.told.clear()
-    story.leave("grace")
-    story.pass_time(5)
-    assert story.types() == ["participant-left", "hls-stopping", "hls-stopped", "session-ended"]
-    assert model.running_stream(story.world, story.world.rooms[ROOM]) is None
+    scenario = on_air()
+    scenario.join("grace")
+    scenario.leave("ada")
+    assert scenario.world.rooms[ROOM].session_id is not None
+    scenario.told.clear()
+    scenario.leave("grace")
+    scenario.pass_time(5)
+    assert scenario.types() == ["participant-left", "hls-stopping", "hls-stopped", "session-ended"]
+    assert model.running_stream(scenario.world, scenario.world.rooms[ROOM]) is None
 
 
 def test_a_kept_session_outlives_its_people_until_it_is_ended():
-    story = on_air()
-    story.leave(keep=True)
-    assert story.types()[-1] == "participant-left"
-    story.end()
-    story.pass_time(1)
-    story.play(*model.end_session(story.world, story.now, ROOM))
-    assert story.types()[-2:] == ["hls-stopped", "session-ended"]
+    scenario = on_air()
+    scenario.leave(keep=True)
+    assert scenario.types()[-1] == "participant-left"
+    scenario.end()
+    scenario.pass_time(1)
+    scenario.play(*model.end_session(scenario.world, scenario.now, ROOM))
+    assert scenario.types()[-2:] == ["hls-stopped", "session-ended"]
 
 
 def test_a_session_that_ends_while_its_stream_starts_stops_it_for_good():
-    story = Story()
-    story.join()
-    story.start()
-    story.leave()
-    story.pass_time(60)
-    assert story.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
-    assert "hls-started" not in story.types()
+    scenario = Scenario()
+    scenario.join()
+    scenario.start()
+    scenario.leave()
+    scenario.pass_time(60)
+    assert scenario.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
+    assert "hls-started" not in scenario.types()
 
 
 def test_a_new_session_may_begin_while_the_old_ones_stream_still_stops():
-    story = on_air()
-    old = story.leave()
-    new = story.join()
+    scenario = on_air()
+    old = scenario.leave()
+    new = scenario.join()
     assert new.id != old.id
-    assert refused(story.start) == (409, 4020)
-    story.pass_time(1)
-    story.start()
-    assert story.types().count("session-ended") == 1
+    assert refused(scenario.start) == (409, 4020)
+    scenario.pass_time(1)
+    scenario.start()
+    assert scenario.types().count("session-ended") == 1
 
 
 def test_a_stream_that_breaks_frees_its_room():
-    story = on_air()
-    story.play(*model.fail(story.world, story.now, ROOM))
-    assert story.types()[-1] == "hls-failed"
-    story.start()
+    scenario = on_air()
+    scenario.play(*model.fail(scenario.world, scenario.now, ROOM))
+    assert scenario.types()[-1] == "hls-failed"
+    scenario.start()
 
 
 def test_a_stream_stops_after_two_hours():
-    story = on_air()
-    story.pass_time(7201)
-    assert story.told[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
+    scenario = on_air()
+    scenario.pass_time(7201)
+    assert scenario.told[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
 
 
 def test_a_pace_of_nothing_still_tells_everything_in_order():
-    story = Story(World(pace=Pace(0, 0, 0)))
-    story.join()
-    story.start()
-    story.pass_time(0)
-    story.end()
-    story.pass_time(0)
-    assert [kind.removeprefix("hls-") for kind in story.types()[2:]] == [
+    scenario = Scenario(SandboxState(pace=Pace(0, 0, 0)))
+    scenario.join()
+    scenario.start()
+    scenario.pass_time(0)
+    scenario.end()
+    scenario.pass_time(0)
+    assert [kind.removeprefix("hls-") for kind in scenario.types()[2:]] == [
         "starting",
         "started",
         "playable",
@@ -242,12 +242,12 @@ def test_a_pace_of_nothing_still_tells_everything_in_order():
 
 
 def test_joining_twice_is_joining_once_and_leaving_twice_is_refused():
-    story = Story()
-    story.join()
-    story.join()
-    story.leave(keep=True)
-    assert story.types() == ["session-started", "participant-joined", "participant-left"]
-    assert refused(story.leave) == (404, None)
+    scenario = Scenario()
+    scenario.join()
+    scenario.join()
+    scenario.leave(keep=True)
+    assert scenario.types() == ["session-started", "participant-joined", "participant-left"]
+    assert refused(scenario.leave) == (404, None)
 
 
 def test_the_same_seed_tells_the_same_story():
@@ -255,7 +255,7 @@ def test_the_same_seed_tells_the_same_story():
 
 
 def test_a_custom_id_makes_one_room():
-    world = World()
+    world = SandboxState()
     room = model.create_room(world, 0, custom_id="sunday")
     assert model.create_room(world, 0, custom_id="sunday") is room
     assert model.find_room(world, "sunday") is room
@@ -263,17 +263,17 @@ def test_a_custom_id_makes_one_room():
 
 
 def test_only_a_stream_that_is_over_can_be_deleted():
-    story = on_air()
-    stream = model.running_stream(story.world, story.world.rooms[ROOM])
-    assert refused(lambda: model.delete_stream(story.world, stream.id)) == (400, None)
-    story.leave()
-    story.pass_time(1)
-    model.delete_stream(story.world, stream.id)
-    assert refused(lambda: model.find_stream(story.world, stream.id)) == (404, None)
+    scenario = on_air()
+    stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
+    assert refused(lambda: model.delete_stream(scenario.world, stream.id)) == (400, None)
+    scenario.leave()
+    scenario.pass_time(1)
+    model.delete_stream(scenario.world, stream.id)
+    assert refused(lambda: model.find_stream(scenario.world, stream.id)) == (404, None)
 
 
 def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for():
-    world = World()
+    world = SandboxState()
     room = model.create_room(world, 0, end_point="http://a", events=("hls-*", "session-ended"))
     _, _, joined = model.join(world, 0, room.id)
     _, started = model.start(world, 0, room.id, webhook_url="http://b")
@@ -286,17 +286,17 @@ def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for():
 
 
 def test_the_demo_fills_and_empties_its_room_in_under_a_minute():
-    story = Story()
+    scenario = Scenario()
     assert sum(wait_s for wait_s, _ in SCRIPT) < 60
     for wait_s, act in SCRIPT:
-        story.pass_time(wait_s)
-        story.play(perform(story.world, story.now, "demo", act))
-        if act is Act.HOST_JOINS:
-            story.start("demo")
-    assert story.world.rooms["demo"].session_id is None
-    people = [body["data"].get("participantId") for body in story.bodies if "part" in body["webhookType"]]
+        scenario.pass_time(wait_s)
+        scenario.play(perform(scenario.world, scenario.now, "demo", act))
+        if act is DemoStep.HOST_JOINS:
+            scenario.start("demo")
+    assert scenario.world.rooms["demo"].session_id is None
+    people = [body["data"].get("participantId") for body in scenario.bodies if "part" in body["webhookType"]]
     assert people == [HOST, GUEST, GUEST, HOST]
-    assert story.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
+    assert scenario.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
 
 
 def test_a_fault_spoils_its_calls_and_no_more():

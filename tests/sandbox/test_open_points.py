@@ -5,18 +5,18 @@ import json
 import pytest
 
 from sandbox import model
-from sandbox.answers import none_active, start_answer, succeeded
+from sandbox.answer_forms import none_active, start_answer, succeeded
 from sandbox.faults import read_faults, read_room_faults
-from sandbox.model import Due, RefusedError, StreamState, World
-from sandbox.open_points import Forms, described
-from sandbox.shapes import participant_json, started_json, stream_json, webhook_json
+from sandbox.json_views import participant_json, started_json, stream_json, webhook_json
+from sandbox.model import RefusedError, SandboxState, ScheduledStep, StreamState
+from sandbox.open_points import Forms, describe_forms
 
 ROOM = "abcd-efgh-ijkl"
 NOTHING = "No active HLS found"
 
 
 def world_with(**forms):
-    return World(forms=Forms(**forms))
+    return SandboxState(forms=Forms(**forms))
 
 
 def started(world):
@@ -60,7 +60,7 @@ def test_no_active_stream_may_be_an_answer_without_a_body():
     [("object", "id"), ("_id", "_id"), ("recordingId", "recordingId"), ("string", None), ("empty", None)],
 )
 def test_a_start_is_answered_in_the_chosen_form(form, key):
-    stream, _ = started(World())
+    stream, _ = started(SandboxState())
     answer = start_answer(Forms(start_answer=form), started_json(stream, ""))
     if key is None:
         assert answer in ("HLS started successfully", {})
@@ -100,11 +100,14 @@ def test_a_second_start_may_make_a_second_stream_and_each_ends_alone():
     for stream in (first, second):
         stream.state = StreamState.PLAYABLE
     assert model.end(world, 2, ROOM, stream_id=second.id)[0] is second
-    model.happen(world, 3, Due(3, second.id, model.Step.STOPPED))
+    model.happen(world, 3, ScheduledStep(3, second.id, model.Step.STOPPED))
     assert model.running_stream(world, world.rooms[ROOM]) is first
     _, outcome = model.end_session(world, 4, ROOM)
     assert "session-ended" not in type_names(outcome)
-    assert type_names(model.happen(world, 5, Due(5, first.id, model.Step.STOPPED))) == ["hls-stopped", "session-ended"]
+    assert type_names(model.happen(world, 5, ScheduledStep(5, first.id, model.Step.STOPPED))) == [
+        "hls-stopped",
+        "session-ended",
+    ]
     assert model.running_stream(world, world.rooms[ROOM]) is None
 
 
@@ -121,7 +124,7 @@ def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form, types):
     world = world_with(session_end=form)
     stream, _ = started(world)
     _, left = model.leave(world, 1, ROOM, "ada")
-    assert type_names(left, model.happen(world, 2, Due(2, stream.id, model.Step.STOPPED))) == types
+    assert type_names(left, model.happen(world, 2, ScheduledStep(2, stream.id, model.Step.STOPPED))) == types
     assert stream.state is StreamState.STOPPED
 
 
@@ -162,16 +165,16 @@ def test_webhooks_name_the_stream_in_the_chosen_form(stream_ids, id_of):
     ],
 )
 def test_webhooks_carry_urls_in_the_chosen_form(urls, keys):
-    world = World()
+    world = SandboxState()
     stream, _ = started(world)
-    model.happen(world, 1, Due(1, stream.id, model.Step.STARTED))
-    (webhook,) = model.happen(world, 2, Due(2, stream.id, model.Step.PLAYABLE)).webhooks
+    model.happen(world, 1, ScheduledStep(1, stream.id, model.Step.STARTED))
+    (webhook,) = model.happen(world, 2, ScheduledStep(2, stream.id, model.Step.PLAYABLE)).webhooks
     assert webhook_json(webhook, urls=urls)["data"].keys() - {"meetingId", "sessionId"} == keys
     assert webhook_json(webhook, room_key="roomId")["data"]["roomId"] == ROOM
 
 
 def test_a_participant_has_a_mode_and_remembers_its_changes():
-    world = World()
+    world = SandboxState()
     _, ada, outcome = model.join(world, 0, ROOM, participant_id="ada", mode="VIEWER")
     assert outcome.webhooks[-1].of_viewer
     _, again, outcome = model.join(world, 1_000, ROOM, participant_id="ada", mode="SEND_AND_RECV")
@@ -185,7 +188,7 @@ def test_a_participant_has_a_mode_and_remembers_its_changes():
 
 
 def test_a_room_may_start_its_stream_by_itself():
-    world = World()
+    world = SandboxState()
     room = model.create_room(world, 0, auto_hls=True)
     assert type_names(model.join(world, 0, room.id)[-1]) == ["session-started", "participant-joined", "hls-starting"]
     assert type_names(model.join(world, 0, room.id)[-1]) == ["participant-joined"]
@@ -206,7 +209,7 @@ def test_forms_are_read_with_the_faults_and_a_wrong_one_is_named():
 
 
 def test_every_open_point_is_described():
-    points = described()
+    points = describe_forms()
     assert points.keys() == set(Forms.__struct_fields__)
     assert all(point["about"] and point["values"] for point in points.values())
     assert points["end_status"]["values"] == "200 to 299"

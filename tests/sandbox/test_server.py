@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from tests.support.polling import patient, wait_until
+from tests.support.polling import scaled_limit, wait_until
 
 pytestmark = pytest.mark.process
 
 API_KEY = "an-api-key"
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
-WITHIN_S = patient(5.0)
+WITHIN_S = scaled_limit(5.0)
 
 
 def until(condition):

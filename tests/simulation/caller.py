@@ -9,7 +9,7 @@ from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
-from webhook_app.providers.videosdk.answers import Answer, refusal_of
+from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 # What the call job holds to, and how late VideoSDK may still act after it gave up.
 LEASE_MS = 20 * SECOND
@@ -194,7 +194,7 @@ class Caller:
         data: dict[str, Any] = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **(more or {})}
         given = {"status": status, "stream": stream, "deadline_at": deadline_at, "message": message}
         data |= {name: value for name, value in given.items() if value is not None}
-        refusal = refusal_of(Answer(status, None), start=call.kind is CallKind.START)
+        refusal = classify_refusal(ApiAnswer(status, None), start=call.kind is CallKind.START)
         if outcome == "refused" and refusal is not None:
             data["refusal"] = refusal.value
         if call.kind is not CallKind.PROBE:

@@ -4,13 +4,13 @@ from tests.simulation.agenda import MINUTE, Agenda, Broken
 from tests.simulation.people import ROOMS
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker, effect_of
-from webhook_app.domain.context import Outcome, Turn, World
+from webhook_app.domain.context import StepContext, StepOutcome, SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.schedules.windows import outlook
+from webhook_app.domain.schedules.windows import current_and_next
 from webhook_app.domain.streams.machine import Stream
-from webhook_app.domain.streams.matching import mark_of
+from webhook_app.domain.streams.matching import history_of
 
 CALM_MS = 8 * MINUTE
 
@@ -23,7 +23,7 @@ def calm(agenda: Agenda, worker: Worker, cloud: Cloud) -> bool:
 
 def check_fold(worker: Worker) -> None:
     """Folded again, from where it began and one by one, the journal gives the same state and the same effects."""
-    again = World(worker.base.config, dict(worker.base.rooms), dict(worker.base.memory), dict(worker.base.alarms))
+    again = SystemState(worker.base.config, dict(worker.base.rooms), dict(worker.base.memory), dict(worker.base.alarms))
     for event, effect in zip(worker.journal[: worker.cursor], worker.effects, strict=True):
         outcome = step(again, event)
         apply(again, outcome)
@@ -42,7 +42,7 @@ def check_end(agenda: Agenda, cloud: Cloud, room: Room, run: Stream) -> None:
         return
     if cloud.other_ids and run.url_key is None:
         return  # REST calls it by another id: until its address is known nobody can tell that it is the same
-    if mark_of(room, run.session_id).runs < cloud.runs_of(run.session_id):
+    if history_of(room, run.session_id).runs < cloud.runs_of(run.session_id):
         return  # of some run of its session not one webhook has come: nobody can tell whose stop this is
     raise Broken(f"{agenda.clock()} {room.room_id} {run.stream_id} is {known.state}, we take it for {run.state}: {run}")
 
@@ -72,9 +72,9 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
             raise Broken(f"{agenda.clock()} {room_id}: what ran when the window closed runs on")
 
 
-def _check_plan(agenda: Agenda, world: World, room: Room) -> None:
-    turn = Turn(world, Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}), room, Outcome())
-    current = outlook(turn, agenda.now).current
+def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
+    turn = StepContext(world, Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}), room, StepOutcome())
+    current = current_and_next(turn, agenda.now).current
     window, where = room.window, f"{agenda.clock()} {room.room_id}"
     if current is None:
         if window is not None and not window.overrunning:
@@ -89,19 +89,19 @@ def _check_plan(agenda: Agenda, world: World, room: Room) -> None:
 
 def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
     on_air, running = cloud.on_air(room.room_id), cloud.running(room.room_id)
-    wish, where = room.wish, f"{agenda.clock()} {room.room_id}"
+    desired, where = room.desired, f"{agenda.clock()} {room.room_id}"
     unheard = running is not None and running.id not in cloud.heard
-    if unheard and (wish is None or not wish.on_air):
+    if unheard and (desired is None or not desired.on_air):
         return  # not one webhook of it has come, and nobody has a reason to ask
     if room.on_air != on_air:
         raise Broken(f"{where} is {running and running.state}, we take it for {room.shown}")
     if on_air:
         agenda.count("checks on air")
-    if wish is None:
+    if desired is None:
         return
     session = cloud.session(room.room_id)
-    if on_air != (wish.on_air and session is not None):
+    if on_air != (desired.on_air and session is not None):
         raise Broken(
-            f"{where} is {'on' if on_air else 'off'} air with {wish}, "
+            f"{where} is {'on' if on_air else 'off'} air with {desired}, "
             f"session {session and session.id}, waits {room.waits}, call {room.call}, timers {room.timers}"
         )

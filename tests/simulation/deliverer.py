@@ -4,9 +4,9 @@ from collections import deque
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
 from tests.simulation.worker import Worker
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id, next_attempt
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id, next_retry_at
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.notices.types import Filter, Notice, wants
+from webhook_app.domain.notices.notice import Filter, Notice, matches_filter
 
 LEASE_MS = 30 * SECOND
 SUBSCRIBERS = {
@@ -38,11 +38,11 @@ class Teller:
             self.agenda.later(self.agenda.rng.choice((5, 50)), self._expand)
 
     def check(self) -> None:
-        """Every notice is delivered to each who wants it, or waits for its next attempt, or is visibly dead."""
+        """Every notice is delivered to each matching subscriber, waits for its next attempt, or is dead."""
         left = set(self.outbox_ids())
         for notice in self.told:
             for name, wanted in SUBSCRIBERS.items():
-                if notice.notice_id in left or not wants(wanted, notice, None):
+                if notice.notice_id in left or not matches_filter(wanted, notice, None):
                     continue
                 known = self.deliveries.get(delivery_id(notice.notice_id, name))
                 if known is None:
@@ -77,7 +77,7 @@ class Teller:
             notice = self.outbox[0]
             for name, wanted in SUBSCRIBERS.items():
                 one = delivery_id(notice.notice_id, name)
-                if wants(wanted, notice, None) and one not in self.deliveries:
+                if matches_filter(wanted, notice, None) and one not in self.deliveries:
                     due = agenda.now
                     self.deliveries[one] = Delivery(one, notice.notice_id, name, due, next_attempt_at=due)
                     agenda.later(0, self._try, one, due)
@@ -103,7 +103,7 @@ class Teller:
         if not agenda.chance(agenda.faults.deaf):
             self.deliveries[one] = replace(known, state=DeliveryState.DELIVERED, next_attempt_at=None)
             return
-        again = next_attempt(one, self.made[one], now=agenda.now, slow_down=agenda.rng.random() < 0.3)
+        again = next_retry_at(one, self.made[one], now=agenda.now, slow_down=agenda.rng.random() < 0.3)
         state = DeliveryState.DEAD if again is None else DeliveryState.PENDING
         self.deliveries[one] = replace(known, state=state, next_attempt_at=again)
         if again is not None:

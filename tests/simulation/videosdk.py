@@ -5,9 +5,9 @@ from random import Random
 from typing import Any
 
 from sandbox import model
+from sandbox.json_views import stream_json, webhook_json
 from sandbox.model import Outcome, RefusedError, StreamState
 from sandbox.open_points import Forms
-from sandbox.shapes import stream_json, webhook_json
 from tests.simulation.agenda import SECOND, Agenda
 
 Hear = Callable[[str, str, dict[str, Any]], None]
@@ -23,7 +23,7 @@ class Cloud:
 
     def __init__(self, agenda: Agenda, hear: Hear) -> None:
         self.agenda = agenda
-        self.world = model.World(seed=str(agenda.seed))
+        self.world = model.SandboxState(seed=str(agenda.seed))
         forms = Random(agenda.seed)  # drawn apart, so that they change nothing else of a seed's story
         self.world.forms = Forms(
             session_end=forms.choice(SESSION_ENDS),
@@ -112,7 +112,7 @@ class Cloud:
                 wait = agenda.rng.randrange(LATE_MAX_MS) if agenda.chance(agenda.faults.delay) else 40
                 agenda.later(wait, self._arrive, webhook.room_id, body, stream_id)
 
-    def _happen(self, due: model.Due) -> None:
+    def _happen(self, due: model.ScheduledStep) -> None:
         outcome = model.happen(self.world, self.agenda.now, due)
         if due.step is model.Step.TOO_LONG:
             self.limited |= {webhook.room_id: self.agenda.now for webhook in outcome.webhooks}

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallState, Room
 from webhook_app.domain.rules.rule import Config, Settings, make_config
-from webhook_app.domain.schedules.open_window import Held
+from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec
 
@@ -25,8 +25,8 @@ class Worker:
     def __init__(self, agenda: Agenda, config: Config) -> None:
         self.agenda = agenda
         self.down_until = {"worker": 0, "clock": 0, "call": 0, "deliver": 0}
-        self.base = World(config)  # folding begins here again when it is checked
-        self.world = World(config)
+        self.base = SystemState(config)  # folding begins here again when it is checked
+        self.world = SystemState(config)
         self.journal: list[Event] = []
         self.cursor = 0
         self.effects: list[EFFECT] = []  # of each event, what it came to
@@ -83,7 +83,7 @@ class Worker:
         while self.cursor < len(self.journal):
             events = self.journal[self.cursor : self.cursor + self.agenda.rng.randint(1, BATCH_MAX)]
             before = self.world
-            after = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
+            after = SystemState(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
             outcomes = []
             for event in events:
                 outcome = step(after, event)
@@ -95,7 +95,7 @@ class Worker:
                 continue
             self._commit(after, events, outcomes)
 
-    def _commit(self, after: World, events: list[Event], outcomes: list[Outcome]) -> None:
+    def _commit(self, after: SystemState, events: list[Event], outcomes: list[StepOutcome]) -> None:
         before, now = self.world, self.agenda.now
         self.world = after
         self.cursor += len(events)
@@ -118,20 +118,20 @@ class Worker:
                 self.current[room_id] = room.call.call_id
             else:
                 self.current.pop(room_id, None)
-            if (old.window is None) != (room.window is None) or old.wish != room.wish:
+            if (old.window is None) != (room.window is None) or old.desired != room.desired:
                 self.edges[room_id] = now
             self._see_close(old, room)
 
     def _see_close(self, old: Room, room: Room) -> None:
         window = old.window
-        if room.wish is not None and room.wish.on_air:
+        if room.desired is not None and room.desired.on_air:
             self.closed.pop(room.room_id, None)
         elif window is not None and room.window is None and self.agenda.now >= window.closes_at:
             # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
-            held = window.held not in (None, Held.EMPTY)
+            held = window.held not in (None, SuppressionReason.EMPTY)
             self.closed |= {} if held else {room.room_id: self.agenda.now}
 
-    def _hand_out(self, event: Event, outcome: Outcome) -> None:
+    def _hand_out(self, event: Event, outcome: StepOutcome) -> None:
         for call in outcome.calls.values():
             if call.state is CallState.WAITING and call.call_id not in self._calls:
                 self._calls.add(call.call_id)
@@ -161,20 +161,20 @@ class Worker:
         self.append(Source.CLOCK, "timer", room_id, {"timer": name, "due": due})
 
 
-def effect_of(event: Event, outcome: Outcome) -> EFFECT:
+def effect_of(event: Event, outcome: StepOutcome) -> EFFECT:
     """What an event came to, in short."""
     calls = tuple(f"{call_id} {call.state}" for call_id, call in outcome.calls.items())
     return event.id, outcome.effect, tuple(notice.notice_id for notice in outcome.notices), calls
 
 
-def read_back(world: World) -> World:
+def read_back(world: SystemState) -> SystemState:
     """The world as a new worker reads it from the store."""
     rooms = {room_id: codec.room_of(codec.encode(room)) for room_id, room in world.rooms.items()}
     rules = {name: codec.rule_of(codec.encode(rule)) for name, rule in sorted(world.config.rules.items())}
-    memory = {name: codec.rule_memory_of(codec.encode(known)) for name, known in world.memory.items()}
+    memory = {name: codec.rule_state_of(codec.encode(known)) for name, known in world.memory.items()}
     alarms = {name: codec.alarm_of(codec.encode(alarm)) for name, alarm in world.alarms.items()}
     settings: Settings = codec.settings_of(codec.encode(world.config.settings))
-    read = World(make_config(rules, world.config.names, settings, world.config.calendars), rooms, memory, alarms)
+    read = SystemState(make_config(rules, world.config.names, settings, world.config.calendars), rooms, memory, alarms)
     if read != world:
         raise Broken("a world that is read back is not what was written")
     return read

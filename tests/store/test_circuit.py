@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import redis
 
-from webhook_app.store.circuit import RETRY_AFTER_S, Circuit
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.circuit import RETRY_AFTER_S, CircuitBreaker
+from webhook_app.store.clients import StoreUnavailableError
 
 
 class World:
@@ -16,7 +16,7 @@ class World:
         self.now = 0.0
         self.error: Exception | None = None
         self.probes = 0
-        self.circuit = Circuit(self._probe, now=lambda: self.now)
+        self.circuit = CircuitBreaker(self._probe, now=lambda: self.now)
 
     async def _probe(self) -> None:
         self.probes += 1
@@ -30,7 +30,7 @@ class World:
         async def call() -> int:
             calls = (self.circuit.admit() for _ in range(callers))
             results = await asyncio.gather(*calls, return_exceptions=True)
-            return sum(isinstance(result, StoreUnavailable) for result in results)
+            return sum(isinstance(result, StoreUnavailableError) for result in results)
 
         return asyncio.run(call())
 

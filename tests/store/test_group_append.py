@@ -8,8 +8,8 @@ import pytest
 
 from webhook_app.domain.events import Source
 from webhook_app.store import group_append, keys
-from webhook_app.store.circuit import Circuit, probe_with
-from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable, connect_async
+from webhook_app.store.circuit import CircuitBreaker, probe_with
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailableError, connect_async
 from webhook_app.store.group_append import GroupAppender, journal_append
 from webhook_app.store.journal import Entry, Wake
 
@@ -30,7 +30,7 @@ def entry(body: bytes) -> Entry:
 async def appending(store_url: str, wake: Wake | None = None) -> AsyncIterator[GroupAppender]:
     """A group appender on the tests' store."""
     client = connect_async(store_url)
-    yield GroupAppender(journal_append(client), wake or CountingWake(), Circuit(probe_with(client)))
+    yield GroupAppender(journal_append(client), wake or CountingWake(), CircuitBreaker(probe_with(client)))
     await client.aclose()
 
 
@@ -44,7 +44,7 @@ async def hanging(store_url: str, **limits: float) -> AsyncIterator[tuple[GroupA
         await answers.wait()
         return await append_now(entries)
 
-    yield GroupAppender(append, CountingWake(), Circuit(probe_with(client)), **limits), answers
+    yield GroupAppender(append, CountingWake(), CircuitBreaker(probe_with(client)), **limits), answers
     answers.set()
     await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})  # an append may be under way
     await client.aclose()
@@ -74,7 +74,7 @@ def test_while_the_store_hangs_each_is_refused_in_time_and_what_was_not_sent_is_
             await asyncio.sleep(0)
             later = [asyncio.create_task(appender.append(entry(b'{"n": 2}'))) for _ in range(10)]
             for result in await asyncio.gather(first, *later, return_exceptions=True):
-                assert isinstance(result, StoreUnavailable)
+                assert isinstance(result, StoreUnavailableError)
             answers.set()
         async with appending(store_url) as appender:
             assert await appender.append(entry(b'{"n": 3}'))
@@ -96,7 +96,7 @@ def test_so_much_may_wait_and_no_more(client: Client, store_url: str, monkeypatc
             return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     results = asyncio.run(scenario())
-    assert any(isinstance(result, StoreUnavailable) for result in results)
+    assert any(isinstance(result, StoreUnavailableError) for result in results)
     assert any(isinstance(result, str) for result in results)
 
 
@@ -105,14 +105,16 @@ def test_an_error_of_the_store_reaches_everybody_and_the_next_append_works(clien
         client.set(keys.JOURNAL, "not a stream")
         async with appending(store_url) as appender:
             results = await asyncio.gather(*(appender.append(entry(b"{}")) for _ in range(3)), return_exceptions=True)
-            assert all(isinstance(result, StoreUnavailable) for result in results)
+            assert all(isinstance(result, StoreUnavailableError) for result in results)
             client.delete(keys.JOURNAL)
             assert await appender.append(entry(b"{}"))
 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("error", [StoreSilentError("no answer"), StoreUnavailable("refused"), ValueError("a fault")])
+@pytest.mark.parametrize(
+    "error", [StoreSilentError("no answer"), StoreUnavailableError("refused"), ValueError("a fault")]
+)
 def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url: str, error: Exception) -> None:
     async def scenario() -> None:
         client, asked, let_go = connect_async(store_url), 0, asyncio.Event()
@@ -123,17 +125,17 @@ def test_everybody_who_waits_gets_an_answer_whatever_the_append_raises(store_url
             await let_go.wait()
             raise error
 
-        appender = GroupAppender(append, CountingWake(), Circuit(probe_with(client), now=lambda: 0.0))
+        appender = GroupAppender(append, CountingWake(), CircuitBreaker(probe_with(client), now=lambda: 0.0))
         first = asyncio.create_task(appender.append(entry(b"{}")))
         await asyncio.sleep(0)
         later = [asyncio.create_task(appender.append(entry(b"{}"))) for _ in range(10)]
         await asyncio.sleep(0)
         let_go.set()
         for result in await asyncio.gather(first, *later, return_exceptions=True):
-            assert isinstance(result, StoreUnavailable)
+            assert isinstance(result, StoreUnavailableError)
         assert asked == (1 if isinstance(error, StoreSilentError) else 2)
         if isinstance(error, StoreSilentError):  # later comers are refused without asking a store that is silent
-            with pytest.raises(StoreUnavailable):
+            with pytest.raises(StoreUnavailableError):
                 await appender.append(entry(b"{}"))
             assert asked == 1
         await client.aclose()

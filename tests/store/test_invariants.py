@@ -18,8 +18,8 @@ import redis
 from structlog.testing import capture_logs
 
 from tests.support.deliverer_factory import SECRET, deliverer, subscribers_of
-from tests.support.journal_generator import History
-from tests.support.polling import patient
+from tests.support.journal_generator import JournalGenerator
+from tests.support.polling import scaled_limit
 from tests.support.product import Sink, wait_until, webhook
 from tests.support.replay import differences, outbox, refold
 from webhook_app.app import build
@@ -27,26 +27,26 @@ from webhook_app.config.settings import Settings
 from webhook_app.domain.delivery.delivery import DeliveryState, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
-from webhook_app.domain.notices.types import Notice, make_notice
+from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
+from webhook_app.store.clients import Client, StoreUnavailableError, connect, connect_async
 from webhook_app.store.deliveries import LEASE_MS, Deliveries
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Entry, Journal, Wake, entry
-from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
 from webhook_app.store.state import StateStore
 from webhook_app.store.timers import Timers
 from workers.calls.caller import THREADS, Caller, StartOptions
 from workers.calls.videosdk_client import Token, VideoSDK
-from workers.clock.retention import Tidy
-from workers.deliver.transitions import first_delivery
-from workers.reduce.worker import BATCH_MAX_BYTES, Halted, Reducer
+from workers.clock.retention import RetentionJob
+from workers.deliver.transitions import new_delivery
+from workers.reduce.reducer import BATCH_MAX_BYTES, Reducer, ReducingHaltedError
 
 T = TypeVar("T")
 ROOM = "hall"
-LIMIT_S = patient(10.0)
+LIMIT_S = scaled_limit(10.0)
 DAY_S = 24 * 3600
 TOKEN = "a-token-of-the-invariants"
 
@@ -89,7 +89,7 @@ def put_rule(client: Client, rule: dict[str, object]) -> str:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_folding_the_journal_from_its_start_gives_exactly_what_is_stored(client: Client, seed: int) -> None:
-    draw, history, hand = random.Random(seed), History(client, seed), reducer(client)
+    draw, history, hand = random.Random(seed), JournalGenerator(client, seed), reducer(client)
     for _ in range(40):
         history.go_on(draw.randint(1, 60))
         for _ in range(draw.randint(0, 3)):
@@ -111,7 +111,7 @@ def test_a_rule_leaves_no_memory_when_it_is_deleted_in_the_batch_in_which_it_act
     assert differences(client, refold(client)) == []
     put_rule(client, rule)
     fold_all(client)
-    assert StateStore(client).load_world().memory == {}
+    assert StateStore(client).load_state().memory == {}
 
 
 def test_a_rule_that_is_deleted_and_put_again_in_one_batch_begins_anew(client: Client) -> None:
@@ -149,7 +149,7 @@ def test_an_event_that_is_larger_than_a_batch_may_be_is_a_batch_of_its_own(clien
 
 
 def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store_url: str) -> None:
-    history = History(client, 7)
+    history = JournalGenerator(client, 7)
     end, applied = threading.Event(), Counter[str]()
 
     def work(name: str) -> None:
@@ -160,7 +160,7 @@ def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store
         own.close()
 
     with ThreadPoolExecutor(2) as pool:
-        hands = [pool.submit(work, name) for name in ("one", "two")]
+        free_slots = [pool.submit(work, name) for name in ("one", "two")]
         for _ in range(60):
             history.go_on(25)
         for _ in range(600):  # whoever was behind gets its turn as it goes on
@@ -170,7 +170,7 @@ def test_two_reducers_on_one_journal_apply_each_event_once(client: Client, store
             end.wait(0.01)
         wait_until(lambda: StateStore(client).cursor() == Journal(client).last_id(), LIMIT_S, "the folding")
         end.set()
-        for hand in hands:
+        for hand in free_slots:
             hand.result(LIMIT_S)
     assert applied.total() == client.xlen(keys.JOURNAL)
     assert all(applied[name] for name in ("one", "two"))
@@ -208,7 +208,7 @@ def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passe
     assert before is not None and after is not None
     assert (before.streams[0].state, after.streams[0].state) == ("started", "playable")
     assert StateStore(client).config().rules == {}
-    alarm = StateStore(client).load_world().alarms["poisoned-event"]
+    alarm = StateStore(client).load_state().alarms["poisoned-event"]
     assert alarm.severity == "critical"
     assert bad in alarm.summary
     assert client.xrange(keys.timeline(""), bad, bad)[0][1][b"e"].startswith(b"error: KeyError")
@@ -243,9 +243,9 @@ def test_a_transaction_applied_in_part_halts_the_folding_and_says_so(
     web = build(Settings(redis_url=store_url, admin_token=TOKEN, data_dir=tmp_path)).app.test_client()
     client.set(keys.ROOMS, "of a wrong type")
     acknowledged = [journal_webhook(client, "hls-started"), journal_webhook(client, "hls-playable")]
-    with pytest.raises(Halted):
+    with pytest.raises(ReducingHaltedError):
         reducer(client).reduce()
-    with pytest.raises(Halted):
+    with pytest.raises(ReducingHaltedError):
         reducer(client).reduce()
     acknowledged.append(journal_webhook(client, "hls-stopped"))
     assert [event.id for event in Journal(client).scan()] == acknowledged
@@ -260,9 +260,9 @@ def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room
     kept = journal_webhook(client, "hls-started")
     client.config_set("maxmemory", 1)
     try:
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             journal_webhook(client, "hls-playable")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             reducer(client).reduce()
     finally:
         client.config_set("maxmemory", 0)
@@ -274,7 +274,7 @@ def test_a_full_store_refuses_what_it_cannot_keep_and_goes_on_when_there_is_room
 
 
 def test_trimming_never_passes_the_cursor_and_the_snapshot_folds_to_the_same(client: Client) -> None:
-    history, hand, tidy = History(client, 11), reducer(client), Tidy(client, 0)
+    history, hand, tidy = JournalGenerator(client, 11), reducer(client), RetentionJob(client, 0)
     trimmed = 0
     for _ in range(12):
         history.go_on(90)
@@ -301,7 +301,7 @@ def test_trimming_leaves_out_nothing_when_the_clock_was_set_back(client: Client)
         body = webhook("participant-joined", ROOM, participantId=who)
         client.xadd(keys.JOURNAL, {"s": "videosdk", "t": "participant-joined", "r": ROOM, "a": at, "d": body})
     fold_all(client)
-    Tidy(client, 1)()
+    RetentionJob(client, 1)()
     assert differences(client, refold(client)) == []
 
 
@@ -375,7 +375,7 @@ def test_no_more_calls_are_claimed_than_there_are_threads_to_make_them(client: C
 
 
 def leased(client: Client) -> int:
-    """How many calls are in somebody's hands."""
+    """How many calls are in somebody's free_slots."""
     return int(client.zcount(keys.CALLS_DUE, 2, "+inf"))
 
 
@@ -400,23 +400,23 @@ def subscriber(client: Client, name: str, url: str = "https://example.com/") -> 
     return made
 
 
-def expansion(told: Sequence[Told], subscribers: Sequence[Subscriber]) -> Expansion:
+def expansion(told: Sequence[OutboxEntry], subscribers: Sequence[Subscriber]) -> Expansion:
     """All of these notices to all of these subscribers, none of them taken in hand at once."""
     return Expansion(
         before="0-0",
         after=told[-1].entry,
         latest={},
         recoveries={},
-        hands={one.subscriber_id: 0 for one in subscribers},
-        deliveries=[first_delivery(one, each) for each in told for one in subscribers],
+        free_slots={one.subscriber_id: 0 for one in subscribers},
+        deliveries=[new_delivery(one, each) for each in told for one in subscribers],
     )
 
 
-def with_async_client(store_url: str, story: Callable[[Client], Awaitable[T]]) -> T:
+def with_async_client(store_url: str, scenario: Callable[[Client], Awaitable[T]]) -> T:
     async def told() -> T:
         client = connect_async(store_url)
         try:
-            return await story(client)
+            return await scenario(client)
         finally:
             await client.aclose()
 
@@ -427,7 +427,7 @@ def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client,
     notices_in_the_outbox(client, 30)
     some = [subscriber(client, "one"), subscriber(client, "two")]
 
-    async def story(async_client: Client) -> list[list[int] | None]:
+    async def scenario(async_client: Client) -> list[list[int] | None]:
         outbox = Outbox(async_client)
         what = expansion((await outbox.read("0-0", 100))[0], some)
         first = await outbox.expand(what)
@@ -435,7 +435,7 @@ def test_notices_that_are_expanded_twice_make_each_delivery_once(client: Client,
         client.delete(keys.OUTBOX_CURSOR)  # as a restored copy of the store might have it
         return [first, beaten, await outbox.expand(what)]
 
-    assert with_async_client(store_url, story) == [[1] * 60, None, [0] * 60]
+    assert with_async_client(store_url, scenario) == [[1] * 60, None, [0] * 60]
     for one in some:
         assert client.zcard(keys.subscriber_due(one.subscriber_id)) == 30
 
@@ -444,7 +444,7 @@ def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(cli
     notices = notices_in_the_outbox(client, 3)
     one = subscriber(client, "one")
 
-    async def story(async_client: Client) -> list[list[str]]:
+    async def scenario(async_client: Client) -> list[list[str]]:
         outbox, hand = Outbox(async_client), Deliveries(async_client, retention_s=DAY_S)
         await outbox.expand(expansion((await outbox.read("0-0", 100))[0], [one]))
         claimed = []
@@ -461,7 +461,7 @@ def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(cli
         return claimed
 
     every = sorted(notice.notice_id for notice in notices)
-    assert with_async_client(store_url, story) == [every, [], every, []]
+    assert with_async_client(store_url, scenario) == [every, [], every, []]
 
 
 def let_time_pass(client: Client, one: Subscriber, ms: int) -> None:
@@ -480,7 +480,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
     subscriber(client, "well", well.url)
     over = threading.Event()
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with deliverer(client, store_url) as hand:
             work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
             try:
@@ -495,7 +495,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
                 await work
 
     try:
-        asyncio.run(story())
+        asyncio.run(scenario())
         assert len(hanging.told) > 1
     finally:
         hanging.stop()

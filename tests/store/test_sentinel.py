@@ -14,9 +14,9 @@ from tests.support.store_servers import Server, running
 from webhook_app.config.sentinel_url import Login
 from webhook_app.config.settings import Settings
 from webhook_app.store.clients import Client, connect, connect_async
-from webhook_app.store.sentinels import NoPrimaryError, Reason
+from webhook_app.store.sentinels import NoPrimaryError, SentinelFailure
 from workers.doctor.finding import Level
-from workers.doctor.store import look_at_store
+from workers.doctor.store import check_store
 
 pytestmark = pytest.mark.process
 ROOM = "abcd-efgh-ijkl"
@@ -164,20 +164,20 @@ def test_sentinels_are_reached_by_any_address_with_their_own_password(shared: St
 @pytest.mark.parametrize(
     ("password", "service", "host", "reason", "hint"),
     [
-        (None, "tally", "127.0.0.1", Reason.LOGIN, "set SENTINEL_PASSWORD"),
-        ("wrong", "tally", "127.0.0.1", Reason.LOGIN, "check SENTINEL_PASSWORD"),
-        (SENTINEL_PASSWORD, "other", "127.0.0.1", Reason.UNKNOWN_SERVICE, "service's name"),
-        (SENTINEL_PASSWORD, "tally", "127.0.0.2", Reason.UNREACHABLE, "hosts and ports"),
+        (None, "tally", "127.0.0.1", SentinelFailure.LOGIN, "set SENTINEL_PASSWORD"),
+        ("wrong", "tally", "127.0.0.1", SentinelFailure.LOGIN, "check SENTINEL_PASSWORD"),
+        (SENTINEL_PASSWORD, "other", "127.0.0.1", SentinelFailure.UNKNOWN_SERVICE, "service's name"),
+        (SENTINEL_PASSWORD, "tally", "127.0.0.2", SentinelFailure.UNREACHABLE, "hosts and ports"),
     ],
 )
 def test_doctor_names_the_cause(
-    shared: Stores, password: str | None, service: str, host: str, reason: Reason, hint: str
+    shared: Stores, password: str | None, service: str, host: str, reason: SentinelFailure, hint: str
 ) -> None:
     settings = Settings(redis_url=shared.url(host, service), sentinel_password=password)
     with closing(_client(settings)) as client:
         with pytest.raises(NoPrimaryError) as raised:
             client.ping()
-        (finding,) = look_at_store(client, settings)
+        (finding,) = check_store(client, settings)
     assert raised.value.has(reason)
     assert finding.level is Level.FAILED
     assert hint in (finding.hint or "")
@@ -191,7 +191,7 @@ def test_doctor_tells_the_stores_password_from_the_sentinels(shared: Stores) -> 
     url = shared.url().replace(quote(PASSWORD, safe=""), "wrong")
     settings = Settings(redis_url=url, sentinel_password=SENTINEL_PASSWORD)
     with closing(_client(settings)) as client:
-        (finding,) = look_at_store(client, settings)
+        (finding,) = check_store(client, settings)
     assert finding.hint == "check the user and password in REDIS_URL"
 
 
@@ -199,7 +199,7 @@ def test_doctor_tells_the_stores_password_from_the_sentinels(shared: Stores) -> 
 def test_doctor_warns_of_a_failover_that_may_lose_webhooks(shared: Stores, ack_replicas: int, level: Level) -> None:
     settings = Settings(redis_url=shared.url(), sentinel_password=SENTINEL_PASSWORD, ack_replicas=ack_replicas)
     with closing(_client(settings)) as client:
-        findings = {finding.name: finding for finding in look_at_store(client, settings)}
+        findings = {finding.name: finding for finding in check_store(client, settings)}
     assert findings["failover"].level is level
 
 

@@ -13,16 +13,16 @@ import redis
 
 from tests.support.product import wait_until, webhook
 from tests.support.store_servers import Pair, Server, running
-from tests.support.web_client import Doors, configure_room
+from tests.support.web_client import WebClient, configure_room
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, StoreUnavailable, connect, connect_async
+from webhook_app.store.clients import Client, StoreUnavailableError, connect, connect_async
 from webhook_app.store.connections import Generation
 from webhook_app.store.journal import Entry, Journal, Wake
 from webhook_app.store.refusals import Refusal, refusal_of
 from webhook_app.store.state import StateStore
-from webhook_app.store.transactions import CommitFailed, execute
-from workers.reduce.worker import Reducer
+from webhook_app.store.transactions import PartialCommitError, execute
+from workers.reduce.reducer import Reducer
 
 ROOM = "abcd-efgh-ijkl"
 NOBODY = 1  # a port at which no store listens
@@ -30,7 +30,7 @@ INCREMENT = "return redis.call('INCR', KEYS[1])"
 Place = Callable[[Client], object]
 
 
-class NoWake(Wake):
+class NullWake(Wake):
     """Wakes nobody."""
 
     def wake(self, queue: str) -> None:
@@ -204,7 +204,7 @@ def test_a_refused_command_changes_nothing_and_its_connection_is_replaced(refusi
     refusing.begin()
     for place, client in clients.items():
         for _ in range(3):
-            with pytest.raises((redis.RedisError, StoreUnavailable)):
+            with pytest.raises((redis.RedisError, StoreUnavailableError)):
                 place(client)
     refusing.end()
     assert int(clients[_command].get("n")) == len(PLACES)
@@ -217,15 +217,15 @@ def test_a_refused_command_changes_nothing_and_its_connection_is_replaced(refusi
 def test_the_reducer_waits_out_a_refusal_and_goes_on(refusing: Refusing) -> None:
     client = refusing.server.client()
     journal = Journal(client)
-    reducer = Reducer(client, NoWake())
+    reducer = Reducer(client, NullWake())
     journal.append([_join("first")])
     assert reducer.reduce() == 1
     journal.append([_join("second")])
     refusing.begin()
     for _ in range(3):
-        with pytest.raises((redis.RedisError, StoreUnavailable)):
+        with pytest.raises((redis.RedisError, StoreUnavailableError)):
             reducer.reduce()
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(StoreUnavailableError):
             journal.append([_join("refused")])
     refusing.end()
     assert not client.exists(keys.HALTED)
@@ -255,20 +255,20 @@ def test_clients_of_an_event_loop_replace_their_connections_too(refusing: Refusi
 
 
 def test_the_web_answers_503_to_whatever_the_store_refuses(refusing: Refusing, tmp_path: Path) -> None:
-    doors = Doors(refusing.server.url, tmp_path)
+    web_client = WebClient(refusing.server.url, tmp_path)
     configure_room(refusing.server.client())
     rule = {"rooms": ["*"], "on": "stream.failed", "do": "notify", "message": "look"}
     subscriber = {"url": "https://example.com/in", "types": ["*"]}
 
     def answers() -> dict[str, Any]:
         return {
-            "webhook": doors.webhook(webhook("participant-joined", ROOM, participantId="p", participantName="P")),
-            "rule": doors.api("PUT", "/rules/look", rule),
-            "subscriber": doors.api("POST", "/subscribers", subscriber),
-            "start": doors.api("POST", f"/rooms/{ROOM}/start"),
-            "rooms": doors.api("GET", "/rooms"),
-            "readiness": doors.http.get("/readyz"),
-            "console": doors.http.get("/rooms"),
+            "webhook": web_client.webhook(webhook("participant-joined", ROOM, participantId="p", participantName="P")),
+            "rule": web_client.api("PUT", "/rules/look", rule),
+            "subscriber": web_client.api("POST", "/subscribers", subscriber),
+            "start": web_client.api("POST", f"/rooms/{ROOM}/start"),
+            "rooms": web_client.api("GET", "/rooms"),
+            "readiness": web_client.http.get("/readyz"),
+            "console": web_client.http.get("/rooms"),
         }
 
     refusing.begin()
@@ -289,7 +289,7 @@ def test_a_store_that_reads_its_data_is_waited_for(home: Path) -> None:
         client = server.client()
         client.mset({f"key-{number}": "x" * 100 for number in range(3_000)})
         client.save()
-        journal, reducer = Journal(client), Reducer(client, NoWake())
+        journal, reducer = Journal(client), Reducer(client, NullWake())
         journal.append([_join("before")])
         client.save()
         reducer.reduce()
@@ -323,7 +323,7 @@ def test_the_new_primary_behind_the_same_address_is_found(pair: Pair, place: Pla
     place(client)
     for _ in range(2):
         pair.switch()
-        with pytest.raises((redis.RedisError, StoreUnavailable)):
+        with pytest.raises((redis.RedisError, StoreUnavailableError)):
             place(client)
         place(client)
     assert int(client.get("n")) == 3
@@ -389,7 +389,7 @@ def test_a_silent_server_has_every_connection_replaced(pair: Pair) -> None:
 
 def test_the_reducer_follows_a_switch_of_roles(pair: Pair) -> None:
     client = connect(pair.address.url)
-    journal, reducer = Journal(client), Reducer(client, NoWake())
+    journal, reducer = Journal(client), Reducer(client, NullWake())
     for number in range(6):
         _until_taken(lambda number=number: journal.append([_join(f"p{number}")]))  # type: ignore[misc]
         if number % 2:
@@ -435,7 +435,7 @@ def test_a_transaction_applied_in_part_is_no_refusal(home: Path) -> None:
             pipe.multi()
             pipe.incr("n")
             pipe.lpush("text", "y")
-            with pytest.raises(CommitFailed):
+            with pytest.raises(PartialCommitError):
                 execute(pipe)
 
 
@@ -477,7 +477,7 @@ def _until_taken(attempt: Callable[[], Any]) -> Any:
     for _ in range(4):
         try:
             return attempt()
-        except (redis.RedisError, StoreUnavailable):
+        except (redis.RedisError, StoreUnavailableError):
             continue
     return attempt()
 

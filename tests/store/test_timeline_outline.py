@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.web_client import ADMIN_TOKEN, ROOM, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.events import Source
@@ -16,8 +16,8 @@ NO_SESSION = {"reached": True, "active": None, "session": None}
 
 
 @pytest.fixture
-def doors(store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 class Watched:
@@ -49,90 +49,90 @@ class Watched:
             fold_all(self.client)
 
 
-def items_of(doors, query="?collapse=1"):
-    return doors.get(f"/rooms/{ROOM}/timeline{query}")["items"]
+def items_of(web_client, query="?collapse=1"):
+    return web_client.get(f"/rooms/{ROOM}/timeline{query}")["items"]
 
 
-def test_checks_that_found_the_same_are_one_item_between_what_matters(client, doors):
+def test_checks_that_found_the_same_are_one_item_between_what_matters(client, web_client):
     room = Watched(client)
     room.check()  # armed
     room.check(times=40)
     room.timer("late")
     room.check(times=3)
-    shown = [(item["type"], item["run"] and item["run"]["checks"]) for item in items_of(doors)]
+    shown = [(item["type"], item["run"] and item["run"]["checks"]) for item in items_of(web_client)]
     assert shown[0] == ("probed", 3)
     assert shown[1] == ("timer", None)
     assert shown[2] == ("probed", 40)
     assert len(shown) <= 5
-    run = items_of(doors)[2]["run"]
+    run = items_of(web_client)[2]["run"]
     assert run["events"] == 80
-    assert items_of(doors)[1]["notices"][0]["type"] == "broadcast.late"
+    assert items_of(web_client)[1]["notices"][0]["type"] == "broadcast.late"
 
 
-def test_every_event_stays_on_the_whole_timeline_and_keeps_its_effect(client, doors):
+def test_every_event_stays_on_the_whole_timeline_and_keeps_its_effect(client, web_client):
     room = Watched(client)
     room.check(times=10)
-    collapsed, whole = items_of(doors), items_of(doors, "?limit=500")
+    collapsed, whole = items_of(web_client), items_of(web_client, "?limit=500")
     assert len(whole) == sum(item["run"]["events"] if item["run"] else 1 for item in collapsed)
     assert all(item["effect"] and item["run"] is None for item in whole)
     assert {item["unchanged"] for item in whole if item["source"] == "config"} <= {False}
     assert [item["unchanged"] for item in whole[:8]] == [True] * 8
-    events = doors.get(f"/events?room_id={ROOM}")["items"]
+    events = web_client.get(f"/events?room_id={ROOM}")["items"]
     assert [event["unchanged"] for event in events[:8]] == [True] * 8
 
 
-def test_a_check_that_finds_something_else_begins_another_line(client, doors):
+def test_a_check_that_finds_something_else_begins_another_line(client, web_client):
     room = Watched(client)
     room.check(times=5)
     room.check(times=2, reached=False)
     room.check(times=4)
-    runs = [(item["run"]["checks"], item["effect"]) for item in items_of(doors) if item["run"]]
+    runs = [(item["run"]["checks"], item["effect"]) for item in items_of(web_client) if item["run"]]
     assert [count for count, _ in runs][:3] == [4, 2, 4]
     assert "could not be reached" in runs[1][1]
 
 
-def test_pages_of_a_collapsed_timeline_show_each_item_once(client, doors):
+def test_pages_of_a_collapsed_timeline_show_each_item_once(client, web_client):
     room = Watched(client)
     for _ in range(6):
         room.check(times=3)
         append(client, entry(Source.OPERATOR, "release", ROOM, {}))
         fold_all(client)
-    whole = [item["id"] for item in items_of(doors, "?collapse=1&limit=500")]
+    whole = [item["id"] for item in items_of(web_client, "?collapse=1&limit=500")]
     paged, cursor = [], ""
     while cursor is not None:
-        page = doors.get(f"/rooms/{ROOM}/timeline?collapse=1&limit=2{cursor and '&cursor=' + cursor}")
+        page = web_client.get(f"/rooms/{ROOM}/timeline?collapse=1&limit=2{cursor and '&cursor=' + cursor}")
         paged += [item["id"] for item in page["items"]]
         cursor = page["next"]
     assert paged == whole
     assert len(set(whole)) == len(whole) >= 12
 
 
-def test_a_timeline_of_an_earlier_version_is_read_behind_the_outline(client, doors):
+def test_a_timeline_of_an_earlier_version_is_read_behind_the_outline(client, web_client):
     """What was folded before has no outline: its events are listed one by one."""
     room = Watched(client)
     room.check(times=4)
-    old = [item["id"] for item in items_of(doors, "?limit=500")]
+    old = [item["id"] for item in items_of(web_client, "?limit=500")]
     client.delete(keys.outline(ROOM))
     room.check(times=3)
     append(client, entry(Source.OPERATOR, "release", ROOM, {}))
     fold_all(client)
-    items = items_of(doors, "?collapse=1&limit=500")
+    items = items_of(web_client, "?collapse=1&limit=500")
     assert [item["run"] and item["run"]["checks"] for item in items[:2]] == [None, 3]
     assert [item["id"] for item in items[2:]] == old
 
 
-def test_the_rooms_page_shows_what_matters_however_long_it_was_checked(client, doors):
+def test_the_rooms_page_shows_what_matters_however_long_it_was_checked(client, web_client):
     room = Watched(client)
     room.check()
     room.timer("late")
     room.check(times=45)
-    log_in(doors.http, ADMIN_TOKEN)
-    page = doors.http.get(f"/rooms/{ROOM}").get_data(as_text=True)
+    log_in(web_client.http, ADMIN_TOKEN)
+    page = web_client.http.get(f"/rooms/{ROOM}").get_data(as_text=True)
     assert "broadcast.late" in page
     assert "Checked 45 times since" in page
     assert ": no session" in page
     each = page[page.index("?each=1") :].partition('"')[0].replace("&amp;", "&")
-    listed = doors.http.get(f"/rooms/{ROOM}{each}").get_data(as_text=True)
+    listed = web_client.http.get(f"/rooms/{ROOM}{each}").get_data(as_text=True)
     assert "Checked 45 times" not in listed
     assert listed.count('id="e-') == 40
 
@@ -179,12 +179,12 @@ def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(event
     assert all(part in line for part, line in zip(lines, printed, strict=True))
 
 
-def test_trimming_takes_the_outline_along(client, doors):
+def test_trimming_takes_the_outline_along(client, web_client):
     from webhook_app.store.snapshots import Snapshots
 
     room = Watched(client)
     room.check(times=3)
     last = client.xrevrange(keys.JOURNAL, count=1)[0][0].decode()
-    world = StateStore(client).load_world()
+    world = StateStore(client).load_state()
     assert Snapshots(client).keep(world, before="0-0", after=last)
     assert (client.xlen(keys.timeline(ROOM)), client.xlen(keys.outline(ROOM))) == (0, 0)

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_playwright
 
 from tests.support import paths
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 
 ARTIFACTS = paths.ROOT / "tests" / "artifacts"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -21,7 +21,7 @@ SWITCHES = (
 ).split()
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WITHIN_MS = round(patient(8.0) * 1000)
+WITHIN_MS = round(scaled_limit(8.0) * 1000)
 AXE = Axe()
 expect.set_options(timeout=WITHIN_MS)
 WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -38,7 +38,7 @@ def a_browser() -> Iterator[Browser]:
         made.close()
 
 
-class Visit:
+class BrowserPage:
     """One visitor's page, and everything that went wrong on it."""
 
     def __init__(self, browser: Browser, site: str, *, token: str = "", **more: Any) -> None:

@@ -4,7 +4,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.product import API_KEY, SECRET, webhook
-from tests.support.web_client import ROOM, NoWake, append, fold_all
+from tests.support.web_client import ROOM, NullWake, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import Entry, Journal, entry
@@ -22,7 +22,7 @@ class Stub(ThreadingHTTPServer):
     def __init__(self):
         stub = self
 
-        class Door(BaseHTTPRequestHandler):
+        class ConsoleAuth(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1
             disable_nagle_algorithm = True
@@ -49,7 +49,7 @@ class Stub(ThreadingHTTPServer):
             def log_message(self, format, *args):
                 pass
 
-        super().__init__(("127.0.0.1", 0), Door)
+        super().__init__(("127.0.0.1", 0), ConsoleAuth)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.asked = []
         self.headers = {}
@@ -75,13 +75,13 @@ class Stub(ThreadingHTTPServer):
         return [(path, body) for method, path, body, _ in self.asked if method == "POST"]
 
 
-class Hand:
+class CallHarness:
     """The call hand on the tests' store, and the reducer that decides its calls."""
 
     def __init__(self, client, url, *, webhook_url=None, credentials=True):
         self.client = client
         api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
-        self.caller = Caller(client, api, NoWake(), options=StartOptions(webhook_url))
+        self.caller = Caller(client, api, NullWake(), options=StartOptions(webhook_url))
 
     def wanted(self, room=ROOM, session="s1", *, run=None, start=None, command="start"):
         """Somebody is in the room, and the operator wants a start or an end; the call that is decided."""

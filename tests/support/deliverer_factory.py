@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support.polling import patient
-from tests.support.web_client import SECRETS_KEY, NoWake
-from webhook_app.access.encryption import Seal
+from tests.support.polling import scaled_limit
+from tests.support.web_client import SECRETS_KEY, NullWake
+from webhook_app.access.encryption import SecretBox
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
 from webhook_app.ops.loops import Loops
@@ -13,14 +13,14 @@ from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client, connect_async
 from webhook_app.store.journal import Journal
 from webhook_app.store.subscribers import Subscribers
-from workers.channels.apprise import Speaker
-from workers.channels.webhook import Poster
+from workers.channels.apprise import AppriseChannel
+from workers.channels.webhook import WebhookChannel
 from workers.deliver.deliverer import Deliverer
-from workers.deliver.escalations import Reports
+from workers.deliver.escalations import Escalations
 
-SEAL = Seal(SECRETS_KEY)
+SEAL = SecretBox(SECRETS_KEY)
 RETENTION_S = 3_600
-REPORTED_WITHIN_S = patient(10.0)
+REPORTED_WITHIN_S = scaled_limit(10.0)
 LOOPBACK = networks("127.0.0.0/8")
 SECRET = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 
@@ -35,16 +35,24 @@ async def deliverer(
     client: Client, store_url: str, *, base_url: str | None = None, observing: bool = False
 ) -> AsyncIterator[Deliverer]:
     """A deliver hand; what it reported is written when it is left."""
-    line, poster = connect_async(store_url), Poster(allowed=LOOPBACK)
-    speaker = Speaker(line, allowed=LOOPBACK, base_url=base_url)
-    reports = Reports(client, subscribers_of(client), Journal(client), NoWake(), Loops())
+    line, webhook_channel = connect_async(store_url), WebhookChannel(allowed=LOOPBACK)
+    apprise_channel = AppriseChannel(line, allowed=LOOPBACK, base_url=base_url)
+    reports = Escalations(client, subscribers_of(client), Journal(client), NullWake(), Loops())
     try:
-        yield Deliverer(line, poster, speaker, seal=SEAL, retention_s=RETENTION_S, reports=reports, observing=observing)
+        yield Deliverer(
+            line,
+            webhook_channel,
+            apprise_channel,
+            seal=SEAL,
+            retention_s=RETENTION_S,
+            reports=reports,
+            observing=observing,
+        )
     finally:
-        speaker.close()
-        await poster.close()
+        apprise_channel.close()
+        await webhook_channel.close()
         await line.aclose()
-        assert reports.written(REPORTED_WITHIN_S)
+        assert reports.flush(REPORTED_WITHIN_S)
 
 
 def put_delivery(client: Client, one: Delivery) -> None:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from aiohttp import web
 
 from tests.support.deliverer_factory import deliverer, subscribers_of
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.web_client import ROOM
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
-from webhook_app.domain.notices.types import Filter, make_notice
+from webhook_app.domain.notices.notice import Filter, make_notice
 from webhook_app.store import codec, keys
 
-WITHIN_S = patient(10.0)
+WITHIN_S = scaled_limit(10.0)
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Endpoint:
         return sorted(post.json["type"] for post in self.at(path))
 
 
-class Office:
+class DeliveryHarness:
     """Subscribers, notices and a deliverer, all on the tests' store."""
 
     def __init__(self, client, store_url):
@@ -157,8 +157,8 @@ class Office:
 
     def make_due(self):
         """So much time has passed that whatever waits is due, and who was left alone is tried again."""
-        for subscriber in self.client.hkeys(keys.SUBSCRIBERS_OPEN):
-            self.client.hset(keys.SUBSCRIBERS_OPEN, subscriber, 1)
+        for subscriber in self.client.hkeys(keys.BREAKERS_OPEN_UNTIL):
+            self.client.hset(keys.BREAKERS_OPEN_UNTIL, subscriber, 1)
         for key in self.client.scan_iter(keys.subscriber_due("*")):
             subscriber = key.decode().split(":")[2]
             for member in self.client.zrange(key, 0, -1):

@@ -26,7 +26,7 @@ RULES: tuple[dict[str, Any], ...] = (
 )
 
 
-class History:
+class JournalGenerator:
     """Writes into a journal what VideoSDK, operators, the clock and the call hand would."""
 
     def __init__(self, client: Client, seed: int) -> None:

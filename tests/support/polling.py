@@ -20,7 +20,7 @@ SEEN_MAX_CHARS = 1_500
 T = TypeVar("T")
 
 
-def patient(usual_s: float) -> float:
+def scaled_limit(usual_s: float) -> float:
     """The limit, in seconds, for something that takes up to `usual_s` on a machine with nothing else to do."""
     return max(LIMIT_MIN_S, LIMIT_FACTOR * usual_s) * SLOWNESS
 
@@ -33,7 +33,7 @@ def wait_until(
     AssertionError when it stays false for `patient(usual_s)`: it names what was waited for, and what the condition and
     `seen` returned last. The pause between two looks grows, so that many waits do not load the machine.
     """
-    limit_s, poll_s = patient(usual_s), POLL_FIRST_S
+    limit_s, poll_s = scaled_limit(usual_s), POLL_FIRST_S
     deadline = time.monotonic() + limit_s
     while not (value := condition()):
         if time.monotonic() > deadline:

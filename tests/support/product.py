@@ -26,13 +26,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.support import paths
-from tests.support.polling import last_lines, patient, wait_until
+from tests.support.polling import last_lines, scaled_limit, wait_until
 
 ADMIN_TOKEN = "the-token-of-the-whole-product-test"
 API_KEY, SECRET = "the-key-of-the-test", "the-secret-of-the-test-of-32-bytes-or-more"
 READY_USUAL_S = 40.0
-STOP_LIMIT_S = patient(30.0)
-ANSWER_LIMIT_S = patient(20.0)
+STOP_LIMIT_S = scaled_limit(30.0)
+ANSWER_LIMIT_S = scaled_limit(20.0)
 LOOK_EVERY_S = 0.05
 TREE = paths.ROOT
 MARK = "TALLY_TEST_RUN"
@@ -222,7 +222,7 @@ class Sink:
         self._hurry = threading.Event()
         sink = self
 
-        class Door(BaseHTTPRequestHandler):
+        class ConsoleAuth(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # one packet for the whole answer
             disable_nagle_algorithm = True
@@ -246,7 +246,7 @@ class Sink:
             def handle_error(self, request: object, client_address: object) -> None:
                 pass  # whoever told us something was killed meanwhile
 
-        self._server = Server(("127.0.0.1", 0), Door)
+        self._server = Server(("127.0.0.1", 0), ConsoleAuth)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/notices"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sink", daemon=True)
         self._thread.start()

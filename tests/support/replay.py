@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
-from webhook_app.domain.context import Decision, World
+from webhook_app.domain.context import Decision, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.room import Call, CallState
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec, keys
@@ -17,7 +17,7 @@ from webhook_app.store.journal import Journal
 from webhook_app.store.skipped_events import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
-from workers.reduce.worker import fold
+from workers.reduce.reducer import fold
 
 T = TypeVar("T")
 Timeline = list[tuple[str, str, list[Decision]]]
@@ -27,7 +27,7 @@ Timeline = list[tuple[str, str, list[Decision]]]
 class Refolded:
     """What folding gives: the world, and everything that was written on the way."""
 
-    world: World
+    world: SystemState
     whole: bool  # from the journal's start, not from a snapshot
     events: list[Event] = field(default_factory=list)
     streams: dict[str, Stream] = field(default_factory=dict)
@@ -60,7 +60,7 @@ def refold(client: Client) -> Refolded:
 def differences(client: Client, found: Refolded) -> list[str]:
     """A line for each thing that is stored otherwise than folding gives it; nothing may write meanwhile."""
     state, world = StateStore(client), found.world
-    stored = state.load_world()
+    stored = state.load_state()
     streams = _records(client, keys.STREAMS, keys.stream, codec.stream_of)
     calls = _records(client, keys.CALLS, keys.call, codec.call_of)
     if not found.whole:  # what was folded before the snapshot has its records too
@@ -106,7 +106,7 @@ def _after(client: Client, after: str) -> Iterator[Event]:
         after = events[-1].id
 
 
-def _calls_without_a_turn(client: Client, world: World) -> list[str]:
+def _calls_without_a_turn(client: Client, world: SystemState) -> list[str]:
     """Calls that the rooms wait for and that no call job would ever take."""
     due = _members(client, keys.CALLS_DUE) + _members(client, keys.PROBES_DUE)
     wanted = [call for room in world.rooms.values() for call in (room.call, room.probe) if call is not None]

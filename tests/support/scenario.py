@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from webhook_app.domain.context import Decision, Outcome, World
+from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallKind, Room
@@ -36,15 +36,15 @@ def rest(run: str, session: str | None = SESSION) -> dict[str, Any]:
     }
 
 
-class Story:
+class Scenario:
     """Events told one after another, each folded at once. `after` is how long after the last one, in ms."""
 
     def __init__(self, *, calls: bool = True, room: str = ROOM) -> None:
-        self.world = World(Config(settings=Settings(calls=calls)))
+        self.world = SystemState(Config(settings=Settings(calls=calls)))
         self.room_id = room
         self.now = NOON
         self.events: list[Event] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[StepOutcome] = []
         self.told: list[Notice] = []
         self.calls: list[Call] = []
 
@@ -56,7 +56,7 @@ class Story:
         *,
         room: str | None = "",
         after: int = SECOND,
-    ) -> Outcome:
+    ) -> StepOutcome:
         """Fold one event; `room=None` is an event that names none."""
         self.now += after
         event = Event(
@@ -81,7 +81,7 @@ class Story:
         room: str = "",
         after: int = SECOND,
         **more: Any,
-    ) -> Outcome:
+    ) -> StepOutcome:
         """VideoSDK's webhook; without `id` and `url` it is bare."""
         named = {"meetingId": room or self.room_id, "sessionId": session, "id": id, "playbackHlsUrl": url, **more}
         data = {key: value for key, value in named.items() if value is not None}
@@ -92,17 +92,17 @@ class Story:
         for state in states:
             self.webhook(f"hls-{state}", **more)
 
-    def joined(self, who: str, **more: Any) -> Outcome:
+    def joined(self, who: str, **more: Any) -> StepOutcome:
         return self.webhook("participant-joined", participantId=who, participantName=who.title(), **more)
 
-    def left(self, who: str, **more: Any) -> Outcome:
+    def left(self, who: str, **more: Any) -> StepOutcome:
         return self.webhook("participant-left", participantId=who, participantName=who.title(), **more)
 
-    def operator(self, command: str, *, after: int = SECOND, **data: Any) -> Outcome:
+    def operator(self, command: str, *, after: int = SECOND, **data: Any) -> StepOutcome:
         """An operator's `start`, `end` or `release`."""
         return self.tell(Source.OPERATOR, command, data, after=after)
 
-    def timer(self, name: str, *, due: int | None = None, late: int = 0) -> Outcome:
+    def timer(self, name: str, *, due: int | None = None, late: int = 0) -> StepOutcome:
         """The clock, at the moment the room's timer is due; `due` says another moment than the room knows."""
         at = self.room.timers[name] if due is None else due
         return self.tell(Source.CLOCK, "timer", {"timer": name, "due": at}, after=max(0, at - self.now) + late)
@@ -123,7 +123,7 @@ class Story:
         stream: dict[str, Any] | None = None,
         after: int = SECOND,
         **more: Any,
-    ) -> Outcome:
+    ) -> StepOutcome:
         """The answer to the room's call; `run` is the one that VideoSDK says it has started."""
         call = call or self.room.call
         assert call is not None
@@ -140,7 +140,7 @@ class Story:
         asked_at: int | None = None,
         after: int = SECOND,
         **more: Any,
-    ) -> Outcome:
+    ) -> StepOutcome:
         """The answer to the room's question, asked just now unless said otherwise; one is put if none is out."""
         if self.room.probe is None:
             self.ask()
@@ -163,14 +163,14 @@ class Story:
         self.timer(min(looks)[1])
         return self.last_id
 
-    def put_rule(self, rule: dict[str, Any]) -> Outcome:
+    def put_rule(self, rule: dict[str, Any]) -> StepOutcome:
         """A rule as the door hands it in, for every room unless it says which."""
         return self.tell(Source.CONFIG, "rule-put", {"rule": {"rooms": ["*"], **rule}}, room=None)
 
-    def pause(self, rule: str) -> Outcome:
+    def pause(self, rule: str) -> StepOutcome:
         return self.tell(Source.OPERATOR, "rule-paused", {"name": rule}, room=None)
 
-    def delete(self, rule: str) -> Outcome:
+    def delete(self, rule: str) -> StepOutcome:
         return self.tell(Source.OPERATOR, "rule-deleted", {"name": rule}, room=None)
 
     @property
@@ -192,7 +192,7 @@ class Story:
         return [run.state.value for run in self.runs]
 
     @property
-    def last(self) -> Outcome:
+    def last(self) -> StepOutcome:
         return self.outcomes[-1]
 
     @property
@@ -235,25 +235,25 @@ class Story:
         return [call for call in self.calls if call.kind is CallKind.PROBE]
 
 
-def on_air(run: str = "a", **more: Any) -> Story:
+def on_air(run: str = "a", **more: Any) -> Scenario:
     """A room with somebody in it whose run is playable, nobody having wished for it."""
-    story = Story(**more)
-    story.webhook("session-started")
-    story.hls("starting", "started", "playable", id=run, url=url(run))
-    return story
+    scenario = Scenario(**more)
+    scenario.webhook("session-started")
+    scenario.hls("starting", "started", "playable", id=run, url=url(run))
+    return scenario
 
 
-def with_session(**more: Any) -> Story:
+def with_session(**more: Any) -> Scenario:
     """A room with an empty session."""
-    story = Story(**more)
-    story.webhook("session-started")
-    return story
+    scenario = Scenario(**more)
+    scenario.webhook("session-started")
+    return scenario
 
 
-def wanted_on_air(run: str = "a", **more: Any) -> Story:
+def wanted_on_air(run: str = "a", **more: Any) -> Scenario:
     """A room that an operator put on air."""
-    story = with_session(**more)
-    story.operator("start")
-    story.answer("succeeded", run=run)
-    story.hls("started", "playable", id=run, url=url(run))
-    return story
+    scenario = with_session(**more)
+    scenario.operator("start")
+    scenario.answer("succeeded", run=run)
+    scenario.hls("started", "playable", id=run, url=url(run))
+    return scenario

@@ -10,7 +10,7 @@ from webhook_app.config.settings import load
 from webhook_app.domain.fold_limits import FoldLimits
 from webhook_app.ops.logs import configure
 from workers import container
-from workers.reduce import worker
+from workers.reduce import reducer
 from workers.reduce.watchdog import Limits
 from workers.reduce.watchdog_guard import FoldGuard
 from workers.rq_worker import run
@@ -60,20 +60,20 @@ HANGS = {hang.__name__: hang for hang in (loop, regex, lock_held, sleep, memory,
 
 
 def main() -> int:
-    hang, step = HANGS[sys.argv[1]], worker.step
+    hang, step = HANGS[sys.argv[1]], reducer.step
 
     def stuck_step(world, event):
         if event.room_id == STUCK_ROOM:
             hang()
         return step(world, event)
 
-    worker.step = stuck_step
+    reducer.step = stuck_step
     cpu_limit_s = 60.0 if hang is memory else CPU_LIMIT_S
-    worker.fold_limits = lambda event: FoldLimits(10**9, cpu_limit_s)
-    container.Wiring.guard_folds = guard_folds
+    reducer.fold_limits = lambda event: FoldLimits(10**9, cpu_limit_s)
+    container.WorkerContainer.guard_folds = guard_folds
     settings = load(os.environ)
     configure("worker", "text")
-    return run(container.Wiring(settings), "process", "worker")
+    return run(container.WorkerContainer(settings), "process", "worker")
 
 
 def guard_folds(self):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support import paths, polling
-from tests.support.polling import last_lines, patient, wait_until
+from tests.support.polling import last_lines, scaled_limit, wait_until
 
 pytest_plugins = ["pytester"]
 
@@ -53,8 +53,8 @@ def test_a_wait_returns_what_its_condition_returns() -> None:
 
 
 def test_limits_are_generous_however_short_what_is_waited_for() -> None:
-    assert patient(0.1) >= 60
-    assert patient(100) >= 300
+    assert scaled_limit(0.1) >= 60
+    assert scaled_limit(100) >= 300
 
 
 def test_a_long_log_is_cut_to_its_end() -> None:

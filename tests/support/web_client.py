@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import public_pem, signature
 from webhook_app.app import Web, build
 from webhook_app.config.settings import Settings
@@ -15,7 +15,7 @@ from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, Journal, Wake, entry
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 ADMIN_TOKEN = "the-admin-token-of-the-doors"
 VIEWER_TOKEN = "the-viewer-token-of-the-doors"
@@ -23,17 +23,17 @@ SECRET = "the-videosdk-secret-of-the-doors"
 SECRETS_KEY = "the-key-that-seals-what-the-doors-keep"
 ROOM = "abcd-efgh-ijkl"
 PROBLEM = "application/problem+json"
-WITHIN_S = patient(10.0)
+WITHIN_S = scaled_limit(10.0)
 
 
-class NoWake(Wake):
+class NullWake(Wake):
     """Nobody is woken: the test folds by hand, or all the time."""
 
     def wake(self, queue: str) -> None:
         pass
 
 
-class Doors:
+class WebClient:
     """The app of one web process, with Flask's own client in front of it."""
 
     def __init__(self, store_url: str, data_dir: Path, **more: Any) -> None:
@@ -80,7 +80,7 @@ def configure_room(client: Client, room_id: str = ROOM, name: str | None = None,
 
 def fold_all(client: Client) -> int:
     """Fold the journal to its end."""
-    reducer, folded = Reducer(client, NoWake()), 0
+    reducer, folded = Reducer(client, NullWake()), 0
     while count := reducer.reduce():
         folded += count
     return folded
@@ -90,7 +90,7 @@ def fold_all(client: Client) -> int:
 def folding(client: Client) -> Iterator[None]:
     """A reducer at work for as long as the body runs."""
     stop = threading.Event()
-    reducer = Reducer(client, NoWake())
+    reducer = Reducer(client, NullWake())
 
     def fold() -> None:
         while not stop.is_set():

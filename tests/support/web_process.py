@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.support import paths
-from tests.support.polling import patient, wait_until
+from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import ask, free_ports, public_pem
 
 TREE = paths.ROOT
 ADMIN_TOKEN = "the-admin-token-of-the-swarm"
 VIEWER_TOKEN = "the-viewer-token-of-the-swarm"
 STARTED_USUALLY_S = 30
-SOCKET_TIMEOUT_S = patient(60)
+SOCKET_TIMEOUT_S = scaled_limit(60)
 FILES = 8_192
 
 Misbehave = Callable[[socket.socket], None]
@@ -48,7 +48,7 @@ def serving_process(store_url: str, home: Path, **environ: str) -> Iterator[tupl
         yield port, process
     finally:
         process.terminate()
-        process.wait(patient(STARTED_USUALLY_S))
+        process.wait(scaled_limit(STARTED_USUALLY_S))
 
 
 def is_up(port: int) -> bool:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sandbox.open_points import described
-from sandbox.page import NOTES, SANDBOX, VIDEOSDK, Endpoint
+from sandbox.index_page import NOTES, SANDBOX, VIDEOSDK, Endpoint
+from sandbox.open_points import describe_forms
 from tests.support.product import TREE
-from tests.support.web_client import Doors
-from webhook_app.console.components.alarm_advice import ADVICE, TITLES
+from tests.support.web_client import WebClient
+from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.reasons import Reason
 from webhook_app.ops.metrics import StoreMetrics
@@ -215,7 +215,7 @@ def settings_page() -> str:
 
 def alarms_page() -> str:
     """Every kind of alarm, with what to do about it."""
-    return ALARMS_HEAD + "".join(f"| `{name.value}` | {TITLES[name]} | {ADVICE[name]} |\n" for name in AlarmName)
+    return ALARMS_HEAD + "".join(f"| `{name.value}` | {ALARM_TITLES[name]} | {ADVICE[name]} |\n" for name in AlarmName)
 
 
 def reasons_page() -> str:
@@ -228,7 +228,7 @@ def sandbox_page() -> str:
     rows = "".join(
         f"| `{name}` | {' '.join(f'`{value}`' for value in point['values'].split('|'))} | "
         f"`{json.dumps(point['default'])}` | {point['about']} |\n"
-        for name, point in described().items()
+        for name, point in describe_forms().items()
     )
     return (
         f"{SANDBOX_HEAD}## VideoSDK's endpoints\n\n{_endpoints(VIDEOSDK)}\n## The sandbox's own\n\n{_endpoints(SANDBOX)}"
@@ -255,7 +255,7 @@ def metrics_page(client: Client) -> str:
 
 def description() -> dict[str, Any]:
     """What the app says of itself; no store is asked."""
-    found: dict[str, Any] = Doors("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
+    found: dict[str, Any] = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.support import paths
-from tests.support.browser import DESKTOP, Visit, a_browser
+from tests.support.browser import DESKTOP, BrowserPage, a_browser
 from tests.support.product import ADMIN_TOKEN, Product, product, wait_until, webhook
 
 IMAGES = paths.ROOT / "docs" / "images"
@@ -51,7 +51,7 @@ def main() -> int:
         with product(Path(home), pinned=True, CONFIG_FILE=str(config)) as tally:
             set_the_stage(tally)
             for name, path, scheme in (("wall", "/", "light"), ("room", "/rooms/main-hall-live", "dark")):
-                visit = Visit(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
+                visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
                 visit.log_in()
                 visit.open(path)
                 expect(visit.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()

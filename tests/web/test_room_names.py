@@ -12,12 +12,21 @@ from hypothesis import strategies as some
 from markupsafe import escape
 
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, ROOM, Doors, append, assert_sound, configure_room, fold_all, folding
+from tests.support.web_client import (
+    ADMIN_TOKEN,
+    ROOM,
+    WebClient,
+    append,
+    assert_sound,
+    configure_room,
+    fold_all,
+    folding,
+)
 from webhook_app.api.delivery_views import delivery_view
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.types import Notice
-from webhook_app.domain.rules.rule import RoomName, Rule, Settings, make_config, matches
+from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, Settings, make_config, matches
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -28,12 +37,15 @@ from webhook_app.usecases.room_names import closest_room, room_reference
 LOBBY = "rlyb-xgxu-zpzd"
 ODD_IDS = ["team/standup", "../etc", "a b", "Große Halle", "🎻", "hello?x", "a#b", "a%2Fb", "50%", ".", "..", "/x"]
 IDS = ["lobby", LOBBY, "id:lobby", "id:", ".", "..", "./a", "../..", "../etc", "a/b", "a%2Fb", "50%", "x y", "🎻"]
-NAMES = {"lobby": RoomName("lobby", LOBBY, ("public",)), f"id:{ROOM}": RoomName(None, ROOM, from_file=False)}
+NAMES = {
+    "lobby": ConfiguredRoom("lobby", LOBBY, ("public",)),
+    f"id:{ROOM}": ConfiguredRoom(None, ROOM, from_file=False),
+}
 
 
 @pytest.fixture
-def doors(client: Client, store_url: str, tmp_path: Path) -> Doors:
-    return Doors(store_url, tmp_path, live_links=True)
+def web_client(client: Client, store_url: str, tmp_path: Path) -> WebClient:
+    return WebClient(store_url, tmp_path, live_links=True)
 
 
 @pytest.fixture
@@ -67,16 +79,16 @@ def commands(client: Client) -> list[tuple[str, str]]:
 class TestWhatAReferenceMeans:
     def test_a_name_comes_before_an_id(self) -> None:
         config = make_config({}, NAMES, Settings())
-        assert config.room_meant("lobby") == LOBBY
-        assert config.room_meant("id:lobby") == "lobby"
-        assert config.room_meant(LOBBY) == LOBBY
-        assert config.room_meant("elsewhere") == "elsewhere"
+        assert config.resolve_room("lobby") == LOBBY
+        assert config.resolve_room("id:lobby") == "lobby"
+        assert config.resolve_room(LOBBY) == LOBBY
+        assert config.resolve_room("elsewhere") == "elsewhere"
 
     @given(some.sampled_from(IDS) | some.text(min_size=1, max_size=20))
     def test_every_id_has_a_reference_that_means_it(self, room_id: str) -> None:
         config = make_config({}, NAMES, Settings())
         reference = room_reference(room_id, config)
-        assert config.room_meant(reference) == room_id
+        assert config.resolve_room(reference) == room_id
         assert reference.split("/")[0] not in (".", "..")
 
     def test_a_pattern_that_is_a_name_means_that_room_alone(self) -> None:
@@ -94,7 +106,7 @@ class TestWhatAReferenceMeans:
         assert (config.about(room_id) == (rule,)) is config.matches(pattern, room_id)
 
     def test_a_room_without_a_name_matches_by_id_and_group(self) -> None:
-        named = RoomName(None, ROOM, ("hall",), from_file=False)
+        named = ConfiguredRoom(None, ROOM, ("hall",), from_file=False)
         assert matches(ROOM, ROOM, named) and matches("group:hall", ROOM, named)
         assert not matches("lobby", ROOM, named)
 
@@ -115,113 +127,121 @@ class TestSuggestions:
 
 class TestCommands:
     @pytest.mark.parametrize("command", ["start", "end", "release", "capture"])
-    def test_a_command_goes_to_the_room_of_that_name(self, client: Client, doors: Doors, command: str) -> None:
+    def test_a_command_goes_to_the_room_of_that_name(self, client: Client, web_client: WebClient, command: str) -> None:
         apply_file(client, lobby=LOBBY)
         see(client, "lobby")  # a room whose id is the other's name
-        assert doors.api("POST", f"/rooms/lobby/{command}").status_code == 202
-        assert doors.api("POST", f"/rooms/id:lobby/{command}").status_code == 202
+        assert web_client.api("POST", f"/rooms/lobby/{command}").status_code == 202
+        assert web_client.api("POST", f"/rooms/id:lobby/{command}").status_code == 202
         assert commands(client) == [(command, LOBBY), (command, "lobby")]
 
     @pytest.mark.parametrize("command", ["start", "end", "release", "capture"])
-    def test_an_unknown_room_is_404_with_the_closest_one(self, client: Client, doors: Doors, command: str) -> None:
+    def test_an_unknown_room_is_404_with_the_closest_one(
+        self, client: Client, web_client: WebClient, command: str
+    ) -> None:
         apply_file(client, lobby=LOBBY)
-        answer = doors.api("POST", f"/rooms/lobbby/{command}")
+        answer = web_client.api("POST", f"/rooms/lobbby/{command}")
         assert answer.status_code == 404
         assert "Did you mean lobby?" in answer.json["detail"] and "tally rooms add" in answer.json["detail"]
-        assert doors.api("GET", "/rooms/lobbby").status_code == 404
+        assert web_client.api("GET", "/rooms/lobbby").status_code == 404
         assert commands(client) == []
-        assert [room["room_id"] for room in doors.get("/rooms")["items"]] == [LOBBY]
+        assert [room["room_id"] for room in web_client.get("/rooms")["items"]] == [LOBBY]
 
-    def test_a_rules_mention_makes_no_room_for_commands(self, client: Client, doors: Doors, folded: None) -> None:
+    def test_a_rules_mention_makes_no_room_for_commands(
+        self, client: Client, web_client: WebClient, folded: None
+    ) -> None:
         rule = {"rooms": ["lobbby"], "schedule": {"cron": "0 9 * * *", "duration": "1h"}}
-        put = doors.api("PUT", "/rules/mornings", rule)
+        put = web_client.api("PUT", "/rules/mornings", rule)
         assert put.status_code == 201
-        assert doors.api("POST", "/rooms/lobbby/start").status_code == 404
-        assert doors.get("/rooms/lobbby")["next_window"] is not None
+        assert web_client.api("POST", "/rooms/lobbby/start").status_code == 404
+        assert web_client.get("/rooms/lobbby")["next_window"] is not None
         see(client, "lobbby")
-        assert doors.api("POST", "/rooms/lobbby/end").status_code == 202
+        assert web_client.api("POST", "/rooms/lobbby/end").status_code == 202
 
-    def test_a_webhook_that_is_not_processed_yet_makes_its_room_known(self, client: Client, doors: Doors) -> None:
+    def test_a_webhook_that_is_not_processed_yet_makes_its_room_known(
+        self, client: Client, web_client: WebClient
+    ) -> None:
         append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
         with folding(client):
-            assert doors.api("POST", f"/rooms/{ROOM}/end").status_code == 202
+            assert web_client.api("POST", f"/rooms/{ROOM}/end").status_code == 202
 
 
 class TestFilters:
-    def test_lists_are_filtered_by_name(self, client: Client, doors: Doors) -> None:
+    def test_lists_are_filtered_by_name(self, client: Client, web_client: WebClient) -> None:
         apply_file(client, lobby=LOBBY)
         see(client, "lobby")
         see(client, LOBBY, "hls-started", id="run-1")
         for path in ("events", "streams", "calls"):
-            rooms = {item["room_id"] for item in doors.get(f"/{path}?room_id=lobby")["items"]}
+            rooms = {item["room_id"] for item in web_client.get(f"/{path}?room_id=lobby")["items"]}
             assert rooms == ({LOBBY} if path != "calls" else set())
-        assert {item["room_id"] for item in doors.get("/events?room_id=id:lobby")["items"]} == {"lobby"}
-        assert doors.get("/events?room_id=nowhere")["items"] == []
+        assert {item["room_id"] for item in web_client.get("/events?room_id=id:lobby")["items"]} == {"lobby"}
+        assert web_client.get("/events?room_id=nowhere")["items"] == []
 
-    def test_live_links_lead_by_name(self, client: Client, doors: Doors) -> None:
+    def test_live_links_lead_by_name(self, client: Client, web_client: WebClient) -> None:
         apply_file(client, lobby=LOBBY)
         url = "https://cdn.example/a/index.m3u8"
         for kind in ("hls-started", "hls-playable"):
             see(client, LOBBY, kind, id="run-1", playbackHlsUrl=url)
         for room in ("lobby", LOBBY, f"id:{LOBBY}"):
-            assert doors.http.get(f"/live/{room}.m3u8").headers.get("Location") == url
-        unknown = doors.http.get("/live/lobbby.m3u8")
+            assert web_client.http.get(f"/live/{room}.m3u8").headers.get("Location") == url
+        unknown = web_client.http.get("/live/lobbby.m3u8")
         assert unknown.status_code == 404
         assert "lobby" not in unknown.json["detail"]  # the links are public, the rooms' names are not
 
 
 class TestOddIds:
     @pytest.mark.parametrize("room_id", ODD_IDS)
-    def test_any_id_works_encoded(self, client: Client, doors: Doors, room_id: str) -> None:
+    def test_any_id_works_encoded(self, client: Client, web_client: WebClient, room_id: str) -> None:
         see(client, room_id)
         reference = quote(f"id:{room_id}" if room_id in (".", "..") else room_id, safe="")
         path = f"/rooms/{reference}"
-        assert served(doors, "GET", path)["room_id"] == room_id
-        assert served(doors, "GET", f"{path}/timeline")["items"]
-        assert served(doors, "POST", f"{path}/end")["id"]
+        assert served(web_client, "GET", path)["room_id"] == room_id
+        assert served(web_client, "GET", f"{path}/timeline")["items"]
+        assert served(web_client, "POST", f"{path}/end")["id"]
         assert commands(client) == [("end", room_id)]
-        page = served_page(doors, f"/rooms/{reference}")
+        page = served_page(web_client, f"/rooms/{reference}")
         assert escape(room_id) in page
         fold_all(client)
         assert_sound(client)
 
-    def test_an_encoded_slash_tells_a_room_from_what_can_be_done_with_one(self, client: Client, doors: Doors) -> None:
+    def test_an_encoded_slash_tells_a_room_from_what_can_be_done_with_one(
+        self, client: Client, web_client: WebClient
+    ) -> None:
         see(client, "a")
         see(client, "a/start")
         see(client, "a/timeline")
-        assert served(doors, "GET", "/rooms/a%2Ftimeline")["room_id"] == "a/timeline"
-        assert [item["room_id"] for item in served(doors, "GET", "/rooms/a/timeline")["items"]] == ["a"]
-        served(doors, "POST", "/rooms/a%2Fstart/end")
-        served(doors, "POST", "/rooms/a/start")
+        assert served(web_client, "GET", "/rooms/a%2Ftimeline")["room_id"] == "a/timeline"
+        assert [item["room_id"] for item in served(web_client, "GET", "/rooms/a/timeline")["items"]] == ["a"]
+        served(web_client, "POST", "/rooms/a%2Fstart/end")
+        served(web_client, "POST", "/rooms/a/start")
         assert commands(client) == [("end", "a/start"), ("start", "a")]
 
-    def test_slashes_that_a_proxy_has_decoded_work_too(self, client: Client, doors: Doors) -> None:
+    def test_slashes_that_a_proxy_has_decoded_work_too(self, client: Client, web_client: WebClient) -> None:
         see(client, "team/standup")
-        assert served(doors, "GET", "/rooms/team/standup")["room_id"] == "team/standup"
-        served(doors, "POST", "/rooms/team/standup/end")
+        assert served(web_client, "GET", "/rooms/team/standup")["room_id"] == "team/standup"
+        served(web_client, "POST", "/rooms/team/standup/end")
         assert commands(client) == [("end", "team/standup")]
 
 
-def served(doors: Doors, method: str, path: str) -> Any:
+def served(web_client: WebClient, method: str, path: str) -> Any:
     """The JSON of the API's answer to a raw path, through the bridge that serves it."""
-    answer = bridged(doors, method, f"/api/v1{path}")
+    answer = bridged(web_client, method, f"/api/v1{path}")
     assert answer.status < 300, (path, answer.body)
     return json.loads(answer.body)
 
 
-def served_page(doors: Doors, path: str) -> str:
+def served_page(web_client: WebClient, path: str) -> str:
     """A page of the console."""
-    admin = doors.http
+    admin = web_client.http
     form = admin.get("/login").get_data(as_text=True)
     csrf = form.partition('name="csrf" value="')[2].partition('"')[0]
     admin.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     cookie = "; ".join(f"{one.key}={one.value}" for one in admin._cookies.values())
-    answer = bridged(doors, "GET", path, (b"cookie", cookie.encode()))
+    answer = bridged(web_client, "GET", path, (b"cookie", cookie.encode()))
     assert answer.status == 200, (path, answer.status)
     return answer.body.decode()
 
 
-def bridged(doors: Doors, method: str, path: str, *headers: tuple[bytes, bytes]) -> WsgiAnswer:
+def bridged(web_client: WebClient, method: str, path: str, *headers: tuple[bytes, bytes]) -> WsgiAnswer:
     scope = {
         "method": method,
         "path": unquote(path),
@@ -231,21 +251,23 @@ def bridged(doors: Doors, method: str, path: str, *headers: tuple[bytes, bytes])
         "scheme": "http",
         "headers": [(b"host", b"localhost"), (b"authorization", f"Bearer {ADMIN_TOKEN}".encode()), *headers],
     }
-    return call(doors.web.app, environ_of(scope, b""))
+    return call(web_client.web.app, environ_of(scope, b""))
 
 
 class TestNamesInAnswers:
-    def test_whatever_tells_of_a_room_has_its_name_beside_the_id(self, client: Client, doors: Doors) -> None:
+    def test_whatever_tells_of_a_room_has_its_name_beside_the_id(self, client: Client, web_client: WebClient) -> None:
         append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
         configure_room(client, LOBBY, "lobby")
         see(client, LOBBY)
         see(client, LOBBY, "hls-started", id="run-1")
-        doors.api("POST", "/rooms/lobby/end")
+        web_client.api("POST", "/rooms/lobby/end")
         with folding(client):
             schedule = {"cron": "0 9 * * *", "duration": "1h"}
-            assert doors.api("PUT", "/rules/mornings", {"rooms": ["lobby"], "schedule": schedule}).status_code == 201
+            assert (
+                web_client.api("PUT", "/rules/mornings", {"rooms": ["lobby"], "schedule": schedule}).status_code == 201
+            )
         answers = [
-            doors.get(path)
+            web_client.get(path)
             for path in (
                 "/rooms/lobby",
                 "/rooms/lobby/timeline",
@@ -261,7 +283,7 @@ class TestNamesInAnswers:
         assert len(places) > 10
         assert all(place.get("room_name", place.get("name")) == "lobby" for place in places), places
 
-    def test_a_notice_and_its_delivery_have_it(self, client: Client, doors: Doors) -> None:
+    def test_a_notice_and_its_delivery_have_it(self, client: Client, web_client: WebClient) -> None:
         configure_room(client, LOBBY, "lobby")
         see(client, LOBBY, "hls-started", id="run-1")
         (notice,) = [
@@ -275,11 +297,11 @@ class TestNamesInAnswers:
         view = delivery_view(delivery, old, StateStore(client).names())
         assert view["notice"]["data"] == {"room_name": "lobby", "room_id": LOBBY}
 
-    def test_hundreds_of_items_cost_one_look_at_the_names(self, client: Client, doors: Doors) -> None:
+    def test_hundreds_of_items_cost_one_look_at_the_names(self, client: Client, web_client: WebClient) -> None:
         configure_room(client, LOBBY, "lobby")
         for number in range(40):
             see(client, f"room-{number}")
-        few, many = (commands_of(client, lambda n=n: doors.get(f"/events?limit={n}"), "MGET") for n in (1, 40))
+        few, many = (commands_of(client, lambda n=n: web_client.get(f"/events?limit={n}"), "MGET") for n in (1, 40))
         assert few == many
 
 
@@ -308,8 +330,8 @@ def commands_of(client: Client, act: Callable[[], Any], name: str) -> int:
     return count() - before
 
 
-def test_configured_rooms_are_listed_before_anything_is_seen_of_them(client: Client, doors: Doors) -> None:
+def test_configured_rooms_are_listed_before_anything_is_seen_of_them(client: Client, web_client: WebClient) -> None:
     configure_room(client, ROOM, "main-hall", ("webinar",))
-    [room] = doors.get("/rooms?group=webinar")["items"]
+    [room] = web_client.get("/rooms?group=webinar")["items"]
     assert (room["room_id"], room["name"], room["groups"], room["state"]) == (ROOM, "main-hall", ["webinar"], "idle")
-    assert doors.get("/rooms/main-hall")["room_id"] == ROOM
+    assert web_client.get("/rooms/main-hall")["room_id"] == ROOM

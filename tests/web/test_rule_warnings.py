@@ -6,12 +6,12 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support import paths
-from tests.support.web_client import ADMIN_TOKEN, Doors, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all, folding
 from tests.web.console.test_error_pages import log_in
 from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.rule import RoomName, Settings, make_config
+from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.store.journal import entry
 from webhook_app.usecases.rule_warnings import KnownRooms, WarningReason, room_warnings, rule_warnings
@@ -19,15 +19,15 @@ from workers.cli.main import main
 
 PAYLOADS = paths.PAYLOADS
 NAMES = {
-    "lobby": RoomName("lobby", "rlyb-xgxu-zpzd", ("channel",)),
-    "hall": RoomName("hall", "abcd-efgh-ijkl", ("webinar",)),
+    "lobby": ConfiguredRoom("lobby", "rlyb-xgxu-zpzd", ("channel",)),
+    "hall": ConfiguredRoom("hall", "abcd-efgh-ijkl", ("webinar",)),
 }
 CONFIG = make_config({}, NAMES, Settings())
 ROOMS = {"lobby": {"room_id": "rlyb-xgxu-zpzd", "groups": ["channel"]}}
 
 
 def rule(**more):
-    return rule_from(RuleSchema().load({"name": "r", "rooms": ["lobby"], "when": "room.on_air", "do": "end", **more}))
+    return decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "when": "room.on_air", "do": "end", **more}))
 
 
 def reasons(patterns, known):
@@ -79,13 +79,13 @@ def test_without_a_store_only_what_does_not_look_like_an_id_is_warned_of():
 )
 def test_what_is_valid_and_probably_not_meant_is_warned_of(given, reason):
     base = {"name": "r", "rooms": ["lobby"], **given} | ({"do": "end"} if "on" in given else {})
-    warnings = rule_warnings(rule_from(RuleSchema().load(base)), KnownRooms(CONFIG), types=DOCUMENTED_TYPES)
+    warnings = rule_warnings(decode_rule(RuleSchema().load(base)), KnownRooms(CONFIG), types=DOCUMENTED_TYPES)
     assert [warning.reason for warning in warnings] == [reason]
 
 
 @pytest.mark.parametrize("kind", [*DOCUMENTED_TYPES, "stream.playable", "broadcast.late", "rule.other"])
 def test_no_type_that_is_known_is_warned_of(kind):
-    given = rule_from(RuleSchema().load({"name": "r", "rooms": ["lobby"], "on": kind, "do": "end"}))
+    given = decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "on": kind, "do": "end"}))
     assert rule_warnings(given, KnownRooms(CONFIG), types=DOCUMENTED_TYPES) == []
 
 
@@ -101,36 +101,36 @@ EXPECTED = {"do you mean lobby?", "do you mean group:channel?", "on every day th
 
 
 @pytest.fixture
-def doors(client, store_url, tmp_path):
+def web_client(client, store_url, tmp_path):
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": ROOMS, "rules": []}))
     fold_all(client)
-    return Doors(store_url, tmp_path, max_streams=0)
+    return WebClient(store_url, tmp_path, max_streams=0)
 
 
-def test_put_answers_with_the_warnings(client, doors):
+def test_put_answers_with_the_warnings(client, web_client):
     with folding(client):
-        answer = doors.api("PUT", "/rules/morning", WRONG)
+        answer = web_client.api("PUT", "/rules/morning", WRONG)
     assert answer.status_code == 201
     messages = [warning["message"] for warning in answer.json["warnings"]]
     for text in EXPECTED:
         assert text in " / ".join(messages)
     assert {warning["field"] for warning in answer.json["warnings"]} == {"rooms", "schedule.cron", "schedule"}
     assert any("MAX_STREAMS is 0" in message for message in messages)
-    assert "warnings" not in doors.get("/rules/morning")
+    assert "warnings" not in web_client.get("/rules/morning")
 
 
-def test_a_rule_without_fault_has_no_warnings(client, doors):
+def test_a_rule_without_fault_has_no_warnings(client, web_client):
     with folding(client):
-        answer = doors.api("PUT", "/rules/empty", {"rooms": ["lobby"], "when": "room.on_air", "do": "end"})
+        answer = web_client.api("PUT", "/rules/empty", {"rooms": ["lobby"], "when": "room.on_air", "do": "end"})
     assert answer.json["warnings"] == []
 
 
-def test_config_check_and_the_editor_warn_of_the_same(client, doors, tmp_path):
+def test_config_check_and_the_editor_warn_of_the_same(client, web_client, tmp_path):
     path = tmp_path / "tally.yaml"
     path.write_text(json.dumps({"rooms": ROOMS, "rules": [{"name": "morning", **WRONG}]}))
     checked = CliRunner().invoke(main, ["config", "check", str(path), "--json"], env={"DATA_DIR": str(tmp_path)})
     lines = json.loads(checked.stdout)["warnings"]
-    visitor = log_in(doors.web.app.test_client(), ADMIN_TOKEN)
+    visitor = log_in(web_client.web.app.test_client(), ADMIN_TOKEN)
     csrf = visitor.get("/new-rule").get_data(as_text=True).split('name="csrf" content="')[1].split('"')[0]
     data = {"text": json.dumps({"name": "morning", **WRONG}), "csrf": csrf}
     verdict = visitor.post("/rule-text/check", data=data).json["verdict"]

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from tests.support.deliverer_factory import subscribers_of, told_as
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.store.subscribers import Subscribers
 
 URL = "https://example.com/hook"
 
 
 @pytest.fixture
-def doors(store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 def at_once(*acts):
@@ -33,12 +33,12 @@ def at_once(*acts):
     return answers
 
 
-def test_secrets_that_two_were_shown_at_once_both_sign(client, doors):
-    made = doors.api("POST", "/subscribers", {"url": URL}).json
+def test_secrets_that_two_were_shown_at_once_both_sign(client, web_client):
+    made = web_client.api("POST", "/subscribers", {"url": URL}).json
     for _ in range(10):
 
         def rotate():
-            return doors.api("POST", f"/subscribers/{made['id']}/rotate-secret")
+            return web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret")
 
         answers = at_once(rotate, rotate)
         assert {one.status_code for one in answers} == {200}
@@ -47,12 +47,14 @@ def test_secrets_that_two_were_shown_at_once_both_sign(client, doors):
         assert {one.json["secret"] for one in answers} <= kept
 
 
-def test_fields_that_two_change_at_once_are_both_changed(client, doors):
-    made = doors.api("POST", "/subscribers", {"url": URL}).json
+def test_fields_that_two_change_at_once_are_both_changed(client, web_client):
+    made = web_client.api("POST", "/subscribers", {"url": URL}).json
     for turn in range(10):
         changes = {"name": f"name {turn}"}, {"max_in_flight": 10 + turn}, {"rate_limit": 10 + turn}
-        at_once(*(lambda change=change: doors.api("PATCH", f"/subscribers/{made['id']}", change) for change in changes))
-        shown = doors.get(f"/subscribers/{made['id']}")
+        at_once(
+            *(lambda change=change: web_client.api("PATCH", f"/subscribers/{made['id']}", change) for change in changes)
+        )
+        shown = web_client.get(f"/subscribers/{made['id']}")
         assert [shown[name] for name in ("name", "max_in_flight", "rate_limit")] == [
             f"name {turn}",
             10 + turn,
@@ -60,8 +62,8 @@ def test_fields_that_two_change_at_once_are_both_changed(client, doors):
         ]
 
 
-def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, doors):
-    made = doors.api("POST", "/subscribers", {"url": URL}).json
+def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, web_client):
+    made = web_client.api("POST", "/subscribers", {"url": URL}).json
     subscribers: Subscribers = subscribers_of(client)
 
     def slowly(known):
@@ -69,7 +71,7 @@ def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, doors):
         return replace(known, enabled=False)
 
     assert subscribers.change(made["id"], slowly) is None
-    assert doors.api("GET", f"/subscribers/{made['id']}").status_code == 404
+    assert web_client.api("GET", f"/subscribers/{made['id']}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, doors):
         (URL, {"url": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"}, 1),
     ],
 )
-def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(client, doors, url, change, rate):
-    made = doors.api("POST", "/subscribers", {"url": url}).json
-    answer = doors.api("PATCH", f"/subscribers/{made['id']}", change)
+def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(client, web_client, url, change, rate):
+    made = web_client.api("POST", "/subscribers", {"url": url}).json
+    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
     assert (answer.status_code, answer.json["rate_limit"]) == (200, rate)

@@ -12,7 +12,7 @@ import workers
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import explained, flat, translate
+from webhook_app.problems.validation_messages import explained, flatten_errors, translate
 
 LIBRARYS_WORDS = (
     "Must be",
@@ -110,7 +110,7 @@ def test_no_schema_of_the_product_answers_in_the_librarys_words():
         schema = kind()
         bodies = [{}, {"nope": 1}, *({name: value} for name in schema.fields for value in WRONG)]
         for body in bodies:
-            for field, message in flat(schema.validate(body)):
+            for field, message in flatten_errors(schema.validate(body)):
                 assert not message.startswith(LIBRARYS_WORDS), (kind, field, message)
 
 

@@ -14,8 +14,8 @@ from webhook_app.ops.loops import Loops
 from webhook_app.store.clients import Client
 from webhook_app.store.processes import Processes
 from workers import container as module
-from workers.container import Wiring, beating
-from workers.reduce.worker import Halted, Reducer
+from workers.container import WorkerContainer, process_heartbeat
+from workers.reduce.reducer import Reducer, ReducingHaltedError
 
 LIMIT_S = 20.0
 
@@ -30,8 +30,8 @@ class Scripted(Reducer):
         return self._scripted(stopping)
 
 
-def wired(store_url: str, home: Path, run: Callable[[Callable[[], bool]], int]) -> Wiring:
-    made = Wiring(Settings(redis_url=store_url, data_dir=home))
+def wired(store_url: str, home: Path, run: Callable[[Callable[[], bool]], int]) -> WorkerContainer:
+    made = WorkerContainer(Settings(redis_url=store_url, data_dir=home))
     made._process = Scripted(run)
     return made
 
@@ -47,15 +47,15 @@ def test_what_a_job_raises_is_logged_and_shows_when_it_goes_on(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "JOB_FAILING_AFTER_S", 0.0)
-    wiring = wired(store_url, tmp_path, raising(OverflowError("year 10000")))
+    container = wired(store_url, tmp_path, raising(OverflowError("year 10000")))
     with capture_logs() as logs:
         for _ in range(3):
-            wiring.process()
+            container.process()
     assert [(line["event"], line["job"]) for line in logs] == [("a job failed and is run again", "process")]
-    assert "OverflowError" in wiring.loops.failing()["process"]
-    wiring._process = Scripted(lambda stopping: 0)
-    wiring.process()
-    assert wiring.loops.failing() == {}
+    assert "OverflowError" in container.loops.failing()["process"]
+    container._process = Scripted(lambda stopping: 0)
+    container.process()
+    assert container.loops.failing() == {}
 
 
 def test_a_store_that_is_away_is_left_to_whoever_runs_the_jobs(store_url: str, tmp_path: Path) -> None:
@@ -64,10 +64,10 @@ def test_a_store_that_is_away_is_left_to_whoever_runs_the_jobs(store_url: str, t
 
 
 def test_halted_reducing_has_its_own_alarm_and_is_no_failure_of_the_job(store_url: str, tmp_path: Path) -> None:
-    wiring = wired(store_url, tmp_path, raising(Halted("WRONGTYPE")))
+    container = wired(store_url, tmp_path, raising(ReducingHaltedError("WRONGTYPE")))
     with capture_logs() as logs:
-        wiring.process()
-    assert logs == [] and wiring._jobs["process"].failures == 0
+        container.process()
+    assert logs == [] and container._jobs["process"].failures == 0
 
 
 def test_a_job_that_hangs_shows_in_the_signs_of_life_of_its_process(
@@ -83,9 +83,9 @@ def test_a_job_that_hangs_shows_in_the_signs_of_life_of_its_process(
         release.wait(LIMIT_S)
         return 0
 
-    wiring = wired(store_url, tmp_path, run)
-    job = threading.Thread(target=wiring.process)
-    with beating("worker", client, wiring.loops):
+    container = wired(store_url, tmp_path, run)
+    job = threading.Thread(target=container.process)
+    with process_heartbeat("worker", client, container.loops):
         job.start()
         asked.wait(LIMIT_S)
         processes = Processes(client)
@@ -108,5 +108,5 @@ def test_signs_of_life_go_on_whatever_is_raised(client: Client, monkeypatch: pyt
             raise ZeroDivisionError
 
     monkeypatch.setattr(Processes, "beat", beat)
-    with capture_logs(), beating("call", client, loops):
+    with capture_logs(), process_heartbeat("call", client, loops):
         wait_until(lambda: len(beats) > 4, LIMIT_S, "a beat after the failures")

@@ -63,10 +63,10 @@ class Tokens:
                 raise TooManyWrongTokensError(wait_s)
         return role
 
-    def guard_or_look(self, may_look: Callable[[], bool]) -> None:
+    def require_token_unless(self, can_view: Callable[[], bool]) -> None:
         """The same as `guard`, but a page of ours may look without a token: its browser cannot send one to a stream."""
         from_page = request.headers.get("Sec-Fetch-Site", "none") in SAME_ORIGIN
-        if "Authorization" in request.headers or not (from_page and may_look()):
+        if "Authorization" in request.headers or not (from_page and can_view()):
             self.guard()
 
     def guard(self) -> None:

@@ -19,7 +19,7 @@ class WrongKeyError(Exception):
     """The text was sealed under another key, for another record, or is damaged."""
 
 
-class Seal:
+class SecretBox:
     """Seals and opens under one key; `key` is any text of 16 characters or more."""
 
     def __init__(self, key: str) -> None:

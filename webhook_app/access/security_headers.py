@@ -8,7 +8,7 @@ POLICY = (
 )
 
 
-def harden(response: Response) -> Response:
+def set_security_headers(response: Response) -> Response:
     """An answer with these headers; for `after_request`."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"

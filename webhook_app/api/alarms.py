@@ -9,15 +9,23 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validate, validates
 
-from webhook_app.api.context import Context, accepted
+from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
-from webhook_app.api.schemas import AcceptedSchema, AlarmSchema, Moment, PageQuery, ProblemSchema, Question, page_of
+from webhook_app.api.schemas import (
+    AcceptedSchema,
+    AlarmSchema,
+    Moment,
+    PageQuery,
+    ProblemSchema,
+    RequestSchema,
+    page_of,
+)
 from webhook_app.domain.alarms.alarm import Alarm, alarm_view
 from webhook_app.domain.alarms.changes import ACKNOWLEDGE
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
 from webhook_app.store.alarms import active_alarms, past_alarms
-from webhook_app.store.listing import BadCursorError, decode_cursor, encode_cursor
+from webhook_app.store.listing import InvalidCursorError, decode_cursor, encode_cursor
 from webhook_app.store.system_alarms import SystemAlarms, raised_system_alarms
 from webhook_app.text.masking import masked
 
@@ -30,7 +38,7 @@ class AlarmsQuery(PageQuery):
     active = fields.Boolean(load_default=None)
 
 
-class AcknowledgeSchema(Question):
+class AcknowledgeSchema(RequestSchema):
     """An acknowledgement: it holds until the alarm clears, or until a moment; `by` names who gives it."""
 
     until = Moment(load_default=None)
@@ -42,7 +50,7 @@ class AcknowledgeSchema(Question):
             raise ValidationError("`until` has passed; give a time that is to come")
 
 
-def alarms(context: Context) -> Blueprint:
+def alarms(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("alarms", __name__, url_prefix="/api/v1/alarms", description=__doc__)
 
@@ -51,7 +59,7 @@ def alarms(context: Context) -> Blueprint:
     @blp.response(200, page_of(AlarmSchema))
     def list_alarms(query: dict[str, Any]) -> dict[str, Any]:
         """Alarms, the newest first; those that are acknowledged stay active until they clear."""
-        found = known_alarms(context)
+        found = all_alarms(context)
         if query["active"] is not None:
             found = [alarm for alarm in found if alarm.is_active == query["active"]]
         after = _place_in(query["cursor"])
@@ -78,9 +86,9 @@ def alarms(context: Context) -> Blueprint:
     return blp
 
 
-def acknowledge(context: Context, alarm_id: str, *, by: str, until: int | None) -> str:
+def acknowledge(context: AppContext, alarm_id: str, *, by: str, until: int | None) -> str:
     """Journal an acknowledgement; the event's id. Problem 404 or 409 when there is no such active alarm."""
-    alarm = next((alarm for alarm in known_alarms(context) if alarm.id == alarm_id), None)
+    alarm = next((alarm for alarm in all_alarms(context) if alarm.id == alarm_id), None)
     if alarm is None:
         raise Problem(404, f"no alarm {alarm_id} is kept; GET /api/v1/alarms?active=true lists the active ones")
     if not alarm.is_active:
@@ -96,7 +104,7 @@ def acknowledge(context: Context, alarm_id: str, *, by: str, until: int | None) 
     return context.append(Source.OPERATOR, ACKNOWLEDGE, None, data)
 
 
-def known_alarms(context: Context) -> list[Alarm]:
+def all_alarms(context: AppContext) -> list[Alarm]:
     """Every alarm, active or cleared, the newest first; those on the reducer itself too."""
     found = {alarm.id: alarm for alarm in past_alarms(context.client)}
     found |= {alarm.id: alarm for alarm in active_alarms(context.client)}
@@ -104,7 +112,7 @@ def known_alarms(context: Context) -> list[Alarm]:
     return _sorted(found.values())
 
 
-def raised_alarms(context: Context) -> list[Alarm]:
+def all_active_alarms(context: AppContext) -> list[Alarm]:
     """The active alarms, the newest first."""
     return _sorted((*active_alarms(context.client), *raised_system_alarms(context.client)))
 
@@ -124,7 +132,7 @@ def _place_in(cursor: str | None) -> tuple[int, str] | None:
         return None
     since, bar, alarm_id = position.partition("|")
     if not bar or not re.fullmatch(r"[0-9]{1,20}", since):
-        raise BadCursorError("the cursor is not one of ours; leave it out to begin")
+        raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
     return int(since), alarm_id
 
 

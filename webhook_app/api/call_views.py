@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.domain.room import Call, CallState
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.views import call_view
 from webhook_app.store import codec, keys
 
 
-def load_calls(context: Context, call_ids: Sequence[str]) -> list[Call | None]:
+def load_calls(context: AppContext, call_ids: Sequence[str]) -> list[Call | None]:
     """Calls by id, None where none is kept."""
     found = context.client.mget([keys.call(one) for one in call_ids]) if call_ids else []
     return [codec.call_of(raw) if raw else None for raw in found]
 
 
-def call_views(context: Context, found: Sequence[Call]) -> list[dict[str, Any]]:
+def call_views(context: AppContext, found: Sequence[Call]) -> list[dict[str, Any]]:
     """Calls with what was sent and what came back."""
     with context.client.pipeline(transaction=False) as pipe:
         for call in found:

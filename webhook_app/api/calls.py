@@ -5,13 +5,13 @@ from typing import Any
 from marshmallow import fields, validate
 
 from webhook_app.api.call_views import call_views, load_calls
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.room import Call, CallState
 from webhook_app.problems.problems import Problem
 from webhook_app.store import keys
-from webhook_app.store.listing import scored_page
+from webhook_app.store.listing import page_by_score
 from webhook_app.usecases.room_names import find_room_id
 
 
@@ -23,7 +23,7 @@ class CallsQuery(PageQuery):
     event_id = fields.String(load_default=None)
 
 
-def calls(context: Context) -> Blueprint:
+def calls(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("calls", __name__, url_prefix="/api/v1/calls", description=__doc__)
 
@@ -40,7 +40,7 @@ def calls(context: Context) -> Blueprint:
 
         room_id = find_room_id(context.state, query["room_id"])
         key = keys.CALLS if room_id is None else keys.room_calls(room_id)
-        found, cursor = scored_page(
+        found, cursor = page_by_score(
             context.client,
             key,
             cursor=query["cursor"],

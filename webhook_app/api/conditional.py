@@ -10,7 +10,7 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store import codec, keys
@@ -22,14 +22,14 @@ _TAG = re.compile(r'"([^"]*)"')
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
-def rule_etag(context: Context, name: str, view: dict[str, Any]) -> str:
+def rule_etag(context: AppContext, name: str, view: dict[str, Any]) -> str:
     """The ETag of a rule as it is shown: first of what it says, then of what it has done, which is no change of it."""
     raw = context.client.hget(keys.RULES, name) or b""
     return f'"{_digest(raw)}.{_digest(codec.encode(view))}"'
 
 
 @contextmanager
-def alone(context: Context, name: str, what: str = "rule {}") -> Iterator[None]:
+def rule_lock(context: AppContext, name: str, what: str = "rule {}") -> Iterator[None]:
     """Nobody else changes this rule by the API meanwhile, and what was ordered before is folded.
 
     `what` says what is being changed when it is not a rule; `name` then is no rule's name.
@@ -42,13 +42,13 @@ def alone(context: Context, name: str, what: str = "rule {}") -> Iterator[None]:
             raise Problem(409, detail, reason=ProblemReason.BEING_CHANGED)
         sleep(LOCK_LOOK_S)
     try:
-        context.folded(context.journal.last_id())
+        context.wait_until_processed(context.journal.last_id())
         yield
     finally:
         context.client.eval(_RELEASE, 1, key, mine)
 
 
-def check_conditions(context: Context, name: str, headers: Headers) -> None:
+def check_conditions(context: AppContext, name: str, headers: Headers) -> None:
     """412 unless the rule is as the caller believes; a condition that cannot be read does not hold."""
     if_match, if_none_match = headers.get("If-Match"), headers.get("If-None-Match")
     if if_match is None and if_none_match is None:

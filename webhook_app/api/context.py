@@ -22,7 +22,7 @@ FOLD_LOOK_S = 0.01
 
 
 @dataclass(frozen=True)
-class Context:
+class AppContext:
     """The store's parts, and what of the settings the API must know."""
 
     client: Client
@@ -43,7 +43,7 @@ class Context:
         """Whether commands can come to calls of VideoSDK."""
         return self.has_credentials and not self.observing
 
-    def must_not_observe(self) -> None:
+    def refuse_when_observing(self) -> None:
         """Refuse what would send something while this copy only observes: Problem 409."""
         if self.observing:
             detail = "this copy only observes (OBSERVE=1): it calls nothing and sends nothing"
@@ -57,7 +57,7 @@ class Context:
         """Journal an event of our own; its id."""
         return self.appender.append(entry(source, kind, room_id, data))
 
-    def folded(self, event_id: str) -> bool:
+    def wait_until_processed(self, event_id: str) -> bool:
         """Wait a little for an event to be folded; whether it was."""
         until = monotonic() + FOLD_WAIT_S
         while order(self.state.cursor()) < order(event_id):

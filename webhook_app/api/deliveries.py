@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.delivery_views import all_deliveries_page, delivery_views
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
@@ -24,7 +24,7 @@ class DeliveriesQuery(PageQuery):
     type = fields.String(load_default=None, metadata={"description": "A notice's type, or a glob: `stream.*`."})
 
 
-def deliveries(context: Context) -> Blueprint:
+def deliveries(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("deliveries", __name__, url_prefix="/api/v1/deliveries", description=__doc__)
 
@@ -51,7 +51,7 @@ def deliveries(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def retry_delivery(delivery_id: str) -> Response:
         """Put a delivery back in line, now; a delivered one is sent once more under the same webhook-id."""
-        put_in_line(context, delivery_id)
+        requeue_delivery(context, delivery_id)
         response = Response(f'{{"id":"{delivery_id}"}}', 202, content_type="application/json")
         response.headers["Location"] = f"/api/v1/deliveries/{delivery_id}"
         return response
@@ -59,14 +59,14 @@ def deliveries(context: Context) -> Blueprint:
     return blp
 
 
-def with_room_id(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+def with_room_id(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
     """The query with the id of the room that it names."""
     return query | {"room_id": find_room_id(context.state, query["room_id"])}
 
 
-def put_in_line(context: Context, delivery_id: str) -> None:
+def requeue_delivery(context: AppContext, delivery_id: str) -> None:
     """Put a delivery back in line, now."""
-    context.must_not_observe()
+    context.refuse_when_observing()
     found = context.deliveries.get([delivery_id])
     if not found:
         raise Problem(404, f"no delivery {delivery_id} is kept")
@@ -74,6 +74,6 @@ def put_in_line(context: Context, delivery_id: str) -> None:
     if notice is None:
         raise Problem(409, "the notice is no longer kept", reason=ProblemReason.NOTICE_GONE)
     if one.state is DeliveryState.PENDING:
-        context.deliveries.hasten(one, now=context.now())
+        context.deliveries.make_due_now(one, now=context.now())
     else:
         context.deliveries.retry(one, now=context.now())

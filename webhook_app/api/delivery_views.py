@@ -3,25 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
 from webhook_app.domain.globs import glob_matches
-from webhook_app.domain.notices.types import Notice, notice_body
+from webhook_app.domain.notices.notice import Notice, notice_body
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.store import keys
-from webhook_app.store.listing import decode_cursor, encode_cursor, scored_page
+from webhook_app.store.listing import decode_cursor, encode_cursor, page_by_score
 from webhook_app.text.masked_data import shown_data
 
-Told = tuple[Delivery, Notice | None]
+DeliveryWithNotice = tuple[Delivery, Notice | None]
 INDEX = {
     DeliveryState.PENDING: keys.DELIVERIES_PENDING,
     DeliveryState.DEAD: keys.DELIVERIES_DEAD,
 }
 
 
-def delivery_views(context: Context, told: Sequence[Told]) -> list[dict[str, Any]]:
+def delivery_views(context: AppContext, told: Sequence[DeliveryWithNotice]) -> list[dict[str, Any]]:
     """Deliveries with their notices, and what each waits for."""
     waits = context.deliveries.waits([one for one, _ in told], now=context.now())
     config = context.state.names()
@@ -55,7 +55,7 @@ def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: De
     }
 
 
-def deliveries_of_notice(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+def deliveries_of_notice(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
     """The deliveries of one notice, each subscriber's; a subscriber that is gone is not among them."""
     ids = sorted(delivery_id(query["notice_id"], known.subscriber_id) for known in context.subscribers.all())
     after = decode_cursor(query["cursor"])
@@ -71,21 +71,23 @@ def deliveries_of_notice(context: Context, query: dict[str, Any]) -> dict[str, A
     }
 
 
-def deliveries_page(context: Context, key: str, query: dict[str, Any]) -> dict[str, Any]:
+def deliveries_page(context: AppContext, key: str, query: dict[str, Any]) -> dict[str, Any]:
     """Deliveries out of one index, the newest first."""
 
-    def load(delivery_ids: Sequence[str]) -> list[Told | None]:
+    def load(delivery_ids: Sequence[str]) -> list[DeliveryWithNotice | None]:
         found = {one.delivery_id: (one, notice) for one, notice in context.deliveries.get(delivery_ids)}
         return [found.get(one) for one in delivery_ids]
 
-    def keep(told: Told) -> bool:
+    def keep(told: DeliveryWithNotice) -> bool:
         return _asked_for(told, query)
 
-    found, cursor = scored_page(context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep)
+    found, cursor = page_by_score(
+        context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
+    )
     return {"items": delivery_views(context, found), "next": cursor}
 
 
-def _asked_for(told: Told, query: Mapping[str, Any]) -> bool:
+def _asked_for(told: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
     delivery, notice = told
     room_id, kind = query.get("room_id"), query.get("type")
     return (
@@ -96,7 +98,7 @@ def _asked_for(told: Told, query: Mapping[str, Any]) -> bool:
     )
 
 
-def all_deliveries_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+def all_deliveries_page(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
     """Deliveries of everybody, in one state or in any."""
     if query["notice_id"] is not None:
         return deliveries_of_notice(context, query)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
-from webhook_app.access.security_headers import harden
+from webhook_app.access.security_headers import set_security_headers
 from webhook_app.problems.problems import ProblemApi
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -19,7 +19,7 @@ def docs_page(api: ProblemApi) -> Blueprint:
     def docs() -> str:
         return render_template("docs.html", calls=calls_of(api.description()))
 
-    blueprint.after_request(harden)
+    blueprint.after_request(set_security_headers)
     return blueprint
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
@@ -12,7 +12,7 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import rfc3339
 from webhook_app.store import codec, keys, outline
 from webhook_app.store.clients import Client
-from webhook_app.store.listing import SCAN_MAX, BadCursorError, decode_cursor, encode_cursor
+from webhook_app.store.listing import SCAN_MAX, InvalidCursorError, decode_cursor, encode_cursor
 from webhook_app.text.masked_data import shown_data, without_webhook_token
 from webhook_app.text.masking import masked
 
@@ -53,14 +53,14 @@ def timeline_rows(
     return [entries[0][1] if entries else None for entries in found]
 
 
-def event_views(context: Context, events: Sequence[Event]) -> list[dict[str, Any]]:
+def event_views(context: AppContext, events: Sequence[Event]) -> list[dict[str, Any]]:
     """Events with their effects."""
     rows = timeline_rows(context.client, events) if events else []
     config = context.state.names()
     return [event_view(event, row, config) for event, row in zip(events, rows, strict=True)]
 
 
-def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
+def event_with_decisions(context: AppContext, event: Event) -> dict[str, Any]:
     """One event as the timeline shows it: with its effect and what rules and controller decided."""
     entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
     config = context.state.names()
@@ -69,7 +69,7 @@ def event_with_decisions(context: Context, event: Event) -> dict[str, Any]:
     return event_view(event, entries[0][1], config) | _what_came_of_it(entries[0][1])
 
 
-def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
+def timeline_page(context: AppContext, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
     """A room's timeline, newest first."""
     before = checked_id(decode_cursor(cursor))
     top = "+" if before is None else f"({before}"
@@ -83,7 +83,7 @@ def timeline_page(context: Context, room_id: str, *, cursor: str | None, limit: 
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
-def outline_page(context: Context, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
+def outline_page(context: AppContext, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
     """A room's timeline, newest first, in which checks in a row that changed nothing are one item.
 
     Such an item is the last check, with `run`: how many checks and events it stands for, and since when.
@@ -117,7 +117,7 @@ def _run_view(entry: outline.OutlineEntry) -> dict[str, Any]:
     }
 
 
-def events_page(context: Context, query: dict[str, Any]) -> dict[str, Any]:
+def events_page(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
     """Events newest first, filtered; the cursor names the last one looked at."""
     before = checked_id(decode_cursor(query["cursor"])) or "+"
     found: list[Event] = []
@@ -141,7 +141,7 @@ def checked_id(position: str | None) -> str | None:
     if position is None:
         return None
     if not _ID.fullmatch(position) or not (0, 0) < order(position) <= (ID_PART_MAX, ID_PART_MAX):
-        raise BadCursorError("the cursor is not one of ours; leave it out to begin")
+        raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
     return position
 
 
@@ -162,7 +162,7 @@ def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
     }
 
 
-def _read_back(context: Context, room_id: str | None, before: str) -> list[Event]:
+def _read_back(context: AppContext, room_id: str | None, before: str) -> list[Event]:
     if room_id is None:
         return context.journal.read_back(before, READ_CHUNK)
     top = before if before == "+" else f"({before}"

@@ -5,15 +5,15 @@ from typing import Any
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.live import event_stream
-from webhook_app.live.broadcaster import Feed, Wanted
+from webhook_app.live.broadcaster import EventBroadcaster, EventFilter
 from webhook_app.problems.problems import Problem
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 from webhook_app.usecases.room_names import find_room_id
 
 STREAM_EXAMPLE = (
@@ -44,7 +44,7 @@ class StreamQuery(Schema):
     after = fields.String(load_default=None, validate=validate.Length(max=50))
 
 
-def events(context: Context, feed: Feed) -> Blueprint:
+def events(context: AppContext, feed: EventBroadcaster) -> Blueprint:
     """The resource."""
     blp = Blueprint("events", __name__, url_prefix="/api/v1/events", description=__doc__)
 
@@ -69,7 +69,7 @@ def events(context: Context, feed: Feed) -> Blueprint:
     def stream_events(query: dict[str, Any]) -> Response:
         """Events as they are folded (Server-Sent Events); resumes after `Last-Event-ID` without loss."""
         start = event_stream.start_of(request.headers.get("Last-Event-ID"), query.pop("after"))
-        wanted = Wanted(**query | {"room_id": find_room_id(context.state, query["room_id"])})
+        wanted = EventFilter(**query | {"room_id": find_room_id(context.state, query["room_id"])})
         return event_stream.answer(context, feed, wanted, start)
 
     @blp.route("/<event_id>")
@@ -79,7 +79,7 @@ def events(context: Context, feed: Feed) -> Blueprint:
         """One event, with what folding it changed and what was decided."""
         try:
             checked = checked_id(event_id)
-        except BadCursorError:
+        except InvalidCursorError:
             raise Problem(404, f"{event_id} is no journal id") from None
         found = context.journal.get([checked]) if checked else [None]
         if found[0] is None:

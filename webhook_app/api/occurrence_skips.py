@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from webhook_app.api.context import Context, accepted
+from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, ProblemSchema
 from webhook_app.domain.events import Source
@@ -17,7 +17,7 @@ NEXT_NAMED = 3
 SKIPPED, UNSKIPPED = "occurrence-skipped", "occurrence-unskipped"
 
 
-def add_skips(blp: Blueprint, context: Context) -> None:
+def register_skips(blp: Blueprint, context: AppContext) -> None:
     """Add the two commands to the resource of rules."""
 
     @blp.route("/<name>/occurrences/<opens_at>/skip", methods=["POST"])
@@ -30,7 +30,7 @@ def add_skips(blp: Blueprint, context: Context) -> None:
 
         It is dropped when the schedule no longer has that occurrence.
         """
-        return accepted(order_skip(context, name, opens_at, SKIPPED))
+        return accepted(change_occurrence(context, name, opens_at, SKIPPED))
 
     @blp.route("/<name>/occurrences/<opens_at>/unskip", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
@@ -39,10 +39,10 @@ def add_skips(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(422, schema=ProblemSchema)
     def unskip_occurrence(name: str, opens_at: str) -> Response:
         """Let a skipped occurrence open after all; inside its time it opens at once. Repeating it is harmless."""
-        return accepted(order_skip(context, name, opens_at, UNSKIPPED))
+        return accepted(change_occurrence(context, name, opens_at, UNSKIPPED))
 
 
-def order_skip(context: Context, name: str, opens_at: str, event_type: str) -> str:
+def change_occurrence(context: AppContext, name: str, opens_at: str, event_type: str) -> str:
     """Journal a skip, or that one is taken back; the event's id. Problem when there is nothing to skip."""
     rule = context.state.rule(name)
     if rule is None:
@@ -55,7 +55,7 @@ def order_skip(context: Context, name: str, opens_at: str, event_type: str) -> s
     return context.append(Source.OPERATOR, event_type, None, {"name": name, "opens_at": moment})
 
 
-def _check(context: Context, rule: Rule, opens_at: int, *, skip: bool) -> None:
+def _check(context: AppContext, rule: Rule, opens_at: int, *, skip: bool) -> None:
     if rule.schedule is None:
         raise Problem(409, f"rule {rule.name} has no schedule")
     now, calendars = context.now(), context.state.config().calendars

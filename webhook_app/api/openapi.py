@@ -42,7 +42,7 @@ ETAG = {"description": "Names this answer: sent back as If-None-Match it saves t
 REQUEST_ID = {"description": "Names this request in the log; yours, if you sent one.", "schema": {"type": "string"}}
 
 
-def finished(spec: dict[str, Any]) -> dict[str, Any]:
+def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """The description that flask-smorest gathers, with what it does not know."""
     found = deepcopy(spec)
     components = found.setdefault("components", {})

@@ -5,16 +5,16 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import ValidationError, fields, validate
 
-from webhook_app.api.conditional import alone
-from webhook_app.api.context import Context, accepted
+from webhook_app.api.conditional import rule_lock
+from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.rule_schema import NAME
-from webhook_app.api.schemas import AcceptedSchema, ProblemSchema, Question, RoomSchema
+from webhook_app.api.schemas import AcceptedSchema, ProblemSchema, RequestSchema, RoomSchema
 from webhook_app.domain.configuration.room_changes import is_busy, name_taken, names_room, rules_naming
 from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches, name_fault
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, RoomName
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 from webhook_app.domain.views import room_view
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason as R
@@ -33,7 +33,7 @@ def _a_room_id(room_id: str) -> None:
         raise ValidationError(wrong)
 
 
-class RoomChangeSchema(Question):
+class RoomChangeSchema(RequestSchema):
     """A room's name and groups; what is left out stays as it is."""
 
     name = fields.String(
@@ -52,7 +52,7 @@ class NewRoomSchema(RoomChangeSchema):
     room_id = fields.String(required=True, validate=[validate.Length(1, ID_MAX_CHARS, error=ROOM_ID_WRONG), _a_room_id])
 
 
-def add_room_changes(blp: Blueprint, context: Context) -> None:
+def register_room_changes(blp: Blueprint, context: AppContext) -> None:
     """Add these to the resource."""
 
     @blp.route("", methods=["POST"])
@@ -83,10 +83,10 @@ def add_room_changes(blp: Blueprint, context: Context) -> None:
     def delete_room(room_id: str) -> Response:
         """Forget a room: its state, name and groups. Its events stay; a new webhook makes it known again."""
         event_id = forget_room(context, room_id)
-        return Response(status=204) if context.folded(event_id) else accepted(event_id)
+        return Response(status=204) if context.wait_until_processed(event_id) else accepted(event_id)
 
 
-def add_room(context: Context, given: dict[str, Any]) -> str:
+def add_room(context: AppContext, given: dict[str, Any]) -> str:
     """Journal a new room; the event's id. Problem 409 or 422 says why it cannot be added."""
     room_id = str(given["room_id"])
     if not any_glob_matches(room_id, context.rooms):
@@ -95,7 +95,7 @@ def add_room(context: Context, given: dict[str, Any]) -> str:
             "The room cannot be added.",
             errors={"room_id": ["the setting ROOMS leaves it out: its webhooks are not kept"]},
         )
-    with alone(context, LOCK, "rooms"):
+    with rule_lock(context, LOCK, "rooms"):
         config = context.state.config()
         known = config.named(room_id)
         if known is not None:
@@ -103,19 +103,19 @@ def add_room(context: Context, given: dict[str, Any]) -> str:
             detail = f"Room {room_id} is already configured{where}, as {known.name or 'a room without a name'}."
             raise Problem(409, detail, reason=R.NAME_TAKEN)
         if room_id in config.shadowed:
-            detail = f"{room_id} is the name of room {config.room_meant(room_id)}: rename that room first."
+            detail = f"{room_id} is the name of room {config.resolve_room(room_id)}: rename that room first."
             raise Problem(409, detail, errors={"room_id": [detail]}, reason=R.NAME_TAKEN)
         if len(config.names) >= ROOMS_MAX:
             raise Problem(409, f"There are {ROOMS_MAX} rooms already; forget some first.", reason=R.LIMIT_REACHED)
-        return _put(context, config, RoomName(None, room_id, from_file=False), given)
+        return _put(context, config, ConfiguredRoom(None, room_id, from_file=False), given)
 
 
-def change_room(context: Context, reference: str, given: dict[str, Any]) -> tuple[str, str]:
+def change_room(context: AppContext, reference: str, given: dict[str, Any]) -> tuple[str, str]:
     """Journal a room's new name or groups; the room's and the event's id. A room that was seen becomes configured."""
-    with alone(context, LOCK, "rooms"):
+    with rule_lock(context, LOCK, "rooms"):
         config = context.state.config()
         found = find_room(context.state, reference, config)
-        known = found.configured or RoomName(None, found.room_id, from_file=False)
+        known = found.configured or ConfiguredRoom(None, found.room_id, from_file=False)
         _not_of_the_file(found.configured)
         name = given.get("name", known.name)
         if known.name is not None and name != known.name:
@@ -123,12 +123,12 @@ def change_room(context: Context, reference: str, given: dict[str, Any]) -> tupl
         return found.room_id, _put(context, config, known, given)
 
 
-def forget_room(context: Context, reference: str) -> str:
+def forget_room(context: AppContext, reference: str) -> str:
     """Journal that a room is forgotten; the event's id. Problem 409 says why it cannot be."""
-    with alone(context, LOCK, "rooms"):
+    with rule_lock(context, LOCK, "rooms"):
         config = context.state.config()
         found = find_room(context.state, reference, config)
-        known = found.configured or RoomName(None, found.room_id, from_file=False)
+        known = found.configured or ConfiguredRoom(None, found.room_id, from_file=False)
         _not_of_the_file(found.configured)
         if found.state is not None and is_busy(found.state):
             raise Problem(409, f"Room {known.name or found.room_id} is live: end its stream first.")
@@ -136,14 +136,14 @@ def forget_room(context: Context, reference: str) -> str:
         return context.append(Source.CONFIG, "room-forgotten", found.room_id, {"room_id": found.room_id})
 
 
-def _put(context: Context, config: Config, known: RoomName, given: dict[str, Any]) -> str:
+def _put(context: AppContext, config: Config, known: ConfiguredRoom, given: dict[str, Any]) -> str:
     name, groups = given.get("name", known.name), given.get("groups", known.groups)
-    room = RoomName(name, known.room_id, tuple(dict.fromkeys(groups)), from_file=False)
+    room = ConfiguredRoom(name, known.room_id, tuple(dict.fromkeys(groups)), from_file=False)
     if name is not None and name != known.name:
         other = lookup_room(context.state, f"id:{name}", config)
         seen_as_id = name != room.room_id and other.state is not None and other.state.seen
         if name_taken(config, room) or seen_as_id:
-            other_id = config.room_meant(name)
+            other_id = config.resolve_room(name)
             whose = f"the name of room {other_id}" if name in config.names else "the id of another room"
             raise Problem(
                 409,
@@ -155,13 +155,13 @@ def _put(context: Context, config: Config, known: RoomName, given: dict[str, Any
     return context.append(Source.CONFIG, "room-put", room.room_id, data)
 
 
-def _not_of_the_file(known: RoomName | None) -> None:
+def _not_of_the_file(known: ConfiguredRoom | None) -> None:
     """409 when a room belongs to the configuration file."""
     if known is not None and known.from_file:
         raise Problem(409, f"Room {known.name} belongs to the configuration file: change it there.", reason=R.FROM_FILE)
 
 
-def _not_named(context: Context, config: Config, room: RoomName, names: tuple[str, ...], done: str) -> None:
+def _not_named(context: AppContext, config: Config, room: ConfiguredRoom, names: tuple[str, ...], done: str) -> None:
     """409 when rules or subscribers name a room: by these names, or in any way when there are none."""
 
     def names_it(patterns: tuple[str, ...]) -> bool:
@@ -182,8 +182,8 @@ def _not_named(context: Context, config: Config, room: RoomName, names: tuple[st
         raise Problem(409, f"Room {shown} cannot be {done}: it is named by {', '.join(naming)}. Change these first.")
 
 
-def _answered(context: Context, room_id: str, event_id: str, status: int) -> Response:
-    if not context.folded(event_id):
+def _answered(context: AppContext, room_id: str, event_id: str, status: int) -> Response:
+    if not context.wait_until_processed(event_id):
         return accepted(event_id)
     config = context.state.names()
     if config.named(room_id) is None:

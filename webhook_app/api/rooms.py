@@ -6,16 +6,16 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validates
 
-from webhook_app.api.context import Context, accepted
+from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.api.request_parsing import Blueprint
-from webhook_app.api.room_changes import add_room_changes
+from webhook_app.api.room_changes import register_room_changes
 from webhook_app.api.schemas import (
     AcceptedSchema,
     Moment,
     PageQuery,
     ProblemSchema,
-    Question,
+    RequestSchema,
     RoomSchema,
     TimelineItemSchema,
     page_of,
@@ -30,7 +30,7 @@ from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
 from webhook_app.store import keys
-from webhook_app.store.listing import scored_page
+from webhook_app.store.listing import page_by_score
 from webhook_app.usecases.room_names import find_room, find_usable_room
 
 
@@ -48,7 +48,7 @@ class TimelineQuery(PageQuery):
     collapse = fields.Boolean(load_default=False)
 
 
-class WishSchema(Question):
+class OverrideSchema(RequestSchema):
     """How long a wish holds: until released, when `until` is left out."""
 
     until = Moment(load_default=None)
@@ -61,13 +61,13 @@ class WishSchema(Question):
             raise ValidationError("`until` has passed; give a time that is to come")
 
 
-class StartWishSchema(WishSchema):
+class StartOverrideSchema(OverrideSchema):
     """An operator's start, with what the stream is to be like."""
 
     start = fields.Nested(StartSchema, load_default=None)
 
 
-def rooms(context: Context) -> Blueprint:
+def rooms(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("rooms", __name__, url_prefix="/api/v1/rooms", description=__doc__)
 
@@ -82,7 +82,7 @@ def rooms(context: Context) -> Blueprint:
             found = context.state.rooms(room_ids)
             return [found.get(room_id) for room_id in room_ids]
 
-        found, cursor = scored_page(
+        found, cursor = page_by_score(
             context.client,
             keys.ROOMS,
             cursor=query["cursor"],
@@ -114,7 +114,7 @@ def rooms(context: Context) -> Blueprint:
         return page_of_room(context, room.room_id, cursor=query["cursor"], limit=query["limit"])
 
     @blp.route("/<room:room_id>/start", methods=["POST"])
-    @blp.arguments(StartWishSchema, required=False)
+    @blp.arguments(StartOverrideSchema, required=False)
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
@@ -123,7 +123,7 @@ def rooms(context: Context) -> Blueprint:
         return _command(context, room_id, "start", _wish(wish))
 
     @blp.route("/<room:room_id>/end", methods=["POST"])
-    @blp.arguments(WishSchema, required=False)
+    @blp.arguments(OverrideSchema, required=False)
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     @blp.alt_response(409, schema=ProblemSchema)
@@ -147,7 +147,7 @@ def rooms(context: Context) -> Blueprint:
         """Ask VideoSDK for a picture of what is on air; it becomes the stream's `snapshot`."""
         return _command(context, room_id, "capture", {})
 
-    add_room_changes(blp, context)
+    register_room_changes(blp, context)
     return blp
 
 
@@ -163,7 +163,7 @@ def _asked_for(room: Room, config: Config, query: dict[str, Any]) -> bool:
     return True
 
 
-def _found(context: Context, reference: str, config: Config) -> Room:
+def _found(context: AppContext, reference: str, config: Config) -> Room:
     found = find_room(context.state, reference, config)
     return found.state or Room(found.room_id)
 
@@ -172,13 +172,13 @@ def _wish(wish: dict[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (wish or {}).items() if value is not None}
 
 
-def _command(context: Context, room_id: str, command: str, data: dict[str, Any]) -> Response:
-    return accepted(order_room(context, room_id, command, data))
+def _command(context: AppContext, room_id: str, command: str, data: dict[str, Any]) -> Response:
+    return accepted(request_room_command(context, room_id, command, data))
 
 
-def order_room(context: Context, reference: str, command: str, data: dict[str, Any]) -> str:
+def request_room_command(context: AppContext, reference: str, command: str, data: dict[str, Any]) -> str:
     """Journal an operator's command for a room, named by name or id; the event's id."""
-    room_id = context.state.names().room_meant(reference)
+    room_id = context.state.names().resolve_room(reference)
     if not any_glob_matches(room_id, context.rooms) or len(room_id) > ID_MAX_CHARS:
         detail = f"room {room_id} is not one of ours (see the setting ROOMS)"
         raise Problem(404, detail, reason=ProblemReason.ROOM_NOT_OURS)
@@ -186,9 +186,9 @@ def order_room(context: Context, reference: str, command: str, data: dict[str, A
         find_usable_room(context.state, reference)
     except Problem:
         # The webhook that makes the room known may be acknowledged and not processed yet.
-        context.folded(context.journal.last_id())
+        context.wait_until_processed(context.journal.last_id())
         find_usable_room(context.state, reference)
-    context.must_not_observe()
+    context.refuse_when_observing()
     if not context.has_credentials:
         detail = "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
         raise Problem(409, detail, reason=ProblemReason.NO_CREDENTIALS)

@@ -9,9 +9,9 @@ from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
 from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
-from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.notices.notice import NOTICE_TYPES
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
-from webhook_app.domain.rules.conditions import ConditionError, compile_condition, try_condition, try_part
+from webhook_app.domain.rules.conditions import ConditionError, check_condition, check_message_part, compile_condition
 from webhook_app.domain.rules.engine import split_message
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
@@ -114,7 +114,7 @@ class RuleSchema(Schema):
         for field, source, with_event in (("if", data.get("if"), "on" in data), ("when", data.get("when"), False)):
             if source is not None and field not in errors:
                 try:
-                    try_condition(compile_condition(source), room_shapes(), with_event=with_event)
+                    check_condition(compile_condition(source), room_shapes(), with_event=with_event)
                 except ConditionError as error:
                     errors[field] = [str(error)]
         if "message" in data:
@@ -143,7 +143,7 @@ def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
                 condition = compile_condition(expression)
                 if condition.uses_event and not with_event:
                     return {"message": ["`event` is known with `on` only"]}
-                try_part(condition, room_shapes(), with_event=with_event)
+                check_message_part(condition, room_shapes(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}
     return {}

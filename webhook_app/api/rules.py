@@ -7,17 +7,17 @@ from typing import Any
 from flask import Response, jsonify, request
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.api.conditional import alone, check_conditions, rule_etag
-from webhook_app.api.context import Context, accepted
-from webhook_app.api.occurrence_skips import add_skips
+from webhook_app.api.conditional import check_conditions, rule_etag, rule_lock
+from webhook_app.api.context import AppContext, accepted
+from webhook_app.api.occurrence_skips import register_skips
 from webhook_app.api.request_parsing import Blueprint, read_body
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.api.rule_warnings import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
-from webhook_app.api.schemas import AcceptedSchema, Moment, PageQuery, ProblemSchema, Question, page_of, text
-from webhook_app.domain.configuration.changes import calendars_of, rule_from
+from webhook_app.api.schemas import AcceptedSchema, Moment, PageQuery, ProblemSchema, RequestSchema, page_of, text
+from webhook_app.domain.configuration.changes import calendar_sources, decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError
-from webhook_app.domain.rules.rule import Config, Rule, RuleMemory
+from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.domain.schedules.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
@@ -31,7 +31,7 @@ from webhook_app.store.listing import decode_cursor, encode_cursor
 from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data
 from webhook_app.usecases.rule_warnings import WarningReason
 
-WITH_ADDRESSES = ("schedule", "start")  # fields of a rule
+URL_FIELDS = ("schedule", "start")  # fields of a rule
 
 
 class OccurrencesQuery(Schema):
@@ -65,7 +65,7 @@ class RuleOccurrenceSchema(OccurrenceSchema):
     openings = fields.List(text())
 
 
-class BacktestSchema(Question):
+class BacktestSchema(RequestSchema):
     """Draft rules, and the span of recorded events to try them on."""
 
     rules = fields.List(fields.Dict(), required=True, validate=validate.Length(1, 200))
@@ -73,7 +73,7 @@ class BacktestSchema(Question):
     to = Moment(required=True)
 
 
-class ActSchema(Schema):
+class BacktestActionSchema(Schema):
     """Something done because of a rule: `kind` is start, end, or the type of a notice."""
 
     at = text()
@@ -86,10 +86,10 @@ class ActSchema(Schema):
 class ComparisonSchema(Schema):
     """What would have been done beside what was."""
 
-    would = fields.List(fields.Nested(ActSchema))
-    did = fields.List(fields.Nested(ActSchema))
-    only_would = fields.List(fields.Nested(ActSchema))
-    only_did = fields.List(fields.Nested(ActSchema))
+    would = fields.List(fields.Nested(BacktestActionSchema))
+    did = fields.List(fields.Nested(BacktestActionSchema))
+    only_would = fields.List(fields.Nested(BacktestActionSchema))
+    only_did = fields.List(fields.Nested(BacktestActionSchema))
 
 
 class RuleWarningSchema(Schema):
@@ -138,7 +138,7 @@ RuleViewSchema._declared_fields["if"] = text()
 RuleViewSchema._declared_fields["for"] = text()
 
 
-def rules(context: Context) -> Blueprint:
+def rules(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("rules", __name__, url_prefix="/api/v1/rules", description=__doc__)
 
@@ -162,7 +162,7 @@ def rules(context: Context) -> Blueprint:
         """Fold recorded events through draft rules: nothing is called and nobody is told."""
         if asked["to"] <= asked["from_"]:
             raise Problem(422, "the span is empty", errors={"to": ["`to` is not after `from`"]})
-        drafts = [rule_from(checked_rule(context, rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
+        drafts = [decode_rule(validate_rule(context, rule, f"rules.{at}")) for at, rule in enumerate(asked["rules"])]
         try:
             found = replay(context.client, drafts, since=asked["from_"], until=asked["to"])
         except BacktestTooLargeError as error:
@@ -174,7 +174,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_rule(name: str) -> tuple[dict[str, Any], dict[str, str]]:
         """One rule. Its ETag is good for `If-Match`: it matches as long as the rule says the same."""
-        view = rule_views(context, [known_rule(context, name)])[0]
+        view = rule_views(context, [require_rule(context, name)])[0]
         return view, {"ETag": rule_etag(context, name, view)}
 
     @blp.route("/<name>", methods=["PUT"])
@@ -187,16 +187,16 @@ def rules(context: Context) -> Blueprint:
     def put_rule(name: str) -> Response:
         """Add or change a rule; answers when it is in force, or 202 after 2 s."""
         rule = _load(context, name)
-        with alone(context, name):
+        with rule_lock(context, name):
             check_conditions(context, name, request.headers)
             known = context.state.rule(name)
-            not_of_the_file(known)
+            require_editable(known)
             # Before the rule is in force: a room that it names has a state from then on, and counts as seen.
-            warnings = warnings_of(context, rule_from(rule), context.state.config())
+            warnings = warnings_of(context, decode_rule(rule), context.state.config())
             event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
-            if not context.folded(event_id):
+            if not context.wait_until_processed(event_id):
                 return accepted(event_id)
-            view = rule_views(context, [known_rule(context, name)])[0]
+            view = rule_views(context, [require_rule(context, name)])[0]
             response = jsonify(view | {"warnings": warning_views(warnings)})
             response.headers["ETag"] = rule_etag(context, name, view)
             response.status_code = 200 if known else 201
@@ -209,18 +209,18 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def delete_rule(name: str) -> Response:
         """Delete a rule: its wish is dropped, a stream that it started is left alone."""
-        with alone(context, name):
+        with rule_lock(context, name):
             check_conditions(context, name, request.headers)
-            not_of_the_file(known_rule(context, name))
+            require_editable(require_rule(context, name))
             event_id = context.append(Source.CONFIG, "rule-deleted", None, {"name": name})
-            return Response(status=204) if context.folded(event_id) else accepted(event_id)
+            return Response(status=204) if context.wait_until_processed(event_id) else accepted(event_id)
 
     @blp.route("/<name>/pause", methods=["POST"])
     @blp.alt_response(202, schema=AcceptedSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     def pause_rule(name: str) -> Response:
         """Pause a rule: its wish is dropped."""
-        known_rule(context, name)
+        require_rule(context, name)
         return accepted(context.append(Source.OPERATOR, "rule-paused", None, {"name": name}))
 
     @blp.route("/<name>/resume", methods=["POST"])
@@ -228,7 +228,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def resume_rule(name: str) -> Response:
         """Let a paused rule work again."""
-        known_rule(context, name)
+        require_rule(context, name)
         return accepted(context.append(Source.OPERATOR, "rule-resumed", None, {"name": name}))
 
     @blp.route("/<name>/skip-next", methods=["POST"])
@@ -237,7 +237,7 @@ def rules(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def skip_next(name: str) -> Response:
         """Pass over the next opening of a schedule."""
-        if known_rule(context, name).schedule is None:
+        if require_rule(context, name).schedule is None:
             raise Problem(409, f"rule {name} has no schedule", reason=ProblemReason.NO_SCHEDULE)
         return accepted(context.append(Source.OPERATOR, "rule-skip-next", None, {"name": name}))
 
@@ -277,11 +277,11 @@ def rules(context: Context) -> Blueprint:
             "next": None,
         }
 
-    add_skips(blp, context)
+    register_skips(blp, context)
     return blp
 
 
-def _crowded(context: Context, config: Config) -> list[tuple[int, int]]:
+def _crowded(context: AppContext, config: Config) -> list[tuple[int, int]]:
     try:
         return over_quota(config, rooms_with_windows(context, config), at=context.now(), limit=context.max_streams or 0)
     except ScheduleError:
@@ -294,7 +294,7 @@ def _warning(one: Occurrence, crowded: list[tuple[int, int]], limit: int | None)
     return f"{max(counts)} windows are open at once then, and MAX_STREAMS is {limit}" if counts else None
 
 
-def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = None) -> dict[str, Any]:
+def rule_view(rule: Rule, memory: RuleState, coming: dict[str, Any] | None = None) -> dict[str, Any]:
     """A rule in the form it is put in, with what it has done."""
     view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
     if rule.schedule is not None:
@@ -331,7 +331,7 @@ def rule_view(rule: Rule, memory: RuleMemory, coming: dict[str, Any] | None = No
     }
 
 
-def rule_views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
+def rule_views(context: AppContext, found: list[Rule]) -> list[dict[str, Any]]:
     """Rules with what they have done and when they are next due."""
     if not found:
         return []
@@ -339,10 +339,12 @@ def rule_views(context: Context, found: list[Rule]) -> list[dict[str, Any]]:
     config = context.state.names()
     ahead = [rule for rule in found if rule.schedule is not None and not rule.paused]
     rooms = rooms_of_rules(context, config, ahead)
-    config = replace(config, calendars=context.state.calendars({name for rule in ahead for name in calendars_of(rule)}))
+    config = replace(
+        config, calendars=context.state.calendars({name for rule in ahead for name in calendar_sources(rule)})
+    )
     coming = {rule.name: _next(config, rule, rooms[rule.name], at=context.now()) for rule in ahead}
     return [
-        rule_view(rule, codec.rule_memory_of(raw) if raw else RuleMemory(), coming.get(rule.name))
+        rule_view(rule, codec.rule_state_of(raw) if raw else RuleState(), coming.get(rule.name))
         for rule, raw in zip(found, memories, strict=True)
     ]
 
@@ -361,7 +363,7 @@ def _next(config: Config, rule: Rule, room_ids: Sequence[str], *, at: int) -> di
     return occurrence_view(coming.room_id, coming.window, endless=coming.endless, room_name=room_name)
 
 
-def known_rule(context: Context, name: str) -> Rule:
+def require_rule(context: AppContext, name: str) -> Rule:
     """A rule by its name, or 404."""
     rule = context.state.rule(name)
     if rule is None:
@@ -369,25 +371,25 @@ def known_rule(context: Context, name: str) -> Rule:
     return rule
 
 
-def not_of_the_file(rule: Rule | None) -> None:
+def require_editable(rule: Rule | None) -> None:
     """409 when it belongs to the configuration file."""
     if rule is not None and rule.from_file:
         detail = f"rule {rule.name} belongs to the configuration file: change it there"
         raise Problem(409, detail, reason=ProblemReason.FROM_FILE)
 
 
-def _load(context: Context, name: str) -> dict[str, Any]:
+def _load(context: AppContext, name: str) -> dict[str, Any]:
     body = read_body(request.get_data())
     if not isinstance(body, dict):
         raise Problem(422, "a rule is a JSON object", errors={"_schema": ["a rule is a JSON object"]})
     if body.setdefault("name", name) != name:
         raise Problem(422, "the names differ", errors={"name": [f"the address names {name!r}; leave it out here"]})
-    return checked_rule(context, body, "")
+    return validate_rule(context, body, "")
 
 
-def _restored(context: Context, body: dict[str, Any]) -> dict[str, Any]:
+def _restored(context: AppContext, body: dict[str, Any]) -> dict[str, Any]:
     """The fields of a rule whose addresses are masked, with the stored ones in their place."""
-    name, given = body.get("name"), {field: body[field] for field in WITH_ADDRESSES if field in body}
+    name, given = body.get("name"), {field: body[field] for field in URL_FIELDS if field in body}
     known = context.state.rule(name) if isinstance(name, str) and has_masked_address(given) else None
     if known is None:
         return {}
@@ -395,14 +397,14 @@ def _restored(context: Context, body: dict[str, Any]) -> dict[str, Any]:
     return restored
 
 
-def checked_rule(context: Context, body: dict[str, Any], where: str) -> dict[str, Any]:
+def validate_rule(context: AppContext, body: dict[str, Any], where: str) -> dict[str, Any]:
     """A rule in the form that is journaled, or 422 with its mistakes by field, beneath `where`.
 
     An address that is masked as the API shows it stands for the stored one of the rule of that name.
     """
     body = body | _restored(context, body)
     schema = RuleSchema()
-    masked_fields = [field for field in WITH_ADDRESSES if has_masked_address(body.get(field))]
+    masked_fields = [field for field in URL_FIELDS if has_masked_address(body.get(field))]
     try:
         if masked_fields:
             raise ValidationError({field: ["an address in it is masked: write it in full"] for field in masked_fields})

@@ -36,7 +36,7 @@ def moment(*, null: bool = False) -> fields.String:
     return fields.String(allow_none=null, metadata=TIME)
 
 
-class Question(Schema):
+class RequestSchema(Schema):
     """What is asked: unknown fields are refused."""
 
     class Meta:
@@ -164,14 +164,14 @@ class DecisionSchema(Schema):
     notice_id = text(null=True)
 
 
-class ToldSchema(Schema):
+class NoticeReferenceSchema(Schema):
     """A notice that came of an event; its deliveries are at `/deliveries?notice_id`."""
 
     id = text()
     type = text()
 
 
-class RunSchema(Schema):
+class RepeatedChecksSchema(Schema):
     """Checks in a row that changed nothing, with the same finding: how many, since when, and the events they are."""
 
     checks = fields.Integer()
@@ -185,8 +185,8 @@ class TimelineItemSchema(EventSchema):
     """An event on a room's timeline; with `collapse`, `run` says for how many checks the last one stands."""
 
     decisions = fields.List(fields.Nested(DecisionSchema))
-    notices = fields.List(fields.Nested(ToldSchema))
-    run = fields.Nested(RunSchema, allow_none=True)
+    notices = fields.List(fields.Nested(NoticeReferenceSchema))
+    run = fields.Nested(RepeatedChecksSchema, allow_none=True)
 
 
 class CallAttemptSchema(Schema):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from webhook_app.text.json_depth import NESTING_MAX, too_deep
+from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048
@@ -132,8 +132,8 @@ class StartSchema(OptionsSchema):
 
     @pre_load
     def _not_too_deep(self, data: Any, **kwargs: Any) -> Any:
-        if too_deep(data):
-            raise ValidationError(f"nested more than {NESTING_MAX} levels deep")
+        if exceeds_json_depth(data):
+            raise ValidationError(f"nested more than {JSON_DEPTH_MAX} levels deep")
         return data
 
 

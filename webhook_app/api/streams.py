@@ -5,14 +5,14 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
-from webhook_app.domain.streams.machine import State, Stream
+from webhook_app.domain.streams.machine import Stream, StreamState
 from webhook_app.domain.views import stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import scored_page
+from webhook_app.store.listing import page_by_score
 from webhook_app.usecases.room_names import find_room_id
 
 
@@ -20,12 +20,12 @@ class StreamsQuery(PageQuery):
     """Which streams."""
 
     room_id = fields.String(load_default=None)
-    state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in State]))
+    state = fields.String(load_default=None, validate=validate.OneOf([state.value for state in StreamState]))
     from_ = Moment(load_default=None, data_key="from")
     to = Moment(load_default=None)
 
 
-def streams(context: Context) -> Blueprint:
+def streams(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("streams", __name__, url_prefix="/api/v1/streams", description=__doc__)
 
@@ -48,7 +48,7 @@ def streams(context: Context) -> Blueprint:
 
         room_id = find_room_id(context.state, query["room_id"])
         key = keys.STREAMS if room_id is None else keys.room_streams(room_id)
-        found, cursor = scored_page(
+        found, cursor = page_by_score(
             context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
         )
         config, now = context.state.names(), context.now()

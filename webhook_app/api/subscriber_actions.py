@@ -6,18 +6,18 @@ from typing import Any
 from flask import Response
 
 from webhook_app.access.subscriber_secrets import PREFIX, new_secret
-from webhook_app.api.context import Context, accepted
+from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, NewSubscriberSchema, ProblemSchema, RetriedSchema, SubscriberSchema
 from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
-from webhook_app.api.subscriber_views import changed_subscriber, kept_subscriber, not_of_the_file, subscriber_view
-from webhook_app.domain.delivery.delivery import Subscriber, rotated
+from webhook_app.api.subscriber_views import apply_change, require_editable, require_subscriber, subscriber_view
+from webhook_app.domain.delivery.delivery import Subscriber, with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 
 
-def add_acts(blp: Blueprint, context: Context) -> None:
+def register_actions(blp: Blueprint, context: AppContext) -> None:
     """Add these to the resource."""
 
     @blp.route("/<subscriber_id>/test", methods=["POST"])
@@ -26,7 +26,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def test_subscriber(subscriber_id: str) -> Response:
         """Send a `subscriber.test` notice to this subscriber alone, whatever types it asked for."""
-        return accepted(order_test(context, subscriber_id))
+        return accepted(request_test(context, subscriber_id))
 
     @blp.route("/<subscriber_id>/enable", methods=["POST"])
     @blp.arguments(EnableSchema)
@@ -53,7 +53,7 @@ def add_acts(blp: Blueprint, context: Context) -> None:
     @blp.alt_response(409, schema=ProblemSchema)
     def recover(asked: dict[str, Any], subscriber_id: str) -> Response:
         """Put in line again what is dead, and what was told while it was disabled, from then until then."""
-        return accepted(order_recovery(context, subscriber_id, asked["from_"], asked["to"]))
+        return accepted(request_recovery(context, subscriber_id, asked["from_"], asked["to"]))
 
     @blp.route("/<subscriber_id>/retry-dead", methods=["POST"])
     @blp.response(200, RetriedSchema)
@@ -64,58 +64,58 @@ def add_acts(blp: Blueprint, context: Context) -> None:
         return {"retried": retry_all_dead(context, subscriber_id)}
 
 
-def retry_all_dead(context: Context, subscriber_id: str) -> int:
+def retry_all_dead(context: AppContext, subscriber_id: str) -> int:
     """Put all dead deliveries of a subscriber back in line; how many."""
-    context.must_not_observe()
-    if not kept_subscriber(context, subscriber_id).enabled:
+    context.refuse_when_observing()
+    if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it first"
         raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
     return context.deliveries.retry_dead(subscriber_id, now=context.now())
 
 
-def order_test(context: Context, subscriber_id: str) -> str:
+def request_test(context: AppContext, subscriber_id: str) -> str:
     """Journal a test; the event's id."""
-    context.must_not_observe()
-    if not kept_subscriber(context, subscriber_id).enabled:
+    context.refuse_when_observing()
+    if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it first"
         raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
     return _ordered(context, "subscriber-test", {"subscriber_id": subscriber_id})
 
 
-def enable(context: Context, subscriber_id: str, recover_from: int | None) -> Subscriber:
+def enable(context: AppContext, subscriber_id: str, recover_from: int | None) -> Subscriber:
     """Tell it again, from a moment in ms on if that is given."""
     if recover_from is not None:
-        context.must_not_observe()
+        context.refuse_when_observing()
 
     def enabling(known: Subscriber) -> Subscriber:
         if not known.url:
             raise Problem(409, f"it cannot be enabled: {known.disabled_because}")
         return replace(known, enabled=True, disabled_because=None)
 
-    enabled = changed_subscriber(context, subscriber_id, enabling)
-    context.subscribers.forgive(subscriber_id)
+    enabled = apply_change(context, subscriber_id, enabling)
+    context.subscribers.reset_health(subscriber_id)
     if recover_from is not None:
         _ordered(context, "subscriber-recover", {"subscriber_id": subscriber_id, "from": recover_from})
     return enabled
 
 
-def rotate(context: Context, subscriber_id: str) -> tuple[Subscriber, str]:
+def rotate(context: AppContext, subscriber_id: str) -> tuple[Subscriber, str]:
     """Give it a new secret; that comes without its prefix."""
     secret, now = new_secret(), context.now()
 
     def rotating(known: Subscriber) -> Subscriber:
-        if not not_of_the_file(known).speaks_http:
+        if not require_editable(known).uses_webhooks:
             raise Problem(409, "only subscribers at http:// and https:// have a secret")
-        return rotated(known, secret, now=now)
+        return with_new_secret(known, secret, now=now)
 
-    changed = changed_subscriber(context, subscriber_id, rotating)
+    changed = apply_change(context, subscriber_id, rotating)
     return changed, secret
 
 
-def order_recovery(context: Context, subscriber_id: str, since: int, until: int | None) -> str:
+def request_recovery(context: AppContext, subscriber_id: str, since: int, until: int | None) -> str:
     """Journal a recovery of what was told in a stretch of time, in ms; the event's id."""
-    context.must_not_observe()
-    if not kept_subscriber(context, subscriber_id).enabled:
+    context.refuse_when_observing()
+    if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it, with recover_from"
         raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
     if until is not None and until < since:
@@ -124,5 +124,5 @@ def order_recovery(context: Context, subscriber_id: str, since: int, until: int 
     return _ordered(context, "subscriber-recover", data)
 
 
-def _ordered(context: Context, kind: str, data: dict[str, Any]) -> str:
+def _ordered(context: AppContext, kind: str, data: dict[str, Any]) -> str:
     return context.append(Source.OPERATOR, kind, None, data)

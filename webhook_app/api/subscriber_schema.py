@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.access.subscriber_secrets import read_secret
-from webhook_app.api.schemas import Moment, Question
+from webhook_app.api.schemas import Moment, RequestSchema
 from webhook_app.domain.delivery.delivery import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
 from webhook_app.domain.globs import check_glob
-from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES, wants_type
+from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES, matches_type
 from webhook_app.outbound.addresses import Network, refused
-from webhook_app.outbound.channel_urls import channel_of
-from webhook_app.outbound.native_chats import native_chat_fault
+from webhook_app.outbound.channel_urls import apprise_plugin
+from webhook_app.outbound.native_chats import native_chat_hint
 from webhook_app.outbound.url_checks import UNREADABLE, url_fault
 from webhook_app.problems.problems import Problem
 
@@ -32,9 +32,9 @@ def _a_bounded_pattern(pattern: str) -> None:
 
 def _a_known_type(pattern: str) -> None:
     family = pattern.split(".", 1)[0]
-    if family in ("rule", "videosdk") or wants_type((pattern,), "rule.x"):
+    if family in ("rule", "videosdk") or matches_type((pattern,), "rule.x"):
         return
-    if not any(wants_type((pattern,), kind) for kind in NOTICE_TYPES):
+    if not any(matches_type((pattern,), kind) for kind in NOTICE_TYPES):
         families = sorted({kind.split(".", 1)[0] for kind in NOTICE_TYPES} | {"rule", "videosdk"})
         known = ", ".join(f"{family}.*" for family in families)
         raise ValidationError(f"no notice has the type {pattern!r}; there are {known}")
@@ -73,7 +73,7 @@ def _rate(**more: Any) -> fields.Integer:
     return fields.Integer(strict=True, allow_none=True, validate=validate.Range(1, RATE_LIMIT), **more)
 
 
-class SubscribeSchema(Question):
+class SubscribeSchema(RequestSchema):
     """To subscribe, `url` is enough."""
 
     url = _url(required=True)
@@ -87,7 +87,7 @@ class SubscribeSchema(Question):
     rate_limit = _rate(load_default=None, metadata={"description": "Attempts a second; null for no limit."})
 
 
-class ChangeSchema(Question):
+class ChangeSchema(RequestSchema):
     """What is given is changed, the rest stays. `enabled: false` stops the telling by hand."""
 
     url = _url()
@@ -101,13 +101,13 @@ class ChangeSchema(Question):
     enabled = fields.Boolean(truthy={True}, falsy={False})
 
 
-class EnableSchema(Question):
+class EnableSchema(RequestSchema):
     """`recover_from` asks for what was missed since then."""
 
     recover_from = Moment(load_default=None)
 
 
-class RecoverSchema(Question):
+class RecoverSchema(RequestSchema):
     """A stretch of time; without `to` up to now."""
 
     from_ = Moment(required=True, data_key="from")
@@ -127,7 +127,7 @@ def _wrong_with(url: str, allowed: tuple[Network, ...], sandbox_url: str | None)
     if not is_http(url) and "://" not in url:
         return UNREADABLE
     if is_http(url):
-        wrong = url_fault(url) or native_chat_fault(url)
+        wrong = url_fault(url) or native_chat_hint(url)
         if wrong is not None:
             return wrong
         if sandbox_url is not None and url.startswith(sandbox_url + "/"):
@@ -135,7 +135,7 @@ def _wrong_with(url: str, allowed: tuple[Network, ...], sandbox_url: str | None)
         host = urlsplit(url).hostname
     else:
         try:
-            made = channel_of(url)
+            made = apprise_plugin(url)
         except ValueError as error:
             return str(error)
         host = getattr(made, "smtp_host", None) or getattr(made, "host", None)

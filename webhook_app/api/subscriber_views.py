@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
-from webhook_app.store.subscribers import Health
+from webhook_app.store.subscribers import SubscriberHealth
 
 
 def subscriber_view(known: Subscriber) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def subscriber_view(known: Subscriber) -> dict[str, Any]:
     }
 
 
-def health_view(health: Health) -> dict[str, Any]:
+def health_view(health: SubscriberHealth) -> dict[str, Any]:
     """How a subscriber has answered in the last 24 hours."""
     return {
         "breaker": "open" if health.open_until is not None else "closed",
@@ -47,7 +47,7 @@ def health_view(health: Health) -> dict[str, Any]:
     }
 
 
-def kept_subscriber(context: Context, subscriber_id: str) -> Subscriber:
+def require_subscriber(context: AppContext, subscriber_id: str) -> Subscriber:
     """One subscriber; a Problem when there is none."""
     known = context.subscribers.get(subscriber_id)
     if known is None:
@@ -55,7 +55,7 @@ def kept_subscriber(context: Context, subscriber_id: str) -> Subscriber:
     return known
 
 
-def changed_subscriber(context: Context, subscriber_id: str, alter: Callable[[Subscriber], Subscriber]) -> Subscriber:
+def apply_change(context: AppContext, subscriber_id: str, alter: Callable[[Subscriber], Subscriber]) -> Subscriber:
     """One subscriber after a change of it as it is at that moment; a Problem when there is none."""
     changed = context.subscribers.change(subscriber_id, alter)
     if changed is None:
@@ -63,7 +63,7 @@ def changed_subscriber(context: Context, subscriber_id: str, alter: Callable[[Su
     return changed
 
 
-def not_of_the_file(known: Subscriber) -> Subscriber:
+def require_editable(known: Subscriber) -> Subscriber:
     """The same; a Problem when the configuration file owns it."""
     if known.from_file:
         detail = "this subscriber belongs to the configuration file: change it there"

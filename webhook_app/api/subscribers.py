@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from webhook_app.access.subscriber_secrets import PREFIX, new_secret, read_secret
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.deliveries import DeliveriesQuery, with_room_id
 from webhook_app.api.delivery_views import deliveries_page
 from webhook_app.api.request_parsing import Blueprint
@@ -19,19 +19,19 @@ from webhook_app.api.schemas import (
     SubscriberSchema,
     page_of,
 )
-from webhook_app.api.subscriber_actions import add_acts
+from webhook_app.api.subscriber_actions import register_actions
 from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
 from webhook_app.api.subscriber_views import (
-    changed_subscriber,
+    apply_change,
     health_view,
-    kept_subscriber,
-    not_of_the_file,
+    require_editable,
+    require_subscriber,
     subscriber_view,
 )
 from webhook_app.domain.delivery.delivery import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.types import Filter
+from webhook_app.domain.notices.notice import Filter
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 from webhook_app.store import keys
@@ -39,10 +39,10 @@ from webhook_app.store.listing import decode_cursor, encode_cursor
 from webhook_app.store.subscribers import SUBSCRIBERS_MAX
 from webhook_app.text.masking import shown_url, unmasked
 
-BY_HAND = "disabled by hand"
+DISABLED_MANUALLY = "disabled by hand"
 
 
-def subscribers(context: Context) -> Blueprint:
+def subscribers(context: AppContext) -> Blueprint:
     """The resource."""
     blp = Blueprint("subscribers", __name__, url_prefix="/api/v1/subscribers", description=__doc__)
 
@@ -66,7 +66,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def subscribe(asked: dict[str, Any]) -> Response:
         """Subscribe. The answer shows the secret this once."""
-        made, secret = take_in(context, asked)
+        made, secret = create_subscriber(context, asked)
         response = jsonify(subscriber_view(made) | {"secret": PREFIX + secret})
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/subscribers/{made.subscriber_id}"
@@ -77,7 +77,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def get_subscriber(subscriber_id: str) -> dict[str, Any]:
         """One subscriber, and how it has answered."""
-        known = kept_subscriber(context, subscriber_id)
+        known = require_subscriber(context, subscriber_id)
         return subscriber_view(known) | {"health": health_view(context.subscribers.health([subscriber_id])[0])}
 
     @blp.route("/<subscriber_id>", methods=["PATCH"])
@@ -87,7 +87,7 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(409, schema=ProblemSchema)
     def change_subscriber(asked: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """Change a subscriber: what is not given stays."""
-        return subscriber_view(change(context, subscriber_id, asked))
+        return subscriber_view(update_subscriber(context, subscriber_id, asked))
 
     @blp.route("/<subscriber_id>", methods=["DELETE"])
     @blp.response(204)
@@ -103,14 +103,14 @@ def subscribers(context: Context) -> Blueprint:
     @blp.alt_response(404, schema=ProblemSchema)
     def list_deliveries(query: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """What was sent to this subscriber, the newest first."""
-        kept_subscriber(context, subscriber_id)
+        require_subscriber(context, subscriber_id)
         return deliveries_page(context, keys.subscriber_deliveries(subscriber_id), with_room_id(context, query))
 
-    add_acts(blp, context)
+    register_actions(blp, context)
     return blp
 
 
-def take_in(context: Context, asked: Mapping[str, Any]) -> tuple[Subscriber, str]:
+def create_subscriber(context: AppContext, asked: Mapping[str, Any]) -> tuple[Subscriber, str]:
     """Subscribe somebody by the checked form; them, and their secret without its prefix."""
     check_url(asked["url"], context.allow_networks, context.sandbox_url)
     if context.subscribers.count() >= SUBSCRIBERS_MAX:
@@ -120,37 +120,37 @@ def take_in(context: Context, asked: Mapping[str, Any]) -> tuple[Subscriber, str
     secret = read_secret(asked["secret"]) if asked["secret"] else new_secret()
     made = new_subscriber(asked, derive("sub_", str(now), asked["url"], new_secret()), secret, now)
     context.subscribers.put(made)
-    settle_bodies(context, made)
+    sync_raw_webhook_flag(context, made)
     return made, secret
 
 
-def change(context: Context, subscriber_id: str, asked: dict[str, Any]) -> Subscriber:
+def update_subscriber(context: AppContext, subscriber_id: str, asked: dict[str, Any]) -> Subscriber:
     """Change what the checked form names; them as they are then."""
     before: list[Subscriber] = []
 
     def changing(known: Subscriber) -> Subscriber:
-        not_of_the_file(known)
+        require_editable(known)
         if "url" not in asked and not known.url:
             raise Problem(409, f"it cannot be changed: {known.disabled_because}")
         before[:] = [known]
         return _changed(known, asked)
 
-    not_of_the_file(kept_subscriber(context, subscriber_id))
+    require_editable(require_subscriber(context, subscriber_id))
     if "url" in asked:
-        stored = kept_subscriber(context, subscriber_id).url
+        stored = require_subscriber(context, subscriber_id).url
         asked = asked | {"url": unmasked(asked["url"], [stored])}
         if asked["url"] != stored:  # what an earlier version accepted may stay
             check_url(asked["url"], context.allow_networks, context.sandbox_url)
-    changed = changed_subscriber(context, subscriber_id, changing)
-    settle_bodies(context, before[0] if asks_for_bodies(before[0]) else changed)
+    changed = apply_change(context, subscriber_id, changing)
+    sync_raw_webhook_flag(context, before[0] if wants_raw_webhooks(before[0]) else changed)
     return changed
 
 
-def leave_out(context: Context, subscriber_id: str) -> None:
+def leave_out(context: AppContext, subscriber_id: str) -> None:
     """Unsubscribe somebody."""
-    known = not_of_the_file(kept_subscriber(context, subscriber_id))
+    known = require_editable(require_subscriber(context, subscriber_id))
     context.subscribers.delete(subscriber_id)
-    settle_bodies(context, known)
+    sync_raw_webhook_flag(context, known)
 
 
 def new_subscriber(asked: Mapping[str, Any], subscriber_id: str, secret: str, now: int) -> Subscriber:
@@ -171,7 +171,7 @@ def new_subscriber(asked: Mapping[str, Any], subscriber_id: str, secret: str, no
 
 
 def _paced(one: Subscriber) -> Subscriber:
-    return one if one.speaks_http or one.rate_limit else replace(one, rate_limit=CHANNEL_RATE)
+    return one if one.uses_webhooks or one.rate_limit else replace(one, rate_limit=CHANNEL_RATE)
 
 
 def _changed(known: Subscriber, asked: dict[str, Any]) -> Subscriber:
@@ -191,10 +191,15 @@ def _changed(known: Subscriber, asked: dict[str, Any]) -> Subscriber:
         max_in_flight=asked.get("max_in_flight", known.max_in_flight),
         rate_limit=asked.get("rate_limit", known.rate_limit),
         enabled=enabled,
-        disabled_because=None if enabled else known.disabled_because or BY_HAND,
+        disabled_because=None if enabled else known.disabled_because or DISABLED_MANUALLY,
         secret=known.secret or new_secret(),
     )
-    if changed.speaks_http and known.rate_limit == CHANNEL_RATE and not known.speaks_http and "rate_limit" not in asked:
+    if (
+        changed.uses_webhooks
+        and known.rate_limit == CHANNEL_RATE
+        and not known.uses_webhooks
+        and "rate_limit" not in asked
+    ):
         return replace(changed, rate_limit=None)  # that was the channel's own pace
     return _paced(changed)
 
@@ -203,16 +208,16 @@ def _place(known: Subscriber) -> str:
     return f"{known.created_at:015d}|{known.subscriber_id}"
 
 
-def settle_bodies(context: Context, changed: Subscriber) -> None:
+def sync_raw_webhook_flag(context: AppContext, changed: Subscriber) -> None:
     """VideoSDK's own bodies become notices only while somebody asks for them.
 
     Said whenever it may have changed: what is in force may be older than what is still to be folded.
     """
-    if asks_for_bodies(changed):
-        wanted = any(asks_for_bodies(known) for known in context.subscribers.all())
+    if wants_raw_webhooks(changed):
+        wanted = any(wants_raw_webhooks(known) for known in context.subscribers.all())
         context.append(Source.SYSTEM, "settings", None, {"bodies": wanted})
 
 
-def asks_for_bodies(known: Subscriber) -> bool:
+def wants_raw_webhooks(known: Subscriber) -> bool:
     """Whether it wants VideoSDK's own bodies."""
     return any(pattern.startswith("videosdk.") for pattern in known.wanted.types)

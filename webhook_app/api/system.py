@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import moment, text
 from webhook_app.config.settings import Settings, shown_settings
@@ -44,7 +44,7 @@ class SystemSchema(Schema):
     refused_webhooks = fields.List(fields.Nested(RefusedWebhooksSchema))
 
 
-def system(context: Context, settings: Settings) -> Blueprint:
+def system(context: AppContext, settings: Settings) -> Blueprint:
     """The resource."""
     blp = Blueprint("system", __name__, url_prefix="/api/v1/system", description="The running product about itself.")
 

@@ -261,7 +261,7 @@ class _Reader:
             return default
         try:
             return parse(text)
-        except values.WrongValueError as wrong:
+        except values.InvalidValueError as wrong:
             raise SettingError(f"{name} is {_shown(text)}: {wrong}") from None
 
     def take_first(self, names: Iterable[str], parse: Callable[[str], _T], default: _D) -> _T | _D:
@@ -273,7 +273,7 @@ class _Reader:
         text = self._given.get(name)
         try:
             return None if text is None else parse(text)
-        except values.WrongValueError as wrong:
+        except values.InvalidValueError as wrong:
             raise SettingError(f"{name} (its value is not shown) is wrong: {wrong}") from None
 
 

@@ -32,7 +32,7 @@ _STORE_OPTIONS = {  # of an address of a store, by name: the form of their value
 }
 
 
-class WrongValueError(ValueError):
+class InvalidValueError(ValueError):
     """A value that cannot be taken; its text says what would be right."""
 
 
@@ -274,5 +274,5 @@ def _parts(text: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _should(what: str) -> WrongValueError:
-    return WrongValueError(f"it should {what}")
+def _should(what: str) -> InvalidValueError:
+    return InvalidValueError(f"it should {what}")

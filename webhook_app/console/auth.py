@@ -15,7 +15,7 @@ from webhook_app.access.host_check import HostCheck
 from webhook_app.access.session_cookies import LOGIN, cookie_name
 from webhook_app.access.sessions import Sessions
 from webhook_app.config.settings import LOOPBACK, Settings
-from webhook_app.console.pages.error_pages import ask_for_admin
+from webhook_app.console.pages.error_pages import redirect_to_admin_login
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 
@@ -24,14 +24,14 @@ CSRF_HEADER = "X-Csrf"
 _LOGIN_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
-class Door:
+class ConsoleAuth:
     """Who is at the door of this request. On the sandbox of this very machine anybody may look."""
 
     def __init__(self, tokens: Tokens, sessions: Sessions, settings: Settings) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._hosts = HostCheck(settings.public_url)
-        self.open_house = is_open_house(settings)
+        self.anonymous_read = allows_anonymous_read(settings)
         self._remedy = f"Open it at http://localhost:{settings.port}, or log in."
 
     @property
@@ -40,14 +40,14 @@ class Door:
         return self._sessions.role
 
     @property
-    def may_look(self) -> bool:
+    def can_view(self) -> bool:
         """Whether anything may be shown."""
         return self._is_open_here or self.role is not None
 
     @property
     def _is_open_here(self) -> bool:
         """Whether this request needs no log-in: another site's name may have been pointed at this machine."""
-        return self.open_house and self._hosts.is_ours(request.headers.get("Host"))
+        return self.anonymous_read and self._hosts.is_ours(request.headers.get("Host"))
 
     @property
     def may_act(self) -> bool:
@@ -63,8 +63,8 @@ class Door:
         """Before every request: send to the log-in, refuse what was sent from elsewhere or by a viewer."""
         if request.endpoint in OPEN_TO_ALL:
             return None
-        if not self.may_look:
-            if self.open_house and not self._is_open_here:
+        if not self.can_view:
+            if self.anonymous_read and not self._is_open_here:
                 raise Problem(403, self._hosts.advice(request.headers.get("Host"), self._remedy))
             if request.path.startswith("/page/"):
                 return Response(status=401)
@@ -103,7 +103,7 @@ class Door:
         @blueprint.post("/logout")
         def logout() -> BaseResponse:
             self._sessions.end()
-            return redirect("/" if self.open_house else "/login", code=303)
+            return redirect("/" if self.anonymous_read else "/login", code=303)
 
     def _form(self, *, wrong: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
         nonce = _login_nonce() or token_urlsafe(24)
@@ -147,7 +147,7 @@ def signing_key(key: str | bytes, settings: Settings) -> bytes:
     return hmac.new(raw, tokens.encode(), sha256).digest()
 
 
-def is_open_house(settings: Settings) -> bool:
+def allows_anonymous_read(settings: Settings) -> bool:
     """Whether anybody may look: the sandbox plays VideoSDK, and only this machine can reach us."""
     return settings.sandbox_url is not None and settings.host in LOOPBACK
 
@@ -161,16 +161,16 @@ def back(otherwise: str) -> str:
     return asked if ours else otherwise
 
 
-def done(what: str, otherwise: str) -> BaseResponse:
+def flash_and_redirect(what: str, otherwise: str) -> BaseResponse:
     """Say what was done, on the page that the form came from."""
     flash(what, "done")
     return redirect(back(otherwise), code=303)
 
 
-def try_it(act: Callable[[], str], otherwise: str) -> BaseResponse:
+def run_action(act: Callable[[], str], otherwise: str) -> BaseResponse:
     """Do it and say so; what the API would refuse is said in the same words."""
     try:
-        return done(act(), otherwise)
+        return flash_and_redirect(act(), otherwise)
     except Problem as problem:
         if (problem.code or 500) >= 500:
             raise
@@ -178,7 +178,7 @@ def try_it(act: Callable[[], str], otherwise: str) -> BaseResponse:
         return redirect(back(otherwise), code=303)
 
 
-def admins_only(door: Door) -> None:
+def require_admin(door: ConsoleAuth) -> None:
     """For pages that only lead to acting: others are told that the admin token is needed."""
     if not door.may_act:
-        ask_for_admin()
+        redirect_to_admin_login()

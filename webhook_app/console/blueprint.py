@@ -5,15 +5,15 @@ from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import HTTPException, ServiceUnavailable
 
 from webhook_app.access.auth import Tokens
-from webhook_app.access.security_headers import harden
+from webhook_app.access.security_headers import set_security_headers
 from webhook_app.access.sessions import Sessions
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.config.settings import Settings
-from webhook_app.console.auth import Door
+from webhook_app.console.auth import ConsoleAuth
 from webhook_app.console.components import participants
 from webhook_app.console.components.alarm_advice import title_of
 from webhook_app.console.components.room_links import room_globals
-from webhook_app.console.context import Desk
+from webhook_app.console.context import ConsoleContext
 from webhook_app.console.formatting import FILTERS
 from webhook_app.console.pages import (
     alarms,
@@ -28,23 +28,23 @@ from webhook_app.console.pages import (
     wall,
 )
 from webhook_app.console.pages.error_pages import error_page
-from webhook_app.console.room_cache import SeenRooms
+from webhook_app.console.room_cache import RoomCache
 from webhook_app.problems.problems import answer, wants_page
-from webhook_app.store.clients import StoreUnavailable
-from webhook_app.store.refusals import is_away
+from webhook_app.store.clients import StoreUnavailableError
+from webhook_app.store.refusals import is_store_unavailable
 
 PAGES = (wall, confirmations, room_settings, room, schedule, rules, subscribers, alarms, system, events)
 
 
-def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
+def console(context: AppContext, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
     """Every page of it."""
     blueprint = Blueprint(
         "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
-    door = Door(tokens, sessions, settings)
-    desk = Desk(context, door, SeenRooms(context.client), settings)
+    door = ConsoleAuth(tokens, sessions, settings)
+    desk = ConsoleContext(context, door, RoomCache(context.client), settings)
     blueprint.before_request(door.guard)
-    blueprint.after_request(harden)
+    blueprint.after_request(set_security_headers)
     for name, read in (FILTERS | participants.FILTERS).items():
         blueprint.add_app_template_filter(read, name)
     for name, function in room_globals(context.state).items():
@@ -52,7 +52,7 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
 
     @blueprint.app_context_processor
     def shell() -> dict[str, object]:
-        looking = door.may_look
+        looking = door.can_view
         return {
             "may_look": looking,
             "may_act": door.may_act,
@@ -74,11 +74,11 @@ def console(context: Context, tokens: Tokens, sessions: Sessions, settings: Sett
         return refused(ServiceUnavailable())
 
     def store_failed(error: Exception) -> Response:
-        if is_away(error):
+        if is_store_unavailable(error):
             return away(error)
         raise error
 
-    blueprint.register_error_handler(StoreUnavailable, away)
+    blueprint.register_error_handler(StoreUnavailableError, away)
     blueprint.register_error_handler(redis.RedisError, store_failed)
     door.add(blueprint)
     for part in PAGES:

@@ -7,19 +7,19 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.config.settings import Settings
-from webhook_app.console.auth import Door
-from webhook_app.console.room_cache import SeenRooms
+from webhook_app.console.auth import ConsoleAuth
+from webhook_app.console.room_cache import RoomCache
 
 
 @dataclass(frozen=True)
-class Desk:
+class ConsoleContext:
     """The store's parts, who is at the door, and the rooms as last seen."""
 
-    context: Context
-    door: Door
-    rooms: SeenRooms
+    context: AppContext
+    door: ConsoleAuth
+    rooms: RoomCache
     settings: Settings
 
     @property

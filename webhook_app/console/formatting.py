@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from webhook_app.domain.notices.text import ended_words
+from webhook_app.domain.notices.text import stop_cause_text
 from webhook_app.domain.times import from_rfc3339, rfc3339
 
 SHORT_ID_CHARS = 7
@@ -123,7 +123,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "many": many,
     "why": why,
-    "how_it_ended": ended_words,
+    "how_it_ended": stop_cause_text,
     "is_past": is_past,
     "pretty": pretty,
     "short": short,

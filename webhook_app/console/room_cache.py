@@ -14,7 +14,7 @@ REST_FACTOR = 2.0
 REST_MAX_S = 0.5
 
 
-class SeenRooms:
+class RoomCache:
     """Read anew when something was folded, once for all who look; a room is decoded only when its bytes have changed.
 
     Between two readings is a rest twice as long as a reading takes, so that many who look cost a third of a processor

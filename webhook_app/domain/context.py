@@ -8,14 +8,14 @@ from webhook_app.domain.alarms.alarm import Alarm, AlarmReport, alarm_key, name_
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.types import Notice, make_notice
-from webhook_app.domain.reasons import Cause, Reason, cause
-from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, Untold
-from webhook_app.domain.rules.rule import Config, RuleMemory
+from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.reasons import Explanation, Reason, cause
+from webhook_app.domain.room import Call, CallKind, CallState, PendingFailureNotice, Room, Session
+from webhook_app.domain.rules.rule import Config, RuleState
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import Window
-from webhook_app.domain.streams.end_causes import Stopped, stopped_because
-from webhook_app.domain.streams.machine import State, Stream
+from webhook_app.domain.streams.end_causes import StopCause, stopped_because
+from webhook_app.domain.streams.machine import Stream, StreamState
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.views import stream_view
 
@@ -34,7 +34,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class DomainEvent:
     """A change of a room worth a notice and a rule's attention."""
 
     type: str
@@ -43,17 +43,17 @@ class Happening:
 
 
 @dataclass
-class World:
+class SystemState:
     """What the fold has come to so far: every room it has met, and the configuration in force."""
 
     config: Config = field(default_factory=Config)
     rooms: MutableMapping[str, Room] = field(default_factory=dict)
-    memory: MutableMapping[str, RuleMemory] = field(default_factory=dict)
+    memory: MutableMapping[str, RuleState] = field(default_factory=dict)
     alarms: MutableMapping[str, Alarm] = field(default_factory=dict)
 
 
 @dataclass
-class Outcome:
+class StepOutcome:
     """What one event came to. Nothing of it has happened until it is committed.
 
     `windows` are those that the fold looked up, by rule, moment and span, so that rooms share them. Alarms are known
@@ -72,7 +72,7 @@ class Outcome:
     decisions: dict[str, list[Decision]] = field(default_factory=dict)
     config: Config | None = None
     rules_changed: set[str] = field(default_factory=set)
-    memory: dict[str, RuleMemory] = field(default_factory=dict)
+    memory: dict[str, RuleState] = field(default_factory=dict)
     alarms: dict[str, Alarm] = field(default_factory=dict)
     raised: dict[str, AlarmReport] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
@@ -85,28 +85,28 @@ class Outcome:
         """Record what an event that is about no single room did."""
         self.record_effects([cause(reason, **fields)])
 
-    def record_effects(self, causes: Sequence[Cause]) -> None:
+    def record_effects(self, causes: Sequence[Explanation]) -> None:
         """Record what the event did, in the order in which it was done."""
         self.effect = "; ".join([cause.text for cause in causes])
         self.reasons = tuple([cause.reason for cause in causes])
 
 
-class Turn:
+class StepContext:
     """The changes of one room at one event. Local to `step`; what it gathered leaves as an Outcome.
 
     `verified` is the room's session exactly as this event's probe found it, without what webhooks said since;
     `arrived` is the same with those who have joined since.
     """
 
-    def __init__(self, world: World, event: Event, room: Room, outcome: Outcome) -> None:
-        self.config = outcome.config or world.config
+    def __init__(self, state: SystemState, event: Event, room: Room, outcome: StepOutcome) -> None:
+        self.config = outcome.config or state.config
         self.event = event
         self.before = room
         self.room = room
         self.outcome = outcome
-        self._memory = world.memory
-        self.happenings: list[Happening] = []
-        self.effects: list[Cause] = []
+        self._memory = state.memory
+        self.domain_events: list[DomainEvent] = []
+        self.effects: list[Explanation] = []
         self.verified: Session | None = None
         self.arrived: Session | None = None
         self._sequence = room.sequence
@@ -120,11 +120,11 @@ class Turn:
         """Put new values in the room."""
         self.room = replace(self.room, **changes)
 
-    def note(self, reason: Reason, **fields: object) -> None:
+    def record_effect(self, reason: Reason, **fields: object) -> None:
         """Record what the event did, or why it did nothing; `fields` fill the reason's text."""
         self.effects.append(cause(reason, **fields))
 
-    def decide(
+    def record_decision(
         self,
         reason: Reason,
         *,
@@ -138,15 +138,15 @@ class Turn:
         decision = Decision(text, rule, call_id, notice_id, reason)
         self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
 
-    def decide_as(self, outcome: Outcome, *, rule: str) -> None:
+    def record_effect_as_decision(self, outcome: StepOutcome, *, rule: str) -> None:
         """Put what the event did on the room's timeline as a rule's decision."""
         decision = Decision(outcome.effect, rule, reason=next(iter(outcome.reasons), None))
         self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
 
-    def happen(self, kind: str, *, because: str | None = None, **data: Any) -> str:
+    def emit(self, kind: str, *, because: str | None = None, **data: Any) -> str:
         """Something changed: count it, tell it, and let rules see it. Returns the notice's id."""
         self._sequence += 1
-        self.happenings.append(Happening(kind, data, because))
+        self.domain_events.append(DomainEvent(kind, data, because))
         notice = make_notice(
             self.event.id,
             kind,
@@ -160,18 +160,18 @@ class Turn:
         self.outcome.notices.append(notice)
         return notice.notice_id
 
-    def tell_stream(self, run: Stream, previous: str | None) -> None:
+    def announce_stream(self, run: Stream, previous: str | None) -> None:
         """Tell a run's new state. A failure without a reason waits a little for VideoSDK to be asked why."""
-        self.tell_untold()
-        if run.state is State.FAILED and run.failure is None and self.config.settings.calls and not self.paused:
-            self.change(untold=Untold(run, previous))
+        self.announce_pending_failure()
+        if run.state is StreamState.FAILED and run.failure is None and self.config.settings.calls and not self.paused:
+            self.change(untold=PendingFailureNotice(run, previous))
             self.set_timer("ask:failure", self.event.at)
             self.set_timer("untold", self.event.at + REASON_WAIT_MS)
-            self.note(Reason.FAILURE_REASON_AWAITED)
+            self.record_effect(Reason.FAILURE_REASON_AWAITED)
             return
-        self._tell_stream(run, previous)
+        self._announce_stream(run, previous)
 
-    def tell_untold(self) -> None:
+    def announce_pending_failure(self) -> None:
         """Tell the failure that waited for its reason, with whatever is known of it by now."""
         untold = self.room.untold
         if untold is None:
@@ -179,10 +179,10 @@ class Turn:
         run = next((one for one in self.room.streams if one.stream_id == untold.run.stream_id), untold.run)
         self.change(untold=None)
         self.clear_timer("untold")
-        self._tell_stream(run, untold.previous)
+        self._announce_stream(run, untold.previous)
 
-    def _tell_stream(self, run: Stream, previous: str | None) -> None:
-        self.happen(
+    def _announce_stream(self, run: Stream, previous: str | None) -> None:
+        self.emit(
             f"stream.{run.state}",
             because=run.because,
             stream=stream_view(run, self.event.at, self.room_name),
@@ -190,19 +190,19 @@ class Turn:
             previous_state=None if previous is None else str(previous),
         )
 
-    def stop_explained(self, run: Stream, *, heard: bool = False) -> Stream:
+    def with_stop_cause(self, run: Stream, *, heard: bool = False) -> Stream:
         """The run with why it ended, once it has; `heard`: VideoSDK says now that it was stopped.
 
         A cause that is known stays, but for a failure, which outranks it.
         """
-        known = run.stopped_because not in (None, Stopped.UNKNOWN)
-        if run.live or (known and run.state is not State.FAILED):
+        known = run.stopped_because not in (None, StopCause.UNKNOWN)
+        if run.live or (known and run.state is not StreamState.FAILED):
             return run
         limit_ms = self.config.settings.max_stream_s * 1000
         cause = stopped_because(self.room, run, at=self.event.at, limit_ms=limit_ms, heard=heard)
         return replace(run, stopped_because=None if cause is None else str(cause))
 
-    def keep_run(self, run: Stream) -> None:
+    def record_stream(self, run: Stream) -> None:
         """Record a run, so that it can be listed; provisional ones are shown nowhere."""
         if not run.provisional:
             self.outcome.streams[run.stream_id] = run
@@ -245,11 +245,11 @@ class Turn:
         self.outcome.calls[call.call_id] = call
         return call
 
-    def memory(self, rule_name: str) -> RuleMemory:
+    def memory(self, rule_name: str) -> RuleState:
         """What a rule has done so far."""
-        return self.outcome.memory.get(rule_name) or self._memory.get(rule_name) or RuleMemory()
+        return self.outcome.memory.get(rule_name) or self._memory.get(rule_name) or RuleState()
 
-    def remember(self, rule_name: str, memory: RuleMemory) -> None:
+    def remember(self, rule_name: str, memory: RuleState) -> None:
         """Keep what a rule has done."""
         self.outcome.memory[rule_name] = memory
 
@@ -277,7 +277,7 @@ class Turn:
             clears_at=clears_at,
         )
 
-    def calm(self, name: str, subject: str | None = None) -> None:
+    def clear_alarm(self, name: str, subject: str | None = None) -> None:
         """Clear an alarm, if it is raised."""
         self.outcome.cleared.add(alarm_key(name, subject))
 
@@ -295,7 +295,7 @@ class Turn:
 
 def _looks_other(room: Room, before: Room) -> bool:
     """Whether others can see a difference."""
-    if room.wish != before.wish or room.armed != before.armed:
+    if room.desired != before.desired or room.armed != before.armed:
         return True
     if room.session is not before.session and _seen_session(room) != _seen_session(before):
         return True

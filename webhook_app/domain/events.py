@@ -38,7 +38,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamFact:
+class StreamReport:
     """What one VideoSDK body says about a run: any of its names may be missing."""
 
     videosdk_id: str | None
@@ -61,7 +61,7 @@ class StreamFact:
         return not self.ids and self.url_key is None
 
 
-def stream_fact(data: JSON) -> StreamFact:
+def stream_report(data: JSON) -> StreamReport:
     """Read a webhook's `data` or a REST stream object; `downstreamUrl` is the playback URL's old name."""
     playback = _text(data, "playbackHlsUrl") or _text(data, "downstreamUrl")
     livestream = _text(data, "livestreamUrl")
@@ -69,24 +69,24 @@ def stream_fact(data: JSON) -> StreamFact:
     ids = dict.fromkeys(known for key in ID_KEYS if (known := _id(data, key)) is not None)
     composer_id = _id(data, COMPOSER_ID_KEY)
     aliases = dict.fromkeys([*list(ids)[1:], *([] if composer_id is None or composer_id in ids else [composer_id])])
-    return StreamFact(
+    return StreamReport(
         videosdk_id=next(iter(ids), None),
         url_key=url_key(url) if url else None,
-        session_id=session_of(data),
+        session_id=session_id_in(data),
         playback_url=playback,
         livestream_url=livestream,
-        failure=failure_of(data),
+        failure=failure_text_in(data),
         began_at=_moment(data, "start"),
         aliases=tuple(aliases),
     )
 
 
-def names_stream(data: JSON) -> bool:
+def identifies_stream(data: JSON) -> bool:
     """Whether an object says which stream it is about, by an id or an address."""
-    return not stream_fact(data).bare
+    return not stream_report(data).bare
 
 
-def failure_of(data: JSON) -> str | None:
+def failure_text_in(data: JSON) -> str | None:
     """Why it failed, if a body or REST object says so: as text, or as an object with a text and perhaps a code."""
     for key in ("error", "reason", "failureReason", "message"):
         text = _explanation(data, key)
@@ -95,7 +95,7 @@ def failure_of(data: JSON) -> str | None:
     return None
 
 
-def session_end_of(data: JSON) -> tuple[str | None, str | None]:
+def session_end_texts(data: JSON) -> tuple[str | None, str | None]:
     """The reason and the error of a `session-ended`, when given; VideoSDK documents the names and no values."""
     return _explanation(data, "reason"), _explanation(data, "error")
 
@@ -122,12 +122,12 @@ def room_of(data: JSON) -> str | None:
     return _text(data, "meetingId") or _text(data, "roomId")
 
 
-def session_of(data: JSON) -> str | None:
+def session_id_in(data: JSON) -> str | None:
     """The session's id, when given."""
     return _text(data, "sessionId")
 
 
-def participant_of(data: JSON) -> tuple[str | None, str | None]:
+def read_participant(data: JSON) -> tuple[str | None, str | None]:
     """A participant's id and name, when given."""
     return _text(data, "participantId"), _text(data, "participantName") or _text(data, "name")
 

@@ -8,7 +8,7 @@ T = TypeVar("T")
 PARTS = 256
 
 
-class Spread(Mapping[str, T]):
+class PersistentMap(Mapping[str, T]):
     """Names spread over parts; a copy shares all parts but the one that changed. Its order says nothing."""
 
     __slots__ = ("_count", "_parts")
@@ -20,12 +20,12 @@ class Spread(Mapping[str, T]):
         self._parts = tuple(parts)
         self._count = len(given or {})
 
-    def put(self, name: str, value: T) -> "Spread[T]":
+    def put(self, name: str, value: T) -> "PersistentMap[T]":
         """A copy with one value more, or another value."""
         at = _part(name)
         return self._with(at, {**self._parts[at], name: value})
 
-    def drop(self, name: str) -> "Spread[T]":
+    def drop(self, name: str) -> "PersistentMap[T]":
         """A copy without a name."""
         at = _part(name)
         return self._with(at, {known: value for known, value in self._parts[at].items() if known != name})
@@ -41,17 +41,17 @@ class Spread(Mapping[str, T]):
         return self._count
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Spread):
+        if isinstance(other, PersistentMap):
             return self._parts == other._parts
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Spread({dict(self)!r})"
+        return f"PersistentMap({dict(self)!r})"
 
-    def _with(self, at: int, part: dict[str, T]) -> "Spread[T]":
-        made: Spread[T] = object.__new__(Spread)
+    def _with(self, at: int, part: dict[str, T]) -> "PersistentMap[T]":
+        made: PersistentMap[T] = object.__new__(PersistentMap)
         made._parts = (*self._parts[:at], part, *self._parts[at + 1 :])
         made._count = self._count + len(part) - len(self._parts[at])
         return made

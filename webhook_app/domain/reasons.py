@@ -343,19 +343,19 @@ UNEVENTFUL: frozenset[str] = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class Explanation:
     """A reason with its words filled in."""
 
     reason: Reason
     text: str
 
 
-def cause(reason: Reason, **fields: object) -> Cause:
+def cause(reason: Reason, **fields: object) -> Explanation:
     """A reason and its text; KeyError when a field of the text is not given."""
-    return Cause(reason, reason.text.format(**fields))
+    return Explanation(reason, reason.text.format(**fields))
 
 
-def reason_text(stored: str) -> str:
+def stored_reason_text(stored: str) -> str:
     """The words of a stored code. Earlier versions stored the words themselves: they are returned as they are."""
     reason = _BY_CODE.get(stored)
     return stored if reason is None else reason.text

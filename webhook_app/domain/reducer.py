@@ -6,13 +6,13 @@ from typing import Any
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
 from webhook_app.domain.alarms.changes import (
     ACKNOWLEDGE,
+    apply_alarm_reports,
     clear_alarms_of_rules,
     on_alarm_acknowledged,
     on_alarm_cleared,
     on_alarm_raised,
-    settle_alarms,
 )
-from webhook_app.domain.alarms.room_alarms import settle_room_alarms, start_stays_unknown
+from webhook_app.domain.alarms.room_alarms import on_start_unknown_timer, update_room_alarms
 from webhook_app.domain.alarms.unreadable_webhooks import clear_when_due, report_unreadable
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.configuration.changes import (
@@ -22,34 +22,55 @@ from webhook_app.domain.configuration.changes import (
     put_calendar,
     put_rule,
     put_settings,
-    rooms_touched,
+    rooms_affected,
 )
 from webhook_app.domain.configuration.room_changes import forget_room, put_room
-from webhook_app.domain.context import Outcome, Turn, World
-from webhook_app.domain.control.capture import hear_capture, lose_capture, order_capture
-from webhook_app.domain.control.controller import control, hear_answer, hear_look, lose_call
-from webhook_app.domain.control.desired import drop_wish_of_session, operator_releases, operator_wishes
-from webhook_app.domain.events import Event, Source, stream_fact
+from webhook_app.domain.context import StepContext, StepOutcome, SystemState
+from webhook_app.domain.control.capture import on_capture_overdue, on_capture_result, request_capture
+from webhook_app.domain.control.controller import control, on_call_overdue, on_call_result, settle_unknown_call
+from webhook_app.domain.control.desired import (
+    drop_desired_of_ended_session,
+    release_operator_desired,
+    set_operator_desired,
+)
+from webhook_app.domain.events import Event, Source, stream_report
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.notices.types import RECOVER, TEST, Notice, make_notice
-from webhook_app.domain.probing.policy import ask, ask_when_due, hear_probe, look_after_start, watch
+from webhook_app.domain.notices.notice import RECOVER, TEST, Notice, make_notice
+from webhook_app.domain.probing.policy import (
+    on_probe_result,
+    on_probe_timer,
+    probe_after_start,
+    request_probe,
+    schedule_watchdog,
+)
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, CallState, Room
-from webhook_app.domain.rules.engine import confirmed, held_long_enough, judge, rules_changed, weigh
+from webhook_app.domain.rules.engine import (
+    evaluate_rules,
+    evaluate_when,
+    on_hold_elapsed,
+    resolve_verifications,
+    rules_changed,
+)
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.skips import change_skip, skip_next
 from webhook_app.domain.schedules.windows import TIMERS as PLAN_TIMERS
-from webhook_app.domain.schedules.windows import follow, people_confirmed, replan, window_timer
-from webhook_app.domain.sessions.tracking import notice_session
+from webhook_app.domain.schedules.windows import (
+    monitor_window,
+    on_presence_verified,
+    on_window_timer,
+    reconcile_windows,
+)
+from webhook_app.domain.sessions.tracking import on_session_webhook
 from webhook_app.domain.streams.inferred_ends import infer_ends
 from webhook_app.domain.streams.machine import SIGNALS
-from webhook_app.domain.streams.tracking import hear
+from webhook_app.domain.streams.tracking import on_stream_signal
 
-SUBSCRIBER_ORDERS = {"subscriber-test": TEST, "subscriber-recover": RECOVER}
-RuleChange = Callable[[World, Outcome, Mapping[str, Any]], set[str]]
+SUBSCRIBER_COMMANDS = {"subscriber-test": TEST, "subscriber-recover": RECOVER}
+RuleChange = Callable[[SystemState, StepOutcome, Mapping[str, Any]], set[str]]
 SKIPS = frozenset({"rule-skip-next", "occurrence-skipped", "occurrence-unskipped"})
-RULE_CHANGES: dict[str, RuleChange] = {
+CONFIG_CHANGES: dict[str, RuleChange] = {
     "rule-put": put_rule,
     "rule-deleted": delete_rule,
     "rule-paused": pause_rule,
@@ -68,68 +89,68 @@ RULE_CHANGES: dict[str, RuleChange] = {
 RULE_EDITS = ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "file-applied")
 
 
-def rooms_needed(world: World, event: Event) -> frozenset[str] | None:
+def rooms_needed(state: SystemState, event: Event) -> frozenset[str] | None:
     """The rooms that an event may touch, so that they are at hand; None for every room there is."""
     if _changes_rules(event):
         try:
-            return rooms_touched(world, event.type, event.data)
+            return rooms_affected(state, event.type, event.data)
         except (KeyError, TypeError, ValueError, AttributeError):
             return frozenset()  # its fold will raise, and be kept as poisoned
-    if event.type == "worker-started" or (world.config.settings.paused and event.source is Source.PROBE):
+    if event.type == "worker-started" or (state.config.settings.paused and event.source is Source.PROBE):
         return None
     return frozenset({event.room_id} if event.room_id else ())
 
 
 def _changes_rules(event: Event) -> bool:
-    return event.type in RULE_CHANGES and event.source in (Source.CONFIG, Source.OPERATOR, Source.SYSTEM)
+    return event.type in CONFIG_CHANGES and event.source in (Source.CONFIG, Source.OPERATOR, Source.SYSTEM)
 
 
-def step(world: World, event: Event) -> Outcome:
+def step(state: SystemState, event: Event) -> StepOutcome:
     """Fold one event: return what it comes to. The world is not touched: `apply` does that when it is kept.
 
     BudgetExceededError when that takes more steps than `fold_limits` allows, however deep the work is.
     """
-    rooms = len(world.rooms) if rooms_needed(world, event) is None else 0
+    rooms = len(state.rooms) if rooms_needed(state, event) is None else 0
     with step_budget(fold_limits(event, rooms=rooms).steps, "folding this event"):
-        return _step(world, event)
+        return _step(state, event)
 
 
-def _step(world: World, event: Event) -> Outcome:
-    outcome = Outcome()
+def _step(state: SystemState, event: Event) -> StepOutcome:
+    outcome = StepOutcome()
     if _changes_rules(event):
-        _change_rules(world, event, outcome)
+        _change_rules(state, event, outcome)
     elif event.source is Source.SYSTEM and event.type == "worker-started":
-        _each_room(world, event, outcome, look_after_start)
+        _each_room(state, event, outcome, probe_after_start)
         outcome.record_effect(Reason.ROOMS_CHECKED)
     elif event.source is Source.OPERATOR and event.type == ACKNOWLEDGE:
-        on_alarm_acknowledged(world, event, outcome)
+        on_alarm_acknowledged(state, event, outcome)
     elif event.source is Source.SYSTEM and event.type != "replan":
-        _hear_system(world, event, outcome)
-    elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_ORDERS:
+        _hear_system(state, event, outcome)
+    elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_COMMANDS:
         _order_for_subscriber(event, outcome)
     elif event.source is Source.CLOCK and event.room_id is None:
-        clear_when_due(world, event, outcome)
+        clear_when_due(state, event, outcome)
     elif event.room_id is None:
         outcome.record_effect(Reason.NO_ROOM)
         if event.source is Source.VIDEOSDK and event.type == "unreadable":
-            report_unreadable(world, event, outcome)
+            report_unreadable(state, event, outcome)
         if event.source is Source.VIDEOSDK:
-            _pass_body_on(world, event, None, outcome)
+            _pass_body_on(state, event, None, outcome)
     else:
-        _fold_room(world, event, event.room_id, outcome)
+        _fold_room(state, event, event.room_id, outcome)
     if outcome.pause is not None:
-        _pause(world, event, outcome, paused=outcome.pause)
-    settle_alarms(world, event, outcome)
+        _pause(state, event, outcome, paused=outcome.pause)
+    apply_alarm_reports(state, event, outcome)
     if outcome.notices:
         outcome.unchanged = None
-    if (outcome.config or world.config).settings.observing:
+    if (outcome.config or state.config).settings.observing:
         outcome.notices = [replace(notice, observed=True) for notice in outcome.notices]
     return outcome
 
 
-def poisoned(world: World, event: Event, error: Exception) -> Outcome:
+def poison_outcome(state: SystemState, event: Event, error: Exception) -> StepOutcome:
     """What is kept of an event whose fold raised: the error as its effect, and an alarm."""
-    outcome = Outcome()
+    outcome = StepOutcome()
     outcome.record_effect(Reason.FOLD_ERROR, error=f"{type(error).__name__}: {error}"[:490])
     outcome.raised[AlarmName.POISONED_EVENT] = AlarmReport(
         AlarmName.POISONED_EVENT.value,
@@ -137,78 +158,78 @@ def poisoned(world: World, event: Event, error: Exception) -> Outcome:
         f"event {event.id} ({event.type}) could not be processed and was passed over; its effect names the error",
         room_id=event.room_id,
     )
-    settle_alarms(world, event, outcome)
+    apply_alarm_reports(state, event, outcome)
     return outcome
 
 
-def apply(world: World, outcome: Outcome) -> None:
+def apply(state: SystemState, outcome: StepOutcome) -> None:
     """Make an outcome part of the world."""
     for room_id in outcome.forgotten_rooms:
-        world.rooms.pop(room_id, None)
-    world.rooms.update(outcome.rooms)
-    world.memory.update(outcome.memory)
+        state.rooms.pop(room_id, None)
+    state.rooms.update(outcome.rooms)
+    state.memory.update(outcome.memory)
     for key, alarm in outcome.alarms.items():
         if alarm.is_active:
-            world.alarms[key] = alarm
+            state.alarms[key] = alarm
         else:
-            world.alarms.pop(key, None)
+            state.alarms.pop(key, None)
     if outcome.config is not None:
-        world.config = outcome.config
+        state.config = outcome.config
         for name in outcome.rules_changed:
             if name not in outcome.config.rules:
-                world.memory.pop(name, None)
+                state.memory.pop(name, None)
 
 
-def _fold_room(world: World, event: Event, room_id: str, outcome: Outcome) -> None:
-    room = world.rooms.get(room_id) or Room(room_id)
-    turn = Turn(world, event, room, outcome)
+def _fold_room(state: SystemState, event: Event, room_id: str, outcome: StepOutcome) -> None:
+    room = state.rooms.get(room_id) or Room(room_id)
+    context = StepContext(state, event, room, outcome)
     body_type: str | None = None
     match event.source:
         case Source.VIDEOSDK:
             body_type = event.type
-            _hear_webhook(turn)
-            _pass_body_on(world, event, turn.room, outcome)
+            _hear_webhook(context)
+            _pass_body_on(state, event, context.room, outcome)
         case Source.OPERATOR:
-            _hear_operator(turn)
+            _hear_operator(context)
         case Source.CLOCK:
-            _hear_timer(turn)
+            _hear_timer(context)
         case Source.CALL if event.data.get("kind") == CallKind.CAPTURE:
-            hear_capture(turn, event.data)
+            on_capture_result(context, event.data)
         case Source.CALL:
-            hear_answer(turn, event.data)
+            on_call_result(context, event.data)
         case Source.PROBE:
-            if hear_probe(turn, event.data):
-                hear_look(turn, event.data)
-                confirmed(turn, event.data)
-                people_confirmed(turn, event.data)
+            if on_probe_result(context, event.data):
+                settle_unknown_call(context, event.data)
+                resolve_verifications(context, event.data)
+                on_presence_verified(context, event.data)
         case Source.SYSTEM if event.type == "replan":
-            replan(turn)
-            for rule in turn.config.about(room_id):
+            reconcile_windows(context)
+            for rule in context.config.about(room_id):
                 if rule.when is not None:
-                    weigh(turn, rule)
+                    evaluate_when(context, rule)
         case _:
-            turn.note(Reason.NOT_HANDLED)
-    drop_wish_of_session(turn)
-    judge(turn, body_type)
-    if turn.room is not turn.before and room_id not in world.rooms:
-        replan(turn)
-    if turn.room is not turn.before:
-        follow(turn)
-        control(turn)
-        _judge_again(turn)
-        watch(turn)
-    settle_room_alarms(turn)
-    turn.finish()
-    if not turn.effects:
-        turn.note(Reason.CHANGED if turn.room is not turn.before else Reason.NO_CHANGE)
-    outcome.record_effects(turn.effects)
-    outcome.unchanged = _unchanged(turn)
+            context.record_effect(Reason.NOT_HANDLED)
+    drop_desired_of_ended_session(context)
+    evaluate_rules(context, body_type)
+    if context.room is not context.before and room_id not in state.rooms:
+        reconcile_windows(context)
+    if context.room is not context.before:
+        monitor_window(context)
+        control(context)
+        _evaluate_rules_again(context)
+        schedule_watchdog(context)
+    update_room_alarms(context)
+    context.finish()
+    if not context.effects:
+        context.record_effect(Reason.CHANGED if context.room is not context.before else Reason.NO_CHANGE)
+    outcome.record_effects(context.effects)
+    outcome.unchanged = _unchanged(context)
 
 
-def _unchanged(turn: Turn) -> str | None:
+def _unchanged(context: StepContext) -> str | None:
     """What a timer or a probe found that changed nothing in the room, empty for a timer; None when it did change it."""
-    source, outcome = turn.event.source, turn.outcome
-    if source not in (Source.CLOCK, Source.PROBE) or turn.room.sequence != turn.before.sequence:
+    source, outcome = context.event.source, context.outcome
+    if source not in (Source.CLOCK, Source.PROBE) or context.room.sequence != context.before.sequence:
         return None
     if outcome.decisions or outcome.pause is not None or outcome.memory:
         return None
@@ -217,151 +238,151 @@ def _unchanged(turn: Turn) -> str | None:
     return " ".join(outcome.reasons) if source is Source.PROBE else ""
 
 
-def _judge_again(turn: Turn) -> None:
+def _evaluate_rules_again(context: StepContext) -> None:
     """Let `when` rules see what the controller changed (armed, desired), without a second round of calls."""
-    for rule in turn.config.about(turn.room.room_id):
+    for rule in context.config.about(context.room.room_id):
         if rule.when is not None and ("armed" in rule.when or "desired" in rule.when):
-            weigh(turn, rule)
+            evaluate_when(context, rule)
 
 
-def _hear_webhook(turn: Turn) -> None:
-    event = turn.event
+def _hear_webhook(context: StepContext) -> None:
+    event = context.event
     if event.type == "unreadable":
-        turn.note(Reason.UNREADABLE)
+        context.record_effect(Reason.UNREADABLE)
         return
-    notice_session(turn, event.data, event.type)
+    on_session_webhook(context, event.data, event.type)
     signal = SIGNALS.get(event.type)
     if signal is not None:
-        hear(turn, signal, stream_fact(event.data))
-    elif not turn.effects:
-        turn.note(Reason.STATE_NOT_CONCERNED)
+        on_stream_signal(context, signal, stream_report(event.data))
+    elif not context.effects:
+        context.record_effect(Reason.STATE_NOT_CONCERNED)
 
 
-def _hear_operator(turn: Turn) -> None:
-    match turn.event.type:
+def _hear_operator(context: StepContext) -> None:
+    match context.event.type:
         case "start":
-            operator_wishes(turn, on_air=True, data=turn.event.data)
+            set_operator_desired(context, on_air=True, data=context.event.data)
         case "end":
-            operator_wishes(turn, on_air=False, data=turn.event.data)
+            set_operator_desired(context, on_air=False, data=context.event.data)
         case "capture":
-            order_capture(turn)
+            request_capture(context)
         case "release":
-            operator_releases(turn)
+            release_operator_desired(context)
         case other:
-            turn.note(Reason.UNKNOWN_COMMAND, command=other)
+            context.record_effect(Reason.UNKNOWN_COMMAND, command=other)
 
 
-def _hear_timer(turn: Turn) -> None:
-    name, due = turn.event.data.get("timer"), turn.event.data.get("due")
-    if not isinstance(name, str) or not isinstance(due, int) or turn.room.timers.get(name) != due:
-        turn.note(Reason.STALE_TIMER)
+def _hear_timer(context: StepContext) -> None:
+    name, due = context.event.data.get("timer"), context.event.data.get("due")
+    if not isinstance(name, str) or not isinstance(due, int) or context.room.timers.get(name) != due:
+        context.record_effect(Reason.STALE_TIMER)
         return
-    turn.clear_timer(name)
+    context.clear_timer(name)
     kind, _, rest = name.partition(":")
     match kind:
         case "watch" | "ask":
-            ask_when_due(turn, name)
-            if turn.room.probe is not None:
-                turn.note(Reason.PROBE_DUE)
+            on_probe_timer(context, name)
+            if context.room.probe is not None:
+                context.record_effect(Reason.PROBE_DUE)
         case "armed":
-            ask_when_due(turn, "ask:armed")
-            if turn.room.probe is not None:
-                turn.note(Reason.STILL_WAITING_FOR_SESSION)
+            on_probe_timer(context, "ask:armed")
+            if context.room.probe is not None:
+                context.record_effect(Reason.STILL_WAITING_FOR_SESSION)
         case _ if kind in PLAN_TIMERS:
-            window_timer(turn, kind)
+            on_window_timer(context, kind)
         case "for":
-            held_long_enough(turn, rest)
+            on_hold_elapsed(context, rest)
         case "until":
-            operator_releases(turn, Reason.OPERATOR_EXPIRED)
+            release_operator_desired(context, Reason.OPERATOR_EXPIRED)
         case "backoff":
-            turn.note(Reason.BACKOFF_OVER)
+            context.record_effect(Reason.BACKOFF_OVER)
         case "infer-end":
-            infer_ends(turn)
+            infer_ends(context)
         case "call-lost":
-            lose_call(turn)
+            on_call_overdue(context)
         case "untold":
-            turn.note(Reason.FAILURE_REASON_MISSING)
-            turn.tell_untold()
+            context.record_effect(Reason.FAILURE_REASON_MISSING)
+            context.announce_pending_failure()
         case "start-unknown":
-            start_stays_unknown(turn)
+            on_start_unknown_timer(context)
         case "capture-lost":
-            lose_capture(turn)
+            on_capture_overdue(context)
         case "probe-lost":
-            about = "again" if turn.room.probe is None else str(turn.room.probe.body.get("about", "again"))
-            turn.change(probe=None)
-            turn.note(Reason.PROBE_LOST)
-            turn.set_timer(f"ask:{about}", turn.event.at)
+            about = "again" if context.room.probe is None else str(context.room.probe.body.get("about", "again"))
+            context.change(probe=None)
+            context.record_effect(Reason.PROBE_LOST)
+            context.set_timer(f"ask:{about}", context.event.at)
         case _:
-            turn.note(Reason.STALE_TIMER)
+            context.record_effect(Reason.STALE_TIMER)
 
 
-def _change_rules(world: World, event: Event, outcome: Outcome) -> None:
-    touched = rooms_touched(world, event.type, event.data)
-    changed = RULE_CHANGES[event.type](world, outcome, {**event.data, "_type": event.type, "_at": event.at})
+def _change_rules(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+    touched = rooms_affected(state, event.type, event.data)
+    changed = CONFIG_CHANGES[event.type](state, outcome, {**event.data, "_type": event.type, "_at": event.at})
     outcome.rules_changed = changed
-    clear_alarms_of_rules(world, outcome, changed, is_edit=event.type in RULE_EDITS)
-    config, all_names = outcome.config or world.config, event.type in ("file-applied", "room-put")
+    clear_alarms_of_rules(state, outcome, changed, is_edit=event.type in RULE_EDITS)
+    config, all_names = outcome.config or state.config, event.type in ("file-applied", "room-put")
     unseen = {
         room_id: Room(room_id)
         for room_id in _named_rooms(config, changed, all_names=all_names)
-        if room_id not in world.rooms and (touched is None or room_id in touched)
+        if room_id not in state.rooms and (touched is None or room_id in touched)
     }
-    about = world.rooms if touched is None else {one: world.rooms[one] for one in touched if one in world.rooms}
+    about = state.rooms if touched is None else {one: state.rooms[one] for one in touched if one in state.rooms}
     for room_id, room in sorted({**about, **unseen}.items()):
         if room_id in outcome.forgotten_rooms:
             continue
-        turn = Turn(world, event, room, outcome)
-        rules_changed(turn, changed)
-        if world.config.settings.observing and not config.settings.observing:
-            _begin_to_act(turn)
+        context = StepContext(state, event, room, outcome)
+        rules_changed(context, changed)
+        if state.config.settings.observing and not config.settings.observing:
+            _begin_to_act(context)
         if event.type in SKIPS:
             for rule_name in sorted(changed):
-                turn.decide_as(outcome, rule=rule_name)
+                context.record_effect_as_decision(outcome, rule=rule_name)
         if changed:
-            replan(turn)
-        follow(turn)
-        control(turn)
-        watch(turn)
+            reconcile_windows(context)
+        monitor_window(context)
+        control(context)
+        schedule_watchdog(context)
         if room_id in unseen:
-            turn.change(updated_at=event.at)
-        settle_room_alarms(turn, anew=True)
-        turn.finish()
+            context.change(updated_at=event.at)
+        update_room_alarms(context, anew=True)
+        context.finish()
 
 
-def _begin_to_act(turn: Turn) -> None:
+def _begin_to_act(context: StepContext) -> None:
     """This copy observed so far: what its event rules wanted meanwhile is dropped, and open calls are settled."""
-    desired = turn.room.event_wish
+    desired = context.room.event_wish
     if desired is not None:
-        turn.change(event_wish=None, waits=None)
-        turn.decide(Reason.DESIRE_DROPPED_OBSERVED, rule=desired.because.removeprefix("rule:"))
-    if turn.room.call is not None and turn.room.call.state is CallState.UNKNOWN:
-        ask(turn, "unknown")
+        context.change(event_wish=None, waits=None)
+        context.record_decision(Reason.DESIRE_DROPPED_OBSERVED, rule=desired.because.removeprefix("rule:"))
+    if context.room.call is not None and context.room.call.state is CallState.UNKNOWN:
+        request_probe(context, "unknown")
 
 
-def _each_room(world: World, event: Event, outcome: Outcome, look: Callable[[Turn], None]) -> None:
-    for room_id, room in sorted(world.rooms.items()):
-        turn = Turn(world, event, outcome.rooms.get(room_id, room), outcome)
-        look(turn)
-        settle_room_alarms(turn)
-        turn.finish()
+def _each_room(state: SystemState, event: Event, outcome: StepOutcome, look: Callable[[StepContext], None]) -> None:
+    for room_id, room in sorted(state.rooms.items()):
+        context = StepContext(state, event, outcome.rooms.get(room_id, room), outcome)
+        look(context)
+        update_room_alarms(context)
+        context.finish()
 
 
-def _pause(world: World, event: Event, outcome: Outcome, *, paused: bool) -> None:
+def _pause(state: SystemState, event: Event, outcome: StepOutcome, *, paused: bool) -> None:
     """VideoSDK refuses our token, or answers again: the latter lets every room decide anew."""
-    config = outcome.config or world.config
+    config = outcome.config or state.config
     if config.settings.paused == paused:
         return
     outcome.config = replace(config, settings=replace(config.settings, paused=paused))
     if not paused:
-        _each_room(world, event, outcome, _decide_anew)
+        _each_room(state, event, outcome, _decide_anew)
 
 
-def _decide_anew(turn: Turn) -> None:
-    for why in turn.room.asks[:1] if turn.room.probe is None else ():
-        turn.change(asks=turn.room.asks[1:])
-        ask(turn, why)
-    control(turn)
-    watch(turn)
+def _decide_anew(context: StepContext) -> None:
+    for why in context.room.asks[:1] if context.room.probe is None else ():
+        context.change(asks=context.room.asks[1:])
+        request_probe(context, why)
+    control(context)
+    schedule_watchdog(context)
 
 
 def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[str]:
@@ -374,12 +395,12 @@ def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[s
     return rooms
 
 
-def _hear_system(world: World, event: Event, outcome: Outcome) -> None:
+def _hear_system(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     name = event.data.get("name")
     if event.type == "undecodable":
         raise ValueError(f"the entry cannot be read: {event.data.get('error')}")
     if event.type == "alarm-raised" and isinstance(name, str):
-        on_alarm_raised(world, event, outcome)
+        on_alarm_raised(state, event, outcome)
     elif event.type == "alarm-cleared" and isinstance(name, str):
         on_alarm_cleared(event, outcome)
     elif event.type == "subscriber-disabled":
@@ -390,7 +411,7 @@ def _hear_system(world: World, event: Event, outcome: Outcome) -> None:
         outcome.record_effect(Reason.NOT_HANDLED)
 
 
-def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
+def _order_for_subscriber(event: Event, outcome: StepOutcome) -> None:
     """The deliver hand is told through the outbox, so that it happens once and in its place among the notices."""
     subscriber_id = str(event.data["subscriber_id"])
     if event.type == "subscriber-test":
@@ -402,11 +423,11 @@ def _order_for_subscriber(event: Event, outcome: Outcome) -> None:
     else:
         data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}
         outcome.record_effect(Reason.SUBSCRIBER_RECOVER, subscriber=subscriber_id)
-    outcome.notices.append(_roomless(event, SUBSCRIBER_ORDERS[event.type], data))
+    outcome.notices.append(_roomless(event, SUBSCRIBER_COMMANDS[event.type], data))
 
 
-def _pass_body_on(world: World, event: Event, room: Room | None, outcome: Outcome) -> None:
-    if not world.config.settings.bodies:
+def _pass_body_on(state: SystemState, event: Event, room: Room | None, outcome: StepOutcome) -> None:
+    if not state.config.settings.bodies:
         return
     outcome.notices.append(
         make_notice(
@@ -417,7 +438,7 @@ def _pass_body_on(world: World, event: Event, room: Room | None, outcome: Outcom
             sequence=None if room is None else room.sequence,
             because=None,
             data={"body": {"webhookType": event.type, "data": event.data}},
-            room_name=world.config.room_name(event.room_id),
+            room_name=state.config.room_name(event.room_id),
         )
     )
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from webhook_app.domain.schedules.open_window import Held, OpenWindow
+from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import Move, Role, role_of
-from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE, State, Stream
+from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE, Stream, StreamState
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
-OLD_RUNS_KEPT = 48
+RETIRED_KEYS_KEPT = 48
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class SessionMark:
+class SessionHistory:
     """What is remembered of a session: how many runs it has had, a bare end that found none, when a stop last came
     that named no run, and the last bare end that has ended nothing yet.
     """
@@ -80,12 +80,12 @@ class SessionMark:
     runs: int = 0
     bare_end: bool = False
     stop_at: int | None = None
-    unspent: State | None = None
+    unspent: StreamState | None = None
     unspent_at: int | None = None
 
 
 @dataclass(frozen=True)
-class Wish:
+class Desired:
     """What somebody wants of the room: `because` is `operator` or `rule:<name>`."""
 
     on_air: bool
@@ -148,7 +148,7 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class Untold:
+class PendingFailureNotice:
     """A run whose failure is told when VideoSDK has said why, or a little later without it."""
 
     run: Stream
@@ -186,11 +186,11 @@ class Room:
     sequence: int = 0
     updated_at: int = 0
     session: Session | None = None
-    marks: tuple[SessionMark, ...] = ()
+    marks: tuple[SessionHistory, ...] = ()
     streams: tuple[Stream, ...] = ()
     old_runs: tuple[str, ...] = ()
-    operator: Wish | None = None
-    event_wish: Wish | None = None
+    operator: Desired | None = None
+    event_wish: Desired | None = None
     call: Call | None = None
     probe: Call | None = None
     capture: Call | None = None
@@ -207,11 +207,11 @@ class Room:
     confirming: tuple[str, ...] = ()
     window: OpenWindow | None = None
     next_window: RoomWindow | None = None
-    schedule_wish: Wish | None = None
+    schedule_wish: Desired | None = None
     replace_run: str | None = None
     reminded_at: int | None = None
     last_refusal: str | None = None
-    untold: Untold | None = None
+    untold: PendingFailureNotice | None = None
     rejection: Rejection | None = None
     unreadable: bool = False  # the last answer about it was in a form that nobody understands
     refused_start: RefusedStart | None = None
@@ -223,7 +223,7 @@ class Room:
         return self.session is not None or bool(self.streams or self.marks or self.old_runs)
 
     @property
-    def wish(self) -> Wish | None:
+    def desired(self) -> Desired | None:
         """Who wins: the operator, then the schedule, then the newest event rule."""
         return self.operator or self.schedule_wish or self.event_wish
 
@@ -257,14 +257,14 @@ class Room:
     def late_since(self) -> int | None:
         """Since when the open window is late; None once somebody could watch, or when somebody wants the room off."""
         window = self.window
-        if window is None or window.playable or window.held not in (None, Held.REJECTED):
+        if window is None or window.playable or window.held not in (None, SuppressionReason.REJECTED):
             return None
         return None if self.operator is not None and not self.operator.on_air else window.late_at
 
     @property
     def armed(self) -> bool:
         """Wanted on air and waiting for somebody to open a session."""
-        wish = self.wish
-        if wish is None or not wish.on_air or (self.session is not None and self.session.live):
+        desired = self.desired
+        if desired is None or not desired.on_air or (self.session is not None and self.session.live):
             return False
         return self.call is None and not any(run.live for run in self.streams)

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.events import Event, Source, StreamFact
+from webhook_app.domain.events import Event, Source, StreamReport
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.room import Room, Session, Wish
-from webhook_app.domain.rules.rule import RoomName, Settings, make_config
+from webhook_app.domain.room import Desired, Room, Session
+from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.streams.machine import EndedBy, Snapshot, State, advance, open_run
+from webhook_app.domain.streams.machine import EndedBy, Snapshot, StreamState, advance, new_stream
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 
@@ -25,30 +25,30 @@ _AT = 1_767_225_600_000
 @lru_cache(maxsize=1)
 def room_shapes() -> tuple[Mapping[str, Any], ...]:
     """Rooms without and with a session, a wish, a name, a next window, and a stream in each state."""
-    config = make_config({}, {"hall": RoomName("hall", ROOM_ID, ("webinar",))}, Settings())
+    config = make_config({}, {"hall": ConfiguredRoom("hall", ROOM_ID, ("webinar",))}, Settings())
     inside: dict[str, str | None] = {"p": "Host", "q": None}
     session = Session(
         "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": "CONFERENCE", "q": "VIEWER"}
     )
     unknown = Session("s", live=True, started_at=_AT)
     over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
-    wish = Wish(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
+    desired = Desired(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
     window = RoomWindow(_AT, _AT + 1, ("service",))
-    fact = StreamFact("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
+    fact = StreamReport("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
     run = replace(
-        open_run(ROOM_ID, "1-0", _AT, State.STARTING, fact, provisional=False),
+        new_stream(ROOM_ID, "1-0", _AT, StreamState.STARTING, fact, provisional=False),
         snapshot=Snapshot("https://x/y.png", _AT, 1280, 720),
     )
-    rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, operator=wish)]
-    for state in State:
+    rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, operator=desired)]
+    for state in StreamState:
         moved = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-        rooms.append(Room(ROOM_ID, session=session, operator=wish, streams=(moved,), next_window=window))
+        rooms.append(Room(ROOM_ID, session=session, operator=desired, streams=(moved,), next_window=window))
     # A stream that went through every state has every moment.
-    for state in (State.STARTED, State.PLAYABLE, State.STOPPING, State.FAILED):
+    for state in (StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.FAILED):
         run = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
     run = replace(run, failure="failed", stopped_because="operator")
     late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
-    rooms.append(Room(ROOM_ID, session=over, operator=wish, streams=(run,), window=late, next_window=window))
+    rooms.append(Room(ROOM_ID, session=over, operator=desired, streams=(run,), window=late, next_window=window))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 

@@ -87,14 +87,14 @@ def _stream(room: Room, config: Config, now: int) -> dict[str, Any] | None:
 
 
 def _desired(room: Room, config: Config, now: int) -> dict[str, Any] | None:
-    wish = room.wish
-    if wish is None:
+    desired = room.desired
+    if desired is None:
         return None
     return {
-        "on_air": wish.on_air,
-        "because": wish.because,
-        "since": rfc3339(wish.since),
-        "until": maybe_rfc3339(wish.until),
+        "on_air": desired.on_air,
+        "because": desired.because,
+        "since": rfc3339(desired.since),
+        "until": maybe_rfc3339(desired.until),
     }
 
 

@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events a viewer asked for; None takes all."""
 
     room_id: str | None = None
@@ -53,29 +53,29 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SseFrame:
     """One event as it goes out."""
 
     event_id: str
     text: bytes
 
 
-class Viewer:
+class SseClient:
     """One viewer of the events stream: what it has not been sent yet, within bounds.
 
     The feed's thread puts, the viewer's coroutine takes. A viewer that falls behind is closed, and comes back by id.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: EventFilter) -> None:
         self.wanted = wanted
-        self._pieces: deque[Piece] = deque()
+        self._pieces: deque[SseFrame] = deque()
         self._bytes = 0
         self._position: str | None = None
         self._closed = False
         self._lock = threading.Lock()
         self._taker: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
 
-    def put(self, pieces: Sequence[Piece], position: str) -> None:
+    def put(self, pieces: Sequence[SseFrame], position: str) -> None:
         """Hand pieces over; everything up to `position` has then been handed over. Never waits."""
         with self._lock:
             self._position = position
@@ -88,7 +88,7 @@ class Viewer:
                 self._closed = True
             self._notify()
 
-    async def take(self, timeout_s: float) -> tuple[list[Piece], str | None] | None:
+    async def take(self, timeout_s: float) -> tuple[list[SseFrame], str | None] | None:
         """The pieces that have come, after a while none, and how far they reach; None when the viewer is closed."""
         with self._lock:
             if self._taker is None:
@@ -127,7 +127,7 @@ class Viewer:
                 loop.call_soon_threadsafe(changed.set)
 
 
-class Feed:
+class EventBroadcaster:
     """Reads while somebody watches; as many may as there are places.
 
     `page_readers` are the threads on which viewers that come back read what they missed.
@@ -136,15 +136,15 @@ class Feed:
     def __init__(self, client: Client, *, places: int) -> None:
         self._client = client
         self._places = places
-        self._open: set[Viewer] = set()
+        self._open: set[SseClient] = set()
         self.page_readers = ThreadPoolExecutor(PAGE_READERS, thread_name_prefix="page-reader")
-        self._viewers: set[Viewer] = set()
+        self._viewers: set[SseClient] = set()
         self._lock = threading.Lock()
         self._position = "0-0"
         self._reading = False
         self._closed = False
 
-    def join(self, wanted: Wanted) -> Viewer | None:
+    def join(self, wanted: EventFilter) -> SseClient | None:
         """A place, None when all are taken.
 
         What is folded from now on is handed over; whoever reads the cursor after this and catches up to it by
@@ -157,11 +157,11 @@ class Feed:
                 self._position = self._cursor()
                 self._reading = True
                 threading.Thread(target=self._run, name="feed", daemon=True).start()
-            viewer = Viewer(wanted)
+            viewer = SseClient(wanted)
             self._viewers.add(viewer)
             return viewer
 
-    def open_stream(self, viewer: Viewer) -> bool:
+    def open_stream(self, viewer: SseClient) -> bool:
         """Count a viewer's open stream, with or without a place, until it leaves; False when there are too many."""
         with self._lock:
             if self._closed or len(self._open) >= STREAMS_MAX:
@@ -169,7 +169,7 @@ class Feed:
             self._open.add(viewer)
             return True
 
-    def leave(self, viewer: Viewer) -> None:
+    def leave(self, viewer: SseClient) -> None:
         """Give the place back."""
         with self._lock:
             self._viewers.discard(viewer)
@@ -184,7 +184,7 @@ class Feed:
             viewer.close()
 
     @property
-    def watching(self) -> int:
+    def slots_taken(self) -> int:
         """How many places are taken."""
         return len(self._viewers)
 
@@ -245,14 +245,14 @@ class Feed:
             sleep(FOLD_LOOK_S)
 
     def _sorted(
-        self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]], viewers: Sequence[Viewer]
-    ) -> list[tuple[Viewer, list[Piece]]]:
+        self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]], viewers: Sequence[SseClient]
+    ) -> list[tuple[SseClient, list[SseFrame]]]:
         everywhere = [viewer for viewer in viewers if viewer.wanted.room_id is None]
-        by_room: dict[bytes, list[Viewer]] = {}
+        by_room: dict[bytes, list[SseClient]] = {}
         for viewer in viewers:
             if viewer.wanted.room_id is not None:
                 by_room.setdefault(viewer.wanted.room_id.encode(), []).append(viewer)
-        wanted: list[tuple[Event, list[Viewer]]] = []
+        wanted: list[tuple[Event, list[SseClient]]] = []
         for entry_id, fields in entries:
             # Looked at before it is read: most events are of rooms that nobody watches.
             near = by_room.get(fields.get(b"r", b""), [])
@@ -262,8 +262,8 @@ class Feed:
             takers = [viewer for viewer in (*everywhere, *near) if viewer.wanted.takes(event)]
             if takers:
                 wanted.append((event, takers))
-        found: dict[Viewer, list[Piece]] = {viewer: [] for viewer in viewers}
-        for piece, (_, takers) in zip(pieces_of(self._client, [one for one, _ in wanted]), wanted, strict=True):
+        found: dict[SseClient, list[SseFrame]] = {viewer: [] for viewer in viewers}
+        for piece, (_, takers) in zip(frames_of(self._client, [one for one, _ in wanted]), wanted, strict=True):
             for viewer in takers:
                 found[viewer].append(piece)
         return list(found.items())
@@ -273,13 +273,13 @@ class Feed:
         return value.decode() if value else "0-0"
 
 
-def pieces_of(client: Client, events: Sequence[Event]) -> list[Piece]:
+def frames_of(client: Client, events: Sequence[Event]) -> list[SseFrame]:
     """Folded events as they go out: the id, and the event as the API shows it, on one line."""
     if not events:
         return []
     rows, config = timeline_rows(client, events), StateStore(client).names()
     views = [event_view(event, row, config) for event, row in zip(events, rows, strict=True)]
-    return [Piece(event.id, _text(event.id, view)) for event, view in zip(events, views, strict=True)]
+    return [SseFrame(event.id, _text(event.id, view)) for event, view in zip(events, views, strict=True)]
 
 
 def _text(event_id: str, view: dict[str, Any]) -> bytes:

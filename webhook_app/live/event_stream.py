@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import Response
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.event_views import checked_id
 from webhook_app.domain.ids import order
-from webhook_app.live.broadcaster import Feed, Viewer, Wanted, pieces_of
+from webhook_app.live.broadcaster import EventBroadcaster, EventFilter, SseClient, frames_of
 from webhook_app.problems.problems import Problem
 from webhook_app.server.handoff import StreamResponse
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 
 HEARTBEAT_S = 15.0
 STREAM_MAX_S = 1_800.0
@@ -24,7 +24,7 @@ PAGE_MAX_EVENTS = 250
 PAGE_BYTES = 128 * 1024
 SEND_MAX_BYTES = 16 * 1024
 CATCH_UP_MAX_EVENTS = 10_000
-RETRY_MS = 3_000
+RETRY_SCHEDULE_MS = 3_000
 RETRY_FULL_MS = 5_000
 RETRY_MORE_MS = 100
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -35,18 +35,18 @@ def start_of(last_event_id: str | None, after: str | None) -> str | None:
     given = last_event_id or after or None
     try:
         return checked_id(given) if given not in (None, "0-0") else given
-    except BadCursorError:
+    except InvalidCursorError:
         field = "Last-Event-ID" if last_event_id else "after"
         raise Problem(
             422, "that is no id of an event", errors={field: ["give the id of an event, such as 1763900000000-0"]}
         ) from None
 
 
-def answer(context: Context, feed: Feed, wanted: Wanted, start: str | None) -> Response:
+def answer(context: AppContext, feed: EventBroadcaster, wanted: EventFilter, start: str | None) -> Response:
     """The stream, held open when there is a place; else what is new, and when to come again."""
     viewer = feed.join(wanted)
     live = viewer is not None
-    viewer = viewer or Viewer(wanted)
+    viewer = viewer or SseClient(wanted)
     try:
         # Read after joining: what is folded later is handed over by the feed.
         upto = context.state.cursor()
@@ -92,10 +92,10 @@ def _begin(start: str | None, upto: str, trimmed: str) -> tuple[str, str | None]
 
 
 async def _stream(
-    context: Context, feed: Feed, viewer: Viewer, seen: str, upto: str, gap: str | None, *, live: bool
+    context: AppContext, feed: EventBroadcaster, viewer: SseClient, seen: str, upto: str, gap: str | None, *, live: bool
 ) -> AsyncGenerator[bytes, None]:
     until = monotonic() + STREAM_MAX_S
-    yield _hello(seen, RETRY_MS if live else RETRY_FULL_MS, gap)
+    yield _hello(seen, RETRY_SCHEDULE_MS if live else RETRY_FULL_MS, gap)
     async for chunk, at in _catch_up(context, feed, viewer, seen, upto):
         yield chunk
         seen = at
@@ -132,7 +132,7 @@ class _Page:
 
 
 async def _catch_up(
-    context: Context, feed: Feed, viewer: Viewer, seen: str, upto: str
+    context: AppContext, feed: EventBroadcaster, viewer: SseClient, seen: str, upto: str
 ) -> AsyncGenerator[tuple[bytes, str], None]:
     """What was folded between two ids, oldest first, page by page; each with the id that it reaches to.
 
@@ -149,7 +149,7 @@ async def _catch_up(
         count = max(1, min(PAGE_MAX_EVENTS, PAGE_BYTES * page.entries // max(1, page.entry_bytes)))
 
 
-def _read_page(context: Context, wanted: Wanted, seen: str, upto: str, count: int) -> _Page:
+def _read_page(context: AppContext, wanted: EventFilter, seen: str, upto: str, count: int) -> _Page:
     key = keys.JOURNAL if wanted.room_id is None else keys.timeline(wanted.room_id)
     entries: list[Any] = context.client.xrange(key, min=f"({seen}", max=upto, count=count)
     if wanted.room_id is None:
@@ -159,7 +159,7 @@ def _read_page(context: Context, wanted: Wanted, seen: str, upto: str, count: in
         found = context.journal.get([entry_id.decode() for entry_id, _ in entries])
         events = [event for event in found if event is not None]
         entry_bytes = 0
-    pieces = pieces_of(context.client, [event for event in events if wanted.takes(event)])
+    pieces = frames_of(context.client, [event for event in events if wanted.takes(event)])
     reaches = entries[-1][0].decode() if len(entries) == count else upto
     text = b"".join(piece.text for piece in pieces)
     return _Page(text + b"id: " + reaches.encode() + b"\n\n", reaches, len(entries), max(entry_bytes, len(text)))

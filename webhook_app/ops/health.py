@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify
 from webhook_app.ops.loops import Loops
 from webhook_app.providers.videosdk.public_key import KeyRing
 from webhook_app.store.clients import Client
-from webhook_app.store.health import StoreHealth, look, problem_of
+from webhook_app.store.health import StoreHealth, problem_of, read_health
 
 WORKERS = ("worker", "call", "deliver")
 STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses
@@ -25,7 +25,7 @@ def health(*, client: Client, keyring: KeyRing, receiver_only: bool, loops: Loop
     `readyz` answers within a second whatever the store does. `loops` are those of this process.
     """
     blueprint = Blueprint("health", __name__)
-    store = StoreLook(lambda: look(client))
+    store = StoreCheck(lambda: read_health(client))
 
     @blueprint.get("/healthz")
     def healthz() -> Response:
@@ -70,14 +70,14 @@ def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dic
     return {"workers": workers, "clock": {"ok": bool(alive.get("clock"))}, "journal": journal, "loops": loops}
 
 
-class StoreLook:
+class StoreCheck:
     """Looks at the store with a deadline: one look at a time, which every waiting request shares.
 
     The look runs on a thread of its own, since a client's own time-outs are for each read and each address in turn.
     """
 
-    def __init__(self, look: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
-        self._look = look
+    def __init__(self, read_health: Callable[[], StoreHealth], *, within_s: float = ANSWER_WITHIN_S) -> None:
+        self._look = read_health
         self._within_s = within_s
         self._lock = threading.Lock()
         self._under_way: Future[StoreHealth] | None = None

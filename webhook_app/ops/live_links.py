@@ -22,7 +22,7 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
 
     @blueprint.get("/live/<room:room_id>.m3u8")
     def follow(room_id: str) -> Response:
-        room_id = state.names().room_meant(room_id)
+        room_id = state.names().resolve_room(room_id)
         ours = any_glob_matches(room_id, rooms)
         room = state.room(room_id) if ours else None
         stream = None if room is None else room.shown

@@ -22,7 +22,7 @@ PAUSE_MAX_S = 30.0
 log = logger()
 
 
-class Health:
+class LoopHealth:
     """How one loop, or one kind of job, is doing."""
 
     def __init__(
@@ -76,9 +76,9 @@ class Loops:
     def __init__(self) -> None:
         self._problems: dict[str, Callable[[], str | None]] = {}
 
-    def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> Health:
+    def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> LoopHealth:
         """A health that counts for this process; a name that is given again replaces the one before."""
-        health = Health(name, failing_after_s=failing_after_s)
+        health = LoopHealth(name, failing_after_s=failing_after_s)
         self._problems[name] = health.problem
         return health
 
@@ -123,7 +123,7 @@ class Loop:
 
     def __init__(
         self,
-        health: Health,
+        health: LoopHealth,
         body: Callable[[], float | None],
         *,
         every_s: float,

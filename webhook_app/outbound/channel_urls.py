@@ -8,7 +8,7 @@ TITLE = "Tallylight"
 _OF_FILES = ("file", "template", "pgp")
 
 
-def channel_of(url: str) -> Any:
+def apprise_plugin(url: str) -> Any:
     """Apprise's object for a URL; ValueError says what would be right.
 
     Only services that are spoken to by HTTP or SMTP: their connections are checked as they are made.
@@ -35,5 +35,5 @@ def channel_of(url: str) -> Any:
 
 def shown(url: str) -> str:
     """A channel's URL with its secrets masked by Apprise."""
-    masked: str = channel_of(url).url(privacy=True)
+    masked: str = apprise_plugin(url).url(privacy=True)
     return masked.partition("?")[0]

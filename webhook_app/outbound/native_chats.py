@@ -86,7 +86,7 @@ NATIVE_CHATS = (
 )
 
 
-def native_chat_fault(url: str) -> str | None:
+def native_chat_hint(url: str) -> str | None:
     """What to write in place of a chat service's own address; None when the address is none of theirs."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")

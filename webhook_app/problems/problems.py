@@ -10,9 +10,9 @@ from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.problems.reasons import ProblemReason, reason_of
-from webhook_app.problems.validation_messages import plain
-from webhook_app.store.clients import StoreUnavailable
-from webhook_app.store.refusals import is_away
+from webhook_app.problems.validation_messages import translate_all
+from webhook_app.store.clients import StoreUnavailableError
+from webhook_app.store.refusals import is_store_unavailable
 
 PREFIXES_MAX = 8
 CONTENT_TYPE = "application/problem+json"
@@ -51,7 +51,7 @@ class Problem(HTTPException):
         super().__init__(description=detail)
         self.code = status
         self.reason = reason or reason_of(status)
-        self.errors = None if errors is None else plain(errors)
+        self.errors = None if errors is None else translate_all(errors)
         self.retry_after_s = retry_after_s
 
 
@@ -59,7 +59,7 @@ class ProblemApi(Api):
     """flask-smorest's API with our errors."""
 
     described: dict[str, Any] | None = None
-    finish: Callable[[dict[str, Any]], dict[str, Any]]
+    complete: Callable[[dict[str, Any]], dict[str, Any]]
 
     def __init__(self, app: Flask) -> None:
         self._openapi_texts: dict[str, str] = {}
@@ -72,7 +72,7 @@ class ProblemApi(Api):
     def description(self) -> dict[str, Any]:
         """The whole API as OpenAPI says it, finished once all resources are there."""
         if self.described is None:
-            self.described = self.finish(self.spec.to_dict())
+            self.described = self.complete(self.spec.to_dict())
         return self.described
 
     def _openapi_json(self) -> Response:
@@ -141,13 +141,13 @@ def install(app: Flask, error_page: ErrorPage | None = None) -> None:
         return respond(Problem(503, DESCRIPTIONS[503]))
 
     def store_failed(error: Exception) -> Response:
-        if is_away(error):
+        if is_store_unavailable(error):
             return store_is_away(error)
         raise error
 
     import redis
 
-    app.register_error_handler(StoreUnavailable, store_is_away)
+    app.register_error_handler(StoreUnavailableError, store_is_away)
     app.register_error_handler(redis.RedisError, store_failed)
 
 
@@ -160,4 +160,4 @@ def _by_field(messages: Any) -> dict[str, Any] | None:
             fields.update(found)
         else:
             fields[str(where)] = found
-    return {name: plain(found) for name, found in fields.items()}
+    return {name: translate_all(found) for name, found in fields.items()}

@@ -64,27 +64,27 @@ def translate(message: str) -> str:
     return message
 
 
-def plain(messages: Any) -> Any:
+def translate_all(messages: Any) -> Any:
     """Messages of a ValidationError in words for users, in the shape they came."""
     if isinstance(messages, Mapping):
-        return {name: plain(inner) for name, inner in messages.items()}
+        return {name: translate_all(inner) for name, inner in messages.items()}
     if isinstance(messages, list):
-        return [plain(inner) for inner in messages]
+        return [translate_all(inner) for inner in messages]
     return translate(messages) if isinstance(messages, str) else messages
 
 
-def flat(errors: Mapping[Any, Any], at: str = "") -> Iterator[tuple[str, str]]:
+def flatten_errors(errors: Mapping[Any, Any], at: str = "") -> Iterator[tuple[str, str]]:
     """Errors by field as pairs of a path with dots and what is wrong there, in words for users."""
     for field, inner in errors.items():
         name = f"{at}{field}"
         if isinstance(inner, Mapping):
-            yield from flat(inner, f"{name}.")
+            yield from flatten_errors(inner, f"{name}.")
         else:
             for message in inner if isinstance(inner, list) else [inner]:
                 yield name.replace("._schema", "").removeprefix("_schema"), translate(str(message))
 
 
-def mistakes(messages: Any, schema: Schema | None, at: Path = ()) -> Iterator[tuple[Path, str]]:
+def iterate_errors(messages: Any, schema: Schema | None, at: Path = ()) -> Iterator[tuple[Path, str]]:
     """Every mistake of a ValidationError's messages: where in the input, and what would be right."""
     yield from _listed(explained(messages, schema), at)
 
@@ -101,7 +101,7 @@ def _listed(errors: Any, at: Path) -> Iterator[tuple[Path, str]]:
 def explained(messages: Any, schema: Schema | None) -> Any:
     """Messages of a ValidationError in words for users, in the shape they came, with what unknown fields may mean."""
     if not isinstance(messages, Mapping):
-        return plain(messages)
+        return translate_all(messages)
     errors: dict[Any, Any] = {}
     for key, inner in messages.items():
         if inner == [UNKNOWN]:

@@ -19,12 +19,12 @@ from webhook_app.middleware import REQUEST_ID, request_id_of
 from webhook_app.ops.logs import logger
 from webhook_app.problems import problems
 from webhook_app.problems.reasons import ProblemReason, reason_of
-from webhook_app.providers.videosdk.public_key import Check, KeyRing
+from webhook_app.providers.videosdk.public_key import KeyRing, SignatureCheck
 from webhook_app.providers.videosdk.signature import HEADER, MalformedSignatureError
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
-from webhook_app.store.clients import StoreUnavailable
+from webhook_app.store.clients import StoreUnavailableError
 from webhook_app.store.journal import Entry
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class Receiver:
     @property
     def webhook_app(self) -> WebhookApp:
         """The receiver as the ASGI front runs it."""
-        return WebhookApp(self.wsgi_app, takes_path, self._refuse_head, lambda outcome: self.count("unknown", outcome))
+        return WebhookApp(
+            self.wsgi_app, handles_path, self._refuse_head, lambda outcome: self.count("unknown", outcome)
+        )
 
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """The receiver's Flask app; the inbox has one path there, whatever token and slashes it came with."""
@@ -110,7 +112,7 @@ class Receiver:
         return None
 
     def _wrong_address(self, path: str) -> RefusalError:
-        self.count("unknown", "wrong-address", miss_of(path, self._token).value)
+        self.count("unknown", "wrong-address", wrong_address_of(path, self._token).value)
         if not self._wrong_address_logged:
             self._wrong_address_logged = True
             log.warning("a webhook came to a wrong address; compare the address that VideoSDK has with PUBLIC_URL's")
@@ -138,10 +140,10 @@ class Receiver:
         except MalformedSignatureError as error:
             self.count("unknown", "unsigned", "malformed")
             return refuse(401, str(error))
-        if check is Check.WRONG:
+        if check is SignatureCheck.INVALID:
             self.count("unknown", "wrong-signature")
             return refuse(401, "the signature is wrong under VideoSDK's newest key")
-        if check is Check.UNDECIDED:
+        if check is SignatureCheck.UNDECIDED:
             self.count("unknown", "no-key")
             return refuse(503, "VideoSDK's public key is being asked for")
         received = parse(body)
@@ -152,7 +154,7 @@ class Receiver:
         return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
 
 
-def miss_of(path: str, token: str | None) -> WrongAddress:
+def wrong_address_of(path: str, token: str | None) -> WrongAddress:
     """How a path under /webhooks misses the address at which webhooks are taken."""
     plain = _SLASHES.sub("/", path).rstrip("/")
     head, _, given = plain.removeprefix(INBOX).partition("/")
@@ -175,13 +177,13 @@ class AppendResponse(HandedOffResponse):
     def complete_in_thread(self) -> None:
         try:
             self._kept(self._receiver.append_now(self._entry))
-        except StoreUnavailable:
+        except StoreUnavailableError:
             self._not_kept()
 
     async def respond(self, exchange: Exchange) -> None:
         try:
             self._kept(await self._receiver.append(self._entry))
-        except StoreUnavailable:
+        except StoreUnavailableError:
             self._not_kept()
         await send_response(exchange.send, self.status_code, self.asgi_headers(), self.get_data())
 
@@ -204,7 +206,7 @@ class AppendResponse(HandedOffResponse):
         self.set_data(_problem(503, "the store cannot keep it now"))
 
 
-def takes_path(path: str) -> bool:
+def handles_path(path: str) -> bool:
     """Whether a path belongs to the receiver: webhooks have a Flask app of their own."""
     stripped = path.lstrip("/")
     return stripped == "webhooks" or stripped.startswith("webhooks/")

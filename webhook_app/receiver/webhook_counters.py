@@ -25,7 +25,7 @@ KNOWN_TYPES = frozenset(
 )
 
 
-class Counts:
+class WebhookCounters:
     """Counts; a type we do not know counts as `other`, so that labels stay bounded."""
 
     def __init__(self, client: Client, loops: Loops) -> None:

@@ -78,7 +78,7 @@ class WebhookApp:
     """The receiver's Flask app, what is refused by the head alone, and who counts refusals by outcome."""
 
     app: "WSGIApplication"
-    takes_path: Callable[[str], bool]
+    handles_path: Callable[[str], bool]
     refuse_head: Callable[[str, list[tuple[bytes, bytes]]], RefusalError | None]
     count: CountOutcome
 
@@ -138,7 +138,7 @@ class Front:
         webhooks = self._webhooks
         try:
             scope = self._forwarding.applied(scope)
-            if webhooks is not None and webhooks.takes_path(scope["path"]):
+            if webhooks is not None and webhooks.handles_path(scope["path"]):
                 await self._webhook(webhooks, scope, receive, send)
             else:
                 await self._request(scope, receive, send)

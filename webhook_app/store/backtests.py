@@ -5,8 +5,8 @@ from typing import Any
 
 from webhook_app.domain.events import Event
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
-from webhook_app.domain.rules.comparison import Act, Comparison, act_view
-from webhook_app.domain.rules.rule import Config, RoomName, Rule
+from webhook_app.domain.rules.comparison import Comparison, RuleAction, action_view
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal
 from webhook_app.store.skipped_events import PassedOver, PassedOverEvents
@@ -26,7 +26,7 @@ def replay(
     *,
     since: int,
     until: int,
-    names: Mapping[str, RoomName] | None = None,
+    names: Mapping[str, ConfiguredRoom] | None = None,
     others: bool = False,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Comparison:
@@ -44,8 +44,8 @@ def replay(
 def comparison_view(found: Comparison, config: Config) -> dict[str, Any]:
     """A comparison as the API shows it, with the rooms' names of a configuration."""
 
-    def views(acts: Sequence[Act]) -> list[dict[str, Any]]:
-        return [act_view(act, config.room_name(act.room_id)) for act in acts]
+    def views(acts: Sequence[RuleAction]) -> list[dict[str, Any]]:
+        return [action_view(act, config.room_name(act.room_id)) for act in acts]
 
     return {
         "would": views(found.would),

@@ -55,7 +55,7 @@ return {id, woken}
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedCall:
     """A call in our hands; `marked` when somebody had begun to send it and left no answer."""
 
     call: Call
@@ -72,28 +72,28 @@ class Calls:
         self._mark = client.register_script(_MARK)
         self._answer = client.register_script(_ANSWER)
 
-    def hear_wake_up(self) -> None:
+    def clear_wake_up(self) -> None:
         """Before claiming: a call that is decided from now on sends a wake-up of its own."""
         self._client.delete(keys.wake("call"))
 
-    def claim(self, at_most: int) -> list[Claimed]:
+    def claim(self, at_most: int) -> list[ClaimedCall]:
         """Starts and ends that are due, ours until the lease runs out."""
         found = self._claim(keys=[keys.CALLS_DUE, keys.PREFIX], args=[at_most, LEASE_MS])
-        return [Claimed(codec.call_of(found[at]), bool(found[at + 1])) for at in range(0, len(found), 2)]
+        return [ClaimedCall(codec.call_of(found[at]), bool(found[at + 1])) for at in range(0, len(found), 2)]
 
     def claim_probes(self, at_most: int) -> list[Call]:
         """Probes that are due, in a line of their own, so that they hold up no start and no end."""
         found = self._claim(keys=[keys.PROBES_DUE, keys.PREFIX], args=[at_most, LEASE_MS])
         return [codec.call_of(found[at]) for at in range(0, len(found), 2)]
 
-    def keep_quiet(self, ms: int) -> None:
+    def pause_probes(self, ms: int) -> None:
         """VideoSDK wants fewer requests: no process of ours probes for so long."""
         if ms > self.quiet_ms():
-            self._client.set(keys.PROBES_QUIET, "1", px=ms)
+            self._client.set(keys.PROBES_PAUSED, "1", px=ms)
 
     def quiet_ms(self) -> int:
         """For how long nothing is to be probed; 0 when it may be."""
-        return max(0, int(self._client.pttl(keys.PROBES_QUIET)))
+        return max(0, int(self._client.pttl(keys.PROBES_PAUSED)))
 
     def mark(self, call: Call) -> tuple[int, int]:
         """Mark a call just before it is sent: (1 marked, 0 superseded, -1 too old, -2 marked before; now in ms)."""
@@ -119,7 +119,7 @@ class Calls:
         )
         return event_id.decode() or None, bool(woken)
 
-    def note_attempt(self, call_id: str, attempt: Mapping[str, Any]) -> None:
+    def record_attempt(self, call_id: str, attempt: Mapping[str, Any]) -> None:
         """Keep what was sent and what came back, for people to read."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.rpush(keys.call_attempts(call_id), codec.encode(attempt))

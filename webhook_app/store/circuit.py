@@ -5,14 +5,14 @@ from time import monotonic
 
 import redis
 
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.clients import Client, StoreUnavailableError
 
 RETRY_AFTER_S = 0.5
 
 Probe = Callable[[], Awaitable[None]]
 
 
-class Circuit:
+class CircuitBreaker:
     """Opens when the store did not answer in time. While it is open one caller at a time probes the store.
 
     A store that answers anything, a refusal too, closes it: refusals are quick.
@@ -30,12 +30,12 @@ class Circuit:
         if not self._open:
             return
         if self._probing or self._now() < self._probe_at:
-            raise StoreUnavailable("the store does not answer")
+            raise StoreUnavailableError("the store does not answer")
         self._probing = True
         try:
             await self._probe()
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise StoreUnavailable(str(error)) from error
+            raise StoreUnavailableError(str(error)) from error
         except redis.RedisError:
             self._open = False
         else:

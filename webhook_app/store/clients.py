@@ -39,16 +39,16 @@ _ASYNC_CONNECTIONS = {
 }
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailableError(Exception):
     """The store cannot keep or give anything now."""
 
 
-class StoreSilentError(StoreUnavailable):
+class StoreSilentError(StoreUnavailableError):
     """The store did not answer in time: whether it did what it was asked is not known."""
 
 
 # What everything that goes on without the store catches: the client's own errors, and ours.
-STORE_ERRORS = (redis.RedisError, StoreUnavailable)
+STORE_ERRORS = (redis.RedisError, StoreUnavailableError)
 
 
 def connect(

@@ -10,10 +10,10 @@ import msgspec
 from webhook_app.domain.alarms.alarm import Alarm, with_key
 from webhook_app.domain.context import Decision
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.room import Call, Room
-from webhook_app.domain.rules.rule import RoomName, Rule, RuleMemory, Settings
-from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, calendar_from, horizon_at
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings
+from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.streams.machine import Stream
@@ -35,8 +35,8 @@ room_of = decoder(Room)
 stream_of = decoder(Stream)
 call_of = decoder(Call)
 rule_of = decoder(Rule)
-rule_memory_of = decoder(RuleMemory)
-names_of = decoder(dict[str, RoomName])
+rule_state_of = decoder(RuleState)
+names_of = decoder(dict[str, ConfiguredRoom])
 settings_of = decoder(Settings)
 _alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
@@ -54,7 +54,7 @@ def active_alarms_of(stored: Iterable[bytes]) -> dict[str, Alarm]:
     return {alarm.key: alarm for alarm in alarms if alarm.is_active}
 
 
-def calendars_of(stored: Mapping[bytes, bytes], at: int) -> dict[str, Calendar]:
+def calendar_sources(stored: Mapping[bytes, bytes], at: int) -> dict[str, Calendar]:
     """Stored calendars by their source; `at` is the time of the last folded event in ms.
 
     Earlier versions stored a calendar's text. It is read within the horizon of that time; a text that cannot be read
@@ -76,7 +76,7 @@ def is_calendar_data(raw: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def _calendar(raw: bytes) -> Calendar:
-    return calendar_from(decode(raw))
+    return decode_calendar(decode(raw))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ import redis.asyncio.sentinel as asyncio_sentinel
 import redis.connection as sync_connection
 import redis.sentinel as sync_sentinel
 
-from webhook_app.store.refusals import ELSEWHERE, refusal_of
+from webhook_app.store.refusals import RECONNECT_REFUSALS, refusal_of
 
 if TYPE_CHECKING:
     _Base = sync_connection.Connection
@@ -33,7 +33,7 @@ class Generation:
         self.number += 1
 
 
-class _Age:
+class _ConnectionAge:
     """Which generation a connection belongs to, and what ends it."""
 
     _OUTDATED = -1
@@ -47,32 +47,32 @@ class _Age:
         outdated, self.number = self.number != self.generation.number, self.generation.number
         return outdated
 
-    def see_answer(self, answer: object) -> None:
+    def observe_response(self, answer: object) -> None:
         """Look for refusals among the answers of a transaction, which are raised by nobody."""
         if type(answer) is list:
             for item in answer:
                 if isinstance(item, redis.ResponseError):
-                    self.see_error(item)
+                    self.observe_error(item)
 
-    def see_error(self, error: redis.RedisError) -> None:
+    def observe_error(self, error: redis.RedisError) -> None:
         refusal = refusal_of(error)
         if refusal is not None and error.status_code is None:
             error.status_code = refusal  # a pipeline writes other words before the error's text
-        if refusal in ELSEWHERE:
+        if refusal in RECONNECT_REFUSALS:
             self.generation.end()
         elif refusal is not None:
             self.number = self._OUTDATED
 
-    def see_silence(self) -> None:
+    def observe_timeout(self) -> None:
         """The server did not answer in time: the other connections to it are no better."""
         self.generation.end()
 
 
-class _Renewed(_Base):
+class _ReconnectingConnection(_Base):
     """What a connection of a thread's client does beyond the library's own."""
 
     def __init__(self, *, generation: Generation, **options: Any) -> None:
-        self._age = _Age(generation)
+        self._age = _ConnectionAge(generation)
         super().__init__(**options)  # type: ignore[no-untyped-call]
 
     def connect(self) -> None:
@@ -82,7 +82,7 @@ class _Renewed(_Base):
         try:
             super().connect()  # type: ignore[no-untyped-call]
         except redis.TimeoutError:
-            self._age.see_silence()
+            self._age.observe_timeout()
             raise
 
     def read_response(self, *args: Any, **options: Any) -> Any:
@@ -91,20 +91,20 @@ class _Renewed(_Base):
             answer = super().read_response(*args, **options)
         except redis.TimeoutError:
             if "timeout" not in options:  # else a subscriber waits for what need not come
-                self._age.see_silence()
+                self._age.observe_timeout()
             raise
         except redis.RedisError as error:
-            self._age.see_error(error)
+            self._age.observe_error(error)
             raise
-        self._age.see_answer(answer)
+        self._age.observe_response(answer)
         return answer
 
 
-class _AsyncRenewed(_AsyncBase):
+class _AsyncReconnectingConnection(_AsyncBase):
     """The same for an event loop."""
 
     def __init__(self, *, generation: Generation, **options: Any) -> None:
-        self._age = _Age(generation)
+        self._age = _ConnectionAge(generation)
         super().__init__(**options)
 
     async def connect(self) -> None:
@@ -114,7 +114,7 @@ class _AsyncRenewed(_AsyncBase):
         try:
             await super().connect()  # type: ignore[no-untyped-call]
         except redis.TimeoutError:
-            self._age.see_silence()
+            self._age.observe_timeout()
             raise
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
@@ -123,24 +123,24 @@ class _AsyncRenewed(_AsyncBase):
             answer = await super().read_response(*args, **options)
         except redis.TimeoutError:
             if "timeout" not in options:
-                self._age.see_silence()
+                self._age.observe_timeout()
             raise
         except redis.RedisError as error:
-            self._age.see_error(error)
+            self._age.observe_error(error)
             raise
-        self._age.see_answer(answer)
+        self._age.observe_response(answer)
         return answer
 
 
-class TcpConnection(_Renewed, sync_connection.Connection):
+class TcpConnection(_ReconnectingConnection, sync_connection.Connection):
     """`redis://`"""
 
 
-class TlsConnection(_Renewed, sync_connection.SSLConnection):
+class TlsConnection(_ReconnectingConnection, sync_connection.SSLConnection):
     """`rediss://`"""
 
 
-class UnixConnection(_Renewed, sync_connection.UnixDomainSocketConnection):
+class UnixConnection(_ReconnectingConnection, sync_connection.UnixDomainSocketConnection):
     """`unix://`"""
 
 
@@ -155,23 +155,23 @@ class _Primary(sync_sentinel.SentinelManagedConnection):
         return sync_connection.Connection.read_response(self, *args, **options)
 
 
-class PrimaryConnection(_Renewed, _Primary):
+class PrimaryConnection(_ReconnectingConnection, _Primary):
     """`redis+sentinel://`"""
 
 
-class TlsPrimaryConnection(_Renewed, _Primary, sync_sentinel.SentinelManagedSSLConnection):
+class TlsPrimaryConnection(_ReconnectingConnection, _Primary, sync_sentinel.SentinelManagedSSLConnection):
     """`rediss+sentinel://`"""
 
 
-class AsyncTcpConnection(_AsyncRenewed, asyncio_connection.Connection):
+class AsyncTcpConnection(_AsyncReconnectingConnection, asyncio_connection.Connection):
     """`redis://`"""
 
 
-class AsyncTlsConnection(_AsyncRenewed, asyncio_connection.SSLConnection):
+class AsyncTlsConnection(_AsyncReconnectingConnection, asyncio_connection.SSLConnection):
     """`rediss://`"""
 
 
-class AsyncUnixConnection(_AsyncRenewed, asyncio_connection.UnixDomainSocketConnection):
+class AsyncUnixConnection(_AsyncReconnectingConnection, asyncio_connection.UnixDomainSocketConnection):
     """`unix://`"""
 
 
@@ -182,9 +182,11 @@ class _AsyncPrimary(asyncio_sentinel.SentinelManagedConnection):
         return await asyncio_connection.Connection.read_response(self, *args, **options)
 
 
-class AsyncPrimaryConnection(_AsyncRenewed, _AsyncPrimary):
+class AsyncPrimaryConnection(_AsyncReconnectingConnection, _AsyncPrimary):
     """`redis+sentinel://`"""
 
 
-class AsyncTlsPrimaryConnection(_AsyncRenewed, _AsyncPrimary, asyncio_sentinel.SentinelManagedSSLConnection):
+class AsyncTlsPrimaryConnection(
+    _AsyncReconnectingConnection, _AsyncPrimary, asyncio_sentinel.SentinelManagedSSLConnection
+):
     """`rediss+sentinel://`"""

@@ -6,15 +6,15 @@ from itertools import chain
 from typing import Any
 
 from webhook_app.domain.delivery.concurrency import (
+    BREAKER_FIRST_PAUSE_MS,
+    BREAKER_MAX_PAUSE_MS,
+    BREAKER_PROBE_MS,
+    BREAKER_THRESHOLD,
     GIVE_UP_AFTER_MS,
     GIVE_UP_FAILURES,
-    HALF_OPEN_MS,
-    OPEN_FIRST_MS,
-    OPEN_MAX_MS,
-    TRIP_POINTS,
 )
 from webhook_app.domain.delivery.delivery import Delivery
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.times import HOUR
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -208,7 +208,7 @@ return {gone, opened_now}
 # through at once. ARGV: a recovery's id or '', where it was, where it is now or '' when it is done, now ms; then for
 # each delivery its subscriber, id, JSON and moment.
 # Answers how many, or -1 when the recovery was not where the caller left it.
-_RENEW = """
+_REQUEUE = """
 local p, n = KEYS[1], 0
 if ARGV[1] ~= '' then
   if redis.call('HGET', p .. 'recoveries', ARGV[1]) ~= ARGV[2] then return -1 end
@@ -236,7 +236,7 @@ return n
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedDelivery:
     """A delivery in our hands until the lease runs out; no notice when it is no longer kept."""
 
     delivery: Delivery
@@ -244,10 +244,10 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimResult:
     """What one claiming brought: `now` is the store's time, `wait_ms` until something else is due."""
 
-    claims: Sequence[Claim]
+    claims: Sequence[ClaimedDelivery]
     now: int
     wait_ms: int | None
     version: Version
@@ -255,18 +255,18 @@ class Claimed:
 
 
 @dataclass(slots=True)
-class Tally:
+class AttemptStats:
     """What came of one subscriber's attempts, added up; `points` are those of its own failures."""
 
     answered: int = 0
     failed: int = 0
-    points: int = 0
+    failure_score: int = 0
     error: str = ""
     lag_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class SettleResult:
     """Subscribers that have failed for days, and those whose breaker has just opened."""
 
     gone: Sequence[str]
@@ -281,27 +281,27 @@ class Deliveries:
         self._retention_s = retention_s
         self._claim = client.register_script(_CLAIM)
         self._settle = client.register_script(_SETTLE)
-        self._renew = client.register_script(_RENEW)
+        self._requeue = client.register_script(_REQUEUE)
 
     async def claim(
         self, at_most: int, *, good: int, bad: int, wanting: Mapping[str, int], caps: Mapping[str, int]
-    ) -> Claimed:
+    ) -> ClaimResult:
         """What is due: at most `good` of one that answers, `bad` of one that has failed since, or its own bound.
 
         Those in `wanting` have hands free, and are looked at although they were parked; those in `caps` have a bound.
         """
         look = LOOK_AT_MAX + len(caps) + len(wanting)
-        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, HALF_OPEN_MS, look, len(wanting))
+        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, BREAKER_PROBE_MS, look, len(wanting))
         own = chain.from_iterable((*wanting.items(), *caps.items()))
         answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *own])
         first = 5 + int(answer[4])
         claims = [
-            Claim(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
+            ClaimedDelivery(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
             for at in range(first, len(answer), 2)
         ]
         wait = int(answer[1])
         more = [one.decode() for one in answer[5:first]]
-        return Claimed(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
+        return ClaimResult(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
 
     async def due(self, at_most: int) -> list[Delivery]:
         """Deliveries that are due now and leased to nobody, whatever breakers and rates say."""
@@ -321,15 +321,17 @@ class Deliveries:
                 break
         return found
 
-    async def settle(self, settled: Sequence[Delivery], tallies: Mapping[str, Tally]) -> Failing:
+    async def settle(
+        self, settled: Sequence[Delivery], stats_by_subscriber: Mapping[str, AttemptStats]
+    ) -> SettleResult:
         """Write what came of attempts; says who must not be tried further."""
-        of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(tallies, 0)
+        of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(stats_by_subscriber, 0)
         number = {subscriber: at for at, subscriber in enumerate(of, 1)}
         who: list[Any] = []
         for subscriber in number:
-            one = tallies.get(subscriber) or Tally()
+            one = stats_by_subscriber.get(subscriber) or AttemptStats()
             jitter = sum(subscriber.encode()) % 41 - 20
-            who += (subscriber, one.answered, one.failed, one.points, one.error, one.lag_ms, jitter)
+            who += (subscriber, one.answered, one.failed, one.failure_score, one.error, one.lag_ms, jitter)
         deliveries: list[Any] = []
         for each in settled:
             deliveries += (
@@ -340,22 +342,29 @@ class Deliveries:
                 each.next_attempt_at if each.next_attempt_at is not None else -1,
                 each.queue or "",
             )
-        bounds = (self._retention_s, TRIP_POINTS, OPEN_FIRST_MS, OPEN_MAX_MS, GIVE_UP_AFTER_MS, GIVE_UP_FAILURES)
+        bounds = (
+            self._retention_s,
+            BREAKER_THRESHOLD,
+            BREAKER_FIRST_PAUSE_MS,
+            BREAKER_MAX_PAUSE_MS,
+            GIVE_UP_AFTER_MS,
+            GIVE_UP_FAILURES,
+        )
         args = [codec.pack([*bounds, HOURS_KEPT_S, who, deliveries])]
         gone, opened = await self._settle(keys=[keys.PREFIX], args=args)
-        return Failing([one.decode() for one in gone], [one.decode() for one in opened])
+        return SettleResult([one.decode() for one in gone], [one.decode() for one in opened])
 
-    async def renew(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
+    async def requeue(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
         """Put deliveries in line as a piece of a recovery: its id, where it was, where it is (empty: done)."""
-        return int(await self._renew(keys=[keys.PREFIX], args=renew_args(deliveries, now, recovery)))
+        return int(await self._requeue(keys=[keys.PREFIX], args=requeue_args(deliveries, now, recovery)))
 
 
-def renewal(client: Client) -> Any:
+def requeue_script(client: Client) -> Any:
     """The script that puts deliveries in line once more, for `renew_args`."""
-    return client.register_script(_RENEW)
+    return client.register_script(_REQUEUE)
 
 
-def renew_args(
+def requeue_args(
     deliveries: Sequence[Delivery], now: int, recovery: tuple[str, bytes, bytes] = ("", b"", b"")
 ) -> list[Any]:
     """Deliveries as that script takes them."""
@@ -365,6 +374,6 @@ def renew_args(
     return args
 
 
-def hour_of(now: int) -> int:
+def hour_number(now: int) -> int:
     """The hour of a moment in ms, as `keys.subscriber_hour` counts them."""
     return now // HOUR

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, again_in_line
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, requeued
 from webhook_app.domain.delivery.waits import DeliveryWait, wait_of
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import delivery_of, renew_args, renewal
+from webhook_app.store.deliveries import delivery_of, requeue_args, requeue_script
 
 RETRY_CHUNK = 200
 
@@ -17,7 +17,7 @@ class DeliveryRecords:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._renew = renewal(client)
+        self._requeue = requeue_script(client)
 
     def get(self, delivery_ids: Sequence[str]) -> list[tuple[Delivery, Notice | None]]:
         """Deliveries with their notices, those that are kept."""
@@ -43,7 +43,7 @@ class DeliveryRecords:
         with self._client.pipeline(transaction=False) as pipe:
             for one in pending:
                 pipe.zscore(keys.subscriber_due(one.subscriber_id), one.delivery_id)
-                pipe.hget(keys.SUBSCRIBERS_OPEN, one.subscriber_id)
+                pipe.hget(keys.BREAKERS_OPEN_UNTIL, one.subscriber_id)
             answers = pipe.execute()
         found = {}
         for one, due, open_until in zip(pending, answers[::2], answers[1::2], strict=True):
@@ -57,8 +57,8 @@ class DeliveryRecords:
         count = 0
         for start in range(0, len(dead), RETRY_CHUNK):
             chunk = [delivery_id.decode() for delivery_id in dead[start : start + RETRY_CHUNK]]
-            again = [again_in_line(one, now=now) for one, notice in self.get(chunk) if notice is not None]
-            count += int(self._renew(keys=[keys.PREFIX], args=renew_args(again, now)))
+            again = [requeued(one, now=now) for one, notice in self.get(chunk) if notice is not None]
+            count += int(self._requeue(keys=[keys.PREFIX], args=requeue_args(again, now)))
         return count
 
     def count_dead(self, subscriber_id: str) -> int:
@@ -67,9 +67,9 @@ class DeliveryRecords:
 
     def retry(self, one: Delivery, *, now: int) -> bool:
         """Put a delivery back in line; False when it is in line."""
-        return bool(self._renew(keys=[keys.PREFIX], args=renew_args([again_in_line(one, now=now)], now)))
+        return bool(self._requeue(keys=[keys.PREFIX], args=requeue_args([requeued(one, now=now)], now)))
 
-    def hasten(self, one: Delivery, *, now: int) -> None:
+    def make_due_now(self, one: Delivery, *, now: int) -> None:
         """Make a delivery that is in line due now, unless it waits behind others of its room."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.zadd(keys.subscriber_due(one.subscriber_id), {one.delivery_id: now}, xx=True, lt=True)

@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from webhook_app.store.circuit import Circuit
-from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
+from webhook_app.store.circuit import CircuitBreaker
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailableError
 from webhook_app.store.journal import (
     APPEND_KEYS,
     APPEND_SCRIPT,
@@ -59,14 +59,14 @@ def _expire(waiter: _Waiter) -> None:
     """Refuse an entry that has waited for too long."""
     if not waiter.future.done():
         waiter.expired = True
-        waiter.future.set_exception(StoreUnavailable("the append took too long"))
+        waiter.future.set_exception(StoreUnavailableError("the append took too long"))
 
 
 class GroupAppender:
     """Appends entries in the order they came, as many at a time as wait; one append is under way at a time."""
 
     def __init__(
-        self, append_entries: AppendEntries, wake: Wake, circuit: Circuit, *, wait_max_s: float = WAIT_MAX_S
+        self, append_entries: AppendEntries, wake: Wake, circuit: CircuitBreaker, *, wait_max_s: float = WAIT_MAX_S
     ) -> None:
         self._append_entries = append_entries
         self._wake = wake
@@ -83,7 +83,7 @@ class GroupAppender:
         """
         await self._circuit.admit()
         if len(self._waiting) >= WAITING_MAX_ENTRIES or self._waiting_bytes >= WAITING_MAX_BYTES:
-            raise StoreUnavailable("too many webhooks wait for the store")
+            raise StoreUnavailableError("too many webhooks wait for the store")
         loop = asyncio.get_running_loop()
         waiter = _Waiter(entry, loop.create_future())
         self._waiting.append(waiter)
@@ -109,7 +109,7 @@ class GroupAppender:
         try:
             ids, wake = await self._append_entries([waiter.entry for waiter in group])
         except Exception as error:
-            unavailable = error if isinstance(error, StoreUnavailable) else StoreUnavailable(repr(error))
+            unavailable = error if isinstance(error, StoreUnavailableError) else StoreUnavailableError(repr(error))
             if isinstance(error, StoreSilentError):
                 self._circuit.open()
                 group += self._take_all()  # they would wait for the same silence, one after the other

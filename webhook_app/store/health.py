@@ -8,7 +8,7 @@ import redis
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.lag import Lag, lag_of, queue_lag
-from webhook_app.store.processes import Live, live_of, queue_live
+from webhook_app.store.processes import LiveProcesses, live_processes_of, queue_live_processes
 from webhook_app.store.refusals import Refusal, refusal_of
 from webhook_app.store.system_alarms import STALLED, alarms_of
 from webhook_app.store.times import time_ms
@@ -27,21 +27,21 @@ class StoreHealth:
     """What one look found; `problem` is why the store is not well, and then the rest is not known."""
 
     problem: str | None
-    live: Live = Live({}, {})  # noqa: RUF009 - frozen, and never changed
+    live: LiveProcesses = LiveProcesses({}, {})  # noqa: RUF009 - frozen, and never changed
     halted: bool = False
     lag: Lag | None = None
     lag_s: float = 0.0
     stalled: str | None = None
 
 
-def look(client: Client) -> StoreHealth:
+def read_health(client: Client) -> StoreHealth:
     """Write, then read everything, in one round trip; a store that answers and refuses writes is not well.
 
     Raises what the client raises when the store does not answer.
     """
     with client.pipeline(transaction=False) as pipe:
         pipe.set(keys.WRITE_PROBE, "1", px=WRITE_PROBE_TTL_MS)
-        queue_live(pipe)
+        queue_live_processes(pipe)
         pipe.exists(keys.HALTED)
         queue_lag(pipe, at_most=LAG_COUNTED_MAX)
         pipe.hgetall(keys.SYSTEM_ALARMS)
@@ -54,7 +54,7 @@ def look(client: Client) -> StoreHealth:
     lag, stalled = lag_of(answer), alarms_of(records).get(STALLED)
     return StoreHealth(
         problem=None,
-        live=live_of(live),
+        live=live_processes_of(live),
         halted=bool(halted),
         lag=lag,
         lag_s=lag.waited_s(time_ms(time)),

@@ -9,7 +9,7 @@ import redis
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailable
+from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailableError
 from webhook_app.store.sentinels import NoPrimaryError
 
 PIECE_MAX_ENTRIES = 128
@@ -138,7 +138,7 @@ def append_errors() -> Iterator[None]:
     except (redis.TimeoutError, NoPrimaryError) as error:
         raise StoreSilentError(str(error)) from error
     except redis.RedisError as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailableError(str(error)) from error
 
 
 def append_args(entries: Sequence[Entry]) -> list[Any]:
@@ -157,7 +157,7 @@ def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
 def check_acknowledged(replicas: int, wanted: int) -> None:
     """StoreUnavailable when too few replicas have acknowledged an append."""
     if replicas < wanted:
-        raise StoreUnavailable(f"{replicas} of {wanted} replicas have it")
+        raise StoreUnavailableError(f"{replicas} of {wanted} replicas have it")
 
 
 class Appender:

@@ -14,7 +14,7 @@ _SCORE = re.compile(r"[0-9]{1,20}")
 T = TypeVar("T")
 
 
-class BadCursorError(ValueError):
+class InvalidCursorError(ValueError):
     """A cursor that we did not give."""
 
 
@@ -30,10 +30,10 @@ def decode_cursor(cursor: str | None) -> str | None:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        raise BadCursorError("the cursor is not one of ours; leave it out to begin") from None
+        raise InvalidCursorError("the cursor is not one of ours; leave it out to begin") from None
 
 
-def scored_page(
+def page_by_score(
     client: Client,
     key: str,
     *,
@@ -48,7 +48,7 @@ def scored_page(
     if position is not None:
         score, bar, after = position.partition("|")
         if not bar or not _SCORE.fullmatch(score):
-            raise BadCursorError("the cursor is not one of ours; leave it out to begin")
+            raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
         top = score
     found: list[T] = []
     looked = skipped = 0

@@ -10,7 +10,7 @@ from time import monotonic
 import redis
 
 from webhook_app.domain.events import Event, Source
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 
@@ -25,7 +25,7 @@ BOUNDS_MS: Mapping[str, tuple[int, ...]] = {
     ),
 }
 CALLS, BROADCASTS, REPAIRS = "calls", "broadcasts", "repairs"
-ANSWERS = frozenset({Source.CALL, Source.PROBE})
+RESULT_SOURCES = frozenset({Source.CALL, Source.PROBE})
 CALL_KINDS = ("start", "end", "probe")
 CALL_OUTCOMES = ("succeeded", "refused", "unknown", "already", "dropped", "unreached", "given-up", "other")
 _INFINITE = "inf"
@@ -40,7 +40,7 @@ class Histogram:
     sum_ms: int
 
 
-class Measures:
+class MetricsBuffer:
     """Gathers in memory, from any thread; writes with `flush`, or puts itself on a pipeline with `onto`."""
 
     def __init__(self) -> None:
@@ -63,15 +63,15 @@ class Measures:
                 if count:
                     self._gathered[f"{name}|{bound}"] += count
 
-    def onto(self, pipe: Client) -> Counter[str]:
+    def queue_on(self, pipe: Client) -> Counter[str]:
         """Put everything gathered on a pipeline, of either kind of client; returns it, for `put_back`."""
         with self._lock:
             taken, self._gathered = self._gathered, Counter()
             self._written_at = monotonic()
-        count_onto(pipe, taken)
+        queue_counts(pipe, taken)
         return taken
 
-    def put_back(self, taken: Counter[str]) -> None:
+    def restore(self, taken: Counter[str]) -> None:
         """The pipeline failed: keep it for the next."""
         with self._lock:
             self._gathered.update(taken)
@@ -81,28 +81,28 @@ class Measures:
         if self._nothing_due(every_s):
             return
         with client.pipeline(transaction=True) as pipe:
-            taken = self.onto(pipe)
+            taken = self.queue_on(pipe)
             try:
                 pipe.execute()
             except redis.RedisError:
-                self.put_back(taken)
+                self.restore(taken)
 
     async def flush_async(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
         """The same for an event loop's client."""
         if self._nothing_due(every_s):
             return
         async with client.pipeline(transaction=True) as pipe:
-            taken = self.onto(pipe)
+            taken = self.queue_on(pipe)
             try:
                 await pipe.execute()
             except redis.RedisError:
-                self.put_back(taken)
+                self.restore(taken)
 
     def _nothing_due(self, every_s: float) -> bool:
         return not self._gathered or monotonic() - self._written_at < every_s
 
 
-def count_onto(pipe: Client, counts: Mapping[str, int]) -> None:
+def queue_counts(pipe: Client, counts: Mapping[str, int]) -> None:
     """Add counts to the store's in this pipeline or transaction."""
     for field, count in counts.items():
         pipe.hincrby(keys.MEASURES, field, count)
@@ -127,7 +127,7 @@ def histogram(found: Mapping[str, int], name: str) -> Histogram:
 
 def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:
     """What folding one event adds to the counters; in the transaction that commits it, so that it counts once."""
-    if event.source in ANSWERS and "outcome" in event.data:
+    if event.source in RESULT_SOURCES and "outcome" in event.data:
         yield _call(event.data.get("kind"), event.data.get("outcome"))
     repaired = False
     for notice in notices:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from webhook_app.domain.delivery.delivery import Delivery
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import LEASE_MS, PARK_MS, VERSION_KEYS, Version
@@ -72,7 +72,7 @@ return out
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OutboxEntry:
     """A notice at its place in the outbox."""
 
     entry: str
@@ -88,7 +88,7 @@ class Expansion:
     after: str
     latest: Mapping[str, int]
     recoveries: Mapping[str, str]
-    hands: Mapping[str, int]
+    free_slots: Mapping[str, int]
     deliveries: Sequence[Delivery]
 
 
@@ -104,7 +104,7 @@ class Outbox:
         value = await self._client.get(keys.OUTBOX_CURSOR)
         return value.decode() if value else "0-0"
 
-    async def read(self, after: str, count: int, *, block_ms: int | None = None) -> tuple[list[Told], Version]:
+    async def read(self, after: str, count: int, *, block_ms: int | None = None) -> tuple[list[OutboxEntry], Version]:
         """Notices after an id, oldest first; waits for one when `block_ms` is given. With them, the version at once
         after: asked in the same breath, it is answered when the waiting is over."""
         async with self._client.pipeline(transaction=False) as pipe:
@@ -114,11 +114,13 @@ class Outbox:
         if not found:
             return [], (subscribers, names)
         entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-        return [told_of(*one) for one in entries], (subscribers, names)
+        return [outbox_entry_of(*one) for one in entries], (subscribers, names)
 
-    async def between(self, after: str, until: str, count: int) -> list[Told]:
+    async def between(self, after: str, until: str, count: int) -> list[OutboxEntry]:
         """Notices after an id and up to a moment, oldest first."""
-        return [told_of(*one) for one in await self._client.xrange(keys.OUTBOX, f"({after}", until, count=count)]
+        return [
+            outbox_entry_of(*one) for one in await self._client.xrange(keys.OUTBOX, f"({after}", until, count=count)
+        ]
 
     async def latest(self, fields: Sequence[str]) -> list[int | None]:
         """The newest sequence that was told, by room and family."""
@@ -129,7 +131,7 @@ class Outbox:
     async def expand(self, what: Expansion) -> list[int] | None:
         """Make deliveries and move the cursor. None when somebody else moved it first; else, for each delivery,
         0 when it was there already, 1 when it is due, 2 when it is in the caller's hands for a lease."""
-        number = {subscriber: at for at, subscriber in enumerate(what.hands, 1)}
+        number = {subscriber: at for at, subscriber in enumerate(what.free_slots, 1)}
         deliveries: list[Any] = []
         for one in what.deliveries:
             deliveries += (
@@ -139,12 +141,12 @@ class Outbox:
                 one.created_at,
                 one.queue or "",
             )
-        lists = [list(chain.from_iterable(each.items())) for each in (what.latest, what.recoveries, what.hands)]
+        lists = [list(chain.from_iterable(each.items())) for each in (what.latest, what.recoveries, what.free_slots)]
         args = [codec.pack([what.before, what.after, LEASE_MS, PARK_MS, *lists, deliveries])]
         made = await self._expand(keys=[keys.OUTBOX_CURSOR, keys.PREFIX], args=args)
         return None if made == -1 else made
 
 
-def told_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Told:
+def outbox_entry_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> OutboxEntry:
     """An entry of the stream."""
-    return Told(entry_id.decode(), codec.notice_of(fields[b"n"]))
+    return OutboxEntry(entry_id.decode(), codec.notice_of(fields[b"n"]))

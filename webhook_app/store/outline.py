@@ -64,7 +64,7 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CollapsedChecks:
     """Checks in a row that changed nothing: how many probes and events, from which event on, and what was found."""
 
     probes: int
@@ -80,7 +80,7 @@ class OutlineEntry:
     event_id: str
     shown_id: str
     notices: bytes = b""
-    run: Run | None = None
+    run: CollapsedChecks | None = None
 
 
 def append(pipe: Client, entries: Sequence[TimelineEntry]) -> None:
@@ -118,5 +118,5 @@ def read(client: Client, room_id: str, *, before: str | None, count: int, since:
 def _entry(entry_id: str, fields: Mapping[bytes, bytes]) -> OutlineEntry:
     if b"c" not in fields:
         return OutlineEntry(entry_id, entry_id, fields.get(b"n", b""))
-    run = Run(int(fields[b"c"]), int(fields[b"v"]), fields[b"f"].decode(), fields[b"w"].decode())
+    run = CollapsedChecks(int(fields[b"c"]), int(fields[b"v"]), fields[b"f"].decode(), fields[b"w"].decode())
     return OutlineEntry(entry_id, fields[b"p"].decode() or entry_id, run=run)

@@ -38,7 +38,7 @@ _failing_of = codec.decoder(dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveProcesses:
     """The processes that were seen within 10 s: how many of each name, and the loops that fail, with their reason."""
 
     alive: Mapping[str, int]
@@ -59,30 +59,30 @@ class Processes:
     def beat(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
         """Leave a sign of life; `where` tells this process from others of its name."""
         text = codec.encode(failing) if failing else ""
-        self._beat(keys=[keys.PROCESSES, keys.UNHEALTHY], args=[f"{name}|{where}", FORGET_AFTER_MS, text])
+        self._beat(keys=[keys.PROCESSES, keys.FAILING_LOOPS], args=[f"{name}|{where}", FORGET_AFTER_MS, text])
 
     def gone(self, name: str, where: str) -> None:
         """Remove a process that ends in order."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.PROCESSES, f"{name}|{where}")
-            pipe.hdel(keys.UNHEALTHY, f"{name}|{where}")
+            pipe.hdel(keys.FAILING_LOOPS, f"{name}|{where}")
             pipe.execute()
 
-    def live(self) -> Live:
+    def live(self) -> LiveProcesses:
         """The processes that were seen within 10 s."""
-        return live_of(queue_live(self._client))
+        return live_processes_of(queue_live_processes(self._client))
 
     def alive(self) -> Mapping[str, int]:
         """How many processes of each name were seen within 10 s."""
         return self.live().alive
 
 
-def queue_live(pipe: Client) -> Any:
+def queue_live_processes(pipe: Client) -> Any:
     """Ask for the live processes on a pipeline; `live_of` reads the answer."""
-    return pipe.eval(_LIVE, 2, keys.PROCESSES, keys.UNHEALTHY, ALIVE_FOR_MS)
+    return pipe.eval(_LIVE, 2, keys.PROCESSES, keys.FAILING_LOOPS, ALIVE_FOR_MS)
 
 
-def live_of(answer: Any) -> Live:
+def live_processes_of(answer: Any) -> LiveProcesses:
     """The live processes out of the script's answer."""
     alive: dict[str, int] = {}
     failing: dict[str, str] = {}
@@ -91,4 +91,4 @@ def live_of(answer: Any) -> Live:
         alive[name] = alive.get(name, 0) + 1
         if text:
             failing |= {f"{name}: {loop}": why for loop, why in _failing_of(text).items()}
-    return Live(alive, failing)
+    return LiveProcesses(alive, failing)

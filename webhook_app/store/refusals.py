@@ -26,7 +26,7 @@ class Refusal(StrEnum):
 
 
 # After these another server may be the one to talk to: all connections of the pool are opened anew.
-ELSEWHERE = frozenset(
+RECONNECT_REFUSALS = frozenset(
     {
         Refusal.READONLY,
         Refusal.MASTERDOWN,
@@ -61,6 +61,6 @@ def refusal_of(error: BaseException) -> Refusal | None:
     return Refusal(match["code"]) if match else None
 
 
-def is_away(error: BaseException) -> bool:
+def is_store_unavailable(error: BaseException) -> bool:
     """Whether an error of the client says that the store cannot serve now: it is unreachable, silent, or refuses."""
     return isinstance(error, (redis.ConnectionError, redis.TimeoutError)) or refusal_of(error) is not None

@@ -17,7 +17,7 @@ from webhook_app.config.sentinel_url import Login, SentinelUrl
 ANSWER_LIMIT_S = 1.0  # a sentinel answers from memory; one that hangs must not hold up those that do not
 
 
-class Reason(StrEnum):
+class SentinelFailure(StrEnum):
     """Why a sentinel could not name a primary."""
 
     LOGIN = "it refused the user or password"
@@ -30,13 +30,13 @@ class Reason(StrEnum):
 class NoPrimaryError(MasterNotFoundError):
     """No sentinel could name a primary; by sentinel, why."""
 
-    def __init__(self, service: str, reasons: Mapping[str, Reason]) -> None:
+    def __init__(self, service: str, reasons: Mapping[str, SentinelFailure]) -> None:
         reasons_text = "; ".join(f"{address}: {reason}" for address, reason in reasons.items())
         super().__init__(f"no sentinel could name the primary of '{service}' ({reasons_text})")
         self.service = service
         self.reasons = dict(reasons)
 
-    def has(self, reason: Reason) -> bool:
+    def has(self, reason: SentinelFailure) -> bool:
         """Whether a sentinel gave this reason."""
         return reason in self.reasons.values()
 
@@ -49,7 +49,7 @@ class Sentinels(Sentinel):
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """The host and port of the primary; NoPrimaryError when no sentinel names one."""
-        reasons: dict[str, Reason] = {}
+        reasons: dict[str, SentinelFailure] = {}
         for sentinel in tuple(self.sentinels):
             try:
                 masters: Any = sentinel.sentinel_masters()
@@ -60,7 +60,7 @@ class Sentinels(Sentinel):
             if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]
                 self.sentinels = _moved_to_front(self.sentinels, sentinel)
                 return str(state["ip"]), int(state["port"])
-            reasons[_address(sentinel)] = Reason.NO_PRIMARY if state else Reason.UNKNOWN_SERVICE
+            reasons[_address(sentinel)] = SentinelFailure.NO_PRIMARY if state else SentinelFailure.UNKNOWN_SERVICE
         raise NoPrimaryError(service_name, reasons)
 
 
@@ -72,7 +72,7 @@ class AsyncSentinels(AsyncSentinel):
 
     async def discover_master(self, service_name: str) -> tuple[str, int]:
         """The host and port of the primary; NoPrimaryError when no sentinel names one."""
-        reasons: dict[str, Reason] = {}
+        reasons: dict[str, SentinelFailure] = {}
         for sentinel in tuple(self.sentinels):
             try:
                 masters: Any = await sentinel.sentinel_masters()
@@ -83,7 +83,7 @@ class AsyncSentinels(AsyncSentinel):
             if state and self.check_master_state(state, service_name):
                 self.sentinels = _moved_to_front(self.sentinels, sentinel)
                 return str(state["ip"]), int(state["port"])
-            reasons[_address(sentinel)] = Reason.NO_PRIMARY if state else Reason.UNKNOWN_SERVICE
+            reasons[_address(sentinel)] = SentinelFailure.NO_PRIMARY if state else SentinelFailure.UNKNOWN_SERVICE
         raise NoPrimaryError(service_name, reasons)
 
 
@@ -124,12 +124,12 @@ def _moved_to_front(sentinels: Iterable[Any], first: Any) -> list[Any]:
     return [first, *(sentinel for sentinel in sentinels if sentinel is not first)]
 
 
-def _reason_for(error: redis.RedisError) -> Reason:
+def _reason_for(error: redis.RedisError) -> SentinelFailure:
     if isinstance(error, (redis.AuthenticationError, redis.exceptions.NoPermissionError)):
-        return Reason.LOGIN
+        return SentinelFailure.LOGIN
     if isinstance(error, (redis.ConnectionError, redis.TimeoutError)):
-        return Reason.UNREACHABLE
-    return Reason.REFUSED
+        return SentinelFailure.UNREACHABLE
+    return SentinelFailure.REFUSED
 
 
 def _address(sentinel: Any) -> str:

@@ -20,7 +20,7 @@ ATTEMPTS = 2
 _passed_over_of = codec.decoder(dict[str, str])
 
 
-class Report(Enum):
+class FoldReport(Enum):
     """What a report of a fold that does not end led to."""
 
     COUNTED = "counted"  # the event is tried once more
@@ -43,7 +43,7 @@ class PassedOverEvents:
         """Every verdict. Read it after the cursor: then it is complete up to that cursor."""
         return decode(self._client.get(keys.PASSED_OVER))
 
-    def report(self, event_id: str, reason: str) -> Report:
+    def report(self, event_id: str, reason: str) -> FoldReport:
         """Count one more fold of this event that did not end; at the last attempt it is to be passed over."""
         with self._client.pipeline(transaction=True) as pipe:
             while True:
@@ -51,7 +51,7 @@ class PassedOverEvents:
                     pipe.watch(keys.CURSOR, keys.PASSED_OVER, keys.FOLD_STRIKE)
                     cursor, raw, strike = pipe.mget(keys.CURSOR, keys.PASSED_OVER, keys.FOLD_STRIKE)
                     if order(event_id) <= order(cursor.decode() if cursor else "0-0"):
-                        return Report.COMMITTED
+                        return FoldReport.COMMITTED
                     attempts = _strikes(strike, event_id) + 1
                     passed = attempts >= ATTEMPTS
                     pipe.multi()
@@ -61,7 +61,7 @@ class PassedOverEvents:
                     else:
                         pipe.set(keys.FOLD_STRIKE, f"{event_id}|{attempts}")
                     pipe.execute()
-                    return Report.PASSED_OVER if passed else Report.COUNTED
+                    return FoldReport.PASSED_OVER if passed else FoldReport.COUNTED
                 except redis.WatchError:
                     continue
 

@@ -6,10 +6,10 @@ import msgspec
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.context import World
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import RoomName, Rule, RuleMemory, Settings, make_config
-from webhook_app.domain.schedules.calendars.calendar import Calendar, calendar_data
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, make_config
+from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 
@@ -20,21 +20,21 @@ class Snapshots:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def load(self) -> tuple[World, str]:
+    def load(self) -> tuple[SystemState, str]:
         """The world at the trim point and its journal id; an empty world at `0-0` when nothing was ever trimmed."""
         raw = self._client.hgetall(keys.SNAPSHOT)
         if not raw:
-            return World(), "0-0"
+            return SystemState(), "0-0"
         config = make_config(
             _rules(raw[b"rules"]),
             _names(raw[b"names"]),
             codec.settings_of(raw[b"settings"]),
             _calendars(raw[b"calendars"], int(raw[b"at"].partition(b"-")[0])),
         )
-        world = World(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
-        return world, raw[b"at"].decode()
+        state = SystemState(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
+        return state, raw[b"at"].decode()
 
-    def keep(self, world: World, *, before: str, after: str) -> bool:
+    def keep(self, state: SystemState, *, before: str, after: str) -> bool:
         """Replace the snapshot at `before` by one at `after`, and trim up to it; False when another was quicker."""
         rooms = [
             room_id.decode()
@@ -48,7 +48,7 @@ class Snapshots:
                 if (at.decode() if at else "0-0") != before:
                     return False
                 pipe.multi()
-                pipe.hset(keys.SNAPSHOT, mapping=_fields(world, after))
+                pipe.hset(keys.SNAPSHOT, mapping=_fields(state, after))
                 first_kept = f"{after.partition('-')[0]}-{int(after.partition('-')[2]) + 1}"
                 by_room = [key(room_id) for room_id in rooms for key in (keys.timeline, keys.outline)]
                 for key in (keys.JOURNAL, keys.timeline(""), *by_room):
@@ -62,9 +62,9 @@ class Snapshots:
 
 
 _rules = codec.decoder(dict[str, Rule])
-_names = codec.decoder(dict[str, RoomName])
+_names = codec.decoder(dict[str, ConfiguredRoom])
 _rooms = codec.decoder(dict[str, Room])
-_memory = codec.decoder(dict[str, RuleMemory])
+_memory = codec.decoder(dict[str, RuleState])
 _stored_alarms = codec.decoder(dict[str, msgspec.Raw])
 _calendar_fields = codec.decoder(dict[str, msgspec.Raw])
 
@@ -79,18 +79,18 @@ def _calendars(raw: bytes, at: int) -> dict[str, Calendar]:
         source.encode(): codec.decode(value).encode() if bytes(value).startswith(b'"') else bytes(value)
         for source, value in _calendar_fields(raw).items()
     }
-    return codec.calendars_of(stored, at)
+    return codec.calendar_sources(stored, at)
 
 
-def _fields(world: World, at: str) -> dict[str, Any]:
-    settings: Settings = world.config.settings
+def _fields(state: SystemState, at: str) -> dict[str, Any]:
+    settings: Settings = state.config.settings
     return {
         "at": at,
-        "rules": codec.encode(dict(world.config.rules)),
-        "names": codec.encode(world.config.names),
+        "rules": codec.encode(dict(state.config.rules)),
+        "names": codec.encode(state.config.names),
         "settings": codec.encode(settings),
-        "calendars": codec.encode({name: calendar_data(kept) for name, kept in world.config.calendars.items()}),
-        "rooms": codec.encode(world.rooms),
-        "memory": codec.encode(world.memory),
-        "alarms": codec.encode(world.alarms),
+        "calendars": codec.encode({name: encode_calendar(kept) for name, kept in state.config.calendars.items()}),
+        "rooms": codec.encode(state.rooms),
+        "memory": codec.encode(state.memory),
+        "alarms": codec.encode(state.alarms),
     }

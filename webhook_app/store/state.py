@@ -8,15 +8,15 @@ from typing import Any
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm
 from webhook_app.domain.alarms.unreadable_webhooks import TIMER as ALARM_TIMER
-from webhook_app.domain.context import Decision, Outcome, World
+from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event
-from webhook_app.domain.notices.types import Notice
-from webhook_app.domain.overlay import Layer
+from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import rooms_needed
 from webhook_app.domain.room import Call, CallKind, CallState, Room
-from webhook_app.domain.rules.rule import Config, Rule, RuleMemory, Settings, make_config
-from webhook_app.domain.schedules.calendars.calendar import Calendar, calendar_data
+from webhook_app.domain.rules.rule import Config, Rule, RuleState, Settings, make_config
+from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec, keys, measures, outline
 from webhook_app.store.clients import Client
@@ -26,7 +26,7 @@ from webhook_app.store.transactions import execute
 
 READ_CHUNK = 500
 
-_TELL = """
+_APPEND_TO_OUTBOX = """
 for i = 1, #ARGV do
   redis.call('XADD', KEYS[1], '*', 'n', ARGV[i])
 end
@@ -62,13 +62,13 @@ class Batch:
     past_alarms: list[Alarm] = field(default_factory=list)  # an alarm may be cleared and raised again in one batch
     config: Config | None = None
     rules_changed: set[str] = field(default_factory=set)
-    memory: dict[str, RuleMemory] = field(default_factory=dict)
+    memory: dict[str, RuleState] = field(default_factory=dict)
     forgotten: list[str] = field(default_factory=list)
     forgotten_rooms: set[str] = field(default_factory=set)
     counted: Counter[str] = field(default_factory=Counter)
     committed_at: int = 0  # the store's time, ms
 
-    def add(self, event: Event, outcome: Outcome) -> None:
+    def add(self, event: Event, outcome: StepOutcome) -> None:
         """Take one event's outcome in."""
         self.events.append(event)
         home = event.room_id or ""
@@ -83,7 +83,7 @@ class Batch:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
             opens_at = notice.data.get("opens_at")
             told.append((notice.notice_id, notice.type, *((str(opens_at),) if opens_at else ())))
-        if outcome.notices or event.source in measures.ANSWERS:  # most events count nothing
+        if outcome.notices or event.source in measures.RESULT_SOURCES:  # most events count nothing
             for name in measures.counted(event, outcome.notices):
                 self.counted[name] += 1
         for room_id in outcome.forgotten_rooms:
@@ -103,10 +103,10 @@ class Batch:
             self.config = outcome.config
             self.rules_changed |= outcome.rules_changed
 
-    def remember(self, memory: Layer[RuleMemory]) -> None:
+    def remember(self, memory: Overlay[RuleState]) -> None:
         """Take in what rules have done: a rule may have acted, been deleted and been put again in one batch."""
         self.memory = dict(memory.changed)
-        self.forgotten = sorted(name for name in memory.gone if name not in memory.changed and name in memory.below)
+        self.forgotten = sorted(name for name in memory.gone if name not in memory.changed and name in memory.base)
 
 
 class StateStore:
@@ -133,7 +133,7 @@ class StateStore:
             {name.decode(): codec.rule_of(raw) for name, raw in sorted(rules.items())},
             codec.names_of(names) if names else {},
             codec.settings_of(settings) if settings else Settings(),
-            codec.calendars_of(calendars, moment_of(cursor)),
+            codec.calendar_sources(calendars, cursor_ms(cursor)),
         )
 
     def names(self) -> Config:
@@ -150,35 +150,35 @@ class StateStore:
             pipe.get(keys.CURSOR)
             stored, cursor = pipe.execute()
         raw = {source.encode(): value for source, value in zip(wanted, stored, strict=True) if value is not None}
-        return codec.calendars_of(raw, moment_of(cursor))
+        return codec.calendar_sources(raw, cursor_ms(cursor))
 
     def rule(self, name: str) -> Rule | None:
         """One rule, None when there is none."""
         raw = self._client.hget(keys.RULES, name)
         return codec.rule_of(raw) if raw else None
 
-    def load_world(self) -> World:
+    def load_state(self) -> SystemState:
         """Everything but the rooms, which are loaded as events name them."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hgetall(keys.RULE_MEMORY)
             pipe.hvals(keys.ALARMS)
             memory, alarms = pipe.execute()
-        return World(
+        return SystemState(
             config=self.config(),
-            memory={name.decode(): codec.rule_memory_of(raw) for name, raw in memory.items()},
+            memory={name.decode(): codec.rule_state_of(raw) for name, raw in memory.items()},
             alarms=codec.active_alarms_of(alarms),
         )
 
-    def load_rooms(self, world: World, events: Iterable[Event]) -> None:
+    def load_rooms(self, state: SystemState, events: Iterable[Event]) -> None:
         """Bring the rooms that these events may touch into the world."""
         wanted: set[str] = set()
         for event in events:
-            needed = rooms_needed(world, event)
+            needed = rooms_needed(state, event)
             if needed is None:
                 wanted.update(room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1))
                 break
             wanted |= needed
-        world.rooms.update(self.rooms(sorted(one for one in wanted if one not in world.rooms)))
+        state.rooms.update(self.rooms(sorted(one for one in wanted if one not in state.rooms)))
 
     def rooms(self, room_ids: Sequence[str]) -> dict[str, Room]:
         """Rooms by id, those that are known."""
@@ -198,18 +198,18 @@ class StateStore:
         """Ids of the rooms with a state, those that became known last first."""
         return [room_id.decode() for room_id in self._client.zrevrange(keys.ROOMS, 0, count - 1)]
 
-    def commit(self, pipe: Client, world: World, batch: Batch) -> tuple[bool, bool]:
+    def commit(self, pipe: Client, state: SystemState, batch: Batch) -> tuple[bool, bool]:
         """Write a batch in one transaction on a pipeline that watches the cursor.
 
         `world` is the one before the batch; it is brought up to date when the commit has succeeded.
         Returns whether `call` and `deliver` want a wake-up. Raises redis.WatchError when the cursor moved.
         """
         pipe.multi()
-        _drop_rooms(pipe, world, batch)
-        self._write_rooms(pipe, world, batch)
+        _drop_rooms(pipe, state, batch)
+        self._write_rooms(pipe, state, batch)
         self._write_records(pipe, batch)
         if batch.config is not None:
-            _write_config(pipe, world.config, batch.config, batch.rules_changed)
+            _write_config(pipe, state.config, batch.config, batch.rules_changed)
         if batch.memory:
             pipe.hset(keys.RULE_MEMORY, mapping={name: codec.encode(known) for name, known in batch.memory.items()})
         if batch.forgotten:
@@ -220,8 +220,8 @@ class StateStore:
             _write_alarm_timers(pipe, batch)
         _write_timelines(pipe, batch)
         if batch.notices:
-            pipe.eval(_TELL, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
-        measures.count_onto(pipe, batch.counted)
+            pipe.eval(_APPEND_TO_OUTBOX, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
+        measures.queue_counts(pipe, batch.counted)
         pipe.set(keys.CURSOR, batch.events[-1].id)
         pipe.time()
         wanted = [name for name, due in (("call", _waiting(batch)), ("deliver", batch.notices)) if due]
@@ -232,7 +232,7 @@ class StateStore:
         woken = dict(zip(wanted, answers[len(answers) - len(wanted) :], strict=True))
         return bool(woken.get("call")), bool(woken.get("deliver"))
 
-    def _write_rooms(self, pipe: Client, world: World, batch: Batch) -> None:
+    def _write_rooms(self, pipe: Client, state: SystemState, batch: Batch) -> None:
         if not batch.rooms:
             return
         pipe.mset({keys.room(room_id): codec.encode(room) for room_id, room in batch.rooms.items()})
@@ -249,7 +249,7 @@ class StateStore:
                 current[room_id] = room.call.call_id
             else:
                 idle.append(room_id)
-            before: Mapping[str, int] = world.rooms[room_id].timers if room_id in world.rooms else {}
+            before: Mapping[str, int] = state.rooms[room_id].timers if room_id in state.rooms else {}
             moved = {name: due for name, due in room.timers.items() if before.get(name) != due}
             set_timers.update({f"{room_id}|{name}": due for name, due in moved.items()})
             cleared += [f"{room_id}|{name}" for name in before if name not in room.timers]
@@ -292,7 +292,7 @@ class StateStore:
                 pipe.zadd(line, {call.call_id: call.created_at for call in calls}, nx=True)
 
 
-def _drop_rooms(pipe: Client, world: World, batch: Batch) -> None:
+def _drop_rooms(pipe: Client, state: SystemState, batch: Batch) -> None:
     """Delete the state of rooms that were forgotten; what is recorded of them stays until its retention is over."""
     for room_id in sorted(batch.forgotten_rooms):
         pipe.zadd(keys.ROOMS_FORGOTTEN, {room_id: int(batch.events[-1].at)})
@@ -302,7 +302,7 @@ def _drop_rooms(pipe: Client, world: World, batch: Batch) -> None:
         pipe.zrem(keys.ROOMS, room_id)
         pipe.srem(keys.ON_AIR, room_id)
         pipe.hdel(keys.CALLS_CURRENT, room_id)
-        timers = world.rooms[room_id].timers if room_id in world.rooms else {}
+        timers = state.rooms[room_id].timers if room_id in state.rooms else {}
         if timers:
             pipe.zrem(keys.TIMERS, *(f"{room_id}|{name}" for name in timers))
 
@@ -359,7 +359,7 @@ def _config_without_rules(names: bytes | None, settings: bytes | None) -> Config
     )
 
 
-def moment_of(cursor: bytes | None) -> int:
+def cursor_ms(cursor: bytes | None) -> int:
     """The time of the last folded event in ms, as its id says; 0 when there is none."""
     return int(cursor.partition(b"-")[0]) if cursor else 0
 
@@ -376,7 +376,7 @@ def _write_config(pipe: Client, old: Config, new: Config, touched: set[str]) -> 
     if gone:
         pipe.hdel(keys.RULES, *gone)
     fetched = {
-        source: codec.encode(calendar_data(calendar))
+        source: codec.encode(encode_calendar(calendar))
         for source, calendar in new.calendars.items()
         if old.calendars.get(source) != calendar
     }

@@ -9,12 +9,12 @@ import msgspec
 import redis
 import structlog
 
-from webhook_app.access.encryption import Seal, WrongKeyError
+from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.domain.delivery.delivery import OldSecret, Subscriber, is_http
-from webhook_app.domain.notices.types import Filter
+from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailable
-from webhook_app.store.deliveries import hour_of
+from webhook_app.store.clients import Client, StoreUnavailableError
+from webhook_app.store.deliveries import hour_number
 from webhook_app.store.times import now_ms
 from webhook_app.text.masking import shown_url
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedSubscriber:
     """A subscriber as it is kept: `open` without URL and secrets, which are in `sealed`."""
 
     open: Subscriber
@@ -34,14 +34,14 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hidden:
+class _SecretFields:
     url: str
     secret: str
     old_secrets: tuple[OldSecret, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SubscriberHealth:
     """How a subscriber has answered: moments in ms, counts of attempts of the last 24 hours."""
 
     failing_since: int | None
@@ -67,7 +67,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
+class _UnsealedSubscriber:
     subscriber_id: str
     name: str
     url: str
@@ -79,22 +79,22 @@ class _Before:
     from_file: bool
 
 
-_kept_of = codec.decoder(Sealed)
-_before_of = codec.decoder(_Before)
-_hidden_of = codec.decoder(_Hidden)
+_sealed_subscriber_of = codec.decoder(SealedSubscriber)
+_unsealed_subscriber_of = codec.decoder(_UnsealedSubscriber)
+_secret_fields_of = codec.decoder(_SecretFields)
 
 
 class SubscriberReader:
     """Opens what is kept, and remembers what it has opened as long as that stays the same."""
 
-    def __init__(self, seal: Seal) -> None:
+    def __init__(self, seal: SecretBox) -> None:
         self._seal = seal
         self._opened: dict[str, tuple[bytes, Subscriber]] = {}
 
     def read(self, raw: bytes) -> Subscriber:
         """A subscriber; one that cannot be opened is disabled, and says why."""
         try:
-            kept = _kept_of(raw)
+            kept = _sealed_subscriber_of(raw)
         except msgspec.ValidationError:
             return _unsealed(raw)
         name = kept.open.subscriber_id
@@ -102,7 +102,7 @@ class SubscriberReader:
         if known is not None and known[0] == raw:
             return known[1]
         try:
-            hidden = _hidden_of(self._seal.open(kept.sealed, name))
+            hidden = _secret_fields_of(self._seal.open(kept.sealed, name))
             opened = replace(
                 kept.open,
                 url=hidden.url,
@@ -126,7 +126,7 @@ class SubscriberReader:
 def subscriber_label(raw: bytes) -> str:
     """A stored subscriber's name, else its URL as it may be shown; nothing is unsealed."""
     try:
-        shown = _kept_of(raw).open
+        shown = _sealed_subscriber_of(raw).open
     except msgspec.ValidationError:
         shown = _unsealed(raw)
     return shown.name or _masked_anew(shown.shown_url)
@@ -139,7 +139,7 @@ def _masked_anew(shown: str) -> str:
 
 def _unsealed(raw: bytes) -> Subscriber:
     """One that was kept before secrets were sealed; the next change of it seals it."""
-    was = _before_of(raw)
+    was = _unsealed_subscriber_of(raw)
     return Subscriber(
         subscriber_id=was.subscriber_id,
         name=was.name,
@@ -157,7 +157,7 @@ def _unsealed(raw: bytes) -> Subscriber:
 class Subscribers:
     """Puts, finds and deletes subscribers."""
 
-    def __init__(self, client: Client, seal: Seal) -> None:
+    def __init__(self, client: Client, seal: SecretBox) -> None:
         self._client = client
         self._seal = seal
         self._reader = SubscriberReader(seal)
@@ -183,7 +183,7 @@ class Subscribers:
         subscriber_id: str,
         alter: Callable[[Subscriber], Subscriber],
         *,
-        with_it: Callable[[Client], None] = lambda pipe: None,
+        also: Callable[[Client], None] = lambda pipe: None,
     ) -> Subscriber | None:
         """Change one as it is at this moment, so that of two changes at once neither is lost; None when it is gone.
 
@@ -202,24 +202,24 @@ class Subscribers:
                     return known
                 pipe.multi()
                 self._write(pipe, changed)
-                with_it(pipe)
+                also(pipe)
                 try:
                     pipe.execute()
                 except redis.WatchError:
                     continue
                 return changed
-        raise StoreUnavailable("the subscribers are being changed by too many at once")
+        raise StoreUnavailableError("the subscribers are being changed by too many at once")
 
     def _write(self, pipe: Client, subscriber: Subscriber) -> None:
-        hidden = _Hidden(subscriber.url, subscriber.secret, subscriber.old_secrets)
+        hidden = _SecretFields(subscriber.url, subscriber.secret, subscriber.old_secrets)
         name = subscriber.subscriber_id
         sealed = self._seal.seal(codec.encode(hidden), name)
-        kept = Sealed(replace(subscriber, url="", secret="", old_secrets=()), sealed)
+        kept = SealedSubscriber(replace(subscriber, url="", secret="", old_secrets=()), sealed)
         pipe.hset(keys.SUBSCRIBERS, name, codec.encode(kept))
         if subscriber.rate_limit is None:
-            pipe.hdel(keys.SUBSCRIBERS_RATES, name)
+            pipe.hdel(keys.SUBSCRIBER_RATES, name)
         else:
-            pipe.hset(keys.SUBSCRIBERS_RATES, name, subscriber.rate_limit)
+            pipe.hset(keys.SUBSCRIBER_RATES, name, subscriber.rate_limit)
         if not subscriber.enabled:
             pipe.delete(keys.subscriber_health(name))
             _all_due(pipe, name)
@@ -229,14 +229,14 @@ class Subscribers:
         """Forget a subscriber; what was due to it becomes dead. Whether there was one."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.hdel(keys.SUBSCRIBERS, subscriber_id)
-            pipe.hdel(keys.SUBSCRIBERS_RATES, subscriber_id)
-            pipe.delete(keys.subscriber_health(subscriber_id), keys.told(subscriber_id))
+            pipe.hdel(keys.SUBSCRIBER_RATES, subscriber_id)
+            pipe.delete(keys.subscriber_health(subscriber_id), keys.last_announced(subscriber_id))
             _all_due(pipe, subscriber_id)
             pipe.incr(keys.SUBSCRIBERS_VERSION)
             gone = pipe.execute()[0]
         return bool(gone)
 
-    def forgive(self, subscriber_id: str) -> None:
+    def reset_health(self, subscriber_id: str) -> None:
         """Forget that it has failed: it is tried as if it were new."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.delete(keys.subscriber_health(subscriber_id))
@@ -247,14 +247,14 @@ class Subscribers:
         """How many there are."""
         return int(self._client.hlen(keys.SUBSCRIBERS))
 
-    def health(self, subscriber_ids: list[str]) -> list[Health]:
+    def health(self, subscriber_ids: list[str]) -> list[SubscriberHealth]:
         """How these have answered."""
         now = now_ms(self._client)
-        hours = range(hour_of(now) - 23, hour_of(now) + 1)
+        hours = range(hour_number(now) - 23, hour_number(now) + 1)
         with self._client.pipeline(transaction=False) as pipe:
             for one in subscriber_ids:
                 pipe.hgetall(keys.subscriber_health(one))
-                pipe.hget(keys.SUBSCRIBERS_OPEN, one)
+                pipe.hget(keys.BREAKERS_OPEN_UNTIL, one)
                 pipe.zcard(keys.subscriber_due(one))
                 pipe.zrange(keys.subscriber_due(one), 0, 0, withscores=True)
                 for hour in hours:
@@ -272,15 +272,15 @@ def _all_due(pipe: Client, subscriber_id: str) -> None:
 
 
 def _let_go(pipe: Client, subscriber_id: str) -> None:
-    pipe.hdel(keys.SUBSCRIBERS_OPEN, subscriber_id)
+    pipe.hdel(keys.BREAKERS_OPEN_UNTIL, subscriber_id)
     pipe.zadd(keys.SUBSCRIBERS_DUE, {subscriber_id: int(time() * 1000)}, xx=True, lt=True)
 
 
-def _health(found: list[Any]) -> Health:
+def _health(found: list[Any]) -> SubscriberHealth:
     health, open_until, due, oldest, *hours = found
     sums = [sum(int(hour[at] or 0) for hour in hours) for at in range(3)]
     since, answered_at, error = (health.get(name) for name in (b"failing_since", b"answered_at", b"error"))
-    return Health(
+    return SubscriberHealth(
         failing_since=int(since) if since else None,
         answered_at=int(answered_at) if answered_at else None,
         error=error.decode() if error else None,

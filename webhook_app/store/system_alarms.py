@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm, AlarmName
 from webhook_app.domain.alarms.changes import alarm_notice
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.times import time_ms

@@ -5,13 +5,13 @@ from typing import Any
 
 import redis
 
-from webhook_app.store.clients import Client, StoreUnavailable
+from webhook_app.store.clients import Client, StoreUnavailableError
 from webhook_app.store.refusals import refusal_of
 
 _WRITES_NOTHING = frozenset({"TIME"})
 
 
-class CommitFailed(Exception):
+class PartialCommitError(Exception):
     """A transaction was applied in part: the store holds something of a wrong type. Reducing must stop."""
 
 
@@ -28,12 +28,12 @@ def execute(pipe: Client) -> list[Any]:
     except (redis.WatchError, redis.ConnectionError, redis.TimeoutError):
         raise
     except redis.ResponseError as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailableError(str(error)) from error
     failures = [answer for answer in answers if isinstance(answer, Exception)]
     if failures and _all_refused(names, answers):
-        raise StoreUnavailable(str(failures[0])) from failures[0]
+        raise StoreUnavailableError(str(failures[0])) from failures[0]
     if failures:
-        raise CommitFailed(str(failures[0]))
+        raise PartialCommitError(str(failures[0]))
     return answers
 
 

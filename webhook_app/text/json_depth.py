@@ -2,13 +2,13 @@
 
 from typing import Any
 
-NESTING_MAX = 64
+JSON_DEPTH_MAX = 64
 
 
-def too_deep(value: Any) -> bool:
+def exceeds_json_depth(value: Any) -> bool:
     """Whether lists and objects are nested more than `NESTING_MAX` levels deep."""
     level = [value]
-    for _ in range(NESTING_MAX + 1):
+    for _ in range(JSON_DEPTH_MAX + 1):
         holders = [one for one in level if isinstance(one, dict | list)]
         if not holders:
             return False

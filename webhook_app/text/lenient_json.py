@@ -9,7 +9,7 @@ import math
 import re
 from typing import Any
 
-from webhook_app.text.json_depth import NESTING_MAX, too_deep
+from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 
 REPLACEMENT = "\ufffd"
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -22,8 +22,8 @@ def decode_leniently(raw: bytes) -> Any:
     content = json.loads(
         text, strict=False, parse_constant=lambda name: None, parse_int=_read_int, parse_float=_read_float
     )
-    if too_deep(content):
-        raise ValueError(f"nested more than {NESTING_MAX} levels deep")
+    if exceeds_json_depth(content):
+        raise ValueError(f"nested more than {JSON_DEPTH_MAX} levels deep")
     return _without_surrogates(content) if "\\" in text or SURROGATE.search(text) else content
 
 

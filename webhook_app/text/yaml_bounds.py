@@ -12,7 +12,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from webhook_app.text.json_depth import NESTING_MAX
+from webhook_app.text.json_depth import JSON_DEPTH_MAX
 
 
 class YAMLBoundsError(ValueError):
@@ -46,8 +46,8 @@ def check_yaml(text: str, *, values_max: int) -> None:
         if isinstance(event, SequenceStartEvent | MappingStartEvent):
             opened.append(_Open(event.anchor))
             size = 1
-            if len(opened) > NESTING_MAX + 1:
-                raise YAMLBoundsError(f"nested more than {NESTING_MAX} levels deep", line)
+            if len(opened) > JSON_DEPTH_MAX + 1:
+                raise YAMLBoundsError(f"nested more than {JSON_DEPTH_MAX} levels deep", line)
         elif isinstance(event, SequenceEndEvent | MappingEndEvent):
             closed = opened.pop()
             opened[-1].values += closed.values

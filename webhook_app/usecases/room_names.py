@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import ID_PREFIX, Config, RoomName
+from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ProblemReason
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
@@ -20,11 +20,11 @@ SHOWN_MAX_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRoom:
+class ResolvedRoom:
     """A room that somebody named: its id, its configuration if it has one, its state if there is one."""
 
     room_id: str
-    configured: RoomName | None
+    configured: ConfiguredRoom | None
     state: Room | None
 
     @property
@@ -33,14 +33,14 @@ class FoundRoom:
         return self.configured is not None or (self.state is not None and self.state.seen)
 
 
-def lookup_room(state: StateStore, reference: str, config: Config | None = None) -> FoundRoom:
+def lookup_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:
     """What is known of the room that a name, an id or `id:` and an id stands for."""
     config = state.names() if config is None else config
-    room_id = config.room_meant(reference)
-    return FoundRoom(room_id, config.named(room_id), state.room(room_id) if len(room_id) <= ID_MAX_CHARS else None)
+    room_id = config.resolve_room(reference)
+    return ResolvedRoom(room_id, config.named(room_id), state.room(room_id) if len(room_id) <= ID_MAX_CHARS else None)
 
 
-def find_room(state: StateStore, reference: str, config: Config | None = None) -> FoundRoom:
+def find_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:
     """A room to read, by name or id; Problem 404 when nothing is known of it."""
     config = state.names() if config is None else config
     found = lookup_room(state, reference, config)
@@ -49,7 +49,7 @@ def find_room(state: StateStore, reference: str, config: Config | None = None) -
     return found
 
 
-def find_usable_room(state: StateStore, reference: str) -> FoundRoom:
+def find_usable_room(state: StateStore, reference: str) -> ResolvedRoom:
     """A room for a command, by name or id; Problem 404 when it is neither configured nor seen."""
     config = state.names()
     found = lookup_room(state, reference, config)
@@ -60,7 +60,7 @@ def find_usable_room(state: StateStore, reference: str) -> FoundRoom:
 
 def find_room_id(state: StateStore, reference: str | None) -> str | None:
     """The id for a filter of a list, None for no filter. Nothing need be known of the room: the list is empty then."""
-    return None if reference is None else state.names().room_meant(reference)
+    return None if reference is None else state.names().resolve_room(reference)
 
 
 def unknown_room(state: StateStore, config: Config, reference: str) -> Problem:

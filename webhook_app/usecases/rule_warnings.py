@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
-from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.notices.notice import NOTICE_TYPES
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.occurrences import over_quota
@@ -143,7 +143,7 @@ def _glob_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
 
 
 def _room_warnings(pattern: str, known: KnownRooms) -> Iterator[RuleWarning]:
-    room_id = known.config.room_meant(pattern)
+    room_id = known.config.resolve_room(pattern)
     if not any_glob_matches(room_id, known.ours):
         message = f"{pattern} is outside the setting ROOMS: nothing is recorded of it, and nothing starts there"
         yield RuleWarning("rooms", WarningReason.ROOM_NOT_OURS, message)

@@ -11,19 +11,19 @@ from webhook_app.domain.room import Call, CallKind
 from webhook_app.ops.logs import logger
 from webhook_app.providers.videosdk.answers import (
     SUCCESS,
-    Activity,
-    Answer,
-    Reading,
-    kept_of,
-    object_in,
-    refusal_of,
-    stream_in,
+    ActivityReading,
+    ApiAnswer,
+    StreamActivity,
+    answered_object,
+    classify_refusal,
+    journaled_fields,
+    started_stream,
 )
-from webhook_app.store.calls import Calls, Claimed
+from webhook_app.store.calls import Calls, ClaimedCall
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake, entry
-from workers.calls.probe_client import Looker
-from workers.calls.prober import Prober, slow_down
+from workers.calls.probe_client import ProbeClient
+from workers.calls.prober import Prober, rate_limit_observer
 from workers.calls.videosdk_client import VideoSDK
 
 THREADS = 128
@@ -33,7 +33,7 @@ LOOK_EVERY_S = 0.02
 LINGER_S = 0.25
 JOB_MAX_S = 60.0
 
-AS_WANTED = ("succeeded", "already")
+DONE_OUTCOMES = ("succeeded", "already")
 
 log = logger()
 
@@ -53,8 +53,8 @@ class Caller:
     ) -> None:
         self._calls = Calls(client, ack_replicas=ack_replicas)
         self._videosdk = videosdk
-        self._heed = slow_down(self._calls)
-        self._looker = None if videosdk is None else Looker(videosdk, heed=self._heed)
+        self._observe_answer = rate_limit_observer(self._calls)
+        self._looker = None if videosdk is None else ProbeClient(videosdk, observe_answer=self._observe_answer)
         self._prober = Prober(self._calls, Journal(client), self._looker, self._answer)
         self._wake = wake
         self._options = options
@@ -64,7 +64,7 @@ class Caller:
         """Make what is due until there is nothing for a moment. Returns how many calls and probes were taken."""
         taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
         running: set[Future[None]] = set()
-        self._calls.hear_wake_up()
+        self._calls.clear_wake_up()
         while True:
             free = 0 if stopping() else min(CLAIM_MAX, THREADS - len(running))
             claimed = self._calls.claim(free) if free > 0 else []
@@ -83,7 +83,7 @@ class Caller:
             elif not claimed and not probed:
                 sleep(LOOK_EVERY_S)
 
-    def _make(self, claimed: Claimed) -> None:
+    def _make(self, claimed: ClaimedCall) -> None:
         call = claimed.call
         try:
             if call.kind is CallKind.PROBE:
@@ -106,10 +106,10 @@ class Caller:
         deadline = monotonic() + DEADLINE_S
         if call.kind is CallKind.START:
             look, reading = self._looker.active(call.room_id, deadline=deadline)
-            if reading.activity is Activity.ACTIVE:
+            if reading.activity is StreamActivity.ACTIVE:
                 self._answer(call, "already", status=look.status, stream=reading.stream)
                 return
-            if reading.activity is not Activity.NONE:
+            if reading.activity is not StreamActivity.NONE:
                 self._look_failed(call, look, reading)
                 return
         outcome, now = self._calls.mark(call)
@@ -121,8 +121,8 @@ class Caller:
             self._answer(call, "dropped", message=why)
             return
         answer = self._send(call, deadline)
-        self._heed(answer)
-        self._calls.note_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
+        self._observe_answer(answer)
+        self._calls.record_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
         self._conclude(call, answer, now + int(DEADLINE_S * 1000))
 
     def _capture(self, call: Call) -> None:
@@ -132,17 +132,17 @@ class Caller:
             return
         at = self._calls.now_ms()
         answer = self._videosdk.capture(call.room_id, deadline=monotonic() + DEADLINE_S)
-        self._heed(answer)
-        self._calls.note_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
+        self._observe_answer(answer)
+        self._calls.record_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
         if answer.ok:
-            picture = None if (shown := object_in(answer)) is None else kept_of(shown)
+            picture = None if (shown := answered_object(answer)) is None else journaled_fields(shown)
             self._answer(call, "succeeded", status=answer.status, picture=picture)
         else:
             refused = answer.code is not None and 300 <= answer.code < 500
             outcome = "refused" if refused else "unknown"
             self._answer(call, outcome, status=answer.code, message=answer.message)
 
-    def _send(self, call: Call, deadline: float) -> Answer:
+    def _send(self, call: Call, deadline: float) -> ApiAnswer:
         assert self._videosdk is not None
         if call.kind is CallKind.END:
             return self._videosdk.end(call.room_id, call.body.get("id"), deadline=deadline)
@@ -151,21 +151,21 @@ class Caller:
             body.setdefault("webhookUrl", self._options.webhook_url)
         return self._videosdk.start(call.room_id, body, deadline=deadline)
 
-    def _conclude(self, call: Call, answer: Answer, deadline_at: int) -> None:
+    def _conclude(self, call: Call, answer: ApiAnswer, deadline_at: int) -> None:
         if answer.ok:
-            self._answer(call, "succeeded", status=answer.status, stream=stream_in(answer))
+            self._answer(call, "succeeded", status=answer.status, stream=started_stream(answer))
         elif answer.code is None or answer.code >= 500 or answer.code == 408 or answer.code in SUCCESS:
             self._answer(call, "unknown", status=answer.code, message=answer.message, deadline_at=deadline_at)
         else:
-            refusal = refusal_of(answer, start=call.kind is CallKind.START)
+            refusal = classify_refusal(answer, start=call.kind is CallKind.START)
             more = {} if refusal is None else {"refusal": refusal.value}
             self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait, **more)
 
-    def _look_failed(self, call: Call, look: Answer, reading: Reading) -> None:
-        self._calls.note_attempt(
+    def _look_failed(self, call: Call, look: ApiAnswer, reading: ActivityReading) -> None:
+        self._calls.record_attempt(
             call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
         )
-        if reading.activity is Activity.UNKNOWN_FORM:
+        if reading.activity is StreamActivity.UNKNOWN_FORM:
             message = "it is not known whether a stream is active: the answer is in an unknown form"
             self._answer(call, "unreached", status=look.status, message=message, unreadable=look.excerpt)
             return
@@ -178,7 +178,7 @@ class Caller:
         what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **data}
         kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
         event_id, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
-        say = log.debug if call.kind is CallKind.PROBE or outcome in AS_WANTED else log.info
+        say = log.debug if call.kind is CallKind.PROBE or outcome in DONE_OUTCOMES else log.info
         said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome}
         say("call answered", kind=call.kind.value, status=data.get("status"), event_id=event_id, **said)
         if woken:

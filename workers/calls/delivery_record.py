@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.events import names_stream, stream_fact
+from webhook_app.domain.events import identifies_stream, stream_report
 from webhook_app.domain.probing.delivery_record import read_record, records_to_read
-from webhook_app.providers.videosdk.answers import Answer, object_in
+from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
 from workers.calls.videosdk_client import VideoSDK
 
 
@@ -15,7 +15,7 @@ def read_records(
     active: Mapping[str, Any] | None,
     *,
     deadline: float,
-    heed: Callable[[Answer], Answer],
+    observe_answer: Callable[[ApiAnswer], ApiAnswer],
 ) -> list[dict[str, Any]]:
     """The records of streams that a probe repairs, as the journal keeps them: `id`, `webhooks` by type, and `ended`
     where the stream's own object says that it has not.
@@ -24,16 +24,16 @@ def read_records(
     that differs, within the probe's deadline; an answer that is missing or cannot be read leaves the record out.
     """
     expected = body.get("expected") or []
-    fact = None if active is None else stream_fact(active)
+    fact = None if active is None else stream_report(active)
     names = [] if fact is None else [*fact.ids, *([fact.url_key] if fact.url_key else [])]
     records = []
     for stream_id in records_to_read(expected, names):
-        answer = heed(videosdk.stream(stream_id, deadline=deadline))
-        shown = object_in(answer)
+        answer = observe_answer(videosdk.stream(stream_id, deadline=deadline))
+        shown = answered_object(answer)
         if shown is None:
             continue
         record: dict[str, Any] = {"webhooks": read_record(shown)} if "webhook" in shown else {}
-        if "end" in shown and not shown["end"] and names_stream(shown):
+        if "end" in shown and not shown["end"] and identifies_stream(shown):
             record["ended"] = False
         if record:
             records.append({"id": stream_id, **record})

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.sessions.participants import LISTED_MAX, Role, role_of
-from webhook_app.providers.videosdk.answers import Answer, object_in
-from webhook_app.providers.videosdk.participants import Page, page_of, people_in
+from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
+from webhook_app.providers.videosdk.participants import ParticipantPage, participants_in, read_participant_page
 from workers.calls.videosdk_client import ENDLESS, VideoSDK
 
 # The largest first: a participant is about 900 bytes, an answer at most 1 MiB. None leaves the size to VideoSDK (20).
@@ -39,18 +39,18 @@ class Roster:
 
 
 def read_session(
-    videosdk: VideoSDK, session_id: str, *, deadline: float, heed: Callable[[Answer], None]
+    videosdk: VideoSDK, session_id: str, *, deadline: float, observe_answer: Callable[[ApiAnswer], None]
 ) -> tuple[dict[str, Any] | None, bool]:
     """What the journal keeps of a session: `session_id`, `live`, and who is there; and whether VideoSDK could say.
 
     None is no such session, when VideoSDK could say.
     """
 
-    answers: list[Answer] = []
+    answers: list[ApiAnswer] = []
 
-    def ask(page: int, per_page: int | None) -> Answer:
+    def ask(page: int, per_page: int | None) -> ApiAnswer:
         answer = videosdk.active_participants(session_id, deadline=deadline, page=page, per_page=per_page)
-        heed(answer)
+        observe_answer(answer)
         answers[:] = [answer]
         return answer
 
@@ -60,24 +60,24 @@ def read_session(
     if roster is None and answers[-1].code in NOT_NOW:
         return None, False
     answer = videosdk.session(session_id, deadline=deadline)
-    heed(answer)
-    shown = object_in(answer)
+    observe_answer(answer)
+    shown = answered_object(answer)
     if shown is None:
         return None, answer.missing
     rows = shown.get("participants")
     session = {"session_id": session_id, "live": shown.get("status") == "ongoing"}
     if not isinstance(rows, list):
         return {**session, **(kept(roster) if roster is not None else {"participants": None})}, True
-    return {**session, **kept(Roster(people_in(rows), whole=True))}, True
+    return {**session, **kept(Roster(participants_in(rows), whole=True))}, True
 
 
-def read_pages(ask: Callable[[int, int | None], Answer]) -> Roster | None:
+def read_pages(ask: Callable[[int, int | None], ApiAnswer]) -> Roster | None:
     """All pages that `ask(page, per_page)` gives, as far as the limits allow; None when the first says nothing."""
-    first: Page | None = None
+    first: ParticipantPage | None = None
     per_page: int | None = None
     for per_page in PAGE_SIZES:
         answer = ask(1, per_page)
-        first = page_of(answer)
+        first = read_participant_page(answer)
         if first is not None or not _is_refused(answer):
             break
     if first is None:
@@ -90,7 +90,7 @@ def read_pages(ask: Callable[[int, int | None], Answer]) -> Roster | None:
                 return roster
             before = len(roster.people)
             for answer in pool.map(ask, *zip(*_following(shown, page, per_page), strict=True)):
-                following = page_of(answer)
+                following = read_participant_page(answer)
                 if following is None:
                     return roster
                 page += 1
@@ -103,7 +103,7 @@ def read_pages(ask: Callable[[int, int | None], Answer]) -> Roster | None:
     return roster
 
 
-def _following(shown: Page, page: int, per_page: int | None) -> list[tuple[int, int | None]]:
+def _following(shown: ParticipantPage, page: int, per_page: int | None) -> list[tuple[int, int | None]]:
     """The next pages to ask for at once; one by one where VideoSDK does not say how many there are."""
     last = page + 1 if shown.last_page is None else min(page + PAGES_AT_ONCE, shown.last_page, PAGES_MAX)
     return [(number, per_page) for number in range(page + 1, last + 1)]
@@ -132,12 +132,12 @@ def kept(roster: Roster) -> dict[str, Any]:
     return answer
 
 
-def _is_refused(answer: Answer) -> bool:
+def _is_refused(answer: ApiAnswer) -> bool:
     """Whether a smaller page may do: the size was refused, or the answer was too large to be read."""
     return answer.code in SIZE_REFUSED or (answer.code is None and answer.error == ENDLESS)
 
 
-def _is_last(shown: Page, page: int, per_page: int | None) -> bool:
+def _is_last(shown: ParticipantPage, page: int, per_page: int | None) -> bool:
     if shown.last_page is not None:
         return page >= shown.last_page
     return shown.rows < (per_page or 1)

@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from webhook_app.domain.events import failure_of, stream_fact, url_key
+from webhook_app.domain.events import failure_text_in, stream_report, url_key
 from webhook_app.domain.room import Call
 from webhook_app.providers.videosdk.answers import (
-    Activity,
-    Answer,
-    Reading,
-    kept_of,
+    ActivityReading,
+    ApiAnswer,
+    StreamActivity,
+    answered_object,
+    journaled_fields,
     last_page,
-    object_in,
+    list_rows,
     read_active,
     read_list,
-    rooms_of,
-    rows_in,
+    room_ids_in,
 )
 from workers.calls.delivery_record import read_records
 from workers.calls.participants import read_session
@@ -29,14 +29,16 @@ ROOMS_A_PAGE = 8
 RECORDS_A_LIST = 5  # read of all the streams that one list shows as ended
 
 
-class Looker:
+class ProbeClient:
     """Puts a room's questions to VideoSDK, one after another, all within one deadline."""
 
-    def __init__(self, videosdk: VideoSDK, *, heed: Callable[[Answer], None] = lambda answer: None) -> None:
+    def __init__(
+        self, videosdk: VideoSDK, *, observe_answer: Callable[[ApiAnswer], None] = lambda answer: None
+    ) -> None:
         self._videosdk = videosdk
-        self._heed = heed
+        self._observe_answer = observe_answer
 
-    def look(self, call: Call) -> tuple[Answer, dict[str, Any]]:
+    def look(self, call: Call) -> tuple[ApiAnswer, dict[str, Any]]:
         """Whether a run is active, and what else the probe wants to know.
 
         Returns the answer to the first of them, and what was seen: `reached`, `active`, `session` (None when there is
@@ -45,9 +47,9 @@ class Looker:
         """
         deadline = monotonic() + DEADLINE_S
         look, reading = self.active(call.room_id, deadline=deadline)
-        reached = reading.activity in (Activity.ACTIVE, Activity.NONE)
+        reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
         seen: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
-        if reading.activity is Activity.UNKNOWN_FORM:
+        if reading.activity is StreamActivity.UNKNOWN_FORM:
             seen["unreadable"] = look.excerpt
         if reached and call.body.get("session"):
             seen["session"], known = self._session(call, deadline)
@@ -60,27 +62,27 @@ class Looker:
             seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
         return look, seen
 
-    def active(self, room_id: str, *, deadline: float) -> tuple[Answer, Reading]:
+    def active(self, room_id: str, *, deadline: float) -> tuple[ApiAnswer, ActivityReading]:
         """Whether a stream of the room is active, and the answer that says so.
 
         An answer in an unknown form is settled by the room's list: by its first page, and by its last, as its order is
         not documented. When the list is not understood either, the first answer comes back with `UNKNOWN_FORM`.
         """
-        answer = self._heeded(self._videosdk.active(room_id, deadline=deadline))
+        answer = self._observed(self._videosdk.active(room_id, deadline=deadline))
         reading = read_active(answer)
-        if reading.activity is not Activity.UNKNOWN_FORM:
+        if reading.activity is not StreamActivity.UNKNOWN_FORM:
             return answer, reading
         listed = self._listed(room_id, 1, deadline)
         settled = read_list(listed, room_id)
-        if settled.activity is Activity.NONE and last_page(listed) > 1:
+        if settled.activity is StreamActivity.NONE and last_page(listed) > 1:
             listed = self._listed(room_id, last_page(listed), deadline)
             settled = read_list(listed, room_id)
-        return (answer if settled.activity is Activity.UNKNOWN_FORM else listed), settled
+        return (answer if settled.activity is StreamActivity.UNKNOWN_FORM else listed), settled
 
-    def _listed(self, room_id: str, page: int, deadline: float) -> Answer:
-        return self._heeded(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE, room_id=room_id))
+    def _listed(self, room_id: str, page: int, deadline: float) -> ApiAnswer:
+        return self._observed(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE, room_id=room_id))
 
-    def look_together(self, calls: Sequence[Call]) -> tuple[Answer, dict[str, dict[str, Any]]]:
+    def probe_many(self, calls: Sequence[Call]) -> tuple[ApiAnswer, dict[str, dict[str, Any]]]:
         """What a list of all streams shows of many rooms' probes: the last page's answer, and what was seen by call.
 
         A room whose stream the list does not show is left out: that it shows all of them is not documented.
@@ -91,20 +93,20 @@ class Looker:
         pages_max = max(1, len(calls) // ROOMS_A_PAGE)
         page, repairs = 1, 0
         while True:
-            answer = self._heeded(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE))
+            answer = self._observed(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE))
             if not answer.ok:
                 # What earlier pages have shown stays; only a list that shows nothing is a failure.
-                return (answer if page == 1 else Answer(200, None)), found
-            runs = rows_in(answer) or []
-            ended |= {known for run in runs if run.get("end") for known in stream_fact(run).ids}
+                return (answer if page == 1 else ApiAnswer(200, None)), found
+            runs = list_rows(answer) or []
+            ended |= {known for run in runs if run.get("end") for known in stream_report(run).ids}
             live = [run for run in runs if "end" in run and not run["end"]]
-            active = {room_id: run for run in reversed(live) for room_id in rooms_of(run)}
+            active = {room_id: run for run in reversed(live) for room_id in room_ids_in(run)}
             for call in calls:
                 if call.call_id in found:
                     continue
                 known = call.body.get("known") or []
                 if call.room_id in active:
-                    found[call.call_id] = {"reached": True, "active": kept_of(active[call.room_id])}
+                    found[call.call_id] = {"reached": True, "active": journaled_fields(active[call.room_id])}
                 elif known and ended.issuperset(known):
                     found[call.call_id] = {"reached": True, "active": None}
                     repairs += 1
@@ -115,24 +117,26 @@ class Looker:
             page += 1
 
     def _add_records(self, call: Call, seen: dict[str, Any], deadline: float) -> None:
-        records = read_records(self._videosdk, call.body, seen["active"], deadline=deadline, heed=self._heeded)
+        records = read_records(
+            self._videosdk, call.body, seen["active"], deadline=deadline, observe_answer=self._observed
+        )
         if records:
             seen["records"] = records
 
-    def _heeded(self, answer: Answer) -> Answer:
-        self._heed(answer)
+    def _observed(self, answer: ApiAnswer) -> ApiAnswer:
+        self._observe_answer(answer)
         return answer
 
     def _session(self, call: Call, deadline: float) -> tuple[dict[str, Any] | None, bool]:
         """The room's session, None when there is none; and whether VideoSDK could say."""
         session_id = call.body.get("session_id")
         if not isinstance(session_id, str):
-            ongoing = self._heeded(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
-            found = rows_in(ongoing)
+            ongoing = self._observed(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
+            found = list_rows(ongoing)
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
                 return None, found == []
-        return read_session(self._videosdk, session_id, deadline=deadline, heed=self._heed)
+        return read_session(self._videosdk, session_id, deadline=deadline, observe_answer=self._observe_answer)
 
     def _failed(self, room_id: str, failed: Mapping[str, Any], deadline: float) -> dict[str, Any] | None:
         """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""
@@ -141,18 +145,18 @@ class Looker:
             listed = self._videosdk.streams(
                 deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.get("session_id")
             )
-            stream_id = _which(rows_in(self._heeded(listed)) or [], failed)
+            stream_id = _which(list_rows(self._observed(listed)) or [], failed)
         if not isinstance(stream_id, str):
             return None
-        answer = self._heeded(self._videosdk.stream(stream_id, deadline=deadline))
+        answer = self._observed(self._videosdk.stream(stream_id, deadline=deadline))
         if answer.unavailable:
             return {"reached": False}
-        shown = object_in(answer)
+        shown = answered_object(answer)
         if shown is None:
             return None
         names = ("sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl")
         kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
-        return {"id": stream_id, **kept, "reason": failure_of(shown)}
+        return {"id": stream_id, **kept, "reason": failure_text_in(shown)}
 
 
 def _which(runs: Sequence[Mapping[str, Any]], failed: Mapping[str, Any]) -> str | None:

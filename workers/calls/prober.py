@@ -9,13 +9,13 @@ from typing import Any, Protocol
 import structlog
 
 from webhook_app.domain.room import Call
-from webhook_app.providers.videosdk.answers import Answer
+from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal import Journal
-from workers.calls.probe_client import Looker
+from workers.calls.probe_client import ProbeClient
 
 PROBES_AT_ONCE = 32
-HELD_MAX = 64
+PROBES_IN_FLIGHT_MAX = 64
 TOGETHER_MIN = 4
 LIST_REFUSED_S = 600.0
 QUIET_FIRST_S = 10.0
@@ -24,27 +24,27 @@ QUIET_MAX_S = 300.0
 log = structlog.get_logger()
 
 
-class Answering(Protocol):
+class ResultRecorder(Protocol):
     """Journals what came of a call."""
 
     def __call__(self, call: Call, outcome: str, **data: Any) -> None: ...
 
 
-def slow_down(calls: Calls) -> Callable[[Answer], None]:
+def rate_limit_observer(calls: Calls) -> Callable[[ApiAnswer], None]:
     """Heed a 429: nothing is probed, by no process of ours, for as long as VideoSDK asks, or for a moment."""
 
-    def heed(answer: Answer) -> None:
+    def observe_answer(answer: ApiAnswer) -> None:
         if answer.code == 429:
             wait = QUIET_FIRST_S if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
-            calls.keep_quiet(int(min(wait, QUIET_MAX_S) * 1000))
+            calls.pause_probes(int(min(wait, QUIET_MAX_S) * 1000))
 
-    return heed
+    return observe_answer
 
 
 class Prober:
     """Asks on threads of its own, so that a slow answer holds up no start and no end."""
 
-    def __init__(self, calls: Calls, journal: Journal, looker: Looker | None, answer: Answering) -> None:
+    def __init__(self, calls: Calls, journal: Journal, looker: ProbeClient | None, answer: ResultRecorder) -> None:
         self._calls = calls
         self._journal = journal
         self._looker = looker
@@ -63,7 +63,7 @@ class Prober:
 
     def take(self) -> int:
         """Claim what is due and begin to ask; returns how many probes were taken."""
-        free = HELD_MAX - len(self.running)
+        free = PROBES_IN_FLIGHT_MAX - len(self.running)
         probes = self._calls.claim_probes(free) if free > 0 else []
         self.begin(probes)
         return len(probes)
@@ -80,7 +80,7 @@ class Prober:
         if len(routine) < TOGETHER_MIN or monotonic() < self._list_refused_until:
             routine = []
         if routine:
-            self._run(self._ask_together, routine)
+            self._run(self._probe_many, routine)
         for probe in probes:
             if probe not in routine:
                 self._run(self._ask, probe)
@@ -108,13 +108,13 @@ class Prober:
         look, seen = self._looker.look(probe)
         self._note(probe, look, asked, seen, None)
 
-    def _ask_together(self, probes: Sequence[Call]) -> None:
+    def _probe_many(self, probes: Sequence[Call]) -> None:
         if self._looker is None:
             for probe in probes:
                 self._ask(probe)
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        look, found = self._looker.look_together(probes)
+        look, found = self._looker.probe_many(probes)
         if look.code is not None and 400 <= look.code < 500 and look.code not in (401, 429):
             self._list_refused_until = monotonic() + LIST_REFUSED_S
             log.info("VideoSDK does not list all streams: rooms are asked about one by one", status=look.status)
@@ -127,8 +127,8 @@ class Prober:
             else:
                 self._note(probe, look, asked, seen, f"by one list for {len(probes)} rooms")
 
-    def _note(self, probe: Call, look: Answer, asked: dict[str, Any], seen: dict[str, Any], how: str | None) -> None:
+    def _note(self, probe: Call, look: ApiAnswer, asked: dict[str, Any], seen: dict[str, Any], how: str | None) -> None:
         message = None if seen["reached"] else look.message
         attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
-        self._calls.note_attempt(probe.call_id, attempt)
+        self._calls.record_attempt(probe.call_id, attempt)
         self._answer(probe, "probed", status=look.code, message=message, **asked, **look.wait, **seen)

@@ -14,7 +14,7 @@ from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.answers import MESSAGE_MAX_CHARS
-from webhook_app.providers.videosdk.answers import Answer as Answer
+from webhook_app.providers.videosdk.answers import ApiAnswer as ApiAnswer
 from webhook_app.text.lenient_json import decode_leniently
 
 TOKEN_LIFE_S = 600
@@ -60,24 +60,24 @@ class VideoSDK:
         self._token = token
         self._session = make_session(proxies, pool_size=POOL_SIZE)
 
-    def start(self, room_id: str, body: Mapping[str, Any], *, deadline: float) -> Answer:
+    def start(self, room_id: str, body: Mapping[str, Any], *, deadline: float) -> ApiAnswer:
         """`POST /v2/hls/start`; never to be repeated blindly."""
         return self._request("POST", "/hls/start", {**body, "roomId": room_id}, deadline=deadline)
 
-    def end(self, room_id: str, videosdk_id: str | None, *, deadline: float) -> Answer:
+    def end(self, room_id: str, videosdk_id: str | None, *, deadline: float) -> ApiAnswer:
         """`POST /v2/hls/end`, naming the stream when its id is known."""
         body = {"roomId": room_id} | ({"id": videosdk_id} if videosdk_id else {})
         return self._request("POST", "/hls/end", body, deadline=deadline)
 
-    def capture(self, room_id: str, *, deadline: float) -> Answer:
+    def capture(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`POST /v2/hls/capture`: a thumbnail of what is on air."""
         return self._request("POST", "/hls/capture", {"roomId": room_id}, deadline=deadline)
 
-    def active(self, room_id: str, *, deadline: float) -> Answer:
+    def active(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/hls/{roomId}/active`."""
         return self._request("GET", f"/hls/{_segment(room_id)}/active", None, deadline=deadline)
 
-    def stream(self, videosdk_id: str, *, deadline: float) -> Answer:
+    def stream(self, videosdk_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/hls/{id}`."""
         return self._request("GET", f"/hls/{_segment(videosdk_id)}", None, deadline=deadline)
 
@@ -89,29 +89,29 @@ class VideoSDK:
         per_page: int = 20,
         room_id: str | None = None,
         session_id: str | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         """`GET /v2/hls`: a page of streams, of one room or of all; VideoSDK may want the room."""
         params = {"page": str(page), "perPage": str(per_page)}
         params |= {"roomId": room_id} if room_id else {}
         params |= {"sessionId": session_id} if session_id else {}
         return self._request("GET", "/hls", None, deadline=deadline, params=params)
 
-    def ongoing_session(self, room_id: str, *, deadline: float) -> Answer:
+    def ongoing_session(self, room_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/sessions/?roomId&status=ongoing`."""
         params = {"roomId": room_id, "status": "ongoing"}
         return self._request("GET", "/sessions/", None, deadline=deadline, params=params)
 
-    def session(self, session_id: str, *, deadline: float) -> Answer:
+    def session(self, session_id: str, *, deadline: float) -> ApiAnswer:
         """`GET /v2/sessions/{id}`, with its participants."""
         return self._request("GET", f"/sessions/{_segment(session_id)}", None, deadline=deadline)
 
-    def active_participants(self, session_id: str, *, deadline: float, page: int, per_page: int | None) -> Answer:
+    def active_participants(self, session_id: str, *, deadline: float, page: int, per_page: int | None) -> ApiAnswer:
         """`GET /v2/sessions/{id}/participants/active`: a page of those who are there."""
         params = {"page": str(page)} | ({"perPage": str(per_page)} if per_page else {})
         path = f"/sessions/{_segment(session_id)}/participants/active"
         return self._request("GET", path, None, deadline=deadline, params=params)
 
-    def create_room(self, body: Mapping[str, Any], *, deadline: float) -> Answer:
+    def create_room(self, body: Mapping[str, Any], *, deadline: float) -> ApiAnswer:
         """`POST /v2/rooms`, the one place where a room's webhooks can be registered."""
         return self._request("POST", "/rooms", body, deadline=deadline)
 
@@ -123,10 +123,10 @@ class VideoSDK:
         *,
         deadline: float,
         params: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ApiAnswer:
         left = deadline - monotonic()
         if left <= 0:
-            return Answer(None, None, "no time left")
+            return ApiAnswer(None, None, "no time left")
         try:
             answer = self._session.request(
                 method,
@@ -141,13 +141,13 @@ class VideoSDK:
             with answer:
                 raw = _read(answer, deadline)
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            return Answer(None, None, "timed out")
+            return ApiAnswer(None, None, "timed out")
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return Answer(None, None, failure_text(error))
+            return ApiAnswer(None, None, failure_text(error))
         if raw is None:
-            return Answer(answer.status_code if answer.status_code >= 400 else None, None, ENDLESS)
+            return ApiAnswer(answer.status_code if answer.status_code >= 400 else None, None, ENDLESS)
         wait = _seconds(answer.headers.get("Retry-After"))
-        return Answer(answer.status_code, _decoded(raw), None, wait)
+        return ApiAnswer(answer.status_code, _decoded(raw), None, wait)
 
 
 def _decoded(raw: bytes) -> Any:

@@ -12,31 +12,31 @@ from time import perf_counter
 from typing import Any
 
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES, Subscriber
-from webhook_app.domain.notices.text import Words, state_told, words
-from webhook_app.domain.notices.types import Notice
-from webhook_app.domain.rules.rule import RoomName
+from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.notices.text import NoticeText, announced_state, render_notice
+from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.addresses import Network
-from webhook_app.outbound.channel_urls import channel_of
+from webhook_app.outbound.channel_urls import apprise_plugin
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from workers.channels import egress_guard
-from workers.channels.webhook import TOTAL_TIMEOUT_S, Reply
+from workers.channels.webhook import TOTAL_TIMEOUT_S, AttemptResult
 
 THREADS = 64
 THREAD_WAIT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 10.0
 TOLD_KEPT_S = 30 * 24 * 3600
-SAID_ALREADY = "not said again: it is what was said last"
+ALREADY_ANNOUNCED = "not said again: it is what was said last"
 _STATUS = re.compile(r"error=(\d{3})\b")
 _SECRET = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
-class BusyError(Exception):
+class ChannelBusyError(Exception):
     """All threads are telling others: nothing was sent, and nobody is to blame."""
 
 
-class Speaker:
+class AppriseChannel:
     """Tells people; one for each process."""
 
     def __init__(self, client: Client, *, allowed: Sequence[Network], base_url: str | None) -> None:
@@ -45,19 +45,19 @@ class Speaker:
         self._base_url = base_url
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="speak")
         self._threads = asyncio.Semaphore(THREADS)
-        self._heard = _Heard()
+        self._log_capture = _LogCapture()
         egress_guard.install()
 
     async def tell(
-        self, subscriber: Subscriber, notice: Notice, named: RoomName | None, *, stale: bool = False
-    ) -> Reply:
+        self, subscriber: Subscriber, notice: Notice, named: ConfiguredRoom | None, *, stale: bool = False
+    ) -> AttemptResult:
         """Tell one notice, unless it says what was said last. Raises BusyError, and what the store raises."""
-        key, state = keys.told(subscriber.subscriber_id), state_told(notice)
+        key, state = keys.last_announced(subscriber.subscriber_id), announced_state(notice)
         if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
-            return Reply(None, None, 0, SAID_ALREADY, sent=False)
-        text = words(notice, room_name=named.name if named else None, base_url=self._base_url, stale=stale)
+            return AttemptResult(None, None, 0, ALREADY_ANNOUNCED, sent=False)
+        text = render_notice(notice, room_name=named.name if named else None, base_url=self._base_url, stale=stale)
         await self._thread()
-        began, watch = perf_counter(), egress_guard.Watch(self._allowed)
+        began, watch = perf_counter(), egress_guard.EgressGuard(self._allowed)
         saying = self._pool.submit(self._say, subscriber.url, text, watch)
         saying.add_done_callback(partial(self._thread_is_free, asyncio.get_running_loop()))
         try:
@@ -65,7 +65,7 @@ class Speaker:
                 reply = await asyncio.wrap_future(saying)
         except TimeoutError:
             watch.end()
-            return Reply(None, "timeout", round((perf_counter() - began) * 1000))
+            return AttemptResult(None, "timeout", round((perf_counter() - began) * 1000))
         if reply.error is None and state is not None and not stale:
             await self._client.hset(key, state[0], state[1])
             await self._client.expire(key, TOLD_KEPT_S)
@@ -74,7 +74,7 @@ class Speaker:
     def close(self) -> None:
         """Let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._heard.close()
+        self._log_capture.close()
 
     async def _thread(self) -> None:
         """Wait for a thread that is free: that others hang must not count against this one."""
@@ -82,7 +82,7 @@ class Speaker:
             async with asyncio.timeout(THREAD_WAIT_S):
                 await self._threads.acquire()
         except TimeoutError:
-            raise BusyError from None
+            raise ChannelBusyError from None
 
     def _thread_is_free(self, loop: asyncio.AbstractEventLoop, done: object) -> None:
         try:
@@ -90,9 +90,9 @@ class Speaker:
         except RuntimeError:
             pass  # the loop is closed: this process is coming to its end
 
-    def _say(self, url: str, text: Words, watch: egress_guard.Watch) -> Reply:
+    def _say(self, url: str, text: NoticeText, watch: egress_guard.EgressGuard) -> AttemptResult:
         began = perf_counter()
-        with egress_guard.guarding(watch), self._heard.here() as lines:
+        with egress_guard.guarding(watch), self._log_capture.here() as lines:
             try:
                 said = bool(_channel(url).notify(body=text.body, title=text.title))
             except Exception as error:  # whatever a service's code may raise is that service's failure
@@ -102,15 +102,15 @@ class Speaker:
         lines = [watch.blocked, *lines] if watch.blocked else lines
         heard = _SECRET.sub("…", "; ".join(lines)).encode("utf-8", "replace").decode()[:RESPONSE_KEPT_BYTES]
         if said:
-            return Reply(None, None, spent, heard)
+            return AttemptResult(None, None, spent, heard)
         status = _STATUS.search(heard)
         kind = "blocked" if watch.blocked else "dns" if watch.unknown else "status" if status else "refused"
-        return Reply(int(status[1]) if status else None, kind, spent, heard)
+        return AttemptResult(int(status[1]) if status else None, kind, spent, heard)
 
 
 @lru_cache(maxsize=1_000)
 def _channel(url: str) -> Any:
-    made = channel_of(url)
+    made = apprise_plugin(url)
     made.notify_format = "text"  # as it is: a name with markup in it stays a name
     made.request_rate_per_sec = 0  # the subscriber's own limit paces it
     made.socket_connect_timeout = min(made.socket_connect_timeout, CONNECT_TIMEOUT_S)
@@ -118,7 +118,7 @@ def _channel(url: str) -> Any:
     return made
 
 
-class _Heard(logging.Handler):
+class _LogCapture(logging.Handler):
     """What Apprise logs on a thread while it tells something: the only word it gives of why it could not."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from webhook_app.outbound.addresses import Network, refused
-from workers.channels.http.connector import BlockedAddressError, blocked_hint
+from workers.channels.http.connector import BlockedAddressError, blocked_message
 
 ANSWER_MAX_BYTES = 1_048_576
 NO_IP = "Not sent: a channel may connect to addresses outside only, by IP."
@@ -27,7 +27,7 @@ _send = HTTPAdapter.send
 _here = threading.local()
 
 
-class Watch:
+class EgressGuard:
     """What the guard saw while a channel was told, and the means to end that from another thread."""
 
     def __init__(self, allowed: Sequence[Network]) -> None:
@@ -70,7 +70,7 @@ def install() -> None:
 
 
 @contextmanager
-def guarding(watch: Watch) -> Iterator[Watch]:
+def guarding(watch: EgressGuard) -> Iterator[EgressGuard]:
     """While the body runs, this thread reaches no address inside."""
     _here.watch = watch
     try:
@@ -81,11 +81,11 @@ def guarding(watch: Watch) -> Iterator[Watch]:
 
 
 def _guarded_connect(self: socket.socket, address: Any) -> None:
-    watch: Watch | None = getattr(_here, "watch", None)
+    watch: EgressGuard | None = getattr(_here, "watch", None)
     if watch is not None:
         is_ip = self.family in (socket.AF_INET, socket.AF_INET6)
         if not is_ip or refused(str(address[0]), watch.allowed):
-            watch.blocked = blocked_hint([str(address[0])]) if is_ip else NO_IP
+            watch.blocked = blocked_message([str(address[0])]) if is_ip else NO_IP
             raise BlockedAddressError(watch.blocked)
         watch.hold(self)
     _connect(self, address)
@@ -110,7 +110,7 @@ def _bound(answer: requests.Response) -> None:
 
 
 def _guarded(host: Any, port: Any, *more: Any, **options: Any) -> Any:
-    watch: Watch | None = getattr(_here, "watch", None)
+    watch: EgressGuard | None = getattr(_here, "watch", None)
     if watch is None:
         return _resolve(host, port, *more, **options)
     try:
@@ -120,6 +120,6 @@ def _guarded(host: Any, port: Any, *more: Any, **options: Any) -> Any:
         raise
     outside = [one for one in found if not refused(str(one[4][0]), watch.allowed)]
     if not outside:
-        watch.blocked = blocked_hint([str(one[4][0]) for one in found])
+        watch.blocked = blocked_message([str(one[4][0]) for one in found])
         raise BlockedAddressError(watch.blocked)
     return outside

@@ -16,10 +16,10 @@ import msgspec
 
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
 from webhook_app.outbound.addresses import Network
-from workers.channels.http.connection import Answer, NotHttpError, UnansweredError, Wire
-from workers.channels.http.connector import BlockedAddressError, Dialler
-from workers.channels.http.pool import Wires
-from workers.channels.http.target import Endpoint, endpoint_of
+from workers.channels.http.connection import HttpConnection, HttpResponse, NotHttpError, UnansweredError
+from workers.channels.http.connector import BlockedAddressError, Connector
+from workers.channels.http.pool import ConnectionPool
+from workers.channels.http.target import RequestTarget, parse_target
 
 TOTAL_TIMEOUT_S = 15.0
 BODY_TIMEOUT_S = 2.0
@@ -27,7 +27,7 @@ RETRY_AFTER_MAX_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class AttemptResult:
     """What one POST came to; `sent` is false when nothing went out, which says nothing about the endpoint."""
 
     status: int | None
@@ -38,21 +38,21 @@ class Reply:
     sent: bool = True
 
 
-class Poster:
+class WebhookChannel:
     """Posts over connections that are kept for the next time; one for each event loop."""
 
     def __init__(self, *, allowed: Sequence[Network], exempt_url: str | None = None) -> None:
-        self._dialler = Dialler(allowed=allowed, exempt_url=exempt_url)
-        self._wires = Wires()
+        self._connector = Connector(allowed=allowed, exempt_url=exempt_url)
+        self._pool = ConnectionPool()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
         """POST once. Any status line settles it, redirects are not followed; no endpoint makes it raise.
 
         Without a status, `response` holds what came instead, or the reason why nothing was sent.
         """
         began, received = perf_counter(), ""
         try:
-            to = endpoint_of(url)
+            to = parse_target(url)
             answer = await self._ask(to, to.request(headers, body), began + TOTAL_TIMEOUT_S)
         except BlockedAddressError as blocked:
             error, received = "blocked", str(blocked)
@@ -71,33 +71,33 @@ class Poster:
         else:
             duration_ms, kept = round((answer.at - began) * 1000), answer.body.decode("utf-8", "replace")
             if 200 <= answer.status < 300:
-                return Reply(answer.status, None, duration_ms, kept)
+                return AttemptResult(answer.status, None, duration_ms, kept)
             wait_ms = retry_after(answer.retry_after, time())
-            return Reply(answer.status, "status", duration_ms, kept, retry_after_ms=wait_ms)
-        return Reply(None, error, round((perf_counter() - began) * 1000), received)
+            return AttemptResult(answer.status, "status", duration_ms, kept, retry_after_ms=wait_ms)
+        return AttemptResult(None, error, round((perf_counter() - began) * 1000), received)
 
     async def close(self) -> None:
         """Close the connections."""
-        self._wires.close()
-        await self._dialler.close()
+        self._pool.close()
+        await self._connector.close()
 
-    async def _ask(self, to: Endpoint, request: bytes, by: float) -> Answer:
-        wire = self._wires.take(to)
+    async def _ask(self, to: RequestTarget, request: bytes, by: float) -> HttpResponse:
+        wire = self._pool.take(to)
         if wire is not None:
             try:
-                return await self._wires.ask(to, wire, request, by)
+                return await self._pool.ask(to, wire, request, by)
             except UnansweredError:
                 pass  # it had been closed while it was idle; what was sent has its id, should it have been heard
         async with asyncio.timeout(by - perf_counter()):
-            wire = await self._dialler.dial(to, _wire)
-        return await self._wires.ask(to, wire, request, by)
+            wire = await self._connector.connect(to, _wire)
+        return await self._pool.ask(to, wire, request, by)
 
 
-def _wire() -> Wire:
-    return Wire(kept_bytes=RESPONSE_KEPT_BYTES, body_timeout_s=BODY_TIMEOUT_S)
+def _wire() -> HttpConnection:
+    return HttpConnection(kept_bytes=RESPONSE_KEPT_BYTES, body_timeout_s=BODY_TIMEOUT_S)
 
 
-def standard_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+def signed_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
     """The headers of Standard Webhooks 1.0.0: every secret signs, the newest first."""
     content = f"{notice_id}.{at_s}.".encode() + body
     signatures = " ".join(
@@ -111,7 +111,7 @@ def standard_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[s
     }
 
 
-def body_of(content: Any) -> bytes:
+def encode_body(content: Any) -> bytes:
     """A notice's JSON as it is sent and signed."""
     return msgspec.json.encode(content)
 

@@ -11,7 +11,7 @@ from webhook_app.config.settings import Settings
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
-from workers.cli.context import Failed, WrongUse, running
+from workers.cli.context import CommandError, InvalidUsageError, running_product
 
 TIMEOUT_S = 30.0
 ANSWER_MAX_BYTES = 32 * 1024 * 1024
@@ -21,12 +21,12 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nothing is b
 Json = dict[str, Any]
 
 
-class Unavailable(Failed):
+class ProductUnavailableError(CommandError):
     """The product cannot answer now: worth asking again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ProductAddress:
     """Where the product is, and the token to show there."""
 
     url: str
@@ -34,21 +34,21 @@ class Place:
     proxies: Proxies = DIRECT
 
 
-def find(settings: Settings, url: str | None) -> Place:
+def find_product(settings: Settings, url: str | None) -> ProductAddress:
     """The product at `url`, else the `tally up` on this data directory, else HOST and PORT.
 
     The token that is kept in the data directory is shown to the product that made it only.
     """
-    run = running(settings)
+    run = running_product(settings)
     here = str(run["url"]) if run and run.get("url") else _local(settings)
     found = (url or here).rstrip("/")
-    return Place(found, _token(settings, ours=found in (here, settings.public_url)), settings.proxies)
+    return ProductAddress(found, _token(settings, ours=found in (here, settings.public_url)), settings.proxies)
 
 
-class Api:
+class ApiClient:
     """Requests under `/api/v1`. Each answer is JSON, or the command fails with what the product said."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProductAddress) -> None:
         self._place = place
         self._session = make_session(place.proxies)
         self._session.headers.update({"Authorization": f"Bearer {place.token}", "Accept": "application/json"})
@@ -89,9 +89,11 @@ class Api:
             ) as answer:
                 raw = answer.raw.read(ANSWER_MAX_BYTES + 1, decode_content=True)
         except requests.RequestException as error:
-            raise Failed(f"{self.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
+            raise CommandError(
+                f"{self.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?"
+            ) from None
         if len(raw) > ANSWER_MAX_BYTES:
-            raise Failed(f"{self.url} answered more than {ANSWER_MAX_BYTES} bytes: ask for less")
+            raise CommandError(f"{self.url} answered more than {ANSWER_MAX_BYTES} bytes: ask for less")
         return _read(answer, raw)
 
     def items(self, path: str, limit: int, **params: Any) -> tuple[list[Json], str | None]:
@@ -119,7 +121,7 @@ class Api:
         ) as answer:
             if answer.status_code != 200:
                 _read(answer, answer.raw.read(ANSWER_MAX_BYTES, decode_content=True))
-                raise Failed(f"{self.url} answers {answer.status_code} where its events should be")
+                raise CommandError(f"{self.url} answers {answer.status_code} where its events should be")
             yield from answer.iter_lines(chunk_size=1, decode_unicode=True)
 
 
@@ -133,10 +135,10 @@ def _read(answer: requests.Response, raw: bytes) -> Json:
     if 200 <= answer.status_code < 300 and isinstance(body, dict):
         return body
     if answer.status_code in (400, 422):
-        raise WrongUse(_said(body, answer.status_code))
+        raise InvalidUsageError(_said(body, answer.status_code))
     if answer.status_code == 401:
-        raise Failed("the product does not know our token: set ADMIN_TOKEN, or run where its DATA_DIR is")
-    kind = Unavailable if answer.status_code == 429 or answer.status_code >= 500 else Failed
+        raise CommandError("the product does not know our token: set ADMIN_TOKEN, or run where its DATA_DIR is")
+    kind = ProductUnavailableError if answer.status_code == 429 or answer.status_code >= 500 else CommandError
     raise kind(_said(body, answer.status_code))
 
 
@@ -172,7 +174,9 @@ def _token(settings: Settings, *, ours: bool) -> str:
         try:
             return kept.read_text("ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise Failed(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
+            raise CommandError(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
     if settings.viewer_token is not None:
         return settings.viewer_token
-    raise Failed("there is no token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address"))
+    raise CommandError(
+        "there is no token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address")
+    )

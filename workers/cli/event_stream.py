@@ -9,7 +9,7 @@ from typing import Any
 import requests
 import urllib3
 
-from workers.cli.api_client import Api, Json, Unavailable
+from workers.cli.api_client import ApiClient, Json, ProductUnavailableError
 
 RETRY_S = 2.0
 RETRY_MAX_S = 60.0
@@ -17,7 +17,7 @@ SILENCE_MAX_S = 60.0  # the product says something well within this, if only a h
 
 
 @dataclass
-class Reader:
+class EventStreamParser:
     """Lines in, events out; remembers the last id and the wait that the product asks for."""
 
     last_id: str | None = None
@@ -60,9 +60,9 @@ class Reader:
         return found if "id" in found else None
 
 
-def follow(api: Api, *, last_id: str | None, say: Callable[[str], None], **filters: str | None) -> Iterator[Json]:
+def follow(api: ApiClient, *, last_id: str | None, say: Callable[[str], None], **filters: str | None) -> Iterator[Json]:
     """Every event after `last_id`, for ever; a broken line is said once and tried again until it holds."""
-    reader = Reader(last_id)
+    reader = EventStreamParser(last_id)
     heard, broken = False, False
     while True:
         try:
@@ -77,7 +77,7 @@ def follow(api: Api, *, last_id: str | None, say: Callable[[str], None], **filte
                     reader.gap = None
                 if found is not None:
                     yield found
-        except (requests.RequestException, urllib3.exceptions.HTTPError, Unavailable) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ProductUnavailableError) as error:
             if not heard:
                 raise
             if not broken:

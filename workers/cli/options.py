@@ -8,15 +8,15 @@ import click
 from click.shell_completion import CompletionItem
 
 from workers.cli import context as given
-from workers.cli.api_client import Api, find
+from workers.cli.api_client import ApiClient, find_product
 
 COMPLETE_MAX = 200
 
 
-def api() -> Api:
+def api() -> ApiClient:
     """The API of the product that `--url` or the settings name."""
     url = click.get_current_context().find_root().params.get("url")
-    return Api(find(given.settings(), url))
+    return ApiClient(find_product(given.settings(), url))
 
 
 def limit_option(default: int = 50) -> Callable[[Any], Any]:
@@ -26,16 +26,16 @@ def limit_option(default: int = 50) -> Callable[[Any], Any]:
     )
 
 
-def complete_rooms(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def complete_rooms(context: click.Context, parameter: click.Parameter, prefix: str) -> list[CompletionItem]:
     """The rooms whose name or id begins so, from the product; none when it does not answer."""
     try:
-        place = find(given.settings(), context.find_root().params.get("url"))
-        found, _ = Api(place).items("/rooms", COMPLETE_MAX)
+        place = find_product(given.settings(), context.find_root().params.get("url"))
+        found, _ = ApiClient(place).items("/rooms", COMPLETE_MAX)
     except (click.ClickException, OSError):
         return []
     by_name = [CompletionItem(room["name"], help=room["room_id"]) for room in found if room["name"]]
     by_id = [CompletionItem(room["room_id"], help=room["name"]) for room in found]
-    return [item for item in [*by_name, *by_id] if item.value.startswith(begun)]
+    return [item for item in [*by_name, *by_id] if item.value.startswith(prefix)]
 
 
 def room_path(room: str) -> str:

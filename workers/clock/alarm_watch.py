@@ -55,7 +55,7 @@ class AlarmWatch:
     def look(self) -> None:
         """Compare what is so with what is raised, and journal the differences."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hkeys(keys.SUBSCRIBERS_OPEN)
+            pipe.hkeys(keys.BREAKERS_OPEN_UNTIL)
             pipe.scard(keys.ON_AIR)
             pipe.hvals(keys.ALARMS)
             breakers, on_air, stored = pipe.execute()

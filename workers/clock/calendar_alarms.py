@@ -6,7 +6,7 @@ import structlog
 
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.alarms.changes import calendar_alarm_key
-from webhook_app.domain.configuration.changes import calendars_of
+from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 from webhook_app.domain.schedules.calendars.reading import warnings_text
@@ -60,7 +60,7 @@ class CalendarAlarms:
         names = []
         for name, raw in sorted(self._client.hgetall(keys.RULES).items()):
             try:
-                if source in calendars_of(codec.rule_of(raw)):
+                if source in calendar_sources(codec.rule_of(raw)):
                     names.append(name.decode())
             except ValueError:
                 continue  # the refresher logs it

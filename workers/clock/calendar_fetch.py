@@ -19,7 +19,7 @@ from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.outbound.streaming import GuardedClient, PrivateAddressError, guarded_client
 from webhook_app.store.calendar_texts import CalendarText
 from webhook_app.text.error_messages import UNFORESEEN, os_error_text
-from workers.config_file.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
+from workers.regular_file import FileIdentity, FileReadError, RegularFile, read_changed_file
 
 DEADLINE_S = 20.0
 REDIRECTS_MAX = 3

@@ -13,9 +13,9 @@ from time import monotonic
 import structlog
 
 from webhook_app.config.settings import Settings
-from webhook_app.domain.configuration.changes import calendars_of
+from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
-from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, calendar_data, horizon_at
+from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, encode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.outbound.calendar_address import is_address
@@ -28,8 +28,8 @@ from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms
 from workers.clock.calendar_fetch import CalendarClient, calendar_client, read_file
-from workers.config_file.regular_file import FileIdentity
-from workers.container import Wiring
+from workers.container import WorkerContainer
+from workers.regular_file import FileIdentity
 
 LOOK_EVERY_S = 2.0
 FETCH_EVERY_S = 900.0
@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 
 @dataclass
-class _Refresh:
+class _RefreshState:
     """When a calendar is due next, on the monotonic clock, and what is known of its file."""
 
     due_at: float = 0.0
@@ -81,19 +81,19 @@ class _Stored:
 
 
 @dataclass
-class Refresher:
+class CalendarRefresher:
     """Fetches what the rules name: at once when it is new, then every quarter of an hour; files twice a minute."""
 
     settings: Settings
-    wiring: Wiring
+    container: WorkerContainer
     fetch_every_s: float = FETCH_EVERY_S
     file_every_s: float = FILE_EVERY_S
     retry_first_s: float = RETRY_FIRST_S
-    _refreshes: dict[str, _Refresh] = field(default_factory=dict)
+    _refreshes: dict[str, _RefreshState] = field(default_factory=dict)
     _wanted: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        self._client = self.wiring.client
+        self._client = self.container.client
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
@@ -126,8 +126,8 @@ class Refresher:
         async with calendar_client(self.settings.allow_networks, self.settings.proxies) as client:
             await asyncio.gather(*(refresh(source) for source in due))
 
-    def _refresh_of(self, source: str) -> _Refresh:
-        return self._refreshes.setdefault(source, _Refresh())
+    def _refresh_of(self, source: str) -> _RefreshState:
+        return self._refreshes.setdefault(source, _RefreshState())
 
     async def _refresh(self, client: CalendarClient, source: str) -> None:
         refresh = self._refresh_of(source)
@@ -152,7 +152,7 @@ class Refresher:
             wait = min(RETRY_MAX_S, self.retry_first_s * 2 ** min(refresh.failures - 1, 10))
             refresh.due_at = monotonic() + wait
 
-    async def _refresh_once(self, client: CalendarClient, source: str, refresh: _Refresh) -> str | None:
+    async def _refresh_once(self, client: CalendarClient, source: str, refresh: _RefreshState) -> str | None:
         """Fetch, read and journal one calendar; the reason when that failed."""
         stored = await asyncio.to_thread(self._stored, source)
         horizon = await asyncio.to_thread(self._horizon)
@@ -219,7 +219,9 @@ class Refresher:
         is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
         if calendar == stored.calendar or is_pending:
             return True
-        event = entry(Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": calendar_data(calendar)})
+        event = entry(
+            Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": encode_calendar(calendar)}
+        )
         if not refresh.may_journal(len(event.data)):
             log.warning("a calendar changes too much too often: the change waits", calendar=shown_url(source))
             return False
@@ -246,7 +248,7 @@ class Refresher:
         sources: set[str] = set()
         for name, raw in self._client.hgetall(keys.RULES).items():
             try:
-                sources |= calendars_of(codec.rule_of(raw))
+                sources |= calendar_sources(codec.rule_of(raw))
             except ValueError as error:
                 log.error("a stored rule cannot be read", rule=name.decode(errors="replace"), error=str(error))
         return frozenset(sources)
@@ -264,19 +266,19 @@ class Refresher:
 
     def _append(self, event: Entry) -> None:
         if self._journal.append([event])[1]:
-            self.wiring.wakeups.wake("process")
+            self.container.wakeups.wake("process")
 
 
 @contextmanager
-def refresher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
+def calendar_refresher(settings: Settings, container: WorkerContainer, stop: threading.Event) -> Iterator[None]:
     """Keep calendars fresh for as long as the body runs."""
-    refresher = Refresher(settings, wiring)
-    thread = wiring.loops.start(
-        "calendars", refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
+    calendar_refresher = CalendarRefresher(settings, container)
+    thread = container.loops.start(
+        "calendars", calendar_refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
     )
     try:
         yield
     finally:
         thread.join(END_WITHIN_S)  # a fetch that is under way ends with the process
         if not thread.is_alive():
-            refresher.close()
+            calendar_refresher.close()

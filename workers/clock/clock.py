@@ -16,8 +16,8 @@ from workers.clock.journal_watch import LOOK_EVERY_S, JournalWatch
 
 TICK_MAX_S = 0.1
 SWEEP_EVERY_S = 1.0
-TIDY_EVERY_S = 600.0
-TIDY_FAILING_AFTER_S = 3_600.0  # a long journal is folded for minutes
+RETENTION_EVERY_S = 600.0
+RETENTION_FAILING_AFTER_S = 3_600.0  # a long journal is folded for minutes
 PAUSE_AFTER_ERROR_S = 1.0
 FAILING_AFTER_S = 10.0
 
@@ -31,14 +31,14 @@ class Clock:
         wakeups: Wakeups,
         loops: Loops,
         *,
-        tidy: Callable[[], None] = lambda: None,
+        retention: Callable[[], None] = lambda: None,
         max_streams: int | None = None,
     ) -> None:
         self._client = client
         self._timers = Timers(client)
         self._wakeups = wakeups
         self._loops = loops
-        self._tidy = tidy
+        self._retention = retention
         self._watch = JournalWatch(client)
         self._alarm_watch = AlarmWatch(client, wakeups, max_streams=max_streams)
         self._swept_at = monotonic()
@@ -48,10 +48,10 @@ class Clock:
         """Tick until stopped, whatever is raised. What takes seconds has a thread of its own, so no timer waits."""
         self._loops.start(
             "tidy",
-            self._tidy,
-            every_s=TIDY_EVERY_S,
-            first_after_s=TIDY_EVERY_S,
-            failing_after_s=TIDY_FAILING_AFTER_S,
+            self._retention,
+            every_s=RETENTION_EVERY_S,
+            first_after_s=RETENTION_EVERY_S,
+            failing_after_s=RETENTION_FAILING_AFTER_S,
             stop=stop,
         )
         self._loops.start("journal-watch", self._watch.look, every_s=LOOK_EVERY_S, stop=stop)
@@ -59,7 +59,7 @@ class Clock:
         Loop(self._health, self._turn, every_s=TICK_MAX_S, pause_max_s=PAUSE_AFTER_ERROR_S).run(stop)
 
     @property
-    def ticked_at(self) -> float:
+    def last_tick_at(self) -> float:
         """When the last tick succeeded, on the monotonic clock."""
         return self._health.succeeded_at
 

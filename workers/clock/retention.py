@@ -14,7 +14,7 @@ from webhook_app.store.journal import Journal
 from webhook_app.store.skipped_events import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.times import now_ms
-from workers.reduce.worker import fold
+from workers.reduce.reducer import fold
 
 TRIM_EVENTS_MAX = 20_000
 FOLD_BATCH = 500
@@ -38,7 +38,7 @@ return {#old, stay}
 log = structlog.get_logger()
 
 
-class Tidy:
+class RetentionJob:
     """Forgets what is old enough, a bounded piece at a time."""
 
     def __init__(self, client: Client, retention_days: int) -> None:

@@ -15,7 +15,7 @@ from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store.clients import Client
-from webhook_app.store.health import look
+from webhook_app.store.health import read_health
 
 EVERY_S = 60.0
 FIRST_AFTER_S = 5.0
@@ -26,14 +26,16 @@ TICKED_WITHIN_S = 10.0
 log = structlog.get_logger()
 
 
-class Heartbeat:
+class UptimePing:
     """Beats when store, workers and clock are well. `ticked_at` is the clock's last tick on the monotonic clock."""
 
-    def __init__(self, client: Client, url: str, *, ticked_at: Callable[[], float], proxies: Proxies = DIRECT) -> None:
+    def __init__(
+        self, client: Client, url: str, *, last_tick_at: Callable[[], float], proxies: Proxies = DIRECT
+    ) -> None:
         self._client = client
         self._url = url
         self._proxies = proxies
-        self._ticked_at = ticked_at
+        self._ticked_at = last_tick_at
         self._trouble: str | None = None
 
     def beat(self) -> bool:
@@ -50,7 +52,7 @@ class Heartbeat:
 
     def _unwell(self) -> str | None:
         try:
-            store_health = look(self._client)
+            store_health = read_health(self._client)
         except redis.RedisError:
             return "the store does not answer"
         if store_health.problem is not None:
@@ -78,19 +80,19 @@ class Heartbeat:
 
 
 @contextmanager
-def beating_out(
+def uptime_pings(
     url: str | None,
     client: Client,
     loops: Loops,
     *,
-    ticked_at: Callable[[], float],
+    last_tick_at: Callable[[], float],
     proxies: Proxies = DIRECT,
     every_s: float = EVERY_S,
 ) -> Iterator[None]:
     """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
     stop = threading.Event()
     if url is not None:
-        heartbeat = Heartbeat(client, url, ticked_at=ticked_at, proxies=proxies)
+        heartbeat = UptimePing(client, url, last_tick_at=last_tick_at, proxies=proxies)
 
         def beat() -> None:
             heartbeat.beat()

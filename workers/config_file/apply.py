@@ -10,14 +10,14 @@ from pathlib import Path
 
 import structlog
 
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret, read_secret
-from webhook_app.api.subscribers import asks_for_bodies, new_subscriber
+from webhook_app.api.subscribers import new_subscriber, wants_raw_webhooks
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import apply_file
-from webhook_app.domain.context import Outcome, World
-from webhook_app.domain.delivery.delivery import rotated
+from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.delivery.delivery import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.rule import Config
@@ -29,9 +29,9 @@ from webhook_app.store.times import now_ms
 from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import masked
 from workers.config_file.reading import ConfigFile, parse
-from workers.config_file.regular_file import FileIdentity, identity_of
 from workers.config_file.yaml import FileError, read_content
-from workers.container import Wiring
+from workers.container import WorkerContainer
+from workers.regular_file import FileIdentity, identity_of
 
 LOOK_EVERY_S = 1.0
 SETTLED_AFTER_S = 3.0
@@ -57,10 +57,10 @@ class Applied:
     event_id: str
 
 
-def apply(found: ConfigFile, wiring: Wiring) -> Applied:
+def apply(found: ConfigFile, container: WorkerContainer) -> Applied:
     """Journal rooms and rules as a whole, put the subscribers; what left the file is deleted."""
-    changes = _changes(StateStore(wiring.client).config(), found, at=now_ms(wiring.client))
-    subscribers = Subscribers(wiring.client, Seal(secrets_key(wiring.settings)))
+    changes = _changes(StateStore(container.client).config(), found, at=now_ms(container.client))
+    subscribers = Subscribers(container.client, SecretBox(secrets_key(container.settings)))
     known = {one.subscriber_id: one for one in subscribers.all() if one.from_file}
     kept: set[str] = set()
     for asked in found.subscribers:
@@ -68,13 +68,13 @@ def apply(found: ConfigFile, wiring: Wiring) -> Applied:
         kept.add(subscriber_id)
         old = known.get(subscriber_id)
         secret = read_secret(asked["secret"]) if asked["secret"] else None
-        created_at = old.created_at if old else now_ms(wiring.client)
+        created_at = old.created_at if old else now_ms(container.client)
         made = new_subscriber(asked, subscriber_id, secret or new_secret(), created_at)
         made = replace(made, from_file=True)
         if old is not None:
             made = replace(made, enabled=old.enabled, disabled_because=old.disabled_because)
             changed = secret is not None and secret != old.secret
-            signed = rotated(old, made.secret, now=now_ms(wiring.client)) if changed else old
+            signed = with_new_secret(old, made.secret, now=now_ms(container.client)) if changed else old
             made = replace(made, secret=signed.secret or made.secret, old_secrets=signed.old_secrets)
         if made != old:
             subscribers.put(made)
@@ -82,23 +82,23 @@ def apply(found: ConfigFile, wiring: Wiring) -> Applied:
     for gone in sorted(known.keys() - kept):
         subscribers.delete(gone)
         changes.append(Change("subscriber", known[gone].name, "removed"))
-    bodies = any(asks_for_bodies(one) for one in subscribers.all())
+    bodies = any(wants_raw_webhooks(one) for one in subscribers.all())
     entries = [
         entry(Source.SYSTEM, "settings", None, {"bodies": bodies}),
         entry(Source.CONFIG, "file-applied", None, {"rooms": found.rooms, "rules": found.rules}),
         entry(Source.SYSTEM, "alarm-cleared", None, {"name": ALARM}),
     ]
-    ids, woken = Journal(wiring.client).append(entries)
+    ids, woken = Journal(container.client).append(entries)
     if woken:
-        wiring.wakeups.wake("process")
+        container.wakeups.wake("process")
     return Applied(changes, ids[1])
 
 
 def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
     """What the file will change, by folding it as the reducer will."""
-    outcome = Outcome()
+    outcome = StepOutcome()
     data = {"rooms": found.rooms, "rules": found.rules, "_at": at}
-    apply_file(World(config=old), outcome, data)
+    apply_file(SystemState(config=old), outcome, data)
     new = outcome.config or old
     changes = [Change("room", *one) for one in _differences(_rooms(old), _rooms(new))]
     return changes + [Change("rule", *one) for one in _differences(dict(old.rules), dict(new.rules))]
@@ -120,12 +120,12 @@ def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tup
 
 
 @contextmanager
-def watcher(settings: Settings, wiring: Wiring, stop: threading.Event) -> Iterator[None]:
+def watcher(settings: Settings, container: WorkerContainer, stop: threading.Event) -> Iterator[None]:
     """Apply the file now and whenever it changes; a file that is wrong leaves what runs, and raises an alarm."""
     path = settings.config_file
     if path is not None:
-        look = Watch(path, settings, wiring).look
-        wiring.loops.start("config-file", look, every_s=LOOK_EVERY_S, stop=stop)
+        look = Watch(path, settings, container).look
+        container.loops.start("config-file", look, every_s=LOOK_EVERY_S, stop=stop)
     yield
 
 
@@ -135,10 +135,10 @@ class Watch:
     A file that cannot be applied, whatever the reason, leaves what runs and raises the alarm once.
     """
 
-    def __init__(self, path: Path, settings: Settings, wiring: Wiring) -> None:
+    def __init__(self, path: Path, settings: Settings, container: WorkerContainer) -> None:
         self._path = path
         self._settings = settings
-        self._wiring = wiring
+        self._wiring = container
         self._identity: FileIdentity | None = None
         self._applied: str | None = None
 

@@ -11,15 +11,15 @@ from marshmallow import RAISE, Schema, ValidationError, fields, validate
 from webhook_app.api.rule_schema import NAME, RuleSchema
 from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
 from webhook_app.config.settings import Settings
-from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.globs import is_glob
-from webhook_app.domain.rules.rule import Config, RoomName, make_config
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import mistakes
+from webhook_app.problems.validation_messages import iterate_errors
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
-from webhook_app.text.json_depth import NESTING_MAX
+from webhook_app.text.json_depth import JSON_DEPTH_MAX
 from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
 from workers.config_file.variables import VariableError, replace_variables
 from workers.config_file.yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
@@ -57,7 +57,7 @@ class ConfigFile:
 
     def config(self) -> Config:
         """Its rules and room names, as if there were no others."""
-        rules = {str(raw["name"]): rule_from(raw) for raw in self.rules}
+        rules = {str(raw["name"]): decode_rule(raw) for raw in self.rules}
         return make_config(rules, room_names(self.rooms), Folding())
 
 
@@ -72,7 +72,7 @@ def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
         content = load_yaml(path, raw)
         return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
     except RecursionError:
-        raise FileError(path, [Mistake(None, None, f"nested more than {NESTING_MAX} levels deep")]) from None
+        raise FileError(path, [Mistake(None, None, f"nested more than {JSON_DEPTH_MAX} levels deep")]) from None
 
 
 def warnings(
@@ -101,9 +101,12 @@ def warnings(
     return found
 
 
-def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, RoomName]:
+def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, ConfiguredRoom]:
     """The rooms of the file by name."""
-    return {name: RoomName(name, str(room["room_id"]), tuple(room.get("groups") or ())) for name, room in rooms.items()}
+    return {
+        name: ConfiguredRoom(name, str(room["room_id"]), tuple(room.get("groups") or ()))
+        for name, room in rooms.items()
+    }
 
 
 def _rooms_with_windows(config: Config) -> list[str]:
@@ -207,7 +210,7 @@ class _Checker:
         try:
             loaded: dict[str, Any] = schema.load(plain)
         except ValidationError as error:
-            for path, why in mistakes(error.messages, schema):
+            for path, why in iterate_errors(error.messages, schema):
                 value = _value_at(plain, path)
                 shown = f"{value!r}: " if why.startswith("must be") and isinstance(value, str | int | float) else ""
                 self._say(item, path, ".".join((where, *map(str, path))), f"{shown}{why}")
@@ -218,7 +221,7 @@ class _Checker:
         self._values += 1
         if self._values > VALUES_MAX:
             raise FileError(self._path, [Mistake(None, None, f"holds more than {VALUES_MAX} values")])
-        if len(path) > NESTING_MAX:
+        if len(path) > JSON_DEPTH_MAX:
             raise RecursionError
         if isinstance(value, dict):
             return {str(key): self._plain(inner, item, (*path, key), where) for key, inner in value.items()}

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
-from workers.config_file.regular_file import FileReadError, read_regular_file
+from workers.regular_file import FileReadError, read_regular_file
 
 FILE_MAX_BYTES = 2 * 1024 * 1024
 LINE_MAX_CHARS = 64 * 1024

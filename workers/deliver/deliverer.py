@@ -6,24 +6,24 @@ from dataclasses import replace
 from logging import DEBUG
 from time import monotonic, time
 
-from webhook_app.access.encryption import Seal
-from webhook_app.domain.delivery.concurrency import Horizon, points, was_heard
+from webhook_app.access.encryption import SecretBox
+from webhook_app.domain.delivery.concurrency import ConnectivityMonitor, failure_score, shows_connectivity
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
-from webhook_app.domain.notices.types import RECOVER, Notice, family, notice_body
+from webhook_app.domain.notices.notice import RECOVER, Notice, family, notice_body
 from webhook_app.ops.logs import logger
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import PARK_MS, Claim, Deliveries, Tally, Version
-from webhook_app.store.measures import NOTICE_TO_DELIVERED, Measures
-from webhook_app.store.outbox import Expansion, Outbox, Told
+from webhook_app.store.deliveries import PARK_MS, AttemptStats, ClaimedDelivery, Deliveries, Version
+from webhook_app.store.measures import NOTICE_TO_DELIVERED, MetricsBuffer
+from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
 from webhook_app.text.masked_excerpt import masked_excerpt
-from workers.channels.apprise import BusyError, Speaker
-from workers.channels.webhook import Poster, Reply, body_of, standard_headers
-from workers.deliver.dispatcher import InHand, Line, Lines
-from workers.deliver.escalations import Reports
-from workers.deliver.recovery import Recovering, start_of
-from workers.deliver.subscriber_cache import Known
-from workers.deliver.transitions import GONE, after_attempt, first_delivery, unsent
+from workers.channels.apprise import AppriseChannel, ChannelBusyError
+from workers.channels.webhook import AttemptResult, WebhookChannel, encode_body, signed_headers
+from workers.deliver.dispatcher import Dispatcher, LeasedDelivery, SubscriberQueue
+from workers.deliver.escalations import Escalations
+from workers.deliver.recovery import RecoveryRunner, initial_recovery
+from workers.deliver.subscriber_cache import SubscriberCache
+from workers.deliver.transitions import GONE, after_attempt, new_delivery, unsent
 
 CLAIM_GOOD = 8
 CLAIM_MAX = 128
@@ -57,31 +57,31 @@ class Deliverer:
     def __init__(
         self,
         client: Client,
-        poster: Poster,
-        speaker: Speaker,
+        webhook_channel: WebhookChannel,
+        apprise_channel: AppriseChannel,
         *,
-        seal: Seal,
+        seal: SecretBox,
         retention_s: int,
-        reports: Reports,
+        reports: Escalations,
         observing: bool = False,
     ) -> None:
         self._client = client
-        self._poster = poster
-        self._speaker = speaker
+        self._poster = webhook_channel
+        self._speaker = apprise_channel
         self._reports = reports
         self._observing = observing
         self._caught_up = False
         self._outbox = Outbox(client)
         self._deliveries = Deliveries(client, retention_s=retention_s)
-        self._recovering = Recovering(client, self._outbox, self._deliveries)
-        self._lines = Lines(self._send, let_go=self._let_go)
-        self._known = Known(client, seal)
-        self._horizon = Horizon()
-        self._measures = Measures()
+        self._recovering = RecoveryRunner(client, self._outbox, self._deliveries)
+        self._dispatcher = Dispatcher(self._send, give_back=self._let_go)
+        self._subscriber_cache = SubscriberCache(client, seal)
+        self._connectivity = ConnectivityMonitor()
+        self._measures = MetricsBuffer()
         self._cut_off: bool | None = None
         self._settled: list[Delivery] = []
         self._lags_ms: list[int] = []
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, AttemptStats] = {}
         self._cursor: str | None = None
         self._begun = 0
         self._busy_at = self._awake_at = 0.0
@@ -138,30 +138,30 @@ class Deliverer:
     async def _work(self, until: float) -> None:
         """All hands, until it has been quiet for a moment; raises what a hand raised, when all have come to rest."""
         self._ending, self._busy_at = False, monotonic()
-        hands = [
+        free_slots = [
             asyncio.create_task(hand()) for hand in (self._expanding, self._claiming, self._settling, self._recover)
         ]
         try:
             while not self._quiet(until):
-                done, _ = await asyncio.wait(hands, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(free_slots, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
                 if done:
                     break
         finally:
             self._ending = True
             for event in (self._to_claim, self._to_settle, self._to_recover):
                 event.set()
-            if self._stopping() or any(hand.done() for hand in hands):
-                self._lines.release_all()
-                await self._lines.landed()
-            await asyncio.gather(*hands, return_exceptions=True)
-        for hand in hands:
+            if self._stopping() or any(hand.done() for hand in free_slots):
+                self._dispatcher.release_all()
+                await self._dispatcher.drain()
+            await asyncio.gather(*free_slots, return_exceptions=True)
+        for hand in free_slots:
             hand.result()
 
     def _quiet(self, until: float) -> bool:
         if self._stopping():
             return True
         now = monotonic()
-        if self._lines.in_progress or self._settled:
+        if self._dispatcher.in_progress or self._settled:
             self._busy_at = now
             return False
         return now > until or now - self._busy_at > LINGER_S
@@ -171,16 +171,16 @@ class Deliverer:
 
         What the hands began while they came to rest is settled first, as that may make something else due.
         """
-        if self._lines.in_progress:
+        if self._dispatcher.in_progress:
             return True
         await self._settle_all()
         if await self._expand(None):
             return True
         await self._claim()
-        return self._soon or self._lines.in_progress
+        return self._soon or self._dispatcher.in_progress
 
     async def _finish(self) -> None:
-        await self._lines.landed()
+        await self._dispatcher.drain()
         await self._settle_all()
 
     async def _settle_all(self) -> None:
@@ -206,8 +206,8 @@ class Deliverer:
         await self._refresh(version)
         taken, deliveries, notices = self._made_of(told)
         wanted = {one.subscriber_id for one in deliveries}
-        lines = {name: self._lines.of(self._known.subscribers[name]) for name in wanted}
-        recoveries = {one.notice.notice_id: start_of(one) for one in taken if one.notice.type == RECOVER}
+        lines = {name: self._dispatcher.of(self._subscriber_cache.subscribers[name]) for name in wanted}
+        recoveries = {one.notice.notice_id: initial_recovery(one) for one in taken if one.notice.type == RECOVER}
         for piece, after in self._in_pieces(deliveries, lines, cursor, taken[-1].entry):
             of_it = {one.subscriber_id for one in piece}
             what = Expansion(
@@ -215,7 +215,7 @@ class Deliverer:
                 after=after,
                 latest=_latest(taken),
                 recoveries=recoveries,
-                hands={name: self._hands_for(lines[name]) for name in of_it},
+                free_slots={name: self._hands_for(lines[name]) for name in of_it},
                 deliveries=piece,
             )
             if len(piece) <= NEWS_MAX:
@@ -236,7 +236,7 @@ class Deliverer:
         return len(taken)
 
     def _in_pieces(
-        self, deliveries: list[Delivery], lines: Mapping[str, Line], before: str, after: str
+        self, deliveries: list[Delivery], lines: Mapping[str, SubscriberQueue], before: str, after: str
     ) -> list[tuple[list[Delivery], str]]:
         """The deliveries as they are made, each piece with the cursor after it.
 
@@ -244,20 +244,20 @@ class Deliverer:
         this process die in between, what is there already is not made twice.
         """
         if len(deliveries) > NEWS_MAX:
-            answering = [one for one in deliveries if lines[one.subscriber_id].pace.proven]
+            answering = [one for one in deliveries if lines[one.subscriber_id].concurrency.healthy]
             if 0 < len(answering) <= len(deliveries) // 4:
-                rest = [one for one in deliveries if not lines[one.subscriber_id].pace.proven]
+                rest = [one for one in deliveries if not lines[one.subscriber_id].concurrency.healthy]
                 return [(answering, before), (rest, after)]
         return [(deliveries, after)]
 
-    def _hands_for(self, line: Line) -> int:
+    def _hands_for(self, line: SubscriberQueue) -> int:
         if line.subscriber.rate_limit is not None or self._observing:
             return 0
-        return self._lines.hands(line) or -1
+        return self._dispatcher.free_slots(line) or -1
 
-    def _made_of(self, told: Sequence[Told]) -> tuple[list[Told], list[Delivery], dict[str, Notice]]:
+    def _made_of(self, told: Sequence[OutboxEntry]) -> tuple[list[OutboxEntry], list[Delivery], dict[str, Notice]]:
         """The part of these entries that is expanded at once, its deliveries, and the notices by id."""
-        taken: list[Told] = []
+        taken: list[OutboxEntry] = []
         deliveries: list[Delivery] = []
         until = monotonic() + EXPAND_SPELL_S
         for one in told:
@@ -267,13 +267,17 @@ class Deliverer:
                 break
         return taken, deliveries, {one.notice.notice_id: one.notice for one in taken}
 
-    def _of_notice(self, told: Told) -> list[Delivery]:
+    def _of_notice(self, told: OutboxEntry) -> list[Delivery]:
         if told.notice.observed and not self._observing:
             return []
-        return [first_delivery(subscriber, told) for subscriber in self._known.interested(told.notice)]
+        return [new_delivery(subscriber, told) for subscriber in self._subscriber_cache.interested(told.notice)]
 
     def _take_leased(
-        self, deliveries: Sequence[Delivery], made: Sequence[int], notices: Mapping[str, Notice], lines: dict[str, Line]
+        self,
+        deliveries: Sequence[Delivery],
+        made: Sequence[int],
+        notices: Mapping[str, Notice],
+        lines: dict[str, SubscriberQueue],
     ) -> None:
         """What the expanding has put in our hands is sent without being claimed, each notice written out once."""
         bodies: dict[str, bytes] = {}
@@ -284,24 +288,24 @@ class Deliverer:
                 notice = notices[one.notice_id]
                 body = bodies.get(one.notice_id)
                 if body is None:
-                    body = bodies[one.notice_id] = body_of(notice_body(notice))
-                self._lines.take(line, InHand(Claim(one, notice), monotonic(), body))
+                    body = bodies[one.notice_id] = encode_body(notice_body(notice))
+                self._dispatcher.take(line, LeasedDelivery(ClaimedDelivery(one, notice), monotonic(), body))
             elif outcome == 1:
-                line.arrive()
+                line.count_arrival()
                 left.add(one.subscriber_id)
         if left:
-            self._lines.hear_more(left)
+            self._dispatcher.update_backlog(left)
             self._to_claim.set()
 
     async def _ease(self, names: set[str]) -> None:
         """When the outbox is long, those that answer are kept up with before more is expanded."""
         until = monotonic() + PRESSURE_MAX_S
-        while self._lines.behind(names) and monotonic() < until and not self._ending:
+        while self._dispatcher.is_behind(names) and monotonic() < until and not self._ending:
             await asyncio.sleep(PRESSURE_LOOK_S)
 
     async def _refresh(self, version: Version | None = None) -> None:
-        if await self._known.refresh(version):
-            self._lines.follow(self._known.subscribers)
+        if await self._subscriber_cache.refresh(version):
+            self._dispatcher.update_subscribers(self._subscriber_cache.subscribers)
 
     async def _claiming(self) -> None:
         while not self._ending:
@@ -317,10 +321,10 @@ class Deliverer:
 
     async def _claim(self) -> float:
         """Take what is due; returns how many seconds to rest, at most."""
-        room = min(CLAIM_MAX, self._lines.room)
+        room = min(CLAIM_MAX, self._dispatcher.room)
         if room <= 0:
             return LOOK_EVERY_S
-        bad, (wanting, caps) = self._lines.new_bound(), self._lines.asking()
+        bad, (wanting, caps) = self._dispatcher.new_bound(), self._dispatcher.claim_limits()
         found = await self._deliveries.claim(room, good=max(bad, CLAIM_GOOD), bad=bad, wanting=wanting, caps=caps)
         if found.claims:
             await self._refresh(found.version)
@@ -329,14 +333,14 @@ class Deliverer:
             self._busy_at = monotonic()
         await self._take(found.claims)
         for name in found.more:
-            if name in self._known.subscribers:
-                self._lines.of(self._known.subscribers[name])
-        self._lines.hear_more(found.more, no_more=wanting)
+            if name in self._subscriber_cache.subscribers:
+                self._dispatcher.of(self._subscriber_cache.subscribers[name])
+        self._dispatcher.update_backlog(found.more, no_more=wanting)
         if found.claims:
             return 0.0
         return REST_MS / 1000 if found.wait_ms is None else min(REST_MS, max(1, found.wait_ms)) / 1000
 
-    async def _take(self, claims: Sequence[Claim]) -> None:
+    async def _take(self, claims: Sequence[ClaimedDelivery]) -> None:
         again = [claim for claim in claims if claim.notice and (claim.delivery.tries or claim.delivery.again)]
         newest = await self._outbox.latest([_subject(claim.notice) for claim in again if claim.notice])
         overtaken = {
@@ -345,46 +349,48 @@ class Deliverer:
             if latest is not None and claim.notice and latest > (claim.notice.data.get("sequence") or latest)
         }
         for claim in claims:
-            subscriber = self._known.subscribers.get(claim.delivery.subscriber_id)
+            subscriber = self._subscriber_cache.subscribers.get(claim.delivery.subscriber_id)
             if subscriber is None or not subscriber.enabled or claim.notice is None:
                 self._settle_soon(replace(claim.delivery, state=DeliveryState.DEAD, next_attempt_at=None))
                 continue
             content, stale = notice_body(claim.notice), claim.delivery.delivery_id in overtaken
             if stale:
                 content |= {"stale": True}
-            self._lines.take(self._lines.of(subscriber), InHand(claim, monotonic(), body_of(content), stale))
+            self._dispatcher.take(
+                self._dispatcher.of(subscriber), LeasedDelivery(claim, monotonic(), encode_body(content), stale)
+            )
 
-    async def _send(self, line: Line, one: InHand) -> str | None:
+    async def _send(self, line: SubscriberQueue, one: LeasedDelivery) -> str | None:
         """One attempt; never raises."""
         subscriber, delivery, notice = line.subscriber, one.claim.delivery, one.claim.notice
         assert notice is not None
         self._begun += 1
         at = int(time() * 1000)
         try:
-            if subscriber.speaks_http:
-                headers = standard_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
+            if subscriber.uses_webhooks:
+                headers = signed_headers(notice.notice_id, at // 1000, one.body, subscriber.secrets(at))
                 reply = await self._poster.post(subscriber.url, one.body, headers)
             else:
-                named = self._known.rooms.named(notice.room_id or "")
+                named = self._subscriber_cache.rooms.named(notice.room_id or "")
                 reply = await self._speaker.tell(subscriber, notice, named, stale=one.stale)
-        except BusyError:
+        except ChannelBusyError:
             self._let_go(delivery)
             return "refused"
         except Exception:
             log.exception("an attempt could not be made", delivery=delivery.delivery_id)
-            reply = Reply(None, "refused", 0, sent=False)
+            reply = AttemptResult(None, "refused", 0, sent=False)
         self._note(line, delivery, reply, at)
         return reply.error
 
-    def _note(self, line: Line, delivery: Delivery, reply: Reply, at: int) -> None:
+    def _note(self, line: SubscriberQueue, delivery: Delivery, reply: AttemptResult, at: int) -> None:
         now, name = at + reply.duration_ms, delivery.subscriber_id
         if reply.response:  # an endpoint may quote the path that it was asked for, and everybody who may look sees it
             reply = replace(reply, response=masked_excerpt(reply.response, line.subscriber.url))
         if not reply.sent:
             self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
             return
-        cut_off = self._horizon.note(line.host, reply.error, now)
-        if (cut_off or was_heard(reply.error)) and cut_off != self._cut_off:
+        cut_off = self._connectivity.note(line.host, reply.error, now)
+        if (cut_off or shows_connectivity(reply.error)) and cut_off != self._cut_off:
             if self._cut_off is None and not cut_off:
                 self._reports.heard()
             else:
@@ -392,7 +398,7 @@ class Deliverer:
             self._cut_off = cut_off
         tally = self._tallies.get(name)
         if tally is None:
-            tally = self._tallies[name] = Tally()
+            tally = self._tallies[name] = AttemptStats()
         if reply.error is None:
             tally.answered += 1
             lag_ms = max(0, now - delivery.created_at)
@@ -400,7 +406,7 @@ class Deliverer:
             self._lags_ms.append(lag_ms)
         else:
             tally.failed += 1
-            tally.points += 0 if cut_off or reply.status == GONE else points(reply.error)
+            tally.failure_score += 0 if cut_off or reply.status == GONE else failure_score(reply.error)
             tally.error = reply.error if reply.status is None else f"{reply.error} {reply.status}"
         self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
         if reply.status == GONE:
@@ -439,11 +445,11 @@ class Deliverer:
         await self._measures.flush_async(self._client)
         self._busy_at = monotonic()
         _log(settled)
-        if any(one.queue for one in settled) or self._lines.wants({one.subscriber_id for one in settled}):
+        if any(one.queue for one in settled) or self._dispatcher.wants({one.subscriber_id for one in settled}):
             self._to_claim.set()  # settling has brought these back from where they were parked
-        self._lines.release_of(failing.opened)
+        self._dispatcher.release_subscribers(failing.opened)
         for name in failing.gone:
-            known = self._known.subscribers.get(name)
+            known = self._subscriber_cache.subscribers.get(name)
             if known is not None and known.enabled:
                 self._reports.disable(name, GAVE_UP)
 
@@ -452,7 +458,7 @@ class Deliverer:
         while not self._ending:
             self._to_recover.clear()
             await self._refresh()
-            if await self._recovering.once(self._known.subscribers, self._known.rooms):
+            if await self._recovering.once(self._subscriber_cache.subscribers, self._subscriber_cache.rooms):
                 self._busy_at = monotonic()
                 self._to_claim.set()
             elif not self._ending:
@@ -481,7 +487,7 @@ def _subject(notice: Notice) -> str:
     return f"{notice.room_id or ''}|{family(notice.type)}"
 
 
-def _latest(told: Sequence[Told]) -> dict[str, int]:
+def _latest(told: Sequence[OutboxEntry]) -> dict[str, int]:
     found = {}
     for one in told:
         sequence = one.notice.data.get("sequence")

@@ -30,7 +30,7 @@ def cut_off_summary(proxies: Proxies) -> str:
     return f"{CUT_OFF}; {PROXY_NOT_USED.format(names=' and '.join(proxies.names))}"
 
 
-class Reports:
+class Escalations:
     """Disables and journals on a thread of its own, so that no delivery waits for it."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Reports:
         """Clear that alarm if a process before this one has raised it; returns at once."""
         self._due.put(None)
 
-    def written(self, limit_s: float) -> bool:
+    def flush(self, limit_s: float) -> bool:
         """Wait until what was reported before this is written; whether it was."""
         done = threading.Event()
         self._due.put(done)
@@ -96,7 +96,7 @@ class Reports:
         def telling(pipe: Client) -> None:
             self._journal.append_with(pipe, [entry(Source.SYSTEM, "subscriber-disabled", None, told)])
 
-        self._subscribers.change(subscriber_id, disabling, with_it=telling)
+        self._subscribers.change(subscriber_id, disabling, also=telling)
         self._wake.wake("process")
 
     def _clear(self) -> None:

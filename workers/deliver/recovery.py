@@ -6,13 +6,13 @@ Missed is what is dead, and what was told while the subscriber was disabled and 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscriber, again_in_line, delivery_id
-from webhook_app.domain.notices.types import RECOVER, Notice, is_about, wants
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscriber, delivery_id, requeued
+from webhook_app.domain.notices.notice import RECOVER, Notice, is_about, matches_filter
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.deliveries import Deliveries, delivery_of
-from webhook_app.store.outbox import Outbox, Told
+from webhook_app.store.outbox import Outbox, OutboxEntry
 from webhook_app.store.times import time_ms
 
 PIECE_NOTICES = 500
@@ -32,7 +32,7 @@ class Recovery:
 _recovery_of = codec.decoder(Recovery)
 
 
-def start_of(told: Told) -> str:
+def initial_recovery(told: OutboxEntry) -> str:
     """A recovery as it begins, from the notice that asks for it."""
     data = told.notice.data
     since, to = int(data["from"]), data["to"]
@@ -43,7 +43,7 @@ def start_of(told: Told) -> str:
     ).decode()
 
 
-class Recovering:
+class RecoveryRunner:
     """Takes every recovery a piece further."""
 
     def __init__(self, client: Client, outbox: Outbox, deliveries: Deliveries) -> None:
@@ -66,9 +66,9 @@ class Recovering:
         missed = await self._missed(subscriber, asked_for, rooms) if subscriber is not None else []
         rest = codec.encode(replace(asked, after=told[-1].entry)) if len(told) == PIECE_NOTICES else b""
         now = time_ms(await self._client.time())
-        await self._deliveries.renew(missed, now=now, recovery=(name, raw, rest))
+        await self._deliveries.requeue(missed, now=now, recovery=(name, raw, rest))
 
-    async def _missed(self, who: Subscriber, told: list[Told], rooms: Config) -> list[Delivery]:
+    async def _missed(self, who: Subscriber, told: list[OutboxEntry], rooms: Config) -> list[Delivery]:
         wanted = [one for one in told if one.notice.type != RECOVER and _wants(who, one.notice, rooms)]
         if not wanted:
             return []
@@ -81,7 +81,7 @@ class Recovering:
                     Delivery(name, one.notice.notice_id, who.subscriber_id, one.notice.at, one.entry, again=True)
                 )
             elif (was := delivery_of(raw)).state is DeliveryState.DEAD:
-                missed.append(again_in_line(was, now=was.created_at))
+                missed.append(requeued(was, now=was.created_at))
         return missed
 
 
@@ -89,4 +89,4 @@ def _wants(subscriber: Subscriber, notice: Notice, rooms: Config) -> bool:
     room_id = notice.room_id or ""
     if is_about(notice, subscriber.subscriber_id):
         return False
-    return wants(subscriber.wanted, notice, rooms.named(room_id), shadowed=room_id in rooms.shadowed)
+    return matches_filter(subscriber.wanted, notice, rooms.named(room_id), shadowed=room_id in rooms.shadowed)

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.delivery import Subscriber
-from webhook_app.domain.notices.matching import Audience
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.matching import SubscriberIndex
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -14,16 +14,16 @@ from webhook_app.store.deliveries import VERSION_KEYS, Version
 from webhook_app.store.subscribers import SubscriberReader
 
 
-class Known:
+class SubscriberCache:
     """Subscribers by id, who of them wants what, and the configured rooms as a `Config` without rules."""
 
-    def __init__(self, client: Client, seal: Seal) -> None:
+    def __init__(self, client: Client, seal: SecretBox) -> None:
         self._client = client
         self._reader = SubscriberReader(seal)
         self._version: Version | None = None
         self._reading = asyncio.Lock()  # of two that read at once the later has the last word
         self.subscribers: Mapping[str, Subscriber] = {}
-        self.audience = Audience(())
+        self.audience = SubscriberIndex(())
         self.rooms = Config()
 
     async def refresh(self, version: Version | None = None) -> bool:
@@ -40,7 +40,7 @@ class Known:
     async def _read(self, version: Version) -> None:
         found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
         self.subscribers = {one.subscriber_id: one for one in found}
-        self.audience = Audience(found)
+        self.audience = SubscriberIndex(found)
         self.rooms = Config().with_rooms(codec.names_of(version[1]) if version[1] else {})
         self._reader.forget_others(set(self.subscribers))
         self._version = version

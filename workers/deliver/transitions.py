@@ -9,16 +9,16 @@ from webhook_app.domain.delivery.delivery import (
     Ordering,
     Subscriber,
     delivery_id,
-    next_attempt,
+    next_retry_at,
 )
-from webhook_app.store.outbox import Told
-from workers.channels.webhook import Reply
+from webhook_app.store.outbox import OutboxEntry
+from workers.channels.webhook import AttemptResult
 
 GONE = 410
 TOO_MANY = 429
 
 
-def first_delivery(subscriber: Subscriber, told: Told, *, again: bool = False) -> Delivery:
+def new_delivery(subscriber: Subscriber, told: OutboxEntry, *, again: bool = False) -> Delivery:
     """A notice to a subscriber; in its room's order when that was asked for."""
     notice = told.notice
     return Delivery(
@@ -41,7 +41,7 @@ def unsent(delivery: Delivery) -> Delivery:
     return replace(delivery, state=DeliveryState.DEAD, attempts=attempts, next_attempt_at=None)
 
 
-def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery:
+def after_attempt(one: Delivery, reply: AttemptResult, *, at: int, now: int) -> Delivery:
     """The delivery after an attempt: delivered, to be tried again, or dead."""
     attempt = Attempt(
         at=at, status=reply.status, error=reply.error, duration_ms=reply.duration_ms, response=reply.response
@@ -63,7 +63,7 @@ def after_attempt(one: Delivery, reply: Reply, *, at: int, now: int) -> Delivery
         )
     due = None
     if reply.status != GONE:
-        due = next_attempt(
+        due = next_retry_at(
             one.delivery_id,
             tries,
             now=now,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
@@ -38,7 +38,7 @@ def install(settings: Settings) -> None:
     assert settings.redis_url is not None and settings.sandbox_url is not None
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     journal = Journal(client)
-    subscribers = Subscribers(client, Seal(secrets_key(settings)))
+    subscribers = Subscribers(client, SecretBox(secrets_key(settings)))
     if not client.exists(keys.DEMO):
         journal.append([entry(Source.SYSTEM, "settings", None, {"calls": settings.makes_calls})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from workers.child_process import kill_group, send, signal_name, spawn, wait_until
 from workers.dev.embedded_store.files import StoreError
-from workers.shutdown import Bell
+from workers.shutdown import SignalWaiter
 
 BACK_OFF_MAX_S = 30.0
 STEADY_AFTER_S = 60.0
@@ -21,7 +21,7 @@ WATCH_S = 1.0
 Say = Callable[[str], None]
 
 
-class Minded(Protocol):
+class Supervised(Protocol):
     """A process that runs and can be launched again."""
 
     @property
@@ -32,11 +32,11 @@ class Minded(Protocol):
     def command(self) -> Sequence[str]: ...
     def launch(self) -> None: ...
     def alive(self) -> bool: ...
-    def last_words(self) -> str: ...
+    def exit_reason(self) -> str: ...
 
 
 @dataclass(slots=True)
-class Child:
+class ChildProcess:
     """One process of ours."""
 
     name: str
@@ -59,7 +59,7 @@ class Child:
         kill_group(self.process.pid)  # what it started itself must not keep its port or its work
         return False
 
-    def last_words(self) -> str:
+    def exit_reason(self) -> str:
         status = self.process.returncode if self.process else None
         if status is not None and status < 0:
             return f"{self.name} was killed by {signal_name(-status)}"
@@ -89,14 +89,14 @@ class Supervisor:
 
     def __init__(
         self,
-        minded: Sequence[Minded],
+        supervised: Sequence[Supervised],
         *,
         say: Say,
         changed: Callable[[], None],
-        unresponsive: Callable[[Minded], bool] = lambda process: False,
+        unresponsive: Callable[[Supervised], bool] = lambda process: False,
     ) -> None:
-        self._minded = tuple(minded)
-        self._records = {process.name: _Record() for process in minded}
+        self._minded = tuple(supervised)
+        self._records = {process.name: _Record() for process in supervised}
         self._say = say
         self._changed = changed
         self._unresponsive = unresponsive
@@ -113,13 +113,13 @@ class Supervisor:
         self._unrecorded = True
         self._record_changes()
 
-    def mend(self) -> float:
+    def restart_dead(self) -> float:
         """Relaunch what died or hangs and is due; returns the seconds until the next check."""
         wait = WATCH_S
         for process in self._minded:
             record = self._records[process.name]
             try:
-                self._notice_death(process, record)
+                self._detect_exit(process, record)
                 if record.due_at is not None and record.due_at <= time.monotonic():
                     self._launch(process, record)
                 self._reported.pop(process.name, None)
@@ -130,7 +130,7 @@ class Supervisor:
         self._record_changes()
         return wait
 
-    def _notice_death(self, process: Minded, record: _Record) -> None:
+    def _detect_exit(self, process: Supervised, record: _Record) -> None:
         if record.due_at is not None:
             return
         if process.alive():
@@ -140,11 +140,11 @@ class Supervisor:
             wait_until(lambda: not process.alive(), KILL_LIMIT_S)
             reason = f"{process.name} did not respond and was killed"
         else:
-            reason = process.last_words()
-        delay = _note_death(record, time.monotonic())
+            reason = process.exit_reason()
+        delay = _schedule_restart(record, time.monotonic())
         self._say(f"{reason}; starting it again {f'in {delay:.0f} s' if delay else 'now'}")
 
-    def _hangs(self, process: Minded) -> bool:
+    def _hangs(self, process: Supervised) -> bool:
         step = f"{process.name} responds"
         try:
             hangs = self._unresponsive(process)
@@ -154,13 +154,13 @@ class Supervisor:
         self._reported.pop(step, None)
         return hangs
 
-    def _launch(self, process: Minded, record: _Record) -> None:
+    def _launch(self, process: Supervised, record: _Record) -> None:
         record.launched_at, record.due_at = time.monotonic(), None
         self._unrecorded = True
         try:
             process.launch()
         except Exception as error:
-            delay = _note_death(record, time.monotonic())
+            delay = _schedule_restart(record, time.monotonic())
             self._say(f"{process.name} could not be started: {describe(error)}; trying again in {delay:.0f} s")
 
     def _record_changes(self) -> None:
@@ -190,7 +190,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _note_death(record: _Record, now: float) -> float:
+def _schedule_restart(record: _Record, now: float) -> float:
     """Set when it may be launched again: at once, then after 1, 2, 4 … 30 s; anew once it lived a while."""
     if now - record.launched_at >= STEADY_AFTER_S:
         record.deaths = 0
@@ -200,13 +200,15 @@ def _note_death(record: _Record, now: float) -> float:
     return delay
 
 
-def stop_in_order(children: Sequence[Child], bell: Bell, *, say: Say) -> None:
+def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, say: Say) -> None:
     """Ask each to end, in this order; after the limit, or when the bell is rung again, kill what is left."""
-    rings, deadline = bell.rings, time.monotonic() + STOP_LIMIT_S
+    stop_signals, deadline = signals.stop_signals, time.monotonic() + STOP_LIMIT_S
 
-    def wait_for(some: Sequence[Child], limit: float) -> None:
-        while any(child.alive() for child in some) and bell.rings == rings and time.monotonic() < limit:
-            bell.wait(min(0.1, max(0.0, limit - time.monotonic())))
+    def wait_for(some: Sequence[ChildProcess], limit: float) -> None:
+        while (
+            any(child.alive() for child in some) and signals.stop_signals == stop_signals and time.monotonic() < limit
+        ):
+            signals.wait(min(0.1, max(0.0, limit - time.monotonic())))
 
     for child in children:
         if child.alive():

@@ -12,12 +12,12 @@ import click
 
 from webhook_app.config import secrets_file
 from webhook_app.config.settings import SettingError, Settings, child_environ
-from workers.dev import up_checks
+from workers.dev import preflight
 from workers.dev.embedded_store.server import EmbeddedStore, StoreError
-from workers.dev.supervisor import WATCH_S, Child, Minded, Supervisor, describe, stop_in_order
-from workers.dev.up_checks import CannotRunError
-from workers.dev.up_ready import Readiness
-from workers.shutdown import Bell
+from workers.dev.preflight import StartupError
+from workers.dev.readiness import Readiness
+from workers.dev.supervisor import WATCH_S, ChildProcess, Supervised, Supervisor, describe, stop_in_order
+from workers.shutdown import SignalWaiter
 from workers.web.probe import probing
 
 DEMO_ROOM = "demo-demo-demo"
@@ -37,19 +37,19 @@ class Plan:
 def run(settings: Settings) -> int:
     """Run until asked to stop; the exit status. Errors of the start are told in one line."""
     try:
-        with Bell() as bell, _lock(settings.data_dir):
-            plan = plan_of(settings)
-            leftovers = up_checks.end_leftovers(settings.data_dir)
+        with SignalWaiter() as signals, _lock(settings.data_dir):
+            plan = plan_for(settings)
+            leftovers = preflight.terminate_leftovers(settings.data_dir)
             if leftovers:
                 _say(f"ended what an earlier run left: {', '.join(leftovers)}")
-            up_checks.check_ports(settings, sandbox=plan.sandbox_dir is not None)
-            return _run(plan, bell, banner=_banner(plan, given=settings))
-    except (CannotRunError, SettingError, StoreError) as wrong:
+            preflight.check_ports(settings, sandbox=plan.sandbox_dir is not None)
+            return _run(plan, signals, banner=_banner(plan, given=settings))
+    except (StartupError, SettingError, StoreError) as wrong:
         _say(str(wrong), error=True)
         return 1
 
 
-def plan_of(settings: Settings) -> Plan:
+def plan_for(settings: Settings) -> Plan:
     """With credentials the real thing; without, the sandbox on a store of its own."""
     settings = secrets_file.resolve(settings)
     if settings.has_credentials:
@@ -71,50 +71,50 @@ def plan_of(settings: Settings) -> Plan:
     return Plan(_on_store(played, sandbox_dir), sandbox_dir, sandbox_dir)
 
 
-def children_of(plan: Plan) -> dict[str, Child]:
+def children_of(plan: Plan) -> dict[str, ChildProcess]:
     """The processes besides the store, by name, in the order of launching."""
     environ = child_environ(plan.settings)
     names = LAUNCH_ORDER if plan.sandbox_dir else LAUNCH_ORDER[1:]
-    children = {name: Child(name, (sys.executable, "-m", "workers", name), environ) for name in names}
+    children = {name: ChildProcess(name, (sys.executable, "-m", "workers", name), environ) for name in names}
     if plan.sandbox_dir:
         children["sandbox"] = _sandbox(plan.settings, plan.sandbox_dir)
     return children
 
 
-def _run(plan: Plan, bell: Bell, *, banner: Sequence[str]) -> int:
+def _run(plan: Plan, signals: SignalWaiter, *, banner: Sequence[str]) -> int:
     settings = plan.settings
     for line in banner:
         click.echo(line)
     store = EmbeddedStore(plan.store_dir, say=_say) if plan.store_dir else None
     children = children_of(plan)
-    minded: list[Minded] = [*([store] if store else []), *children.values()]
+    supervised: list[Supervised] = [*([store] if store else []), *children.values()]
     with contextlib.ExitStack() as at_end:
         probe = at_end.enter_context(probing(_reachable(settings.host), settings.port))
         supervisor = Supervisor(
-            minded, say=_say, changed=lambda: _write_run(plan, minded), unresponsive=probe.is_unresponsive
+            supervised, say=_say, changed=lambda: _write_run(plan, supervised), unresponsive=probe.is_unresponsive
         )
-        at_end.callback(up_checks.remove_run, settings.data_dir)
+        at_end.callback(preflight.remove_run, settings.data_dir)
         if store:
             at_end.callback(store.stop)
-        at_end.callback(stop_in_order, [children[name] for name in STOP_ORDER if name in children], bell, say=_say)
+        at_end.callback(stop_in_order, [children[name] for name in STOP_ORDER if name in children], signals, say=_say)
         if store:
-            store.start(interrupted=bell.rung)
-        if not bell.rung():
+            store.start(interrupted=signals.stop_requested)
+        if not signals.stop_requested():
             supervisor.launch_all()
             if plan.sandbox_dir:
                 _install_demo(settings)
-        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), bell)
+        _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), signals)
         _say("stopping (Ctrl-C again to hurry)")
     _say("stopped")
     return 0
 
 
-def _watch(supervisor: Supervisor, readiness: Readiness, bell: Bell) -> None:
+def _watch(supervisor: Supervisor, readiness: Readiness, signals: SignalWaiter) -> None:
     """Keep everything running until asked to stop, whatever a single round raises."""
     reported = ""
-    while not bell.rung():
+    while not signals.stop_requested():
         try:
-            wait_s = supervisor.mend()
+            wait_s = supervisor.restart_dead()
             ready_in_s = readiness.look()
             reported = ""
         except Exception as error:
@@ -123,7 +123,7 @@ def _watch(supervisor: Supervisor, readiness: Readiness, bell: Bell) -> None:
             if line != reported:
                 reported = line
                 _say(line)
-        bell.wait(wait_s if ready_in_s is None else min(wait_s, ready_in_s))
+        signals.wait(wait_s if ready_in_s is None else min(wait_s, ready_in_s))
 
 
 def _install_demo(settings: Settings) -> None:
@@ -144,7 +144,7 @@ def _on_store(settings: Settings, store_dir: Path | None) -> Settings:
     return replace(settings, redis_url=EmbeddedStore(store_dir).url) if store_dir else settings
 
 
-def _sandbox(settings: Settings, directory: Path) -> Child:
+def _sandbox(settings: Settings, directory: Path) -> ChildProcess:
     token = f"/{settings.webhook_token}" if settings.webhook_token else ""
     inbox = f"{_address(settings)}/webhooks/videosdk{token}"
     command = (
@@ -155,20 +155,20 @@ def _sandbox(settings: Settings, directory: Path) -> Child:
         "SANDBOX_API_KEY": settings.videosdk_api_key or "",
         "SANDBOX_SECRET": settings.videosdk_secret or "",
     }
-    return Child("sandbox", command, child_environ(settings, extra=credentials))
+    return ChildProcess("sandbox", command, child_environ(settings, extra=credentials))
 
 
-def _write_run(plan: Plan, minded: Sequence[Minded]) -> None:
+def _write_run(plan: Plan, supervised: Sequence[Supervised]) -> None:
     settings = plan.settings
     run = {
         "supervisor": os.getpid(),
         "url": _address(settings),
         "store": settings.redis_url if plan.store_dir else None,
         "sandbox": settings.sandbox_url,
-        "processes": {one.name: one.pid for one in minded},
-        "commands": {one.name: list(one.command) for one in minded},
+        "processes": {one.name: one.pid for one in supervised},
+        "commands": {one.name: list(one.command) for one in supervised},
     }
-    up_checks.write_run(settings.data_dir, run)
+    preflight.write_run(settings.data_dir, run)
 
 
 def _banner(plan: Plan, *, given: Settings) -> list[str]:
@@ -201,7 +201,7 @@ def _reachable(host: str) -> str:
 
 @contextlib.contextmanager
 def _lock(data_dir: Path) -> Iterator[None]:
-    lock = up_checks.take_lock(data_dir)
+    lock = preflight.take_lock(data_dir)
     try:
         yield
     finally:

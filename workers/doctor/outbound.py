@@ -10,7 +10,7 @@ NOT_READ = ("ALL_PROXY", "all_proxy", "CURL_CA_BUNDLE")
 INSTEAD = {"CURL_CA_BUNDLE": "SSL_CERT_FILE"}
 
 
-def look_at_outbound(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+def check_outbound(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Nothing where nothing is set: most machines connect directly and trust the system's authorities."""
     if settings.ca_file is not None:
         yield ok("authorities", f"TLS to the outside trusts the certificates of {settings.ca_file}")

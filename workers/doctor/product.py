@@ -18,7 +18,7 @@ LAG_FAILED_S = 60.0
 QUOTED_MAX = 3  # alarms
 
 
-def look_at_product(client: Client) -> Iterator[Finding]:
+def check_product(client: Client) -> Iterator[Finding]:
     """What the store shows of the processes."""
     live = Processes(client).live()
     yield processes(live.alive)

@@ -16,29 +16,29 @@ from workers.doctor.finding import Finding, failed, ok
 
 TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 4096
-WORD_TTL_S = 60
+TOKEN_TTL_S = 60
 _CERTIFICATE = (
     "let Caddy or certbot get a certificate for that name, whole chain and all; VideoSDK will not take it either"
 )
 _FORWARD = "let the proxy pass /doctor/ and /webhooks/ on to HOST and PORT (deploy/Caddyfile, deploy/nginx.conf)"
 
 
-def look_at_reach(client: Client, settings: Settings) -> Iterator[Finding]:
+def check_reachability(client: Client, settings: Settings) -> Iterator[Finding]:
     """Two requests to PUBLIC_URL; nothing when it is not set."""
     if settings.public_url is None:
         return
     nonce, word = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    client.set(keys.doctor_word(nonce), word, ex=WORD_TTL_S)
+    client.set(keys.doctor_word(nonce), word, ex=TOKEN_TTL_S)
     status, body, where = _request(settings.proxies, "GET", f"{settings.public_url}/doctor/{nonce}")
     client.delete(keys.doctor_word(nonce))
-    found = judge_word(settings.public_url, status, body, word=word, location=where)
+    found = assess_reachability(settings.public_url, status, body, word=word, location=where)
     yield found
     if found.hint is None:
         status, body, where = _request(settings.proxies, "POST", webhook_url(settings) or "")
-        yield judge_webhook(status, body)
+        yield assess_unsigned_webhook(status, body)
 
 
-def judge_word(url: str, status: int | None, body: str, *, word: str, location: str | None) -> Finding:
+def assess_reachability(url: str, status: int | None, body: str, *, word: str, location: str | None) -> Finding:
     """What came of fetching the word; without a status, `body` says what went wrong."""
     name = "reachable"
     if status is None:
@@ -63,7 +63,7 @@ def judge_word(url: str, status: int | None, body: str, *, word: str, location: 
     return failed(name, f"{url} answers {status}, and not our word", _FORWARD)
 
 
-def judge_webhook(status: int | None, body: str) -> Finding:
+def assess_unsigned_webhook(status: int | None, body: str) -> Finding:
     """What came of an unsigned webhook: 401 is right."""
     name = "webhooks"
     if status == 401:

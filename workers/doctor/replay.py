@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.context import World
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
@@ -12,7 +12,7 @@ from webhook_app.store.skipped_events import PassedOverEvents
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 from workers.doctor.finding import Finding, failed, ok, warning
-from workers.reduce.worker import fold
+from workers.reduce.reducer import fold
 
 BATCH = 500
 LOOKS_MAX = 200  # at a state that stands still while it is read
@@ -20,7 +20,7 @@ NAMED_MAX = 5
 NAME = "folding again"
 
 
-def look_at_fold(client: Client, *, progress: Callable[[int], None] = lambda count: None) -> Finding:
+def check_replay(client: Client, *, progress: Callable[[int], None] = lambda count: None) -> Finding:
     """Fold from the snapshot up to the reducer's cursor, then compare; the reducers go on meanwhile."""
     journal, state = Journal(client), StateStore(client)
     world, at = Snapshots(client).load()
@@ -35,14 +35,14 @@ def look_at_fold(client: Client, *, progress: Callable[[int], None] = lambda cou
             _, world = fold(world, events, passed_over)
             at, count = events[-1].id, count + len(events)
             progress(count)
-        stored = state.load_world()
+        stored = state.load_state()
         stored.rooms.update(state.rooms([room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]))
         if state.cursor() == cursor:
             return judge(differing(stored, world), count, len(world.rooms))
     return warning(NAME, "the state never stood still for long enough to be read", "try again when less is going on")
 
 
-def differing(stored: World, folded: World) -> list[str]:
+def differing(stored: SystemState, folded: SystemState) -> list[str]:
     """What is stored otherwise than it folds, by name."""
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("room", stored.rooms, _as_stored(folded.rooms, codec.room_of)),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from webhook_app.config.settings import SECRETS, Settings, load, shown_settings
-from workers.cli.api_client import Api, find
+from workers.cli.api_client import ApiClient, find_product
 from workers.doctor.finding import Finding, ok, warning
 
 TIMEOUT_S = 5.0
@@ -42,7 +42,7 @@ class RunningProduct:
 def ask_product(settings: Settings, url: str | None) -> tuple[RunningProduct | None, str]:
     """The product at `url`, else where it is found from here; None when it does not answer, and why."""
     try:
-        api = Api(find(settings, url))
+        api = ApiClient(find_product(settings, url))
         answer = api.ask("GET", "/system", timeout_s=TIMEOUT_S)
         alarms, _ = api.items("/alarms", 500, active="true")
     except click.ClickException as error:
@@ -65,7 +65,7 @@ def product_from(url: str, answer: Mapping[str, Any], alarms: list[dict[str, Any
     )
 
 
-def look_at_running(product: RunningProduct | None, why_not: str, mine: Settings) -> Iterator[Finding]:
+def check_running(product: RunningProduct | None, why_not: str, mine: Settings) -> Iterator[Finding]:
     """Whether the product answers, and which settings of this shell are not the ones it runs with."""
     if product is None:
         yield warning(

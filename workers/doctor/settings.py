@@ -18,7 +18,7 @@ def _free_bytes(directory: Path) -> int:
     return shutil.disk_usage(directory).free
 
 
-def look_at_settings(
+def check_settings(
     settings: Settings, *, sandbox: bool, free_bytes: Callable[[Path], int] = _free_bytes
 ) -> Iterator[Finding]:
     """The settings have been read by now; this is whether they go together."""

@@ -10,7 +10,7 @@ from webhook_app.config.sentinel_url import is_sentinel_url
 from webhook_app.config.settings import Settings
 from webhook_app.store.clients import Client
 from webhook_app.store.refusals import refusal_of
-from webhook_app.store.sentinels import NoPrimaryError, Reason
+from webhook_app.store.sentinels import NoPrimaryError, SentinelFailure
 from workers.dev.embedded_store.files import StoreFiles
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.settings import is_embedded_store
@@ -24,7 +24,7 @@ SKEW_FAILED_S = 60.0
 _OPERATIONS = "docs/operations.md"
 
 
-def look_at_store(client: Client, settings: Settings) -> Iterator[Finding]:
+def check_store(client: Client, settings: Settings) -> Iterator[Finding]:
     """Everything about the store; only that it does not answer, when it does not."""
     try:
         info: Mapping[str, Any] = client.info("all")
@@ -170,13 +170,13 @@ def hint_for(error: Exception, settings: Settings) -> str:
 
 
 def _sentinel_hint(error: NoPrimaryError, settings: Settings) -> str:
-    if error.has(Reason.UNKNOWN_SERVICE):
+    if error.has(SentinelFailure.UNKNOWN_SERVICE):
         return "check the service's name in REDIS_URL: it is the one after `sentinel monitor`"
-    if error.has(Reason.NO_PRIMARY):
+    if error.has(SentinelFailure.NO_PRIMARY):
         return "wait for the failover, or start the primary; `SENTINEL masters` says what the sentinels see"
-    if error.has(Reason.LOGIN) and settings.sentinel_password is None:
+    if error.has(SentinelFailure.LOGIN) and settings.sentinel_password is None:
         return "set SENTINEL_PASSWORD: the sentinels ask for a password of their own"
-    if error.has(Reason.LOGIN):
+    if error.has(SentinelFailure.LOGIN):
         return "check SENTINEL_PASSWORD and SENTINEL_USERNAME; the store's own password belongs into REDIS_URL"
     return "check the hosts and ports in REDIS_URL, and that sentinels listen there (rediss+sentinel:// if with TLS)"
 

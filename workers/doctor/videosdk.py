@@ -7,16 +7,16 @@ from webhook_app.config.settings import Settings
 from webhook_app.outbound.failures import failure_text
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.providers.videosdk.signature import PublicKeyError, fingerprint, read_key
-from workers.calls.videosdk_client import Answer, Token, VideoSDK
+from workers.calls.videosdk_client import ApiAnswer, Token, VideoSDK
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.running import RunningProduct
 
 DEADLINE_S = 10.0
-NOBODYS_ROOM = "tallylight-doctor"  # asked for its sessions; whether it exists does not matter
+TEST_ROOM_ID = "tallylight-doctor"  # asked for its sessions; whether it exists does not matter
 _WAY_OUT = "check the way out of this machine (DNS, firewall), and VIDEOSDK_API_URL; see docs/how-to/outbound.md"
 
 
-def look_at_videosdk(
+def check_videosdk(
     settings: Settings, *, remembered: str | None, product: RunningProduct | None = None
 ) -> Iterator[Finding]:
     """One authenticated GET, and the key; `remembered` is the key that the store keeps.
@@ -49,7 +49,7 @@ def product_key(product: RunningProduct, settings: Settings, remembered: str | N
     return _key(settings, remembered)
 
 
-def judge(answer: Answer, url: str) -> Finding:
+def judge(answer: ApiAnswer, url: str) -> Finding:
     """What the answer to an authenticated GET says of the credentials."""
     name, status = "VideoSDK", answer.status
     if status is None:
@@ -80,7 +80,7 @@ def _credentials(settings: Settings) -> Finding:
         )
     token = Token(settings.videosdk_api_key, settings.videosdk_secret)
     videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
-    return judge(videosdk.ongoing_session(NOBODYS_ROOM, deadline=monotonic() + DEADLINE_S), settings.videosdk_api_url)
+    return judge(videosdk.ongoing_session(TEST_ROOM_ID, deadline=monotonic() + DEADLINE_S), settings.videosdk_api_url)
 
 
 def _key(settings: Settings, remembered: str | None) -> Finding:

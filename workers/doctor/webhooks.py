@@ -47,17 +47,17 @@ ADVICE: dict[tuple[str, str | None], tuple[str, str]] = {
 NO_CAUSE_FOR_ALARM = frozenset({"unsigned", "not-ours", "no-key", "store-unavailable", "overloaded"})
 
 
-def look_at_webhooks(client: Client) -> Iterator[Finding]:
+def check_webhooks(client: Client) -> Iterator[Finding]:
     """A line for each way in which webhooks of the last day missed."""
     now = now_ms(client)
     recent = [view for view in refused_webhooks(client) if now - from_rfc3339(view["last_at"]) < RECENT_MS]
     if not recent:
         yield ok("refused webhooks", "none was refused in the last 24 h")
     for view in recent:
-        yield judge_refused(view)
+        yield assess_refused(view)
 
 
-def judge_refused(view: dict[str, Any]) -> Finding:
+def assess_refused(view: dict[str, Any]) -> Finding:
     """What one outcome means, and what to do about those that may be VideoSDK's."""
     outcome, detail = view["outcome"], view["detail"]
     what, hint = ADVICE.get((outcome, detail)) or ADVICE.get((outcome, None)) or (f"ended as {outcome}", "see the log")

@@ -138,17 +138,17 @@ def _record(event_id: str, reason: str) -> str | None:
     """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
     from webhook_app.config.settings import load
     from webhook_app.store.clients import connect
-    from webhook_app.store.skipped_events import PassedOverEvents, Report
+    from webhook_app.store.skipped_events import FoldReport, PassedOverEvents
 
     settings = load(os.environ)
     assert settings.redis_url is not None
     with contextlib.closing(connect(settings.redis_url, sentinel_login=settings.sentinel_login)) as client:
         match PassedOverEvents(client).report(event_id, reason):
-            case Report.COUNTED:
+            case FoldReport.COUNTED:
                 return "it is tried once more"
-            case Report.PASSED_OVER:
+            case FoldReport.PASSED_OVER:
                 return "it is passed over"
-            case Report.COMMITTED:
+            case FoldReport.COMMITTED:
                 return None
 
 

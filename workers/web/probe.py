@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
 
-from workers.dev.supervisor import Minded
+from workers.dev.supervisor import Supervised
 
 PROBE_EVERY_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
@@ -44,7 +44,7 @@ class WebProbe:
         if self._ask():
             self._answered_at = self._clock()
 
-    def is_unresponsive(self, process: Minded) -> bool:
+    def is_unresponsive(self, process: Supervised) -> bool:
         """Whether this is the web process and it has answered nothing for long; one just launched has time to start."""
         if process.name != self._name:
             return False

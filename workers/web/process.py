@@ -10,8 +10,8 @@ from granian.server import Server
 
 from webhook_app.config.settings import Settings, environ_of
 from webhook_app.server.drain import DRAIN_SIGNAL
-from workers.container import Wiring, beating
-from workers.fd_limit import allow_open_files
+from workers.container import WorkerContainer, process_heartbeat
+from workers.fd_limit import raise_fd_limit
 
 BACKLOG = 2_048
 CONNECTIONS_MAX = 4_096
@@ -48,14 +48,14 @@ def run(settings: Settings) -> int:
         http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS),
         workers=1,
         backlog=BACKLOG,
-        backpressure=max(FILES_BESIDE_CONNECTIONS, min(CONNECTIONS_MAX, allow_open_files() - FILES_BESIDE_CONNECTIONS)),
+        backpressure=max(FILES_BESIDE_CONNECTIONS, min(CONNECTIONS_MAX, raise_fd_limit() - FILES_BESIDE_CONNECTIONS)),
         websockets=False,
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_S,
     )
-    wiring = Wiring(settings)
-    with beating("web", wiring.client, wiring.loops):
+    container = WorkerContainer(settings)
+    with process_heartbeat("web", container.client, container.loops):
         server.serve()
     return 0

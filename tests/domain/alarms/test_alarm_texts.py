@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from tests.support.scenario import ROOM, Story
+from tests.support.scenario import ROOM, Scenario
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.domain.configuration.changes import schedule_from
+from webhook_app.domain.configuration.changes import decode_schedule
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
@@ -75,35 +75,35 @@ def test_an_error_of_the_operating_system_is_described_in_our_words(error):
 )
 def test_a_schedule_that_cannot_be_computed_is_described_in_our_words(schedule):
     try:
-        next_windows(schedule_from(schedule), 0, 10**13, {}, 3)
+        next_windows(decode_schedule(schedule), 0, 10**13, {}, 3)
     except ScheduleError as error:
         assert_ours(str(error))
 
 
 def test_an_event_whose_fold_raises_is_described_without_the_error():
-    from webhook_app.domain.reducer import poisoned
+    from webhook_app.domain.reducer import poison_outcome
 
-    story = Story()
-    story.joined("ada")
-    outcome = poisoned(story.world, story.events[-1], KeyError("secret"))
+    scenario = Scenario()
+    scenario.joined("ada")
+    outcome = poison_outcome(scenario.world, scenario.events[-1], KeyError("secret"))
     [alarm] = outcome.alarms.values()
     assert (alarm.name, alarm.room_id) == (AlarmName.POISONED_EVENT, ROOM)
     assert_ours(alarm.summary)
 
 
 def test_a_calendar_that_no_rule_names_any_more_has_no_alarm():
-    story = Story()
+    scenario = Scenario()
     source = "https://calendar.example.org/basic.ics"
     rule = {"name": "cal", "rooms": [ROOM], "schedule": {"timezone": "UTC", "ics": {"url": source}}}
-    story.put_rule(rule)
+    scenario.put_rule(rule)
     key = "calendar-" + _hash(source)
     data = {"key": key, "name": "calendar-failing", "severity": "warning", "summary": "x"}
-    story.tell(Source.SYSTEM, "alarm-raised", data, room=None)
-    assert list(story.world.alarms) == [key]
-    story.put_rule(rule | {"schedule": {"timezone": "UTC", "ics": {"url": source + "x"}}})
-    assert story.world.alarms == {}
-    story.tell(Source.SYSTEM, "alarm-raised", data, room=None)
-    assert story.world.alarms == {}
+    scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+    assert list(scenario.world.alarms) == [key]
+    scenario.put_rule(rule | {"schedule": {"timezone": "UTC", "ics": {"url": source + "x"}}})
+    assert scenario.world.alarms == {}
+    scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
+    assert scenario.world.alarms == {}
 
 
 def _hash(source):

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from sandbox import model
-from sandbox.model import Due, Outcome, RefusedError, StreamState
-from sandbox.shapes import stream_json, webhook_json
-from tests.support.scenario import ROOM, SECOND, Story
+from sandbox.json_views import stream_json, webhook_json
+from sandbox.model import Outcome, RefusedError, ScheduledStep, StreamState
+from tests.support.scenario import ROOM, SECOND, Scenario
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
-from webhook_app.providers.videosdk.answers import Answer, refusal_of
+from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 SENT_WITHIN_MS = 5 * SECOND
 DEADLINE_MS = 10 * SECOND
@@ -25,8 +25,8 @@ PEACE_S = 600
 class Cloud:
     """VideoSDK: the sandbox's pure model on the story's clock, and what it was asked to do but has not yet done."""
 
-    world: model.World = field(default_factory=model.World)
-    due: list[Due] = field(default_factory=list)
+    world: model.SandboxState = field(default_factory=model.SandboxState)
+    due: list[ScheduledStep] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     sent: list[dict[str, Any]] = field(default_factory=list)
     with_ids: bool = True
@@ -77,7 +77,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @initialize(with_ids=st.booleans(), joined=st.booleans())
     def begin(self, with_ids: bool, joined: bool) -> None:
-        self.story = Story()
+        self.scenario = Scenario()
         self.cloud = Cloud(with_ids=with_ids)
         self.made: set[str] = set()
         self.asked: set[str] = set()
@@ -90,23 +90,23 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from(["start", "start", "end", "release"]))
     def an_operator_says(self, command: str) -> None:
-        self.story.operator(command, after=0)
+        self.scenario.operator(command, after=0)
 
     @rule(who=st.sampled_from(["ada", "bob"]))
     def somebody_joins(self, who: str) -> None:
-        self.cloud.try_to(model.join, self.story.now, participant_id=who, name=who.title())
+        self.cloud.try_to(model.join, self.scenario.now, participant_id=who, name=who.title())
 
     @rule(who=st.sampled_from(["ada", "bob"]))
     def somebody_leaves(self, who: str) -> None:
-        self.cloud.try_to(model.leave, self.story.now, who)
+        self.cloud.try_to(model.leave, self.scenario.now, who)
 
     @rule()
     def a_person_stops_the_stream(self) -> None:
-        self.cloud.try_to(model.end, self.story.now)
+        self.cloud.try_to(model.end, self.scenario.now)
 
     @rule()
     def the_stream_breaks(self) -> None:
-        self.cloud.try_to(model.fail, self.story.now)
+        self.cloud.try_to(model.fail, self.scenario.now)
 
     # The call job
 
@@ -118,7 +118,7 @@ class Interleavings(RuleBasedStateMachine):
         call = self.to_make
         assert call is not None
         self.made.add(call.call_id)
-        now = self.story.now
+        now = self.scenario.now
         if now - call.created_at > SENT_WITHIN_MS:
             self.answer(call, "dropped", message="older than 5 s before it could be sent")
         elif call.kind is CallKind.END:
@@ -129,7 +129,7 @@ class Interleavings(RuleBasedStateMachine):
             self.make_start(call, fate)
 
     def make_start(self, call: Call, fate: str) -> None:
-        now = self.story.now
+        now = self.scenario.now
         assert not self.cloud.late, "a second start while VideoSDK may still do the first"
         if fate in ("502", "429", "409", "400", "406"):
             status = int(fate)
@@ -155,13 +155,13 @@ class Interleavings(RuleBasedStateMachine):
             outcome = "unknown" if fate in ("502", "never") else "refused"
             self.answer(call, outcome, status=None if fate == "never" else int(fate))
             return
-        _, refused = self.cloud.try_to(model.end, self.story.now, stream_id=call.body.get("id"))
+        _, refused = self.cloud.try_to(model.end, self.scenario.now, stream_id=call.body.get("id"))
         if refused is not None:
             self.answer(call, "refused", status=refused)
         elif fate == "fine":
             self.answer(call, "succeeded", status=200)
         else:
-            self.answer(call, "unknown", deadline_at=self.story.now + DEADLINE_MS)
+            self.answer(call, "unknown", deadline_at=self.scenario.now + DEADLINE_MS)
 
     @precondition(lambda self: self.to_ask is not None)
     @rule(reached=st.sampled_from([True, True, True, False]), readable=st.booleans())
@@ -174,8 +174,8 @@ class Interleavings(RuleBasedStateMachine):
             "kind": "probe",
             "outcome": "probed",
             "reached": reached,
-            "asked_id": self.story.last_id,
-            "asked_at": self.story.now,
+            "asked_id": self.scenario.last_id,
+            "asked_at": self.scenario.now,
             "active": self.cloud.active if reached else None,
             "session": self.cloud.session if reached and probe.body.get("session") else None,
         }
@@ -189,7 +189,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(which=st.integers(0, 3))
     def an_answer_arrives(self, which: int) -> None:
         source, data = self.answers.pop(which % len(self.answers))
-        self.story.tell(source, "answer", data, after=0)
+        self.scenario.tell(source, "answer", data, after=0)
 
     @precondition(lambda self: self.cloud.sent)
     @rule(which=st.integers(0, 5), fate=st.sampled_from(["once", "once", "once", "again", "lost"]))
@@ -197,7 +197,7 @@ class Interleavings(RuleBasedStateMachine):
         which %= len(self.cloud.sent)
         body = self.cloud.sent[which] if fate == "again" else self.cloud.sent.pop(which)
         if fate != "lost":
-            self.story.tell(Source.VIDEOSDK, body["webhookType"], body["data"], after=0)
+            self.scenario.tell(Source.VIDEOSDK, body["webhookType"], body["data"], after=0)
 
     @rule()
     def deliver_all(self) -> None:
@@ -211,22 +211,22 @@ class Interleavings(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([100, SECOND, 3 * SECOND, 15 * SECOND, 60 * SECOND, 130 * SECOND]), ticks=st.booleans())
     def time_passes(self, ms: int, ticks: bool) -> None:
         """With `ticks` the clock tells each timer that has come due, else it is behind."""
-        self.story.now += ms
-        self.cloud.pass_time(self.story.now)
+        self.scenario.now += ms
+        self.cloud.pass_time(self.scenario.now)
         if ticks:
             self.clock_ticks()
 
     @rule()
     def clock_ticks(self) -> None:
-        for name, at in sorted(self.story.room.timers.items(), key=lambda timer: timer[1]):
-            if at <= self.story.now and self.story.room.timers.get(name) == at:
-                self.story.timer(name)
+        for name, at in sorted(self.scenario.room.timers.items(), key=lambda timer: timer[1]):
+            if at <= self.scenario.now and self.scenario.room.timers.get(name) == at:
+                self.scenario.timer(name)
 
     # What holds
 
     def teardown(self) -> None:
         """Given peace, the room is what it should be, and we know it."""
-        if not hasattr(self, "story"):
+        if not hasattr(self, "scenario"):
             return
         for _ in range(PEACE_S):
             self.time_passes(SECOND, True)
@@ -235,14 +235,14 @@ class Interleavings(RuleBasedStateMachine):
             if self.to_ask is not None:
                 self.videosdk_is_asked(True)
             self.deliver_all()
-        running, wish = self.cloud.running, self.story.room.wish
+        running, desired = self.cloud.running, self.scenario.room.desired
         on_air = running is not None and running.state in (StreamState.STARTED, StreamState.PLAYABLE)
-        assert self.story.view["on_air"] == on_air, "we know what is"
-        if wish is not None:
-            assert on_air == (wish.on_air and self.cloud.session is not None), "what is wanted has come"
+        assert self.scenario.view["on_air"] == on_air, "we know what is"
+        if desired is not None:
+            assert on_air == (desired.on_air and self.cloud.session is not None), "what is wanted has come"
 
     def answer(self, call: Call, outcome: str, **more: Any) -> None:
-        refusal = refusal_of(Answer(more.get("status"), None), start=call.kind is CallKind.START)
+        refusal = classify_refusal(ApiAnswer(more.get("status"), None), start=call.kind is CallKind.START)
         if outcome == "refused" and refusal is not None:
             more["refusal"] = refusal.value
         self.answers.append(
@@ -251,12 +251,12 @@ class Interleavings(RuleBasedStateMachine):
 
     @property
     def to_make(self) -> Call | None:
-        call = self.story.room.call
+        call = self.scenario.room.call
         return call if call is not None and call.call_id not in self.made else None
 
     @property
     def to_ask(self) -> Call | None:
-        probe = self.story.room.probe
+        probe = self.scenario.room.probe
         return probe if probe is not None and probe.call_id not in self.asked else None
 
 

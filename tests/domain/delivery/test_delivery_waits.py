@@ -5,12 +5,12 @@ import re
 import pytest
 
 from tests.support.deliverer_factory import subscribers_of
-from tests.support.web_client import ADMIN_TOKEN, ROOM, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all
 from tests.web.console.test_error_pages import log_in
 from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryState, Subscriber
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait, WaitingFor, wait_of
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.types import Filter, Notice
+from webhook_app.domain.notices.notice import Filter, Notice
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import entry
@@ -59,8 +59,8 @@ FAILED = Attempt(NOW, 500, "status", 12, "no")
 class Filled:
     """A subscriber with one delivery of each kind, and the pages in front of it."""
 
-    def __init__(self, client, doors):
-        self.client, self.doors, self.now = client, doors, now_ms(client)
+    def __init__(self, client, web_client):
+        self.client, self.web_client, self.now = client, web_client, now_ms(client)
         self.breaker_until = self.now + 30 * MINUTE
         rooms = {"lobby": {"room_id": ROOM}}
         append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": rooms, "rules": []}))
@@ -68,7 +68,7 @@ class Filled:
         for who in ("sub_well", "sub_down"):
             known = Subscriber(who, who, f"https://{who}.example/", self.now, Filter(), secret="c2VjcmV0")
             subscribers_of(client).put(known)
-        client.hset(keys.SUBSCRIBERS_OPEN, "sub_down", self.breaker_until)
+        client.hset(keys.BREAKERS_OPEN_UNTIL, "sub_down", self.breaker_until)
         self.put("queued", "sub_well", "stream.started", due=-MINUTE)
         self.put("retried", "sub_well", "stream.failed", due=10 * MINUTE, attempts=(FAILED,) * 4)
         self.put("ordered", "sub_well", "stream.stopped", due=None)
@@ -92,17 +92,17 @@ class Filled:
 
 @pytest.fixture
 def filled(client, store_url, tmp_path):
-    return Filled(client, Doors(store_url, tmp_path))
+    return Filled(client, WebClient(store_url, tmp_path))
 
 
 @pytest.fixture
 def page(filled):
-    visitor = log_in(filled.doors.web.app.test_client(), ADMIN_TOKEN)
+    visitor = log_in(filled.web_client.web.app.test_client(), ADMIN_TOKEN)
     return lambda path: " ".join(re.sub(r"<[^>]+>", " ", visitor.get(path).get_data(as_text=True)).split())
 
 
 def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
-    items = filled.doors.get("/deliveries")["items"]
+    items = filled.web_client.get("/deliveries")["items"]
     found = {one["id"]: (one["waiting_for"], one["next_attempt_at"]) for one in items}
     assert found == {
         "dlv_queued": ("free-slot", None),
@@ -112,7 +112,7 @@ def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
         "dlv_dead-2": (None, None),
         "dlv_blocked": ("breaker", rfc3339(filled.breaker_until)),
     }
-    assert filled.doors.get("/deliveries/dlv_blocked")["waiting_for"] == "breaker"
+    assert filled.web_client.get("/deliveries/dlv_blocked")["waiting_for"] == "breaker"
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
     ],
 )
 def test_deliveries_are_found_by_room_and_type(filled, query, ids):
-    found = filled.doors.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
+    found = filled.web_client.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
     assert {one["id"] for one in found} == ids
-    everybody = {one["id"] for one in filled.doors.get(f"/deliveries?{query}")["items"]}
+    everybody = {one["id"] for one in filled.web_client.get(f"/deliveries?{query}")["items"]}
     assert ids <= everybody
 
 
@@ -155,10 +155,10 @@ def test_the_walls_newest_deliveries_say_the_same(filled, page):
 
 def test_all_dead_ones_of_a_subscriber_are_retried_together(filled, page):
     assert "Retry all 2 dead" in page("/subscribers/sub_well")
-    answer = filled.doors.api("POST", "/subscribers/sub_well/retry-dead")
+    answer = filled.web_client.api("POST", "/subscribers/sub_well/retry-dead")
     assert (answer.status_code, answer.json) == (200, {"retried": 2})
-    assert filled.doors.get("/deliveries?state=dead")["items"] == []
-    assert filled.doors.get("/deliveries/dlv_dead-1")["waiting_for"] == "free-slot"
-    assert filled.doors.api("POST", "/subscribers/sub_well/retry-dead").json == {"retried": 0}
+    assert filled.web_client.get("/deliveries?state=dead")["items"] == []
+    assert filled.web_client.get("/deliveries/dlv_dead-1")["waiting_for"] == "free-slot"
+    assert filled.web_client.api("POST", "/subscribers/sub_well/retry-dead").json == {"retried": 0}
     assert "Retry all" not in page("/subscribers/sub_well")
-    assert filled.doors.api("POST", "/subscribers/none/retry-dead").status_code == 404
+    assert filled.web_client.api("POST", "/subscribers/none/retry-dead").status_code == 404

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND
-from webhook_app.domain.delivery.delivery import RETRY_MS, delivery_id, next_attempt
-from webhook_app.domain.notices.types import Filter, make_notice, wants, wants_type
-from webhook_app.domain.rules.rule import RoomName
+from webhook_app.domain.delivery.delivery import RETRY_SCHEDULE_MS, delivery_id, next_retry_at
+from webhook_app.domain.notices.notice import Filter, make_notice, matches_filter, matches_type
+from webhook_app.domain.rules.rule import ConfiguredRoom
 
 HOUR = 60 * MINUTE
 BASE = [
@@ -25,13 +25,13 @@ ids = st.text("abcdefghij234567", min_size=16, max_size=16).map("dlv_".__add__)
 
 
 def wait(name, made, **more):
-    at = next_attempt(name, made, now=NOON, **more)
+    at = next_retry_at(name, made, now=NOON, **more)
     assert at is not None
     return at - NOON
 
 
 def test_the_waits_are_5_s_5_min_30_min_2_h_5_h_10_h_14_h_20_h_24_h():
-    assert list(RETRY_MS) == BASE
+    assert list(RETRY_SCHEDULE_MS) == BASE
 
 
 @given(ids, st.integers(1, 9))
@@ -52,8 +52,8 @@ def test_the_jitter_spreads_deliveries_out():
 
 
 def test_after_the_last_wait_there_is_nothing_left_to_try():
-    assert next_attempt("dlv_x", 9, now=NOON) is not None
-    assert next_attempt("dlv_x", 10, now=NOON) is None
+    assert next_retry_at("dlv_x", 9, now=NOON) is not None
+    assert next_retry_at("dlv_x", 10, now=NOON) is None
 
 
 @given(ids)
@@ -93,7 +93,7 @@ def test_by_default_streams_broadcasts_and_alarms_are_told():
     told = [
         kind
         for kind in ("stream.playable", "broadcast.late", "alarm.raised", "session.started", "rule.x")
-        if wants(Filter(), notice(kind), None)
+        if matches_filter(Filter(), notice(kind), None)
     ]
     assert told == ["stream.playable", "broadcast.late", "alarm.raised"]
 
@@ -109,25 +109,25 @@ def test_by_default_streams_broadcasts_and_alarms_are_told():
     ],
 )
 def test_every_type_is_all_but_videosdks_own_bodies(patterns, kind, wanted):
-    assert wants_type(patterns, kind) is wanted
+    assert matches_type(patterns, kind) is wanted
 
 
 def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group():
-    named = RoomName("hall", ROOM, ("webinar",))
+    named = ConfiguredRoom("hall", ROOM, ("webinar",))
     for pattern in (ROOM, "hall", "abcd-*", "group:webinar", "*"):
-        assert wants(Filter(rooms=(pattern,)), notice(), named)
+        assert matches_filter(Filter(rooms=(pattern,)), notice(), named)
     for pattern in ("lobby", "group:chapel", "x*"):
-        assert not wants(Filter(rooms=(pattern,)), notice(), named)
+        assert not matches_filter(Filter(rooms=(pattern,)), notice(), named)
 
 
 def test_what_is_about_no_room_is_for_those_who_want_all_rooms():
     alarm = notice("alarm.raised", room=None, because=None)
-    assert wants(Filter(), alarm, None)
-    assert not wants(Filter(rooms=("abcd-*",)), alarm, None)
+    assert matches_filter(Filter(), alarm, None)
+    assert not matches_filter(Filter(rooms=("abcd-*",)), alarm, None)
 
 
 def test_a_reason_is_wanted_by_pattern_and_a_star_takes_none_too():
-    assert wants(Filter(because=("rule:sunday-*",)), notice(), None)
-    assert not wants(Filter(because=("operator",)), notice(), None)
-    assert wants(Filter(because=("*",)), notice(because=None), None)
-    assert not wants(Filter(because=("rule:*",)), notice(because=None), None)
+    assert matches_filter(Filter(because=("rule:sunday-*",)), notice(), None)
+    assert not matches_filter(Filter(because=("operator",)), notice(), None)
+    assert matches_filter(Filter(because=("*",)), notice(because=None), None)
+    assert not matches_filter(Filter(because=("rule:*",)), notice(because=None), None)

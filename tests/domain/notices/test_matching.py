@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from webhook_app.domain.delivery.delivery import Subscriber
-from webhook_app.domain.notices.matching import Audience
-from webhook_app.domain.notices.types import TEST, Filter, make_notice, wants
-from webhook_app.domain.rules.rule import RoomName
+from webhook_app.domain.notices.matching import SubscriberIndex
+from webhook_app.domain.notices.notice import TEST, Filter, make_notice, matches_filter
+from webhook_app.domain.rules.rule import ConfiguredRoom
 
 MANY = 10_000
 PATTERNS = ["*", "a", "b", "hall", "a*", "[ab]", "?", "group:x", "group:y", "[a]"]
-NAMED = {"a": RoomName("hall", "a", ("x",)), "b": None, None: None}
+NAMED = {"a": ConfiguredRoom("hall", "a", ("x",)), "b": None, None: None}
 
 
 def notice(kind, room, **data):
@@ -39,14 +39,14 @@ filters = some.builds(
 def test_it_is_who_would_be_found_by_asking_each(asked, kind, room):
     known = [subscriber(at, wanted, enabled=enabled) for at, (wanted, enabled) in enumerate(asked)]
     told, named = notice(kind, room), NAMED[room]
-    found = [one.subscriber_id for one in Audience(known).of(told, named)]
-    one_by_one = [one.subscriber_id for one in known if one.enabled and wants(one.wanted, told, named)]
+    found = [one.subscriber_id for one in SubscriberIndex(known).of(told, named)]
+    one_by_one = [one.subscriber_id for one in known if one.enabled and matches_filter(one.wanted, told, named)]
     assert sorted(found) == sorted(one_by_one)
 
 
 def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all():
     known = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
-    of = Audience(known).of
+    of = SubscriberIndex(known).of
     assert of(notice(TEST, None, subscriber_id="sub_1"), None) == known[:1]
     assert of(notice(TEST, None, subscriber_id="sub_2"), None) == []
     assert of(notice(TEST, None, subscriber_id="nobody"), None) == []
@@ -54,8 +54,8 @@ def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all():
 
 def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly():
     for pattern in ("room-{}", "group:{}", "room-{}-*"):
-        audience = Audience(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
-        told, named = notice("stream.started", "elsewhere"), RoomName("hall", "elsewhere", ("live",))
+        audience = SubscriberIndex(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
+        told, named = notice("stream.started", "elsewhere"), ConfiguredRoom("hall", "elsewhere", ("live",))
         assert audience.of(told, named) == []
         spent = min(_time(audience, told, named) for _ in range(5))
         assert spent < 0.05, pattern

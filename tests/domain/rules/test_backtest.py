@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import NOON, Hall
-from tests.support.web_client import Doors
-from webhook_app.domain.configuration.changes import rule_from
-from webhook_app.domain.context import World
+from tests.domain.schedules.test_window_scenarios import NOON, ScheduledRoom
+from tests.support.web_client import WebClient
+from webhook_app.domain.configuration.changes import decode_rule
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
-from webhook_app.domain.rules.comparison import Act, Comparison, compare, of_rules
-from webhook_app.domain.rules.draft_state import BacktestLimits
+from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare, restricted_to_rules
+from webhook_app.domain.rules.draft_replay import BacktestLimits
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 
@@ -35,7 +35,7 @@ def recorded(*told):
 
 def tried(events, *rules, hours=3):
     until = BEGIN + hours * HOUR
-    return backtest(World(), events, [rule_from(rule) for rule in rules], since=BEGIN, until=until)
+    return backtest(SystemState(), events, [decode_rule(rule) for rule in rules], since=BEGIN, until=until)
 
 
 ADA = {"participantId": "ada", "participantName": "Ada"}
@@ -93,7 +93,7 @@ MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cr
 def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, says):
     """A limit ends the backtest as a whole; it is no fault of the event at which it is met."""
     with pytest.raises(BacktestTooLargeError, match=f"{says}.*; choose a shorter span"):
-        backtest(World(), [], [rule_from(MINUTELY)], since=BEGIN, until=BEGIN + 24 * HOUR, limits=limits)
+        backtest(SystemState(), [], [decode_rule(MINUTELY)], since=BEGIN, until=BEGIN + 24 * HOUR, limits=limits)
 
 
 def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
@@ -111,7 +111,7 @@ def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, st
     """422, and the field to narrow."""
     rule = {"name": "m", "rooms": [ROOM], "schedule": {"cron": "* * * * *", "duration": "30s"}}
     body = {"rules": [rule], "from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
-    answer = Doors(store_url, tmp_path).api("POST", "/rules/backtest", body)
+    answer = WebClient(store_url, tmp_path).api("POST", "/rules/backtest", body)
     assert answer.status_code == 422
     assert "shorter span" in answer.json["errors"]["from"][0]
 
@@ -120,7 +120,7 @@ def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
     """Each act that was done pairs with one that would have been, within ten seconds and in order."""
 
     def acts(*seconds, room=ROOM):
-        return [Act(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
+        return [RuleAction(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
 
     found = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
     assert found.only_would == tuple(acts(100, 205, 400))
@@ -129,8 +129,8 @@ def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
 
 def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
     """Fifty thousand acts on either side of one room: pairing them all with all would not end here."""
-    many = [Act(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
-    later = [Act(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
+    many = [RuleAction(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
+    later = [RuleAction(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
     found = compare(many, later)
     assert (len(found.only_would), len(found.only_did)) == (50_000, 50_000)
 
@@ -140,31 +140,31 @@ def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
 
 def history_of(tell):
     """What a story tells, as recorded events."""
-    story = Hall()
-    tell(story)
-    return story
+    scenario = ScheduledRoom()
+    tell(scenario)
+    return scenario
 
 
-def beside(story, *rules, hours=6):
-    drafts = [rule_from({"rooms": [ROOM], **rule}) for rule in rules]
+def beside(scenario, *rules, hours=6):
+    drafts = [decode_rule({"rooms": [ROOM], **rule}) for rule in rules]
     until = NOON + hours * HOUR
-    before = World(Config(settings=Settings(calls=True)))
-    return backtest(before, story.events, drafts, since=NOON, until=until, others=True)
+    before = SystemState(Config(settings=Settings(calls=True)))
+    return backtest(before, scenario.events, drafts, since=NOON, until=until, others=True)
 
 
 NOTIFY = {"name": "draft", "on": "stream.started", "do": "notify", "message": "on air"}
 
 
-def late_rule(story):
+def late_rule(scenario):
     """A schedule that nobody comes to, put two hours after the span has begun."""
-    story.until(NOON + 2 * HOUR)
-    story.plan("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
-    story.until(NOON + 5 * HOUR)
+    scenario.until(NOON + 2 * HOUR)
+    scenario.plan("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
+    scenario.until(NOON + 5 * HOUR)
 
 
 def test_another_rule_is_not_judged_before_it_was_put():
-    story = history_of(late_rule)
-    found = beside(story, NOTIFY)
+    scenario = history_of(late_rule)
+    found = beside(scenario, NOTIFY)
     assert [act.kind for act in found.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2
     assert min(act.at for act in found.would) > NOON + 2 * HOUR
     assert [act for act in found.only_would if act.because == "rule:hourly"] == []
@@ -172,11 +172,11 @@ def test_another_rule_is_not_judged_before_it_was_put():
 
 
 def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did():
-    def tell(story):
-        story.plan("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
-        story.until(NOON + HOUR + 10 * MINUTE)
-        story.delete("hourly")
-        story.until(NOON + 5 * HOUR)
+    def tell(scenario):
+        scenario.plan("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
+        scenario.until(NOON + HOUR + 10 * MINUTE)
+        scenario.delete("hourly")
+        scenario.until(NOON + 5 * HOUR)
 
     found = beside(history_of(tell), NOTIFY)
     assert [act.kind for act in found.would] == [act.kind for act in found.did]
@@ -185,11 +185,11 @@ def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did():
 
 @pytest.mark.parametrize("paused", [True, False])
 def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused):
-    def tell(story):
-        story.plan("hourly", at=["12:30"], long=HOUR // 2)
+    def tell(scenario):
+        scenario.plan("hourly", at=["12:30"], long=HOUR // 2)
         if paused:
-            story.pause("hourly")
-        story.until(NOON + 5 * HOUR)
+            scenario.pause("hourly")
+        scenario.until(NOON + 5 * HOUR)
 
     schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
     found = beside(history_of(tell), {"name": "hourly", "schedule": schedule})
@@ -197,18 +197,18 @@ def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused)
 
 
 def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone():
-    def tell(story):
+    def tell(scenario):
         schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
         rules = [{"name": name, "rooms": [ROOM], "schedule": schedule} for name in ("filed", "draft")]
-        story.until(NOON + HOUR)
-        story.tell(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
-        story.until(NOON + 5 * HOUR)
+        scenario.until(NOON + HOUR)
+        scenario.tell(Source.CONFIG, "file-applied", {"rules": rules, "rooms": {}}, room=None)
+        scenario.until(NOON + 5 * HOUR)
 
     found = beside(history_of(tell), NOTIFY)
     assert {act.because for act in found.would} == {"rule:filed"}
 
 
 def test_only_what_the_drafts_rules_did_is_their_part_of_a_comparison():
-    acts = [Act(at, ROOM, "start", f"rule:{name}") for at, name in ((1, "a"), (2, "b"))]
-    found = of_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
+    acts = [RuleAction(at, ROOM, "start", f"rule:{name}") for at, name in ((1, "a"), (2, "b"))]
+    found = restricted_to_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
     assert (found.would, found.did, found.only_would, found.only_did) == ((acts[0],), (acts[0],), (acts[0],), ())

@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from marshmallow import ValidationError
 
-from tests.support.scenario import Story
+from tests.support.scenario import Scenario
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.budget import BudgetExceededError, step_budget
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.cel.meter import PATTERN_MAX_STATES, STEPS_MAX, Metered, measure, size_of, states_of
+from webhook_app.domain.rules.cel.meter import (
+    PATTERN_MAX_STATES,
+    STEPS_MAX,
+    MeteredProgram,
+    measure,
+    size_of,
+    states_of,
+)
 from webhook_app.domain.rules.cel.source import DEPTH_MAX, MACROS, SourceError, meter, tokens_of
 from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, holds, stored_condition
 
@@ -237,25 +244,25 @@ def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why():
     assert "levels deep" in (found.error or "")
 
 
-def put(story, name, **rule):
+def put(scenario, name, **rule):
     rule = {"name": name, "rooms": ["*"], "for_s": 0, **rule}
-    story.tell(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
+    scenario.tell(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
 
 
 def test_a_room_goes_on_beside_a_rule_that_costs_too_much():
-    story = Story()
+    scenario = Scenario()
     costly = nested("all", 20)
-    put(story, "costly", when=costly, do="end")
-    put(story, "told", on="hls-started", do="notify", message="a {" + costly + "} b {room.room_id}")
-    story.tell(Source.VIDEOSDK, "hls-started", {"meetingId": story.room_id, "sessionId": "s1"})
-    assert story.world.rooms[story.room_id].on_air
-    said = [decision.did for outcome in story.outcomes for room in outcome.decisions.values() for decision in room]
+    put(scenario, "costly", when=costly, do="end")
+    put(scenario, "told", on="hls-started", do="notify", message="a {" + costly + "} b {room.room_id}")
+    scenario.tell(Source.VIDEOSDK, "hls-started", {"meetingId": scenario.room_id, "sessionId": "s1"})
+    assert scenario.world.rooms[scenario.room_id].on_air
+    said = [decision.did for outcome in scenario.outcomes for room in outcome.decisions.values() for decision in room]
     assert any(text.startswith("Counts as false: the condition takes more than") for text in said)
     assert any(text.startswith("A part of the message could not be evaluated: the condition takes") for text in said)
-    assert "steps to compute" in (story.world.memory["costly"].last_error or "")
-    assert "steps to compute" in (story.world.memory["told"].last_error or "")
-    [notice] = [notice for notice in story.told if notice.type == "rule.told"]
-    assert notice.data["message"] == f"a ? b {story.room_id}"
+    assert "steps to compute" in (scenario.world.memory["costly"].last_error or "")
+    assert "steps to compute" in (scenario.world.memory["told"].last_error or "")
+    [notice] = [notice for notice in scenario.told if notice.type == "rule.told"]
+    assert notice.data["message"] == f"a ? b {scenario.room_id}"
 
 
 def test_a_message_of_many_costly_parts_is_refused_at_the_door():
@@ -289,7 +296,7 @@ def test_the_metered_form_means_what_the_source_means(source):
         program = cel.compile(source)
     except ValueError:
         return
-    metered = Metered(meter(tokens_of(source)))
+    metered = MeteredProgram(meter(tokens_of(source)))
     value = metered.evaluate({"x": "y"}, {})[0]
     assert outcome(lambda: program.execute({"x": "y"})) == ("an error" if isinstance(value, Exception) else repr(value))
 

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from webhook_app.api.rules import OccurrenceSchema
 from webhook_app.api.schemas import EventSchema, RoomSchema
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS
-from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, try_condition
+from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition, evaluate
 from webhook_app.domain.view_examples import event_shape, event_shapes, room_shape, room_shapes
 from webhook_app.domain.view_shape import ViewShape
 
@@ -87,7 +87,7 @@ def test_the_api_shows_each_field_that_a_condition_sees():
 @pytest.mark.parametrize("path", sorted(ROOM_PATHS))
 def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path):
     with pytest.raises(ConditionError, match=r"does not exist|there is no field"):
-        try_condition(compile_condition(f"{path}x == true"), room_shapes(), with_event=False)
+        check_condition(compile_condition(f"{path}x == true"), room_shapes(), with_event=False)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path):
 )
 def test_a_condition_that_can_never_hold_says_why(condition, why):
     with pytest.raises(ConditionError, match=why):
-        try_condition(compile_condition(condition), room_shapes(), with_event=False)
+        check_condition(compile_condition(condition), room_shapes(), with_event=False)
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_a_condition_that_can_never_hold_says_why(condition, why):
     ],
 )
 def test_a_condition_that_holds_for_some_rooms_is_accepted(condition):
-    try_condition(compile_condition(condition), room_shapes(), with_event=False)
+    check_condition(compile_condition(condition), room_shapes(), with_event=False)

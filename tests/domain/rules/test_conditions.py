@@ -35,8 +35,8 @@ def test_a_room_in_a_string_is_not_the_room():
 
 
 def test_a_condition_says_whether_it_depends_on_who_is_there():
-    assert compile_condition("room.session.participant_count == 0").asks_who_is_there
-    assert not compile_condition("room.on_air").asks_who_is_there
+    assert compile_condition("room.session.participant_count == 0").uses_session
+    assert not compile_condition("room.on_air").uses_session
 
 
 def test_a_condition_is_compiled_once():

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.domain.schedules.test_window_scenarios import DAY, HIGH, HOUR, NOON, ONE, ROOM, Hall
+from tests.domain.schedules.test_window_scenarios import DAY, HIGH, HOUR, NOON, ONE, ROOM, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
-from webhook_app.domain.schedules.schedule import RoomWindow, combine, next_windows
+from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.times import from_rfc3339
 
 RULES = ("show",)
@@ -74,9 +74,9 @@ def test_of_any_row_of_windows_each_has_its_own_verdict(gaps, verdicts, delay):
     assert kinds(windows, *notices) == expected
 
 
-def planned_and_told(story, since):
+def planned_and_told(scenario, since):
     """The room's windows as the schedule page combines them, with what was told of each."""
-    rules = [rule for rule in story.world.config.about(ROOM) if rule.schedule is not None]
+    rules = [rule for rule in scenario.world.config.about(ROOM) if rule.schedule is not None]
     asked = [
         (rule.name, rule.start, one)
         for rule in rules
@@ -84,10 +84,10 @@ def planned_and_told(story, since):
     ]
     notices = [
         WindowNotice(notice.at, notice.type, from_rfc3339(notice.data["opens_at"]))
-        for notice in story.told
+        for notice in scenario.told
         if notice.type.startswith("broadcast.")
     ]
-    windows = combine(asked)
+    windows = merge_windows(asked)
     return [
         (one.rules, sorted(kind.removeprefix("broadcast.") for kind in kinds))
         for one, kinds in zip(windows, match_notices(windows, notices), strict=True)
@@ -95,30 +95,30 @@ def planned_and_told(story, since):
 
 
 def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before():
-    story = Hall().plan("first").plan("second", at=["14:00"], start=HIGH)
-    story.until(ONE + HOUR)
-    assert planned_and_told(story, NOON) == [(("first",), ["armed", "late", "missed"]), (("second",), ["armed"])]
-    story.until(ONE + HOUR + 2 * MINUTE)
-    assert planned_and_told(story, NOON)[1] == (("second",), ["armed", "late"])
+    scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
+    scenario.until(ONE + HOUR)
+    assert planned_and_told(scenario, NOON) == [(("first",), ["armed", "late", "missed"]), (("second",), ["armed"])]
+    scenario.until(ONE + HOUR + 2 * MINUTE)
+    assert planned_and_told(scenario, NOON)[1] == (("second",), ["armed", "late"])
 
 
 def test_a_window_that_cuts_another_short_leaves_it_its_verdict():
-    story = Hall().opened().plan("long", long=2 * HOUR).plan("inside", at=["13:30"], start=HIGH)
-    story.until(ONE)
-    story.playable()
-    story.until(ONE + HOUR / 2)
-    assert planned_and_told(story, NOON) == [(("long",), ["completed"]), (("inside",), [])]
+    scenario = ScheduledRoom().opened().plan("long", long=2 * HOUR).plan("inside", at=["13:30"], start=HIGH)
+    scenario.until(ONE)
+    scenario.playable()
+    scenario.until(ONE + HOUR / 2)
+    assert planned_and_told(scenario, NOON) == [(("long",), ["completed"]), (("inside",), [])]
 
 
 def test_overlapping_rules_of_one_stream_share_one_verdict():
-    story = Hall().plan("early").plan("later", at=["13:30"])
-    story.until(ONE + 2 * HOUR)
-    assert planned_and_told(story, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
+    scenario = ScheduledRoom().plan("early").plan("later", at=["13:30"])
+    scenario.until(ONE + 2 * HOUR)
+    assert planned_and_told(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
 
 
 def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict():
-    story = Hall().plan("early")
-    story.until(ONE + 10 * MINUTE)
-    story.plan("later", at=["13:05"], long=2 * HOUR)
-    story.until(ONE + 3 * HOUR)
-    assert planned_and_told(story, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
+    scenario = ScheduledRoom().plan("early")
+    scenario.until(ONE + 10 * MINUTE)
+    scenario.plan("later", at=["13:05"], long=2 * HOUR)
+    scenario.until(ONE + 3 * HOUR)
+    assert planned_and_told(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.product import webhook
 from tests.support.replay import differences, refold
-from tests.support.web_client import ROOM, Doors, append, fold_all
-from webhook_app.domain.configuration.changes import rule_from
+from tests.support.web_client import ROOM, WebClient, append, fold_all
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import DAY_MS
 from webhook_app.store import codec, keys
@@ -31,8 +31,8 @@ BROKEN = [
 
 
 @pytest.fixture
-def doors(client, store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(client, store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 def rule(name, schedule, **more):
@@ -48,7 +48,7 @@ def effect(client, event_id):
 
 
 @pytest.mark.parametrize("schedule", BROKEN)
-def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(client, doors, schedule):
+def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(client, web_client, schedule):
     """The event folds, other rules and rooms go on, the rule shows its error, and deleting it clears the alarm."""
     put_id, *_ = append(
         client,
@@ -59,63 +59,63 @@ def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(clie
     )
     fold_all(client)
     assert effect(client, put_id) == "Rule broken added"
-    view = doors.get("/rules/broken")
+    view = web_client.get("/rules/broken")
     assert view["last_error"].startswith("schedule: ")
     assert view["next"] is None
-    assert doors.get("/rules/good")["next"] is not None
-    assert doors.get("/rules/good")["last_error"] is None
-    assert doors.get(f"/rooms/{ROOM}")["next_window"]["rules"] == ["good"]
-    assert doors.get("/rooms/elsewhere")["on_air"] is True
-    (alarm,) = [alarm for alarm in doors.get("/alarms")["items"] if alarm["cleared_at"] is None]
+    assert web_client.get("/rules/good")["next"] is not None
+    assert web_client.get("/rules/good")["last_error"] is None
+    assert web_client.get(f"/rooms/{ROOM}")["next_window"]["rules"] == ["good"]
+    assert web_client.get("/rooms/elsewhere")["on_air"] is True
+    (alarm,) = [alarm for alarm in web_client.get("/alarms")["items"] if alarm["cleared_at"] is None]
     assert (alarm["name"], alarm["rule"]) == ("schedule-failing", "broken")
     assert "rule broken" in alarm["summary"]
     assert "delete the rule" in alarm["summary"]
     assert differences(client, refold(client)) == []
 
-    answer = doors.api("GET", "/rules/broken/occurrences")
+    answer = web_client.api("GET", "/rules/broken/occurrences")
     assert (answer.status_code, "cannot be computed" in answer.json["detail"]) == (409, True)
-    skip_id = doors.api("POST", "/rules/broken/skip-next").json["id"]
+    skip_id = web_client.api("POST", "/rules/broken/skip-next").json["id"]
     fold_all(client)
     assert "cannot be computed" in effect(client, skip_id)
 
-    assert doors.api("DELETE", "/rules/broken").status_code in (202, 204)
+    assert web_client.api("DELETE", "/rules/broken").status_code in (202, 204)
     fold_all(client)
-    assert doors.api("GET", "/rules/broken").status_code == 404
-    assert [alarm["name"] for alarm in doors.get("/alarms")["items"] if alarm["cleared_at"] is None] == []
+    assert web_client.api("GET", "/rules/broken").status_code == 404
+    assert [alarm["name"] for alarm in web_client.get("/alarms")["items"] if alarm["cleared_at"] is None] == []
     assert differences(client, refold(client)) == []
 
 
-def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_it(client, doors):
+def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_it(client, web_client):
     """The rule stands in the stored rules already; it is noticed when the room is planned, and healed by a change."""
     append(client, put(rule("good", GOOD)))
     fold_all(client)
-    broken = rule_from(rule("broken", BROKEN[0]))
+    broken = decode_rule(rule("broken", BROKEN[0]))
     client.hset(keys.RULES, "broken", codec.encode(broken))
     assert StateStore(client).config().rules["broken"].schedule == broken.schedule
 
     append(client, entry(Source.SYSTEM, "replan", ROOM, {}))
     fold_all(client)
-    assert doors.get("/rules/broken")["last_error"].startswith("schedule: ")
-    assert doors.get(f"/rooms/{ROOM}")["next_window"]["rules"] == ["good"]
+    assert web_client.get("/rules/broken")["last_error"].startswith("schedule: ")
+    assert web_client.get(f"/rooms/{ROOM}")["next_window"]["rules"] == ["good"]
 
     append(client, put(rule("broken", {"cron": "0 9 * * *", "duration_s": 600})))
     fold_all(client)
-    assert doors.get("/rules/broken")["last_error"] is None
-    assert doors.get("/rules/broken")["next"] is not None
-    assert [alarm["name"] for alarm in doors.get("/alarms")["items"] if alarm["cleared_at"] is None] == []
+    assert web_client.get("/rules/broken")["last_error"] is None
+    assert web_client.get("/rules/broken")["next"] is not None
+    assert [alarm["name"] for alarm in web_client.get("/alarms")["items"] if alarm["cleared_at"] is None] == []
 
 
-def test_an_open_window_is_left_alone_when_its_schedule_can_no_longer_be_computed(client, doors):
+def test_an_open_window_is_left_alone_when_its_schedule_can_no_longer_be_computed(client, web_client):
     """Nobody decided that the window is over: the stream goes on."""
     wall = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M")
     append(client, put(rule("show", {"at": [wall], "duration_s": DAY_MS // 1000})))
     append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     fold_all(client)
-    assert doors.get(f"/rooms/{ROOM}")["desired"]["on_air"] is True
+    assert web_client.get(f"/rooms/{ROOM}")["desired"]["on_air"] is True
 
     append(client, put(rule("show", BROKEN[0])))
     fold_all(client)
-    room = doors.get(f"/rooms/{ROOM}")
+    room = web_client.get(f"/rooms/{ROOM}")
     assert room["on_air"] is True
     assert room["desired"] is None
-    assert [call for call in doors.get("/calls")["items"] if call["kind"] == "end"] == []
+    assert [call for call in web_client.get("/calls")["items"] if call["kind"] == "end"] == []

@@ -15,8 +15,8 @@ from marshmallow import ValidationError
 
 from webhook_app.api.schedule_schema import ScheduleSchema
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.configuration.changes import rule_from, schedule_from
-from webhook_app.domain.context import World
+from webhook_app.domain.configuration.changes import decode_rule, decode_schedule
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.reducer import step
 from webhook_app.domain.room import Room
@@ -48,7 +48,7 @@ def refusal(**schedule):
 
 def accepted(**schedule):
     with step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
-        return schedule_from(ScheduleSchema().load({"duration": "10m", **schedule}))
+        return decode_schedule(ScheduleSchema().load({"duration": "10m", **schedule}))
 
 
 def every(values):
@@ -341,12 +341,12 @@ def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule
         except ValidationError as error:
             assert error.messages
             return
-    next_windows(schedule_from(loaded), at, at + AHEAD_MS, {}, 4)
+    next_windows(decode_schedule(loaded), at, at + AHEAD_MS, {}, 4)
 
 
 def steps_of_putting(schedule, rooms):
     """Return the steps that folding a rule for so many rooms spends, and what it comes to."""
-    world = World(rooms={f"room-{number}": Room(f"room-{number}") for number in range(rooms)})
+    world = SystemState(rooms={f"room-{number}": Room(f"room-{number}") for number in range(rooms)})
     rule = {"name": "all", "rooms": ["room-*"], "schedule": schedule}
     with step_budget(10**9, "the fold") as budget:
         outcome = step(world, Event(f"{NOW}-0", Source.CONFIG, "rule-put", None, NOW, {"rule": rule}))
@@ -375,7 +375,7 @@ def test_a_broken_schedule_of_many_rooms_raises_one_alarm():
 def test_occurrences_of_too_many_rooms_are_refused():
     """Every room of a rule has windows of its own: their number is bounded as a whole."""
     schedule = {"cron": "* * * * *", "duration_s": 30}
-    rule = rule_from({"name": "all", "rooms": ["*"], "schedule": schedule})
+    rule = decode_rule({"name": "all", "rooms": ["*"], "schedule": schedule})
     config = make_config({"all": rule}, {}, Settings())
     rooms = [f"room-{number}" for number in range(2_000)]
     assert len(occurrences(config, rule, rooms[:20], at=NOW, count=500)) == 500

@@ -20,7 +20,7 @@ from webhook_app.domain.schedules.schedule import (
     RoomWindow,
     Schedule,
     Window,
-    combine,
+    merge_windows,
     next_windows,
     windows,
 )
@@ -610,18 +610,18 @@ def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would
         if now is not None and now.closes_at == minute:
             expected.append(now)
             now = None
-    assert combine(asks) == expected
+    assert merge_windows(asks) == expected
 
 
 def test_windows_that_touch_are_one_when_they_ask_for_the_same_stream():
     both = [("a", {}, Window(10, 20)), ("b", {}, Window(20, 30))]
-    assert combine(both) == [RoomWindow(10, 30, ("a", "b"))]
+    assert merge_windows(both) == [RoomWindow(10, 30, ("a", "b"))]
 
 
 def test_a_later_opening_for_another_stream_ends_the_earlier_window():
     other = {"config": {}}
     both = [("a", {}, Window(10, 30)), ("b", other, Window(20, 25))]
-    assert combine(both) == [RoomWindow(10, 20, ("a",)), RoomWindow(20, 25, ("b",), other)]
+    assert merge_windows(both) == [RoomWindow(10, 20, ("a",)), RoomWindow(20, 25, ("b",), other)]
 
 
 def test_the_skipped_hour_opens_as_much_later_as_the_clocks_jump():

@@ -4,54 +4,54 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import HOUR, ONE, Hall
+from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE
-from tests.support.web_client import ROOM, Doors, append, fold_all
+from tests.support.web_client import ROOM, WebClient, append, fold_all
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
 from webhook_app.store.journal import entry
 
 
-def skip(story, opens_at, *, back=False, rule="show"):
+def skip(scenario, opens_at, *, back=False, rule="show"):
     kind = "occurrence-unskipped" if back else "occurrence-skipped"
-    story.tell(Source.OPERATOR, kind, {"name": rule, "opens_at": opens_at}, room=None)
-    return story.outcomes[-1].reasons[0]
+    scenario.tell(Source.OPERATOR, kind, {"name": rule, "opens_at": opens_at}, room=None)
+    return scenario.outcomes[-1].reasons[0]
 
 
 def hourly(*, at=("13:00", "14:30", "16:00"), **more):
-    return Hall().opened().plan(at=at, **more)
+    return ScheduledRoom().opened().plan(at=at, **more)
 
 
 def test_a_skipped_window_does_not_open_and_the_others_do():
-    story = hourly()
-    assert skip(story, ONE + 90 * MINUTE) is Reason.OCCURRENCE_SKIPPED
-    assert story.decisions[0].rule == "show"
-    story.until(ONE)
-    story.playable()
-    story.until(ONE + HOUR)
-    story.ended()
-    story.until(ONE + 2 * HOUR)
-    assert len(story.starts) == 1
-    story.until(ONE + 3 * HOUR)
-    assert len(story.starts) == 2
+    scenario = hourly()
+    assert skip(scenario, ONE + 90 * MINUTE) is Reason.OCCURRENCE_SKIPPED
+    assert scenario.decisions[0].rule == "show"
+    scenario.until(ONE)
+    scenario.playable()
+    scenario.until(ONE + HOUR)
+    scenario.ended()
+    scenario.until(ONE + 2 * HOUR)
+    assert len(scenario.starts) == 1
+    scenario.until(ONE + 3 * HOUR)
+    assert len(scenario.starts) == 2
 
 
 def test_a_skip_that_is_taken_back_lets_the_window_open():
-    story = hourly()
-    skip(story, ONE)
-    assert skip(story, ONE, back=True) is Reason.OCCURRENCE_UNSKIPPED
-    story.until(ONE)
-    assert len(story.starts) == 1
+    scenario = hourly()
+    skip(scenario, ONE)
+    assert skip(scenario, ONE, back=True) is Reason.OCCURRENCE_UNSKIPPED
+    scenario.until(ONE)
+    assert len(scenario.starts) == 1
 
 
 def test_a_skip_that_is_taken_back_inside_its_window_opens_it_at_once():
-    story = hourly()
-    skip(story, ONE)
-    story.until(ONE + 10 * MINUTE)
-    assert story.starts == []
-    skip(story, ONE, back=True)
-    assert [call.because for call in story.starts] == ["rule:show"]
+    scenario = hourly()
+    skip(scenario, ONE)
+    scenario.until(ONE + 10 * MINUTE)
+    assert scenario.starts == []
+    skip(scenario, ONE, back=True)
+    assert [call.because for call in scenario.starts] == ["rule:show"]
 
 
 @pytest.mark.parametrize(
@@ -64,23 +64,23 @@ def test_a_skip_that_is_taken_back_inside_its_window_opens_it_at_once():
     ],
 )
 def test_what_cannot_be_skipped_changes_nothing_and_says_why(opens_at, back, wait, reason):
-    story = hourly()
-    story.until(story.now + wait)
-    before = story.world.config.rules["show"]
-    assert skip(story, opens_at, back=back) is reason
-    assert story.world.config.rules["show"] == before
+    scenario = hourly()
+    scenario.until(scenario.now + wait)
+    before = scenario.world.config.rules["show"]
+    assert skip(scenario, opens_at, back=back) is reason
+    assert scenario.world.config.rules["show"] == before
 
 
 def test_skipping_twice_is_harmless():
-    story = hourly()
-    skip(story, ONE)
-    assert skip(story, ONE) is Reason.OCCURRENCE_SKIPPED_ALREADY
-    assert story.world.config.rules["show"].skipped == (ONE,)
+    scenario = hourly()
+    skip(scenario, ONE)
+    assert skip(scenario, ONE) is Reason.OCCURRENCE_SKIPPED_ALREADY
+    assert scenario.world.config.rules["show"].skipped == (ONE,)
 
 
 def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing():
-    story = hourly()
-    assert skip(story, ONE, rule="other") is Reason.SCHEDULE_NOT_FOUND
+    scenario = hourly()
+    assert skip(scenario, ONE, rule="other") is Reason.SCHEDULE_NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -88,31 +88,31 @@ def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing():
     [(("13:00", "14:30"), (ONE,)), (("13:00", "18:00"), (ONE,)), (("13:05", "14:30"), ())],
 )
 def test_a_skip_is_dropped_when_the_schedule_loses_its_occurrence(at, kept):
-    story = hourly()
-    skip(story, ONE)
-    story.plan(at=at)
-    assert story.world.config.rules["show"].skipped == kept
+    scenario = hourly()
+    skip(scenario, ONE)
+    scenario.plan(at=at)
+    assert scenario.world.config.rules["show"].skipped == kept
 
 
 def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again():
-    story = Hall().opened()
+    scenario = ScheduledRoom().opened()
     schedule = {"at": ["2026-11-22T13:00", "2026-11-22T15:00"], "duration_s": 3600}
     rule = {"name": "show", "rooms": [ROOM], "schedule": schedule}
-    story.tell(Source.CONFIG, "file-applied", {"rules": [rule]}, room=None)
-    assert skip(story, ONE) is Reason.OCCURRENCE_SKIPPED
-    story.tell(Source.CONFIG, "file-applied", {"rules": [{**rule, "late_after_s": 90}]}, room=None)
-    assert story.world.config.rules["show"].skipped == (ONE,)
+    scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule]}, room=None)
+    assert skip(scenario, ONE) is Reason.OCCURRENCE_SKIPPED
+    scenario.tell(Source.CONFIG, "file-applied", {"rules": [{**rule, "late_after_s": 90}]}, room=None)
+    assert scenario.world.config.rules["show"].skipped == (ONE,)
     moved = {**rule, "schedule": {**schedule, "at": ["2026-11-22T15:00"]}}
-    story.tell(Source.CONFIG, "file-applied", {"rules": [moved]}, room=None)
-    assert story.world.config.rules["show"].skipped == ()
+    scenario.tell(Source.CONFIG, "file-applied", {"rules": [moved]}, room=None)
+    assert scenario.world.config.rules["show"].skipped == ()
 
 
 # The API
 
 
 @pytest.fixture
-def doors(store_url, tmp_path, client):
-    return Doors(store_url, tmp_path)
+def web_client(store_url, tmp_path, client):
+    return WebClient(store_url, tmp_path)
 
 
 def put(client, name, schedule, **more):
@@ -121,45 +121,45 @@ def put(client, name, schedule, **more):
     fold_all(client)
 
 
-def act(client, doors, name, opens_at, what="skip"):
-    answer = doors.api("POST", f"/rules/{name}/occurrences/{opens_at}/{what}")
+def act(client, web_client, name, opens_at, what="skip"):
+    answer = web_client.api("POST", f"/rules/{name}/occurrences/{opens_at}/{what}")
     fold_all(client)
     return answer
 
 
-def occurrences(doors, name):
-    return doors.get(f"/rules/{name}/occurrences?count=5")["items"]
+def occurrences(web_client, name):
+    return web_client.get(f"/rules/{name}/occurrences?count=5")["items"]
 
 
-def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client, doors):
+def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client, web_client):
     put(client, "talk", {"cron": "30 */2 * * *", "duration": "10m"})
-    second = occurrences(doors, "talk")[1]
+    second = occurrences(web_client, "talk")[1]
     assert second["openings"] == [second["opens_at"]]
-    answer = act(client, doors, "talk", second["opens_at"])
+    answer = act(client, web_client, "talk", second["opens_at"])
     assert answer.status_code == 202
-    assert doors.get(f"/events/{answer.json['id']}")["reason"] == "occurrence-skipped"
-    assert [one["skipped"] for one in occurrences(doors, "talk")] == [False, True, False, False, False]
-    assert act(client, doors, "talk", second["opens_at"]).status_code == 202
-    assert act(client, doors, "talk", second["opens_at"], "unskip").status_code == 202
-    assert not any(one["skipped"] for one in occurrences(doors, "talk"))
+    assert web_client.get(f"/events/{answer.json['id']}")["reason"] == "occurrence-skipped"
+    assert [one["skipped"] for one in occurrences(web_client, "talk")] == [False, True, False, False, False]
+    assert act(client, web_client, "talk", second["opens_at"]).status_code == 202
+    assert act(client, web_client, "talk", second["opens_at"], "unskip").status_code == 202
+    assert not any(one["skipped"] for one in occurrences(web_client, "talk"))
 
 
-def test_an_opening_may_be_written_in_any_zone(client, doors):
+def test_an_opening_may_be_written_in_any_zone(client, web_client):
     put(client, "talk", {"cron": "30 9 * * *", "duration": "10m"})
-    opens = datetime.fromisoformat(occurrences(doors, "talk")[0]["opens_at"]).astimezone(UTC)
+    opens = datetime.fromisoformat(occurrences(web_client, "talk")[0]["opens_at"]).astimezone(UTC)
     written = f"{opens + timedelta(hours=2):%Y-%m-%dT%H:%M}:00%2B02:00"
-    assert act(client, doors, "talk", written).status_code == 202
-    assert occurrences(doors, "talk")[0]["skipped"]
+    assert act(client, web_client, "talk", written).status_code == 202
+    assert occurrences(web_client, "talk")[0]["skipped"]
 
 
-def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, doors):
+def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, web_client):
     put(client, "early", {"cron": "0 9 * * *", "duration": "2h"})
     put(client, "later", {"cron": "0 10 * * *", "duration": "2h"})
-    (merged,) = [one for one in occurrences(doors, "later") if len(one["rules"]) == 2][:1]
+    (merged,) = [one for one in occurrences(web_client, "later") if len(one["rules"]) == 2][:1]
     assert merged["opens_at"] != merged["openings"][0]
-    assert act(client, doors, "later", merged["opens_at"]).status_code == 404
-    assert act(client, doors, "later", merged["openings"][0]).status_code == 202
-    assert any(one["skipped"] for one in occurrences(doors, "later"))
+    assert act(client, web_client, "later", merged["opens_at"]).status_code == 404
+    assert act(client, web_client, "later", merged["openings"][0]).status_code == 202
+    assert any(one["skipped"] for one in occurrences(web_client, "later"))
 
 
 @pytest.mark.parametrize(
@@ -171,18 +171,18 @@ def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, doors):
         ("ends", "2027-11-29T09:00:00Z", 409, "no schedule"),
     ],
 )
-def test_what_is_no_occurrence_is_refused_with_what_would_be(client, doors, name, opens_at, status, says):
+def test_what_is_no_occurrence_is_refused_with_what_would_be(client, web_client, name, opens_at, status, says):
     put(client, "talk", {"cron": "30 9 * * *", "duration": "10m"})
     rule = RuleSchema().load({"name": "ends", "rooms": [ROOM], "on": "session.ended", "do": "end"})
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     fold_all(client)
-    answer = act(client, doors, name, opens_at)
+    answer = act(client, web_client, name, opens_at)
     assert (answer.status_code, says in answer.get_data(as_text=True)) == (status, True)
 
 
-def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(client, doors):
+def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(client, web_client):
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     opened, over = now - timedelta(minutes=5), now - timedelta(hours=3)
     put(client, "talk", {"at": [f"{at:%Y-%m-%dT%H:%M}" for at in (opened, over)], "duration": "1h"})
-    assert "open already" in act(client, doors, "talk", f"{opened:%Y-%m-%dT%H:%M:00Z}").json["detail"]
-    assert "is over" in act(client, doors, "talk", f"{over:%Y-%m-%dT%H:%M:00Z}", "unskip").json["detail"]
+    assert "open already" in act(client, web_client, "talk", f"{opened:%Y-%m-%dT%H:%M:00Z}").json["detail"]
+    assert "is over" in act(client, web_client, "talk", f"{over:%Y-%m-%dT%H:%M:00Z}", "unskip").json["detail"]

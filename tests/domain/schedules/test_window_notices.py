@@ -2,48 +2,58 @@
 
 import pytest
 
-from tests.domain.schedules.test_window_scenarios import DAY, HIGH, HOUR, NOON, ONE, ROOM, Hall, after_show, on_show
-from tests.support.scenario import MINUTE, Story
-from webhook_app.domain.notices.text import words
+from tests.domain.schedules.test_window_scenarios import (
+    DAY,
+    HIGH,
+    HOUR,
+    NOON,
+    ONE,
+    ROOM,
+    ScheduledRoom,
+    after_show,
+    on_show,
+)
+from tests.support.scenario import MINUTE, Scenario
+from webhook_app.domain.notices.text import render_notice
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import rfc3339
 
 
-def notice(story, kind):
-    return [one for one in story.told if one.type == f"broadcast.{kind}"][-1]
+def notice(scenario, kind):
+    return [one for one in scenario.told if one.type == f"broadcast.{kind}"][-1]
 
 
-def text_of(story, kind):
-    return words(notice(story, kind), room_name=None, base_url=None).body
+def text_of(scenario, kind):
+    return render_notice(notice(scenario, kind), room_name=None, base_url=None).body
 
 
 def test_a_room_that_is_armed_again_is_told_without_the_run_before():
-    story = after_show(on_show(at=["13:00", "16:00"]))
-    story.webhook("session-ended")
-    story.until(ONE + 3 * HOUR + 5 * MINUTE)
-    assert story.runs
-    assert notice(story, "armed").data["stream"] is None
-    assert notice(story, "late").data["stream"] is None
-    assert "Started" not in text_of(story, "armed")
-    story.until(ONE + 4 * HOUR)
-    assert notice(story, "missed").data["stream"] is None
+    scenario = after_show(on_show(at=["13:00", "16:00"]))
+    scenario.webhook("session-ended")
+    scenario.until(ONE + 3 * HOUR + 5 * MINUTE)
+    assert scenario.runs
+    assert notice(scenario, "armed").data["stream"] is None
+    assert notice(scenario, "late").data["stream"] is None
+    assert "Started" not in text_of(scenario, "armed")
+    scenario.until(ONE + 4 * HOUR)
+    assert notice(scenario, "missed").data["stream"] is None
 
 
 def test_a_window_is_told_with_the_run_that_it_had():
-    story = on_show()
-    story.until(ONE + 10 * MINUTE)
-    story.stopped()
-    story.until(ONE + HOUR)
-    assert notice(story, "interrupted").data["stream"]["stream_id"] == story.runs[0].stream_id
-    assert notice(story, "completed").data["stream"]["stream_id"] == story.runs[0].stream_id
+    scenario = on_show()
+    scenario.until(ONE + 10 * MINUTE)
+    scenario.stopped()
+    scenario.until(ONE + HOUR)
+    assert notice(scenario, "interrupted").data["stream"]["stream_id"] == scenario.runs[0].stream_id
+    assert notice(scenario, "completed").data["stream"]["stream_id"] == scenario.runs[0].stream_id
 
 
 def endless(schedule, *, at=NOON, **more):
-    story = Hall(**more)
-    story.until(at)
-    story.put_rule({"name": "show", "rooms": [ROOM], "schedule": schedule})
-    story.until(at + 2 * MINUTE)
-    return story
+    scenario = ScheduledRoom(**more)
+    scenario.until(at)
+    scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": schedule})
+    scenario.until(at + 2 * MINUTE)
+    return scenario
 
 
 ENDLESS = [
@@ -56,46 +66,46 @@ ENDLESS = [
 
 @pytest.mark.parametrize("schedule", ENDLESS)
 def test_windows_that_follow_one_another_have_no_planned_end(schedule):
-    story = endless(schedule)
+    scenario = endless(schedule)
     for kind in ("armed", "late"):
-        told = notice(story, kind).data
-        assert (told["opens_at"], told["closes_at"]) == (rfc3339(story.events[0].at), None)
-        assert "without an end" in text_of(story, kind)
-    assert story.view["desired"]["until"] is None
-    assert story.view["next_window"] is None
+        told = notice(scenario, kind).data
+        assert (told["opens_at"], told["closes_at"]) == (rfc3339(scenario.events[0].at), None)
+        assert "without an end" in text_of(scenario, kind)
+    assert scenario.view["desired"]["until"] is None
+    assert scenario.view["next_window"] is None
 
 
 @pytest.mark.parametrize("schedule", ENDLESS)
 def test_a_window_without_an_end_stays_the_same_window_from_day_to_day(schedule):
-    story = endless(schedule, calls=False)  # else it is probed twice a minute
-    story.until(NOON + 2 * DAY)
-    assert story.broadcasts == ["late"]
+    scenario = endless(schedule, calls=False)  # else it is probed twice a minute
+    scenario.until(NOON + 2 * DAY)
+    assert scenario.broadcasts == ["late"]
 
 
 def test_an_exception_gives_a_window_without_an_end_a_real_close():
-    story = endless({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, calls=False)
-    told = notice(story, "late").data
+    scenario = endless({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, calls=False)
+    told = notice(scenario, "late").data
     assert told["closes_at"] == "2026-11-24T00:00:00.000Z"
-    story.until(NOON + 4 * DAY)
-    assert notice(story, "missed").data["closes_at"] == "2026-11-24T00:00:00.000Z"
-    assert notice(story, "late").data["opens_at"] == "2026-11-25T00:00:00.000Z"
-    assert notice(story, "late").data["closes_at"] is None
+    scenario.until(NOON + 4 * DAY)
+    assert notice(scenario, "missed").data["closes_at"] == "2026-11-24T00:00:00.000Z"
+    assert notice(scenario, "late").data["opens_at"] == "2026-11-25T00:00:00.000Z"
+    assert notice(scenario, "late").data["closes_at"] is None
 
 
 def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_ended():
-    story = endless({"always": True})
-    story.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"at": ["2027-01-01T10:00"], "duration_s": 60}})
-    told = notice(story, "missed")
+    scenario = endless({"always": True})
+    scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"at": ["2027-01-01T10:00"], "duration_s": 60}})
+    told = notice(scenario, "missed")
     assert told.data["closes_at"] == rfc3339(told.at)
 
 
 @pytest.mark.parametrize("start", [{}, HIGH])
 def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start):
-    story = Hall().plan("first").plan("second", at=["14:00"], start=HIGH)
-    story.until(ONE + 2 * MINUTE)
-    assert notice(story, "late").data["closes_at"] == "2026-11-22T14:00:00.000Z"
-    story.until(ONE + HOUR + 2 * MINUTE)
-    assert notice(story, "late").data["closes_at"] == "2026-11-22T15:00:00.000Z"
+    scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
+    scenario.until(ONE + 2 * MINUTE)
+    assert notice(scenario, "late").data["closes_at"] == "2026-11-22T14:00:00.000Z"
+    scenario.until(ONE + HOUR + 2 * MINUTE)
+    assert notice(scenario, "late").data["closes_at"] == "2026-11-22T15:00:00.000Z"
 
 
 def test_a_window_that_an_earlier_version_opened_folds_on():
@@ -106,7 +116,7 @@ def test_a_window_that_an_earlier_version_opened_folds_on():
     stored = codec.decode(codec.encode(OpenWindow(1, 2, ("show",))))
     del stored["endless"]
     assert codec.decoder(OpenWindow)(codec.encode(stored)).endless is False
-    assert Story().room.window is None
+    assert Scenario().room.window is None
 
 
 @pytest.mark.parametrize(
@@ -119,8 +129,8 @@ def test_a_window_that_an_earlier_version_opened_folds_on():
     ],
 )
 def test_occurrences_name_no_close_where_none_is_known(schedule, closes_at):
-    story = endless(schedule, calls=False)
-    config = story.world.config
-    found = occurrences(config, config.rules["show"], [ROOM], at=story.now, count=3)
+    scenario = endless(schedule, calls=False)
+    config = scenario.world.config
+    found = occurrences(config, config.rules["show"], [ROOM], at=scenario.now, count=3)
     assert found[0].endless is (closes_at is None)
     assert closes_at is None or rfc3339(found[0].window.closes_at) == closes_at

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Story, on_air, rest, with_session
+from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, rest, with_session
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, read_mode, role_of
 from webhook_app.domain.views import participants_view
-from webhook_app.providers.videosdk.answers import Answer
-from webhook_app.providers.videosdk.participants import page_of, people_in
+from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.participants import participants_in, read_participant_page
 from webhook_app.store import codec
 from workers.calls import participants as reading
 
@@ -42,14 +42,14 @@ class Pages:
         self.people, self.largest, self.form = people, largest, form
         self.asked: list[tuple[int, int | None]] = []
 
-    def __call__(self, page: int, per_page: int | None) -> Answer:
+    def __call__(self, page: int, per_page: int | None) -> ApiAnswer:
         self.asked.append((page, per_page))
         if per_page is not None and per_page > self.largest:
-            return Answer(400, {"message": "perPage is too large"})
+            return ApiAnswer(400, {"message": "perPage is too large"})
         size = per_page or 20
         last = max(1, -(-len(self.people) // size))
         rows = self.people[(page - 1) * size : page * size]
-        return Answer(200, self.form(rows, page=page, last=last, total=len(self.people)))
+        return ApiAnswer(200, self.form(rows, page=page, last=last, total=len(self.people)))
 
 
 def crowd(hosts: int, viewers: int) -> list[dict[str, Any]]:
@@ -60,15 +60,15 @@ def crowd(hosts: int, viewers: int) -> list[dict[str, Any]]:
     return people
 
 
-def probed(story: Story, people: list[dict[str, Any]], **more: Any) -> None:
+def probed(scenario: Scenario, people: list[dict[str, Any]], **more: Any) -> None:
     """A probe of who is there, read in pages as a worker does."""
     roster = reading.read_pages(Pages(people))
     assert roster is not None
-    story.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)}, **more)
+    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)}, **more)
 
 
-def session(story: Story) -> dict[str, Any]:
-    shown: dict[str, Any] = story.view["session"]
+def session(scenario: Scenario) -> dict[str, Any]:
+    shown: dict[str, Any] = scenario.view["session"]
     return shown
 
 
@@ -124,7 +124,7 @@ def test_participants_who_have_left_are_not_there():
     people: list[Any] = [person(who, timelog=spans) for who, spans in timelog.items()]
     people += ["junk", {"participantId": 5}, {"participantId": "odd", "timelog": "x", "name": 7}]
     people += [{"participantId": ""}, {"participantId": "x" * 1_000}]
-    assert people_in(people) == {"in": ("In", None), "back": ("Back", None), "odd": (None, None)}
+    assert participants_in(people) == {"in": ("In", None), "back": ("Back", None), "odd": (None, None)}
 
 
 @pytest.mark.parametrize("form", [documented, of_the_sdks])
@@ -148,7 +148,7 @@ def test_all_pages_are_read_whatever_their_size(form, largest, count):
 )
 def test_a_page_without_page_info_is_the_last(body):
     asked = []
-    roster = reading.read_pages(lambda page, size: asked.append(page) or Answer(200, body))
+    roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
     assert roster is not None
     assert (roster.people, roster.whole, asked) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
 
@@ -156,35 +156,35 @@ def test_a_page_without_page_info_is_the_last(body):
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(404, {"message": "Not found"}),
-        Answer(402, None),
-        Answer(500, "oops"),
-        Answer(None, None, "timed out"),
-        Answer(200, "a string"),
-        Answer(200, None),
-        Answer(200, {"code": 404, "data": None}),
-        Answer(200, {"data": "text"}),
-        Answer(200, {"data": [{"unheard": "of"}]}),
-        Answer(200, ["a", "list"]),
+        ApiAnswer(404, {"message": "Not found"}),
+        ApiAnswer(402, None),
+        ApiAnswer(500, "oops"),
+        ApiAnswer(None, None, "timed out"),
+        ApiAnswer(200, "a string"),
+        ApiAnswer(200, None),
+        ApiAnswer(200, {"code": 404, "data": None}),
+        ApiAnswer(200, {"data": "text"}),
+        ApiAnswer(200, {"data": [{"unheard": "of"}]}),
+        ApiAnswer(200, ["a", "list"]),
     ],
 )
 def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer):
-    assert page_of(answer) is None
+    assert read_participant_page(answer) is None
     assert reading.read_pages(lambda page, size: answer) is None
 
 
 def test_a_server_that_repeats_one_page_is_not_asked_for_ever():
     asked = []
     body = documented([person("ada")], last=1_000_000, total=1_000_000)
-    roster = reading.read_pages(lambda page, size: asked.append(page) or Answer(200, body))
+    roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
     assert roster is not None
     assert len(roster.people) == 1
     assert len(asked) <= 1 + reading.PAGES_AT_ONCE
 
 
 def test_pages_are_read_up_to_a_limit():
-    def ask(page: int, size: int | None) -> Answer:
-        return Answer(200, documented([person(f"p{page}")], page=page, last=10**9, total=10**9))
+    def ask(page: int, size: int | None) -> ApiAnswer:
+        return ApiAnswer(200, documented([person(f"p{page}")], page=page, last=10**9, total=10**9))
 
     roster = reading.read_pages(ask)
     assert roster is not None
@@ -195,25 +195,25 @@ def test_pages_are_read_up_to_a_limit():
 def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_counted():
     pages = Pages(crowd(2, 2_000))
 
-    def ask(page: int, size: int | None) -> Answer:
-        return pages(page, size) if page == 1 else Answer(503, None)
+    def ask(page: int, size: int | None) -> ApiAnswer:
+        return pages(page, size) if page == 1 else ApiAnswer(503, None)
 
     roster = reading.read_pages(ask)
     assert roster is not None
-    story = on_air()
-    story.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)})
-    assert session(story)["participant_count"] == 2_002
-    assert session(story)["host_count"] is None
-    assert session(story)["participants"][0]["participant_id"] == "host-0"
+    scenario = on_air()
+    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)})
+    assert session(scenario)["participant_count"] == 2_002
+    assert session(scenario)["host_count"] is None
+    assert session(scenario)["participants"][0]["participant_id"] == "host-0"
 
 
 # What a room keeps of it
 
 
 def test_hosts_are_told_from_viewers():
-    story = on_air()
-    probed(story, [person("eve", "VIEWER"), person("ada", "CONFERENCE"), person("bob", "RECV_ONLY")])
-    shown = session(story)
+    scenario = on_air()
+    probed(scenario, [person("eve", "VIEWER"), person("ada", "CONFERENCE"), person("bob", "RECV_ONLY")])
+    shown = session(scenario)
     assert (shown["participant_count"], shown["host_count"]) == (3, 1)
     assert shown["participants"] == [
         {"participant_id": "ada", "name": "Ada", "mode": "CONFERENCE"},
@@ -223,141 +223,141 @@ def test_hosts_are_told_from_viewers():
 
 
 def test_the_number_of_hosts_is_not_known_while_anybodys_mode_is_not():
-    story = on_air()
-    probed(story, [person("ada", "CONFERENCE"), person("bob", "HOLOGRAM")])
-    assert session(story)["host_count"] is None
-    probed(story, [person("ada", "CONFERENCE"), person("bob", "VIEWER")])
-    assert session(story)["host_count"] == 1
-    story.joined("eve")
-    assert (session(story)["participant_count"], session(story)["host_count"]) == (3, None)
-    story.left("eve")
-    assert session(story)["host_count"] == 1
+    scenario = on_air()
+    probed(scenario, [person("ada", "CONFERENCE"), person("bob", "HOLOGRAM")])
+    assert session(scenario)["host_count"] is None
+    probed(scenario, [person("ada", "CONFERENCE"), person("bob", "VIEWER")])
+    assert session(scenario)["host_count"] == 1
+    scenario.joined("eve")
+    assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (3, None)
+    scenario.left("eve")
+    assert session(scenario)["host_count"] == 1
 
 
 def test_a_webhook_that_gives_a_mode_is_believed():
-    story = with_session()
-    story.joined("ada", mode="CONFERENCE")
-    story.joined("bob", mode="VIEWER")
-    assert (session(story)["participant_count"], session(story)["host_count"]) == (2, 1)
-    joined = [notice for notice in story.told if notice.type == "participant.joined"]
+    scenario = with_session()
+    scenario.joined("ada", mode="CONFERENCE")
+    scenario.joined("bob", mode="VIEWER")
+    assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (2, 1)
+    joined = [notice for notice in scenario.told if notice.type == "participant.joined"]
     assert [notice.data["participant"]["mode"] for notice in joined] == ["CONFERENCE", "VIEWER"]
     assert joined[-1].data["session"]["host_count"] == 1
 
 
 def test_a_viewer_who_is_made_a_host_is_one_after_the_next_probe():
-    story = on_air()
-    probed(story, [person("ada", "CONFERENCE"), person("bob", "VIEWER", changeModeHistory=[{"mode": "VIEWER"}])])
+    scenario = on_air()
+    probed(scenario, [person("ada", "CONFERENCE"), person("bob", "VIEWER", changeModeHistory=[{"mode": "VIEWER"}])])
     history = [{"mode": "VIEWER"}, {"mode": "CONFERENCE"}]
-    before = list(story.notices)
-    probed(story, [person("ada", "CONFERENCE"), person("bob", "CONFERENCE", changeModeHistory=history)])
-    assert session(story)["host_count"] == 2
-    assert story.notices == before
+    before = list(scenario.notices)
+    probed(scenario, [person("ada", "CONFERENCE"), person("bob", "CONFERENCE", changeModeHistory=history)])
+    assert session(scenario)["host_count"] == 2
+    assert scenario.notices == before
 
 
 def test_nobody_is_a_host_in_a_session_that_has_ended():
-    story = on_air()
-    probed(story, [person("ada", "CONFERENCE")])
-    story.webhook("session-ended")
-    assert (session(story)["participant_count"], session(story)["host_count"]) == (0, 0)
+    scenario = on_air()
+    probed(scenario, [person("ada", "CONFERENCE")])
+    scenario.webhook("session-ended")
+    assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (0, 0)
 
 
 def test_ten_thousand_viewers_are_counted_and_hosts_are_named():
-    story = on_air()
-    probed(story, crowd(30, CROWD))
-    shown = session(story)
+    scenario = on_air()
+    probed(scenario, crowd(30, CROWD))
+    shown = session(scenario)
     assert (shown["participant_count"], shown["host_count"]) == (CROWD + 30, 30)
     assert {one["participant_id"] for one in shown["participants"][:30]} == {f"host-{number}" for number in range(30)}
     assert len(shown["participants"]) == 100
-    assert len(codec.encode(story.room)) < STATE_MAX_BYTES
-    assert codec.room_of(codec.encode(story.room)) == story.room
-    assert story.notices.count("participant.joined") == 30
-    assert story.notices.count("participant.left") == 0
+    assert len(codec.encode(scenario.room)) < STATE_MAX_BYTES
+    assert codec.room_of(codec.encode(scenario.room)) == scenario.room
+    assert scenario.notices.count("participant.joined") == 30
+    assert scenario.notices.count("participant.left") == 0
 
 
 def test_conditions_see_every_host_and_the_api_a_hundred():
-    story = on_air()
-    probed(story, crowd(150, 10))
-    assert story.room.session is not None
-    assert len(participants_view(story.room.session, all_hosts=True)) == 150
-    assert len(session(story)["participants"]) == 100
+    scenario = on_air()
+    probed(scenario, crowd(150, 10))
+    assert scenario.room.session is not None
+    assert len(participants_view(scenario.room.session, all_hosts=True)) == 150
+    assert len(session(scenario)["participants"]) == 100
 
 
 def test_ten_thousand_joins_and_leaves_by_webhook_keep_the_count_and_a_small_state():
-    story = with_session()
+    scenario = with_session()
     for number in range(CROWD):
-        story.joined(f"p{number}")
-    assert session(story)["participant_count"] == CROWD
-    assert session(story)["host_count"] is None
-    assert len(codec.encode(story.room)) < STATE_MAX_BYTES
-    assert len(story.room.session.participants) == LISTED_MAX
-    assert len(story.room.session.moves) <= MOVES_MAX
+        scenario.joined(f"p{number}")
+    assert session(scenario)["participant_count"] == CROWD
+    assert session(scenario)["host_count"] is None
+    assert len(codec.encode(scenario.room)) < STATE_MAX_BYTES
+    assert len(scenario.room.session.participants) == LISTED_MAX
+    assert len(scenario.room.session.moves) <= MOVES_MAX
     for number in range(CROWD):
-        story.left(f"p{number}")
-    assert session(story)["participant_count"] == 0
-    assert story.room.session.emptied
+        scenario.left(f"p{number}")
+    assert session(scenario)["participant_count"] == 0
+    assert scenario.room.session.emptied
 
 
 def test_repeats_of_a_participant_who_is_only_counted_count_once():
-    story = with_session()
+    scenario = with_session()
     for number in range(LISTED_MAX):
-        story.joined(f"p{number}")
+        scenario.joined(f"p{number}")
     for _ in range(3):
-        story.joined("last")
-    assert session(story)["participant_count"] == LISTED_MAX + 1
+        scenario.joined("last")
+    assert session(scenario)["participant_count"] == LISTED_MAX + 1
     for _ in range(3):
-        story.left("last")
-    assert session(story)["participant_count"] == LISTED_MAX
+        scenario.left("last")
+    assert session(scenario)["participant_count"] == LISTED_MAX
 
 
 def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer():
-    story = on_air()
-    probed(story, crowd(1, LISTED_MAX - 1))
-    story.joined("newcomer")
-    assert "newcomer" in story.room.session.participants
-    assert "host-0" in story.room.session.participants
-    assert (session(story)["participant_count"], story.room.session.unlisted_viewers) == (LISTED_MAX + 1, 1)
-    story.left("newcomer")
-    assert (session(story)["participant_count"], session(story)["host_count"]) == (LISTED_MAX, 1)
+    scenario = on_air()
+    probed(scenario, crowd(1, LISTED_MAX - 1))
+    scenario.joined("newcomer")
+    assert "newcomer" in scenario.room.session.participants
+    assert "host-0" in scenario.room.session.participants
+    assert (session(scenario)["participant_count"], scenario.room.session.unlisted_viewers) == (LISTED_MAX + 1, 1)
+    scenario.left("newcomer")
+    assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (LISTED_MAX, 1)
 
 
 def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer():
-    story = on_air()
-    asked = story.ask()
-    story.joined("ada")
-    story.joined("bob")
-    story.left("bob")
-    probed(story, [person("bob", "VIEWER"), person("eve", "CONFERENCE")], asked_id=asked)
-    assert sorted(story.room.session.participants) == ["ada", "eve"]
-    assert story.notices.count("participant.joined") == 3
-    assert story.notices.count("participant.left") == 1
+    scenario = on_air()
+    asked = scenario.ask()
+    scenario.joined("ada")
+    scenario.joined("bob")
+    scenario.left("bob")
+    probed(scenario, [person("bob", "VIEWER"), person("eve", "CONFERENCE")], asked_id=asked)
+    assert sorted(scenario.room.session.participants) == ["ada", "eve"]
+    assert scenario.notices.count("participant.joined") == 3
+    assert scenario.notices.count("participant.left") == 1
 
 
 def test_when_more_people_move_than_are_kept_the_probe_is_repeated():
-    story = on_air()
-    asked = story.ask()
+    scenario = on_air()
+    asked = scenario.ask()
     for number in range(MOVES_MAX + 1):
-        story.joined(f"p{number}")
-    probed(story, [person("eve", "CONFERENCE")], asked_id=asked)
-    assert "checking again" in story.effect
-    assert session(story)["participant_count"] == MOVES_MAX + 1
+        scenario.joined(f"p{number}")
+    probed(scenario, [person("eve", "CONFERENCE")], asked_id=asked)
+    assert "checking again" in scenario.effect
+    assert session(scenario)["participant_count"] == MOVES_MAX + 1
 
 
 def test_a_host_on_a_page_that_could_not_be_read_stays_a_host():
-    story = on_air()
-    probed(story, crowd(2, 1_000))
+    scenario = on_air()
+    probed(scenario, crowd(2, 1_000))
     partial = {"participants": {}, "modes": {}, "unlisted": 1_002, "unlisted_viewers": 0}
-    story.probe(rest("a"), session={"session_id": SESSION, "live": True, **partial})
-    assert session(story)["participant_count"] == 1_002
-    assert [one["participant_id"] for one in session(story)["participants"]] == ["host-0", "host-1"]
-    assert session(story)["host_count"] is None
+    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **partial})
+    assert session(scenario)["participant_count"] == 1_002
+    assert [one["participant_id"] for one in session(scenario)["participants"]] == ["host-0", "host-1"]
+    assert session(scenario)["host_count"] is None
 
 
 def test_somebody_who_was_only_counted_is_not_told_to_have_joined_or_left():
-    story = on_air()
-    probed(story, crowd(1, 2_000))
-    before = list(story.notices)
-    probed(story, list(reversed(crowd(1, 2_000))))
-    assert story.notices == before
+    scenario = on_air()
+    probed(scenario, crowd(1, 2_000))
+    before = list(scenario.notices)
+    probed(scenario, list(reversed(crowd(1, 2_000))))
+    assert scenario.notices == before
 
 
 # What earlier versions stored
@@ -380,11 +380,11 @@ def test_a_session_that_an_earlier_version_stored_is_read():
 
 
 def test_a_probe_that_an_earlier_version_journaled_is_folded():
-    story = on_air()
+    scenario = on_air()
     people = {f"p{number}": f"P{number}" for number in range(3_000)}
-    story.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": people})
-    assert (session(story)["participant_count"], session(story)["host_count"]) == (3_000, None)
-    assert len(story.room.session.participants) == LISTED_MAX
-    story.wait(2 * MINUTE)
-    story.left("p2999", after=SECOND)
-    assert session(story)["participant_count"] == 2_999
+    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": people})
+    assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (3_000, None)
+    assert len(scenario.room.session.participants) == LISTED_MAX
+    scenario.wait(2 * MINUTE)
+    scenario.left("p2999", after=SECOND)
+    assert session(scenario)["participant_count"] == 2_999

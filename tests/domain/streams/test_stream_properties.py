@@ -5,13 +5,13 @@ from copy import deepcopy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Story, on_air, rest, url
+from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario, on_air, rest, url
 from webhook_app.domain.events import Source
 from webhook_app.domain.reducer import step
-from webhook_app.domain.streams.machine import ENDED, State
+from webhook_app.domain.streams.machine import ENDED, StreamState
 
 ROOMS = [ROOM, "other-room"]
-STATES = [state.value for state in State]
+STATES = [state.value for state in StreamState]
 BARE_ENDS = ["stopping", "stopped", "failed"]
 few = settings(max_examples=150, deadline=None)
 
@@ -40,11 +40,11 @@ def deliveries(draw):
 @given(deliveries())
 def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(delivery):
     sent, arrived, with_url = delivery
-    story = Story()
+    scenario = Scenario()
     for room, session, run, state in arrived:
-        story.webhook(f"hls-{state}", room=room, session=session, id=run, url=url(run) if with_url else None)
-    found = {run.videosdk_id: run for room in story.world.rooms.values() for run in room.streams}
-    assert sum(len(room.streams) for room in story.world.rooms.values()) == len(found)
+        scenario.webhook(f"hls-{state}", room=room, session=session, id=run, url=url(run) if with_url else None)
+    found = {run.videosdk_id: run for room in scenario.world.rooms.values() for run in room.streams}
+    assert sum(len(room.streams) for room in scenario.world.rooms.values()) == len(found)
     for room, session, run, _ in sent:
         furthest = max((state for *names, state in sent if names[2] == run), key=STATES.index)
         assert (found[run].state, found[run].room_id, found[run].session_id) == (furthest, room, session)
@@ -65,30 +65,30 @@ def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named, ends)
             **({"url": url(run)} if named in ("url", "both") else {}),
         }
 
-    story = Story()
-    story.webhook("session-started")
-    story.hls("starting", "started", "playable", "stopped", **names("a"))
+    scenario = Scenario()
+    scenario.webhook("session-started")
+    scenario.hls("starting", "started", "playable", "stopped", **names("a"))
     if named == "bare":
-        story.hls("starting")
-        story.probe(rest("b"))
-        story.hls("playable")
+        scenario.hls("starting")
+        scenario.probe(rest("b"))
+        scenario.hls("playable")
     else:
-        story.hls("starting", "started", "playable", **names("b"))
-    assert story.states == ["stopped", "playable"]
+        scenario.hls("starting", "started", "playable", **names("b"))
+    assert scenario.states == ["stopped", "playable"]
     for end in ends:
         match end:
             case "joined" | "left":
-                story.webhook(f"participant-{end}", participantId="ada")
+                scenario.webhook(f"participant-{end}", participantId="ada")
             case "session":
-                story.webhook("session-started")
+                scenario.webhook("session-started")
             case "repeat":
-                story.hls("stopped", **({"id": "a", "url": url("a")} if named != "bare" else {}))
+                scenario.hls("stopped", **({"id": "a", "url": url("a")} if named != "bare" else {}))
             case "bare-started" | "bare-playable":
-                story.hls(end.removeprefix("bare-"))
+                scenario.hls(end.removeprefix("bare-"))
             case _:
-                story.hls(end)
-                assert "ask:settle" in story.room.timers or story.room.probe is not None
-        assert story.room.streams[-1].live
+                scenario.hls(end)
+                assert "ask:settle" in scenario.room.timers or scenario.room.probe is not None
+        assert scenario.room.streams[-1].live
 
 
 @few
@@ -107,20 +107,20 @@ def test_a_stop_of_one_run_never_ends_the_next(named, next_named, end_names, end
             **({"url": url(run)} if by in ("url", "both") else {}),
         }
 
-    story = Story()
-    story.webhook("session-started")
-    story.hls("starting", **({} if named_later else names("a", named)))
-    story.hls("started", "playable", **names("a", named))
+    scenario = Scenario()
+    scenario.webhook("session-started")
+    scenario.hls("starting", **({} if named_later else names("a", named)))
+    scenario.hls("started", "playable", **names("a", named))
     if ended_before:
-        story.hls("stopping", "stopped", **names("a", named))
-    story.hls("starting", **names("b", next_named))
+        scenario.hls("stopping", "stopped", **names("a", named))
+    scenario.hls("starting", **names("b", next_named))
     if next_named == "bare" and ended_before:
-        story.probe(rest("b"))
-    opened = len(story.room.streams)
+        scenario.probe(rest("b"))
+    opened = len(scenario.room.streams)
     for end in ends:
-        story.hls(end, **names("a", end_names))
+        scenario.hls(end, **names("a", end_names))
     if opened == 2:
-        assert story.room.streams[1].live
+        assert scenario.room.streams[1].live
 
 
 @st.composite
@@ -138,22 +138,22 @@ def an_old_question(draw):
 def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, was_active, after):
     named, before, meanwhile = question
     names = {"id": {"id": "a"}, "url": {"url": url("a")}, "bare": {}}[named]
-    story = Story()
-    story.hls("stopped", session="an-older-one")
-    story.webhook("session-started")
-    story.hls(*before, **names)
-    asked_id = story.ask()
-    story.hls(*meanwhile, **names)
-    states = story.states
-    story.probe(rest("a") if was_active else None, asked_id=asked_id, asked_at=story.now, after=after)
-    assert len(story.runs) == len(states)
+    scenario = Scenario()
+    scenario.hls("stopped", session="an-older-one")
+    scenario.webhook("session-started")
+    scenario.hls(*before, **names)
+    asked_id = scenario.ask()
+    scenario.hls(*meanwhile, **names)
+    states = scenario.states
+    scenario.probe(rest("a") if was_active else None, asked_id=asked_id, asked_at=scenario.now, after=after)
+    assert len(scenario.runs) == len(states)
     if was_active:
-        assert all(STATES.index(now) >= STATES.index(then) for now, then in zip(story.states, states, strict=True))
-        assert [now in ENDED for now in story.states] == [then in ENDED for then in states]
+        assert all(STATES.index(now) >= STATES.index(then) for now, then in zip(scenario.states, states, strict=True))
+        assert [now in ENDED for now in scenario.states] == [then in ENDED for then in states]
     else:
-        assert story.states == states
-    if any(run.live for run in story.runs) != was_active:
-        assert "ask:again" in story.room.timers
+        assert scenario.states == states
+    if any(run.live for run in scenario.runs) != was_active:
+        assert "ask:again" in scenario.room.timers
 
 
 json = st.recursive(
@@ -189,47 +189,47 @@ RULES = [
 ]
 
 
-def eventful() -> Story:
-    story = Story()
-    story.tell(Source.SYSTEM, "settings", {"calls": True, "bodies": True}, room=None)
+def eventful() -> Scenario:
+    scenario = Scenario()
+    scenario.tell(Source.SYSTEM, "settings", {"calls": True, "bodies": True}, room=None)
     for rule in RULES:
-        story.put_rule(rule)
-    return story
+        scenario.put_rule(rule)
+    return scenario
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(any_type, any_data), max_size=12))
 def test_nothing_that_a_webhook_holds_stops_the_fold(bodies):
-    story = eventful()
+    scenario = eventful()
     for kind, data in bodies:
-        sequence = story.room.sequence
-        outcome = story.tell(Source.VIDEOSDK, kind, data)
+        sequence = scenario.room.sequence
+        outcome = scenario.tell(Source.VIDEOSDK, kind, data)
         assert outcome.effect
-        assert story.room.sequence >= sequence
+        assert scenario.room.sequence >= sequence
         in_room = [notice.data["sequence"] for notice in outcome.notices if not notice.type.startswith("videosdk.")]
         assert in_room == list(range(sequence + 1, sequence + 1 + len(in_room)))
         if in_room:
-            assert story.room.sequence == in_room[-1]
+            assert scenario.room.sequence == in_room[-1]
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(any_type, any_data), min_size=1, max_size=10), st.booleans())
 def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies, wanted):
-    story = eventful()
+    scenario = eventful()
     if wanted:
-        story.operator("start")
+        scenario.operator("start")
     for kind, data in bodies:
-        story.tell(Source.VIDEOSDK, kind, data)
-    replayed = Story()
-    replayed.world = deepcopy(Story().world)
-    for event, outcome in zip(story.events, story.outcomes, strict=True):
+        scenario.tell(Source.VIDEOSDK, kind, data)
+    replayed = Scenario()
+    replayed.world = deepcopy(Scenario().world)
+    for event, outcome in zip(scenario.events, scenario.outcomes, strict=True):
         before = deepcopy(replayed.world)
         first = step(replayed.world, event)
         assert replayed.world == before
         assert first == step(replayed.world, event) == outcome
         replayed.tell(event.source, event.type, event.data, room=event.room_id, after=event.at - replayed.now)
-    assert replayed.world == story.world
-    assert replayed.now == story.now > NOON
+    assert replayed.world == scenario.world
+    assert replayed.now == scenario.now > NOON
 
 
 TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "backoff", "call-lost", "probe-lost", "x"]
@@ -242,27 +242,27 @@ TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "ba
     told=st.integers(0, 3),
 )
 def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(timer, due, told):
-    story = eventful()
+    scenario = eventful()
     for state in STATES[:told]:
-        story.hls(state, id="a")
-    story.operator("start", until=NOON + 10**9)
-    known = story.room.timers.get(timer) if isinstance(timer, str) else None
+        scenario.hls(state, id="a")
+    scenario.operator("start", until=NOON + 10**9)
+    known = scenario.room.timers.get(timer) if isinstance(timer, str) else None
     if isinstance(due, int) and not isinstance(due, bool) and known is not None:
         due += known
     if isinstance(timer, str) and due is not None and due == known:
         due += 1
-    room = story.room
-    outcome = story.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
+    room = scenario.room
+    outcome = scenario.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
     assert outcome.effect == "No change: the timer was cleared or moved"
     assert not (outcome.rooms or outcome.calls or outcome.notices)
-    assert story.room is room
+    assert scenario.room is room
 
 
 def test_a_room_outside_the_session_keeps_its_own_runs():
-    story = on_air("a")
-    story.hls("starting", "started", room="other-room", session="s9", id="z")
-    story.hls("stopped", id="a")
-    assert story.states == ["stopped"]
-    assert story.world.rooms["other-room"].streams[0].live
-    assert story.room.session is not None
-    assert story.room.session.session_id == SESSION
+    scenario = on_air("a")
+    scenario.hls("starting", "started", room="other-room", session="s9", id="z")
+    scenario.hls("stopped", id="a")
+    assert scenario.states == ["stopped"]
+    assert scenario.world.rooms["other-room"].streams[0].live
+    assert scenario.room.session is not None
+    assert scenario.room.session.session_id == SESSION

@@ -6,26 +6,28 @@ from functools import partial
 
 import pytest
 
-from tests.e2e.scenarios.scenario_product import House, Tale
+from tests.e2e.scenarios.scenario_product import Scenario, ScenarioProduct
 
-HALL = "hall"
+SCENARIO_FIXTURE = "scenario"
 TOLD_AGAIN = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
-def houses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, House]]:
+def products(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, ScenarioProduct]]:
     """One product for all stories that disturb no other, and one for each kind of those that do."""
-    tales: dict[str, dict[str, Tale]] = {}
+    tales: dict[str, dict[str, Scenario]] = {}
     for item in reversed(request.session.items):  # those that wait longest are last, and begin first
-        if HALL in getattr(item, "fixturenames", ()):
-            tales.setdefault(_kind(item), {})[item.name] = _tale(item)
-    built = {kind: House(tmp_path_factory.mktemp(kind), tales[kind], kind) for kind in sorted(tales)}
+        if SCENARIO_FIXTURE in getattr(item, "fixturenames", ()):
+            tales.setdefault(_kind(item), {})[item.name] = _scenario(item)
+    built = {kind: ScenarioProduct(tmp_path_factory.mktemp(kind), tales[kind], kind) for kind in sorted(tales)}
     yield built
-    for house in built.values():
-        house.close()
-        request.config.stash[TOLD_AGAIN].extend(house.told_again)
+    for product in built.values():
+        product.close()
+        request.config.stash[TOLD_AGAIN].extend(product.told_again)
     if os.environ.get("STORIES_TOOK"):
-        took = [(took_s, name) for house in built.values() for name, took_s in house.took_s.items()]
+        took = [(took_s, name) for product in built.values() for name, took_s in product.took_s.items()]
         print("\n".join(f"{took_s:6.1f} s {name}" for took_s, name in sorted(took)))
 
 
@@ -39,26 +41,26 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def hall(request: pytest.FixtureRequest, houses: dict[str, House]) -> House:
+def scenario(request: pytest.FixtureRequest, products: dict[str, ScenarioProduct]) -> ScenarioProduct:
     """What a story is given is its room; whoever calls the test is given the house, to wait for the story's end."""
-    return houses[_kind(request.node)]
+    return products[_kind(request.node)]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    found = pyfuncitem.funcargs.get(HALL)
-    if not isinstance(found, House):
+    found = pyfuncitem.funcargs.get(SCENARIO_FIXTURE)
+    if not isinstance(found, ScenarioProduct):
         return None
     found.verdict(pyfuncitem.name)
     return True
 
 
 def _kind(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("house")
+    marker = item.get_closest_marker("product")
     return "calm" if marker is None else str(marker.args[0])
 
 
-def _tale(item: pytest.Item) -> Tale:
+def _scenario(item: pytest.Item) -> Scenario:
     assert isinstance(item, pytest.Function)
     given = item.callspec.params if hasattr(item, "callspec") else {}
     return partial(item.obj, **given)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from tests.e2e.scenarios.scenario_room import Hall
-from tests.e2e.scenarios.toggle_proxy import Gate
-from tests.support.polling import last_lines, load_per_core, patient
+from tests.e2e.scenarios.scenario_room import ScenarioRoom
+from tests.e2e.scenarios.toggle_proxy import ToggleProxy
+from tests.support.polling import last_lines, load_per_core, scaled_limit
 from tests.support.product import Product, children_of, product
 from tests.support.reporting import SharedFailureError
 
-STORY_LIMIT_S = patient(700.0)
+STORY_LIMIT_S = scaled_limit(700.0)
 STAGGER_S = 0.1
 STAGGER_MAX_S = 0.8
 OVERLOAD_PER_CORE = 4.0
@@ -23,22 +23,22 @@ NAME_CHARS = 90
 FALLS_AFTER_S = 25.0
 DOWN_S = 22.0
 
-Tale = Callable[[Hall], None]
+Scenario = Callable[[ScenarioRoom], None]
 
 
-class House:
+class ScenarioProduct:
     """Starts its product and its stories, all at once; each story's verdict waits for whoever asks.
 
     A house that is `falling` dies once, every process of it with `kill -9`, and is started again a while later. One
     that is `gated` reaches VideoSDK through a gate.
     """
 
-    def __init__(self, home: Path, tales: Mapping[str, Tale], kind: str) -> None:
+    def __init__(self, home: Path, tales: Mapping[str, Scenario], kind: str) -> None:
         self._home = home
         self._tales = tales
         self._kind = kind
         self._falling = kind == "falling"
-        self._gate = Gate() if kind == "gated" else None
+        self._gate = ToggleProxy() if kind == "gated" else None
         self.took_s: dict[str, float] = {}
         self.told_again: list[str] = []
         self._failed: list[str] = []
@@ -86,13 +86,14 @@ class House:
         falls_at = float(int(time.time() + FALLS_AFTER_S))
         places = threading.Semaphore(at_once)
 
-        def run(name: str, hall: Hall) -> None:
+        def run(name: str, scenario: ScenarioRoom) -> None:
             with places:
-                self._tell(name, hall)
+                self._tell(name, scenario)
 
-        halls = [Hall(one, _room(name, attempt), falls_at, falls_at + DOWN_S, self._gate) for name in names]
+        halls = [ScenarioRoom(one, _room(name, attempt), falls_at, falls_at + DOWN_S, self._gate) for name in names]
         threads = [
-            threading.Thread(target=run, args=(name, hall), name=name) for name, hall in zip(names, halls, strict=True)
+            threading.Thread(target=run, args=(name, scenario), name=name)
+            for name, scenario in zip(names, halls, strict=True)
         ]
         stagger_s = STAGGER_S if self._falling else min(STAGGER_S * max(1.0, load_per_core()), STAGGER_MAX_S)
         for thread in threads:
@@ -116,17 +117,17 @@ class House:
         finally:
             self._gate.stop()
 
-    def _tell(self, name: str, hall: Hall) -> None:
+    def _tell(self, name: str, scenario: ScenarioRoom) -> None:
         began = time.monotonic()
         try:
-            self._tales[name](hall)
-            hall.ended_well()
+            self._tales[name](scenario)
+            scenario.ended_well()
             self.took_s[name] = time.monotonic() - began
         except BaseException as error:
             with contextlib.suppress(Exception):
-                error.add_note(hall.account())
-            if not (self._falling or hall.one.runs):
-                self._verdicts[name].set_exception(self._gone(hall.one))
+                error.add_note(scenario.account())
+            if not (self._falling or scenario.one.runs):
+                self._verdicts[name].set_exception(self._gone(scenario.one))
             elif self._final or load_per_core() < OVERLOAD_PER_CORE:
                 self._verdicts[name].set_exception(error)
             else:

@@ -5,8 +5,8 @@ import time
 from typing import Any
 from zlib import crc32
 
-from tests.e2e.scenarios.toggle_proxy import Gate
-from tests.e2e.scenarios.waiting import patiently, wall_clock
+from tests.e2e.scenarios.toggle_proxy import ToggleProxy
+from tests.e2e.scenarios.waiting import retry_while_down, wall_clock
 from tests.support.polling import last_lines, wait_until
 from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
 from webhook_app.domain.reasons import Reason
@@ -17,14 +17,14 @@ SHOWN_LAST = 20
 SHOWN_LINES = 50
 
 
-class Hall:
+class ScenarioRoom:
     """One room, its one scheduled rule and its session, in a product that other stories share."""
 
-    def __init__(self, one: Product, name: str, falls_at: float, back_at: float, gate: Gate | None) -> None:
+    def __init__(self, one: Product, name: str, falls_at: float, back_at: float, proxy: ToggleProxy | None) -> None:
         self.one = one
         self.falls_at = falls_at  # when a falling house dies, and when it is started again
         self.back_at = back_at
-        self.gate = gate  # a gated house's
+        self.proxy = proxy  # a gated house's
         self.room = name
         self.rule = f"show-{crc32(name.encode())}"
         self.session = ""
@@ -80,24 +80,24 @@ class Hall:
         self.puts_rule(self.rule, schedule=schedule, **rule)
 
     def puts_rule(self, name: str, **rule: Any) -> None:
-        patiently(lambda: self.one.put_rule(name, rooms=[self.room], **rule))
+        retry_while_down(lambda: self.one.put_rule(name, rooms=[self.room], **rule))
 
     def rule_is(self, what: str) -> None:
         """The hall's rule is `pause`d, `resume`d or `delete`d."""
         if what == "delete":
             self.rule_is_gone(self.rule)
             return
-        answer = patiently(lambda: self.one.api("POST", f"/rules/{self.rule}/{what}"))
+        answer = retry_while_down(lambda: self.one.api("POST", f"/rules/{self.rule}/{what}"))
         assert answer.status == 202, answer.body
 
     def rule_is_gone(self, name: str) -> None:
         """Delete a rule."""
-        assert patiently(lambda: self.one.api("DELETE", f"/rules/{name}")).status == 204
+        assert retry_while_down(lambda: self.one.api("DELETE", f"/rules/{name}")).status == 204
 
     def operator(self, command: str, **body: Any) -> None:
         """An operator's `start`, `end` or `release`."""
-        patiently(lambda: self.one.api("POST", "/rooms", {"room_id": self.room}))
-        answer = patiently(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
+        retry_while_down(lambda: self.one.api("POST", "/rooms", {"room_id": self.room}))
+        answer = retry_while_down(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
         assert answer.status == 202, answer.body
 
     # What is waited for
@@ -134,7 +134,7 @@ class Hall:
         """The room, once this is what is wanted of it; None is nothing."""
 
         def there() -> Json | None:
-            found = patiently(lambda: self.one.room(self.room))
+            found = retry_while_down(lambda: self.one.room(self.room))
             if found is None:
                 return None
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
@@ -156,20 +156,20 @@ class Hall:
     @property
     def now(self) -> Json:
         """The room as the API shows it."""
-        found = patiently(lambda: self.one.room(self.room))
+        found = retry_while_down(lambda: self.one.room(self.room))
         assert found is not None
         return found
 
     @property
     def calls(self) -> list[Json]:
         """Starts and ends, as the API shows them."""
-        found = patiently(lambda: self.one.items(f"/calls?room_id={self.room}"))
+        found = retry_while_down(lambda: self.one.items(f"/calls?room_id={self.room}"))
         return [call for call in found if call["kind"] != "probe"]
 
     @property
     def alarms(self) -> list[Json]:
         """The alarms that are active in the whole house."""
-        return patiently(lambda: self.one.items("/alarms?active=true"))
+        return retry_while_down(lambda: self.one.items("/alarms?active=true"))
 
     @property
     def told(self) -> list[str]:
@@ -211,7 +211,7 @@ class Hall:
     @property
     def timeline(self) -> list[Json]:
         """The room's timeline, oldest first."""
-        return patiently(lambda: self.one.items(f"/rooms/{self.room}/timeline"))
+        return retry_while_down(lambda: self.one.items(f"/rooms/{self.room}/timeline"))
 
     @property
     def decisions(self) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.e2e.scenarios.scenario_room import Hall
+from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
 from tests.support.polling import LATE_S
 from webhook_app.domain.reasons import Reason
@@ -14,94 +14,94 @@ pytestmark = pytest.mark.process
 EMPTY = "room.on_air && room.session.participant_count == 0"
 
 
-def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(hall: Hall) -> None:
-    hall.puts_rule(hall.rule, when=EMPTY, **{"for": "3s"}, do="end")
-    hall.joins()
-    hall.hears("participant.joined")
-    hall.operator("start")
-    hall.on_air()
-    hall.operator("release")
-    hall.leaves(keep=True)
-    hall.off_air()
-    left, ended = hall.event("participant-left")["at"], hall.ends[0]["at"]
+def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: ScenarioRoom) -> None:
+    scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
+    scenario.joins()
+    scenario.hears("participant.joined")
+    scenario.operator("start")
+    scenario.on_air()
+    scenario.operator("release")
+    scenario.leaves(keep=True)
+    scenario.off_air()
+    left, ended = scenario.event("participant-left")["at"], scenario.ends[0]["at"]
     assert 2.9 <= seconds_between(left, ended) <= 10 + LATE_S
-    hall.said(Reason.RULE_BEGAN_TO_HOLD)
-    hall.said(Reason.RULE_VERIFYING)
-    assert len(hall.ends) == 1
+    scenario.said(Reason.RULE_BEGAN_TO_HOLD)
+    scenario.said(Reason.RULE_VERIFYING)
+    assert len(scenario.ends) == 1
 
 
-def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(hall: Hall) -> None:
-    hall.puts_rule(hall.rule, when=EMPTY, **{"for": "3s"}, do="end")
-    hall.joins()
-    hall.hears("participant.joined")
-    hall.person_starts()
-    hall.on_air()
-    hall.spoil(drop=["participant-joined"])
-    hall.joins("grace", "Grace")
-    hall.leaves("ada", keep=True)
-    hall.hears("participant.joined", 2)
+def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(scenario: ScenarioRoom) -> None:
+    scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
+    scenario.joins()
+    scenario.hears("participant.joined")
+    scenario.person_starts()
+    scenario.on_air()
+    scenario.spoil(drop=["participant-joined"])
+    scenario.joins("grace", "Grace")
+    scenario.leaves("ada", keep=True)
+    scenario.hears("participant.joined", 2)
     time.sleep(3)
-    assert (hall.now["state"], hall.ends) == ("playable", [])
-    hall.said(Reason.RULE_NO_LONGER_HOLDS)
+    assert (scenario.now["state"], scenario.ends) == ("playable", [])
+    scenario.said(Reason.RULE_NO_LONGER_HOLDS)
 
 
-def test_somebody_who_comes_back_in_time_stops_the_waiting(hall: Hall) -> None:
-    hall.puts_rule(hall.rule, when=EMPTY, **{"for": "4s"}, do="end")
-    hall.joins()
-    hall.hears("participant.joined")
-    hall.person_starts()
-    hall.on_air()
-    hall.leaves(keep=True)
+def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoom) -> None:
+    scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "4s"}, do="end")
+    scenario.joins()
+    scenario.hears("participant.joined")
+    scenario.person_starts()
+    scenario.on_air()
+    scenario.leaves(keep=True)
     time.sleep(1)
-    hall.joins()
+    scenario.joins()
     time.sleep(6)
-    assert (hall.now["state"], hall.ends) == ("playable", [])
-    hall.said(Reason.RULE_NO_LONGER_HOLDS)
+    assert (scenario.now["state"], scenario.ends) == ("playable", [])
+    scenario.said(Reason.RULE_NO_LONGER_HOLDS)
 
 
-def test_a_stream_that_starts_slowly_is_told_of_by_name(hall: Hall) -> None:
+def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) -> None:
     message = "{room.room_id} has been {room.state} for a while"
-    hall.puts_rule(hall.rule, when='room.state == "starting"', **{"for": "3s"}, do="notify", message=message)
-    hall.pace(started_s=6)
-    hall.joins()
-    hall.hears("participant.joined")
-    hall.operator("start")
-    told = hall.hears(f"rule.{hall.rule}")
-    assert told["data"]["message"] == f"{hall.room} has been starting for a while"
-    hall.on_air()
-    assert len(hall.notices(f"rule.{hall.rule}")) == 1
+    scenario.puts_rule(scenario.rule, when='room.state == "starting"', **{"for": "3s"}, do="notify", message=message)
+    scenario.pace(started_s=6)
+    scenario.joins()
+    scenario.hears("participant.joined")
+    scenario.operator("start")
+    told = scenario.hears(f"rule.{scenario.rule}")
+    assert told["data"]["message"] == f"{scenario.room} has been starting for a while"
+    scenario.on_air()
+    assert len(scenario.notices(f"rule.{scenario.rule}")) == 1
 
 
-def test_a_room_that_waits_too_long_for_its_session_is_told_of(hall: Hall) -> None:
-    hall.puts_rule(f"{hall.rule}-waits", when="room.armed", **{"for": "3s"}, do="notify", message="nobody came")
-    hall.opens(lasts=15)
-    told = hall.hears(f"rule.{hall.rule}-waits")
+def test_a_room_that_waits_too_long_for_its_session_is_told_of(scenario: ScenarioRoom) -> None:
+    scenario.puts_rule(f"{scenario.rule}-waits", when="room.armed", **{"for": "3s"}, do="notify", message="nobody came")
+    scenario.opens(lasts=15)
+    told = scenario.hears(f"rule.{scenario.rule}-waits")
     assert told["data"]["message"] == "nobody came"
-    hall.joins()
-    hall.on_air()
-    hall.closed()
-    hall.off_air()
-    assert hall.broadcasts == ["armed", "completed"]
+    scenario.joins()
+    scenario.on_air()
+    scenario.closed()
+    scenario.off_air()
+    assert scenario.broadcasts == ["armed", "completed"]
 
 
-def test_the_next_opening_can_be_passed_over(hall: Hall) -> None:
-    hall.joins()
-    hall.opens(5, lasts=6)
-    hall.rule_is("skip-next")
-    hall.until(hall.opens_at + 3)
-    assert (hall.starts, hall.now["desired"], hall.broadcasts) == ([], None, [])
-    hall.said(Reason.OCCURRENCE_SKIPPED)
+def test_the_next_opening_can_be_passed_over(scenario: ScenarioRoom) -> None:
+    scenario.joins()
+    scenario.opens(5, lasts=6)
+    scenario.rule_is("skip-next")
+    scenario.until(scenario.opens_at + 3)
+    assert (scenario.starts, scenario.now["desired"], scenario.broadcasts) == ([], None, [])
+    scenario.said(Reason.OCCURRENCE_SKIPPED)
 
 
-def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(hall: Hall) -> None:
+def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(scenario: ScenarioRoom) -> None:
     host = 'event.data.participantName.startsWith("Host")'
-    hall.puts_rule(f"{hall.rule}-in", on="participant-joined", if_=host, do="start")
-    hall.puts_rule(f"{hall.rule}-out", on="participant-left", if_=host, do="end")
-    hall.joins("grace", "Grace")
-    hall.joins("ada", "Host Ada")
-    hall.on_air()
-    hall.leaves("ada")
-    hall.off_air()
-    assert (len(hall.runs), len(hall.starts), len(hall.ends)) == (1, 1, 1)
-    hall.said(f"because of rule:{hall.rule}-in")
-    hall.said(f"because of rule:{hall.rule}-out")
+    scenario.puts_rule(f"{scenario.rule}-in", on="participant-joined", if_=host, do="start")
+    scenario.puts_rule(f"{scenario.rule}-out", on="participant-left", if_=host, do="end")
+    scenario.joins("grace", "Grace")
+    scenario.joins("ada", "Host Ada")
+    scenario.on_air()
+    scenario.leaves("ada")
+    scenario.off_air()
+    assert (len(scenario.runs), len(scenario.starts), len(scenario.ends)) == (1, 1, 1)
+    scenario.said(f"because of rule:{scenario.rule}-in")
+    scenario.said(f"because of rule:{scenario.rule}-out")

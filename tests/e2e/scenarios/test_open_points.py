@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.scenarios.scenario_room import Hall
+from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.process
@@ -28,74 +28,76 @@ def _id(form: dict[str, Any]) -> str:
     return "-".join(f"{name}-{value}" for name, value in form.items())
 
 
-def window_is_one_stream(hall: Hall) -> None:
-    hall.joins()
-    hall.opens(lasts=12)
-    hall.on_air(limit_s=40)
-    hall.closed()
-    hall.off_air(limit_s=40)
-    assert (hall.broadcasts, len(hall.runs), len(hall.starts)) == (["completed"], 1, 1)
-    assert hall.notices("call.refused") == []
-    assert hall.desires(None)["state"] == "stopped"
+def window_is_one_stream(scenario: ScenarioRoom) -> None:
+    scenario.joins()
+    scenario.opens(lasts=12)
+    scenario.on_air(limit_s=40)
+    scenario.closed()
+    scenario.off_air(limit_s=40)
+    assert (scenario.broadcasts, len(scenario.runs), len(scenario.starts)) == (["completed"], 1, 1)
+    assert scenario.notices("call.refused") == []
+    assert scenario.desires(None)["state"] == "stopped"
 
 
 @pytest.mark.parametrize("form", FORMS, ids=_id)
-def test_with_answers_of_any_form_a_window_is_one_stream(hall: Hall, form: dict[str, Any]) -> None:
-    hall.sandbox.spoil(hall.room, forms=form)
-    window_is_one_stream(hall)
+def test_with_answers_of_any_form_a_window_is_one_stream(scenario: ScenarioRoom, form: dict[str, Any]) -> None:
+    scenario.sandbox.spoil(scenario.room, forms=form)
+    window_is_one_stream(scenario)
 
 
 @pytest.mark.parametrize("form", WEBHOOKS, ids=_id)
-def test_with_webhooks_of_any_form_a_window_is_one_stream(hall: Hall, form: dict[str, Any]) -> None:
-    hall.spoil(**form)
-    window_is_one_stream(hall)
+def test_with_webhooks_of_any_form_a_window_is_one_stream(scenario: ScenarioRoom, form: dict[str, Any]) -> None:
+    scenario.spoil(**form)
+    window_is_one_stream(scenario)
 
 
 @pytest.mark.parametrize("none_active", ["null", "400", "unknown"])
-def test_a_lost_stop_is_repaired_in_any_form(hall: Hall, none_active: str) -> None:
-    hall.sandbox.spoil(hall.room, forms={"none_active": none_active})
-    hall.joins()
-    hall.operator("start")
-    hall.on_air()
-    hall.sandbox.spoil(hall.room, forms={"none_active": none_active}, webhooks={"drop": ["hls-*"]})
-    hall.operator("end")
-    hall.off_air(limit_s=40)
-    assert hall.now["stream"]["ended_by"] == "probe"
+def test_a_lost_stop_is_repaired_in_any_form(scenario: ScenarioRoom, none_active: str) -> None:
+    scenario.sandbox.spoil(scenario.room, forms={"none_active": none_active})
+    scenario.joins()
+    scenario.operator("start")
+    scenario.on_air()
+    scenario.sandbox.spoil(scenario.room, forms={"none_active": none_active}, webhooks={"drop": ["hls-*"]})
+    scenario.operator("end")
+    scenario.off_air(limit_s=40)
+    assert scenario.now["stream"]["ended_by"] == "probe"
 
 
 @pytest.mark.parametrize("session_end", ["events", "stopped", "silent", "first"])
-def test_a_sessions_end_ends_its_stream_in_any_form(hall: Hall, session_end: str) -> None:
-    hall.sandbox.spoil(hall.room, forms={"session_end": session_end, "session_reason": "ROOM_CLOSED"})
-    hall.joins()
-    hall.person_starts()
-    hall.on_air()
-    hall.session_ends()
-    ended = hall.hears("session.ended")
+def test_a_sessions_end_ends_its_stream_in_any_form(scenario: ScenarioRoom, session_end: str) -> None:
+    scenario.sandbox.spoil(scenario.room, forms={"session_end": session_end, "session_reason": "ROOM_CLOSED"})
+    scenario.joins()
+    scenario.person_starts()
+    scenario.on_air()
+    scenario.session_ends()
+    ended = scenario.hears("session.ended")
     assert ended["data"]["session"]["ended_reason"] == "ROOM_CLOSED"
-    hall.off_air(limit_s=110)
-    assert len(hall.notices("stream.stopped")) == 1
+    scenario.off_air(limit_s=110)
+    assert len(scenario.notices("stream.stopped")) == 1
 
 
 @pytest.mark.parametrize("no_session", ["402", "409"])
-def test_a_start_without_a_session_is_made_once_there_is_one(hall: Hall, no_session: str) -> None:
-    hall.sandbox.spoil(hall.room, forms={"no_session": no_session})
-    hall.opens(lasts=25)
-    hall.hears("broadcast.armed")
-    hall.joins()
-    hall.on_air()
-    hall.closed()
-    hall.off_air(limit_s=40)
-    assert len(hall.runs) == 1
+def test_a_start_without_a_session_is_made_once_there_is_one(scenario: ScenarioRoom, no_session: str) -> None:
+    scenario.sandbox.spoil(scenario.room, forms={"no_session": no_session})
+    scenario.opens(lasts=25)
+    scenario.hears("broadcast.armed")
+    scenario.joins()
+    scenario.on_air()
+    scenario.closed()
+    scenario.off_air(limit_s=40)
+    assert len(scenario.runs) == 1
 
 
 @pytest.mark.parametrize("second_start", ["409", "400", "second-stream"])
-def test_a_stream_that_somebody_started_is_taken_over_and_never_doubled(hall: Hall, second_start: str) -> None:
-    hall.sandbox.spoil(hall.room, forms={"second_start": second_start}, webhooks={"drop": ["hls-*"]})
-    hall.joins()
-    hall.person_starts()
-    wait_until(lambda: [run["state"] for run in hall.runs] == ["playable"], 20, "the stream that a person started")
-    hall.operator("start")
-    hall.hears("stream.started", limit_s=40)
-    assert len(hall.runs) == 1
-    hall.operator("end")
-    hall.off_air(limit_s=60)
+def test_a_stream_that_somebody_started_is_taken_over_and_never_doubled(
+    scenario: ScenarioRoom, second_start: str
+) -> None:
+    scenario.sandbox.spoil(scenario.room, forms={"second_start": second_start}, webhooks={"drop": ["hls-*"]})
+    scenario.joins()
+    scenario.person_starts()
+    wait_until(lambda: [run["state"] for run in scenario.runs] == ["playable"], 20, "the stream that a person started")
+    scenario.operator("start")
+    scenario.hears("stream.started", limit_s=40)
+    assert len(scenario.runs) == 1
+    scenario.operator("end")
+    scenario.off_air(limit_s=60)

@@ -11,7 +11,7 @@ ANSWER_LIMIT_S = 20.0
 QUEUE_FILLED_BY = 2  # a listener with no queue still takes one
 
 
-class Gate:
+class ToggleProxy:
     """Every call is a connection of its own, so that behind a shut gate a caller waits before it can send a byte."""
 
     def __init__(self) -> None:
@@ -20,9 +20,9 @@ class Gate:
         self._open.set()
         self._shut_after: str | None = None
         self._waiting: list[socket.socket] = []
-        gate = self
+        proxy = self
 
-        class Door(BaseHTTPRequestHandler):
+        class ConsoleAuth(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self._pass_on(None)
 
@@ -30,12 +30,12 @@ class Gate:
                 self._pass_on(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
 
             def _pass_on(self, body: bytes | None) -> None:
-                line = http.client.HTTPConnection(urlsplit(gate.behind).netloc, timeout=ANSWER_LIMIT_S)
+                line = http.client.HTTPConnection(urlsplit(proxy.behind).netloc, timeout=ANSWER_LIMIT_S)
                 line.request(self.command, self.path, body, dict(self.headers))
                 answer = line.getresponse()
                 said = answer.read()
                 line.close()
-                gate.passed(self.path)
+                proxy.passed(self.path)
                 self.send_response(answer.status)
                 self.send_header("Content-Type", answer.getheader("Content-Type", "application/json"))
                 self.send_header("Content-Length", str(len(said)))
@@ -51,13 +51,13 @@ class Gate:
             request_queue_size = 0
 
             def get_request(self) -> Any:
-                gate.wait()
+                proxy.wait()
                 return super().get_request()
 
             def handle_error(self, request: object, client_address: object) -> None:
                 pass  # whoever called was killed meanwhile
 
-        self._server = Server(("127.0.0.1", 0), Door)
+        self._server = Server(("127.0.0.1", 0), ConsoleAuth)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="gate", daemon=True)
         self._thread.start()

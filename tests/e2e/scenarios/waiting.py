@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http.client import HTTPException
 from typing import TypeVar
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 
 LOOK_EVERY_S = 0.25
 DOWN_USUAL_S = 60.0
@@ -14,9 +14,9 @@ DOWN_USUAL_S = 60.0
 Answer = TypeVar("Answer")
 
 
-def patiently(ask: Callable[[], Answer]) -> Answer:
+def retry_while_down(ask: Callable[[], Answer]) -> Answer:
     """What is answered, once the product is there to answer: a house may just be down."""
-    deadline = time.monotonic() + patient(DOWN_USUAL_S)
+    deadline = time.monotonic() + scaled_limit(DOWN_USUAL_S)
     while True:
         try:
             return ask()

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from webhook_app.providers.videosdk.answers import (
     EXCERPT_MAX_CHARS,
-    Activity,
-    Answer,
+    ApiAnswer,
+    StreamActivity,
+    list_rows,
     read_active,
     read_list,
-    rows_in,
-    stream_in,
+    started_stream,
 )
 
 ROOM = "abcd-efgh-ijkl"
@@ -33,25 +33,25 @@ json_values = st.recursive(
 
 
 def active(body, status=200):
-    return read_active(Answer(status, body)).activity
+    return read_active(ApiAnswer(status, body)).activity
 
 
 @pytest.mark.parametrize("status", [None, 401, 403, 408, 429, 500, 502, 503, 504, 599])
 @given(body=json_values)
 def test_a_status_that_says_nothing_about_the_room_is_unavailable(status, body):
-    assert read_active(Answer(status, body)).activity is Activity.UNAVAILABLE
-    assert read_list(Answer(status, body), ROOM).activity is Activity.UNAVAILABLE
+    assert read_active(ApiAnswer(status, body)).activity is StreamActivity.UNAVAILABLE
+    assert read_list(ApiAnswer(status, body), ROOM).activity is StreamActivity.UNAVAILABLE
 
 
 @pytest.mark.parametrize("code", [401, 403, 429, 500, "503"])
 def test_a_code_in_the_body_counts_as_the_status(code):
-    assert active({"code": code, "data": None}) is Activity.UNAVAILABLE
+    assert active({"code": code, "data": None}) is StreamActivity.UNAVAILABLE
 
 
 @pytest.mark.parametrize("status", [402, 404])
 @given(body=json_values)
 def test_402_and_404_mean_none_whatever_the_body(status, body):
-    assert active(body, status) is Activity.NONE
+    assert active(body, status) is StreamActivity.NONE
 
 
 @pytest.mark.parametrize(
@@ -74,27 +74,27 @@ def test_402_and_404_mean_none_whatever_the_body(status, body):
 )
 @pytest.mark.parametrize("status", [200, 201, 203])
 def test_an_object_with_an_address_or_with_an_id_and_no_end_is_active(stream, envelope, status):
-    reading = read_active(Answer(status, envelope(stream)))
-    assert (reading.activity, reading.stream) == (Activity.ACTIVE, stream)
+    reading = read_active(ApiAnswer(status, envelope(stream)))
+    assert (reading.activity, reading.stream) == (StreamActivity.ACTIVE, stream)
 
 
 @given(body=json_values)
 def test_no_stream_that_has_ended_is_taken_for_an_active_one(body):
-    reading = read_active(Answer(200, body))
-    if reading.activity is Activity.ACTIVE:
+    reading = read_active(ApiAnswer(200, body))
+    if reading.activity is StreamActivity.ACTIVE:
         assert reading.stream is not None
         assert not reading.stream.get("end")
 
 
 @given(body=json_values, status=st.integers(100, 599))
 def test_every_form_has_a_reading_and_an_excerpt(body, status):
-    answer = Answer(status, body)
+    answer = ApiAnswer(status, body)
     for reading in (read_active(answer), read_list(answer, ROOM)):
-        assert (reading.stream is not None) == (reading.activity is Activity.ACTIVE)
+        assert (reading.stream is not None) == (reading.activity is StreamActivity.ACTIVE)
     assert answer.excerpt.startswith(str(status))
     assert len(answer.excerpt) <= EXCERPT_MAX_CHARS + 4
     assert answer.ok + answer.missing + answer.unavailable <= 1
-    stream_in(answer)
+    started_stream(answer)
 
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhcGlrZXkiOiJrZXkiLCJ2ZXJzaW9uIjoyfQ.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
@@ -110,14 +110,14 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhcGlrZXkiOiJrZXkiLCJ2ZXJzaW9uIjoyfQ.c2lnbmF0dXJ
     ],
 )
 def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body):
-    answer = Answer(418, body)
+    answer = ApiAnswer(418, body)
     for text in (answer.message, answer.excerpt):
         assert "****" in text
         assert "eyJ" not in text
 
 
 def rows(*found, last=1):
-    return Answer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
+    return ApiAnswer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
 
 
 OVER = {"id": "o", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}
@@ -126,25 +126,25 @@ OVER = {"id": "o", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}
 @pytest.mark.parametrize(
     ("answer", "activity"),
     [
-        (rows(), Activity.NONE),
-        (rows(OVER), Activity.NONE),
-        (Answer(200, {"data": None}), Activity.NONE),
-        (Answer(200, {"data": {}}), Activity.NONE),
-        (Answer(200, []), Activity.NONE),
-        (Answer(404, None), Activity.NONE),
-        (rows(OVER, {"id": "a", "roomId": ROOM, "end": None}), Activity.ACTIVE),
-        (rows({"sessionId": "s", "end": None}), Activity.ACTIVE),
-        (Answer(200, [{"id": "a", "meetingId": ROOM, "end": None}]), Activity.ACTIVE),
-        (Answer(200, {"data": {"data": [{"id": "a", "end": None}]}}), Activity.ACTIVE),
-        (rows({"id": "a", "roomId": "another", "end": None}), Activity.NONE),
-        (rows({"id": "a", "roomId": "another", "end": None}, last=2), Activity.UNKNOWN_FORM),
-        (rows({"id": "a", "roomId": ROOM}), Activity.UNKNOWN_FORM),
-        (rows("a"), Activity.UNKNOWN_FORM),
-        (Answer(200, "nothing"), Activity.UNKNOWN_FORM),
-        (Answer(200, {"streams": []}), Activity.UNKNOWN_FORM),
-        (Answer(200, {}), Activity.UNKNOWN_FORM),
-        (Answer(400, {"message": "roomId is required"}), Activity.UNKNOWN_FORM),
-        (Answer(200, {"code": 4020, "data": []}), Activity.UNKNOWN_FORM),
+        (rows(), StreamActivity.NONE),
+        (rows(OVER), StreamActivity.NONE),
+        (ApiAnswer(200, {"data": None}), StreamActivity.NONE),
+        (ApiAnswer(200, {"data": {}}), StreamActivity.NONE),
+        (ApiAnswer(200, []), StreamActivity.NONE),
+        (ApiAnswer(404, None), StreamActivity.NONE),
+        (rows(OVER, {"id": "a", "roomId": ROOM, "end": None}), StreamActivity.ACTIVE),
+        (rows({"sessionId": "s", "end": None}), StreamActivity.ACTIVE),
+        (ApiAnswer(200, [{"id": "a", "meetingId": ROOM, "end": None}]), StreamActivity.ACTIVE),
+        (ApiAnswer(200, {"data": {"data": [{"id": "a", "end": None}]}}), StreamActivity.ACTIVE),
+        (rows({"id": "a", "roomId": "another", "end": None}), StreamActivity.NONE),
+        (rows({"id": "a", "roomId": "another", "end": None}, last=2), StreamActivity.UNKNOWN_FORM),
+        (rows({"id": "a", "roomId": ROOM}), StreamActivity.UNKNOWN_FORM),
+        (rows("a"), StreamActivity.UNKNOWN_FORM),
+        (ApiAnswer(200, "nothing"), StreamActivity.UNKNOWN_FORM),
+        (ApiAnswer(200, {"streams": []}), StreamActivity.UNKNOWN_FORM),
+        (ApiAnswer(200, {}), StreamActivity.UNKNOWN_FORM),
+        (ApiAnswer(400, {"message": "roomId is required"}), StreamActivity.UNKNOWN_FORM),
+        (ApiAnswer(200, {"code": 4020, "data": []}), StreamActivity.UNKNOWN_FORM),
     ],
 )
 def test_a_rooms_list_shows_whether_a_stream_is_active(answer, activity):
@@ -159,6 +159,6 @@ def test_of_several_active_rows_the_latest_counts():
 
 
 def test_an_answer_that_is_no_list_is_not_an_empty_list():
-    assert rows_in(Answer(200, "x")) is None
-    assert rows_in(Answer(200, {"message": "ok"})) is None
-    assert rows_in(Answer(200, {"data": []})) == []
+    assert list_rows(ApiAnswer(200, "x")) is None
+    assert list_rows(ApiAnswer(200, {"message": "ok"})) is None
+    assert list_rows(ApiAnswer(200, {"data": []})) == []

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support import paths
-from tests.support.scenario import ROOM, Story
+from tests.support.scenario import ROOM, Scenario
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.text import words
+from webhook_app.domain.notices.text import render_notice
 from webhook_app.providers.videosdk.webhook_body import read_body
 from webhook_app.store.codec import event_of
 
@@ -136,28 +136,28 @@ def content_of(name: str) -> dict:
     return json.loads(raw_body(name))
 
 
-def fold(raw: bytes) -> Story:
+def fold(raw: bytes) -> Scenario:
     """The body as the journal holds it, folded into an empty world."""
     read = read_body(raw)
     fields = {b"s": b"videosdk", b"t": read.type.encode(), b"r": (read.room_id or "").encode(), b"a": b"1", b"d": raw}
     event = event_of(b"1-0", fields)
-    story = Story()
-    story.tell(event.source, event.type, dict(event.data), room=event.room_id)
-    return story
+    scenario = Scenario()
+    scenario.tell(event.source, event.type, dict(event.data), room=event.room_id)
+    return scenario
 
 
-def made_of(story: Story) -> Made:
-    view = story.view
+def made_of(scenario: Scenario) -> Made:
+    view = scenario.view
     session = view["session"]
-    told = [notice for notice in story.told if not notice.type.startswith("videosdk.")]
+    told = [notice for notice in scenario.told if not notice.type.startswith("videosdk.")]
     return Made(
         state=view["state"],
         session=None if session is None else session["live"],
         people=tuple(person["name"] for person in session["participants"]) if session else (),
         told=tuple(notice.type for notice in told),
-        title=words(told[-1], room_name=None, base_url=None).title if told else None,
-        room=story.events[-1].room_id,
-        asked=any(name.startswith("ask:") for name in story.room.timers),
+        title=render_notice(told[-1], room_name=None, base_url=None).title if told else None,
+        room=scenario.events[-1].room_id,
+        asked=any(name.startswith("ask:") for name in scenario.room.timers),
     )
 
 
@@ -173,9 +173,9 @@ def test_the_type_is_the_files_name(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_body_makes_of_an_unseen_room_what_is_expected(name):
-    story = fold(raw_body(name))
-    assert made_of(story) == EXPECTED[name]
-    assert story.effect
+    scenario = fold(raw_body(name))
+    assert made_of(scenario) == EXPECTED[name]
+    assert scenario.effect
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -204,9 +204,9 @@ def test_a_body_whose_data_stands_in_the_envelope_means_the_same(name):
 @pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}], ids=["missing", "null", "empty"])
 def test_a_body_without_data_is_kept_without_a_room(name, data):
     kind = name.partition(".")[0]
-    story = fold(json.dumps({"webhookType": kind, **data}).encode())
-    assert made_of(story) == KEPT_WITHOUT_ROOM
-    assert story.events[-1].type == kind
+    scenario = fold(json.dumps({"webhookType": kind, **data}).encode())
+    assert made_of(scenario) == KEPT_WITHOUT_ROOM
+    assert scenario.events[-1].type == kind
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != WEBHOOK_WITHOUT_TYPE])
@@ -222,9 +222,9 @@ def test_a_body_with_null_ids_is_kept(name):
 def test_a_body_with_one_null_id_counts_for_its_room(name, null):
     content = content_of(name)
     content["data"][null] = None
-    story = fold(json.dumps(content).encode())
-    assert story.events[-1].room_id == ROOM
-    assert (story.view["session"] is None) or null != "sessionId"
+    scenario = fold(json.dumps(content).encode())
+    assert scenario.events[-1].room_id == ROOM
+    assert (scenario.view["session"] is None) or null != "sessionId"
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("hls-")])
@@ -245,47 +245,47 @@ def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error():
         "reason": "MEETING_EXPIRED",
         "error": {"message": "gone", "code": 7},
     }
-    story = Story()
-    story.webhook("session-started", session=SESSION)
-    story.tell(Source.VIDEOSDK, "session-ended", data)
-    session = story.view["session"]
+    scenario = Scenario()
+    scenario.webhook("session-started", session=SESSION)
+    scenario.tell(Source.VIDEOSDK, "session-ended", data)
+    session = scenario.view["session"]
     assert (session["live"], session["ended_reason"], session["ended_error"]) == (False, "MEETING_EXPIRED", "gone (7)")
-    (ended,) = [notice for notice in story.told if notice.type == "session.ended"]
+    (ended,) = [notice for notice in scenario.told if notice.type == "session.ended"]
     assert ended.data["session"]["ended_reason"] == "MEETING_EXPIRED"
-    text = words(ended, room_name=None, base_url=None).body
+    text = render_notice(ended, room_name=None, base_url=None).body
     assert "VideoSDK's reason: MEETING_EXPIRED" in text
     assert "VideoSDK's error: gone (7)" in text
-    assert "MEETING_EXPIRED" in story.effect
+    assert "MEETING_EXPIRED" in scenario.effect
 
 
 @pytest.mark.parametrize("said", [{}, {"reason": None, "error": None}, {"reason": "", "error": 5}, {"reason": []}])
 def test_a_session_that_ends_without_a_reason_shows_none(said):
-    story = Story()
-    story.webhook("session-started", session=SESSION)
-    story.tell(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
-    assert (story.view["session"]["ended_reason"], story.view["session"]["ended_error"]) == (None, None)
+    scenario = Scenario()
+    scenario.webhook("session-started", session=SESSION)
+    scenario.tell(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
+    assert (scenario.view["session"]["ended_reason"], scenario.view["session"]["ended_error"]) == (None, None)
 
 
 def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webhook_comes():
-    story = Story()
-    story.webhook("session-started", session=SESSION)
-    story.hls("starting", id="a", session=SESSION)
-    story.probe(session={"session_id": SESSION, "live": False})
-    assert story.view["session"]["live"] is False
-    told = len(story.told)
+    scenario = Scenario()
+    scenario.webhook("session-started", session=SESSION)
+    scenario.hls("starting", id="a", session=SESSION)
+    scenario.probe(session={"session_id": SESSION, "live": False})
+    assert scenario.view["session"]["live"] is False
+    told = len(scenario.told)
     for reason in ("late reason", "another reason"):
         data = {"meetingId": ROOM, "sessionId": SESSION, "reason": reason}
-        story.tell(Source.VIDEOSDK, "session-ended", data)
-    assert story.view["session"]["ended_reason"] == "late reason"
-    assert len(story.told) == told
+        scenario.tell(Source.VIDEOSDK, "session-ended", data)
+    assert scenario.view["session"]["ended_reason"] == "late reason"
+    assert len(scenario.told) == told
 
 
 @pytest.mark.parametrize(
     "kind", ["recording-stopped", "merge-recording-completed", "transcription-stopped", "hls-stopped"]
 )
 def test_what_may_come_after_a_session_opens_none(kind):
-    story = Story()
-    story.webhook(kind, session=SESSION)
-    assert story.view["session"] is None
-    story.webhook("participant-joined", session=SESSION, participantId="a")
-    assert story.view["session"]["live"] is True
+    scenario = Scenario()
+    scenario.webhook(kind, session=SESSION)
+    assert scenario.view["session"] is None
+    scenario.webhook("participant-joined", session=SESSION, participantId="a")
+    assert scenario.view["session"]["live"] is True

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import public_pem, signature, signing_key, wait_until
 from webhook_app.providers.videosdk import public_key
 from webhook_app.providers.videosdk.public_key import (
@@ -23,14 +23,14 @@ from webhook_app.providers.videosdk.public_key import (
     PATH,
     REFRESH_AFTER_S,
     RETRY_AFTER_S,
-    Check,
     KeyRing,
+    SignatureCheck,
     fetch_from,
 )
 from webhook_app.providers.videosdk.signature import MalformedSignatureError, PublicKeyError
 
 BODY = b'{"webhookType": "hls-started", "data": {}}'
-WITHIN_S = patient(5.0)
+WITHIN_S = scaled_limit(5.0)
 SPKI = PublicFormat.SubjectPublicKeyInfo
 
 
@@ -108,18 +108,18 @@ def test_a_pinned_key_is_never_asked_for():
     ring = Ring(pinned=public_pem())
     ring.start()
     assert ring.ring.ready
-    assert ring.check() is Check.GOOD
-    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    assert ring.check() is SignatureCheck.VALID
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
     ring.now += 10 * REFRESH_AFTER_S
-    assert ring.check() is Check.GOOD
-    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    assert ring.check() is SignatureCheck.VALID
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
     assert ring.videosdk.asked == 0
 
 
 def test_a_pinned_key_may_be_in_either_form():
     for form in (PublicFormat.PKCS1, SPKI):
         pem = signing_key().public_key().public_bytes(Encoding.PEM, form).decode()
-        assert Ring(pinned=pem).check() is Check.GOOD
+        assert Ring(pinned=pem).check() is SignatureCheck.VALID
 
 
 def test_a_pinned_key_that_is_junk_stops_the_process_at_start():
@@ -130,7 +130,7 @@ def test_a_pinned_key_that_is_junk_stops_the_process_at_start():
 def test_the_key_is_fetched_at_start_and_remembered():
     ring = started()
     assert ring.ring.ready
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
     assert ring.remembered == [public_pem()]
     assert ring.videosdk.asked == 1
 
@@ -139,7 +139,7 @@ def test_a_fetched_key_may_be_in_either_form():
     pem = signing_key().public_key().public_bytes(Encoding.PEM, SPKI).decode()
     ring = Ring(publishes=f"\n{pem}\n")
     ring.start()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_the_remembered_key_serves_until_the_newest_has_come():
@@ -147,16 +147,16 @@ def test_the_remembered_key_serves_until_the_newest_has_come():
     ring.hold()
     ring.ring.start()
     assert ring.ring.ready
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
     ring.let_go()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 @pytest.mark.parametrize("junk", ["", "junk", "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n"])
 def test_a_remembered_key_that_is_junk_is_passed_over(junk):
     ring = Ring(publishes=public_pem(), remembered=lambda: junk)
     ring.start()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_a_store_that_is_away_at_start_does_not_matter():
@@ -165,14 +165,14 @@ def test_a_store_that_is_away_at_start_does_not_matter():
 
     ring = Ring(publishes=public_pem(), remembered=away)
     ring.start()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_without_a_key_nothing_is_decided():
     ring = Ring()
     ring.start()
     assert not ring.ring.ready
-    assert ring.check() is Check.UNDECIDED
+    assert ring.check() is SignatureCheck.UNDECIDED
 
 
 def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same():
@@ -183,17 +183,17 @@ def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same():
 def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once():
     ring = Ring()
     ring.start()
-    assert [ring.check() for _ in range(20)] == [Check.UNDECIDED] * 20
+    assert [ring.check() for _ in range(20)] == [SignatureCheck.UNDECIDED] * 20
     assert ring.videosdk.asked == 1
     ring.now += RETRY_AFTER_S
-    assert ring.check() is Check.UNDECIDED
+    assert ring.check() is SignatureCheck.UNDECIDED
     ring.settle()
     assert ring.videosdk.asked == 2
     ring.videosdk.pem = public_pem()
     ring.now += RETRY_AFTER_S
-    assert ring.check() is Check.UNDECIDED
+    assert ring.check() is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_a_published_key_that_is_junk_is_no_key():
@@ -207,18 +207,18 @@ def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have():
     ring = started()
     ring.videosdk.pem = "junk"
     ring.now += REFRESH_AFTER_S + 1
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
     ring.settle()
     assert ring.videosdk.asked == 2
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again():
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.hold()
-    assert [ring.check(signed_by_the_next_key()) for _ in range(5)] == [Check.UNDECIDED] * 5
-    assert ring.check() is Check.GOOD
+    assert [ring.check(signed_by_the_next_key()) for _ in range(5)] == [SignatureCheck.UNDECIDED] * 5
+    assert ring.check() is SignatureCheck.VALID
     ring.let_go()
     assert ring.videosdk.asked == 2
 
@@ -226,9 +226,9 @@ def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again():
 def test_a_wrong_signature_is_wrong_once_the_same_key_came_back():
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
-    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
 
 
 def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute():
@@ -246,9 +246,9 @@ def test_a_new_key_is_picked_up_after_the_first_signature_that_fails():
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.videosdk.pem = next_pem()
-    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check(signed_by_the_next_key()) is Check.GOOD
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.VALID
     assert ring.remembered[-1] == next_pem()
 
 
@@ -271,10 +271,10 @@ def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size, sizes):
     for key in map(keys_by_size.__getitem__, sizes):
         ring.now += RETRY_AFTER_S
         ring.videosdk.pem = pem_of(key)
-        assert ring.check(signed_with(key)) is Check.UNDECIDED
+        assert ring.check(signed_with(key)) is SignatureCheck.UNDECIDED
         ring.settle()
-        assert ring.check(signed_with(key)) is Check.GOOD
-    assert ring.check() is Check.UNDECIDED or ring.check() is Check.WRONG
+        assert ring.check(signed_with(key)) is SignatureCheck.VALID
+    assert ring.check() is SignatureCheck.UNDECIDED or ring.check() is SignatureCheck.INVALID
 
 
 def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones():
@@ -285,7 +285,7 @@ def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_one
         ring.settle()
         ring.now += 1
         assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size):
@@ -296,9 +296,9 @@ def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(ke
         ring.settle()
     ring.videosdk.pem = pem_of(keys_by_size[4_096])
     ring.now += REFRESH_AFTER_S + 1
-    assert ring.check(signed_with(keys_by_size[4_096])) is Check.UNDECIDED
+    assert ring.check(signed_with(keys_by_size[4_096])) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check(signed_with(keys_by_size[4_096])) is Check.GOOD
+    assert ring.check(signed_with(keys_by_size[4_096])) is SignatureCheck.VALID
 
 
 def test_after_a_rotation_the_old_key_counts_no_more():
@@ -307,16 +307,16 @@ def test_after_a_rotation_the_old_key_counts_no_more():
     ring.videosdk.pem = next_pem()
     ring.check(signed_by_the_next_key())
     ring.settle()
-    assert ring.check() is Check.WRONG
+    assert ring.check() is SignatureCheck.INVALID
 
 
 def test_a_key_that_rotates_just_after_it_was_fetched_is_found_by_the_first_signature_that_fails():
     ring = started()
     ring.videosdk.pem = next_pem()
     ring.now += RETRY_AFTER_S
-    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check(signed_by_the_next_key()) is Check.GOOD
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.VALID
 
 
 def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times():
@@ -324,9 +324,9 @@ def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times():
     for pem, header in ((next_pem(), signed_by_the_next_key()), (public_pem(), signature(BODY))):
         ring.now += RETRY_AFTER_S
         ring.videosdk.pem = pem
-        assert ring.check(header) is Check.UNDECIDED
+        assert ring.check(header) is SignatureCheck.UNDECIDED
         ring.settle()
-        assert ring.check(header) is Check.GOOD
+        assert ring.check(header) is SignatureCheck.VALID
 
 
 def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute():
@@ -337,7 +337,7 @@ def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute():
         ring.settle()
     ring.videosdk.pem = next_pem()
     began = ring.now
-    while ring.check(signed_by_the_next_key()) is not Check.GOOD:
+    while ring.check(signed_by_the_next_key()) is not SignatureCheck.VALID:
         ring.settle()
         ring.now += 1
     assert ring.now - began <= ASK_AGAIN_AFTER_S + 1
@@ -347,9 +347,9 @@ def test_when_videosdk_is_away_the_old_key_stays():
     ring = started()
     ring.videosdk.pem = None
     ring.now += ASK_AGAIN_AFTER_S
-    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
     assert ring.ring.ready
 
 
@@ -359,13 +359,13 @@ def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong():
     ring.now += ASK_AGAIN_AFTER_S
     ring.check(signed_by_the_next_key())
     ring.settle()
-    assert [ring.check(signed_by_the_next_key()) for _ in range(3)] == [Check.UNDECIDED] * 3
+    assert [ring.check(signed_by_the_next_key()) for _ in range(3)] == [SignatureCheck.UNDECIDED] * 3
     assert ring.videosdk.asked == 2
     ring.videosdk.pem = public_pem()
     ring.now += ASK_AGAIN_AFTER_S
-    assert ring.check(signed_by_the_next_key()) is Check.UNDECIDED
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
-    assert ring.check(signed_by_the_next_key()) is Check.WRONG
+    assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
 
 
 def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature():
@@ -374,7 +374,7 @@ def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature():
     assert ring.videosdk.asked == 1
     ring.now += REFRESH_AFTER_S + 1
     ring.hold()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
     ring.let_go()
     assert ring.videosdk.asked == 2
 
@@ -386,7 +386,7 @@ def test_a_store_that_cannot_remember_the_key_does_not_matter():
     ring = Ring(publishes=public_pem())
     ring.ring._remember = away
     ring.start()
-    assert ring.check() is Check.GOOD
+    assert ring.check() is SignatureCheck.VALID
 
 
 def test_many_threads_ask_once():
@@ -400,7 +400,7 @@ def test_many_threads_ask_once():
     for thread in threads:
         thread.join(WITHIN_S)
     ring.let_go()
-    assert said == [Check.UNDECIDED] * 16
+    assert said == [SignatureCheck.UNDECIDED] * 16
     assert ring.videosdk.asked == 2
 
 
@@ -411,7 +411,7 @@ class Publisher(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, status=200, body=b"", headers=(), drop_s=0.0):
-        class Door(BaseHTTPRequestHandler):
+        class ConsoleAuth(BaseHTTPRequestHandler):
             def do_GET(self):
                 server.paths.append((self.path, self.headers.get("Authorization")))
                 self.send_response(status)
@@ -427,7 +427,7 @@ class Publisher(ThreadingHTTPServer):
                 pass
 
         server = self
-        super().__init__(("127.0.0.1", 0), Door)
+        super().__init__(("127.0.0.1", 0), ConsoleAuth)
         self.handle_error = lambda request, client_address: None  # whoever asked has left
         self.paths = []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -495,6 +495,6 @@ def test_rotations_through_every_size_are_learnt_over_http(keys_by_size, publish
         published[0] = size
         now[0] += ASK_AGAIN_AFTER_S
         header = signed_with(keys_by_size[size])
-        wait_until(lambda: ring.check(header, BODY) is Check.GOOD, WITHIN_S, f"the key of {size} bits")  # noqa: B023
-    assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not Check.GOOD
+        wait_until(lambda: ring.check(header, BODY) is SignatureCheck.VALID, WITHIN_S, f"the key of {size} bits")  # noqa: B023
+    assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not SignatureCheck.VALID
     assert all(server.paths for server in servers.values())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support import paths
-from tests.support.scenario import MINUTE, Story
+from tests.support.scenario import MINUTE, Scenario
 from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, REASON_MAX_CHARS, clean_id, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
@@ -88,44 +88,46 @@ def test_the_journals_decoder_reads_what_the_receiver_accepted():
     assert event.data == {"roomId": "a\ufffd", "sessionId": "5", "x": None}
 
 
-def unreadable(story, **more):
+def unreadable(scenario, **more):
     data = {"body": "", "bytes": 0, "reason": "not JSON"}
-    return story.tell(Source.VIDEOSDK, "unreadable", data, room=None, **more)
+    return scenario.tell(Source.VIDEOSDK, "unreadable", data, room=None, **more)
 
 
-def clock(story, due, **more):
-    return story.tell(Source.CLOCK, "timer", {"timer": "alarm:webhooks-unreadable", "due": due}, room=None, **more)
+def clock(scenario, due, **more):
+    return scenario.tell(Source.CLOCK, "timer", {"timer": "alarm:webhooks-unreadable", "due": due}, room=None, **more)
 
 
 def test_unreadable_webhooks_raise_one_alarm_that_counts_them():
-    story = Story()
+    scenario = Scenario()
     for _ in range(3):
-        unreadable(story)
-    alarm = story.world.alarms["webhooks-unreadable"]
+        unreadable(scenario)
+    alarm = scenario.world.alarms["webhooks-unreadable"]
     assert alarm.count == 3
-    assert alarm.since == story.events[0].at
+    assert alarm.since == scenario.events[0].at
     assert alarm.summary.startswith("3 authentic webhooks could not be read since 2026-11-22T12:00:01")
-    assert story.events[-1].id in alarm.summary
-    assert [notice.type for notice in story.told] == ["alarm.raised"]
+    assert scenario.events[-1].id in alarm.summary
+    assert [notice.type for notice in scenario.told] == ["alarm.raised"]
 
 
 def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook():
-    story = Story()
-    unreadable(story)
-    first_due = story.world.alarms["webhooks-unreadable"].clears_at
-    unreadable(story, after=HOUR // 2)
-    due = story.world.alarms["webhooks-unreadable"].clears_at
-    assert due == story.now + HOUR
-    clock(story, first_due, after=HOUR // 2)
-    assert "webhooks-unreadable" in story.world.alarms
-    clock(story, due, after=HOUR // 2)
-    assert story.world.alarms == {}
-    assert [notice.type for notice in story.told] == ["alarm.raised", "alarm.cleared"]
-    unreadable(story)
-    assert story.world.alarms["webhooks-unreadable"].count == 1
+    scenario = Scenario()
+    unreadable(scenario)
+    first_due = scenario.world.alarms["webhooks-unreadable"].clears_at
+    unreadable(scenario, after=HOUR // 2)
+    due = scenario.world.alarms["webhooks-unreadable"].clears_at
+    assert due == scenario.now + HOUR
+    clock(scenario, first_due, after=HOUR // 2)
+    assert "webhooks-unreadable" in scenario.world.alarms
+    clock(scenario, due, after=HOUR // 2)
+    assert scenario.world.alarms == {}
+    assert [notice.type for notice in scenario.told] == ["alarm.raised", "alarm.cleared"]
+    unreadable(scenario)
+    assert scenario.world.alarms["webhooks-unreadable"].count == 1
 
 
 def test_a_timer_of_no_alarm_is_void():
-    story = Story()
+    scenario = Scenario()
     for data in ({}, {"timer": 5, "due": 1}, {"timer": "alarm:nothing", "due": 1}, {"timer": "watch", "due": 1}):
-        assert story.tell(Source.CLOCK, "timer", data, room=None).effect == "No change: the timer was cleared or moved"
+        assert (
+            scenario.tell(Source.CLOCK, "timer", data, room=None).effect == "No change: the timer was cleared or moved"
+        )

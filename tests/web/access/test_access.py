@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, WebClient
 from webhook_app.access.client_address import PROXIES_MAX, client_address, client_network
 from webhook_app.access.failed_logins import FAILURES_MAX, NETWORKS_MAX, STORE_PAUSE_S, WINDOW_S, FailedLogins
 from webhook_app.access.host_check import HostCheck
@@ -23,8 +23,8 @@ SESSION = "tallylight"
 
 
 @pytest.fixture
-def doors(client, store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(client, store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 def csrf_of(answer):
@@ -34,8 +34,8 @@ def csrf_of(answer):
 class Browser:
     """A browser at an address, behind a proxy on this machine where it names one."""
 
-    def __init__(self, doors: Doors, peer: str = "127.0.0.1", forwarded: str | None = None) -> None:
-        self.http = doors.web.app.test_client()
+    def __init__(self, web_client: WebClient, peer: str = "127.0.0.1", forwarded: str | None = None) -> None:
+        self.http = web_client.web.app.test_client()
         self.environ: dict[str, Any] = {"REMOTE_ADDR": peer}
         if forwarded is not None:
             self.environ["HTTP_X_FORWARDED_FOR"] = forwarded
@@ -131,8 +131,8 @@ def throttle_of(store_url, clock=lambda: 0.0, networks_max=NETWORKS_MAX):
 
 
 @pytest.mark.parametrize("door", ["console", "api", "both"])
-def test_a_right_token_gets_in_whatever_failed_before(doors, door):
-    stranger = Browser(doors, forwarded="198.51.100.7")
+def test_a_right_token_gets_in_whatever_failed_before(web_client, door):
+    stranger = Browser(web_client, forwarded="198.51.100.7")
     tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[door]
     answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
     assert {answer.status_code for answer in answers[:FAILURES_MAX]} <= {401, 403}
@@ -141,13 +141,13 @@ def test_a_right_token_gets_in_whatever_failed_before(doors, door):
     assert stranger.api(ADMIN_TOKEN).status_code == stranger.api(VIEWER_TOKEN).status_code == 200
     assert stranger.log_in(ADMIN_TOKEN).status_code == 303
     assert stranger.get("/").status_code == 200
-    elsewhere = Browser(doors, forwarded="203.0.113.9")
+    elsewhere = Browser(web_client, forwarded="203.0.113.9")
     assert elsewhere.api(WRONG).status_code == 401
     assert elsewhere.log_in(WRONG).status_code == 403
 
 
-def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(doors):
-    stranger = Browser(doors, peer="198.51.100.7")
+def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client):
+    stranger = Browser(web_client, peer="198.51.100.7")
     for _ in range(FAILURES_MAX):
         assert stranger.api(WRONG).status_code == 401
     answer = stranger.api(WRONG)
@@ -156,15 +156,15 @@ def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(doors):
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic b3BzOmh1bnRlcjI=", "Digest x"])
-def test_a_request_without_a_token_of_ours_is_not_counted(doors, header):
-    stranger = Browser(doors, peer="198.51.100.7")
+def test_a_request_without_a_token_of_ours_is_not_counted(web_client, header):
+    stranger = Browser(web_client, peer="198.51.100.7")
     headers = {} if header is None else {"Authorization": header}
     for _ in range(FAILURES_MAX + 3):
         assert stranger.get("/api/v1/rooms", headers=headers).status_code == 401
 
 
 def test_failures_are_counted_for_all_processes_together(client, store_url, tmp_path):
-    first, second = Doors(store_url, tmp_path), Doors(store_url, tmp_path)
+    first, second = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
     for at in range(FAILURES_MAX):
         assert Browser((first, second)[at % 2], peer="198.51.100.7").api(WRONG).status_code == 401
     assert Browser(first, peer="198.51.100.7").api(WRONG).status_code == 429
@@ -231,12 +231,12 @@ def accepted(server):
 
 
 def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(client, store_url, tmp_path):
-    doors, another_process = Doors(store_url, tmp_path), Doors(store_url, tmp_path)
-    browser, another = Browser(doors), Browser(doors)
+    web_client, another_process = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
+    browser, another = Browser(web_client), Browser(web_client)
     assert browser.log_in().status_code == another.log_in().status_code == 303
     copy = browser.cookie
     assert browser.log_out().headers["Location"] == "/login"
-    for place in (doors, another_process):
+    for place in (web_client, another_process):
         thief = Browser(place)
         thief.http.set_cookie(SESSION, copy)
         assert thief.get("/").status_code == 302
@@ -247,29 +247,29 @@ def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(client, store
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_sessions_that_ended_long_ago_are_forgotten(client, doors):
+def test_sessions_that_ended_long_ago_are_forgotten(client, web_client):
     client.zadd(keys.SESSIONS_ENDED, {"long-ago": 1})
-    browser = Browser(doors)
+    browser = Browser(web_client)
     browser.log_in()
     browser.log_out()
     assert client.zscore(keys.SESSIONS_ENDED, "long-ago") is None
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_a_session_begins_anew_at_each_log_in(client, doors):
-    browser = Browser(doors)
+def test_a_session_begins_anew_at_each_log_in(client, web_client):
+    browser = Browser(web_client)
     browser.log_in(VIEWER_TOKEN)
     planted = browser.cookie
     csrf = csrf_of(browser.get("/rules"))
     browser.log_in(ADMIN_TOKEN)
     assert csrf_of(browser.get("/rules")) != csrf
-    thief = Browser(doors)
+    thief = Browser(web_client)
     thief.http.set_cookie(SESSION, planted)
     assert thief.get("/").status_code == 302, "what was known before the log-in is worth nothing"
 
 
-def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, doors):
-    stranger = Browser(doors)
+def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, web_client):
+    stranger = Browser(web_client)
     for path in ("/login", "/", "/rules?q=a"):
         answer = stranger.get(path)
         assert not [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"{SESSION}=")]
@@ -281,21 +281,21 @@ def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, doo
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "x" * 32])
-def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, doors, csrf):
-    browser = Browser(doors)
+def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, web_client, csrf):
+    browser = Browser(web_client)
     browser.get("/login")
     answer = browser.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     assert answer.status_code == 403
     assert browser.cookie is None
-    stranger = Browser(doors)
+    stranger = Browser(web_client)
     assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
 
 
 def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(client, store_url, tmp_path):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        away = Doors(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
-        browser = Browser(Doors(store_url, tmp_path))
+        away = WebClient(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
+        browser = Browser(WebClient(store_url, tmp_path))
         browser.log_in()
         csrf = csrf_of(browser.get("/rules"))
         lost = Browser(away)
@@ -337,7 +337,7 @@ NOT_OURS = [
 
 @pytest.fixture(scope="module")
 def open_house(store_url, tmp_path_factory):
-    return Doors(
+    return WebClient(
         store_url,
         tmp_path_factory.mktemp("open"),
         sandbox_url="http://127.0.0.1:8001",

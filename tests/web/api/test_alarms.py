@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.web_client import SECRET, VIEWER_TOKEN, Doors, append, fold_all
+from tests.support.web_client import SECRET, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal import entry
@@ -25,8 +25,8 @@ LATE = {
 
 
 @pytest.fixture
-def doors(store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 def raise_alarm(client, **more):
@@ -34,120 +34,120 @@ def raise_alarm(client, **more):
     fold_all(client)
 
 
-def listed(doors, query="?active=true"):
-    return doors.get(f"/alarms{query}")["items"]
+def listed(web_client, query="?active=true"):
+    return web_client.get(f"/alarms{query}")["items"]
 
 
-def log_in(doors):
-    form = doors.http.get("/login").get_data(as_text=True)
+def log_in(web_client):
+    form = web_client.http.get("/login").get_data(as_text=True)
     nonce = re.search(r'name="csrf" value="([^"]+)"', form)[1]
-    doors.http.post("/login", data={"csrf": nonce, "token": doors.settings.admin_token})
-    return re.search(r'<meta name="csrf" content="([^"]+)"', page(doors, "/alarms"))[1]
+    web_client.http.post("/login", data={"csrf": nonce, "token": web_client.settings.admin_token})
+    return re.search(r'<meta name="csrf" content="([^"]+)"', page(web_client, "/alarms"))[1]
 
 
-def page(doors, path):
-    return doors.http.get(path).get_data(as_text=True)
+def page(web_client, path):
+    return web_client.http.get(path).get_data(as_text=True)
 
 
-def test_an_alarm_is_acknowledged_through_the_journal(client, doors):
+def test_an_alarm_is_acknowledged_through_the_journal(client, web_client):
     raise_alarm(client)
-    [alarm] = listed(doors)
-    answer = doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"})
+    [alarm] = listed(web_client)
+    answer = web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"})
     assert answer.status_code == 202
     fold_all(client)
-    event = doors.get(f"/events/{answer.json['id']}")
+    event = web_client.get(f"/events/{answer.json['id']}")
     assert (event["type"], event["effect"]) == ("alarm-acknowledged", "Alarm broadcast-late acknowledged")
-    [alarm] = listed(doors)
+    [alarm] = listed(web_client)
     assert (alarm["acknowledged_by"], alarm["muted_until"]) == ("ann", None)
     assert alarm["acknowledged_at"]
 
 
-def test_a_mute_ends_at_the_moment_that_was_given(client, doors):
+def test_a_mute_ends_at_the_moment_that_was_given(client, web_client):
     raise_alarm(client)
-    [alarm] = listed(doors)
+    [alarm] = listed(web_client)
     body = {"until": "2999-01-01T00:00:00Z"}
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 202
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 202
     fold_all(client)
-    assert listed(doors)[0]["muted_until"] == "2999-01-01T00:00:00.000Z"
+    assert listed(web_client)[0]["muted_until"] == "2999-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize(
     "body",
     [{"until": "2001-01-01T00:00:00Z"}, {"until": "soon"}, {"until": 5}, {"by": ""}, {"by": "x" * 101}, {"who": "ann"}],
 )
-def test_a_wrong_acknowledgement_is_refused(client, doors, body):
+def test_a_wrong_acknowledgement_is_refused(client, web_client, body):
     raise_alarm(client)
-    [alarm] = listed(doors)
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 422
+    [alarm] = listed(web_client)
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 422
 
 
-def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(client, doors):
+def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(client, web_client):
     raise_alarm(client)
-    [alarm] = listed(doors)
+    [alarm] = listed(web_client)
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "broadcast-late", "key": LATE["key"]}))
     fold_all(client)
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}).status_code == 409
-    assert doors.api("POST", "/alarms/alarm_0/acknowledge", {}).status_code == 404
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}, token=VIEWER_TOKEN).status_code == 403
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}).status_code == 409
+    assert web_client.api("POST", "/alarms/alarm_0/acknowledge", {}).status_code == 404
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}, token=VIEWER_TOKEN).status_code == 403
 
 
-def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(client, doors):
+def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(client, web_client):
     client.set(keys.HALTED, "a transaction was applied in part")
     client.set(keys.HALTED_AT, int(time.time() * 1000))
     JournalWatch(client).look()
-    [alarm] = listed(doors)
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
-    assert listed(doors)[0]["acknowledged_by"] == "ann"
+    [alarm] = listed(web_client)
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
+    assert listed(web_client)[0]["acknowledged_by"] == "ann"
     client.delete(keys.HALTED)
     JournalWatch(client).look()
-    assert listed(doors) == []
+    assert listed(web_client) == []
 
 
-def test_the_console_counts_what_nobody_has_acknowledged(client, doors):
-    csrf = log_in(doors)
+def test_the_console_counts_what_nobody_has_acknowledged(client, web_client):
+    csrf = log_in(web_client)
     for process in ("worker", "call", "deliver", "clock"):
         Processes(client).beat(process, "here:1")
     raise_alarm(client)
     raise_alarm(client, key="broadcast-late:lobby", room_id="lobby", summary="lobby is late")
     for path in ("/", "/alarms", "/rules"):
-        assert "<title>(2) " in page(doors, path)
-    alarms = page(doors, "/alarms")
+        assert "<title>(2) " in page(web_client, path)
+    alarms = page(web_client, "/alarms")
     assert "2 alarms" in alarms and "A broadcast is late" in alarms
     assert 'href="/rooms/hall"' in alarms and 'href="/rules/show"' in alarms
-    for alarm in listed(doors):
-        doors.http.post(f"/alarms/{alarm['id']}/acknowledge", data={"csrf": csrf})
+    for alarm in listed(web_client):
+        web_client.http.post(f"/alarms/{alarm['id']}/acknowledge", data={"csrf": csrf})
         fold_all(client)
-    shown = page(doors, "/alarms")
+    shown = page(web_client, "/alarms")
     assert "<title>Alarms" in shown and "hall is late" in shown and "by console" in shown
     assert "Nothing needs you now" not in shown
-    assert "hall is late" not in page(doors, "/")
+    assert "hall is late" not in page(web_client, "/")
 
 
-def test_the_live_part_of_a_page_carries_the_count(client, doors):
-    log_in(doors)
+def test_the_live_part_of_a_page_carries_the_count(client, web_client):
+    log_in(web_client)
     raise_alarm(client)
-    assert 'data-count="1"' in page(doors, "/page/live")
-    assert SECRET not in page(doors, "/page/live/alarms")
+    assert 'data-count="1"' in page(web_client, "/page/live")
+    assert SECRET not in page(web_client, "/page/live/alarms")
 
 
-def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, doors):
+def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, web_client):
     for name, cleared_at in (("calendar-0123", None), ("schedule-show", None), ("poisoned-event", 3)):
         old = {"name": name, "severity": "warning", "summary": name, "since": 2, "cleared_at": cleared_at, "count": 1}
         client.hset(keys.ALARMS, name, json.dumps(old))
-    assert {(alarm["name"], alarm["rule"]) for alarm in listed(doors)} == {
+    assert {(alarm["name"], alarm["rule"]) for alarm in listed(web_client)} == {
         ("calendar-failing", None),
         ("schedule-failing", "show"),
     }
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "calendar-0123"}))
     fold_all(client)
-    [alarm] = listed(doors)
+    [alarm] = listed(web_client)
     assert alarm["name"] == "schedule-failing"
-    assert doors.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
+    assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
     fold_all(client)
-    assert listed(doors)[0]["acknowledged_by"] == "ann"
+    assert listed(web_client)[0]["acknowledged_by"] == "ann"
     append(client, entry(Source.OPERATOR, "rule-deleted", None, {"name": "show"}))
     fold_all(client)
-    assert listed(doors) == []
+    assert listed(web_client) == []
 
 
 def test_alarms_of_an_old_snapshot_are_read(client):

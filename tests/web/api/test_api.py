@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from tests.support.deliverer_factory import deliverer
 from tests.support.product import Sink, public_pem, webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, SECRET, VIEWER_TOKEN, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, SECRET, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.config.values import networks
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
@@ -56,9 +56,9 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
+def web_client(store_url, tmp_path_factory):
     home = tmp_path_factory.mktemp("doors")
-    return Doors(store_url, home, webhook_token=WEBHOOK_TOKEN, allow_networks=networks("127.0.0.0/8"))
+    return WebClient(store_url, home, webhook_token=WEBHOOK_TOKEN, allow_networks=networks("127.0.0.0/8"))
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,11 @@ def sink():
 class Stage:
     """A store in which something of everything has happened."""
 
-    def __init__(self, client, doors, store_url, sink):
+    def __init__(self, client, web_client, store_url, sink):
         self.secret = "whsec_" + "c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWUtYWdhaW4="
         self.client, self.store_url = client, store_url
         subscriber = {"url": sink.url, "name": "tv", "types": ["*"], "secret": self.secret}
-        self.subscriber = doors.api("POST", "/subscribers", subscriber).json["id"]
+        self.subscriber = web_client.api("POST", "/subscribers", subscriber).json["id"]
         told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
         rule = {"name": "say-so", "rooms": ["*"], "on": "stream.playable", "do": "notify", "message": "on air"}
         told.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
@@ -99,8 +99,8 @@ class Stage:
         told.append(entry(Source.SYSTEM, "alarm-cleared", None, {"name": "clock"}))
         self.ids = append(client, *told)
         fold_all(client)
-        self.call = next(one for one in doors.get("/calls")["items"] if one["kind"] == "end")["id"]
-        Calls(client).note_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
+        self.call = next(one for one in web_client.get("/calls")["items"] if one["kind"] == "end")["id"]
+        Calls(client).record_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
         self.deliver()
 
     def deliver(self):
@@ -112,11 +112,11 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def filled(doors, store_url, sink):
+def filled(web_client, store_url, sink):
     """The stage, and what its store holds."""
     with closing(connect(store_url)) as client:
         client.flushall()
-        stage = Stage(client, doors, store_url, sink)
+        stage = Stage(client, web_client, store_url, sink)
         return stage, {key: client.dump(key) for key in client.scan_iter()}
 
 
@@ -153,12 +153,12 @@ def assert_problem(answer, status, *fields):
         assert all(answer.json["errors"].values())
 
 
-def every(doors, path, limit=2):
+def every(web_client, path, limit=2):
     """All items of a list, page by page."""
     found, cursor = [], None
     join = "&" if "?" in path else "?"
     for _ in range(200):
-        page = doors.get(f"{path}{join}limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
+        page = web_client.get(f"{path}{join}limit={limit}" + (f"&cursor={cursor}" if cursor else ""))
         assert set(page) == {"items", "next"}
         assert len(page["items"]) <= limit
         found += page["items"]
@@ -173,8 +173,8 @@ def ids(items):
     return [next(item[key] for key in ("id", "stream_id", "room_id", "name") if key in item) for item in items]
 
 
-def test_a_room_has_the_shape_of_the_contract(doors, stage):
-    room = doors.get(f"/rooms/{ROOM}")
+def test_a_room_has_the_shape_of_the_contract(web_client, stage):
+    room = web_client.get(f"/rooms/{ROOM}")
     assert set(room) == ROOM_KEYS
     assert set(room["stream"]) == STREAM
     assert set(room["session"]) == SESSION
@@ -188,35 +188,35 @@ def test_a_room_has_the_shape_of_the_contract(doors, stage):
     assert_times(room)
 
 
-def test_a_room_without_a_run_is_idle(doors, stage):
-    room = doors.get("/rooms/other-0")
+def test_a_room_without_a_run_is_idle(web_client, stage):
+    room = web_client.get("/rooms/other-0")
     assert set(room) == ROOM_KEYS
     assert (room["state"], room["stream"], room["desired"], room["on_air"]) == ("idle", None, None, False)
     assert room["session"]["participant_count"] == 0
     assert_times(room)
 
 
-def test_rooms_are_listed_and_filtered(doors, stage):
-    assert len(doors.get("/rooms")["items"]) == 6
-    assert [room["room_id"] for room in doors.get("/rooms?on_air=true")["items"]] == [ROOM]
-    assert len(doors.get("/rooms?on_air=false")["items"]) == 5
-    assert [room["room_id"] for room in doors.get("/rooms?q=OTHER-3")["items"]] == ["other-3"]
-    assert doors.get("/rooms?group=webinar")["items"] == []
-    assert all(set(room) == ROOM_KEYS for room in doors.get("/rooms")["items"])
+def test_rooms_are_listed_and_filtered(web_client, stage):
+    assert len(web_client.get("/rooms")["items"]) == 6
+    assert [room["room_id"] for room in web_client.get("/rooms?on_air=true")["items"]] == [ROOM]
+    assert len(web_client.get("/rooms?on_air=false")["items"]) == 5
+    assert [room["room_id"] for room in web_client.get("/rooms?q=OTHER-3")["items"]] == ["other-3"]
+    assert web_client.get("/rooms?group=webinar")["items"] == []
+    assert all(set(room) == ROOM_KEYS for room in web_client.get("/rooms")["items"])
 
 
-def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(client, doors, stage):
+def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(client, web_client, stage):
     names = {"main-hall": {"room_id": ROOM, "groups": ["webinar"]}, "foyer": {"room_id": "never-seen"}}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
     fold_all(client)
-    assert [room["name"] for room in doors.get("/rooms?group=webinar")["items"]] == ["main-hall"]
-    assert [room["room_id"] for room in doors.get("/rooms?q=main-h")["items"]] == [ROOM]
-    assert doors.get("/rooms/never-seen")["state"] == "idle"
+    assert [room["name"] for room in web_client.get("/rooms?group=webinar")["items"]] == ["main-hall"]
+    assert [room["room_id"] for room in web_client.get("/rooms?q=main-h")["items"]] == [ROOM]
+    assert web_client.get("/rooms/never-seen")["state"] == "idle"
 
 
-def test_a_stream_has_the_shape_of_the_contract(doors, stage):
-    [listed] = doors.get("/streams")["items"]
-    stream = doors.get(f"/streams/{listed['stream_id']}")
+def test_a_stream_has_the_shape_of_the_contract(web_client, stage):
+    [listed] = web_client.get("/streams")["items"]
+    stream = web_client.get(f"/streams/{listed['stream_id']}")
     assert set(stream) == STREAM
     assert (stream["state"], stream["videosdk_id"], stream["room_id"]) == ("playable", "run-1", ROOM)
     assert stream["playback_url"] == "https://cdn.example/run-1/index.m3u8"
@@ -226,51 +226,51 @@ def test_a_stream_has_the_shape_of_the_contract(doors, stage):
     assert_times(stream)
 
 
-def test_streams_are_filtered(doors, stage):
-    assert len(doors.get(f"/streams?room_id={ROOM}")["items"]) == 1
-    assert doors.get("/streams?room_id=other-1")["items"] == []
-    assert len(doors.get("/streams?state=playable")["items"]) == 1
-    assert doors.get("/streams?state=failed")["items"] == []
-    assert doors.get("/streams?from=2100-01-01T00:00:00Z")["items"] == []
-    assert len(doors.get("/streams?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00%2B01:00")["items"]) == 1
+def test_streams_are_filtered(web_client, stage):
+    assert len(web_client.get(f"/streams?room_id={ROOM}")["items"]) == 1
+    assert web_client.get("/streams?room_id=other-1")["items"] == []
+    assert len(web_client.get("/streams?state=playable")["items"]) == 1
+    assert web_client.get("/streams?state=failed")["items"] == []
+    assert web_client.get("/streams?from=2100-01-01T00:00:00Z")["items"] == []
+    assert len(web_client.get("/streams?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00%2B01:00")["items"]) == 1
 
 
-def test_an_event_has_the_shape_of_the_contract(doors, stage):
-    events = doors.get("/events?limit=500")["items"]
+def test_an_event_has_the_shape_of_the_contract(web_client, stage):
+    events = web_client.get("/events?limit=500")["items"]
     assert {event["source"] for event in events} >= {"videosdk", "operator", "config", "system"}
     for event in events:
         assert set(event) == EVENT
         assert event["effect"]
-        assert doors.get(f"/events/{event['id']}").items() >= event.items()
+        assert web_client.get(f"/events/{event['id']}").items() >= event.items()
     assert_times([event for event in events if event["source"] != "operator"])
 
 
-def test_an_event_that_is_not_folded_has_no_effect_yet(client, doors):
+def test_an_event_that_is_not_folded_has_no_effect_yet(client, web_client):
     [event_id] = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
-    assert doors.get(f"/events/{event_id}")["effect"] is None
+    assert web_client.get(f"/events/{event_id}")["effect"] is None
     fold_all(client)
-    assert doors.get(f"/events/{event_id}")["effect"]
+    assert web_client.get(f"/events/{event_id}")["effect"]
 
 
-def test_events_are_listed_newest_first_and_filtered(doors, stage):
-    events = doors.get("/events?limit=500")["items"]
+def test_events_are_listed_newest_first_and_filtered(web_client, stage):
+    events = web_client.get("/events?limit=500")["items"]
     assert all(order(newer["id"]) > order(older["id"]) for newer, older in pairwise(events))
-    of_the_room = doors.get(f"/events?room_id={ROOM}")["items"]
+    of_the_room = web_client.get(f"/events?room_id={ROOM}")["items"]
     assert of_the_room == [event for event in events if event["room_id"] == ROOM]
-    assert [event["type"] for event in doors.get("/events?type=hls-playable")["items"]] == ["hls-playable"]
-    assert {event["source"] for event in doors.get("/events?source=system")["items"]} == {"system"}
-    assert doors.get("/events?to=2020-01-01T00:00:00Z")["items"] == []
-    assert doors.get("/events?from=2020-01-01T00:00:00Z&limit=500")["items"] == events
+    assert [event["type"] for event in web_client.get("/events?type=hls-playable")["items"]] == ["hls-playable"]
+    assert {event["source"] for event in web_client.get("/events?source=system")["items"]} == {"system"}
+    assert web_client.get("/events?to=2020-01-01T00:00:00Z")["items"] == []
+    assert web_client.get("/events?from=2020-01-01T00:00:00Z&limit=500")["items"] == events
 
 
-def test_a_timeline_says_what_each_event_did_and_why(doors, stage):
-    items = doors.get(f"/rooms/{ROOM}/timeline")["items"]
+def test_a_timeline_says_what_each_event_did_and_why(web_client, stage):
+    items = web_client.get(f"/rooms/{ROOM}/timeline")["items"]
     assert [item["type"] for item in items][:2] == ["end", "hls-playable"]
     for item in items:
         assert set(item) == EVENT | {"decisions", "notices", "run"}
         assert all(set(decision) == DECISION for decision in item["decisions"])
     assert "stream.playable" in [notice["type"] for notice in items[1]["notices"]]
-    assert all(doors.get(f"/deliveries?notice_id={one['id']}") for item in items for one in item["notices"])
+    assert all(web_client.get(f"/deliveries?notice_id={one['id']}") for item in items for one in item["notices"])
     [told] = [one for item in items for one in item["decisions"] if one["rule"] == "say-so"]
     assert told["notice_id"].startswith("msg_")
     [called] = [one for item in items[:1] for one in item["decisions"] if one["call_id"]]
@@ -278,8 +278,8 @@ def test_a_timeline_says_what_each_event_did_and_why(doors, stage):
     assert called["did"]
 
 
-def test_a_delivery_has_the_shape_of_the_contract(doors, stage):
-    deliveries = doors.get("/deliveries?limit=500")["items"]
+def test_a_delivery_has_the_shape_of_the_contract(web_client, stage):
+    deliveries = web_client.get("/deliveries?limit=500")["items"]
     assert {one["notice"]["type"] for one in deliveries} >= {"stream.playable", "rule.say-so", "alarm.raised"}
     for one in deliveries:
         assert set(one) == DELIVERY
@@ -287,34 +287,36 @@ def test_a_delivery_has_the_shape_of_the_contract(doors, stage):
         assert {"id", "type", "timestamp", "data"} <= one["notice"].keys()
         assert {"room_id", "room_name", "sequence", "because"} <= one["notice"]["data"].keys()
         assert (one["state"], one["next_attempt_at"], len(one["attempts"])) == ("delivered", None, 1)
-        assert doors.get(f"/deliveries/{one['id']}") == one
+        assert web_client.get(f"/deliveries/{one['id']}") == one
     assert_times(deliveries)
 
 
-def test_deliveries_are_filtered_and_listed_by_subscriber(doors, stage):
-    deliveries = doors.get("/deliveries?limit=500")["items"]
-    assert doors.get("/deliveries?state=delivered&limit=500")["items"] == deliveries
-    assert doors.get("/deliveries?state=dead")["items"] == []
-    assert doors.get(f"/subscribers/{stage.subscriber}/deliveries?limit=500")["items"] == deliveries
+def test_deliveries_are_filtered_and_listed_by_subscriber(web_client, stage):
+    deliveries = web_client.get("/deliveries?limit=500")["items"]
+    assert web_client.get("/deliveries?state=delivered&limit=500")["items"] == deliveries
+    assert web_client.get("/deliveries?state=dead")["items"] == []
+    assert web_client.get(f"/subscribers/{stage.subscriber}/deliveries?limit=500")["items"] == deliveries
     one = deliveries[0]
-    assert doors.get(f"/deliveries?notice_id={one['notice']['id']}")["items"] == [one]
+    assert web_client.get(f"/deliveries?notice_id={one['notice']['id']}")["items"] == [one]
 
 
-def test_a_delivery_can_be_sent_once_more_under_the_same_id(doors, stage, sink):
-    one = next(found for found in doors.get("/deliveries")["items"] if found["notice"]["type"] == "stream.playable")
+def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client, stage, sink):
+    one = next(
+        found for found in web_client.get("/deliveries")["items"] if found["notice"]["type"] == "stream.playable"
+    )
     before = len([told for told in sink.told if told.id == one["notice"]["id"]])
-    answer = doors.api("POST", f"/deliveries/{one['id']}/retry")
+    answer = web_client.api("POST", f"/deliveries/{one['id']}/retry")
     assert (answer.status_code, answer.json) == (202, {"id": one["id"]})
     assert answer.headers["Location"] == f"/api/v1/deliveries/{one['id']}"
-    assert doors.get(f"/deliveries/{one['id']}")["state"] == "pending"
+    assert web_client.get(f"/deliveries/{one['id']}")["state"] == "pending"
     stage.deliver()
-    again = doors.get(f"/deliveries/{one['id']}")
+    again = web_client.get(f"/deliveries/{one['id']}")
     assert (again["state"], len(again["attempts"])) == ("delivered", 2)
     assert len([told for told in sink.told if told.id == one["notice"]["id"]]) == before + 1
 
 
-def test_a_call_has_the_shape_of_the_contract(doors, stage):
-    call = doors.get(f"/calls/{stage.call}")
+def test_a_call_has_the_shape_of_the_contract(web_client, stage):
+    call = web_client.get(f"/calls/{stage.call}")
     assert set(call) >= CALL
     assert (call["room_id"], call["kind"], call["because"], call["state"]) == (ROOM, "end", "operator", "waiting")
     assert call["event_id"] in stage.ids
@@ -323,70 +325,70 @@ def test_a_call_has_the_shape_of_the_contract(doors, stage):
     assert_times(call)
 
 
-def test_a_call_that_is_on_its_way_is_shown_as_sent(client, doors, stage):
+def test_a_call_that_is_on_its_way_is_shown_as_sent(client, web_client, stage):
     client.set(keys.call_mark(stage.call), 1)
-    assert doors.get(f"/calls/{stage.call}")["state"] == "sent"
+    assert web_client.get(f"/calls/{stage.call}")["state"] == "sent"
 
 
-def test_calls_are_filtered(doors, stage):
-    call = doors.get(f"/calls/{stage.call}")
-    assert call in doors.get(f"/calls?room_id={ROOM}")["items"]
-    assert doors.get("/calls?room_id=nowhere")["items"] == []
-    assert doors.get(f"/calls?event_id={call['event_id']}")["items"] == [call]
-    assert doors.get("/calls?state=succeeded")["items"] == []
+def test_calls_are_filtered(web_client, stage):
+    call = web_client.get(f"/calls/{stage.call}")
+    assert call in web_client.get(f"/calls?room_id={ROOM}")["items"]
+    assert web_client.get("/calls?room_id=nowhere")["items"] == []
+    assert web_client.get(f"/calls?event_id={call['event_id']}")["items"] == [call]
+    assert web_client.get("/calls?state=succeeded")["items"] == []
 
 
-def test_alarms_have_the_shape_of_the_contract_and_are_filtered(doors, stage):
-    alarms = {alarm["name"]: alarm for alarm in doors.get("/alarms")["items"]}
+def test_alarms_have_the_shape_of_the_contract_and_are_filtered(web_client, stage):
+    alarms = {alarm["name"]: alarm for alarm in web_client.get("/alarms")["items"]}
     assert {"disk", "clock"} <= alarms.keys()
     assert all(set(alarm) == ALARM for alarm in alarms.values())
     assert (alarms["disk"]["severity"], alarms["disk"]["cleared_at"]) == ("warning", None)
     assert alarms["clock"]["cleared_at"]
-    assert "clock" not in {alarm["name"] for alarm in doors.get("/alarms?active=true")["items"]}
-    assert {alarm["name"] for alarm in doors.get("/alarms?active=false")["items"]} == {"clock"}
+    assert "clock" not in {alarm["name"] for alarm in web_client.get("/alarms?active=true")["items"]}
+    assert {alarm["name"] for alarm in web_client.get("/alarms?active=false")["items"]} == {"clock"}
     assert_times(list(alarms.values()))
 
 
-def test_a_reducer_that_has_halted_is_an_alarm(client, doors):
+def test_a_reducer_that_has_halted_is_an_alarm(client, web_client):
     client.set(keys.HALTED, "a transaction was applied in part")
-    [alarm] = doors.get("/alarms")["items"]
+    [alarm] = web_client.get("/alarms")["items"]
     assert (set(alarm), alarm["severity"], alarm["cleared_at"]) == (ALARM, "critical", None)
 
 
 @pytest.mark.parametrize("path", ["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/subscribers"])
-def test_pages_hold_every_item_once(doors, stage, path):
-    whole = ids(doors.get(f"{path}?limit=500")["items"])
+def test_pages_hold_every_item_once(web_client, stage, path):
+    whole = ids(web_client.get(f"{path}?limit=500")["items"])
     assert len(set(whole)) == len(whole) > 0
-    assert ids(every(doors, path, limit=1)) == whole
-    assert ids(every(doors, path, limit=3)) == whole
+    assert ids(every(web_client, path, limit=1)) == whole
+    assert ids(every(web_client, path, limit=3)) == whole
 
 
-def test_timelines_have_pages_too(doors, stage):
-    whole = doors.get(f"/rooms/{ROOM}/timeline?limit=500")["items"]
-    assert every(doors, f"/rooms/{ROOM}/timeline") == whole
+def test_timelines_have_pages_too(web_client, stage):
+    whole = web_client.get(f"/rooms/{ROOM}/timeline?limit=500")["items"]
+    assert every(web_client, f"/rooms/{ROOM}/timeline") == whole
 
 
-def test_pages_of_events_stay_right_while_more_is_written(client, doors, stage):
-    before = doors.get("/events?limit=500")["items"]
-    first = doors.get("/events?limit=4")
+def test_pages_of_events_stay_right_while_more_is_written(client, web_client, stage):
+    before = web_client.get("/events?limit=500")["items"]
+    first = web_client.get("/events?limit=4")
     append(client, *[entry(Source.SYSTEM, "nothing", None, {}) for _ in range(7)])
-    rest = every_after(doors, "/events", first["next"])
+    rest = every_after(web_client, "/events", first["next"])
     assert first["items"] + rest == before
 
 
-def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(client, doors, stage):
+def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(client, web_client, stage):
     for path in ("/rooms", "/streams"):
-        before = ids(doors.get(f"{path}?limit=500")["items"])
-        first = doors.get(f"{path}?limit=1")
+        before = ids(web_client.get(f"{path}?limit=500")["items"])
+        first = web_client.get(f"{path}?limit=1")
         for at in range(5):
             body = webhook("hls-started", f"new-{path[1:]}-{at}", id=f"n{at}")
             append(client, Entry(Source.VIDEOSDK, "hls-started", f"new-{path[1:]}-{at}", body))
         fold_all(client)
-        rest = every_after(doors, path, first["next"]) if first["next"] else []
+        rest = every_after(web_client, path, first["next"]) if first["next"] else []
         assert ids(first["items"] + rest) == before
 
 
-def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(client, doors):
+def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(client, web_client):
     with client.pipeline() as pipe:
         for at in range(450):
             room = {"room_id": f"room-{at:03}", "updated_at": 5}
@@ -394,14 +396,14 @@ def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(clie
             pipe.zadd(keys.ROOMS, {room["room_id"]: 5 if at % 3 else 6})
         pipe.execute()
     for limit in (7, 200, 449):
-        found = [room["room_id"] for room in every(doors, "/rooms", limit=limit)]
+        found = [room["room_id"] for room in every(web_client, "/rooms", limit=limit)]
         assert len(found) == len(set(found)) == 450
 
 
-def every_after(doors, path, cursor):
+def every_after(web_client, path, cursor):
     found = []
     while cursor is not None:
-        page = doors.get(f"{path}?limit=3&cursor={cursor}")
+        page = web_client.get(f"{path}?limit=3&cursor={cursor}")
         found += page["items"]
         cursor = page["next"]
     return found
@@ -436,38 +438,38 @@ BAD_TOKENS = [None, "", "wrong", ADMIN_TOKEN + "x", ADMIN_TOKEN[:-1], "ädmin", 
 
 
 @pytest.mark.parametrize("path", READING)
-def test_reading_needs_a_token_and_either_will_do(doors, stage, path):
+def test_reading_needs_a_token_and_either_will_do(web_client, stage, path):
     for token in BAD_TOKENS:
-        answer = doors.api("GET", path, token=token)
+        answer = web_client.api("GET", path, token=token)
         assert_problem(answer, 401)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    assert doors.api("GET", path, token=VIEWER_TOKEN).status_code == 200
-    assert doors.api("GET", path).status_code == 200
+    assert web_client.api("GET", path, token=VIEWER_TOKEN).status_code == 200
+    assert web_client.api("GET", path).status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), WRITING)
-def test_writing_needs_the_admin_token(client, doors, stage, method, path):
+def test_writing_needs_the_admin_token(client, web_client, stage, method, path):
     before = client.xlen(keys.JOURNAL)
     for token in BAD_TOKENS:
-        assert_problem(doors.api(method, path, {}, token=token), 401)
-    assert_problem(doors.api(method, path, {}, token=VIEWER_TOKEN), 403)
+        assert_problem(web_client.api(method, path, {}, token=token), 401)
+    assert_problem(web_client.api(method, path, {}, token=VIEWER_TOKEN), 403)
     assert client.xlen(keys.JOURNAL) == before
 
 
-def test_another_scheme_than_bearer_is_no_token(doors):
+def test_another_scheme_than_bearer_is_no_token(web_client):
     for value in (f"Basic {ADMIN_TOKEN}", ADMIN_TOKEN, "Bearer", f"Token {ADMIN_TOKEN}"):
-        assert_problem(doors.http.get("/api/v1/rooms", headers={"Authorization": value}), 401)
-    assert doors.http.get("/api/v1/rooms", headers={"Authorization": f"bearer  {ADMIN_TOKEN}"}).status_code == 200
+        assert_problem(web_client.http.get("/api/v1/rooms", headers={"Authorization": value}), 401)
+    assert web_client.http.get("/api/v1/rooms", headers={"Authorization": f"bearer  {ADMIN_TOKEN}"}).status_code == 200
 
 
-def test_a_token_in_the_address_is_no_token(doors):
-    assert_problem(doors.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
+def test_a_token_in_the_address_is_no_token(web_client):
+    assert_problem(web_client.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
 
 
 def test_without_a_viewer_token_there_is_no_viewer(store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, viewer_token=None)
+    web_client = WebClient(store_url, tmp_path, viewer_token=None)
     for token in ("", "None", None):
-        assert_problem(doors.api("GET", "/rooms", token=token), 401)
+        assert_problem(web_client.api("GET", "/rooms", token=token), 401)
 
 
 @pytest.mark.parametrize(
@@ -491,14 +493,14 @@ def test_without_a_viewer_token_there_is_no_viewer(store_url, tmp_path):
         "/",
     ],
 )
-def test_what_is_not_there_is_404(doors, stage, path):
-    assert_problem(doors.api("GET", path), 404)
+def test_what_is_not_there_is_404(web_client, stage, path):
+    assert_problem(web_client.api("GET", path), 404)
 
 
-def test_what_is_kept_beside_a_call_is_no_call(client, doors, stage):
+def test_what_is_kept_beside_a_call_is_no_call(client, web_client, stage):
     client.set(keys.call_mark(stage.call), 1)
     for path in (f"/calls/{stage.call}:mark", f"/calls/{stage.call}:attempts"):
-        assert_problem(doors.api("GET", path), 404)
+        assert_problem(web_client.api("GET", path), 404)
 
 
 @pytest.mark.parametrize(
@@ -514,8 +516,8 @@ def test_what_is_kept_beside_a_call_is_no_call(client, doors, stage):
         ("GET", "/deliveries/x/retry"),
     ],
 )
-def test_a_method_that_a_resource_does_not_have_is_405(doors, method, path):
-    answer = doors.api(method, path)
+def test_a_method_that_a_resource_does_not_have_is_405(web_client, method, path):
+    answer = web_client.api(method, path)
     assert_problem(answer, 405)
     assert answer.headers["Allow"]
 
@@ -544,8 +546,8 @@ def test_a_method_that_a_resource_does_not_have_is_405(doors, method, path):
         (f"/rooms/{ROOM}/timeline?cursor=" + encode_cursor("1"), "cursor"),
     ],
 )
-def test_a_question_that_is_wrong_is_422_with_the_field(doors, stage, path, field):
-    assert_problem(doors.api("GET", path), 422, field)
+def test_a_question_that_is_wrong_is_422_with_the_field(web_client, stage, path, field):
+    assert_problem(web_client.api("GET", path), 422, field)
 
 
 positions = (
@@ -560,8 +562,8 @@ positions = (
     path=some.sampled_from(["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/rules"]),
     cursor=some.text("abcXYZ019_-=", max_size=20) | positions.map(encode_cursor),
 )
-def test_no_cursor_does_worse_than_be_refused(doors, path, cursor):
-    answer = doors.api("GET", path, query_string={"cursor": cursor})
+def test_no_cursor_does_worse_than_be_refused(web_client, path, cursor):
+    answer = web_client.api("GET", path, query_string={"cursor": cursor})
     assert answer.status_code in (200, 422), (cursor, answer.get_data(as_text=True))
 
 
@@ -571,26 +573,26 @@ def test_no_cursor_does_worse_than_be_refused(doors, path, cursor):
     name=some.sampled_from(["limit", "from", "q", "room_id", "type"]),
     value=some.text(),
 )
-def test_no_question_does_worse_than_be_refused(doors, path, name, value):
-    answer = doors.api("GET", path, query_string={name: value.encode("utf-8", "surrogatepass")})
+def test_no_question_does_worse_than_be_refused(web_client, path, name, value):
+    answer = web_client.api("GET", path, query_string={name: value.encode("utf-8", "surrogatepass")})
     assert answer.status_code in (200, 404, 422), answer.get_data(as_text=True)
 
 
-def test_no_answer_gives_a_secret_away(client, doors, stage):
+def test_no_answer_gives_a_secret_away(client, web_client, stage):
     paths = [*READING, "/events?limit=500", "/deliveries?limit=500", f"/subscribers/{stage.subscriber}"]
     paths += [f"/subscribers/{stage.subscriber}/deliveries?limit=500", f"/calls/{stage.call}"]
-    found = "".join(doors.api("GET", path).get_data(as_text=True) for path in paths)
-    found += "".join(doors.http.get(path).get_data(as_text=True) for path in ("/openapi.json", "/docs", "/readyz"))
+    found = "".join(web_client.api("GET", path).get_data(as_text=True) for path in paths)
+    found += "".join(web_client.http.get(path).get_data(as_text=True) for path in ("/openapi.json", "/docs", "/readyz"))
     for secret in (ADMIN_TOKEN, VIEWER_TOKEN, WEBHOOK_TOKEN, SECRET, stage.secret, stage.secret[6:], public_pem()):
         assert secret not in found
     assert "whsec_" not in found
 
 
 def test_when_the_store_is_away_every_answer_is_503(tmp_path):
-    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
+    web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     for path in READING:
-        answer = doors.api("GET", path)
+        answer = web_client.api("GET", path)
         assert_problem(answer, 503)
         assert answer.headers["Retry-After"]
     for method, path in WRITING:
-        assert doors.api(method, path, {"url": "https://example.com/"}).status_code in (422, 503)
+        assert web_client.api(method, path, {"url": "https://example.com/"}).status_code in (422, 503)

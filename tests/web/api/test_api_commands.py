@@ -12,7 +12,7 @@ from tests.support.web_client import (
     ADMIN_TOKEN,
     PROBLEM,
     ROOM,
-    Doors,
+    WebClient,
     append,
     assert_sound,
     configure_room,
@@ -36,12 +36,12 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture(autouse=True)
-def patient(monkeypatch):
+def scaled_limit(monkeypatch):
     """A slow machine folds in time, too."""
     monkeypatch.setattr(context, "FOLD_WAIT_S", 15.0)
 
@@ -75,87 +75,87 @@ def in_session(client):
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_a_command_is_journaled_and_says_where_its_effect_will_be(client, doors, command):
-    answer = doors.api("POST", f"/rooms/{ROOM}/{command}")
+def test_a_command_is_journaled_and_says_where_its_effect_will_be(client, web_client, command):
+    answer = web_client.api("POST", f"/rooms/{ROOM}/{command}")
     assert answer.status_code == 202
     assert set(answer.json) == {"id"}
     assert answer.headers["Location"] == f"/api/v1/events/{answer.json['id']}"
     assert journaled(client) == [("operator", command, ROOM, {})]
-    assert doors.http.get(answer.headers["Location"], headers=BEARER).json["effect"] is None
+    assert web_client.http.get(answer.headers["Location"], headers=BEARER).json["effect"] is None
     fold_all(client)
-    assert doors.http.get(answer.headers["Location"], headers=BEARER).json["effect"]
+    assert web_client.http.get(answer.headers["Location"], headers=BEARER).json["effect"]
     assert_sound(client)
 
 
-def test_a_start_calls_videosdk_with_the_body_that_was_given(client, doors):
+def test_a_start_calls_videosdk_with_the_body_that_was_given(client, web_client):
     in_session(client)
     wish = {"start": START, "until": "2100-01-01T01:00:00+01:00"}
-    assert doors.api("POST", f"/rooms/{ROOM}/start", wish).status_code == 202
+    assert web_client.api("POST", f"/rooms/{ROOM}/start", wish).status_code == 202
     assert journaled(client)[-1] == ("operator", "start", ROOM, {"start": START, "until": 4_102_444_800_000})
     fold_all(client)
-    desired = doors.get(f"/rooms/{ROOM}")["desired"]
+    desired = web_client.get(f"/rooms/{ROOM}")["desired"]
     assert (desired["on_air"], desired["because"]) == (True, "operator")
     assert desired["until"] == "2100-01-01T00:00:00.000Z"
-    [call] = [one for one in doors.get("/calls")["items"] if one["kind"] == "start"]
+    [call] = [one for one in web_client.get("/calls")["items"] if one["kind"] == "start"]
     assert call["because"] == "operator"
     assert json.loads(client.get(keys.call(call["id"])))["body"] == START
 
 
-def test_repeating_a_start_or_an_end_is_harmless(client, doors):
+def test_repeating_a_start_or_an_end_is_harmless(client, web_client):
     in_session(client)
     for command in ("start", "end"):
-        ids = {doors.api("POST", f"/rooms/{ROOM}/{command}").json["id"] for _ in range(5)}
+        ids = {web_client.api("POST", f"/rooms/{ROOM}/{command}").json["id"] for _ in range(5)}
         assert len(ids) == 5
         fold_all(client)
-    assert len([one for one in doors.get("/calls?limit=500")["items"] if one["kind"] == "start"]) == 1
+    assert len([one for one in web_client.get("/calls?limit=500")["items"] if one["kind"] == "start"]) == 1
     assert_sound(client)
 
 
-def test_release_drops_the_operators_wish(client, doors):
+def test_release_drops_the_operators_wish(client, web_client):
     in_session(client)
-    doors.api("POST", f"/rooms/{ROOM}/start")
-    doors.api("POST", f"/rooms/{ROOM}/release")
+    web_client.api("POST", f"/rooms/{ROOM}/start")
+    web_client.api("POST", f"/rooms/{ROOM}/release")
     fold_all(client)
-    assert doors.get(f"/rooms/{ROOM}")["desired"] is None
+    assert web_client.get(f"/rooms/{ROOM}")["desired"] is None
 
 
-def test_a_room_that_was_added_and_never_seen_can_be_started(client, doors):
+def test_a_room_that_was_added_and_never_seen_can_be_started(client, web_client):
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     configure_room(client, "never-seen")
-    assert doors.api("POST", "/rooms/never-seen/start").status_code == 202
+    assert web_client.api("POST", "/rooms/never-seen/start").status_code == 202
     fold_all(client)
-    assert doors.get("/rooms/never-seen")["armed"] is True
+    assert web_client.get("/rooms/never-seen")["armed"] is True
 
 
 @pytest.mark.parametrize(
     "room", ["current", "due", "on-air", "version", "zimmer-ä", "a|b", "a b", "a:b:c", "%00", "*", "x" * 200]
 )
-def test_a_room_may_have_any_name(client, doors, room):
+def test_a_room_may_have_any_name(client, web_client, room):
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     configure_room(client, unquote(room))
     for command in ("start", "end", "start", "release"):
-        assert doors.api("POST", f"/rooms/{room}/{command}").status_code == 202
+        assert web_client.api("POST", f"/rooms/{room}/{command}").status_code == 202
         fold_all(client)
         assert_sound(client)
-    calls = doors.get("/calls")["items"]
+    calls = web_client.get("/calls")["items"]
     assert calls
-    assert doors.api("GET", f"/rooms/{room}/timeline").status_code == 200
+    assert web_client.api("GET", f"/rooms/{room}/timeline").status_code == 200
     waiting = client.zrange(keys.CALLS_DUE, 0, -1) + client.zrange(keys.PROBES_DUE, 0, -1)
     assert set(waiting) == {call["id"].encode() for call in calls if call["state"] == "waiting"}
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
 def test_rooms_that_are_not_ours_are_not_found(client, store_url, tmp_path, command):
-    doors = Doors(store_url, tmp_path, rooms=("abcd-*",))
-    assert_problem(doors.api("POST", f"/rooms/wxyz/{command}"), 404)
-    assert doors.api("POST", f"/rooms/{ROOM}/{command}").status_code == 202
-    assert_problem(doors.api("POST", f"/rooms/{'x' * 201}/{command}"), 404)
+    web_client = WebClient(store_url, tmp_path, rooms=("abcd-*",))
+    assert_problem(web_client.api("POST", f"/rooms/wxyz/{command}"), 404)
+    assert web_client.api("POST", f"/rooms/{ROOM}/{command}").status_code == 202
+    assert_problem(web_client.api("POST", f"/rooms/{'x' * 201}/{command}"), 404)
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
 def test_without_credentials_a_command_is_a_conflict(client, store_url, tmp_path, command):
-    doors = Doors(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
-    answer = doors.api("POST", f"/rooms/{ROOM}/{command}")
+    web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
+    answer = web_client.api("POST", f"/rooms/{ROOM}/{command}")
     assert_problem(answer, 409)
     assert "VIDEOSDK_API_KEY" in answer.json["detail"]
     assert journaled(client) == []
@@ -187,28 +187,28 @@ def test_without_credentials_a_command_is_a_conflict(client, store_url, tmp_path
         ({"room_id": ROOM}, "room_id"),
     ],
 )
-def test_a_wish_that_is_wrong_is_refused_with_its_field(client, doors, wish, field):
-    assert_problem(doors.api("POST", f"/rooms/{ROOM}/start", wish), 422, field)
+def test_a_wish_that_is_wrong_is_refused_with_its_field(client, web_client, wish, field):
+    assert_problem(web_client.api("POST", f"/rooms/{ROOM}/start", wish), 422, field)
     assert journaled(client) == []
 
 
 @pytest.mark.parametrize(
     "start", [{}, {"config": {}}, START, {"templateUrl": "https://example.com/t"}, {"transcription": {"enabled": True}}]
 )
-def test_a_start_takes_what_videosdk_takes(client, doors, start):
-    assert doors.api("POST", f"/rooms/{ROOM}/start", {"start": start}).status_code == 202
+def test_a_start_takes_what_videosdk_takes(client, web_client, start):
+    assert web_client.api("POST", f"/rooms/{ROOM}/start", {"start": start}).status_code == 202
     assert journaled(client)[0][3] == {"start": start}
 
 
-def test_an_end_takes_no_start(client, doors):
-    assert_problem(doors.api("POST", f"/rooms/{ROOM}/end", {"start": START}), 422, "start")
+def test_an_end_takes_no_start(client, web_client):
+    assert_problem(web_client.api("POST", f"/rooms/{ROOM}/end", {"start": START}), 422, "start")
 
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"'until'", b'{"a": }', b"nope", b'{"a": 1} {'])
-def test_a_body_that_is_no_json_is_400(client, doors, path, body):
+def test_a_body_that_is_no_json_is_400(client, web_client, path, body):
     method = "PUT" if "rules" in path else "POST"
-    answer = doors.http.open(
+    answer = web_client.http.open(
         "/api/v1" + path, method=method, data=body, headers=BEARER, content_type="application/json"
     )
     assert_problem(answer, 400)
@@ -217,21 +217,23 @@ def test_a_body_that_is_no_json_is_400(client, doors, path, body):
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [[], [1], "x", 5, True])
-def test_a_body_that_is_no_object_is_refused(client, doors, path, body):
-    assert_problem(doors.api("PUT" if "rules" in path else "POST", path, body), 422)
+def test_a_body_that_is_no_object_is_refused(client, web_client, path, body):
+    assert_problem(web_client.api("PUT" if "rules" in path else "POST", path, body), 422)
     assert journaled(client) == []
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_wish_is_read_whatever_content_type_it_has(client, doors, content_type):
+def test_a_wish_is_read_whatever_content_type_it_has(client, web_client, content_type):
     body = json.dumps({"until": "2100-01-01T00:00:00Z"}).encode()
-    answer = doors.http.post(f"/api/v1/rooms/{ROOM}/start", data=body, headers=BEARER, content_type=content_type)
+    answer = web_client.http.post(f"/api/v1/rooms/{ROOM}/start", data=body, headers=BEARER, content_type=content_type)
     assert answer.status_code == 202
     assert journaled(client)[0][3] == {"until": 4_102_444_800_000}
 
 
-def test_a_body_that_is_too_large_is_413(client, doors):
-    assert_problem(doors.api("POST", f"/rooms/{ROOM}/start", {"start": {"transcription": {"x": "a" * 1_100_000}}}), 413)
+def test_a_body_that_is_too_large_is_413(client, web_client):
+    assert_problem(
+        web_client.api("POST", f"/rooms/{ROOM}/start", {"start": {"transcription": {"x": "a" * 1_100_000}}}), 413
+    )
 
 
 anything = some.recursive(
@@ -249,22 +251,22 @@ fields = some.sampled_from(
     path=some.sampled_from([f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers"]),
     body=some.dictionaries(fields, anything, max_size=5) | anything,
 )
-def test_no_body_does_worse_than_be_refused(client, doors, path, body):
+def test_no_body_does_worse_than_be_refused(client, web_client, path, body):
     raw = json.dumps(body).encode()
-    answer = doors.http.post("/api/v1" + path, data=raw, headers=BEARER, content_type="application/json")
+    answer = web_client.http.post("/api/v1" + path, data=raw, headers=BEARER, content_type="application/json")
     assert answer.status_code in (201, 202, 400, 422), (body, answer.get_data(as_text=True))
     fold_all(client)
     assert_sound(client)
 
 
-def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client, doors):
+def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client, web_client):
     for path, body in {
         "/rules/x": {"rooms": ["*"], "on": "stream.started", "do": "notify", "message": "\ud800"},
         "/rules/y": {"rooms": ["\udfff"], "on": "stream.started", "do": "end"},
         f"/rooms/{ROOM}/start": {"start": {"transcription": {"x": "\ud800"}}},
         "/subscribers": {"url": "https://example.com/", "name": "\ud800"},
     }.items():
-        answer = doors.http.open(
+        answer = web_client.http.open(
             "/api/v1" + path,
             method="PUT" if "rules" in path else "POST",
             data=json.dumps(body).encode(),
@@ -275,27 +277,27 @@ def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client, do
     assert journaled(client) == []
 
 
-def test_a_rule_is_added_changed_and_deleted(client, doors):
+def test_a_rule_is_added_changed_and_deleted(client, web_client):
     with folding(client):
-        added = doors.api("PUT", "/rules/end-when-empty", RULE)
+        added = web_client.api("PUT", "/rules/end-when-empty", RULE)
         assert added.status_code == 201, added.get_data(as_text=True)
         assert added.json.items() >= ({"name": "end-when-empty"} | RULE).items()
         assert (added.json["paused"], added.json["from_file"]) == (False, False)
         assert (added.json["next"], added.json["last_fired_at"], added.json["last_error"]) == (None, None, None)
         assert added.json["warnings"] == []
-        assert doors.get("/rules/end-when-empty") == without_warnings(added)
-        assert doors.api("PUT", "/rules/end-when-empty", RULE).status_code == 200
-        changed = doors.api("PUT", "/rules/end-when-empty", RULE | {"for": "90s"})
+        assert web_client.get("/rules/end-when-empty") == without_warnings(added)
+        assert web_client.api("PUT", "/rules/end-when-empty", RULE).status_code == 200
+        changed = web_client.api("PUT", "/rules/end-when-empty", RULE | {"for": "90s"})
         assert (changed.status_code, changed.json["for"]) == (200, "90s")
-        assert doors.get("/rules")["items"] == [without_warnings(changed)]
-        gone = doors.api("DELETE", "/rules/end-when-empty")
+        assert web_client.get("/rules")["items"] == [without_warnings(changed)]
+        gone = web_client.api("DELETE", "/rules/end-when-empty")
         assert (gone.status_code, gone.data) == (204, b"")
-        assert_problem(doors.api("GET", "/rules/end-when-empty"), 404)
-        assert_problem(doors.api("DELETE", "/rules/end-when-empty"), 404)
+        assert_problem(web_client.api("GET", "/rules/end-when-empty"), 404)
+        assert_problem(web_client.api("DELETE", "/rules/end-when-empty"), 404)
     assert_sound(client)
 
 
-def test_what_the_api_shows_of_a_rule_can_be_put_again(client, doors):
+def test_what_the_api_shows_of_a_rule_can_be_put_again(client, web_client):
     shown = {"next", "from_file", "last_fired_at", "last_error", "warnings"}
     rules = {
         "a": RULE | {"timezone": "Europe/London"},
@@ -316,10 +318,10 @@ def test_what_the_api_shows_of_a_rule_can_be_put_again(client, doors):
     }
     with folding(client):
         for name, rule in rules.items():
-            first = doors.api("PUT", f"/rules/{name}", rule)
+            first = web_client.api("PUT", f"/rules/{name}", rule)
             assert first.status_code == 201, first.get_data(as_text=True)
             put_again = {key: value for key, value in first.json.items() if key not in shown}
-            again = doors.api("PUT", f"/rules/{name}", put_again)
+            again = web_client.api("PUT", f"/rules/{name}", put_again)
             assert (again.status_code, without_warnings(again)) == (200, without_warnings(first))
 
 
@@ -328,49 +330,49 @@ def without_warnings(answer):
     return {key: value for key, value in answer.json.items() if key != "warnings"}
 
 
-def test_when_nobody_folds_a_rule_is_accepted_for_later(client, doors, monkeypatch):
+def test_when_nobody_folds_a_rule_is_accepted_for_later(client, web_client, monkeypatch):
     monkeypatch.setattr(context, "FOLD_WAIT_S", 0.05)
-    answer = doors.api("PUT", "/rules/later", RULE)
+    answer = web_client.api("PUT", "/rules/later", RULE)
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"/api/v1/events/{answer.json['id']}"
     fold_all(client)
-    assert doors.get("/rules/later")["name"] == "later"
-    answer = doors.api("DELETE", "/rules/later")
+    assert web_client.get("/rules/later")["name"] == "later"
+    answer = web_client.api("DELETE", "/rules/later")
     assert answer.status_code == 202
     fold_all(client)
-    assert_problem(doors.api("GET", "/rules/later"), 404)
+    assert_problem(web_client.api("GET", "/rules/later"), 404)
 
 
 def test_the_answer_to_a_rule_is_waited_for_two_seconds():
     assert WAITED_S == 2.0
 
 
-def test_a_rule_is_paused_and_resumed(client, doors):
+def test_a_rule_is_paused_and_resumed(client, web_client):
     with folding(client):
-        doors.api("PUT", "/rules/x", RULE)
+        web_client.api("PUT", "/rules/x", RULE)
         for command, paused in (("pause", True), ("resume", False)):
-            answer = doors.api("POST", f"/rules/x/{command}")
+            answer = web_client.api("POST", f"/rules/x/{command}")
             assert (answer.status_code, set(answer.json)) == (202, {"id"})
             assert answer.headers["Location"].endswith(answer.json["id"])
             fold_all(client)
-            assert doors.get("/rules/x")["paused"] is paused
+            assert web_client.get("/rules/x")["paused"] is paused
 
 
-def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client, doors):
+def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client, web_client):
     rule = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end"}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": {}, "rules": [rule]}))
     fold_all(client)
-    assert doors.get("/rules/of-the-file")["from_file"] is True
-    assert_problem(doors.api("PUT", "/rules/of-the-file", RULE), 409)
-    assert_problem(doors.api("DELETE", "/rules/of-the-file"), 409)
-    assert doors.api("POST", "/rules/of-the-file/pause").status_code == 202
+    assert web_client.get("/rules/of-the-file")["from_file"] is True
+    assert_problem(web_client.api("PUT", "/rules/of-the-file", RULE), 409)
+    assert_problem(web_client.api("DELETE", "/rules/of-the-file"), 409)
+    assert web_client.api("POST", "/rules/of-the-file/pause").status_code == 202
     fold_all(client)
-    assert doors.get("/rules/of-the-file")["paused"] is True
+    assert web_client.get("/rules/of-the-file")["paused"] is True
 
 
-def test_a_rule_that_is_not_there_can_only_be_put(client, doors):
+def test_a_rule_that_is_not_there_can_only_be_put(client, web_client):
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
-        assert_problem(doors.api(method, f"/rules/nothing{path}"), 404)
+        assert_problem(web_client.api(method, f"/rules/nothing{path}"), 404)
     assert journaled(client) == []
 
 
@@ -412,8 +414,10 @@ def test_a_rule_that_is_not_there_can_only_be_put(client, doors):
         ({"name": "other"}, "name", "address"),
     ],
 )
-def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(client, doors, change, field, says):
-    answer = doors.api("PUT", "/rules/x", RULE | change)
+def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
+    client, web_client, change, field, says
+):
+    answer = web_client.api("PUT", "/rules/x", RULE | change)
     assert_problem(answer, 422, field)
     assert says in json.dumps(answer.json["errors"], ensure_ascii=False), answer.json["errors"]
     assert journaled(client) == []
@@ -431,34 +435,34 @@ def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
         ({}, "on", "trigger"),
     ],
 )
-def test_a_trigger_that_is_wrong_is_refused_with_its_field(client, doors, rule, field, says):
-    answer = doors.api("PUT", "/rules/x", {"rooms": ["*"], "do": "end"} | rule)
+def test_a_trigger_that_is_wrong_is_refused_with_its_field(client, web_client, rule, field, says):
+    answer = web_client.api("PUT", "/rules/x", {"rooms": ["*"], "do": "end"} | rule)
     assert_problem(answer, 422, field)
     assert says in json.dumps(answer.json["errors"])
 
 
 @pytest.mark.parametrize("name", ["UPPER", "under_score", "-x", "x-", "a b", "ä", "x" * 65, "a.b"])
-def test_a_name_that_is_no_name_is_refused(client, doors, name):
-    assert_problem(doors.api("PUT", f"/rules/{name}", RULE), 422, "name")
+def test_a_name_that_is_no_name_is_refused(client, web_client, name):
+    assert_problem(web_client.api("PUT", f"/rules/{name}", RULE), 422, "name")
 
 
-def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client, doors):
+def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client, web_client):
     rule = {"name": "x", "rooms": ["*"], "on": "participant-joined", "if": "event.data.age > 5", "do": "notify"}
     with folding(client):
-        assert doors.api("PUT", "/rules/x", rule).status_code == 201
+        assert web_client.api("PUT", "/rules/x", rule).status_code == 201
     joined = webhook("participant-joined", ROOM, participantId="p")
     append(client, Entry(Source.VIDEOSDK, "participant-joined", ROOM, joined))
     fold_all(client)
-    shown = doors.get("/rules/x")
+    shown = web_client.get("/rules/x")
     assert shown["last_fired_at"] is None
     assert "age" in shown["last_error"]
     joined = webhook("participant-joined", ROOM, participantId="q", age=6)
     append(client, Entry(Source.VIDEOSDK, "participant-joined", ROOM, joined))
     fold_all(client)
-    assert doors.get("/rules/x")["last_fired_at"] == doors.get("/events")["items"][0]["at"]
+    assert web_client.get("/rules/x")["last_fired_at"] == web_client.get("/events")["items"][0]["at"]
 
 
-def test_rules_have_pages_by_name(client, doors):
+def test_rules_have_pages_by_name(client, web_client):
     for name in ("b", "a", "c", "e", "d"):
         append(
             client,
@@ -472,7 +476,7 @@ def test_rules_have_pages_by_name(client, doors):
     fold_all(client)
     found, cursor = [], None
     for _ in range(4):
-        page = doors.get("/rules?limit=2" + (f"&cursor={cursor}" if cursor else ""))
+        page = web_client.get("/rules?limit=2" + (f"&cursor={cursor}" if cursor else ""))
         found += [rule["name"] for rule in page["items"]]
         cursor = page["next"]
         if cursor is None:
@@ -480,19 +484,19 @@ def test_rules_have_pages_by_name(client, doors):
     assert found == ["a", "b", "c", "d", "e"]
 
 
-def test_commands_are_in_the_journal_as_they_were_given(client, doors):
-    answer = doors.api("POST", f"/rooms/{ROOM}/start", {"until": "2100-01-01T00:00:00.5Z"})
+def test_commands_are_in_the_journal_as_they_were_given(client, web_client):
+    answer = web_client.api("POST", f"/rooms/{ROOM}/start", {"until": "2100-01-01T00:00:00.5Z"})
     assert json.loads(Journal(client).raw_body(answer.json["id"])) == {"until": 4_102_444_800_500}
 
 
 def test_a_page_of_rules_reads_the_rooms_that_were_seen_once(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     for number in range(12):
         rule = {"name": f"show-{number}", "rooms": ["hall-*"], "schedule": {"cron": "0 9 * * *", "duration_s": 3600}}
         append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     append(client, Entry(Source.VIDEOSDK, "session-started", "hall-1", webhook("session-started", "hall-1")))
     fold_all(client)
     client.config_resetstat()
-    rules = doors.get("/rules")["items"]
+    rules = web_client.get("/rules")["items"]
     assert {rule["next"]["room_id"] for rule in rules} == {"hall-1"}
     assert client.info("commandstats")["cmdstat_zrange"]["calls"] == 1

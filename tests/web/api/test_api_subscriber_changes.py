@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.deliverer_factory import subscribers_of
-from tests.support.web_client import PROBLEM, VIEWER_TOKEN, Doors
-from webhook_app.access.encryption import Seal
+from tests.support.web_client import PROBLEM, VIEWER_TOKEN, WebClient
+from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.store import keys
 from webhook_app.store.subscribers import Subscribers
@@ -17,16 +17,16 @@ ACTS = {"test": None, "enable": {}, "recover": {"from": "2026-11-22T10:00:00Z"},
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def subscribe(doors, **more):
-    return doors.api("POST", "/subscribers", {"url": URL} | more).json
+def subscribe(web_client, **more):
+    return web_client.api("POST", "/subscribers", {"url": URL} | more).json
 
 
-def test_what_is_not_given_stays(client, doors):
-    made = subscribe(doors, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
+def test_what_is_not_given_stays(client, web_client):
+    made = subscribe(web_client, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
     secret = made.pop("secret")
     for change in (
         {"name": "radio"},
@@ -35,7 +35,7 @@ def test_what_is_not_given_stays(client, doors):
         {"ordering": "none"},
         {"rate_limit": None},
     ):
-        answer = doors.api("PATCH", f"/subscribers/{made['id']}", change)
+        answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
         assert answer.status_code == 200
         made |= change
         assert answer.json == made
@@ -43,11 +43,11 @@ def test_what_is_not_given_stays(client, doors):
     assert subscribers_of(client).get(made["id"]).url == URL
 
 
-def test_a_new_url_is_checked_as_at_the_first(client, doors):
-    made = subscribe(doors)
-    answer = doors.api("PATCH", f"/subscribers/{made['id']}", {"url": "http://127.0.0.1/"})
+def test_a_new_url_is_checked_as_at_the_first(client, web_client):
+    made = subscribe(web_client)
+    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": "http://127.0.0.1/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"})
-    assert doors.api("PATCH", f"/subscribers/{made['id']}", {"url": "https://other.example/"}).status_code == 200
+    assert web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": "https://other.example/"}).status_code == 200
     assert subscribers_of(client).get(made["id"]).url == "https://other.example/"
 
 
@@ -65,38 +65,38 @@ def test_a_new_url_is_checked_as_at_the_first(client, doors):
         ({"id": "x"}, "id"),
     ],
 )
-def test_a_wrong_change_is_refused_with_its_field(client, doors, change, field):
-    made = subscribe(doors)
-    answer = doors.api("PATCH", f"/subscribers/{made['id']}", change)
+def test_a_wrong_change_is_refused_with_its_field(client, web_client, change, field):
+    made = subscribe(web_client)
+    answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
     assert (answer.status_code, answer.content_type, set(answer.json["errors"])) == (422, PROBLEM, {field})
 
 
-def test_one_is_disabled_and_enabled_by_hand(client, doors):
-    made = subscribe(doors)
-    off = doors.api("PATCH", f"/subscribers/{made['id']}", {"enabled": False}).json
+def test_one_is_disabled_and_enabled_by_hand(client, web_client):
+    made = subscribe(web_client)
+    off = web_client.api("PATCH", f"/subscribers/{made['id']}", {"enabled": False}).json
     assert (off["enabled"], off["disabled_because"]) == (False, "disabled by hand")
-    assert doors.api("POST", f"/subscribers/{made['id']}/test").status_code == 409
-    assert doors.api("POST", f"/subscribers/{made['id']}/recover", ACTS["recover"]).status_code == 409
-    on = doors.api("POST", f"/subscribers/{made['id']}/enable", {}).json
+    assert web_client.api("POST", f"/subscribers/{made['id']}/test").status_code == 409
+    assert web_client.api("POST", f"/subscribers/{made['id']}/recover", ACTS["recover"]).status_code == 409
+    on = web_client.api("POST", f"/subscribers/{made['id']}/enable", {}).json
     assert (on["enabled"], on["disabled_because"]) == (True, None)
 
 
-def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(client, doors):
+def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(client, web_client):
     kept = Subscriber("sub_file", "file", URL, 1, secret="c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0", from_file=True)
     subscribers_of(client).put(kept)
     for name, body in ACTS.items():
-        answer = doors.api("POST", f"/subscribers/sub_file/{name}", body)
+        answer = web_client.api("POST", f"/subscribers/sub_file/{name}", body)
         assert (answer.status_code == 409) == (name == "rotate-secret"), (name, answer.get_data(as_text=True))
-    assert doors.api("PATCH", "/subscribers/sub_file", {"name": "x"}).status_code == 409
+    assert web_client.api("PATCH", "/subscribers/sub_file", {"name": "x"}).status_code == 409
     assert subscribers_of(client).get("sub_file") == kept
 
 
 @pytest.mark.parametrize("act", ["test", "enable", "recover", "rotate-secret"])
-def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(client, doors, act):
-    made = subscribe(doors)
-    answer = doors.api("POST", f"/subscribers/{made['id']}/{act}", ACTS[act], token=VIEWER_TOKEN)
+def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(client, web_client, act):
+    made = subscribe(web_client)
+    answer = web_client.api("POST", f"/subscribers/{made['id']}/{act}", ACTS[act], token=VIEWER_TOKEN)
     assert answer.status_code == 403
-    assert doors.api("POST", f"/subscribers/sub_nobody/{act}", ACTS[act]).status_code == 404
+    assert web_client.api("POST", f"/subscribers/sub_nobody/{act}", ACTS[act]).status_code == 404
     assert client.xlen(keys.JOURNAL) == 0
 
 
@@ -110,57 +110,57 @@ def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody
         ({"from": "2026-11-22T10:00:00Z", "until": "x"}, "until"),
     ],
 )
-def test_a_stretch_of_time_that_is_none_is_refused(client, doors, body, field):
-    made = subscribe(doors)
-    answer = doors.api("POST", f"/subscribers/{made['id']}/recover", body)
+def test_a_stretch_of_time_that_is_none_is_refused(client, web_client, body, field):
+    made = subscribe(web_client)
+    answer = web_client.api("POST", f"/subscribers/{made['id']}/recover", body)
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})
 
 
-def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before(client, doors):
-    other = Subscribers(client, Seal("another key of sixteen or more"))
+def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before(client, web_client):
+    other = Subscribers(client, SecretBox("another key of sixteen or more"))
     other.put(Subscriber("sub_x", "tv", URL, 1, secret="c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"))
-    assert "SECRETS_KEY" in doors.get("/subscribers/sub_x")["disabled_because"]
+    assert "SECRETS_KEY" in web_client.get("/subscribers/sub_x")["disabled_because"]
     for method, path, body in (("PATCH", "", {"name": "x"}), ("POST", "/enable", {}), ("POST", "/rotate-secret", None)):
-        assert doors.api(method, f"/subscribers/sub_x{path}", body).status_code == 409
+        assert web_client.api(method, f"/subscribers/sub_x{path}", body).status_code == 409
     assert other.get("sub_x").url == URL  # under its own key it is what it was
-    fixed = doors.api("PATCH", "/subscribers/sub_x", {"url": URL, "enabled": True}).json
+    fixed = web_client.api("PATCH", "/subscribers/sub_x", {"url": URL, "enabled": True}).json
     assert (fixed["enabled"], fixed["disabled_because"]) == (True, None)
-    assert doors.api("POST", "/subscribers/sub_x/rotate-secret").status_code == 200
+    assert web_client.api("POST", "/subscribers/sub_x/rotate-secret").status_code == 200
 
 
-def test_one_subscriber_shows_how_it_has_answered(client, doors):
-    made = subscribe(doors)
-    found = doors.get(f"/subscribers/{made['id']}")["health"]
+def test_one_subscriber_shows_how_it_has_answered(client, web_client):
+    made = subscribe(web_client)
+    found = web_client.get(f"/subscribers/{made['id']}")["health"]
     assert (found["breaker"], found["success_rate"], found["answered"], found["in_line"]) == ("closed", None, 0, 0)
 
 
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0"]
 )
-def test_a_loopback_address_is_known_however_it_is_written(client, doors, host):
-    answer = doors.api("POST", "/subscribers", {"url": f"http://{host}/"})
+def test_a_loopback_address_is_known_however_it_is_written(client, web_client, host):
+    answer = web_client.api("POST", "/subscribers", {"url": f"http://{host}/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"}), answer.json
 
 
-def test_no_secret_is_ever_in_a_list(client, doors):
-    made = subscribe(doors, url="https://example.com/hook?token=opensesame&room=a")
+def test_no_secret_is_ever_in_a_list(client, web_client):
+    made = subscribe(web_client, url="https://example.com/hook?token=opensesame&room=a")
     assert made["url"] == "https://example.com/hook?token=****&room=a"
-    shown = json.dumps([doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")])
+    shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
     assert made["secret"] not in shown
     assert "opensesame" not in shown
 
 
-def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client, doors):
-    made = subscribe(doors, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
+def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client, web_client):
+    made = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
     known = subscribers_of(client).get(made["id"])
     subscribers_of(client).put(replace(known, shown_url=known.url))
-    shown = json.dumps([made, doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")])
+    shown = json.dumps([made, web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
     assert "abcdefghijklmnopqrstuvwx" not in shown
 
 
-def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client, doors):
+def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client, web_client):
     url = "https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx"
-    made = subscribe(doors, url=url)
-    changed = doors.api("PATCH", f"/subscribers/{made['id']}", {"url": made["url"], "name": "tv"})
+    made = subscribe(web_client, url=url)
+    changed = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": made["url"], "name": "tv"})
     assert (changed.status_code, changed.json["name"], changed.json["url"]) == (200, "tv", made["url"])
     assert subscribers_of(client).get(made["id"]).url == url

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.deliverer_factory import subscribers_of
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Subscriber
@@ -24,12 +24,12 @@ SHOWN = set(
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def subscribe(doors, **more):
-    answer = doors.api("POST", "/subscribers", {"url": URL} | more)
+def subscribe(web_client, **more):
+    answer = web_client.api("POST", "/subscribers", {"url": URL} | more)
     assert answer.status_code == 201, answer.get_data(as_text=True)
     return answer.json
 
@@ -40,8 +40,8 @@ def assert_refused(answer, *fields):
     assert set(answer.json["errors"]) == set(fields), answer.json
 
 
-def test_a_url_is_enough_to_subscribe(client, doors):
-    answer = doors.api("POST", "/subscribers", {"url": URL})
+def test_a_url_is_enough_to_subscribe(client, web_client):
+    answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert answer.status_code == 201
     made = answer.json
     assert set(made) == SHOWN | {"secret"}
@@ -53,25 +53,25 @@ def test_a_url_is_enough_to_subscribe(client, doors):
     assert (made["enabled"], made["disabled_because"]) == (True, None)
 
 
-def test_the_secret_is_shown_at_creation_only(client, doors):
-    made = subscribe(doors)
+def test_the_secret_is_shown_at_creation_only(client, web_client):
+    made = subscribe(web_client)
     assert made["secret"].startswith("whsec_")
     assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
     for token in (ADMIN_TOKEN, VIEWER_TOKEN):
         for path in (f"/subscribers/{made['id']}", "/subscribers"):
-            shown = doors.api("GET", path, token=token).get_data(as_text=True)
+            shown = web_client.api("GET", path, token=token).get_data(as_text=True)
             assert made["id"] in shown
             assert "secret" not in shown
             assert made["secret"][6:] not in shown
 
 
-def test_every_subscriber_has_a_secret_of_its_own(client, doors):
-    assert len({subscribe(doors)["secret"] for _ in range(10)}) == 10
+def test_every_subscriber_has_a_secret_of_its_own(client, web_client):
+    assert len({subscribe(web_client)["secret"] for _ in range(10)}) == 10
 
 
-def test_a_secret_may_be_given(client, doors):
+def test_a_secret_may_be_given(client, web_client):
     given = "whsec_" + base64.b64encode(b"x" * 24).decode()
-    made = subscribe(doors, secret=given)
+    made = subscribe(web_client, secret=given)
     assert made["secret"] == given
     assert subscribers_of(client).get(made["id"]).secret == read_secret(given)
 
@@ -93,21 +93,21 @@ def test_a_secret_may_be_given(client, doors):
         ["whsec_"],
     ],
 )
-def test_a_secret_that_is_none_is_refused_and_not_repeated(client, doors, secret):
-    answer = doors.api("POST", "/subscribers", {"url": URL, "secret": secret})
+def test_a_secret_that_is_none_is_refused_and_not_repeated(client, web_client, secret):
+    answer = web_client.api("POST", "/subscribers", {"url": URL, "secret": secret})
     assert_refused(answer, "secret")
     assert not isinstance(secret, str) or len(secret) < 10 or secret not in answer.get_data(as_text=True)
 
 
-def test_what_was_asked_for_is_kept(client, doors):
+def test_what_was_asked_for_is_kept(client, web_client):
     asked = {
         "name": "Zoë's TV",
         "types": ["stream.playable", "rule.*", "videosdk.hls-*", "*"],
         "rooms": ["abcd-*", "main-hall", "group:webinar"],
         "because": ["rule:sunday-*", "operator"],
     }
-    made = subscribe(doors, **asked)
-    assert doors.get(f"/subscribers/{made['id']}").items() >= asked.items()
+    made = subscribe(web_client, **asked)
+    assert web_client.get(f"/subscribers/{made['id']}").items() >= asked.items()
 
 
 @pytest.mark.parametrize(
@@ -170,34 +170,34 @@ def test_what_was_asked_for_is_kept(client, doors):
         (None, ""),
     ],
 )
-def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(client, doors, url, says):
-    answer = doors.api("POST", "/subscribers", {"url": url})
+def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(client, web_client, url, says):
+    answer = web_client.api("POST", "/subscribers", {"url": url})
     assert_refused(answer, "url")
     assert says in answer.json["errors"]["url"][0]
-    assert doors.get("/subscribers")["items"] == []
+    assert web_client.get("/subscribers")["items"] == []
 
 
 @pytest.mark.parametrize(
     "url",
     ["http://93.184.215.14/", "https://[2606:2800:220:1::1]:8443/x", "https://bücher.example/", "HTTPS://EXAMPLE.com"],
 )
-def test_a_url_that_may_be_delivered_to_is_taken(client, doors, url):
-    assert subscribe(doors, url=url)["url"] == url
+def test_a_url_that_may_be_delivered_to_is_taken(client, web_client, url):
+    assert subscribe(web_client, url=url)["url"] == url
 
 
 def test_networks_that_are_allowed_may_be_delivered_to(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, allow_networks=networks("127.0.0.0/8,10.1.0.0/16"))
+    web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8,10.1.0.0/16"))
     for url in ("http://127.0.0.1:9/", "http://localhost:9/", "http://10.1.2.3/", "http://[::ffff:127.0.0.1]/"):
-        subscribe(doors, url=url)
+        subscribe(web_client, url=url)
     for url in ("http://10.2.0.1/", "http://[::1]/", "http://192.168.0.1/"):
-        assert_refused(doors.api("POST", "/subscribers", {"url": url}), "url")
+        assert_refused(web_client.api("POST", "/subscribers", {"url": url}), "url")
 
 
 def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
-    subscribe(doors, url="http://127.0.0.1:8001/sandbox/inbox/tv")
+    web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
+    subscribe(web_client, url="http://127.0.0.1:8001/sandbox/inbox/tv")
     for url in ("http://127.0.0.1:80010/", "http://127.0.0.1:8001@127.0.0.1/", "http://127.0.0.1:8002/"):
-        assert_refused(doors.api("POST", "/subscribers", {"url": url}), "url")
+        assert_refused(web_client.api("POST", "/subscribers", {"url": url}), "url")
 
 
 @pytest.mark.parametrize(
@@ -212,17 +212,17 @@ def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_pat
         ("/hooks/tallylight", "/hooks/tallylight"),
     ],
 )
-def test_a_key_in_the_path_of_a_url_is_not_shown(client, doors, path, shown):
-    made = subscribe(doors, url=f"https://example.com{path}")
+def test_a_key_in_the_path_of_a_url_is_not_shown(client, web_client, path, shown):
+    made = subscribe(web_client, url=f"https://example.com{path}")
     assert made["url"] == f"https://example.com{shown}"
-    assert doors.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
+    assert web_client.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
 
 
-def test_who_may_log_in_at_a_subscriber_is_never_shown(client, doors):
+def test_who_may_log_in_at_a_subscriber_is_never_shown(client, web_client):
     for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
-        made = subscribe(doors, url=url)
+        made = subscribe(web_client, url=url)
         assert made["url"] == "https://****@example.com/x"
-        shown = json.dumps([doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")])
+        shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
         assert "hunter2" not in shown
         assert subscribers_of(client).get(made["id"]).url == url
 
@@ -252,84 +252,84 @@ def test_who_may_log_in_at_a_subscriber_is_never_shown(client, doors):
         ({"colour": "red"}, "colour", ""),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_field(client, doors, asked, field, says):
-    answer = doors.api("POST", "/subscribers", {"url": URL} | asked)
+def test_what_is_wrong_is_refused_with_its_field(client, web_client, asked, field, says):
+    answer = web_client.api("POST", "/subscribers", {"url": URL} | asked)
     assert_refused(answer, field)
     assert says in json.dumps(answer.json["errors"])
-    assert doors.get("/subscribers")["items"] == []
+    assert web_client.get("/subscribers")["items"] == []
 
 
-def test_without_a_url_nobody_is_subscribed(client, doors):
+def test_without_a_url_nobody_is_subscribed(client, web_client):
     for body in ({}, {"name": "x"}, None):
-        assert_refused(doors.api("POST", "/subscribers", body), "url")
+        assert_refused(web_client.api("POST", "/subscribers", body), "url")
 
 
-def test_a_subscriber_is_deleted_once(client, doors):
-    made = subscribe(doors)
-    answer = doors.api("DELETE", f"/subscribers/{made['id']}")
+def test_a_subscriber_is_deleted_once(client, web_client):
+    made = subscribe(web_client)
+    answer = web_client.api("DELETE", f"/subscribers/{made['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
     for method in ("GET", "DELETE"):
-        answer = doors.api(method, f"/subscribers/{made['id']}")
+        answer = web_client.api(method, f"/subscribers/{made['id']}")
         assert (answer.status_code, answer.content_type) == (404, PROBLEM)
-    assert doors.get("/subscribers")["items"] == []
+    assert web_client.get("/subscribers")["items"] == []
 
 
-def test_a_subscriber_of_the_configuration_file_is_deleted_there(client, doors):
+def test_a_subscriber_of_the_configuration_file_is_deleted_there(client, web_client):
     subscribers_of(client).put(Subscriber("sub_file", "file", URL, 1, from_file=True))
-    answer = doors.api("DELETE", "/subscribers/sub_file")
+    answer = web_client.api("DELETE", "/subscribers/sub_file")
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)
-    assert doors.get("/subscribers/sub_file")["name"] == "file"
+    assert web_client.get("/subscribers/sub_file")["name"] == "file"
 
 
-def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(client, doors):
-    made = [subscribe(doors, name=str(at))["id"] for at in range(6)]
-    assert len(doors.get("/subscribers")["items"]) == 6
-    assert {item["id"] for item in doors.get("/subscribers")["items"]} == set(made)
-    first = doors.get("/subscribers?limit=2")
-    rest = doors.get(f"/subscribers?limit=500&cursor={first['next']}")
+def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(client, web_client):
+    made = [subscribe(web_client, name=str(at))["id"] for at in range(6)]
+    assert len(web_client.get("/subscribers")["items"]) == 6
+    assert {item["id"] for item in web_client.get("/subscribers")["items"]} == set(made)
+    first = web_client.get("/subscribers?limit=2")
+    rest = web_client.get(f"/subscribers?limit=500&cursor={first['next']}")
     assert rest["next"] is None
-    doors.api("DELETE", f"/subscribers/{first['items'][-1]['id']}")
-    assert doors.get(f"/subscribers?limit=500&cursor={first['next']}") == rest
+    web_client.api("DELETE", f"/subscribers/{first['items'][-1]['id']}")
+    assert web_client.get(f"/subscribers?limit=500&cursor={first['next']}") == rest
 
 
-def test_as_many_as_there_can_be_is_a_conflict(client, doors, monkeypatch):
+def test_as_many_as_there_can_be_is_a_conflict(client, web_client, monkeypatch):
     monkeypatch.setattr("webhook_app.api.subscribers.SUBSCRIBERS_MAX", 1)
-    subscribe(doors)
-    answer = doors.api("POST", "/subscribers", {"url": URL})
+    subscribe(web_client)
+    answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)
 
 
 def bodies(client):
     fold_all(client)
-    return StateStore(client).load_world().config.settings.bodies
+    return StateStore(client).load_state().config.settings.bodies
 
 
-def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client, doors):
-    subscribe(doors, types=["*"])
+def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client, web_client):
+    subscribe(web_client, types=["*"])
     assert bodies(client) is False
-    first, second = (subscribe(doors, types=["videosdk.hls-*"])["id"] for _ in range(2))
+    first, second = (subscribe(web_client, types=["videosdk.hls-*"])["id"] for _ in range(2))
     assert bodies(client) is True
-    doors.api("DELETE", f"/subscribers/{first}")
+    web_client.api("DELETE", f"/subscribers/{first}")
     assert bodies(client) is True
-    doors.api("DELETE", f"/subscribers/{second}")
-    assert bodies(client) is False
-
-
-def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(client, doors):
-    first = subscribe(doors, types=["videosdk.*"])["id"]
-    assert bodies(client) is True
-    doors.api("DELETE", f"/subscribers/{first}")
-    subscribe(doors, types=["videosdk.*"])
-    assert bodies(client) is True
-
-
-def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(client, doors):
-    doors.api("DELETE", f"/subscribers/{subscribe(doors, types=['videosdk.*'])['id']}")
+    web_client.api("DELETE", f"/subscribers/{second}")
     assert bodies(client) is False
 
 
-def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client, doors):
-    subscribe(doors, types=["videosdk.*"])
+def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(client, web_client):
+    first = subscribe(web_client, types=["videosdk.*"])["id"]
+    assert bodies(client) is True
+    web_client.api("DELETE", f"/subscribers/{first}")
+    subscribe(web_client, types=["videosdk.*"])
+    assert bodies(client) is True
+
+
+def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(client, web_client):
+    web_client.api("DELETE", f"/subscribers/{subscribe(web_client, types=['videosdk.*'])['id']}")
+    assert bodies(client) is False
+
+
+def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client, web_client):
+    subscribe(web_client, types=["videosdk.*"])
     body = webhook("future-thing", ROOM, new={"a": [1, None]})
     append(client, Entry(Source.VIDEOSDK, "future-thing", ROOM, body))
     fold_all(client)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.polling import wait_until
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app import middleware
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client
@@ -22,16 +22,18 @@ RULE = {"rooms": ["*"], "when": "room.on_air", "for": "5m", "do": "end"}
 
 
 @pytest.fixture
-def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
-    made = Doors(store_url, tmp_path)
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
+    made = WebClient(store_url, tmp_path)
     yield made
     made.web.stop()
 
 
-def call(doors: Doors, method: str, path: str, body: Any = None, *, token: str = ADMIN_TOKEN, **headers: str) -> Any:
+def call(
+    web_client: WebClient, method: str, path: str, body: Any = None, *, token: str = ADMIN_TOKEN, **headers: str
+) -> Any:
     given = {"Authorization": f"Bearer {token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
     data = None if body is None else json.dumps(body)
-    return doors.http.open(f"/api/v1{path}", method=method, headers=given, data=data)
+    return web_client.http.open(f"/api/v1{path}", method=method, headers=given, data=data)
 
 
 def happens(client: Client, *rooms: str) -> list[str]:
@@ -40,91 +42,93 @@ def happens(client: Client, *rooms: str) -> list[str]:
     return ids
 
 
-def test_a_request_keeps_its_id_if_that_is_well_formed_and_gets_one_else(doors: Doors) -> None:
-    assert call(doors, "GET", "/rooms", X_Request_Id="trace-1.a:b").headers["X-Request-Id"] == "trace-1.a:b"
+def test_a_request_keeps_its_id_if_that_is_well_formed_and_gets_one_else(web_client: WebClient) -> None:
+    assert call(web_client, "GET", "/rooms", X_Request_Id="trace-1.a:b").headers["X-Request-Id"] == "trace-1.a:b"
     for bad in ("", "a b", "x" * 129, "<script>"):
-        made = call(doors, "GET", "/rooms", X_Request_Id=bad).headers["X-Request-Id"]
+        made = call(web_client, "GET", "/rooms", X_Request_Id=bad).headers["X-Request-Id"]
         assert re.fullmatch(r"[0-9a-f]{16}", made)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nothing", "/healthz", "/nowhere", "/metrics"])
-def test_every_answer_names_its_request_errors_too(doors: Doors, path: str) -> None:
-    assert doors.http.get(path).headers["X-Request-Id"]
+def test_every_answer_names_its_request_errors_too(web_client: WebClient, path: str) -> None:
+    assert web_client.http.get(path).headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize(
     "path", ["/rooms", f"/rooms/{ROOM}", "/events", f"/rooms/{ROOM}/timeline", "/alarms", "/rules"]
 )
-def test_what_has_not_changed_is_not_sent_again(client: Client, doors: Doors, path: str) -> None:
+def test_what_has_not_changed_is_not_sent_again(client: Client, web_client: WebClient, path: str) -> None:
     happens(client, "another-room")
     append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
     fold_all(client)
     append(client, Entry(Source.VIDEOSDK, "hls-stopped", "another-room", webhook("hls-stopped", "another-room")))
     fold_all(client)
-    first = call(doors, "GET", path)
-    again = call(doors, "GET", path, If_None_Match=first.headers["ETag"])
+    first = call(web_client, "GET", path)
+    again = call(web_client, "GET", path, If_None_Match=first.headers["ETag"])
     assert (again.status_code, again.get_data()) == (304, b"")
     assert again.headers["ETag"] == first.headers["ETag"]
-    assert call(doors, "GET", path, If_None_Match='"other"').status_code == 200
+    assert call(web_client, "GET", path, If_None_Match='"other"').status_code == 200
     happens(client, ROOM)
     append(client, entry(Source.SYSTEM, "alarm-raised", None, {"name": "x", "severity": "warning", "summary": "y"}))
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": {"name": "r", **RULE, "for_s": 300}}))
     fold_all(client)
     if path != "/rules":
-        assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
+        assert call(web_client, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/rooms", f"/rooms/{ROOM}", "/streams"])
-def test_that_a_live_stream_goes_on_is_no_change(client: Client, doors: Doors, path: str) -> None:
+def test_that_a_live_stream_goes_on_is_no_change(client: Client, web_client: WebClient, path: str) -> None:
     happens(client, ROOM)
-    first = call(doors, "GET", path)
+    first = call(web_client, "GET", path)
     time.sleep(0.05)
-    assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 304
+    assert call(web_client, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 304
     append(client, Entry(Source.VIDEOSDK, "hls-stopped", ROOM, webhook("hls-stopped", ROOM)))
     fold_all(client)
-    assert call(doors, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
+    assert call(web_client, "GET", path, If_None_Match=first.headers["ETag"]).status_code == 200
 
 
-def test_the_last_page_says_that_it_is_the_last(client: Client, doors: Doors) -> None:
+def test_the_last_page_says_that_it_is_the_last(client: Client, web_client: WebClient) -> None:
     happens(client, "room-1", "room-2", "room-3")
-    assert doors.get("/rooms?limit=3")["next"] is None
-    assert doors.get("/rooms?limit=2")["next"] is not None
+    assert web_client.get("/rooms?limit=3")["next"] is None
+    assert web_client.get("/rooms?limit=2")["next"] is not None
 
 
-def test_a_rule_is_changed_only_if_it_is_still_the_one_that_was_read(client: Client, doors: Doors) -> None:
+def test_a_rule_is_changed_only_if_it_is_still_the_one_that_was_read(client: Client, web_client: WebClient) -> None:
     with folding(client):
-        assert call(doors, "PUT", "/rules/tidy", RULE, If_None_Match="*").status_code == 201
-        read = call(doors, "GET", "/rules/tidy").headers["ETag"]
-        assert call(doors, "PUT", "/rules/tidy", RULE | {"for": "6m"}, If_Match=read).status_code == 200
-        refused = call(doors, "PUT", "/rules/tidy", RULE | {"for": "7m"}, If_Match=read)
+        assert call(web_client, "PUT", "/rules/tidy", RULE, If_None_Match="*").status_code == 201
+        read = call(web_client, "GET", "/rules/tidy").headers["ETag"]
+        assert call(web_client, "PUT", "/rules/tidy", RULE | {"for": "6m"}, If_Match=read).status_code == 200
+        refused = call(web_client, "PUT", "/rules/tidy", RULE | {"for": "7m"}, If_Match=read)
         assert (refused.status_code, refused.content_type) == (412, PROBLEM)
-        assert call(doors, "DELETE", "/rules/tidy", If_Match=read).status_code == 412
-        assert doors.get("/rules/tidy")["for"] == "6m"
-        assert call(doors, "PUT", "/rules/tidy", RULE, If_None_Match="*").status_code == 412
-        newest = call(doors, "PUT", "/rules/tidy", RULE, If_Match="*").headers["ETag"]
-        assert call(doors, "DELETE", "/rules/tidy", If_Match=newest).status_code == 204
-        assert call(doors, "PUT", "/rules/tidy", RULE, If_Match="*").status_code == 412
+        assert call(web_client, "DELETE", "/rules/tidy", If_Match=read).status_code == 412
+        assert web_client.get("/rules/tidy")["for"] == "6m"
+        assert call(web_client, "PUT", "/rules/tidy", RULE, If_None_Match="*").status_code == 412
+        newest = call(web_client, "PUT", "/rules/tidy", RULE, If_Match="*").headers["ETag"]
+        assert call(web_client, "DELETE", "/rules/tidy", If_Match=newest).status_code == 204
+        assert call(web_client, "PUT", "/rules/tidy", RULE, If_Match="*").status_code == 412
 
 
-def test_what_a_rule_has_done_is_no_change_of_it(client: Client, doors: Doors) -> None:
+def test_what_a_rule_has_done_is_no_change_of_it(client: Client, web_client: WebClient) -> None:
     with folding(client):
         on = {"rooms": ["*"], "on": "stream.started", "do": "notify", "message": "hello"}
-        assert call(doors, "PUT", "/rules/hello", on).status_code == 201
-        before = call(doors, "GET", "/rules/hello").headers["ETag"]
+        assert call(web_client, "PUT", "/rules/hello", on).status_code == 201
+        before = call(web_client, "GET", "/rules/hello").headers["ETag"]
         append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
-        wait_until(lambda: doors.get("/rules/hello")["last_fired_at"], 10, "the rule having fired")
-        assert call(doors, "GET", "/rules/hello", If_None_Match=before).status_code == 200
-        assert call(doors, "PUT", "/rules/hello", on | {"message": "bye"}, If_Match=before).status_code == 200
+        wait_until(lambda: web_client.get("/rules/hello")["last_fired_at"], 10, "the rule having fired")
+        assert call(web_client, "GET", "/rules/hello", If_None_Match=before).status_code == 200
+        assert call(web_client, "PUT", "/rules/hello", on | {"message": "bye"}, If_Match=before).status_code == 200
 
 
-def test_of_many_who_change_a_rule_at_once_on_the_same_ground_one_does(client: Client, doors: Doors) -> None:
+def test_of_many_who_change_a_rule_at_once_on_the_same_ground_one_does(client: Client, web_client: WebClient) -> None:
     with folding(client):
-        assert call(doors, "PUT", "/rules/tidy", RULE).status_code == 201
-        read = call(doors, "GET", "/rules/tidy").headers["ETag"]
+        assert call(web_client, "PUT", "/rules/tidy", RULE).status_code == 201
+        read = call(web_client, "GET", "/rules/tidy").headers["ETag"]
         came: list[int] = []
 
         def change(minutes: int) -> None:
-            came.append(call(doors, "PUT", "/rules/tidy", RULE | {"for": f"{minutes}m"}, If_Match=read).status_code)
+            came.append(
+                call(web_client, "PUT", "/rules/tidy", RULE | {"for": f"{minutes}m"}, If_Match=read).status_code
+            )
 
         threads = [threading.Thread(target=change, args=(10 + at,)) for at in range(8)]
         for thread in threads:
@@ -135,14 +139,14 @@ def test_of_many_who_change_a_rule_at_once_on_the_same_ground_one_does(client: C
 
 
 def test_a_token_that_asks_too_often_is_told_to_wait_and_others_are_not(
-    doors: Doors, monkeypatch: pytest.MonkeyPatch
+    web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(middleware, "RATE_PER_S", 0.001)
     monkeypatch.setattr(middleware, "BURST", 5)
-    assert [call(doors, "GET", "/alarms").status_code for _ in range(7)] == [200] * 5 + [429] * 2
-    refused = call(doors, "GET", "/alarms")
+    assert [call(web_client, "GET", "/alarms").status_code for _ in range(7)] == [200] * 5 + [429] * 2
+    refused = call(web_client, "GET", "/alarms")
     assert (refused.content_type, refused.headers["Retry-After"]) == (PROBLEM, "1")
-    assert call(doors, "GET", "/alarms", token=VIEWER_TOKEN).status_code == 200
+    assert call(web_client, "GET", "/alarms", token=VIEWER_TOKEN).status_code == 200
 
 
 def test_three_hundred_a_second_are_never_too_many() -> None:
@@ -157,14 +161,14 @@ def test_three_hundred_a_second_are_never_too_many() -> None:
 
 
 @pytest.mark.parametrize("path", ["/events", f"/rooms/{ROOM}/timeline", "/rooms", "/streams"])
-def test_pages_stay_in_step_while_more_is_written(client: Client, doors: Doors, path: str) -> None:
+def test_pages_stay_in_step_while_more_is_written(client: Client, web_client: WebClient, path: str) -> None:
     rooms = [ROOM] * 20 if "timeline" in path or path == "/events" else [f"room-{at}" for at in range(20)]
     happens(client, *rooms)
-    whole = [json.dumps(item.get("id") or item.get("room_id")) for item in doors.get(f"{path}?limit=500")["items"]]
+    whole = [json.dumps(item.get("id") or item.get("room_id")) for item in web_client.get(f"{path}?limit=500")["items"]]
     seen: list[str] = []
     cursor = None
     for at in range(20):
-        page = doors.get(f"{path}?limit=3" + (f"&cursor={cursor}" if cursor else ""))
+        page = web_client.get(f"{path}?limit=3" + (f"&cursor={cursor}" if cursor else ""))
         seen += [json.dumps(item.get("id") or item.get("room_id")) for item in page["items"]]
         cursor = page["next"]
         if cursor is None:
@@ -173,35 +177,35 @@ def test_pages_stay_in_step_while_more_is_written(client: Client, doors: Doors, 
     assert seen == whole
 
 
-def test_alarms_keep_their_pages_while_more_are_raised(client: Client, doors: Doors) -> None:
+def test_alarms_keep_their_pages_while_more_are_raised(client: Client, web_client: WebClient) -> None:
     def raise_them(*names: str) -> None:
         told = [{"name": name, "severity": "warning", "summary": "x"} for name in names]
         append(client, *(entry(Source.SYSTEM, "alarm-raised", None, alarm) for alarm in told))
         fold_all(client)
 
     raise_them(*(f"alarm-{at}" for at in range(7)))
-    whole = [alarm["name"] for alarm in doors.get("/alarms")["items"]]
+    whole = [alarm["name"] for alarm in web_client.get("/alarms")["items"]]
     seen: list[str] = []
     cursor = None
     for at in range(4):
-        page = doors.get("/alarms?limit=2" + (f"&cursor={cursor}" if cursor else ""))
+        page = web_client.get("/alarms?limit=2" + (f"&cursor={cursor}" if cursor else ""))
         seen += [alarm["name"] for alarm in page["items"]]
         cursor = page["next"]
         time.sleep(0.002)
         raise_them(f"later-{at}")
     assert (seen, cursor) == (whole, None)
-    assert doors.api("GET", "/alarms?cursor=bm9uZQ").status_code == 422
+    assert web_client.api("GET", "/alarms?cursor=bm9uZQ").status_code == 422
 
 
-def test_three_thousand_rooms_are_listed_and_searched_at_once(client: Client, doors: Doors) -> None:
+def test_three_thousand_rooms_are_listed_and_searched_at_once(client: Client, web_client: WebClient) -> None:
     happens(client, *(f"hall-{at:04d}" for at in range(3_000)))
     for query in ("", "?q=hall-2999", "?q=nowhere", "?on_air=true&limit=500", "?group=none"):
-        best = min(took(doors, f"/rooms{query}") for _ in range(3))
+        best = min(took(web_client, f"/rooms{query}") for _ in range(3))
         assert best < 0.5, (query, best)
-    assert [room["room_id"] for room in doors.get("/rooms?q=HALL-2999")["items"]] == ["hall-2999"]
+    assert [room["room_id"] for room in web_client.get("/rooms?q=HALL-2999")["items"]] == ["hall-2999"]
 
 
-def took(doors: Doors, path: str) -> float:
+def took(web_client: WebClient, path: str) -> float:
     began = time.thread_time()  # what this thread computes, however busy the machine is
-    doors.get(path)
+    web_client.get(path)
     return time.thread_time() - began

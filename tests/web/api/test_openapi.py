@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, Doors, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, WebClient, append, fold_all, folding
 from webhook_app import middleware
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client, connect
@@ -40,7 +40,7 @@ STREAM = "/api/v1/events/stream"
 
 def description() -> dict[str, Any]:
     """What the app says of itself; no store is asked."""
-    found: dict[str, Any] = Doors("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
+    found: dict[str, Any] = WebClient("unix:///nowhere.sock", Path("/nonexistent")).http.get("/openapi.json").json
     return found
 
 
@@ -50,36 +50,36 @@ ENDING = [(m, path) for m, path in OPERATIONS if path != STREAM]  # the stream d
 
 
 @pytest.fixture(scope="module")
-def doors(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebClient]:
     client = connect(store_url)
     client.flushall()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(middleware, "RATE_PER_S", 1_000_000)
         patch.setattr(middleware, "BURST", 1_000_000)
-        made = Doors(store_url, tmp_path_factory.mktemp("doors"))
+        made = WebClient(store_url, tmp_path_factory.mktemp("doors"))
         something_is_there(made, client)
         with folding(client):
             yield made
         made.web.stop()
 
 
-def something_is_there(doors: Doors, client: Client) -> None:
+def something_is_there(web_client: WebClient, client: Client) -> None:
     """A room on air with a rule, and a subscriber."""
     for kind in ("session-started", "hls-started", "hls-playable"):
         append(client, Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, id="run-1")))
     fold_all(client)
     with folding(client):
         rule = {"rooms": [ROOM], "schedule": {"cron": "0 9 * * SUN", "duration": "1h"}}
-        assert doors.api("PUT", "/rules/sunday", rule).status_code == 201
-    assert doors.api("POST", "/subscribers", {"url": "https://example.org/hook"}).status_code == 201
+        assert web_client.api("PUT", "/rules/sunday", rule).status_code == 201
+    assert web_client.api("POST", "/subscribers", {"url": "https://example.org/hook"}).status_code == 201
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 @pytest.mark.parametrize(("method", "path"), ENDING, ids=[f"{m} {path}" for m, path in ENDING])
 def test_whatever_is_asked_the_answer_is_as_described(
-    doors: Doors, method: str, path: str, mode: GenerationMode
+    web_client: WebClient, method: str, path: str, mode: GenerationMode
 ) -> None:
-    schema = schemathesis.openapi.from_wsgi("/openapi.json", doors.web.app)
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", web_client.web.app)
     operation = schema[path][method]
     every_other = cycle((True, False))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.product import webhook
-from tests.support.web_client import ROOM, Doors, append, assert_sound, configure_room, fold_all, folding
+from tests.support.web_client import ROOM, WebClient, append, assert_sound, configure_room, fold_all, folding
 from tests.web.test_room_names import LOBBY, apply_file, see
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
@@ -15,19 +15,19 @@ from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, entry
 from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
-from workers.reduce.worker import fold
+from workers.reduce.reducer import fold
 
 RULE = {"rooms": ["main-hall"], "on": "stream.failed", "do": "notify", "message": "look"}
 
 
 @pytest.fixture
-def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
     with folding(client):
-        yield Doors(store_url, tmp_path)
+        yield WebClient(store_url, tmp_path)
 
 
-def add(doors: Doors, room_id: str = ROOM, **more: Any) -> Any:
-    answer = doors.api("POST", "/rooms", {"room_id": room_id, **more})
+def add(web_client: WebClient, room_id: str = ROOM, **more: Any) -> Any:
+    answer = web_client.api("POST", "/rooms", {"room_id": room_id, **more})
     assert answer.status_code == 201, answer.json
     return answer.json
 
@@ -38,25 +38,25 @@ def refused(answer: Any, status: int, *words: str) -> None:
 
 
 class TestAdding:
-    def test_a_room_is_added_with_a_name_and_groups(self, doors: Doors) -> None:
-        room = add(doors, name="main-hall", groups=["webinar", "friday"])
+    def test_a_room_is_added_with_a_name_and_groups(self, web_client: WebClient) -> None:
+        room = add(web_client, name="main-hall", groups=["webinar", "friday"])
         assert (room["room_id"], room["name"], room["groups"]) == (ROOM, "main-hall", ["webinar", "friday"])
-        assert doors.get("/rooms/main-hall") == room
-        assert [item["room_id"] for item in doors.get("/rooms?group=friday")["items"]] == [ROOM]
+        assert web_client.get("/rooms/main-hall") == room
+        assert [item["room_id"] for item in web_client.get("/rooms?group=friday")["items"]] == [ROOM]
 
-    def test_a_room_that_was_seen_keeps_its_state(self, client: Client, doors: Doors) -> None:
+    def test_a_room_that_was_seen_keeps_its_state(self, client: Client, web_client: WebClient) -> None:
         see(client, ROOM)
-        assert add(doors, name="main-hall")["session"]["live"] is True
+        assert add(web_client, name="main-hall")["session"]["live"] is True
 
-    def test_a_room_is_added_once(self, doors: Doors) -> None:
-        add(doors)
-        refused(doors.api("POST", "/rooms", {"room_id": ROOM, "name": "other"}), 409, "already configured")
+    def test_a_room_is_added_once(self, web_client: WebClient) -> None:
+        add(web_client)
+        refused(web_client.api("POST", "/rooms", {"room_id": ROOM, "name": "other"}), 409, "already configured")
 
     @pytest.mark.parametrize("more", [{}, {"name": "other"}, {"groups": ["friday"]}])
-    def test_an_id_that_is_the_name_of_another_room_is_refused(self, doors: Doors, more: Any) -> None:
-        add(doors, name="main-hall")
-        refused(doors.api("POST", "/rooms", {"room_id": "main-hall", **more}), 409, ROOM, "rename")
-        assert [item["room_id"] for item in doors.get("/rooms")["items"]] == [ROOM]
+    def test_an_id_that_is_the_name_of_another_room_is_refused(self, web_client: WebClient, more: Any) -> None:
+        add(web_client, name="main-hall")
+        refused(web_client.api("POST", "/rooms", {"room_id": "main-hall", **more}), 409, ROOM, "rename")
+        assert [item["room_id"] for item in web_client.get("/rooms")["items"]] == [ROOM]
 
     @pytest.mark.parametrize(
         ("body", "field"),
@@ -72,130 +72,136 @@ class TestAdding:
             ({"room_id": ROOM, "colour": "red"}, "colour"),
         ],
     )
-    def test_what_is_wrong_is_said_by_field(self, doors: Doors, body: Any, field: str) -> None:
-        answer = doors.api("POST", "/rooms", body)
+    def test_what_is_wrong_is_said_by_field(self, web_client: WebClient, body: Any, field: str) -> None:
+        answer = web_client.api("POST", "/rooms", body)
         assert answer.status_code == 422 and set(answer.json["errors"]) == {field}
 
     def test_a_room_that_the_setting_rooms_leaves_out_is_refused(
         self, client: Client, store_url: str, tmp_path: Path
     ) -> None:
-        refused(Doors(store_url, tmp_path, rooms=("hall-*",)).api("POST", "/rooms", {"room_id": ROOM}), 422, "ROOMS")
+        refused(
+            WebClient(store_url, tmp_path, rooms=("hall-*",)).api("POST", "/rooms", {"room_id": ROOM}), 422, "ROOMS"
+        )
 
-    def test_a_name_means_one_room(self, client: Client, doors: Doors) -> None:
+    def test_a_name_means_one_room(self, client: Client, web_client: WebClient) -> None:
         apply_file(client, lobby=LOBBY)
         see(client, "chapel")
-        add(doors, name="main-hall")
+        add(web_client, name="main-hall")
         for name in ("main-hall", "lobby", "chapel", LOBBY, ROOM):
-            refused(doors.api("POST", "/rooms", {"room_id": "other", "name": name}), 409, name)
+            refused(web_client.api("POST", "/rooms", {"room_id": "other", "name": name}), 409, name)
 
-    def test_a_room_that_a_rule_alone_made_of_the_name_is_gone(self, client: Client, doors: Doors) -> None:
+    def test_a_room_that_a_rule_alone_made_of_the_name_is_gone(self, client: Client, web_client: WebClient) -> None:
         schedule = {"rooms": ["main-hall"], "schedule": {"cron": "0 9 * * *", "duration": "1h"}}
-        assert doors.api("PUT", "/rules/mornings", schedule).status_code == 201
-        assert doors.get("/rooms/main-hall")["room_id"] == "main-hall"
-        room = add(doors, name="main-hall")
-        assert [item["room_id"] for item in doors.get("/rooms")["items"]] == [ROOM]
+        assert web_client.api("PUT", "/rules/mornings", schedule).status_code == 201
+        assert web_client.get("/rooms/main-hall")["room_id"] == "main-hall"
+        room = add(web_client, name="main-hall")
+        assert [item["room_id"] for item in web_client.get("/rooms")["items"]] == [ROOM]
         assert room["next_window"]["rules"] == ["mornings"]
         assert all(name.startswith(f"{ROOM}|".encode()) for name in client.zrange(keys.TIMERS, 0, -1))
 
 
 class TestChanging:
-    def test_name_and_groups_change_apart(self, doors: Doors) -> None:
-        add(doors, name="main-hall", groups=["webinar"])
-        assert doors.api("PATCH", "/rooms/main-hall", {"groups": ["friday"]}).json["name"] == "main-hall"
-        assert doors.api("PATCH", f"/rooms/{ROOM}", {"name": "hall"}).json["groups"] == ["friday"]
-        assert doors.api("PATCH", "/rooms/hall", {"name": None}).json["name"] is None
-        assert doors.api("GET", "/rooms/hall").status_code == 404
+    def test_name_and_groups_change_apart(self, web_client: WebClient) -> None:
+        add(web_client, name="main-hall", groups=["webinar"])
+        assert web_client.api("PATCH", "/rooms/main-hall", {"groups": ["friday"]}).json["name"] == "main-hall"
+        assert web_client.api("PATCH", f"/rooms/{ROOM}", {"name": "hall"}).json["groups"] == ["friday"]
+        assert web_client.api("PATCH", "/rooms/hall", {"name": None}).json["name"] is None
+        assert web_client.api("GET", "/rooms/hall").status_code == 404
 
-    def test_a_room_that_was_seen_becomes_configured(self, client: Client, doors: Doors) -> None:
+    def test_a_room_that_was_seen_becomes_configured(self, client: Client, web_client: WebClient) -> None:
         see(client, ROOM)
-        assert doors.api("PATCH", f"/rooms/{ROOM}", {"name": "main-hall"}).json["name"] == "main-hall"
+        assert web_client.api("PATCH", f"/rooms/{ROOM}", {"name": "main-hall"}).json["name"] == "main-hall"
 
-    def test_a_room_that_joins_a_group_follows_its_rules(self, doors: Doors) -> None:
-        add(doors, name="main-hall")
+    def test_a_room_that_joins_a_group_follows_its_rules(self, web_client: WebClient) -> None:
+        add(web_client, name="main-hall")
         schedule = {"rooms": ["group:webinar"], "schedule": {"cron": "0 9 * * *", "duration": "1h"}}
-        doors.api("PUT", "/rules/mornings", schedule)
-        assert doors.get("/rooms/main-hall")["next_window"] is None
-        doors.api("PATCH", "/rooms/main-hall", {"groups": ["webinar"]})
-        assert doors.get("/rooms/main-hall")["next_window"]["rules"] == ["mornings"]
-        doors.api("PATCH", "/rooms/main-hall", {"groups": []})
-        assert doors.get("/rooms/main-hall")["next_window"] is None
+        web_client.api("PUT", "/rules/mornings", schedule)
+        assert web_client.get("/rooms/main-hall")["next_window"] is None
+        web_client.api("PATCH", "/rooms/main-hall", {"groups": ["webinar"]})
+        assert web_client.get("/rooms/main-hall")["next_window"]["rules"] == ["mornings"]
+        web_client.api("PATCH", "/rooms/main-hall", {"groups": []})
+        assert web_client.get("/rooms/main-hall")["next_window"] is None
 
-    def test_the_files_rooms_are_the_files(self, client: Client, doors: Doors) -> None:
+    def test_the_files_rooms_are_the_files(self, client: Client, web_client: WebClient) -> None:
         apply_file(client, lobby=LOBBY)
         for room in ("lobby", LOBBY):
-            refused(doors.api("PATCH", f"/rooms/{room}", {"name": "x"}), 409, "configuration file")
-            refused(doors.api("DELETE", f"/rooms/{room}"), 409, "configuration file")
+            refused(web_client.api("PATCH", f"/rooms/{room}", {"name": "x"}), 409, "configuration file")
+            refused(web_client.api("DELETE", f"/rooms/{room}"), 409, "configuration file")
 
-    def test_a_name_in_use_stays(self, doors: Doors) -> None:
-        add(doors, name="main-hall")
-        doors.api("PUT", "/rules/look", RULE)
-        doors.api("POST", "/subscribers", {"url": "https://example.com/in", "name": "av-team", "rooms": ["main-hall"]})
+    def test_a_name_in_use_stays(self, web_client: WebClient) -> None:
+        add(web_client, name="main-hall")
+        web_client.api("PUT", "/rules/look", RULE)
+        web_client.api(
+            "POST", "/subscribers", {"url": "https://example.com/in", "name": "av-team", "rooms": ["main-hall"]}
+        )
         for answer in (
-            doors.api("PATCH", "/rooms/main-hall", {"name": "hall"}),
-            doors.api("PATCH", "/rooms/main-hall", {"name": None}),
-            doors.api("DELETE", "/rooms/main-hall"),
+            web_client.api("PATCH", "/rooms/main-hall", {"name": "hall"}),
+            web_client.api("PATCH", "/rooms/main-hall", {"name": None}),
+            web_client.api("DELETE", "/rooms/main-hall"),
         ):
             refused(answer, 409, "rule look", "subscriber av-team")
-        assert doors.api("PATCH", "/rooms/main-hall", {"groups": ["friday"]}).status_code == 200
+        assert web_client.api("PATCH", "/rooms/main-hall", {"groups": ["friday"]}).status_code == 200
 
-    def test_an_unknown_room_is_404(self, doors: Doors) -> None:
-        add(doors, name="main-hall")
-        refused(doors.api("PATCH", "/rooms/main-hal", {"name": "x"}), 404, "Did you mean main-hall?")
-        refused(doors.api("DELETE", "/rooms/main-hal"), 404, "Did you mean main-hall?")
+    def test_an_unknown_room_is_404(self, web_client: WebClient) -> None:
+        add(web_client, name="main-hall")
+        refused(web_client.api("PATCH", "/rooms/main-hal", {"name": "x"}), 404, "Did you mean main-hall?")
+        refused(web_client.api("DELETE", "/rooms/main-hal"), 404, "Did you mean main-hall?")
 
 
 class TestForgetting:
-    def test_everything_but_the_events_goes(self, client: Client, doors: Doors) -> None:
-        add(doors, name="main-hall", groups=["webinar"])
+    def test_everything_but_the_events_goes(self, client: Client, web_client: WebClient) -> None:
+        add(web_client, name="main-hall", groups=["webinar"])
         see(client, ROOM)
-        event_ids = [event["id"] for event in doors.get(f"/events?room_id={ROOM}")["items"]]
-        assert doors.api("DELETE", "/rooms/main-hall").status_code == 204
-        assert doors.api("GET", "/rooms/main-hall").status_code == 404
-        assert doors.api("GET", f"/rooms/{ROOM}").status_code == 404
-        kept = doors.get(f"/events?room_id={ROOM}")["items"]
+        event_ids = [event["id"] for event in web_client.get(f"/events?room_id={ROOM}")["items"]]
+        assert web_client.api("DELETE", "/rooms/main-hall").status_code == 204
+        assert web_client.api("GET", "/rooms/main-hall").status_code == 404
+        assert web_client.api("GET", f"/rooms/{ROOM}").status_code == 404
+        kept = web_client.get(f"/events?room_id={ROOM}")["items"]
         assert [event["id"] for event in kept][1:] == event_ids and kept[0]["reason"] == "room-forgotten"
         for key in (keys.ROOMS, keys.TIMERS):
             assert client.zrange(key, 0, -1) == []
         assert not client.exists(keys.room(ROOM))
 
-    def test_a_webhook_makes_it_known_again(self, client: Client, doors: Doors) -> None:
-        add(doors, name="main-hall")
-        assert doors.api("DELETE", "/rooms/main-hall").status_code == 204
+    def test_a_webhook_makes_it_known_again(self, client: Client, web_client: WebClient) -> None:
+        add(web_client, name="main-hall")
+        assert web_client.api("DELETE", "/rooms/main-hall").status_code == 204
         see(client, ROOM)
-        room = doors.get(f"/rooms/{ROOM}")
+        room = web_client.get(f"/rooms/{ROOM}")
         assert room["session"]["live"] and room["name"] is None
 
-    def test_a_live_room_stays(self, client: Client, doors: Doors) -> None:
+    def test_a_live_room_stays(self, client: Client, web_client: WebClient) -> None:
         see(client, ROOM, "hls-started", id="run-1")
-        refused(doors.api("DELETE", f"/rooms/{ROOM}"), 409, "live")
+        refused(web_client.api("DELETE", f"/rooms/{ROOM}"), 409, "live")
         see(client, ROOM, "hls-stopped", id="run-1")
-        assert doors.api("DELETE", f"/rooms/{ROOM}").status_code == 204
+        assert web_client.api("DELETE", f"/rooms/{ROOM}").status_code == 204
 
-    def test_a_room_that_an_earlier_version_made_of_a_name_can_be_forgotten(self, client: Client, doors: Doors) -> None:
+    def test_a_room_that_an_earlier_version_made_of_a_name_can_be_forgotten(
+        self, client: Client, web_client: WebClient
+    ) -> None:
         append(client, entry(Source.OPERATOR, "start", "lobby", {}))
         apply_file(client, lobby=LOBBY)
         append(client, entry(Source.OPERATOR, "end", "lobby", {}))
         fold_all(client)
-        assert {room["room_id"] for room in doors.get("/rooms")["items"]} == {"lobby", LOBBY}
-        assert doors.api("DELETE", "/rooms/id:lobby").status_code == 204
-        assert [room["room_id"] for room in doors.get("/rooms")["items"]] == [LOBBY]
+        assert {room["room_id"] for room in web_client.get("/rooms")["items"]} == {"lobby", LOBBY}
+        assert web_client.api("DELETE", "/rooms/id:lobby").status_code == 204
+        assert [room["room_id"] for room in web_client.get("/rooms")["items"]] == [LOBBY]
 
 
 class TestFileAndApi:
-    def test_they_live_together(self, client: Client, doors: Doors) -> None:
-        add(doors, name="main-hall")
+    def test_they_live_together(self, client: Client, web_client: WebClient) -> None:
+        add(web_client, name="main-hall")
         apply_file(client, lobby=LOBBY)
-        assert {room["name"] for room in doors.get("/rooms")["items"]} == {"main-hall", "lobby"}
+        assert {room["name"] for room in web_client.get("/rooms")["items"]} == {"main-hall", "lobby"}
         apply_file(client, chapel="cccc-cccc-cccc")
-        assert {room["name"] for room in doors.get("/rooms")["items"]} == {"main-hall", "chapel", None}
+        assert {room["name"] for room in web_client.get("/rooms")["items"]} == {"main-hall", "chapel", None}
 
-    def test_what_the_file_names_becomes_the_files(self, client: Client, doors: Doors) -> None:
-        add(doors, name="hall", groups=["webinar"])
-        add(doors, "other-room", name="lobby")
+    def test_what_the_file_names_becomes_the_files(self, client: Client, web_client: WebClient) -> None:
+        add(web_client, name="hall", groups=["webinar"])
+        add(web_client, "other-room", name="lobby")
         apply_file(client, lobby=LOBBY, **{"main-hall": ROOM})
-        names = {room["room_id"]: room["name"] for room in doors.get("/rooms")["items"]}
+        names = {room["room_id"]: room["name"] for room in web_client.get("/rooms")["items"]}
         assert names == {ROOM: "main-hall", LOBBY: "lobby", "other-room": None}
-        assert doors.get(f"/rooms/{ROOM}")["groups"] == []
+        assert web_client.get(f"/rooms/{ROOM}")["groups"] == []
 
     def test_a_file_of_an_earlier_version_with_two_names_for_a_room_still_folds(self, client: Client) -> None:
         apply_file(client, hall=ROOM, chapel=ROOM)

@@ -10,7 +10,7 @@ from time import sleep
 import pytest
 
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, ROOM, VIEWER_TOKEN, Doors, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.console.components.alarm_advice import OTHERWISE, advice_for, title_of
 from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.rule_text import TextError, as_put, read_rule, write
@@ -30,8 +30,8 @@ do: end
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 def text_of(answer):
@@ -45,8 +45,8 @@ def csrf_of(answer):
 class Visitor:
     """A browser that has logged in, without a script."""
 
-    def __init__(self, doors, token=ADMIN_TOKEN):
-        self.http = doors.web.app.test_client()
+    def __init__(self, web_client, token=ADMIN_TOKEN):
+        self.http = web_client.web.app.test_client()
         self.http.post("/login", data={"token": token, "csrf": csrf_of(self.http.get("/login"))})
 
     def get(self, path, **more):
@@ -67,13 +67,13 @@ class Visitor:
 
 
 @pytest.fixture
-def admin(client, doors):
-    return Visitor(doors)
+def admin(client, web_client):
+    return Visitor(web_client)
 
 
 @pytest.fixture
-def viewer(client, doors):
-    return Visitor(doors, VIEWER_TOKEN)
+def viewer(client, web_client):
+    return Visitor(web_client, VIEWER_TOKEN)
 
 
 def seen(client, *rooms):
@@ -118,10 +118,10 @@ POSTS = [
 ]
 
 
-def test_every_form_of_the_console_is_tried_here(doors):
-    rules = [rule for rule in doors.web.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
+def test_every_form_of_the_console_is_tried_here(web_client):
+    rules = [rule for rule in web_client.web.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
     posting = {rule.endpoint for rule in rules if "POST" in rule.methods}
-    adapter = doors.web.app.url_map.bind("tally")
+    adapter = web_client.web.app.url_map.bind("tally")
     tried = {adapter.match(path, method="POST")[0] for path in POSTS}
     assert posting - tried == {"console.login", "console.logout"}
 
@@ -145,8 +145,8 @@ def test_a_viewer_may_look_and_not_act(client, viewer, path):
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_who_is_not_logged_in_is_sent_to_the_log_in(client, doors, path):
-    answer = doors.web.app.test_client().post(path)
+def test_who_is_not_logged_in_is_sent_to_the_log_in(client, web_client, path):
+    answer = web_client.web.app.test_client().post(path)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert client.xlen(keys.JOURNAL) == 0
 
@@ -155,9 +155,9 @@ PAGES = ["/", "/events", "/schedule", "/rules", "/backtest", "/subscribers", "/a
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_for_those_who_logged_in(client, doors, viewer, path):
+def test_pages_are_for_those_who_logged_in(client, web_client, viewer, path):
     seen(client, ROOM)
-    assert doors.web.app.test_client().get(path).status_code == 302
+    assert web_client.web.app.test_client().get(path).status_code == 302
     page = viewer.page(path)
     assert "Log out" in page
     assert f'href="/rooms/{ROOM}/start' not in page
@@ -165,35 +165,35 @@ def test_pages_are_for_those_who_logged_in(client, doors, viewer, path):
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(client, store_url, tmp_path, path):
-    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
+    web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
     seen(client, ROOM)
-    page = text_of(doors.http.get(path))
+    page = text_of(web_client.http.get(path))
     assert "Log in to act" in page
     assert 'name="csrf"' not in page.replace('name="csrf" value=""', "")
-    assert doors.http.post(f"/rooms/{ROOM}/start").status_code == 403
+    assert web_client.http.post(f"/rooms/{ROOM}/start").status_code == 403
 
 
 def test_another_admin_token_ends_every_session(client, store_url, tmp_path):
-    first = Doors(store_url, tmp_path)
+    first = WebClient(store_url, tmp_path)
     visitor = Visitor(first)
     cookie = visitor.http.get_cookie("tallylight").value
-    again = Doors(store_url, tmp_path)
+    again = WebClient(store_url, tmp_path)
     again.http.set_cookie("tallylight", cookie)
     assert again.http.get("/").status_code == 200
-    rotated = Doors(store_url, tmp_path, admin_token="another-token-than-before")
+    rotated = WebClient(store_url, tmp_path, admin_token="another-token-than-before")
     rotated.http.set_cookie("tallylight", cookie)
     assert rotated.http.get("/").status_code == 302
 
 
-def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client, doors):
-    visitor = doors.web.app.test_client()
+def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client, web_client):
+    visitor = web_client.web.app.test_client()
     answer = visitor.get("/schedule?q=hall")
     assert answer.headers["Location"] == "/login?back=%2Fschedule%3Fq%3Dhall"
     form = visitor.get(answer.headers["Location"])
     data = {"token": ADMIN_TOKEN, "csrf": csrf_of(form), "back": "/schedule?q=hall"}
     assert 'name="back" value="/schedule?q=hall"' in text_of(form)
     assert visitor.post("/login", data=data).headers["Location"] == "/schedule?q=hall"
-    other = doors.web.app.test_client()
+    other = web_client.web.app.test_client()
     data = {"token": ADMIN_TOKEN, "csrf": csrf_of(other.get("/login")), "back": "https://evil.example/"}
     assert other.post("/login", data=data).headers["Location"] == "/"
 
@@ -229,12 +229,12 @@ def test_an_order_that_is_not_right_is_not_given(client, admin, form):
 
 
 def test_what_the_api_would_refuse_is_said_in_its_words(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
+    web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
     seen(client, ROOM)
-    visitor = Visitor(doors)
+    visitor = Visitor(web_client)
     assert "no VideoSDK credentials" in visitor.after(visitor.post(f"/rooms/{ROOM}/start"))
-    doors = Doors(store_url, tmp_path, rooms=("ours-*",))
-    visitor = Visitor(doors)
+    web_client = WebClient(store_url, tmp_path, rooms=("ours-*",))
+    visitor = Visitor(web_client)
     assert "not one of ours" in visitor.after(visitor.post(f"/rooms/{ROOM}/end"))
 
 
@@ -259,10 +259,10 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client, admin):
 
 
 def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(client):
-    from webhook_app.console.room_cache import SeenRooms
+    from webhook_app.console.room_cache import RoomCache
 
     seen(client, ROOM)
-    rooms = SeenRooms(client)
+    rooms = RoomCache(client)
     assert set(rooms.all()) == {ROOM}
     known = rooms.all()[ROOM]
     seen(client, "room-2")
@@ -302,7 +302,7 @@ def test_a_part_that_has_not_changed_is_not_sent_again(client, admin):
     assert admin.get("/page/live", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, doors, admin):
+def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, web_client, admin):
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     rule = {"name": "with-the-host", "rooms": [ROOM], "on": "participant-joined", "do": "start"}
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
@@ -622,16 +622,16 @@ def test_the_system_page_names_what_is_missing_and_counts_what_came(client, admi
 SUBSCRIBER = {"name": "av-team", "url": "https://example.com/hook", "types": "stream.*", "rooms": "*", "because": "*"}
 
 
-def test_a_subscriber_is_made_changed_tried_and_deleted(client, doors, admin):
+def test_a_subscriber_is_made_changed_tried_and_deleted(client, web_client, admin):
     page = text_of(admin.post("/new-subscriber", **SUBSCRIBER))
     secret = re.search(r"whsec_[A-Za-z0-9+/=]+", page.replace("&#43;", "+")).group(0)
     assert secret not in str(admin.http.get_cookie("tallylight"))
-    [known] = doors.get("/subscribers")["items"]
+    [known] = web_client.get("/subscribers")["items"]
     path = f"/subscribers/{known['id']}"
     assert secret not in admin.page(path)
     answer = admin.post(path + "/edit", **(SUBSCRIBER | {"url": "", "types": "stream.failed, broadcast.*"}))
     assert "is changed" in admin.after(answer)
-    [known] = doors.get("/subscribers")["items"]
+    [known] = web_client.get("/subscribers")["items"]
     assert known["types"] == ["stream.failed", "broadcast.*"]
     assert known["url"] == "https://example.com/hook"
     answer = admin.post(path + "/edit", **(SUBSCRIBER | {"types": "streem.*"}))
@@ -644,21 +644,21 @@ def test_a_subscriber_is_made_changed_tried_and_deleted(client, doors, admin):
     assert "told again, and what it missed" in admin.after(admin.post(path + "/enable", span="24h"))
     assert "put in line again" in admin.after(admin.post(path + "/recover", span="1h"))
     assert "is deleted" in admin.after(admin.post(path + "/delete"))
-    assert doors.get("/subscribers")["items"] == []
+    assert web_client.get("/subscribers")["items"] == []
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("url", "http://127.0.0.1/"), ("url", "x"), ("rate_limit", "-1"), ("types", "")]
 )
-def test_a_subscriber_that_is_not_right_is_refused_with_the_field(client, doors, admin, field, value):
+def test_a_subscriber_that_is_not_right_is_refused_with_the_field(client, web_client, admin, field, value):
     answer = admin.post("/new-subscriber", **(SUBSCRIBER | {field: value}))
     assert answer.status_code == 422
     assert f'id="why-{field}"' in text_of(answer)
     assert re.search(rf'name="{field}"[^>]*aria-invalid="true"', text_of(answer))
-    assert doors.get("/subscribers")["items"] == []
+    assert web_client.get("/subscribers")["items"] == []
 
 
-def test_events_are_found_by_room_type_and_source(client, doors, admin):
+def test_events_are_found_by_room_type_and_source(client, web_client, admin):
     seen(client, ROOM, "room-2")
     page = admin.page("/events?room_id=room-2")
     assert "room-2" in page
@@ -673,7 +673,7 @@ def test_events_are_found_by_room_type_and_source(client, doors, admin):
     assert admin.get("/events/1-1").status_code == 404
 
 
-def test_pages_with_odd_cursors_say_so(client, doors, admin):
+def test_pages_with_odd_cursors_say_so(client, web_client, admin):
     seen(client, ROOM)
     for cursor in ("nonsense", "%00", "LTE"):
         assert admin.get(f"/rooms/{ROOM}?cursor={cursor}").status_code == 422

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import DESCRIPTIONS
@@ -18,8 +18,8 @@ RULE = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end
 
 
 @pytest.fixture
-def doors(client, store_url, tmp_path):
-    return Doors(store_url, tmp_path, config_file=Path("/etc/tally.yaml"))
+def web_client(client, store_url, tmp_path):
+    return WebClient(store_url, tmp_path, config_file=Path("/etc/tally.yaml"))
 
 
 def log_in(visitor, token):
@@ -29,8 +29,8 @@ def log_in(visitor, token):
 
 
 @pytest.mark.parametrize("path", ["/nonsense", "/nonsense/deep?x=1", "/static/none.css/", "/apiary", "/metrics/none"])
-def test_a_browser_gets_a_page_where_nothing_is(doors, path):
-    answer = doors.http.get(path, headers=BROWSER)
+def test_a_browser_gets_a_page_where_nothing_is(web_client, path):
+    answer = web_client.http.get(path, headers=BROWSER)
     page = answer.get_data(as_text=True)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "Not found" in page
@@ -39,31 +39,31 @@ def test_a_browser_gets_a_page_where_nothing_is(doors, path):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/problem+json, text/html;q=0.5"])
-def test_a_program_gets_a_problem_document_where_nothing_is(doors, accept):
-    answer = doors.http.get("/nonsense", headers={"Accept": accept})
+def test_a_program_gets_a_problem_document_where_nothing_is(web_client, accept):
+    answer = web_client.http.get("/nonsense", headers={"Accept": accept})
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)
     assert answer.json["reason"] == "not-found"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nonsense", "/api", "/webhooks/nonsense"])
-def test_the_api_answers_with_problem_documents_to_browsers_too(doors, path):
-    answer = doors.http.get(path, headers=BROWSER)
+def test_the_api_answers_with_problem_documents_to_browsers_too(web_client, path):
+    answer = web_client.http.get(path, headers=BROWSER)
     assert answer.content_type == PROBLEM
     assert answer.json["reason"] in set(ProblemReason)
 
 
 def test_a_receiver_without_pages_answers_with_problem_documents(store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, surface="receiver")
-    assert doors.http.get("/nonsense", headers=BROWSER).content_type == PROBLEM
+    web_client = WebClient(store_url, tmp_path, surface="receiver")
+    assert web_client.http.get("/nonsense", headers=BROWSER).content_type == PROBLEM
 
 
 def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path):
-    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
-    visitor = doors.web.app.test_client()
+    web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
+    visitor = web_client.web.app.test_client()
     answer = visitor.get("/metrics", headers=BROWSER)
     assert answer.status_code == 503
     assert "The store does not answer" in answer.get_data(as_text=True)
-    assert doors.api("GET", "/rooms").json["reason"] == "unavailable"
+    assert web_client.api("GET", "/rooms").json["reason"] == "unavailable"
 
 
 def file_applied(client):
@@ -71,15 +71,15 @@ def file_applied(client):
     fold_all(client)
 
 
-def test_a_rule_of_the_file_says_where_it_is_changed(client, doors):
+def test_a_rule_of_the_file_says_where_it_is_changed(client, web_client):
     file_applied(client)
-    visitor = log_in(doors.web.app.test_client(), ADMIN_TOKEN)
+    visitor = log_in(web_client.web.app.test_client(), ADMIN_TOKEN)
     answer = visitor.get("/rules/of-the-file/edit", headers=BROWSER)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 409
     assert "defined in tally.yaml" in page
     assert 'href="/rules/of-the-file"' in page
-    refused = doors.api("DELETE", "/rules/of-the-file")
+    refused = web_client.api("DELETE", "/rules/of-the-file")
     assert (refused.status_code, refused.json["reason"]) == (409, "from-file")
 
 
@@ -88,9 +88,9 @@ ADMIN_PAGES = ["/new-rule", "/new-subscriber", f"/rooms/{ROOM}/start", "/rules/o
 
 @pytest.mark.parametrize("path", ADMIN_PAGES)
 def test_a_viewer_is_told_that_the_page_needs_the_admin_token(client, store_url, tmp_path, path):
-    doors = Doors(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
+    web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
     file_applied(client)
-    visitor = log_in(doors.web.app.test_client(), VIEWER_TOKEN)
+    visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
     answer = visitor.get(path, headers=BROWSER, follow_redirects=True)
     page = answer.get_data(as_text=True)
     assert "needs the admin token" in page
@@ -99,8 +99,8 @@ def test_a_viewer_is_told_that_the_page_needs_the_admin_token(client, store_url,
 
 
 def test_after_the_admin_token_the_page_that_was_asked_for_opens(store_url, client, tmp_path):
-    doors = Doors(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
-    visitor = log_in(doors.web.app.test_client(), VIEWER_TOKEN)
+    web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
+    visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
     form = visitor.get("/new-rule", follow_redirects=True).get_data(as_text=True)
     fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form.split("<main", 1)[1]))
     answer = visitor.post("/login", data={"token": ADMIN_TOKEN, **fields})
@@ -108,8 +108,8 @@ def test_after_the_admin_token_the_page_that_was_asked_for_opens(store_url, clie
     assert visitor.get("/new-rule").status_code == 200
 
 
-def test_a_wrong_token_keeps_the_reason_and_the_way_back(doors):
-    visitor = doors.web.app.test_client()
+def test_a_wrong_token_keeps_the_reason_and_the_way_back(web_client):
+    visitor = web_client.web.app.test_client()
     form = visitor.get("/login?need=admin&back=/new-rule").get_data(as_text=True)
     fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form))
     page = visitor.post("/login", data={"token": "wrong", **fields}).get_data(as_text=True)
@@ -130,24 +130,24 @@ def test_a_wrong_token_keeps_the_reason_and_the_way_back(doors):
         ("PUT", "/rules/of-the-file", RULE, "from-file"),
     ],
 )
-def test_every_refusal_of_the_api_has_a_reason(client, doors, method, path, body, reason):
+def test_every_refusal_of_the_api_has_a_reason(client, web_client, method, path, body, reason):
     file_applied(client)
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": RULE | {"name": "when", "do": "end"}}))
     fold_all(client)
-    answer = doors.api(method, path, body)
+    answer = web_client.api(method, path, body)
     assert answer.content_type == PROBLEM
     assert answer.json["reason"] == reason
     assert ProblemSchema().validate(answer.json) == {}
 
 
-def test_refusals_by_token_have_reasons(doors):
-    assert doors.api("GET", "/rooms", token=None).json["reason"] == "token-needed"
-    viewers = doors.api("POST", f"/rooms/{ROOM}/start", {}, token=doors.settings.viewer_token or "x")
+def test_refusals_by_token_have_reasons(web_client):
+    assert web_client.api("GET", "/rooms", token=None).json["reason"] == "token-needed"
+    viewers = web_client.api("POST", f"/rooms/{ROOM}/start", {}, token=web_client.settings.viewer_token or "x")
     assert viewers.json["reason"] in ("admin-needed", "token-needed")
 
 
-def test_the_receivers_refusals_have_reasons(doors):
-    answer = doors.webhook(b"{}", signed=None)
+def test_the_receivers_refusals_have_reasons(web_client):
+    answer = web_client.webhook(b"{}", signed=None)
     assert answer.status_code == 401
     assert json.loads(answer.get_data())["reason"] == "signature-invalid"
 

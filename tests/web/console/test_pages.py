@@ -7,10 +7,10 @@ import pytest
 
 from tests.support.deliverer_factory import put_delivery, subscribers_of
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.types import Notice
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes
@@ -21,14 +21,14 @@ METHODS = {"get", "put", "post", "patch", "delete"}
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture
-def visitor(doors):
+def visitor(web_client):
     """A browser that is not logged in."""
-    return doors.web.app.test_client()
+    return web_client.web.app.test_client()
 
 
 def csrf_of(page):
@@ -45,23 +45,23 @@ def beat(client, *names):
         Processes(client).beat(name, "here:1")
 
 
-def test_the_process_lives(client, doors):
-    answer = doors.http.get("/healthz")
+def test_the_process_lives(client, web_client):
+    answer = web_client.http.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"ok": True})
 
 
 def test_the_process_lives_although_the_store_is_away(tmp_path):
-    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
-    assert doors.http.get("/healthz").status_code == 200
-    answer = doors.http.get("/readyz")
+    web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
+    assert web_client.http.get("/healthz").status_code == 200
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["store"] == {"ok": False, "problem": "no answer"}
     assert answer.json["checks"]["workers"]["ok"] is False
 
 
-def test_everything_that_must_be_there_makes_ready(client, doors):
+def test_everything_that_must_be_there_makes_ready(client, web_client):
     beat(client, *NEEDED)
-    answer = doors.http.get("/readyz")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 200
     assert answer.json["ready"] is True
     assert set(answer.json["checks"]) == {"store", "public_key", "workers", "clock", "journal", "loops"}
@@ -69,9 +69,9 @@ def test_everything_that_must_be_there_makes_ready(client, doors):
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-def test_a_process_that_is_missing_is_named(client, doors, missing):
+def test_a_process_that_is_missing_is_named(client, web_client, missing):
     beat(client, *(name for name in NEEDED if name != missing))
-    answer = doors.http.get("/readyz")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     checks = answer.json["checks"]
     assert answer.json["ready"] is False
@@ -81,43 +81,43 @@ def test_a_process_that_is_missing_is_named(client, doors, missing):
         assert checks["workers"] == {"ok": False, "missing": [missing]}
 
 
-def test_a_process_that_was_seen_long_ago_is_missing(client, doors):
+def test_a_process_that_was_seen_long_ago_is_missing(client, web_client):
     beat(client, *NEEDED)
     client.zadd(keys.PROCESSES, {"deliver|here:1": 1})
-    assert doors.http.get("/readyz").json["checks"]["workers"] == {"ok": False, "missing": ["deliver"]}
+    assert web_client.http.get("/readyz").json["checks"]["workers"] == {"ok": False, "missing": ["deliver"]}
 
 
-def test_a_reducer_that_has_halted_is_not_ready(client, doors):
+def test_a_reducer_that_has_halted_is_not_ready(client, web_client):
     beat(client, *NEEDED)
     client.set(keys.HALTED, "why")
-    answer = doors.http.get("/readyz")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["workers"] == {"ok": False, "halted": True}
 
 
 def test_a_receiver_is_ready_with_store_and_key_alone(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, surface="receiver")
-    answer = doors.http.get("/readyz")
+    web_client = WebClient(store_url, tmp_path, surface="receiver")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 200
     assert set(answer.json["checks"]) == {"store", "public_key"}
 
 
 def test_without_a_public_key_nothing_is_ready(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, surface="receiver", videosdk_public_key=None)
-    answer = doors.http.get("/readyz")
+    web_client = WebClient(store_url, tmp_path, surface="receiver", videosdk_public_key=None)
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["public_key"] == {"ok": False}
 
 
-def description(doors):
-    answer = doors.http.get("/openapi.json")
+def description(web_client):
+    answer = web_client.http.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
     return answer.json
 
 
-def test_the_description_is_openapi_3_1(doors):
-    spec = description(doors)
+def test_the_description_is_openapi_3_1(web_client):
+    spec = description(web_client)
     assert spec["openapi"].startswith("3.1.")
     assert spec["info"]["title"] == "Tallylight"
     assert spec["info"]["version"]
@@ -138,8 +138,8 @@ def test_the_description_is_openapi_3_1(doors):
             assert all("schema" in one for one in operation.get("parameters", []))
 
 
-def test_every_reference_in_the_description_leads_somewhere(doors):
-    spec = description(doors)
+def test_every_reference_in_the_description_leads_somewhere(web_client):
+    spec = description(web_client)
 
     def references(found):
         if isinstance(found, dict):
@@ -160,22 +160,22 @@ def test_every_reference_in_the_description_leads_somewhere(doors):
             target = target[step]
 
 
-def test_the_description_says_null_as_openapi_3_1_does(doors):
-    assert "nullable" not in doors.http.get("/openapi.json").get_data(as_text=True)
-    room = description(doors)["components"]["schemas"]["Room"]["properties"]
+def test_the_description_says_null_as_openapi_3_1_does(web_client):
+    assert "nullable" not in web_client.http.get("/openapi.json").get_data(as_text=True)
+    room = description(web_client)["components"]["schemas"]["Room"]["properties"]
     assert room["name"]["type"] == ["string", "null"]
 
 
-def test_every_call_of_the_api_is_described(doors):
+def test_every_call_of_the_api_is_described(web_client):
     described = {
         (method.upper(), re.sub(r"{\w+}", "{}", path))
-        for path, item in description(doors)["paths"].items()
+        for path, item in description(web_client)["paths"].items()
         for method in item
         if method in METHODS
     }
     served = {
         (method, re.sub(r"<[^>]+>", "{}", rule.rule))
-        for rule in doors.web.app.url_map.iter_rules()
+        for rule in web_client.web.app.url_map.iter_rules()
         if rule.rule.startswith("/api/v1")
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
@@ -188,9 +188,9 @@ def test_the_description_is_for_everybody(visitor):
         assert visitor.get(path).status_code == 200
 
 
-def test_the_docs_name_every_call(doors, visitor):
+def test_the_docs_name_every_call(web_client, visitor):
     page = visitor.get("/docs").get_data(as_text=True)
-    for path in description(doors)["paths"]:
+    for path in description(web_client)["paths"]:
         assert path in page
 
 
@@ -228,9 +228,9 @@ def test_a_log_in_that_was_sent_from_elsewhere_is_refused(visitor, csrf):
     assert visitor.get("/").status_code == 302
 
 
-def test_a_log_in_without_the_forms_cookie_is_refused(doors, visitor):
+def test_a_log_in_without_the_forms_cookie_is_refused(web_client, visitor):
     csrf = csrf_of(visitor.get("/login"))
-    other = doors.web.app.test_client()
+    other = web_client.web.app.test_client()
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": ""}).status_code == 403
 
@@ -256,10 +256,10 @@ def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
 
 
 def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
+    web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
     site = "https://tally.example"
-    form = doors.http.get("/login", base_url=site)
-    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=site)
+    form = web_client.http.get("/login", base_url=site)
+    answer = web_client.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=site)
     assert answer.status_code == 303
     for cookie in (*form.headers.getlist("Set-Cookie"), *answer.headers.getlist("Set-Cookie")):
         assert cookie.startswith("__Secure-tallylight")
@@ -268,16 +268,16 @@ def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
 
 
 def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
+    web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
     hall = "http://10.1.2.3:8000"
-    form = doors.http.get("/login", base_url=hall)
-    answer = doors.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=hall)
+    form = web_client.http.get("/login", base_url=hall)
+    answer = web_client.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf_of(form)}, base_url=hall)
     assert answer.status_code == 303
     assert not any("Secure" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
-    assert doors.http.get("/rules", base_url=hall).status_code == 200
+    assert web_client.http.get("/rules", base_url=hall).status_code == 200
 
 
-def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(doors, visitor):
+def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_client, visitor):
     addresses = ("http://tally.lan:8000", "http://tally.lan:9000", "http://tally.lan", "https://tally.lan")
     for address in addresses:
         csrf = csrf_of(visitor.get("/login", base_url=address))
@@ -285,16 +285,16 @@ def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(doors,
     assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
 
 
-def test_a_log_in_without_cookies_is_told_to_allow_them(doors):
-    csrf = csrf_of(doors.http.get("/login"))
-    without_cookies = doors.web.app.test_client(use_cookies=False)
+def test_a_log_in_without_cookies_is_told_to_allow_them(web_client):
+    csrf = csrf_of(web_client.http.get("/login"))
+    without_cookies = web_client.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     assert answer.status_code == 403
     assert "Allow cookies for this address" in answer.get_data(as_text=True)
 
 
 def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tmp_path, visitor):
-    other = Doors(store_url, tmp_path)
+    other = WebClient(store_url, tmp_path)
     log_in(other.http)
     stolen = other.http.get_cookie("tallylight")
     visitor.set_cookie("tallylight", stolen.value)
@@ -309,15 +309,15 @@ def test_being_logged_in_is_no_token_of_the_api(client, visitor):
 
 
 def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
-    assert doors.http.get("/").status_code == 200
-    assert "sandbox" in doors.http.get("/").get_data(as_text=True)
-    assert doors.http.get("/api/v1/rooms").status_code == 401
+    web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
+    assert web_client.http.get("/").status_code == 200
+    assert "sandbox" in web_client.http.get("/").get_data(as_text=True)
+    assert web_client.http.get("/api/v1/rooms").status_code == 401
 
 
 def test_elsewhere_the_sandbox_is_behind_the_log_in(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
-    assert doors.http.get("/").status_code == 302
+    web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
+    assert web_client.http.get("/").status_code == 302
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/page/live", "/docs", "/static/tally.css", "/static/live.js"])
@@ -397,10 +397,10 @@ def test_a_reducer_that_has_halted_is_shown(client, visitor):
 
 
 def test_when_the_store_is_away_the_page_says_so(tmp_path):
-    doors = Doors(f"unix://{tmp_path}/no.sock", tmp_path)
-    log_in(doors.http)
-    assert doors.http.get("/").status_code == 503
-    assert doors.http.get("/page/live").status_code == 503
+    web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
+    log_in(web_client.http)
+    assert web_client.http.get("/").status_code == 503
+    assert web_client.http.get("/page/live").status_code == 503
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/static/../app.py", "/static/%2e%2e/app.py"])

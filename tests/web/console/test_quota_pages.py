@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support.product import webhook
-from tests.support.web_client import ADMIN_TOKEN, Doors, append, fold_all
+from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
 from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.console.components.quota import Crowded, Quota
@@ -20,9 +20,9 @@ ROOMS = ("hall", "lobby", "attic")
 
 
 def page_of(client, store_url, tmp_path, path, limit):
-    doors = Doors(store_url, tmp_path, max_streams=limit)
-    log_in(doors.http, ADMIN_TOKEN)
-    return " ".join(doors.http.get(path).get_data(as_text=True).split())
+    web_client = WebClient(store_url, tmp_path, max_streams=limit)
+    log_in(web_client.http, ADMIN_TOKEN)
+    return " ".join(web_client.http.get(path).get_data(as_text=True).split())
 
 
 def plan(client):
@@ -74,11 +74,11 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, 
     rule = RuleSchema().load({"name": "talk", "rooms": list(ROOMS), "schedule": schedule})
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     fold_all(client)
-    doors = Doors(store_url, tmp_path, max_streams=1)
-    log_in(doors.http, ADMIN_TOKEN)
-    page = " ".join(doors.http.get("/schedule").get_data(as_text=True).split())
+    web_client = WebClient(store_url, tmp_path, max_streams=1)
+    log_in(web_client.http, ADMIN_TOKEN)
+    page = " ".join(web_client.http.get("/schedule").get_data(as_text=True).split())
     assert "exceeded once in the next 35 days" in page and page.count(">3 of 1<") == 1 + len(ROOMS)
-    listed = doors.api("GET", "/rules/talk/occurrences").json["items"]
+    listed = web_client.api("GET", "/rules/talk/occurrences").json["items"]
     assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
 
 

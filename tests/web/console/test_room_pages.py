@@ -9,24 +9,24 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.web_client import ROOM, Doors, configure_room, folding
+from tests.support.web_client import ROOM, WebClient, configure_room, folding
 from tests.web.console.test_console import Visitor
 from tests.web.test_room_names import LOBBY, ODD_IDS, apply_file, bridged, see
 from webhook_app.store.clients import Client
 
 
 @pytest.fixture
-def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
     with folding(client):
-        yield Doors(store_url, tmp_path)
+        yield WebClient(store_url, tmp_path)
 
 
 @pytest.fixture
-def admin(doors: Doors) -> Any:
-    return Visitor(doors)
+def admin(web_client: WebClient) -> Any:
+    return Visitor(web_client)
 
 
-def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, doors: Doors, admin: Any) -> None:
+def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, web_client: WebClient, admin: Any) -> None:
     apply_file(client, lobby=LOBBY)
     ids = [*ODD_IDS, "lobby", "id:x"]
     for room_id in ids:
@@ -36,14 +36,14 @@ def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, doo
     cookie = "; ".join(f"{one.key}={one.value}" for one in admin.http._cookies.values())
     shown = set()
     for link in links:
-        answer = bridged(doors, "GET", unescape(link), (b"cookie", cookie.encode()))
+        answer = bridged(web_client, "GET", unescape(link), (b"cookie", cookie.encode()))
         assert answer.status == 200, link
         shown.add(unescape(findall(r'<dt>Room</dt><dd class="mono">(.*?)</dd>', answer.body.decode())[0]))
     assert shown == {*ids, LOBBY}
 
 
 @pytest.mark.parametrize("path", ["/", "/events", "/events?room_id=lobby", "/rooms/lobby"])
-def test_pages_say_the_name(client: Client, doors: Doors, admin: Any, path: str) -> None:
+def test_pages_say_the_name(client: Client, web_client: WebClient, admin: Any, path: str) -> None:
     configure_room(client, LOBBY, "lobby")
     see(client, LOBBY)
     page = admin.page(path)
@@ -52,23 +52,25 @@ def test_pages_say_the_name(client: Client, doors: Doors, admin: Any, path: str)
     assert "session-started" in page
 
 
-def test_events_of_a_room_that_does_not_exist_offer_the_closest(client: Client, doors: Doors, admin: Any) -> None:
+def test_events_of_a_room_that_does_not_exist_offer_the_closest(
+    client: Client, web_client: WebClient, admin: Any
+) -> None:
     configure_room(client, LOBBY, "lobby")
     page = admin.page("/events?room_id=lobbby")
     assert "neither configured nor seen" in page and ">lobby</a>?" in page
 
 
-def test_a_room_is_added_named_and_forgotten(doors: Doors, admin: Any) -> None:
+def test_a_room_is_added_named_and_forgotten(web_client: WebClient, admin: Any) -> None:
     assert "Add a room" in admin.page("/")
     said = admin.after(admin.post("/new-room", room_id=ROOM, name="main-hall", groups="webinar, friday"))
     assert "The room is added." in said and "<h1>main-hall</h1>" in said
-    assert doors.get("/rooms/main-hall")["groups"] == ["webinar", "friday"]
+    assert web_client.get("/rooms/main-hall")["groups"] == ["webinar", "friday"]
     assert 'value="webinar friday"' in admin.page("/rooms/main-hall/settings")
     said = admin.after(admin.post("/rooms/main-hall/settings", name="", groups=""))
     assert "The room is changed." in said and f"<h1>{ROOM}</h1>" in said
     assert "Forget" in admin.page(f"/rooms/{ROOM}/forget")
     assert "The room is forgotten" in admin.after(admin.post(f"/rooms/{ROOM}/forget", back="/"))
-    assert doors.api("GET", f"/rooms/{ROOM}").status_code == 404
+    assert web_client.api("GET", f"/rooms/{ROOM}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_a_room_is_added_named_and_forgotten(doors: Doors, admin: Any) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_the_form_with_what_was_typed(
-    client: Client, doors: Doors, admin: Any, form: dict[str, str], words: str
+    client: Client, web_client: WebClient, admin: Any, form: dict[str, str], words: str
 ) -> None:
     configure_room(client, LOBBY, "lobby")
     answer = admin.post("/new-room", **form)
@@ -92,18 +94,18 @@ def test_what_is_wrong_is_said_in_the_form_with_what_was_typed(
     assert f'value="{form.get("name", "")}"' in page
 
 
-def test_what_is_in_use_or_the_files_stays(client: Client, doors: Doors, admin: Any) -> None:
+def test_what_is_in_use_or_the_files_stays(client: Client, web_client: WebClient, admin: Any) -> None:
     apply_file(client, lobby=LOBBY)
     assert "Name and groups" not in admin.page("/rooms/lobby")
     assert "configuration file" in admin.after(admin.post("/rooms/lobby/forget", back="/"))
     configure_room(client, ROOM, "main-hall")
     rule = {"rooms": ["main-hall"], "on": "stream.failed", "do": "notify", "message": "look"}
-    assert doors.api("PUT", "/rules/look", rule).status_code == 201
+    assert web_client.api("PUT", "/rules/look", rule).status_code == 201
     assert "named by rule look" in admin.after(admin.post("/rooms/main-hall/forget", back="/"))
 
 
-def test_a_viewer_is_offered_nothing(client: Client, doors: Doors) -> None:
+def test_a_viewer_is_offered_nothing(client: Client, web_client: WebClient) -> None:
     configure_room(client, ROOM, "main-hall")
-    page = doors.http.get("/rooms/main-hall").get_data(as_text=True)
+    page = web_client.http.get("/rooms/main-hall").get_data(as_text=True)
     assert "/settings" not in page and "/forget" not in page
-    assert doors.http.post(f"/rooms/{quote(ROOM)}/forget").status_code in (302, 403)
+    assert web_client.http.post(f"/rooms/{quote(ROOM)}/forget").status_code in (302, 403)

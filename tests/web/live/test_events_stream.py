@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support import paths
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import ask, free_ports, product, public_pem, signature, wait_until, webhook
-from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, Doors, NoWake, append, fold_all, folding
+from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, NullWake, WebClient, append, fold_all, folding
 from webhook_app.config.settings import VIEWERS_HELD
 from webhook_app.domain.events import Source
 from webhook_app.live import broadcaster, event_stream
@@ -29,15 +29,15 @@ from webhook_app.server import tcp_timeout
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, Journal
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
-WITHIN_S = patient(15.0)
+WITHIN_S = scaled_limit(15.0)
 TREE = paths.ROOT
 
 
 @pytest.fixture
-def doors(client: Client, store_url: str, tmp_path: Path) -> Iterator[Doors]:
-    made = Doors(store_url, tmp_path)
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
+    made = WebClient(store_url, tmp_path)
     yield made
     made.web.stop()
 
@@ -49,9 +49,11 @@ def happened(room: str, kind: str = "hls-started") -> Entry:
 class Watcher:
     """A viewer of the app, read on a thread of its own: its messages as they come."""
 
-    def __init__(self, doors: Doors, query: str = "", *, last: str | None = None, token: str = VIEWER_TOKEN) -> None:
+    def __init__(
+        self, web_client: WebClient, query: str = "", *, last: str | None = None, token: str = VIEWER_TOKEN
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}"} | ({} if last is None else {"Last-Event-ID": last})
-        self.answer = doors.http.get(f"/api/v1/events/stream{query}", headers=headers)
+        self.answer = web_client.http.get(f"/api/v1/events/stream{query}", headers=headers)
         self.text = b""
         self.ended = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -84,8 +86,8 @@ class Watcher:
         return self.events
 
 
-def test_an_event_is_streamed_once_it_is_folded_with_its_effect(client: Client, doors: Doors) -> None:
-    watcher = Watcher(doors)
+def test_an_event_is_streamed_once_it_is_folded_with_its_effect(client: Client, web_client: WebClient) -> None:
+    watcher = Watcher(web_client)
     assert watcher.answer.content_type.startswith("text/event-stream")
     assert watcher.answer.headers["Cache-Control"] == "no-store"
     (event_id,) = append(client, happened("room-a"))
@@ -93,15 +95,15 @@ def test_an_event_is_streamed_once_it_is_folded_with_its_effect(client: Client, 
     assert watcher.events == []
     fold_all(client)
     (event,) = watcher.wait_for(1)
-    shown = doors.get(f"/events/{event_id}")
+    shown = web_client.get(f"/events/{event_id}")
     assert event["effect"] is not None
     assert event == {name: shown[name] for name in event}
 
 
-def test_a_stream_without_an_id_begins_now(client: Client, doors: Doors) -> None:
+def test_a_stream_without_an_id_begins_now(client: Client, web_client: WebClient) -> None:
     append(client, happened("room-a"))
     fold_all(client)
-    watcher = Watcher(doors)
+    watcher = Watcher(web_client)
     (event_id,) = append(client, happened("room-b"))
     fold_all(client)
     watcher.wait_for(1)
@@ -109,18 +111,22 @@ def test_a_stream_without_an_id_begins_now(client: Client, doors: Doors) -> None
 
 
 @pytest.mark.parametrize("how", ["header", "query"])
-def test_a_viewer_that_comes_back_misses_nothing_and_sees_nothing_twice(client: Client, doors: Doors, how: str) -> None:
+def test_a_viewer_that_comes_back_misses_nothing_and_sees_nothing_twice(
+    client: Client, web_client: WebClient, how: str
+) -> None:
     ids = append(client, *(happened(f"room-{at % 7}") for at in range(900)))
     fold_all(client)
     seen = ids[99]
-    back = Watcher(doors, last=seen) if how == "header" else Watcher(doors, f"?after={seen}")
+    back = Watcher(web_client, last=seen) if how == "header" else Watcher(web_client, f"?after={seen}")
     more = append(client, *(happened("room-x") for _ in range(50)))
     fold_all(client)
     back.wait_for(850)
     assert back.ids == [*ids[100:], *more]
 
 
-def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(client: Client, doors: Doors) -> None:
+def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(
+    client: Client, web_client: WebClient
+) -> None:
     first = append(client, happened("room-a"))[0]
     with folding(client):
         journal, written, stop = Journal(client), [first], threading.Event()
@@ -135,7 +141,7 @@ def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(clie
         watchers = []
         for _ in range(6):
             time.sleep(0.1)
-            watchers.append(Watcher(doors, last=first))
+            watchers.append(Watcher(web_client, last=first))
         stop.set()
         writer.join()
         for watcher in watchers:
@@ -143,7 +149,7 @@ def test_nothing_is_lost_between_catching_up_and_live_while_much_is_written(clie
             assert watcher.ids == written[1:]
 
 
-def test_filters_are_those_of_the_list(client: Client, doors: Doors) -> None:
+def test_filters_are_those_of_the_list(client: Client, web_client: WebClient) -> None:
     kinds = [
         ("room-a", "hls-started"),
         ("room-b", "hls-started"),
@@ -159,8 +165,8 @@ def test_filters_are_those_of_the_list(client: Client, doors: Doors) -> None:
         "?source=operator": [],
         "?source=videosdk&room_id=room-b": [1],
     }
-    live = {query: Watcher(doors, query) for query in wanted}
-    caught_up = {query: Watcher(doors, f"{query}&after=0-0") for query in wanted}
+    live = {query: Watcher(web_client, query) for query in wanted}
+    caught_up = {query: Watcher(web_client, f"{query}&after=0-0") for query in wanted}
     again = append(client, *(happened(room, kind) for room, kind in kinds))
     append(client, happened("room-c", "hls-playable"))
     fold_all(client)
@@ -172,10 +178,10 @@ def test_filters_are_those_of_the_list(client: Client, doors: Doors) -> None:
 
 
 def test_a_quiet_stream_beats_and_moves_the_id_on(
-    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.1)
-    watcher = Watcher(doors, "?room_id=room-a")
+    watcher = Watcher(web_client, "?room_id=room-a")
     (event_id,) = append(client, happened("room-b"))
     fold_all(client)
     wait_until(lambda: watcher.last_id == event_id, WITHIN_S, "the id that moves on")
@@ -184,48 +190,48 @@ def test_a_quiet_stream_beats_and_moves_the_id_on(
 
 
 def test_a_viewer_that_falls_behind_is_let_go_and_resumes(
-    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broadcaster, "QUEUE_MAX_EVENTS", 20)
     headers = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
-    slow = doors.http.get("/api/v1/events/stream", headers=headers).response
+    slow = web_client.http.get("/api/v1/events/stream", headers=headers).response
     began = next(iter(slow)).decode()
     ids = append(client, *(happened("room-a") for _ in range(100)))
     fold_all(client)
-    wait_until(lambda: doors.web.feed._position == ids[-1], WITHIN_S, "all being handed out")
+    wait_until(lambda: web_client.web.feed._position == ids[-1], WITHIN_S, "all being handed out")
     assert b"".join(slow) == b""
-    back = Watcher(doors, last=began.split("id: ")[1].strip())
+    back = Watcher(web_client, last=began.split("id: ")[1].strip())
     back.wait_for(100)
     assert back.ids == ids
 
 
 def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
-    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(*given: object) -> list[broadcaster.Piece]:
+    def stumble(*given: object) -> list[broadcaster.SseFrame]:
         raise ValueError("an entry that nobody foresaw")
 
-    watcher = Watcher(doors)
+    watcher = Watcher(web_client)
     with monkeypatch.context() as patch:
-        patch.setattr(broadcaster, "pieces_of", stumble)
+        patch.setattr(broadcaster, "frames_of", stumble)
         append(client, happened("room-a"))
         fold_all(client)
         assert watcher.ended.wait(WITHIN_S)
-    back = Watcher(doors, last=watcher.last_id)
+    back = Watcher(web_client, last=watcher.last_id)
     append(client, happened("room-b"))
     fold_all(client)
     assert [event["room_id"] for event in back.wait_for(2)] == ["room-a", "room-b"]
 
 
 def test_a_long_way_to_catch_up_is_gone_in_stages(
-    client: Client, doors: Doors, monkeypatch: pytest.MonkeyPatch
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "CATCH_UP_MAX_EVENTS", 500)
     ids = append(client, *(happened("room-a") for _ in range(1_200)))
     fold_all(client)
     seen, last = [], "0-0"
     for _ in range(3):
-        watcher = Watcher(doors, last=last)
+        watcher = Watcher(web_client, last=last)
         watcher.wait_for(min(500, 1_200 - len(seen)))
         seen += watcher.ids
         last = watcher.last_id
@@ -233,74 +239,76 @@ def test_a_long_way_to_catch_up_is_gone_in_stages(
 
 
 def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_again(
-    client: Client, doors: Doors
+    client: Client, web_client: WebClient
 ) -> None:
     ids = append(client, *(happened("room-a") for _ in range(3)))
     fold_all(client)
-    held = [Watcher(doors) for _ in range(doors.settings.viewers_held)]
-    other = Watcher(doors, last=ids[0])
+    held = [Watcher(web_client) for _ in range(web_client.settings.viewers_held)]
+    other = Watcher(web_client, last=ids[0])
     assert other.ended.wait(WITHIN_S)
     assert other.ids == ids[1:]
     assert other.blocks[0]["retry"] == str(event_stream.RETRY_FULL_MS)
-    late = Watcher(doors)
+    late = Watcher(web_client)
     assert late.ended.wait(WITHIN_S) and late.last_id == ids[-1]
     held[0].answer.close()
-    wait_until(lambda: doors.web.feed.watching < doors.settings.viewers_held, WITHIN_S, "a place being free")
-    assert not Watcher(doors).ended.wait(0.2)
+    wait_until(
+        lambda: web_client.web.feed.slots_taken < web_client.settings.viewers_held, WITHIN_S, "a place being free"
+    )
+    assert not Watcher(web_client).ended.wait(0.2)
 
 
-def test_events_that_were_trimmed_are_told_as_a_gap(client: Client, doors: Doors) -> None:
+def test_events_that_were_trimmed_are_told_as_a_gap(client: Client, web_client: WebClient) -> None:
     ids = append(client, *(happened("room-a") for _ in range(4)))
     fold_all(client)
     client.xtrim(keys.JOURNAL, minid=ids[3], approximate=False)
     client.hset(keys.SNAPSHOT, "at", ids[2])
-    watcher = Watcher(doors, last=ids[0])
+    watcher = Watcher(web_client, last=ids[0])
     watcher.wait_for(1)
     assert watcher.ids == [ids[3]]
     assert [block["event"] for block in watcher.blocks if "event" in block] == ["gap"]
 
 
 @pytest.mark.parametrize("bad", ["x", "1-", "-1", "1" * 40, "99999999999999999999999-0"])
-def test_an_id_that_is_none_is_refused_by_name(doors: Doors, bad: str) -> None:
+def test_an_id_that_is_none_is_refused_by_name(web_client: WebClient, bad: str) -> None:
     headers = {"Authorization": f"Bearer {VIEWER_TOKEN}", "Last-Event-ID": bad}
-    answer = doors.http.get("/api/v1/events/stream", headers=headers)
+    answer = web_client.http.get("/api/v1/events/stream", headers=headers)
     assert answer.status_code == 422 and answer.content_type == PROBLEM
     assert list(answer.json["errors"]) == ["Last-Event-ID"]
-    assert doors.web.feed.watching == 0
+    assert web_client.web.feed.slots_taken == 0
 
 
-def test_an_id_from_the_future_begins_now_and_says_so(client: Client, doors: Doors) -> None:
-    watcher = Watcher(doors, last="9999999999999-0")
+def test_an_id_from_the_future_begins_now_and_says_so(client: Client, web_client: WebClient) -> None:
+    watcher = Watcher(web_client, last="9999999999999-0")
     (event_id,) = append(client, happened("room-a"))
     fold_all(client)
     watcher.wait_for(1)
     assert watcher.ids == [event_id] and b"event: gap" in watcher.text
 
 
-def test_who_may_not_look_is_refused(doors: Doors) -> None:
-    assert doors.http.get("/api/v1/events/stream").status_code == 401
-    wrong = doors.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
+def test_who_may_not_look_is_refused(web_client: WebClient) -> None:
+    assert web_client.http.get("/api/v1/events/stream").status_code == 401
+    wrong = web_client.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
     assert wrong.status_code == 401
 
 
-def test_the_page_s_cookie_opens_the_stream_and_nothing_else_and_not_for_other_sites(doors: Doors) -> None:
-    log_in(doors)
-    answer = doors.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "same-origin"})
+def test_the_page_s_cookie_opens_the_stream_and_nothing_else_and_not_for_other_sites(web_client: WebClient) -> None:
+    log_in(web_client)
+    answer = web_client.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "same-origin"})
     assert answer.status_code == 200
     answer.close()
     for path in ("/api/v1/events", "/api/v1/rooms", "/api/v1/events/1-0"):
-        assert doors.http.get(path).status_code == 401
-    assert doors.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401
-    wrong = doors.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
+        assert web_client.http.get(path).status_code == 401
+    assert web_client.http.get("/api/v1/events/stream", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 401
+    wrong = web_client.http.get("/api/v1/events/stream", headers={"Authorization": "Bearer nonsense"})
     assert wrong.status_code == 401
 
 
-def log_in(doors: Doors) -> None:
-    form = doors.http.get("/login").get_data(as_text=True)
+def log_in(web_client: WebClient) -> None:
+    form = web_client.http.get("/login").get_data(as_text=True)
     found = re.search(r'name="csrf" value="([^"]+)"', form)
     assert found is not None
     csrf = found.group(1)
-    assert doors.http.post("/login", data={"csrf": csrf, "token": VIEWER_TOKEN}).status_code == 303
+    assert web_client.http.post("/login", data={"csrf": csrf, "token": VIEWER_TOKEN}).status_code == 303
 
 
 @contextlib.contextmanager
@@ -318,7 +326,7 @@ def serving(store_url: str, home: Path, **environ: str) -> Iterator[tuple[int, s
         yield port, process
     finally:
         process.terminate()
-        process.wait(patient(30))
+        process.wait(scaled_limit(30))
 
 
 def _up(port: int) -> bool:
@@ -354,7 +362,7 @@ def test_two_hundred_watch_one_console_process_and_it_answers_others_and_ends_at
         headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
         assert ask("GET", f"http://127.0.0.1:{port}/api/v1/rooms", headers=headers).status == 200
         append(client, *(happened(room) for room in rooms))
-        reducer = Reducer(client, NoWake())
+        reducer = Reducer(client, NullWake())
         while reducer.reduce():
             pass
         for room, line in zip(rooms, lines, strict=True):
@@ -475,7 +483,7 @@ def held(port: int) -> bool:
         got = b""
         while b"retry: " not in got:
             got += line.recv(65_536)
-        return b"retry: %d\n" % event_stream.RETRY_MS in got
+        return b"retry: %d\n" % event_stream.RETRY_SCHEDULE_MS in got
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")

@@ -11,18 +11,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.product import wait_until
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.domain.events import Source
-from webhook_app.ops.health import WORKERS, StoreLook
+from webhook_app.ops.health import WORKERS, StoreCheck
 from webhook_app.store import keys
 from webhook_app.store.clients import Client, connect
 from webhook_app.store.health import StoreHealth
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.processes import Processes
 from webhook_app.store.system_alarms import SystemAlarms
-from workers.clock.uptime_ping import Heartbeat
+from workers.clock.uptime_ping import UptimePing
 from workers.dev.embedded_store.server import EmbeddedStore
-from workers.doctor.examination import look_at_product
+from workers.doctor.examination import check_product
 from workers.doctor.finding import Level
 
 LIMIT_S = 30.0
@@ -44,8 +44,8 @@ def all_alive(client: Client) -> None:
         Processes(client).beat(name, "here:1")
 
 
-def store_check(doors: Doors) -> dict[str, object]:
-    answer = doors.http.get("/readyz")
+def store_check(web_client: WebClient) -> dict[str, object]:
+    answer = web_client.http.get("/readyz")
     check: dict[str, object] = answer.json["checks"]["store"]
     assert answer.status_code == (200 if answer.json["ready"] else 503)
     return check
@@ -55,32 +55,32 @@ def store_check(doors: Doors) -> dict[str, object]:
 def test_a_paused_store_is_answered_for_while_it_is_paused_and_is_well_again_by_itself(
     own_store: EmbeddedStore, tmp_path: Path, surface: str
 ) -> None:
-    doors = Doors(own_store.url, tmp_path, surface=surface)
-    assert store_check(doors) == {"ok": True}
+    web_client = WebClient(own_store.url, tmp_path, surface=surface)
+    assert store_check(web_client) == {"ok": True}
     os.kill(own_store.pid, signal.SIGSTOP)
     for _ in range(3):
-        assert store_check(doors) == {"ok": False, "problem": "no answer"}
-    assert doors.http.get("/healthz").status_code == 200
+        assert store_check(web_client) == {"ok": False, "problem": "no answer"}
+    assert web_client.http.get("/healthz").status_code == 200
     os.kill(own_store.pid, signal.SIGCONT)
-    wait_until(lambda: store_check(doors) == {"ok": True}, LIMIT_S, "being well")
+    wait_until(lambda: store_check(web_client) == {"ok": True}, LIMIT_S, "being well")
 
 
 def test_a_full_store_is_not_well_until_there_is_room(own_store: EmbeddedStore, tmp_path: Path) -> None:
-    doors, client = Doors(own_store.url, tmp_path), connect(own_store.url)
+    web_client, client = WebClient(own_store.url, tmp_path), connect(own_store.url)
     all_alive(client)
     client.config_set("maxmemory", 1)
-    assert store_check(doors) == {"ok": False, "problem": "full"}
+    assert store_check(web_client) == {"ok": False, "problem": "full"}
     client.config_set("maxmemory", 0)
-    assert store_check(doors) == {"ok": True}
+    assert store_check(web_client) == {"ok": True}
     client.close()
 
 
 def test_a_store_that_became_a_replica_is_not_well(own_store: EmbeddedStore, tmp_path: Path) -> None:
-    doors, client = Doors(own_store.url, tmp_path), connect(own_store.url)
+    web_client, client = WebClient(own_store.url, tmp_path), connect(own_store.url)
     client.execute_command("REPLICAOF", "127.0.0.1", "1")
-    assert store_check(doors) == {"ok": False, "problem": "a replica that takes no writes"}
+    assert store_check(web_client) == {"ok": False, "problem": "a replica that takes no writes"}
     client.execute_command("REPLICAOF", "NO", "ONE")
-    wait_until(lambda: store_check(doors) == {"ok": True}, LIMIT_S, "being well")
+    wait_until(lambda: store_check(web_client) == {"ok": True}, LIMIT_S, "being well")
     client.close()
 
 
@@ -107,8 +107,8 @@ def test_a_server_that_is_not_ready_yet_is_named(tmp_path: Path, answer: bytes |
                         connection.sendall(answer * max(1, data.count(b"*")))
 
         threading.Thread(target=serve, daemon=True).start()
-        doors = Doors(f"redis://127.0.0.1:{server.getsockname()[1]}/0", tmp_path)
-        assert store_check(doors) == {"ok": False, "problem": problem}
+        web_client = WebClient(f"redis://127.0.0.1:{server.getsockname()[1]}/0", tmp_path)
+        assert store_check(web_client) == {"ok": False, "problem": problem}
 
 
 def test_many_requests_share_one_look_at_a_store_that_does_not_answer() -> None:
@@ -119,7 +119,7 @@ def test_many_requests_share_one_look_at_a_store_that_does_not_answer() -> None:
         release.wait(LIMIT_S)
         return StoreHealth(problem=None)
 
-    shared = StoreLook(look, within_s=0.02)
+    shared = StoreCheck(look, within_s=0.02)
     assert {shared().problem for _ in range(20)} == {"no answer"}
     assert len(looks) == 1
     release.set()
@@ -128,12 +128,12 @@ def test_many_requests_share_one_look_at_a_store_that_does_not_answer() -> None:
 
 def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, store_url: str, tmp_path: Path) -> None:
     all_alive(client)
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     Journal(client).append([entry(Source.OPERATOR, "start", "a", {})] * 3)
-    checks = doors.http.get("/readyz").json["checks"]
+    checks = web_client.http.get("/readyz").json["checks"]
     assert checks["journal"]["ok"] is True and checks["journal"]["waiting"] == 3
     SystemAlarms(client).raise_alarm("journal-stalled", "stands still", condition="0-0", at=1)
-    answer = doors.http.get("/readyz")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["journal"] | {"waited_s": 0} == {
         "ok": False,
@@ -141,30 +141,32 @@ def test_a_journal_that_stands_still_shows_with_its_numbers(client: Client, stor
         "waited_s": 0,
         "stalled": "stands still",
     }
-    assert "stands still" in str(Heartbeat(client, "http://127.0.0.1:9/", ticked_at=lambda: 1e12)._unwell())
-    found = {finding.name: finding for finding in look_at_product(client)}
+    assert "stands still" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell())
+    found = {finding.name: finding for finding in check_product(client)}
     assert found["journal"].level is Level.FAILED and found["alarms"].level is Level.WARNING
-    shown = doors.api("GET", "/alarms?active=true").json["items"]
+    shown = web_client.api("GET", "/alarms?active=true").json["items"]
     assert [(alarm["name"], alarm["severity"]) for alarm in shown] == [("journal-stalled", "critical")]
-    assert 'tallylight_alarm_active{name="journal-stalled"} 1.0' in doors.http.get("/metrics").get_data(as_text=True)
+    assert 'tallylight_alarm_active{name="journal-stalled"} 1.0' in web_client.http.get("/metrics").get_data(
+        as_text=True
+    )
     client.set(keys.CURSOR, "1-0")  # the reducer got on, and no clock has looked yet
-    assert doors.http.get("/readyz").json["checks"]["journal"]["ok"] is True
+    assert web_client.http.get("/readyz").json["checks"]["journal"]["ok"] is True
 
 
 def test_a_loop_that_fails_shows_with_its_process(client: Client, store_url: str, tmp_path: Path) -> None:
     all_alive(client)
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     Processes(client).beat("clock", "here:1", {"calendars": "has failed for 80 s: OverflowError"})
-    answer = doors.http.get("/readyz")
+    answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["loops"] == {
         "ok": False,
         "failing": {"clock: calendars": "has failed for 80 s: OverflowError"},
     }
-    assert "calendars" in str(Heartbeat(client, "http://127.0.0.1:9/", ticked_at=lambda: 1e12)._unwell())
-    assert {finding.name: finding for finding in look_at_product(client)}["loops"].level is Level.FAILED
+    assert "calendars" in str(UptimePing(client, "http://127.0.0.1:9/", last_tick_at=lambda: 1e12)._unwell())
+    assert {finding.name: finding for finding in check_product(client)}["loops"].level is Level.FAILED
     Processes(client).beat("clock", "here:1")
-    assert doors.http.get("/readyz").status_code == 200
+    assert web_client.http.get("/readyz").status_code == 200
 
 
 def test_a_loop_of_a_process_that_is_gone_does_not_count(client: Client, store_url: str, tmp_path: Path) -> None:
@@ -173,4 +175,4 @@ def test_a_loop_of_a_process_that_is_gone_does_not_count(client: Client, store_u
     Processes(client).gone("clock", "here:2")
     Processes(client).beat("clock", "there:3", {"calendars": "has ended"})
     client.zadd(keys.PROCESSES, {"clock|there:3": 1})
-    assert Doors(store_url, tmp_path).http.get("/readyz").status_code == 200
+    assert WebClient(store_url, tmp_path).http.get("/readyz").status_code == 200

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import ask, product, wait_until, webhook
-from tests.support.web_client import PROBLEM, ROOM, Doors, append, fold_all
+from tests.support.web_client import PROBLEM, ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
@@ -25,12 +25,12 @@ def happens(client: Client, kind: str, **more: Any) -> None:
 def test_a_link_leads_to_the_playback_while_the_room_can_be_watched(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
-    doors = Doors(store_url, tmp_path, live_links=True)
+    web_client = WebClient(store_url, tmp_path, live_links=True)
     states = []
     for state in ("none", "starting", "started", "playable", "stopping", "stopped"):
         if state != "none":
             happens(client, f"hls-{state}", id="run-1", playbackHlsUrl=URL)
-        answer = doors.http.get(f"/live/{ROOM}.m3u8")
+        answer = web_client.http.get(f"/live/{ROOM}.m3u8")
         states.append((state, answer.status_code, answer.headers.get("Location"), answer.headers.get("Retry-After")))
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -46,20 +46,20 @@ def test_a_link_leads_to_the_playback_while_the_room_can_be_watched(
 
 
 def test_the_newest_run_is_the_one_that_is_linked(client: Client, store_url: str, tmp_path: Path) -> None:
-    doors = Doors(store_url, tmp_path, live_links=True)
+    web_client = WebClient(store_url, tmp_path, live_links=True)
     happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)
     happens(client, "hls-stopped", id="run-1")
     happens(client, "hls-playable", id="run-2", playbackHlsUrl=URL.replace("/a/", "/b/"))
-    assert doors.http.get(f"/live/{ROOM}.m3u8").headers["Location"] == URL.replace("/a/", "/b/")
+    assert web_client.http.get(f"/live/{ROOM}.m3u8").headers["Location"] == URL.replace("/a/", "/b/")
 
 
 def test_rooms_that_are_not_ours_and_addresses_that_are_none_lead_nowhere(
     client: Client, store_url: str, tmp_path: Path
 ) -> None:
     happens(client, "hls-playable", id="run-1", playbackHlsUrl="javascript:alert(1)")
-    assert Doors(store_url, tmp_path, live_links=True).http.get(f"/live/{ROOM}.m3u8").status_code == 404
+    assert WebClient(store_url, tmp_path, live_links=True).http.get(f"/live/{ROOM}.m3u8").status_code == 404
     happens(client, "hls-playable", id="run-2", playbackHlsUrl=URL)
-    others = Doors(store_url, tmp_path, live_links=True, rooms=("team-*",))
+    others = WebClient(store_url, tmp_path, live_links=True, rooms=("team-*",))
     assert others.http.get(f"/live/{ROOM}.m3u8").status_code == 404
 
 
@@ -68,7 +68,7 @@ def test_there_are_no_links_unless_they_are_asked_for(
     client: Client, store_url: str, tmp_path: Path, more: dict[str, Any]
 ) -> None:
     happens(client, "hls-started", id="run-1", playbackHlsUrl=URL)
-    assert Doors(store_url, tmp_path, **more).http.get(f"/live/{ROOM}.m3u8").status_code == 404
+    assert WebClient(store_url, tmp_path, **more).http.get(f"/live/{ROOM}.m3u8").status_code == 404
 
 
 @pytest.mark.process
@@ -95,6 +95,6 @@ def test_what_a_link_leads_to_can_be_played(tmp_path: Path) -> None:
 def probed(url: str) -> set[str]:
     """The codecs that a real player's library finds at an address."""
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", url]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=patient(30))
+    found = subprocess.run(command, capture_output=True, text=True, timeout=scaled_limit(30))
     assert found.returncode == 0, found.stderr
     return {line.strip(",") for line in found.stdout.split()}

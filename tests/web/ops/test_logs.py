@@ -13,15 +13,15 @@ from urllib.parse import quote
 import pytest
 import structlog
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import TREE, product, webhook
-from tests.support.web_client import ADMIN_TOKEN, ROOM, Doors, NoWake, append, configure_room
+from tests.support.web_client import ADMIN_TOKEN, ROOM, NullWake, WebClient, append, configure_room
 from webhook_app.config.known_secrets import known_secrets
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 PROGRAM = """
 import logging, threading, structlog
@@ -56,7 +56,7 @@ def lines(form: str, level: str) -> list[str]:
     program = PROGRAM.format(form=form, level=level)
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=patient(30)
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=scaled_limit(30)
     )
     assert done.returncode == 0, done.stderr
     return done.stderr.splitlines()
@@ -164,9 +164,9 @@ def test_the_webhook_token_is_not_logged_where_it_came_to_a_wrong_path(
     client: Client, store_url: str, tmp_path: Path, path: str
 ) -> None:
     token = "kR3vTq8ZpL1mXw5NdY7hBc2sJf9gUa4e"
-    doors = Doors(store_url, tmp_path, webhook_token=token, public_url="https://tally.example.org")
+    web_client = WebClient(store_url, tmp_path, webhook_token=token, public_url="https://tally.example.org")
     with structlog.testing.capture_logs() as logs:
-        doors.http.post(path.format(token), data=b"{}")
+        web_client.http.post(path.format(token), data=b"{}")
     assert [line for line in logs if line["event"] == "asked" or line["event"] == "webhook refused"]
     assert token not in str(logs)
 
@@ -175,7 +175,7 @@ def test_a_program_that_has_not_configured_its_logs_says_no_small_things() -> No
     program = "from webhook_app.ops.logs import logger; log = logger(); log.debug('small'); log.info('middle')"
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(TREE)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=patient(30)
+        [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=scaled_limit(30)
     )
     assert "middle" in done.stdout and "small" not in done.stdout
 
@@ -186,24 +186,24 @@ def test_text_is_for_people() -> None:
 
 
 def test_a_webhook_can_be_followed_to_its_effect(client: Client, store_url: str, tmp_path: Path) -> None:
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     body = webhook("hls-started", ROOM)
     with structlog.testing.capture_logs() as logs:
         from tests.support.product import signature
 
         headers = {"videosdk-signature": signature(body), "X-Request-Id": "trace-7"}
-        answer = doors.http.post("/webhooks/videosdk", data=body, headers=headers)
+        answer = web_client.http.post("/webhooks/videosdk", data=body, headers=headers)
     assert answer.headers["X-Request-Id"] == "trace-7"
     (kept,) = [line for line in logs if line["event"] == "webhook kept"]
     assert kept["event_id"] == answer.json["id"] and kept["request_id"] == "trace-7" and kept["room_id"] == ROOM
 
 
 def test_what_changes_something_is_logged_with_its_event(client: Client, store_url: str, tmp_path: Path) -> None:
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     configure_room(client)
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
-        answer = doors.api("POST", f"/rooms/{ROOM}/start")
-        doors.api("GET", "/rooms")
+        answer = web_client.api("POST", f"/rooms/{ROOM}/start")
+        web_client.api("GET", "/rooms")
     (asked,) = [line for line in logs if line["event"] == "asked"]
     assert asked["event_id"] == answer.json["id"] and asked["status"] == 202
     assert asked["request_id"] == answer.headers["X-Request-Id"]
@@ -213,7 +213,7 @@ def test_what_changes_something_is_logged_with_its_event(client: Client, store_u
 def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client) -> None:
     (event_id,) = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     with structlog.testing.capture_logs() as logs:
-        Reducer(client, NoWake()).reduce()
+        Reducer(client, NullWake()).reduce()
     (folded,) = [line for line in logs if line["event"] == "folded"]
     assert folded["event_id"] == event_id and folded["room_id"] == ROOM and folded["effect"]
 

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.support.product import wait_until
 from webhook_app.ops import loops as module
-from webhook_app.ops.loops import Health, Loop, Loops
+from webhook_app.ops.loops import Loop, LoopHealth, Loops
 
 LIMIT_S = 20.0
 
@@ -46,26 +46,26 @@ def test_a_loop_goes_on_whatever_its_body_raises(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_loop_waits_longer_each_time_and_no_longer_than_its_limit() -> None:
-    loop = Loop(Health("x"), raising(ValueError()), every_s=5.0)
+    loop = Loop(LoopHealth("x"), raising(ValueError()), every_s=5.0)
     with capture_logs():
         assert [loop.once() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_a_store_that_is_away_is_logged_once_and_looked_for_every_second() -> None:
-    loop = Loop(Health("x"), raising(redis.ConnectionError("refused")), every_s=5.0)
+    loop = Loop(LoopHealth("x"), raising(redis.ConnectionError("refused")), every_s=5.0)
     with capture_logs() as logs:
         assert [loop.once() for _ in range(4)] == [1.0] * 4
     assert [line["log_level"] for line in logs] == ["warning"]
 
 
 def test_the_body_may_say_how_long_to_wait() -> None:
-    assert Loop(Health("x"), lambda: 0.25, every_s=5.0).once() == 0.25
-    assert Loop(Health("x"), lambda: None, every_s=5.0).once() == 5.0
+    assert Loop(LoopHealth("x"), lambda: 0.25, every_s=5.0).once() == 0.25
+    assert Loop(LoopHealth("x"), lambda: None, every_s=5.0).once() == 5.0
 
 
 def test_failures_are_a_problem_after_a_while_and_none_after_a_success() -> None:
     clock = FakeClock()
-    health = Health("x", failing_after_s=60.0, clock=clock)
+    health = LoopHealth("x", failing_after_s=60.0, clock=clock)
     for _ in range(2):
         with pytest.raises(OverflowError), health.running():
             raise OverflowError
@@ -78,7 +78,7 @@ def test_failures_are_a_problem_after_a_while_and_none_after_a_success() -> None
 
 def test_a_body_that_hangs_is_a_problem_and_one_that_gets_on_is_not() -> None:
     clock = FakeClock()
-    health = Health("x", failing_after_s=60.0, clock=clock)
+    health = LoopHealth("x", failing_after_s=60.0, clock=clock)
     with health.running():
         clock.now += 50.0
         health.progress()

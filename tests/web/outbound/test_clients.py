@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.certificates import certified
 from tests.support.outside import outside
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import TREE
 from webhook_app.config.values import networks
 from webhook_app.domain.schedules.calendars.components import CalendarError
@@ -22,10 +22,10 @@ from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.store.clients import Client
 from workers.calls.videosdk_client import Token, VideoSDK
-from workers.channels.webhook import Poster
-from workers.cli.api_client import Api, Place
+from workers.channels.webhook import WebhookChannel
+from workers.cli.api_client import ApiClient, ProductAddress
 from workers.clock.calendar_fetch import calendar_client
-from workers.clock.uptime_ping import Heartbeat
+from workers.clock.uptime_ping import UptimePing
 from workers.doctor import reachability
 
 HOST = "outside.example"
@@ -63,7 +63,7 @@ def reach_calendar(url: str, proxies: Proxies) -> bool:
 
 def reach_heartbeat(url: str, proxies: Proxies) -> bool:
     client: Client = object()  # type: ignore[assignment]
-    return Heartbeat(client, f"{url}/beat", ticked_at=time.monotonic, proxies=proxies)._fetch() is None
+    return UptimePing(client, f"{url}/beat", last_tick_at=time.monotonic, proxies=proxies)._fetch() is None
 
 
 def reach_by_doctor(url: str, proxies: Proxies) -> bool:
@@ -72,7 +72,7 @@ def reach_by_doctor(url: str, proxies: Proxies) -> bool:
 
 def reach_by_command(url: str, proxies: Proxies) -> bool:
     try:
-        return Api(Place(url, "token", proxies)).get("/rooms") == {"items": []}
+        return ApiClient(ProductAddress(url, "token", proxies)).get("/rooms") == {"items": []}
     except Exception:
         return False
 
@@ -105,11 +105,11 @@ def test_deliveries_trust_the_same_authorities(tmp_path: Path, monkeypatch: pyte
     tls, bundle = certified(tmp_path)
 
     async def post(url: str) -> str | None:
-        poster = Poster(allowed=ALLOWED)
+        webhook_channel = WebhookChannel(allowed=ALLOWED)
         try:
-            return (await poster.post(url, b"{}", {})).error
+            return (await webhook_channel.post(url, b"{}", {})).error
         finally:
-            await poster.close()
+            await webhook_channel.close()
 
     with outside(tls) as (server, _):
         url = f"https://127.0.0.1:{server.port}/"
@@ -256,7 +256,7 @@ def test_a_head_that_never_ends_is_not_read_beyond_the_deadline(begin: bytes) ->
             videosdk = VideoSDK(server.url, Token("k", "s" * 32))
             asking = pool.submit(videosdk.active, "r", deadline=time.monotonic() + 0.3)
             try:
-                answer = asking.result(timeout=patient(10))
+                answer = asking.result(timeout=scaled_limit(10))
             finally:
                 server.close()
         assert (answer.status, answer.error) == (None, "timed out")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.deliverer_factory import subscribers_of
-from tests.support.web_client import Doors
-from webhook_app.outbound.channel_urls import channel_of
-from webhook_app.outbound.native_chats import NATIVE_CHATS, native_chat_fault
+from tests.support.web_client import WebClient
+from webhook_app.outbound.channel_urls import apprise_plugin
+from webhook_app.outbound.native_chats import NATIVE_CHATS, native_chat_hint
 from webhook_app.text.masking import shown_url
 
 UUID = "00000000-0000-0000-0000-000000000000"
@@ -40,10 +40,10 @@ natives = pytest.mark.parametrize(("native", "channel"), PAIRS)
 
 @natives
 def test_the_hint_names_a_channel_that_is_accepted_and_quotes_no_key(native: str, channel: str) -> None:
-    fault = native_chat_fault(native)
+    fault = native_chat_hint(native)
     assert fault is not None
     assert channel.partition("://")[0] + "://" in fault
-    assert channel_of(channel) is not None
+    assert apprise_plugin(channel) is not None
     assert KEY not in fault
 
 
@@ -52,7 +52,7 @@ def test_however_it_is_written(native: str, channel: str) -> None:
     scheme, _, rest = native.partition("://")
     host, slash, path = rest.partition("/")
     for spelling in (host.upper(), f"{host}:443", f"{host}.", f"user:pass@{host}"):
-        assert native_chat_fault(f"{scheme}://{spelling}{slash}{path}") is not None, spelling
+        assert native_chat_hint(f"{scheme}://{spelling}{slash}{path}") is not None, spelling
 
 
 @natives
@@ -72,7 +72,7 @@ def test_a_key_that_looks_like_a_word_is_masked_all_the_same(prefix: str, key: s
 
 
 def test_every_service_of_the_list_is_tried() -> None:
-    assert all(any(chat.name in str(native_chat_fault(native)) for native, _ in PAIRS) for chat in NATIVE_CHATS)
+    assert all(any(chat.name in str(native_chat_hint(native)) for native, _ in PAIRS) for chat in NATIVE_CHATS)
 
 
 @pytest.mark.parametrize(
@@ -90,16 +90,16 @@ def test_every_service_of_the_list_is_tried() -> None:
     ],
 )
 def test_addresses_that_take_any_json_are_accepted(url: str) -> None:
-    assert native_chat_fault(url) is None
+    assert native_chat_hint(url) is None
 
 
 def test_the_api_refuses_it_and_a_stored_one_may_be_changed_otherwise(store_url, tmp_path, client) -> None:  # type: ignore[no-untyped-def]
-    doors = Doors(store_url, tmp_path)
-    refused = doors.api("POST", "/subscribers", {"url": PAIRS[0][0]})
+    web_client = WebClient(store_url, tmp_path)
+    refused = web_client.api("POST", "/subscribers", {"url": PAIRS[0][0]})
     assert refused.status_code == 422
     assert "write discord://" in refused.json["errors"]["url"][0]
-    made = doors.api("POST", "/subscribers", {"url": "https://subscriber.example/in"}).json
+    made = web_client.api("POST", "/subscribers", {"url": "https://subscriber.example/in"}).json
     store = subscribers_of(client)
     store.put(replace(store.get(made["id"]), url=PAIRS[0][0], shown_url=shown_url(PAIRS[0][0])))
-    changed = doors.api("PATCH", f"/subscribers/{made['id']}", {"url": shown_url(PAIRS[0][0]), "name": "tv"})
+    changed = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": shown_url(PAIRS[0][0]), "name": "tv"})
     assert (changed.status_code, changed.json["name"]) == (200, "tv")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.config.settings import SettingError, load
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.outbound.url_checks import host_fault, url_fault
@@ -61,7 +61,7 @@ def test_what_may_work_is_accepted(rest: str) -> None:
 
 @pytest.mark.parametrize(("rest", "words"), IMPOSSIBLE)
 def test_subscribers_calendars_and_settings_say_the_same(rest: str, words: str, store_url: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    refused = Doors(store_url, tmp_path).api("POST", "/subscribers", {"url": f"https://{rest}"})
+    refused = WebClient(store_url, tmp_path).api("POST", "/subscribers", {"url": f"https://{rest}"})
     assert refused.status_code == 422
     assert words in refused.json["errors"]["url"][0]
     for scheme in ("https", "WEBCAL"):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from tests.support.product import signature, signing_key, webhook
-from tests.support.web_client import PROBLEM, ROOM, Doors, assert_sound, fold_all, journaled
+from tests.support.web_client import PROBLEM, ROOM, WebClient, assert_sound, fold_all, journaled
 from webhook_app.server.front import WEBHOOK_BODY_MAX_BYTES
 from webhook_app.store import keys
 from webhook_app.store.journal import Journal
@@ -27,12 +27,12 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def doors(store_url, tmp_path_factory):
-    return Doors(store_url, tmp_path_factory.mktemp("doors"))
+def web_client(store_url, tmp_path_factory):
+    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 def opened(store_url, tmp_path, **more):
-    return Doors(store_url, tmp_path, **more)
+    return WebClient(store_url, tmp_path, **more)
 
 
 def enveloped(data, kind='"hls-started"'):
@@ -45,8 +45,8 @@ def roomed(more):
     return enveloped(f'{{"meetingId": "{ROOM}", "sessionId": "s1", {more}}}')
 
 
-def test_an_authentic_webhook_is_answered_with_its_journal_id(client, doors):
-    answer = doors.webhook(BODY)
+def test_an_authentic_webhook_is_answered_with_its_journal_id(client, web_client):
+    answer = web_client.webhook(BODY)
     assert answer.status_code == 200
     assert answer.content_type == "application/json"
     assert set(answer.json) == {"id"}
@@ -54,8 +54,8 @@ def test_an_authentic_webhook_is_answered_with_its_journal_id(client, doors):
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
-def test_the_same_bytes_twice_are_two_events(client, doors):
-    first, second = doors.webhook(BODY), doors.webhook(BODY)
+def test_the_same_bytes_twice_are_two_events(client, web_client):
+    first, second = web_client.webhook(BODY), web_client.webhook(BODY)
     assert first.json["id"] != second.json["id"]
     assert journaled(client) == [("hls-started", ROOM, BODY)] * 2
 
@@ -89,8 +89,8 @@ INAUTHENTIC = {
 
 
 @pytest.mark.parametrize("signed", INAUTHENTIC.values(), ids=INAUTHENTIC.keys())
-def test_what_is_not_authentic_is_refused_and_not_kept(client, doors, signed):
-    answer = doors.webhook(BODY, signed=signed())
+def test_what_is_not_authentic_is_refused_and_not_kept(client, web_client, signed):
+    answer = web_client.webhook(BODY, signed=signed())
     assert answer.status_code == 401
     assert answer.content_type == PROBLEM
     assert answer.json["status"] == 401
@@ -99,34 +99,34 @@ def test_what_is_not_authentic_is_refused_and_not_kept(client, doors, signed):
 
 
 @pytest.mark.parametrize("at", [0, 1, len(BODY) // 2, len(BODY) - 1])
-def test_a_body_changed_by_one_byte_is_refused(client, doors, at):
+def test_a_body_changed_by_one_byte_is_refused(client, web_client, at):
     changed = bytearray(BODY)
     changed[at] ^= 1
-    assert doors.webhook(bytes(changed), signed=signature(BODY)).status_code == 401
-    assert doors.webhook(BODY + b"\n", signed=signature(BODY)).status_code == 401
-    assert doors.webhook(BODY[:-1], signed=signature(BODY)).status_code == 401
+    assert web_client.webhook(bytes(changed), signed=signature(BODY)).status_code == 401
+    assert web_client.webhook(BODY + b"\n", signed=signature(BODY)).status_code == 401
+    assert web_client.webhook(BODY[:-1], signed=signature(BODY)).status_code == 401
     assert journaled(client) == []
 
 
-def test_two_signature_headers_are_no_signature(client, doors):
+def test_two_signature_headers_are_no_signature(client, web_client):
     headers = [("videosdk-signature", signature(BODY)), ("videosdk-signature", signature(BODY))]
     environ = {"HTTP_VIDEOSDK_SIGNATURE": ",".join(value for _, value in headers)}
-    assert doors.http.post("/webhooks/videosdk", data=BODY, environ_overrides=environ).status_code == 401
+    assert web_client.http.post("/webhooks/videosdk", data=BODY, environ_overrides=environ).status_code == 401
     assert journaled(client) == []
 
 
-def test_the_largest_body_is_taken_and_one_byte_more_is_not(client, doors):
+def test_the_largest_body_is_taken_and_one_byte_more_is_not(client, web_client):
     frame = roomed('"x": ""')
     largest = frame.replace(b'"x": ""', b'"x": "' + b"a" * (WEBHOOK_BODY_MAX_BYTES - len(frame)) + b'"')
     assert len(largest) == WEBHOOK_BODY_MAX_BYTES
-    assert doors.webhook(largest).status_code == 200
-    refused = doors.webhook(largest + b" ")
+    assert web_client.webhook(largest).status_code == 200
+    refused = web_client.webhook(largest + b" ")
     assert (refused.status_code, refused.content_type) == (413, PROBLEM)
     assert journaled(client) == [("hls-started", ROOM, largest)]
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["with its length", "in chunks"])
-def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, doors, announced):
+def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, web_client, announced):
     class Counted(io.RawIOBase):
         handed_out = 0
 
@@ -151,7 +151,7 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, doors, ann
 
     stream = Counted()
     environ = {"CONTENT_LENGTH": "10000000"} if announced else {"wsgi.input_terminated": True}
-    answer = doors.http.post(
+    answer = web_client.http.post(
         "/webhooks/videosdk",
         input_stream=io.BufferedReader(stream),
         headers={"videosdk-signature": signature(b"")},
@@ -162,8 +162,8 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, doors, ann
     assert journaled(client) == []
 
 
-def test_a_body_without_its_length_is_read_to_its_end(client, doors):
-    answer = doors.http.post(
+def test_a_body_without_its_length_is_read_to_its_end(client, web_client):
+    answer = web_client.http.post(
         "/webhooks/videosdk",
         input_stream=io.BytesIO(BODY),
         headers={"videosdk-signature": signature(BODY)},
@@ -282,49 +282,49 @@ READABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(client, doors, body):
-    answer = doors.webhook(body)
+def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(client, web_client, body):
+    answer = web_client.webhook(body)
     assert answer.status_code == 200
     assert journaled(client) == [("unreadable", "", body)]
     fold_all(client)
     assert_sound(client)
-    shown = doors.get(f"/events/{answer.json['id']}")
+    shown = web_client.get(f"/events/{answer.json['id']}")
     assert (shown["type"], shown["effect"]) == ("unreadable", "Kept: authentic, but not readable")
     assert shown["data"]["bytes"] == len(body)
     assert shown["data"]["reason"]
-    [alarm] = doors.get("/alarms?active=true")["items"]
+    [alarm] = web_client.get("/alarms?active=true")["items"]
     assert (alarm["name"], alarm["severity"]) == ("webhooks-unreadable", "warning")
     assert alarm["summary"].startswith("1 authentic webhook could not be read since ")
     assert shown["data"]["reason"] in alarm["summary"]
 
 
 @pytest.mark.parametrize("kept", READABLE.values(), ids=READABLE.keys())
-def test_what_is_authentic_and_readable_is_kept_byte_for_byte_and_folded(client, doors, kept):
+def test_what_is_authentic_and_readable_is_kept_byte_for_byte_and_folded(client, web_client, kept):
     body, kind, room = kept
-    answer = doors.webhook(body)
+    answer = web_client.webhook(body)
     assert answer.status_code == 200
     assert journaled(client) == [(kind, room, body)]
     fold_all(client)
     assert_sound(client)
-    shown = doors.get(f"/events/{answer.json['id']}")
+    shown = web_client.get(f"/events/{answer.json['id']}")
     assert (shown["type"], shown["room_id"] or "", shown["source"]) == (kind, room, "videosdk")
     assert shown["effect"]
 
 
-def test_all_of_them_in_one_room_are_folded_together(client, doors):
+def test_all_of_them_in_one_room_are_folded_together(client, web_client):
     bodies = [*UNREADABLE.values(), *(body for body, _, _ in READABLE.values())]
     for body in bodies:
-        assert doors.webhook(body).status_code == 200
+        assert web_client.webhook(body).status_code == 200
     assert fold_all(client) == len(bodies)
     assert_sound(client)
-    assert len(doors.get("/events?limit=500")["items"]) == len(bodies)
+    assert len(web_client.get("/events?limit=500")["items"]) == len(bodies)
 
 
 @pytest.mark.parametrize("depth", [50, 150, 500, 900, 940, 960, 980, 990, 995, 1_000, 5_000])
-def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, doors, depth):
+def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, web_client, depth):
     body = roomed('"x": ' + "[" * depth + "]" * depth)
     shallow = []
-    thread = threading.Thread(target=lambda: shallow.append(doors.webhook(body).status_code))
+    thread = threading.Thread(target=lambda: shallow.append(web_client.webhook(body).status_code))
     thread.start()
     thread.join(10)
     assert shallow == [200]
@@ -335,7 +335,7 @@ def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, d
 
     assert far_down(120) == 1
     assert_sound(client)
-    assert doors.get("/events")["items"][0]["effect"]
+    assert web_client.get("/events")["items"][0]["effect"]
     assert sys.getrecursionlimit() == 1_000
 
 
@@ -343,134 +343,134 @@ def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, d
     "content_type",
     [None, "", "text/plain", "application/json; charset=utf-16", "multipart/form-data; boundary=x", "nonsense"],
 )
-def test_the_content_type_is_not_looked_at(client, doors, content_type):
-    assert doors.webhook(BODY, content_type=content_type).status_code == 200
+def test_the_content_type_is_not_looked_at(client, web_client, content_type):
+    assert web_client.webhook(BODY, content_type=content_type).status_code == 200
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
-def test_another_method_is_refused(client, doors):
+def test_another_method_is_refused(client, web_client):
     for method in ("GET", "PUT", "DELETE", "PATCH"):
-        answer = doors.http.open("/webhooks/videosdk", method=method, data=BODY)
+        answer = web_client.http.open("/webhooks/videosdk", method=method, data=BODY)
         assert (answer.status_code, answer.content_type) == (405, PROBLEM)
     assert journaled(client) == []
 
 
 def test_rooms_that_are_not_ours_are_answered_and_not_kept(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, rooms=("abcd-*", "hall?"))
+    web_client = opened(store_url, tmp_path, rooms=("abcd-*", "hall?"))
     for room, ours in {ROOM: True, "hall1": True, "hall12": False, "wxyz": False, "ABCD-x": False}.items():
-        answer = doors.webhook(webhook("hls-started", room))
+        answer = web_client.webhook(webhook("hls-started", room))
         assert answer.status_code == 200
         assert (answer.json["id"] is not None) == ours
     assert [room for _, room, _ in journaled(client)] == [ROOM, "hall1"]
 
 
 def test_bodies_that_name_no_room_are_kept_whatever_rooms_are_ours(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, rooms=("abcd-*",))
-    assert doors.webhook(enveloped("{}", '"resource-acquired"')).json["id"]
-    assert doors.webhook(b"not JSON").json["id"]
+    web_client = opened(store_url, tmp_path, rooms=("abcd-*",))
+    assert web_client.webhook(enveloped("{}", '"resource-acquired"')).json["id"]
+    assert web_client.webhook(b"not JSON").json["id"]
     assert [kind for kind, _, _ in journaled(client)] == ["resource-acquired", "unreadable"]
 
 
 def test_rooms_that_are_not_ours_need_a_signature_too(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, rooms=("abcd-*",))
-    assert doors.webhook(webhook("hls-started", "wxyz"), signed=None).status_code == 401
+    web_client = opened(store_url, tmp_path, rooms=("abcd-*",))
+    assert web_client.webhook(webhook("hls-started", "wxyz"), signed=None).status_code == 401
 
 
 def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, webhook_token="tok-en_12345")
+    web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
     elsewhere = ["", "/", "/wrong", "/tok-en_1234", "/tok-en_12345x", "/TOK-EN_12345", "/tok-en_12345/x", "/%ff", "/ä"]
     for path in elsewhere:
-        answer = doors.webhook(BODY, path=f"/webhooks/videosdk{path}")
+        answer = web_client.webhook(BODY, path=f"/webhooks/videosdk{path}")
         assert (answer.status_code, answer.content_type) == (404, PROBLEM), path
     assert journaled(client) == []
-    assert doors.webhook(BODY, path="/webhooks/videosdk/tok-en_12345").status_code == 200
+    assert web_client.webhook(BODY, path="/webhooks/videosdk/tok-en_12345").status_code == 200
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
 @pytest.mark.parametrize("token", [None, "tok-en_12345"])
 def test_slashes_too_many_in_the_address_are_forgiven(client, store_url, tmp_path, token):
-    doors = opened(store_url, tmp_path, webhook_token=token)
+    web_client = opened(store_url, tmp_path, webhook_token=token)
     inbox = "/webhooks/videosdk" + (f"/{token}" if token else "")
     for path in (inbox, inbox + "/", inbox + "//", "/" + inbox, inbox.replace("/videosdk", "//videosdk")):
-        answer = doors.webhook(BODY, environ_overrides={"PATH_INFO": path})
+        answer = web_client.webhook(BODY, environ_overrides={"PATH_INFO": path})
         assert answer.status_code == 200, path
     assert len(journaled(client)) == 5
 
 
 def test_webhooks_to_a_wrong_address_are_counted(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, webhook_token="tok-en_12345")
+    web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
     for path in ("/webhooks/videosdk", "/webhooks/videosdk/other", "/webhooks/elsewhere", "/webhooks"):
-        assert doors.webhook(BODY, path=path).status_code == 404
-    doors.web.counts.flush()
+        assert web_client.webhook(BODY, path=path).status_code == 404
+    web_client.web.counts.flush()
     assert client.hget(keys.COUNTS, "unknown|wrong-address") == b"4"
 
 
 def test_with_a_token_the_signature_is_checked_all_the_same(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, webhook_token="tok-en_12345")
-    assert doors.webhook(BODY, signed=None, path="/webhooks/videosdk/tok-en_12345").status_code == 401
+    web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
+    assert web_client.webhook(BODY, signed=None, path="/webhooks/videosdk/tok-en_12345").status_code == 401
 
 
-def test_without_a_token_there_is_nothing_below_the_address(client, doors):
+def test_without_a_token_there_is_nothing_below_the_address(client, web_client):
     for path in ("/x", "/None", "/%20"):
-        assert doors.webhook(BODY, path=f"/webhooks/videosdk{path}").status_code == 404
+        assert web_client.webhook(BODY, path=f"/webhooks/videosdk{path}").status_code == 404
     assert journaled(client) == []
 
 
 def test_when_the_store_is_away_videosdk_is_told_to_come_again(client, tmp_path):
-    doors = opened(f"unix://{tmp_path}/no.sock", tmp_path)
-    answer = doors.webhook(BODY)
+    web_client = opened(f"unix://{tmp_path}/no.sock", tmp_path)
+    answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
     assert int(answer.headers["Retry-After"]) >= 1
-    assert doors.webhook(BODY, signed=None).status_code == 401
+    assert web_client.webhook(BODY, signed=None).status_code == 401
     assert journaled(client) == []
 
 
 def test_a_store_that_comes_back_is_used_again(client, store_url, tmp_path):
     link = tmp_path / "link.sock"
-    doors = opened(f"unix://{link}", tmp_path)
-    assert doors.webhook(BODY).status_code == 503
+    web_client = opened(f"unix://{link}", tmp_path)
+    assert web_client.webhook(BODY).status_code == 503
     link.symlink_to(store_url.removeprefix("unix://").partition("?")[0])
-    assert doors.webhook(BODY).status_code == 200
+    assert web_client.webhook(BODY).status_code == 200
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
 def test_replicas_that_are_missing_are_waited_for_in_vain(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, ack_replicas=1)
-    answer = doors.webhook(BODY)
+    web_client = opened(store_url, tmp_path, ack_replicas=1)
+    answer = web_client.webhook(BODY)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
 
 
 def test_a_receiver_alone_serves_no_api_and_no_page(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, surface="receiver")
-    assert doors.webhook(BODY).status_code == 200
+    web_client = opened(store_url, tmp_path, surface="receiver")
+    assert web_client.webhook(BODY).status_code == 200
     for path in ("/", "/login", "/api/v1/rooms", "/openapi.json", "/docs"):
-        assert doors.http.get(path).status_code == 404, path
+        assert web_client.http.get(path).status_code == 404, path
 
 
 def test_a_console_alone_takes_no_webhooks(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, surface="console")
-    assert doors.webhook(BODY).status_code == 404
+    web_client = opened(store_url, tmp_path, surface="console")
+    assert web_client.webhook(BODY).status_code == 404
     assert journaled(client) == []
-    assert doors.get("/rooms")["items"] == []
+    assert web_client.get("/rooms")["items"] == []
 
 
 def test_without_a_key_webhooks_are_asked_to_come_again(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path, videosdk_public_key=None, videosdk_api_url="http://127.0.0.1:9")
-    answer = doors.webhook(BODY)
+    web_client = opened(store_url, tmp_path, videosdk_public_key=None, videosdk_api_url="http://127.0.0.1:9")
+    answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
     assert answer.headers["Retry-After"]
-    assert doors.webhook(BODY, signed="no base64").status_code == 401
+    assert web_client.webhook(BODY, signed="no base64").status_code == 401
     assert journaled(client) == []
 
 
-def test_many_webhooks_at_once_are_each_kept_once(client, doors):
+def test_many_webhooks_at_once_are_each_kept_once(client, web_client):
     bodies = [webhook("participant-joined", ROOM, participantId=f"p{at}") for at in range(64)]
     signed = [(body, signature(body)) for body in bodies]
     ids = []
 
     def send(part):
-        http = doors.web.app.test_client()
+        http = web_client.web.app.test_client()
         for body, header in part:
             answer = http.post("/webhooks/videosdk", data=body, headers={"videosdk-signature": header})
             ids.append(answer.json["id"])
@@ -485,12 +485,12 @@ def test_many_webhooks_at_once_are_each_kept_once(client, doors):
 
 
 def test_webhooks_are_counted_by_type_and_outcome(client, store_url, tmp_path):
-    doors = opened(store_url, tmp_path)
-    doors.webhook(BODY)
-    doors.webhook(BODY, signed=None)
-    doors.webhook(b"no JSON")
-    doors.webhook(enveloped("{}", '"some-type-nobody-knows"'))
-    doors.web.counts.flush()
+    web_client = opened(store_url, tmp_path)
+    web_client.webhook(BODY)
+    web_client.webhook(BODY, signed=None)
+    web_client.webhook(b"no JSON")
+    web_client.webhook(enveloped("{}", '"some-type-nobody-knows"'))
+    web_client.web.counts.flush()
     assert client.hgetall(keys.COUNTS) == {
         b"hls-started|kept": b"1",
         b"unknown|unsigned": b"1",
@@ -501,8 +501,8 @@ def test_webhooks_are_counted_by_type_and_outcome(client, store_url, tmp_path):
 
 @FUZZ
 @given(body=some.binary(max_size=400))
-def test_any_bytes_that_videosdk_signed_are_kept_as_they_are_and_folded(client, doors, body):
-    kept_and_folded(client, doors, body)
+def test_any_bytes_that_videosdk_signed_are_kept_as_they_are_and_folded(client, web_client, body):
+    kept_and_folded(client, web_client, body)
 
 
 texts = some.text(max_size=20)
@@ -532,12 +532,12 @@ bodies = some.fixed_dictionaries(
 
 @FUZZ
 @given(body=bodies | anything)
-def test_any_json_that_videosdk_signed_is_kept_as_it_is_and_folded(client, doors, body):
-    kept_and_folded(client, doors, json.dumps(body, allow_nan=False).encode("utf-8", "surrogatepass"))
+def test_any_json_that_videosdk_signed_is_kept_as_it_is_and_folded(client, web_client, body):
+    kept_and_folded(client, web_client, json.dumps(body, allow_nan=False).encode("utf-8", "surrogatepass"))
 
 
-def kept_and_folded(client, doors, body):
-    answer = doors.webhook(body)
+def kept_and_folded(client, web_client, body):
+    answer = web_client.webhook(body)
     assert answer.status_code == 200
     assert Journal(client).raw_body(answer.json["id"]) == body
     fold_all(client)

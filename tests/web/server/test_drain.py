@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.polling import patient, wait_until
+from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import ask, signature, webhook
 from tests.support.web_process import VIEWER_TOKEN, serving_process
 from webhook_app.asgi import DRAIN_SIGNAL
@@ -42,12 +42,12 @@ def test_a_worker_that_drains_ends_beside_unfinished_requests(
 ) -> None:
     with serving_process(store_url, tmp_path) as (port, process):
         (worker,) = filter(is_web_worker, children(process.pid))
-        with socket.create_connection(("127.0.0.1", port), timeout=patient(10)) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=scaled_limit(10)) as peer:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
             peer.sendall(UNFINISHED[kind])
             body = webhook("hls-started", "room-a")
             inbox = f"http://127.0.0.1:{port}/webhooks/videosdk"
-            response = ask("POST", inbox, body, {"videosdk-signature": signature(body)}, limit_s=patient(10))
+            response = ask("POST", inbox, body, {"videosdk-signature": signature(body)}, limit_s=scaled_limit(10))
             assert response.status == 200
             os.kill(worker, DRAIN_SIGNAL)
             wait_until(lambda: worker not in children(process.pid), 5, "the worker's end")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.config.path_prefix import OWN_SEGMENTS, is_prefix
 from webhook_app.config.settings import SettingError, load
 from webhook_app.config.values import LOOPBACK_NETWORKS
@@ -98,8 +98,8 @@ def test_nothing_a_client_writes_raises_or_makes_another_host_of_a_path(prefix: 
 
 
 def test_no_prefix_is_a_page_of_ours(store_url: str, tmp_path: Any) -> None:
-    doors = Doors(store_url, tmp_path, live_links=True)
-    rules = [rule.rule for rule in doors.web.app.url_map.iter_rules()]
+    web_client = WebClient(store_url, tmp_path, live_links=True)
+    rules = [rule.rule for rule in web_client.web.app.url_map.iter_rules()]
     missing = {rule.split("/")[1] for rule in rules if rule != "/"} - OWN_SEGMENTS
     assert not missing, "add these to OWN_SEGMENTS in webhook_app/config/path_prefix.py"
     for segment in OWN_SEGMENTS:

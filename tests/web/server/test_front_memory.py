@@ -24,7 +24,7 @@ def length_app(environ: "WSGIEnvironment", start_response: "StartResponse") -> I
 def front_of(limits: FrontLimits, app: "WSGIApplication" = length_app) -> Front:
     webhooks = WebhookApp(
         app,
-        takes_path=lambda path: path.startswith("/webhooks"),
+        handles_path=lambda path: path.startswith("/webhooks"),
         refuse_head=lambda path, headers: None,
         count=lambda outcome: None,
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import ask, signature, webhook
 from tests.support.web_process import ADMIN_TOKEN, VIEWER_TOKEN, Misbehave, Swarm, serving
 from webhook_app.domain.events import Source
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 PEERS = 800
 HONEST = 25
-ANSWERED_WITHIN_S = patient(60)
+ANSWERED_WITHIN_S = scaled_limit(60)
 TOKEN = "the-webhook-token-of-the-swarm"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.polling import patient, wait_until
+from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import TREE, ask, free_ports, signature, webhook
 from tests.support.web_process import STARTED_USUALLY_S, Swarm, is_up, serving
 from tests.web.server.test_swarm import ANSWERED_WITHIN_S, HONEST, KINDS, PEERS
@@ -75,7 +75,7 @@ def running(command: list[str], home: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(patient(STARTED_USUALLY_S))
+        process.wait(scaled_limit(STARTED_USUALLY_S))
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy])

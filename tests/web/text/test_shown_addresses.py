@@ -6,8 +6,8 @@ from html import unescape
 
 import pytest
 
-from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, Doors, append, fold_all, folding
-from webhook_app.domain.configuration.changes import calendars_of
+from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
+from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
 from webhook_app.store.journal import entry
@@ -41,28 +41,28 @@ ALARM = (
 
 
 @pytest.fixture
-def doors(client, store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(client, store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
-def put(doors, rule, name="service"):
-    return doors.api("PUT", f"/rules/{name}", rule)
+def put(web_client, rule, name="service"):
+    return web_client.api("PUT", f"/rules/{name}", rule)
 
 
 def stored_rule(client, name="service"):
     return codec.rule_of(client.hget(keys.RULES, name))
 
 
-def log_in(doors, token=ADMIN_TOKEN):
-    http = doors.web.app.test_client()
+def log_in(web_client, token=ADMIN_TOKEN):
+    http = web_client.web.app.test_client()
     csrf = re.search(r'name="csrf" value="([^"]+)"', http.get("/login").get_data(as_text=True))[1]
     assert http.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
     return http
 
 
-def test_no_door_shows_a_secret_address(client, doors):
+def test_no_door_shows_a_secret_address(client, web_client):
     with folding(client):
-        made = put(doors, RULE)
+        made = put(web_client, RULE)
         assert made.status_code == 201, made.json
         append(
             client,
@@ -72,12 +72,12 @@ def test_no_door_shows_a_secret_address(client, doors):
     shown = [made.get_data(as_text=True)]
     for token in (VIEWER_TOKEN, ADMIN_TOKEN):
         for path in API_PATHS:
-            answer = doors.api("GET", path, token=token)
+            answer = web_client.api("GET", path, token=token)
             assert answer.status_code == 200
             shown.append(answer.get_data(as_text=True))
-    for event in doors.get("/events")["items"]:
-        shown.append(json.dumps(doors.get(f"/events/{event['id']}")))
-    http = log_in(doors)
+    for event in web_client.get("/events")["items"]:
+        shown.append(json.dumps(web_client.get(f"/events/{event['id']}")))
+    http = log_in(web_client)
     shown += [http.get(path).get_data(as_text=True) for path in PAGES]
     for text in shown:
         assert not [secret for secret in SECRETS if secret in text]
@@ -85,15 +85,15 @@ def test_no_door_shows_a_secret_address(client, doors):
     assert "calendar.example.com" in everything and "private-****" in everything
 
 
-def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, doors):
+def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, web_client):
     with folding(client):
-        assert put(doors, RULE).status_code == 201
+        assert put(web_client, RULE).status_code == 201
         before = stored_rule(client)
-        assert {ICS, ICS_WITH_USER} == set(calendars_of(before))
-        read = doors.get("/rules/service")
+        assert {ICS, ICS_WITH_USER} == set(calendar_sources(before))
+        read = web_client.get("/rules/service")
         back = {name: read[name] for name in ("rooms", "schedule", "start")}
         assert has_masked_address(back)
-        assert put(doors, back | {"remind": "10m"}).status_code == 200
+        assert put(web_client, back | {"remind": "10m"}).status_code == 200
     after = stored_rule(client)
     assert (after.schedule, dict(after.given), dict(after.start)) == (
         before.schedule,
@@ -103,17 +103,17 @@ def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, doors):
     assert after.remind_s == 600
 
 
-def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, doors):
-    http = log_in(doors)
+def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, web_client):
+    http = log_in(web_client)
     with folding(client):
-        assert put(doors, RULE).status_code == 201
+        assert put(web_client, RULE).status_code == 201
         page = http.get("/rules/service/edit").get_data(as_text=True)
         text = unescape(re.search(r'<textarea id="text"[^>]*>(.*?)</textarea>', page, re.S)[1])
         field = dict(re.findall(r'name="(csrf|was|seen)" value="([^"]*)"', page))
         data = field | {"text": text.lstrip("\n") + "remind: 10m\n", "do-it": "save"}
         saved = http.post("/rule-text/save", data=data)
         assert saved.status_code == 303, saved.get_data(as_text=True)
-    assert {ICS, ICS_WITH_USER} == set(calendars_of(stored_rule(client)))
+    assert {ICS, ICS_WITH_USER} == set(calendar_sources(stored_rule(client)))
 
 
 @pytest.mark.parametrize(
@@ -124,19 +124,19 @@ def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, doors
     ],
 )
 @pytest.mark.parametrize("name", ["service", "another"])
-def test_a_masked_address_that_is_not_the_rules_own_is_refused(client, doors, schedule, name):
+def test_a_masked_address_that_is_not_the_rules_own_is_refused(client, web_client, schedule, name):
     with folding(client):
-        put(doors, RULE)
-        answer = put(doors, {"rooms": ["main-hall"], "schedule": schedule}, name)
+        put(web_client, RULE)
+        answer = put(web_client, {"rooms": ["main-hall"], "schedule": schedule}, name)
     assert answer.status_code == 422
     assert "masked" in json.dumps(answer.json["errors"]["schedule"])
 
 
-def test_a_masked_copy_of_another_rule_is_refused(client, doors):
+def test_a_masked_copy_of_another_rule_is_refused(client, web_client):
     with folding(client):
-        put(doors, RULE)
-        read = doors.get("/rules/service")
-        answer = put(doors, {"rooms": read["rooms"], "schedule": read["schedule"]}, "a-copy")
+        put(web_client, RULE)
+        read = web_client.get("/rules/service")
+        answer = put(web_client, {"rooms": read["rooms"], "schedule": read["schedule"]}, "a-copy")
     assert answer.status_code == 422
 
 

@@ -4,9 +4,9 @@ from time import monotonic
 
 import pytest
 
-from tests.support.scenario import Story, on_air, rest, url, wanted_on_air, with_session
+from tests.support.scenario import Scenario, on_air, rest, url, wanted_on_air, with_session
 from webhook_app.domain.probing.delivery_record import read_record, records_to_read
-from webhook_app.providers.videosdk.answers import Answer
+from webhook_app.providers.videosdk.answers import ApiAnswer
 from workers.calls.delivery_record import read_records
 
 FOLDER = "https://cdn.example/meetings-hls/a"
@@ -76,46 +76,46 @@ def test_a_record_is_read_as_far_as_it_can_be(shown, record):
     ],
 )
 def test_a_record_is_quoted_with_a_reason_code(webhooks, text):
-    story = on_air()
-    story.ask()
-    story.probe(records=[{"id": "a", "webhooks": webhooks}])
-    assert text in story.effect
+    scenario = on_air()
+    scenario.ask()
+    scenario.probe(records=[{"id": "a", "webhooks": webhooks}])
+    assert text in scenario.effect
 
 
 def record(run, **webhooks):
     return {"id": run, "webhooks": {f"hls-{state}": (int(arrived), 1) for state, arrived in webhooks.items()}}
 
 
-def expected_of(story: Story):
+def expected_of(scenario: Scenario):
     """What the next probe takes along."""
-    story.ask()
-    return story.room.probe.body.get("expected")
+    scenario.ask()
+    return scenario.room.probe.body.get("expected")
 
 
 def test_an_end_that_a_probe_finds_quotes_the_record():
-    story = on_air()
-    assert expected_of(story) == [{"names": ["a", url("a", "").rstrip("/")], "late": False}]
-    story.probe(records=[record("a", started=True, stopped=False)])
-    assert story.states == ["stopped"]
-    assert "VideoSDK's record: hls-stopped sent, delivery failed" in story.effect
+    scenario = on_air()
+    assert expected_of(scenario) == [{"names": ["a", url("a", "").rstrip("/")], "late": False}]
+    scenario.probe(records=[record("a", started=True, stopped=False)])
+    assert scenario.states == ["stopped"]
+    assert "VideoSDK's record: hls-stopped sent, delivery failed" in scenario.effect
 
 
 def test_a_start_that_a_probe_finds_quotes_the_record():
-    story = with_session()
-    story.operator("start")
-    story.answer("succeeded", run="a")
-    assert expected_of(story)[0]["late"] is True
-    story.probe(rest("a"), records=[record("a", starting=True)])
-    assert story.states == ["started"]
-    assert "VideoSDK's record: hls-started not sent" in story.effect
+    scenario = with_session()
+    scenario.operator("start")
+    scenario.answer("succeeded", run="a")
+    assert expected_of(scenario)[0]["late"] is True
+    scenario.probe(rest("a"), records=[record("a", starting=True)])
+    assert scenario.states == ["started"]
+    assert "VideoSDK's record: hls-started not sent" in scenario.effect
 
 
 def test_a_probe_that_moves_nothing_quotes_nothing():
-    story = on_air()
-    story.ask()
-    story.probe(rest("a"), records=[record("a", stopped=False)])
-    assert story.states == ["playable"]
-    assert "record" not in story.effect
+    scenario = on_air()
+    scenario.ask()
+    scenario.probe(rest("a"), records=[record("a", stopped=False)])
+    assert scenario.states == ["playable"]
+    assert "record" not in scenario.effect
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ class Reader:
 def read(answer, active=None, expected=(LIVE,)):
     reader = Reader(answer)
     body = {"about": "watch", "expected": list(expected)}
-    records = read_records(reader, body, active, deadline=monotonic() + 5, heed=lambda answer: answer)
+    records = read_records(reader, body, active, deadline=monotonic() + 5, observe_answer=lambda answer: answer)
     return records, reader.asked
 
 
@@ -151,9 +151,9 @@ SHOWN = {"id": "a", "webhook": {"data": [{"type": "hls-stopped", "success": Fals
 
 
 def test_the_record_is_one_request_for_a_repair_and_none_otherwise():
-    assert read(Answer(200, SHOWN)) == ([record("a", stopped=False)], ["a"])
-    assert read(Answer(200, SHOWN), active=rest("a")) == ([], [])
-    assert read(Answer(200, SHOWN), expected=()) == ([], [])
+    assert read(ApiAnswer(200, SHOWN)) == ([record("a", stopped=False)], ["a"])
+    assert read(ApiAnswer(200, SHOWN), active=rest("a")) == ([], [])
+    assert read(ApiAnswer(200, SHOWN), expected=()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -166,19 +166,19 @@ def test_the_record_is_one_request_for_a_repair_and_none_otherwise():
     ],
 )
 def test_that_the_streams_own_object_shows_no_end_is_kept(shown, record):
-    assert read(Answer(200, shown)) == (record, ["a"])
+    assert read(ApiAnswer(200, shown)) == (record, ["a"])
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(404, {"message": "HLS not found"}),
-        Answer(500, None),
-        Answer(429, {"message": "Too many requests"}),
-        Answer(None, None, "timed out"),
-        Answer(200, "text"),
-        Answer(200, {"id": "a"}),
-        Answer(200, None),
+        ApiAnswer(404, {"message": "HLS not found"}),
+        ApiAnswer(500, None),
+        ApiAnswer(429, {"message": "Too many requests"}),
+        ApiAnswer(None, None, "timed out"),
+        ApiAnswer(200, "text"),
+        ApiAnswer(200, {"id": "a"}),
+        ApiAnswer(200, None),
     ],
     ids=str,
 )
@@ -187,6 +187,9 @@ def test_a_record_that_cannot_be_read_is_left_out(answer):
 
 
 def test_a_probe_of_an_earlier_version_reads_no_record_of_what_it_did_not_expect():
-    reader = Reader(Answer(200, SHOWN))
-    assert read_records(reader, {"about": "watch"}, None, deadline=monotonic() + 5, heed=lambda answer: answer) == []
+    reader = Reader(ApiAnswer(200, SHOWN))
+    assert (
+        read_records(reader, {"about": "watch"}, None, deadline=monotonic() + 5, observe_answer=lambda answer: answer)
+        == []
+    )
     assert reader.asked == []

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from tests.support.call_harness import Hand, Stub
-from tests.support.polling import patient
+from tests.support.call_harness import CallHarness, Stub
+from tests.support.polling import scaled_limit
 from tests.support.product import webhook
 from tests.support.web_client import append, fold_all
 from webhook_app.domain.events import Source
@@ -35,8 +35,8 @@ def stub():
 
 
 @pytest.fixture
-def hand(client, stub):
-    return Hand(client, stub.url)
+def harness(client, stub):
+    return CallHarness(client, stub.url)
 
 
 def shown(room, run=None, *, end=None):
@@ -99,48 +99,48 @@ def probed(client):
     return {event.room_id: event.data for event in Journal(client).scan() if event.source is Source.PROBE}
 
 
-def test_many_rooms_on_air_are_looked_at_by_one_list(hand, stub):
-    on_air(hand.client, ROOMS)
-    look_at(hand.client, ROOMS)
-    asked_id = Journal(hand.client).last_id()
+def test_many_rooms_on_air_are_looked_at_by_one_list(harness, stub):
+    on_air(harness.client, ROOMS)
+    look_at(harness.client, ROOMS)
+    asked_id = Journal(harness.client).last_id()
     stub.listed = listing(*(shown(room) for room in ROOMS))
-    hand.work()
+    harness.work()
     assert looks(stub) == ["/v2/hls?page=1&perPage=100"]
-    said = probed(hand.client)
+    said = probed(harness.client)
     assert {data["asked_id"] for data in said.values()} == {asked_id}
     assert all(said[room]["active"]["id"] == f"run-{room}" for room in ROOMS)
-    fold_all(hand.client)
-    assert states(hand.client, ROOMS) == ["playable"] * len(ROOMS)
-    attempts = hand.client.lrange(keys.call_attempts(said[ROOMS[0]]["call_id"]), 0, -1)
+    fold_all(harness.client)
+    assert states(harness.client, ROOMS) == ["playable"] * len(ROOMS)
+    attempts = harness.client.lrange(keys.call_attempts(said[ROOMS[0]]["call_id"]), 0, -1)
     assert json.loads(attempts[-1])["message"] == f"by one list for {len(ROOMS)} rooms"
 
 
-def test_a_run_that_the_list_shows_as_ended_is_repaired(hand, stub):
-    on_air(hand.client, ROOMS)
-    look_at(hand.client, ROOMS)
+def test_a_run_that_the_list_shows_as_ended_is_repaired(harness, stub):
+    on_air(harness.client, ROOMS)
+    look_at(harness.client, ROOMS)
     ended = shown(ROOMS[0], end="2026-11-22T12:00:00.000Z")
     stub.listed = listing(ended, *(shown(room) for room in ROOMS[1:]))
-    hand.work()
-    fold_all(hand.client)
-    assert states(hand.client, ROOMS) == ["stopped"] + ["playable"] * 11
+    harness.work()
+    fold_all(harness.client)
+    assert states(harness.client, ROOMS) == ["stopped"] + ["playable"] * 11
     assert looks(stub) == ["/v2/hls?page=1&perPage=100", "/v2/hls/run-room-0"]  # the list, and a delivery record
 
 
-def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(hand, stub):
-    on_air(hand.client, ROOMS)
-    look_at(hand.client, ROOMS)
+def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(harness, stub):
+    on_air(harness.client, ROOMS)
+    look_at(harness.client, ROOMS)
     stub.listed = listing(*(shown(room) for room in ROOMS[1:]))
     stub.active = (200, {"code": 200, "data": shown(ROOMS[0])})
-    hand.work()
+    harness.work()
     assert looks(stub)[1:] == [f"/v2/hls/{ROOMS[0]}/active"]
-    fold_all(hand.client)
-    assert states(hand.client, ROOMS) == ["playable"] * 12
+    fold_all(harness.client)
+    assert states(harness.client, ROOMS) == ["playable"] * 12
 
 
-def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_rooms(hand, stub):
+def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_rooms(harness, stub):
     rooms = [f"room-{number}" for number in range(24)]
-    on_air(hand.client, rooms)
-    look_at(hand.client, rooms)
+    on_air(harness.client, rooms)
+    look_at(harness.client, rooms)
 
     def page(door):
         number = int(door.path.split("page=")[1].split("&")[0])
@@ -152,81 +152,81 @@ def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_roo
         door.wfile.write(raw)
 
     stub.listed = page
-    hand.work()
+    harness.work()
     assert [path for path in looks(stub) if "page=" in path] == [
         f"/v2/hls?page={number}&perPage=100" for number in (1, 2, 3)
     ]
     assert len([path for path in looks(stub) if path.endswith("/active")]) == 21
 
 
-def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(hand, stub):
-    on_air(hand.client, ROOMS)
+def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(harness, stub):
+    on_air(harness.client, ROOMS)
     stub.active = lambda door: door.send_error(404)
     for _ in range(2):
-        look_at(hand.client, ROOMS[:6])
-        hand.work()
-        assert {data["reached"] for data in probed(hand.client).values()} == {True}
-        hand.client.flushall()
-        on_air(hand.client, ROOMS)
+        look_at(harness.client, ROOMS[:6])
+        harness.work()
+        assert {data["reached"] for data in probed(harness.client).values()} == {True}
+        harness.client.flushall()
+        on_air(harness.client, ROOMS)
     assert len([path for path in looks(stub) if "page=" in path]) == 1
     assert len([path for path in looks(stub) if path.endswith("/active")]) == 12
 
 
 @pytest.mark.parametrize("status", [500, 503, 401])
-def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(hand, stub, status):
-    on_air(hand.client, ROOMS)
-    look_at(hand.client, ROOMS)
+def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(harness, stub, status):
+    on_air(harness.client, ROOMS)
+    look_at(harness.client, ROOMS)
     stub.listed = (status, {"message": "no"})
-    hand.work()
+    harness.work()
     assert len(looks(stub)) == 1
-    assert {data["reached"] for data in probed(hand.client).values()} == {False}
-    fold_all(hand.client)
-    assert states(hand.client, ROOMS) == ["playable"] * 12
+    assert {data["reached"] for data in probed(harness.client).values()} == {False}
+    fold_all(harness.client)
+    assert states(harness.client, ROOMS) == ["playable"] * 12
 
 
-def test_few_rooms_are_asked_about_one_by_one(hand, stub):
-    on_air(hand.client, ROOMS[:2])
-    look_at(hand.client, ROOMS[:2])
-    hand.work()
+def test_few_rooms_are_asked_about_one_by_one(harness, stub):
+    on_air(harness.client, ROOMS[:2])
+    look_at(harness.client, ROOMS[:2])
+    harness.work()
     active = [f"/v2/hls/{room}/active" for room in ROOMS[:2]]
     assert sorted(looks(stub)) == [*active, *(f"/v2/hls/run-{room}" for room in ROOMS[:2])]  # and delivery records
 
 
-def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(hand, stub):
+def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(harness, stub):
     stub.headers = {"Retry-After": "30"}
     stub.active = (429, {"message": "slow down"})
-    hand.asked_about("one")
-    hand.work()
-    assert 25_000 < Calls(hand.client).quiet_ms() <= 30_000
-    assert probed(hand.client)["one"]["retry_after_ms"] == 30_000
+    harness.asked_about("one")
+    harness.work()
+    assert 25_000 < Calls(harness.client).quiet_ms() <= 30_000
+    assert probed(harness.client)["one"]["retry_after_ms"] == 30_000
     stub.headers = {}
     stub.active = (404, {"code": 404})
     asked = len(stub.asked)
-    hand.asked_about("two")
-    hand.wanted("three")
-    hand.work()
-    assert (probed(hand.client)["two"]["reached"], probed(hand.client)["two"]["status"]) == (False, 429)
-    assert 20_000 < probed(hand.client)["two"]["retry_after_ms"] <= 30_000
+    harness.asked_about("two")
+    harness.wanted("three")
+    harness.work()
+    assert (probed(harness.client)["two"]["reached"], probed(harness.client)["two"]["status"]) == (False, 429)
+    assert 20_000 < probed(harness.client)["two"]["retry_after_ms"] <= 30_000
     assert [path for _, path, _, _ in stub.asked[asked:]] == ["/v2/hls/three/active", "/v2/hls/start"]
-    fold_all(hand.client)
-    two = codec.room_of(hand.client.get(keys.room("two")))
+    fold_all(harness.client)
+    two = codec.room_of(harness.client.get(keys.room("two")))
     assert two.quiet_until >= two.updated_at + 20_000
 
 
-def test_a_429_without_a_wish_is_quiet_for_a_moment(hand, stub):
+def test_a_429_without_a_wish_is_quiet_for_a_moment(harness, stub):
     stub.starts = (429, {"message": "slow down"})
-    hand.wanted()
-    hand.work()
-    assert 0 < Calls(hand.client).quiet_ms() <= 10_000
+    harness.wanted()
+    harness.work()
+    assert 0 < Calls(harness.client).quiet_ms() <= 10_000
 
 
-def test_probes_that_hang_hold_up_no_start(hand, stub):
+def test_probes_that_hang_hold_up_no_start(harness, stub):
     over = threading.Event()
     started = threading.Event()
 
     def look(door):
         if "/busy" not in door.path:
-            over.wait(patient(20))
+            over.wait(scaled_limit(20))
         door.send_error(404)
 
     def start(door):
@@ -235,44 +235,44 @@ def test_probes_that_hang_hold_up_no_start(hand, stub):
 
     stub.active, stub.starts = look, start
     for number in range(200):
-        append(hand.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
-    append(hand.client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
+        append(harness.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
+    append(harness.client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     for number in range(200):
-        append(hand.client, entry(Source.OPERATOR, "end", f"waits-{number}", {}))
-        append(hand.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
-    fold_all(hand.client)
-    assert hand.client.zcard(keys.PROBES_DUE) >= 200
-    hand.wanted("busy")
-    working = threading.Thread(target=hand.caller.run, kwargs={"stopping": over.is_set})
+        append(harness.client, entry(Source.OPERATOR, "end", f"waits-{number}", {}))
+        append(harness.client, entry(Source.OPERATOR, "start", f"waits-{number}", {}))
+    fold_all(harness.client)
+    assert harness.client.zcard(keys.PROBES_DUE) >= 200
+    harness.wanted("busy")
+    working = threading.Thread(target=harness.caller.run, kwargs={"stopping": over.is_set})
     working.start()
     try:
-        assert started.wait(patient(4))
+        assert started.wait(scaled_limit(4))
         assert not over.is_set()
     finally:
         over.set()
         working.join()
 
 
-def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(hand, stub):
-    on_air(hand.client, ROOMS[:4])
-    look_at(hand.client, ROOMS[:4])
+def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(harness, stub):
+    on_air(harness.client, ROOMS[:4])
+    look_at(harness.client, ROOMS[:4])
     ended = "2026-11-22T12:00:00.000Z"
     renamed = {key: value for key, value in shown(ROOMS[1]).items() if key != "roomId"} | {"meetingId": ROOMS[1]}
     newer = [shown(ROOMS[0], "next"), shown(ROOMS[0], end=ended), renamed]
     stub.listed = listing(*newer, *(shown(room) for room in ROOMS[2:4]))
-    hand.work()
-    said = probed(hand.client)
+    harness.work()
+    said = probed(harness.client)
     assert [said[room]["active"]["id"] for room in ROOMS[:2]] == ["next", f"run-{ROOMS[1]}"]
-    fold_all(hand.client)
-    runs = codec.room_of(hand.client.get(keys.room(ROOMS[0]))).streams
+    fold_all(harness.client)
+    runs = codec.room_of(harness.client.get(keys.room(ROOMS[0]))).streams
     assert [(run.videosdk_id, run.live) for run in runs] == [(f"run-{ROOMS[0]}", False), ("next", True)]
 
 
-def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(hand, stub):
-    on_air(hand.client, ROOMS[:4])
-    look_at(hand.client, ROOMS[:4])
+def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(harness, stub):
+    on_air(harness.client, ROOMS[:4])
+    look_at(harness.client, ROOMS[:4])
     stub.listed = listing(*({key: value for key, value in shown(room).items() if key != "end"} for room in ROOMS[:4]))
-    hand.work()
+    harness.work()
     assert len([path for path in looks(stub) if path.endswith("/active")]) == 4
 
 
@@ -287,9 +287,9 @@ def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(hand, stub):
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ],
 )
-def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(hand, stub, header, ms):
+def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(harness, stub, header, ms):
     stub.headers = {"Retry-After": header}
     stub.active = (503, {"message": "not now"})
-    hand.asked_about("one")
-    hand.work()
-    assert probed(hand.client)["one"].get("retry_after_ms") == ms
+    harness.asked_about("one")
+    harness.work()
+    assert probed(harness.client)["one"].get("retry_after_ms") == ms

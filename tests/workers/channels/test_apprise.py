@@ -9,15 +9,15 @@ from email import message_from_bytes, policy
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import free_ports
-from tests.support.web_client import ROOM, Doors
+from tests.support.web_client import ROOM, WebClient
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import DeliveryState
-from webhook_app.domain.notices.text import state_told, words
-from webhook_app.domain.notices.types import make_notice
-from webhook_app.domain.rules.rule import RoomName
-from webhook_app.outbound.channel_urls import channel_of, shown
+from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.text import announced_state, render_notice
+from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.outbound.channel_urls import apprise_plugin, shown
 from webhook_app.store import codec, keys
 from workers.channels import apprise, egress_guard
 
@@ -56,15 +56,15 @@ def notice(kind="stream.playable", because="rule:sunday-service", **data):
     return make_notice("1-0", kind, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
 
 
-def test_a_mail_says_what_where_why_since_when_and_where_to_look(office, mail, monkeypatch):
-    office.base_url = BASE
-    office.client.set(keys.NAMES, codec.encode({"main-hall": RoomName("main-hall", ROOM, ())}))
-    office.subscribe(
+def test_a_mail_says_what_where_why_since_when_and_where_to_look(harness, mail, monkeypatch):
+    harness.base_url = BASE
+    harness.client.set(keys.NAMES, codec.encode({"main-hall": ConfiguredRoom("main-hall", ROOM, ())}))
+    harness.subscribe(
         "mail", url=f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
     )
-    office.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
-    office.deliver()
-    assert [one.state for one in office.deliveries()] == [DeliveryState.DELIVERED], office.deliveries()
+    harness.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
+    harness.deliver()
+    assert [one.state for one in harness.deliveries()] == [DeliveryState.DELIVERED], harness.deliveries()
     [letter] = mail.found
     assert letter["Subject"] == "main-hall is on air"
     text = letter.get_body(("plain", "html")).get_content()
@@ -72,64 +72,64 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(office, mail, m
         assert part in text
 
 
-def test_a_chat_is_told_once_of_each_state(office):
-    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+def test_a_chat_is_told_once_of_each_state(harness):
+    harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     for kind in ("playable", "playable", "stopped", "playable"):
-        office.tell(f"stream.{kind}", stream=STREAM)
-        office.deliver()
-    said = [post.json["title"] for post in office.endpoint.at("/chat")]
+        harness.tell(f"stream.{kind}", stream=STREAM)
+        harness.deliver()
+    said = [post.json["title"] for post in harness.endpoint.at("/chat")]
     assert said == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
-    assert {one.state for one in office.deliveries()} == {DeliveryState.DELIVERED}
-    assert [one.attempts[-1].response for one in office.deliveries()].count(apprise.SAID_ALREADY) == 1
+    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert [one.attempts[-1].response for one in harness.deliveries()].count(apprise.ALREADY_ANNOUNCED) == 1
 
 
-def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(office):
-    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    office.endpoint.answers["/chat"] = [503, 200]
-    office.tell("stream.playable", stream=STREAM)
-    office.deliver()
-    one = office.only()
+def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness):
+    harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    harness.endpoint.answers["/chat"] = [503, 200]
+    harness.tell("stream.playable", stream=STREAM)
+    harness.deliver()
+    one = harness.only()
     assert (one.state, one.attempts[0].error, one.attempts[0].status) == (DeliveryState.PENDING, "status", 503)
-    office.make_due()
-    office.deliver()
-    assert office.only().state is DeliveryState.DELIVERED
-    assert len(office.endpoint.at("/chat")) == 2
+    harness.make_due()
+    harness.deliver()
+    assert harness.only().state is DeliveryState.DELIVERED
+    assert len(harness.endpoint.at("/chat")) == 2
 
 
-def test_a_slack_endpoint_gets_slacks_own_body(office, monkeypatch):
+def test_a_slack_endpoint_gets_slacks_own_body(harness, monkeypatch):
     from apprise.plugins.slack import NotifySlack
 
-    office.subscribe("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", rate_limit=100)
+    harness.subscribe("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", rate_limit=100)
 
     async def told():
-        monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{office.port}/slack")
+        monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{harness.port}/slack")
 
-    office.opened = told
-    office.tell("stream.failed", stream=STREAM | {"failure": "5003"})
-    office.deliver()
-    [post] = office.endpoint.posts
+    harness.opened = told
+    harness.tell("stream.failed", stream=STREAM | {"failure": "5003"})
+    harness.deliver()
+    [post] = harness.endpoint.posts
     assert post.path.startswith("/slack")
     assert "5003" in json.dumps(post.json)
     assert f"{ROOM} failed" in json.dumps(post.json)
 
 
-def test_a_channel_inside_is_blocked(office):
-    office.subscribe("inside", url="json://10.0.0.1/chat", rate_limit=100)
-    office.tell("stream.playable", stream=STREAM)
-    office.deliver()
-    assert office.only().attempts[0].error == "blocked"
+def test_a_channel_inside_is_blocked(harness):
+    harness.subscribe("inside", url="json://10.0.0.1/chat", rate_limit=100)
+    harness.tell("stream.playable", stream=STREAM)
+    harness.deliver()
+    assert harness.only().attempts[0].error == "blocked"
     assert (
-        "10.0.0.1 is private, loopback or reserved. ALLOW_NETWORKS can allow it." in office.only().attempts[0].response
+        "10.0.0.1 is private, loopback or reserved. ALLOW_NETWORKS can allow it." in harness.only().attempts[0].response
     )
 
 
-def test_a_redirect_leads_a_channel_nowhere_inside(office):
-    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    office.endpoint.answers["/chat"] = [302]
-    office.endpoint.headers["Location"] = "http://169.254.169.254/latest/meta-data"
-    office.tell("stream.playable", stream=STREAM)
-    office.deliver()
-    assert office.only().attempts[0].error == "blocked"
+def test_a_redirect_leads_a_channel_nowhere_inside(harness):
+    harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    harness.endpoint.answers["/chat"] = [302]
+    harness.endpoint.headers["Location"] = "http://169.254.169.254/latest/meta-data"
+    harness.tell("stream.playable", stream=STREAM)
+    harness.deliver()
+    assert harness.only().attempts[0].error == "blocked"
 
 
 def test_proxies_that_the_environment_names_are_forgotten(monkeypatch):
@@ -156,26 +156,26 @@ def test_proxies_that_the_environment_names_are_forgotten(monkeypatch):
     ],
 )
 def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(client, store_url, tmp_path, url, says):
-    answer = Doors(store_url, tmp_path).api("POST", "/subscribers", {"url": url})
+    answer = WebClient(store_url, tmp_path).api("POST", "/subscribers", {"url": url})
     assert answer.status_code == 422
     assert says in answer.json["errors"]["url"][0]
 
 
 def test_a_channels_secrets_are_never_shown(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
-    made = doors.api("POST", "/subscribers", {"url": url}).json
+    made = web_client.api("POST", "/subscribers", {"url": url}).json
     assert made["url"].startswith("slack://")
     kept = b"".join(client.hvals(keys.SUBSCRIBERS)).decode()
-    everything = json.dumps([made, doors.get("/subscribers"), doors.get(f"/subscribers/{made['id']}")]) + kept
+    everything = json.dumps([made, web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")]) + kept
     assert "TIiajkdnlazkcOXrIdevi7FQ" not in everything
     assert made["rate_limit"] == 1
-    assert doors.api("POST", f"/subscribers/{made['id']}/rotate-secret").status_code == 409
+    assert web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret").status_code == 409
 
 
 def test_apprise_knows_and_masks_the_usual_ones():
     for url in ("tgram://123456789:abcdefg_hijklmnop/12315544/", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"):
-        assert channel_of(url) is not None
+        assert apprise_plugin(url) is not None
         assert url[12:30] not in shown(url)
 
 
@@ -198,45 +198,45 @@ def test_apprise_knows_and_masks_the_usual_ones():
     ],
 )
 def test_each_notice_has_its_words(kind, data, title):
-    told = words(notice(kind, **data), room_name=None, base_url=None)
+    told = render_notice(notice(kind, **data), room_name=None, base_url=None)
     assert told.title == title
     why = "Started by" if kind == "stream.failed" else "Because of"
     assert f"{why} the rule sunday-service" in told.body
 
 
 def test_what_is_counted_is_said_each_time_and_a_state_only_once():
-    assert state_told(notice("rule.slow", message="x")) is None
-    assert state_told(notice("participant.joined")) is None
-    first, second = (state_told(notice("stream.playable", stream={"stream_id": one})) for one in ("a", "b"))
+    assert announced_state(notice("rule.slow", message="x")) is None
+    assert announced_state(notice("participant.joined")) is None
+    first, second = (announced_state(notice("stream.playable", stream={"stream_id": one})) for one in ("a", "b"))
     assert first[0] == second[0] and first[1] != second[1]
 
 
-def test_a_channel_that_hangs_is_given_up_after_its_time(office, monkeypatch):
+def test_a_channel_that_hangs_is_given_up_after_its_time(harness, monkeypatch):
     monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 0.2)
     monkeypatch.setattr(apprise, "READ_TIMEOUT_S", 0.5)
     apprise._channel.cache_clear()
-    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    office.slow = ("/chat", 1.0)
-    office.tell("stream.playable", stream=STREAM)
-    office.deliver()
-    assert office.only().attempts[0].error == "timeout"
+    harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    harness.slow = ("/chat", 1.0)
+    harness.tell("stream.playable", stream=STREAM)
+    harness.deliver()
+    assert harness.only().attempts[0].error == "timeout"
     apprise._channel.cache_clear()
 
 
 def test_networks_that_are_allowed_may_be_told(client, store_url, tmp_path):
-    doors = Doors(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
-    assert doors.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
+    web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
+    assert web_client.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
 
 
 @pytest.mark.parametrize(
     "name", ["<b>Ann</b> <a href='https://evil.example'>log in</a>", "Ann\r\nBcc: all@example.org", "é" * 400]
 )
-def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(office, mail, name):
+def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(harness, mail, name):
     url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
-    office.subscribe("mail", url=url, rate_limit=100)
-    office.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
-    office.deliver()
-    assert office.only().state is DeliveryState.DELIVERED
+    harness.subscribe("mail", url=url, rate_limit=100)
+    harness.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
+    harness.deliver()
+    assert harness.only().state is DeliveryState.DELIVERED
     [letter] = mail.found
     assert letter.get_content_type() == "text/plain"
     assert (letter["to"], letter["bcc"]) == ("ops@example.org", None)
@@ -248,7 +248,7 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(office, ma
 
 def test_a_name_calls_nobody_to_the_chat():
     made = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
-    title = words(made, room_name=None, base_url=None).title
+    title = render_notice(made, room_name=None, base_url=None).title
     assert not any(call in title for call in ("@everyone", "<!", "<@"))
     assert "ann@example.org" in title
 
@@ -278,7 +278,7 @@ def answering(say):
     return listening
 
 
-def test_an_answer_that_never_ends_does_not_fill_the_memory(office):
+def test_an_answer_that_never_ends_does_not_fill_the_memory(harness):
     sent = []
 
     def say(line):
@@ -287,14 +287,14 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(office):
             sent.append(65_536)
 
     with answering(say) as endless:
-        office.subscribe("chat", url=f"json://127.0.0.1:{endless.getsockname()[1]}/", rate_limit=100)
-        office.tell()
-        office.deliver()
-    assert office.only().attempts[0].error == "refused"
+        harness.subscribe("chat", url=f"json://127.0.0.1:{endless.getsockname()[1]}/", rate_limit=100)
+        harness.tell()
+        harness.deliver()
+    assert harness.only().attempts[0].error == "refused"
     assert sum(sent) < 16 * egress_guard.ANSWER_MAX_BYTES
 
 
-def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(office, monkeypatch):
+def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harness, monkeypatch):
     monkeypatch.setattr(apprise, "THREADS", 2)
     monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 3.0)
     monkeypatch.setattr(apprise, "THREAD_WAIT_S", 0.2)
@@ -310,19 +310,19 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(office
 
     with answering(say) as dripping:
         for at in range(4):
-            office.subscribe(f"drip{at}", url=f"json://127.0.0.1:{dripping.getsockname()[1]}/", rate_limit=100)
-        office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-        office.tell()
-        office.deliver()
+            harness.subscribe(f"drip{at}", url=f"json://127.0.0.1:{dripping.getsockname()[1]}/", rate_limit=100)
+        harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+        harness.tell()
+        harness.deliver()
         for _ in range(4):
-            assert broken_off.acquire(timeout=patient(5))
-    assert [one.error for one in office.only("chat").attempts] == [None]
-    assert [one.error for at in range(4) for one in office.only(f"drip{at}").attempts] == ["timeout"] * 4
+            assert broken_off.acquire(timeout=scaled_limit(5))
+    assert [one.error for one in harness.only("chat").attempts] == [None]
+    assert [one.error for at in range(4) for one in harness.only(f"drip{at}").attempts] == ["timeout"] * 4
 
 
 def test_a_channel_that_connects_by_itself_is_checked_too():
     egress_guard.install()
-    watch = egress_guard.Watch(())
+    watch = egress_guard.EgressGuard(())
     with (
         egress_guard.guarding(watch),
         socket.socket() as line,
@@ -331,21 +331,21 @@ def test_a_channel_that_connects_by_itself_is_checked_too():
         line.connect(("127.0.0.1", 9))
     assert watch.blocked
     with (
-        egress_guard.guarding(egress_guard.Watch(())),
+        egress_guard.guarding(egress_guard.EgressGuard(())),
         socket.socket(socket.AF_UNIX) as line,
         pytest.raises(OSError, match="outside"),
     ):
         line.connect("/run/any.sock")
 
 
-def test_a_chat_that_is_told_late_is_told_that_it_is_late(office):
-    office.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
-    office.endpoint.answers["/chat"] = [500, 200]
-    office.tell("stream.started")
-    office.deliver()
-    office.tell("stream.playable")
-    office.deliver()
-    office.make_due()
-    office.deliver()
-    said = [json.loads(post.body)["message"] for post in office.endpoint.at("/chat")]
+def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness):
+    harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
+    harness.endpoint.answers["/chat"] = [500, 200]
+    harness.tell("stream.started")
+    harness.deliver()
+    harness.tell("stream.playable")
+    harness.deliver()
+    harness.make_due()
+    harness.deliver()
+    said = [json.loads(post.body)["message"] for post in harness.endpoint.at("/chat")]
     assert ["comes late" in text for text in said] == [False, False, True]

@@ -12,16 +12,16 @@ from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.deliverer_factory import SECRET, subscribers_of
-from tests.support.polling import patient
-from webhook_app.access.encryption import Seal, WrongKeyError
+from tests.support.polling import scaled_limit
+from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.access.subscriber_secrets import new_secret, read_secret
-from webhook_app.domain.delivery.delivery import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, rotated
+from webhook_app.domain.delivery.delivery import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
 from webhook_app.store import keys
 from webhook_app.store.subscribers import Subscribers
-from workers.channels.webhook import standard_headers
+from workers.channels.webhook import signed_headers
 
 JAVASCRIPT = "standardwebhooks@1.0.0"
-INSTALL_LIMIT_S = patient(120)
+INSTALL_LIMIT_S = scaled_limit(120)
 PATIENCE = ("--fetch-timeout=20000", "--fetch-retries=1")  # a machine without a registry is not to wait for minutes
 VERIFY = """
 const { Webhook } = require("standardwebhooks");
@@ -65,7 +65,7 @@ def javascript(tmp_path_factory):
             cwd=home,
             input=json.dumps(asked).encode(),
             capture_output=True,
-            timeout=patient(30),
+            timeout=scaled_limit(30),
             check=True,
         )
         return json.loads(said.stdout)
@@ -73,20 +73,20 @@ def javascript(tmp_path_factory):
     return verify
 
 
-def signed(office, **more):
+def signed(harness, **more):
     """What one subscriber was sent, as a verifier gets it."""
-    known = office.subscribe("tv", **more)
-    office.tell("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
-    office.deliver()
-    [post] = office.endpoint.posts
+    known = harness.subscribe("tv", **more)
+    harness.tell("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
+    harness.deliver()
+    [post] = harness.endpoint.posts
     headers = {name: value for name, value in post.headers.items() if name.startswith("webhook-")}
     return known, {"body": post.body.decode(), "headers": headers}
 
 
-def test_the_javascript_library_verifies_what_was_sent(office, javascript):
+def test_the_javascript_library_verifies_what_was_sent(harness, javascript):
     old, new = new_secret(), new_secret()
-    known, sent = signed(office, secret=old)
-    office.subscribers.put(rotated(known, new, now=1))
+    known, sent = signed(harness, secret=old)
+    harness.subscribers.put(with_new_secret(known, new, now=1))
     told = json.loads(sent["body"])
     wrong = sent | {"body": sent["body"].replace("playable", "stopped")}
     asked = [
@@ -97,10 +97,10 @@ def test_the_javascript_library_verifies_what_was_sent(office, javascript):
     assert javascript(asked) == [told, "No matching signature found", "No matching signature found"]
 
 
-def test_both_libraries_verify_with_either_secret_of_a_rotation(office, javascript):
+def test_both_libraries_verify_with_either_secret_of_a_rotation(harness, javascript):
     old, new = new_secret(), new_secret()
-    known = rotated(Subscriber("x", "", "", 0, secret=old), new, now=4_000_000_000_000)
-    _, sent = signed(office, secret=known.secret, old_secrets=known.old_secrets)
+    known = with_new_secret(Subscriber("x", "", "", 0, secret=old), new, now=4_000_000_000_000)
+    _, sent = signed(harness, secret=known.secret, old_secrets=known.old_secrets)
     told = json.loads(sent["body"])
     assert javascript([sent | {"secret": f"whsec_{one}"} for one in (new, old)]) == [told, told]
     for one in (new, old):
@@ -110,7 +110,7 @@ def test_both_libraries_verify_with_either_secret_of_a_rotation(office, javascri
 @given(some.binary(max_size=300), some.binary(min_size=24, max_size=64), some.integers(0, 2**33))
 def test_any_body_is_signed_as_the_standard_says(body, key, at):
     secret = base64.b64encode(key).decode()
-    headers = standard_headers("msg_x", at, body, [secret])
+    headers = signed_headers("msg_x", at, body, [secret])
     assert set(headers) == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
     version, _, signature = headers["webhook-signature"].partition(",")
     assert (version, len(base64.b64decode(signature))) == ("v1", 32)
@@ -120,7 +120,7 @@ def test_any_body_is_signed_as_the_standard_says(body, key, at):
 def test_rotating_again_and_again_keeps_a_bounded_number_of_old_secrets():
     known = Subscriber("x", "", "", 0, secret=new_secret())
     for at in range(10):
-        known = rotated(known, new_secret(), now=at)
+        known = with_new_secret(known, new_secret(), now=at)
     assert len(known.old_secrets) == OLD_SECRETS_MAX
     assert known.secrets(now=ROTATION_MS) == (
         known.secret,
@@ -141,14 +141,14 @@ def test_nothing_secret_lies_open_in_the_store(client):
 
 def test_under_another_key_a_subscriber_is_disabled_and_says_why(client):
     subscribers_of(client).put(Subscriber("sub_x", "tv", "https://example.com/", 1, secret=SECRET))
-    found = Subscribers(client, Seal("another key of sixteen or more")).get("sub_x")
+    found = Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x")
     assert (found.enabled, found.url, found.secret) == (False, "", "")
     assert "SECRETS_KEY" in found.disabled_because
     assert subscribers_of(client).get("sub_x").enabled
 
 
 def test_what_is_sealed_for_one_opens_for_no_other():
-    seal = Seal("a key of sixteen or more")
+    seal = SecretBox("a key of sixteen or more")
     sealed = seal.seal(b"secret", "sub_a")
     assert seal.open(sealed, "sub_a") == b"secret"
     assert seal.seal(b"secret", "sub_a") != sealed

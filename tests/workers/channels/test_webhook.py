@@ -12,12 +12,12 @@ from aiohttp import web
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.certificates import certified
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
 from workers.channels import webhook
-from workers.channels.webhook import RETRY_AFTER_MAX_S, Poster, body_of, standard_headers
+from workers.channels.webhook import RETRY_AFTER_MAX_S, WebhookChannel, encode_body, signed_headers
 from workers.cli.commands.deliveries import blocked_hints
 
 HERE = networks("127.0.0.0/8,::1/128")
@@ -57,11 +57,11 @@ async def listening(talk):
 
 
 async def posted(url, *, allowed=HERE, exempt_url=None, headers=None, body=BODY):
-    poster = Poster(allowed=allowed, exempt_url=exempt_url)
+    webhook_channel = WebhookChannel(allowed=allowed, exempt_url=exempt_url)
     try:
-        return await poster.post(url, body, headers or {})
+        return await webhook_channel.post(url, body, headers or {})
     finally:
-        await poster.close()
+        await webhook_channel.close()
 
 
 def reply_to(handler, path="/hook", **more):
@@ -114,8 +114,8 @@ def test_what_arrives_is_what_was_sent():
         seen.append((request.method, request.path_qs, await request.read(), dict(request.headers)))
         return web.Response()
 
-    body = body_of({"ä": "🎥", "n": 1.5})
-    headers = standard_headers("msg_1", 1_700_000_000, body, [new_secret()])
+    body = encode_body({"ä": "🎥", "n": 1.5})
+    headers = signed_headers("msg_1", 1_700_000_000, body, [new_secret()])
     assert reply_to(handler, "/hook?to=tv&x=%2F", body=body, headers=headers).error is None
     [(method, path, arrived, got)] = seen
     assert (method, path, arrived) == ("POST", "/hook?to=tv&x=%2F", body)
@@ -136,10 +136,10 @@ def test_cookies_are_not_kept():
 
     async def twice():
         async with serving(handler) as url:
-            poster = Poster(allowed=HERE)
+            webhook_channel = WebhookChannel(allowed=HERE)
             for _ in range(2):
-                await poster.post(url, BODY, {})
-            await poster.close()
+                await webhook_channel.post(url, BODY, {})
+            await webhook_channel.close()
 
     asyncio.run(twice())
     assert seen == [None, None]
@@ -202,7 +202,7 @@ def test_who_does_not_answer_is_timed_out(monkeypatch):
     monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.2)
 
     async def handler(request):
-        await asyncio.sleep(patient(5))
+        await asyncio.sleep(scaled_limit(5))
         return web.Response()
 
     reply = reply_to(handler)
@@ -368,7 +368,7 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
 
     def hanging(host, *more, **options):
         if str(host).startswith("silent"):
-            end.wait(patient(20))
+            end.wait(scaled_limit(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return ask("127.0.0.1" if host == "well.example" else host, *more, **options)
 
@@ -376,14 +376,16 @@ def test_names_that_hang_hold_up_no_other(monkeypatch):
 
     async def told():
         async with serving(answering(200)) as url:
-            poster = Poster(allowed=networks("127.0.0.0/8"))
-            silent = [asyncio.create_task(poster.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)]
+            webhook_channel = WebhookChannel(allowed=networks("127.0.0.0/8"))
+            silent = [
+                asyncio.create_task(webhook_channel.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)
+            ]
             await asyncio.sleep(0.1)
-            reply = await poster.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
+            reply = await webhook_channel.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
             waiting = [not task.done() for task in silent]
             end.set()
             failed = [one.error for one in await asyncio.gather(*silent)]
-            await poster.close()
+            await webhook_channel.close()
             return reply.status, all(waiting), set(failed)
 
     assert asyncio.run(told()) == (200, True, {"dns"})
@@ -424,17 +426,17 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
 def test_hundreds_of_posts_at_once_are_all_answered():
     async def told():
         async with serving(answering(200)) as url:
-            poster = Poster(allowed=HERE)
-            replies = await asyncio.gather(*(poster.post(url, BODY, {}) for _ in range(300)))
-            await poster.close()
+            webhook_channel = WebhookChannel(allowed=HERE)
+            replies = await asyncio.gather(*(webhook_channel.post(url, BODY, {}) for _ in range(300)))
+            await webhook_channel.close()
             return replies
 
     assert {reply.status for reply in asyncio.run(told())} == {200}
 
 
 def test_a_notice_verifies_with_the_library_of_standard_webhooks():
-    secret, at, body = new_secret(), int(time.time()), body_of({"type": "stream.playable"})
-    headers = standard_headers("msg_1", at, body, [secret])
+    secret, at, body = new_secret(), int(time.time()), encode_body({"type": "stream.playable"})
+    headers = signed_headers("msg_1", at, body, [secret])
     assert Webhook("whsec_" + secret).verify(body, headers) == {"type": "stream.playable"}
     with pytest.raises(WebhookVerificationError):
         Webhook("whsec_" + new_secret()).verify(body, headers)
@@ -446,7 +448,7 @@ def test_a_notice_verifies_with_the_library_of_standard_webhooks():
 
 def test_after_a_rotation_both_secrets_verify():
     old, new, at, body = new_secret(), new_secret(), int(time.time()), b"{}"
-    headers = standard_headers("msg_1", at, body, [new, old])
+    headers = signed_headers("msg_1", at, body, [new, old])
     assert headers["webhook-signature"].count("v1,") == 2
     for secret in (old, new):
         assert Webhook("whsec_" + secret).verify(body, headers) == {}

@@ -19,15 +19,15 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, TREE, Product, ask, product, signature, wait_until, webhook
 from webhook_app.config.settings import Settings
 from webhook_app.text.printable import json_for_terminal
 from workers.calls.videosdk_client import Token
 from workers.cli import output as show
-from workers.cli.api_client import Place, find
-from workers.cli.context import Failed, on_a_store
-from workers.cli.event_stream import Reader
+from workers.cli.api_client import ProductAddress, find_product
+from workers.cli.context import CommandError, with_store
+from workers.cli.event_stream import EventStreamParser
 from workers.cli.main import main
 
 ROOM = "abcd-efgh-ijkl"
@@ -64,7 +64,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
 
 
 def test_an_event_stream_is_read_line_by_line() -> None:
-    reader = Reader()
+    reader = EventStreamParser()
     lines = [
         "retry: 5000",
         ": heartbeat",
@@ -119,7 +119,7 @@ def tally(one: Product, *words: str, **environ: str) -> Done:
         env=dict(one.environ) | environ,
         capture_output=True,
         text=True,
-        timeout=patient(90),
+        timeout=scaled_limit(90),
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -310,12 +310,12 @@ def test_what_a_subscriber_missed_is_sent_again(running: Product) -> None:
 def test_a_kept_token_is_shown_to_nobody_but_the_product_that_made_it(tmp_path: Path) -> None:
     (tmp_path / "admin_token").write_text("the-token-of-this-product\n")
     mine = Settings(data_dir=tmp_path, port=8123, public_url="https://tally.example.org")
-    assert find(mine, None) == Place("http://127.0.0.1:8123", "the-token-of-this-product")
-    assert find(mine, "https://tally.example.org/").token == "the-token-of-this-product"
-    with pytest.raises(Failed, match="set ADMIN_TOKEN for that address"):
-        find(mine, "https://elsewhere.example.org")
+    assert find_product(mine, None) == ProductAddress("http://127.0.0.1:8123", "the-token-of-this-product")
+    assert find_product(mine, "https://tally.example.org/").token == "the-token-of-this-product"
+    with pytest.raises(CommandError, match="set ADMIN_TOKEN for that address"):
+        find_product(mine, "https://elsewhere.example.org")
     given = replace(mine, admin_token="a-token-that-was-given")
-    assert find(given, "https://elsewhere.example.org").token == "a-token-that-was-given"
+    assert find_product(given, "https://elsewhere.example.org").token == "a-token-that-was-given"
 
 
 def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
@@ -325,9 +325,9 @@ def test_what_a_killed_run_left_behind_misleads_nobody(tmp_path: Path) -> None:
     for pid, url in ((os.getpid(), "http://127.0.0.1:9999"), (gone.pid, "http://127.0.0.1:8123")):
         run = {"supervisor": pid, "url": "http://127.0.0.1:9999", "store": "unix:///s", "processes": {}}
         (tmp_path / "run.json").write_text(json.dumps(run))
-        assert find(mine, None).url == url
-    with pytest.raises(Failed, match="no `tally up` runs here"):
-        on_a_store(mine)
+        assert find_product(mine, None).url == url
+    with pytest.raises(CommandError, match="no `tally up` runs here"):
+        with_store(mine)
 
 
 @pytest.mark.process

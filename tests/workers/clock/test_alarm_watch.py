@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.support.web_client import Doors, fold_all
+from tests.support.web_client import WebClient, fold_all
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.store import keys
 from webhook_app.store.alarms import active_alarms
 from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_text
 
 
-class NoWake:
+class NullWake:
     def wake(self, queue):
         pass
 
@@ -22,18 +22,18 @@ class FakeClock:
 
 
 @pytest.fixture
-def doors(store_url, tmp_path):
-    return Doors(store_url, tmp_path)
+def web_client(store_url, tmp_path):
+    return WebClient(store_url, tmp_path)
 
 
 @pytest.fixture
-def subscriber_id(client, doors):
+def subscriber_id(client, web_client):
     body = {"name": "on-call", "url": "https://hooks.example.org/secret-path", "types": ["alarm.*"]}
-    return doors.api("POST", "/subscribers", body).json["id"]
+    return web_client.api("POST", "/subscribers", body).json["id"]
 
 
 def breaker_opens(client, subscriber_id, error="status 503"):
-    client.hset(keys.SUBSCRIBERS_OPEN, subscriber_id, "1795348800000")
+    client.hset(keys.BREAKERS_OPEN_UNTIL, subscriber_id, "1795348800000")
     client.hset(
         keys.subscriber_health(subscriber_id), mapping={"failing_since": "1795348800000", "error": error, "points": 10}
     )
@@ -41,7 +41,7 @@ def breaker_opens(client, subscriber_id, error="status 503"):
 
 def looked(client, *, max_streams=None):
     """The active alarms after a look, by name."""
-    AlarmWatch(client, NoWake(), max_streams=max_streams).look()
+    AlarmWatch(client, NullWake(), max_streams=max_streams).look()
     fold_all(client)
     return {alarm.name: alarm for alarm in active_alarms(client)}
 
@@ -53,9 +53,9 @@ def test_an_open_breaker_is_an_alarm_that_names_the_subscriber(client, subscribe
     assert alarm.summary.startswith("subscriber on-call fails since 2026-11-22 12:00 UTC: it answered 503.")
 
 
-def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client, doors):
+def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client, web_client):
     url = "https://hooks.example.org/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
-    made = doors.api("POST", "/subscribers", {"url": url}).json
+    made = web_client.api("POST", "/subscribers", {"url": url}).json
     breaker_opens(client, made["id"], "timeout")
     summary = looked(client)[AlarmName.SUBSCRIBER_FAILING].summary
     assert "hooks.example.org" in summary and "abcdefghijklmnop" not in summary
@@ -65,26 +65,26 @@ def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client, door
 def test_it_clears_when_the_breaker_closes(client, subscriber_id):
     breaker_opens(client, subscriber_id)
     assert looked(client)
-    client.hdel(keys.SUBSCRIBERS_OPEN, subscriber_id)
+    client.hdel(keys.BREAKERS_OPEN_UNTIL, subscriber_id)
     assert looked(client) == {}
 
 
 @pytest.mark.parametrize("change", ["delete", "disable", "enable"])
-def test_it_clears_when_the_subscriber_is_deleted_disabled_or_enabled_anew(client, doors, subscriber_id, change):
+def test_it_clears_when_the_subscriber_is_deleted_disabled_or_enabled_anew(client, web_client, subscriber_id, change):
     breaker_opens(client, subscriber_id)
     assert looked(client)
     match change:
         case "delete":
-            doors.api("DELETE", f"/subscribers/{subscriber_id}")
+            web_client.api("DELETE", f"/subscribers/{subscriber_id}")
         case "disable":
-            doors.api("PATCH", f"/subscribers/{subscriber_id}", {"enabled": False})
+            web_client.api("PATCH", f"/subscribers/{subscriber_id}", {"enabled": False})
         case "enable":
-            doors.api("POST", f"/subscribers/{subscriber_id}/enable", {})
+            web_client.api("POST", f"/subscribers/{subscriber_id}/enable", {})
     assert looked(client) == {}
 
 
 def test_a_breaker_of_a_subscriber_that_is_gone_raises_nothing(client):
-    client.hset(keys.SUBSCRIBERS_OPEN, "sub_gone", "1")
+    client.hset(keys.BREAKERS_OPEN_UNTIL, "sub_gone", "1")
     assert looked(client) == {}
 
 
@@ -99,7 +99,7 @@ def test_a_full_quota_is_an_alarm_until_a_stream_ends(client):
 def test_what_is_not_processed_yet_is_journaled_once_a_minute(client, subscriber_id):
     breaker_opens(client, subscriber_id)
     before, clock = client.xlen(keys.JOURNAL), FakeClock()
-    watch = AlarmWatch(client, NoWake(), max_streams=None, clock=clock)
+    watch = AlarmWatch(client, NullWake(), max_streams=None, clock=clock)
     for _ in range(5):
         watch.look()
     assert client.xlen(keys.JOURNAL) == before + 1

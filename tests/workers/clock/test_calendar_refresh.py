@@ -24,8 +24,8 @@ from webhook_app.store.snapshots import Snapshots
 from webhook_app.store.state import StateStore
 from workers.clock import calendar_fetch, calendars
 from workers.clock.calendar_fetch import read_file
-from workers.clock.calendars import Refresher, refresher
-from workers.container import Wiring
+from workers.clock.calendars import CalendarRefresher, calendar_refresher
+from workers.container import WorkerContainer
 
 WITHIN_S = 60
 POLLS = 100
@@ -105,8 +105,8 @@ class House:
 
     def refresh_anew(self, **waits):
         """As a process does that has just begun."""
-        self.refresher = Refresher(self.settings, Wiring(self.settings), **waits)
-        self._made.append(self.refresher)
+        self.calendar_refresher = CalendarRefresher(self.settings, WorkerContainer(self.settings), **waits)
+        self._made.append(self.calendar_refresher)
 
     def rule(self, name, source):
         ics = {"url" if "://" in source else "file": str(source)}
@@ -120,7 +120,7 @@ class House:
 
     def look(self, times=1):
         for _ in range(times):
-            self.refresher.look()
+            self.calendar_refresher.look()
             fold_all(self.client)
 
     def close(self):
@@ -298,7 +298,7 @@ def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it
 
 
 def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house, web):
-    house.settings = house.refresher.settings = Settings(redis_url=house.settings.redis_url)
+    house.settings = house.calendar_refresher.settings = Settings(redis_url=house.settings.redis_url)
     house.rule("r", web.url)
     house.look()
     assert web.asked == []
@@ -422,13 +422,13 @@ def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house, web):
     waits = []
     for _ in range(9):
         house.look()
-        refresh = house.refresher._refresh_of(web.url)
+        refresh = house.calendar_refresher._refresh_of(web.url)
         waits.append(round(refresh.due_at - monotonic()))
         refresh.due_at = 0.0
     assert waits == [10, 20, 40, 80, 160, 320, 640, 900, 900]
     web.status = 200
     house.look()
-    assert round(house.refresher._refresh_of(web.url).due_at - monotonic()) == 900
+    assert round(house.calendar_refresher._refresh_of(web.url).due_at - monotonic()) == 900
 
 
 def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, monkeypatch):
@@ -446,7 +446,7 @@ def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, 
     monkeypatch.setattr(calendars, "read_calendar", read_or_raise)
     monkeypatch.setattr(calendars, "LOOK_EVERY_S", 0.05)
     stop = threading.Event()
-    with refresher(house.settings, Wiring(house.settings), stop):
+    with calendar_refresher(house.settings, WorkerContainer(house.settings), stop):
         house.rule("good", web.url)
         deadline = monotonic() + WITHIN_S
         while monotonic() < deadline and (house.begins(web.url) is None or not house.alarms):
@@ -468,7 +468,7 @@ def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(ho
             change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
             house.look()
         assert house.journaled("calendar-fetched") - before < 5
-        monkeypatch.setattr(house.refresher._refresh_of(source), "bytes_left", calendars.JOURNAL_BURST_BYTES)
+        monkeypatch.setattr(house.calendar_refresher._refresh_of(source), "bytes_left", calendars.JOURNAL_BURST_BYTES)
         house.look()
         assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
 
@@ -502,7 +502,7 @@ def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(house, web, monke
     web.status = 503 if kind == "away" else 200
     later = months_later(house.client, 6)
     house.refresh_anew(fetch_every_s=0, retry_first_s=0)
-    monkeypatch.setattr(Refresher, "_horizon", lambda self: later)
+    monkeypatch.setattr(CalendarRefresher, "_horizon", lambda self: later)
     house.look(times=2)
     assert house.begins(web.url) == [far]
     assert house.journaled("calendar-fetched") == 2
@@ -546,7 +546,7 @@ def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(house):
     data = {"source": source, "text": text(event(soon())).decode()}
     ids, _ = Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])
     fold_all(house.client)
-    world = StateStore(house.client).load_world()
+    world = StateStore(house.client).load_state()
     snapshots = Snapshots(house.client)
     assert snapshots.keep(world, before="0-0", after=ids[0])
     assert snapshots.load()[0].config.calendars == world.config.calendars

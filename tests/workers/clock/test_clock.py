@@ -24,14 +24,14 @@ class NoWakeups:
         pass
 
 
-def running(client, tidy, story):
+def running(client, retention, scenario):
     """`story` while a clock runs that tidies like this."""
     stop = threading.Event()
-    clock = Clock(client, NoWakeups(), Loops(), tidy=tidy)
+    clock = Clock(client, NoWakeups(), Loops(), retention=retention)
     thread = threading.Thread(target=clock.run, args=(stop,))
     thread.start()
     try:
-        story()
+        scenario()
     finally:
         stop.set()
         thread.join(10)
@@ -39,38 +39,38 @@ def running(client, tidy, story):
 
 
 def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(client, monkeypatch):
-    monkeypatch.setattr(clocks, "TIDY_EVERY_S", 0.0)
+    monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
     begun, done = [], threading.Event()
 
-    def tidy():
+    def retention():
         begun.append(threading.current_thread().name)
         done.wait(20)
 
-    def story():
+    def scenario():
         wait_until(lambda: begun, LIMIT_S, "the tidying")
         for number in range(3):
             client.zadd(keys.TIMERS, {f"hall|look-{number}": 1})
             wait_until(lambda: not client.zcard(keys.TIMERS), LIMIT_S, "the timer")
-        assert begun == ["tidy"]
+        assert begun == ["retention"]
         done.set()
         wait_until(lambda: len(begun) > 1, LIMIT_S, "the next tidying")
 
-    running(client, tidy, story)
+    running(client, retention, scenario)
     assert client.xlen(keys.JOURNAL) == 3
 
 
 def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
-    monkeypatch.setattr(clocks, "TIDY_EVERY_S", 0.0)
+    monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
     monkeypatch.setattr(loops, "PAUSE_FIRST_S", 0.01)
     begun = []
 
-    def tidy():
+    def retention():
         begun.append(1)
         raise ValueError("a record of another time")
 
     with capture_logs() as logs:
-        running(client, tidy, lambda: wait_until(lambda: len(begun) > 2, LIMIT_S, "a third tidying"))
-    assert {line["loop"] for line in logs} == {"tidy"}
+        running(client, retention, lambda: wait_until(lambda: len(begun) > 2, LIMIT_S, "a third tidying"))
+    assert {line["loop"] for line in logs} == {"retention"}
 
 
 def test_timers_are_popped_whatever_a_tick_raises(client, monkeypatch):

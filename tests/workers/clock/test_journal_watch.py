@@ -7,10 +7,10 @@ from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, entry
 from webhook_app.store.system_alarms import raised_system_alarms
 from workers.clock.journal_watch import LOOK_COUNTS_AT_MOST_S, JournalWatch
-from workers.reduce.worker import Reducer
+from workers.reduce.reducer import Reducer
 
 
-class NoWake:
+class NullWake:
     def wake(self, queue: str) -> None:
         pass
 
@@ -64,7 +64,7 @@ def test_it_is_cleared_when_the_reducer_gets_on_and_each_change_is_told_once(cli
     fresh = Watched(client)
     fresh.look(seconds=1)  # a clock that has just started has not seen the journal stand still, and clears nothing
     assert len(raised_system_alarms(client)) == 1
-    Reducer(client, NoWake()).reduce()
+    Reducer(client, NullWake()).reduce()
     for watched in [*clocks, fresh]:
         watched.look(seconds=1)
     assert raised_system_alarms(client) == []
@@ -74,7 +74,7 @@ def test_it_is_cleared_when_the_reducer_gets_on_and_each_change_is_told_once(cli
 
 
 def test_a_backlog_that_is_worked_off_and_an_idle_journal_raise_nothing(client: Client) -> None:
-    reducer, watched = Reducer(client, NoWake()), Watched(client)
+    reducer, watched = Reducer(client, NullWake()), Watched(client)
     watched.look(seconds=100)
     for at in range(10):
         append(client, f"room-{at}")

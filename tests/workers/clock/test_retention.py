@@ -5,11 +5,11 @@ import time
 import pytest
 
 from tests.support.deliverer_factory import put_delivery
-from tests.support.web_client import Doors
+from tests.support.web_client import WebClient
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.store import keys
 from workers.clock import retention
-from workers.clock.retention import Tidy
+from workers.clock.retention import RetentionJob
 
 DAY_MS = 86_400_000
 
@@ -35,31 +35,31 @@ def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old
         put(client, one, kept=True)
     for one in (*gone, delivery("gone", 4, DeliveryState.DEAD)):
         put(client, one, kept=False)
-    Tidy(client, retention_days=1)()
+    RetentionJob(client, retention_days=1)()
     both = {b"dlv_waits", b"dlv_died"}
     assert set(client.zrange(keys.DELIVERIES, 0, -1)) == both
     assert set(client.zrange(keys.subscriber_deliveries("sub_tv"), 0, -1)) == both
     assert client.zrange(keys.DELIVERIES_DEAD, 0, -1) == [b"dlv_died"]
 
 
-def test_a_day_of_retention_hides_no_dead_letter(office, store_url, tmp_path):
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [410]
+def test_a_day_of_retention_hides_no_dead_letter(harness, store_url, tmp_path):
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [410]
     four_days_ago = int(time.time() * 1000) - 4 * DAY_MS
-    told = office.tell(at=four_days_ago)
-    office.deliver()
-    Tidy(office.client, retention_days=1)()
-    listed = Doors(store_url, tmp_path).get("/deliveries?state=dead")["items"]
+    told = harness.tell(at=four_days_ago)
+    harness.deliver()
+    RetentionJob(harness.client, retention_days=1)()
+    listed = WebClient(store_url, tmp_path).get("/deliveries?state=dead")["items"]
     assert [one["notice"]["id"] for one in listed] == [told.notice_id]
 
 
-def test_a_retry_that_is_days_old_still_has_its_notice(office):
-    office.subscribe("tv")
-    office.endpoint.answers["/tv"] = [500, 200]
-    office.tell(at=int(time.time() * 1000) - 4 * DAY_MS)
-    office.deliver()
-    Tidy(office.client, retention_days=1)()
-    office.make_due()
-    office.deliver()
-    assert office.only().state is DeliveryState.DELIVERED
-    assert office.only().tries == 2
+def test_a_retry_that_is_days_old_still_has_its_notice(harness):
+    harness.subscribe("tv")
+    harness.endpoint.answers["/tv"] = [500, 200]
+    harness.tell(at=int(time.time() * 1000) - 4 * DAY_MS)
+    harness.deliver()
+    RetentionJob(harness.client, retention_days=1)()
+    harness.make_due()
+    harness.deliver()
+    assert harness.only().state is DeliveryState.DELIVERED
+    assert harness.only().tries == 2

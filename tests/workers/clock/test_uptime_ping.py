@@ -13,7 +13,7 @@ from tests.support.product import product, wait_until
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.processes import Processes
-from workers.clock.uptime_ping import Heartbeat
+from workers.clock.uptime_ping import UptimePing
 
 SECRET = "s3cret-of-the-watcher"
 
@@ -26,7 +26,7 @@ class Watched:
         self.status = 200
         watched = self
 
-        class Door(http.server.BaseHTTPRequestHandler):
+        class ConsoleAuth(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 watched.paths.append(self.path)
                 self.send_response(watched.status)
@@ -36,7 +36,7 @@ class Watched:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ConsoleAuth)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/ping/{SECRET}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -59,7 +59,7 @@ def all_live(client: Client) -> None:
 
 def test_it_beats_while_everything_is_well(client: Client, watched: Watched) -> None:
     all_live(client)
-    assert Heartbeat(client, watched.url, ticked_at=time.monotonic).beat()
+    assert UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
     assert watched.paths == [f"/ping/{SECRET}"]
 
 
@@ -68,22 +68,22 @@ def test_a_missing_worker_keeps_it_back(client: Client, watched: Watched, missin
     all_live(client)
     Processes(client).gone(missing, "here:1")
     with structlog.testing.capture_logs() as logs:
-        assert not Heartbeat(client, watched.url, ticked_at=time.monotonic).beat()
+        assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
     assert watched.paths == [] and missing in logs[0]["why"]
 
 
 def test_a_clock_that_stands_still_or_halted_reducing_keeps_it_back(client: Client, watched: Watched) -> None:
     all_live(client)
-    assert not Heartbeat(client, watched.url, ticked_at=lambda: time.monotonic() - 60).beat()
+    assert not UptimePing(client, watched.url, last_tick_at=lambda: time.monotonic() - 60).beat()
     client.set(keys.HALTED, "why")
-    assert not Heartbeat(client, watched.url, ticked_at=time.monotonic).beat()
+    assert not UptimePing(client, watched.url, last_tick_at=time.monotonic).beat()
     assert watched.paths == []
 
 
 def test_a_failure_is_logged_once_and_never_with_the_address(client: Client, watched: Watched) -> None:
     all_live(client)
-    nobody = Heartbeat(client, f"http://127.0.0.1:9/ping/{SECRET}", ticked_at=time.monotonic)
-    beats = Heartbeat(client, watched.url, ticked_at=time.monotonic)
+    nobody = UptimePing(client, f"http://127.0.0.1:9/ping/{SECRET}", last_tick_at=time.monotonic)
+    beats = UptimePing(client, watched.url, last_tick_at=time.monotonic)
     with structlog.testing.capture_logs() as logs:
         watched.status = 500
         assert [beats.beat(), beats.beat(), nobody.beat(), nobody.beat()] == [False] * 4

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from tests.support.web_client import fold_all
 from webhook_app.config.settings import load
 from webhook_app.console.components.rule_text import TextError
@@ -19,10 +19,10 @@ from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 from workers.config_file import apply
 from workers.config_file.apply import ALARM, SETTLED_AFTER_S, Watch, settled_identity
 from workers.config_file.reading import FileError, read
-from workers.config_file.regular_file import FileReadError, read_regular_file
 from workers.config_file.variables import VariableError, replace_variables
 from workers.config_file.yaml import FILE_MAX_BYTES
-from workers.container import Wiring
+from workers.container import WorkerContainer
+from workers.regular_file import FileReadError, read_regular_file
 
 RULE = "rules:\n  - name: {name}\n    rooms: [a]\n    on: participant-joined\n    do: start\n"
 BOMBS = {
@@ -113,7 +113,7 @@ def watched(client, store_url, tmp_path):
     path = tmp_path / "tally.yaml"
     path.touch()
     settings = load({"REDIS_URL": store_url, "DATA_DIR": str(tmp_path), "CONFIG_FILE": str(path)})
-    return path, Watch(path, settings, Wiring(settings))
+    return path, Watch(path, settings, WorkerContainer(settings))
 
 
 def rules(client):
@@ -123,7 +123,7 @@ def rules(client):
 
 def alarm(client):
     fold_all(client)
-    return StateStore(client).load_world().alarms.get(ALARM)
+    return StateStore(client).load_state().alarms.get(ALARM)
 
 
 def test_a_change_of_the_same_size_and_time_is_applied(client, watched):
@@ -243,6 +243,6 @@ def test_the_thread_that_watches_outlives_every_exception(watched, monkeypatch):
     monkeypatch.setattr(Watch, "look", look)
     with apply.watcher(replace(watch._settings, config_file=path), watch._wiring, stop):
         try:
-            assert all(looked.acquire(timeout=patient(30)) for _ in range(3))
+            assert all(looked.acquire(timeout=scaled_limit(30)) for _ in range(3))
         finally:
             stop.set()

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.web_client import append, fold_all, folding
-from webhook_app.access.encryption import Seal
+from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import load
 from webhook_app.domain.events import Source
@@ -216,7 +216,7 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally, client
         out = tally("config", "apply", path)[1]
     assert out.splitlines() == ["~ rule sunday changed", "+ subscriber crew added", "- subscriber av-team removed"]
     assert StateStore(client).rule("sunday").schedule.duration_s == 3 * 3600
-    seal = Seal(secrets_key(settings(DATA_DIR=str(tmp_path))))
+    seal = SecretBox(secrets_key(settings(DATA_DIR=str(tmp_path))))
     assert [one.name for one in Subscribers(client, seal).all()] == ["crew"]
 
 

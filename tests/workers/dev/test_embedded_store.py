@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from workers.child_process import runs, wait_until
 from workers.dev.embedded_store.aof_check import UnfinishedTail, unfinished_tail
 from workers.dev.embedded_store.files import SOCKET_PATH_MAX_BYTES, StoreFiles
@@ -50,7 +50,7 @@ def test_what_was_acknowledged_survives_kill_9(make: Make, tmp_path: Path) -> No
     store.start()
     assert ask(StoreFiles.of(tmp_path).socket, "SET kept yes") == b"+OK\r\n"
     os.kill(store.pid, signal.SIGKILL)
-    assert wait_until(lambda: not store.alive(), patient(5))
+    assert wait_until(lambda: not store.alive(), scaled_limit(5))
     store.start()
     assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
 
@@ -65,7 +65,7 @@ def test_a_store_left_running_is_taken_over_with_what_it_holds(make: Make, tmp_p
     assert second.pid == left.pid
     assert ask(StoreFiles.of(tmp_path).socket, "GET kept") == b"$3\r\nyes\r\n"
     second.stop()
-    assert wait_until(lambda: not left.alive(), patient(5))
+    assert wait_until(lambda: not left.alive(), scaled_limit(5))
 
 
 def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_one_taken_over_is_started_anew_when_it_dies(make: Make, tmp_path: Path)
     left.start()
     second.start()
     os.kill(left.pid, signal.SIGKILL)
-    assert wait_until(lambda: not second.alive(), patient(5))
+    assert wait_until(lambda: not second.alive(), scaled_limit(5))
     second.start()
     assert second.alive()
     assert not second.adopted
@@ -121,7 +121,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         command = EmbeddedStore(tmp_path).command
         assert runs(pid, command)
         owner.kill()
-    assert wait_until(lambda: not runs(pid, command), patient(10))
+    assert wait_until(lambda: not runs(pid, command), scaled_limit(10))
 
 
 def test_damage_inside_the_data_is_told_in_one_line_and_left_as_it_is(make: Make, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def _with_three_writes(store: EmbeddedStore, data_dir: Path) -> Path:
 def _launch_and_wait(store: EmbeddedStore) -> None:
     store.launch()
     assert wait_until(lambda: not store.alive(), 10)
-    raise StoreError(store.last_words())
+    raise StoreError(store.exit_reason())
 
 
 def _replace(path: Path, old: bytes, new: bytes) -> None:

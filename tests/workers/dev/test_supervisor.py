@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from workers.child_process import runs, wait_until
-from workers.dev.supervisor import Child, Minded, Supervisor
+from workers.dev.supervisor import ChildProcess, Supervised, Supervisor
 
 LIMIT_S = 10.0
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
@@ -36,7 +36,7 @@ class FakeProcess:
     def alive(self) -> bool:
         return self.running
 
-    def last_words(self) -> str:
+    def exit_reason(self) -> str:
         return f"{self.name} ended"
 
 
@@ -44,7 +44,7 @@ def mend_until(supervisor: Supervisor, holds: Callable[[], bool]) -> bool:
     """Run the supervisor's rounds without its waits until `holds`."""
 
     def mended() -> bool:
-        supervisor.mend()
+        supervisor.restart_dead()
         return holds()
 
     return wait_until(mended, LIMIT_S)
@@ -87,13 +87,13 @@ def test_what_runs_is_written_down_once_there_is_room_and_the_failure_is_told_on
     supervisor = Supervisor([process], say=lines.append, changed=record)
     supervisor.launch_all()
     for _ in range(5):
-        supervisor.mend()
+        supervisor.restart_dead()
     assert process.running
     assert [line for line in lines if "No space left" in line] == lines
     assert len(lines) == 1
     room = True
-    supervisor.mend()
-    supervisor.mend()
+    supervisor.restart_dead()
+    supervisor.restart_dead()
     assert records == [True]
 
 
@@ -109,7 +109,7 @@ def test_a_check_that_raises_holds_up_no_other_process() -> None:
     broken.alive = alive  # type: ignore[method-assign]
     dead.running = False
     for _ in range(3):
-        supervisor.mend()
+        supervisor.restart_dead()
     assert dead.launches == 2
     assert sum("broken could not be checked" in line for line in lines) == 1
 
@@ -118,22 +118,22 @@ def test_a_process_that_does_not_respond_is_killed_and_launched_again() -> None:
     lines: list[str] = []
     hung: set[int] = set()
 
-    def unresponsive(process: Minded) -> bool:
+    def unresponsive(process: Supervised) -> bool:
         return process.pid in hung
 
-    child = Child("web", SLEEP, {})
+    child = ChildProcess("web", SLEEP, {})
     supervisor = Supervisor([child], say=lines.append, changed=lambda: None, unresponsive=unresponsive)
     supervisor.launch_all()
     first = child.pid
     try:
-        supervisor.mend()
+        supervisor.restart_dead()
         assert child.pid == first
         hung.add(first)
         assert mend_until(supervisor, lambda: child.pid != first and child.alive())
         assert not runs(first, SLEEP)
         assert lines == ["web did not respond and was killed; starting it again now"]
         second = child.pid
-        supervisor.mend()
+        supervisor.restart_dead()
         assert child.pid == second
     finally:
         if child.process is not None:
@@ -142,7 +142,7 @@ def test_a_process_that_does_not_respond_is_killed_and_launched_again() -> None:
 
 
 def test_a_probe_that_raises_kills_nothing() -> None:
-    def unresponsive(process: Minded) -> bool:
+    def unresponsive(process: Supervised) -> bool:
         raise RuntimeError("the probe is broken")
 
     lines: list[str] = []
@@ -150,17 +150,17 @@ def test_a_probe_that_raises_kills_nothing() -> None:
     supervisor = Supervisor([process], say=lines.append, changed=lambda: None, unresponsive=unresponsive)
     supervisor.launch_all()
     for _ in range(3):
-        supervisor.mend()
+        supervisor.restart_dead()
     assert process.launches == 1
     assert len(lines) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGRTMIN + 3])
 def test_a_child_killed_by_any_signal_is_described(number: int) -> None:
-    child = Child("web", SLEEP, {})
+    child = ChildProcess("web", SLEEP, {})
     child.launch()
     assert child.process is not None
     child.process.send_signal(number)
     child.process.wait(LIMIT_S)
     assert not child.alive()
-    assert child.last_words().startswith("web was killed by ")
+    assert child.exit_reason().startswith("web was killed by ")

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from tests.support import paths
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from workers.child_process import runs, wait_until
 from workers.dev.embedded_store.server import EmbeddedStore
 
 pytestmark = pytest.mark.process
-LIMIT_S = patient(20.0)
+LIMIT_S = scaled_limit(20.0)
 
 UP = """
 import os, sys

@@ -14,19 +14,19 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import certified
-from tests.support.polling import patient, wait_until
+from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import API_KEY, SECRET, TREE, Product, product, public_pem, webhook
-from tests.support.web_client import ROOM, Doors, append, fold_all
+from tests.support.web_client import ROOM, WebClient, append, fold_all
 from webhook_app.config.settings import Settings, load
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.domain.frozen import replace
-from webhook_app.receiver.receiver import WrongAddress, miss_of
+from webhook_app.receiver.receiver import WrongAddress, wrong_address_of
 from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry
 from webhook_app.store.processes import Processes
-from workers.calls.videosdk_client import Answer
+from workers.calls.videosdk_client import ApiAnswer
 from workers.dev.embedded_store.files import ROOM_MIN_BYTES, StoreFiles
 from workers.doctor import product as of_product
 from workers.doctor import reachability
@@ -34,10 +34,10 @@ from workers.doctor import settings as of_settings
 from workers.doctor import store as of_store
 from workers.doctor.examination import examine
 from workers.doctor.finding import Finding, Level, ok
-from workers.doctor.outbound import look_at_outbound
-from workers.doctor.replay import look_at_fold
+from workers.doctor.outbound import check_outbound
+from workers.doctor.replay import check_replay
 from workers.doctor.videosdk import judge
-from workers.doctor.webhooks import ADVICE, NO_CAUSE_FOR_ALARM, judge_refused
+from workers.doctor.webhooks import ADVICE, NO_CAUSE_FOR_ALARM, assess_refused
 
 WELL = {
     "server_name": "valkey",
@@ -106,17 +106,17 @@ def test_a_clock_that_is_off_is_seen(ahead_s: float, level: Level) -> None:
 @pytest.mark.parametrize(
     ("answer", "level", "word"),
     [
-        (Answer(200, {"data": []}), Level.OK, "takes our token"),
-        (Answer(404, {"message": "no room"}), Level.OK, "takes our token"),
-        (Answer(401, {"message": "token"}), Level.FAILED, "refuses our token"),
-        (Answer(403, None), Level.FAILED, "403"),
-        (Answer(429, None), Level.WARNING, "slower"),
-        (Answer(503, None), Level.WARNING, "trouble"),
-        (Answer(None, None, "timed out"), Level.FAILED, "timed out"),
-        (Answer(301, None), Level.WARNING, "301"),
+        (ApiAnswer(200, {"data": []}), Level.OK, "takes our token"),
+        (ApiAnswer(404, {"message": "no room"}), Level.OK, "takes our token"),
+        (ApiAnswer(401, {"message": "token"}), Level.FAILED, "refuses our token"),
+        (ApiAnswer(403, None), Level.FAILED, "403"),
+        (ApiAnswer(429, None), Level.WARNING, "slower"),
+        (ApiAnswer(503, None), Level.WARNING, "trouble"),
+        (ApiAnswer(None, None, "timed out"), Level.FAILED, "timed out"),
+        (ApiAnswer(301, None), Level.WARNING, "301"),
     ],
 )
-def test_what_videosdk_answers_is_judged(answer: Answer, level: Level, word: str) -> None:
+def test_what_videosdk_answers_is_judged(answer: ApiAnswer, level: Level, word: str) -> None:
     found = judge(answer, "https://api.videosdk.live")
     assert found.level is level
     assert word in found.said
@@ -141,7 +141,9 @@ def test_dead_processes_a_halt_a_lag_and_alarms_are_seen() -> None:
 
 def test_the_way_in_is_judged() -> None:
     def word(status: int | None, body: str = "", location: str | None = None) -> Finding:
-        return reachability.judge_word("https://tally.example", status, body, word="the-word", location=location)
+        return reachability.assess_reachability(
+            "https://tally.example", status, body, word="the-word", location=location
+        )
 
     assert word(200, "the-word\n").level is Level.OK
     assert word(200, "another").level is Level.FAILED
@@ -150,27 +152,27 @@ def test_the_way_in_is_judged() -> None:
     assert "proxy does not reach" in word(502).said
     assert "404" in word(404).said
     assert "refused" in word(None, "Connection refused").said
-    assert reachability.judge_webhook(401, "").level is Level.OK
-    assert "WEBHOOK_TOKEN" in str(reachability.judge_webhook(404, "").hint)
-    assert reachability.judge_webhook(405, "").level is Level.FAILED
+    assert reachability.assess_unsigned_webhook(401, "").level is Level.OK
+    assert "WEBHOOK_TOKEN" in str(reachability.assess_unsigned_webhook(404, "").hint)
+    assert reachability.assess_unsigned_webhook(405, "").level is Level.FAILED
 
 
 def test_the_word_is_said_once_and_to_its_nonce_only(store_url: str, client: Client, tmp_path: Path) -> None:
-    doors = Doors(store_url, tmp_path)
+    web_client = WebClient(store_url, tmp_path)
     nonce = "n" * 32
     client.set(keys.doctor_word(nonce), "the-word", ex=60)
-    assert doors.http.get(f"/doctor/{'m' * 32}").status_code == 404
-    assert doors.http.get("/doctor/short").status_code == 404
-    answer = doors.http.get(f"/doctor/{nonce}")
+    assert web_client.http.get(f"/doctor/{'m' * 32}").status_code == 404
+    assert web_client.http.get("/doctor/short").status_code == 404
+    answer = web_client.http.get(f"/doctor/{nonce}")
     assert (answer.status_code, answer.get_data(as_text=True)) == (200, "the-word")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert doors.http.get(f"/doctor/{nonce}").status_code == 404
+    assert web_client.http.get(f"/doctor/{nonce}").status_code == 404
 
 
 @pytest.mark.parametrize("surface", ["receiver", "console"])
 def test_every_surface_says_the_word(store_url: str, client: Client, tmp_path: Path, surface: str) -> None:
     client.set(keys.doctor_word("n" * 32), "the-word", ex=60)
-    assert Doors(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
+    assert WebClient(store_url, tmp_path, surface=surface).http.get(f"/doctor/{'n' * 32}").status_code == 200
 
 
 def test_a_store_without_processes_and_with_a_halt_fails(store_url: str, client: Client, tmp_path: Path) -> None:
@@ -206,14 +208,14 @@ def test_the_disk_of_the_embedded_store_is_looked_at_whether_or_not_it_runs(
 ) -> None:
     url = StoreFiles.of(tmp_path).url if running else None
     settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
-    findings = of_settings.look_at_settings(settings, sandbox=False, free_bytes=lambda directory: free_bytes)
+    findings = of_settings.check_settings(settings, sandbox=False, free_bytes=lambda directory: free_bytes)
     assert {finding.name: finding.level for finding in findings}["disk"] is level
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:6379/0", "unix:///run/redis.sock?db=0"])
 def test_the_disk_under_a_store_elsewhere_is_not_ours_to_judge(tmp_path: Path, url: str) -> None:
     settings = Settings(data_dir=tmp_path, redis_url=url, videosdk_public_key=public_pem())
-    names = {finding.name for finding in of_settings.look_at_settings(settings, sandbox=False)}
+    names = {finding.name for finding in of_settings.check_settings(settings, sandbox=False)}
     assert "disk" not in names
 
 
@@ -244,13 +246,13 @@ def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_
     fold_all(client)
     append(client, Entry(Source.VIDEOSDK, "hls-playable", ROOM, webhook("hls-playable", ROOM)))  # not folded yet
     done: list[int] = []
-    assert look_at_fold(client, progress=done.append) == ok(
+    assert check_replay(client, progress=done.append) == ok(
         "folding again", "2 events give the stored state of 1 rooms exactly"
     )
     assert done == [2]
     room = codec.room_of(client.get(keys.room(ROOM)))
     client.set(keys.room(ROOM), codec.encode(replace(room, sequence=room.sequence + 1)))
-    found = look_at_fold(client)
+    found = check_replay(client)
     assert found.level is Level.WARNING and f"room {ROOM}" in found.said
 
 
@@ -262,7 +264,7 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
         env=kept | {"PYTHONPATH": str(TREE)} | environ,
         capture_output=True,
         text=True,
-        timeout=patient(60),
+        timeout=scaled_limit(60),
     )
     said = json.loads(done.stdout)
     assert said["ok"] == (done.returncode == 0)
@@ -310,7 +312,7 @@ def _tally(one: Product, *words: str) -> Any:
         env=environ | {"PYTHONPATH": str(TREE), "DATA_DIR": "var", "ADMIN_TOKEN": one.token},
         capture_output=True,
         text=True,
-        timeout=patient(60),
+        timeout=scaled_limit(60),
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -365,7 +367,7 @@ def test_webhooks_that_nearly_came_in_are_named_with_what_to_do(tmp_path: Path) 
 @pytest.mark.parametrize(("outcome", "detail"), list(ADVICE))
 def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str, detail: str | None) -> None:
     view = {"outcome": outcome, "count": 2, "last_at": "2026-11-28T10:00:00.000Z", "detail": detail}
-    finding = judge_refused(view)
+    finding = assess_refused(view)
     assert "2 so far" in finding.said and "2026-11-28T10:00:00.000Z" in finding.said
     assert (finding.hint is None) == (outcome in NO_CAUSE_FOR_ALARM)
 
@@ -382,12 +384,12 @@ def test_each_way_to_miss_says_what_to_do_where_it_may_be_videosdk(outcome: str,
     ],
 )
 def test_how_an_address_misses_is_told_apart(token: str | None, path: str, miss: WrongAddress) -> None:
-    assert miss_of(path, token) is miss
+    assert wrong_address_of(path, token) is miss
 
 
 @contextmanager
 def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
-    class Door(BaseHTTPRequestHandler):
+    class ConsoleAuth(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response_only(status)
             for name, value in headers.items():
@@ -398,7 +400,7 @@ def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ConsoleAuth)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -410,7 +412,7 @@ def _somebody_else(status: int, headers: dict[str, str]) -> Iterator[str]:
 
 
 def outbound_findings(environ: dict[str, str]) -> list[Finding]:
-    return list(look_at_outbound(load(environ, dotenv=None), environ))
+    return list(check_outbound(load(environ, dotenv=None), environ))
 
 
 def test_nothing_is_said_of_the_way_out_where_nothing_is_set() -> None:

@@ -18,21 +18,21 @@ from webhook_app.store import keys
 from webhook_app.store.alarms import is_raised
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, entry
-from webhook_app.store.skipped_events import PassedOverEvents, Report
+from webhook_app.store.skipped_events import FoldReport, PassedOverEvents
 from webhook_app.store.state import StateStore
 from webhook_app.store.wakeups import Wakeups
-from workers.clock.retention import Tidy
+from workers.clock.retention import RetentionJob
 from workers.doctor.finding import Level
-from workers.doctor.replay import look_at_fold
+from workers.doctor.replay import check_replay
 from workers.reduce import watchdog as fold_watchdog
 from workers.reduce.progress import FoldProgress, Mark, open_marks, read_mark
+from workers.reduce.reducer import Reducer
 from workers.reduce.watchdog import END_SIGNAL, Reading, Watch
-from workers.reduce.worker import Reducer
 
 LIMIT_S = 240.0  # two limits and two restarts, on a machine that has much else to do
 
 
-class NoWake:
+class NullWake:
     def wake(self, queue: str) -> None:
         pass
 
@@ -110,7 +110,7 @@ def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
     assert is_raised(client, "poisoned-event")
     # The folds of this process do not hang: only the stored verdict makes them pass the event over too.
     assert differences(client, refold(client)) == []
-    assert look_at_fold(client).level is Level.OK
+    assert check_replay(client).level is Level.OK
 
 
 @pytest.mark.process
@@ -149,12 +149,12 @@ def test_a_verdict_takes_two_reports_of_the_same_event_and_none_on_a_committed_o
     first, second = append(client, "a", "b")
     events = PassedOverEvents(client)
     assert [events.report(first, "why"), events.report(second, "why"), events.report(first, "why")] == [
-        Report.COUNTED
+        FoldReport.COUNTED
     ] * 3
-    assert events.report(first, "why") is Report.PASSED_OVER
+    assert events.report(first, "why") is FoldReport.PASSED_OVER
     assert events.load() == {first: "why"}
-    Reducer(client, NoWake()).reduce()
-    assert [events.report(first, "why"), events.report(second, "why")] == [Report.COMMITTED] * 2
+    Reducer(client, NullWake()).reduce()
+    assert [events.report(first, "why"), events.report(second, "why")] == [FoldReport.COMMITTED] * 2
     assert events.load() == {first: "why"}
 
 
@@ -173,7 +173,7 @@ def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_c
                 events.report(first, "why")
 
     with contextlib.closing(Late()) as progress:
-        assert Reducer(client, NoWake(), progress=progress).reduce() == 2
+        assert Reducer(client, NullWake(), progress=progress).reduce() == 2
     assert StateStore(client).room("a") is None and StateStore(client).room("b") is not None
     assert differences(client, refold(client)) == []
 
@@ -183,8 +183,8 @@ def test_trimming_folds_by_the_verdicts_and_forgets_those_it_no_longer_needs(cli
     events = PassedOverEvents(client)
     events.report(first, "why")
     events.report(first, "why")
-    Reducer(client, NoWake()).reduce()
-    Tidy(client, retention_days=-1)()
+    Reducer(client, NullWake()).reduce()
+    RetentionJob(client, retention_days=-1)()
     assert Journal(client).read("0-0", 10) == []
     assert events.load() == {}
     assert differences(client, refold(client)) == []

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
-from webhook_app.domain.alarms.titles import TITLES
+from webhook_app.domain.alarms.titles import ALARM_TITLES
 
 ADVICE: Mapping[str, str] = {
     AlarmName.REDUCING_HALTED: (
@@ -83,7 +83,7 @@ OTHERWISE = "Look at the room's or the subscriber's page, and at docs/operations
 
 def title_of(alarm: Alarm) -> str:
     """What the alarm is about, in a few words."""
-    return TITLES.get(alarm.name, alarm.name)
+    return ALARM_TITLES.get(alarm.name, alarm.name)
 
 
 def advice_for(name: str) -> str:

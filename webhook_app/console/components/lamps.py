@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_app.domain.room import CallKind, Room
-from webhook_app.domain.streams.machine import State
+from webhook_app.domain.streams.machine import StreamState
 
 
 class Lamp(StrEnum):
@@ -41,7 +41,7 @@ def lamp_of(room: Room) -> Lamp:
     if room.on_air:
         return Lamp.ON
     shown = room.shown
-    if shown is not None and shown.state is State.STARTING:
+    if shown is not None and shown.state is StreamState.STARTING:
         return Lamp.SOON
     if room.call is not None and room.call.kind is CallKind.START:
         return Lamp.SOON
@@ -49,7 +49,7 @@ def lamp_of(room: Room) -> Lamp:
         return Lamp.SOON
     if room.armed:
         return Lamp.ARMED
-    if shown is not None and shown.state is State.FAILED:
+    if shown is not None and shown.state is StreamState.FAILED:
         return Lamp.FAILED
     return Lamp.OFF
 
@@ -77,7 +77,7 @@ def lit(room: Room) -> Lit:
         beside = shown.state.value
     elif lamp is Lamp.ARMED:
         beside = "waits for a session"
-    elif lamp is Lamp.SOON and (shown is None or shown.state is not State.STARTING):
+    elif lamp is Lamp.SOON and (shown is None or shown.state is not StreamState.STARTING):
         beside = "tried again soon" if _tried_again(room) and room.call is None else "start is being called"
     elif lamp is Lamp.OFF and shown is None:
         beside = "no stream yet"
@@ -86,5 +86,5 @@ def lit(room: Room) -> Lit:
 
 def _tried_again(room: Room) -> bool:
     """Whether it is wanted on air, and a start that did not come about is repeated."""
-    wish = room.wish
-    return wish is not None and wish.on_air and room.tries > 0 and not any(run.live for run in room.streams)
+    desired = room.desired
+    return desired is not None and desired.on_air and room.tries > 0 and not any(run.live for run in room.streams)

@@ -7,11 +7,11 @@ from typing import Any
 from flask import render_template
 
 from webhook_app.api.rule_warnings import rooms_of, seen_rooms, warnings_of
-from webhook_app.api.rules import checked_rule
+from webhook_app.api.rules import validate_rule
 from webhook_app.console.components.rule_form import LABELS, form_field_of
 from webhook_app.console.components.rule_text import TextError, mistakes, read_rule
-from webhook_app.console.context import Desk
-from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.console.context import ConsoleContext
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
@@ -38,7 +38,7 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleVerdict:
+class RuleFeedback:
     """`missing` are labels of fields that nobody has filled in or left yet: no mistake, and the rule needs them."""
 
     mistakes: list[Mistake]
@@ -72,11 +72,11 @@ def _by_field(messages: Iterable[tuple[str | None, str]]) -> dict[str, str]:
     return joined
 
 
-def judged_rule(desk: Desk, text: str, was: str) -> dict[str, Any]:
+def validated_rule(desk: ConsoleContext, text: str, was: str) -> dict[str, Any]:
     """The rule in the text, checked as the API checks it, and that it may be put under its name."""
     if not text.strip():
         raise TextError("nothing is written yet")
-    rule = checked_rule(desk.context, read_rule(text), "")
+    rule = validate_rule(desk.context, read_rule(text), "")
     if was and rule["name"] != was:
         why = f"this page edits {was}; a rule keeps its name (make a new one, then delete this)"
         raise Problem(422, "the names differ", errors={"name": [why]})
@@ -89,15 +89,15 @@ def judged_rule(desk: Desk, text: str, was: str) -> dict[str, Any]:
     return rule
 
 
-def verdict_on(desk: Desk, text: str, was: str, *, touched: Collection[str] = EVERYTHING) -> RuleVerdict:
+def validate_text(desk: ConsoleContext, text: str, was: str, *, touched: Collection[str] = EVERYTHING) -> RuleFeedback:
     """Judge the text; mistakes in fields of the form that nobody has touched yet are not shown as mistakes."""
     try:
-        raw = judged_rule(desk, text, was)
+        raw = validated_rule(desk, text, was)
     except TextError as error:
-        return RuleVerdict([Mistake("", str(error), error.line)])
+        return RuleFeedback([Mistake("", str(error), error.line)])
     except Problem as problem:
         return _of_mistakes(problem.errors or {"": [problem.description]}, text, touched)
-    rule = rule_from(raw)
+    rule = decode_rule(raw)
     config = desk.context.state.config()
     warnings = warnings_of(desk.context, rule, config)
     config = config.with_rule(rule)
@@ -111,7 +111,7 @@ def verdict_on(desk: Desk, text: str, was: str, *, touched: Collection[str] = EV
         )
     except ScheduleError as error:
         return _of_mistakes({"schedule": [str(error)]}, text, touched)
-    return RuleVerdict(
+    return RuleFeedback(
         [],
         warnings=warnings,
         room_count=sum(room_id in known for room_id in rooms),
@@ -124,7 +124,7 @@ def verdict_on(desk: Desk, text: str, was: str, *, touched: Collection[str] = EV
     )
 
 
-def _of_mistakes(errors: Mapping[str, Any], text: str, touched: Collection[str]) -> RuleVerdict:
+def _of_mistakes(errors: Mapping[str, Any], text: str, touched: Collection[str]) -> RuleFeedback:
     shown: list[Mistake] = []
     missing: list[str] = []
     for one in mistakes(errors, text):
@@ -133,4 +133,4 @@ def _of_mistakes(errors: Mapping[str, Any], text: str, touched: Collection[str])
             shown.append(Mistake(one["field"], one["why"], one["line"], name))
         elif LABELS[name] not in missing:
             missing.append(LABELS[name])
-    return RuleVerdict(shown, missing)
+    return RuleFeedback(shown, missing)

@@ -10,7 +10,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import AliasToken
 
-from webhook_app.problems.validation_messages import flat
+from webhook_app.problems.validation_messages import flatten_errors
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 
 TEXT_MAX_CHARS = 64 * 1024
@@ -98,7 +98,7 @@ def as_put(view: Mapping[str, Any]) -> dict[str, Any]:
 
 def mistakes(errors: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     """Errors by field as lines to read: where, in which line, and what would be right."""
-    return [{"field": field, "line": line_of(text, field), "why": why} for field, why in flat(errors)]
+    return [{"field": field, "line": line_of(text, field), "why": why} for field, why in flatten_errors(errors)]
 
 
 def line_of(text: str, field: str) -> int | None:

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from webhook_app.console.formatting import moment_of, written
-from webhook_app.domain.streams.machine import MOVES, State, Stream
+from webhook_app.domain.streams.machine import MOVES, Stream, StreamState
 
 WIDTH, TOP, STEP = 348, 8, 60
 LEFT, BOX_WIDTH, BOX_HEIGHT = 64, 150, 38
 FAILED_LEFT, FAILED_WIDTH = 262, 78
 BULGE = 17
-COLUMN = tuple(state for state in State if state is not State.FAILED)
+COLUMN = tuple(state for state in StreamState if state is not StreamState.FAILED)
 
 
 def diagram(run: Stream | None) -> Markup:
     """The picture; without a run, the table alone."""
-    places: dict[State, int] = {state: TOP + at * STEP for at, state in enumerate(COLUMN)}
+    places: dict[StreamState, int] = {state: TOP + at * STEP for at, state in enumerate(COLUMN)}
     height = TOP * 2 + STEP * (len(COLUMN) - 1) + BOX_HEIGHT
     been = _been(run)
     parts = [
@@ -26,12 +26,12 @@ def diagram(run: Stream | None) -> Markup:
     ]
     parts.append(_HEAD)
     for state, following in MOVES.items():
-        for other in sorted(following, key=list(State).index):
+        for other in sorted(following, key=list(StreamState).index):
             went = state in been and other in been and not _between(state, other, been)
             parts.append(_arrow(places, state, other, height, went=went))
     for state in COLUMN:
         parts.append(_box(state, LEFT, places[state], BOX_WIDTH, BOX_HEIGHT, run, been))
-    parts.append(_box(State.FAILED, FAILED_LEFT, TOP, FAILED_WIDTH, height - 2 * TOP, run, been))
+    parts.append(_box(StreamState.FAILED, FAILED_LEFT, TOP, FAILED_WIDTH, height - 2 * TOP, run, been))
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
 
@@ -43,28 +43,30 @@ _HEAD = Markup(
 )
 
 
-def _been(run: Stream | None) -> Mapping[State, int | None]:
+def _been(run: Stream | None) -> Mapping[StreamState, int | None]:
     """The states a run has been in, with when."""
     if run is None:
         return {}
     moments = {
-        State.STARTING: run.starting_at,
-        State.STARTED: run.started_at,
-        State.PLAYABLE: run.playable_at,
-        State.STOPPING: run.stopping_at,
+        StreamState.STARTING: run.starting_at,
+        StreamState.STARTED: run.started_at,
+        StreamState.PLAYABLE: run.playable_at,
+        StreamState.STOPPING: run.stopping_at,
     }
-    found: dict[State, int | None] = {state: at for state, at in moments.items() if at is not None}
+    found: dict[StreamState, int | None] = {state: at for state, at in moments.items() if at is not None}
     return {**found, run.state: run.ended_at if not run.live else moments.get(run.state)}
 
 
-def _between(first: State, last: State, been: Mapping[State, int | None]) -> bool:
-    order = list(State)
+def _between(first: StreamState, last: StreamState, been: Mapping[StreamState, int | None]) -> bool:
+    order = list(StreamState)
     return any(state in been for state in order[order.index(first) + 1 : order.index(last)])
 
 
-def _arrow(places: Mapping[State, int], first: State, last: State, height: int, *, went: bool) -> Markup:
+def _arrow(
+    places: Mapping[StreamState, int], first: StreamState, last: StreamState, height: int, *, went: bool
+) -> Markup:
     top = places[first]
-    if last is State.FAILED:
+    if last is StreamState.FAILED:
         middle = top + BOX_HEIGHT // 2
         path = f"M{LEFT + BOX_WIDTH} {middle}H{FAILED_LEFT - 2}"
     elif places[last] - top == STEP:
@@ -82,7 +84,13 @@ def _arrow(places: Mapping[State, int], first: State, last: State, height: int, 
 
 
 def _box(
-    state: State, left: int, top: int, width: int, height: int, run: Stream | None, been: Mapping[State, int | None]
+    state: StreamState,
+    left: int,
+    top: int,
+    width: int,
+    height: int,
+    run: Stream | None,
+    been: Mapping[StreamState, int | None],
 ) -> Markup:
     here = run is not None and run.state is state
     kind = f"place {state}" + (" here" if here else "") + (" been" if state in been else "")
@@ -97,7 +105,7 @@ def _box(
     return Markup('<g class="{}">{}{}</g>').format(kind, box, lines)
 
 
-def _in_words(run: Stream | None, been: Mapping[State, int | None]) -> str:
+def _in_words(run: Stream | None, been: Mapping[StreamState, int | None]) -> str:
     if run is None:
         return "The states of a stream, from starting to stopped; this room has had none."
     path = ", then ".join(f"{state.value} {_at(at)}".strip() for state, at in been.items())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from webhook_app.api.call_views import call_views, load_calls
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.api.delivery_views import delivery_views
 from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.domain.delivery.delivery import delivery_id
@@ -15,7 +15,9 @@ LOOKED_UP_MAX = 2_000
 SESSION_PROBES = frozenset({"armed", "participants", "session", "refused"})
 
 
-def causes(context: Context, room_id: str, *, cursor: str | None, limit: int, each: bool = False) -> dict[str, Any]:
+def room_timeline(
+    context: AppContext, room_id: str, *, cursor: str | None, limit: int, each: bool = False
+) -> dict[str, Any]:
     """A page of it, the newest first. Runs of events that changed nothing are put together, unless asked for each."""
     found = (timeline_page if each else outline_page)(context, room_id, cursor=cursor, limit=limit)
     items: list[dict[str, Any]] = found["items"]
@@ -30,7 +32,7 @@ def causes(context: Context, room_id: str, *, cursor: str | None, limit: int, ea
     return {"groups": _grouped(items), "next": found["next"]}
 
 
-def deliveries_of(context: Context, notice_id: str) -> list[dict[str, Any]]:
+def deliveries_of(context: AppContext, notice_id: str) -> list[dict[str, Any]]:
     """Everybody who was to be told a notice, and how that went."""
     return (_deliveries(context, [notice_id], at_most=None) or {}).get(notice_id, [])
 
@@ -83,7 +85,7 @@ def _called(item: Mapping[str, Any]) -> list[str]:
     return [one["call_id"] for one in item["decisions"] if one["call_id"]]
 
 
-def _calls(context: Context, items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def _calls(context: AppContext, items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     ids: dict[str, None] = {}
     for item in items:
         ids |= dict.fromkeys(_called(item))
@@ -95,7 +97,7 @@ def _calls(context: Context, items: Iterable[Mapping[str, Any]]) -> dict[str, di
 
 
 def _deliveries(
-    context: Context, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
+    context: AppContext, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
 ) -> dict[str, list[dict[str, Any]]] | None:
     """Deliveries by notice; None when they are too many to be looked up for a whole page."""
     names = {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()}

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.schedules.schedule import RoomWindow, combine, next_windows
+from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
 from webhook_app.store import codec, keys, outline
@@ -68,7 +68,7 @@ class Week:
     on_air: Sequence[OnAir]
 
 
-def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
+def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
     """What was and what is to come. Past windows are those of today's rules; their fate is what was told of them."""
     since, until = now - PAST_MS, now + AHEAD_MS
     asked = []
@@ -89,7 +89,7 @@ def week(context: Context, config: Config, room_id: str, rules: Iterable[Rule], 
                     apart.append(Planned(room_id, own, Fate.PAUSED))
             else:
                 asked.append((rule.name, rule.start, window))
-    stretches = combine(asked)
+    stretches = merge_windows(asked)
     types = match_notices(stretches, _window_notices(context, room_id, now))
     openings_in = _openings(stretches, [(name, one.opens_at) for name, _, one in asked])
     planned = apart + [
@@ -133,7 +133,7 @@ def _with_fate(
     return Planned(room_id, window, Fate.LATE if late else Fate.UNTOLD, late)
 
 
-def _window_notices(context: Context, room_id: str, now: int) -> list[WindowNotice]:
+def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowNotice]:
     """The room's `broadcast.*` notices of the span that is shown, as its timeline has them."""
     since = str(now - PAST_MS - HOUR)
     notices = []
@@ -145,7 +145,7 @@ def _window_notices(context: Context, room_id: str, now: int) -> list[WindowNoti
     return notices
 
 
-def _runs(context: Context, room_id: str) -> list[Stream]:
+def _runs(context: AppContext, room_id: str) -> list[Stream]:
     ids = context.client.zrevrange(keys.room_streams(room_id), 0, RUNS_MAX - 1)
     found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
     return [codec.stream_of(raw) for raw in reversed(found) if raw is not None]

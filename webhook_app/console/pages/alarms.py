@@ -7,16 +7,16 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.alarms import acknowledge, known_alarms, raised_alarms, unacknowledged
-from webhook_app.api.context import Context
-from webhook_app.console.auth import try_it
+from webhook_app.api.alarms import acknowledge, all_active_alarms, all_alarms, unacknowledged
+from webhook_app.api.context import AppContext
+from webhook_app.console.auth import run_action
 from webhook_app.console.components.alarm_advice import advice_for, title_of
-from webhook_app.console.context import Desk, live_part, page
+from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import MINUTE
 from webhook_app.ops.health import WORKERS
-from webhook_app.store.health import StoreHealth, look
+from webhook_app.store.health import StoreHealth, read_health
 
 PAST_SHOWN = 50
 ACTIVE_SHOWN = 200
@@ -34,7 +34,7 @@ class ShownAlarm:
     subscriber_name: str | None
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The page, the part of it that changes, and the button."""
 
     @blueprint.get("/alarms")
@@ -52,16 +52,16 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             until = None
             if minutes.isdecimal() and int(minutes) in MUTE_MIN:
                 until = desk.context.now() + int(minutes) * MINUTE
-            desk.context.folded(acknowledge(desk.context, alarm_id, by="console", until=until))
+            desk.context.wait_until_processed(acknowledge(desk.context, alarm_id, by="console", until=until))
             return "Acknowledged." if until is None else f"Acknowledged for {minutes} minutes; then it counts again."
 
-        return try_it(give, "/alarms")
+        return run_action(give, "/alarms")
 
 
-def counted_alarms(context: Context) -> list[Alarm]:
+def counted_alarms(context: AppContext) -> list[Alarm]:
     """The active alarms that nobody has acknowledged, the worst first; read once for a page."""
     if "counted_alarms" not in g:
-        g.counted_alarms = worst_first(unacknowledged(raised_alarms(context), context.now()))
+        g.counted_alarms = worst_first(unacknowledged(all_active_alarms(context), context.now()))
     alarms: list[Alarm] = g.counted_alarms
     return alarms
 
@@ -71,9 +71,9 @@ def worst_first(alarms: Iterable[Alarm]) -> list[Alarm]:
     return sorted(alarms, key=lambda alarm: alarm.severity != "critical")
 
 
-def _view(desk: Desk) -> dict[str, Any]:
+def _view(desk: ConsoleContext) -> dict[str, Any]:
     context = desk.context
-    known, now = known_alarms(context), context.now()
+    known, now = all_alarms(context), context.now()
     counted = worst_first(unacknowledged(known, now))
     acknowledged = worst_first(alarm for alarm in known if alarm.is_active and alarm.is_acknowledged(now))
     cleared = [alarm for alarm in known if not alarm.is_active]
@@ -86,7 +86,7 @@ def _view(desk: Desk) -> dict[str, Any]:
         "cleared": _shown(cleared[:PAST_SHOWN], config, subscribers),
         "count": len(counted),
         "acknowledged_count": len(acknowledged),
-        "troubles": _troubles(look(context.client)),
+        "troubles": _troubles(read_health(context.client)),
         "mute_min": MUTE_MIN,
     }
 

@@ -7,14 +7,14 @@ from flask import Blueprint, request
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.rooms import StartWishSchema, WishSchema, order_room
-from webhook_app.console.auth import admins_only, back, try_it
-from webhook_app.console.context import Desk, page
+from webhook_app.api.rooms import OverrideSchema, StartOverrideSchema, request_room_command
+from webhook_app.console.auth import back, require_admin, run_action
+from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import flat
+from webhook_app.problems.validation_messages import flatten_errors
 from webhook_app.usecases.room_names import find_usable_room
 
 HOLDS_MIN = (15, 30, 60, 120, 240)
@@ -27,12 +27,12 @@ SAID = {
 }
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The question and the order."""
 
     @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):order>")
     def ask_order(room_id: str, order: str) -> str:
-        admins_only(desk.door)
+        require_admin(desk.door)
         context = desk.context
         found = find_usable_room(context.state, room_id)
         room = found.state or Room(found.room_id)
@@ -50,22 +50,22 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.post("/rooms/<room:room_id>/capture")
     def take_picture(room_id: str) -> BaseResponse:
         def give() -> str:
-            order_room(desk.context, room_id, "capture", {})
+            request_room_command(desk.context, room_id, "capture", {})
             return "A picture is asked for. It stands beside the stream when VideoSDK has taken it."
 
-        return try_it(give, "/")
+        return run_action(give, "/")
 
     @blueprint.post("/rooms/<room:room_id>/<any(start, end, release):order>")
     def give_order(room_id: str, order: str) -> BaseResponse:
 
         def give() -> str:
-            order_room(desk.context, room_id, order, _wish(desk, order))
+            request_room_command(desk.context, room_id, order, _wish(desk, order))
             return SAID[order]
 
-        return try_it(give, "/")
+        return run_action(give, "/")
 
 
-def _wish(desk: Desk, order: str) -> dict[str, Any]:
+def _wish(desk: ConsoleContext, order: str) -> dict[str, Any]:
     """The wish in the form, checked as the API checks it."""
     if order == "release":
         return {}
@@ -76,9 +76,9 @@ def _wish(desk: Desk, order: str) -> dict[str, Any]:
     if order == "start" and (start := _start()):
         asked["start"] = start
     try:
-        loaded: dict[str, Any] = (StartWishSchema() if order == "start" else WishSchema()).load(asked)
+        loaded: dict[str, Any] = (StartOverrideSchema() if order == "start" else OverrideSchema()).load(asked)
     except ValidationError as error:
-        wrong = "; ".join(f"{field}: {message}" for field, message in flat(error.messages_dict))
+        wrong = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
         raise Problem(422, f"Something is wrong with it: {wrong}.") from None
     return {name: value for name, value in loaded.items() if value is not None}
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 from flask import Response, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from webhook_app.access.security_headers import harden
+from webhook_app.access.security_headers import set_security_headers
 from webhook_app.problems.problems import DESCRIPTIONS, Problem
 from webhook_app.problems.reasons import ProblemReason
 
@@ -69,10 +69,10 @@ def error_page(error: HTTPException) -> Response:
     response = make_response(body, status)
     if status == 503:
         response.headers["Retry-After"] = "2"
-    return harden(response)
+    return set_security_headers(response)
 
 
-def belongs_to_file(what: str, file_name: str | None, page: str) -> PageError:
+def defined_in_file_error(what: str, file_name: str | None, page: str) -> PageError:
     """The refusal to edit what the configuration file holds: says where to change it."""
     where = file_name or "the configuration file"
     return PageError(
@@ -85,7 +85,7 @@ def belongs_to_file(what: str, file_name: str | None, page: str) -> PageError:
     )
 
 
-def ask_for_admin() -> NoReturn:
+def redirect_to_admin_login() -> NoReturn:
     """Lead to the log-in form, which says that the page needs the admin token, and back from there."""
     here = request.full_path.rstrip("?")
     abort(redirect(url_for("console.login_form", back=here, need="admin")))

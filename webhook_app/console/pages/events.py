@@ -5,17 +5,17 @@ from typing import Any
 from flask import Blueprint, request
 
 from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
-from webhook_app.console.context import Desk, page
+from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 from webhook_app.usecases.room_names import closest_room, lookup_room
 
 SHOWN = 60
 WORDS_MAX_CHARS = 200
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The list and the one."""
     context = desk.context
 
@@ -32,7 +32,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             query["room_id"] = found_room.room_id
         try:
             found = events_page(context, query | {"from_": None, "to": None, "limit": SHOWN})
-        except BadCursorError as error:
+        except InvalidCursorError as error:
             raise Problem(422, str(error)) from None
         rest = {name: value for name, value in asked.items() if name != "cursor"}
         return page(
@@ -51,7 +51,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def event(event_id: str) -> str:
         try:
             checked = checked_id(event_id)
-        except BadCursorError:
+        except InvalidCursorError:
             checked = None
         found = context.journal.get([checked]) if checked else [None]
         if found[0] is None:

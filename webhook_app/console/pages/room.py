@@ -4,24 +4,24 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.context import Context
+from webhook_app.api.context import AppContext
 from webhook_app.console.components.state_diagram import diagram
-from webhook_app.console.components.timeline import causes, deliveries_of
-from webhook_app.console.context import Desk, live_part, page
+from webhook_app.console.components.timeline import deliveries_of, room_timeline
+from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 from webhook_app.usecases.room_names import find_room
 
-CAUSES_SHOWN = 40
+TIMELINE_SHOWN = 40
 RUNS_SHOWN = 8
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The page, and the part of it that changes."""
 
     @blueprint.get("/rooms/<room:room_id>")
@@ -49,15 +49,15 @@ def _told(deliveries: list[dict[str, Any]]) -> dict[str, Any] | None:
     return {"type": notice["type"], "data": notice["data"], "room_id": notice["data"].get("room_id")}
 
 
-def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
+def _seen(desk: ConsoleContext, room_id: str) -> dict[str, Any]:
     context = desk.context
     config, now = context.state.config(), context.now()
     found = find_room(context.state, room_id, config)
     room_id, room = found.room_id, found.state or Room(found.room_id)
     cursor, each = request.args.get("cursor") or None, "each" in request.args
     try:
-        timeline = causes(context, room_id, cursor=cursor, limit=CAUSES_SHOWN, each=each)
-    except BadCursorError as error:
+        timeline = room_timeline(context, room_id, cursor=cursor, limit=TIMELINE_SHOWN, each=each)
+    except InvalidCursorError as error:
         raise Problem(422, str(error)) from None
     window, view = room.window, tile(room, config, now)
     return {
@@ -79,7 +79,7 @@ def _seen(desk: Desk, room_id: str) -> dict[str, Any]:
     }
 
 
-def _runs(context: Context, room: Room, config: Config, now: int) -> list[dict[str, Any]]:
+def _runs(context: AppContext, room: Room, config: Config, now: int) -> list[dict[str, Any]]:
     ids = context.client.zrevrange(keys.room_streams(room.room_id), 0, RUNS_SHOWN - 1)
     found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
     runs = [codec.stream_of(raw) for raw in found if raw is not None]

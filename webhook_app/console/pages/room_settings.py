@@ -8,17 +8,17 @@ from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.room_changes import NewRoomSchema, RoomChangeSchema, add_room, change_room, forget_room
-from webhook_app.console.auth import admins_only, done, try_it
-from webhook_app.console.context import Desk, page
+from webhook_app.console.auth import flash_and_redirect, require_admin, run_action
+from webhook_app.console.context import ConsoleContext, page
 from webhook_app.problems.problems import Problem
-from webhook_app.usecases.room_names import FoundRoom, find_room, room_reference
+from webhook_app.usecases.room_names import ResolvedRoom, find_room, room_reference
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The forms, and what they do."""
     context = desk.context
 
-    def form(found: FoundRoom | None, values: dict[str, str], problem: Problem | None = None) -> tuple[str, int]:
+    def form(found: ResolvedRoom | None, values: dict[str, str], problem: Problem | None = None) -> tuple[str, int]:
         errors = (problem.errors or {"": [problem.description]}) if problem is not None else {}
         wrong = [message for messages in errors.values() for message in messages]
         html = page(
@@ -28,24 +28,24 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/new-room")
     def ask_new_room() -> tuple[str, int]:
-        admins_only(desk.door)
+        require_admin(desk.door)
         return form(None, {})
 
     @blueprint.post("/new-room")
     def add_new_room() -> tuple[str, int] | BaseResponse:
         try:
             given: dict[str, Any] = NewRoomSchema().load({"room_id": _field("room_id"), **_given()})
-            context.folded(add_room(context, given))
+            context.wait_until_processed(add_room(context, given))
         except ValidationError as error:
             return form(None, dict(request.form), _problem(error))
         except Problem as problem:
             return form(None, dict(request.form), problem)
         found = find_room(context.state, f"id:{given['room_id']}")
-        return done("The room is added.", _room_path(desk, found))
+        return flash_and_redirect("The room is added.", _room_path(desk, found))
 
     @blueprint.get("/rooms/<room:room_id>/settings")
     def ask_room_settings(room_id: str) -> tuple[str, int]:
-        admins_only(desk.door)
+        require_admin(desk.door)
         found = find_room(context.state, room_id)
         known = found.configured
         return form(found, {} if known is None else {"name": known.name or "", "groups": " ".join(known.groups)})
@@ -55,29 +55,29 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         found = find_room(context.state, room_id)
         try:
             _, event_id = change_room(context, f"id:{found.room_id}", RoomChangeSchema().load(_given()))
-            context.folded(event_id)
+            context.wait_until_processed(event_id)
         except ValidationError as error:
             return form(found, dict(request.form), _problem(error))
         except Problem as problem:
             return form(found, dict(request.form), problem)
-        return done("The room is changed.", _room_path(desk, found))
+        return flash_and_redirect("The room is changed.", _room_path(desk, found))
 
     @blueprint.get("/rooms/<room:room_id>/forget")
     def ask_forget(room_id: str) -> str:
-        admins_only(desk.door)
+        require_admin(desk.door)
         found = find_room(context.state, room_id)
         return page("room_forget.html", here="wall", found=found, back=_room_path(desk, found))
 
     @blueprint.post("/rooms/<room:room_id>/forget")
     def forget(room_id: str) -> BaseResponse:
         def give() -> str:
-            context.folded(forget_room(context, room_id))
+            context.wait_until_processed(forget_room(context, room_id))
             return "The room is forgotten. Its events stay; a new webhook makes it known again."
 
-        return try_it(give, "/")
+        return run_action(give, "/")
 
 
-def _room_path(desk: Desk, found: FoundRoom | None) -> str:
+def _room_path(desk: ConsoleContext, found: ResolvedRoom | None) -> str:
     if found is None:
         return "/"
     return "/rooms/" + quote(room_reference(found.room_id, desk.context.state.names()), safe="")

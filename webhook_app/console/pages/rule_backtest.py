@@ -6,14 +6,14 @@ from typing import Any
 from flask import Blueprint, request
 from markupsafe import Markup
 
-from webhook_app.api.context import Context
-from webhook_app.api.rules import checked_rule, rule_view
+from webhook_app.api.context import AppContext
+from webhook_app.api.rules import rule_view, validate_rule
 from webhook_app.console.components.rule_text import TextError, as_put, mistakes, read, write
-from webhook_app.console.context import Desk, page
-from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.console.context import ConsoleContext, page
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.rules.backtest import BacktestTooLargeError
-from webhook_app.domain.rules.comparison import Act, Comparison, of_rules
-from webhook_app.domain.rules.rule import Config, Rule, RuleMemory
+from webhook_app.domain.rules.comparison import Comparison, RuleAction, restricted_to_rules
+from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem
 from webhook_app.store.backtests import replay
@@ -27,18 +27,18 @@ WIDTH, HEIGHT = 1000, 64
 class Row:
     """One act: done by both, only by the drafts, or only by what was in force."""
 
-    act: Act
+    act: RuleAction
     sign: str
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The page and its trial."""
     context = desk.context
 
     @blueprint.get("/backtest")
     def backtest_form() -> str:
         rule = context.state.rule(request.args.get("rule", ""))
-        text = write(as_put(rule_view(rule, RuleMemory()))) if rule is not None else ""
+        text = write(as_put(rule_view(rule, RuleState()))) if rule is not None else ""
         return page("backtest.html", here="rules", text=text, spans=SPANS, span="24h", others=True)
 
     @blueprint.post("/backtest")
@@ -68,7 +68,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         except BacktestTooLargeError as error:
             wrong = [{"field": "", "line": None, "why": str(error)}]
             return page("backtest.html", here="rules", wrong=wrong, **given), 422
-        own = of_rules(whole, {rule.name for rule in drafts})
+        own = restricted_to_rules(whole, {rule.name for rule in drafts})
         found = whole if everything else own
         rows = _rows(found)
         return page(
@@ -83,14 +83,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         )
 
 
-def _drafts(context: Context, text: str) -> list[Rule]:
+def _drafts(context: AppContext, text: str) -> list[Rule]:
     said = read(text) if text.strip() else []
     if isinstance(said, dict):
         said = said.get("rules", [said])
     if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
         raise TextError("write one rule, or a list of rules each beginning with `- name:`")
     wheres = [f"rules.{at}" if len(said) > 1 else "" for at in range(len(said))]
-    return [rule_from(checked_rule(context, rule, where)) for rule, where in zip(said, wheres, strict=True)]
+    return [decode_rule(validate_rule(context, rule, where)) for rule, where in zip(said, wheres, strict=True)]
 
 
 def _differences(found: Comparison) -> int:

@@ -8,42 +8,42 @@ from flask import Blueprint, Response, flash, jsonify, redirect, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.conditional import alone
+from webhook_app.api.conditional import rule_lock
 from webhook_app.api.rule_warnings import seen_rooms, warnings_of
-from webhook_app.api.rules import known_rule, rule_view
-from webhook_app.console.auth import admins_only
-from webhook_app.console.components.rule_feedback import RuleVerdict, judged_rule, verdict_on
+from webhook_app.api.rules import require_rule, rule_view
+from webhook_app.console.auth import require_admin
+from webhook_app.console.components.rule_feedback import RuleFeedback, validate_text, validated_rule
 from webhook_app.console.components.rule_form import BLANK, CRON_EXAMPLES, LABELS, TRIGGERS, TYPES, form_of, rule_of
 from webhook_app.console.components.rule_text import TextError, as_put, read_rule, write
-from webhook_app.console.context import Desk, page
+from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages import rule_backtest
-from webhook_app.console.pages.error_pages import belongs_to_file
-from webhook_app.domain.configuration.changes import rule_from
+from webhook_app.console.pages.error_pages import defined_in_file_error
+from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
-from webhook_app.domain.rules.rule import Config, Rule, RuleMemory
+from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.problems.problems import Problem
 
 ROOMS_OFFERED = 500
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """New, edit, check, save."""
     context = desk.context
     rule_backtest.add(blueprint, desk)
 
     @blueprint.get("/new-rule")
     def new_rule() -> str:
-        admins_only(desk.door)
+        require_admin(desk.door)
         trigger = request.args.get("trigger", "")
         form = BLANK | ({"trigger": trigger} if trigger in TRIGGERS else {})
         return _editor(desk, text="", form=form, was="", seen="")
 
     @blueprint.get("/rules/<name>/edit")
     def edit_rule(name: str) -> str:
-        admins_only(desk.door)
-        known = known_rule(context, name)
+        require_admin(desk.door)
+        known = require_rule(context, name)
         if known.from_file:
-            raise belongs_to_file(f"Rule {name}", desk.config_file_name, f"/rules/{name}")
+            raise defined_in_file_error(f"Rule {name}", desk.config_file_name, f"/rules/{name}")
         text = _text_of(known)
         return _editor(desk, text=text, form=form_of(read_rule(text)), was=name, seen=_tag(text))
 
@@ -51,7 +51,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def check_rule() -> Response:
         """For the script: what is wrong with the text, and what the form shows of it."""
         text = request.form.get("text", "")
-        answer = _answer(verdict_on(desk, text, request.form.get("was", "")))
+        answer = _answer(validate_text(desk, text, request.form.get("was", "")))
         try:
             answer["form"] = form_of(read_rule(text))
         except TextError:
@@ -63,7 +63,9 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         """For the script: the text that comes of the form, and what is wrong with it."""
         text = _drafted(request.form)
         touched = {name for name in request.form.get("touched", "").split(",") if name}
-        return jsonify({"text": text} | _answer(verdict_on(desk, text, request.form.get("was", ""), touched=touched)))
+        return jsonify(
+            {"text": text} | _answer(validate_text(desk, text, request.form.get("was", ""), touched=touched))
+        )
 
     @blueprint.post("/rule-text/save")
     def save_rule() -> BaseResponse | str | tuple[str, int]:
@@ -75,14 +77,14 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         if asked.get("do-it") == "check":
             return _editor(desk, text=text, form=_form_or(text, asked), was=was, seen=seen, judged=True)
         try:
-            name = judged_rule(desk, text, was)["name"]
-            with alone(context, name):
-                rule = judged_rule(desk, text, was)
+            name = validated_rule(desk, text, was)["name"]
+            with rule_lock(context, name):
+                rule = validated_rule(desk, text, was)
                 if was and _tag_of(context.state.rule(name)) != seen:
                     raise Problem(409, CHANGED)
-                warnings = warnings_of(context, rule_from(rule), context.state.config())
+                warnings = warnings_of(context, decode_rule(rule), context.state.config())
                 event_id = context.append(Source.CONFIG, "rule-put", None, {"rule": rule})
-                in_force = context.folded(event_id)
+                in_force = context.wait_until_processed(event_id)
         except (Problem, TextError) as error:
             refused = error.description if isinstance(error, Problem) and not error.errors else None
             form = _form_or(text, asked)
@@ -96,13 +98,13 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 CHANGED = "somebody changed this rule since you opened it: open it again to see what it is now"
 
 
-def _answer(verdict: RuleVerdict) -> dict[str, Any]:
+def _answer(verdict: RuleFeedback) -> dict[str, Any]:
     """A verdict for the script: as a part of the page, and by the form's fields."""
     return {"verdict": verdict.html(), "errors": verdict.errors, "hints": verdict.hints}
 
 
 def _editor(
-    desk: Desk,
+    desk: ConsoleContext,
     *,
     text: str,
     form: dict[str, str],
@@ -113,7 +115,7 @@ def _editor(
 ) -> str:
     if judged and was and refused is None and _tag_of(desk.context.state.rule(was)) != seen:
         refused = CHANGED
-    verdict = verdict_on(desk, text, was) if judged or text else None
+    verdict = validate_text(desk, text, was) if judged or text else None
     config = desk.context.state.names()
     return page(
         "rule_edit.html",
@@ -136,7 +138,7 @@ def _editor(
     )
 
 
-def _room_names(desk: Desk, config: Config) -> list[str]:
+def _room_names(desk: ConsoleContext, config: Config) -> list[str]:
     """What may stand in the field of rooms: names, groups, the ids of rooms without a name, and all."""
     named = config.names.values()
     groups = sorted({f"group:{group}" for room in named for group in room.groups})
@@ -161,7 +163,7 @@ def _form_or(text: str, asked: MultiDict[str, str]) -> dict[str, str]:
 
 
 def _text_of(rule: Rule) -> str:
-    return write(as_put(rule_view(rule, RuleMemory())))
+    return write(as_put(rule_view(rule, RuleState())))
 
 
 def _tag_of(rule: Rule | None) -> str:

@@ -5,15 +5,15 @@ from typing import Any
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.conditional import alone
+from webhook_app.api.conditional import rule_lock
 from webhook_app.api.rule_warnings import rooms_of
-from webhook_app.api.rules import known_rule, not_of_the_file, rule_views
-from webhook_app.console.auth import admins_only, back, done, try_it
+from webhook_app.api.rules import require_editable, require_rule, rule_views
+from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
 from webhook_app.console.components.rule_text import as_put, write
-from webhook_app.console.context import Desk, page, page_of
+from webhook_app.console.context import ConsoleContext, page, page_of
 from webhook_app.console.pages import rule_editor, skips
 from webhook_app.console.pages.skips import skip_choices
-from webhook_app.console.pages.wall import asked
+from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -30,7 +30,7 @@ DONE = {
 }
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """List, page, orders; the editor has a file of its own."""
     context = desk.context
     rule_editor.add(blueprint, desk)
@@ -38,23 +38,23 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/rules")
     def rules() -> str:
-        config, want = context.state.config(), asked()
-        found = [rule for name, rule in sorted(config.rules.items()) if want.q.lower() in name]
-        shown, number, pages = page_of(found, want.number, RULES_SHOWN)
+        config, list_filter = context.state.config(), read_list_filter()
+        found = [rule for name, rule in sorted(config.rules.items()) if list_filter.q.lower() in name]
+        shown, number, pages = page_of(found, list_filter.number, RULES_SHOWN)
         return page(
             "rules.html",
             here="rules",
-            rules=[view | {"words": in_words(view)} for view in rule_views(context, list(shown))],
+            rules=[view | {"words": summarize(view)} for view in rule_views(context, list(shown))],
             total=len(config.rules),
-            q=want.q,
+            q=list_filter.q,
             number=number,
             pages=pages,
-            query={"q": want.q} if want.q else {},
+            query={"q": list_filter.q} if list_filter.q else {},
         )
 
     @blueprint.get("/rules/<name>")
     def rule(name: str) -> str:
-        known = known_rule(context, name)
+        known = require_rule(context, name)
         config, now = context.state.config(), context.now()
         view = rule_views(context, [known])[0]
         rooms = rooms_of(context, config, known)
@@ -68,7 +68,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             "rule.html",
             here="rules",
             rule=view,
-            words=in_words(view),
+            words=summarize(view),
             text=write(as_put(view)),
             rooms=[(room_id, config.named(room_id)) for room_id in rooms[:ROOMS_NAMED]],
             room_count=len(rooms),
@@ -88,34 +88,34 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/rules/<name>/<any('pause', 'resume', 'skip-next', 'delete'):order>")
     def ask_rule_order(name: str, order: str) -> str:
-        admins_only(desk.door)
-        view = rule_views(context, [known_rule(context, name)])[0]
+        require_admin(desk.door)
+        view = rule_views(context, [require_rule(context, name)])[0]
         return page(
-            "rule_order.html", here="rules", order=order, rule=view, words=in_words(view), back=back(f"/rules/{name}")
+            "rule_order.html", here="rules", order=order, rule=view, words=summarize(view), back=back(f"/rules/{name}")
         )
 
     @blueprint.post("/rules/<name>/<any('pause', 'resume', 'skip-next'):order>")
     def order_rule(name: str, order: str) -> BaseResponse:
         def give() -> str:
-            known = known_rule(context, name)
+            known = require_rule(context, name)
             if order == "skip-next" and known.schedule is None:
                 raise Problem(409, f"rule {name} has no schedule")
             kind, said = DONE[order]
-            context.folded(context.append(Source.OPERATOR, kind, None, {"name": name}))
+            context.wait_until_processed(context.append(Source.OPERATOR, kind, None, {"name": name}))
             return said.format(name)
 
-        return try_it(give, f"/rules/{name}")
+        return run_action(give, f"/rules/{name}")
 
     @blueprint.post("/rules/<name>/delete")
     def delete_rule(name: str) -> BaseResponse:
-        with alone(context, name):
-            not_of_the_file(known_rule(context, name))
-            context.folded(context.append(Source.CONFIG, "rule-deleted", None, {"name": name}))
-        done(f"Rule {name} is deleted. A stream that it started is left alone.", "/rules")
+        with rule_lock(context, name):
+            require_editable(require_rule(context, name))
+            context.wait_until_processed(context.append(Source.CONFIG, "rule-deleted", None, {"name": name}))
+        flash_and_redirect(f"Rule {name} is deleted. A stream that it started is left alone.", "/rules")
         return redirect("/rules", code=303)
 
 
-def in_words(view: dict[str, Any]) -> str:
+def summarize(view: dict[str, Any]) -> str:
     """A rule in a line."""
     if "schedule" in view:
         given = view["schedule"]

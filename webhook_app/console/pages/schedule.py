@@ -10,10 +10,10 @@ from webhook_app.api.rule_warnings import rooms_of_rules
 from webhook_app.console.components.quota import Crowded, Quota
 from webhook_app.console.components.week import AHEAD_MS, PAST_MS, Fate, Planned, week
 from webhook_app.console.components.week_picture import picture, scale
-from webhook_app.console.context import Desk, live_part, page, page_of
+from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.formatting import day, moment_of
 from webhook_app.console.pages.skips import skip_choices
-from webhook_app.console.pages.wall import asked
+from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.times import MINUTE
 
@@ -22,7 +22,7 @@ LISTED_MAX = 40
 COUNTED = frozenset({Fate.PLANNED, Fate.OPEN, Fate.LATE, Fate.INTERRUPTED})  # windows that take a stream
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The page, and the part of it that changes."""
     quota = Quota(desk.context.max_streams)
 
@@ -35,16 +35,16 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         return live_part("schedule_live.html", **_seen(desk, quota))
 
 
-def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
+def _seen(desk: ConsoleContext, quota: Quota) -> dict[str, Any]:
     context = desk.context
     config, now = context.state.config(), context.now()
     drawn_at = now // MINUTE * MINUTE  # so that the picture is another one once a minute, and not at each look
     by_room = _rules_by_room(desk, config)
-    q = asked().q
+    q = read_list_filter().q
     late = {room_id for room_id, room in desk.rooms.all().items() if room.late_since is not None}
     wanted = [room_id for room_id in by_room if _named(config, room_id, q)]
     wanted.sort(key=lambda room_id: (room_id not in late, _title(config, room_id)))
-    shown, number, pages = page_of(wanted, asked().number, ROOMS_SHOWN)
+    shown, number, pages = page_of(wanted, read_list_filter().number, ROOMS_SHOWN)
     weeks = [week(context, config, room_id, by_room[room_id], now) for room_id in shown]
     names = {one.room_id: one.name for one in weeks}
     crowded = quota.crowded(config, sorted(by_room), now)
@@ -72,7 +72,7 @@ def _seen(desk: Desk, quota: Quota) -> dict[str, Any]:
     }
 
 
-def _rules_by_room(desk: Desk, config: Config) -> dict[str, list[Rule]]:
+def _rules_by_room(desk: ConsoleContext, config: Config) -> dict[str, list[Rule]]:
     found: dict[str, list[Rule]] = {}
     scheduled = [rule for _, rule in sorted(config.rules.items()) if rule.schedule is not None]
     for name, room_ids in rooms_of_rules(desk.context, config, scheduled).items():

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.occurrence_skips import SKIPPED, UNSKIPPED, order_skip
-from webhook_app.api.rules import known_rule
-from webhook_app.console.auth import admins_only, back, try_it
-from webhook_app.console.context import Desk, page
+from webhook_app.api.occurrence_skips import SKIPPED, UNSKIPPED, change_occurrence
+from webhook_app.api.rules import require_rule
+from webhook_app.console.auth import back, require_admin, run_action
+from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.skips import window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
@@ -33,14 +33,14 @@ def skip_choices(openings: Iterable[tuple[str, int]], now: int, *, skipped: bool
     return choices if len(choices) <= CHOICES_MAX else []
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The question and the order."""
     context = desk.context
 
     @blueprint.get("/rules/<name>/occurrences/<opens_at>/<any(skip, unskip):order>")
     def ask_skip(name: str, opens_at: str, order: str) -> str:
-        admins_only(desk.door)
-        rule = known_rule(context, name)
+        require_admin(desk.door)
+        rule = require_rule(context, name)
         try:
             moment = from_rfc3339(opens_at)
             calendars = context.state.config().calendars
@@ -63,7 +63,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def give_skip(name: str, opens_at: str, order: str) -> BaseResponse:
         def give() -> str:
             event_type, said = ORDERS[order]
-            context.folded(order_skip(context, name, opens_at, event_type))
+            context.wait_until_processed(change_occurrence(context, name, opens_at, event_type))
             return said.format(name)
 
-        return try_it(give, f"/rules/{name}")
+        return run_action(give, f"/rules/{name}")

@@ -8,26 +8,26 @@ from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.access.subscriber_secrets import PREFIX
-from webhook_app.api.deliveries import put_in_line
+from webhook_app.api.deliveries import requeue_delivery
 from webhook_app.api.delivery_views import deliveries_page
-from webhook_app.api.subscriber_actions import enable, order_recovery, order_test, retry_all_dead, rotate
+from webhook_app.api.subscriber_actions import enable, request_recovery, request_test, retry_all_dead, rotate
 from webhook_app.api.subscriber_schema import ChangeSchema, SubscribeSchema
-from webhook_app.api.subscriber_views import health_view, kept_subscriber, subscriber_view
-from webhook_app.api.subscribers import change, leave_out, take_in
-from webhook_app.console.auth import admins_only, back, done, try_it
+from webhook_app.api.subscriber_views import health_view, require_subscriber, subscriber_view
+from webhook_app.api.subscribers import create_subscriber, leave_out, update_subscriber
+from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
 from webhook_app.console.components.charts import stacked
 from webhook_app.console.components.rule_text import mistakes
-from webhook_app.console.context import Desk, live_part, page, page_of
-from webhook_app.console.pages.error_pages import belongs_to_file
-from webhook_app.console.pages.system import told_by_hour
-from webhook_app.console.pages.wall import asked
+from webhook_app.console.context import ConsoleContext, live_part, page, page_of
+from webhook_app.console.pages.error_pages import defined_in_file_error
+from webhook_app.console.pages.system import attempts_by_hour
+from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
-from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES
+from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.validation_messages import explained
 from webhook_app.store import keys
-from webhook_app.store.listing import BadCursorError
+from webhook_app.store.listing import InvalidCursorError
 
 SHOWN = 40
 DELIVERIES_SHOWN = 25
@@ -45,7 +45,7 @@ LABELS = {
 }
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """List, page, forms and orders."""
     context = desk.context
 
@@ -67,7 +67,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/new-subscriber")
     def new_subscriber() -> str:
-        admins_only(desk.door)
+        require_admin(desk.door)
         form = {"types": ", ".join(DEFAULT_TYPES), "rooms": "*", "because": "*", "ordering": "none"}
         return _form_page(form, known=None)
 
@@ -75,7 +75,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     def subscribe() -> str | tuple[str, int]:
         form = request.form.to_dict()
         try:
-            made, secret = take_in(context, _checked(SubscribeSchema(), _given(form)))
+            made, secret = create_subscriber(context, _checked(SubscribeSchema(), _given(form)))
         except Problem as problem:
             wrong = _mistakes(problem)
             return page(
@@ -86,10 +86,12 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.get("/subscribers/<subscriber_id>/edit")
     def edit_subscriber(subscriber_id: str) -> str:
-        admins_only(desk.door)
-        view = subscriber_view(kept_subscriber(context, subscriber_id))
+        require_admin(desk.door)
+        view = subscriber_view(require_subscriber(context, subscriber_id))
         if view["from_file"]:
-            raise belongs_to_file(f"Subscriber {view['name']}", desk.config_file_name, f"/subscribers/{subscriber_id}")
+            raise defined_in_file_error(
+                f"Subscriber {view['name']}", desk.config_file_name, f"/subscribers/{subscriber_id}"
+            )
         form = (
             view | {name: ", ".join(view[name]) for name in LISTS} | {"url": "", "rate_limit": view["rate_limit"] or ""}
         )
@@ -102,21 +104,21 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         if not given.get("url"):
             given.pop("url", None)
         try:
-            changed = change(context, subscriber_id, _checked(ChangeSchema(), given))
+            changed = update_subscriber(context, subscriber_id, _checked(ChangeSchema(), given))
         except Problem as problem:
             if problem.code == 404:
                 raise
             wrong = _mistakes(problem)
-            view = subscriber_view(kept_subscriber(context, subscriber_id))
+            view = subscriber_view(require_subscriber(context, subscriber_id))
             return page(
                 "subscriber_edit.html", here="subscribers", form=form, known=view, wrong=wrong, labels=LABELS
             ), 422
-        return done(f"{changed.name or changed.shown_url} is changed.", f"/subscribers/{subscriber_id}")
+        return flash_and_redirect(f"{changed.name or changed.shown_url} is changed.", f"/subscribers/{subscriber_id}")
 
     @blueprint.get("/subscribers/<subscriber_id>/<any(enable, disable, rotate, recover, delete):order>")
     def ask_subscriber_order(subscriber_id: str, order: str) -> str:
-        admins_only(desk.door)
-        view = subscriber_view(kept_subscriber(context, subscriber_id))
+        require_admin(desk.door)
+        view = subscriber_view(require_subscriber(context, subscriber_id))
         return page(
             "subscriber_order.html",
             here="subscribers",
@@ -128,7 +130,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
 
     @blueprint.post("/subscribers/<subscriber_id>/<any(test, enable, disable, recover):order>")
     def order_subscriber(subscriber_id: str, order: str) -> BaseResponse:
-        return try_it(lambda: _order(desk, subscriber_id, order), f"/subscribers/{subscriber_id}")
+        return run_action(lambda: _order(desk, subscriber_id, order), f"/subscribers/{subscriber_id}")
 
     @blueprint.post("/subscribers/<subscriber_id>/retry-dead")
     def retry_dead(subscriber_id: str) -> BaseResponse:
@@ -136,7 +138,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
             count = retry_all_dead(context, subscriber_id)
             return f"{count} dead {'delivery is' if count == 1 else 'deliveries are'} queued again, to be sent now."
 
-        return try_it(give, f"/subscribers/{subscriber_id}")
+        return run_action(give, f"/subscribers/{subscriber_id}")
 
     @blueprint.post("/subscribers/<subscriber_id>/rotate")
     def rotate_secret(subscriber_id: str) -> str:
@@ -146,24 +148,24 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
     @blueprint.post("/subscribers/<subscriber_id>/delete")
     def delete_subscriber(subscriber_id: str) -> BaseResponse:
         leave_out(context, subscriber_id)
-        done("The subscriber is deleted: nothing more is sent.", "/subscribers")
+        flash_and_redirect("The subscriber is deleted: nothing more is sent.", "/subscribers")
         return redirect("/subscribers", code=303)
 
     @blueprint.post("/deliveries/<delivery_id>/retry")
     def retry_delivery(delivery_id: str) -> BaseResponse:
         def give() -> str:
-            put_in_line(context, delivery_id)
+            requeue_delivery(context, delivery_id)
             return "It is put in line, to be sent now."
 
-        return try_it(give, "/subscribers")
+        return run_action(give, "/subscribers")
 
 
-def _listed(desk: Desk) -> dict[str, Any]:
-    context, want = desk.context, asked()
+def _listed(desk: ConsoleContext) -> dict[str, Any]:
+    context, list_filter = desk.context, read_list_filter()
     everybody = list(reversed(context.subscribers.all()))
-    words = want.q.lower()
+    words = list_filter.q.lower()
     found = [one for one in everybody if words in f"{one.name} {one.shown_url} {one.subscriber_id}".lower()]
-    shown, number, pages = page_of(found, want.number, SHOWN)
+    shown, number, pages = page_of(found, list_filter.number, SHOWN)
     health = context.subscribers.health([one.subscriber_id for one in shown])
     return {
         "subscribers": [
@@ -172,16 +174,16 @@ def _listed(desk: Desk) -> dict[str, Any]:
         ],
         "total": len(everybody),
         "counts": context.deliveries.counts(),
-        "q": want.q,
+        "q": list_filter.q,
         "number": number,
         "pages": pages,
-        "query": {"q": want.q} if want.q else {},
+        "query": {"q": list_filter.q} if list_filter.q else {},
     }
 
 
-def _seen(desk: Desk, subscriber_id: str) -> dict[str, Any]:
+def _seen(desk: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
     context = desk.context
-    known = kept_subscriber(context, subscriber_id)
+    known = require_subscriber(context, subscriber_id)
     state = request.args.get("state", "")
     state = state if state in set(DeliveryState) else ""
     cursor = request.args.get("cursor") or None
@@ -189,18 +191,18 @@ def _seen(desk: Desk, subscriber_id: str) -> dict[str, Any]:
     kind = request.args.get("type", "")[:WORDS_MAX_CHARS].strip()
     config = context.state.names()
     query = {"state": state or None, "notice_id": None, "cursor": cursor, "limit": DELIVERIES_SHOWN} | {
-        "room_id": config.room_meant(room) if room else None,
+        "room_id": config.resolve_room(room) if room else None,
         "type": kind or None,
     }
     try:
         found = deliveries_page(context, keys.subscriber_deliveries(subscriber_id), query)
-    except BadCursorError as error:
+    except InvalidCursorError as error:
         raise Problem(422, str(error)) from None
     filters = {name: value for name, value in (("state", state), ("room", room), ("type", kind)) if value}
     health = context.subscribers.health([subscriber_id])[0]
     here = filters | ({"cursor": cursor} if cursor else {})
     return {
-        "one": subscriber_view(known) | {"http": known.speaks_http},
+        "one": subscriber_view(known) | {"http": known.uses_webhooks},
         "health": health_view(health),
         "is_overdue": health.oldest_due_at is not None and health.oldest_due_at <= context.now(),
         "chart": _chart(desk, subscriber_id),
@@ -219,27 +221,27 @@ def _seen(desk: Desk, subscriber_id: str) -> dict[str, Any]:
     }
 
 
-def _chart(desk: Desk, subscriber_id: str) -> Any:
-    good, bad = told_by_hour(desk.context.client, [subscriber_id], desk.context.now())
+def _chart(desk: ConsoleContext, subscriber_id: str) -> Any:
+    good, bad = attempts_by_hour(desk.context.client, [subscriber_id], desk.context.now())
     return stacked(good, bad, f"Attempts an hour over a day: {sum(good)} answered, {sum(bad)} failed")
 
 
-def _order(desk: Desk, subscriber_id: str, order: str) -> str:
+def _order(desk: ConsoleContext, subscriber_id: str, order: str) -> str:
     context = desk.context
     span = request.form.get("span", "")
     since = context.now() - SPANS[span][1] if span in SPANS else None
     match order:
         case "test":
-            order_test(context, subscriber_id)
+            request_test(context, subscriber_id)
             return "A test is on its way: it is the newest delivery below."
         case "enable":
             enable(context, subscriber_id, since)
             return "It is told again" + (f", and what it missed in {SPANS[span][0]}." if since is not None else ".")
         case "disable":
-            change(context, subscriber_id, {"enabled": False})
+            update_subscriber(context, subscriber_id, {"enabled": False})
             return "It is told nothing until it is enabled."
         case _:
-            order_recovery(context, subscriber_id, since or context.now() - DAY, None)
+            request_recovery(context, subscriber_id, since or context.now() - DAY, None)
             return f"What is dead or was missed in {SPANS.get(span, SPANS['24h'])[0]} is put in line again."
 
 

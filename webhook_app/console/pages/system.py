@@ -9,11 +9,11 @@ from flask import Blueprint, Response
 
 from webhook_app.api.system import public_key_view
 from webhook_app.console.components.charts import bars, gauge, stacked
-from webhook_app.console.context import Desk, live_part, page
+from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import hour_of
+from webhook_app.store.deliveries import hour_number
 from webhook_app.store.processes import ALIVE_FOR_MS
 from webhook_app.store.rates import events_by_minute
 from webhook_app.store.times import now_ms
@@ -27,7 +27,7 @@ HOURS = 24
 GONE_SHOWN_MS = 15 * 60 * 1000
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """The page, and the part of it that changes."""
 
     @blueprint.get("/system")
@@ -39,7 +39,7 @@ def add(blueprint: Blueprint, desk: Desk) -> None:
         return live_part("system_live.html", **_seen(desk))
 
 
-def _seen(desk: Desk) -> dict[str, Any]:
+def _seen(desk: ConsoleContext) -> dict[str, Any]:
     client = desk.context.client
     now = now_ms(client)
     return {
@@ -97,7 +97,7 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
     }
 
 
-def _queues(desk: Desk, now: int) -> list[tuple[str, int, str]]:
+def _queues(desk: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
     client = desk.context.client
     with client.pipeline(transaction=False) as pipe:
         for queue in QUEUES:
@@ -154,16 +154,16 @@ def _configured(client: Client, name: str) -> str | None:
     return said.get(name)
 
 
-def _told(desk: Desk, now: int) -> dict[str, Any]:
+def _told(desk: ConsoleContext, now: int) -> dict[str, Any]:
     who = [one.subscriber_id for one in desk.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
-    good, bad = told_by_hour(desk.context.client, who, now)
+    good, bad = attempts_by_hour(desk.context.client, who, now)
     said = f"Attempts an hour over a day: {sum(good)} answered, {sum(bad)} failed"
     return {"chart": stacked(good, bad, said), "answered": sum(good), "failed": sum(bad)}
 
 
-def told_by_hour(client: Client, subscriber_ids: list[str], now: int) -> tuple[list[int], list[int]]:
+def attempts_by_hour(client: Client, subscriber_ids: list[str], now: int) -> tuple[list[int], list[int]]:
     """Attempts of the last 24 hours by hour, those answered and those that failed, of these subscribers together."""
-    hours = range(hour_of(now) - HOURS + 1, hour_of(now) + 1)
+    hours = range(hour_number(now) - HOURS + 1, hour_number(now) + 1)
     with client.pipeline(transaction=False) as pipe:
         for one in subscriber_ids:
             for hour in hours:
@@ -184,6 +184,6 @@ def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:
     return sorted(by_type.items())
 
 
-def _key(desk: Desk) -> dict[str, Any]:
+def _key(desk: ConsoleContext) -> dict[str, Any]:
     view = public_key_view(desk.context.client, desk.settings)
     return {"known": view["known"], "pinned": view["pinned"], "print": view["fingerprint"]}

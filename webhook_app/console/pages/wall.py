@@ -8,11 +8,11 @@ from flask import Blueprint, Response, request
 from webhook_app.api.delivery_views import all_deliveries_page
 from webhook_app.api.event_views import event_views
 from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lit, need
-from webhook_app.console.context import Desk, live_part, page, page_of
-from webhook_app.domain.reasons import reason_text
+from webhook_app.console.context import ConsoleContext, live_part, page, page_of
+from webhook_app.domain.reasons import stored_reason_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
-from webhook_app.domain.schedules.windows import why_not
+from webhook_app.domain.schedules.windows import why_off_air
 from webhook_app.domain.views import room_view
 from webhook_app.store import keys
 
@@ -23,7 +23,7 @@ WORDS_MAX_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListFilter:
     """What of the wall is asked for."""
 
     state: str
@@ -37,7 +37,7 @@ class Asked:
         return not (self.state or self.group or self.q)
 
 
-def add(blueprint: Blueprint, desk: Desk) -> None:
+def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
     """`/` and the part of it that changes."""
 
     @blueprint.get("/")
@@ -57,19 +57,19 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
         "lit": lit(room),
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.operator is not None,
-        "waits": None if room.waits is None else reason_text(room.waits),
+        "waits": None if room.waits is None else stored_reason_text(room.waits),
         "late_reason": None
         if room.window is None or room.late_since is None
-        else why_not(room, room.window, config.settings).text,
-        "refusal": reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
+        else why_off_air(room, room.window, config.settings).text,
+        "refusal": stored_reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
     }
 
 
-def asked() -> Asked:
+def read_list_filter() -> ListFilter:
     """The filters in the address."""
     number = request.args.get("page", "1")
     state = request.args.get("state", "")
-    return Asked(
+    return ListFilter(
         state=state if state in {LATE, *Lamp} else "",
         group=request.args.get("group", "")[:WORDS_MAX_CHARS],
         q=request.args.get("q", "")[:WORDS_MAX_CHARS].strip(),
@@ -77,8 +77,8 @@ def asked() -> Asked:
     )
 
 
-def _seen(desk: Desk) -> dict[str, Any]:
-    context, want = desk.context, asked()
+def _seen(desk: ConsoleContext) -> dict[str, Any]:
+    context, list_filter = desk.context, read_list_filter()
     config, now = context.state.names(), context.now()
     rooms = desk.rooms.all()
     lamps = {room_id: lamp_of(room) for room_id, room in rooms.items()}
@@ -86,12 +86,12 @@ def _seen(desk: Desk) -> dict[str, Any]:
     for lamp in lamps.values():
         counts[lamp] += 1
     counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
-    found = [room for room in rooms.values() if _wanted(room, lamps[room.room_id], config, want)]
+    found = [room for room in rooms.values() if _wanted(room, lamps[room.room_id], config, list_filter)]
     found.sort(key=lambda room: (need(room), _title(room, config).lower(), room.room_id))
-    shown, number, pages = page_of(found, want.number, TILES)
-    first = want.everything and number == 1
+    shown, number, pages = page_of(found, list_filter.number, TILES)
+    first = list_filter.everything and number == 1
     return {
-        "asked": want,
+        "asked": list_filter,
         "rooms": [tile(room, config, now) for room in shown],
         "counts": counts,
         "on_air": counts[Lamp.ON],
@@ -101,13 +101,13 @@ def _seen(desk: Desk) -> dict[str, Any]:
         "number": number,
         "pages": pages,
         "groups": sorted({group for named in config.names.values() for group in named.groups}),
-        "query": {name: value for name in ("state", "group", "q") if (value := getattr(want, name))},
+        "query": {name: value for name in ("state", "group", "q") if (value := getattr(list_filter, name))},
         "has_credentials": context.makes_calls,
         **(_newest(desk) if first else {"events": None, "deliveries": None}),
     }
 
 
-def _newest(desk: Desk) -> dict[str, Any]:
+def _newest(desk: ConsoleContext) -> dict[str, Any]:
     context = desk.context
     told = all_deliveries_page(context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN})
     return {
@@ -121,12 +121,14 @@ def _title(room: Room, config: Config) -> str:
     return config.room_name(room.room_id) or room.room_id
 
 
-def _wanted(room: Room, lamp: Lamp, config: Config, want: Asked) -> bool:
-    if want.state == LATE and room.late_since is None:
+def _wanted(room: Room, lamp: Lamp, config: Config, list_filter: ListFilter) -> bool:
+    if list_filter.state == LATE and room.late_since is None:
         return False
-    if want.state not in ("", LATE, lamp):
+    if list_filter.state not in ("", LATE, lamp):
         return False
     named = config.named(room.room_id)
-    if want.group and (named is None or want.group not in named.groups):
+    if list_filter.group and (named is None or list_filter.group not in named.groups):
         return False
-    return not want.q or want.q.lower() in f"{room.room_id} {config.room_name(room.room_id) or ''}".lower()
+    return (
+        not list_filter.q or list_filter.q.lower() in f"{room.room_id} {config.room_name(room.room_id) or ''}".lower()
+    )

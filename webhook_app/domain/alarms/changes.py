@@ -12,12 +12,12 @@ from webhook_app.domain.alarms.alarm import (
     alarm_view,
     name_of_key,
 )
-from webhook_app.domain.configuration.changes import calendars_of
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.configuration.changes import calendar_sources
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.types import Notice, make_notice
+from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config
 
@@ -28,7 +28,7 @@ NOT_LISTED_SUMMARY = (
 )
 
 
-def on_alarm_raised(world: World, event: Event, outcome: Outcome) -> None:
+def on_alarm_raised(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     """Raise the alarm that a process outside the fold reports."""
     data = event.data
     name = str(data["name"])
@@ -42,22 +42,22 @@ def on_alarm_raised(world: World, event: Event, outcome: Outcome) -> None:
         subscriber_id=_text(data, "subscriber_id"),
         reason=_text(data, "reason"),
     )
-    if report.name == AlarmName.CALENDAR_FAILING and "key" in data and key not in calendar_alarm_keys(world.config):
+    if report.name == AlarmName.CALENDAR_FAILING and "key" in data and key not in calendar_alarm_keys(state.config):
         outcome.record_effect(Reason.ALARM_NOT_CONCERNED, name=report.name)
         return
     outcome.raised[key] = report
     outcome.record_effect(Reason.ALARM_RAISED, name=report.name)
 
 
-def on_alarm_cleared(event: Event, outcome: Outcome) -> None:
+def on_alarm_cleared(event: Event, outcome: StepOutcome) -> None:
     """Clear the alarm that a process outside the fold reports to be over."""
     outcome.cleared.add(_text(event.data, "key") or str(event.data["name"]))
     outcome.record_effect(Reason.ALARM_CLEARED, name=name_of_key(str(event.data["name"])))
 
 
-def on_alarm_acknowledged(world: World, event: Event, outcome: Outcome) -> None:
+def on_alarm_acknowledged(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     """Acknowledge an active alarm, until a moment if one is given; one about something past is cleared."""
-    alarm = find_active(world.alarms.values(), str(event.data.get("alarm_id")))
+    alarm = find_active(state.alarms.values(), str(event.data.get("alarm_id")))
     if alarm is None:
         is_system = event.data.get("is_system") is True
         effect = Reason.ALARM_ACKNOWLEDGED if is_system else Reason.ALARM_NOT_ACTIVE
@@ -81,15 +81,15 @@ def find_active(alarms: Iterable[Alarm], alarm_id: str) -> Alarm | None:
     return next((alarm for alarm in alarms if alarm.is_active and alarm.id == alarm_id), None)
 
 
-def clear_alarms_of_rules(world: World, outcome: Outcome, changed: set[str], *, is_edit: bool) -> None:
+def clear_alarms_of_rules(state: SystemState, outcome: StepOutcome, changed: set[str], *, is_edit: bool) -> None:
     """Clear what is raised about rules that changed or are gone, forgotten rooms, and calendars that no rule names.
 
     What still holds is raised again when the rooms are folded, and then it is not cleared. `is_edit`: somebody changed
     the rules themselves, and not only the moments at which they open.
     """
-    config = outcome.config or world.config
+    config = outcome.config or state.config
     sources: set[str] | None = None
-    for key, alarm in world.alarms.items():
+    for key, alarm in state.alarms.items():
         if not alarm.is_active:
             continue
         is_of_rule = alarm.rule in changed and (is_edit or alarm.name == AlarmName.SCHEDULE_FAILING)
@@ -104,7 +104,7 @@ def clear_alarms_of_rules(world: World, outcome: Outcome, changed: set[str], *, 
 
 def calendar_alarm_keys(config: Config) -> set[str]:
     """Return the keys that alarms about the calendars of these rules have."""
-    sources = {source for rule in config.rules.values() for source in calendars_of(rule)}
+    sources = {source for rule in config.rules.values() for source in calendar_sources(rule)}
     return {calendar_alarm_key(source) for source in sources}
 
 
@@ -113,7 +113,7 @@ def calendar_alarm_key(source: str) -> str:
     return alarm_key(AlarmName.CALENDAR_FAILING, derive("", source))
 
 
-def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
+def apply_alarm_reports(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     """Turn what was reported at an event into alarms and notices.
 
     1. Keep acknowledgements.
@@ -123,25 +123,25 @@ def settle_alarms(world: World, event: Event, outcome: Outcome) -> None:
     """
     if not (outcome.raised or outcome.cleared or outcome.acknowledged):
         return
-    config = outcome.config or world.config
+    config = outcome.config or state.config
     outcome.alarms.update(outcome.acknowledged)
     if outcome.raised:
-        _raise_all(world, event, outcome)
-    room_left = ALARMS_ACTIVE_MAX - len(world.alarms) if outcome.cleared else 0
+        _raise_all(state, event, outcome)
+    room_left = ALARMS_ACTIVE_MAX - len(state.alarms) if outcome.cleared else 0
     for key in sorted(outcome.cleared - outcome.raised.keys()):
-        alarm = outcome.alarms.get(key) or world.alarms.get(key)
+        alarm = outcome.alarms.get(key) or state.alarms.get(key)
         if alarm is not None and alarm.is_active:
             _clear(event, outcome, alarm, config)
             room_left += 1
-    not_listed = world.alarms.get(AlarmName.NOT_LISTED)
+    not_listed = state.alarms.get(AlarmName.NOT_LISTED)
     if room_left > 0 and not_listed is not None and not_listed.is_active and AlarmName.NOT_LISTED not in outcome.raised:
         _clear(event, outcome, not_listed, config)
 
 
-def _raise_all(world: World, event: Event, outcome: Outcome) -> None:
-    active, config = len(world.alarms), outcome.config or world.config
+def _raise_all(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+    active, config = len(state.alarms), outcome.config or state.config
     for key, report in sorted(outcome.raised.items()):
-        known = outcome.alarms.get(key) or world.alarms.get(key)
+        known = outcome.alarms.get(key) or state.alarms.get(key)
         if known is None or not known.is_active:
             if active >= ALARMS_ACTIVE_MAX and key != report.name:
                 outcome.raised.setdefault(AlarmName.NOT_LISTED, _NOT_LISTED)
@@ -149,13 +149,15 @@ def _raise_all(world: World, event: Event, outcome: Outcome) -> None:
             active += 1
         _raise(event, outcome, key, report, known, config)
     if AlarmName.NOT_LISTED in outcome.raised:
-        _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, world.alarms.get(AlarmName.NOT_LISTED), config)
+        _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, state.alarms.get(AlarmName.NOT_LISTED), config)
 
 
 _NOT_LISTED = AlarmReport(AlarmName.NOT_LISTED.value, "warning", NOT_LISTED_SUMMARY)
 
 
-def _raise(event: Event, outcome: Outcome, key: str, report: AlarmReport, known: Alarm | None, config: Config) -> None:
+def _raise(
+    event: Event, outcome: StepOutcome, key: str, report: AlarmReport, known: Alarm | None, config: Config
+) -> None:
     is_new = known is None or not known.is_active
     if not is_new and known is not None and key != AlarmName.NOT_LISTED and _says_the_same(known, report):
         return
@@ -188,7 +190,7 @@ def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
     )
 
 
-def _clear(event: Event, outcome: Outcome, alarm: Alarm, config: Config) -> None:
+def _clear(event: Event, outcome: StepOutcome, alarm: Alarm, config: Config) -> None:
     cleared = replace(alarm, cleared_at=event.at)
     outcome.alarms[alarm.key] = cleared
     outcome.notices.append(_notice(event, "alarm.cleared", cleared, config))

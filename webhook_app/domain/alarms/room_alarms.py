@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
-from webhook_app.domain.context import Happening, Turn
+from webhook_app.domain.context import DomainEvent, StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
 from webhook_app.domain.rules.rule import rule_of
-from webhook_app.domain.schedules.windows import why_not
+from webhook_app.domain.schedules.windows import why_off_air
 from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
 
 START_UNKNOWN_AFTER_MS = 2 * MINUTE
@@ -32,7 +32,7 @@ class _Report:
     reason: str
 
 
-def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
+def update_room_alarms(context: StepContext, *, anew: bool = False) -> None:
     """Raise and clear the alarms about a room by what it has come to at this event.
 
     1. Record what the event's notices say: that the room is late, or that a start was refused.
@@ -40,23 +40,23 @@ def settle_room_alarms(turn: Turn, *, anew: bool = False) -> None:
     3. Raise each alarm that holds, which changes nothing when it is raised and says the same, and clear each that
        held and does not. With `anew` also in a room that did not change: a change of rules has cleared its alarms.
     """
-    if not anew and _is_steady(turn):
+    if not anew and _is_steady(context):
         return
-    for happening in turn.happenings:
-        _record(turn, happening)
-    _drop_refused_start(turn)
-    _time_unknown_start(turn)
+    for domain_event in context.domain_events:
+        _record(context, domain_event)
+    _drop_refused_start(context)
+    _time_unknown_start(context)
     for name, (holds, report) in _ALARMS.items():
-        if holds(turn.room):
-            _raise(turn, name, report(turn))
-        elif holds(turn.before):
-            turn.calm(name, turn.room.room_id)
-    _clear_past(turn)
+        if holds(context.room):
+            _raise(context, name, report(context))
+        elif holds(context.before):
+            context.clear_alarm(name, context.room.room_id)
+    _clear_past(context)
 
 
-def _is_steady(turn: Turn) -> bool:
+def _is_steady(context: StepContext) -> bool:
     """Whether nothing has changed that alarms depend on, and none holds: most events, so that these stay cheap."""
-    before, room = turn.before, turn.room
+    before, room = context.before, context.room
     if room is before:
         return True
     return (
@@ -70,127 +70,128 @@ def _is_steady(turn: Turn) -> bool:
         and room.unknown_start is before.unknown_start is None
         and room.late_since is None
         and not room.unreadable
-        and not any(happening.type.startswith(_RECORDED) for happening in turn.happenings)
+        and not any(domain_event.type.startswith(_RECORDED) for domain_event in context.domain_events)
     )
 
 
-def start_stays_unknown(turn: Turn) -> None:
+def on_start_unknown_timer(context: StepContext) -> None:
     """The timer of a start whose outcome is unknown went off."""
-    call = _unknown_start(turn.room)
+    call = _unknown_start(context.room)
     if call is None:
-        turn.note(Reason.STALE_TIMER)
+        context.record_effect(Reason.STALE_TIMER)
         return
-    turn.change(unknown_start=call.call_id)
-    turn.note(Reason.START_STILL_UNKNOWN)
+    context.change(unknown_start=call.call_id)
+    context.record_effect(Reason.START_STILL_UNKNOWN)
 
 
-def _record(turn: Turn, happening: Happening) -> None:
-    match happening.type:
-        case "broadcast.late" if turn.room.window is not None:
-            turn.change(window=replace(turn.room.window, late_at=turn.event.at))
+def _record(context: StepContext, domain_event: DomainEvent) -> None:
+    match domain_event.type:
+        case "broadcast.late" if context.room.window is not None:
+            context.change(window=replace(context.room.window, late_at=context.event.at))
         case "broadcast.missed":
-            _missed(turn, happening)
+            _missed(context, domain_event)
         case "call.refused":
-            _refused(turn, happening)
-        case "call.given-up" if turn.room.refused_start is not None or _is_start(happening):
-            _given_up(turn, happening)
+            _refused(context, domain_event)
+        case "call.given-up" if context.room.refused_start is not None or _is_start(domain_event):
+            _given_up(context, domain_event)
 
 
-def _missed(turn: Turn, happening: Happening) -> None:
-    rule = str(happening.data["rule"])
-    window = " to ".join(moment_text(from_rfc3339(str(happening.data[end]))) for end in ("opens_at", "closes_at"))
-    reason, message = happening.data.get("reason"), happening.data.get("message")
-    turn.alarm(
+def _missed(context: StepContext, domain_event: DomainEvent) -> None:
+    rule = str(domain_event.data["rule"])
+    window = " to ".join(moment_text(from_rfc3339(str(domain_event.data[end]))) for end in ("opens_at", "closes_at"))
+    reason, message = domain_event.data.get("reason"), domain_event.data.get("message")
+    context.alarm(
         AlarmName.BROADCAST_MISSED,
         "critical",
-        f"{_label(turn)} was never on air in the window of rule {rule}, {window}" + (f": {message}" if message else ""),
-        subject=_missed_subject(turn.room, rule),
-        room_id=turn.room.room_id,
+        f"{_label(context)} was never on air in the window of rule {rule}, {window}"
+        + (f": {message}" if message else ""),
+        subject=_missed_subject(context.room, rule),
+        room_id=context.room.room_id,
         rule=rule,
         reason=None if reason is None else str(reason),
-        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+        clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
     )
 
 
-def _refused(turn: Turn, happening: Happening) -> None:
-    call = turn.outcome.calls.get(_call_id(happening))
+def _refused(context: StepContext, domain_event: DomainEvent) -> None:
+    call = context.outcome.calls.get(_call_id(domain_event))
     if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
         return
     said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
-    turn.change(refused_start=RefusedStart(turn.event.at, said, rule_of(call.because)))
+    context.change(refused_start=RefusedStart(context.event.at, said, rule_of(call.because)))
     if QUOTA_CODE in (call.message or ""):
-        turn.alarm(
+        context.alarm(
             AlarmName.MAX_STREAMS,
             "warning",
-            f"VideoSDK refused to start {_label(turn)} because your organisation's streams are all in use ({said})",
+            f"VideoSDK refused to start {_label(context)} because your organisation's streams are all in use ({said})",
             subject="refused",
-            room_id=turn.room.room_id,
+            room_id=context.room.room_id,
             reason=Reason.CALL_REFUSED.value,
-            clears_at=turn.event.at + QUOTA_CLEARS_AFTER_MS,
+            clears_at=context.event.at + QUOTA_CLEARS_AFTER_MS,
         )
 
 
-def _given_up(turn: Turn, happening: Happening) -> None:
-    refused = turn.room.refused_start
-    turn.change(refused_start=None)
-    turn.alarm(
+def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
+    refused = context.room.refused_start
+    context.change(refused_start=None)
+    context.alarm(
         AlarmName.START_REFUSED,
         "critical",
-        f"the start of {_label(turn)} was given up: VideoSDK refused it again and again"
+        f"the start of {_label(context)} was given up: VideoSDK refused it again and again"
         + (f", last with {refused.said}" if refused is not None else ""),
-        subject=turn.room.room_id,
-        room_id=turn.room.room_id,
-        rule=rule_of(happening.because or ""),
+        subject=context.room.room_id,
+        room_id=context.room.room_id,
+        rule=rule_of(domain_event.because or ""),
         reason=Reason.CALL_GIVEN_UP.value,
-        clears_at=turn.event.at + PAST_EVENT_CLEARS_AFTER_MS,
+        clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
     )
 
 
-def _drop_refused_start(turn: Turn) -> None:
-    room = turn.room
+def _drop_refused_start(context: StepContext) -> None:
+    room = context.room
     if room.refused_start is None:
         return
-    wish = room.wish
+    desired = room.desired
     is_made_good = _is_live(room) or any(
-        call.kind is CallKind.START and call.state is CallState.SUCCEEDED for call in turn.outcome.calls.values()
+        call.kind is CallKind.START and call.state is CallState.SUCCEEDED for call in context.outcome.calls.values()
     )
-    if is_made_good or wish is None or not wish.on_air:
-        turn.change(refused_start=None)
+    if is_made_good or desired is None or not desired.on_air:
+        context.change(refused_start=None)
 
 
-def _time_unknown_start(turn: Turn) -> None:
-    call = _unknown_start(turn.room)
+def _time_unknown_start(context: StepContext) -> None:
+    call = _unknown_start(context.room)
     if call is None:
-        turn.clear_timer(TIMER)
-        if turn.room.unknown_start is not None:
-            turn.change(unknown_start=None)
-    elif TIMER not in turn.room.timers and turn.room.unknown_start != call.call_id:
-        turn.set_timer(TIMER, turn.event.at + START_UNKNOWN_AFTER_MS)
+        context.clear_timer(TIMER)
+        if context.room.unknown_start is not None:
+            context.change(unknown_start=None)
+    elif TIMER not in context.room.timers and context.room.unknown_start != call.call_id:
+        context.set_timer(TIMER, context.event.at + START_UNKNOWN_AFTER_MS)
 
 
-def _clear_past(turn: Turn) -> None:
+def _clear_past(context: StepContext) -> None:
     """Clear what is over of what does not follow from the room's state.
 
     A missed broadcast clears when the next window opens; a start that was given up when the room is on air or wanted
     on air again, and when its window closes. That VideoSDK forbids a call does when the room is as it should be, or
     nobody wants anything of it any more; and that an answer was unreadable, when nothing is asked about the room.
     """
-    before, room = turn.before, turn.room
+    before, room = context.before, context.room
     if room.window is not None and (before.window is None or before.window.opens_at != room.window.opens_at):
         for rule in room.window.rules:
-            turn.calm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
+            context.clear_alarm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
     is_over = (
         (_is_live(room) and not _is_live(before))
         or (_is_wanted(room) and not _is_wanted(before))
         or (before.window is not None and room.window is None)
     )
     if room.refused_start is None and is_over:
-        turn.calm(AlarmName.START_REFUSED, room.room_id)
+        context.clear_alarm(AlarmName.START_REFUSED, room.room_id)
     if _is_as_wanted(room) and not _is_as_wanted(before):
-        turn.calm(forbidden_key(room.room_id))
+        context.clear_alarm(forbidden_key(room.room_id))
     if room.unreadable and not _is_asked_about(room):
-        turn.change(unreadable=False)
-        turn.calm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
+        context.change(unreadable=False)
+        context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
 
 
 def forbidden_key(room_id: str) -> str:
@@ -198,13 +199,13 @@ def forbidden_key(room_id: str) -> str:
     return derive("videosdk-forbidden-", room_id)
 
 
-def _raise(turn: Turn, name: AlarmName, report: _Report) -> None:
-    turn.alarm(
+def _raise(context: StepContext, name: AlarmName, report: _Report) -> None:
+    context.alarm(
         name,
         report.severity,
         report.summary,
-        subject=turn.room.room_id,
-        room_id=turn.room.room_id,
+        subject=context.room.room_id,
+        room_id=context.room.room_id,
         rule=report.rule,
         reason=report.reason,
     )
@@ -214,12 +215,12 @@ def _is_late(room: Room) -> bool:
     return room.late_since is not None
 
 
-def _late(turn: Turn) -> _Report:
-    window = turn.room.window
+def _late(context: StepContext) -> _Report:
+    window = context.room.window
     assert window is not None
-    reason = why_not(turn.room, window, turn.config.settings)
+    reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
-    summary = f"{_label(turn)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
+    summary = f"{_label(context)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
     return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.reason.value)
 
 
@@ -227,14 +228,14 @@ def _is_refused(room: Room) -> bool:
     return room.refused_start is not None
 
 
-def _refused_start(turn: Turn) -> _Report:
-    refused = turn.room.refused_start
+def _refused_start(context: StepContext) -> _Report:
+    refused = context.room.refused_start
     assert refused is not None
-    window = turn.room.window
+    window = context.room.window
     if window is not None and window.playable:
-        summary = f"{_label(turn)} has gone off air inside its window, and VideoSDK refuses to start it again "
+        summary = f"{_label(context)} has gone off air inside its window, and VideoSDK refuses to start it again "
         return _Report("critical", f"{summary}({refused.said})", refused.rule, Reason.CALL_REFUSED.value)
-    summary = f"VideoSDK refuses to start {_label(turn)} ({refused.said}); the start is repeated"
+    summary = f"VideoSDK refuses to start {_label(context)} ({refused.said}); the start is repeated"
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
 
@@ -243,17 +244,17 @@ def _is_unknown(room: Room) -> bool:
     return call is not None and room.unknown_start == call.call_id
 
 
-def _start_unknown(turn: Turn) -> _Report:
-    call = turn.room.call
+def _start_unknown(context: StepContext) -> _Report:
+    call = context.room.call
     assert call is not None
     summary = (
-        f"nobody can say whether the start of {_label(turn)} at {moment_text(call.created_at)} took effect: VideoSDK "
-        "has not answered since. The start is not repeated before that is known"
+        f"nobody can say whether the start of {_label(context)} at {moment_text(call.created_at)} took effect: "
+        "VideoSDK has not answered since. The start is not repeated before that is known"
     )
     return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
 
 
-_ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[Turn], _Report]]] = {
+_ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[StepContext], _Report]]] = {
     AlarmName.BROADCAST_LATE: (_is_late, _late),
     AlarmName.START_REFUSED: (_is_refused, _refused_start),
     AlarmName.START_UNKNOWN: (_is_unknown, _start_unknown),
@@ -270,34 +271,34 @@ def _is_live(room: Room) -> bool:
 
 
 def _is_as_wanted(room: Room) -> bool:
-    return room.wish is None or room.wish.on_air == _is_live(room)
+    return room.desired is None or room.desired.on_air == _is_live(room)
 
 
 def _is_asked_about(room: Room) -> bool:
     """Whether VideoSDK is asked about the room, or will be as long as it is as it is."""
     session_goes_on = room.session is not None and room.session.live
-    if room.wish is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
+    if room.desired is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
         return True
     return any(run.live for run in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
 
 
 def _is_wanted(room: Room) -> bool:
-    return room.wish is not None and room.wish.on_air
+    return room.desired is not None and room.desired.on_air
 
 
-def _label(turn: Turn) -> str:
-    return turn.room_name or turn.room.room_id
+def _label(context: StepContext) -> str:
+    return context.room_name or context.room.room_id
 
 
 def _missed_subject(room: Room, rule: str) -> str:
     return f"{rule} {room.room_id}"
 
 
-def _is_start(happening: Happening) -> bool:
-    call = happening.data.get("call")
+def _is_start(domain_event: DomainEvent) -> bool:
+    call = domain_event.data.get("call")
     return isinstance(call, Mapping) and call.get("kind") == CallKind.START
 
 
-def _call_id(happening: Happening) -> str:
-    call: Any = happening.data.get("call")
+def _call_id(domain_event: DomainEvent) -> str:
+    call: Any = domain_event.data.get("call")
     return str(call.get("id")) if isinstance(call, Mapping) else ""

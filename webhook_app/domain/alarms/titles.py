@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from webhook_app.domain.alarms.alarm import AlarmName
 
-TITLES: Mapping[str, str] = {
+ALARM_TITLES: Mapping[str, str] = {
     AlarmName.REDUCING_HALTED: "Reducing is halted. Webhooks are still kept.",
     AlarmName.JOURNAL_STALLED: "Events are not being processed",
     AlarmName.POISONED_EVENT: "An event could not be processed",

@@ -5,7 +5,7 @@ timer that is no longer the alarm's (a further webhook moved it) is void.
 """
 
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.times import HOUR, rfc3339
@@ -15,9 +15,9 @@ CLEARS_AFTER_MS = HOUR
 TIMER = "alarm:"
 
 
-def report_unreadable(world: World, event: Event, outcome: Outcome) -> None:
+def report_unreadable(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     """Raise the alarm for one more webhook that could not be read."""
-    alarm = world.alarms.get(ALARM)
+    alarm = state.alarms.get(ALARM)
     active = alarm is not None and alarm.cleared_at is None
     count = alarm.count + 1 if alarm is not None and active else 1
     since = alarm.since if alarm is not None and active else event.at
@@ -33,11 +33,11 @@ def report_unreadable(world: World, event: Event, outcome: Outcome) -> None:
     outcome.record_effect(Reason.UNREADABLE)
 
 
-def clear_when_due(world: World, event: Event, outcome: Outcome) -> None:
+def clear_when_due(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     """Clear an alarm whose time has come."""
     timer, due = event.data.get("timer"), event.data.get("due")
     key = timer.removeprefix(TIMER) if isinstance(timer, str) and timer.startswith(TIMER) else None
-    alarm = world.alarms.get(key) if key is not None else None
+    alarm = state.alarms.get(key) if key is not None else None
     if key is None or alarm is None or alarm.cleared_at is not None or alarm.clears_at != due:
         outcome.record_effect(Reason.STALE_TIMER)
         return

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.configuration.room_changes import drop_mistaken_rooms, rules_affected
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.rule import Config, RoomName, Rule, make_config
-from webhook_app.domain.schedules.calendars.calendar import calendar_from, horizon_at
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.schedules.calendars.calendar import decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
-from webhook_app.domain.schedules.skips import keep_skips
+from webhook_app.domain.schedules.skips import retain_valid_skips
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.times import format_duration
 
 ROOM_CHANGES = ("room-put", "room-forgotten")
 # Events about one rule, which touch its rooms alone.
-ONE_RULE = frozenset(
+SINGLE_RULE_EVENTS = frozenset(
     {
         "rule-put",
         "rule-deleted",
@@ -30,75 +30,75 @@ ONE_RULE = frozenset(
 )
 
 
-def put_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def put_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """A rule was put by the API; what the file names belongs to the file."""
-    rule = rule_from(data["rule"])
-    known = world.config.rules.get(rule.name)
+    rule = decode_rule(data["rule"])
+    known = state.config.rules.get(rule.name)
     if known is not None:
-        rule = keep_skips(rule, known.skipped, world.config.calendars, int(data["_at"]))
+        rule = retain_valid_skips(rule, known.skipped, state.config.calendars, int(data["_at"]))
     if known is not None and known.from_file:
         outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
     if known == rule:
         outcome.record_effect(Reason.RULE_UNCHANGED, rule=rule.name)
         return set()
-    outcome.config = world.config.with_rule(rule)
+    outcome.config = state.config.with_rule(rule)
     outcome.record_effect(Reason.RULE_CHANGED if known else Reason.RULE_ADDED, rule=rule.name)
     return {rule.name}
 
 
-def delete_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def delete_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """A rule was deleted by the API."""
     name = str(data["name"])
-    known = world.config.rules.get(name)
+    known = state.config.rules.get(name)
     if known is None or known.from_file:
         outcome.record_effect(Reason.RULE_NOT_FOUND, rule=name)
         return set()
-    outcome.config = world.config.without_rule(known)
+    outcome.config = state.config.without_rule(known)
     outcome.record_effect(Reason.RULE_DELETED, rule=name)
     return {name}
 
 
-def pause_rule(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def pause_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """A rule was paused or resumed."""
     name, paused = str(data["name"]), data["_type"] == "rule-paused"
-    known = world.config.rules.get(name)
+    known = state.config.rules.get(name)
     if known is None or known.paused == paused:
         outcome.record_effect(Reason.RULE_NOT_FOUND if known is None else Reason.RULE_STATE_UNCHANGED, rule=name)
         return set()
-    outcome.config = world.config.with_rule(replace(known, paused=paused))
+    outcome.config = state.config.with_rule(replace(known, paused=paused))
     outcome.record_effect(Reason.RULE_PAUSED if paused else Reason.RULE_RESUMED, rule=name)
     return {name}
 
 
-def apply_file(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def apply_file(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """The configuration file as a whole: what left it is deleted, what the API made stays."""
-    old = world.config.rules
-    new = {rule.name: rule for rule in (replace(rule_from(raw), from_file=True) for raw in data.get("rules", []))}
+    old = state.config.rules
+    new = {rule.name: rule for rule in (replace(decode_rule(raw), from_file=True) for raw in data.get("rules", []))}
     for name, rule in new.items():
         if name in old:
-            rule = keep_skips(rule, old[name].skipped, world.config.calendars, int(data["_at"]))
+            rule = retain_valid_skips(rule, old[name].skipped, state.config.calendars, int(data["_at"]))
             new[name] = replace(rule, paused=rule.paused or old[name].paused)
     names = {
-        str(name): RoomName(str(name), str(raw["room_id"]), tuple(raw.get("groups", ())))
+        str(name): ConfiguredRoom(str(name), str(raw["room_id"]), tuple(raw.get("groups", ())))
         for name, raw in data.get("rooms", {}).items()
     }
     kept = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
     rules = {**kept, **new}
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
-    count, names = len(names), _with_added_rooms(names, world.config)
-    if names != world.config.names:
+    count, names = len(names), _with_added_rooms(names, state.config)
+    if names != state.config.names:
         changed |= {name for name, rule in rules.items() if rule.when is not None}
-    if not changed and names == world.config.names:
+    if not changed and names == state.config.names:
         outcome.record_effect(Reason.FILE_UNCHANGED)
         return set()
-    outcome.config = make_config(rules, names, world.config.settings, world.config.calendars)
+    outcome.config = make_config(rules, names, state.config.settings, state.config.calendars)
     outcome.record_effect(Reason.FILE_APPLIED, rules=len(new), rooms=count)
-    drop_mistaken_rooms(world, outcome)
-    return changed | rules_affected(world.config, outcome.config)
+    drop_mistaken_rooms(state, outcome)
+    return changed | rules_affected(state.config, outcome.config)
 
 
-def _with_added_rooms(names: dict[str, RoomName], config: Config) -> dict[str, RoomName]:
+def _with_added_rooms(names: dict[str, ConfiguredRoom], config: Config) -> dict[str, ConfiguredRoom]:
     """The file's rooms with those that the API added. A room that the file names is the file's, and so is a name."""
     ids = {room.room_id for room in names.values()}
     added = [room for room in config.names.values() if not room.from_file and room.room_id not in ids]
@@ -106,25 +106,25 @@ def _with_added_rooms(names: dict[str, RoomName], config: Config) -> dict[str, R
     return {**{room.key: room for room in added}, **names}
 
 
-def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def put_calendar(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
 
     Events of earlier versions hold the calendar's text: it is read as it was at the time of the event.
     """
     source = str(data["source"])
     if "calendar" in data:
-        calendar = calendar_from(data["calendar"])
+        calendar = decode_calendar(data["calendar"])
     else:
         calendar = read_calendar(str(data["text"]).encode(), horizon_at(int(data["_at"])))
-    if world.config.calendars.get(source) == calendar:
+    if state.config.calendars.get(source) == calendar:
         outcome.record_effect(Reason.CALENDAR_UNCHANGED)
         return set()
-    named = {name for rule in world.config.rules.values() for name in calendars_of(rule)}
-    kept = {name: known for name, known in world.config.calendars.items() if name in named}
-    config = replace(world.config, calendars={**kept, source: calendar}, found={})
-    users = {name: rule for name, rule in world.config.rules.items() if source in calendars_of(rule)}
+    named = {name for rule in state.config.rules.values() for name in calendar_sources(rule)}
+    kept = {name: known for name, known in state.config.calendars.items() if name in named}
+    config = replace(state.config, calendars={**kept, source: calendar}, found={})
+    users = {name: rule for name, rule in state.config.rules.items() if source in calendar_sources(rule)}
     for rule in users.values():
-        left = keep_skips(rule, rule.skipped, config.calendars, int(data["_at"]))
+        left = retain_valid_skips(rule, rule.skipped, config.calendars, int(data["_at"]))
         if left != rule:
             config = config.with_rule(left)
     outcome.config = config
@@ -132,7 +132,7 @@ def put_calendar(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     return set(users)
 
 
-def calendars_of(rule: Rule) -> set[str]:
+def calendar_sources(rule: Rule) -> set[str]:
     """The addresses and files of the calendars that a rule goes by."""
     if rule.schedule is None:
         return set()
@@ -140,9 +140,9 @@ def calendars_of(rule: Rule) -> set[str]:
     return {ref.source for ref in refs}
 
 
-def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def put_settings(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """What of the outside the folding depends on has changed."""
-    known = world.config.settings
+    known = state.config.settings
     settings = replace(
         known,
         calls=bool(data.get("calls", known.calls)),
@@ -153,7 +153,7 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     if settings == known:
         outcome.record_effect(Reason.SETTINGS_UNCHANGED)
         return set()
-    outcome.config = replace(world.config, settings=settings)
+    outcome.config = replace(state.config, settings=settings)
     changes = f"calls {'on' if settings.calls else 'off'}, bodies {'sent' if settings.bodies else 'not sent'}"
     if settings.max_stream_s != known.max_stream_s:
         changes += f", streams of at most {format_duration(settings.max_stream_s)}"
@@ -163,18 +163,18 @@ def put_settings(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set
     return set()
 
 
-def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset[str] | None:
+def rooms_affected(state: SystemState, kind: str, data: Mapping[str, Any]) -> frozenset[str] | None:
     """The rooms that a change of rules may touch, or None for all of them."""
-    config = world.config
+    config = state.config
     touched: set[str] = set()
     if kind in ROOM_CHANGES:
         old = config.named(str(data["room_id"]))
         names = (data["room_id"], data.get("name"), old.name if old is not None else None)
         return frozenset(str(name) for name in names if name is not None)
-    if kind not in ONE_RULE:
+    if kind not in SINGLE_RULE_EVENTS:
         return None
     name = data["rule"]["name"] if kind == "rule-put" else data["name"]
-    for rule in (config.rules.get(str(name)), rule_from(data["rule"]) if kind == "rule-put" else None):
+    for rule in (config.rules.get(str(name)), decode_rule(data["rule"]) if kind == "rule-put" else None):
         if rule is not None:
             rooms = config.rooms_of(rule)
             if rooms is None:
@@ -183,7 +183,7 @@ def rooms_touched(world: World, kind: str, data: Mapping[str, Any]) -> frozenset
     return frozenset(touched)
 
 
-def rule_from(data: Mapping[str, Any]) -> Rule:
+def decode_rule(data: Mapping[str, Any]) -> Rule:
     """A rule from its checked form, as the door hands it in and the journal keeps it."""
     schedule = data.get("schedule")
     return Rule(
@@ -199,7 +199,7 @@ def rule_from(data: Mapping[str, Any]) -> Rule:
         start=data.get("start") or {},
         timezone=str(data.get("timezone") or "UTC"),
         paused=bool(data.get("paused", False)),
-        schedule=schedule_from(schedule) if schedule is not None else None,
+        schedule=decode_schedule(schedule) if schedule is not None else None,
         given=schedule.get("given", {}) if schedule is not None else {},
         late_after_s=int(data.get("late_after_s") or 60),
         remind_s=data.get("remind_s"),
@@ -211,7 +211,7 @@ def rule_from(data: Mapping[str, Any]) -> Rule:
     )
 
 
-def schedule_from(data: Mapping[str, Any]) -> Schedule:
+def decode_schedule(data: Mapping[str, Any]) -> Schedule:
     """A schedule from its checked form."""
     return Schedule(
         timezone=str(data.get("timezone") or "UTC"),

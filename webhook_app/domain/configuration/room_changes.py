@@ -3,21 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import Config, RoomName
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 
 
-def put_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def put_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """Configure a room: its name and groups become those given. Returns the rules that may now mean other rooms.
 
     1. A room of the configuration file stays as the file says.
     2. A name that another room has, or that is another configured room's id, is not given away.
     3. A room that exists only because a rule or a command took its name for an id is dropped.
     """
-    config = world.config
-    room = RoomName(data.get("name"), str(data["room_id"]), tuple(data.get("groups", ())), from_file=False)
+    config = state.config
+    room = ConfiguredRoom(data.get("name"), str(data["room_id"]), tuple(data.get("groups", ())), from_file=False)
     known = config.named(room.room_id)
     if known is not None and known.from_file:
         outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
@@ -29,15 +29,15 @@ def put_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str
         rest = {key: other for key, other in config.names.items() if other.room_id != room.room_id}
         outcome.config = config.with_rooms({**rest, room.key: room})
         outcome.record_effect(Reason.ROOM_ADDED if known is None else Reason.ROOM_CHANGED, room=room.label)
-        drop_mistaken_rooms(world, outcome)
+        drop_mistaken_rooms(state, outcome)
         return rules_affected(config, outcome.config)
     return set()
 
 
-def forget_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def forget_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """Drop a room's state, name and groups. Its events stay, and a new webhook makes it known again."""
     room_id = str(data["room_id"])
-    config, room = world.config, world.rooms.get(room_id)
+    config, room = state.config, state.rooms.get(room_id)
     known = config.named(room_id)
     if known is not None and known.from_file:
         outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
@@ -56,7 +56,7 @@ def forget_room(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
     return set()
 
 
-def name_taken(config: Config, room: RoomName) -> bool:
+def name_taken(config: Config, room: ConfiguredRoom) -> bool:
     """Whether a room's name already means another one, as its name or as a configured id."""
     if room.name is None:
         return False
@@ -93,10 +93,10 @@ def rules_affected(before: Config, after: Config) -> set[str]:
     return {rule.name for config in (before, after) for room_id in changed for rule in config.about(room_id)}
 
 
-def drop_mistaken_rooms(world: World, outcome: Outcome) -> None:
+def drop_mistaken_rooms(state: SystemState, outcome: StepOutcome) -> None:
     """Drop rooms whose id is now another room's name, if nothing was ever seen of them and nothing is under way."""
-    config = outcome.config or world.config
-    for room_id in config.shadowed - world.config.shadowed:
-        room = world.rooms.get(room_id)
+    config = outcome.config or state.config
+    for room_id in config.shadowed - state.config.shadowed:
+        room = state.rooms.get(room_id)
         if room is not None and config.named(room_id) is None and not room.seen and not is_busy(room):
             outcome.forgotten_rooms.add(room_id)

@@ -6,13 +6,13 @@ transient. A start that VideoSDK calls invalid is sent once more at most: the sa
 
 from enum import StrEnum
 
-from webhook_app.domain.context import Turn
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, Rejection, Room
-from webhook_app.domain.schedules.open_window import Held
-from webhook_app.domain.schedules.windows import hold_off
+from webhook_app.domain.schedules.open_window import SuppressionReason
+from webhook_app.domain.schedules.windows import suppress_window
 
 INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
 
@@ -30,38 +30,38 @@ class Refusal(StrEnum):
     INVALID = "invalid"
 
 
-def count_rejection(turn: Turn, call: Call) -> bool:
+def count_rejection(context: StepContext, call: Call) -> bool:
     """Count a start whose body VideoSDK rejects; whether it is given up. One that nobody wants any more is not."""
-    desired = turn.room.wish
+    desired = context.room.desired
     if desired is None or not desired.on_air or dict(desired.start) != dict(call.body):
         return False
-    known = turn.room.rejection
+    known = context.room.rejection
     count = known.count + 1 if known is not None and known.event_id == desired.event_id else 1
-    turn.change(rejection=Rejection(desired.event_id, count))
+    context.change(rejection=Rejection(desired.event_id, count))
     return count >= INVALID_STARTS_MAX
 
 
-def give_up_rejected(turn: Turn, call: Call) -> None:
+def give_up_rejected(context: StepContext, call: Call) -> None:
     """Stop wanting a start that VideoSDK rejects, until somebody wants another or the next window opens."""
-    room = turn.room
+    room = context.room
     if room.operator is not None and room.operator.because == call.because:
-        turn.change(operator=None, waits=None)
-        turn.clear_timer("until")
+        context.change(operator=None, waits=None)
+        context.clear_timer("until")
     elif room.window is not None and room.schedule_wish is not None and room.schedule_wish.because == call.because:
-        hold_off(turn, Held.REJECTED, Reason.WINDOW_START_REJECTED)
+        suppress_window(context, SuppressionReason.REJECTED, Reason.WINDOW_START_REJECTED)
     elif room.event_wish is not None and room.event_wish.because == call.because:
-        turn.change(event_wish=None, waits=None)
+        context.change(event_wish=None, waits=None)
     elif room.schedule_wish is not None and room.schedule_wish.because == call.because:
-        turn.change(schedule_wish=None, waits=None)
-    if turn.room.rejection is not None:
-        turn.change(rejection=replace(turn.room.rejection, given_up_at=turn.event.id))
-    turn.change(tries=0)
+        context.change(schedule_wish=None, waits=None)
+    if context.room.rejection is not None:
+        context.change(rejection=replace(context.room.rejection, given_up_at=context.event.id))
+    context.change(tries=0)
 
 
-def forget_rejection(turn: Turn) -> None:
+def forget_rejection(context: StepContext) -> None:
     """A start is wanted anew, or none any more: forget the one that was given up."""
-    if turn.room.rejection is not None:
-        turn.change(rejection=None)
+    if context.room.rejection is not None:
+        context.change(rejection=None)
 
 
 def is_over(before: Room, room: Room) -> bool:
@@ -69,6 +69,6 @@ def is_over(before: Room, room: Room) -> bool:
     rejection = room.rejection
     if rejection is None or rejection.given_up_at is None:
         return False
-    changed = room.wish is not None and is_after(room.wish.event_id, rejection.given_up_at)
+    changed = room.desired is not None and is_after(room.desired.event_id, rejection.given_up_at)
     closed = before.window is not None and room.window is None
     return changed or closed or any(run.live for run in room.streams)

@@ -5,51 +5,55 @@ from dataclasses import dataclass, replace
 
 from webhook_app.domain.times import DAY, MINUTE, SECOND
 
-FIRST_BOUND = 2
-TRIP_POINTS = 10
-POINTS = {"timeout": 3}
-OPEN_FIRST_MS = 30 * SECOND
-OPEN_MAX_MS = 10 * MINUTE
-HALF_OPEN_MS = 20 * SECOND
+INITIAL_LIMIT = 2
+BREAKER_THRESHOLD = 10
+FAILURE_SCORES = {"timeout": 3}
+BREAKER_FIRST_PAUSE_MS = 30 * SECOND
+BREAKER_MAX_PAUSE_MS = 10 * MINUTE
+BREAKER_PROBE_MS = 20 * SECOND
 GIVE_UP_AFTER_MS = 5 * DAY
 GIVE_UP_FAILURES = 10
-CUT_OFF_HOSTS = 2
-CUT_OFF_MS = 60 * SECOND
+OFFLINE_HOSTS = 2
+OFFLINE_WINDOW_MS = 60 * SECOND
 HOSTS_MAX = 1_000
-OF_THE_NETWORK = frozenset({"dns", "refused", "timeout", "tls", "not-http"})
+NETWORK_ERRORS = frozenset({"dns", "refused", "timeout", "tls", "not-http"})
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ConcurrencyLimit:
     """How many attempts may be in flight to one endpoint: few at first, more with each success, one after a time-out.
 
     `proven` says that the last attempt was answered; the others share a part of the room, so that a thousand
     endpoints that hang leave the healthy ones theirs.
     """
 
-    bound: int = FIRST_BOUND
-    proven: bool = False
+    limit: int = INITIAL_LIMIT
+    healthy: bool = False
 
-    def after(self, error: str | None, *, at_most: int) -> "Pace":
+    def after(self, error: str | None, *, at_most: int) -> "ConcurrencyLimit":
         """The pace after an attempt that ended this way."""
         if error is None:
-            return self if self.proven and self.bound >= at_most else Pace(min(self.bound + 1, at_most), proven=True)
+            return (
+                self
+                if self.healthy and self.limit >= at_most
+                else ConcurrencyLimit(min(self.limit + 1, at_most), healthy=True)
+            )
         if error == "timeout":
-            return Pace(1, proven=False)
-        return replace(self, bound=max(1, self.bound // 2))
+            return ConcurrencyLimit(1, healthy=False)
+        return replace(self, limit=max(1, self.limit // 2))
 
 
-def points(error: str | None) -> int:
+def failure_score(error: str | None) -> int:
     """How much a failure counts towards opening the breaker at `TRIP_POINTS`."""
-    return POINTS.get(error or "", 1)
+    return FAILURE_SCORES.get(error or "", 1)
 
 
-def was_heard(error: str | None) -> bool:
+def shows_connectivity(error: str | None) -> bool:
     """Whether somebody outside has answered: an address that we refuse to reach shows nothing about the network."""
-    return error not in OF_THE_NETWORK and error != "blocked"
+    return error not in NETWORK_ERRORS and error != "blocked"
 
 
-class Horizon:
+class ConnectivityMonitor:
     """Whether we can reach anybody at all: failures of unrelated hosts, with no answer from any, are ours."""
 
     def __init__(self) -> None:
@@ -59,7 +63,7 @@ class Horizon:
 
     def note(self, host: str, error: str | None, at: int) -> bool:
         """An attempt at a host ended this way; whether we are cut off now. Any answer shows the network is there."""
-        if was_heard(error):
+        if shows_connectivity(error):
             self._answered_at, self._lost = at, False
             self._failed.clear()
             return False
@@ -76,7 +80,7 @@ class Horizon:
         """Whether all that were tried within a minute, hosts that share nothing, failed, and nobody answered since."""
         if self._lost:
             return True
-        if self._answered_at is not None and at - self._answered_at < CUT_OFF_MS:
+        if self._answered_at is not None and at - self._answered_at < OFFLINE_WINDOW_MS:
             return False
-        lately = sum(1 for moment in self._failed.values() if at - moment < CUT_OFF_MS)
-        return lately >= CUT_OFF_HOSTS
+        lately = sum(1 for moment in self._failed.values() if at - moment < OFFLINE_WINDOW_MS)
+        return lately >= OFFLINE_HOSTS

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.types import Filter
+from webhook_app.domain.notices.notice import Filter
 from webhook_app.domain.times import DAY, HOUR, MINUTE, SECOND
 
-RETRY_MS = (
+RETRY_SCHEDULE_MS = (
     5 * SECOND,
     5 * MINUTE,
     30 * MINUTE,
@@ -18,7 +18,7 @@ RETRY_MS = (
     20 * HOUR,
     24 * HOUR,
 )
-SLOW_DOWN_MS = 60 * SECOND
+SLOW_DOWN_MIN_MS = 60 * SECOND
 JITTER = 0.2
 RESPONSE_KEPT_BYTES = 2_048
 ROTATION_MS = 1 * DAY
@@ -63,7 +63,7 @@ class Subscriber:
     from_file: bool = False
 
     @property
-    def speaks_http(self) -> bool:
+    def uses_webhooks(self) -> bool:
         """Whether it takes Standard Webhooks; otherwise its URL is one of Apprise's."""
         return is_http(self.url)
 
@@ -127,7 +127,7 @@ def delivery_id(notice_id: str, subscriber_id: str) -> str:
     return derive("dlv_", notice_id, subscriber_id)
 
 
-def next_attempt(
+def next_retry_at(
     delivery_id: str, made: int, *, now: int, slow_down: bool = False, retry_after_ms: int | None = None
 ) -> int | None:
     """When to try again after `made` attempts, in ms; None when there is nothing left to try.
@@ -135,18 +135,18 @@ def next_attempt(
     The jitter of a fifth is drawn from the delivery's id. `slow_down` (429, or no answer in time) makes the base at
     least a minute; a Retry-After is honoured between the base and twice that.
     """
-    if made > len(RETRY_MS):
+    if made > len(RETRY_SCHEDULE_MS):
         return None
-    base = RETRY_MS[made - 1]
+    base = RETRY_SCHEDULE_MS[made - 1]
     if slow_down:
-        base = max(base, SLOW_DOWN_MS)
+        base = max(base, SLOW_DOWN_MIN_MS)
     if retry_after_ms is not None and retry_after_ms > base:
         return now + min(retry_after_ms, 2 * base)
     draw = int.from_bytes(derive("", delivery_id, str(made)).encode()[:6], "big") % 1000 / 1000
     return now + round(base * (1 + JITTER * (2 * draw - 1)))
 
 
-def again_in_line(one: Delivery, *, now: int) -> Delivery:
+def requeued(one: Delivery, *, now: int) -> Delivery:
     """The delivery put in line once more, outside its room's order; what was tried before stays on record."""
     return Delivery(
         delivery_id=one.delivery_id,
@@ -160,7 +160,7 @@ def again_in_line(one: Delivery, *, now: int) -> Delivery:
     )
 
 
-def rotated(known: Subscriber, new_key: str, *, now: int) -> Subscriber:
+def with_new_secret(known: Subscriber, new_key: str, *, now: int) -> Subscriber:
     """The subscriber with a new secret; the old one signs beside it for a day."""
     still = [old for old in known.old_secrets if old.until > now]
     olds = (OldSecret(known.secret, now + ROTATION_MS), *still)[:OLD_SECRETS_MAX]

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from webhook_app.domain.delivery.delivery import Subscriber
-from webhook_app.domain.notices.types import RECOVER, Filter, Notice, for_one, is_about, wants
-from webhook_app.domain.rules.rule import RoomName, plain_patterns
+from webhook_app.domain.notices.notice import RECOVER, Filter, Notice, is_about, matches_filter, only_subscriber_of
+from webhook_app.domain.rules.rule import ConfiguredRoom, plain_patterns
 
 _GLOB = frozenset("*?[")
 
 
-class Audience:
+class SubscriberIndex:
     """The subscribers that are told at all, by what they asked for; those that asked for the same are asked once."""
 
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
@@ -27,24 +27,24 @@ class Audience:
                 for room in set(wanted.rooms):
                     self._of_room[room].append(wanted)
 
-    def of(self, notice: Notice, named: RoomName | None, *, shadowed: bool = False) -> list[Subscriber]:
+    def of(self, notice: Notice, named: ConfiguredRoom | None, *, shadowed: bool = False) -> list[Subscriber]:
         """Who is to be told this notice; nobody of one that is told to nobody.
 
         `shadowed`: the room's id is the name of another room.
         """
         if notice.type == RECOVER:
             return []
-        only = for_one(notice)
+        only = only_subscriber_of(notice)
         if only is not None:
             return [self._all[only]] if only in self._all else []
         asking = self._asking(notice.room_id, named, shadowed=shadowed)
-        found = (wanted for wanted in asking if wants(wanted, notice, named, shadowed=shadowed))
+        found = (wanted for wanted in asking if matches_filter(wanted, notice, named, shadowed=shadowed))
         subscribers = [known for wanted in found for known in self._alike[wanted]]
         if notice.type.startswith("alarm."):
             return [subscriber for subscriber in subscribers if not is_about(notice, subscriber.subscriber_id)]
         return subscribers
 
-    def _asking(self, room_id: str | None, named: RoomName | None, *, shadowed: bool) -> Iterable[Filter]:
+    def _asking(self, room_id: str | None, named: ConfiguredRoom | None, *, shadowed: bool) -> Iterable[Filter]:
         patterns = () if room_id is None else plain_patterns(room_id, named, shadowed=shadowed)
         here = dict.fromkeys(wanted for pattern in patterns for wanted in self._of_room.get(pattern, ()))
         return [*here, *self._anywhere]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from webhook_app.domain.alarms.titles import TITLES
-from webhook_app.domain.notices.types import Notice, family
+from webhook_app.domain.alarms.titles import ALARM_TITLES
+from webhook_app.domain.notices.notice import Notice, family
 from webhook_app.domain.times import rfc3339
 
 _STREAM = {
@@ -34,7 +34,7 @@ _BROADCAST = {
     "interrupted": "was stopped by somebody",
     "completed": "is over",
 }
-LATE = "This comes late: newer news has been told since"
+STALE_TEXT = "This comes late: newer news has been told since"
 TITLE_MAX_CHARS = 150
 LINE_MAX_CHARS = 1_000
 _SESSION_END = {"ended_reason": "VideoSDK's reason", "ended_error": "VideoSDK's error"}
@@ -45,14 +45,14 @@ _CALLS = re.compile(r"@(?=everyone|here|channel|all\b)|<(?=[!@#])", re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class NoticeText:
     """A headline and the lines under it."""
 
     title: str
     body: str
 
 
-def words(notice: Notice, *, room_name: str | None, base_url: str | None, stale: bool = False) -> Words:
+def render_notice(notice: Notice, *, room_name: str | None, base_url: str | None, stale: bool = False) -> NoticeText:
     """What a person is told; `stale` says that newer news has overtaken it.
 
     `base_url` is our address as browsers see it, for the link to the room's page.
@@ -64,11 +64,11 @@ def words(notice: Notice, *, room_name: str | None, base_url: str | None, stale:
     if notice.room_id is not None and room_name is not None:
         lines.insert(0, f"Room {notice.room_id}")
     if stale:
-        lines.insert(0, LATE)
+        lines.insert(0, STALE_TEXT)
     if base_url is not None:
         page = f"/rooms/{quote(notice.room_id, safe='')}" if notice.room_id is not None else _page(notice)
         lines.append(base_url.rstrip("/") + page)
-    return Words(title, "\n".join(lines))
+    return NoticeText(title, "\n".join(lines))
 
 
 def _page(notice: Notice) -> str:
@@ -76,7 +76,7 @@ def _page(notice: Notice) -> str:
     return "/alarms" if notice.type.startswith("alarm.") else "/"
 
 
-def state_told(notice: Notice) -> tuple[str, str] | None:
+def announced_state(notice: Notice) -> tuple[str, str] | None:
     """Which state this says, as where it is remembered and what is: saying it twice says nothing. None: each counts."""
     data, kind = notice.data, family(notice.type)
     match kind:
@@ -127,7 +127,7 @@ def _headline(notice: Notice, where: str) -> str:
         case "alarm":
             alarm = data.get("alarm")
             name = str(alarm.get("name")) if isinstance(alarm, Mapping) else "?"
-            title = TITLES.get(name)
+            title = ALARM_TITLES.get(name)
             if title is None:
                 return f"Alarm {name}" + (" is over" if tail == "cleared" else "")
             about = "" if notice.room_id is None else f"{where}: "
@@ -166,7 +166,7 @@ def _details(data: Mapping[str, Any]) -> list[str]:
     return [line for line in lines if line]
 
 
-def ended_words(stopped_because: str) -> str:
+def stop_cause_text(stopped_because: str) -> str:
     """Who or what ended a stream, in words."""
     if stopped_because.startswith("rule:"):
         return f"Ended by the rule {stopped_because.removeprefix('rule:')}"
@@ -179,7 +179,7 @@ def _reason(notice: Notice) -> list[str]:
         run = notice.data.get("stream")
         cause = run.get("stopped_because") if isinstance(run, Mapping) else None
         started = None if because is None else "an operator" if because == "operator" else f"the rule {because[5:]}"
-        ended = ended_words(cause) if isinstance(cause, str) and cause != "failed" else None
+        ended = stop_cause_text(cause) if isinstance(cause, str) and cause != "failed" else None
         return [line for line in (ended, started and f"Started by {started}") if line]
     if because is None:
         return []

@@ -8,10 +8,10 @@ webhooks; that a stream's own object shows no end yet keeps a start from being r
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from webhook_app.domain.context import Turn
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.streams.machine import State, Stream
+from webhook_app.domain.streams.machine import Stream, StreamState
 
 RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
 WEBHOOK_TYPES_MAX = 20  # kept of one record
@@ -32,9 +32,9 @@ def _names(stream: Stream) -> list[str]:
 
 
 def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
-    if stream.state is State.STARTED:
+    if stream.state is StreamState.STARTED:
         return at - (stream.started_at if stream.started_at is not None else stream.opened_at) >= overdue_ms
-    return stream.state is State.STARTING
+    return stream.state is StreamState.STARTING
 
 
 def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]) -> list[str]:
@@ -79,7 +79,7 @@ def unended_ids(records: Any) -> frozenset[str]:
     return frozenset(known for known in ids if isinstance(known, str))
 
 
-def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
+def record_delivery_records(context: StepContext, before: Sequence[Stream], records: Any) -> None:
     """Quote the record of each stream that this event has moved."""
     if not isinstance(records, list):
         return
@@ -87,21 +87,21 @@ def note_records(turn: Turn, before: Sequence[Stream], records: Any) -> None:
     for record in records:
         if not isinstance(record, Mapping) or not isinstance(record.get("webhooks"), Mapping):
             continue
-        for stream in turn.room.streams:
+        for stream in context.room.streams:
             if record.get("id") in stream.ids and states.get(stream.stream_id) is not stream.state:
-                note_record(turn, f"hls-{stream.state}", record["webhooks"])
+                record_delivery_record(context, f"hls-{stream.state}", record["webhooks"])
 
 
-def note_record(turn: Turn, kind: str, webhooks: Mapping[str, Any]) -> None:
+def record_delivery_record(context: StepContext, kind: str, webhooks: Mapping[str, Any]) -> None:
     """Quote what VideoSDK's record says of one type of webhook."""
     counts = webhooks.get(kind)
     if not webhooks:
-        turn.note(Reason.WEBHOOKS_NOT_RECORDED)
+        context.record_effect(Reason.WEBHOOKS_NOT_RECORDED)
     elif not isinstance(counts, Sequence) or len(counts) != 2:
-        turn.note(Reason.WEBHOOK_NOT_SENT, type=kind)
+        context.record_effect(Reason.WEBHOOK_NOT_SENT, type=kind)
     elif counts[0] == 0:
-        turn.note(Reason.WEBHOOK_NOT_DELIVERED, type=kind)
+        context.record_effect(Reason.WEBHOOK_NOT_DELIVERED, type=kind)
     elif counts[0] == counts[1]:
-        turn.note(Reason.WEBHOOK_DELIVERED, type=kind)
+        context.record_effect(Reason.WEBHOOK_DELIVERED, type=kind)
     else:
-        turn.note(Reason.WEBHOOK_PARTLY_DELIVERED, type=kind, delivered=counts[0], sent=counts[1])
+        context.record_effect(Reason.WEBHOOK_PARTLY_DELIVERED, type=kind, delivered=counts[0], sent=counts[1])

@@ -9,21 +9,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from heapq import heappop, heappush
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
-from webhook_app.domain.configuration.changes import ONE_RULE
-from webhook_app.domain.context import Outcome, World
-from webhook_app.domain.events import Event, Source, room_of, stream_fact
+from webhook_app.domain.configuration.changes import SINGLE_RULE_EVENTS
+from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.events import Event, Source, room_of, stream_report
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.policy import SESSION_GONE_MS
-from webhook_app.domain.reducer import RULE_CHANGES, apply, poisoned, step
+from webhook_app.domain.reducer import CONFIG_CHANGES, apply, poison_outcome, step
 from webhook_app.domain.room import CallKind, CallState, Room
-from webhook_app.domain.rules.comparison import Act, Comparison, compare
+from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare
 from webhook_app.domain.rules.conditions import stored_condition
-from webhook_app.domain.rules.draft_state import BacktestLimits, Draft, answer, make_event
-from webhook_app.domain.rules.rule import Config, RoomName, Rule, make_config
-from webhook_app.domain.streams.machine import SIGNALS, State
+from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, answer, make_event
+from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.streams.machine import SIGNALS, StreamState
 
 TOLD = ("broadcast.", "rule.")
-NARROW = "choose a shorter span, fewer rules or rules with fewer windows"
+NARROWING_ADVICE = "choose a shorter span, fewer rules or rules with fewer windows"
 
 
 LIMITS = BacktestLimits()
@@ -34,13 +34,13 @@ class BacktestTooLargeError(ValueError):
 
 
 def backtest(
-    before: World,
+    before: SystemState,
     events: Iterable[Event],
     rules: Iterable[Rule],
     *,
     since: int,
     until: int,
-    names: Mapping[str, RoomName] | None = None,
+    names: Mapping[str, ConfiguredRoom] | None = None,
     others: bool = False,
     progress: Callable[[int], None] = lambda count: None,
     limits: BacktestLimits = LIMITS,
@@ -67,43 +67,43 @@ def backtest(
                 limits=limits,
             )
     except BudgetExceededError as error:
-        raise BacktestTooLargeError(f"{error}; {NARROW}") from None
+        raise BacktestTooLargeError(f"{error}; {NARROWING_ADVICE}") from None
 
 
 def _backtest(
-    before: World,
+    before: SystemState,
     events: Iterable[Event],
     rules: Iterable[Rule],
     *,
     since: int,
     until: int,
-    names: Mapping[str, RoomName] | None,
+    names: Mapping[str, ConfiguredRoom] | None,
     others: bool,
     progress: Callable[[int], None],
     limits: BacktestLimits,
 ) -> Comparison:
     drafted = {rule.name for rule in rules}
-    actual = World(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
-    draft: Draft | None = None
-    ours = _Ours()
-    did: list[Act] = []
+    actual = SystemState(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
+    draft: DraftReplay | None = None
+    ours = _OwnStreams()
+    did: list[RuleAction] = []
     for count, event in enumerate(events, 1):
         if event.at >= until:
             break
         if draft is None and event.at >= since:
             draft = _begin(actual, rules, since, names, limits, others=others)
-        outcome = _fold(actual, event)
+        outcome = _fold_actual(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
         ours.note(event)
-        if others and draft is not None and event.type in RULE_CHANGES:
-            changed = _without_drafts(event, drafted, draft.world.config)
+        if others and draft is not None and event.type in CONFIG_CHANGES:
+            changed = _without_drafts(event, drafted, draft.state.config)
             if changed is not None:
                 _run_to(draft, changed.at)
-                _tell(draft, changed)
+                _fold_in_draft(draft, changed)
         elif draft is not None and not _passed_over(event, ours):
             _run_to(draft, event.at)
-            _tell(draft, event)
+            _fold_in_draft(draft, event)
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
@@ -112,7 +112,7 @@ def _backtest(
     return compare(draft.acts, did)
 
 
-class _Ours:
+class _OwnStreams:
     """Which runs our real calls started, so that their webhooks can be told from a person's."""
 
     def __init__(self) -> None:
@@ -123,44 +123,44 @@ class _Ours:
         if event.source is Source.CALL and event.data.get("kind") == "start" and event.room_id is not None:
             stream = event.data.get("stream")
             if event.data.get("outcome") == "succeeded" and isinstance(stream, Mapping):
-                fact = stream_fact(stream)
+                fact = stream_report(stream)
                 self._names |= {name for name in (*fact.ids, fact.url_key) if name}
                 self._rooms.add(event.room_id)
 
     def started(self, event: Event) -> bool:
-        fact = stream_fact(event.data)
+        fact = stream_report(event.data)
         if not fact.bare:
             return not self._names.isdisjoint((*fact.ids, fact.url_key))
         return room_of(event.data) in self._rooms
 
 
-def _passed_over(event: Event, ours: _Ours) -> bool:
+def _passed_over(event: Event, ours: _OwnStreams) -> bool:
     if event.source in (Source.CLOCK, Source.CALL, Source.PROBE):
         return True
-    if event.type in RULE_CHANGES and event.type != "calendar-fetched":
+    if event.type in CONFIG_CHANGES and event.type != "calendar-fetched":
         return True
     return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
 
 
 def _begin(
-    actual: World,
+    actual: SystemState,
     rules: Iterable[Rule],
     since: int,
-    names: Mapping[str, RoomName] | None,
+    names: Mapping[str, ConfiguredRoom] | None,
     limits: BacktestLimits,
     *,
     others: bool,
-) -> Draft:
+) -> DraftReplay:
     known: Config = actual.config
     settings = replace(known.settings, calls=True, paused=False, bodies=False)
     drafts = {rule.name: replace(rule, from_file=False, paused=False) for rule in rules}
     if others:
         drafts = {**dict(known.rules), **drafts}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
-    world = World(config, {room_id: _as_found(room) for room_id, room in actual.rooms.items()})
-    draft = Draft(world, since, limits, _looks_matter(drafts.values()))
-    for room_id in sorted({*world.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
-        _tell(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
+    state = SystemState(config, {room_id: _without_desires(room) for room_id, room in actual.rooms.items()})
+    draft = DraftReplay(state, since, limits, _looks_matter(drafts.values()))
+    for room_id in sorted({*state.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
+        _fold_in_draft(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
     return draft
 
 
@@ -180,10 +180,10 @@ def _without_drafts(event: Event, drafted: Collection[str], config: Config) -> E
         }
         return replace(event, data={**event.data, "rules": rules, "rooms": rooms})
     name = (event.data.get("rule") or {}).get("name") if event.type == "rule-put" else event.data.get("name")
-    return event if event.type in ONE_RULE and str(name) not in drafted else None
+    return event if event.type in SINGLE_RULE_EVENTS and str(name) not in drafted else None
 
 
-def _as_found(room: Room) -> Room:
+def _without_desires(room: Room) -> Room:
     """The room with what was seen of it, and nothing of what anybody but the operator wanted."""
     return replace(
         room,
@@ -205,22 +205,22 @@ def _as_found(room: Room) -> Room:
     )
 
 
-def _run_to(draft: Draft, moment: int) -> None:
+def _run_to(draft: DraftReplay, moment: int) -> None:
     while True:
         if draft.number > draft.limits.events:
-            raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROW}")
+            raise BacktestTooLargeError(f"the rules lead to more than {draft.limits.events} events; {NARROWING_ADVICE}")
         if len(draft.acts) > draft.limits.acts:
-            raise BacktestTooLargeError(f"the rules would act more than {draft.limits.acts} times; {NARROW}")
+            raise BacktestTooLargeError(f"the rules would act more than {draft.limits.acts} times; {NARROWING_ADVICE}")
         due = draft.timers[0][0] if draft.timers else None
         told = draft.coming[0][0] if draft.coming else None
         if told is not None and told <= moment and (due is None or told <= due):
-            _tell(draft, heappop(draft.coming)[2])
+            _fold_in_draft(draft, heappop(draft.coming)[2])
         elif due is not None and due <= moment:
             when, room_id, name, due = heappop(draft.timers)
-            room = draft.world.rooms.get(room_id)
+            room = draft.state.rooms.get(room_id)
             if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
                 data = {"timer": name, "due": due}
-                _tell(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
+                _fold_in_draft(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
         else:
             return
 
@@ -234,7 +234,11 @@ def _may_matter(room: Room, timer: str) -> bool:
     if timer == "armed":
         return False
     over = room.session is not None and not room.session.live
-    return timer != "watch" or over or any(run.state in (State.STARTING, State.STARTED) for run in room.streams)
+    return (
+        timer != "watch"
+        or over
+        or any(run.state in (StreamState.STARTING, StreamState.STARTED) for run in room.streams)
+    )
 
 
 def _looks_matter(rules: Iterable[Rule]) -> bool:
@@ -246,11 +250,11 @@ def _looks_matter(rules: Iterable[Rule]) -> bool:
     return False
 
 
-def _tell(draft: Draft, event: Event) -> None:
-    world = draft.world
-    outcome = _outcome(world, event)
-    before = {room_id: world.rooms[room_id].timers for room_id in outcome.rooms if room_id in world.rooms}
-    apply(world, outcome)
+def _fold_in_draft(draft: DraftReplay, event: Event) -> None:
+    state = draft.state
+    outcome = _outcome(state, event)
+    before = {room_id: state.rooms[room_id].timers for room_id in outcome.rooms if room_id in state.rooms}
+    apply(state, outcome)
     for room_id, room in outcome.rooms.items():
         old = before.get(room_id, {})
         for name, due in room.timers.items():
@@ -266,30 +270,30 @@ def _tell(draft: Draft, event: Event) -> None:
             answer(draft, call, event.at)
 
 
-def _fold(world: World, event: Event) -> Outcome:
-    outcome = _outcome(world, event)
-    apply(world, outcome)
+def _fold_actual(state: SystemState, event: Event) -> StepOutcome:
+    outcome = _outcome(state, event)
+    apply(state, outcome)
     return outcome
 
 
-def _outcome(world: World, event: Event) -> Outcome:
+def _outcome(state: SystemState, event: Event) -> StepOutcome:
     try:
-        outcome = step(world, event)
+        outcome = step(state, event)
     except Exception as error:  # what is poisoned was poisoned then, too
-        outcome = poisoned(world, event, error)
+        outcome = poison_outcome(state, event, error)
     # When it was the backtest's own limit that the fold ran into, this ends the backtest.
     spend(0)
     return outcome
 
 
-def _acts(outcome: Outcome, at: int) -> list[Act]:
+def _acts(outcome: StepOutcome, at: int) -> list[RuleAction]:
     calls = [
-        Act(call.created_at, call.room_id, call.kind.value, call.because)
+        RuleAction(call.created_at, call.room_id, call.kind.value, call.because)
         for call in outcome.calls.values()
         if call.state is CallState.WAITING and call.kind in (CallKind.START, CallKind.END) and call.created_at == at
     ]
     told = [
-        Act(at, notice.room_id or "", notice.type, notice.because or "")
+        RuleAction(at, notice.room_id or "", notice.type, notice.because or "")
         for notice in outcome.notices
         if notice.type.startswith(TOLD)
     ]

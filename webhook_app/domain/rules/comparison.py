@@ -11,7 +11,7 @@ SAME_WITHIN_MS = 10 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class RuleAction:
     """Something done because of a rule: `kind` is start, end, or the type of a notice."""
 
     at: int
@@ -24,19 +24,19 @@ class Act:
 class Comparison:
     """What would have been done, what was, and where the two differ."""
 
-    would: tuple[Act, ...]
-    did: tuple[Act, ...]
-    only_would: tuple[Act, ...]
-    only_did: tuple[Act, ...]
+    would: tuple[RuleAction, ...]
+    did: tuple[RuleAction, ...]
+    only_would: tuple[RuleAction, ...]
+    only_did: tuple[RuleAction, ...]
 
 
-def compare(would: list[Act], did: list[Act]) -> Comparison:
+def compare(would: list[RuleAction], did: list[RuleAction]) -> Comparison:
     """Pair the acts of a room and kind that lie close together; the others are only on one side."""
-    unmatched: dict[tuple[str, str], deque[Act]] = {}
+    unmatched: dict[tuple[str, str], deque[RuleAction]] = {}
     for act in sorted(did, key=lambda act: act.at):
         unmatched.setdefault((act.room_id, act.kind), deque()).append(act)
-    only_would: list[Act] = []
-    only_did: list[Act] = []
+    only_would: list[RuleAction] = []
+    only_did: list[RuleAction] = []
     for act in sorted(would, key=lambda act: act.at):
         same = unmatched.get((act.room_id, act.kind), deque())
         while same and same[0].at < act.at - SAME_WITHIN_MS:
@@ -50,17 +50,17 @@ def compare(would: list[Act], did: list[Act]) -> Comparison:
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
 
 
-def of_rules(found: Comparison, names: Iterable[str]) -> Comparison:
+def restricted_to_rules(found: Comparison, names: Iterable[str]) -> Comparison:
     """The part of a comparison that these rules brought about; what differs otherwise is left out."""
     because = {f"rule:{name}" for name in names}
 
-    def own(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    def own(acts: tuple[RuleAction, ...]) -> tuple[RuleAction, ...]:
         return tuple(act for act in acts if act.because in because)
 
     return Comparison(own(found.would), own(found.did), own(found.only_would), own(found.only_did))
 
 
-def act_view(act: Act, room_name: str | None = None) -> dict[str, Any]:
+def action_view(act: RuleAction, room_name: str | None = None) -> dict[str, Any]:
     """An act as the API shows it."""
     return {
         "at": rfc3339(act.at),

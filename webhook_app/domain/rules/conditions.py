@@ -10,7 +10,7 @@ import cel
 
 from webhook_app.domain.budget import BudgetExceededError, spend
 from webhook_app.domain.rules.cel.functions import TIME_FUNCTIONS, FunctionError, check_functions
-from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX, Metered
+from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX, MeteredProgram
 from webhook_app.domain.rules.cel.source import meter, tokens_of
 from webhook_app.domain.rules.condition_paths import (
     PathError,
@@ -23,11 +23,11 @@ from webhook_app.domain.rules.condition_paths import (
 )
 from webhook_app.domain.view_examples import event_shapes
 
-__all__ = ["CEL_ERRORS", "Condition", "ConditionError", "Verdict", "compile_condition", "evaluate", "holds"]
+__all__ = ["CEL_ERRORS", "Condition", "ConditionError", "ConditionResult", "compile_condition", "evaluate", "holds"]
 
 CONDITION_MAX_CHARS = 2_000
-DOOR_STEPS_MAX = 100_000
-KNOWN_MAX = 4_096
+VALIDATION_STEPS_MAX = 100_000
+CACHED_RESULTS_MAX = 4_096
 MISTYPED = (
     "the condition can never hold: it uses a value as a type that it does not have "
     "(times are text: write timestamp(room.updated_at))"
@@ -36,7 +36,7 @@ PEOPLE = frozenset({"participant_count", "host_count", "participants"})
 PLAIN = frozenset({type(None), str, bool, int, float})
 
 # A field of the room by its name; with names inside it, a mapping that has at least these.
-RoomField = Callable[[str, frozenset[str] | None], Any]
+RoomFieldReader = Callable[[str, frozenset[str] | None], Any]
 
 
 class ConditionError(ValueError):
@@ -53,22 +53,22 @@ class Condition:
     """
 
     source: str
-    program: Metered | None
+    program: MeteredProgram | None
     room_paths: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
     event_names: frozenset[str] | None = None
     uses_event: bool = False
     uses_now: bool = False
     functions: tuple[str, ...] = ()
     refused: str | None = None
-    known: dict[Any, tuple["Verdict", int]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[Any, tuple["ConditionResult", int]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
-    def asks_who_is_there(self) -> bool:
+    def uses_session(self) -> bool:
         """Whether it depends on the participants of the session."""
         return "session" in self.room_paths
 
     @property
-    def counts_people(self) -> bool:
+    def uses_participants(self) -> bool:
         """Whether it looks at who is in the session, or how many."""
         if "session" not in self.room_paths:
             return False
@@ -76,13 +76,13 @@ class Condition:
         return inner is None or not inner.isdisjoint(PEOPLE)
 
     @property
-    def counts_hosts(self) -> bool:
+    def uses_host_count(self) -> bool:
         """Whether it looks at the number of hosts."""
         return "host_count" in (self.room_paths.get("session") or ())
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ConditionResult:
     """Whether it held; `error` says why that is unknown, which counts as false.
 
     `refused`: it was not evaluated to its end, as it takes too many steps, or is no condition any more.
@@ -103,7 +103,7 @@ def compile_condition(source: str) -> Condition:
     try:
         tokens = tokens_of(source)
         program = cel.compile(source)  # for its errors, which quote the source as it was written
-        metered = Metered(meter(tokens))
+        metered = MeteredProgram(meter(tokens))
     except ValueError as error:
         raise ConditionError(f"not a CEL expression: {_first_line(error)}") from None
     except BaseException as error:
@@ -142,8 +142,8 @@ def stored_condition(source: str) -> Condition:
 
 
 def holds(
-    condition: Condition, room: RoomField, event: Mapping[str, Any] | None = None, now: datetime | None = None
-) -> Verdict:
+    condition: Condition, room: RoomFieldReader, event: Mapping[str, Any] | None = None, now: datetime | None = None
+) -> ConditionResult:
     """Evaluate; an error, a missing value or anything but true counts as false, and says so."""
     variables = _variables(condition, room, event, now)
     key = None if condition.uses_now else _key_of(variables)
@@ -154,16 +154,16 @@ def holds(
             return known[0]
     verdict, steps = _decide(condition, variables)
     if key is not None:
-        if len(condition.known) >= KNOWN_MAX:
+        if len(condition.known) >= CACHED_RESULTS_MAX:
             condition.known.clear()
         condition.known[key] = verdict, steps
     spend(steps)
     return verdict
 
 
-def attempt(
+def try_evaluate(
     condition: Condition,
-    room: RoomField,
+    room: RoomFieldReader,
     event: Mapping[str, Any] | None = None,
     now: datetime | None = None,
     *,
@@ -177,14 +177,14 @@ def attempt(
 
 def evaluate(
     condition: Condition,
-    room: RoomField,
+    room: RoomFieldReader,
     event: Mapping[str, Any] | None = None,
     now: datetime | None = None,
     *,
     limit: int = STEPS_MAX,
 ) -> Any:
     """The expression's value; raises what the CEL library raises, and BudgetExceededError."""
-    value, _ = attempt(condition, room, event, now, limit=limit)
+    value, _ = try_evaluate(condition, room, event, now, limit=limit)
     if isinstance(value, Exception):
         raise value
     return value
@@ -200,17 +200,17 @@ def explain(error: Exception) -> str:
     return text.split(". Check", 1)[0]
 
 
-def _decide(condition: Condition, variables: dict[str, Any]) -> tuple[Verdict, int]:
+def _decide(condition: Condition, variables: dict[str, Any]) -> tuple[ConditionResult, int]:
     result, steps = _execute(condition, variables, STEPS_MAX)
     if isinstance(result, Exception):
-        return Verdict(False, explain(result), isinstance(result, BudgetExceededError | ConditionError)), steps
+        return ConditionResult(False, explain(result), isinstance(result, BudgetExceededError | ConditionError)), steps
     if result is True or result is False:
-        return Verdict(result), steps
-    return Verdict(False, f"the condition gave {type(result).__name__}, not true or false"), steps
+        return ConditionResult(result), steps
+    return ConditionResult(False, f"the condition gave {type(result).__name__}, not true or false"), steps
 
 
 def _variables(
-    condition: Condition, room: RoomField, event: Mapping[str, Any] | None, now: datetime | None
+    condition: Condition, room: RoomFieldReader, event: Mapping[str, Any] | None, now: datetime | None
 ) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     if condition.room_paths:
@@ -272,7 +272,7 @@ def _key(value: Any) -> Any:
     return (type(value), value) if value is None or isinstance(value, str | bool | int | float) else None
 
 
-def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
+def check_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
     """Try a condition on each shape a room can have; ConditionError when it can never hold as it is written."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
     bare = _checked_paths(condition)
@@ -285,7 +285,7 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
     mistyped = not condition.uses_event
     for shape in shapes:
         try:
-            result = evaluate(condition, _reader(shape), event, now, limit=DOOR_STEPS_MAX)
+            result = evaluate(condition, _reader(shape), event, now, limit=VALIDATION_STEPS_MAX)
         except (RuntimeError, BudgetExceededError) as error:
             raise ConditionError(explain(error)) from None
         except CEL_ERRORS as error:
@@ -299,13 +299,13 @@ def try_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, 
         raise ConditionError(MISTYPED)
 
 
-def try_part(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
+def check_message_part(condition: Condition, shapes: Iterable[Mapping[str, Any]], *, with_event: bool) -> None:
     """Try a part of a message on each shape a room can have; ConditionError when it can only fail."""
     event = event_shapes()[0] if with_event else None
     bare = _checked_paths(condition)
     for shape in shapes:
         try:
-            evaluate(condition, _reader(shape), event, limit=DOOR_STEPS_MAX)
+            evaluate(condition, _reader(shape), event, limit=VALIDATION_STEPS_MAX)
         except BudgetExceededError as error:
             raise ConditionError(explain(error)) from None
         except CEL_ERRORS as error:
@@ -330,7 +330,7 @@ def _refuse_unknown_field(error: Exception, bare: str) -> None:
             raise ConditionError(wrong)
 
 
-def _reader(shape: Mapping[str, Any]) -> RoomField:
+def _reader(shape: Mapping[str, Any]) -> RoomFieldReader:
     return lambda name, inner: shape[name]
 
 

@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
-from webhook_app.domain.context import Turn
-from webhook_app.domain.control.desired import drop_rule_wish, rule_wishes
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.desired import drop_desired_of_rule, set_rule_desired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.probing.policy import AGAIN_MS, UNREACHED_FIRST_MS, ask
+from webhook_app.domain.probing.policy import PROBE_RETRY_FIRST_MS, REPROBE_MS, request_probe
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
-from webhook_app.domain.rules.condition_results import field_of, verdict
-from webhook_app.domain.rules.conditions import Verdict, attempt, explain, stored_condition
-from webhook_app.domain.rules.rule import CHAIN_MAX_PER_MINUTE, Rule
+from webhook_app.domain.rules.condition_evaluation import evaluate_condition, room_field
+from webhook_app.domain.rules.conditions import ConditionResult, explain, stored_condition, try_evaluate
+from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE, Rule
 from webhook_app.domain.sessions.presence import is_verified_first
 from webhook_app.domain.sessions.roster import assume_viewers, moves_since
-from webhook_app.domain.sessions.tracking import live_session
+from webhook_app.domain.sessions.tracking import has_live_session
 from webhook_app.domain.times import MINUTE
 from webhook_app.domain.views import event_view
 
@@ -24,193 +24,195 @@ MESSAGE_MAX_CHARS = 2_000
 PART_STEPS_MIN = 2_000
 
 
-def judge(turn: Turn, body_type: str | None) -> None:
+def evaluate_rules(context: StepContext, body_type: str | None) -> None:
     """Let the room's rules see the event, what it changed, and the room as it now is."""
-    rules = turn.config.about(turn.room.room_id)
+    rules = context.config.about(context.room.room_id)
     if not rules:
         return
-    kinds = [(happening.type, happening.data) for happening in turn.happenings]
+    kinds = [(domain_event.type, domain_event.data) for domain_event in context.domain_events]
     if body_type is not None:
-        kinds.append((body_type, turn.event.data))
+        kinds.append((body_type, context.event.data))
     for rule in rules:
         if rule.on is not None:
             for kind, data in kinds:
                 if kind == rule.on:
-                    _on(turn, rule, kind, data)
-    if turn.room is not turn.before:
+                    _on(context, rule, kind, data)
+    if context.room is not context.before:
         for rule in rules:
             if rule.when is not None:
-                weigh(turn, rule)
+                evaluate_when(context, rule)
 
 
-def weigh(turn: Turn, rule: Rule) -> None:
+def evaluate_when(context: StepContext, rule: Rule) -> None:
     """Evaluate a `when` on the room as it is: note when it begins to hold and when it ceases."""
     assert rule.when is not None
-    since = turn.room.holding.get(rule.name)
-    held = _holds(turn, rule, holding=since is not None)
+    since = context.room.holding.get(rule.name)
+    held = _holds(context, rule, holding=since is not None)
     if held and since is None:
-        turn.change(holding={**turn.room.holding, rule.name: turn.event.at})
+        context.change(holding={**context.room.holding, rule.name: context.event.at})
         if rule.for_s:
-            turn.set_timer(f"for:{rule.name}", turn.event.at + rule.for_s * 1000)
-            turn.decide(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
+            context.set_timer(f"for:{rule.name}", context.event.at + rule.for_s * 1000)
+            context.record_decision(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
         else:
-            _fire_when(turn, rule)
+            _fire_when(context, rule)
     elif not held and since is not None:
-        forget(turn, rule.name)
-        turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
+        reset_rule_state(context, rule.name)
+        context.record_decision(Reason.RULE_NO_LONGER_HOLDS, rule=rule.name)
 
 
-def held_long_enough(turn: Turn, rule_name: str) -> None:
+def on_hold_elapsed(context: StepContext, rule_name: str) -> None:
     """A `for` has passed: act if the condition still holds."""
-    rule = next((known for known in turn.config.about(turn.room.room_id) if known.name == rule_name), None)
-    if rule is None or rule.when is None or rule_name not in turn.room.holding:
-        turn.note(Reason.RULE_GONE)
+    rule = next((known for known in context.config.about(context.room.room_id) if known.name == rule_name), None)
+    if rule is None or rule.when is None or rule_name not in context.room.holding:
+        context.record_effect(Reason.RULE_GONE)
         return
-    if not _holds(turn, rule, holding=True):
-        forget(turn, rule_name)
-        turn.decide(Reason.RULE_NO_LONGER_HOLDS, rule=rule_name)
+    if not _holds(context, rule, holding=True):
+        reset_rule_state(context, rule_name)
+        context.record_decision(Reason.RULE_NO_LONGER_HOLDS, rule=rule_name)
         return
-    turn.note(Reason.RULE_HELD, seconds=rule.for_s, rule=rule_name)
-    _fire_when(turn, rule)
+    context.record_effect(Reason.RULE_HELD, seconds=rule.for_s, rule=rule_name)
+    _fire_when(context, rule)
 
 
-def confirmed(turn: Turn, data: Mapping[str, Any]) -> None:
+def resolve_verifications(context: StepContext, data: Mapping[str, Any]) -> None:
     """VideoSDK was asked who is there: rules that waited for that act if they still hold.
 
     A rule acts when its condition holds for what the probe alone found, and seems to hold with those who have joined
     since, and now. Where it holds only because somebody has left since, VideoSDK is asked again.
     """
-    waiting, session = turn.room.confirming, turn.room.session
+    waiting, session = context.room.confirming, context.room.session
     if not waiting or not data.get("reached"):
         return
-    if not isinstance(data.get("session"), Mapping) and not _has_no_session(turn, data):
-        if turn.room.probe is None:
-            turn.set_timer("ask:participants", turn.event.at + UNREACHED_FIRST_MS)
+    if not isinstance(data.get("session"), Mapping) and not _has_no_session(context, data):
+        if context.room.probe is None:
+            context.set_timer("ask:participants", context.event.at + PROBE_RETRY_FIRST_MS)
         return
-    verified, asked_id = turn.verified, str(data.get("asked_id") or "0-0")
+    verified, asked_id = context.verified, str(data.get("asked_id") or "0-0")
     if verified is None and session is not None and is_after(session.last_event_id, asked_id):
         return
-    turn.change(confirming=())
-    for rule in turn.config.about(turn.room.room_id):
-        if rule.name not in waiting or rule.when is None or rule.name not in turn.room.holding:
+    context.change(confirming=())
+    for rule in context.config.about(context.room.room_id):
+        if rule.name not in waiting or rule.when is None or rule.name not in context.room.holding:
             continue
-        if not _holds(turn, rule, holding=True):
-            turn.decide(Reason.RULE_REFUTED, rule=rule.name)
-        elif _is_verified(turn, rule):
-            _act(turn, rule, None)
+        if not _holds(context, rule, holding=True):
+            context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
+        elif _is_verified(context, rule):
+            _act(context, rule, None)
         elif verified is not None and any(not move.joined for move in moves_since(verified, asked_id)):
-            turn.change(confirming=(*turn.room.confirming, rule.name))
-            if turn.room.probe is None:
-                turn.set_timer("ask:participants", turn.event.at + AGAIN_MS)
+            context.change(confirming=(*context.room.confirming, rule.name))
+            if context.room.probe is None:
+                context.set_timer("ask:participants", context.event.at + REPROBE_MS)
         else:
-            turn.decide(Reason.RULE_REFUTED, rule=rule.name)
+            context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
 
 
-def _is_verified(turn: Turn, rule: Rule) -> bool:
+def _is_verified(context: StepContext, rule: Rule) -> bool:
     """Whether a `when` holds for what this event's probe found, whoever has left since."""
     assert rule.when is not None
-    if turn.verified is None or turn.arrived is None:
+    if context.verified is None or context.arrived is None:
         return True
-    if not verdict(turn, rule, rule.when, None, session=turn.verified).held:
+    if not evaluate_condition(context, rule, rule.when, None, session=context.verified).held:
         return False
-    return verdict(turn, rule, rule.when, None, session=assume_viewers(turn.arrived)).held
+    return evaluate_condition(context, rule, rule.when, None, session=assume_viewers(context.arrived)).held
 
 
-def _has_no_session(turn: Turn, data: Mapping[str, Any]) -> bool:
+def _has_no_session(context: StepContext, data: Mapping[str, Any]) -> bool:
     """Whether VideoSDK was asked for the room's session, said that there is none, and we know of none."""
-    probe = turn.outcome.calls.get(str(data.get("call_id")))
+    probe = context.outcome.calls.get(str(data.get("call_id")))
     asked = probe is not None and bool(probe.body.get("session"))
-    return asked and not data.get("session_unknown") and not live_session(turn.room)
+    return asked and not data.get("session_unknown") and not has_live_session(context.room)
 
 
-def _holds(turn: Turn, rule: Rule, *, holding: bool) -> bool:
+def _holds(context: StepContext, rule: Rule, *, holding: bool) -> bool:
     """Whether a `when` holds. One that has begun to holds on while only newcomers of unknown mode could end it."""
     assert rule.when is not None
-    if verdict(turn, rule, rule.when, None).held:
+    if evaluate_condition(context, rule, rule.when, None).held:
         return True
-    session = turn.room.session
+    session = context.room.session
     if not holding or session is None or not session.live or not session.complete or not session.unknown_roles:
         return False
-    if not stored_condition(rule.when).counts_people:
+    if not stored_condition(rule.when).uses_participants:
         return False
-    return verdict(turn, rule, rule.when, None, session=assume_viewers(session)).held
+    return evaluate_condition(context, rule, rule.when, None, session=assume_viewers(session)).held
 
 
-def forget(turn: Turn, rule_name: str) -> None:
+def reset_rule_state(context: StepContext, rule_name: str) -> None:
     """Drop what a room remembers of a `when`."""
-    turn.clear_timer(f"for:{rule_name}")
-    if rule_name in turn.room.holding:
-        turn.change(holding={name: since for name, since in turn.room.holding.items() if name != rule_name})
-    if rule_name in turn.room.confirming:
-        turn.change(confirming=tuple(name for name in turn.room.confirming if name != rule_name))
+    context.clear_timer(f"for:{rule_name}")
+    if rule_name in context.room.holding:
+        context.change(holding={name: since for name, since in context.room.holding.items() if name != rule_name})
+    if rule_name in context.room.confirming:
+        context.change(confirming=tuple(name for name in context.room.confirming if name != rule_name))
 
 
-def rules_changed(turn: Turn, names: Set[str]) -> None:
+def rules_changed(context: StepContext, names: Set[str]) -> None:
     """Apply changed rules to a room; only those that the room has anything to do with cost anything."""
-    room = turn.room
+    room = context.room
     involved = {*room.holding, *room.confirming}
     involved |= {timer.removeprefix("for:") for timer in room.timers if timer.startswith("for:")}
-    involved |= {rule.name for rule in turn.config.about(room.room_id) if rule.when is not None}
+    involved |= {rule.name for rule in context.config.about(room.room_id) if rule.when is not None}
     if room.event_wish is not None:
         involved.add(room.event_wish.because.removeprefix("rule:"))
     for name in sorted(involved & names):
-        _rule_changed(turn, name)
+        _rule_changed(context, name)
 
 
-def _rule_changed(turn: Turn, rule_name: str) -> None:
+def _rule_changed(context: StepContext, rule_name: str) -> None:
     """Drop what the room remembers of a rule that was put, paused or deleted, and evaluate the new one."""
-    drop_rule_wish(turn, rule_name)
-    forget(turn, rule_name)
-    for rule in turn.config.about(turn.room.room_id):
+    drop_desired_of_rule(context, rule_name)
+    reset_rule_state(context, rule_name)
+    for rule in context.config.about(context.room.room_id):
         if rule.name == rule_name and rule.when is not None:
-            weigh(turn, rule)
+            evaluate_when(context, rule)
 
 
-def _on(turn: Turn, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
-    event = event_view(turn.event, kind=kind, data=data, room_name=turn.room_name) | {"room_id": turn.room.room_id}
-    judged = Verdict(True) if rule.if_ is None else verdict(turn, rule, rule.if_, event)
+def _on(context: StepContext, rule: Rule, kind: str, data: Mapping[str, Any]) -> None:
+    event = event_view(context.event, kind=kind, data=data, room_name=context.room_name) | {
+        "room_id": context.room.room_id
+    }
+    judged = ConditionResult(True) if rule.if_ is None else evaluate_condition(context, rule, rule.if_, event)
     if judged.held:
-        _act(turn, rule, event)
+        _act(context, rule, event)
         return
     if judged.error is None:
-        turn.decide(Reason.RULE_IF_FALSE, rule=rule.name)
+        context.record_decision(Reason.RULE_IF_FALSE, rule=rule.name)
     else:
-        turn.decide(Reason.RULE_IF_ERROR, rule=rule.name, error=judged.error)
+        context.record_decision(Reason.RULE_IF_ERROR, rule=rule.name, error=judged.error)
 
 
-def _fire_when(turn: Turn, rule: Rule) -> None:
+def _fire_when(context: StepContext, rule: Rule) -> None:
     assert rule.when is not None
-    if is_verified_first(rule) and turn.config.settings.calls:
-        turn.change(confirming=(*turn.room.confirming, rule.name))
-        turn.decide(Reason.RULE_VERIFYING, rule=rule.name)
-        ask(turn, "participants")
+    if is_verified_first(rule) and context.config.settings.calls:
+        context.change(confirming=(*context.room.confirming, rule.name))
+        context.record_decision(Reason.RULE_VERIFYING, rule=rule.name)
+        request_probe(context, "participants")
         return
-    _act(turn, rule, None)
+    _act(context, rule, None)
 
 
-def _act(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> None:
-    at = turn.event.at
-    fired = turn.room.fired.get(rule.name)
+def _act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> None:
+    at = context.event.at
+    fired = context.room.fired.get(rule.name)
     if fired is not None and rule.cooldown_s and at - fired.at < rule.cooldown_s * 1000:
         left = rule.cooldown_s - (at - fired.at) // 1000
-        turn.decide(Reason.RULE_COOLING_DOWN, rule=rule.name, seconds=left)
+        context.record_decision(Reason.RULE_COOLING_DOWN, rule=rule.name, seconds=left)
         return
     minute = at // MINUTE
     count = fired.count + 1 if fired is not None and fired.minute == minute else 1
-    if count > CHAIN_MAX_PER_MINUTE:
-        turn.decide(Reason.RULE_TOO_OFTEN, rule=rule.name, count=CHAIN_MAX_PER_MINUTE)
+    if count > ACTIONS_MAX_PER_MINUTE:
+        context.record_decision(Reason.RULE_TOO_OFTEN, rule=rule.name, count=ACTIONS_MAX_PER_MINUTE)
         return
-    turn.change(fired={**turn.room.fired, rule.name: Fired(at, minute, count)})
-    turn.remember(rule.name, replace(turn.memory(rule.name), last_fired_at=at))
+    context.change(fired={**context.room.fired, rule.name: Fired(at, minute, count)})
+    context.remember(rule.name, replace(context.memory(rule.name), last_fired_at=at))
     if rule.do == "notify":
-        message = _message(turn, rule, event)
-        notice_id = turn.happen(f"rule.{rule.name}", because=rule.because, message=message)
-        turn.decide(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
+        message = _message(context, rule, event)
+        notice_id = context.emit(f"rule.{rule.name}", because=rule.because, message=message)
+        context.record_decision(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
         return
-    rule_wishes(turn, rule, on_air=rule.do == "start")
+    set_rule_desired(context, rule, on_air=rule.do == "start")
 
 
-def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
+def _message(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> str:
     parts: list[str] = []
     failed: str | None = None
     steps_left = STEPS_MAX
@@ -220,15 +222,15 @@ def _message(turn: Turn, rule: Rule, event: Mapping[str, Any] | None) -> str:
             continue
         condition = stored_condition(expression)
         limit = max(PART_STEPS_MIN, min(steps_left, STEPS_MAX // 4))
-        value, steps = attempt(condition, lambda name, inner: field_of(turn, name, inner), event, limit=limit)
+        value, steps = try_evaluate(condition, lambda name, inner: room_field(context, name, inner), event, limit=limit)
         steps_left = max(0, steps_left - steps)
         if isinstance(value, Exception):
             failed = failed or explain(value)
             value = "?"
         parts.append("" if value is None else str(value))
     if failed is not None:
-        turn.remember(rule.name, replace(turn.memory(rule.name), last_error=failed))
-        turn.decide(Reason.RULE_MESSAGE_ERROR, rule=rule.name, error=failed)
+        context.remember(rule.name, replace(context.memory(rule.name), last_error=failed))
+        context.record_decision(Reason.RULE_MESSAGE_ERROR, rule=rule.name, error=failed)
     return "".join(parts)[:MESSAGE_MAX_CHARS]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
-from webhook_app.domain.persistent_map import Spread
+from webhook_app.domain.persistent_map import PersistentMap
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.schedule import Schedule
@@ -14,7 +14,7 @@ from webhook_app.domain.sessions.participants import EmptyMeans
 
 MAX_STREAM_S = 7_200  # VideoSDK's own limit
 
-CHAIN_MAX_PER_MINUTE = 12
+ACTIONS_MAX_PER_MINUTE = 12
 ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
 
 
@@ -61,7 +61,7 @@ def rule_of(because: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class RuleMemory:
+class RuleState:
     """What a rule has done: when it last acted, and why its condition last could not be said."""
 
     last_fired_at: int | None = None
@@ -69,7 +69,7 @@ class RuleMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomName:
+class ConfiguredRoom:
     """A configured room. `name` is None when only its id is configured; `from_file` is False when the API added it."""
 
     name: str | None
@@ -103,7 +103,7 @@ class Settings:
     max_stream_s: int = MAX_STREAM_S
     observing: bool = False
 
-    def why_no_calls(self, otherwise: Reason) -> Reason:
+    def reason_for_no_calls(self, otherwise: Reason) -> Reason:
         """Why nothing is called: this copy only observes, or what the caller says of missing credentials."""
         return Reason.OBSERVING if self.observing else otherwise
 
@@ -112,7 +112,7 @@ class Settings:
 class RuleIndex:
     """Which rules a pattern belongs to, so that a room's rules are found without looking at the others'."""
 
-    plain: Spread[tuple[str, ...]] = field(default_factory=Spread)
+    plain: PersistentMap[tuple[str, ...]] = field(default_factory=PersistentMap)
     globs: tuple[tuple[str, str], ...] = ()
 
     def with_rule(self, rule: Rule) -> "RuleIndex":
@@ -143,12 +143,12 @@ class Config:
     another room: said without `id:`, they mean that room.
     """
 
-    rules: Spread[Rule] = field(default_factory=Spread)
-    names: Mapping[str, RoomName] = field(default_factory=dict)
+    rules: PersistentMap[Rule] = field(default_factory=PersistentMap)
+    names: Mapping[str, ConfiguredRoom] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     calendars: Calendars = field(default_factory=dict)
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
-    by_room: Mapping[str, RoomName] = field(default_factory=dict, compare=False, repr=False)
+    by_room: Mapping[str, ConfiguredRoom] = field(default_factory=dict, compare=False, repr=False)
     shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
@@ -163,7 +163,7 @@ class Config:
             self.found[room_id] = known
         return known
 
-    def named(self, room_id: str) -> RoomName | None:
+    def named(self, room_id: str) -> ConfiguredRoom | None:
         """A room as it is configured, None when it is not."""
         return self.by_room.get(room_id)
 
@@ -172,7 +172,7 @@ class Config:
         known = self.by_room.get(room_id or "")
         return None if known is None else known.name
 
-    def room_meant(self, reference: str) -> str:
+    def resolve_room(self, reference: str) -> str:
         """The id of the room that a name, an id or `id:` and an id stands for; a name comes before an id."""
         known = self.names.get(reference)
         return known.room_id if known is not None else reference.removeprefix(ID_PREFIX)
@@ -181,7 +181,7 @@ class Config:
         """Whether a rule's pattern means this room."""
         return matches(pattern, room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
 
-    def with_rooms(self, names: Mapping[str, RoomName]) -> "Config":
+    def with_rooms(self, names: Mapping[str, ConfiguredRoom]) -> "Config":
         """The configuration with other configured rooms."""
         by_room = rooms_by_id(names)
         return replace(self, names=names, by_room=by_room, shadowed=shadowed_ids(names), found={})
@@ -205,13 +205,13 @@ class Config:
             if pattern.startswith("group:"):
                 ids |= {known.room_id for known in self.names.values() if pattern[6:] in known.groups}
             else:
-                ids.add(self.room_meant(pattern))
+                ids.add(self.resolve_room(pattern))
         return frozenset(ids)
 
 
 def make_config(
     rules: Mapping[str, Rule],
-    names: Mapping[str, RoomName],
+    names: Mapping[str, ConfiguredRoom],
     settings: Settings,
     calendars: Calendars | None = None,
 ) -> Config:
@@ -224,21 +224,23 @@ def make_config(
                 globs.append((pattern, rule.name))
             else:
                 plain.setdefault(pattern, []).append(rule.name)
-    index = RuleIndex(Spread({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
-    return Config(Spread(rules), names, settings, calendars or {}, index, rooms_by_id(names), shadowed_ids(names))
+    index = RuleIndex(PersistentMap({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
+    return Config(
+        PersistentMap(rules), names, settings, calendars or {}, index, rooms_by_id(names), shadowed_ids(names)
+    )
 
 
-def rooms_by_id(names: Mapping[str, RoomName]) -> dict[str, RoomName]:
+def rooms_by_id(names: Mapping[str, ConfiguredRoom]) -> dict[str, ConfiguredRoom]:
     """Configured rooms by their id."""
     return {known.room_id: known for known in names.values()}
 
 
-def shadowed_ids(names: Mapping[str, RoomName]) -> frozenset[str]:
+def shadowed_ids(names: Mapping[str, ConfiguredRoom]) -> frozenset[str]:
     """The names that are not the id of the room they name: as an id, each is taken for that room."""
     return frozenset(key for key, known in names.items() if key != known.room_id)
 
 
-def plain_patterns(room_id: str, named: RoomName | None, *, shadowed: bool) -> list[str]:
+def plain_patterns(room_id: str, named: ConfiguredRoom | None, *, shadowed: bool) -> list[str]:
     """Every pattern without wildcards that means this room."""
     patterns = [f"{ID_PREFIX}{room_id}"] if shadowed else [room_id, f"{ID_PREFIX}{room_id}"]
     if named is not None:
@@ -248,7 +250,7 @@ def plain_patterns(room_id: str, named: RoomName | None, *, shadowed: bool) -> l
     return patterns
 
 
-def matches(pattern: str, room_id: str, named: RoomName | None, *, shadowed: bool = False) -> bool:
+def matches(pattern: str, room_id: str, named: ConfiguredRoom | None, *, shadowed: bool = False) -> bool:
     """Whether a pattern means this room: its name, its id, `id:` and its id, a glob of ids, `group:x`.
 
     `shadowed`: its id is the name of another room, which a pattern that says it means.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from webhook_app.domain.schedules.schedule import RoomWindow
 
 # A close is told when its timer is popped, or when a process that was down comes back: within this it is that close.
-TOLD_LATE_MS = 120_000
+NOTICE_DELAY_MAX_MS = 120_000
 ENDINGS = frozenset({"broadcast.missed", "broadcast.completed"})
 
 
@@ -47,12 +47,14 @@ def _index_of(windows: Sequence[RoomWindow], openings: Sequence[int], notice: Wi
     index = bisect_right(openings, notice.opens_at) - 1
     if index >= 0:
         return index if notice.opens_at < windows[index].closes_at else None
-    return 0 if windows and windows[0].opens_at < notice.at <= windows[0].closes_at + TOLD_LATE_MS else None
+    return 0 if windows and windows[0].opens_at < notice.at <= windows[0].closes_at + NOTICE_DELAY_MAX_MS else None
 
 
 def _by_time(windows: Sequence[RoomWindow], openings: Sequence[int], notice: WindowNotice) -> int | None:
     if notice.type in ENDINGS:
-        near = [index for index, window in enumerate(windows) if abs(notice.at - window.closes_at) < TOLD_LATE_MS]
+        near = [
+            index for index, window in enumerate(windows) if abs(notice.at - window.closes_at) < NOTICE_DELAY_MAX_MS
+        ]
         return min(near, key=lambda index: abs(notice.at - windows[index].closes_at), default=None)
     index = bisect_right(openings, notice.at) - 1
     return index if index >= 0 and notice.at < windows[index].closes_at else None

@@ -21,7 +21,7 @@ COUNTED_OUT_YEARS = 10
 EVER_MS = 50 * YEAR_MS
 WINDOWS_COUNTED = 1_000
 # A look-up at another moment, or of many windows, may cost more than those tried here.
-DOOR_STEPS_MAX = SCHEDULE_STEPS_MAX // 4
+VALIDATION_STEPS_MAX = SCHEDULE_STEPS_MAX // 4
 # Where the counting begins for a cron expression, which has no beginning of its own.
 CRON_SINCE_MS = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
@@ -64,7 +64,7 @@ def _opens_ever(schedule: Schedule, begin: int) -> bool:
 
 
 def _try(schedule: Schedule, after: int, until: int, count: int) -> list[Window]:
-    return take_windows(schedule, after, until, {}, lambda windows: islice(windows, count), steps=DOOR_STEPS_MAX)
+    return take_windows(schedule, after, until, {}, lambda windows: islice(windows, count), steps=VALIDATION_STEPS_MAX)
 
 
 def _begin(schedule: Schedule) -> int | None:

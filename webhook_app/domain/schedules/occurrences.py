@@ -7,7 +7,7 @@ from typing import Any
 
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.openings import ScheduleError
-from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, combine, next_windows
+from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, next_windows
 
 LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 COUNT_MAX = 500
@@ -85,7 +85,7 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
         counted += len(asked)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
             raise ScheduleError(f"all rooms together have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows")
-        for stretch in combine(asked):
+        for stretch in merge_windows(asked):
             edges += [(stretch.opens_at, 1), (stretch.closes_at, -1)]
     open_now = 0
     crowded: dict[int, int] = {}
@@ -96,16 +96,16 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
     return list(crowded.items())
 
 
-Asked = tuple[str, Mapping[str, Any], Window]
+RequestedWindow = tuple[str, Mapping[str, Any], Window]
 
 
 def _of_others(
     config: Config, rule: Rule, own: list[Window], room_id: str, at: int, known: dict[str, list[Window]]
-) -> list[Asked]:
+) -> list[RequestedWindow]:
     """What a room's other rules ask for near a rule's windows; `known` are those looked up for other rooms."""
     # From the opening of what is open now: a window that is over may have cut it short.
     since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
-    asked: list[Asked] = []
+    asked: list[RequestedWindow] = []
     for other in config.about(room_id):
         if other.schedule is None or other.name == rule.name:
             continue
@@ -119,7 +119,7 @@ def _of_others(
 def _of_room(
     rule: Rule,
     own: list[Window],
-    others: list[Asked],
+    others: list[RequestedWindow],
     room_id: str,
     at: int,
     count: int,
@@ -128,7 +128,7 @@ def _of_room(
     skipped = [window for window in own if window.opens_at in rule.skipped]
     kept = [window for window in own if window.opens_at not in rule.skipped]
     asked = [(rule.name, rule.start, window) for window in kept] + others
-    stretches = [stretch for stretch in combine(asked) if stretch.closes_at > at]
+    stretches = [stretch for stretch in merge_windows(asked) if stretch.closes_at > at]
     begins = {stretch.opens_at for stretch in stretches}
     merged = [
         Occurrence(

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Held(StrEnum):
+class SuppressionReason(StrEnum):
     """Why an open window wants nothing, or wants the room off, for now."""
 
     INTERRUPTED = "interrupted"
@@ -15,16 +15,16 @@ class Held(StrEnum):
     REJECTED = "rejected"
 
     @classmethod
-    def _missing_(cls, value: object) -> "Held | None":
+    def _missing_(cls, value: object) -> "SuppressionReason | None":
         """Read what earlier versions stored."""
         return _STORED_BEFORE.get(value) if isinstance(value, str) else None
 
 
 _STORED_BEFORE = {
-    "somebody stopped the stream": Held.INTERRUPTED,
-    "the stream ended, and `restart` says to leave it": Held.NOT_RESTARTED,
-    "nobody is there": Held.EMPTY,
-    "VideoSDK rejects the start": Held.REJECTED,
+    "somebody stopped the stream": SuppressionReason.INTERRUPTED,
+    "the stream ended, and `restart` says to leave it": SuppressionReason.NOT_RESTARTED,
+    "nobody is there": SuppressionReason.EMPTY,
+    "VideoSDK rejects the start": SuppressionReason.REJECTED,
 }
 
 
@@ -46,7 +46,7 @@ class OpenWindow:
     armed_told: bool = False
     overrunning: bool = False
     asking_empty: bool = False
-    held: Held | None = None
+    held: SuppressionReason | None = None
     endless: bool = False
     late_at: int | None = None
 

@@ -146,7 +146,7 @@ def windows(schedule: Schedule, after: int, until: int, calendars: Calendars) ->
                 break
 
 
-def combine(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
+def merge_windows(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
     """One room's windows as stretches: those that touch or overlap are one when their starts are the same.
 
     Otherwise the later opening begins a new run, and the earlier window ends there.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Rule
@@ -25,10 +25,10 @@ def window_opening_at(schedule: Schedule, opens_at: int, calendars: Calendars) -
     return next((window for window in found if window.opens_at == opens_at), None)
 
 
-def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def skip_next(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """Pass over the next opening of a schedule."""
     name, at = str(data["name"]), int(data["_at"])
-    rule = world.config.rules.get(name)
+    rule = state.config.rules.get(name)
     if rule is None or rule.schedule is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
@@ -37,7 +37,7 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
             rule.schedule,
             at,
             at + SKIP_AHEAD_MS,
-            world.config.calendars,
+            state.config.calendars,
             lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
         )
     except ScheduleError as error:
@@ -46,16 +46,16 @@ def skip_next(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[st
     if not coming:
         outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
         return set()
-    return _skip(world, outcome, rule, coming[0].opens_at, at)
+    return _skip(state, outcome, rule, coming[0].opens_at, at)
 
 
-def change_skip(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[str]:
+def change_skip(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
     """Pass over the occurrence that opens at a moment, or let it open after all.
 
     It must be one of the schedule's, not over, and not open yet when it is skipped.
     """
     name, at, opens_at = str(data["name"]), int(data["_at"]), int(data["opens_at"])
-    rule = world.config.rules.get(name)
+    rule = state.config.rules.get(name)
     if rule is None or rule.schedule is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
@@ -65,7 +65,7 @@ def change_skip(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
         outcome.record_effect(reason, opens_at=rfc3339(opens_at))
         return set()
     try:
-        window = window_opening_at(rule.schedule, opens_at, world.config.calendars)
+        window = window_opening_at(rule.schedule, opens_at, state.config.calendars)
     except ScheduleError as error:
         outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
         return set()
@@ -76,14 +76,14 @@ def change_skip(world: World, outcome: Outcome, data: Mapping[str, Any]) -> set[
         outcome.record_effect(Reason.OCCURRENCE_BEGUN, opens_at=rfc3339(opens_at))
         return set()
     if skip:
-        return _skip(world, outcome, rule, opens_at, at)
+        return _skip(state, outcome, rule, opens_at, at)
     skipped = tuple(moment for moment in rule.skipped if moment != opens_at)
-    outcome.config = world.config.with_rule(replace(rule, skipped=skipped))
+    outcome.config = state.config.with_rule(replace(rule, skipped=skipped))
     outcome.record_effect(Reason.OCCURRENCE_UNSKIPPED, opens_at=rfc3339(opens_at))
     return {name}
 
 
-def keep_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendars, at: int) -> Rule:
+def retain_valid_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendars, at: int) -> Rule:
     """Return the rule with those skips whose occurrence its schedule still has; past ones stay for the record.
 
     When the schedule cannot be computed they all stay: it opens nothing meanwhile.
@@ -101,8 +101,8 @@ def keep_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendars, at: i
     return replace(rule, skipped=kept)
 
 
-def _skip(world: World, outcome: Outcome, rule: Rule, opens_at: int, at: int) -> set[str]:
+def _skip(state: SystemState, outcome: StepOutcome, rule: Rule, opens_at: int, at: int) -> set[str]:
     kept = (moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS)
-    outcome.config = world.config.with_rule(replace(rule, skipped=(*kept, opens_at)[-SKIPS_MAX:]))
+    outcome.config = state.config.with_rule(replace(rule, skipped=(*kept, opens_at)[-SKIPS_MAX:]))
     outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
     return {rule.name}

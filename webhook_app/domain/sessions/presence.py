@@ -6,7 +6,7 @@ So every session is verified now and then, and sooner where something depends on
 
 from collections.abc import Iterable
 
-from webhook_app.domain.context import Turn
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.room import Session
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.rule import Rule
@@ -43,33 +43,33 @@ def empty_means(rules: Iterable[Rule]) -> EmptyMeans:
     return EmptyMeans.NO_HOSTS if meanings == {EmptyMeans.NO_HOSTS} else EmptyMeans.NOBODY
 
 
-def verification_due(turn: Turn) -> int | None:
+def verification_due(context: StepContext) -> int | None:
     """When a probe of who is there is due for its own sake, in ms; None when it is not.
 
     In a room on air the routine probes come often enough: they ask once `is_verification_due`.
     """
-    session = turn.room.session
+    session = context.room.session
     if session is None or not session.live:
         return None
-    dues = [_modes_due(turn, session)]
-    if not _is_on_air(turn):
+    dues = [_modes_due(context, session)]
+    if not _is_on_air(context):
         dues += [_asked_at(session) + VERIFY_OFF_AIR_MS, _empty_due(session)]
     return min((due for due in dues if due is not None), default=None)
 
 
-def is_verification_due(turn: Turn) -> bool:
+def is_verification_due(context: StepContext) -> bool:
     """Whether a probe that is made now is to ask who is there."""
-    session = turn.room.session
+    session = context.room.session
     if session is None or not session.live:
         return False
-    rules = turn.config.about(turn.room.room_id)
+    rules = context.config.about(context.room.room_id)
     wait = VERIFY_OFF_AIR_MS
-    if _is_on_air(turn):
+    if _is_on_air(context):
         wait = VERIFY_FOR_RULES_MS if any(_ends_by_people(rule) for rule in rules) else VERIFY_ON_AIR_MS
-    if _is_on_air(turn) and session.looked_at is None and session.unknown_roles:
+    if _is_on_air(context) and session.looked_at is None and session.unknown_roles:
         return True  # once, so that hosts and viewers are known soon after the start
-    dues = (_asked_at(session) + wait, _empty_due(session), _modes_due(turn, session))
-    return any(due is not None and due <= turn.event.at for due in dues)
+    dues = (_asked_at(session) + wait, _empty_due(session), _modes_due(context, session))
+    return any(due is not None and due <= context.event.at for due in dues)
 
 
 def _empty_due(session: Session) -> int | None:
@@ -79,10 +79,10 @@ def _empty_due(session: Session) -> int | None:
     return session.emptied_at + VERIFY_EMPTY_MS
 
 
-def _modes_due(turn: Turn, session: Session) -> int | None:
+def _modes_due(context: StepContext, session: Session) -> int | None:
     """When it is due because a rule needs to know who is a host."""
-    rules = turn.config.about(turn.room.room_id)
-    if not session.complete or not any(_needs_modes(turn, rule, session) for rule in rules):
+    rules = context.config.about(context.room.room_id)
+    if not session.complete or not any(_needs_modes(context, rule, session) for rule in rules):
         return None
     if not session.unknown_roles:
         return None
@@ -95,8 +95,8 @@ def _asked_at(session: Session) -> int:
     return session.looked_at or session.started_at
 
 
-def _is_on_air(turn: Turn) -> bool:
-    return bool(turn.room.live_streams)
+def _is_on_air(context: StepContext) -> bool:
+    return bool(context.room.live_streams)
 
 
 def is_verified_first(rule: Rule) -> bool:
@@ -104,16 +104,16 @@ def is_verified_first(rule: Rule) -> bool:
     condition = None if rule.when is None else stored_condition(rule.when)
     if condition is None:
         return False
-    return condition.asks_who_is_there if rule.do == "end" else rule.do == "notify" and condition.counts_people
+    return condition.uses_session if rule.do == "end" else rule.do == "notify" and condition.uses_participants
 
 
 def _ends_by_people(rule: Rule) -> bool:
     return bool(rule.end_when_empty_s or rule.overrun_s) or is_verified_first(rule)
 
 
-def _needs_modes(turn: Turn, rule: Rule, session: Session) -> bool:
+def _needs_modes(context: StepContext, rule: Rule, session: Session) -> bool:
     """Whether it matters to a rule now whether somebody of unknown mode is a host."""
     if rule.when is not None:
-        return stored_condition(rule.when).counts_hosts
+        return stored_condition(rule.when).uses_host_count
     by_hosts = rule.empty_means is EmptyMeans.NO_HOSTS and bool(rule.end_when_empty_s or rule.overrun_s)
-    return by_hosts and turn.room.window is not None and session.known_hosts == 0
+    return by_hosts and context.room.window is not None and session.known_hosts == 0

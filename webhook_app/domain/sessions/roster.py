@@ -26,7 +26,7 @@ def move(session: Session, change: Move) -> Session:
     return _join(session, change) if change.joined else _leave(session, change.participant_id)
 
 
-def remember(session: Session, change: Move, *, probing: bool) -> Session:
+def keep_move(session: Session, change: Move, *, probing: bool) -> Session:
     """Keep a move for as long as it may be needed: to add it to a probe's answer, or to know a repeat of it."""
     moves = (*session.moves, change)[-MOVES_MAX:] if probing or session.unlisted else ()
     return session if moves == session.moves else replace(session, moves=moves)
@@ -42,7 +42,7 @@ def is_covered(session: Session, asked_id: str) -> bool:
     return len(moves) < MOVES_MAX or not is_after(moves[0].event_id, asked_id)
 
 
-def probed(session: Session, present: Present, at: int) -> Session:
+def as_probed(session: Session, present: Present, at: int) -> Session:
     """The session exactly as a probe found it. A host whom the probe may have missed, because it could not read all
     pages, stays listed.
     """

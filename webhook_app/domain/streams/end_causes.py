@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from webhook_app.domain.room import Room
-from webhook_app.domain.streams.machine import EndedBy, State, Stream
-from webhook_app.domain.streams.matching import mark_of
+from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState
+from webhook_app.domain.streams.matching import history_of
 from webhook_app.domain.times import MINUTE, SECOND
 
 # VideoSDK's limit counts from its own start of a stream. Where that is known by a webhook alone, our moment of it is
@@ -15,7 +15,7 @@ LIMIT_LATE_MS = 3 * MINUTE
 STOP_HEARD_MS = 2 * MINUTE
 
 
-class Stopped(StrEnum):
+class StopCause(StrEnum):
     """Why a stream ended, where no call of ours did it; else it is what the call was made for."""
 
     SESSION_ENDED = "session-ended"
@@ -37,15 +37,15 @@ def stopped_because(room: Room, run: Stream, *, at: int, limit_ms: int, heard: b
     """
     if run.live:
         return None
-    if run.state is State.FAILED:
-        return Stopped.FAILED
+    if run.state is StreamState.FAILED:
+        return StopCause.FAILED
     if run.end_call_id is not None:
-        return run.end_because or Stopped.UNKNOWN
+        return run.end_because or StopCause.UNKNOWN
     if _session_is_over(room, run):
-        return Stopped.SESSION_ENDED
+        return StopCause.SESSION_ENDED
     if ended_at_limit(run, at=at, limit_ms=limit_ms):
-        return Stopped.VIDEOSDK_LIMIT
-    return Stopped.SOMEBODY if heard or was_stopped(room, run, at=at) else Stopped.UNKNOWN
+        return StopCause.VIDEOSDK_LIMIT
+    return StopCause.SOMEBODY if heard or was_stopped(room, run, at=at) else StopCause.UNKNOWN
 
 
 def ended_at_limit(run: Stream, *, at: int, limit_ms: int) -> bool:
@@ -57,18 +57,18 @@ def ended_at_limit(run: Stream, *, at: int, limit_ms: int) -> bool:
 
 def was_stopped(room: Room, run: Stream, *, at: int) -> bool:
     """Whether VideoSDK said that it was stopped, if only by a webhook that named no stream; else it has vanished."""
-    if run.state is not State.STOPPED:
+    if run.state is not StreamState.STOPPED:
         return False
     if run.ended_by is EndedBy.WEBHOOK or run.stopping_at is not None:
         return True
-    heard_at = mark_of(room, run.session_id).stop_at
+    heard_at = history_of(room, run.session_id).stop_at
     return heard_at is not None and heard_at >= max(run.opened_at, at - STOP_HEARD_MS)
 
 
 def _session_is_over(room: Room, run: Stream) -> bool:
     # VideoSDK tells a session's end after the stop that comes of it: one that has emptied is about to end.
     session = room.session
-    if run.session_id is not None and mark_of(room, run.session_id).ended:
+    if run.session_id is not None and history_of(room, run.session_id).ended:
         return True
     same = session is not None and run.session_id in (None, session.session_id)
     return session is not None and same and (not session.live or (session.emptied and session.count == 0))

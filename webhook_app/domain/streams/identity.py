@@ -4,38 +4,38 @@ Equal folders of the playback URL mean the same stream, whatever the ids say. Tw
 before their URL was known become one as soon as something names both.
 """
 
-from webhook_app.domain.context import Turn
-from webhook_app.domain.events import StreamFact
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.streams.machine import EndedBy, State, Stream, with_ids
-from webhook_app.domain.streams.matching import drop_run, is_named, put_run
+from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, with_ids
+from webhook_app.domain.streams.matching import drop_stream, is_named_by, put_stream
 
-_RANKS = {state: rank for rank, state in enumerate(State)}
+_RANKS = {state: rank for rank, state in enumerate(StreamState)}
 
 
-def unite_streams(turn: Turn, fact: StreamFact) -> None:
+def unite_streams(context: StepContext, fact: StreamReport) -> None:
     """Make one stream of all that a body names: by an id, or by the folder of its URL."""
-    named = [run for run in turn.room.streams if is_named(run, fact)]
+    named = [run for run in context.room.streams if is_named_by(run, fact)]
     urls = {run.url_key for run in named if run.url_key is not None}
     if len(named) < 2 or len(urls) > 1:
         return
     named.sort(key=lambda run: (run.provisional, not run.live, run.opened_at))
     kept = named[0]
     for other in named[1:]:
-        turn.room = drop_run(turn.room, other)
-        turn.outcome.streams.pop(other.stream_id, None)
-        turn.outcome.dropped.add(other.stream_id)
+        context.room = drop_stream(context.room, other)
+        context.outcome.streams.pop(other.stream_id, None)
+        context.outcome.dropped.add(other.stream_id)
         before, kept = kept, _united(kept, other)
-        kept = turn.stop_explained(kept)
-        turn.room = put_run(turn.room, kept)
-        turn.keep_run(kept)
-        if turn.room.replace_run == other.stream_id:
-            turn.change(replace_run=kept.stream_id)
-        turn.note(Reason.STREAMS_UNITED, stream=kept.stream_id, other=other.stream_id)
+        kept = context.with_stop_cause(kept)
+        context.room = put_stream(context.room, kept)
+        context.record_stream(kept)
+        if context.room.replace_run == other.stream_id:
+            context.change(replace_run=kept.stream_id)
+        context.record_effect(Reason.STREAMS_UNITED, stream=kept.stream_id, other=other.stream_id)
         if before.live != kept.live and not kept.provisional:
-            turn.tell_stream(kept, before.state)
+            context.announce_stream(kept, before.state)
 
 
 def _united(kept: Stream, other: Stream) -> Stream:

@@ -8,13 +8,13 @@ An end that VideoSDK told must not leave a room on air for ever because no probe
    is treated as without credentials. Probes go on, and one that gets through puts right what was inferred wrongly.
 """
 
-from webhook_app.domain.context import Turn
-from webhook_app.domain.events import StreamFact
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.streams.machine import EndedBy, State, Stream, advance
-from webhook_app.domain.streams.matching import drop_run, mark_of, put_mark, put_run
+from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, advance
+from webhook_app.domain.streams.matching import drop_stream, history_of, put_history, put_stream
 from webhook_app.domain.times import MINUTE, SECOND
 
 SESSION_GRACE_MS = 60 * SECOND
@@ -23,41 +23,41 @@ AGAIN_MS = 60 * SECOND
 TIMER = "infer-end"
 
 
-def only_live(room: Room, fact: StreamFact) -> Stream | None:
+def only_live_stream(room: Room, fact: StreamReport) -> Stream | None:
     """The one stream that an end may mean when nobody can be asked: the only live one of its session."""
     live = [run for run in room.live_streams if run.session_id == fact.session_id]
     return live[0] if len(live) == 1 else None
 
 
-def await_end(turn: Turn) -> None:
+def schedule_end_inference(context: StepContext) -> None:
     """An end was told that has not ended a live stream: see later whether anybody could check it."""
-    if any(run.live for run in turn.room.streams) and TIMER not in turn.room.timers:
-        turn.set_timer(TIMER, turn.event.at + SESSION_GRACE_MS)
+    if any(run.live for run in context.room.streams) and TIMER not in context.room.timers:
+        context.set_timer(TIMER, context.event.at + SESSION_GRACE_MS)
 
 
-def infer_ends(turn: Turn) -> None:
+def infer_ends(context: StepContext) -> None:
     """End what is live although its end was told, if that cannot be checked; else look again in a minute."""
-    at = turn.event.at
-    ended = [run for run in turn.room.streams if run.live and _inferable(turn, run)]
+    at = context.event.at
+    ended = [run for run in context.room.streams if run.live and _inferable(context, run)]
     for run in ended:
-        _end(turn, run)
-    waiting = [run for run in turn.room.streams if run.live and _told_ended_at(turn.room, run) is not None]
+        _end(context, run)
+    waiting = [run for run in context.room.streams if run.live and _told_ended_at(context.room, run) is not None]
     if waiting:
-        turn.set_timer(TIMER, at + AGAIN_MS)
+        context.set_timer(TIMER, at + AGAIN_MS)
     if not ended:
-        turn.note(Reason.END_NOT_INFERRED)
-    elif turn.config.settings.calls:
-        turn.set_timer("ask:again", max(at + AGAIN_MS, turn.room.ask_after or 0))
+        context.record_effect(Reason.END_NOT_INFERRED)
+    elif context.config.settings.calls:
+        context.set_timer("ask:again", max(at + AGAIN_MS, context.room.ask_after or 0))
 
 
-def _inferable(turn: Turn, run: Stream) -> bool:
-    told_at = _told_ended_at(turn.room, run)
+def _inferable(context: StepContext, run: Stream) -> bool:
+    told_at = _told_ended_at(context.room, run)
     if told_at is None:
         return False
-    if not turn.config.settings.calls:
-        return turn.event.at - told_at >= SESSION_GRACE_MS
-    unreached = turn.paused or turn.room.misses > 0
-    return unreached and turn.event.at - told_at >= OUT_OF_REACH_MS
+    if not context.config.settings.calls:
+        return context.event.at - told_at >= SESSION_GRACE_MS
+    unreached = context.paused or context.room.misses > 0
+    return unreached and context.event.at - told_at >= OUT_OF_REACH_MS
 
 
 def _told_ended_at(room: Room, run: Stream) -> int | None:
@@ -65,33 +65,37 @@ def _told_ended_at(room: Room, run: Stream) -> int | None:
 
     None when a probe has shown the stream since.
     """
-    session, mark = room.session, mark_of(room, run.session_id)
+    session, history = room.session, history_of(room, run.session_id)
     probed_at = run.probed_at or 0
     if session is not None and run.session_id in (None, session.session_id) and not session.live:
         ended_at = session.ended_at or 0
         return ended_at if probed_at < ended_at + SESSION_GRACE_MS else None
-    if mark.ended:
+    if history.ended:
         ended_at = session.started_at if session is not None else 0
         return ended_at if probed_at < ended_at + SESSION_GRACE_MS else None
-    if mark.unspent not in (State.STOPPED, State.FAILED) or mark.unspent_at is None or run.provisional:
+    if (
+        history.unspent not in (StreamState.STOPPED, StreamState.FAILED)
+        or history.unspent_at is None
+        or run.provisional
+    ):
         return None
     live = [other for other in room.live_streams if other.session_id == run.session_id]
-    told_later = int(run.last_event_id.partition("-")[0]) > mark.unspent_at
-    settled = told_later or probed_at > mark.unspent_at
-    return None if len(live) > 1 or settled else mark.unspent_at
+    told_later = int(run.last_event_id.partition("-")[0]) > history.unspent_at
+    settled = told_later or probed_at > history.unspent_at
+    return None if len(live) > 1 or settled else history.unspent_at
 
 
-def _end(turn: Turn, run: Stream) -> None:
+def _end(context: StepContext, run: Stream) -> None:
     if run.provisional:
-        turn.room = drop_run(turn.room, run)
-        turn.note(Reason.HELD_BACK_DROPPED)
+        context.room = drop_stream(context.room, run)
+        context.record_effect(Reason.HELD_BACK_DROPPED)
         return
-    mark = mark_of(turn.room, run.session_id)
-    bare = mark.unspent in (State.STOPPED, State.FAILED)
-    end = State.FAILED if mark.unspent is State.FAILED and not mark.ended else State.STOPPED
-    ended = advance(run, end, at=turn.event.at, event_id=turn.event.id, by=EndedBy.INFERRED)
-    ended = turn.stop_explained(ended, heard=bare)
-    turn.room = put_mark(put_run(turn.room, ended), replace(mark, unspent=None, unspent_at=None))
-    turn.keep_run(ended)
-    turn.note(Reason.STREAM_INFERRED, stream=run.stream_id, before=run.state, after=end)
-    turn.tell_stream(ended, run.state)
+    history = history_of(context.room, run.session_id)
+    bare = history.unspent in (StreamState.STOPPED, StreamState.FAILED)
+    end = StreamState.FAILED if history.unspent is StreamState.FAILED and not history.ended else StreamState.STOPPED
+    ended = advance(run, end, at=context.event.at, event_id=context.event.id, by=EndedBy.INFERRED)
+    ended = context.with_stop_cause(ended, heard=bare)
+    context.room = put_history(put_stream(context.room, ended), replace(history, unspent=None, unspent_at=None))
+    context.record_stream(ended)
+    context.record_effect(Reason.STREAM_INFERRED, stream=run.stream_id, before=run.state, after=end)
+    context.announce_stream(ended, run.state)

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.events import StreamFact
+from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 
 ALIASES_MAX = 8
 
 
-class State(StrEnum):
+class StreamState(StrEnum):
     """Where a run is; the order below is its rank."""
 
     STARTING = "starting"
@@ -22,8 +22,8 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-S = State
-MOVES: dict[State, frozenset[State]] = {
+S = StreamState
+MOVES: dict[StreamState, frozenset[StreamState]] = {
     S.STARTING: frozenset({S.STARTED, S.PLAYABLE, S.STOPPING, S.STOPPED, S.FAILED}),
     S.STARTED: frozenset({S.PLAYABLE, S.STOPPING, S.STOPPED, S.FAILED}),
     S.PLAYABLE: frozenset({S.STOPPING, S.STOPPED, S.FAILED}),
@@ -31,7 +31,7 @@ MOVES: dict[State, frozenset[State]] = {
     S.STOPPED: frozenset({S.FAILED}),
     S.FAILED: frozenset(),
 }
-SIGNALS = {f"hls-{state}": state for state in State}
+SIGNALS = {f"hls-{state}": state for state in StreamState}
 ON_AIR = frozenset({S.STARTED, S.PLAYABLE, S.STOPPING})
 WATCHABLE = frozenset({S.PLAYABLE, S.STOPPING})
 ENDED = frozenset({S.STOPPED, S.FAILED})
@@ -63,7 +63,7 @@ class Stream:
     stream_id: str
     room_id: str
     session_id: str | None
-    state: State
+    state: StreamState
     opened_at: int
     last_event_id: str
     videosdk_id: str | None = None
@@ -101,7 +101,9 @@ class Stream:
         return self.state not in ENDED
 
 
-def open_run(room_id: str, event_id: str, at: int, signal: State, fact: StreamFact, *, provisional: bool) -> Stream:
+def new_stream(
+    room_id: str, event_id: str, at: int, signal: StreamState, fact: StreamReport, *, provisional: bool
+) -> Stream:
     """A new run, first seen by this event in this state."""
     blank = Stream(
         stream_id=derive("st_", room_id, event_id, fact.videosdk_id or fact.url_key or ""),
@@ -112,11 +114,11 @@ def open_run(room_id: str, event_id: str, at: int, signal: State, fact: StreamFa
         last_event_id=event_id,
         provisional=provisional,
     )
-    born = replace(name_run(blank, fact), state=signal)
+    born = replace(with_names_from(blank, fact), state=signal)
     return _stamp(born, signal, at, event_id, EndedBy.WEBHOOK)
 
 
-def name_run(run: Stream, fact: StreamFact) -> Stream:
+def with_names_from(run: Stream, fact: StreamReport) -> Stream:
     """The run with whatever names the fact adds; a name that is known is never changed, a further id is an alias."""
     return replace(
         with_ids(run, fact.ids, main=fact.videosdk_id),
@@ -135,14 +137,14 @@ def with_ids(run: Stream, ids: Iterable[str], *, main: str | None = None) -> Str
     return replace(run, videosdk_id=shown, aliases=aliases[:ALIASES_MAX])
 
 
-def advance(run: Stream, signal: State, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
+def advance(run: Stream, signal: StreamState, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
     """The run after a signal: moved when the table allows it, else the same run (a repeat, or late)."""
     if signal not in MOVES[run.state]:
         return run
     return _stamp(replace(run, state=signal), signal, at, event_id, by)
 
 
-def reopen(run: Stream, signal: State, *, at: int, event_id: str) -> Stream:
+def reopen(run: Stream, signal: StreamState, *, at: int, event_id: str) -> Stream:
     """A run that VideoSDK still shows although we took it for ended: a repair, outside the table."""
     live = replace(
         run, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None, stopped_because=None
@@ -150,7 +152,7 @@ def reopen(run: Stream, signal: State, *, at: int, event_id: str) -> Stream:
     return _stamp(live, signal, at, event_id, EndedBy.PROBE)
 
 
-def _stamp(run: Stream, signal: State, at: int, event_id: str, by: EndedBy) -> Stream:
+def _stamp(run: Stream, signal: StreamState, at: int, event_id: str, by: EndedBy) -> Stream:
     match signal:
         case S.STARTING:
             return replace(run, starting_at=run.starting_at or at)

@@ -3,22 +3,22 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.events import StreamFact
+from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import (
-    OLD_RUNS_KEPT,
+    RETIRED_KEYS_KEPT,
     SESSIONS_KEPT,
     STREAMS_KEPT,
     CallKind,
     CallState,
     Room,
-    SessionMark,
+    SessionHistory,
 )
-from webhook_app.domain.streams.machine import ENDING, State, Stream
+from webhook_app.domain.streams.machine import ENDING, Stream, StreamState
 
 
-class Belongs(StrEnum):
+class MatchKind(StrEnum):
     """What a signal means for the room's runs."""
 
     RUN = "run"
@@ -29,86 +29,86 @@ class Belongs(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class StreamMatch:
     """Where a signal belongs; with PROVISIONAL `run` is the ended one it may be late news of."""
 
-    belongs: Belongs
+    kind: MatchKind
     run: Stream | None = None
     why: Reason = Reason.NO_CHANGE
 
 
-def place(room: Room, signal: State, fact: StreamFact) -> Placement:
+def match_stream(room: Room, signal: StreamState, fact: StreamReport) -> StreamMatch:
     """Find the run that VideoSDK means by this signal, or say that it opens one or must be asked about."""
     if fact.bare:
         return _place_bare(room, signal, fact)
     if any(key in room.old_runs for key in (*fact.ids, fact.url_key) if key):
-        return Placement(Belongs.OLD, why=Reason.STREAM_TOO_OLD)
+        return StreamMatch(MatchKind.OLD, why=Reason.STREAM_TOO_OLD)
     named = _named(room, fact)
     if named is not None:
-        return Placement(Belongs.RUN, named)
+        return StreamMatch(MatchKind.RUN, named)
     if signal in ENDING:
         return _place_named_end(room, fact)
     nameless = _newest_nameless(room, fact)
-    if nameless is None and signal is State.STARTING and fact.url_key is None and _is_starting(room, fact):
-        return Placement(Belongs.PROVISIONAL, why=Reason.MAYBE_SAME_STREAM)
+    if nameless is None and signal is StreamState.STARTING and fact.url_key is None and _is_starting(room, fact):
+        return StreamMatch(MatchKind.PROVISIONAL, why=Reason.MAYBE_SAME_STREAM)
     if nameless is None:
-        return Placement(Belongs.NEW)
+        return StreamMatch(MatchKind.NEW)
     if nameless.live:
-        return Placement(Belongs.RUN, nameless)
-    return Placement(Belongs.PROVISIONAL, nameless, Reason.MAYBE_LATE)
+        return StreamMatch(MatchKind.RUN, nameless)
+    return StreamMatch(MatchKind.PROVISIONAL, nameless, Reason.MAYBE_LATE)
 
 
-def _place_bare(room: Room, signal: State, fact: StreamFact) -> Placement:
+def _place_bare(room: Room, signal: StreamState, fact: StreamReport) -> StreamMatch:
     runs = [run for run in room.streams if run.session_id == fact.session_id]
-    mark = mark_of(room, fact.session_id)
+    history = history_of(room, fact.session_id)
     if signal in ENDING:
-        if mark.runs == 1 and len(runs) == 1:
-            return Placement(Belongs.RUN, runs[0])
-        why = Reason.END_WITHOUT_STREAM if mark.runs == 0 else Reason.END_AMBIGUOUS
-        return Placement(Belongs.UNSETTLED, why=why)
+        if history.runs == 1 and len(runs) == 1:
+            return StreamMatch(MatchKind.RUN, runs[0])
+        why = Reason.END_WITHOUT_STREAM if history.runs == 0 else Reason.END_AMBIGUOUS
+        return StreamMatch(MatchKind.UNSETTLED, why=why)
     if not runs:
-        opened_before = mark.runs > 0 or mark.bare_end
-        return Placement(Belongs.PROVISIONAL if opened_before else Belongs.NEW, why=Reason.END_BEFORE_START)
+        opened_before = history.runs > 0 or history.bare_end
+        return StreamMatch(MatchKind.PROVISIONAL if opened_before else MatchKind.NEW, why=Reason.END_BEFORE_START)
     newest = runs[-1]
-    if newest.live and not (signal is State.STARTING and newest.state is State.STOPPING):
-        return Placement(Belongs.RUN, newest)
-    return Placement(Belongs.PROVISIONAL, newest, Reason.MAYBE_LATE)
+    if newest.live and not (signal is StreamState.STARTING and newest.state is StreamState.STOPPING):
+        return StreamMatch(MatchKind.RUN, newest)
+    return StreamMatch(MatchKind.PROVISIONAL, newest, Reason.MAYBE_LATE)
 
 
-def is_named(run: Stream, fact: StreamFact) -> bool:
+def is_named_by(run: Stream, fact: StreamReport) -> bool:
     """Whether the fact names this run: by an id, or by the folder of its URL, whatever the ids say."""
     return not set(run.ids).isdisjoint(fact.ids) or (fact.url_key is not None and run.url_key == fact.url_key)
 
 
-def _named(room: Room, fact: StreamFact) -> Stream | None:
+def _named(room: Room, fact: StreamReport) -> Stream | None:
     by_id = (run for run in reversed(room.streams) if not set(run.ids).isdisjoint(fact.ids))
     by_url = (run for run in reversed(room.streams) if fact.url_key is not None and run.url_key == fact.url_key)
     return next(by_id, None) or next(by_url, None)
 
 
-def _place_named_end(room: Room, fact: StreamFact) -> Placement:
+def _place_named_end(room: Room, fact: StreamReport) -> StreamMatch:
     """An end by a name we have not met: it is the one run that lacks a name, or nobody can say which."""
     runs = _of_session(room, fact.session_id)
     nameless = [run for run in runs if _may_be(run, fact)]
     if not nameless:
-        return Placement(Belongs.NEW)
-    if len(nameless) > 1 or mark_of(room, fact.session_id).runs > len(runs):
-        return Placement(Belongs.UNSETTLED, why=Reason.END_UNIDENTIFIED)
-    return Placement(Belongs.RUN, nameless[0])
+        return StreamMatch(MatchKind.NEW)
+    if len(nameless) > 1 or history_of(room, fact.session_id).runs > len(runs):
+        return StreamMatch(MatchKind.UNSETTLED, why=Reason.END_UNIDENTIFIED)
+    return StreamMatch(MatchKind.RUN, nameless[0])
 
 
-def _newest_nameless(room: Room, fact: StreamFact) -> Stream | None:
+def _newest_nameless(room: Room, fact: StreamReport) -> Stream | None:
     runs = _of_session(room, fact.session_id)
     return runs[-1] if runs and _may_be(runs[-1], fact) else None
 
 
-def _is_starting(room: Room, fact: StreamFact) -> bool:
+def _is_starting(room: Room, fact: StreamReport) -> bool:
     """Whether a start of ours is under way: an unknown id may be another name of what it starts."""
     call = room.call
     if call is not None and call.kind is CallKind.START and call.state in (CallState.WAITING, CallState.SENT):
         return True
     runs = _of_session(room, fact.session_id)
-    return any(run.state is State.STARTING and run.call_id is not None and not run.provisional for run in runs)
+    return any(run.state is StreamState.STARTING and run.call_id is not None and not run.provisional for run in runs)
 
 
 def _of_session(room: Room, session_id: str | None) -> list[Stream]:
@@ -116,47 +116,47 @@ def _of_session(room: Room, session_id: str | None) -> list[Stream]:
     return [run for run in room.streams if None in (session_id, run.session_id) or run.session_id == session_id]
 
 
-def _may_be(run: Stream, fact: StreamFact) -> bool:
+def _may_be(run: Stream, fact: StreamReport) -> bool:
     """Whether the run lacks a name that the fact gives, and none of their names disagree."""
     names = ((run.videosdk_id, fact.videosdk_id), (run.url_key, fact.url_key))
     lacks = any(ours is None and theirs is not None for ours, theirs in names)
     return lacks and not any(None not in (ours, theirs) and ours != theirs for ours, theirs in names)
 
 
-def mark_of(room: Room, session_id: str | None) -> SessionMark:
+def history_of(room: Room, session_id: str | None) -> SessionHistory:
     """What is remembered of a session; a blank mark when nothing is."""
-    for mark in reversed(room.marks):
-        if mark.session_id == session_id:
-            return mark
-    return SessionMark(session_id)
+    for history in reversed(room.marks):
+        if history.session_id == session_id:
+            return history
+    return SessionHistory(session_id)
 
 
-def put_mark(room: Room, mark: SessionMark) -> Room:
+def put_history(room: Room, history: SessionHistory) -> Room:
     """The room with this mark, the oldest forgotten past the bound."""
-    others = tuple(known for known in room.marks if known.session_id != mark.session_id)
-    return replace(room, marks=(*others, mark)[-SESSIONS_KEPT:])
+    others = tuple(known for known in room.marks if known.session_id != history.session_id)
+    return replace(room, marks=(*others, history)[-SESSIONS_KEPT:])
 
 
-def add_run(room: Room, run: Stream) -> Room:
+def add_stream(room: Room, run: Stream) -> Room:
     """The room with a new run counted in its session; ended runs past the bound become old."""
-    mark = mark_of(room, run.session_id)
-    room = put_mark(room, replace(mark, runs=mark.runs + 1))
+    history = history_of(room, run.session_id)
+    room = put_history(room, replace(history, runs=history.runs + 1))
     streams = (*room.streams, run)
     old = room.old_runs
     while len(streams) > STREAMS_KEPT:
         oldest = next((known for known in streams if not known.live), streams[0])
         streams = tuple(known for known in streams if known.stream_id != oldest.stream_id)
-        old = (*old, *(key for key in (*oldest.ids, oldest.url_key) if key))[-OLD_RUNS_KEPT:]
+        old = (*old, *(key for key in (*oldest.ids, oldest.url_key) if key))[-RETIRED_KEYS_KEPT:]
     return replace(room, streams=streams, old_runs=old)
 
 
-def put_run(room: Room, run: Stream) -> Room:
+def put_stream(room: Room, run: Stream) -> Room:
     """The room with a known run replaced by its newer self."""
     return replace(room, streams=tuple(run if known.stream_id == run.stream_id else known for known in room.streams))
 
 
-def drop_run(room: Room, run: Stream) -> Room:
+def drop_stream(room: Room, run: Stream) -> Room:
     """The room without a provisional run that nothing confirmed."""
-    mark = mark_of(room, run.session_id)
-    room = put_mark(room, replace(mark, runs=max(0, mark.runs - 1)))
+    history = history_of(room, run.session_id)
+    room = put_history(room, replace(history, runs=max(0, history.runs - 1)))
     return replace(room, streams=tuple(known for known in room.streams if known.stream_id != run.stream_id))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from webhook_app.domain.control.refusals import Refusal
-from webhook_app.domain.events import TEXT_MAX, names_stream
+from webhook_app.domain.events import TEXT_MAX, identifies_stream
 from webhook_app.text.masking import masked
 
 MESSAGE_MAX_CHARS = 300
@@ -23,14 +23,14 @@ ERRORS = range(400, 600)
 NOT_FOUND = frozenset({402, 404})
 UNAVAILABLE = frozenset({401, 403, 408, 429})
 ENVELOPE_KEYS = frozenset({"code", "statusCode", "data", "message", "msg", "statusMessage", "success"})
-SIGNALLING_CODE_MIN = 4000
+SIGNALING_CODE_MIN = 4000
 _PASSING = re.compile(
     r"\b[45]0[0-9]{2}\b|quota|limit|exceed|already|progress|processed|processing|try again", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """What came back: `status` None when nothing did, `error` then says what went wrong."""
 
     status: int | None
@@ -91,7 +91,7 @@ def _message(text: str) -> str:
     return masked(text[: 8 * MESSAGE_MAX_CHARS])[:MESSAGE_MAX_CHARS]
 
 
-def refusal_of(answer: Answer, *, start: bool) -> Refusal | None:
+def classify_refusal(answer: ApiAnswer, *, start: bool) -> Refusal | None:
     """What kind of refusal an answer to a start or an end is; None for those that pass by themselves (429, 401 …).
 
     Which status VideoSDK answers without a session, for a room on air, or at quota is not documented: 400 or 409 with a
@@ -103,12 +103,12 @@ def refusal_of(answer: Answer, *, start: bool) -> Refusal | None:
     if code in (406, 413, 415, 422):
         return Refusal.INVALID
     if code == 400:
-        signalled = (code_in(answer.body) or 0) >= SIGNALLING_CODE_MIN or _PASSING.search(answer.message or "")
+        signalled = (code_in(answer.body) or 0) >= SIGNALING_CODE_MIN or _PASSING.search(answer.message or "")
         return Refusal.CONFLICT if signalled else Refusal.AMBIGUOUS
     return Refusal.CONFLICT if code in (402, 404, 409) else None
 
 
-class Activity(StrEnum):
+class StreamActivity(StrEnum):
     """What an answer says of a room's stream."""
 
     ACTIVE = "active"
@@ -118,18 +118,18 @@ class Activity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ActivityReading:
     """An activity; `stream` is VideoSDK's object when one is active."""
 
-    activity: Activity
+    activity: StreamActivity
     stream: Mapping[str, Any] | None = None
 
 
-NONE = Reading(Activity.NONE)
-UNKNOWN_FORM = Reading(Activity.UNKNOWN_FORM)
+NONE = ActivityReading(StreamActivity.NONE)
+UNKNOWN_FORM = ActivityReading(StreamActivity.UNKNOWN_FORM)
 
 
-def read_active(answer: Answer) -> Reading:
+def read_active(answer: ApiAnswer) -> ActivityReading:
     """Read an answer of `GET /v2/hls/{roomId}/active`.
 
     1. No answer, 401, 403, 408, 429 and 5xx: unavailable.
@@ -144,46 +144,48 @@ def read_active(answer: Answer) -> Reading:
        and a success without data that holds more than an envelope: an error, other keys.
     """
     if answer.unavailable:
-        return Reading(Activity.UNAVAILABLE)
+        return ActivityReading(StreamActivity.UNAVAILABLE)
     if answer.missing or answer.status == 204:
         return NONE
     if not answer.ok or not isinstance(answer.body, Mapping):
         return UNKNOWN_FORM
-    data = answer.body if "data" not in answer.body and names_stream(answer.body) else answer.body.get("data")
+    data = answer.body if "data" not in answer.body and identifies_stream(answer.body) else answer.body.get("data")
     if data is None:
         return NONE if answer.body.keys() <= ENVELOPE_KEYS else UNKNOWN_FORM
     if not isinstance(data, Mapping):
         return UNKNOWN_FORM
-    if not names_stream(data):
+    if not identifies_stream(data):
         return NONE
     complete = has_url(data) or "end" in data
     if data.get("end") or not complete:
         return UNKNOWN_FORM
-    return Reading(Activity.ACTIVE, kept_of(data))
+    return ActivityReading(StreamActivity.ACTIVE, journaled_fields(data))
 
 
-def read_list(answer: Answer, room_id: str) -> Reading:
+def read_list(answer: ApiAnswer, room_id: str) -> ActivityReading:
     """Read a page of `GET /v2/hls?roomId` for whether a stream of the room is active.
 
     A row with an `end` of null is active, whatever else it lacks; the one with the latest `start` counts. A row without
     `end` leaves it open. A page that shows other rooms was not filtered: without further pages only, none means none.
     """
     if answer.unavailable:
-        return Reading(Activity.UNAVAILABLE)
+        return ActivityReading(StreamActivity.UNAVAILABLE)
     if answer.missing:
         return NONE
-    rows = rows_in(answer)
+    rows = list_rows(answer)
     if rows is None:
         return UNKNOWN_FORM
     ours = [row for row in rows if not is_of_another_room(row, room_id)]
     active = [row for row in ours if "end" in row and not row["end"]]
     if active:
-        return Reading(Activity.ACTIVE, kept_of(max(active, key=lambda row: str(row.get("start") or ""))))
+        return ActivityReading(
+            StreamActivity.ACTIVE, journaled_fields(max(active, key=lambda row: str(row.get("start") or "")))
+        )
     unfiltered = len(ours) < len(rows) and last_page(answer) > 1
     return UNKNOWN_FORM if unfiltered or any("end" not in row for row in ours) else NONE
 
 
-def rows_in(answer: Answer) -> list[Mapping[str, Any]] | None:
+def list_rows(answer: ApiAnswer) -> list[Mapping[str, Any]] | None:
     """The objects that a list's answer holds; None when it is no list that we understand."""
     if answer.missing:
         return []
@@ -201,7 +203,7 @@ def rows_in(answer: Answer) -> list[Mapping[str, Any]] | None:
     return found
 
 
-def object_in(answer: Answer) -> Mapping[str, Any] | None:
+def answered_object(answer: ApiAnswer) -> Mapping[str, Any] | None:
     """The object that a success holds, in `data` or by itself; None when it holds none."""
     if not answer.ok or not isinstance(answer.body, Mapping):
         return None
@@ -209,13 +211,13 @@ def object_in(answer: Answer) -> Mapping[str, Any] | None:
     return inner if isinstance(inner, Mapping) else answer.body
 
 
-def stream_in(answer: Answer) -> Mapping[str, Any] | None:
+def started_stream(answer: ApiAnswer) -> Mapping[str, Any] | None:
     """The stream that the answer to a start names; None when it is a string, empty, or names none."""
-    found = object_in(answer)
-    return kept_of(found) if found is not None and names_stream(found) else None
+    found = answered_object(answer)
+    return journaled_fields(found) if found is not None and identifies_stream(found) else None
 
 
-def kept_of(data: Mapping[str, Any]) -> dict[str, Any]:
+def journaled_fields(data: Mapping[str, Any]) -> dict[str, Any]:
     """What the journal keeps of an object: all of a usual one, the beginning of long texts, and no bulk besides."""
     kept: dict[str, Any] = {}
     for key, value in list(data.items())[:KEYS_KEPT_MAX]:
@@ -226,21 +228,21 @@ def kept_of(data: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def last_page(answer: Answer) -> int:
+def last_page(answer: ApiAnswer) -> int:
     """How many pages a list has, as far as it says."""
     info = answer.body.get("pageInfo") if isinstance(answer.body, Mapping) else None
     last = info.get("lastPage") if isinstance(info, Mapping) else None
     return last if isinstance(last, int) and last > 0 else 1
 
 
-def rooms_of(data: Mapping[str, Any]) -> Sequence[str]:
+def room_ids_in(data: Mapping[str, Any]) -> Sequence[str]:
     """The room's ids that an object gives: REST says `roomId`, or `meetingId` in its place."""
     return [value for key in ("roomId", "meetingId") if isinstance(value := data.get(key), str) and value]
 
 
 def is_of_another_room(data: Mapping[str, Any], room_id: str) -> bool:
     """Whether an object names a room, and not this one."""
-    rooms = rooms_of(data)
+    rooms = room_ids_in(data)
     return bool(rooms) and room_id not in rooms
 
 

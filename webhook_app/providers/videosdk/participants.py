@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.sessions.participants import read_mode
-from webhook_app.providers.videosdk.answers import Answer
+from webhook_app.providers.videosdk.answers import ApiAnswer
 
 ID_MAX_CHARS = 200  # as of a webhook's id
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ParticipantPage:
     """One page of active participants."""
 
     people: Mapping[str, tuple[str | None, str | None]]
@@ -25,7 +25,7 @@ class Page:
     last_page: int | None
 
 
-def page_of(answer: Answer) -> Page | None:
+def read_participant_page(answer: ApiAnswer) -> ParticipantPage | None:
     """One page as far as it can be understood; None when it shows no participants in a known form."""
     body = answer.body
     if not answer.ok or not isinstance(body, dict):
@@ -40,23 +40,23 @@ def page_of(answer: Answer) -> Page | None:
             continue
         inner = row.get("participants")
         if isinstance(inner, list):
-            people |= people_in(inner)
+            people |= participants_in(inner)
             count += len(inner)
             understood += 1
             status = row.get("status")
             live = status == "ongoing" if isinstance(status, str) else live
         elif isinstance(row.get("participantId"), str):
-            people |= people_in([row])
+            people |= participants_in([row])
             count += 1
             understood += 1
     if rows and not understood:
         return None
     info = body.get("pageInfo")
     info = info if isinstance(info, dict) else {}
-    return Page(people, count, live, _number(info.get("total")), _number(info.get("lastPage")))
+    return ParticipantPage(people, count, live, _number(info.get("total")), _number(info.get("lastPage")))
 
 
-def people_in(rows: list[Any]) -> dict[str, tuple[str | None, str | None]]:
+def participants_in(rows: list[Any]) -> dict[str, tuple[str | None, str | None]]:
     """Name and mode by id of those who have not left."""
     people: dict[str, tuple[str | None, str | None]] = {}
     for row in rows:

@@ -25,11 +25,11 @@ PATH = "/v2/public/rsa-public-key"
 log = structlog.get_logger()
 
 
-class Check(Enum):
+class SignatureCheck(Enum):
     """What can be said of a signature now."""
 
-    GOOD = "good"
-    WRONG = "wrong"
+    VALID = "good"
+    INVALID = "wrong"
     UNDECIDED = "undecided"
 
 
@@ -76,31 +76,31 @@ class KeyRing:
             log.warning("the remembered public key cannot be used", error=str(error))
         self._ask()
 
-    def check(self, header: str | None, body: bytes) -> Check:
+    def check(self, header: str | None, body: bytes) -> SignatureCheck:
         """Whether the body is VideoSDK's; MalformedSignatureError when it cannot be."""
         signature = decode_signature(header)
         key = self._key
         if key is None:
             self._ask(after_s=RETRY_AFTER_S)
-            return Check.UNDECIDED
+            return SignatureCheck.UNDECIDED
         if verify(key, signature, body):
             if not self._pinned and self._stale():
                 self._ask(after_s=ASK_AGAIN_AFTER_S)
-            return Check.GOOD
+            return SignatureCheck.VALID
         if self._pinned:
-            return Check.WRONG
+            return SignatureCheck.INVALID
         # A key that was not fetched for an hour is fetched again whether the signature is good or wrong: after a
         # rotation, good ones no longer come.
         fetching = self._ask(after_s=RETRY_AFTER_S, sparing=True)
         if not fetching and self._stale():
             fetching = self._ask(after_s=ASK_AGAIN_AFTER_S)
         if fetching or self._asking:
-            return Check.UNDECIDED
+            return SignatureCheck.UNDECIDED
         current = self._key
         if current is not key and current is not None and verify(current, signature, body):
-            return Check.GOOD
+            return SignatureCheck.VALID
         # Wrong under the newest key, that is: where it could not be had just now, nobody knows.
-        return Check.UNDECIDED if self._failed else Check.WRONG
+        return SignatureCheck.UNDECIDED if self._failed else SignatureCheck.INVALID
 
     def _stale(self) -> bool:
         return self._succeeded_at is None or self._clock() - self._succeeded_at > REFRESH_AFTER_S

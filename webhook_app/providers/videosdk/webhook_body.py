@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 
 from webhook_app.domain.events import room_of
-from webhook_app.text.json_depth import NESTING_MAX, too_deep
+from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 from webhook_app.text.lenient_json import INT64_MIN, REPLACEMENT, SURROGATE, UINT64_MAX, decode_leniently
 
 ID_MAX_CHARS = 200
@@ -53,8 +53,8 @@ def read_body(raw: bytes) -> WebhookBody:
             content = decode_leniently(raw)
         except (ValueError, RecursionError) as error:
             return _unreadable(f"not JSON: {error}")
-    if raw.count(b"[") + raw.count(b"{") > NESTING_MAX and too_deep(content):
-        return _unreadable(f"nested more than {NESTING_MAX} levels deep")
+    if raw.count(b"[") + raw.count(b"{") > JSON_DEPTH_MAX and exceeds_json_depth(content):
+        return _unreadable(f"nested more than {JSON_DEPTH_MAX} levels deep")
     if not isinstance(content, dict):
         return _unreadable("not a JSON object")
     return _read_envelope(content)

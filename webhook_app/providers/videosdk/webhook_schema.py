@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.problems.validation_messages import flat
+from webhook_app.problems.validation_messages import flatten_errors
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
 
-__all__ = ["ID_MAX_CHARS", "UNREADABLE", "EnvelopeSchema", "NamesSchema", "Received", "parse"]
+__all__ = ["ID_MAX_CHARS", "UNREADABLE", "ReceivedWebhook", "WebhookDataSchema", "WebhookEnvelopeSchema", "parse"]
 
 _a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
 _an_id = validate.Length(min=1, max=ID_MAX_CHARS)
 
 
-class NamesSchema(Schema):
+class WebhookDataSchema(Schema):
     """The ids in a webhook's data that decide what it is about; everything else passes."""
 
     class Meta:
@@ -25,18 +25,18 @@ class NamesSchema(Schema):
     participantId = fields.String(validate=_an_id, allow_none=True)  # noqa: N815
 
 
-class EnvelopeSchema(Schema):
+class WebhookEnvelopeSchema(Schema):
     """`{"webhookType": …, "data": {…}}`."""
 
     class Meta:
         unknown = INCLUDE
 
     webhookType = fields.String(required=True, validate=_a_type)  # noqa: N815
-    data = fields.Nested(NamesSchema, required=True)
+    data = fields.Nested(WebhookDataSchema, required=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class ReceivedWebhook:
     """A webhook as it is journaled: its type, its room if it names one, and why it could not be read."""
 
     type: str
@@ -44,17 +44,17 @@ class Received:
     reason: str | None = None
 
 
-_envelope = EnvelopeSchema()
+_envelope = WebhookEnvelopeSchema()
 
 
-def parse(raw: bytes) -> Received:
+def parse(raw: bytes) -> ReceivedWebhook:
     """Read an authentic body for the journal. Never raises: what cannot be read is kept as it came."""
     body = read_body(raw)
     if body.reason is not None:
-        return Received(UNREADABLE, None, body.reason)
+        return ReceivedWebhook(UNREADABLE, None, body.reason)
     try:
         _envelope.load({"webhookType": body.type, "data": body.data})
     except ValidationError as error:
-        wrong = "; ".join(f"{field}: {message}" for field, message in flat(error.messages_dict))
-        return Received(UNREADABLE, None, wrong[:300])
-    return Received(body.type, body.room_id)
+        wrong = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
+        return ReceivedWebhook(UNREADABLE, None, wrong[:300])
+    return ReceivedWebhook(body.type, body.room_id)

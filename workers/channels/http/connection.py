@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from time import perf_counter
 
-from workers.channels.http.response import AnswerReader
+from workers.channels.http.response import ResponseReader
 
 
 class UnansweredError(ConnectionError):
@@ -20,7 +20,7 @@ class NotHttpError(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """An answer's status, when its status line had come (`perf_counter`), the first of its body, and Retry-After."""
 
     status: int
@@ -29,7 +29,7 @@ class Answer:
     retry_after: str | None
 
 
-class Wire(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One request at a time. `by` is when it is given up, in the `perf_counter` of whoever calls `sweep`.
 
     The status line settles a request. What follows is waited for `body_timeout_s` at most; unless the whole answer was
@@ -40,8 +40,8 @@ class Wire(asyncio.Protocol):
         self._kept_bytes = kept_bytes
         self._body_timeout_s = body_timeout_s
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[Answer] | None = None
-        self._reader: AnswerReader | None = None
+        self._waiter: asyncio.Future[HttpResponse] | None = None
+        self._reader: ResponseReader | None = None
         self._answered_at: float | None = None
         self.by = 0.0
         self.idle_since = 0.0
@@ -51,7 +51,7 @@ class Wire(asyncio.Protocol):
         """Whether a further request may go out."""
         return self._waiter is None and self._transport is not None and not self._transport.is_closing()
 
-    async def ask(self, request: bytes, *, by: float) -> Answer:
+    async def ask(self, request: bytes, *, by: float) -> HttpResponse:
         """Send a request and wait for its answer.
 
         TimeoutError when no status has come by then; UnansweredError, NotHttpError; ConnectionResetError when the
@@ -60,8 +60,8 @@ class Wire(asyncio.Protocol):
         assert self._waiter is None
         if self._transport is None:
             raise ConnectionResetError("the connection ended before it was used")
-        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        reader = AnswerReader(kept_bytes=self._kept_bytes)
+        waiter: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        reader = ResponseReader(kept_bytes=self._kept_bytes)
         self._waiter, self._reader, self._answered_at, self.by = waiter, reader, None, by
         try:
             self._transport.write(request)
@@ -114,4 +114,4 @@ class Wire(asyncio.Protocol):
             waiter.set_exception(error or NotHttpError("no status line", reader.body()))
             return
         delay = None if 200 <= reader.status < 300 else reader.retry_after()
-        waiter.set_result(Answer(reader.status, self._answered_at, reader.body(), delay))
+        waiter.set_result(HttpResponse(reader.status, self._answered_at, reader.body(), delay))

@@ -10,9 +10,9 @@ from aiohappyeyeballs import start_connection
 
 from webhook_app.outbound.addresses import Network, refused
 from webhook_app.outbound.tls import tls_context
-from workers.channels.http.connection import Wire
+from workers.channels.http.connection import HttpConnection
 from workers.channels.http.resolver import Resolver
-from workers.channels.http.target import Endpoint
+from workers.channels.http.target import RequestTarget
 
 CONNECT_TIMEOUT_S = 5.0
 HINT_ADDRESSES_MAX = 4
@@ -23,7 +23,7 @@ class BlockedAddressError(OSError):
     """Every address of the endpoint is inside, and no setting allows any of them."""
 
 
-class Dialler:
+class Connector:
     """Connects to what may be reached; the sandbox's own port always may."""
 
     def __init__(self, *, allowed: Sequence[Network], exempt_url: str | None) -> None:
@@ -32,12 +32,12 @@ class Dialler:
         self._resolver = Resolver()
         self._tls = tls_context()
 
-    async def dial(self, to: Endpoint, wire: Callable[[], Wire]) -> Wire:
+    async def connect(self, to: RequestTarget, wire: Callable[[], HttpConnection]) -> HttpConnection:
         """Connect. socket.gaierror, BlockedAddressError, TimeoutError, ssl.SSLError or another OSError."""
         resolved = await self._resolver.addresses(to.host, to.port)
         addresses = [info for info in resolved if self._may_reach(info[4])]
         if not addresses:
-            raise BlockedAddressError(blocked_hint([info[4][0] for info in resolved]))
+            raise BlockedAddressError(blocked_message([info[4][0] for info in resolved]))
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             # Nothing is resolved again from here on: these very addresses are connected to.
             connected = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
@@ -53,7 +53,7 @@ class Dialler:
         return not refused(address[0], self._allowed) or self._exempt == (address[0], address[1])
 
 
-def blocked_hint(addresses: Sequence[str]) -> str:
+def blocked_message(addresses: Sequence[str]) -> str:
     """Why nothing was sent, and which setting changes that."""
     several = len(addresses) > 1
     listed = ", ".join(addresses[:HINT_ADDRESSES_MAX])

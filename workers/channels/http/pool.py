@@ -4,8 +4,8 @@ import asyncio
 from collections import OrderedDict
 from time import perf_counter
 
-from workers.channels.http.connection import Answer, Wire
-from workers.channels.http.target import Endpoint
+from workers.channels.http.connection import HttpConnection, HttpResponse
+from workers.channels.http.target import RequestTarget
 
 KEEP_ALIVE_S = 30.0
 IDLE_MAX = 2_048
@@ -14,16 +14,16 @@ SWEEP_S = 0.1
 _Key = tuple[str, int, bool]
 
 
-class Wires:
+class ConnectionPool:
     """All of one event loop. One timer watches over everything: a timer for each request would cost more."""
 
     def __init__(self) -> None:
-        self._busy: set[Wire] = set()
-        self._idle: dict[_Key, list[Wire]] = {}
-        self._by_age: OrderedDict[Wire, _Key] = OrderedDict()
+        self._busy: set[HttpConnection] = set()
+        self._idle: dict[_Key, list[HttpConnection]] = {}
+        self._by_age: OrderedDict[HttpConnection, _Key] = OrderedDict()
         self._sweeping: asyncio.TimerHandle | None = None
 
-    def take(self, to: Endpoint) -> Wire | None:
+    def take(self, to: RequestTarget) -> HttpConnection | None:
         """The connection to an endpoint that was used last, if there is one that may be used."""
         key = (to.host, to.port, to.tls)
         while waiting := self._idle.get(key):
@@ -36,7 +36,7 @@ class Wires:
             wire.cut()
         return None
 
-    async def ask(self, to: Endpoint, wire: Wire, request: bytes, by: float) -> Answer:
+    async def ask(self, to: RequestTarget, wire: HttpConnection, request: bytes, by: float) -> HttpResponse:
         """Send a request on a connection, and keep that for the next if its answer allows it."""
         self._busy.add(wire)
         if self._sweeping is None:
@@ -57,7 +57,7 @@ class Wires:
         if self._sweeping is not None:
             self._sweeping.cancel()
 
-    def _keep(self, key: _Key, wire: Wire) -> None:
+    def _keep(self, key: _Key, wire: HttpConnection) -> None:
         wire.idle_since = perf_counter()
         self._idle.setdefault(key, []).append(wire)
         self._by_age[wire] = key

@@ -22,7 +22,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n|\r\r")
 _FOLD = re.compile(rb"(?:\r\n|\r|\n)[ \t]+")
 
 
-class AnswerReader:
+class ResponseReader:
     """One answer, fed as it arrives.
 
     `status` is set as soon as the line of a final status is complete. `done` says that nothing further is worth waiting

@@ -15,7 +15,7 @@ URLS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class RequestTarget:
     """`line` and what follows it are the head of a POST, up to the fields of the one request."""
 
     host: str
@@ -35,7 +35,7 @@ class Endpoint:
 
 
 @lru_cache(maxsize=URLS_KEPT)
-def endpoint_of(url: str) -> Endpoint:
+def parse_target(url: str) -> RequestTarget:
     """Read an http(s) URL. ValueError when it is none.
 
     It is sent as it was given: what a URL's escapes mean is its owner's business.
@@ -60,4 +60,4 @@ def endpoint_of(url: str) -> Endpoint:
         lines.append(f"authorization: Basic {base64.b64encode(user).decode()}")
     if " " in host + parsed.raw_path_qs or not all(line.isascii() and line.isprintable() for line in lines):
         raise ValueError("it holds what no URL may hold unescaped")
-    return Endpoint(host, port, parsed.scheme == "https", "\r\n".join(lines) + "\r\n")
+    return RequestTarget(host, port, parsed.scheme == "https", "\r\n".join(lines) + "\r\n")

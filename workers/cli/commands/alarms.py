@@ -9,7 +9,7 @@ import click
 from webhook_app.domain.times import from_rfc3339, parse_duration, rfc3339
 from workers.cli import options, output
 from workers.cli.api_client import Json
-from workers.cli.context import WrongUse
+from workers.cli.context import InvalidUsageError
 
 COLOURS = {"critical": "red", "warning": "yellow"}
 
@@ -68,13 +68,13 @@ def acknowledge(alarm_ids: tuple[str, ...], span: str | None, until: str | None,
 
 def _until(span: str | None, until: str | None) -> str | None:
     if span is not None and until is not None:
-        raise WrongUse("give --for or --until, not both")
+        raise InvalidUsageError("give --for or --until, not both")
     try:
         if span is not None:
             return (datetime.now(UTC) + timedelta(seconds=parse_duration(span))).isoformat()
         return None if until is None else rfc3339(from_rfc3339(until))
     except ValueError as error:
-        raise WrongUse(str(error)) from None
+        raise InvalidUsageError(str(error)) from None
 
 
 def _login_name() -> str:

@@ -10,7 +10,7 @@ import click
 
 from webhook_app.config.settings import Settings
 from workers.cli import context, output
-from workers.cli.context import Failed
+from workers.cli.context import CommandError
 
 if TYPE_CHECKING:
     from webhook_app.store.clients import Client
@@ -48,7 +48,7 @@ def check(path: Path | None, as_json: bool) -> None:
     """
     from workers.config_file.reading import warnings
 
-    settings = context.as_run()
+    settings = context.effective_settings()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
     warned = warnings(found.config(), settings, at=int(time() * 1000), subscribers=found.subscribers)
@@ -75,25 +75,25 @@ def apply(path: Path | None, as_json: bool) -> None:
 
     from webhook_app.store.clients import STORE_ERRORS
     from workers.config_file import apply as config_file
-    from workers.container import Wiring
+    from workers.container import WorkerContainer
 
-    settings = context.as_run()
+    settings = context.effective_settings()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
-    wiring = Wiring(context.on_a_store(settings))
+    container = WorkerContainer(context.with_store(settings))
     try:
-        applied = config_file.apply(found, wiring)
-        effect = _effect_of(wiring.client, applied)
-        warned = _warnings(wiring.client, settings, found.subscribers)
+        applied = config_file.apply(found, container)
+        effect = _effect_of(container.client, applied)
+        warned = _warnings(container.client, settings, found.subscribers)
     except STORE_ERRORS as error:
-        raise Failed(f"the store does not answer: {error}") from None
+        raise CommandError(f"the store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
         warned.append(
             f"CONFIG_FILE is {settings.config_file}: when that changes, it is applied in the place of this file"
         )
     _say(path, found, applied, effect, warned, as_json)
     if effect is not None and effect.startswith("error"):
-        raise Failed(f"the file could not be folded: {effect}; event {applied.event_id}")
+        raise CommandError(f"the file could not be folded: {effect}; event {applied.event_id}")
 
 
 def _say(

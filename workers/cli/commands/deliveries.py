@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 
 from workers.cli import options, output
-from workers.cli.api_client import Api, Json
+from workers.cli.api_client import ApiClient, Json
 from workers.cli.progress import bar
 
 STATES = ("pending", "delivered", "dead")
@@ -91,7 +91,7 @@ def _path(subscriber: str | None) -> str:
     return "/deliveries" if subscriber is None else f"/subscribers/{quote(subscriber, safe='')}/deliveries"
 
 
-def _subscriber_names(api: Api) -> dict[str, str]:
+def _subscriber_names(api: ApiClient) -> dict[str, str]:
     """The subscribers' names by id; those without a name are left out."""
     subscribers, _ = api.items("/subscribers", SUBSCRIBERS_MAX)
     return {subscriber["id"]: subscriber["name"] for subscriber in subscribers if subscriber["name"]}

@@ -16,7 +16,7 @@ from workers.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
     from webhook_app.store.clients import Client
-    from workers.doctor.examination import Refold
+    from workers.doctor.examination import ReplayCheck
 
 MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAILED: ("failed", "red")}
 
@@ -54,24 +54,24 @@ def doctor(again: bool, as_json: bool) -> None:
     sys.exit(1 if counts["failed"] else 0)
 
 
-def _findings(refold: "Refold | None") -> Iterator[Finding]:
+def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
     from workers.doctor.examination import examine
     from workers.doctor.finding import failed
-    from workers.doctor.running import as_product_runs, ask_product, look_at_running
+    from workers.doctor.running import as_product_runs, ask_product, check_running
 
     try:
         mine = context.settings()
         url = click.get_current_context().find_root().params.get("url")
         product, why_not = ask_product(mine, url)
-        played = context.played(mine if product is None else as_product_runs(mine, product))
-    except context.Failed as error:
+        sandbox_settings = context.sandbox_settings(mine if product is None else as_product_runs(mine, product))
+    except context.CommandError as error:
         yield failed("settings", error.message, "mend it in the environment or in .env")
         return
-    settings = played or _as_they_are(mine if product is None else as_product_runs(mine, product))
+    settings = sandbox_settings or _as_they_are(mine if product is None else as_product_runs(mine, product))
     secrets = known_secrets(settings)
     findings = chain(
-        look_at_running(product, why_not, mine),
-        examine(settings, sandbox=played is not None, refold=refold, product=product),
+        check_running(product, why_not, mine),
+        examine(settings, sandbox=sandbox_settings is not None, replay=replay, product=product),
     )
     for finding in findings:
         hint = None if finding.hint is None else secrets.masked(finding.hint)
@@ -82,16 +82,16 @@ def _fold_again(client: "Client") -> Finding:
     from webhook_app.ops.logs import configure
     from webhook_app.store import keys
     from workers.cli.progress import bar
-    from workers.doctor.replay import look_at_fold
+    from workers.doctor.replay import check_replay
 
     configure("doctor", "text")  # an event that is poisoned says so on stderr
     with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
-        return look_at_fold(client, progress=progress)
+        return check_replay(client, progress=progress)
 
 
 def _as_they_are(settings: Settings) -> Settings:
     """With the store that runs here and the token of the webhooks, where there are such; nothing is made."""
-    run = context.running(settings)
+    run = context.running_product(settings)
     if settings.redis_url is None and run and run.get("store"):
         settings = replace(settings, redis_url=str(run["store"]))
     kept = settings.data_dir / WEBHOOK_TOKEN_FILE

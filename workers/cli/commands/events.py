@@ -9,8 +9,8 @@ import urllib3
 from webhook_app.domain.events import Source
 from webhook_app.outbound.failures import failure_text
 from workers.cli import options, output
-from workers.cli.api_client import Api, Json
-from workers.cli.context import Failed
+from workers.cli.api_client import ApiClient, Json
+from workers.cli.context import CommandError
 from workers.cli.event_stream import follow
 
 LAST_MAX = 500
@@ -75,7 +75,7 @@ def tail(
         ):
             printer.take(event)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise Failed(f"{api.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
+        raise CommandError(f"{api.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
     except KeyboardInterrupt:
         printer.close()
         click.echo(err=True)
@@ -110,15 +110,15 @@ def show_event(event_id: str, as_json: bool) -> None:
     output.print_json(event["data"])
 
 
-def _warn_if_unknown(api: Api, room: str) -> None:
+def _warn_if_unknown(api: ApiClient, room: str) -> None:
     """Say so when nothing is known of a room: its past events may be kept, or its first may be yet to come."""
     try:
         api.get(options.room_path(room))
-    except Failed as error:
+    except CommandError as error:
         click.echo(f"tally: {output.one_line(error.message)}", err=True)
 
 
-def _newest_folded(api: Api) -> str | None:
+def _newest_folded(api: ApiClient) -> str | None:
     found, _ = api.items("/events", 50)
     return next((event["id"] for event in found if event["effect"] is not None), None)
 

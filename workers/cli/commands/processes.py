@@ -106,15 +106,15 @@ def clock(as_json: bool) -> None:
     Example:
       REDIS_URL=redis://store:6379/0 tally clock
     """
-    from workers.clock.calendars import refresher
+    from workers.clock.calendars import calendar_refresher
     from workers.clock.clock import Clock
-    from workers.clock.retention import Tidy
-    from workers.clock.uptime_ping import beating_out
+    from workers.clock.retention import RetentionJob
+    from workers.clock.uptime_ping import uptime_pings
     from workers.config_file.apply import watcher
-    from workers.container import Wiring, beating
+    from workers.container import WorkerContainer, process_heartbeat
 
     settings = _process("clock", as_json)
-    wiring, stop = Wiring(settings), threading.Event()
+    container, stop = WorkerContainer(settings), threading.Event()
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
@@ -122,17 +122,19 @@ def clock(as_json: bool) -> None:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     with (
-        beating("clock", wiring.client, wiring.loops),
-        watcher(settings, wiring, stop),
-        refresher(settings, wiring, stop),
+        process_heartbeat("clock", container.client, container.loops),
+        watcher(settings, container, stop),
+        calendar_refresher(settings, container, stop),
     ):
-        tidy = Tidy(wiring.client, settings.retention_days)
-        clock = Clock(wiring.client, wiring.wakeups, wiring.loops, tidy=tidy, max_streams=settings.max_streams)
-        with beating_out(
+        retention = RetentionJob(container.client, settings.retention_days)
+        clock = Clock(
+            container.client, container.wakeups, container.loops, retention=retention, max_streams=settings.max_streams
+        )
+        with uptime_pings(
             None if settings.observe else settings.heartbeat_url,
-            wiring.client,
-            wiring.loops,
-            ticked_at=lambda: clock.ticked_at,
+            container.client,
+            container.loops,
+            last_tick_at=lambda: clock.last_tick_at,
             proxies=settings.proxies,
         ):
             clock.run(stop)
@@ -154,17 +156,17 @@ def sandbox(arguments: tuple[str, ...]) -> None:
 
 def _work(name: str, queue: str, as_json: bool) -> NoReturn:
     settings = _process(name, as_json)
-    from workers.container import Wiring
+    from workers.container import WorkerContainer
     from workers.rq_worker import run
 
-    sys.exit(run(Wiring(settings), queue, name))
+    sys.exit(run(WorkerContainer(settings), queue, name))
 
 
 def _process(name: str, as_json: bool) -> Settings:
     from webhook_app.config.known_secrets import known_secrets
     from webhook_app.ops.logs import configure, logger
 
-    settings = context.on_a_store(context.settings())
+    settings = context.with_store(context.settings())
     if as_json:
         settings = replace(settings, log_format="json")
     configure(name, settings.log_format, settings.log_level, secrets=known_secrets(settings))

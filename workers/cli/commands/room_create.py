@@ -9,7 +9,7 @@ from webhook_app.config.settings import Settings
 from webhook_app.domain.globs import any_glob_matches
 from workers.cli import context, options, output
 from workers.cli.commands import room_changes
-from workers.cli.context import Failed
+from workers.cli.context import CommandError
 
 DEADLINE_S = 15.0
 ENDPOINT_MAX_CHARS = 512  # VideoSDK's own bound
@@ -32,11 +32,13 @@ def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_
       tally rooms create --name main-hall --group webinar
     """
     mine = context.settings()
-    settings = context.played(mine) or context.with_secrets(mine)  # a sandbox sends webhooks without a token of its own
+    settings = context.sandbox_settings(mine) or context.with_secrets(
+        mine
+    )  # a sandbox sends webhooks without a token of its own
     made = _create(settings, custom_id)
     room_id = made.get("roomId")
     if not isinstance(room_id, str):
-        raise Failed("VideoSDK made a room and did not name it")
+        raise CommandError("VideoSDK made a room and did not name it")
     end_point = endpoint(settings)
     if not any_glob_matches(room_id, settings.rooms):
         not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
@@ -53,7 +55,7 @@ def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
     """Add the room to the product; it is made already, so a failure is only a warning."""
     try:
         options.api().post("/rooms", room_changes.new_room(room_id, name, groups))
-    except Failed as error:
+    except CommandError as error:
         click.echo(
             output.one_line(f"tally: room {room_id} was created but not added: {error.message}; try `tally rooms add`"),
             err=True,
@@ -66,14 +68,16 @@ def endpoint(settings: Settings) -> str:
 
     found = webhook_url(settings)
     if found is None:
-        raise Failed("PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org")
+        raise CommandError(
+            "PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org"
+        )
     if len(found) > ENDPOINT_MAX_CHARS:
-        raise Failed(
+        raise CommandError(
             f"the webhook address has {len(found)} characters, and VideoSDK takes at most {ENDPOINT_MAX_CHARS}: "
             "use a shorter PUBLIC_URL"
         )
     if settings.videosdk_api_url.startswith("https://") and not found.startswith("https://"):
-        raise Failed("PUBLIC_URL is not https, and VideoSDK sends webhooks to https addresses only")
+        raise CommandError("PUBLIC_URL is not https, and VideoSDK sends webhooks to https addresses only")
     return found
 
 
@@ -84,11 +88,11 @@ def masked(end_point: str) -> str:
 
 
 def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
-    from webhook_app.providers.videosdk.answers import object_in, rooms_of
+    from webhook_app.providers.videosdk.answers import answered_object, room_ids_in
     from workers.calls.videosdk_client import Token, VideoSDK
 
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
-        raise Failed("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+        raise CommandError("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
     body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
     if custom_id is not None:
         body["customRoomId"] = custom_id
@@ -96,10 +100,14 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
     answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
     if answer.status in (401, 403):
-        raise Failed(f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
-    made = object_in(answer)
+        raise CommandError(
+            f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
+        )
+    made = answered_object(answer)
     if made is None:
         answered = "" if answer.status is None else f"it answered {answer.status} "
-        raise Failed(f"VideoSDK at {settings.videosdk_api_url} made no room: {answered}{answer.message or ''}".rstrip())
-    room_id = next(iter(rooms_of(made)), made.get("id"))
+        raise CommandError(
+            f"VideoSDK at {settings.videosdk_api_url} made no room: {answered}{answer.message or ''}".rstrip()
+        )
+    room_id = next(iter(room_ids_in(made)), made.get("id"))
     return {**made, "roomId": room_id}

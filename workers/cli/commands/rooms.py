@@ -7,10 +7,10 @@ from typing import Any, TextIO
 import click
 
 from workers.cli import options, output
-from workers.cli.api_client import Api, Json
+from workers.cli.api_client import ApiClient, Json
 from workers.cli.commands import room_changes
 from workers.cli.commands.room_create import create
-from workers.cli.context import Failed
+from workers.cli.context import CommandError
 
 LOOK_EVERY_S = 0.5
 until_option = click.option("--until", metavar="TIME", help="How long the wish holds (RFC 3339); else until released.")
@@ -117,14 +117,16 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         return
     found = _waited(api, path, accepted["id"], wait_s, done)
     if found is None:
-        raise Failed(f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why")
+        raise CommandError(
+            f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why"
+        )
     if as_json:
         output.print_json(accepted | {"room": found})
     else:
         click.echo(f"{room}: {found['state']}{', on air' if found['on_air'] else ''}")
 
 
-def _waited(api: Api, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+def _waited(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
     """The room once the command is folded and it is so; None when that took too long."""
     until = monotonic() + wait_s
     folded = False

@@ -12,11 +12,11 @@ from webhook_app.domain.times import DAY, from_rfc3339, rfc3339
 from workers.cli import context as given
 from workers.cli import options, output
 from workers.cli.api_client import Json
-from workers.cli.context import Failed
+from workers.cli.context import CommandError
 from workers.cli.progress import bar
 
 if TYPE_CHECKING:
-    from webhook_app.domain.rules.comparison import Act, Comparison
+    from webhook_app.domain.rules.comparison import Comparison, RuleAction
     from webhook_app.domain.rules.rule import Config
 
 COUNT_MAX = 500
@@ -110,16 +110,16 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     Example:
       tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
     """
-    from webhook_app.domain.configuration.changes import rule_from
+    from webhook_app.domain.configuration.changes import decode_rule
     from webhook_app.domain.rules.backtest import BacktestTooLargeError
-    from webhook_app.domain.rules.comparison import of_rules
+    from webhook_app.domain.rules.comparison import restricted_to_rules
     from webhook_app.store import keys
     from webhook_app.store.backtests import comparison_view, replay
     from webhook_app.store.clients import connect
     from webhook_app.store.state import StateStore
     from workers.config_file.reading import FileError, read
 
-    settings = given.on_a_store(given.as_run())
+    settings = given.with_store(given.effective_settings())
     assert settings.redis_url is not None
     now = int(time() * 1000)
     try:
@@ -133,18 +133,18 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
         for line in error.lines:
             click.echo(output.one_line(line), err=True)
         sys.exit(1)
-    drafts, config = [rule_from(rule) for rule in file.rules], file.config()
+    drafts, config = [decode_rule(rule) for rule in file.rules], file.config()
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
         with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
             found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
     except BacktestTooLargeError as error:
-        raise Failed(str(error)) from None
+        raise CommandError(str(error)) from None
     if as_json:
         output.print_json(comparison_view(found, config))
     else:
-        own = of_rules(found, {rule.name for rule in drafts})
+        own = restricted_to_rules(found, {rule.name for rule in drafts})
         click.echo(readable(found if everything else own, config))
         hidden = len(found.only_would) + len(found.only_did) - len(own.only_would) - len(own.only_did)
         if hidden and not everything:
@@ -165,7 +165,7 @@ def readable(found: "Comparison", config: "Config") -> str:
     return "\n".join([*(line for _, line in sorted(lines)), summary])
 
 
-def _line(sign: str, act: "Act", config: "Config") -> str:
+def _line(sign: str, act: "RuleAction", config: "Config") -> str:
     room = config.room_name(act.room_id) or act.room_id
     return output.one_line(f"{sign} {rfc3339(act.at)}  {room}  {act.kind}  {act.because}")
 

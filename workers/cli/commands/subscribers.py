@@ -6,7 +6,7 @@ from urllib.parse import quote
 import click
 
 from workers.cli import options, output
-from workers.cli.api_client import Api, Json
+from workers.cli.api_client import ApiClient, Json
 from workers.cli.progress import unknown_length
 
 WATCH_MAX_S = 600.0
@@ -85,7 +85,7 @@ def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_j
         )
 
 
-def _watch(api: Api, segment: str, event_id: str) -> int:
+def _watch(api: ApiClient, segment: str, event_id: str) -> int:
     """How many deliveries wait in the end, with a bar while they get fewer."""
     until, begins_by = monotonic() + WATCH_MAX_S, None
     most = left = 0

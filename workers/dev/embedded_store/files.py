@@ -94,7 +94,7 @@ class StoreFiles:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.socket.parent != self.directory:
                 self.socket.parent.mkdir(mode=0o700, exist_ok=True)
-                _must_be_ours(self.socket.parent)
+                _require_private(self.socket.parent)
             self._write_configuration()
             if self.log.exists() and self.log.stat().st_size > LOG_MAX_BYTES:
                 self.log.replace(self.log.with_suffix(".log.1"))
@@ -102,7 +102,7 @@ class StoreFiles:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StoreError(f"no room is left on the disk of {self.directory}: {error.strerror}") from None
             raise StoreError(f"DATA_DIR must be a directory we can write to: {error}") from None
-        self._must_have_its_manifest()
+        self._require_manifest()
 
     def set_aside(self) -> Path:
         """A copy of the append-only files as they are; raises OSError when there is no room for it."""
@@ -152,7 +152,7 @@ class StoreFiles:
             maxmemory=max(MEMORY_MIN_BYTES, _memory_bytes() // 2),
         )
 
-    def _must_have_its_manifest(self) -> None:
+    def _require_manifest(self) -> None:
         """Without its manifest Valkey would start empty and write over the files that are there."""
         names = [path.name for path in self.append_only.glob("*")]
         if names and not any(name.endswith(".manifest") for name in names):
@@ -170,7 +170,7 @@ def _socket_of(directory: Path) -> Path:
     return Path("/tmp") / f"tallylight-{os.getuid()}" / name  # noqa: S108 - 0700 and checked to be ours
 
 
-def _must_be_ours(directory: Path) -> None:
+def _require_private(directory: Path) -> None:
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise StoreError(f"{directory} must be ours alone: delete it, or shorten DATA_DIR")

@@ -71,18 +71,18 @@ class EmbeddedStore:
         """Launch it and wait until it answers; StoreError when it will not, with its own last word."""
         self.launch()
         try:
-            if not self._answers(interrupted) and self._unfinished_end():
+            if not self._answers(interrupted) and self._find_unfinished_write():
                 self.launch()
                 self._answers(interrupted)
             if not interrupted() and not self.alive():
-                raise StoreError(self.last_words())
+                raise StoreError(self.exit_reason())
         except StoreError:
             self.stop()
             raise
 
     def launch(self) -> None:
         """Start the server, or take over one that a killed supervisor left; does not wait for its data."""
-        unfinished = self._unfinished_end()
+        unfinished = self._find_unfinished_write()
         if self._process and self._process.poll() is not None:
             kill_group(self._process.pid)  # a rewrite of the append-only file that outlived its server
         self._process, self._adopted = None, 0
@@ -92,7 +92,7 @@ class EmbeddedStore:
             if not _take(lock):
                 if self._adopt():
                     return
-                self._take_from_orphan(lock)
+                self._terminate_orphan(lock)
             self._files.make_room()
             with self._files.log.open("ab") as log:
                 self._log_start = log.tell()
@@ -110,7 +110,7 @@ class EmbeddedStore:
             return self._process.poll() is None
         return self.adopted and runs(self._adopted, self.command)
 
-    def last_words(self) -> str:
+    def exit_reason(self) -> str:
         """Why it ended, in one line: what it wrote last to its log."""
         lines = self._log_lines()
         loud = [line for line in lines if _LOUD.match(line)] or lines
@@ -164,7 +164,7 @@ class EmbeddedStore:
         self._say(f"took over the store that was left running (process {pid})")
         return True
 
-    def _take_from_orphan(self, lock: int) -> None:
+    def _terminate_orphan(self, lock: int) -> None:
         """End what holds the lock and cannot be talked to."""
         pid = self._files.pid()
         if runs(pid, self.command):
@@ -184,7 +184,7 @@ class EmbeddedStore:
         finally:
             os.close(probe)
 
-    def _unfinished_end(self) -> tuple[Path, UnfinishedTail] | None:
+    def _find_unfinished_write(self) -> tuple[Path, UnfinishedTail] | None:
         """The file that the server refused for nothing but its unfinished last write, and that write."""
         if self._process is None or self._cut_tried:
             return None

@@ -6,7 +6,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.support import paths
-from webhook_app.domain.schedules.calendars.calendar import Horizon, calendar_data, calendar_from, entries, horizon_at
+from webhook_app.domain.schedules.calendars.calendar import (
+    Horizon,
+    decode_calendar,
+    encode_calendar,
+    entries,
+    horizon_at,
+)
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar, warnings_text
 from webhook_app.store import codec
@@ -143,7 +149,7 @@ def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name):
 @pytest.mark.parametrize("name", CASES.keys() | WITH_WARNINGS.keys())
 def test_a_calendar_is_the_same_after_it_was_stored(name):
     read = file(name)
-    assert calendar_from(codec.decode(codec.encode(calendar_data(read)))) == read
+    assert decode_calendar(codec.decode(codec.encode(encode_calendar(read)))) == read
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])

@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.support.certificates import certified
-from tests.support.polling import patient
+from tests.support.polling import scaled_limit
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
 from workers.channels import webhook
 from workers.channels.http import connector, pool
-from workers.channels.http.connection import Wire
-from workers.channels.http.target import endpoint_of
-from workers.channels.webhook import Poster
+from workers.channels.http.connection import HttpConnection
+from workers.channels.http.target import parse_target
+from workers.channels.webhook import WebhookChannel
 
 HERE = networks("127.0.0.0/8,::1/128")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -72,23 +72,23 @@ async def serving(*answers, tls=None, **more):
 
 @asynccontextmanager
 async def posting(**more):
-    poster = Poster(allowed=HERE, **more)
+    webhook_channel = WebhookChannel(allowed=HERE, **more)
     try:
-        yield poster
+        yield webhook_channel
     finally:
-        await poster.close()
+        await webhook_channel.close()
 
 
 def told(times, *answers, until_gone=False, **more):
     """What so many posts one after the other came to, and the server that answered them."""
 
     async def go():
-        async with serving(*answers, **more) as (server, url), posting() as poster:
+        async with serving(*answers, **more) as (server, url), posting() as webhook_channel:
             replies = []
             for _ in range(times):
-                replies.append(await poster.post(url, b"{}", {"webhook-id": "msg_1"}))
+                replies.append(await webhook_channel.post(url, b"{}", {"webhook-id": "msg_1"}))
                 if until_gone:
-                    await asyncio.wait_for(server.gone.wait(), patient(5))
+                    await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
                     server.gone.clear()
             return replies, server
 
@@ -126,18 +126,18 @@ def test_an_answer_that_ends_with_its_connection_is_kept_whole():
 
 def test_a_connection_that_ended_before_it_was_used_has_refused(monkeypatch):
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
-            dial = poster._dialler.dial
+        async with serving(OK) as (server, url), posting() as webhook_channel:
+            connect = webhook_channel._connector.connect
 
             async def lost(to, make):
-                wire = await dial(to, make)
+                wire = await connect(to, make)
                 wire.cut()
                 while wire.usable or wire._transport is not None:
                     await asyncio.sleep(0)
                 return wire
 
-            monkeypatch.setattr(poster._dialler, "dial", lost)
-            return await poster.post(url, b"{}", {}), server
+            monkeypatch.setattr(webhook_channel._connector, "connect", lost)
+            return await webhook_channel.post(url, b"{}", {}), server
 
     reply, server = asyncio.run(go())
     assert (reply.status, reply.error, server.requests) == (None, "refused", [])
@@ -205,8 +205,8 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
 
 @pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
 def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless, monkeypatch):
-    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", patient(60))
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", patient(60))
+    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", scaled_limit(60))
+    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", scaled_limit(60))
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
     replies, server = told(2, head + endless)
     assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
@@ -215,13 +215,13 @@ def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(end
 
 def test_connections_that_have_ended_leave_nothing_for_the_collector():
     async def go():
-        async with serving(OK, hang_up_after=True) as (server, url), posting() as poster:
+        async with serving(OK, hang_up_after=True) as (server, url), posting() as webhook_channel:
             for _ in range(20):
-                await poster.post(url, b"{}", {})
-                await asyncio.wait_for(server.gone.wait(), patient(5))
+                await webhook_channel.post(url, b"{}", {})
+                await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
                 server.gone.clear()
-            async with asyncio.timeout(patient(5)):
-                while sum(isinstance(one, Wire) for one in gc.get_objects()) > 1:
+            async with asyncio.timeout(scaled_limit(5)):
+                while sum(isinstance(one, HttpConnection) for one in gc.get_objects()) > 1:
                     await asyncio.sleep(0.01)
 
     gc.collect()
@@ -257,9 +257,9 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
 
         ended = asyncio.Event()
         listening = await asyncio.start_server(drip, "127.0.0.1", 0)
-        async with listening, posting() as poster:
-            reply = await poster.post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", b"{}", {})
-            await asyncio.wait_for(ended.wait(), patient(5))
+        async with listening, posting() as webhook_channel:
+            reply = await webhook_channel.post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", b"{}", {})
+            await asyncio.wait_for(ended.wait(), scaled_limit(5))
             return reply
 
     assert asyncio.run(go()).error == "timeout"
@@ -269,10 +269,10 @@ def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(
     monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 1.0)
 
     async def go():
-        async with serving(b"") as (_, hanging), serving(OK) as (_, well), posting() as poster:
-            hang = [asyncio.create_task(poster.post(hanging, b"{}", {})) for _ in range(300)]
+        async with serving(b"") as (_, hanging), serving(OK) as (_, well), posting() as webhook_channel:
+            hang = [asyncio.create_task(webhook_channel.post(hanging, b"{}", {})) for _ in range(300)]
             await asyncio.sleep(0)
-            reply = await poster.post(well, b"{}", {})
+            reply = await webhook_channel.post(well, b"{}", {})
             assert not any(one.done() for one in hang)
             return reply, {reply.error for reply in await asyncio.gather(*hang)}
 
@@ -282,15 +282,15 @@ def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(
 
 def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
     async def go():
-        async with serving(b"", OK) as (server, url), posting() as poster:
-            task = asyncio.create_task(poster.post(url, b"{}", {}))
+        async with serving(b"", OK) as (server, url), posting() as webhook_channel:
+            task = asyncio.create_task(webhook_channel.post(url, b"{}", {}))
             while not server.requests:
                 await asyncio.sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            reply = await poster.post(url, b"{}", {})
-            await asyncio.wait_for(server.gone.wait(), patient(5))
+            reply = await webhook_channel.post(url, b"{}", {})
+            await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
             return reply, server.connections
 
     reply, connections = asyncio.run(go())
@@ -301,10 +301,10 @@ def test_idle_connections_are_closed_after_a_while(monkeypatch):
     monkeypatch.setattr(pool, "KEEP_ALIVE_S", 0.1)
 
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
-            await poster.post(url, b"{}", {})
-            await asyncio.wait_for(server.gone.wait(), patient(5))
-            return (await poster.post(url, b"{}", {})).status, server.connections
+        async with serving(OK) as (server, url), posting() as webhook_channel:
+            await webhook_channel.post(url, b"{}", {})
+            await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
+            return (await webhook_channel.post(url, b"{}", {})).status, server.connections
 
     assert asyncio.run(go()) == (200, 2)
 
@@ -313,9 +313,9 @@ def test_no_more_than_so_many_connections_are_kept_idle(monkeypatch):
     monkeypatch.setattr(pool, "IDLE_MAX", 3)
 
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
+        async with serving(OK) as (server, url), posting() as webhook_channel:
             for _ in range(2):
-                await asyncio.gather(*(poster.post(url, b"{}", {}) for _ in range(10)))
+                await asyncio.gather(*(webhook_channel.post(url, b"{}", {}) for _ in range(10)))
             return server.connections
 
     assert asyncio.run(go()) == 10 + 7
@@ -323,9 +323,9 @@ def test_no_more_than_so_many_connections_are_kept_idle(monkeypatch):
 
 def test_a_connection_serves_its_own_endpoint_only():
     async def go():
-        async with serving(OK) as (one, first), serving(OK) as (other, second), posting() as poster:
+        async with serving(OK) as (one, first), serving(OK) as (other, second), posting() as webhook_channel:
             for url in (first, second, first, second.replace("127.0.0.1", "localhost"), first):
-                assert (await poster.post(url, b"{}", {})).status == 200
+                assert (await webhook_channel.post(url, b"{}", {})).status == 200
             return one, other
 
     one, other = asyncio.run(go())
@@ -337,8 +337,8 @@ def test_a_connection_serves_its_own_endpoint_only():
 @pytest.mark.parametrize("value", ["a\r\nx-planted: 1", "a\nb", "a\x00", "ä", "a\x7f"])
 def test_a_field_that_would_be_two_is_not_sent(value):
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
-            return await poster.post(url, b"{}", {"webhook-id": value}), server
+        async with serving(OK) as (server, url), posting() as webhook_channel:
+            return await webhook_channel.post(url, b"{}", {"webhook-id": value}), server
 
     reply, server = asyncio.run(go())
     assert (reply.status, reply.error, server.requests) == (None, "refused", [])
@@ -347,8 +347,8 @@ def test_a_field_that_would_be_two_is_not_sent(value):
 @pytest.mark.parametrize("rest", [" HTTP/1.1\r\nx: y", "\r\n\r\nPOST /other", "\tx", "\x00"])
 def test_an_address_that_would_end_its_line_is_not_sent_so(rest):
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
-            return await poster.post(url + rest, b"{}", {}), server
+        async with serving(OK) as (server, url), posting() as webhook_channel:
+            return await webhook_channel.post(url + rest, b"{}", {}), server
 
     _, server = asyncio.run(go())
     for head, _ in server.requests:
@@ -358,8 +358,8 @@ def test_an_address_that_would_end_its_line_is_not_sent_so(rest):
 
 def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_line():
     async def go():
-        async with serving(OK) as (server, url), posting() as poster:
-            await poster.post(url.replace("http://", "http://ops:s%2Fecret@"), b"{}", {})
+        async with serving(OK) as (server, url), posting() as webhook_channel:
+            await webhook_channel.post(url.replace("http://", "http://ops:s%2Fecret@"), b"{}", {})
             return server.requests[0][0]
 
     head = asyncio.run(go()).decode()
@@ -379,7 +379,7 @@ def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_
     ],
 )
 def test_how_a_request_begins(url, line, host):
-    head = endpoint_of(url).head.split("\r\n")
+    head = parse_target(url).head.split("\r\n")
     assert head[:2] == [line, f"host: {host}"]
 
 
@@ -392,8 +392,8 @@ def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest(monkeypatch):
     monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", silent)
 
     async def go():
-        async with posting() as poster:
-            return await asyncio.wait_for(poster.post("http://silent.example/", b"{}", {}), patient(5))
+        async with posting() as webhook_channel:
+            return await asyncio.wait_for(webhook_channel.post("http://silent.example/", b"{}", {}), scaled_limit(5))
 
     assert asyncio.run(go()).error == "timeout"
 
@@ -409,9 +409,9 @@ def test_a_name_is_asked_for_once_however_many_want_it(monkeypatch):
     monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", ask)
 
     async def go():
-        async with serving(OK) as (_, url), posting() as poster:
+        async with serving(OK) as (_, url), posting() as webhook_channel:
             named = url.replace("127.0.0.1", "well.example")
-            replies = await asyncio.gather(*(poster.post(named, b"{}", {}) for _ in range(50)))
+            replies = await asyncio.gather(*(webhook_channel.post(named, b"{}", {}) for _ in range(50)))
             return {reply.status for reply in replies}
 
     assert (asyncio.run(go()), len(asked)) == ({200}, 1)
@@ -426,8 +426,8 @@ def test_who_takes_no_connection_is_timed_out(monkeypatch):
     monkeypatch.setattr(connector, "start_connection", never)
 
     async def go():
-        async with posting() as poster:
-            return await asyncio.wait_for(poster.post("http://127.0.0.1:9/", b"{}", {}), patient(5))
+        async with posting() as webhook_channel:
+            return await asyncio.wait_for(webhook_channel.post("http://127.0.0.1:9/", b"{}", {}), scaled_limit(5))
 
     assert asyncio.run(go()).error == "timeout"
 
@@ -437,9 +437,9 @@ def test_tls_that_is_vouched_for_is_spoken_and_its_connection_used_again(tmp_pat
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
     async def go():
-        async with serving(OK, tls=tls) as (server, url), posting() as poster:
-            replies = [await poster.post(url, b"{}" * 50_000, {}) for _ in range(3)]
-            misnamed = await poster.post(url.replace("127.0.0.1", "localhost"), b"{}", {})
+        async with serving(OK, tls=tls) as (server, url), posting() as webhook_channel:
+            replies = [await webhook_channel.post(url, b"{}" * 50_000, {}) for _ in range(3)]
+            misnamed = await webhook_channel.post(url.replace("127.0.0.1", "localhost"), b"{}", {})
             return outcomes(replies), misnamed.error, server
 
     replies, misnamed, server = asyncio.run(go())

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
-from workers.channels.http.response import HEAD_MAX_BYTES, AnswerReader
-from workers.channels.webhook import Poster, retry_after
+from workers.channels.http.response import HEAD_MAX_BYTES, ResponseReader
+from workers.channels.webhook import WebhookChannel, retry_after
 
 LOOPBACK = networks("127.0.0.0/8")
 MIB = 1024 * 1024
@@ -93,13 +93,13 @@ def replies_of(*pieces, times=2, body=b"{}", **more):
     """What posts to such an endpoint come to, one after the other, and how many connections they took."""
 
     async def go():
-        poster = Poster(allowed=LOOPBACK)
+        webhook_channel = WebhookChannel(allowed=LOOPBACK)
         try:
             async with endpoint(*pieces, **more) as (url, connections):
-                replies = [await poster.post(url, body, {"webhook-id": "msg_1"}) for _ in range(times)]
+                replies = [await webhook_channel.post(url, body, {"webhook-id": "msg_1"}) for _ in range(times)]
                 return replies, len(connections)
         finally:
-            await poster.close()
+            await webhook_channel.close()
 
     return asyncio.run(go())
 
@@ -246,7 +246,7 @@ def test_every_mixture_of_two_oddities_settles_alike():
 
 
 def read(raw, size):
-    reader = AnswerReader(kept_bytes=RESPONSE_KEPT_BYTES)
+    reader = ResponseReader(kept_bytes=RESPONSE_KEPT_BYTES)
     for at in range(0, len(raw), size):
         if not reader.done:
             reader.feed(raw[at : at + size])
@@ -312,14 +312,14 @@ def test_only_an_answer_that_was_well_formed_to_its_end_leaves_the_connection_us
     for shorter in range(1, len(raw)):
         assert not read(raw[:shorter], size).clean
     for after in (b"HTTP/1.1 200 OK\r\n", b"H", b"junk"):
-        whole = AnswerReader(kept_bytes=RESPONSE_KEPT_BYTES)
+        whole = ResponseReader(kept_bytes=RESPONSE_KEPT_BYTES)
         whole.feed(raw + after)
         assert not whole.clean
 
 
 def test_what_is_kept_of_an_answer_is_bounded():
     for start in (b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 ", b"HTTP/1.1 100 C\r\n", b" "):
-        reader = AnswerReader(kept_bytes=RESPONSE_KEPT_BYTES)
+        reader = ResponseReader(kept_bytes=RESPONSE_KEPT_BYTES)
         reader.feed(start)
         fed = 0
         while not reader.done:

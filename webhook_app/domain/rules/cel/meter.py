@@ -35,7 +35,7 @@ _UNICODE_CLASS = re.compile(r"\\[wWdDsSpPbB]")
 _ATOM = re.compile(r"\[\^?\]?(?:\\.|\[[^\]]*\]|[^\]\\])*\]|\\[pPxuU]\{[^}]*\}|\\.|\{\d+(?:,\d*)?\}|.", re.DOTALL)
 
 
-class Metered:
+class MeteredProgram:
     """A compiled expression that is evaluated within a budget."""
 
     __slots__ = ("_program", "_source")

@@ -134,7 +134,7 @@ def horizon_at(at: int) -> Horizon:
     return Horizon(wall_ms(first), wall_ms(last))
 
 
-def calendar_data(calendar: Calendar) -> dict[str, Any]:
+def encode_calendar(calendar: Calendar) -> dict[str, Any]:
     """A calendar as the journal and the store keep it: instants as numbers, local times as text."""
     rows: list[list[Any]] = [[begins, ends, summary] for begins, ends, summary in calendar.instants]
     rows += [[_local_text(begins), _local_text(ends), summary] for begins, ends, summary in calendar.local]
@@ -146,7 +146,7 @@ def calendar_data(calendar: Calendar) -> dict[str, Any]:
     }
 
 
-def calendar_from(data: Mapping[str, Any]) -> Calendar:
+def decode_calendar(data: Mapping[str, Any]) -> Calendar:
     """A calendar from its kept form; ValueError, KeyError or TypeError when it is none."""
     begins_at, ends_at = data["horizon"]
     instants: list[Row] = []

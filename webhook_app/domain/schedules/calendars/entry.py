@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from webhook_app.domain.budget import spend
 from webhook_app.domain.schedules.calendars.components import Component, Property
 from webhook_app.domain.schedules.calendars.faults import EntryError, Fault
-from webhook_app.domain.schedules.calendars.values import DAY, Length, Moment, read_length, read_moment
+from webhook_app.domain.schedules.calendars.values import DAY, CalendarTime, EntryDuration, read_duration, read_time
 from webhook_app.domain.schedules.calendars.zones import Zones
 from webhook_app.domain.schedules.recurrence import Frequency, Recurrence, parse_recurrence
 
@@ -20,16 +20,16 @@ _NEGATIVE_COUNT = re.compile(r"COUNT=-[0-9]+;?", re.IGNORECASE)
 class Entry:
     """One VEVENT, its values read."""
 
-    start: Moment
-    length: Length
+    start: CalendarTime
+    length: EntryDuration
     summary: str
     cancelled: bool
     sequence: int
     rules: tuple[Recurrence, ...] = ()
     excluded_rules: tuple[Recurrence, ...] = ()
-    dates: tuple[tuple[Moment, Length | None], ...] = ()
-    excluded: tuple[Moment, ...] = ()
-    recurrence_id: Moment | None = None
+    dates: tuple[tuple[CalendarTime, EntryDuration | None], ...] = ()
+    excluded: tuple[CalendarTime, ...] = ()
+    recurrence_id: CalendarTime | None = None
     and_future: bool = False
 
 
@@ -65,9 +65,9 @@ def read_entry(event: Component, zones: Zones, faults: list[Fault]) -> Entry:
     )
 
 
-def _moment(line: Property, zones: Zones, fault: Fault) -> Moment:
+def _moment(line: Property, zones: Zones, fault: Fault) -> CalendarTime:
     try:
-        return read_moment(line, line.value, zones)
+        return read_time(line, line.value, zones)
     except OverflowError:
         raise EntryError(Fault.OUT_OF_RANGE) from None
     except EntryError:
@@ -76,29 +76,31 @@ def _moment(line: Property, zones: Zones, fault: Fault) -> Moment:
         raise EntryError(fault, line.value) from None
 
 
-def _length(event: Component, start: Moment, zones: Zones, faults: list[Fault]) -> tuple[Moment, Length]:
+def _length(
+    event: Component, start: CalendarTime, zones: Zones, faults: list[Fault]
+) -> tuple[CalendarTime, EntryDuration]:
     """How long an entry is; its start too, which takes the zone of an end that has one when it has none itself."""
-    none = Length(DAY) if start.whole_day else Length()
+    none = EntryDuration(DAY) if start.whole_day else EntryDuration()
     end_line, length_line = event.first("DTEND"), event.first("DURATION")
     if end_line is not None:
         end = _moment(end_line, zones, Fault.BAD_END)
         if start.whole_day:
             # A time of day on the last day means that whole day, midnight the day before.
             days = (end.wall.date() - start.wall.date()).days + (end.wall.time() != datetime.min.time())
-            length = Length(timedelta(days=days))
+            length = EntryDuration(timedelta(days=days))
         elif start.zone is None and end.zone is not None:
             start = replace(start, zone=end.zone)
-            length = Length(end.wall - start.wall)
+            length = EntryDuration(end.wall - start.wall)
         elif end.zone is None or (start.zone is not None and start.zone.key == end.zone.key):
-            length = Length(end.wall - start.wall)
+            length = EntryDuration(end.wall - start.wall)
         else:
-            length = Length(exact_ms=end.ms - start.ms)
+            length = EntryDuration(exact_ms=end.ms - start.ms)
         if length.rough < timedelta():
             faults.append(Fault.END_BEFORE_START)
         return start, length if length.rough > timedelta() else none
     if length_line is not None:
         try:
-            length = read_length(length_line.value)
+            length = read_duration(length_line.value)
         except EntryError as error:
             faults.append(error.fault)
             return start, none
@@ -125,27 +127,27 @@ def _rules(event: Component, name: str) -> tuple[Recurrence, ...]:
     return tuple(rules)
 
 
-def _dates(event: Component, zones: Zones, faults: list[Fault]) -> Iterator[tuple[Moment, Length | None]]:
+def _dates(event: Component, zones: Zones, faults: list[Fault]) -> Iterator[tuple[CalendarTime, EntryDuration | None]]:
     """RDATEs: dates, times, and periods, which have a length of their own."""
     for line, text in _items(event, "RDATE"):
         begin, slash, end = text.partition("/")
         moment = _lenient_moment(line, begin, zones, faults)
         if moment is None:
             continue
-        length: Length | None = None
+        length: EntryDuration | None = None
         if slash:
             try:
                 if end.strip().upper().startswith(("P", "+P")):
-                    length = read_length(end)
+                    length = read_duration(end)
                 else:
-                    length = Length(exact_ms=read_moment(line, end, zones).ms - moment.ms)
+                    length = EntryDuration(exact_ms=read_time(line, end, zones).ms - moment.ms)
             except (ValueError, OverflowError):
                 faults.append(Fault.BAD_DATE)
                 continue
         yield moment, length
 
 
-def _excluded(event: Component, zones: Zones, faults: list[Fault]) -> Iterator[Moment]:
+def _excluded(event: Component, zones: Zones, faults: list[Fault]) -> Iterator[CalendarTime]:
     for line, text in _items(event, "EXDATE"):
         moment = _lenient_moment(line, text, zones, faults)
         if moment is not None:
@@ -160,9 +162,9 @@ def _items(event: Component, name: str) -> Iterator[tuple[Property, str]]:
                 yield line, text
 
 
-def _lenient_moment(line: Property, text: str, zones: Zones, faults: list[Fault]) -> Moment | None:
+def _lenient_moment(line: Property, text: str, zones: Zones, faults: list[Fault]) -> CalendarTime | None:
     try:
-        return read_moment(line, text, zones)
+        return read_time(line, text, zones)
     except (ValueError, OverflowError):
         faults.append(Fault.BAD_DATE)
         return None

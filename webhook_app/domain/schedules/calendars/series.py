@@ -20,8 +20,8 @@ from webhook_app.domain.schedules.calendars.entry import Entry
 from webhook_app.domain.schedules.calendars.faults import EntryError, Fault
 from webhook_app.domain.schedules.calendars.values import (
     DAY,
-    Length,
-    Moment,
+    CalendarTime,
+    EntryDuration,
 )
 from webhook_app.domain.schedules.expansion import expand
 from webhook_app.domain.schedules.recurrence import Recurrence
@@ -52,13 +52,13 @@ class _Following:
 class _Names:
     """A set of occurrences as EXDATE and RECURRENCE-ID name them: by date, by wall clock or by instant."""
 
-    def __init__(self, moments: Sequence[Moment]) -> None:
+    def __init__(self, moments: Sequence[CalendarTime]) -> None:
         self._dates = {moment.wall.date() for moment in moments if moment.whole_day}
         self._walls = {moment.wall for moment in moments if moment.zone is None and not moment.whole_day}
         self._instants = {moment.ms for moment in moments if moment.zone is not None}
         self._timed_dates = {moment.wall.date() for moment in moments if not moment.whole_day}
 
-    def has(self, occurrence: Moment, ms: int) -> bool:
+    def has(self, occurrence: CalendarTime, ms: int) -> bool:
         """Whether an occurrence is named; `ms` is its own."""
         if occurrence.whole_day:
             day = occurrence.wall.date()
@@ -116,20 +116,20 @@ def _of_master(master: Entry, overrides: Sequence[Entry], horizon: Horizon) -> I
         if number:
             change = following[number - 1]
             source = change.entry
-            moment = Moment(moment.wall + change.shift, source.start.zone, source.start.whole_day)
+            moment = CalendarTime(moment.wall + change.shift, source.start.zone, source.start.whole_day)
             ms = moment.ms
         if not source.cancelled:
             yield from _instance(source, moment, ms, own_length or source.length, horizon)
 
 
-def _occurrences(master: Entry, first: datetime, last: datetime) -> Iterator[tuple[Moment, Length | None]]:
+def _occurrences(master: Entry, first: datetime, last: datetime) -> Iterator[tuple[CalendarTime, EntryDuration | None]]:
     untils = [_until_ms(rule, master.start) for rule in master.rules]
     over = bool(untils) and all(until is not None and until < master.start.ms for until in untils)
     if not over:
         yield master.start, None
     for rule in master.rules:
         for wall in _walls(rule, master.start, first, last):
-            yield Moment(wall, master.start.zone, master.start.whole_day), None
+            yield CalendarTime(wall, master.start.zone, master.start.whole_day), None
     for moment, length in master.dates:
         if master.start.whole_day and not moment.whole_day and moment.zone is None:
             moment = replace(moment, whole_day=True)
@@ -138,7 +138,7 @@ def _occurrences(master: Entry, first: datetime, last: datetime) -> Iterator[tup
         yield moment, length
 
 
-def _walls(rule: Recurrence, start: Moment, first: datetime, last: datetime) -> Iterator[datetime]:
+def _walls(rule: Recurrence, start: CalendarTime, first: datetime, last: datetime) -> Iterator[datetime]:
     """Expand a rule by the wall clock of DTSTART; an UNTIL in UTC is compared as an instant."""
     until = _until_ms(rule, start)
     bounded = replace(rule, until=None)
@@ -148,7 +148,7 @@ def _walls(rule: Recurrence, start: Moment, first: datetime, last: datetime) -> 
         yield wall
 
 
-def _until_ms(rule: Recurrence, start: Moment) -> int | None:
+def _until_ms(rule: Recurrence, start: CalendarTime) -> int | None:
     """The last ms, as `start` counts, at which an occurrence may begin."""
     until = rule.until
     if until is None:
@@ -177,14 +177,14 @@ def _newest_overrides(overrides: Sequence[Entry], masters: Sequence[Entry]) -> l
     return list(newest.values())
 
 
-def _ms_in(moment: Moment, start: Moment) -> int:
+def _ms_in(moment: CalendarTime, start: CalendarTime) -> int:
     """A moment as the times of a series count: one without a zone is read in the series' own."""
     if moment.zone is None:
         return start.at(moment.wall)
     return moment.ms if start.zone is not None else wall_ms(moment.wall)
 
 
-def _shift(override: Entry, start: Moment) -> timedelta:
+def _shift(override: Entry, start: CalendarTime) -> timedelta:
     """By how much an override moves what follows it, by the wall clock."""
     named = override.recurrence_id
     assert named is not None
@@ -199,7 +199,9 @@ def _shift(override: Entry, start: Moment) -> timedelta:
     return shift
 
 
-def _instance(entry: Entry, moment: Moment, ms: int, length: Length, horizon: Horizon) -> Iterator[Instance]:
+def _instance(
+    entry: Entry, moment: CalendarTime, ms: int, length: EntryDuration, horizon: Horizon
+) -> Iterator[Instance]:
     """The instance that begins at a moment if it is within the horizon, its end cut off there."""
     ends = max(moment.at(moment.wall + length.wall) + length.exact_ms, ms)
     if ms < horizon.ends_at and ends >= horizon.begins_at:

@@ -18,7 +18,7 @@ _LENGTH = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CalendarTime:
     """A point in a calendar: wall-clock time in a zone, or without one (floating), or a whole day."""
 
     wall: datetime
@@ -36,7 +36,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class EntryDuration:
     """How long an entry is: first by the wall clock, then in elapsed time."""
 
     wall: timedelta = timedelta()
@@ -48,7 +48,7 @@ class Length:
         return self.wall + timedelta(milliseconds=self.exact_ms)
 
 
-def read_moment(line: Property, text: str, zones: Zones) -> Moment:
+def read_time(line: Property, text: str, zones: Zones) -> CalendarTime:
     """Read a DATE or DATE-TIME; ValueError when it is neither, EntryError when its zone is unknown."""
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
@@ -56,7 +56,7 @@ def read_moment(line: Property, text: str, zones: Zones) -> Moment:
     year, month, day, hour, minute, second, utc = match.groups()
     date_alone = datetime(int(year), int(month), int(day))
     if hour is None or line.parameters.get("VALUE", "").upper() == "DATE":
-        return Moment(date_alone, whole_day=True)
+        return CalendarTime(date_alone, whole_day=True)
     # 24:00:00 and the leap second are written by some exporters, and mean the moment after.
     clock = timedelta(hours=int(hour), minutes=int(minute), seconds=int(second or 0))
     if int(hour) > 24 or int(minute) > 59 or int(second or 0) > 60 or clock > DAY:
@@ -64,16 +64,16 @@ def read_moment(line: Property, text: str, zones: Zones) -> Moment:
     wall = date_alone + clock
     name = line.parameters.get("TZID", "")
     if utc:
-        return Moment(wall, zones.utc)
+        return CalendarTime(wall, zones.utc)
     if not name:
-        return Moment(wall)
+        return CalendarTime(wall)
     zone = zones.find(name)
     if zone is None:
         raise EntryError(Fault.UNKNOWN_ZONE, name)
-    return Moment(wall, zone)
+    return CalendarTime(wall, zone)
 
 
-def read_length(text: str) -> Length:
+def read_duration(text: str) -> EntryDuration:
     """Read a DURATION: weeks and days by the wall clock, the rest in elapsed time (RFC 5545, section 3.3.6)."""
     match = _LENGTH.fullmatch(text.strip())
     if match is None or not any(match.groups()[1:]):
@@ -82,4 +82,4 @@ def read_length(text: str) -> Length:
     if sign == "-":
         raise EntryError(Fault.END_BEFORE_START)
     exact = int(hours or 0) * 3_600 + int(minutes or 0) * 60 + int(seconds or 0)
-    return Length(timedelta(days=int(weeks or 0) * 7 + int(days or 0)), exact * 1_000)
+    return EntryDuration(timedelta(days=int(weeks or 0) * 7 + int(days or 0)), exact * 1_000)

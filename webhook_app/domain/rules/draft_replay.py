@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from heapq import heappush
 from typing import Any
 
-from webhook_app.domain.context import World
+from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.room import Call, CallKind
-from webhook_app.domain.rules.comparison import Act
+from webhook_app.domain.rules.comparison import RuleAction
 from webhook_app.domain.times import SECOND
 
 STARTED_AFTER_MS = 2 * SECOND
@@ -27,23 +27,23 @@ class BacktestLimits:
 
 
 @dataclass
-class Draft:
+class DraftReplay:
     """The draft world and what is to come in it: timers of its own, answers and webhooks of its VideoSDK."""
 
-    world: World
+    state: SystemState
     since: int
     limits: BacktestLimits
     looks: bool
-    acts: list[Act] = field(default_factory=list)
+    acts: list[RuleAction] = field(default_factory=list)
     coming: list[tuple[int, int, Event]] = field(default_factory=list)
     timers: list[tuple[int, str, str, int]] = field(default_factory=list)
     number: int = 0
     ended: set[str] = field(default_factory=set)
 
 
-def answer(draft: Draft, call: Call, at: int) -> None:
+def answer(draft: DraftReplay, call: Call, at: int) -> None:
     """Queue what the draft's VideoSDK answers to a call, and the webhooks that follow from it."""
-    room = draft.world.rooms[call.room_id]
+    room = draft.state.rooms[call.room_id]
     session = room.session.session_id if room.session is not None else None
     if call.kind is CallKind.PROBE:
         _probed(draft, call, at)
@@ -68,9 +68,9 @@ def answer(draft: Draft, call: Call, at: int) -> None:
         _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
 
 
-def _probed(draft: Draft, call: Call, at: int) -> None:
+def _probed(draft: DraftReplay, call: Call, at: int) -> None:
     """The draft's VideoSDK sees what the draft world holds to be so; a stream ends with its session."""
-    room = draft.world.rooms[call.room_id]
+    room = draft.state.rooms[call.room_id]
     session = room.session
     over = session.session_id if session is not None and not session.live else None
     live = [run for run in room.live_streams if run.session_id != (over or "")]
@@ -95,12 +95,14 @@ def _probed(draft: Draft, call: Call, at: int) -> None:
     _later(draft, at, Source.PROBE, "probed", call.room_id, seen)
 
 
-def _later(draft: Draft, at: int, source: Source, kind: str, room_id: str, data: Mapping[str, Any]) -> None:
+def _later(draft: DraftReplay, at: int, source: Source, kind: str, room_id: str, data: Mapping[str, Any]) -> None:
     event = make_event(draft, at, source, kind, room_id, data)
     heappush(draft.coming, (at, draft.number, event))
 
 
-def make_event(draft: Draft, at: int, source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]) -> Event:
+def make_event(
+    draft: DraftReplay, at: int, source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]
+) -> Event:
     """Make an event of the draft world, with an id that no recorded event has."""
     draft.number += 1
     return Event(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data)

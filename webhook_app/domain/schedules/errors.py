@@ -1,23 +1,23 @@
 """Schedules that cannot be computed: they cost their own rule its windows, and neither the room nor other rules."""
 
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.domain.context import Turn
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.rule import Rule, RuleMemory
+from webhook_app.domain.rules.rule import Rule, RuleState
 from webhook_app.domain.schedules.openings import ScheduleError
 
 ERROR_PREFIX = "schedule: "
 
 
-def is_failing(memory: RuleMemory) -> bool:
+def is_failing(memory: RuleState) -> bool:
     """Tell whether the rule's windows could not be computed when last looked for."""
     return memory.last_error is not None and memory.last_error.startswith(ERROR_PREFIX)
 
 
-def schedule_failed(turn: Turn, rule: Rule, error: ScheduleError) -> None:
+def schedule_failed(context: StepContext, rule: Rule, error: ScheduleError) -> None:
     """Keep the error with the rule, and raise an alarm that says what to do."""
-    turn.alarm(
+    context.alarm(
         AlarmName.SCHEDULE_FAILING,
         "warning",
         f"rule {rule.name} opens no windows, as its schedule cannot be computed: {error}. "
@@ -25,16 +25,16 @@ def schedule_failed(turn: Turn, rule: Rule, error: ScheduleError) -> None:
         subject=rule.name,
         rule=rule.name,
     )
-    memory = turn.memory(rule.name)
+    memory = context.memory(rule.name)
     last_error = f"{ERROR_PREFIX}{error}"
     if memory.last_error != last_error:
-        turn.remember(rule.name, replace(memory, last_error=last_error))
-        turn.decide(Reason.SCHEDULE_NOT_COMPUTED, rule=rule.name, error=error)
+        context.remember(rule.name, replace(memory, last_error=last_error))
+        context.record_decision(Reason.SCHEDULE_NOT_COMPUTED, rule=rule.name, error=error)
 
 
-def schedule_computed(turn: Turn, rule: Rule) -> None:
+def schedule_computed(context: StepContext, rule: Rule) -> None:
     """Drop the error of a schedule that can be computed again."""
-    memory = turn.memory(rule.name)
+    memory = context.memory(rule.name)
     if is_failing(memory):
-        turn.calm(AlarmName.SCHEDULE_FAILING, rule.name)
-        turn.remember(rule.name, replace(memory, last_error=None))
+        context.clear_alarm(AlarmName.SCHEDULE_FAILING, rule.name)
+        context.remember(rule.name, replace(memory, last_error=None))

@@ -10,7 +10,7 @@ from typing import get_args
 from aiohttp import web
 
 from sandbox.faults import FaultName, PathName
-from sandbox.open_points import described
+from sandbox.open_points import describe_forms
 
 START = (
     '{"roomId", "templateUrl"?, "config"?: {"layout": {"type", "priority", "gridSize"}, "theme", "mode", '
@@ -127,7 +127,7 @@ async def page(request: web.Request) -> web.Response:
             {
                 "videosdk": [asdict(endpoint) for endpoint in VIDEOSDK],
                 "sandbox": [asdict(endpoint) for endpoint in SANDBOX],
-                "open_points": described(),
+                "open_points": describe_forms(),
                 "notes": NOTES,
             }
         )
@@ -151,7 +151,7 @@ def _open_points() -> str:
         f"<dt><code>{html.escape(name)}</code></dt><dd>{html.escape(point['about'])}"
         f"<br><code>{html.escape(point['values'])}</code>, "
         f"<code>{html.escape(json.dumps(point['default']))}</code> by default</dd>"
-        for name, point in described().items()
+        for name, point in describe_forms().items()
     )
     return (
         "<h2>Open points</h2><p>What VideoSDK's documentation leaves open. <code>forms</code> in PUT "

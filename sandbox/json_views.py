@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.records import Participant, Room, Session, Stream, Webhook
+from sandbox.entities import Participant, Room, Session, Stream, Webhook
 
 SDK = "prebuilt"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox.records import RefusedError
+from sandbox.entities import RefusedError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # VideoSDK's own paths want a token in a header, and players of any site may fetch a stream.
 OPEN_PREFIXES = ("/v2", "/meetings-hls/")
 READING = frozenset({"GET", "HEAD"})
-OF_OUR_PAGE = frozenset({"same-origin", "none"})
+SAME_SITE = frozenset({"same-origin", "none"})
 HEADERS = {
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -52,7 +52,7 @@ def refusal(method: str, path: str, headers: Mapping[str, str]) -> str | None:
     if path == "/" and method in READING:
         return None
     origin, fetched_from = headers.get("Origin"), headers.get("Sec-Fetch-Site", "none")
-    if fetched_from not in OF_OUR_PAGE or (origin is not None and not _is_same_host(origin, host)):
+    if fetched_from not in SAME_SITE or (origin is not None and not _is_same_host(origin, host)):
         return "another site may not use the sandbox's controls"
     return None
 

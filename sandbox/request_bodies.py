@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from sandbox.records import RefusedError
+from sandbox.entities import RefusedError
 
 Url = Annotated[str, msgspec.Meta(pattern=r"^https?://\S+$", max_length=512)]
 RoomId = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from sandbox.records import Webhook, World
+from sandbox.entities import SandboxState, Webhook
 
 
-def receivers(world: World, webhook: Webhook, everywhere: Sequence[str]) -> tuple[str, ...]:
+def receivers(world: SandboxState, webhook: Webhook, everywhere: Sequence[str]) -> tuple[str, ...]:
     """Each URL once: the room's own (all events when it names none), the stream's, and `everywhere`'s."""
     urls: list[str] = []
     room = world.rooms[webhook.room_id]

@@ -19,7 +19,7 @@ LOCK_FILE = ".lock"
 LEFTOVER_LIMIT_S = 10.0
 
 
-class CannotRunError(Exception):
+class StartupError(Exception):
     """`tally up` cannot start: one line that says why and what to change."""
 
 
@@ -29,7 +29,7 @@ def take_lock(data_dir: Path) -> int:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise CannotRunError(
+        raise StartupError(
             f"DATA_DIR is '{data_dir}': it should be a directory we can write to ({error.strerror})"
         ) from None
     try:
@@ -38,7 +38,7 @@ def take_lock(data_dir: Path) -> int:
         os.close(lock)
         run = read_run(data_dir)
         who = f" (process {run['supervisor']}, {run['url']})" if run else ""
-        raise CannotRunError(
+        raise StartupError(
             f"Tallylight already runs here{who}: stop that one, or set another DATA_DIR and PORT for this one"
         ) from None
     return lock
@@ -47,10 +47,10 @@ def take_lock(data_dir: Path) -> int:
 def check_ports(settings: Settings, *, sandbox: bool) -> None:
     """Each port we are about to use is free."""
     if sandbox and settings.port == 65535:
-        raise CannotRunError("PORT is 65535: it should be lower, as the sandbox takes the port after it")
-    _must_be_free(settings.host, settings.port, f"PORT is {settings.port}", "set PORT to another")
+        raise StartupError("PORT is 65535: it should be lower, as the sandbox takes the port after it")
+    _require_free(settings.host, settings.port, f"PORT is {settings.port}", "set PORT to another")
     if sandbox:
-        _must_be_free(
+        _require_free(
             "127.0.0.1",
             settings.port + 1,
             f"PORT is {settings.port}, and the sandbox takes the port after it, {settings.port + 1}",
@@ -86,7 +86,7 @@ def remove_run(data_dir: Path) -> None:
         (data_dir / RUN_FILE).unlink(missing_ok=True)
 
 
-def end_leftovers(data_dir: Path) -> list[str]:
+def terminate_leftovers(data_dir: Path) -> list[str]:
     """End the children of a supervisor that was killed, where the kernel did not; their names.
 
     The embedded store is left alone: it is taken over.
@@ -106,17 +106,17 @@ def end_leftovers(data_dir: Path) -> list[str]:
     return list(left)
 
 
-def _must_be_free(host: str, port: int, what: str, change: str) -> None:
+def _require_free(host: str, port: int, what: str, change: str) -> None:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        raise CannotRunError(f"HOST is '{host}': it should be an address or name of this machine") from None
+        raise StartupError(f"HOST is '{host}': it should be an address or name of this machine") from None
     except OSError as wrong:
         if wrong.errno == errno.EADDRINUSE:
-            raise CannotRunError(f"{what}: something else listens there already; {change}") from None
+            raise StartupError(f"{what}: something else listens there already; {change}") from None
         if wrong.errno == errno.EACCES:
-            raise CannotRunError(f"{what}: only the administrator may listen there; {change}") from None
-        raise CannotRunError(f"HOST is '{host}': it should be our own address ({wrong.strerror})") from None
+            raise StartupError(f"{what}: only the administrator may listen there; {change}") from None
+        raise StartupError(f"HOST is '{host}': it should be our own address ({wrong.strerror})") from None

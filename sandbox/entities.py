@@ -74,7 +74,7 @@ class Session:
     room_id: str
     start_ms: int
     end_ms: int | None = None
-    end_told: bool = False  # whether `session-ended` was sent
+    end_announced: bool = False  # whether `session-ended` was sent
     participants: dict[str, Participant] = field(default_factory=dict)
 
     def anyone_present(self) -> bool:
@@ -95,7 +95,7 @@ class Stream:
     quality: str = "med"
     webhook_url: str | None = None
     composer_id: str | None = None
-    untold: frozenset[str] = frozenset()  # types of webhooks that are not sent of it
+    suppressed_types: frozenset[str] = frozenset()  # types of webhooks that are not sent of it
     state: StreamState = StreamState.STARTING
     end_ms: int | None = None
     reason: str | None = None
@@ -118,7 +118,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class ScheduledStep:
     """A step to hand to `model.happen` at `at_ms`. One that has been overtaken does nothing there."""
 
     at_ms: int
@@ -131,7 +131,7 @@ class Outcome:
     """What follows from a change: webhooks to send now, in this order, and what is still to happen."""
 
     webhooks: tuple[Webhook, ...] = ()
-    due: tuple[Due, ...] = ()
+    due: tuple[ScheduledStep, ...] = ()
 
     def __add__(self, other: Outcome) -> Outcome:
         return Outcome(self.webhooks + other.webhooks, self.due + other.due)
@@ -148,7 +148,7 @@ class RefusedError(Exception):
 
 
 @dataclass(slots=True)
-class World:
+class SandboxState:
     """All there is. The same seed and the same calls give the same ids and the same outcomes."""
 
     seed: str = "sandbox"
@@ -161,7 +161,7 @@ class World:
     custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id
     sessions: dict[str, Session] = field(default_factory=dict)
     streams: dict[str, Stream] = field(default_factory=dict)
-    drawn: int = 0
+    draws: int = 0
 
     def pace_of(self, room_id: str) -> Pace:
         return self.rooms[room_id].pace or self.pace
@@ -169,7 +169,7 @@ class World:
     def forms_of(self, room_id: str) -> Forms:
         return self.room_forms.get(room_id, self.forms)
 
-    def draw(self) -> str:
+    def next_digits(self) -> str:
         """64 hex digits, never the same twice."""
-        self.drawn += 1
-        return hashlib.sha256(f"{self.seed}:{self.drawn}".encode()).hexdigest()
+        self.draws += 1
+        return hashlib.sha256(f"{self.seed}:{self.draws}".encode()).hexdigest()

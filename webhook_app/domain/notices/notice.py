@@ -8,7 +8,7 @@ from typing import Any
 from webhook_app.domain.alarms.alarm import REPEATED_NOTICES
 from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.ids import derive
-from webhook_app.domain.rules.rule import RoomName, matches
+from webhook_app.domain.rules.rule import ConfiguredRoom, matches
 from webhook_app.domain.times import rfc3339
 
 STREAM_TYPES = tuple(
@@ -82,7 +82,7 @@ class Filter:
     because: tuple[str, ...] = ("*",)
 
 
-def wants(wanted: Filter, notice: Notice, named: RoomName | None, *, shadowed: bool = False) -> bool:
+def matches_filter(wanted: Filter, notice: Notice, named: ConfiguredRoom | None, *, shadowed: bool = False) -> bool:
     """Whether a notice is for this subscriber; `*` is every type but VideoSDK's own bodies.
 
     An alarm is not for those who get the notice that says the same. `shadowed`: the room's id is the name of another
@@ -90,8 +90,8 @@ def wants(wanted: Filter, notice: Notice, named: RoomName | None, *, shadowed: b
     """
     repeated = repeated_type(notice)
     return notice.type not in (TEST, RECOVER) and (
-        wants_type(wanted.types, notice.type)
-        and (repeated is None or not wants_type(wanted.types, repeated))
+        matches_type(wanted.types, notice.type)
+        and (repeated is None or not matches_type(wanted.types, repeated))
         and _wants_room(wanted.rooms, notice.room_id, named, shadowed=shadowed)
         and any(pattern == "*" or glob_matches(notice.because or "", pattern) for pattern in wanted.because)
     )
@@ -115,19 +115,21 @@ def family(kind: str) -> str:
     return kind if head in ("rule", "videosdk") else head
 
 
-def for_one(notice: Notice) -> str | None:
+def only_subscriber_of(notice: Notice) -> str | None:
     """The subscriber that a notice is for alone, whatever the others asked for; None for all who want it."""
     return str(notice.data.get("subscriber_id")) if notice.type in (TEST, RECOVER) else None
 
 
 @lru_cache(maxsize=10_000)
-def wants_type(patterns: tuple[str, ...], kind: str) -> bool:
+def matches_type(patterns: tuple[str, ...], kind: str) -> bool:
     """Whether a type is asked for by name or pattern."""
     own_body = kind.startswith("videosdk.")
     return any(glob_matches(kind, pattern) for pattern in patterns if not own_body or pattern.startswith("videosdk."))
 
 
-def _wants_room(patterns: tuple[str, ...], room_id: str | None, named: RoomName | None, *, shadowed: bool) -> bool:
+def _wants_room(
+    patterns: tuple[str, ...], room_id: str | None, named: ConfiguredRoom | None, *, shadowed: bool
+) -> bool:
     if "*" in patterns:
         return True
     return room_id is not None and any(matches(pattern, room_id, named, shadowed=shadowed) for pattern in patterns)

@@ -7,23 +7,23 @@ from time import monotonic
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.context import Outcome, World
+from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.fold_limits import fold_limits
-from webhook_app.domain.overlay import Layer
-from webhook_app.domain.reducer import apply, poisoned, step
+from webhook_app.domain.overlay import Overlay
+from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import RuleMemory
+from webhook_app.domain.rules.rule import RuleState
 from webhook_app.ops.logs import logger
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Journal, Wake
-from webhook_app.store.measures import EVENT_TO_STATE, Measures
+from webhook_app.store.measures import EVENT_TO_STATE, MetricsBuffer
 from webhook_app.store.skipped_events import NONE, PassedOver
 from webhook_app.store.skipped_events import decode as passed_over_of
 from webhook_app.store.state import Batch, StateStore
 from webhook_app.store.times import now_ms
-from webhook_app.store.transactions import CommitFailed
+from webhook_app.store.transactions import PartialCommitError
 from workers.reduce.progress import FoldProgress
 
 BATCH_MAX_EVENTS = 500
@@ -36,7 +36,7 @@ AWAKE_TTL_MS = 1_000
 log = logger()
 
 
-class Halted(Exception):
+class ReducingHaltedError(Exception):
     """Reducing was stopped by a transaction that was applied in part."""
 
 
@@ -58,9 +58,9 @@ class Reducer:
         self._journal = Journal(client)
         self._state = StateStore(client)
         self._wake = wake
-        self._measures = Measures()
+        self._measures = MetricsBuffer()
         self._progress = progress
-        self._world: World | None = None
+        self._world: SystemState | None = None
         self._cursor = ""
         self._count = BATCH_FIRST
 
@@ -88,16 +88,16 @@ class Reducer:
         while True:
             # Asked each time: a store that loads its data takes WATCH and refuses what follows, which would never end.
             if self._client.exists(keys.HALTED):
-                raise Halted("reducing is halted; see docs/operations.md")
+                raise ReducingHaltedError("reducing is halted; see docs/operations.md")
             try:
                 return self._reduce_once()
             except redis.WatchError:
                 self._world = None
-            except CommitFailed as error:
+            except PartialCommitError as error:
                 self._world = None
                 self._client.mset({keys.HALTED_AT: now_ms(self._client), keys.HALTED: str(error)[:500]})
                 log.critical("reducing halted: a transaction was applied in part", error=str(error))
-                raise Halted(str(error)) from error
+                raise ReducingHaltedError(str(error)) from error
             except BaseException:
                 self._world = None
                 raise
@@ -112,13 +112,13 @@ class Reducer:
                 return 0
             world = self._world_at(cursor)
             self._state.load_rooms(world, events)
-            batch, after = fold_over(world, events, passed_over_of(raw_passed_over), self._progress)
+            batch, after = fold_onto(world, events, passed_over_of(raw_passed_over), self._progress)
             call, deliver = self._state.commit(pipe, world, batch)
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
             for effect in batch.effects:
                 log.debug("folded", event_id=effect.event_id, room_id=effect.room_id or None, effect=effect.text)
-        self._world = after.keep()
+        self._world = after.commit()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)
         if call:
@@ -127,9 +127,9 @@ class Reducer:
             self._wake.wake("deliver")
         return len(batch.events)
 
-    def _world_at(self, cursor: str) -> World:
+    def _world_at(self, cursor: str) -> SystemState:
         if self._world is None or self._cursor != cursor:
-            self._world = self._state.load_world()
+            self._world = self._state.load_state()
         return self._world
 
     def _linger(self) -> bool:
@@ -138,36 +138,36 @@ class Reducer:
         return bool(self._client.xread({keys.JOURNAL: self._cursor or self._state.cursor()}, count=1, block=LINGER_MS))
 
 
-class WorldOver(World):
+class StateOverlay(SystemState):
     """A world that lies over another as layers, so that a batch costs what it changes and not what there is."""
 
-    rooms: Layer[Room]
-    memory: Layer[RuleMemory]
-    alarms: Layer[Alarm]
+    rooms: Overlay[Room]
+    memory: Overlay[RuleState]
+    alarms: Overlay[Alarm]
 
-    def __init__(self, below: World) -> None:
-        super().__init__(below.config, Layer(below.rooms), Layer(below.memory), Layer(below.alarms))
+    def __init__(self, below: SystemState) -> None:
+        super().__init__(below.config, Overlay(below.rooms), Overlay(below.memory), Overlay(below.alarms))
 
-    def keep(self) -> World:
+    def commit(self) -> SystemState:
         """The world below, with the changes made in it."""
-        return World(self.config, self.rooms.keep(), self.memory.keep(), self.alarms.keep())
+        return SystemState(self.config, self.rooms.commit(), self.memory.commit(), self.alarms.commit())
 
 
-def fold(world: World, events: list[Event], passed_over: PassedOver = NONE) -> tuple[Batch, World]:
+def fold(world: SystemState, events: list[Event], passed_over: PassedOver = NONE) -> tuple[Batch, SystemState]:
     """Fold events over a copy of the world; the world itself is not touched."""
-    copy = World(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
-    batch, after = fold_over(copy, events, passed_over)
-    return batch, after.keep()
+    copy = SystemState(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
+    batch, after = fold_onto(copy, events, passed_over)
+    return batch, after.commit()
 
 
-def fold_over(
-    world: World, events: list[Event], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
-) -> tuple[Batch, WorldOver]:
+def fold_onto(
+    world: SystemState, events: list[Event], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
+) -> tuple[Batch, StateOverlay]:
     """Fold events over the world; it is not touched until what came of them is kept.
 
     `progress` tells the watchdog which event is being folded.
     """
-    after = WorldOver(world)
+    after = StateOverlay(world)
     batch = Batch()
     try:
         for event in events:
@@ -183,13 +183,13 @@ def fold_over(
     return batch, after
 
 
-def fold_one(world: World, event: Event, passed_over: PassedOver = NONE) -> Outcome:
+def fold_one(world: SystemState, event: Event, passed_over: PassedOver = NONE) -> StepOutcome:
     """Fold one event; an event whose fold raises, or that is to be passed over, changes nothing but an alarm."""
     reason = passed_over.get(event.id)
     if reason is not None:
-        return poisoned(world, event, FoldTimeLimitError(reason))
+        return poison_outcome(world, event, FoldTimeLimitError(reason))
     try:
         return step(world, event)
     except Exception as error:
         log.exception("poisoned event", event_id=event.id, type=event.type)
-        return poisoned(world, event, error)
+        return poison_outcome(world, event, error)
