@@ -9,7 +9,7 @@ T = TypeVar("T")
 class Overlay(MutableMapping[str, T]):
     """Costs what is changed in it, however much lies below."""
 
-    __slots__ = ("below", "changed", "gone")
+    __slots__ = ("base", "changed", "gone")
 
     def __init__(self, base: MutableMapping[str, T]) -> None:
         self.base = base
