@@ -1,0 +1,28 @@
+"""Data directories of earlier versions: they are read, folded further and shown exactly as the version before did."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.golden import load
+from tests.support.old_data import FIXTURES, SECRETS_KEY, read_old_data
+from tests.support.web_client import WebClient
+from webhook_app.store.clients import Client
+
+VERSIONS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_data_directory_of_an_earlier_version_reads_and_folds_on_as_it_did_before(
+    client: Client, store_url: str, tmp_path: Path, version: str
+) -> None:
+    expected = load(FIXTURES / version / "expected.json.gz")
+    web = WebClient(store_url, tmp_path, secrets_key=SECRETS_KEY)
+    found = json.loads(json.dumps(read_old_data(client, web, FIXTURES / version / "store.json.gz")))
+    for moment in ("before", "after"):
+        assert found[moment]["replay"] == expected[moment]["replay"]
+        assert found[moment]["api"].keys() == expected[moment]["api"].keys()
+        for path, answer in expected[moment]["api"].items():
+            assert found[moment]["api"][path] == answer, (moment, path)
+    assert found["folded"] == expected["folded"]
