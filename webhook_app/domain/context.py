@@ -160,52 +160,57 @@ class StepContext:
         self.outcome.notices.append(notice)
         return notice.notice_id
 
-    def announce_stream(self, run: Stream, previous: str | None) -> None:
+    def announce_stream(self, stream: Stream, previous: str | None) -> None:
         """Tell a run's new state. A failure without a reason waits a little for VideoSDK to be asked why."""
         self.announce_pending_failure()
-        if run.state is StreamState.FAILED and run.failure is None and self.config.settings.calls and not self.paused:
-            self.change(untold=PendingFailureNotice(run, previous))
+        if (
+            stream.state is StreamState.FAILED
+            and stream.failure is None
+            and self.config.settings.calls
+            and not self.paused
+        ):
+            self.change(untold=PendingFailureNotice(stream, previous))
             self.set_timer("ask:failure", self.event.at)
             self.set_timer("untold", self.event.at + REASON_WAIT_MS)
             self.record_effect(Reason.FAILURE_REASON_AWAITED)
             return
-        self._announce_stream(run, previous)
+        self._announce_stream(stream, previous)
 
     def announce_pending_failure(self) -> None:
         """Tell the failure that waited for its reason, with whatever is known of it by now."""
         untold = self.room.untold
         if untold is None:
             return
-        run = next((one for one in self.room.streams if one.stream_id == untold.run.stream_id), untold.run)
+        stream = next((one for one in self.room.streams if one.stream_id == untold.run.stream_id), untold.run)
         self.change(untold=None)
         self.clear_timer("untold")
-        self._announce_stream(run, untold.previous)
+        self._announce_stream(stream, untold.previous)
 
-    def _announce_stream(self, run: Stream, previous: str | None) -> None:
+    def _announce_stream(self, stream: Stream, previous: str | None) -> None:
         self.emit(
-            f"stream.{run.state}",
-            because=run.because,
-            stream=stream_view(run, self.event.at, self.room_name),
+            f"stream.{stream.state}",
+            because=stream.because,
+            stream=stream_view(stream, self.event.at, self.room_name),
             # As text, as it is read back from the store: the notice's id must be the same after a restart.
             previous_state=None if previous is None else str(previous),
         )
 
-    def with_stop_cause(self, run: Stream, *, heard: bool = False) -> Stream:
+    def with_stop_cause(self, stream: Stream, *, heard: bool = False) -> Stream:
         """The run with why it ended, once it has; `heard`: VideoSDK says now that it was stopped.
 
         A cause that is known stays, but for a failure, which outranks it.
         """
-        known = run.stopped_because not in (None, StopCause.UNKNOWN)
-        if run.live or (known and run.state is not StreamState.FAILED):
-            return run
+        known = stream.stopped_because not in (None, StopCause.UNKNOWN)
+        if stream.live or (known and stream.state is not StreamState.FAILED):
+            return stream
         limit_ms = self.config.settings.max_stream_s * 1000
-        cause = stopped_because(self.room, run, at=self.event.at, limit_ms=limit_ms, heard=heard)
-        return replace(run, stopped_because=None if cause is None else str(cause))
+        cause = stopped_because(self.room, stream, at=self.event.at, limit_ms=limit_ms, heard=heard)
+        return replace(stream, stopped_because=None if cause is None else str(cause))
 
-    def record_stream(self, run: Stream) -> None:
+    def record_stream(self, stream: Stream) -> None:
         """Record a run, so that it can be listed; provisional ones are shown nowhere."""
-        if not run.provisional:
-            self.outcome.streams[run.stream_id] = run
+        if not stream.provisional:
+            self.outcome.streams[stream.stream_id] = stream
 
     @property
     def paused(self) -> bool:

@@ -231,27 +231,27 @@ class Room:
     def shown(self) -> Stream | None:
         """The run the world sees: the newest live one, else the newest."""
         newest: Stream | None = None
-        for run in reversed(self.streams):
-            if not run.provisional:
-                if run.live:
-                    return run
-                newest = newest or run
+        for stream in reversed(self.streams):
+            if not stream.provisional:
+                if stream.live:
+                    return stream
+                newest = newest or stream
         return newest
 
     @property
     def live_streams(self) -> tuple[Stream, ...]:
         """The streams that are confirmed and have not ended, oldest first."""
-        return tuple(run for run in self.streams if run.live and not run.provisional)
+        return tuple(stream for stream in self.streams if stream.live and not stream.provisional)
 
     @property
     def on_air(self) -> bool:
         """From started until stopped or failed."""
-        return any(run.state in ON_AIR and not run.provisional for run in self.streams)
+        return any(stream.state in ON_AIR and not stream.provisional for stream in self.streams)
 
     @property
     def watchable(self) -> bool:
         """A viewer can watch: playable or stopping."""
-        return any(run.state in WATCHABLE and not run.provisional for run in self.streams)
+        return any(stream.state in WATCHABLE and not stream.provisional for stream in self.streams)
 
     @property
     def late_since(self) -> int | None:
@@ -267,4 +267,4 @@ class Room:
         desired = self.desired
         if desired is None or not desired.on_air or (self.session is not None and self.session.live):
             return False
-        return self.call is None and not any(run.live for run in self.streams)
+        return self.call is None and not any(stream.live for stream in self.streams)

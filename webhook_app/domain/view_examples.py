@@ -35,20 +35,20 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     desired = Desired(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
     window = RoomWindow(_AT, _AT + 1, ("service",))
     fact = StreamReport("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
-    run = replace(
+    stream = replace(
         new_stream(ROOM_ID, "1-0", _AT, StreamState.STARTING, fact, provisional=False),
         snapshot=Snapshot("https://x/y.png", _AT, 1280, 720),
     )
     rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, operator=desired)]
     for state in StreamState:
-        moved = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
+        moved = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
         rooms.append(Room(ROOM_ID, session=session, operator=desired, streams=(moved,), next_window=window))
     # A stream that went through every state has every moment.
     for state in (StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.FAILED):
-        run = advance(run, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-    run = replace(run, failure="failed", stopped_because="operator")
+        stream = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
+    stream = replace(stream, failure="failed", stopped_because="operator")
     late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
-    rooms.append(Room(ROOM_ID, session=over, operator=desired, streams=(run,), window=late, next_window=window))
+    rooms.append(Room(ROOM_ID, session=over, operator=desired, streams=(stream,), window=late, next_window=window))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 

@@ -15,29 +15,29 @@ from webhook_app.domain.times import maybe_rfc3339, rfc3339
 PARTICIPANTS_SHOWN = 100
 
 
-def stream_view(run: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
+def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
     """A run; `duration_s` counts from started, so far while it is live."""
-    until = run.ended_at if run.ended_at is not None else now
+    until = stream.ended_at if stream.ended_at is not None else now
     return {
-        "stream_id": run.stream_id,
-        "videosdk_id": run.videosdk_id,
-        "room_id": run.room_id,
+        "stream_id": stream.stream_id,
+        "videosdk_id": stream.videosdk_id,
+        "room_id": stream.room_id,
         "room_name": room_name,
-        "session_id": run.session_id,
-        "state": run.state.value,
-        "playback_url": run.playback_url,
-        "livestream_url": run.livestream_url,
-        "starting_at": maybe_rfc3339(run.starting_at),
-        "started_at": maybe_rfc3339(run.started_at),
-        "playable_at": maybe_rfc3339(run.playable_at),
-        "stopping_at": maybe_rfc3339(run.stopping_at),
-        "ended_at": maybe_rfc3339(run.ended_at),
-        "duration_s": None if run.started_at is None else max(0, until - run.started_at) / 1000,
-        "ended_by": None if run.ended_by is None else run.ended_by.value,
-        "known_by": None if run.ended_by is None else run.ended_by.value,
-        "stopped_because": run.stopped_because,
-        "failure": run.failure,
-        "snapshot": None if run.snapshot is None else snapshot_view(run.snapshot),
+        "session_id": stream.session_id,
+        "state": stream.state.value,
+        "playback_url": stream.playback_url,
+        "livestream_url": stream.livestream_url,
+        "starting_at": maybe_rfc3339(stream.starting_at),
+        "started_at": maybe_rfc3339(stream.started_at),
+        "playable_at": maybe_rfc3339(stream.playable_at),
+        "stopping_at": maybe_rfc3339(stream.stopping_at),
+        "ended_at": maybe_rfc3339(stream.ended_at),
+        "duration_s": None if stream.started_at is None else max(0, until - stream.started_at) / 1000,
+        "ended_by": None if stream.ended_by is None else stream.ended_by.value,
+        "known_by": None if stream.ended_by is None else stream.ended_by.value,
+        "stopped_because": stream.stopped_because,
+        "failure": stream.failure,
+        "snapshot": None if stream.snapshot is None else snapshot_view(stream.snapshot),
     }
 
 

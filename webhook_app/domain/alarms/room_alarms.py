@@ -279,7 +279,7 @@ def _is_asked_about(room: Room) -> bool:
     session_goes_on = room.session is not None and room.session.live
     if room.desired is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
         return True
-    return any(run.live for run in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
+    return any(stream.live for stream in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
 
 
 def _is_wanted(room: Room) -> bool:

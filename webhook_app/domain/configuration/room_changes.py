@@ -68,7 +68,7 @@ def name_taken(config: Config, room: ConfiguredRoom) -> bool:
 
 def is_busy(room: Room) -> bool:
     """Whether a room has a live stream or a call under way, so that it cannot be forgotten."""
-    return room.call is not None or any(run.live for run in room.streams)
+    return room.call is not None or any(stream.live for stream in room.streams)
 
 
 def rules_naming(config: Config, room_id: str) -> list[str]:

@@ -21,8 +21,8 @@ STATES = {"succeeded": CallState.SUCCEEDED, "refused": CallState.REFUSED}
 
 def request_capture(context: StepContext) -> None:
     """An operator wants a picture of the run that is shown."""
-    run = context.room.shown
-    if run is None or not context.room.watchable:
+    stream = context.room.shown
+    if stream is None or not context.room.watchable:
         context.record_effect(Reason.SNAPSHOT_OFF_AIR)
     elif context.room.capture is not None:
         context.record_effect(Reason.SNAPSHOT_REPEAT)
@@ -31,7 +31,7 @@ def request_capture(context: StepContext) -> None:
     elif context.paused:
         context.record_effect(Reason.SNAPSHOT_CALLS_PAUSED)
     else:
-        call = context.new_call(CallKind.CAPTURE, "operator", {"stream_id": run.stream_id})
+        call = context.new_call(CallKind.CAPTURE, "operator", {"stream_id": stream.stream_id})
         context.change(capture=call)
         context.set_timer("capture-lost", context.event.at + CAPTURE_LOST_MS)
         context.record_effect(Reason.SNAPSHOT_REQUESTED)
@@ -49,13 +49,13 @@ def on_capture_result(context: StepContext, data: Mapping[str, Any]) -> None:
     if outcome == "succeeded" and snapshot is None:
         outcome = "unknown"
     _close(context, call, STATES.get(outcome, CallState.UNKNOWN), data)
-    run = next((one for one in context.room.streams if one.stream_id == call.body.get("stream_id")), None)
+    stream = next((one for one in context.room.streams if one.stream_id == call.body.get("stream_id")), None)
     if snapshot is None:
         context.record_effect(Reason.SNAPSHOT_FAILED, why=data.get("message") or outcome)
-    elif run is None:
+    elif stream is None:
         context.record_effect(Reason.SNAPSHOT_STREAM_GONE)
     else:
-        shown = replace(run, snapshot=snapshot)
+        shown = replace(stream, snapshot=snapshot)
         context.room = put_stream(context.room, shown)
         context.record_stream(shown)
         context.record_effect(Reason.SNAPSHOT_KEPT)

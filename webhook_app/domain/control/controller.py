@@ -51,7 +51,7 @@ def control(context: StepContext) -> None:
         if desired is None:
             _wait(context, None)
             context.clear_timer("backoff", "armed")
-            if not any(run.live for run in room.streams):
+            if not any(stream.live for stream in room.streams):
                 context.clear_timer("ask:ended")
             if context.room.tries:
                 context.change(tries=0)
@@ -61,7 +61,7 @@ def control(context: StepContext) -> None:
         return
     if "backoff" in room.timers:
         return
-    live = [run for run in room.streams if run.live]
+    live = [stream for stream in room.streams if stream.live]
     if desired.on_air:
         _want_on(context, desired, live)
     else:
@@ -70,14 +70,16 @@ def control(context: StepContext) -> None:
 
 def _want_on(context: StepContext, desired: Desired, live: list[Stream]) -> None:
     replaced = context.room.replace_run
-    renewed = next((run for run in live if replaced is not None and replaced in (run.stream_id, run.call_id)), None)
+    renewed = next(
+        (stream for stream in live if replaced is not None and replaced in (stream.stream_id, stream.call_id)), None
+    )
     if renewed is not None:
         _want_off(context, desired, [renewed])
         return
     if context.room.replace_run is not None:
         context.change(replace_run=None)
     if live:
-        held = all(run.provisional for run in live)
+        held = all(stream.provisional for stream in live)
         _wait(context, Reason.WAITING_FOR_CONFIRMATION if held else None)
         context.clear_timer("armed")
         return
@@ -112,7 +114,7 @@ def _shows_nobody(context: StepContext) -> bool:
 
 
 def _want_off(context: StepContext, desired: Desired, live: list[Stream]) -> None:
-    confirmed = [run for run in live if not run.provisional]
+    confirmed = [stream for stream in live if not stream.provisional]
     if not confirmed:
         _wait(context, None)
         if context.room.window is None and context.room.schedule_wish is not None and not live:
@@ -122,19 +124,19 @@ def _want_off(context: StepContext, desired: Desired, live: list[Stream]) -> Non
                 context.change(event_wish=None)
                 context.record_decision(Reason.DESIRE_DROPPED_WINDOW_CLOSED, rule=rule_of(desired.because))
         return
-    run = confirmed[-1]
-    if run.state is StreamState.STARTING:
+    stream = confirmed[-1]
+    if stream.state is StreamState.STARTING:
         _wait(context, Reason.WAITING_FOR_STARTED)
         return
-    if run.state is StreamState.STOPPING:
+    if stream.state is StreamState.STOPPING:
         _wait(context, None)
         return
     _wait(context, None)
-    if run.end_call_id is not None and _is_asked_about(context.room, "ended"):
+    if stream.end_call_id is not None and _is_asked_about(context.room, "ended"):
         return  # VideoSDK has taken our end: whether it ended is known in a moment
-    body = {"id": run.videosdk_id} if run.videosdk_id and not run.end_by_room else {}
+    body = {"id": stream.videosdk_id} if stream.videosdk_id and not stream.end_by_room else {}
     call = context.new_call(CallKind.END, desired.because, body)
-    context.room = put_stream(context.room, replace(run, end_call_id=call.call_id, end_because=desired.because))
+    context.room = put_stream(context.room, replace(stream, end_call_id=call.call_id, end_because=desired.because))
     _place_call(context, call, Reason.END_SENT)
 
 
@@ -147,7 +149,7 @@ def settle_desired(context: StepContext) -> None:
     if context.room.streams is context.before.streams:
         return
     for before in context.before.streams:
-        after = next((run for run in context.room.streams if run.stream_id == before.stream_id), None)
+        after = next((stream for stream in context.room.streams if stream.stream_id == before.stream_id), None)
         if after is None or after.live or before.provisional:
             continue
         if before.live:
@@ -156,12 +158,12 @@ def settle_desired(context: StepContext) -> None:
             _hear_late_stop(context, after)
 
 
-def _settle_end(context: StepContext, run: Stream) -> None:
+def _settle_end(context: StepContext, stream: Stream) -> None:
     room = context.room
     desired = room.desired
     if desired is None:
         return
-    if run.end_call_id is not None and not room.tries:
+    if stream.end_call_id is not None and not room.tries:
         context.clear_timer("backoff")  # it waited for this end
     if desired.on_air and _made_now(context, desired):
         return
@@ -174,10 +176,10 @@ def _settle_end(context: StepContext, run: Stream) -> None:
         return
     if any(other.live for other in room.streams):
         return
-    if run.end_call_id is not None or _of_an_earlier_session(room, run):
+    if stream.end_call_id is not None or _of_an_earlier_session(room, stream):
         return
-    own_limit = _ended_at_limit(context, run)
-    if was_stopped(room, run, at=context.event.at) and _somebody_there(room) and not own_limit:
+    own_limit = _ended_at_limit(context, stream)
+    if was_stopped(room, stream, at=context.event.at) and _somebody_there(room) and not own_limit:
         _hear_person(context, desired)
         return
     if context.room.window is not None and desired is room.schedule_wish and restart_policy(context) == "never":
@@ -187,8 +189,8 @@ def _settle_end(context: StepContext, run: Stream) -> None:
         _back_off(context, Reason.RETRY_VIDEOSDK_LIMIT if own_limit else Reason.RETRY_STREAM_GONE)
 
 
-def _ended_at_limit(context: StepContext, run: Stream) -> bool:
-    return ended_at_limit(run, at=context.event.at, limit_ms=context.config.settings.max_stream_s * 1000)
+def _ended_at_limit(context: StepContext, stream: Stream) -> bool:
+    return ended_at_limit(stream, at=context.event.at, limit_ms=context.config.settings.max_stream_s * 1000)
 
 
 def _made_now(context: StepContext, desired: Desired | None) -> bool:
@@ -196,10 +198,15 @@ def _made_now(context: StepContext, desired: Desired | None) -> bool:
     return desired is not None and desired is context.room.event_wish and desired.event_id == context.event.id
 
 
-def _of_an_earlier_session(room: Room, run: Stream) -> bool:
+def _of_an_earlier_session(room: Room, stream: Stream) -> bool:
     """Whether it ended with a session that a newer one has followed: that says nothing about what is wanted now."""
     session = room.session
-    return run.session_id is not None and session is not None and session.live and session.session_id != run.session_id
+    return (
+        stream.session_id is not None
+        and session is not None
+        and session.live
+        and session.session_id != stream.session_id
+    )
 
 
 def _hear_person(context: StepContext, desired: Desired) -> None:
@@ -214,16 +221,21 @@ def _hear_person(context: StepContext, desired: Desired) -> None:
         suppress_window(context, SuppressionReason.INTERRUPTED, Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)
 
 
-def _hear_late_stop(context: StepContext, run: Stream) -> None:
+def _hear_late_stop(context: StepContext, stream: Stream) -> None:
     """VideoSDK says only now that a run which had vanished was stopped: it is not started again, if it has not been."""
     room = context.room
     desired = room.desired
     stopped = context.event.source is Source.VIDEOSDK and context.event.type in ("hls-stopping", "hls-stopped")
-    if not stopped or run.ended_by is not EndedBy.PROBE or run is not room.streams[-1] or run.end_call_id is not None:
+    if (
+        not stopped
+        or stream.ended_by is not EndedBy.PROBE
+        or stream is not room.streams[-1]
+        or stream.end_call_id is not None
+    ):
         return
     if desired is None or not desired.on_air or room.call is not None or "backoff" not in room.timers:
         return
-    if _somebody_there(room) and not _ended_at_limit(context, run):
+    if _somebody_there(room) and not _ended_at_limit(context, stream):
         context.clear_timer("backoff")
         _hear_person(context, desired)
 
@@ -335,7 +347,7 @@ def _resolve_unknown(context: StepContext) -> None:
     call = context.room.call
     if call is None or call.kind is not CallKind.START:
         return
-    own = [run for run in context.room.streams if run.call_id == call.call_id and not run.provisional]
+    own = [stream for stream in context.room.streams if stream.call_id == call.call_id and not stream.provisional]
     if call.state is CallState.UNKNOWN and own:
         _close_call(context, replace(call, state=CallState.SUCCEEDED))
         context.record_decision(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
@@ -352,34 +364,34 @@ def _succeeded(context: StepContext, call: Call, data: Mapping[str, Any], *, alr
         context.set_timer("backoff", context.event.at + END_SETTLE_MS)
         context.set_timer("ask:ended", context.event.at + END_SETTLE_MS - 1)
     _close_call(context, replace(call, state=CallState.SUCCEEDED))
-    if already and not any(run.live for run in context.room.streams):
+    if already and not any(stream.live for stream in context.room.streams):
         _back_off(context, Reason.RETRY_STILL_SHOWN)
     context.clear_alarm(forbidden_key(context.room.room_id))
 
 
-def _adopt(context: StepContext, call: Call | None, stream: Mapping[str, Any]) -> None:
+def _adopt(context: StepContext, call: Call | None, answer: Mapping[str, Any]) -> None:
     """The answer to a start names a run: it joins the one that webhooks opened meanwhile, or opens one."""
     session = context.room.session
-    fact = stream_report(stream)
-    if fact.session_id is None and session is not None and session.live:
-        fact = replace(fact, session_id=session.session_id)
+    report = stream_report(answer)
+    if report.session_id is None and session is not None and session.live:
+        report = replace(report, session_id=session.session_id)
     if call is None:
-        observe_active(context, fact, context.event.id, playable=False)
+        observe_active(context, report, context.event.id, playable=False)
         return
-    unite_streams(context, fact)
-    found_match = match_stream(context.room, StreamState.STARTING, fact)
-    known = found_match.run
-    if known is None or (found_match.kind is not MatchKind.RUN and known.call_id != call.call_id):
-        open_stream(context, StreamState.STARTING, fact)
+    unite_streams(context, report)
+    found_match = match_stream(context.room, StreamState.STARTING, report)
+    known = found_match.stream
+    if known is None or (found_match.kind is not MatchKind.KNOWN and known.call_id != call.call_id):
+        open_stream(context, StreamState.STARTING, report)
         return
-    run = replace(
-        with_names_from(known, fact), last_event_id=context.event.id, call_id=call.call_id, because=call.because
+    stream = replace(
+        with_names_from(known, report), last_event_id=context.event.id, call_id=call.call_id, because=call.because
     )
-    if run.provisional:
-        run = replace(run, provisional=False)
-        context.announce_stream(run, None)
-    context.room = put_stream(context.room, run)
-    context.record_stream(run)
+    if stream.provisional:
+        stream = replace(stream, provisional=False)
+        context.announce_stream(stream, None)
+    context.room = put_stream(context.room, stream)
+    context.record_stream(stream)
 
 
 def _unknown(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
@@ -420,7 +432,7 @@ def _dispute(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
 def _settle_dispute(context: StepContext, call: Call, data: Mapping[str, Any], *, seen: bool) -> None:
     """What a probe makes of a refusal: it is so already, it cannot be yet, or it is one."""
     if call.kind is CallKind.END:
-        target = next((run for run in context.room.streams if run.end_call_id == call.call_id), None)
+        target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
         if seen and target is not None and target.live:
             context.room = put_stream(context.room, replace(target, end_by_room="id" in call.body))
             _refused(context, call, {})
@@ -432,7 +444,7 @@ def _settle_dispute(context: StepContext, call: Call, data: Mapping[str, Any], *
     if seen:
         _close_call(context, replace(call, state=CallState.SUCCEEDED))
         context.record_decision(Reason.START_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
-        if not any(run.live for run in context.room.streams):
+        if not any(stream.live for stream in context.room.streams):
             _back_off(context, Reason.RETRY_STILL_SHOWN)
         return
     if not has_live_session(context.room):
@@ -519,9 +531,9 @@ def _close_call(context: StepContext, call: Call) -> None:
 
 
 def _end_not_made(context: StepContext, call: Call) -> None:
-    for run in context.room.streams:
-        if run.end_call_id == call.call_id:
-            context.room = put_stream(context.room, replace(run, end_call_id=None, end_because=None))
+    for stream in context.room.streams:
+        if stream.end_call_id == call.call_id:
+            context.room = put_stream(context.room, replace(stream, end_call_id=None, end_because=None))
 
 
 def _wait(context: StepContext, why: Reason | None) -> None:
@@ -535,5 +547,7 @@ def _wait(context: StepContext, why: Reason | None) -> None:
 
 def _progressed(before: Room, after: Room) -> bool:
     """Whether a run became playable, which resets the back-off."""
-    was = {run.stream_id: run.state for run in before.streams}
-    return any(run.state is StreamState.PLAYABLE and was.get(run.stream_id) != run.state for run in after.streams)
+    was = {stream.stream_id: stream.state for stream in before.streams}
+    return any(
+        stream.state is StreamState.PLAYABLE and was.get(stream.stream_id) != stream.state for stream in after.streams
+    )

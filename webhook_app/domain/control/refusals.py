@@ -71,4 +71,4 @@ def is_over(before: Room, room: Room) -> bool:
         return False
     changed = room.desired is not None and is_after(room.desired.event_id, rejection.given_up_at)
     closed = before.window is not None and room.window is None
-    return changed or closed or any(run.live for run in room.streams)
+    return changed or closed or any(stream.live for stream in room.streams)

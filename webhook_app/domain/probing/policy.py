@@ -58,7 +58,7 @@ def schedule_watchdog(context: StepContext) -> None:
 
 def watchdog_due(room: Room, people_due: int | None) -> int | None:
     """When to probe next, in ms: for the room's live streams, or for who is there; None when for neither."""
-    dues = [_look_due(run, room.session) for run in room.live_streams]
+    dues = [_look_due(stream, room.session) for stream in room.live_streams]
     if people_due is not None:
         dues.append(people_due)
     if not dues:
@@ -66,26 +66,30 @@ def watchdog_due(room: Room, people_due: int | None) -> int | None:
     return max(min(dues), 0 if room.asked_at is None else room.asked_at + WATCH_GAP_MS, room.ask_after or 0)
 
 
-def _look_due(run: Stream, session: Session | None) -> int:
+def _look_due(stream: Stream, session: Session | None) -> int:
     waits = {
         StreamState.STARTING: (
-            (ANSWERED_START_MS if run.call_id and run.videosdk_id else BARE_STARTING_MS,),
-            run.starting_at,
+            (ANSWERED_START_MS if stream.call_id and stream.videosdk_id else BARE_STARTING_MS,),
+            stream.starting_at,
         ),
-        StreamState.STARTED: ((ROUTINE_PROBE_MS, NOT_PLAYABLE_MS), run.started_at),
-        StreamState.STOPPING: ((STOPPING_MS,), run.stopping_at),
+        StreamState.STARTED: ((ROUTINE_PROBE_MS, NOT_PLAYABLE_MS), stream.started_at),
+        StreamState.STOPPING: ((STOPPING_MS,), stream.stopping_at),
     }
-    if run.state in waits:
-        patience, since = waits[run.state]
-        moments = [(since if since is not None else run.opened_at) + after for after in patience]
+    if stream.state in waits:
+        patience, since = waits[stream.state]
+        moments = [(since if since is not None else stream.opened_at) + after for after in patience]
     else:
-        moments = [_routine_probe_at(run.stream_id, run.playable_at if run.playable_at is not None else run.opened_at)]
-    if session is not None and not session.live and session.session_id == run.session_id and session.ended_at:
+        moments = [
+            _routine_probe_at(
+                stream.stream_id, stream.playable_at if stream.playable_at is not None else stream.opened_at
+            )
+        ]
+    if session is not None and not session.live and session.session_id == stream.session_id and session.ended_at:
         moments.append(session.ended_at + SESSION_GONE_MS)
-    if run.probed_at is None:
+    if stream.probed_at is None:
         return min(moments)
-    ahead = [moment for moment in moments if moment > run.probed_at]
-    return min([*ahead, _routine_probe_at(run.stream_id, run.probed_at)])
+    ahead = [moment for moment in moments if moment > stream.probed_at]
+    return min([*ahead, _routine_probe_at(stream.stream_id, stream.probed_at)])
 
 
 @lru_cache(maxsize=20_000)
@@ -121,7 +125,9 @@ def request_probe(context: StepContext, why: str) -> None:
         body["session"] = True
     elif why in ("watch", "start-up") and _is_routine(context.room) and not _is_precise(context):
         body["routine"] = True
-        body["known"] = [run.videosdk_id for run in context.room.streams if run.live and run.videosdk_id is not None]
+        body["known"] = [
+            stream.videosdk_id for stream in context.room.streams if stream.live and stream.videosdk_id is not None
+        ]
     if why == "failure":
         failed = unexplained_failure(context.room)
         if failed is None:
@@ -140,7 +146,9 @@ def request_probe(context: StepContext, why: str) -> None:
 
 def _is_routine(room: Room) -> bool:
     """Whether nothing is expected to have changed: then a list of all streams may answer for the room."""
-    settled = all(run.state is StreamState.PLAYABLE and not run.provisional for run in room.streams if run.live)
+    settled = all(
+        stream.state is StreamState.PLAYABLE and not stream.provisional for stream in room.streams if stream.live
+    )
     return settled and room.call is None and (room.session is None or room.session.live)
 
 
@@ -151,7 +159,7 @@ def _is_precise(context: StepContext) -> bool:
 
 def probe_after_start(context: StepContext) -> None:
     """We have just started: a room that looks on air is asked about soon, each at a moment of its own."""
-    if any(run.live for run in context.room.streams) and context.room.probe is None:
+    if any(stream.live for stream in context.room.streams) and context.room.probe is None:
         spread = draw(START_SPREAD_MS // START_GRID_MS, context.room.room_id) * START_GRID_MS
         context.set_timer("ask:start-up", context.event.at + spread)
 
@@ -218,8 +226,8 @@ def record_readability(context: StepContext, data: Mapping[str, Any], *, underst
         context.clear_alarm(UNREADABLE_ALARM, context.room.room_id)
 
 
-def _is_recent(context: StepContext, run: Stream) -> bool:
-    return context.event.at - (run.ended_at or 0) < WHY_ASKED_MS
+def _is_recent(context: StepContext, stream: Stream) -> bool:
+    return context.event.at - (stream.ended_at or 0) < WHY_ASKED_MS
 
 
 def _miss(context: StepContext, probe: Call, data: Mapping[str, Any]) -> None:
@@ -249,20 +257,27 @@ def unexplained_failure(room: Room) -> Stream | None:
     """The run whose failure waits to be told, else the newest that failed without saying why."""
     if room.untold is not None:
         return room.untold.run
-    failed = (run for run in reversed(room.streams) if run.state is StreamState.FAILED and run.failure is None)
+    failed = (
+        stream for stream in reversed(room.streams) if stream.state is StreamState.FAILED and stream.failure is None
+    )
     return next(failed, None)
 
 
 def _hear_reason(context: StepContext, asked: Mapping[str, Any], said: Any) -> None:
     """What REST shows of a failed run: its reason, if it gives one, is the run's from now on. Then it is told."""
-    run = next((one for one in context.room.streams if one.stream_id == asked.get("stream_id")), None)
-    fact = stream_report(said) if isinstance(said, Mapping) else None
-    if run is not None and fact is not None and fact.failure is not None and run.failure is None:
-        explained = replace(with_names_from(run, fact), failure=fact.failure)
+    stream = next((one for one in context.room.streams if one.stream_id == asked.get("stream_id")), None)
+    report = stream_report(said) if isinstance(said, Mapping) else None
+    if stream is not None and report is not None and report.failure is not None and stream.failure is None:
+        explained = replace(with_names_from(stream, report), failure=report.failure)
         context.room = put_stream(context.room, explained)
         context.record_stream(explained)
-        context.record_effect(Reason.FAILURE_REASON_FOUND, stream=run.stream_id, failure=fact.failure)
-    elif run is not None and isinstance(said, Mapping) and said.get("reached") is False and _is_recent(context, run):
+        context.record_effect(Reason.FAILURE_REASON_FOUND, stream=stream.stream_id, failure=report.failure)
+    elif (
+        stream is not None
+        and isinstance(said, Mapping)
+        and said.get("reached") is False
+        and _is_recent(context, stream)
+    ):
         context.record_effect(Reason.FAILURE_REASON_UNREACHED)
         context.set_timer("ask:failure", context.event.at + WHY_AGAIN_MS)
     else:
@@ -278,8 +293,9 @@ def _conclude(context: StepContext, data: Mapping[str, Any], *, asked_for: str) 
     unended = unended_ids(data.get("records"))
     if isinstance(active, Mapping):
         overdue = any(
-            run.state is StreamState.STARTED and context.event.at - (run.started_at or run.opened_at) >= NOT_PLAYABLE_MS
-            for run in context.room.streams
+            stream.state is StreamState.STARTED
+            and context.event.at - (stream.started_at or stream.opened_at) >= NOT_PLAYABLE_MS
+            for stream in context.room.streams
         )
         seen = observe_active(context, stream_report(active), asked_id, playable=overdue)
         again = observe_inactive(context, asked_id, but=seen, unended=unended)
@@ -291,7 +307,9 @@ def _conclude(context: StepContext, data: Mapping[str, Any], *, asked_for: str) 
     if again:
         context.set_timer("ask:again", context.event.at + REPROBE_MS)
     context.change(
-        streams=tuple(replace(run, probed_at=context.event.at) if run.live else run for run in context.room.streams)
+        streams=tuple(
+            replace(stream, probed_at=context.event.at) if stream.live else stream for stream in context.room.streams
+        )
     )
     session = data.get("session")
     if isinstance(session, Mapping):

@@ -237,7 +237,7 @@ def _may_matter(room: Room, timer: str) -> bool:
     return (
         timer != "watch"
         or over
-        or any(run.state in (StreamState.STARTING, StreamState.STARTED) for run in room.streams)
+        or any(stream.state in (StreamState.STARTING, StreamState.STARTED) for stream in room.streams)
     )
 
 

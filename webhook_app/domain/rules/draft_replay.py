@@ -50,22 +50,22 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
         return
     if call.kind is CallKind.CAPTURE:
         return  # a picture changes nothing
-    run = {
+    stream = {
         "id": derive("draft-", call.call_id) if call.kind is CallKind.START else call.body.get("id"),
         "meetingId": call.room_id,
         "sessionId": session,
     }
-    answer = {"call_id": call.call_id, "kind": call.kind.value, "outcome": "succeeded", "status": 200, "stream": run}
+    answer = {"call_id": call.call_id, "kind": call.kind.value, "outcome": "succeeded", "status": 200, "stream": stream}
     _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, answer)
     if call.kind is CallKind.START:
-        _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, run)
-        _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, run)
+        _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, stream)
+        _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, stream)
     else:
         # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
         live = room.live_streams
         draft.ended |= {one.stream_id for one in live[-1:]}
-        run["playbackHlsUrl"] = live[-1].playback_url if live else None
-        _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, run)
+        stream["playbackHlsUrl"] = live[-1].playback_url if live else None
+        _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, stream)
 
 
 def _probed(draft: DraftReplay, call: Call, at: int) -> None:
@@ -73,8 +73,8 @@ def _probed(draft: DraftReplay, call: Call, at: int) -> None:
     room = draft.state.rooms[call.room_id]
     session = room.session
     over = session.session_id if session is not None and not session.live else None
-    live = [run for run in room.live_streams if run.session_id != (over or "")]
-    live = [run for run in live if run.stream_id not in draft.ended]
+    live = [stream for stream in room.live_streams if stream.session_id != (over or "")]
+    live = [stream for stream in live if stream.stream_id not in draft.ended]
     seen: dict[str, Any] = {
         "call_id": call.call_id,
         "kind": "probe",

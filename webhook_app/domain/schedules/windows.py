@@ -366,7 +366,7 @@ def _close(context: StepContext, held: OpenWindow, *, follows: RoomWindow | None
     else:
         emit_broadcast(context, "broadcast.missed", held, reason)
     context.record_effect(Reason.WINDOW_CLOSED)
-    live = any(run.live for run in room.streams)
+    live = any(stream.live for stream in room.streams)
     context.change(replace_run=None)
     if follows is not None and follows.start != held.start:
         _replace_run(context, follows.start)
@@ -496,12 +496,12 @@ def _see_people(context: StepContext, held: OpenWindow) -> OpenWindow:
 
 def _time_the_run(context: StepContext, held: OpenWindow) -> None:
     longest = min((rule.max_run_s for rule in _rules(context, held) if rule.max_run_s), default=None)
-    run = _live(context.room)
-    going = run is not None and context.room.replace_run in (run.stream_id, run.call_id or run.stream_id)
-    if longest is None or run is None or run.started_at is None or going or held.held is not None:
+    stream = _live(context.room)
+    going = stream is not None and context.room.replace_run in (stream.stream_id, stream.call_id or stream.stream_id)
+    if longest is None or stream is None or stream.started_at is None or going or held.held is not None:
         context.clear_timer("max-run")
         return
-    due = run.started_at + longest * 1000
+    due = stream.started_at + longest * 1000
     if due < held.closes_at:
         context.set_timer("max-run", due)
     else:
@@ -509,12 +509,12 @@ def _time_the_run(context: StepContext, held: OpenWindow) -> None:
 
 
 def _renew_run(context: StepContext) -> None:
-    run = _live(context.room)
+    stream = _live(context.room)
     held = context.room.window
-    if run is None or held is None:
+    if stream is None or held is None:
         context.record_effect(Reason.STREAM_NONE_TO_RENEW)
         return
-    context.change(replace_run=run.stream_id)
+    context.change(replace_run=stream.stream_id)
     context.record_decision(Reason.STREAM_RENEWED, rule=held.rule)
 
 
@@ -554,7 +554,7 @@ def why_off_air(room: Room, held: OpenWindow, settings: Settings) -> Explanation
         return cause(Reason.WINDOW_IF_AWAITED)
     if not settings.calls:
         return cause(settings.reason_for_no_calls(Reason.NO_CREDENTIALS))
-    if not has_live_session(room) and not any(run.live for run in room.streams):
+    if not has_live_session(room) and not any(stream.live for stream in room.streams):
         return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
     if settings.paused:
         return cause(Reason.CALLS_PAUSED)
@@ -565,9 +565,9 @@ def why_off_air(room: Room, held: OpenWindow, settings: Settings) -> Explanation
         return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
     if room.call is not None:
         return cause(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
-    run = _live(room)
-    if run is not None:
-        return cause(Reason.NOT_PLAYABLE, state=run.state)
+    stream = _live(room)
+    if stream is not None:
+        return cause(Reason.NOT_PLAYABLE, state=stream.state)
     return cause(Reason.NO_STREAM if room.shown is not None else Reason.NOT_RUNNING)
 
 
@@ -611,7 +611,10 @@ def _live(room: Room) -> Stream | None:
 
 def _playable(room: Room) -> bool:
     """A viewer can watch a run that became playable; one that went from started to stopping never did."""
-    return any(run.state in WATCHABLE and run.playable_at is not None and not run.provisional for run in room.streams)
+    return any(
+        stream.state in WATCHABLE and stream.playable_at is not None and not stream.provisional
+        for stream in room.streams
+    )
 
 
 def _meaning(context: StepContext, held: OpenWindow, field: str) -> EmptyMeans:

@@ -111,12 +111,12 @@ def end_session(
 
 def _explain_stops(context: StepContext, session_id: str) -> None:
     """A stream that was stopped a moment before its session ended was stopped by that end, and by nobody else."""
-    for run in context.room.streams:
-        stopped_before = context.event.at - (run.ended_at or 0)
-        if run.session_id != session_id or run.live or stopped_before > STOPPED_BY_SESSION_MS:
+    for stream in context.room.streams:
+        stopped_before = context.event.at - (stream.ended_at or 0)
+        if stream.session_id != session_id or stream.live or stopped_before > STOPPED_BY_SESSION_MS:
             continue
-        if run.stopped_because in (StopCause.SOMEBODY, StopCause.UNKNOWN):
-            explained = replace(run, stopped_because=StopCause.SESSION_ENDED.value)
+        if stream.stopped_because in (StopCause.SOMEBODY, StopCause.UNKNOWN):
+            explained = replace(stream, stopped_because=StopCause.SESSION_ENDED.value)
             context.room = put_stream(context.room, explained)
             context.record_stream(explained)
 

@@ -25,7 +25,7 @@ class StopCause(StrEnum):
     UNKNOWN = "unknown"
 
 
-def stopped_because(room: Room, run: Stream, *, at: int, limit_ms: int, heard: bool) -> str | None:
+def stopped_because(room: Room, stream: Stream, *, at: int, limit_ms: int, heard: bool) -> str | None:
     """Why a stream ended: `operator` or `rule:<name>` when our end did it, else one of `Stopped`; None while it lives.
 
     1. It failed.
@@ -35,40 +35,40 @@ def stopped_because(room: Room, run: Stream, *, at: int, limit_ms: int, heard: b
     5. VideoSDK said that it was stopped (`heard`: it says so now): somebody did.
     6. It vanished: nobody knows.
     """
-    if run.live:
+    if stream.live:
         return None
-    if run.state is StreamState.FAILED:
+    if stream.state is StreamState.FAILED:
         return StopCause.FAILED
-    if run.end_call_id is not None:
-        return run.end_because or StopCause.UNKNOWN
-    if _session_is_over(room, run):
+    if stream.end_call_id is not None:
+        return stream.end_because or StopCause.UNKNOWN
+    if _session_is_over(room, stream):
         return StopCause.SESSION_ENDED
-    if ended_at_limit(run, at=at, limit_ms=limit_ms):
+    if ended_at_limit(stream, at=at, limit_ms=limit_ms):
         return StopCause.VIDEOSDK_LIMIT
-    return StopCause.SOMEBODY if heard or was_stopped(room, run, at=at) else StopCause.UNKNOWN
+    return StopCause.SOMEBODY if heard or was_stopped(room, stream, at=at) else StopCause.UNKNOWN
 
 
-def ended_at_limit(run: Stream, *, at: int, limit_ms: int) -> bool:
+def ended_at_limit(stream: Stream, *, at: int, limit_ms: int) -> bool:
     """Whether a stream's age at its end is VideoSDK's limit, give or take what delays and start-up add."""
-    began = run.began_at or run.starting_at or run.started_at or run.opened_at
-    age = (run.stopping_at or run.ended_at or at) - began
+    began = stream.began_at or stream.starting_at or stream.started_at or stream.opened_at
+    age = (stream.stopping_at or stream.ended_at or at) - began
     return limit_ms - LIMIT_EARLY_MS <= age <= limit_ms + LIMIT_LATE_MS
 
 
-def was_stopped(room: Room, run: Stream, *, at: int) -> bool:
+def was_stopped(room: Room, stream: Stream, *, at: int) -> bool:
     """Whether VideoSDK said that it was stopped, if only by a webhook that named no stream; else it has vanished."""
-    if run.state is not StreamState.STOPPED:
+    if stream.state is not StreamState.STOPPED:
         return False
-    if run.ended_by is EndedBy.WEBHOOK or run.stopping_at is not None:
+    if stream.ended_by is EndedBy.WEBHOOK or stream.stopping_at is not None:
         return True
-    heard_at = history_of(room, run.session_id).stop_at
-    return heard_at is not None and heard_at >= max(run.opened_at, at - STOP_HEARD_MS)
+    heard_at = history_of(room, stream.session_id).stop_at
+    return heard_at is not None and heard_at >= max(stream.opened_at, at - STOP_HEARD_MS)
 
 
-def _session_is_over(room: Room, run: Stream) -> bool:
+def _session_is_over(room: Room, stream: Stream) -> bool:
     # VideoSDK tells a session's end after the stop that comes of it: one that has emptied is about to end.
     session = room.session
-    if run.session_id is not None and history_of(room, run.session_id).ended:
+    if stream.session_id is not None and history_of(room, stream.session_id).ended:
         return True
-    same = session is not None and run.session_id in (None, session.session_id)
+    same = session is not None and stream.session_id in (None, session.session_id)
     return session is not None and same and (not session.live or (session.emptied and session.count == 0))

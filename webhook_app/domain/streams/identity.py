@@ -15,13 +15,13 @@ from webhook_app.domain.streams.matching import drop_stream, is_named_by, put_st
 _RANKS = {state: rank for rank, state in enumerate(StreamState)}
 
 
-def unite_streams(context: StepContext, fact: StreamReport) -> None:
+def unite_streams(context: StepContext, report: StreamReport) -> None:
     """Make one stream of all that a body names: by an id, or by the folder of its URL."""
-    named = [run for run in context.room.streams if is_named_by(run, fact)]
-    urls = {run.url_key for run in named if run.url_key is not None}
+    named = [stream for stream in context.room.streams if is_named_by(stream, report)]
+    urls = {stream.url_key for stream in named if stream.url_key is not None}
     if len(named) < 2 or len(urls) > 1:
         return
-    named.sort(key=lambda run: (run.provisional, not run.live, run.opened_at))
+    named.sort(key=lambda stream: (stream.provisional, not stream.live, stream.opened_at))
     kept = named[0]
     for other in named[1:]:
         context.room = drop_stream(context.room, other)
@@ -44,9 +44,9 @@ def _united(kept: Stream, other: Stream) -> Stream:
     1. An end that VideoSDK told is an end of both; one that was inferred, or seen by a probe, is not while one lives.
     2. Else the one that has come further says where it is. Each moment is the earlier of the two.
     """
-    told = next((run for run in (kept, other) if not run.live and run.ended_by is EndedBy.WEBHOOK), None)
-    live = [run for run in (kept, other) if run.live]
-    furthest = told or max(live or [kept, other], key=lambda run: _RANKS[run.state])
+    told = next((stream for stream in (kept, other) if not stream.live and stream.ended_by is EndedBy.WEBHOOK), None)
+    live = [stream for stream in (kept, other) if stream.live]
+    furthest = told or max(live or [kept, other], key=lambda stream: _RANKS[stream.state])
     end_call = kept if kept.end_call_id is not None else other
     return replace(
         with_ids(kept, other.ids),

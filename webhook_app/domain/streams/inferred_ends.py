@@ -23,25 +23,27 @@ AGAIN_MS = 60 * SECOND
 TIMER = "infer-end"
 
 
-def only_live_stream(room: Room, fact: StreamReport) -> Stream | None:
+def only_live_stream(room: Room, report: StreamReport) -> Stream | None:
     """The one stream that an end may mean when nobody can be asked: the only live one of its session."""
-    live = [run for run in room.live_streams if run.session_id == fact.session_id]
+    live = [stream for stream in room.live_streams if stream.session_id == report.session_id]
     return live[0] if len(live) == 1 else None
 
 
 def schedule_end_inference(context: StepContext) -> None:
     """An end was told that has not ended a live stream: see later whether anybody could check it."""
-    if any(run.live for run in context.room.streams) and TIMER not in context.room.timers:
+    if any(stream.live for stream in context.room.streams) and TIMER not in context.room.timers:
         context.set_timer(TIMER, context.event.at + SESSION_GRACE_MS)
 
 
 def infer_ends(context: StepContext) -> None:
     """End what is live although its end was told, if that cannot be checked; else look again in a minute."""
     at = context.event.at
-    ended = [run for run in context.room.streams if run.live and _inferable(context, run)]
-    for run in ended:
-        _end(context, run)
-    waiting = [run for run in context.room.streams if run.live and _told_ended_at(context.room, run) is not None]
+    ended = [stream for stream in context.room.streams if stream.live and _inferable(context, stream)]
+    for stream in ended:
+        _end(context, stream)
+    waiting = [
+        stream for stream in context.room.streams if stream.live and _told_ended_at(context.room, stream) is not None
+    ]
     if waiting:
         context.set_timer(TIMER, at + AGAIN_MS)
     if not ended:
@@ -50,8 +52,8 @@ def infer_ends(context: StepContext) -> None:
         context.set_timer("ask:again", max(at + AGAIN_MS, context.room.ask_after or 0))
 
 
-def _inferable(context: StepContext, run: Stream) -> bool:
-    told_at = _told_ended_at(context.room, run)
+def _inferable(context: StepContext, stream: Stream) -> bool:
+    told_at = _told_ended_at(context.room, stream)
     if told_at is None:
         return False
     if not context.config.settings.calls:
@@ -60,14 +62,14 @@ def _inferable(context: StepContext, run: Stream) -> bool:
     return unreached and context.event.at - told_at >= OUT_OF_REACH_MS
 
 
-def _told_ended_at(room: Room, run: Stream) -> int | None:
+def _told_ended_at(room: Room, stream: Stream) -> int | None:
     """When VideoSDK told an end that must be this stream's: its session's, or a bare one while it alone is live.
 
     None when a probe has shown the stream since.
     """
-    session, history = room.session, history_of(room, run.session_id)
-    probed_at = run.probed_at or 0
-    if session is not None and run.session_id in (None, session.session_id) and not session.live:
+    session, history = room.session, history_of(room, stream.session_id)
+    probed_at = stream.probed_at or 0
+    if session is not None and stream.session_id in (None, session.session_id) and not session.live:
         ended_at = session.ended_at or 0
         return ended_at if probed_at < ended_at + SESSION_GRACE_MS else None
     if history.ended:
@@ -76,26 +78,26 @@ def _told_ended_at(room: Room, run: Stream) -> int | None:
     if (
         history.unspent not in (StreamState.STOPPED, StreamState.FAILED)
         or history.unspent_at is None
-        or run.provisional
+        or stream.provisional
     ):
         return None
-    live = [other for other in room.live_streams if other.session_id == run.session_id]
-    told_later = int(run.last_event_id.partition("-")[0]) > history.unspent_at
+    live = [other for other in room.live_streams if other.session_id == stream.session_id]
+    told_later = int(stream.last_event_id.partition("-")[0]) > history.unspent_at
     settled = told_later or probed_at > history.unspent_at
     return None if len(live) > 1 or settled else history.unspent_at
 
 
-def _end(context: StepContext, run: Stream) -> None:
-    if run.provisional:
-        context.room = drop_stream(context.room, run)
+def _end(context: StepContext, stream: Stream) -> None:
+    if stream.provisional:
+        context.room = drop_stream(context.room, stream)
         context.record_effect(Reason.HELD_BACK_DROPPED)
         return
-    history = history_of(context.room, run.session_id)
+    history = history_of(context.room, stream.session_id)
     bare = history.unspent in (StreamState.STOPPED, StreamState.FAILED)
     end = StreamState.FAILED if history.unspent is StreamState.FAILED and not history.ended else StreamState.STOPPED
-    ended = advance(run, end, at=context.event.at, event_id=context.event.id, by=EndedBy.INFERRED)
+    ended = advance(stream, end, at=context.event.at, event_id=context.event.id, by=EndedBy.INFERRED)
     ended = context.with_stop_cause(ended, heard=bare)
     context.room = put_history(put_stream(context.room, ended), replace(history, unspent=None, unspent_at=None))
     context.record_stream(ended)
-    context.record_effect(Reason.STREAM_INFERRED, stream=run.stream_id, before=run.state, after=end)
-    context.announce_stream(ended, run.state)
+    context.record_effect(Reason.STREAM_INFERRED, stream=stream.stream_id, before=stream.state, after=end)
+    context.announce_stream(ended, stream.state)

@@ -102,70 +102,70 @@ class Stream:
 
 
 def new_stream(
-    room_id: str, event_id: str, at: int, signal: StreamState, fact: StreamReport, *, provisional: bool
+    room_id: str, event_id: str, at: int, signal: StreamState, report: StreamReport, *, provisional: bool
 ) -> Stream:
     """A new run, first seen by this event in this state."""
     blank = Stream(
-        stream_id=derive("st_", room_id, event_id, fact.videosdk_id or fact.url_key or ""),
+        stream_id=derive("st_", room_id, event_id, report.videosdk_id or report.url_key or ""),
         room_id=room_id,
-        session_id=fact.session_id,
+        session_id=report.session_id,
         state=S.STARTING,
         opened_at=at,
         last_event_id=event_id,
         provisional=provisional,
     )
-    born = replace(with_names_from(blank, fact), state=signal)
+    born = replace(with_names_from(blank, report), state=signal)
     return _stamp(born, signal, at, event_id, EndedBy.WEBHOOK)
 
 
-def with_names_from(run: Stream, fact: StreamReport) -> Stream:
+def with_names_from(stream: Stream, report: StreamReport) -> Stream:
     """The run with whatever names the fact adds; a name that is known is never changed, a further id is an alias."""
     return replace(
-        with_ids(run, fact.ids, main=fact.videosdk_id),
-        url_key=run.url_key or fact.url_key,
-        playback_url=run.playback_url or fact.playback_url,
-        livestream_url=run.livestream_url or fact.livestream_url,
-        session_id=run.session_id or fact.session_id,
-        began_at=run.began_at or fact.began_at,
+        with_ids(stream, report.ids, main=report.videosdk_id),
+        url_key=stream.url_key or report.url_key,
+        playback_url=stream.playback_url or report.playback_url,
+        livestream_url=stream.livestream_url or report.livestream_url,
+        session_id=stream.session_id or report.session_id,
+        began_at=stream.began_at or report.began_at,
     )
 
 
-def with_ids(run: Stream, ids: Iterable[str], *, main: str | None = None) -> Stream:
+def with_ids(stream: Stream, ids: Iterable[str], *, main: str | None = None) -> Stream:
     """The run with further ids of VideoSDK's; `main` becomes the one that is shown when there is none yet."""
-    shown = run.videosdk_id or main
-    aliases = tuple(one for one in dict.fromkeys((*run.ids, *ids)) if one != shown)
-    return replace(run, videosdk_id=shown, aliases=aliases[:ALIASES_MAX])
+    shown = stream.videosdk_id or main
+    aliases = tuple(one for one in dict.fromkeys((*stream.ids, *ids)) if one != shown)
+    return replace(stream, videosdk_id=shown, aliases=aliases[:ALIASES_MAX])
 
 
-def advance(run: Stream, signal: StreamState, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
+def advance(stream: Stream, signal: StreamState, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
     """The run after a signal: moved when the table allows it, else the same run (a repeat, or late)."""
-    if signal not in MOVES[run.state]:
-        return run
-    return _stamp(replace(run, state=signal), signal, at, event_id, by)
+    if signal not in MOVES[stream.state]:
+        return stream
+    return _stamp(replace(stream, state=signal), signal, at, event_id, by)
 
 
-def reopen(run: Stream, signal: StreamState, *, at: int, event_id: str) -> Stream:
+def reopen(stream: Stream, signal: StreamState, *, at: int, event_id: str) -> Stream:
     """A run that VideoSDK still shows although we took it for ended: a repair, outside the table."""
     live = replace(
-        run, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None, stopped_because=None
+        stream, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None, stopped_because=None
     )
     return _stamp(live, signal, at, event_id, EndedBy.PROBE)
 
 
-def _stamp(run: Stream, signal: StreamState, at: int, event_id: str, by: EndedBy) -> Stream:
+def _stamp(stream: Stream, signal: StreamState, at: int, event_id: str, by: EndedBy) -> Stream:
     match signal:
         case S.STARTING:
-            return replace(run, starting_at=run.starting_at or at)
+            return replace(stream, starting_at=stream.starting_at or at)
         case S.STARTED:
-            return replace(run, started_at=run.started_at or at)
+            return replace(stream, started_at=stream.started_at or at)
         case S.PLAYABLE:
-            return replace(run, started_at=run.started_at or at, playable_at=run.playable_at or at)
+            return replace(stream, started_at=stream.started_at or at, playable_at=stream.playable_at or at)
         case S.STOPPING:
-            return replace(run, stopping_at=run.stopping_at or at)
+            return replace(stream, stopping_at=stream.stopping_at or at)
         case _:
             return replace(
-                run,
-                ended_at=run.ended_at or at,
-                ended_by=run.ended_by or by,
-                ended_event_id=run.ended_event_id or event_id,
+                stream,
+                ended_at=stream.ended_at or at,
+                ended_by=stream.ended_by or by,
+                ended_event_id=stream.ended_event_id or event_id,
             )

@@ -21,11 +21,11 @@ from webhook_app.domain.streams.machine import ENDING, Stream, StreamState
 class MatchKind(StrEnum):
     """What a signal means for the room's runs."""
 
-    RUN = "run"
+    KNOWN = "run"
     NEW = "new"
     PROVISIONAL = "provisional"
     UNSETTLED = "unsettled"
-    OLD = "old"
+    RETIRED = "old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +33,42 @@ class StreamMatch:
     """Where a signal belongs; with PROVISIONAL `run` is the ended one it may be late news of."""
 
     kind: MatchKind
-    run: Stream | None = None
+    stream: Stream | None = None
     why: Reason = Reason.NO_CHANGE
 
 
-def match_stream(room: Room, signal: StreamState, fact: StreamReport) -> StreamMatch:
+def match_stream(room: Room, signal: StreamState, report: StreamReport) -> StreamMatch:
     """Find the run that VideoSDK means by this signal, or say that it opens one or must be asked about."""
-    if fact.bare:
-        return _place_bare(room, signal, fact)
-    if any(key in room.old_runs for key in (*fact.ids, fact.url_key) if key):
-        return StreamMatch(MatchKind.OLD, why=Reason.STREAM_TOO_OLD)
-    named = _named(room, fact)
+    if report.bare:
+        return _match_bare(room, signal, report)
+    if any(key in room.old_runs for key in (*report.ids, report.url_key) if key):
+        return StreamMatch(MatchKind.RETIRED, why=Reason.STREAM_TOO_OLD)
+    named = _stream_named_by(room, report)
     if named is not None:
-        return StreamMatch(MatchKind.RUN, named)
+        return StreamMatch(MatchKind.KNOWN, named)
     if signal in ENDING:
-        return _place_named_end(room, fact)
-    nameless = _newest_nameless(room, fact)
-    if nameless is None and signal is StreamState.STARTING and fact.url_key is None and _is_starting(room, fact):
+        return _match_named_end(room, report)
+    unidentified = _newest_unidentified(room, report)
+    if (
+        unidentified is None
+        and signal is StreamState.STARTING
+        and report.url_key is None
+        and _is_starting(room, report)
+    ):
         return StreamMatch(MatchKind.PROVISIONAL, why=Reason.MAYBE_SAME_STREAM)
-    if nameless is None:
+    if unidentified is None:
         return StreamMatch(MatchKind.NEW)
-    if nameless.live:
-        return StreamMatch(MatchKind.RUN, nameless)
-    return StreamMatch(MatchKind.PROVISIONAL, nameless, Reason.MAYBE_LATE)
+    if unidentified.live:
+        return StreamMatch(MatchKind.KNOWN, unidentified)
+    return StreamMatch(MatchKind.PROVISIONAL, unidentified, Reason.MAYBE_LATE)
 
 
-def _place_bare(room: Room, signal: StreamState, fact: StreamReport) -> StreamMatch:
-    runs = [run for run in room.streams if run.session_id == fact.session_id]
-    history = history_of(room, fact.session_id)
+def _match_bare(room: Room, signal: StreamState, report: StreamReport) -> StreamMatch:
+    runs = [stream for stream in room.streams if stream.session_id == report.session_id]
+    history = history_of(room, report.session_id)
     if signal in ENDING:
         if history.runs == 1 and len(runs) == 1:
-            return StreamMatch(MatchKind.RUN, runs[0])
+            return StreamMatch(MatchKind.KNOWN, runs[0])
         why = Reason.END_WITHOUT_STREAM if history.runs == 0 else Reason.END_AMBIGUOUS
         return StreamMatch(MatchKind.UNSETTLED, why=why)
     if not runs:
@@ -71,54 +76,63 @@ def _place_bare(room: Room, signal: StreamState, fact: StreamReport) -> StreamMa
         return StreamMatch(MatchKind.PROVISIONAL if opened_before else MatchKind.NEW, why=Reason.END_BEFORE_START)
     newest = runs[-1]
     if newest.live and not (signal is StreamState.STARTING and newest.state is StreamState.STOPPING):
-        return StreamMatch(MatchKind.RUN, newest)
+        return StreamMatch(MatchKind.KNOWN, newest)
     return StreamMatch(MatchKind.PROVISIONAL, newest, Reason.MAYBE_LATE)
 
 
-def is_named_by(run: Stream, fact: StreamReport) -> bool:
+def is_named_by(stream: Stream, report: StreamReport) -> bool:
     """Whether the fact names this run: by an id, or by the folder of its URL, whatever the ids say."""
-    return not set(run.ids).isdisjoint(fact.ids) or (fact.url_key is not None and run.url_key == fact.url_key)
+    return not set(stream.ids).isdisjoint(report.ids) or (
+        report.url_key is not None and stream.url_key == report.url_key
+    )
 
 
-def _named(room: Room, fact: StreamReport) -> Stream | None:
-    by_id = (run for run in reversed(room.streams) if not set(run.ids).isdisjoint(fact.ids))
-    by_url = (run for run in reversed(room.streams) if fact.url_key is not None and run.url_key == fact.url_key)
+def _stream_named_by(room: Room, report: StreamReport) -> Stream | None:
+    by_id = (stream for stream in reversed(room.streams) if not set(stream.ids).isdisjoint(report.ids))
+    by_url = (
+        stream for stream in reversed(room.streams) if report.url_key is not None and stream.url_key == report.url_key
+    )
     return next(by_id, None) or next(by_url, None)
 
 
-def _place_named_end(room: Room, fact: StreamReport) -> StreamMatch:
+def _match_named_end(room: Room, report: StreamReport) -> StreamMatch:
     """An end by a name we have not met: it is the one run that lacks a name, or nobody can say which."""
-    runs = _of_session(room, fact.session_id)
-    nameless = [run for run in runs if _may_be(run, fact)]
-    if not nameless:
+    runs = _streams_of_session(room, report.session_id)
+    unidentified = [stream for stream in runs if _may_be(stream, report)]
+    if not unidentified:
         return StreamMatch(MatchKind.NEW)
-    if len(nameless) > 1 or history_of(room, fact.session_id).runs > len(runs):
+    if len(unidentified) > 1 or history_of(room, report.session_id).runs > len(runs):
         return StreamMatch(MatchKind.UNSETTLED, why=Reason.END_UNIDENTIFIED)
-    return StreamMatch(MatchKind.RUN, nameless[0])
+    return StreamMatch(MatchKind.KNOWN, unidentified[0])
 
 
-def _newest_nameless(room: Room, fact: StreamReport) -> Stream | None:
-    runs = _of_session(room, fact.session_id)
-    return runs[-1] if runs and _may_be(runs[-1], fact) else None
+def _newest_unidentified(room: Room, report: StreamReport) -> Stream | None:
+    runs = _streams_of_session(room, report.session_id)
+    return runs[-1] if runs and _may_be(runs[-1], report) else None
 
 
-def _is_starting(room: Room, fact: StreamReport) -> bool:
+def _is_starting(room: Room, report: StreamReport) -> bool:
     """Whether a start of ours is under way: an unknown id may be another name of what it starts."""
     call = room.call
     if call is not None and call.kind is CallKind.START and call.state in (CallState.WAITING, CallState.SENT):
         return True
-    runs = _of_session(room, fact.session_id)
-    return any(run.state is StreamState.STARTING and run.call_id is not None and not run.provisional for run in runs)
+    runs = _streams_of_session(room, report.session_id)
+    return any(
+        stream.state is StreamState.STARTING and stream.call_id is not None and not stream.provisional
+        for stream in runs
+    )
 
 
-def _of_session(room: Room, session_id: str | None) -> list[Stream]:
+def _streams_of_session(room: Room, session_id: str | None) -> list[Stream]:
     """The runs that a fact of this session may be about; an unknown session may be any."""
-    return [run for run in room.streams if None in (session_id, run.session_id) or run.session_id == session_id]
+    return [
+        stream for stream in room.streams if None in (session_id, stream.session_id) or stream.session_id == session_id
+    ]
 
 
-def _may_be(run: Stream, fact: StreamReport) -> bool:
+def _may_be(stream: Stream, report: StreamReport) -> bool:
     """Whether the run lacks a name that the fact gives, and none of their names disagree."""
-    names = ((run.videosdk_id, fact.videosdk_id), (run.url_key, fact.url_key))
+    names = ((stream.videosdk_id, report.videosdk_id), (stream.url_key, report.url_key))
     lacks = any(ours is None and theirs is not None for ours, theirs in names)
     return lacks and not any(None not in (ours, theirs) and ours != theirs for ours, theirs in names)
 
@@ -137,11 +151,11 @@ def put_history(room: Room, history: SessionHistory) -> Room:
     return replace(room, marks=(*others, history)[-SESSIONS_KEPT:])
 
 
-def add_stream(room: Room, run: Stream) -> Room:
+def add_stream(room: Room, stream: Stream) -> Room:
     """The room with a new run counted in its session; ended runs past the bound become old."""
-    history = history_of(room, run.session_id)
+    history = history_of(room, stream.session_id)
     room = put_history(room, replace(history, runs=history.runs + 1))
-    streams = (*room.streams, run)
+    streams = (*room.streams, stream)
     old = room.old_runs
     while len(streams) > STREAMS_KEPT:
         oldest = next((known for known in streams if not known.live), streams[0])
@@ -150,13 +164,15 @@ def add_stream(room: Room, run: Stream) -> Room:
     return replace(room, streams=streams, old_runs=old)
 
 
-def put_stream(room: Room, run: Stream) -> Room:
+def put_stream(room: Room, stream: Stream) -> Room:
     """The room with a known run replaced by its newer self."""
-    return replace(room, streams=tuple(run if known.stream_id == run.stream_id else known for known in room.streams))
+    return replace(
+        room, streams=tuple(stream if known.stream_id == stream.stream_id else known for known in room.streams)
+    )
 
 
-def drop_stream(room: Room, run: Stream) -> Room:
+def drop_stream(room: Room, stream: Stream) -> Room:
     """The room without a provisional run that nothing confirmed."""
-    history = history_of(room, run.session_id)
+    history = history_of(room, stream.session_id)
     room = put_history(room, replace(history, runs=max(0, history.runs - 1)))
-    return replace(room, streams=tuple(known for known in room.streams if known.stream_id != run.stream_id))
+    return replace(room, streams=tuple(known for known in room.streams if known.stream_id != stream.stream_id))
