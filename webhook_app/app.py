@@ -19,10 +19,8 @@ from webhook_app.access.session_cookies import SessionCookies
 from webhook_app.access.sessions import ENDED_KEPT_S, LIFE_S, Sessions
 from webhook_app.api.alarms import alarms
 from webhook_app.api.calls import calls
-from webhook_app.api.context import AppContext
 from webhook_app.api.deliveries import deliveries
 from webhook_app.api.docs_page import docs_page
-from webhook_app.api.duration import Duration
 from webhook_app.api.events import events
 from webhook_app.api.openapi import complete_spec
 from webhook_app.api.rooms import rooms
@@ -47,6 +45,7 @@ from webhook_app.problems.problems import Problem, ProblemApi
 from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
 from webhook_app.receiver.receiver import Receiver, handles_path
 from webhook_app.receiver.webhook_counters import WebhookCounters
+from webhook_app.schemas.fields import Duration
 from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
@@ -64,6 +63,7 @@ from webhook_app.store.login_failures import LoginFailures
 from webhook_app.store.state import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
+from webhook_app.usecases.context import AppContext
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -11,10 +11,10 @@ from hypothesis import strategies as some
 from marshmallow import ValidationError
 
 from webhook_app.api.room_changes import NewRoomSchema
-from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.subscriber_schema import SubscribeSchema
 from webhook_app.config.values import InvalidValueError, globs
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, STARS_MAX, any_glob_matches, check_glob, glob_matches
+from webhook_app.schemas.rule import RuleSchema
+from webhook_app.schemas.subscriber import SubscribeSchema
 
 PATTERNS = some.text(alphabet="ab*?[]!-^\\&~|.\n(){}+", max_size=16)
 TEXTS = some.text(alphabet="ab*[]!-^\\&~|.\n", max_size=10)

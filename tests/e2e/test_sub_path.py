@@ -14,8 +14,8 @@ import pytest
 from tests.support.product import ask, signature, webhook
 from tests.support.web_client import ROOM, append, fold_all
 from tests.support.web_process import ADMIN_TOKEN, serving
-from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.events import Source
+from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, entry
 

@@ -5,7 +5,6 @@ from random import Random
 from typing import Any
 
 from tests.support import paths
-from webhook_app.api.event_views import event_view
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event
@@ -15,6 +14,7 @@ from webhook_app.domain.views import room_view
 from webhook_app.providers.videosdk.webhook_body import IDS, UNREADABLE, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec
+from webhook_app.usecases.event_views import event_view
 
 PAYLOADS = [path.read_bytes() for path in sorted(paths.PAYLOADS.glob("*.json"))]
 AT = 1_795_348_800_000

@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
-from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.events import Source
+from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store import keys
 from webhook_app.store.journal import entry
 from webhook_app.store.state import StateStore

@@ -22,7 +22,6 @@ from tests.support.web_client import (
     fold_all,
     folding,
 )
-from webhook_app.api.delivery_views import delivery_view
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
@@ -32,6 +31,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.clients import Client
 from webhook_app.store.journal import Entry, entry
 from webhook_app.store.state import StateStore
+from webhook_app.usecases.delivery_views import delivery_view
 from webhook_app.usecases.room_names import closest_room, room_reference
 
 LOBBY = "rlyb-xgxu-zpzd"

@@ -9,10 +9,10 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 import webhook_app
 import workers
-from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.subscriber_schema import SubscribeSchema
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import explained, flatten_errors, translate
+from webhook_app.schemas.rule import RuleSchema
+from webhook_app.schemas.subscriber import SubscribeSchema
+from webhook_app.schemas.validation_messages import explained, flatten_errors, translate
 
 LIBRARYS_WORDS = (
     "Must be",

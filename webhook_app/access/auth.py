@@ -11,7 +11,7 @@ from webhook_app.access.failed_logins import FailedLogins
 from webhook_app.middleware import Limits
 from webhook_app.outbound.addresses import Network
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 
 SAME_ORIGIN = frozenset({"same-origin", "none"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -82,4 +82,4 @@ class Tokens:
         self._limits.check(role.value)
         if role is Role.VIEWER and request.method not in READING:
             detail = "The viewer token may only read; use the admin token."
-            raise Problem(403, detail, reason=ProblemReason.ADMIN_NEEDED)
+            raise Problem(403, detail, reason=ErrorReason.ADMIN_NEEDED)

@@ -9,7 +9,6 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validate, validates
 
-from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import (
     AcceptedSchema,
@@ -28,6 +27,7 @@ from webhook_app.store.alarms import active_alarms, past_alarms
 from webhook_app.store.listing import InvalidCursorError, decode_cursor, encode_cursor
 from webhook_app.store.system_alarms import SystemAlarms, raised_system_alarms
 from webhook_app.text.masking import masked
+from webhook_app.usecases.context import AppContext, accepted
 
 BY_MAX_CHARS = 100
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from webhook_app.api.call_views import call_views, load_calls
-from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.room import Call, CallState
 from webhook_app.problems.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.listing import page_by_score
+from webhook_app.usecases.call_views import call_views, load_calls
+from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room_id
 
 

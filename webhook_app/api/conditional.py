@@ -10,10 +10,10 @@ from typing import Any
 
 from werkzeug.datastructures import Headers
 
-from webhook_app.api.context import AppContext
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 from webhook_app.store import codec, keys
+from webhook_app.usecases.context import AppContext
 
 LOCK_MS = 10_000
 LOCK_WAIT_S = 3.0
@@ -39,7 +39,7 @@ def rule_lock(context: AppContext, name: str, what: str = "rule {}") -> Iterator
     while not context.client.set(key, mine, nx=True, px=LOCK_MS):
         if monotonic() > until:
             detail = f"somebody else is changing {what.format(name)}: try again"
-            raise Problem(409, detail, reason=ProblemReason.BEING_CHANGED)
+            raise Problem(409, detail, reason=ErrorReason.BEING_CHANGED)
         sleep(LOCK_LOOK_S)
     try:
         context.wait_until_processed(context.journal.last_id())
@@ -56,7 +56,7 @@ def check_conditions(context: AppContext, name: str, headers: Headers) -> None:
     raw = context.client.hget(keys.RULES, name)
     now = None if raw is None else _digest(raw)
     if if_none_match is not None and now is not None and now in _tags(if_none_match, now):
-        raise Problem(412, f"there is a rule {name} already", reason=ProblemReason.NAME_TAKEN)
+        raise Problem(412, f"there is a rule {name} already", reason=ErrorReason.NAME_TAKEN)
     if if_match is not None and (now is None or now not in _tags(if_match, now)):
         raise Problem(412, f"rule {name} has been changed since: read it again")
 

@@ -5,13 +5,13 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
-from webhook_app.api.context import AppContext
-from webhook_app.api.delivery_views import all_deliveries_page, delivery_views
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.delivery_views import all_deliveries_page, delivery_views
 from webhook_app.usecases.room_names import find_room_id
 
 
@@ -72,7 +72,7 @@ def requeue_delivery(context: AppContext, delivery_id: str) -> None:
         raise Problem(404, f"no delivery {delivery_id} is kept")
     one, notice = found[0]
     if notice is None:
-        raise Problem(409, "the notice is no longer kept", reason=ProblemReason.NOTICE_GONE)
+        raise Problem(409, "the notice is no longer kept", reason=ErrorReason.NOTICE_GONE)
     if one.state is DeliveryState.PENDING:
         context.deliveries.make_due_now(one, now=context.now())
     else:

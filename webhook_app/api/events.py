@@ -5,8 +5,6 @@ from typing import Any
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from webhook_app.api.context import AppContext
-from webhook_app.api.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
@@ -14,6 +12,8 @@ from webhook_app.live import event_stream
 from webhook_app.live.broadcaster import EventBroadcaster, EventFilter
 from webhook_app.problems.problems import Problem
 from webhook_app.store.listing import InvalidCursorError
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.usecases.room_names import find_room_id
 
 STREAM_EXAMPLE = (

@@ -2,7 +2,6 @@
 
 from flask import Response
 
-from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, ProblemSchema
 from webhook_app.domain.events import Source
@@ -12,6 +11,7 @@ from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.domain.schedules.skips import SKIP_AHEAD_MS, window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
 from webhook_app.problems.problems import Problem
+from webhook_app.usecases.context import AppContext, accepted
 
 NEXT_NAMED = 3
 SKIPPED, UNSKIPPED = "occurrence-skipped", "occurrence-unskipped"

@@ -6,9 +6,7 @@ from flask import Response, jsonify
 from marshmallow import ValidationError, fields, validate
 
 from webhook_app.api.conditional import rule_lock
-from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
-from webhook_app.api.rule_schema import NAME
 from webhook_app.api.schemas import AcceptedSchema, ProblemSchema, RequestSchema, RoomSchema
 from webhook_app.domain.configuration.room_changes import is_busy, name_taken, names_room, rules_naming
 from webhook_app.domain.events import Source
@@ -17,8 +15,10 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 from webhook_app.domain.views import room_view
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason as R
+from webhook_app.problems.reasons import ErrorReason as R
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.schemas.rule import NAME
+from webhook_app.usecases.context import AppContext, accepted
 from webhook_app.usecases.room_names import find_room, lookup_room
 
 GROUPS_MAX = 50

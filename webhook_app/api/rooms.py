@@ -6,8 +6,6 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validates
 
-from webhook_app.api.context import AppContext, accepted
-from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.room_changes import register_room_changes
 from webhook_app.api.schemas import (
@@ -20,17 +18,19 @@ from webhook_app.api.schemas import (
     TimelineItemSchema,
     page_of,
 )
-from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import room_view
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.schemas.start import StartSchema
 from webhook_app.store import keys
 from webhook_app.store.listing import page_by_score
+from webhook_app.usecases.context import AppContext, accepted
+from webhook_app.usecases.event_views import outline_page, timeline_page
 from webhook_app.usecases.room_names import find_room, find_usable_room
 
 
@@ -181,7 +181,7 @@ def request_room_command(context: AppContext, reference: str, command: str, data
     room_id = context.state.names().resolve_room(reference)
     if not any_glob_matches(room_id, context.rooms) or len(room_id) > ID_MAX_CHARS:
         detail = f"room {room_id} is not one of ours (see the setting ROOMS)"
-        raise Problem(404, detail, reason=ProblemReason.ROOM_NOT_OURS)
+        raise Problem(404, detail, reason=ErrorReason.ROOM_NOT_OURS)
     try:
         find_usable_room(context.state, reference)
     except Problem:
@@ -191,5 +191,5 @@ def request_room_command(context: AppContext, reference: str, command: str, data
     context.refuse_when_observing()
     if not context.has_credentials:
         detail = "there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
-        raise Problem(409, detail, reason=ProblemReason.NO_CREDENTIALS)
+        raise Problem(409, detail, reason=ErrorReason.NO_CREDENTIALS)
     return context.append(Source.OPERATOR, command, room_id, data)

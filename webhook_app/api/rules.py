@@ -8,11 +8,8 @@ from flask import Response, jsonify, request
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
 
 from webhook_app.api.conditional import check_conditions, rule_etag, rule_lock
-from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.occurrence_skips import register_skips
 from webhook_app.api.request_parsing import Blueprint, read_body
-from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.rule_warnings import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
 from webhook_app.api.schemas import AcceptedSchema, Moment, PageQuery, ProblemSchema, RequestSchema, page_of, text
 from webhook_app.domain.configuration.changes import calendar_sources, decode_rule
 from webhook_app.domain.events import Source
@@ -23,12 +20,15 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
-from webhook_app.problems.validation_messages import explained
+from webhook_app.problems.reasons import ErrorReason
+from webhook_app.schemas.rule import RuleSchema
+from webhook_app.schemas.validation_messages import explained
 from webhook_app.store import codec, keys
 from webhook_app.store.backtests import comparison_view, replay
 from webhook_app.store.listing import decode_cursor, encode_cursor
 from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data
+from webhook_app.usecases.context import AppContext, accepted
+from webhook_app.usecases.rule_rooms import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
 from webhook_app.usecases.rule_warnings import WarningReason
 
 URL_FIELDS = ("schedule", "start")  # fields of a rule
@@ -238,7 +238,7 @@ def rules(context: AppContext) -> Blueprint:
     def skip_next(name: str) -> Response:
         """Pass over the next opening of a schedule."""
         if require_rule(context, name).schedule is None:
-            raise Problem(409, f"rule {name} has no schedule", reason=ProblemReason.NO_SCHEDULE)
+            raise Problem(409, f"rule {name} has no schedule", reason=ErrorReason.NO_SCHEDULE)
         return accepted(context.append(Source.OPERATOR, "rule-skip-next", None, {"name": name}))
 
     @blp.route("/<name>/occurrences")
@@ -253,13 +253,13 @@ def rules(context: AppContext) -> Blueprint:
         if rule is None:
             raise Problem(404, f"there is no rule {name}")
         if rule.schedule is None:
-            raise Problem(409, f"rule {name} has no schedule", reason=ProblemReason.NO_SCHEDULE)
+            raise Problem(409, f"rule {name} has no schedule", reason=ErrorReason.NO_SCHEDULE)
         rooms = rooms_of(context, config, rule)
         try:
             found = occurrences(config, rule, rooms, at=context.now(), count=query["count"])
         except ScheduleError as error:
             detail = f"the schedule of rule {name} cannot be computed: {error}"
-            raise Problem(409, detail, reason=ProblemReason.SCHEDULE_NOT_COMPUTABLE) from None
+            raise Problem(409, detail, reason=ErrorReason.SCHEDULE_NOT_COMPUTABLE) from None
         crowded = _crowded(context, config) if context.max_streams is not None else []
         return {
             "items": [
@@ -375,7 +375,7 @@ def require_editable(rule: Rule | None) -> None:
     """409 when it belongs to the configuration file."""
     if rule is not None and rule.from_file:
         detail = f"rule {rule.name} belongs to the configuration file: change it there"
-        raise Problem(409, detail, reason=ProblemReason.FROM_FILE)
+        raise Problem(409, detail, reason=ErrorReason.FROM_FILE)
 
 
 def _load(context: AppContext, name: str) -> dict[str, Any]:

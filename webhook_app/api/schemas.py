@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from webhook_app.domain.delivery.waits import WaitingFor
 from webhook_app.domain.times import from_rfc3339
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
@@ -320,7 +320,7 @@ class ProblemSchema(Schema):
     type = text()
     title = text()
     status = fields.Integer()
-    reason = text(enum=[reason.value for reason in ProblemReason])
+    reason = text(enum=[reason.value for reason in ErrorReason])
     detail = text()
     errors = fields.Dict()
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
 from webhook_app.domain.streams.machine import Stream, StreamState
@@ -13,6 +12,7 @@ from webhook_app.domain.views import stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import page_by_score
+from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room_id
 
 

@@ -6,15 +6,15 @@ from typing import Any
 from flask import Response
 
 from webhook_app.access.subscriber_secrets import PREFIX, new_secret
-from webhook_app.api.context import AppContext, accepted
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, NewSubscriberSchema, ProblemSchema, RetriedSchema, SubscriberSchema
-from webhook_app.api.subscriber_schema import EnableSchema, RecoverSchema
-from webhook_app.api.subscriber_views import apply_change, require_editable, require_subscriber, subscriber_view
 from webhook_app.domain.delivery.delivery import Subscriber, with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
+from webhook_app.schemas.subscriber import EnableSchema, RecoverSchema
+from webhook_app.usecases.context import AppContext, accepted
+from webhook_app.usecases.subscriber_views import apply_change, require_editable, require_subscriber, subscriber_view
 
 
 def register_actions(blp: Blueprint, context: AppContext) -> None:
@@ -69,7 +69,7 @@ def retry_all_dead(context: AppContext, subscriber_id: str) -> int:
     context.refuse_when_observing()
     if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it first"
-        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
+        raise Problem(409, detail, reason=ErrorReason.SUBSCRIBER_DISABLED)
     return context.deliveries.retry_dead(subscriber_id, now=context.now())
 
 
@@ -78,7 +78,7 @@ def request_test(context: AppContext, subscriber_id: str) -> str:
     context.refuse_when_observing()
     if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it first"
-        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
+        raise Problem(409, detail, reason=ErrorReason.SUBSCRIBER_DISABLED)
     return _ordered(context, "subscriber-test", {"subscriber_id": subscriber_id})
 
 
@@ -117,7 +117,7 @@ def request_recovery(context: AppContext, subscriber_id: str, since: int, until:
     context.refuse_when_observing()
     if not require_subscriber(context, subscriber_id).enabled:
         detail = "the subscriber is disabled: enable it, with recover_from"
-        raise Problem(409, detail, reason=ProblemReason.SUBSCRIBER_DISABLED)
+        raise Problem(409, detail, reason=ErrorReason.SUBSCRIBER_DISABLED)
     if until is not None and until < since:
         raise Problem(422, "the stretch ends before it begins", errors={"to": ["write a time after `from`"]})
     data = {"subscriber_id": subscriber_id, "from": since, "to": until}

@@ -7,9 +7,7 @@ from typing import Any
 from flask import Response, jsonify
 
 from webhook_app.access.subscriber_secrets import PREFIX, new_secret, read_secret
-from webhook_app.api.context import AppContext
 from webhook_app.api.deliveries import DeliveriesQuery, with_room_id
-from webhook_app.api.delivery_views import deliveries_page
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import (
     DeliverySchema,
@@ -20,24 +18,26 @@ from webhook_app.api.schemas import (
     page_of,
 )
 from webhook_app.api.subscriber_actions import register_actions
-from webhook_app.api.subscriber_schema import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
-from webhook_app.api.subscriber_views import (
+from webhook_app.domain.delivery.delivery import Ordering, Subscriber
+from webhook_app.domain.events import Source
+from webhook_app.domain.ids import derive
+from webhook_app.domain.notices.notice import Filter
+from webhook_app.problems.problems import Problem
+from webhook_app.problems.reasons import ErrorReason
+from webhook_app.schemas.subscriber import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
+from webhook_app.store import keys
+from webhook_app.store.listing import decode_cursor, encode_cursor
+from webhook_app.store.subscribers import SUBSCRIBERS_MAX
+from webhook_app.text.masking import shown_url, unmasked
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.delivery_views import deliveries_page
+from webhook_app.usecases.subscriber_views import (
     apply_change,
     health_view,
     require_editable,
     require_subscriber,
     subscriber_view,
 )
-from webhook_app.domain.delivery.delivery import Ordering, Subscriber
-from webhook_app.domain.events import Source
-from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.notice import Filter
-from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
-from webhook_app.store import keys
-from webhook_app.store.listing import decode_cursor, encode_cursor
-from webhook_app.store.subscribers import SUBSCRIBERS_MAX
-from webhook_app.text.masking import shown_url, unmasked
 
 DISABLED_MANUALLY = "disabled by hand"
 
@@ -115,7 +115,7 @@ def create_subscriber(context: AppContext, asked: Mapping[str, Any]) -> tuple[Su
     check_url(asked["url"], context.allow_networks, context.sandbox_url)
     if context.subscribers.count() >= SUBSCRIBERS_MAX:
         detail = f"there are {SUBSCRIBERS_MAX} subscribers, which is as many as there can be"
-        raise Problem(409, detail, reason=ProblemReason.LIMIT_REACHED)
+        raise Problem(409, detail, reason=ErrorReason.LIMIT_REACHED)
     now = context.now()
     secret = read_secret(asked["secret"]) if asked["secret"] else new_secret()
     made = new_subscriber(asked, derive("sub_", str(now), asked["url"], new_secret()), secret, now)

@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from webhook_app.api.context import AppContext
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import moment, text
 from webhook_app.config.settings import Settings, shown_settings
@@ -14,6 +13,7 @@ from webhook_app.providers.videosdk.signature import fingerprint
 from webhook_app.store import keys
 from webhook_app.store.clients import Client
 from webhook_app.text.masking import masked
+from webhook_app.usecases.context import AppContext
 
 
 class PublicKeySchema(Schema):

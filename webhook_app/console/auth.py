@@ -17,7 +17,7 @@ from webhook_app.access.sessions import Sessions
 from webhook_app.config.settings import LOOPBACK, Settings
 from webhook_app.console.pages.error_pages import redirect_to_admin_login
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
 CSRF_HEADER = "X-Csrf"
@@ -74,10 +74,10 @@ class ConsoleAuth:
         if request.method == "POST":
             if not self._from_our_form():
                 detail = "This form has expired, or was sent from another site. Go back, reload the page and try again."
-                raise Problem(403, detail, reason=ProblemReason.FORM_EXPIRED)
+                raise Problem(403, detail, reason=ErrorReason.FORM_EXPIRED)
             if not self.may_act and request.endpoint != "console.logout":
                 detail = "The viewer token may look and not change anything. Log in with the admin token."
-                raise Problem(403, detail, reason=ProblemReason.ADMIN_NEEDED)
+                raise Problem(403, detail, reason=ErrorReason.ADMIN_NEEDED)
         return None
 
     def add(self, blueprint: Blueprint) -> None:

@@ -7,7 +7,6 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable
 from webhook_app.access.auth import Tokens
 from webhook_app.access.security_headers import set_security_headers
 from webhook_app.access.sessions import Sessions
-from webhook_app.api.context import AppContext
 from webhook_app.config.settings import Settings
 from webhook_app.console.auth import ConsoleAuth
 from webhook_app.console.components import participants
@@ -32,6 +31,7 @@ from webhook_app.console.room_cache import RoomCache
 from webhook_app.problems.problems import answer, wants_page
 from webhook_app.store.clients import StoreUnavailableError
 from webhook_app.store.refusals import is_store_unavailable
+from webhook_app.usecases.context import AppContext
 
 PAGES = (wall, confirmations, room_settings, room, schedule, rules, subscribers, alarms, system, events)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from webhook_app.api.context import AppContext
 from webhook_app.config.settings import Settings
 from webhook_app.console.auth import ConsoleAuth
 from webhook_app.console.room_cache import RoomCache
+from webhook_app.usecases.context import AppContext
 
 
 @dataclass(frozen=True)

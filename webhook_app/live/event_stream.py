@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import Response
 
-from webhook_app.api.context import AppContext
-from webhook_app.api.event_views import checked_id
 from webhook_app.domain.ids import order
 from webhook_app.live.broadcaster import EventBroadcaster, EventFilter, SseClient, frames_of
 from webhook_app.problems.problems import Problem
 from webhook_app.server.handoff import StreamResponse
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import InvalidCursorError
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.event_views import checked_id
 
 HEARTBEAT_S = 15.0
 STREAM_MAX_S = 1_800.0

@@ -9,8 +9,8 @@ from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from webhook_app.problems.reasons import ProblemReason, reason_of
-from webhook_app.problems.validation_messages import translate_all
+from webhook_app.problems.reasons import ErrorReason, reason_of
+from webhook_app.schemas.validation_messages import translate_all
 from webhook_app.store.clients import StoreUnavailableError
 from webhook_app.store.refusals import is_store_unavailable
 
@@ -44,7 +44,7 @@ class Problem(HTTPException):
         status: int,
         detail: str,
         *,
-        reason: ProblemReason | None = None,
+        reason: ErrorReason | None = None,
         errors: dict[str, Any] | None = None,
         retry_after_s: int | None = None,
     ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 
-class ProblemReason(StrEnum):
+class ErrorReason(StrEnum):
     """Why a request was refused. Codes are stable; texts may change."""
 
     UNREADABLE = "unreadable"
@@ -36,8 +36,8 @@ class ProblemReason(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-R = ProblemReason
-MEANINGS: Mapping[ProblemReason, str] = {
+R = ErrorReason
+MEANINGS: Mapping[ErrorReason, str] = {
     R.UNREADABLE: "the body cannot be read",
     R.TOKEN_NEEDED: "no token, or none that is known",
     R.SIGNATURE_INVALID: "a webhook without a valid signature of VideoSDK",
@@ -66,7 +66,7 @@ MEANINGS: Mapping[ProblemReason, str] = {
     R.INTERNAL_ERROR: "an error of Tallylight; the log has it",
     R.UNAVAILABLE: "the store, or a part of Tallylight, cannot take the request now",
 }
-BY_STATUS: Mapping[int, ProblemReason] = {
+BY_STATUS: Mapping[int, ErrorReason] = {
     400: R.UNREADABLE,
     401: R.TOKEN_NEEDED,
     403: R.FORBIDDEN,
@@ -82,6 +82,6 @@ BY_STATUS: Mapping[int, ProblemReason] = {
 }
 
 
-def reason_of(status: int) -> ProblemReason:
+def reason_of(status: int) -> ErrorReason:
     """The reason of a status that came without one of its own."""
     return BY_STATUS.get(status, R.INTERNAL_ERROR if status >= 500 else R.INVALID)

@@ -18,7 +18,7 @@ from webhook_app.domain.globs import any_glob_matches
 from webhook_app.middleware import REQUEST_ID, request_id_of
 from webhook_app.ops.logs import logger
 from webhook_app.problems import problems
-from webhook_app.problems.reasons import ProblemReason, reason_of
+from webhook_app.problems.reasons import ErrorReason, reason_of
 from webhook_app.providers.videosdk.public_key import KeyRing, SignatureCheck
 from webhook_app.providers.videosdk.signature import HEADER, MalformedSignatureError
 from webhook_app.providers.videosdk.webhook_schema import parse
@@ -237,8 +237,8 @@ def _problem(status: int, title: str) -> bytes:
     return json.dumps({"title": title, "status": status, "reason": _reason(status)}, separators=(",", ":")).encode()
 
 
-def _reason(status: int) -> ProblemReason:
-    return ProblemReason.SIGNATURE_INVALID if status == 401 else reason_of(status)  # webhooks carry no token
+def _reason(status: int) -> ErrorReason:
+    return ErrorReason.SIGNATURE_INVALID if status == 401 else reason_of(status)  # webhooks carry no token
 
 
 def _room_matcher(globs: tuple[str, ...]) -> Callable[[str], bool]:

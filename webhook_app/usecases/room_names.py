@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.store.state import StateStore
 
@@ -72,7 +72,7 @@ def unknown_room(state: StateStore, config: Config, reference: str) -> Problem:
         404,
         f"Room {shown} is neither configured nor seen.{did_you_mean}"
         " To add it, give its id to `tally rooms add` or POST /api/v1/rooms.",
-        reason=ProblemReason.UNKNOWN_ROOM,
+        reason=ErrorReason.UNKNOWN_ROOM,
     )
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-from webhook_app.api.rule_schema import NAME, RuleSchema
-from webhook_app.api.subscriber_schema import SubscribeSchema, check_url
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.globs import is_glob
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import iterate_errors
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.schemas.rule import NAME, RuleSchema
+from webhook_app.schemas.subscriber import SubscribeSchema, check_url
+from webhook_app.schemas.validation_messages import iterate_errors
 from webhook_app.text.json_depth import JSON_DEPTH_MAX
 from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
 from workers.config_file.variables import VariableError, replace_variables

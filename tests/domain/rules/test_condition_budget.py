@@ -10,7 +10,6 @@ from hypothesis import strategies as some
 from marshmallow import ValidationError
 
 from tests.support.scenario import Scenario
-from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.budget import BudgetExceededError, step_budget
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.cel.meter import (
@@ -23,6 +22,7 @@ from webhook_app.domain.rules.cel.meter import (
 )
 from webhook_app.domain.rules.cel.source import DEPTH_MAX, MACROS, SourceError, meter, tokens_of
 from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, holds, stored_condition
+from webhook_app.schemas.rule import RuleSchema
 
 PEOPLE = [{"participant_id": f"p{number}", "name": f"Guest {number}"} for number in range(100)]
 ROOM = {"on_air": True, "state": "playable", "session": {"participants": PEOPLE, "participant_count": 100}}

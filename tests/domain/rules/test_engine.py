@@ -4,11 +4,11 @@ import pytest
 from marshmallow import ValidationError
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, on_air, rest, wanted_on_air, with_session
-from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE
 from webhook_app.domain.view_examples import room_shapes
+from webhook_app.schemas.start import StartSchema
 
 HOST_IN = {
     "name": "host-in",

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from webhook_app.api.schedule_schema import ScheduleSchema
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.configuration.changes import decode_rule, decode_schedule
 from webhook_app.domain.context import SystemState
@@ -25,6 +24,7 @@ from webhook_app.domain.schedules.checks import check_cron, cron_warning
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
+from webhook_app.schemas.schedule import ScheduleSchema
 
 PRODUCT = [Path("webhook_app"), Path("workers")]
 AHEAD_MS = 5 * 366 * DAY_MS

@@ -7,9 +7,9 @@ import pytest
 from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE
 from tests.support.web_client import ROOM, WebClient, append, fold_all
-from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
+from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store.journal import entry
 
 

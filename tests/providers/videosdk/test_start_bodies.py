@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 from marshmallow import ValidationError
 
-from webhook_app.api.rule_schema import RuleSchema
-from webhook_app.api.start_schema import StartSchema
+from webhook_app.schemas.rule import RuleSchema
+from webhook_app.schemas.start import StartSchema
 
 LAYOUT = {"type": "GRID", "priority": "SPEAKER"}
 ACCEPTED = [

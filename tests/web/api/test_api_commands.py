@@ -19,10 +19,10 @@ from tests.support.web_client import (
     fold_all,
     folding,
 )
-from webhook_app.api import context
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.usecases import context
 
 BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 START = {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}, "quality": "high"}}

@@ -346,7 +346,7 @@ def test_a_room_that_was_never_seen_is_a_page_that_says_so(admin):
 
 
 def put(client, **rule):
-    from webhook_app.api.rule_schema import RuleSchema
+    from webhook_app.schemas.rule import RuleSchema
 
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": RuleSchema().load(rule)}))
     fold_all(client)

@@ -10,7 +10,7 @@ from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, W
 from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import DESCRIPTIONS
-from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ProblemReason
+from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ErrorReason
 from webhook_app.store.journal import entry
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -49,7 +49,7 @@ def test_a_program_gets_a_problem_document_where_nothing_is(web_client, accept):
 def test_the_api_answers_with_problem_documents_to_browsers_too(web_client, path):
     answer = web_client.http.get(path, headers=BROWSER)
     assert answer.content_type == PROBLEM
-    assert answer.json["reason"] in set(ProblemReason)
+    assert answer.json["reason"] in set(ErrorReason)
 
 
 def test_a_receiver_without_pages_answers_with_problem_documents(store_url, tmp_path):
@@ -153,5 +153,5 @@ def test_the_receivers_refusals_have_reasons(web_client):
 
 
 def test_each_reason_has_a_meaning_and_each_status_a_reason():
-    assert set(MEANINGS) == set(ProblemReason)
+    assert set(MEANINGS) == set(ErrorReason)
     assert set(DESCRIPTIONS) <= {*BY_STATUS, 500}

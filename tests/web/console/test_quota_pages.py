@@ -7,11 +7,11 @@ import pytest
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
-from webhook_app.api.rule_schema import RuleSchema
 from webhook_app.console.components.quota import Crowded, Quota
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.times import MINUTE
+from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store.journal import Entry, entry
 from webhook_app.store.state import StateStore
 from webhook_app.store.times import time_ms

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import render_template
 
-from webhook_app.api.rule_warnings import rooms_of, seen_rooms, warnings_of
 from webhook_app.api.rules import validate_rule
 from webhook_app.console.components.rule_form import LABELS, form_field_of
 from webhook_app.console.components.rule_text import TextError, mistakes, read_rule
@@ -16,6 +15,7 @@ from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
+from webhook_app.usecases.rule_rooms import rooms_of, seen_rooms, warnings_of
 from webhook_app.usecases.rule_warnings import RuleWarning
 
 WINDOWS_SHOWN = 4

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from webhook_app.api.call_views import call_views, load_calls
-from webhook_app.api.context import AppContext
-from webhook_app.api.delivery_views import delivery_views
-from webhook_app.api.event_views import outline_page, timeline_page
 from webhook_app.domain.delivery.delivery import delivery_id
 from webhook_app.domain.reasons import UNEVENTFUL
 from webhook_app.store.listing import encode_cursor
+from webhook_app.usecases.call_views import call_views, load_calls
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.delivery_views import delivery_views
+from webhook_app.usecases.event_views import outline_page, timeline_page
 
 LOOKED_UP_MAX = 2_000
 SESSION_PROBES = frozenset({"armed", "participants", "session", "refused"})

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -13,6 +12,7 @@ from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, nex
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
 from webhook_app.store import codec, keys, outline
+from webhook_app.usecases.context import AppContext
 
 PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY
 WINDOWS_MAX = 300

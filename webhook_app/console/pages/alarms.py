@@ -8,7 +8,6 @@ from flask import Blueprint, Response, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.alarms import acknowledge, all_active_alarms, all_alarms, unacknowledged
-from webhook_app.api.context import AppContext
 from webhook_app.console.auth import run_action
 from webhook_app.console.components.alarm_advice import advice_for, title_of
 from webhook_app.console.context import ConsoleContext, live_part, page
@@ -17,6 +16,7 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import MINUTE
 from webhook_app.ops.health import WORKERS
 from webhook_app.store.health import StoreHealth, read_health
+from webhook_app.usecases.context import AppContext
 
 PAST_SHOWN = 50
 ACTIVE_SHOWN = 200

@@ -14,7 +14,7 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import flatten_errors
+from webhook_app.schemas.validation_messages import flatten_errors
 from webhook_app.usecases.room_names import find_usable_room
 
 HOLDS_MIN = (15, 30, 60, 120, 240)

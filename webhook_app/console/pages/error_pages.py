@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.access.security_headers import set_security_headers
 from webhook_app.problems.problems import DESCRIPTIONS, Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 
 TITLES: Mapping[int, str] = {
     400: "The request cannot be read",
@@ -46,7 +46,7 @@ class PageError(Problem):
     """A refusal that a page explains, with a title and links of its own."""
 
     def __init__(
-        self, status: int, detail: str, *, title: str, links: Sequence[PageLink], reason: ProblemReason | None = None
+        self, status: int, detail: str, *, title: str, links: Sequence[PageLink], reason: ErrorReason | None = None
     ) -> None:
         super().__init__(status, detail, reason=reason)
         self.title = title
@@ -81,7 +81,7 @@ def defined_in_file_error(what: str, file_name: str | None, page: str) -> PageEr
         f"Change it in the file; it is applied within seconds. Pausing and skipping work here.",
         title="Defined in the configuration file",
         links=[PageLink(page, "Back to its page")],
-        reason=ProblemReason.FROM_FILE,
+        reason=ErrorReason.FROM_FILE,
     )
 
 

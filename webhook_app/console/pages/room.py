@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.context import AppContext
 from webhook_app.console.components.state_diagram import diagram
 from webhook_app.console.components.timeline import deliveries_of, room_timeline
 from webhook_app.console.context import ConsoleContext, live_part, page
@@ -15,6 +14,7 @@ from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
 from webhook_app.store.listing import InvalidCursorError
+from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room
 
 TIMELINE_SHOWN = 40

@@ -6,7 +6,6 @@ from typing import Any
 from flask import Blueprint, request
 from markupsafe import Markup
 
-from webhook_app.api.context import AppContext
 from webhook_app.api.rules import rule_view, validate_rule
 from webhook_app.console.components.rule_text import TextError, as_put, mistakes, read, write
 from webhook_app.console.context import ConsoleContext, page
@@ -17,6 +16,7 @@ from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem
 from webhook_app.store.backtests import replay
+from webhook_app.usecases.context import AppContext
 
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}
 ROWS_MAX = 300

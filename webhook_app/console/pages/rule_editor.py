@@ -9,7 +9,6 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.conditional import rule_lock
-from webhook_app.api.rule_warnings import seen_rooms, warnings_of
 from webhook_app.api.rules import require_rule, rule_view
 from webhook_app.console.auth import require_admin
 from webhook_app.console.components.rule_feedback import RuleFeedback, validate_text, validated_rule
@@ -22,6 +21,7 @@ from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.problems.problems import Problem
+from webhook_app.usecases.rule_rooms import seen_rooms, warnings_of
 
 ROOMS_OFFERED = 500
 

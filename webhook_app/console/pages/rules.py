@@ -6,7 +6,6 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.api.conditional import rule_lock
-from webhook_app.api.rule_warnings import rooms_of
 from webhook_app.api.rules import require_editable, require_rule, rule_views
 from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
 from webhook_app.console.components.rule_text import as_put, write
@@ -19,6 +18,7 @@ from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
+from webhook_app.usecases.rule_rooms import rooms_of
 
 RULES_SHOWN = 100
 WINDOWS_SHOWN = 12

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.rule_warnings import rooms_of_rules
 from webhook_app.console.components.quota import Crowded, Quota
 from webhook_app.console.components.week import AHEAD_MS, PAST_MS, Fate, Planned, week
 from webhook_app.console.components.week_picture import picture, scale
@@ -16,6 +15,7 @@ from webhook_app.console.pages.skips import skip_choices
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.times import MINUTE
+from webhook_app.usecases.rule_rooms import rooms_of_rules
 
 ROOMS_SHOWN = 20
 LISTED_MAX = 40

@@ -9,10 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webhook_app.access.subscriber_secrets import PREFIX
 from webhook_app.api.deliveries import requeue_delivery
-from webhook_app.api.delivery_views import deliveries_page
 from webhook_app.api.subscriber_actions import enable, request_recovery, request_test, retry_all_dead, rotate
-from webhook_app.api.subscriber_schema import ChangeSchema, SubscribeSchema
-from webhook_app.api.subscriber_views import health_view, require_subscriber, subscriber_view
 from webhook_app.api.subscribers import create_subscriber, leave_out, update_subscriber
 from webhook_app.console.auth import back, flash_and_redirect, require_admin, run_action
 from webhook_app.console.components.charts import stacked
@@ -25,9 +22,12 @@ from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
 from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.validation_messages import explained
+from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
+from webhook_app.schemas.validation_messages import explained
 from webhook_app.store import keys
 from webhook_app.store.listing import InvalidCursorError
+from webhook_app.usecases.delivery_views import deliveries_page
+from webhook_app.usecases.subscriber_views import health_view, require_subscriber, subscriber_view
 
 SHOWN = 40
 DELIVERIES_SHOWN = 25

@@ -5,8 +5,6 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.api.delivery_views import all_deliveries_page
-from webhook_app.api.event_views import event_views
 from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lit, need
 from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.domain.reasons import stored_reason_text
@@ -15,6 +13,8 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.windows import why_off_air
 from webhook_app.domain.views import room_view
 from webhook_app.store import keys
+from webhook_app.usecases.delivery_views import all_deliveries_page
+from webhook_app.usecases.event_views import event_views
 
 TILES = 60
 EVENTS_SHOWN = 12

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.problems.validation_messages import flatten_errors
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
+from webhook_app.schemas.validation_messages import flatten_errors
 
 __all__ = ["ID_MAX_CHARS", "UNREADABLE", "ReceivedWebhook", "WebhookDataSchema", "WebhookEnvelopeSchema", "parse"]
 

@@ -6,11 +6,11 @@ from zoneinfo import available_timezones
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from webhook_app.api.duration import Duration
 from webhook_app.domain.schedules.checks import check_cron, check_openings
 from webhook_app.domain.schedules.openings import ScheduleError, read_recurrence, read_wall_clock
 from webhook_app.domain.schedules.schedule import Schedule
 from webhook_app.outbound.calendar_address import check_path, fetch_urls, is_address
+from webhook_app.schemas.fields import Duration
 
 TRIGGERS = ("cron", "rrule", "at", "ics", "always")
 MOMENTS_MAX = 1_000

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain import views
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
@@ -15,6 +14,7 @@ from webhook_app.store.clients import Client
 from webhook_app.store.listing import SCAN_MAX, InvalidCursorError, decode_cursor, encode_cursor
 from webhook_app.text.masked_data import shown_data, without_webhook_token
 from webhook_app.text.masking import masked
+from webhook_app.usecases.context import AppContext
 
 READ_CHUNK = 250
 ID_PART_MAX = 2**64 - 1

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 from webhook_app.store.subscribers import SubscriberHealth
+from webhook_app.usecases.context import AppContext
 
 
 def subscriber_view(known: Subscriber) -> dict[str, Any]:
@@ -67,5 +67,5 @@ def require_editable(known: Subscriber) -> Subscriber:
     """The same; a Problem when the configuration file owns it."""
     if known.from_file:
         detail = "this subscriber belongs to the configuration file: change it there"
-        raise Problem(409, detail, reason=ProblemReason.FROM_FILE)
+        raise Problem(409, detail, reason=ErrorReason.FROM_FILE)
     return known

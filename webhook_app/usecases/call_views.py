@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain.room import Call, CallState
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.views import call_view
 from webhook_app.store import codec, keys
+from webhook_app.usecases.context import AppContext
 
 
 def load_calls(context: AppContext, call_ids: Sequence[str]) -> list[Call | None]:

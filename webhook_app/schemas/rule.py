@@ -4,9 +4,6 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from webhook_app.api.duration import Duration
-from webhook_app.api.schedule_schema import ScheduleSchema, a_timezone
-from webhook_app.api.start_schema import StartSchema
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
 from webhook_app.domain.notices.notice import NOTICE_TYPES
@@ -15,6 +12,9 @@ from webhook_app.domain.rules.conditions import ConditionError, check_condition,
 from webhook_app.domain.rules.engine import split_message
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
+from webhook_app.schemas.fields import Duration
+from webhook_app.schemas.schedule import ScheduleSchema, a_timezone
+from webhook_app.schemas.start import StartSchema
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000

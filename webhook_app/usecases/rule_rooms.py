@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.store import keys
+from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_warnings import KnownRooms, RuleWarning, rule_quota_warning, rule_warnings
 
 

@@ -10,7 +10,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.outbound.addresses import Network
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ProblemReason
+from webhook_app.problems.reasons import ErrorReason
 from webhook_app.store.clients import Client
 from webhook_app.store.delivery_records import DeliveryRecords
 from webhook_app.store.journal import Appender, Journal, entry
@@ -47,7 +47,7 @@ class AppContext:
         """Refuse what would send something while this copy only observes: Problem 409."""
         if self.observing:
             detail = "this copy only observes (OBSERVE=1): it calls nothing and sends nothing"
-            raise Problem(409, detail, reason=ProblemReason.OBSERVING)
+            raise Problem(409, detail, reason=ErrorReason.OBSERVING)
 
     def now(self) -> int:
         """This moment, ms since 1970."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhook_app.api.context import AppContext
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
 from webhook_app.domain.globs import glob_matches
@@ -13,6 +12,7 @@ from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.store import keys
 from webhook_app.store.listing import decode_cursor, encode_cursor, page_by_score
 from webhook_app.text.masked_data import shown_data
+from webhook_app.usecases.context import AppContext
 
 DeliveryWithNotice = tuple[Delivery, Notice | None]
 INDEX = {

@@ -1,0 +1,1 @@
+"""Schemas of user input that the API, the console and the configuration file share."""
