@@ -128,7 +128,7 @@ def exists(line: str, where: str) -> None:
 
 
 def _options(command: click.Command) -> set[str]:
-    flags = {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)}
+    flags = {flag for param in command.params for flag in (*param.opts, *param.secondary_opts)}
     return flags | {"-h", "--help", "--version"}
 
 

@@ -172,7 +172,7 @@ def test_the_week_says_what_became_of_each_window(visit, tally):
 
     def over():
         told = [item["notices"] for item in tally.get("/rooms/missed-room/timeline")["items"]]
-        return "broadcast.missed" in [one["type"] for notices in told for one in notices]
+        return "broadcast.missed" in [notice["type"] for notices in told for notice in notices]
 
     wait_until(over, 20, "the windows being over")
     tally.wait_state("kept-room", "stopped")

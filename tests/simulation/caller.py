@@ -163,8 +163,12 @@ class Caller:
         known = self.cloud.world.sessions.get(wanted) if wanted else self.cloud.session(call.room_id)
         seen: dict[str, Any] | None = None
         if reached and call.body.get("session") and known is not None:
-            present = {one.id: one.name for one in known.participants.values() if one.present}
-            modes = {one.id: one.mode for one in known.participants.values() if one.present}
+            present = {
+                participant.id: participant.name for participant in known.participants.values() if participant.present
+            }
+            modes = {
+                participant.id: participant.mode for participant in known.participants.values() if participant.present
+            }
             seen = {"session_id": known.id, "live": known.end_ms is None, "participants": present, "modes": modes}
         asked: dict[str, Any] = {"reached": reached, "asked_id": asked_id, "asked_at": asked_at, "session": seen}
         if not reached and refused is None and agenda.now % 2:

@@ -18,7 +18,7 @@ CALM_MS = 8 * MINUTE
 def calm(agenda: Agenda, worker: Worker, cloud: Cloud) -> bool:
     """Whether for a while nothing has changed what is wanted, and no run has come to VideoSDK's limit."""
     since = agenda.now - CALM_MS
-    return all(max(worker.edges.get(one, 0), cloud.limited.get(one, 0)) < since for one in ROOMS)
+    return all(max(worker.edges.get(room, 0), cloud.limited.get(room, 0)) < since for room in ROOMS)
 
 
 def check_fold(worker: Worker) -> None:

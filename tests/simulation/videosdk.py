@@ -57,11 +57,11 @@ class Cloud:
         if videosdk_id is not None:
             return self.world.streams.get(videosdk_id.removeprefix(OTHER_ID))
         folder = (url_key or "").rpartition("/")[2]
-        return next((one for one in self.world.streams.values() if folder and one.folder == folder), None)
+        return next((stream for stream in self.world.streams.values() if folder and stream.folder == folder), None)
 
     def runs_of(self, session_id: str | None) -> int:
         """How many runs a session has had."""
-        return sum(1 for one in self.world.streams.values() if one.session_id == session_id)
+        return sum(1 for stream in self.world.streams.values() if stream.session_id == session_id)
 
     def on_air(self, room_id: str) -> bool:
         """Whether a run is on air."""

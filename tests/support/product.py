@@ -275,10 +275,10 @@ class Sink:
 
     def types(self, room: str | None = None) -> list[str]:
         """The types of what was told so far, in order, once for each notice."""
-        return [told["type"] for told in self._notices(room).values()]
+        return [notice["type"] for notice in self._notices(room).values()]
 
     def notices(self, kind: str, room: str | None = None) -> list[Json]:
-        return [told for told in self._notices(room).values() if told["type"] == kind]
+        return [notice for notice in self._notices(room).values() if notice["type"] == kind]
 
     def stop(self) -> None:
         self.hurry()
@@ -494,14 +494,14 @@ def product(
 def children_of(pid: int) -> list[int]:
     """The processes that this one has started and that live."""
     found = []
-    for one in _processes():
+    for process in _processes():
         try:
-            stat = Path(f"/proc/{one}/stat").read_text()
+            stat = Path(f"/proc/{process}/stat").read_text()
         except OSError:
             continue
         state, parent = stat.rpartition(")")[2].split()[:2]
         if int(parent) == pid and state != "Z":
-            found.append(one)
+            found.append(process)
     return found
 
 

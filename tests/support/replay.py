@@ -86,7 +86,7 @@ def differences(client: Client, found: Refolded) -> list[str]:
         *_differ("call", calls, _as_stored(found.calls, codec.call_of)),
         *_differ("timeline of", timelines, found.timelines),
         *_differ("current call of", _fields(client, keys.CALLS_CURRENT), current),
-        *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {one: True for one in rooms if rooms[one].on_air}),
+        *_differ("on air", _flags(client.smembers(keys.ON_AIR)), {room: True for room in rooms if rooms[room].on_air}),
     ]
     if state.cursor() == Journal(client).last_id():  # else a timer or an answer may wait in the journal
         lines += _differ("timer", {name: int(due) for name, due in _scored(client, keys.TIMERS)}, timers)

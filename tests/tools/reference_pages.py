@@ -238,8 +238,10 @@ def sandbox_page() -> str:
 
 def _endpoints(endpoints: tuple[Endpoint, ...]) -> str:
     return "".join(
-        f"- **`{one.method} {one.path}`** {one.about}" + (f" `{one.body}`" if one.body else "") + "\n"
-        for one in endpoints
+        f"- **`{endpoint.method} {endpoint.path}`** {endpoint.about}"
+        + (f" `{endpoint.body}`" if endpoint.body else "")
+        + "\n"
+        for endpoint in endpoints
     )
 
 
@@ -279,14 +281,14 @@ def _calls(spec: dict[str, Any]) -> Iterator[str]:
 
 
 def _order(spec: dict[str, Any], one: tuple[str, dict[str, Any]]) -> tuple[int, str]:
-    tags = [known["name"] for known in spec["tags"]]
+    tags = [tag["name"] for tag in spec["tags"]]
     operation = next(one[1][method] for method in METHODS if method in one[1])
     return tags.index(operation["tags"][0]), one[0]
 
 
 def _call(method: str, path: str, operation: dict[str, Any]) -> str:
-    query = [one["name"] for one in operation["parameters"] if one["in"] == "query"]
-    headers = [one["name"] for one in operation["parameters"] if one["in"] == "header"]
+    query = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
+    headers = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"]
     takes = [f"`?{'&'.join(query)}`"] if query else []
     takes += [f"`{name}`" for name in headers]
     takes += [f"a body `{_shape(media)}`" for media in operation.get("requestBody", {}).get("content", {}).values()]

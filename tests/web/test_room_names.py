@@ -235,7 +235,7 @@ def served_page(web_client: WebClient, path: str) -> str:
     form = admin.get("/login").get_data(as_text=True)
     csrf = form.partition('name="csrf" value="')[2].partition('"')[0]
     admin.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
-    cookie = "; ".join(f"{one.key}={one.value}" for one in admin._cookies.values())
+    cookie = "; ".join(f"{cooky.key}={cooky.value}" for cooky in admin._cookies.values())
     answer = bridged(web_client, "GET", path, (b"cookie", cookie.encode()))
     assert answer.status == 200, (path, answer.status)
     return answer.body.decode()

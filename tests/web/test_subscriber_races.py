@@ -41,10 +41,10 @@ def test_secrets_that_two_were_shown_at_once_both_sign(client, web_client):
             return web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret")
 
         answers = at_once(rotate, rotate)
-        assert {one.status_code for one in answers} == {200}
+        assert {answer.status_code for answer in answers} == {200}
         known = subscribers_of(client).get(made["id"])
         kept = {told_as(known), *("whsec_" + old.key for old in known.old_secrets)}
-        assert {one.json["secret"] for one in answers} <= kept
+        assert {answer.json["secret"] for answer in answers} <= kept
 
 
 def test_fields_that_two_change_at_once_are_both_changed(client, web_client):

@@ -68,7 +68,9 @@ class Cloud:
         session = None if room is None else model.running_session(self.world, room)
         if session is None:
             return None
-        present = {one.id: one.name for one in session.participants.values() if one.present}
+        present = {
+            participant.id: participant.name for participant in session.participants.values() if participant.present
+        }
         return {"session_id": session.id, "live": True, "participants": present}
 
 

@@ -103,7 +103,7 @@ def page(filled):
 
 def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
     items = filled.web_client.get("/deliveries")["items"]
-    found = {one["id"]: (one["waiting_for"], one["next_attempt_at"]) for one in items}
+    found = {item["id"]: (item["waiting_for"], item["next_attempt_at"]) for item in items}
     assert found == {
         "dlv_queued": ("free-slot", None),
         "dlv_retried": ("retry", rfc3339(filled.now + 10 * MINUTE)),
@@ -128,7 +128,7 @@ def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
 def test_deliveries_are_found_by_room_and_type(filled, query, ids):
     found = filled.web_client.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
     assert {one["id"] for one in found} == ids
-    everybody = {one["id"] for one in filled.web_client.get(f"/deliveries?{query}")["items"]}
+    everybody = {item["id"] for item in filled.web_client.get(f"/deliveries?{query}")["items"]}
     assert ids <= everybody
 
 

@@ -22,7 +22,10 @@ def told(at, kind, opens=None):
 
 
 def kinds(windows, *notices):
-    return [sorted(kind.removeprefix("broadcast.") for kind in found) for found in match_notices(windows, notices)]
+    return [
+        sorted(kind.removeprefix("broadcast.") for kind in match_notice)
+        for match_notice in match_notices(windows, notices)
+    ]
 
 
 BACK_TO_BACK = [window(0, 60), window(60, 120)]
@@ -78,9 +81,9 @@ def planned_and_told(scenario, since):
     """The room's windows as the schedule page combines them, with what was told of each."""
     rules = [rule for rule in scenario.world.config.about(ROOM) if rule.schedule is not None]
     asked = [
-        (rule.name, rule.start, one)
+        (rule.name, rule.start, next_window)
         for rule in rules
-        for one in next_windows(rule.schedule, since, since + 2 * DAY, {}, 50)
+        for next_window in next_windows(rule.schedule, since, since + 2 * DAY, {}, 50)
     ]
     notices = [
         WindowNotice(notice.at, notice.type, from_rfc3339(notice.data["opens_at"]))

@@ -138,10 +138,16 @@ def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client, web_clie
     answer = act(client, web_client, "talk", second["opens_at"])
     assert answer.status_code == 202
     assert web_client.get(f"/events/{answer.json['id']}")["reason"] == "occurrence-skipped"
-    assert [one["skipped"] for one in occurrences(web_client, "talk")] == [False, True, False, False, False]
+    assert [occurrence["skipped"] for occurrence in occurrences(web_client, "talk")] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
     assert act(client, web_client, "talk", second["opens_at"]).status_code == 202
     assert act(client, web_client, "talk", second["opens_at"], "unskip").status_code == 202
-    assert not any(one["skipped"] for one in occurrences(web_client, "talk"))
+    assert not any(occurrence["skipped"] for occurrence in occurrences(web_client, "talk"))
 
 
 def test_an_opening_may_be_written_in_any_zone(client, web_client):
@@ -155,11 +161,11 @@ def test_an_opening_may_be_written_in_any_zone(client, web_client):
 def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, web_client):
     put(client, "early", {"cron": "0 9 * * *", "duration": "2h"})
     put(client, "later", {"cron": "0 10 * * *", "duration": "2h"})
-    (merged,) = [one for one in occurrences(web_client, "later") if len(one["rules"]) == 2][:1]
+    (merged,) = [occurrence for occurrence in occurrences(web_client, "later") if len(occurrence["rules"]) == 2][:1]
     assert merged["opens_at"] != merged["openings"][0]
     assert act(client, web_client, "later", merged["opens_at"]).status_code == 404
     assert act(client, web_client, "later", merged["openings"][0]).status_code == 202
-    assert any(one["skipped"] for one in occurrences(web_client, "later"))
+    assert any(occurrence["skipped"] for occurrence in occurrences(web_client, "later"))
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,9 @@ def test_ten_thousand_viewers_are_counted_and_hosts_are_named():
     probed(scenario, crowd(30, CROWD))
     shown = session(scenario)
     assert (shown["participant_count"], shown["host_count"]) == (CROWD + 30, 30)
-    assert {one["participant_id"] for one in shown["participants"][:30]} == {f"host-{number}" for number in range(30)}
+    assert {participant["participant_id"] for participant in shown["participants"][:30]} == {
+        f"host-{number}" for number in range(30)
+    }
     assert len(shown["participants"]) == 100
     assert len(codec.encode(scenario.room)) < STATE_MAX_BYTES
     assert codec.room_of(codec.encode(scenario.room)) == scenario.room
@@ -348,7 +350,7 @@ def test_a_host_on_a_page_that_could_not_be_read_stays_a_host():
     partial = {"participants": {}, "modes": {}, "unlisted": 1_002, "unlisted_viewers": 0}
     scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **partial})
     assert session(scenario)["participant_count"] == 1_002
-    assert [one["participant_id"] for one in session(scenario)["participants"]] == ["host-0", "host-1"]
+    assert [participant["participant_id"] for participant in session(scenario)["participants"]] == ["host-0", "host-1"]
     assert session(scenario)["host_count"] is None
 
 

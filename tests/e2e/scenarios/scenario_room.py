@@ -182,7 +182,7 @@ class ScenarioRoom:
     def broadcasts(self) -> list[str]:
         """What was told of windows, short."""
         kinds = {kind for kind in self.told if kind.startswith("broadcast.")}
-        found = sorted((one for kind in kinds for one in self.notices(kind)), key=_in_order)
+        found = sorted((notice for kind in kinds for notice in self.notices(kind)), key=_in_order)
         return [str(one["type"]).removeprefix("broadcast.") for one in found]
 
     def reason(self, kind: str) -> str:
@@ -215,7 +215,7 @@ class ScenarioRoom:
 
     @property
     def decisions(self) -> list[str]:
-        return [str(one["did"]) for item in self.timeline for one in item["decisions"]]
+        return [str(decision["did"]) for item in self.timeline for decision in item["decisions"]]
 
     def kills(self, process: str) -> None:
         """`kill -9` of one process of the product, which its supervisor starts again."""
@@ -259,7 +259,12 @@ class ScenarioRoom:
             assert before["ended_at"] is not None and before["ended_at"] <= after["started_at"], (before, after)
         timeline = self.timeline
         assert [item for item in timeline if item["effect"].startswith("error")] == []
-        explained = {one["call_id"]: one["did"] for item in timeline for one in item["decisions"] if one["call_id"]}
+        explained = {
+            decision["call_id"]: decision["did"]
+            for item in timeline
+            for decision in item["decisions"]
+            if decision["call_id"]
+        }
         for call in self.calls:
             assert call["id"] in explained, call
             assert call["because"]
@@ -276,7 +281,7 @@ class ScenarioRoom:
             lines += [f"run: {run}" for run in self.runs]
             for item in self.timeline[-SHOWN_LAST:]:
                 lines.append(f"{item['at']} {item['source']} {item['type']}: {item['effect']}")
-                lines += [f"    {one['rule'] or '-'}: {one['did']}" for one in item["decisions"]]
+                lines += [f"    {decision['rule'] or '-'}: {decision['did']}" for decision in item["decisions"]]
             lines += [
                 f"{one['at']} {one['method']} {one['path']} {one['status']} {one['fault'] or ''}"
                 for one in self.sandbox.log("call", self.room)[-SHOWN_LAST:]

@@ -124,7 +124,7 @@ def test_an_event_rule_that_wants_the_room_off_loses_to_a_window_and_the_timelin
     scenario.hears("participant.left")
     scenario.until(time.time() + 3)
     assert scenario.now["on_air"] is True
-    lost = [one for one in scenario.event("participant-left")["decisions"] if one["rule"] == ender]
+    lost = [decision for decision in scenario.event("participant-left")["decisions"] if decision["rule"] == ender]
     assert [one["did"] for one in lost] == [f"Matched: end wanted, but the schedule {scenario.rule} wins"]
     scenario.closed()
     scenario.off_air()
@@ -153,7 +153,7 @@ def test_two_rules_that_want_opposite_things_at_one_event_make_one_call_at_most(
     scenario.joins()
     scenario.hears("session.started")
     scenario.until(time.time() + 4)
-    did = [(one["rule"], one["did"]) for one in scenario.event("session-started")["decisions"]]
+    did = [(decision["rule"], decision["did"]) for decision in scenario.event("session-started")["decisions"]]
     assert (starter, "Matched: start wanted") in did
     assert any(rule == ender for rule, _ in did)
     assert len(scenario.runs) <= 1

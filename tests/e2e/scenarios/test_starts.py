@@ -42,7 +42,7 @@ def test_after_a_5xx_videosdk_is_asked_twice_before_the_start_is_repeated(scenar
     scenario.opens(lasts=24)
     scenario.on_air(limit_s=40)
     first, second = (start["at"] for start in scenario.starts)
-    looks = [one for one in scenario.asks("/active") if first < one["at"] < second]
+    looks = [ask for ask in scenario.asks("/active") if first < ask["at"] < second]
     assert len(looks) >= 3  # two that settle it, and the one before each start
     assert seconds_between(first, second) >= 10
     scenario.said(Reason.CALL_UNKNOWN)
@@ -190,8 +190,8 @@ def test_a_token_that_is_refused_pauses_every_call_until_videosdk_takes_it_again
     scenario.on_air(limit_s=90)
     assert 55 <= between(scenario)[0] <= 75
     assert scenario.alarms == []
-    raised = [told["data"]["alarm"]["name"] for told in scenario.one.sink.notices("alarm.raised")]
-    cleared = [told["data"]["alarm"]["name"] for told in scenario.one.sink.notices("alarm.cleared")]
+    raised = [notice["data"]["alarm"]["name"] for notice in scenario.one.sink.notices("alarm.raised")]
+    cleared = [notice["data"]["alarm"]["name"] for notice in scenario.one.sink.notices("alarm.cleared")]
     assert raised == cleared == ["videosdk-credentials"]
     scenario.closed(limit_s=40)
     scenario.off_air()

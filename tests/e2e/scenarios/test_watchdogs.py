@@ -132,7 +132,7 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     scenario.sandbox.end_session(scenario.room)
     scenario.hears("session.ended")
     wait_until(
-        lambda: [one for one in scenario.asks("/active") if one["status"] == 503],
+        lambda: [ask for ask in scenario.asks("/active") if ask["status"] == 503],
         90,
         "a question that was not answered",
     )

@@ -19,7 +19,9 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(scen
     scenario.hears("broadcast.armed")
     scenario.joins()
     scenario.on_air()
-    assert [one for one in scenario.event("session-started")["decisions"] if one["call_id"]]  # by no timer and no probe
+    assert [
+        decision for decision in scenario.event("session-started")["decisions"] if decision["call_id"]
+    ]  # by no timer and no probe
     scenario.closed()
     scenario.off_air()
     assert scenario.broadcasts == ["armed", "completed"]
@@ -153,7 +155,7 @@ def test_a_room_in_which_only_viewers_are_left_is_ended_where_empty_means_no_hos
     scenario.said(Reason.WINDOW_NO_HOSTS)
     session = scenario.now["session"]
     assert (session["participant_count"], session["host_count"]) == (1, 0)
-    assert [one["name"] for one in session["participants"]] == ["Eve"]
+    assert [participant["name"] for participant in session["participants"]] == ["Eve"]
     scenario.closed()
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 

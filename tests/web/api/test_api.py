@@ -99,7 +99,7 @@ class Stage:
         told.append(entry(Source.SYSTEM, "alarm-cleared", None, {"name": "clock"}))
         self.ids = append(client, *told)
         fold_all(client)
-        self.call = next(one for one in web_client.get("/calls")["items"] if one["kind"] == "end")["id"]
+        self.call = next(item for item in web_client.get("/calls")["items"] if item["kind"] == "end")["id"]
         Calls(client).record_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
         self.deliver()
 
@@ -270,24 +270,24 @@ def test_a_timeline_says_what_each_event_did_and_why(web_client, stage):
         assert set(item) == EVENT | {"decisions", "notices", "run"}
         assert all(set(decision) == DECISION for decision in item["decisions"])
     assert "stream.playable" in [notice["type"] for notice in items[1]["notices"]]
-    assert all(web_client.get(f"/deliveries?notice_id={one['id']}") for item in items for one in item["notices"])
-    [told] = [one for item in items for one in item["decisions"] if one["rule"] == "say-so"]
+    assert all(web_client.get(f"/deliveries?notice_id={notice['id']}") for item in items for notice in item["notices"])
+    [told] = [decision for item in items for decision in item["decisions"] if decision["rule"] == "say-so"]
     assert told["notice_id"].startswith("msg_")
-    [called] = [one for item in items[:1] for one in item["decisions"] if one["call_id"]]
+    [called] = [decision for item in items[:1] for decision in item["decisions"] if decision["call_id"]]
     assert called["call_id"] == stage.call
     assert called["did"]
 
 
 def test_a_delivery_has_the_shape_of_the_contract(web_client, stage):
     deliveries = web_client.get("/deliveries?limit=500")["items"]
-    assert {one["notice"]["type"] for one in deliveries} >= {"stream.playable", "rule.say-so", "alarm.raised"}
-    for one in deliveries:
-        assert set(one) == DELIVERY
-        assert all(set(attempt) == ATTEMPT for attempt in one["attempts"])
-        assert {"id", "type", "timestamp", "data"} <= one["notice"].keys()
-        assert {"room_id", "room_name", "sequence", "because"} <= one["notice"]["data"].keys()
-        assert (one["state"], one["next_attempt_at"], len(one["attempts"])) == ("delivered", None, 1)
-        assert web_client.get(f"/deliveries/{one['id']}") == one
+    assert {delivery["notice"]["type"] for delivery in deliveries} >= {"stream.playable", "rule.say-so", "alarm.raised"}
+    for delivery in deliveries:
+        assert set(delivery) == DELIVERY
+        assert all(set(attempt) == ATTEMPT for attempt in delivery["attempts"])
+        assert {"id", "type", "timestamp", "data"} <= delivery["notice"].keys()
+        assert {"room_id", "room_name", "sequence", "because"} <= delivery["notice"]["data"].keys()
+        assert (delivery["state"], delivery["next_attempt_at"], len(delivery["attempts"])) == ("delivered", None, 1)
+        assert web_client.get(f"/deliveries/{delivery['id']}") == delivery
     assert_times(deliveries)
 
 
@@ -301,9 +301,7 @@ def test_deliveries_are_filtered_and_listed_by_subscriber(web_client, stage):
 
 
 def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client, stage, sink):
-    one = next(
-        found for found in web_client.get("/deliveries")["items"] if found["notice"]["type"] == "stream.playable"
-    )
+    one = next(item for item in web_client.get("/deliveries")["items"] if item["notice"]["type"] == "stream.playable")
     before = len([told for told in sink.told if told.id == one["notice"]["id"]])
     answer = web_client.api("POST", f"/deliveries/{one['id']}/retry")
     assert (answer.status_code, answer.json) == (202, {"id": one["id"]})

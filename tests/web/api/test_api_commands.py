@@ -96,7 +96,7 @@ def test_a_start_calls_videosdk_with_the_body_that_was_given(client, web_client)
     desired = web_client.get(f"/rooms/{ROOM}")["desired"]
     assert (desired["on_air"], desired["because"]) == (True, "operator")
     assert desired["until"] == "2100-01-01T00:00:00.000Z"
-    [call] = [one for one in web_client.get("/calls")["items"] if one["kind"] == "start"]
+    [call] = [item for item in web_client.get("/calls")["items"] if item["kind"] == "start"]
     assert call["because"] == "operator"
     assert json.loads(client.get(keys.call(call["id"])))["body"] == START
 
@@ -107,7 +107,7 @@ def test_repeating_a_start_or_an_end_is_harmless(client, web_client):
         ids = {web_client.api("POST", f"/rooms/{ROOM}/{command}").json["id"] for _ in range(5)}
         assert len(ids) == 5
         fold_all(client)
-    assert len([one for one in web_client.get("/calls?limit=500")["items"] if one["kind"] == "start"]) == 1
+    assert len([item for item in web_client.get("/calls?limit=500")["items"] if item["kind"] == "start"]) == 1
     assert_sound(client)
 
 

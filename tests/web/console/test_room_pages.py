@@ -33,7 +33,7 @@ def test_the_wall_links_lead_to_their_rooms_whatever_the_ids(client: Client, web
         see(client, room_id)
     links = findall(r'class="cover" href="([^"]+)"', admin.page("/"))
     assert len(links) == len(ids) + 1
-    cookie = "; ".join(f"{one.key}={one.value}" for one in admin.http._cookies.values())
+    cookie = "; ".join(f"{cooky.key}={cooky.value}" for cooky in admin.http._cookies.values())
     shown = set()
     for link in links:
         answer = bridged(web_client, "GET", unescape(link), (b"cookie", cookie.encode()))

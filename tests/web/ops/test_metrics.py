@@ -63,12 +63,12 @@ class Scrape:
         self.samples = [sample for family in self.families for sample in family.samples]
 
     def value(self, metric: str, /, **labels: str) -> float | None:
-        found = [one.value for one in self.samples if one.name == metric and one.labels == labels]
+        found = [sample.value for sample in self.samples if sample.name == metric and sample.labels == labels]
         assert len(found) < 2
         return found[0] if found else None
 
     def labels(self, name: str) -> list[dict[str, str]]:
-        return [one.labels for one in self.samples if one.name == name]
+        return [sample.labels for sample in self.samples if sample.name == name]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_every_name_of_the_contract_is_there_with_its_labels(client: Client, web
     scrape = Scrape(web_client)
     for name, labels in CONTRACT.items():
         assert scrape.labels(name), name
-        assert all(found.keys() == labels for found in scrape.labels(name)), name
+        assert all(label.keys() == labels for label in scrape.labels(name)), name
 
 
 def test_what_can_be_is_there_before_anything_has_happened(client: Client, web_client: WebClient) -> None:

@@ -215,7 +215,7 @@ def test_two_call_hands_make_each_call_once(client, stub):
     hands = [CallHarness(client, stub.url) for _ in range(2)]
     for at in range(12):
         hands[0].wanted(f"room-{at}", f"s{at}")
-    threads = [threading.Thread(target=one.work) for one in hands]
+    threads = [threading.Thread(target=hand.work) for hand in hands]
     for thread in threads:
         thread.start()
     for thread in threads:

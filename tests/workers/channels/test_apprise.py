@@ -64,7 +64,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(harness, mail, 
     )
     harness.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
     harness.deliver()
-    assert [one.state for one in harness.deliveries()] == [DeliveryState.DELIVERED], harness.deliveries()
+    assert [delivery.state for delivery in harness.deliveries()] == [DeliveryState.DELIVERED], harness.deliveries()
     [letter] = mail.found
     assert letter["Subject"] == "main-hall is on air"
     text = letter.get_body(("plain", "html")).get_content()
@@ -79,8 +79,8 @@ def test_a_chat_is_told_once_of_each_state(harness):
         harness.deliver()
     said = [post.json["title"] for post in harness.endpoint.at("/chat")]
     assert said == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
-    assert [one.attempts[-1].response for one in harness.deliveries()].count(apprise.ALREADY_ANNOUNCED) == 1
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(apprise.ALREADY_ANNOUNCED) == 1
 
 
 def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness):
@@ -316,8 +316,8 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harnes
         harness.deliver()
         for _ in range(4):
             assert broken_off.acquire(timeout=scaled_limit(5))
-    assert [one.error for one in harness.only("chat").attempts] == [None]
-    assert [one.error for at in range(4) for one in harness.only(f"drip{at}").attempts] == ["timeout"] * 4
+    assert [attempt.error for attempt in harness.only("chat").attempts] == [None]
+    assert [attempt.error for at in range(4) for attempt in harness.only(f"drip{at}").attempts] == ["timeout"] * 4
 
 
 def test_a_channel_that_connects_by_itself_is_checked_too():

@@ -139,7 +139,7 @@ def tally(store_url, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
 
     def run(*arguments):
-        done = CliRunner().invoke(main, [str(one) for one in arguments])
+        done = CliRunner().invoke(main, [str(argument) for argument in arguments])
         return done.exit_code, done.stdout, done.stderr
 
     return run

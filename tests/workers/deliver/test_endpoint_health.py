@@ -77,7 +77,7 @@ def test_after_a_while_one_attempt_shows_whether_it_is_well_again(harness):
     harness.make_due()
     harness.deliver()
     assert health(harness).open_until is None
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
 def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness):
@@ -110,7 +110,7 @@ def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness):
     assert told.json["data"]["subscriber_id"] == "sub_tv"
     harness.make_due()
     harness.deliver()
-    assert {one.state for one in harness.deliveries("tv")} == {DeliveryState.DEAD}
+    assert {delivery.state for delivery in harness.deliveries("tv")} == {DeliveryState.DEAD}
     assert len(harness.endpoint.at("/tv")) <= BREAKER_THRESHOLD + 1
 
 
@@ -140,7 +140,7 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
     assert sum(int(found or 0) for found in blamed) <= 1  # the very first, when only one had been tried
     fold_all(harness.client)
     assert harness.client.hexists(keys.ALARMS, "deliveries-cut-off")
-    assert {one.attempts[0].error for one in harness.deliveries()} == {"dns"}
+    assert {delivery.attempts[0].error for delivery in harness.deliveries()} == {"dns"}
 
 
 def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set():
@@ -207,7 +207,7 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     noon = int(time.time() * 1000) - DAY_MS
     old, wanted, late = (harness.tell(at=noon + hours * 3_600_000) for hours in (-2, 0, 2))
     harness.deliver()
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DEAD}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
     web_client.api("POST", "/subscribers/sub_tv/enable", {})
     harness.endpoint.answers["/tv"] = [200]
     harness.endpoint.posts.clear()
@@ -218,7 +218,7 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     fold_all(harness.client)
     harness.deliver()
     assert [post.id for post in harness.endpoint.posts] == [wanted.notice_id]
-    states = {one.notice_id: one.state for one in harness.deliveries()}
+    states = {delivery.notice_id: delivery.state for delivery in harness.deliveries()}
     assert states[wanted.notice_id] is DeliveryState.DELIVERED
     assert states[old.notice_id] is states[late.notice_id] is DeliveryState.DEAD
     web_client.api("POST", "/subscribers/sub_tv/recover", body)
@@ -354,7 +354,7 @@ def test_what_is_not_said_again_says_nothing_about_the_network(harness):
     harness.deliver()
     assert len(harness.endpoint.at("/chat")) == 1
     assert harness.client.hget(keys.subscriber_health("sub_chat"), "answered_at") == before
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
 def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(harness, web_client):
@@ -417,7 +417,7 @@ def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(ha
     harness.endpoint.answers["/tv"] = [200]
     harness.make_due()
     harness.deliver()
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
 @pytest.mark.parametrize("error", ["dns", "refused", "timeout", "tls", "not-http", "blocked"])

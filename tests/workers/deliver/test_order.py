@@ -25,7 +25,7 @@ def test_a_rooms_notices_come_in_order_though_the_first_fails(harness):
     harness.make_due()
     harness.deliver()
     assert sequences(harness) == [1, 1, 2, 3, 4, 5]
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
     assert list(harness.client.scan_iter("tally:subscriber:*:queue:*")) == []
 
 
@@ -54,7 +54,7 @@ def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness):
         harness.make_due()
         harness.deliver()
     assert sequences(harness) == [1] * (len(RETRY_SCHEDULE_MS) + 1) + [2]
-    assert [one.state for one in harness.deliveries()].count(DeliveryState.DEAD) == 1
+    assert [delivery.state for delivery in harness.deliveries()].count(DeliveryState.DEAD) == 1
 
 
 def test_without_an_order_one_that_fails_holds_up_nothing(harness):
@@ -86,8 +86,8 @@ def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(harness, ro
         harness.deliver(deliverers=hands)
     for room in set(rooms):
         firsts = list(dict.fromkeys(sequences(harness, room=room)))
-        assert firsts == [one.data["sequence"] for one in notices if one.room_id == room]
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+        assert firsts == [notice.data["sequence"] for notice in notices if notice.room_id == room]
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
 def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness):

@@ -51,7 +51,8 @@ def claim(store_url, count=10):
 def indexes_are_true(harness):
     """Every delivery is in the indexes of its state, and what is due is pending and will be looked at."""
     by_state = {
-        state: {one.delivery_id for one in harness.deliveries() if one.state == state} for state in DeliveryState
+        state: {delivery.delivery_id for delivery in harness.deliveries() if delivery.state == state}
+        for state in DeliveryState
     }
     for state in DeliveryState:
         assert harness.index(state.value) == by_state[state]

@@ -48,7 +48,7 @@ class Storm:
             while len(hands) < 2:
                 hands.append(asyncio.create_task(self.live_and_die()))
             await asyncio.sleep(self.draw.random() * 0.06)
-            hands = [one for one in hands if not one.done()]
+            hands = [hand for hand in hands if not hand.done()]
         await asyncio.gather(*hands)
 
     async def dawdle(self):
@@ -118,7 +118,7 @@ def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness, s
     told = set(range(1, harness.told + 1))
     for name in storm.steady:
         assert {post.json["data"]["sequence"] for post in harness.endpoint.at(f"/{name}")} == told, name
-        assert {one.state for one in harness.deliveries(name)} == {DeliveryState.DELIVERED}
+        assert {delivery.state for delivery in harness.deliveries(name)} == {DeliveryState.DELIVERED}
     for room in ROOMS:
         first = list(
             dict.fromkeys(
@@ -128,9 +128,11 @@ def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness, s
             )
         )
         assert first == sorted(first)
-    assert {one.state for one in harness.deliveries()} <= {DeliveryState.DELIVERED, DeliveryState.DEAD}
+    assert {delivery.state for delivery in harness.deliveries()} <= {DeliveryState.DELIVERED, DeliveryState.DEAD}
     for state in DeliveryState:
-        assert harness.index(state.value) == {one.delivery_id for one in harness.deliveries() if one.state == state}
+        assert harness.index(state.value) == {
+            delivery.delivery_id for delivery in harness.deliveries() if delivery.state == state
+        }
     left = {
         key.decode()
         for pattern in ("tally:subscriber:*:queue:*", "tally:subscriber:*:due", keys.SUBSCRIBERS_DUE, keys.RECOVERIES)

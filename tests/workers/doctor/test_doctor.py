@@ -268,7 +268,7 @@ def _doctor(environ: dict[str, str], home: Path) -> tuple[int, dict[str, dict[st
     )
     said = json.loads(done.stdout)
     assert said["ok"] == (done.returncode == 0)
-    return done.returncode, {one["name"]: one for one in said["checks"]}, done.stdout
+    return done.returncode, {check["name"]: check for check in said["checks"]}, done.stdout
 
 
 def test_without_anything_it_fails_and_makes_nothing(tmp_path: Path) -> None:

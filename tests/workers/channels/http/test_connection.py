@@ -221,7 +221,7 @@ def test_connections_that_have_ended_leave_nothing_for_the_collector():
                 await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
                 server.gone.clear()
             async with asyncio.timeout(scaled_limit(5)):
-                while sum(isinstance(one, HttpConnection) for one in gc.get_objects()) > 1:
+                while sum(isinstance(get_object, HttpConnection) for get_object in gc.get_objects()) > 1:
                     await asyncio.sleep(0.01)
 
     gc.collect()
