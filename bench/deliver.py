@@ -20,11 +20,11 @@ from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.notices.notice import Filter, notice_body
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, connect, connect_async
-from webhook_app.store.journal import Journal
-from webhook_app.store.outbox import Outbox
+from webhook_app.store.connection.clients import Client, connect, connect_async
+from webhook_app.store.deliveries.outbox import Outbox
+from webhook_app.store.journal.journal import Journal
+from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.store.wakeups import Wakeups
 from workers.channels.apprise import AppriseChannel
 from workers.channels.webhook import WebhookChannel, encode_body, signed_headers
 from workers.deliver.deliverer import Deliverer

@@ -21,11 +21,11 @@ from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.notices.notice import Filter, Notice, make_notice
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, connect, connect_async
-from webhook_app.store.deliveries import Deliveries
-from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.connection.clients import Client, connect, connect_async
+from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.deliveries.queue import Deliveries
+from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.store.wakeups import Wakeups
 from workers.deliver.transitions import new_delivery
 
 SECRETS_KEY = "the-key-of-this-bench"

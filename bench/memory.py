@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import bodies, deliver, product, seeding, sink
 from bench.results import Result
 from bench.scale import Scale
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 
 ROOMS = 100
 

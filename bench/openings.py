@@ -14,9 +14,9 @@ from bench.results import Goal, Result
 from bench.scale import Scale
 from webhook_app.domain.events import Source
 from webhook_app.domain.times import from_rfc3339
-from webhook_app.store.clients import Client, connect
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.state.store import StateStore
 
 RULES = 10_000
 OPENINGS = 200

@@ -11,7 +11,7 @@ from bench import bodies, product, seeding
 from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 from workers.reduce.reducer import Reducer
 
 ROOMS = 100

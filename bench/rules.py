@@ -9,9 +9,9 @@ from bench import bodies, product, seeding
 from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client, connect
-from webhook_app.store.journal import entry
-from webhook_app.store.timers import Timers
+from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.journal.journal import entry
+from webhook_app.store.journal.timers import Timers
 from workers.reduce.reducer import Reducer
 
 MANY = 10_000

@@ -5,8 +5,8 @@ from typing import Any
 
 from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk.webhook_schema import parse
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal, Wake, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from workers.reduce.reducer import Reducer
 
 __all__ = ["Asleep", "Entry", "append", "entries", "fold", "last_id", "setup"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.delivery_harness import DeliveryHarness
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 from workers.deliver import deliverer
 from workers.dev.embedded_store.server import EmbeddedStore
 

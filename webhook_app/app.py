@@ -51,18 +51,18 @@ from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
 from webhook_app.server.paths import RoomConverter
 from webhook_app.store import keys
-from webhook_app.store.circuit import CircuitBreaker, probe_with
-from webhook_app.store.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect, connect_async
-from webhook_app.store.connections import Generation
-from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.ended_sessions import EndedSessions
-from webhook_app.store.group_append import GroupAppender, journal_append
-from webhook_app.store.journal import Appender, Journal, Wake
-from webhook_app.store.listing import InvalidCursorError
-from webhook_app.store.login_failures import LoginFailures
-from webhook_app.store.state import StateStore
+from webhook_app.store.access.ended_sessions import EndedSessions
+from webhook_app.store.access.login_failures import LoginFailures
+from webhook_app.store.connection.circuit_breaker import CircuitBreaker, probe_with
+from webhook_app.store.connection.clients import APPEND_TIMEOUT_S, PROBE_TIMEOUT_S, connect, connect_async
+from webhook_app.store.connection.reconnecting import Generation
+from webhook_app.store.deliveries.records import DeliveryRecords
+from webhook_app.store.journal.group_append import GroupAppender, journal_append
+from webhook_app.store.journal.journal import Appender, Journal, Wake
+from webhook_app.store.journal.wakeups import BackgroundWakeups, Wakeups
+from webhook_app.store.queries.paging import InvalidCursorError
+from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.store.wakeups import BackgroundWakeups, Wakeups
 from webhook_app.usecases.context import AppContext
 
 if TYPE_CHECKING:

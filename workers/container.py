@@ -15,12 +15,12 @@ from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.ops.loops import LoopHealth, Loops
-from webhook_app.store.clients import STORE_ERRORS, Client, connect, connect_async
-from webhook_app.store.connections import Generation
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.processes import Processes
+from webhook_app.store.connection.clients import STORE_ERRORS, Client, connect, connect_async
+from webhook_app.store.connection.reconnecting import Generation
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.journal.wakeups import Wakeups
+from webhook_app.store.operations.processes import Processes
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.store.wakeups import Wakeups
 
 if TYPE_CHECKING:
     from workers.reduce.watchdog_guard import FoldGuard
@@ -174,7 +174,7 @@ class WorkerContainer:
     def announce(self) -> None:
         """Journal that a worker has started, and what of the settings the folding depends on when it has changed."""
         from webhook_app.domain.events import Source
-        from webhook_app.store.state import StateStore
+        from webhook_app.store.state.store import StateStore
 
         wanted = {
             "calls": self.settings.makes_calls,

@@ -10,7 +10,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
-from webhook_app.store.clients import STORE_ERRORS
+from webhook_app.store.connection.clients import STORE_ERRORS
 from workers.container import WorkerContainer, install, process_heartbeat
 from workers.gc_tuning import tune_gc
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from tests.support.polling import scaled_limit
 from tests.support.product import TREE, free_ports
 from tests.support.web_client import WebClient
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 from workers.cli.main import main
 
 DEPLOY = TREE / "deploy"

@@ -11,7 +11,7 @@ from tests.support.scenario import with_session
 from tests.tools.reference_pages import REFERENCE, alarms_page, description
 from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 DOCS = TREE / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), TREE / "README.md"])

@@ -2,7 +2,7 @@
 
 from tests.tools.reference_pages import REFERENCE, api_page, metrics_page, sandbox_page, settings_page
 from webhook_app.config.settings import Settings, environ_of
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 INTERNAL = {"TALLY_ENVIRON_COMPLETE", "TALLY_SANDBOX_URL"}
 

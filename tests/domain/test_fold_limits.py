@@ -9,10 +9,10 @@ from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.store import keys
-from webhook_app.store.alarms import is_raised
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.state.alarms import is_raised
+from webhook_app.store.state.store import StateStore
 from workers.reduce.reducer import Reducer, fold
 
 AT = 1_795_871_583_549

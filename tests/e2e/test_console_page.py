@@ -16,8 +16,8 @@ from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscr
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import keys
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.outbox import outbox_entry_of
+from webhook_app.store.deliveries.outbox import outbox_entry_of
+from webhook_app.store.journal.journal import Entry, entry
 
 pytestmark = pytest.mark.browser
 

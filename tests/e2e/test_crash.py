@@ -24,9 +24,9 @@ from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import notice_body
 from webhook_app.domain.room import CallKind
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, connect
-from webhook_app.store.journal import Journal, Wake
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.journal.journal import Journal, Wake
+from webhook_app.store.state.store import StateStore
 from workers.child_process import runs
 from workers.dev.embedded_store.server import EmbeddedStore
 from workers.reduce.reducer import Reducer

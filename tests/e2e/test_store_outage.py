@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.product import Product, product, wait_until, webhook
-from webhook_app.store.clients import connect
+from webhook_app.store.connection.clients import connect
 from workers.dev.embedded_store.server import EmbeddedStore
 
 pytestmark = pytest.mark.process

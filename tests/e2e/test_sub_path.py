@@ -16,8 +16,8 @@ from tests.support.web_client import ROOM, append, fold_all
 from tests.support.web_process import ADMIN_TOKEN, serving
 from webhook_app.domain.events import Source
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, entry
 
 PREFIX = "/tally"
 HOST = "tally.example"

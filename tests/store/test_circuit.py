@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import redis
 
-from webhook_app.store.circuit import RETRY_AFTER_S, CircuitBreaker
-from webhook_app.store.clients import StoreUnavailableError
+from webhook_app.store.connection.circuit_breaker import RETRY_AFTER_S, CircuitBreaker
+from webhook_app.store.connection.clients import StoreUnavailableError
 
 
 class World:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from webhook_app.domain.events import Source
-from webhook_app.store import group_append, keys
-from webhook_app.store.circuit import CircuitBreaker, probe_with
-from webhook_app.store.clients import Client, StoreSilentError, StoreUnavailableError, connect_async
-from webhook_app.store.group_append import GroupAppender, journal_append
-from webhook_app.store.journal import Entry, Wake
+from webhook_app.store import keys
+from webhook_app.store.connection.circuit_breaker import CircuitBreaker, probe_with
+from webhook_app.store.connection.clients import Client, StoreSilentError, StoreUnavailableError, connect_async
+from webhook_app.store.journal import group_append
+from webhook_app.store.journal.group_append import GroupAppender, journal_append
+from webhook_app.store.journal.journal import Entry, Wake
 
 
 class CountingWake(Wake):

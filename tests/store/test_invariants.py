@@ -31,13 +31,13 @@ from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailableError, connect, connect_async
-from webhook_app.store.deliveries import LEASE_MS, Deliveries
-from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import Entry, Journal, Wake, entry
-from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
-from webhook_app.store.state import StateStore
-from webhook_app.store.timers import Timers
+from webhook_app.store.connection.clients import Client, StoreUnavailableError, connect, connect_async
+from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.deliveries.queue import LEASE_MS, Deliveries
+from webhook_app.store.deliveries.records import DeliveryRecords
+from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
+from webhook_app.store.journal.timers import Timers
+from webhook_app.store.state.store import StateStore
 from workers.calls.caller import THREADS, Caller, StartOptions
 from workers.calls.videosdk_client import Token, VideoSDK
 from workers.clock.retention import RetentionJob

@@ -8,7 +8,7 @@ import pytest
 from tests.support.golden import load
 from tests.support.old_data import FIXTURES, SECRETS_KEY, read_old_data
 from tests.support.web_client import WebClient
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 VERSIONS = sorted(path.name for path in FIXTURES.iterdir() if path.is_dir())
 

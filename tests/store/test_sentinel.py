@@ -13,8 +13,8 @@ from tests.support.product import Answer, product, wait_until, webhook
 from tests.support.store_servers import Server, running
 from webhook_app.config.sentinel_url import Login
 from webhook_app.config.settings import Settings
-from webhook_app.store.clients import Client, connect, connect_async
-from webhook_app.store.sentinels import NoPrimaryError, SentinelFailure
+from webhook_app.store.connection.clients import Client, connect, connect_async
+from webhook_app.store.connection.sentinels import NoPrimaryError, SentinelFailure
 from workers.doctor.finding import Level
 from workers.doctor.store import check_store
 

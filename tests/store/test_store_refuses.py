@@ -16,12 +16,12 @@ from tests.support.store_servers import Pair, Server, running
 from tests.support.web_client import WebClient, configure_room
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, StoreUnavailableError, connect, connect_async
-from webhook_app.store.connections import Generation
-from webhook_app.store.journal import Entry, Journal, Wake
-from webhook_app.store.refusals import Refusal, refusal_of
-from webhook_app.store.state import StateStore
-from webhook_app.store.transactions import PartialCommitError, execute
+from webhook_app.store.connection.clients import Client, StoreUnavailableError, connect, connect_async
+from webhook_app.store.connection.reconnecting import Generation
+from webhook_app.store.connection.refusals import Refusal, refusal_of
+from webhook_app.store.connection.transactions import PartialCommitError, execute
+from webhook_app.store.journal.journal import Entry, Journal, Wake
+from webhook_app.store.state.store import StateStore
 from workers.reduce.reducer import Reducer
 
 ROOM = "abcd-efgh-ijkl"

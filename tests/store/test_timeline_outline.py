@@ -9,8 +9,8 @@ from tests.web.console.test_pages import log_in
 from webhook_app.domain.events import Source
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store import keys
-from webhook_app.store.journal import entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import entry
+from webhook_app.store.state.store import StateStore
 
 NO_SESSION = {"reached": True, "active": None, "session": None}
 
@@ -180,7 +180,7 @@ def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(event
 
 
 def test_trimming_takes_the_outline_along(client, web_client):
-    from webhook_app.store.snapshots import Snapshots
+    from webhook_app.store.state.snapshots import Snapshots
 
     room = Watched(client)
     room.check(times=3)

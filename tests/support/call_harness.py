@@ -7,7 +7,7 @@ from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import ROOM, NullWake, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls.caller import Caller, StartOptions
 from workers.calls.videosdk_client import Token, VideoSDK
 

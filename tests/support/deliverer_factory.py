@@ -10,8 +10,8 @@ from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
 from webhook_app.ops.loops import Loops
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, connect_async
-from webhook_app.store.journal import Journal
+from webhook_app.store.connection.clients import Client, connect_async
+from webhook_app.store.journal.journal import Journal
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.apprise import AppriseChannel
 from workers.channels.webhook import WebhookChannel

@@ -8,9 +8,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store.calls import Calls
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal, entry
-from webhook_app.store.timers import Timers
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, Journal, entry
+from webhook_app.store.journal.timers import Timers
 
 ROOMS = ("hall", "studio", "lobby", "attic", "cellar")
 PEOPLE = ("ada", "grace", "alan")

@@ -8,11 +8,11 @@ from tests.support.golden import TEXT_FIELDS, load
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal
-from webhook_app.store.skipped_events import PassedOverEvents
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal
+from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.state.snapshots import Snapshots
+from webhook_app.store.state.store import StateStore
 from workers.doctor.replay import differing
 from workers.reduce.reducer import fold
 

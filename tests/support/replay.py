@@ -12,11 +12,11 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.room import Call, CallState
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal
-from webhook_app.store.skipped_events import PassedOverEvents
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal
+from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.state.snapshots import Snapshots
+from webhook_app.store.state.store import StateStore
 from workers.reduce.reducer import fold
 
 T = TypeVar("T")

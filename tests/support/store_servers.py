@@ -13,7 +13,7 @@ from pathlib import Path
 import redis
 
 from tests.support.product import free_ports, wait_until
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 from workers.dev.embedded_store.server import EmbeddedStore
 
 START_LIMIT_S = 30.0

@@ -13,8 +13,8 @@ from webhook_app.app import Web, build
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal, Wake, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from workers.reduce.reducer import Reducer
 
 ADMIN_TOKEN = "the-admin-token-of-the-doors"

@@ -18,7 +18,7 @@ from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.reasons import Reason
 from webhook_app.ops.metrics import StoreMetrics
 from webhook_app.problems.reasons import MEANINGS
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 from workers.dev.embedded_store.server import EmbeddedStore
 
 REFERENCE = TREE / "docs" / "reference"

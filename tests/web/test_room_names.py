@@ -28,9 +28,9 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, Settings, make_config, matches
 from webhook_app.server.wsgi_bridge import WsgiAnswer, call, environ_of
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.delivery_views import delivery_view
 from webhook_app.usecases.room_names import closest_room, room_reference
 

@@ -13,7 +13,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.store.journal import entry
+from webhook_app.store.journal.journal import entry
 from webhook_app.usecases.rule_warnings import KnownRooms, WarningReason, room_warnings, rule_warnings
 from workers.cli.main import main
 

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from tests.support.product import wait_until
 from webhook_app.config.settings import Settings
 from webhook_app.ops.loops import Loops
-from webhook_app.store.clients import Client
-from webhook_app.store.processes import Processes
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.processes import Processes
 from workers import container as module
 from workers.container import WorkerContainer, process_heartbeat
 from workers.reduce.reducer import Reducer, ReducingHaltedError

@@ -8,8 +8,8 @@ import redis
 from rq import worker as rq_worker
 from rq.serializers import JSONSerializer
 
-from webhook_app.store.clients import Client
-from webhook_app.store.wakeups import JOBS, QUEUES
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.wakeups import JOBS, QUEUES
 from workers.rq_worker import WakeWorker
 
 

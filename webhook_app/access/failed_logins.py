@@ -13,8 +13,8 @@ from time import monotonic
 
 from webhook_app.access.client_address import client_network
 from webhook_app.ops.logs import logger
-from webhook_app.store.clients import STORE_ERRORS
-from webhook_app.store.login_failures import LoginFailures
+from webhook_app.store.access.login_failures import LoginFailures
+from webhook_app.store.connection.clients import STORE_ERRORS
 
 WINDOW_S = 60.0
 FAILURES_MAX = 10  # of one network in a window

@@ -6,8 +6,8 @@ from flask import g, session
 
 from webhook_app.access.auth import Role
 from webhook_app.ops.logs import logger
-from webhook_app.store.clients import STORE_ERRORS
-from webhook_app.store.ended_sessions import EndedSessions
+from webhook_app.store.access.ended_sessions import EndedSessions
+from webhook_app.store.connection.clients import STORE_ERRORS
 
 LIFE_S = 7 * 24 * 3600
 ENDED_KEPT_S = LIFE_S + 24 * 3600  # an answer that was under way at the log-out may renew the cookie once more

@@ -23,9 +23,9 @@ from webhook_app.domain.alarms.alarm import Alarm, alarm_view
 from webhook_app.domain.alarms.changes import ACKNOWLEDGE
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
-from webhook_app.store.alarms import active_alarms, past_alarms
-from webhook_app.store.listing import InvalidCursorError, decode_cursor, encode_cursor
-from webhook_app.store.system_alarms import SystemAlarms, raised_system_alarms
+from webhook_app.store.operations.system_alarms import SystemAlarms, raised_system_alarms
+from webhook_app.store.queries.paging import InvalidCursorError, decode_cursor, encode_cursor
+from webhook_app.store.state.alarms import active_alarms, past_alarms
 from webhook_app.text.masking import masked
 from webhook_app.usecases.context import AppContext, accepted
 

@@ -9,7 +9,7 @@ from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_o
 from webhook_app.domain.room import Call, CallState
 from webhook_app.problems.problems import Problem
 from webhook_app.store import keys
-from webhook_app.store.listing import page_by_score
+from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.call_views import call_views, load_calls
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room_id

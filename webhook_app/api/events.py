@@ -11,7 +11,7 @@ from webhook_app.domain.events import Source
 from webhook_app.live import event_stream
 from webhook_app.live.broadcaster import EventBroadcaster, EventFilter
 from webhook_app.problems.problems import Problem
-from webhook_app.store.listing import InvalidCursorError
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.usecases.room_names import find_room_id

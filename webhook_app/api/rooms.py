@@ -28,7 +28,7 @@ from webhook_app.problems.reasons import ErrorReason
 from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
 from webhook_app.schemas.start import StartSchema
 from webhook_app.store import keys
-from webhook_app.store.listing import page_by_score
+from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.context import AppContext, accepted
 from webhook_app.usecases.event_views import outline_page, timeline_page
 from webhook_app.usecases.room_names import find_room, find_usable_room

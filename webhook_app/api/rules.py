@@ -24,9 +24,9 @@ from webhook_app.problems.reasons import ErrorReason
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.validation_messages import explained
 from webhook_app.store import codec, keys
-from webhook_app.store.backtests import comparison_view, replay
-from webhook_app.store.listing import decode_cursor, encode_cursor
+from webhook_app.store.queries.paging import decode_cursor, encode_cursor
 from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data
+from webhook_app.usecases.backtests import comparison_view, replay
 from webhook_app.usecases.context import AppContext, accepted
 from webhook_app.usecases.rule_rooms import rooms_of, rooms_of_rules, rooms_with_windows, warning_views, warnings_of
 from webhook_app.usecases.rule_warnings import WarningReason

@@ -11,7 +11,7 @@ from webhook_app.domain.streams.machine import Stream, StreamState
 from webhook_app.domain.views import stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import page_by_score
+from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room_id
 

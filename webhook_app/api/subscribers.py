@@ -26,7 +26,7 @@ from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason
 from webhook_app.schemas.subscriber import CHANNEL_RATE, ChangeSchema, SubscribeSchema, check_url
 from webhook_app.store import keys
-from webhook_app.store.listing import decode_cursor, encode_cursor
+from webhook_app.store.queries.paging import decode_cursor, encode_cursor
 from webhook_app.store.subscribers import SUBSCRIBERS_MAX
 from webhook_app.text.masking import shown_url, unmasked
 from webhook_app.usecases.context import AppContext

@@ -11,7 +11,7 @@ from webhook_app.config.settings import Settings, shown_settings
 from webhook_app.domain.times import rfc3339
 from webhook_app.providers.videosdk.signature import fingerprint
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 from webhook_app.text.masking import masked
 from webhook_app.usecases.context import AppContext
 

@@ -29,8 +29,8 @@ from webhook_app.console.pages import (
 from webhook_app.console.pages.error_pages import error_page
 from webhook_app.console.room_cache import RoomCache
 from webhook_app.problems.problems import answer, wants_page
-from webhook_app.store.clients import StoreUnavailableError
-from webhook_app.store.refusals import is_store_unavailable
+from webhook_app.store.connection.clients import StoreUnavailableError
+from webhook_app.store.connection.refusals import is_store_unavailable
 from webhook_app.usecases.context import AppContext
 
 PAGES = (wall, confirmations, room_settings, room, schedule, rules, subscribers, alarms, system, events)

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 from webhook_app.domain.room import Room
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 READ_CHUNK = 500
 ROOMS_MAX = 10_000

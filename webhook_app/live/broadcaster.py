@@ -16,8 +16,8 @@ import structlog
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.event_views import event_view, timeline_rows
 
 READ_MAX = 1_000

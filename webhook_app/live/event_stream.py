@@ -13,7 +13,7 @@ from webhook_app.live.broadcaster import EventBroadcaster, EventFilter, SseClien
 from webhook_app.problems.problems import Problem
 from webhook_app.server.handoff import StreamResponse
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import InvalidCursorError
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.event_views import checked_id
 

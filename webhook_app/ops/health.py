@@ -11,8 +11,8 @@ from flask import Blueprint, Response, jsonify
 
 from webhook_app.ops.loops import Loops
 from webhook_app.providers.videosdk.public_key import KeyRing
-from webhook_app.store.clients import Client
-from webhook_app.store.health import StoreHealth, problem_of, read_health
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.health import StoreHealth, problem_of, read_health
 
 WORKERS = ("worker", "call", "deliver")
 STORE_TIMEOUT_S = 0.6  # for each read and write of the client that health uses

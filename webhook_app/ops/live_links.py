@@ -5,7 +5,7 @@ from flask import Blueprint, Response
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.domain.streams.machine import WATCHABLE
 from webhook_app.problems.problems import Problem
-from webhook_app.store.state import StateStore
+from webhook_app.store.state.store import StateStore
 
 ANYWHERE = {
     "Access-Control-Allow-Origin": "*",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from webhook_app.ops.logs import logger
-from webhook_app.store.clients import STORE_ERRORS
+from webhook_app.store.connection.clients import STORE_ERRORS
 
 FAILING_AFTER_S = 60.0
 PAUSE_FIRST_S = 1.0

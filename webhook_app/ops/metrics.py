@@ -20,12 +20,13 @@ from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.streams.machine import SIGNALS
 from webhook_app.problems.problems import Problem
 from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
-from webhook_app.store import codec, keys, measures
-from webhook_app.store.alarms import active_alarms
-from webhook_app.store.clients import Client
-from webhook_app.store.lag import COUNTED_MAX, read_lag
-from webhook_app.store.system_alarms import raised_system_alarms
-from webhook_app.store.times import now_ms
+from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.lag import COUNTED_MAX, read_lag
+from webhook_app.store.operations import metrics as measures
+from webhook_app.store.operations.system_alarms import raised_system_alarms
+from webhook_app.store.state.alarms import active_alarms
 
 ROOMS_MAX = 1_000
 RULES_MAX = 1_000

@@ -8,7 +8,7 @@ import re
 from flask import Blueprint, Response
 
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 _NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 

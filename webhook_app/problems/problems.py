@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook_app.problems.reasons import ErrorReason, reason_of
 from webhook_app.schemas.validation_messages import translate_all
-from webhook_app.store.clients import StoreUnavailableError
-from webhook_app.store.refusals import is_store_unavailable
+from webhook_app.store.connection.clients import StoreUnavailableError
+from webhook_app.store.connection.refusals import is_store_unavailable
 
 PREFIXES_MAX = 8
 CONTENT_TYPE = "application/problem+json"

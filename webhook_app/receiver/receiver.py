@@ -24,8 +24,8 @@ from webhook_app.providers.videosdk.signature import HEADER, MalformedSignatureE
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
-from webhook_app.store.clients import StoreUnavailableError
-from webhook_app.store.journal import Entry
+from webhook_app.store.connection.clients import StoreUnavailableError
+from webhook_app.store.journal.journal import Entry
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -7,7 +7,7 @@ from time import time
 from webhook_app.domain.streams.machine import SIGNALS
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 FLUSH_EVERY_S = 2.0
 KEPT = "kept"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 STORED_MAX_BYTES = 4 * 1024 * 1024
 TEXT_MAX_BYTES = 16 * 1024 * 1024

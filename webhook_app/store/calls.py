@@ -6,9 +6,9 @@ from typing import Any
 
 from webhook_app.domain.room import Call
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import REPLICA_WAIT_MS, WAKE_TTL_MS, Entry
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.journal import REPLICA_WAIT_MS, WAKE_TTL_MS, Entry
 
 LEASE_MS = 20_000
 ATTEMPTS_KEPT = 20

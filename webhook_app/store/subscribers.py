@@ -13,9 +13,9 @@ from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.domain.delivery.delivery import OldSecret, Subscriber, is_http
 from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client, StoreUnavailableError
-from webhook_app.store.deliveries import hour_number
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import Client, StoreUnavailableError
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.deliveries.queue import hour_number
 from webhook_app.text.masking import shown_url
 
 SUBSCRIBERS_MAX = 10_000

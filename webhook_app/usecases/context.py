@@ -11,10 +11,10 @@ from webhook_app.domain.ids import order
 from webhook_app.outbound.addresses import Network
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason
-from webhook_app.store.clients import Client
-from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import Appender, Journal, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.records import DeliveryRecords
+from webhook_app.store.journal.journal import Appender, Journal, entry
+from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
 
 FOLD_WAIT_S = 2.0

@@ -10,7 +10,7 @@ from webhook_app.domain.notices.notice import Notice, notice_body
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.store import keys
-from webhook_app.store.listing import decode_cursor, encode_cursor, page_by_score
+from webhook_app.store.queries.paging import decode_cursor, encode_cursor, page_by_score
 from webhook_app.text.masked_data import shown_data
 from webhook_app.usecases.context import AppContext
 

@@ -12,7 +12,7 @@ from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
-from webhook_app.store.state import StateStore
+from webhook_app.store.state.store import StateStore
 
 SUGGESTED_FROM_MAX = 2_000
 SUGGESTION_CUTOFF = 0.7

@@ -20,8 +20,8 @@ from webhook_app.providers.videosdk.answers import (
     started_stream,
 )
 from webhook_app.store.calls import Calls, ClaimedCall
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal, Wake, entry
 from workers.calls.probe_client import ProbeClient
 from workers.calls.prober import Prober, rate_limit_observer
 from workers.calls.videosdk_client import VideoSDK

@@ -11,7 +11,7 @@ import structlog
 from webhook_app.domain.room import Call
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.store.calls import Calls
-from webhook_app.store.journal import Journal
+from webhook_app.store.journal.journal import Journal
 from workers.calls.probe_client import ProbeClient
 
 PROBES_AT_ONCE = 32

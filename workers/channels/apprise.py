@@ -18,7 +18,7 @@ from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.addresses import Network
 from webhook_app.outbound.channel_urls import apprise_plugin
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 from workers.channels import egress_guard
 from workers.channels.webhook import TOTAL_TIMEOUT_S, AttemptResult
 

@@ -13,8 +13,8 @@ from webhook_app.domain.alarms.alarm import AlarmName, alarm_key
 from webhook_app.domain.events import Source
 from webhook_app.domain.times import moment_text
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import subscriber_label
 
 LOOK_EVERY_S = 2.0

@@ -11,9 +11,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 from webhook_app.domain.schedules.calendars.reading import warnings_text
 from webhook_app.store import codec, keys
-from webhook_app.store.alarms import active_alarm, active_alarms
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.alarms import active_alarm, active_alarms
 from webhook_app.text.masking import masked, shown_url
 
 SUMMARY_MAX_CHARS = 500

@@ -21,9 +21,9 @@ from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.outbound.calendar_address import is_address
 from webhook_app.store import codec, keys
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
-from webhook_app.store.clients import STORE_ERRORS
-from webhook_app.store.journal import Entry, Journal, entry
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import STORE_ERRORS
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.journal import Entry, Journal, entry
 from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms

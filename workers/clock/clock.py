@@ -6,10 +6,10 @@ from time import monotonic
 
 from webhook_app.ops.loops import Loop, Loops
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.timers import POP_MAX, Timers
-from webhook_app.store.times import time_ms
-from webhook_app.store.wakeups import Wakeups
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import time_ms
+from webhook_app.store.journal.timers import POP_MAX, Timers
+from webhook_app.store.journal.wakeups import Wakeups
 from workers.clock.alarm_watch import LOOK_EVERY_S as ALARM_LOOK_EVERY_S
 from workers.clock.alarm_watch import AlarmWatch
 from workers.clock.journal_watch import LOOK_EVERY_S, JournalWatch

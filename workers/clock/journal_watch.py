@@ -7,10 +7,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.lag import Lag, lag_of, queue_lag
-from webhook_app.store.system_alarms import HALTED, STALLED, SystemAlarms, alarms_of, halted_summary
-from webhook_app.store.times import time_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import time_ms
+from webhook_app.store.journal.lag import Lag, lag_of, queue_lag
+from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAlarms, alarms_of, halted_summary
 
 LOOK_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0

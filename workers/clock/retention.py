@@ -9,11 +9,11 @@ import structlog
 from webhook_app.domain.ids import order
 from webhook_app.domain.times import DAY
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal
-from webhook_app.store.skipped_events import PassedOverEvents
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.journal import Journal
+from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.state.snapshots import Snapshots
 from workers.reduce.reducer import fold
 
 TRIM_EVENTS_MAX = 20_000

@@ -14,8 +14,8 @@ from webhook_app.ops.loops import Loops
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.failures import failure_text
 from webhook_app.outbound.proxies import DIRECT, Proxies
-from webhook_app.store.clients import Client
-from webhook_app.store.health import read_health
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.health import read_health
 
 EVERY_S = 60.0
 FIRST_AFTER_S = 5.0

@@ -21,11 +21,11 @@ from webhook_app.domain.delivery.delivery import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.rule import Config
-from webhook_app.store.clients import STORE_ERRORS
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import STORE_ERRORS
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.store.times import now_ms
 from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import masked
 from workers.config_file.reading import ConfigFile, parse

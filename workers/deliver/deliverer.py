@@ -12,10 +12,10 @@ from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.notices.notice import RECOVER, Notice, family, notice_body
 from webhook_app.ops.logs import logger
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import PARK_MS, AttemptStats, ClaimedDelivery, Deliveries, Version
-from webhook_app.store.measures import NOTICE_TO_DELIVERED, MetricsBuffer
-from webhook_app.store.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.deliveries.queue import PARK_MS, AttemptStats, ClaimedDelivery, Deliveries, Version
+from webhook_app.store.operations.metrics import NOTICE_TO_DELIVERED, MetricsBuffer
 from webhook_app.text.masked_excerpt import masked_excerpt
 from workers.channels.apprise import AppriseChannel, ChannelBusyError
 from workers.channels.webhook import AttemptResult, WebhookChannel, encode_body, signed_headers

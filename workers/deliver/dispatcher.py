@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from webhook_app.domain.delivery.concurrency import INITIAL_LIMIT, ConcurrencyLimit
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
-from webhook_app.store.deliveries import LEASE_MS, ClaimedDelivery
+from webhook_app.store.deliveries.queue import LEASE_MS, ClaimedDelivery
 
 IN_FLIGHT_TOTAL_MAX = 2_048
 UNHEALTHY_IN_FLIGHT_MAX = 1_024

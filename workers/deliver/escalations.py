@@ -10,9 +10,9 @@ from webhook_app.domain.events import Source
 from webhook_app.ops.logs import logger
 from webhook_app.ops.loops import Loops
 from webhook_app.outbound.proxies import DIRECT, Proxies
-from webhook_app.store.alarms import is_raised
-from webhook_app.store.clients import STORE_ERRORS, Client
-from webhook_app.store.journal import Journal, Wake, entry
+from webhook_app.store.connection.clients import STORE_ERRORS, Client
+from webhook_app.store.journal.journal import Journal, Wake, entry
+from webhook_app.store.state.alarms import is_raised
 from webhook_app.store.subscribers import Subscribers
 
 CUT_OFF_ALARM = "deliveries-cut-off"

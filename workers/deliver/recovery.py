@@ -10,10 +10,10 @@ from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscr
 from webhook_app.domain.notices.notice import RECOVER, Notice, is_about, matches_filter
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import Deliveries, delivery_of
-from webhook_app.store.outbox import Outbox, OutboxEntry
-from webhook_app.store.times import time_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import time_ms
+from webhook_app.store.deliveries.outbox import Outbox, OutboxEntry
+from webhook_app.store.deliveries.queue import Deliveries, delivery_of
 
 PIECE_NOTICES = 500
 

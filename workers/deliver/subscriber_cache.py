@@ -9,8 +9,8 @@ from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import VERSION_KEYS, Version
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.queue import VERSION_KEYS, Version
 from webhook_app.store.subscribers import SubscriberReader
 
 

@@ -11,7 +11,7 @@ from webhook_app.domain.delivery.delivery import (
     delivery_id,
     next_retry_at,
 )
-from webhook_app.store.outbox import OutboxEntry
+from webhook_app.store.deliveries.outbox import OutboxEntry
 from workers.channels.webhook import AttemptResult
 
 GONE = 410

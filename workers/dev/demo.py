@@ -9,8 +9,8 @@ from webhook_app.config.settings import Settings
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
-from webhook_app.store.journal import Journal, entry
+from webhook_app.store.connection.clients import connect
+from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.subscribers import Subscribers
 
 DEMO_ROOM = "demo-demo-demo"

@@ -6,7 +6,7 @@ import redis
 
 from webhook_app.config.settings import Settings
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, connect
+from webhook_app.store.connection.clients import Client, connect
 from workers.doctor.finding import Finding, Level, failed
 from workers.doctor.outbound import check_outbound
 from workers.doctor.product import check_product

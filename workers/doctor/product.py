@@ -5,11 +5,11 @@ from time import time
 
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.lag import COUNTED_MAX, read_lag
-from webhook_app.store.processes import Processes
-from webhook_app.store.system_alarms import STALLED, raised_system_alarms
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.lag import COUNTED_MAX, read_lag
+from webhook_app.store.operations.processes import Processes
+from webhook_app.store.operations.system_alarms import STALLED, raised_system_alarms
 from workers.doctor.finding import Finding, failed, ok, warning
 
 PROCESSES = ("web", "worker", "call", "deliver", "clock")

@@ -10,7 +10,7 @@ from webhook_app.config.settings import Settings
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 from workers.container import webhook_url
 from workers.doctor.finding import Finding, failed, ok
 

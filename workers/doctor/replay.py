@@ -6,11 +6,11 @@ from typing import Any
 from webhook_app.domain.context import SystemState
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal
-from webhook_app.store.skipped_events import PassedOverEvents
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal
+from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.state.snapshots import Snapshots
+from webhook_app.store.state.store import StateStore
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.reduce.reducer import fold
 

@@ -8,9 +8,9 @@ import redis
 
 from webhook_app.config.sentinel_url import is_sentinel_url
 from webhook_app.config.settings import Settings
-from webhook_app.store.clients import Client
-from webhook_app.store.refusals import refusal_of
-from webhook_app.store.sentinels import NoPrimaryError, SentinelFailure
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.refusals import refusal_of
+from webhook_app.store.connection.sentinels import NoPrimaryError, SentinelFailure
 from workers.dev.embedded_store.files import StoreFiles
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.settings import is_embedded_store

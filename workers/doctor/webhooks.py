@@ -5,8 +5,8 @@ from typing import Any
 
 from webhook_app.api.system import refused_webhooks
 from webhook_app.domain.times import HOUR, from_rfc3339
-from webhook_app.store.clients import Client
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
 from workers.doctor.finding import Finding, ok, warning
 
 RECENT_MS = 24 * HOUR

@@ -16,14 +16,14 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.ops.logs import logger
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, Wake
-from webhook_app.store.measures import EVENT_TO_STATE, MetricsBuffer
-from webhook_app.store.skipped_events import NONE, PassedOver
-from webhook_app.store.skipped_events import decode as passed_over_of
-from webhook_app.store.state import Batch, StateStore
-from webhook_app.store.times import now_ms
-from webhook_app.store.transactions import PartialCommitError
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.connection.transactions import PartialCommitError
+from webhook_app.store.journal.journal import Journal, Wake
+from webhook_app.store.journal.skipped_events import NONE, PassedOver
+from webhook_app.store.journal.skipped_events import decode as passed_over_of
+from webhook_app.store.operations.metrics import EVENT_TO_STATE, MetricsBuffer
+from webhook_app.store.state.store import Batch, StateStore
 from workers.reduce.progress import FoldProgress
 
 BATCH_MAX_EVENTS = 500

@@ -137,8 +137,8 @@ def _report(mark: Mark, reason: str) -> bool:
 def _record(event_id: str, reason: str) -> str | None:
     """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
     from webhook_app.config.settings import load
-    from webhook_app.store.clients import connect
-    from webhook_app.store.skipped_events import FoldReport, PassedOverEvents
+    from webhook_app.store.connection.clients import connect
+    from webhook_app.store.journal.skipped_events import FoldReport, PassedOverEvents
 
     settings = load(os.environ)
     assert settings.redis_url is not None

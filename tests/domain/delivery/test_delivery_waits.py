@@ -13,8 +13,8 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter, Notice
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import entry
-from webhook_app.store.times import now_ms
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.journal.journal import entry
 
 NOW = 1_800_000_000_000
 W = WaitingFor

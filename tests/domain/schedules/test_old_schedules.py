@@ -11,8 +11,8 @@ from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import DAY_MS
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.store import StateStore
 
 GOOD = {"cron": "0 9 * * *", "duration_s": 3600}
 BROKEN = [

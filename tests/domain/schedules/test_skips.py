@@ -10,7 +10,7 @@ from tests.support.web_client import ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.store.journal import entry
+from webhook_app.store.journal.journal import entry
 
 
 def skip(scenario, opens_at, *, back=False, rule="show"):

@@ -15,8 +15,8 @@ from webhook_app.access.failed_logins import FAILURES_MAX, NETWORKS_MAX, STORE_P
 from webhook_app.access.host_check import HostCheck
 from webhook_app.config.values import LOOPBACK_NETWORKS
 from webhook_app.store import keys
-from webhook_app.store.clients import connect
-from webhook_app.store.login_failures import LoginFailures
+from webhook_app.store.access.login_failures import LoginFailures
+from webhook_app.store.connection.clients import connect
 
 WRONG = "a-token-that-is-not-right"
 SESSION = "tallylight"

@@ -9,9 +9,9 @@ import pytest
 from tests.support.web_client import SECRET, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.journal import entry
-from webhook_app.store.processes import Processes
-from webhook_app.store.snapshots import Snapshots
+from webhook_app.store.journal.journal import entry
+from webhook_app.store.operations.processes import Processes
+from webhook_app.store.state.snapshots import Snapshots
 from workers.clock.journal_watch import JournalWatch
 
 LATE = {

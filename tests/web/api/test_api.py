@@ -18,9 +18,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
 from webhook_app.store.calls import Calls
-from webhook_app.store.clients import connect
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.listing import encode_cursor
+from webhook_app.store.connection.clients import connect
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.queries.paging import encode_cursor
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 TIMES = {"at", "since", "until", "timestamp"}

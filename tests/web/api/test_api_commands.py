@@ -21,7 +21,7 @@ from tests.support.web_client import (
 )
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.journal.journal import Entry, Journal, entry
 from webhook_app.usecases import context
 
 BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}

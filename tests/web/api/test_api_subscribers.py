@@ -13,8 +13,8 @@ from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.journal import Entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import Entry
+from webhook_app.store.state.store import StateStore
 
 URL = "https://example.com/hook?to=tv"
 SHOWN = set(

@@ -15,8 +15,8 @@ from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app import middleware
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, entry
 
 RULE = {"rooms": ["*"], "when": "room.on_air", "for": "5m", "do": "end"}
 

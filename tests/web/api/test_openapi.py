@@ -23,8 +23,8 @@ from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, WebClient, append, fold_all, folding
 from webhook_app import middleware
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client, connect
-from webhook_app.store.journal import Entry
+from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.journal.journal import Entry
 
 CHECKS = [
     not_a_server_error,

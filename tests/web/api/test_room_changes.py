@@ -11,10 +11,10 @@ from tests.support.web_client import ROOM, WebClient, append, assert_sound, conf
 from tests.web.test_room_names import LOBBY, apply_file, see
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.state import StateStore
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.snapshots import Snapshots
+from webhook_app.store.state.store import StateStore
 from workers.reduce.reducer import fold
 
 RULE = {"rooms": ["main-hall"], "on": "stream.failed", "do": "notify", "message": "look"}
@@ -219,7 +219,7 @@ def test_folding_the_journal_anew_gives_the_same_rooms(client: Client) -> None:
     fold_all(client)
     assert_sound(client)
     before, at = Snapshots(client).load()
-    from webhook_app.store.journal import Journal
+    from webhook_app.store.journal.journal import Journal
 
     _, after = fold(before, list(Journal(client).read(at, 100)))
     stored = StateStore(client)

@@ -7,7 +7,7 @@ from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.connection import SSLConnection
 
 from webhook_app.config.sentinel_url import Login, SentinelUrl, SentinelUrlError, is_sentinel_url, parse
-from webhook_app.store.clients import Client, connect, connect_async
+from webhook_app.store.connection.clients import Client, connect, connect_async
 
 HOSTS = {
     "a": ("a", 26379),

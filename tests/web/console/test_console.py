@@ -17,9 +17,9 @@ from webhook_app.console.components.rule_text import TextError, as_put, read_rul
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.processes import Processes
-from webhook_app.store.rates import events_by_minute
+from webhook_app.store.journal.event_rates import events_by_minute
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.operations.processes import Processes
 
 RULE = """name: end-when-empty
 rooms: ["*"]

@@ -11,7 +11,7 @@ from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import DESCRIPTIONS
 from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ErrorReason
-from webhook_app.store.journal import entry
+from webhook_app.store.journal.journal import entry
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 RULE = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end"}

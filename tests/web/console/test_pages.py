@@ -12,8 +12,8 @@ from webhook_app.domain.delivery.delivery import Delivery, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import Entry
-from webhook_app.store.processes import Processes
+from webhook_app.store.journal.journal import Entry
+from webhook_app.store.operations.processes import Processes
 from webhook_app.text.masking import shown_url
 
 NEEDED = ("worker", "call", "deliver", "clock")

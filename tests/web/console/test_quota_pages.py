@@ -12,9 +12,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.times import MINUTE
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.state import StateStore
-from webhook_app.store.times import time_ms
+from webhook_app.store.connection.server_time import time_ms
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state.store import StateStore
 
 ROOMS = ("hall", "lobby", "attic")
 

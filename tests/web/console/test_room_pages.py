@@ -12,7 +12,7 @@ import pytest
 from tests.support.web_client import ROOM, WebClient, configure_room, folding
 from tests.web.console.test_console import Visitor
 from tests.web.test_room_names import LOBBY, ODD_IDS, apply_file, bridged, see
-from webhook_app.store.clients import Client
+from webhook_app.store.connection.clients import Client
 
 
 @pytest.fixture

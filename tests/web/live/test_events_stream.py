@@ -27,8 +27,8 @@ from webhook_app.domain.events import Source
 from webhook_app.live import broadcaster, event_stream
 from webhook_app.server import tcp_timeout
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, Journal
 from workers.reduce.reducer import Reducer
 
 WITHIN_S = scaled_limit(15.0)

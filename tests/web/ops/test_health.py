@@ -15,11 +15,11 @@ from tests.support.web_client import WebClient
 from webhook_app.domain.events import Source
 from webhook_app.ops.health import WORKERS, StoreCheck
 from webhook_app.store import keys
-from webhook_app.store.clients import Client, connect
-from webhook_app.store.health import StoreHealth
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.processes import Processes
-from webhook_app.store.system_alarms import SystemAlarms
+from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.operations.health import StoreHealth
+from webhook_app.store.operations.processes import Processes
+from webhook_app.store.operations.system_alarms import SystemAlarms
 from workers.clock.uptime_ping import UptimePing
 from workers.dev.embedded_store.server import EmbeddedStore
 from workers.doctor.examination import check_product

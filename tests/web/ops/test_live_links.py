@@ -11,8 +11,8 @@ from tests.support.polling import scaled_limit
 from tests.support.product import ask, product, wait_until, webhook
 from tests.support.web_client import PROBLEM, ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry
 
 URL = "https://cdn.example/a/index.m3u8"
 

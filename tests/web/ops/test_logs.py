@@ -19,8 +19,8 @@ from tests.support.web_client import ADMIN_TOKEN, ROOM, NullWake, WebClient, app
 from webhook_app.config.known_secrets import known_secrets
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry
 from workers.reduce.reducer import Reducer
 
 PROGRAM = """

@@ -19,10 +19,11 @@ from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, append, fold_all, folding
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
 from webhook_app.domain.events import Source
-from webhook_app.store import codec, keys, measures
-from webhook_app.store.clients import Client, connect_async
-from webhook_app.store.journal import Entry, entry
-from webhook_app.store.processes import Processes
+from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client, connect_async
+from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.operations import metrics
+from webhook_app.store.operations.processes import Processes
 
 CONTRACT = {
     "tallylight_room_on_air": {"room_id"},
@@ -91,7 +92,7 @@ def everything_happens(web_client: WebClient, client: Client) -> None:
     web_client.web.counts.flush()
     fold_all(client)
     told = {"rule": "sunday", "opens_at": None, "closes_at": None, "reason": None, "stream": None}
-    client.hincrby(keys.MEASURES, f"{measures.BROADCASTS}|{told['rule']}|missed", 1)
+    client.hincrby(keys.MEASURES, f"{metrics.BROADCASTS}|{told['rule']}|missed", 1)
     Processes(client).beat("worker", "here:1")
     client.hset(keys.ALARMS, "videosdk-401", codec.encode(Alarm("videosdk-401", "critical", "x", 1)))
 
@@ -240,9 +241,9 @@ def test_elsewhere_either_token_is_needed(client: Client, store_url: str, tmp_pa
 
 
 def test_measures_of_many_writers_add_up_on_either_kind_of_client(client: Client, store_url: str) -> None:
-    ours, theirs = measures.MetricsBuffer(), measures.MetricsBuffer()
-    ours.observe_many(measures.NOTICE_TO_DELIVERED, [-5, 10, 11, 400_000_000])
-    theirs.observe_many(measures.NOTICE_TO_DELIVERED, [11])
+    ours, theirs = metrics.MetricsBuffer(), metrics.MetricsBuffer()
+    ours.observe_many(metrics.NOTICE_TO_DELIVERED, [-5, 10, 11, 400_000_000])
+    theirs.observe_many(metrics.NOTICE_TO_DELIVERED, [11])
     ours.flush(client, every_s=0)
 
     async def write() -> None:
@@ -252,25 +253,25 @@ def test_measures_of_many_writers_add_up_on_either_kind_of_client(client: Client
         await other.aclose()
 
     asyncio.run(write())
-    kept = measures.histogram(measures.read(client), measures.NOTICE_TO_DELIVERED)
+    kept = metrics.histogram(metrics.read(client), metrics.NOTICE_TO_DELIVERED)
     assert {bound: count for bound, count in kept.buckets.items() if count} == {10: 2, 25: 2, None: 1}
     assert kept.sum_ms == 400_000_032
 
 
 def test_what_could_not_be_written_is_written_later(client: Client) -> None:
-    gathered = measures.MetricsBuffer()
-    gathered.observe_many(measures.EVENT_TO_STATE, [1, 2, 3])
+    gathered = metrics.MetricsBuffer()
+    gathered.observe_many(metrics.EVENT_TO_STATE, [1, 2, 3])
     client.set(keys.MEASURES, "of a wrong type")
     gathered.flush(client, every_s=0)
     client.delete(keys.MEASURES)
     gathered.flush(client, every_s=0)
-    assert measures.histogram(measures.read(client), measures.EVENT_TO_STATE).buckets[5] == 3
+    assert metrics.histogram(metrics.read(client), metrics.EVENT_TO_STATE).buckets[5] == 3
 
 
 def test_measuring_costs_the_fold_next_to_nothing() -> None:
-    gathered, values = measures.MetricsBuffer(), list(range(500))
+    gathered, values = metrics.MetricsBuffer(), list(range(500))
     began = time.process_time()
     for _ in range(100):
-        gathered.observe_many(measures.EVENT_TO_STATE, values)
+        gathered.observe_many(metrics.EVENT_TO_STATE, values)
     per_event_us = (time.process_time() - began) / 50_000 * 1e6
     assert per_event_us < 2  # folding an event takes fourteen at best

@@ -16,7 +16,7 @@ from tests.support.product import signature, signing_key, webhook
 from tests.support.web_client import PROBLEM, ROOM, WebClient, assert_sound, fold_all, journaled
 from webhook_app.server.front import WEBHOOK_BODY_MAX_BYTES
 from webhook_app.store import keys
-from webhook_app.store.journal import Journal
+from webhook_app.store.journal.journal import Journal
 
 BODY = webhook("hls-started", ROOM, id="run-1", playbackHlsUrl="https://cdn.example/run-1/index.m3u8")
 FUZZ = settings(

@@ -9,8 +9,8 @@ from tests.support.polling import scaled_limit
 from tests.support.product import ask, signature, webhook
 from tests.support.web_process import ADMIN_TOKEN, VIEWER_TOKEN, Misbehave, Swarm, serving
 from webhook_app.domain.events import Source
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry, Journal
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry, Journal
 
 pytestmark = pytest.mark.process
 

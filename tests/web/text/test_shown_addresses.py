@@ -10,7 +10,7 @@ from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, appen
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import entry
+from webhook_app.store.journal.journal import entry
 from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
 from webhook_app.text.masking import MASK
 

@@ -15,7 +15,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.room import CallState
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls
-from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls import caller, videosdk_client
 from workers.calls import probe_client as look
 from workers.calls.videosdk_client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK

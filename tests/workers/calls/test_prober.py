@@ -12,7 +12,7 @@ from tests.support.web_client import append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls
-from webhook_app.store.journal import Entry, Journal, entry
+from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls import caller
 
 ROOMS = [f"room-{number}" for number in range(12)]

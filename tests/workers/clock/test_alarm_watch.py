@@ -5,7 +5,7 @@ import pytest
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.store import keys
-from webhook_app.store.alarms import active_alarms
+from webhook_app.store.state.alarms import active_alarms
 from workers.clock.alarm_watch import REPEAT_AFTER_S, AlarmWatch, failure_text
 
 

@@ -19,9 +19,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.store import codec, keys
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.snapshots import Snapshots
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.state.snapshots import Snapshots
+from webhook_app.store.state.store import StateStore
 from workers.clock import calendar_fetch, calendars
 from workers.clock.calendar_fetch import read_file
 from workers.clock.calendars import CalendarRefresher, calendar_refresher

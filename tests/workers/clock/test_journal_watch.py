@@ -3,9 +3,9 @@
 from tests.support.replay import differences, outbox, refold
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.system_alarms import raised_system_alarms
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.operations.system_alarms import raised_system_alarms
 from workers.clock.journal_watch import LOOK_COUNTS_AT_MOST_S, JournalWatch
 from workers.reduce.reducer import Reducer
 

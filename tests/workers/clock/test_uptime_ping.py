@@ -11,8 +11,8 @@ import structlog
 
 from tests.support.product import product, wait_until
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.processes import Processes
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.processes import Processes
 from workers.clock.uptime_ping import UptimePing
 
 SECRET = "s3cret-of-the-watcher"

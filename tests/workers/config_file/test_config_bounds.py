@@ -14,7 +14,7 @@ from tests.support.web_client import fold_all
 from webhook_app.config.settings import load
 from webhook_app.console.components.rule_text import TextError
 from webhook_app.console.components.rule_text import read as read_text
-from webhook_app.store.state import StateStore
+from webhook_app.store.state.store import StateStore
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 from workers.config_file import apply
 from workers.config_file.apply import ALARM, SETTLED_AFTER_S, Watch, settled_identity

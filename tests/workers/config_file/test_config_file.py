@@ -10,8 +10,8 @@ from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import load
 from webhook_app.domain.events import Source
-from webhook_app.store.journal import entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import entry
+from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
 from workers.cli.main import main
 from workers.config_file.reading import FileError, read

@@ -22,10 +22,11 @@ from webhook_app.domain.delivery.delivery import (
 )
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom
-from webhook_app.store import codec, keys, measures
-from webhook_app.store.clients import StoreUnavailableError
-from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.journal import Journal, entry
+from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import StoreUnavailableError
+from webhook_app.store.deliveries.records import DeliveryRecords
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.operations import metrics
 from workers.channels.webhook import AttemptResult
 from workers.deliver import deliverer as deliver
 from workers.deliver.transitions import after_attempt
@@ -79,7 +80,7 @@ def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(
 
 
 def _measured(harness):
-    return measures.histogram(measures.read(harness.client), measures.NOTICE_TO_DELIVERED)
+    return metrics.histogram(metrics.read(harness.client), metrics.NOTICE_TO_DELIVERED)
 
 
 def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness):

@@ -6,7 +6,7 @@ import time
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import Delivery, Subscriber
 from webhook_app.domain.notices.notice import make_notice
-from webhook_app.store.deliveries import ClaimedDelivery
+from webhook_app.store.deliveries.queue import ClaimedDelivery
 from workers.deliver import dispatcher
 from workers.deliver.dispatcher import BACKLOG_AHEAD_MAX, Dispatcher, LeasedDelivery
 

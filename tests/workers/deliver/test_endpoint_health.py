@@ -27,8 +27,8 @@ from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.times import rfc3339
 from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store import codec, keys
-from webhook_app.store.alarms import is_raised
-from webhook_app.store.delivery_records import DeliveryRecords
+from webhook_app.store.deliveries.records import DeliveryRecords
+from webhook_app.store.state.alarms import is_raised
 from workers.deliver.escalations import cut_off_summary
 
 DAY_MS = 86_400_000

@@ -10,10 +10,10 @@ from tests.support.deliverer_factory import RETENTION_S
 from webhook_app.domain.delivery.concurrency import BREAKER_THRESHOLD
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Ordering
 from webhook_app.store import keys
-from webhook_app.store.clients import connect_async
-from webhook_app.store.deliveries import AttemptStats, Deliveries
-from webhook_app.store.delivery_records import DeliveryRecords
-from webhook_app.store.outbox import Expansion, Outbox
+from webhook_app.store.connection.clients import connect_async
+from webhook_app.store.deliveries.outbox import Expansion, Outbox
+from webhook_app.store.deliveries.queue import AttemptStats, Deliveries
+from webhook_app.store.deliveries.records import DeliveryRecords
 
 HOUR_MS = 3_600_000
 KEPT_S = RETENTION_S

@@ -15,7 +15,7 @@ from tests.support.deliverer_factory import deliverer
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
 from webhook_app.store import keys
-from webhook_app.store.delivery_records import DeliveryRecords
+from webhook_app.store.deliveries.records import DeliveryRecords
 
 ROOMS = ("a", "b", "c")
 ANSWERS = (200, 200, 200, 200, 500, 503, 429)

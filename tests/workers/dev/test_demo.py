@@ -9,8 +9,8 @@ from tests.support.deliverer_factory import subscribers_of
 from tests.support.web_client import SECRETS_KEY, fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.state import StateStore
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.state.store import StateStore
 from workers.dev.demo import RULES, SUBSCRIBER_ID, install
 
 

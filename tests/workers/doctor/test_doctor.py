@@ -23,9 +23,9 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.frozen import replace
 from webhook_app.receiver.receiver import WrongAddress, wrong_address_of
 from webhook_app.store import codec, keys
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Entry
-from webhook_app.store.processes import Processes
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Entry
+from webhook_app.store.operations.processes import Processes
 from workers.calls.videosdk_client import ApiAnswer
 from workers.dev.embedded_store.files import ROOM_MIN_BYTES, StoreFiles
 from workers.doctor import product as of_product

@@ -15,12 +15,12 @@ from tests.support.replay import differences, refold
 from tests.support.stuck_worker import STUCK_ROOM
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
-from webhook_app.store.alarms import is_raised
-from webhook_app.store.clients import Client
-from webhook_app.store.journal import Journal, entry
-from webhook_app.store.skipped_events import FoldReport, PassedOverEvents
-from webhook_app.store.state import StateStore
-from webhook_app.store.wakeups import Wakeups
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.journal.skipped_events import FoldReport, PassedOverEvents
+from webhook_app.store.journal.wakeups import Wakeups
+from webhook_app.store.state.alarms import is_raised
+from webhook_app.store.state.store import StateStore
 from workers.clock.retention import RetentionJob
 from workers.doctor.finding import Level
 from workers.doctor.replay import check_replay

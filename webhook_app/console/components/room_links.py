@@ -6,7 +6,7 @@ from urllib.parse import quote
 from flask import g
 
 from webhook_app.domain.rules.rule import Config
-from webhook_app.store.state import StateStore
+from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.room_names import room_reference
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from webhook_app.domain.delivery.delivery import delivery_id
 from webhook_app.domain.reasons import UNEVENTFUL
-from webhook_app.store.listing import encode_cursor
+from webhook_app.store.queries.paging import encode_cursor
 from webhook_app.usecases.call_views import call_views, load_calls
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.delivery_views import delivery_views

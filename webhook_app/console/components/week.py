@@ -11,7 +11,8 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
-from webhook_app.store import codec, keys, outline
+from webhook_app.store import codec, keys
+from webhook_app.store.state import outline
 from webhook_app.usecases.context import AppContext
 
 PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY

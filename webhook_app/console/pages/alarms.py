@@ -15,7 +15,7 @@ from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import MINUTE
 from webhook_app.ops.health import WORKERS
-from webhook_app.store.health import StoreHealth, read_health
+from webhook_app.store.operations.health import StoreHealth, read_health
 from webhook_app.usecases.context import AppContext
 
 PAST_SHOWN = 50

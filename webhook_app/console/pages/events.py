@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
-from webhook_app.store.listing import InvalidCursorError
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.usecases.room_names import closest_room, lookup_room
 

@@ -13,7 +13,7 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import occurrence_view, stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.listing import InvalidCursorError
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.room_names import find_room
 

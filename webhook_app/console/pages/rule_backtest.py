@@ -15,7 +15,7 @@ from webhook_app.domain.rules.comparison import Comparison, RuleAction, restrict
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem
-from webhook_app.store.backtests import replay
+from webhook_app.usecases.backtests import replay
 from webhook_app.usecases.context import AppContext
 
 SPANS = {"1h": ("the last hour", HOUR), "24h": ("the last 24 hours", DAY), "7d": ("the last 7 days", 7 * DAY)}

@@ -25,7 +25,7 @@ from webhook_app.problems.problems import Problem
 from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
 from webhook_app.schemas.validation_messages import explained
 from webhook_app.store import keys
-from webhook_app.store.listing import InvalidCursorError
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.delivery_views import deliveries_page
 from webhook_app.usecases.subscriber_views import health_view, require_subscriber, subscriber_view
 

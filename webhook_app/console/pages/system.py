@@ -12,12 +12,12 @@ from webhook_app.console.components.charts import bars, gauge, stacked
 from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
-from webhook_app.store.clients import Client
-from webhook_app.store.deliveries import hour_number
-from webhook_app.store.processes import ALIVE_FOR_MS
-from webhook_app.store.rates import events_by_minute
-from webhook_app.store.times import now_ms
-from webhook_app.store.wakeups import QUEUES
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+from webhook_app.store.deliveries.queue import hour_number
+from webhook_app.store.journal.event_rates import events_by_minute
+from webhook_app.store.journal.wakeups import QUEUES
+from webhook_app.store.operations.processes import ALIVE_FOR_MS
 
 NEEDED = ("web", "worker", "call", "deliver", "clock")
 RATE_MINUTES = 60

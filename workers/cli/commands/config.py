@@ -13,7 +13,7 @@ from workers.cli import context, output
 from workers.cli.context import CommandError
 
 if TYPE_CHECKING:
-    from webhook_app.store.clients import Client
+    from webhook_app.store.connection.clients import Client
     from workers.config_file.apply import Applied
     from workers.config_file.reading import ConfigFile
 
@@ -73,7 +73,7 @@ def apply(path: Path | None, as_json: bool) -> None:
       tally config apply tally.yaml
     """
 
-    from webhook_app.store.clients import STORE_ERRORS
+    from webhook_app.store.connection.clients import STORE_ERRORS
     from workers.config_file import apply as config_file
     from workers.container import WorkerContainer
 
@@ -129,7 +129,7 @@ def _effect_of(client: "Client", applied: "Applied") -> str | None:
 
 def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
     from webhook_app.store import keys
-    from webhook_app.store.state import StateStore
+    from webhook_app.store.state.store import StateStore
     from workers.config_file.reading import warnings
 
     seen = [room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]

@@ -15,7 +15,7 @@ from workers.cli import context, output
 from workers.doctor.finding import Finding, Level
 
 if TYPE_CHECKING:
-    from webhook_app.store.clients import Client
+    from webhook_app.store.connection.clients import Client
     from workers.doctor.examination import ReplayCheck
 
 MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.FAILED: ("failed", "red")}

@@ -114,9 +114,9 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     from webhook_app.domain.rules.backtest import BacktestTooLargeError
     from webhook_app.domain.rules.comparison import restricted_to_rules
     from webhook_app.store import keys
-    from webhook_app.store.backtests import comparison_view, replay
-    from webhook_app.store.clients import connect
-    from webhook_app.store.state import StateStore
+    from webhook_app.store.connection.clients import connect
+    from webhook_app.store.state.store import StateStore
+    from webhook_app.usecases.backtests import comparison_view, replay
     from workers.config_file.reading import FileError, read
 
     settings = given.with_store(given.effective_settings())

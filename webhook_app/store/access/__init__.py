@@ -1,0 +1,1 @@
+"""Log-ins that failed and sessions that ended."""

@@ -1,0 +1,27 @@
+"""Sessions that were logged out: their cookies are signed and would otherwise be good until they expire."""
+
+from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
+from webhook_app.store.connection.server_time import now_ms
+
+SECONDS_MS = 1_000
+
+
+class EndedSessions:
+    """A sorted set of session ids by the moment at which their cookies have expired anyway."""
+
+    def __init__(self, client: Client, *, kept_s: int) -> None:
+        self._client = client
+        self._kept_ms = kept_s * SECONDS_MS
+
+    def end(self, session_id: str) -> None:
+        """Remember that this session has ended; forget those whose cookies have expired."""
+        now = now_ms(self._client)
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", now)
+            pipe.zadd(keys.SESSIONS_ENDED, {session_id: now + self._kept_ms})
+            pipe.execute()
+
+    def has_ended(self, session_id: str) -> bool:
+        """Whether somebody logged this session out."""
+        return self._client.zscore(keys.SESSIONS_ENDED, session_id) is not None

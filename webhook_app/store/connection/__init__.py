@@ -1,0 +1,1 @@
+"""Clients of the store: how they connect, reconnect, fail over and fail."""

@@ -1,0 +1,183 @@
+"""The journal: a Redis stream, durable and ordered; everything that can change state is appended here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from webhook_app.domain.events import Event, Source
+from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client, StoreSilentError, StoreUnavailableError
+from webhook_app.store.connection.sentinels import NoPrimaryError
+
+PIECE_MAX_ENTRIES = 128
+WAKE_TTL_MS = 1_000
+REPLICA_WAIT_MS = 1_000
+
+# The time of an entry is the store's own at its append. One round trip for a whole group.
+APPEND_SCRIPT = """
+local t = redis.call('TIME')
+local at = t[1] .. string.format('%03d', math.floor(t[2] / 1000))
+local out = {0}
+for i = 1, #ARGV - 1, 4 do
+  out[#out + 1] = redis.call('XADD', KEYS[1], '*',
+    's', ARGV[i], 't', ARGV[i+1], 'r', ARGV[i+2], 'a', at, 'd', ARGV[i+3])
+end
+if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[#ARGV]) then out[1] = 1 end
+return out
+"""
+APPEND_KEYS = (keys.JOURNAL, keys.wake("process"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be journaled: `data` is JSON, for a webhook the body as it came."""
+
+    source: Source
+    type: str
+    room_id: str | None
+    data: bytes
+
+
+def entry(source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]) -> Entry:
+    """An entry of our own making."""
+    return Entry(source, kind, room_id, codec.encode(data))
+
+
+class Journal:
+    """Append and read. `append` returns only when the store has the entries on disk, and on its replicas if asked."""
+
+    def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
+        self._client = client
+        self._script = client.register_script(APPEND_SCRIPT)
+        self._ack_replicas = ack_replicas
+
+    def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
+        """Append in order; returns their ids and whether a wake-up of `process` is now due."""
+        args = append_args(entries)
+        with append_errors():
+            answer = self._append_acked(args) if self._ack_replicas else self._script(keys=APPEND_KEYS, args=args)
+        return appended(answer)
+
+    def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
+        """Append as a part of somebody's transaction, who wakes `process` when it is done."""
+        pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
+
+    def _append_acked(self, args: list[Any]) -> list[Any]:
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
+            pipe.execute_command("WAIT", self._ack_replicas, REPLICA_WAIT_MS)
+            answer, acked = pipe.execute()
+        check_acknowledged(int(acked), self._ack_replicas)
+        return list(answer)
+
+    def read(self, after: str, count: int) -> list[Event]:
+        """Events after an id, oldest first."""
+        entries = self._client.xrange(keys.JOURNAL, min=f"({after}", count=count)
+        return [codec.event_of(entry_id, fields) for entry_id, fields in entries]
+
+    def read_batch(self, after: str, count: int, max_bytes: int, *, client: Any) -> list[Event]:
+        """Events after an id, oldest first, until their data come to so many bytes; one at least, if there is any.
+
+        It is read in pieces, as the store would give as many of the largest at once as of the smallest.
+        """
+        events: list[Event] = []
+        size = 0
+        while len(events) < count:
+            piece = min(PIECE_MAX_ENTRIES, count - len(events))
+            entries = client.xrange(keys.JOURNAL, min=f"({after}", count=piece)
+            for entry_id, fields in entries:
+                size += len(fields[b"d"])
+                if events and size > max_bytes:
+                    return events
+                events.append(codec.event_of(entry_id, fields))
+            if len(entries) < piece:
+                break
+            after = events[-1].id
+        return events
+
+    def read_back(self, before: str, count: int) -> list[Event]:
+        """Events before an id, newest first; `+` is the end."""
+        top = before if before == "+" else f"({before}"
+        entries = self._client.xrevrange(keys.JOURNAL, max=top, count=count)
+        return [codec.event_of(entry_id, fields) for entry_id, fields in entries]
+
+    def get(self, event_ids: Sequence[str]) -> list[Event | None]:
+        """Events by id, None where there is none (any more)."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for event_id in event_ids:
+                pipe.xrange(keys.JOURNAL, min=event_id, max=event_id)
+            found = pipe.execute()
+        return [codec.event_of(*entries[0]) if entries else None for entries in found]
+
+    def raw_body(self, event_id: str) -> bytes | None:
+        """The bytes that were journaled under an id."""
+        entries = self._client.xrange(keys.JOURNAL, min=event_id, max=event_id)
+        return bytes(entries[0][1][b"d"]) if entries else None
+
+    def last_id(self) -> str:
+        """The id of the newest entry, `0-0` when there is none."""
+        entries = self._client.xrevrange(keys.JOURNAL, count=1)
+        return entries[0][0].decode() if entries else "0-0"
+
+    def scan(self, *, batch: int = 500) -> Iterator[Event]:
+        """Every event from the start, oldest first."""
+        after = "0-0"
+        while events := self.read(after, batch):
+            yield from events
+            after = events[-1].id
+
+
+@contextmanager
+def append_errors() -> Iterator[None]:
+    """Raise what the client raises during an append as StoreUnavailable, or StoreSilentError without an answer."""
+    try:
+        yield
+    except (redis.TimeoutError, NoPrimaryError) as error:
+        raise StoreSilentError(str(error)) from error
+    except redis.RedisError as error:
+        raise StoreUnavailableError(str(error)) from error
+
+
+def append_args(entries: Sequence[Entry]) -> list[Any]:
+    """The arguments of the append script for these entries."""
+    args: list[Any] = []
+    for item in entries:
+        args += (item.source.value, item.type, item.room_id or "", item.data)
+    return [*args, WAKE_TTL_MS]
+
+
+def appended(answer: Sequence[Any]) -> tuple[list[str], bool]:
+    """What the append script answered: the entries' ids, and whether a wake-up of `process` is now due."""
+    return [entry_id.decode() for entry_id in answer[1:]], bool(answer[0])
+
+
+def check_acknowledged(replicas: int, wanted: int) -> None:
+    """StoreUnavailable when too few replicas have acknowledged an append."""
+    if replicas < wanted:
+        raise StoreUnavailableError(f"{replicas} of {wanted} replicas have it")
+
+
+class Appender:
+    """Appends one entry at a time from any thread, and wakes the reducer."""
+
+    def __init__(self, journal: Journal, wake: "Wake") -> None:
+        self._journal = journal
+        self._wake = wake
+
+    def append(self, item: Entry) -> str:
+        """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be."""
+        ids, wake = self._journal.append([item])
+        if wake:
+            self._wake.wake("process")
+        return ids[0]
+
+
+class Wake:
+    """What an appender needs to wake a queue: returns at once, never raises."""
+
+    def wake(self, queue: str) -> None:
+        """Ask for a wake-up of this queue."""
+        raise NotImplementedError

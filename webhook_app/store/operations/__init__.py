@@ -1,0 +1,1 @@
+"""What the product says of itself: processes, health, metrics and alarms about the reducer."""

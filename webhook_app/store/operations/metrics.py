@@ -1,0 +1,147 @@
+"""Measures: counters and histograms of all processes in one hash; gathered in memory, written now and then."""
+
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+import redis
+
+from webhook_app.domain.events import Event, Source
+from webhook_app.domain.notices.notice import Notice
+from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
+
+FLUSH_EVERY_S = 1.0
+EVENT_TO_STATE = "event_to_state"
+NOTICE_TO_DELIVERED = "notice_to_delivered"
+BOUNDS_MS: Mapping[str, tuple[int, ...]] = {
+    EVENT_TO_STATE: (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000),
+    NOTICE_TO_DELIVERED: (
+        *(10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000),
+        *(300_000, 1_800_000, 7_200_000, 43_200_000, 259_200_000),
+    ),
+}
+CALLS, BROADCASTS, REPAIRS = "calls", "broadcasts", "repairs"
+RESULT_SOURCES = frozenset({Source.CALL, Source.PROBE})
+CALL_KINDS = ("start", "end", "probe")
+CALL_OUTCOMES = ("succeeded", "refused", "unknown", "already", "dropped", "unreached", "given-up", "other")
+_INFINITE = "inf"
+_SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """What was observed: how many by upper bound in ms (None has none), and their sum in ms."""
+
+    buckets: Mapping[int | None, int]
+    sum_ms: int
+
+
+class MetricsBuffer:
+    """Gathers in memory, from any thread; writes with `flush`, or puts itself on a pipeline with `onto`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gathered: Counter[str] = Counter()
+        self._written_at = monotonic()
+
+    def observe_many(self, name: str, values_ms: Iterable[int]) -> None:
+        """Durations in ms under a histogram's name; less than nothing (clocks) counts as nothing."""
+        bounds = BOUNDS_MS[name]
+        total, places = 0, [0] * (len(bounds) + 1)
+        for value in values_ms:
+            if value < 0:
+                value = 0
+            total += value
+            places[bisect_left(bounds, value)] += 1
+        with self._lock:
+            self._gathered[f"{name}|{_SUM}"] += total
+            for bound, count in zip((*bounds, _INFINITE), places, strict=True):
+                if count:
+                    self._gathered[f"{name}|{bound}"] += count
+
+    def queue_on(self, pipe: Client) -> Counter[str]:
+        """Put everything gathered on a pipeline, of either kind of client; returns it, for `put_back`."""
+        with self._lock:
+            taken, self._gathered = self._gathered, Counter()
+            self._written_at = monotonic()
+        queue_counts(pipe, taken)
+        return taken
+
+    def restore(self, taken: Counter[str]) -> None:
+        """The pipeline failed: keep it for the next."""
+        with self._lock:
+            self._gathered.update(taken)
+
+    def flush(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
+        """Write what was gathered, unless that was done just now. A store that is away is no matter: next time."""
+        if self._nothing_due(every_s):
+            return
+        with client.pipeline(transaction=True) as pipe:
+            taken = self.queue_on(pipe)
+            try:
+                pipe.execute()
+            except redis.RedisError:
+                self.restore(taken)
+
+    async def flush_async(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
+        """The same for an event loop's client."""
+        if self._nothing_due(every_s):
+            return
+        async with client.pipeline(transaction=True) as pipe:
+            taken = self.queue_on(pipe)
+            try:
+                await pipe.execute()
+            except redis.RedisError:
+                self.restore(taken)
+
+    def _nothing_due(self, every_s: float) -> bool:
+        return not self._gathered or monotonic() - self._written_at < every_s
+
+
+def queue_counts(pipe: Client, counts: Mapping[str, int]) -> None:
+    """Add counts to the store's in this pipeline or transaction."""
+    for field, count in counts.items():
+        pipe.hincrby(keys.MEASURES, field, count)
+
+
+def read(client: Client) -> Mapping[str, int]:
+    """Everything as it stands."""
+    return {field.decode(): int(count) for field, count in client.hgetall(keys.MEASURES).items()}
+
+
+def histogram(found: Mapping[str, int], name: str) -> Histogram:
+    """One histogram; bounds that are no longer ours count under the next one that is."""
+    bounds = BOUNDS_MS[name]
+    buckets: dict[int | None, int] = dict.fromkeys((*bounds, None), 0)
+    for field, count in found.items():
+        head, _, bound = field.partition("|")
+        if head == name and bound != _SUM:
+            place = len(bounds) if bound == _INFINITE else bisect_left(bounds, int(bound))
+            buckets[bounds[place] if place < len(bounds) else None] += count
+    return Histogram(buckets, found.get(f"{name}|{_SUM}", 0))
+
+
+def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:
+    """What folding one event adds to the counters; in the transaction that commits it, so that it counts once."""
+    if event.source in RESULT_SOURCES and "outcome" in event.data:
+        yield _call(event.data.get("kind"), event.data.get("outcome"))
+    repaired = False
+    for notice in notices:
+        family, _, outcome = notice.type.partition(".")
+        if family == "broadcast":
+            yield f"{BROADCASTS}|{notice.data.get('rule')}|{outcome}"
+        elif notice.type == "call.given-up":
+            yield _call((notice.data.get("call") or {}).get("kind"), outcome)
+        elif family == "stream" and event.source is Source.PROBE:
+            repaired = True
+    if repaired:
+        yield REPAIRS
+
+
+def _call(kind: object, outcome: object) -> str:
+    known = outcome if outcome in CALL_OUTCOMES else "other"
+    return f"{CALLS}|{kind if kind in CALL_KINDS else 'other'}|{known}"

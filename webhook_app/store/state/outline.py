@@ -1,0 +1,122 @@
+"""A room's timeline and its outline: every event in the one, runs of checks that changed nothing as one in the other.
+
+A room that waits for a session is checked twice a minute, and each check is two events. The timeline keeps them all,
+by the id of the event: `e` the effect, `r` its reasons, `d` the decisions, `n` the notices, `q` when nothing changed
+(the reasons of a probe, empty for a timer).
+
+The outline holds one entry for each event that did change something (`n` its notices), and one for each run of checks
+with the same finding between them: `c` probes, `v` events, `f` the first event's id, `p` the last probe's, `w` what
+they found. So a page of it costs the same after a minute and after a week.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
+
+# One command for a batch's entries: packing and answering each of them costs a quarter of folding it. By its text and
+# not by its digest, which a server that has just taken over may not know: that would fail in the transaction.
+# KEYS: timeline and outline by turns; an empty outline is not written.
+# ARGV, for each pair: id, effect, reasons, decisions, notices, whether nothing changed (1 or 0), what was found.
+_APPEND = """
+for i = 1, #KEYS / 2 do
+  local timeline, outline = KEYS[2 * i - 1], KEYS[2 * i]
+  local id, effect, reasons, decisions = ARGV[7 * i - 6], ARGV[7 * i - 5], ARGV[7 * i - 4], ARGV[7 * i - 3]
+  local notices, unchanged, what = ARGV[7 * i - 2], ARGV[7 * i - 1] == '1', ARGV[7 * i]
+  local fields = {'e', effect, 'r', reasons, 'd', decisions}
+  if notices ~= '' then fields[#fields + 1] = 'n'; fields[#fields + 1] = notices end
+  if unchanged then fields[#fields + 1] = 'q'; fields[#fields + 1] = what end
+  redis.call('XADD', timeline, id, unpack(fields))
+  if outline == '' then
+    -- no room, no outline
+  elseif not unchanged then
+    redis.call('XADD', outline, id, 'n', notices)
+  else
+    local run = {c = 0, v = 0, f = id, p = '', w = ''}
+    local last = redis.call('XREVRANGE', outline, '+', '-', 'COUNT', 1)[1]
+    if last then
+      local kept = {}
+      for j = 1, #last[2], 2 do kept[last[2][j]] = last[2][j + 1] end
+      if kept.c and (what == '' or kept.w == '' or kept.w == what) then
+        run = kept
+        redis.call('XDEL', outline, last[1])
+      end
+    end
+    if what ~= '' then run.c, run.p, run.w = run.c + 1, id, what end
+    redis.call('XADD', outline, id, 'c', run.c, 'v', run.v + 1, 'f', run.f, 'p', run.p, 'w', run.w)
+  end
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """What one event came to in a room; `unchanged` is None when it changed something, see `Outcome.unchanged`."""
+
+    event_id: str
+    room_id: str
+    effect: str
+    reasons: str
+    decisions: bytes
+    notices: bytes
+    unchanged: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CollapsedChecks:
+    """Checks in a row that changed nothing: how many probes and events, from which event on, and what was found."""
+
+    probes: int
+    events: int
+    first_id: str
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """One entry of an outline: an event with its notices as they are stored, or the last of a run."""
+
+    event_id: str
+    shown_id: str
+    notices: bytes = b""
+    run: CollapsedChecks | None = None
+
+
+def append(pipe: Client, entries: Sequence[TimelineEntry]) -> None:
+    """Append to the rooms' timelines and outlines, in one command."""
+    names: list[str] = []
+    rows: list[str | bytes] = []
+    for entry in entries:
+        names += (keys.timeline(entry.room_id), keys.outline(entry.room_id) if entry.room_id else "")
+        unchanged = "0" if entry.unchanged is None else "1"
+        rows += (entry.event_id, entry.effect, entry.reasons, entry.decisions, entry.notices)
+        rows += (unchanged, entry.unchanged or "")
+    pipe.eval(_APPEND, len(names), *names, *rows)
+
+
+def read(client: Client, room_id: str, *, before: str | None, count: int, since: str = "-") -> list[OutlineEntry]:
+    """Read an outline from the newest entry before an event's id back, at most `count` entries.
+
+    What an earlier version folded has no outline: where that begins, each event of the timeline stands for itself.
+    """
+    top = "+" if before is None else f"({before}"
+    entries = [
+        _entry(entry_id.decode(), fields)
+        for entry_id, fields in client.xrevrange(keys.outline(room_id), max=top, min=since, count=count)
+    ]
+    if len(entries) < count:
+        oldest = entries[-1].run.first_id if entries and entries[-1].run else entries[-1].event_id if entries else None
+        top = top if oldest is None else f"({oldest}"
+        rest = client.xrevrange(keys.timeline(room_id), max=top, min=since, count=count - len(entries))
+        entries += [
+            OutlineEntry(entry_id.decode(), entry_id.decode(), fields.get(b"n", b"")) for entry_id, fields in rest
+        ]
+    return entries
+
+
+def _entry(entry_id: str, fields: Mapping[bytes, bytes]) -> OutlineEntry:
+    if b"c" not in fields:
+        return OutlineEntry(entry_id, entry_id, fields.get(b"n", b""))
+    run = CollapsedChecks(int(fields[b"c"]), int(fields[b"v"]), fields[b"f"].decode(), fields[b"w"].decode())
+    return OutlineEntry(entry_id, fields[b"p"].decode() or entry_id, run=run)
