@@ -1,1 +1,4 @@
-"""A VideoSDK that runs here: REST, signed webhooks, realistic delays, faults on request."""
+"""A local VideoSDK simulator: REST API, signed webhooks, realistic delays and injectable faults.
+
+It is independent of Tallylight and imports nothing of it.
+"""

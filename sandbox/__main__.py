@@ -1,4 +1,4 @@
-"""`python -m sandbox`."""
+"""Entry point of `python -m sandbox`."""
 
 from sandbox.main import main
 

@@ -1,6 +1,4 @@
-"""Answers of REST in the forms that VideoSDK's documentation leaves open."""
-
-from __future__ import annotations
+"""Build REST answers in the variants that VideoSDK's documentation leaves open (see `open_points`)."""
 
 from typing import Any
 
@@ -12,13 +10,13 @@ NO_CONTENT = 204
 NOTHING = "No active HLS found"
 
 
-def succeeded(status: int, body: Any) -> web.Response:
-    """A success with this status; 204 has no body."""
+def success_response(status: int, body: Any) -> web.Response:
+    """Return a successful response with this status; a 204 has no body."""
     return web.Response(status=status) if status == NO_CONTENT else web.json_response(body, status=status)
 
 
 def start_answer(forms: Forms, started: dict[str, Any]) -> Any:
-    """What a start is answered with."""
+    """Return the body that answers a start; `started` is the documented object."""
     match forms.start_answer:
         case "object":
             return started
@@ -31,7 +29,7 @@ def start_answer(forms: Forms, started: dict[str, Any]) -> Any:
 
 
 def none_active(forms: Forms, room_id: str) -> web.Response:
-    """What the question for the active stream is answered with when there is none."""
+    """Return the answer of `GET /v2/hls/{roomId}/active` when no stream is active."""
     match forms.none_active:
         case "null":
             return web.json_response({"code": 200, "data": None})

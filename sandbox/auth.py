@@ -1,6 +1,4 @@
-"""The token check of every REST call."""
-
-from __future__ import annotations
+"""Check the access token of REST calls."""
 
 import jwt
 
@@ -8,7 +6,7 @@ from sandbox.entities import RefusedError
 
 
 def check_token(header: str, *, api_key: str, secret: str) -> None:
-    """`header` is the raw token. Raises `RefusedError`: 401 for a bad one, 403 for one that may only join."""
+    """Check the raw token in `header`. Raises `RefusedError`: 401 if it is invalid, 403 if it may only join rooms."""
     if not header:
         raise RefusedError(401, "Token is required")
     try:

@@ -1,6 +1,4 @@
-"""The sandbox's own endpoints: people, faults, pace, the log, and a sink for notices."""
-
-from __future__ import annotations
+"""The sandbox's own endpoints under /sandbox: participants, faults, pace, the log and a notice inbox."""
 
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -23,6 +21,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
 
 
 class JoinForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Body of a join; `count` joins that many participants at once."""
+
     participant_id: Name | None = None
     name: Name = "Guest"
     mode: Mode = "CONFERENCE"
@@ -30,24 +30,31 @@ class JoinForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_field
 
 
 class LeaveForm(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Body of a leave; `keep` keeps the session open after the last participant has left."""
+
     participant_id: Name
     keep: bool = False
 
 
 class AgeForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body that makes a stream older."""
+
     by_s: Seconds
 
 
 class FailForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body that makes a stream fail."""
+
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)] | None = None
 
 
 async def join(request: web.Request) -> web.Response:
+    """Join one or more participants; the room and its session are created if needed."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", JoinForm)
     for number in range(1, form.count + 1):
         session, participant, outcome = model.join(
-            runtime.world,
+            runtime.state,
             runtime.now_ms(),
             _room_id(request),
             participant_id=_numbered(form, number),
@@ -59,15 +66,16 @@ async def join(request: web.Request) -> web.Response:
 
 
 def _numbered(form: JoinForm, number: int) -> str | None:
-    """Of a crowd each has an id of its own."""
+    """Return the participant id of the nth participant: numbered when several join at once."""
     return form.participant_id if form.count == 1 or form.participant_id is None else f"{form.participant_id}-{number}"
 
 
 async def leave(request: web.Request) -> web.Response:
+    """Let one participant leave; the session ends with the last one unless it is kept."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), LeaveForm)
     session, outcome = model.leave(
-        runtime.world, runtime.now_ms(), _room_id(request), form.participant_id, keep=form.keep
+        runtime.state, runtime.now_ms(), _room_id(request), form.participant_id, keep=form.keep
     )
     runtime.play(outcome)
     ended = session.end_ms is not None
@@ -75,22 +83,24 @@ async def leave(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
+    """End the room's session: all participants leave and its stream stops."""
     runtime = request.app[RUNTIME]
-    session, outcome = model.end_session(runtime.world, runtime.now_ms(), _room_id(request))
+    session, outcome = model.end_session(runtime.state, runtime.now_ms(), _room_id(request))
     runtime.play(outcome)
     return web.json_response({"roomId": session.room_id, "sessionId": session.id, "sessionEnded": True})
 
 
 async def fail(request: web.Request) -> web.Response:
+    """Make the room's stream fail."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", FailForm)
-    stream, outcome = model.fail(runtime.world, runtime.now_ms(), _room_id(request), reason=form.reason)
+    stream, outcome = model.fail(runtime.state, runtime.now_ms(), _room_id(request), reason=form.reason)
     runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id})
 
 
 async def faults(request: web.Request) -> web.Response:
-    """PUT replaces all faults; both answer with those that hold."""
+    """GET returns the current faults; PUT replaces all of them and returns the result."""
     runtime = request.app[RUNTIME]
     if request.method == "PUT":
         try:
@@ -101,7 +111,7 @@ async def faults(request: web.Request) -> web.Response:
 
 
 async def room_faults(request: web.Request) -> web.Response:
-    """PUT replaces the room's; both answer with those that hold."""
+    """GET returns the room's own faults; PUT replaces them and returns the result."""
     runtime, room_id = request.app[RUNTIME], _room_id(request)
     if request.method == "PUT":
         try:
@@ -112,7 +122,7 @@ async def room_faults(request: web.Request) -> web.Response:
 
 
 async def room_pace(request: web.Request) -> web.Response:
-    """A room that is not there yet is made. What is due already keeps its time."""
+    """Change the room's own pace; the room is created if needed. Steps already scheduled keep their time."""
     runtime = request.app[RUNTIME]
     try:
         body = read_pace(await request.read())
@@ -120,31 +130,33 @@ async def room_pace(request: web.Request) -> web.Response:
         raise RefusedError(400, str(error)) from error
     if body.answer_s is not None:
         raise RefusedError(400, "answer_s is the sandbox's, not a room's; a slow answer is the fault `slow`")
-    room = model.get_or_create_room(runtime.world, runtime.now_ms(), _room_id(request))
-    room.pace = _changed(room.pace or runtime.world.pace, body)
+    room = model.get_or_create_room(runtime.state, runtime.now_ms(), _room_id(request))
+    room.pace = _changed(room.pace or runtime.state.pace, body)
     return web.json_response(_shown(room.pace))
 
 
 async def age(request: web.Request) -> web.Response:
+    """Move the start of the room's stream into the past."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), AgeForm)
-    stream, outcome = model.age(runtime.world, runtime.now_ms(), _room_id(request), round(form.by_s * 1000))
+    stream, outcome = model.age(runtime.state, runtime.now_ms(), _room_id(request), round(form.by_s * 1000))
     runtime.play(outcome)
     return web.json_response({"roomId": stream.room_id, "id": stream.id, "start": iso(stream.start_ms)})
 
 
 async def pace(request: web.Request) -> web.Response:
-    """PUT changes the keys it names. What is due already keeps its time."""
+    """GET returns the pace; PUT changes the given keys. Steps already scheduled keep their time."""
     runtime = request.app[RUNTIME]
     if request.method == "PUT":
         try:
             _set_pace(runtime, read_pace(await request.read()))
         except ValueError as error:
             raise RefusedError(400, str(error)) from error
-    return web.json_response({**_shown(runtime.world.pace), "answer_s": runtime.answer_s})
+    return web.json_response({**_shown(runtime.state.pace), "answer_s": runtime.answer_s})
 
 
 async def log(request: web.Request) -> web.Response:
+    """Return log items, filtered by kind, room and item number."""
     kind, after = request.query.get("kind"), request.query.get("after", "0")
     if kind is not None and kind not in KINDS:
         raise RefusedError(400, f"kind must be one of {', '.join(KINDS)}")
@@ -155,6 +167,7 @@ async def log(request: web.Request) -> web.Response:
 
 
 async def inbox(request: web.Request) -> web.Response:
+    """Accept any notice and record it in the log."""
     runtime = request.app[RUNTIME]
     headers = {name: request.headers[name] for name in INBOX_HEADERS if name in request.headers}
     runtime.log.add("inbox", runtime.now(), path=request.path, headers=headers, body=await _body(request))
@@ -162,7 +175,7 @@ async def inbox(request: web.Request) -> web.Response:
 
 
 async def _body(request: web.Request) -> Any:
-    """JSON as such, anything else as text."""
+    """Return the body as decoded JSON, or as text if it is not JSON."""
     body = await request.read()
     try:
         return msgspec.json.decode(body)
@@ -178,19 +191,19 @@ def _room_id(request: web.Request) -> str:
 
 
 def _set_pace(runtime: SandboxRuntime, body: PaceBody) -> None:
-    runtime.world.pace = _changed(runtime.world.pace, body)
+    runtime.state.pace = _changed(runtime.state.pace, body)
     if body.answer_s is not None:
         runtime.answer_s = body.answer_s
 
 
 def _changed(pace: Pace, body: PaceBody) -> Pace:
-    given = {
+    changes_s = {
         "started_ms": body.started_s,
         "playable_ms": body.playable_s,
         "stopped_ms": body.stopped_s,
         "max_duration_ms": body.max_duration_s,
     }
-    return replace(pace, **{name: round(seconds * 1000) for name, seconds in given.items() if seconds is not None})
+    return replace(pace, **{name: round(seconds * 1000) for name, seconds in changes_s.items() if seconds is not None})
 
 
 def _shown(pace: Pace) -> dict[str, float]:

@@ -1,6 +1,4 @@
-"""The demo: a room that a host and a guest enter and leave, over and over."""
-
-from __future__ import annotations
+"""The demo: a host and a guest join and leave one room in an endless loop."""
 
 import asyncio
 from enum import StrEnum
@@ -14,6 +12,8 @@ GUEST, GUEST_NAME = "demo-guest", "Grace"
 
 
 class DemoStep(StrEnum):
+    """One step of the demo."""
+
     HOST_JOINS = "host-joins"
     GUEST_JOINS = "guest-joins"
     GUEST_LEAVES = "guest-leaves"
@@ -22,8 +22,8 @@ class DemoStep(StrEnum):
     REST = "rest"
 
 
-# Seconds to wait, then the act. After the host has left, the empty session stays open long enough for
-# somebody to end the stream; if nobody does, the end of the session ends it.
+# Seconds to wait, then the step. After the host has left, the empty session stays open long enough for a rule to end
+# the stream; otherwise the end of the session ends it.
 SCRIPT = (
     (3.0, DemoStep.HOST_JOINS),
     (2.0, DemoStep.GUEST_JOINS),
@@ -35,27 +35,28 @@ SCRIPT = (
 
 
 async def play(runtime: SandboxRuntime, room_id: str, *, factor: float = 1.0) -> None:
-    """Until cancelled. An act that others have made impossible is left out."""
+    """Run the demo until cancelled; steps that are refused (because somebody changed the room) are skipped."""
     while not runtime.closing:
-        for wait_s, act in SCRIPT:
+        for wait_s, step in SCRIPT:
             await asyncio.sleep(wait_s * factor)
             try:
-                runtime.play(perform(runtime.world, runtime.now_ms(), room_id, act))
+                runtime.play(perform(runtime.state, runtime.now_ms(), room_id, step))
             except RefusedError:
                 continue
 
 
-def perform(world: SandboxState, now_ms: int, room_id: str, act: DemoStep) -> Outcome:
-    match act:
+def perform(state: SandboxState, now_ms: int, room_id: str, step: DemoStep) -> Outcome:
+    """Apply one step of the demo to the state."""
+    match step:
         case DemoStep.HOST_JOINS:
-            return model.join(world, now_ms, room_id, participant_id=HOST, name=HOST_NAME)[-1]
+            return model.join(state, now_ms, room_id, participant_id=HOST, name=HOST_NAME)[-1]
         case DemoStep.GUEST_JOINS:
-            return model.join(world, now_ms, room_id, participant_id=GUEST, name=GUEST_NAME)[-1]
+            return model.join(state, now_ms, room_id, participant_id=GUEST, name=GUEST_NAME)[-1]
         case DemoStep.GUEST_LEAVES:
-            return model.leave(world, now_ms, room_id, GUEST, keep=True)[-1]
+            return model.leave(state, now_ms, room_id, GUEST, keep=True)[-1]
         case DemoStep.HOST_LEAVES:
-            return model.leave(world, now_ms, room_id, HOST, keep=True)[-1]
+            return model.leave(state, now_ms, room_id, HOST, keep=True)[-1]
         case DemoStep.SESSION_ENDS:
-            return model.end_session(world, now_ms, room_id)[-1]
+            return model.end_session(state, now_ms, room_id)[-1]
         case DemoStep.REST:
             return Outcome()

@@ -1,6 +1,4 @@
-"""What the sandbox's world is made of: rooms, sessions, participants and streams."""
-
-from __future__ import annotations
+"""Data types of the model: rooms, sessions, participants, streams, webhooks and the state that holds them."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,6 +16,8 @@ ENDED_MAX = 10_000  # ended sessions, and ended streams, that can still be read
 
 
 class StreamState(StrEnum):
+    """The states of a stream."""
+
     STARTING = "starting"
     STARTED = "started"
     PLAYABLE = "playable"
@@ -27,7 +27,7 @@ class StreamState(StrEnum):
 
 
 class Step(StrEnum):
-    """What time brings to a stream."""
+    """A step that a stream takes as time passes."""
 
     STARTED = "started"
     PLAYABLE = "playable"
@@ -47,19 +47,23 @@ class Pace:
 
 @dataclass(slots=True)
 class Room:
+    """A room with its webhook registration and its current session and stream."""
+
     id: str
     created_ms: int
     custom_id: str | None = None
     end_point: str | None = None
     events: tuple[str, ...] = ()
-    session_id: str | None = None  # the running session's
-    stream_id: str | None = None  # the stream's that is not over yet
-    pace: Pace | None = None  # where it is not the world's
+    session_id: str | None = None  # of the running session
+    stream_id: str | None = None  # of the stream that has not ended yet
+    pace: Pace | None = None  # overrides the general pace
     auto_hls: bool = False  # VideoSDK starts a stream by itself when a session opens
 
 
 @dataclass(slots=True)
 class Participant:
+    """A participant of one session, with the history of visits and modes."""
+
     id: str
     name: str
     mode: str = "CONFERENCE"
@@ -70,6 +74,8 @@ class Participant:
 
 @dataclass(slots=True)
 class Session:
+    """A session of a room."""
+
     id: str
     room_id: str
     start_ms: int
@@ -78,12 +84,13 @@ class Session:
     participants: dict[str, Participant] = field(default_factory=dict)
 
     def anyone_present(self) -> bool:
+        """Whether any participant is in the session."""
         return any(p.present for p in self.participants.values())
 
 
 @dataclass(slots=True)
 class Stream:
-    """One HLS run. `end_ms` is set when it is over, not when its stop was asked for."""
+    """One HLS stream. `end_ms` is set when it has ended, not when its stop was requested."""
 
     id: str
     room_id: str
@@ -95,7 +102,7 @@ class Stream:
     quality: str = "med"
     webhook_url: str | None = None
     composer_id: str | None = None
-    suppressed_types: frozenset[str] = frozenset()  # types of webhooks that are not sent of it
+    suppressed_types: frozenset[str] = frozenset()  # webhook types that are not sent for this stream
     state: StreamState = StreamState.STARTING
     end_ms: int | None = None
     reason: str | None = None
@@ -103,12 +110,13 @@ class Stream:
 
     @property
     def over(self) -> bool:
+        """Whether the stream has ended."""
         return self.state in (StreamState.STOPPED, StreamState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One thing to tell; `data` is the envelope's `data` without the stream's `id`."""
+    """A webhook to send; `data` is the envelope's `data` without the stream's `id`."""
 
     type: str
     room_id: str
@@ -119,7 +127,7 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledStep:
-    """A step to hand to `model.happen` at `at_ms`. One that has been overtaken does nothing there."""
+    """A step to pass to `model.advance` at `at_ms`; it has no effect if the stream has moved on by then."""
 
     at_ms: int
     stream_id: str
@@ -128,17 +136,17 @@ class ScheduledStep:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What follows from a change: webhooks to send now, in this order, and what is still to happen."""
+    """The consequences of a change: webhooks to send now, in this order, and steps to schedule."""
 
     webhooks: tuple[Webhook, ...] = ()
     due: tuple[ScheduledStep, ...] = ()
 
-    def __add__(self, other: Outcome) -> Outcome:
+    def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(self.webhooks + other.webhooks, self.due + other.due)
 
 
 class RefusedError(Exception):
-    """VideoSDK says no: the HTTP status, the message, and its signalling code if it has one."""
+    """A call that VideoSDK refuses: HTTP status, message, and signalling code if there is one."""
 
     def __init__(self, status: int, message: str, code: int | None = None) -> None:
         super().__init__(message)
@@ -149,14 +157,14 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class SandboxState:
-    """All there is. The same seed and the same calls give the same ids and the same outcomes."""
+    """All rooms, sessions and streams. The same seed and calls produce the same ids and outcomes."""
 
     seed: str = "sandbox"
     pace: Pace = Pace()
-    cdn: str = CDN  # where streams can be played
-    quota: int | None = None  # streams at a time in all rooms; None: no limit
+    cdn: str = CDN  # base of playback URLs
+    quota: int | None = None  # concurrent streams over all rooms; None: no limit
     forms: Forms = field(default_factory=Forms)
-    room_forms: dict[str, Forms] = field(default_factory=dict)  # where they are not the world's
+    room_forms: dict[str, Forms] = field(default_factory=dict)  # override the general forms
     rooms: dict[str, Room] = field(default_factory=dict)
     custom: dict[str, str] = field(default_factory=dict)  # customRoomId → room id
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -164,12 +172,14 @@ class SandboxState:
     draws: int = 0
 
     def pace_of(self, room_id: str) -> Pace:
+        """Return the pace of a room."""
         return self.rooms[room_id].pace or self.pace
 
     def forms_of(self, room_id: str) -> Forms:
+        """Return the forms of open points in a room."""
         return self.room_forms.get(room_id, self.forms)
 
     def next_digits(self) -> str:
-        """64 hex digits, never the same twice."""
+        """Return 64 hex digits that have not been returned before."""
         self.draws += 1
         return hashlib.sha256(f"{self.seed}:{self.draws}".encode()).hexdigest()

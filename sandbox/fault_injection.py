@@ -1,6 +1,4 @@
-"""What goes wrong with REST calls when it is asked to."""
-
-from __future__ import annotations
+"""Middleware that applies the requested faults to REST calls."""
 
 import asyncio
 
@@ -13,8 +11,8 @@ from sandbox.runtime import RUNTIME
 
 HANG_MAX_S = 600.0
 HANG_LOOK_S = 0.05
-LATE_MAX = 1_000  # calls whose work is still to be done
-LATE: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
+LATE_MAX = 1_000  # calls that have not taken effect yet
+LATE_CALLS: web.AppKey[set[asyncio.Task[None]]] = web.AppKey("late", set)
 
 FAULT_ANSWERS = {
     "400": (400, {"message": "Bad request"}),
@@ -34,7 +32,7 @@ FAULT_ANSWERS = {
 
 @web.middleware
 async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The faults that were asked for."""
+    """Apply the fault of this call, if there is one."""
     name = request.match_info.route.name
     if not request.path.startswith("/v2") or name is None:
         return await handler(request)
@@ -63,7 +61,7 @@ async def inject_faults(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFault) -> web.StreamResponse:
-    """The work is done, and the answer is of that moment; it comes when `after_s` have passed."""
+    """Handle the call at once, but send its answer only after `after_s`."""
     try:
         return await handler(request)
     finally:
@@ -71,7 +69,7 @@ async def _answer_slowly(request: web.Request, handler: Handler, fault: RestFaul
 
 
 async def _hang(request: web.Request, at_most_s: float) -> None:
-    """Until the caller leaves."""
+    """Wait until the client disconnects, at most this long."""
     runtime = request.app[RUNTIME]
     for _ in range(int(min(at_most_s, HANG_MAX_S) / HANG_LOOK_S)):
         if runtime.closing or request.transport is None or request.transport.is_closing():
@@ -80,7 +78,7 @@ async def _hang(request: web.Request, at_most_s: float) -> None:
 
 
 async def _work(request: web.Request, handler: Handler) -> None:
-    """The call's work, whose answer nobody gets; the log keeps its status."""
+    """Handle the call without sending its answer; the log keeps its status."""
     try:
         request[ITEM]["lost_status"] = (await handler(request)).status
     except RefusedError as refused:
@@ -88,8 +86,8 @@ async def _work(request: web.Request, handler: Handler) -> None:
 
 
 def _work_later(request: web.Request, handler: Handler, fault: RestFault) -> None:
-    late = request.app[LATE]
-    if len(late) >= LATE_MAX:
+    late_calls = request.app[LATE_CALLS]
+    if len(late_calls) >= LATE_MAX:
         raise RefusedError(503, f"the sandbox keeps {LATE_MAX} late calls")
 
     async def work() -> None:
@@ -97,12 +95,12 @@ def _work_later(request: web.Request, handler: Handler, fault: RestFault) -> Non
         await _work(request, handler)
 
     task = asyncio.create_task(work())
-    late.add(task)
-    task.add_done_callback(late.discard)
+    late_calls.add(task)
+    task.add_done_callback(late_calls.discard)
 
 
 def _cut(request: web.Request) -> web.Response:
-    """The connection closes without an answer."""
+    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,6 +1,4 @@
-"""The faults that can be asked for, and how they are read from JSON."""
-
-from __future__ import annotations
+"""Injectable faults and their JSON form."""
 
 from typing import Annotated, Literal, TypeVar
 
@@ -55,20 +53,20 @@ FaultName = Literal[
 
 
 class Drop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Which webhooks are lost: of these types (wildcards allowed), with this probability."""
+    """Which webhooks are dropped: these types (wildcards allowed), with this probability."""
 
     probability: Probability = 1.0
     types: tuple[str, ...] = ("*",)
 
 
 class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What goes wrong on the way to the receivers.
+    """Faults of webhook delivery.
 
-    `repeat` below 1 is the probability of one further copy; from 1 up, the number of further copies.
-    `reorder` is the probability that a webhook is held back until the next of its room has been sent. `stream_ids`
-    puts the stream's id, or its composer's, into `hls-*`, which as documented name no stream. `urls` says under which
-    keys URLs stand: as documented, as in 2024 (`downstreamUrl`), one of the two alone, or none. `viewers` says whether
-    the joining and leaving of viewers is told. Without `retries` each webhook is sent once.
+    `repeat` below 1 is the probability of one extra copy; from 1 up, the number of extra copies. `reorder` is the
+    probability that a webhook is held back until the room's next one has been sent. `stream_ids` adds the id of the
+    stream, or of its composer, to `hls-*`, which as documented name no stream. `urls` selects the keys of URLs: as
+    documented, as in 2024 (`downstreamUrl`), only one of the two, or none. `viewers` enables webhooks about viewers
+    who join and leave. Without `retries` each webhook is sent once.
     """
 
     repeat: Annotated[float, msgspec.Meta(ge=0, le=REPEATS_MAX)] = 0.0
@@ -82,6 +80,7 @@ class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     retries: bool = True
 
     def dropped(self) -> Drop:
+        """Return `drop` in its full form."""
         match self.drop:
             case Drop():
                 return self.drop
@@ -92,25 +91,26 @@ class WebhookFaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class RestFault(msgspec.Struct, forbid_unknown_fields=True):
-    """One fault of REST. `times` counts down with each call it spoils; null never ends."""
+    """One fault of REST calls. `times` counts down with each affected call; null means for ever."""
 
     path: PathName
     fault: FaultName
     times: Annotated[int, msgspec.Meta(ge=0)] | None = 1
-    after_s: Seconds = 5.0  # for `late`: when the work is done; for `slow`: when the answer comes
+    after_s: Seconds = 5.0  # `late`: when the call takes effect; `slow`: when the answer is sent
 
 
 class RoomFaults(msgspec.Struct, forbid_unknown_fields=True):
-    """What goes wrong in one room: its webhooks' faults and its forms replace the general ones, its REST faults come
-    first.
+    """Faults of one room.
+
+    Its webhook faults and forms replace the general ones; its REST faults are tried before the general ones.
     """
 
     webhooks: WebhookFaults = WebhookFaults()
     rest: Annotated[list[RestFault], msgspec.Meta(max_length=FAULTS_MAX)] = []
-    forms: Forms | None = None  # of open points; null: those of the sandbox hold, or the defaults
+    forms: Forms | None = None  # of open points; null: the general ones, or the defaults
 
     def take(self, path: str) -> RestFault | None:
-        """The first fault for a call of this name that is not used up; using it counts it down."""
+        """Return the first fault for this call name that is not used up, and count it down."""
         for fault in self.rest:
             if fault.path in ("*", path) and fault.times != 0:
                 if fault.times is not None:
@@ -120,13 +120,13 @@ class RoomFaults(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Faults(RoomFaults, forbid_unknown_fields=True):
-    """What goes wrong everywhere."""
+    """Faults of all rooms."""
 
     quota: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
-    """A key that is left out stays as it is."""
+    """A change of pace; keys left out keep their value."""
 
     started_s: Seconds | None = None
     playable_s: Seconds | None = None
@@ -136,24 +136,24 @@ class PaceBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read_faults(body: bytes) -> Faults:
-    """Raises `ValueError` with a message that names the field."""
+    """Read general faults from JSON. Raises `ValueError` with a message that names the field."""
     return _checked(_decode(body, Faults))
 
 
 def read_room_faults(body: bytes) -> RoomFaults:
-    """Raises `ValueError` with a message that names the field."""
+    """Read a room's faults from JSON. Raises `ValueError` with a message that names the field."""
     return _checked(_decode(body, RoomFaults))
 
 
 def read_pace(body: bytes) -> PaceBody:
-    """Raises `ValueError` with a message that names the field."""
+    """Read a change of pace from JSON. Raises `ValueError` with a message that names the field."""
     return _decode(body, PaceBody)
 
 
 def _checked(faults: Spoils) -> Spoils:
     repeat = faults.webhooks.repeat
     if repeat > 1 and repeat != int(repeat):
-        raise ValueError("webhooks.repeat is a probability below 1, or a whole number of further copies")
+        raise ValueError("webhooks.repeat must be a probability below 1, or a whole number of extra copies")
     return faults
 
 

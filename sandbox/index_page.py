@@ -1,6 +1,4 @@
-"""What the sandbox says of itself at `/`, for people and for programs."""
-
-from __future__ import annotations
+"""The sandbox's index page at `/`: its endpoints, open points and notes, as HTML or JSON."""
 
 import html
 import json
@@ -31,6 +29,8 @@ PACE = '{"started_s": 2, "playable_s": 5, "stopped_s": 1, "max_duration_s": 7200
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """One endpoint as the page lists it."""
+
     method: str
     path: str
     about: str
@@ -41,35 +41,35 @@ VIDEOSDK = (
     Endpoint(
         "POST",
         "/v2/rooms",
-        "Make a room. Its webhooks: no events means all, wildcards are allowed.",
+        "Create a room. Its webhooks: no events means all, wildcards are allowed.",
         '{"customRoomId"?, "webhook"?: {"endPoint", "events": ["hls-*"]}, "autoStartConfig"?: {"hls": {}}}',
     ),
     Endpoint("GET", "/v2/rooms/{roomId}", "A room, by its id or custom id."),
     Endpoint("POST", "/v2/hls/start", "Start a stream in a room's running session.", START),
-    Endpoint("POST", "/v2/hls/end", "Stop a room's stream. Answers a bare JSON string.", '{"roomId", "id"?}'),
-    Endpoint("GET", "/v2/hls/{roomId}/active", "The room's stream, until it has stopped; else 404 or another form."),
+    Endpoint("POST", "/v2/hls/end", "Stop a room's stream. Returns a bare JSON string.", '{"roomId", "id"?}'),
+    Endpoint("GET", "/v2/hls/{roomId}/active", "The room's stream until it has stopped; else 404 or another form."),
     Endpoint("GET", "/v2/hls?roomId&sessionId&page&perPage", "Streams, newest first."),
     Endpoint("GET", "/v2/hls/{id}", "One stream, with which webhooks arrived."),
-    Endpoint("DELETE", "/v2/hls/{id}", "Forget a stream that is over."),
+    Endpoint("DELETE", "/v2/hls/{id}", "Delete a stream that has ended."),
     Endpoint(
         "POST",
         "/v2/hls/capture",
-        "A thumbnail's description.",
+        "Description of a thumbnail.",
         '{"roomId", "time"?, "width"?, "height"?, "format"?}',
     ),
     Endpoint("GET", "/v2/sessions/?roomId&status&page&perPage", "Sessions, newest first."),
-    Endpoint("GET", "/v2/sessions/{id}", "One session and its participants."),
-    Endpoint("GET", "/v2/sessions/{id}/participants?page&perPage", "Everybody who has been in the session."),
-    Endpoint("GET", "/v2/sessions/{id}/participants/active?page&perPage", "Who is in it, each with a mode."),
+    Endpoint("GET", "/v2/sessions/{id}", "A session and its participants."),
+    Endpoint("GET", "/v2/sessions/{id}/participants?page&perPage", "Everyone who has been in the session."),
+    Endpoint("GET", "/v2/sessions/{id}/participants/active?page&perPage", "Current participants, each with a mode."),
     Endpoint("POST", "/v2/sessions/end", "End a room's session.", '{"roomId"}'),
-    Endpoint("GET", "/v2/public/rsa-public-key", "The key that verifies webhooks. Needs no token."),
+    Endpoint("GET", "/v2/public/rsa-public-key", "The key that verifies webhooks. No token needed."),
 )
 SANDBOX = (
-    Endpoint("GET", "/meetings-hls/{folder}/index.m3u8", "Where a stream's playback URL leads: a test card in HLS."),
+    Endpoint("GET", "/meetings-hls/{folder}/index.m3u8", "A stream's playback URL: a test card in HLS."),
     Endpoint(
         "POST",
         "/sandbox/rooms/{roomId}/join",
-        "Somebody joins; room and session are made when there is none. A count joins a crowd; a further join with "
+        "Join a participant, or `count` participants; room and session are created if needed. Joining again with "
         "another mode changes the mode.",
         '{"participantId"?, "name"?, "count"?: 1, "mode"?: '
         '"CONFERENCE|VIEWER|SIGNALLING_ONLY|SEND_AND_RECV|RECV_ONLY"}',
@@ -77,40 +77,40 @@ SANDBOX = (
     Endpoint(
         "POST",
         "/sandbox/rooms/{roomId}/leave",
-        "Somebody leaves; the last one ends the session unless it is kept.",
+        "A participant leaves; the last one ends the session unless it is kept.",
         '{"participantId", "keep"?: false}',
     ),
-    Endpoint("POST", "/sandbox/rooms/{roomId}/end-session", "Everybody leaves, the stream stops."),
-    Endpoint("POST", "/sandbox/rooms/{roomId}/age", "The room's stream began so much earlier.", '{"by_s": 7190}'),
-    Endpoint("GET", "/sandbox/rooms/{roomId}/faults", "The room's own faults, with the times that are left."),
+    Endpoint("POST", "/sandbox/rooms/{roomId}/end-session", "All participants leave and the stream stops."),
+    Endpoint("POST", "/sandbox/rooms/{roomId}/age", "Move the stream's start into the past.", '{"by_s": 7190}'),
+    Endpoint("GET", "/sandbox/rooms/{roomId}/faults", "The room's own faults and how often they still apply."),
     Endpoint(
         "PUT",
         "/sandbox/rooms/{roomId}/faults",
-        "Replace the room's own faults; {} ends them. Its webhooks' and forms replace the general ones.",
+        "Replace the room's own faults; {} clears them. Its webhook faults and forms replace the general ones.",
         '{"webhooks", "rest", "forms"}, as below',
     ),
-    Endpoint("PUT", "/sandbox/rooms/{roomId}/pace", "The room's own pace; a key left out stays as it is.", ROOM_PACE),
+    Endpoint("PUT", "/sandbox/rooms/{roomId}/pace", "The room's own pace; omitted keys keep their value.", ROOM_PACE),
     Endpoint(
         "POST",
         "/sandbox/rooms/{roomId}/fail",
-        "The room's stream breaks: hls-failed. A reason given here is shown by GET /v2/hls/{id}.",
+        "Make the room's stream fail (hls-failed). GET /v2/hls/{id} shows the reason.",
         '{"reason"?}',
     ),
-    Endpoint("GET", "/sandbox/faults", "The faults that hold, with the times that are left."),
-    Endpoint("PUT", "/sandbox/faults", "Replace all faults; {} ends them.", FAULTS),
-    Endpoint("GET", "/sandbox/pace", "How long things take."),
-    Endpoint("PUT", "/sandbox/pace", "Change it; a key left out stays as it is.", PACE),
-    Endpoint("GET", "/sandbox/log?kind=call|webhook|run|inbox&room&after", "The last 50,000 things."),
-    Endpoint("POST", "/sandbox/inbox", "A receiver of notices (any sub-path): 200, and into the log."),
+    Endpoint("GET", "/sandbox/faults", "The current faults and how often they still apply."),
+    Endpoint("PUT", "/sandbox/faults", "Replace all faults; {} clears them.", FAULTS),
+    Endpoint("GET", "/sandbox/pace", "How long each step takes."),
+    Endpoint("PUT", "/sandbox/pace", "Change the pace; omitted keys keep their value.", PACE),
+    Endpoint("GET", "/sandbox/log?kind=call|webhook|run|inbox&room&after", "The newest 50,000 log items."),
+    Endpoint("POST", "/sandbox/inbox", "Accepts notices (any sub-path) with 200 and logs them."),
 )
 NOTES = (
-    "Calls under /v2 carry the raw token in Authorization: a JWT, HS256, with the API key as its apikey.",
-    "Webhooks carry videosdk-signature: base64 of RSA PKCS#1 v1.5 with SHA-256 over the raw body.",
-    "A webhook that is not answered with 2xx within 10 s is tried 10 times in all, after 1, 2, 4, 8, 15 "
-    "and then every 30 s: the sandbox's own choice, as VideoSDK's is not known.",
-    "Pages of other sites may not use the sandbox's own endpoints, nor may a host name with a dot.",
-    "By default webhooks have the documented shapes: hls-* name their room and session, and no stream.",
-    "Rooms, sessions, streams and faults are gone when the sandbox ends; the signing key is kept.",
+    "Calls under /v2 need the raw token in Authorization: an HS256 JWT with the API key as its apikey.",
+    "Webhooks have a videosdk-signature header: base64 of RSA PKCS#1 v1.5 with SHA-256 over the raw body.",
+    "A webhook that is not answered with 2xx within 10 s is attempted 10 times in total, after 1, 2, 4, 8, 15 "
+    "and then every 30 s. This is the sandbox's own choice; VideoSDK's schedule is unknown.",
+    "Pages of other sites may not use the sandbox's own endpoints, and its host name must not contain a dot.",
+    "By default webhooks have their documented shape: hls-* name the room and session, but no stream.",
+    "Rooms, sessions, streams and faults are lost when the sandbox stops; the signing key is kept.",
 )
 
 STYLE = (
@@ -122,6 +122,7 @@ STYLE = (
 
 
 async def page(request: web.Request) -> web.Response:
+    """Return the page as JSON if the client accepts that, else as HTML."""
     if "application/json" in request.headers.get("Accept", ""):
         return web.json_response(
             {
@@ -139,14 +140,14 @@ def _html() -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>VideoSDK sandbox</title>'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style><h1>VideoSDK sandbox</h1><p>A small VideoSDK that runs here.</p>"
+        f"<style>{STYLE}</style><h1>VideoSDK sandbox</h1><p>A local VideoSDK simulator.</p>"
         f"<h2>VideoSDK's endpoints</h2><dl>{_entries(VIDEOSDK)}</dl>"
         f"<h2>The sandbox's own</h2><dl>{_entries(SANDBOX)}</dl>{_open_points()}<h2>Notes</h2><ul>{notes}</ul></html>"
     )
 
 
 def _open_points() -> str:
-    """What a `forms` object may hold."""
+    """List the keys of a `forms` object."""
     entries = (
         f"<dt><code>{html.escape(name)}</code></dt><dd>{html.escape(point['about'])}"
         f"<br><code>{html.escape(point['values'])}</code>, "
@@ -154,8 +155,8 @@ def _open_points() -> str:
         for name, point in describe_forms().items()
     )
     return (
-        "<h2>Open points</h2><p>What VideoSDK's documentation leaves open. <code>forms</code> in PUT "
-        f"/sandbox/faults chooses a form of each.</p><dl>{''.join(entries)}</dl>"
+        "<h2>Open points</h2><p>Behaviour that VideoSDK's documentation leaves open. <code>forms</code> in "
+        f"PUT /sandbox/faults selects a form of each.</p><dl>{''.join(entries)}</dl>"
     )
 
 

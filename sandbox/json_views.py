@@ -1,6 +1,4 @@
-"""The JSON that VideoSDK shows of a room, a session and a stream."""
-
-from __future__ import annotations
+"""The JSON in which VideoSDK represents rooms, sessions, participants, streams and webhooks."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -13,7 +11,7 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
 
 
 def iso(ms: int | None) -> str | None:
-    """`2022-04-19T09:18:13.432Z`; null stays null."""
+    """Format a time as `2022-04-19T09:18:13.432Z`; None stays None."""
     if ms is None:
         return None
     moment = datetime.fromtimestamp(ms // 1000, UTC)
@@ -21,14 +19,17 @@ def iso(ms: int | None) -> str | None:
 
 
 def playback_url(stream: Stream) -> str:
+    """The URL of the stream from its beginning."""
     return f"{stream.cdn}/{stream.folder}/index.m3u8"
 
 
 def livestream_url(stream: Stream) -> str:
+    """The URL of the live edge of the stream."""
     return f"{stream.cdn}/{stream.folder}/live.m3u8"
 
 
 def room_json(room: Room, base: str) -> dict[str, Any]:
+    """A room; `base` is the origin of its links."""
     shown: dict[str, Any] = {
         "id": room.id,
         "roomId": room.id,
@@ -44,6 +45,7 @@ def room_json(room: Room, base: str) -> dict[str, Any]:
 
 
 def session_json(session: Session, base: str) -> dict[str, Any]:
+    """A session with everyone who has been in it."""
     return {
         "id": session.id,
         "roomId": session.room_id,
@@ -84,17 +86,17 @@ def participant_json(participant: Participant, base: str) -> dict[str, Any]:
 
 
 def without_modes(shown: dict[str, Any]) -> dict[str, Any]:
-    """A participant as older answers show it."""
+    """Remove the modes from a participant's JSON, as in older answers."""
     return {name: value for name, value in shown.items() if name not in ("mode", "changeModeHistory")}
 
 
 def composer_id(stream: Stream) -> str:
-    """An id of the stream's composer: 24 hex digits that are not the stream's own."""
+    """Return the id of the stream's composer: 24 hex digits, different from the stream's own id."""
     return _composer_of(stream.id)
 
 
 def started_json(stream: Stream, base: str) -> dict[str, Any]:
-    """The answer to a start."""
+    """The object that answers a start."""
     composer = {} if stream.composer_id is None else {"composerId": stream.composer_id}
     return {
         "id": stream.id,
@@ -116,32 +118,32 @@ def stream_json(stream: Stream, base: str) -> dict[str, Any]:
 
 
 def old_detail_json(stream: Stream, base: str) -> dict[str, Any]:
-    """One stream as older answers show it: without its live URL and the record of its webhooks."""
+    """A single stream as in older answers: without its live URL and webhook record."""
     shown = stream_json(stream, base)
     return {key: value for key, value in shown.items() if key != "livestreamUrl"}
 
 
 def stream_detail_json(stream: Stream, base: str) -> dict[str, Any]:
-    """One stream, with the record of which webhooks reached their receivers."""
-    told = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
-    succeeded = sum(1 for entry in told if entry["success"])
-    why = {} if stream.reason is None else {"reason": stream.reason}
+    """A single stream, with the record of which of its webhooks were delivered."""
+    deliveries = [{"type": kind, "success": arrived} for (kind, _url), arrived in stream.delivered.items()]
+    succeeded = sum(1 for entry in deliveries if entry["success"])
+    reason = {} if stream.reason is None else {"reason": stream.reason}
     return {
         **stream_json(stream, base),
-        **why,
+        **reason,
         "mode": stream.mode,
         "quality": stream.quality,
-        "webhook": {"totalCount": len(told), "successCount": succeeded, "data": told},
+        "webhook": {"totalCount": len(deliveries), "successCount": succeeded, "data": deliveries},
     }
 
 
 def webhook_json(
     webhook: Webhook, *, stream_ids: bool | str = False, urls: str = "documented", room_key: str = "meetingId"
 ) -> dict[str, Any]:
-    """The envelope that is sent.
+    """The envelope of a webhook.
 
-    `stream_ids` says whether `data` names the stream, by its id or its composer's; `urls` under which keys its URLs
-    stand; `room_key` under which the room does.
+    `stream_ids` adds the id of the stream, or of its composer, to `data`; `urls` selects the keys of its URLs;
+    `room_key` is the key of the room.
     """
     data = {room_key if key == "meetingId" else key: value for key, value in webhook.data.items()}
     data = _with_urls(data, urls)

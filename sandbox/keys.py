@@ -1,6 +1,4 @@
-"""The RSA key that webhooks are signed with."""
-
-from __future__ import annotations
+"""The RSA key pair that signs webhooks."""
 
 import base64
 import os
@@ -21,7 +19,7 @@ KEY_BITS = 2048
 
 
 def load_key(data: Path | None) -> RSAPrivateKey:
-    """The key kept in `data`/rsa.pem, made at the first call; without `data` a new one each time."""
+    """Load the key from `data`/rsa.pem, generating it if missing; without `data`, generate a new one."""
     if data is None:
         return _new_key()
     path = data / "rsa.pem"
@@ -35,11 +33,12 @@ def load_key(data: Path | None) -> RSAPrivateKey:
 
 
 def public_pem(key: RSAPrivateKey) -> str:
-    """PKCS#1, with a newline before and after, as VideoSDK publishes its own."""
+    """Return the public key as PKCS#1 PEM with a newline before and after, as VideoSDK publishes its own."""
     return "\n" + key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
 def sign(key: RSAPrivateKey, body: bytes) -> str:
+    """Return the value of the `videosdk-signature` header for this body."""
     return base64.b64encode(key.sign(body, PKCS1v15(), SHA256())).decode()
 
 

@@ -1,6 +1,4 @@
-"""What has happened in the sandbox, the last of it, for tests and for people to read."""
-
-from __future__ import annotations
+"""A bounded log of what happened in the sandbox, for tests and for people."""
 
 from collections import deque
 from itertools import count
@@ -12,20 +10,20 @@ Kind = Literal["call", "webhook", "run", "inbox"]
 
 
 class Log:
-    """Items are dicts with `n` (rising), `kind` and `at` (ISO 8601, UTC, milliseconds)."""
+    """Keeps the newest items: dicts with `n` (increasing), `kind` and `at` (ISO 8601, UTC, milliseconds)."""
 
     def __init__(self) -> None:
         self._items: deque[dict[str, Any]] = deque(maxlen=ITEMS_MAX)
         self._numbers = count(1)
 
     def add(self, kind: Kind, at: str, **more: Any) -> dict[str, Any]:
-        """The item, which may still be filled in by whoever added it."""
+        """Add an item and return it; the caller may update it later."""
         item = {"n": next(self._numbers), "kind": kind, "at": at, **more}
         self._items.append(item)
         return item
 
     def items(self, *, kind: str | None = None, room: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """Oldest first: of this kind, of this room, and later than item number `after`."""
+        """Return items, oldest first, filtered by kind and room, and newer than item number `after`."""
         return [
             item
             for item in self._items

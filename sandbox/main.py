@@ -1,6 +1,4 @@
-"""The sandbox as a program: its options, and `run` for another program to call."""
-
-from __future__ import annotations
+"""The sandbox as a program: command line options, and `run` for use from Python."""
 
 import asyncio
 import os
@@ -32,16 +30,16 @@ def run(
     quota: int | None = None,
     seed: str | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT; in the main thread only.
+    """Serve until SIGTERM or SIGINT; call it from the main thread.
 
-    The signing key is kept in `data`, if given. `pace` is multiplied by `pace_factor` (`demo_factor` does the
-    same for the demo's waits). Without `seed` every run draws other ids. When the port cannot be had: a line
-    on stderr, and `SystemExit(1)`.
+    The signing key is stored in `data`, if given. `pace` is multiplied by `pace_factor`, the demo's waits by
+    `demo_factor`. Without `seed` every run generates different ids. If the port is unavailable, prints a line on
+    stderr and raises `SystemExit(1)`.
     """
     try:
         key = load_key(None if data is None else Path(data))
     except (OSError, ValueError) as error:
-        click.echo(f"The sandbox cannot keep its signing key: {error}", err=True)
+        click.echo(f"The sandbox cannot store its signing key: {error}", err=True)
         raise SystemExit(1) from error
     runtime = SandboxRuntime(
         key=key,
@@ -60,18 +58,32 @@ def run(
         raise SystemExit(1) from error
 
 
-@click.command(name="sandbox", help="Run a small VideoSDK here.")
+@click.command(name="sandbox", help="Run a local VideoSDK simulator.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8001, show_default=True, type=click.IntRange(0, 65535), help="0: any free port.")
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where the signing key is kept.")
-@click.option("--api-key", envvar="SANDBOX_API_KEY", required=True, help="The apikey of valid tokens.")
-@click.option("--secret", envvar="SANDBOX_SECRET", required=True, help="What valid tokens are signed with.")
-@click.option("--webhook-url", "webhook_urls", multiple=True, help="Gets the webhooks of every room.")
-@click.option("--demo", metavar="ROOM_ID", help="Let a host and a guest come and go in this room.")
-@click.option("--demo-factor", default=1.0, show_default=True, type=click.FloatRange(0.001), help="Of its waits.")
-@click.option("--pace-factor", default=1.0, show_default=True, type=click.FloatRange(0), help="0: at once.")
-@click.option("--quota", type=click.IntRange(0), help="Streams at a time in all rooms.  [default: no limit]")
-@click.option("--seed", help="Draw the same ids and faults each time.")
+@click.option(
+    "--port",
+    default=8001,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 picks a free one.",
+)
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Directory of the signing key.")
+@click.option("--api-key", envvar="SANDBOX_API_KEY", required=True, help="API key that tokens must carry.")
+@click.option("--secret", envvar="SANDBOX_SECRET", required=True, help="Secret that tokens must be signed with.")
+@click.option("--webhook-url", "webhook_urls", multiple=True, help="Receives all webhooks; repeatable.")
+@click.option("--demo", metavar="ROOM_ID", help="Run the demo (a host and a guest join and leave) in this room.")
+@click.option(
+    "--demo-factor", default=1.0, show_default=True, type=click.FloatRange(0.001), help="Scales the demo's waits."
+)
+@click.option(
+    "--pace-factor",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="Scales delays; 0: none.",
+)
+@click.option("--quota", type=click.IntRange(0), help="Concurrent streams over all rooms.  [default: no limit]")
+@click.option("--seed", help="Generate the same ids and faults on every run.")
 def main(
     host: str,
     port: int,
@@ -85,6 +97,7 @@ def main(
     quota: int | None,
     seed: str | None,
 ) -> None:
+    """Run the sandbox."""
     run(
         host=host,
         port=port,
@@ -105,15 +118,15 @@ async def _serve(runtime: SandboxRuntime, host: str, port: int, demo: str | None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = build(runtime, demo_room=demo, demo_factor=demo_factor)
-    await serve(app, host=host, port=port, stop=stop, listening=_say_where)
+    await serve(app, host=host, port=port, stop=stop, listening=_print_address)
 
 
-def _say_where(address: str) -> None:
+def _print_address(address: str) -> None:
     click.echo(f"The sandbox listens on {address}")
 
 
 def _scaled(pace: Pace, factor: float) -> Pace:
-    """The maximum duration is a rule of VideoSDK's, not a delay: it stays."""
+    """Return the pace with scaled delays; the maximum duration is a limit of VideoSDK, not a delay, and stays."""
     return Pace(
         started_ms=round(pace.started_ms * factor),
         playable_ms=round(pace.playable_ms * factor),

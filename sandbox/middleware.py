@@ -1,6 +1,4 @@
-"""What every REST call passes on its way in and out: the log, the errors, the token."""
-
-from __future__ import annotations
+"""Middleware of REST calls: the call log, errors as JSON, and the token check."""
 
 import asyncio
 import json
@@ -20,7 +18,7 @@ ITEM: web.RequestKey[dict[str, Any]] = web.RequestKey("item", dict)  # the call'
 
 @web.middleware
 async def log_call(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Each call under /v2 is in the log from its arrival; its answer waits for the pace's `answer_s`."""
+    """Log each call under /v2 when it arrives, and delay its answer by the pace's `answer_s`."""
     if not request.path.startswith("/v2"):
         return await handler(request)
     runtime = request.app[RUNTIME]
@@ -43,7 +41,7 @@ async def log_call(request: web.Request, handler: Handler) -> web.StreamResponse
 
 @web.middleware
 async def render_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal is JSON with a message. A wrong method is a wrong path, as it is with VideoSDK."""
+    """Turn refusals into JSON with a message. An unsupported method is 404, as it is with VideoSDK."""
     try:
         return await handler(request)
     except RefusedError as refused:
@@ -57,6 +55,7 @@ async def render_refusals(request: web.Request, handler: Handler) -> web.StreamR
 
 @web.middleware
 async def authorise(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Require a valid token under /v2, except for the public key."""
     if request.path.startswith("/v2") and request.match_info.route.name != "public-key":
         runtime = request.app[RUNTIME]
         header = request.headers.get("Authorization", "")
@@ -67,7 +66,7 @@ async def authorise(request: web.Request, handler: Handler) -> web.StreamRespons
 def _room_of(request: web.Request, runtime: SandboxRuntime, body: bytes) -> str | None:
     room = request.match_info.get("room_id") or request.query.get("roomId")
     if (named := request.match_info.get("id")) is not None:
-        about = runtime.world.sessions.get(named) or runtime.world.streams.get(named)
+        about = runtime.state.sessions.get(named) or runtime.state.streams.get(named)
         return None if about is None else about.room_id
     if room is None and body:
         try:

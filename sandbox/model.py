@@ -1,9 +1,8 @@
-"""The pure model, whole: what VideoSDK does with its rooms when it is asked, and as time passes.
+"""The model without I/O: what VideoSDK does with its rooms on request and as time passes.
 
-Every function takes the world and, where it matters, the moment in milliseconds. It changes the world and
-says what follows in an `Outcome`, or raises `RefusedError`. Nothing here reads a clock, draws a random
-number or does I/O: whoever plays the world sends the outcome's webhooks at once and hands each `Due` to
-`happen` when its time comes.
+Every function takes the state and, where it matters, the current time in milliseconds. It changes the state and
+returns the consequences as an `Outcome`, or raises `RefusedError`. Nothing here reads a clock, uses random numbers or
+does I/O: the caller sends the outcome's webhooks at once and passes each scheduled step to `advance` when it is due.
 """
 
 from sandbox.entities import (
@@ -21,7 +20,7 @@ from sandbox.entities import (
 )
 from sandbox.rooms import create_room, find_room, get_or_create_room, lookup_room, running_session, running_stream
 from sandbox.sessions import end_session, find_session, join, leave
-from sandbox.streams import age, delete_stream, end, fail, find_stream, happen, start
+from sandbox.streams import advance, age, delete_stream, end, fail, find_stream, start
 
 __all__ = [
     "Outcome",
@@ -35,6 +34,7 @@ __all__ = [
     "Stream",
     "StreamState",
     "Webhook",
+    "advance",
     "age",
     "create_room",
     "delete_stream",
@@ -45,7 +45,6 @@ __all__ = [
     "find_session",
     "find_stream",
     "get_or_create_room",
-    "happen",
     "join",
     "leave",
     "lookup_room",

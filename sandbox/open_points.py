@@ -1,10 +1,8 @@
-"""What VideoSDK's documentation leaves open: the forms that its answers and its behaviour may take.
+"""Open points: behaviour that VideoSDK's documentation leaves open, each with its possible forms.
 
-The defaults are what its documentation and its own SDKs show most. Each form is described where it is declared, and
+The defaults are what its documentation and SDKs show most often. Each form is described where it is declared, and
 `GET /` lists them from here.
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -37,29 +35,29 @@ def _about(text: str) -> msgspec.Meta:
 
 
 class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Which form each open point takes."""
+    """The form that each open point takes."""
 
     none_active: Annotated[
         NoneActive,
         _about(
-            "GET /v2/hls/{roomId}/active when nothing is: a status; 200 with data null, absent, {} or without id and "
-            "URL (hollow); a bare null; 204; 200 with a code of its own; or a form that nobody knows"
+            "GET /v2/hls/{roomId}/active without an active stream: a status; 200 with data null, absent, {} or without "
+            "id and URL (hollow); a bare null; 204; 200 with a code in the body; or an unknown form"
         ),
     ] = "404"
     start_answer: Annotated[
-        StartAnswer, _about("the answer to a start: the object, a bare string, the id under another name, or {}")
+        StartAnswer, _about("answer to a start: the object, a bare string, the id under another name, or {}")
     ] = "object"
-    start_status: Annotated[Success, _about("the status of a start that succeeds; 204 has no body")] = 200
-    end_status: Annotated[Success, _about("the status of an end that succeeds; 204 has no body")] = 200
-    no_session: Annotated[
-        Literal["400", "402", "404", "409"], _about("a start in a room where nobody is, of a known room")
-    ] = "400"
+    start_status: Annotated[Success, _about("status of a successful start; 204 has no body")] = 200
+    end_status: Annotated[Success, _about("status of a successful end; 204 has no body")] = 200
+    no_session: Annotated[Literal["400", "402", "404", "409"], _about("start in a known room without a session")] = (
+        "400"
+    )
     second_start: Annotated[
-        Literal["409", "400", "second-stream"], _about("a start in a room that is on air: refused, or a second stream")
+        Literal["409", "400", "second-stream"], _about("start in a room that is on air: refused, or a second stream")
     ] = "409"
     list_needs_room: Annotated[bool, _about("GET /v2/hls without roomId is 400")] = False
-    room_key: Annotated[Literal["roomId", "meetingId"], _about("what the object of /active calls the room")] = "roomId"
-    composer_ids: Annotated[bool, _about("stream objects carry a composerId beside id")] = False
+    room_key: Annotated[Literal["roomId", "meetingId"], _about("key of the room in the object of /active")] = "roomId"
+    composer_ids: Annotated[bool, _about("stream objects have a composerId besides their id")] = False
     detail: Annotated[
         Literal["new", "old"],
         _about("GET /v2/hls/{id} with livestreamUrl, mode, quality and webhook, or without"),
@@ -68,10 +66,10 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         Literal["session", "rows", "404"],
         _about(
             "GET /v2/sessions/{id}/participants/active: one row, the session with its participants, as the reference "
-            "prints it and the Node SDK reads it; rows of participants; or an endpoint that is not there"
+            "prints it and the Node SDK reads it; rows of participants; or 404, as if the endpoint did not exist"
         ),
     ] = "session"
-    participant_modes: Annotated[bool, _about("participants carry mode and changeModeHistory")] = True
+    participant_modes: Annotated[bool, _about("participants have mode and changeModeHistory")] = True
     session_end: Annotated[
         SessionEnd,
         _about(
@@ -79,13 +77,13 @@ class Forms(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             "hls-stopping; with session-ended only; or session-ended first"
         ),
     ] = "events"
-    session_reason: Annotated[Text | None, _about("the reason in session-ended")] = None
-    session_error: Annotated[Text | None, _about("the error in session-ended")] = None
+    session_reason: Annotated[Text | None, _about("reason in session-ended")] = None
+    session_error: Annotated[Text | None, _about("error in session-ended")] = None
     https_only: Annotated[bool, _about("POST /v2/rooms refuses a webhook address that is not https")] = False
 
 
 def describe_forms() -> dict[str, dict[str, Any]]:
-    """Each open point by name: its values, its default, and what it is about."""
+    """Return each open point by name: its values, its default and a description."""
     hints = get_type_hints(Forms, include_extras=True)
     return {field.name: _describe(hints[field.name], field.default) for field in msgspec.structs.fields(Forms)}
 

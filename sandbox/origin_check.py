@@ -1,6 +1,4 @@
-"""Keeps other web sites away from the sandbox's page and controls: its own page and programs may use them."""
-
-from __future__ import annotations
+"""Protect the sandbox's page and controls from other web sites; its own page and programs may use them."""
 
 import ipaddress
 import re
@@ -13,7 +11,7 @@ from sandbox.entities import RefusedError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-# VideoSDK's own paths want a token in a header, and players of any site may fetch a stream.
+# VideoSDK's own paths require a token in a header, and players on any site may fetch a stream.
 OPEN_PREFIXES = ("/v2", "/meetings-hls/")
 READING = frozenset({"GET", "HEAD"})
 SAME_SITE = frozenset({"same-origin", "none"})
@@ -28,7 +26,7 @@ _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{
 
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site's page sends, and forbid framing."""
+    """Refuse requests from pages of other sites, and forbid framing."""
     if request.path.startswith(OPEN_PREFIXES):
         return await handler(request)
     reason = refusal(request.method, request.path, request.headers)
@@ -40,20 +38,20 @@ async def refuse_other_sites(request: web.Request, handler: Handler) -> web.Stre
 
 
 def refusal(method: str, path: str, headers: Mapping[str, str]) -> str | None:
-    """Why a request is refused, None when it is not.
+    """Return why a request is refused, or None if it is allowed.
 
-    1. Its Host must be an address or a name without a dot: a public name may have been pointed at this machine.
-    2. A browser says where a request comes from. Programs say nothing, and are let in.
-    3. Anybody may follow a link to the page at `/`, which changes nothing.
+    1. Its Host must be an IP address or a name without a dot: a public name may resolve to this machine.
+    2. Browsers send where a request comes from. Programs do not, and are allowed.
+    3. Any site may link to the page at `/`, which changes nothing.
     """
     host = headers.get("Host", "")
     if host and not _is_local(host):
-        return "open the sandbox by its address, as http://127.0.0.1:8001"
+        return "open the sandbox by its IP address, such as http://127.0.0.1:8001"
     if path == "/" and method in READING:
         return None
     origin, fetched_from = headers.get("Origin"), headers.get("Sec-Fetch-Site", "none")
     if fetched_from not in SAME_SITE or (origin is not None and not _is_same_host(origin, host)):
-        return "another site may not use the sandbox's controls"
+        return "other sites may not use the sandbox's controls"
     return None
 
 

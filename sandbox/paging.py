@@ -1,6 +1,4 @@
-"""One page of a list, as VideoSDK shows it."""
-
-from __future__ import annotations
+"""Pagination of lists as VideoSDK does it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -21,7 +19,7 @@ def paged(
     *,
     wrap: Callable[[list[dict[str, Any]], str], list[dict[str, Any]]] | None = None,
 ) -> web.Response:
-    """The page that is asked for; `wrap` puts its rows into something else."""
+    """Return the requested page; `wrap` turns its rows into the value of `data`."""
     page = page_number(request.query.get("page", "1"), "page", PAGES_MAX)
     per_page = page_number(request.query.get("perPage", str(PER_PAGE)), "perPage", PER_PAGE_MAX)
     base = str(request.url.origin())

@@ -1,6 +1,4 @@
-"""REST for rooms and sessions, and the public key."""
-
-from __future__ import annotations
+"""REST endpoints of rooms and sessions, and the public key."""
 
 from typing import Any
 
@@ -17,10 +15,11 @@ STATUSES = ("ongoing", "ended")
 
 
 async def create_room(request: web.Request) -> web.Response:
+    """`POST /v2/rooms`."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read() or b"{}", RoomForm)
     room = model.create_room(
-        runtime.world,
+        runtime.state,
         runtime.now_ms(),
         custom_id=form.custom_room_id,
         end_point=form.webhook.end_point if form.webhook else None,
@@ -30,40 +29,42 @@ async def create_room(request: web.Request) -> web.Response:
     return web.json_response(room_json(room, str(request.url.origin())))
 
 
-async def room(request: web.Request) -> web.Response:
-    found = model.find_room(request.app[RUNTIME].world, request.match_info["room_id"])
-    return web.json_response(room_json(found, str(request.url.origin())))
+async def get_room(request: web.Request) -> web.Response:
+    """`GET /v2/rooms/{roomId}`."""
+    room = model.find_room(request.app[RUNTIME].state, request.match_info["room_id"])
+    return web.json_response(room_json(room, str(request.url.origin())))
 
 
 async def sessions(request: web.Request) -> web.Response:
-    """Newest first."""
+    """`GET /v2/sessions`: newest first."""
     room_id, status = request.query.get("roomId"), request.query.get("status")
     if status is not None and status not in STATUSES:
         raise RefusedError(400, f"status must be one of {', '.join(STATUSES)}")
-    found = [
+    matching = [
         session
-        for session in reversed(request.app[RUNTIME].world.sessions.values())
+        for session in reversed(request.app[RUNTIME].state.sessions.values())
         if room_id in (None, session.room_id) and status in (None, "ongoing" if session.end_ms is None else "ended")
     ]
-    return paged(request, found, session_json)
+    return paged(request, matching, session_json)
 
 
-async def session(request: web.Request) -> web.Response:
-    found = model.find_session(request.app[RUNTIME].world, request.match_info["id"])
-    return web.json_response(session_json(found, str(request.url.origin())))
+async def get_session(request: web.Request) -> web.Response:
+    """`GET /v2/sessions/{id}`."""
+    session = model.find_session(request.app[RUNTIME].state, request.match_info["id"])
+    return web.json_response(session_json(session, str(request.url.origin())))
 
 
 async def participants(request: web.Request) -> web.Response:
-    """Everybody who has been in the session, in the order of joining."""
-    found = model.find_session(request.app[RUNTIME].world, request.match_info["id"])
-    return paged(request, list(found.participants.values()), participant_json)
+    """`GET /v2/sessions/{id}/participants`: everyone who has been in the session, in the order of joining."""
+    session = model.find_session(request.app[RUNTIME].state, request.match_info["id"])
+    return paged(request, list(session.participants.values()), participant_json)
 
 
 async def active_participants(request: web.Request) -> web.Response:
-    """Those who are in the session now."""
-    world = request.app[RUNTIME].world
-    found = model.find_session(world, request.match_info["id"])
-    forms = world.forms_of(found.room_id)
+    """`GET /v2/sessions/{id}/participants/active`: current participants."""
+    state = request.app[RUNTIME].state
+    session = model.find_session(state, request.match_info["id"])
+    forms = state.forms_of(session.room_id)
     if forms.participants == "404":
         raise RefusedError(404, f"Cannot GET {request.path}")
 
@@ -72,30 +73,31 @@ async def active_participants(request: web.Request) -> web.Response:
         return shown if forms.participant_modes else without_modes(shown)
 
     def in_session(rows: list[dict[str, Any]], base: str) -> list[dict[str, Any]]:
-        return [{**session_json(found, base), "participants": rows}]
+        return [{**session_json(session, base), "participants": rows}]
 
-    present = [participant for participant in found.participants.values() if participant.present]
+    present = [participant for participant in session.participants.values() if participant.present]
     return paged(request, present, show, wrap=in_session if forms.participants == "session" else None)
 
 
 async def end_session(request: web.Request) -> web.Response:
+    """`POST /v2/sessions/end`."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), EndForm)
-    _, outcome = model.end_session(runtime.world, runtime.now_ms(), form.room_id)
+    _, outcome = model.end_session(runtime.state, runtime.now_ms(), form.room_id)
     runtime.play(outcome)
     return web.json_response({"message": "Session ended successfully"})
 
 
 async def public_key(request: web.Request) -> web.Response:
-    """Needs no token."""
+    """`GET /v2/public/rsa-public-key`; needs no token."""
     return web.json_response({"publicKey": request.app[RUNTIME].public_key})
 
 
 ROUTES = (
     web.post("/v2/rooms", create_room, name="rooms"),
-    web.get("/v2/rooms/{room_id}", room, name="room"),
+    web.get("/v2/rooms/{room_id}", get_room, name="room"),
     web.get("/v2/sessions{slash:/?}", sessions, name="sessions"),
-    web.get("/v2/sessions/{id}", session, name="session"),
+    web.get("/v2/sessions/{id}", get_session, name="session"),
     web.get("/v2/sessions/{id}/participants", participants, name="all-participants"),
     web.get("/v2/sessions/{id}/participants/active", active_participants, name="participants"),
     web.post("/v2/sessions/end", end_session, name="end-session"),

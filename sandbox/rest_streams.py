@@ -1,11 +1,9 @@
-"""REST under /v2/hls: start, end, and read streams."""
-
-from __future__ import annotations
+"""REST endpoints under /v2/hls: start, end and read streams."""
 
 from aiohttp import web
 
 from sandbox import model
-from sandbox.answer_forms import none_active, start_answer, succeeded
+from sandbox.answer_forms import none_active, start_answer, success_response
 from sandbox.entities import RefusedError, StreamState
 from sandbox.json_views import iso, old_detail_json, started_json, stream_detail_json, stream_json
 from sandbox.paging import paged
@@ -16,11 +14,12 @@ THUMBNAIL_BYTES = 48_213
 
 
 async def start(request: web.Request) -> web.Response:
+    """`POST /v2/hls/start`."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), StartForm)
     config = read_config(form.config)
     stream, outcome = model.start(
-        runtime.world,
+        runtime.state,
         runtime.now_ms(),
         form.room_id,
         mode=config.mode if config else "video-and-audio",
@@ -28,25 +27,26 @@ async def start(request: web.Request) -> web.Response:
         webhook_url=form.webhook_url,
     )
     runtime.play(outcome)
-    forms = runtime.world.forms_of(stream.room_id)
-    return succeeded(forms.start_status, start_answer(forms, started_json(stream, str(request.url.origin()))))
+    forms = runtime.state.forms_of(stream.room_id)
+    return success_response(forms.start_status, start_answer(forms, started_json(stream, str(request.url.origin()))))
 
 
 async def end(request: web.Request) -> web.Response:
+    """`POST /v2/hls/end`."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), EndForm)
-    stream, outcome = model.end(runtime.world, runtime.now_ms(), form.room_id, stream_id=form.id)
+    stream, outcome = model.end(runtime.state, runtime.now_ms(), form.room_id, stream_id=form.id)
     runtime.play(outcome)
-    return succeeded(runtime.world.forms_of(stream.room_id).end_status, "HLS ended successfully")
+    return success_response(runtime.state.forms_of(stream.room_id).end_status, "HLS ended successfully")
 
 
 async def active(request: web.Request) -> web.Response:
-    """A stream is active until it is over: while it is stopping, too."""
-    world = request.app[RUNTIME].world
+    """`GET /v2/hls/{roomId}/active`: a stream is active until it has ended, including while it stops."""
+    state = request.app[RUNTIME].state
     room_id = request.match_info["room_id"]
-    room = model.lookup_room(world, room_id)
-    stream = None if room is None else model.running_stream(world, room)
-    forms = world.forms_of(room_id)
+    room = model.lookup_room(state, room_id)
+    stream = None if room is None else model.running_stream(state, room)
+    forms = state.forms_of(room_id)
     if stream is None:
         return none_active(forms, room_id)
     shown = stream_json(stream, str(request.url.origin()))
@@ -55,35 +55,37 @@ async def active(request: web.Request) -> web.Response:
 
 
 async def listed(request: web.Request) -> web.Response:
-    """Newest first."""
-    if request.app[RUNTIME].world.forms.list_needs_room and not request.query.get("roomId"):
+    """`GET /v2/hls`: newest first."""
+    if request.app[RUNTIME].state.forms.list_needs_room and not request.query.get("roomId"):
         raise RefusedError(400, "roomId is required")
     room_id, session_id = request.query.get("roomId"), request.query.get("sessionId")
     streams = [
         stream
-        for stream in reversed(request.app[RUNTIME].world.streams.values())
+        for stream in reversed(request.app[RUNTIME].state.streams.values())
         if room_id in (None, stream.room_id) and session_id in (None, stream.session_id)
     ]
     return paged(request, streams, stream_json)
 
 
 async def get(request: web.Request) -> web.Response:
-    world = request.app[RUNTIME].world
-    stream = model.find_stream(world, request.match_info["id"])
-    show = stream_detail_json if world.forms_of(stream.room_id).detail == "new" else old_detail_json
+    """`GET /v2/hls/{id}`."""
+    state = request.app[RUNTIME].state
+    stream = model.find_stream(state, request.match_info["id"])
+    show = stream_detail_json if state.forms_of(stream.room_id).detail == "new" else old_detail_json
     return web.json_response(show(stream, str(request.url.origin())))
 
 
 async def delete(request: web.Request) -> web.Response:
-    model.delete_stream(request.app[RUNTIME].world, request.match_info["id"])
+    """`DELETE /v2/hls/{id}`."""
+    model.delete_stream(request.app[RUNTIME].state, request.match_info["id"])
     return web.json_response("HLS deleted successfully")
 
 
 async def capture(request: web.Request) -> web.Response:
-    """Says what the thumbnail would be; there is no picture behind it."""
+    """`POST /v2/hls/capture`: describe the thumbnail; no image exists behind the path."""
     runtime = request.app[RUNTIME]
     form = read_form(await request.read(), CaptureForm)
-    stream = model.running_stream(runtime.world, model.find_room(runtime.world, form.room_id))
+    stream = model.running_stream(runtime.state, model.find_room(runtime.state, form.room_id))
     if stream is None or stream.state is not StreamState.PLAYABLE:
         raise RefusedError(404, "No active HLS found")
     name = f"{runtime.now_ms()}.{form.format}"

@@ -1,12 +1,10 @@
-"""Rooms of the pure model: how they come to be and how they are found."""
-
-from __future__ import annotations
+"""Rooms of the model: create and look up."""
 
 from sandbox.entities import ROOMS_MAX, RefusedError, Room, SandboxState, Session, Stream
 
 
 def create_room(
-    world: SandboxState,
+    state: SandboxState,
     now_ms: int,
     *,
     custom_id: str | None = None,
@@ -14,51 +12,54 @@ def create_room(
     events: tuple[str, ...] = (),
     auto_hls: bool = False,
 ) -> Room:
-    """A new room, or the one that already has this custom id."""
-    if custom_id is not None and custom_id in world.custom:
-        return world.rooms[world.custom[custom_id]]
-    if world.forms.https_only and end_point is not None and not end_point.startswith("https://"):
+    """Create a room, or return the one that already has this custom id."""
+    if custom_id is not None and custom_id in state.custom:
+        return state.rooms[state.custom[custom_id]]
+    if state.forms.https_only and end_point is not None and not end_point.startswith("https://"):
         raise RefusedError(400, "webhook.endPoint must be an https URL")
-    room = add_room(world, Room(_room_id(world), now_ms, custom_id, end_point, events, auto_hls=auto_hls))
+    room = add_room(state, Room(_room_id(state), now_ms, custom_id, end_point, events, auto_hls=auto_hls))
     if custom_id is not None:
-        world.custom[custom_id] = room.id
+        state.custom[custom_id] = room.id
     return room
 
 
-def add_room(world: SandboxState, room: Room) -> Room:
-    if len(world.rooms) >= ROOMS_MAX:
+def add_room(state: SandboxState, room: Room) -> Room:
+    """Add a room. Raises `RefusedError` 400 at the limit."""
+    if len(state.rooms) >= ROOMS_MAX:
         raise RefusedError(400, f"the sandbox holds {ROOMS_MAX} rooms")
-    world.rooms[room.id] = room
+    state.rooms[room.id] = room
     return room
 
 
-def lookup_room(world: SandboxState, room_id: str) -> Room | None:
-    """By its id or its custom id."""
-    return world.rooms.get(world.custom.get(room_id, room_id))
+def lookup_room(state: SandboxState, room_id: str) -> Room | None:
+    """Return the room with this id or custom id, or None."""
+    return state.rooms.get(state.custom.get(room_id, room_id))
 
 
-def get_or_create_room(world: SandboxState, now_ms: int, room_id: str) -> Room:
-    """By its id or its custom id; made when there is none."""
-    return lookup_room(world, room_id) or add_room(world, Room(room_id, now_ms))
+def get_or_create_room(state: SandboxState, now_ms: int, room_id: str) -> Room:
+    """Return the room with this id or custom id, creating it if needed."""
+    return lookup_room(state, room_id) or add_room(state, Room(room_id, now_ms))
 
 
-def find_room(world: SandboxState, room_id: str) -> Room:
-    room = lookup_room(world, room_id)
+def find_room(state: SandboxState, room_id: str) -> Room:
+    """Return the room with this id or custom id. Raises `RefusedError` 404 if there is none."""
+    room = lookup_room(state, room_id)
     if room is None:
         raise RefusedError(404, "Room not found")
     return room
 
 
-def running_session(world: SandboxState, room: Room) -> Session | None:
-    return None if room.session_id is None else world.sessions[room.session_id]
+def running_session(state: SandboxState, room: Room) -> Session | None:
+    """Return the room's running session, or None."""
+    return None if room.session_id is None else state.sessions[room.session_id]
 
 
-def running_stream(world: SandboxState, room: Room) -> Stream | None:
-    """The room's stream that is not over: starting, started, playable or stopping."""
-    return None if room.stream_id is None else world.streams[room.stream_id]
+def running_stream(state: SandboxState, room: Room) -> Stream | None:
+    """Return the room's stream that has not ended: starting, started, playable or stopping."""
+    return None if room.stream_id is None else state.streams[room.stream_id]
 
 
-def _room_id(world: SandboxState) -> str:
-    number = int(world.next_digits(), 16)
+def _room_id(state: SandboxState) -> str:
+    number = int(state.next_digits(), 16)
     letters = "".join(chr(ord("a") + number // 26**place % 26) for place in range(12))
     return f"{letters[:4]}-{letters[4:8]}-{letters[8:]}"

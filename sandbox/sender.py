@@ -1,6 +1,4 @@
-"""Webhooks on their way: signed, sent in a room's order, tried again, and spoilt by request."""
-
-from __future__ import annotations
+"""Send webhooks: signed, in order per room, with retries and injected faults."""
 
 import asyncio
 import random
@@ -20,39 +18,41 @@ from sandbox.json_views import iso, webhook_json
 from sandbox.keys import sign
 from sandbox.log import Log
 
-ATTEMPT_S = 10.0  # the time-out of one attempt
+ATTEMPT_S = 10.0  # timeout of one attempt
 RETRY_AFTER_S = (1, 2, 4, 8, 15, 30, 30, 30, 30)  # after each failed attempt; VideoSDK's own are not known
-PENDING_MAX = 20_000  # letters on their way; more are lost, and the log says so
-HOLD_S = 1.0  # the longest that reordering holds a webhook back when no other follows
+PENDING_MAX = 20_000  # webhooks being sent; further ones are dropped and logged as `overflowed`
+HOLD_S = 1.0  # longest time that reordering holds back a webhook if no other follows
 
 FaultsOf = Callable[[str], WebhookFaults]  # by room
 
 
 @dataclass(slots=True)
 class OutgoingWebhook:
-    """One webhook to one receiver."""
+    """One webhook to one URL."""
 
     webhook: Webhook
     stream: Stream | None
     url: str
-    shown: dict[str, Any]
+    envelope: dict[str, Any]
     body: bytes = b""
     signature: str = ""
-    not_before: float = 0.0  # in the loop's time
+    not_before: float = 0.0  # event loop time
     attempts: int = 0
     retried: bool = True
 
 
 @dataclass(slots=True)
 class SendQueue:
-    """What goes to one receiver about one room: first attempts in order, one at a time."""
+    """First attempts to one URL for one room: in order, one at a time."""
 
     waiting: deque[OutgoingWebhook] = field(default_factory=deque)
-    held: list[OutgoingWebhook] = field(default_factory=list)
-    moving: bool = False
+    held_back: list[OutgoingWebhook] = field(default_factory=list)
+    is_sending: bool = False
 
 
 class Sender:
+    """Sends webhooks in background tasks. Use it from one event loop."""
+
     def __init__(
         self, *, key: RSAPrivateKey, log: Log, now_ms: Callable[[], int], faults_of: FaultsOf, seed: str
     ) -> None:
@@ -61,37 +61,38 @@ class Sender:
         self._log = log
         self._now_ms = now_ms
         self._random = random.Random(seed)
-        self._lanes: dict[tuple[str, str], SendQueue] = {}
+        self._queues: dict[tuple[str, str], SendQueue] = {}
         self._pending = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._client: aiohttp.ClientSession | None = None
 
     def send(self, webhook: Webhook, stream: Stream | None, urls: Sequence[str]) -> None:
-        """Returns at once; the sending goes on by itself."""
+        """Queue a webhook for these URLs and return at once."""
         faults = self._faults_of(webhook.room_id)
         if webhook.of_viewer and not faults.viewers:
             return
-        shown = webhook_json(webhook, stream_ids=faults.stream_ids, urls=faults.urls, room_key=faults.room_key)
+        envelope = webhook_json(webhook, stream_ids=faults.stream_ids, urls=faults.urls, room_key=faults.room_key)
         if not urls:
-            self._note(OutgoingWebhook(webhook, stream, "", shown), "nobody")
+            self._log_attempt(OutgoingWebhook(webhook, stream, "", envelope), "nobody")
             return
-        body = msgspec.json.encode(shown)
+        body = msgspec.json.encode(envelope)
         signature = sign(self._key, body)
         not_before = asyncio.get_running_loop().time() + faults.delay_s
         for url in urls:
-            letter = OutgoingWebhook(webhook, stream, url, shown, body, signature, not_before)
+            message = OutgoingWebhook(webhook, stream, url, envelope, body, signature, not_before)
             if stream is not None:
                 stream.delivered.setdefault((webhook.type, url), False)
             if self._is_dropped(webhook.type, faults):
-                self._note(letter, "dropped")
+                self._log_attempt(message, "dropped")
                 continue
             for _ in range(1 + self._copies(faults)):
-                letter = OutgoingWebhook(
-                    webhook, stream, url, shown, body, signature, not_before, retried=faults.retries
+                message = OutgoingWebhook(
+                    webhook, stream, url, envelope, body, signature, not_before, retried=faults.retries
                 )
-                self._post(letter, faults)
+                self._enqueue(message, faults)
 
     async def close(self) -> None:
+        """Cancel all tasks and close the HTTP client."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -109,80 +110,80 @@ class Sender:
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _post(self, letter: OutgoingWebhook, faults: WebhookFaults) -> None:
+    def _enqueue(self, message: OutgoingWebhook, faults: WebhookFaults) -> None:
         if self._pending >= PENDING_MAX:
-            self._note(letter, "overflowed")
+            self._log_attempt(message, "overflowed")
             return
         self._pending += 1
-        address = (letter.url, letter.webhook.room_id)
-        lane = self._lanes.setdefault(address, SendQueue())
-        if self._chance(float(faults.reorder)) and not lane.held:
-            lane.held.append(letter)
-            asyncio.get_running_loop().call_later(HOLD_S + faults.delay_s, self._release, address, lane)
+        address = (message.url, message.webhook.room_id)
+        queue = self._queues.setdefault(address, SendQueue())
+        if self._chance(float(faults.reorder)) and not queue.held_back:
+            queue.held_back.append(message)
+            asyncio.get_running_loop().call_later(HOLD_S + faults.delay_s, self._release, address, queue)
             return
-        lane.waiting.append(letter)
-        self._release(address, lane)
+        queue.waiting.append(message)
+        self._release(address, queue)
 
-    def _release(self, address: tuple[str, str], lane: SendQueue) -> None:
-        lane.waiting.extend(lane.held)
-        lane.held.clear()
-        if lane.waiting and not lane.moving:
-            lane.moving = True
-            self._spawn(self._move(address, lane))
+    def _release(self, address: tuple[str, str], queue: SendQueue) -> None:
+        queue.waiting.extend(queue.held_back)
+        queue.held_back.clear()
+        if queue.waiting and not queue.is_sending:
+            queue.is_sending = True
+            self._spawn(self._send_in_order(address, queue))
 
-    async def _move(self, address: tuple[str, str], lane: SendQueue) -> None:
-        while lane.waiting:
-            letter = lane.waiting.popleft()
-            await asyncio.sleep(max(0.0, letter.not_before - asyncio.get_running_loop().time()))
-            if await self._attempt(letter) or not letter.retried:
+    async def _send_in_order(self, address: tuple[str, str], queue: SendQueue) -> None:
+        while queue.waiting:
+            message = queue.waiting.popleft()
+            await asyncio.sleep(max(0.0, message.not_before - asyncio.get_running_loop().time()))
+            if await self._attempt(message) or not message.retried:
                 self._pending -= 1
             else:
-                self._spawn(self._retry(letter))
-        lane.moving = False
-        if not lane.held and self._lanes.get(address) is lane:
-            del self._lanes[address]
+                self._spawn(self._retry(message))
+        queue.is_sending = False
+        if not queue.held_back and self._queues.get(address) is queue:
+            del self._queues[address]
 
-    async def _retry(self, letter: OutgoingWebhook) -> None:
+    async def _retry(self, message: OutgoingWebhook) -> None:
         for pause_s in RETRY_AFTER_S:
             await asyncio.sleep(pause_s)
-            if await self._attempt(letter):
+            if await self._attempt(message):
                 break
         self._pending -= 1
 
-    async def _attempt(self, letter: OutgoingWebhook) -> bool:
-        letter.attempts += 1
-        item = self._note(letter, "sending")
-        headers = {"Content-Type": "application/json", "videosdk-signature": letter.signature}
+    async def _attempt(self, message: OutgoingWebhook) -> bool:
+        message.attempts += 1
+        item = self._log_attempt(message, "sending")
+        headers = {"Content-Type": "application/json", "videosdk-signature": message.signature}
         try:
-            async with self._open().post(
-                letter.url, data=letter.body, headers=headers, allow_redirects=False
+            async with self._http_client().post(
+                message.url, data=message.body, headers=headers, allow_redirects=False
             ) as answer:
                 item["status"] = answer.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
             item["error"] = f"{type(error).__name__}: {error}"[:200]
         arrived = item["status"] is not None and 200 <= item["status"] < 300
-        last = not letter.retried or letter.attempts > len(RETRY_AFTER_S)
+        last = not message.retried or message.attempts > len(RETRY_AFTER_S)
         item["outcome"] = "delivered" if arrived else "given-up" if last else "failed"
-        if arrived and letter.stream is not None:
-            letter.stream.delivered[letter.webhook.type, letter.url] = True
+        if arrived and message.stream is not None:
+            message.stream.delivered[message.webhook.type, message.url] = True
         return arrived
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _http_client(self) -> aiohttp.ClientSession:
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=ATTEMPT_S), cookie_jar=aiohttp.DummyCookieJar()
             )
         return self._client
 
-    def _note(self, letter: OutgoingWebhook, outcome: str) -> dict[str, Any]:
+    def _log_attempt(self, message: OutgoingWebhook, outcome: str) -> dict[str, Any]:
         return self._log.add(
             "webhook",
             iso(self._now_ms()) or "",
-            type=letter.webhook.type,
-            room=letter.webhook.room_id,
-            url=letter.url,
-            body=letter.shown,
-            attempt=letter.attempts,
+            type=message.webhook.type,
+            room=message.webhook.room_id,
+            url=message.url,
+            body=message.envelope,
+            attempt=message.attempts,
             status=None,
             outcome=outcome,
         )

@@ -1,6 +1,4 @@
-"""The server: every endpoint on one application, from its start to its clean end."""
-
-from __future__ import annotations
+"""The HTTP server: all endpoints in one application, with clean startup and shutdown."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,22 +6,23 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 from sandbox import controls, demo, index_page, media, rest_rooms, rest_streams
-from sandbox.fault_injection import LATE, inject_faults
+from sandbox.fault_injection import LATE_CALLS, inject_faults
 from sandbox.middleware import authorise, log_call, render_refusals
 from sandbox.origin_check import refuse_other_sites
 from sandbox.runtime import RUNTIME, SandboxRuntime
 
 BODY_MAX_BYTES = 64 * 1024
-CLOSE_S = 0.25  # for calls that are under way when the server ends
+CLOSE_S = 0.25  # grace period of calls in progress at shutdown
 
 
 def build(runtime: SandboxRuntime, *, demo_room: str | None = None, demo_factor: float = 1.0) -> web.Application:
+    """Build the application; with `demo_room` it runs the demo in that room."""
     app = web.Application(
         middlewares=(log_call, render_refusals, refuse_other_sites, authorise, inject_faults),
         client_max_size=BODY_MAX_BYTES,
     )
     app[RUNTIME] = runtime
-    app[LATE] = set()
+    app[LATE_CALLS] = set()
     for routes in (rest_rooms.ROUTES, rest_streams.ROUTES, controls.ROUTES, media.ROUTES, index_page.ROUTES):
         app.add_routes(routes)
 
@@ -37,7 +36,7 @@ def build(runtime: SandboxRuntime, *, demo_room: str | None = None, demo_factor:
 
     async def close(app: web.Application) -> None:
         await runtime.close()
-        await _cancel(app[LATE])
+        await _cancel(app[LATE_CALLS])
 
     app.cleanup_ctx.append(play_demo)
     app.on_shutdown.append(close)
@@ -47,14 +46,14 @@ def build(runtime: SandboxRuntime, *, demo_room: str | None = None, demo_factor:
 async def serve(
     app: web.Application, *, host: str, port: int, stop: asyncio.Event, listening: Callable[[str], None]
 ) -> None:
-    """Until `stop`. `listening` is told the address. Raises `OSError` when it cannot be had."""
+    """Serve until `stop` is set; calls `listening` with the address. Raises `OSError` if it cannot listen there."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
         address = runner.addresses[0]
         here = f"http://{_bracketed(address[0])}:{address[1]}"
-        app[RUNTIME].world.cdn = f"{here}/meetings-hls"
+        app[RUNTIME].state.cdn = f"{here}/meetings-hls"
         listening(here)
         await stop.wait()
     finally:

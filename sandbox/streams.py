@@ -1,6 +1,4 @@
-"""Streams of the pure model: started, stopped, broken, and moved on by time."""
-
-from __future__ import annotations
+"""Streams of the model: start, stop, fail, and advance with time."""
 
 from typing import Any
 
@@ -22,7 +20,7 @@ from sandbox.rooms import find_room, running_session, running_stream
 
 
 def start(
-    world: SandboxState,
+    state: SandboxState,
     now_ms: int,
     room_id: str,
     *,
@@ -30,132 +28,134 @@ def start(
     quality: str = "med",
     webhook_url: str | None = None,
 ) -> tuple[Stream, Outcome]:
-    """A stream begins in the room's running session."""
-    room = find_room(world, room_id)
-    forms = world.forms_of(room.id)
-    current = running_stream(world, room)
+    """Start a stream in the room's running session."""
+    room = find_room(state, room_id)
+    forms = state.forms_of(room.id)
+    current = running_stream(state, room)
     if current is not None and current.state is StreamState.STOPPING:
         raise RefusedError(409, "The previous HLS is still being processed, try again in a few seconds", 4020)
     if current is not None and forms.second_start != "second-stream":
         raise RefusedError(int(forms.second_start), "HLS is already running in this room")
-    session = running_session(world, room)
+    session = running_session(state, room)
     if session is None:
         raise RefusedError(int(forms.no_session), "No active session found in this room")
-    if world.quota is not None and _live(world) >= world.quota:
+    if state.quota is not None and _live(state) >= state.quota:
         raise RefusedError(400, "The organisation quota of HLS streams is used up", 4029)
     stream = Stream(
-        id=world.next_digits()[:24],
+        id=state.next_digits()[:24],
         room_id=room.id,
         session_id=session.id,
-        folder=_uuid(world.next_digits()),
+        folder=_uuid(state.next_digits()),
         start_ms=now_ms,
-        cdn=world.cdn,
+        cdn=state.cdn,
         mode=mode,
         quality=quality,
         webhook_url=webhook_url,
     )
     if forms.composer_ids:
         stream.composer_id = composer_id(stream)
-    world.streams[stream.id] = stream
+    state.streams[stream.id] = stream
     room.stream_id = stream.id
-    _forget_oldest(world)
+    _forget_oldest(state)
     return stream, Outcome(
-        _told(stream, "hls-starting"),
+        _webhook(stream, "hls-starting"),
         (
-            ScheduledStep(now_ms + world.pace_of(room.id).started_ms, stream.id, Step.STARTED),
-            ScheduledStep(now_ms + world.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
+            ScheduledStep(now_ms + state.pace_of(room.id).started_ms, stream.id, Step.STARTED),
+            ScheduledStep(now_ms + state.pace_of(room.id).max_duration_ms, stream.id, Step.TOO_LONG),
         ),
     )
 
 
-def end(world: SandboxState, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
-    """The room's stream is asked to stop."""
-    room = find_room(world, room_id)
-    stream = running_stream(world, room) if stream_id is None else _live_stream(world, room, stream_id)
+def end(state: SandboxState, now_ms: int, room_id: str, *, stream_id: str | None = None) -> tuple[Stream, Outcome]:
+    """Stop the room's stream."""
+    room = find_room(state, room_id)
+    stream = running_stream(state, room) if stream_id is None else _live_stream(state, room, stream_id)
     if stream is None:
         raise RefusedError(404, "No active HLS found")
     if stream.state is StreamState.STARTING:
         raise RefusedError(400, "HLS cannot be stopped while it is starting", 4017)
     if stream.state is StreamState.STOPPING:
         raise RefusedError(400, "HLS is already stopping", 4017)
-    return stream, stop(world, stream, now_ms)
+    return stream, stop(state, stream, now_ms)
 
 
-def fail(world: SandboxState, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
-    """The room's stream breaks; REST shows the reason, the webhook does not."""
-    stream = running_stream(world, find_room(world, room_id))
+def fail(state: SandboxState, now_ms: int, room_id: str, *, reason: str | None = None) -> tuple[Stream, Outcome]:
+    """Make the room's stream fail; REST shows the reason, the webhook does not."""
+    stream = running_stream(state, find_room(state, room_id))
     if stream is None:
         raise RefusedError(404, "No active HLS found")
     stream.reason = reason
-    return stream, _over(world, stream, now_ms, StreamState.FAILED)
+    return stream, _over(state, stream, now_ms, StreamState.FAILED)
 
 
-def age(world: SandboxState, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
-    """The room's stream began so much earlier, and is so much nearer to its limit."""
-    stream = running_stream(world, find_room(world, room_id))
+def age(state: SandboxState, now_ms: int, room_id: str, by_ms: int) -> tuple[Stream, Outcome]:
+    """Move the start of the room's stream into the past, and its duration limit closer."""
+    stream = running_stream(state, find_room(state, room_id))
     if stream is None:
         raise RefusedError(404, "No active HLS found")
     stream.start_ms -= by_ms
-    limit_ms = stream.start_ms + world.pace_of(stream.room_id).max_duration_ms
+    limit_ms = stream.start_ms + state.pace_of(stream.room_id).max_duration_ms
     return stream, Outcome(due=(ScheduledStep(max(now_ms, limit_ms), stream.id, Step.TOO_LONG),))
 
 
-def happen(world: SandboxState, now_ms: int, due: ScheduledStep) -> Outcome:
+def advance(state: SandboxState, now_ms: int, due: ScheduledStep) -> Outcome:
     """What `due` brings, if its stream still waits for it."""
-    stream = world.streams.get(due.stream_id)
+    stream = state.streams.get(due.stream_id)
     if stream is None:
         return Outcome()
     match due.step, stream.state:
         case Step.STARTED, StreamState.STARTING:
             stream.state = StreamState.STARTED
-            started = _told(stream, "hls-started", playbackHlsUrl=playback_url(stream))
-            playable = ScheduledStep(now_ms + world.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
+            started = _webhook(stream, "hls-started", playbackHlsUrl=playback_url(stream))
+            playable = ScheduledStep(now_ms + state.pace_of(stream.room_id).playable_ms, stream.id, Step.PLAYABLE)
             return Outcome(started, (playable,))
         case Step.PLAYABLE, StreamState.STARTED:
             stream.state = StreamState.PLAYABLE
             urls = {"playbackHlsUrl": playback_url(stream), "livestreamUrl": livestream_url(stream)}
-            return Outcome(_told(stream, "hls-playable", **urls))
+            return Outcome(_webhook(stream, "hls-playable", **urls))
         case Step.STOPPED, StreamState.STOPPING:
-            return _over(world, stream, now_ms, StreamState.STOPPED)
+            return _over(state, stream, now_ms, StreamState.STOPPED)
         case Step.TOO_LONG, StreamState.STARTING | StreamState.STARTED | StreamState.PLAYABLE:
-            return stop(world, stream, now_ms)
+            return stop(state, stream, now_ms)
         case _:
             return Outcome()
 
 
-def stop(world: SandboxState, stream: Stream, now_ms: int) -> Outcome:
-    """From any state in which it runs, `starting` too."""
+def stop(state: SandboxState, stream: Stream, now_ms: int) -> Outcome:
+    """Begin to stop a running stream, from `starting` on."""
     stream.state = StreamState.STOPPING
-    stopped = ScheduledStep(now_ms + world.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
-    return Outcome(_told(stream, "hls-stopping"), (stopped,))
+    stopped = ScheduledStep(now_ms + state.pace_of(stream.room_id).stopped_ms, stream.id, Step.STOPPED)
+    return Outcome(_webhook(stream, "hls-stopping"), (stopped,))
 
 
-def find_stream(world: SandboxState, stream_id: str) -> Stream:
-    stream = world.streams.get(stream_id)
+def find_stream(state: SandboxState, stream_id: str) -> Stream:
+    """Return a stream by id. Raises `RefusedError` 404 if there is none."""
+    stream = state.streams.get(stream_id)
     if stream is None:
         raise RefusedError(404, "HLS not found")
     return stream
 
 
-def delete_stream(world: SandboxState, stream_id: str) -> None:
-    if not find_stream(world, stream_id).over:
+def delete_stream(state: SandboxState, stream_id: str) -> None:
+    """Delete an ended stream. Raises `RefusedError` 400 while it is active."""
+    if not find_stream(state, stream_id).over:
         raise RefusedError(400, "An active HLS cannot be deleted")
-    del world.streams[stream_id]
+    del state.streams[stream_id]
 
 
-def live_streams(world: SandboxState, room: Room) -> list[Stream]:
-    """The room's streams that are not over, oldest first; two only where a second start makes a second stream."""
+def live_streams(state: SandboxState, room: Room) -> list[Stream]:
+    """Return the room's streams that have not ended, oldest first; more than one only with `second-stream`."""
     if room.stream_id is None:
         return []
-    return [stream for stream in world.streams.values() if stream.room_id == room.id and not stream.over]
+    return [stream for stream in state.streams.values() if stream.room_id == room.id and not stream.over]
 
 
-def session_ended(world: SandboxState, session: Session) -> Outcome:
-    """The webhook that closes a session, sent once."""
+def session_ended(state: SandboxState, session: Session) -> Outcome:
+    """Return the `session-ended` webhook, once per session."""
     if session.end_announced:
         return Outcome()
     session.end_announced = True
-    forms = world.forms_of(session.room_id)
+    forms = state.forms_of(session.room_id)
     data = {
         "meetingId": session.room_id,
         "sessionId": session.id,
@@ -169,40 +169,40 @@ def session_ended(world: SandboxState, session: Session) -> Outcome:
     return Outcome((Webhook("session-ended", session.room_id, data),))
 
 
-def _over(world: SandboxState, stream: Stream, now_ms: int, state: StreamState) -> Outcome:
-    stream.state = state
+def _over(state: SandboxState, stream: Stream, now_ms: int, final_state: StreamState) -> Outcome:
+    stream.state = final_state
     stream.end_ms = now_ms
-    room = world.rooms[stream.room_id]
-    others = live_streams(world, room)
+    room = state.rooms[stream.room_id]
+    others = live_streams(state, room)
     room.stream_id = others[-1].id if others else None
-    outcome = Outcome(_told(stream, f"hls-{state}"))
-    session = world.sessions.get(stream.session_id)
-    if session is not None and session.end_ms is not None and all(it.session_id != session.id for it in others):
-        outcome += session_ended(world, session)
+    outcome = Outcome(_webhook(stream, f"hls-{final_state}"))
+    session = state.sessions.get(stream.session_id)
+    if session is not None and session.end_ms is not None and all(other.session_id != session.id for other in others):
+        outcome += session_ended(state, session)
     return outcome
 
 
-def _live_stream(world: SandboxState, room: Room, stream_id: str) -> Stream | None:
-    return next((stream for stream in live_streams(world, room) if stream.id == stream_id), None)
+def _live_stream(state: SandboxState, room: Room, stream_id: str) -> Stream | None:
+    return next((stream for stream in live_streams(state, room) if stream.id == stream_id), None)
 
 
-def _told(stream: Stream, kind: str, **more: Any) -> tuple[Webhook, ...]:
+def _webhook(stream: Stream, kind: str, **more: Any) -> tuple[Webhook, ...]:
     if kind in stream.suppressed_types:
         return ()
     data = {"meetingId": stream.room_id, "sessionId": stream.session_id, **more}
     return (Webhook(kind, stream.room_id, data, stream.id),)
 
 
-def _live(world: SandboxState) -> int:
-    return sum(1 for stream in world.streams.values() if not stream.over)
+def _live(state: SandboxState) -> int:
+    return sum(1 for stream in state.streams.values() if not stream.over)
 
 
 def _uuid(digits: str) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
 
 
-def _forget_oldest(world: SandboxState) -> None:
-    if len(world.streams) > ENDED_MAX:
-        oldest = next((stream.id for stream in world.streams.values() if stream.over), None)
+def _forget_oldest(state: SandboxState) -> None:
+    if len(state.streams) > ENDED_MAX:
+        oldest = next((stream.id for stream in state.streams.values() if stream.over), None)
         if oldest is not None:
-            del world.streams[oldest]
+            del state.streams[oldest]

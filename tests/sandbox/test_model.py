@@ -36,7 +36,7 @@ class Scenario:
         while due := min((d for d in self.due if d.at_ms <= until), key=lambda d: d.at_ms, default=None):
             self.due.remove(due)
             self.now = due.at_ms
-            self.play(model.happen(self.world, self.now, due))
+            self.play(model.advance(self.world, self.now, due))
         self.now = until
 
     def join(self, who="ada", room=ROOM):
@@ -111,7 +111,7 @@ def test_two_streams_of_a_session_stop_in_the_same_words():
         model.end(scenario.world, scenario.now, ROOM)
         stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
         due = ScheduledStep(scenario.now, stream.id, model.Step.STOPPED)
-        webhooks += model.happen(scenario.world, scenario.now, due).webhooks
+        webhooks += model.advance(scenario.world, scenario.now, due).webhooks
         scenario.start()
         scenario.pass_time(7)
     first, second = (webhook_json(webhook) for webhook in webhooks)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox import model
-from sandbox.answer_forms import none_active, start_answer, succeeded
+from sandbox.answer_forms import none_active, start_answer, success_response
 from sandbox.faults import read_faults, read_room_faults
 from sandbox.json_views import participant_json, started_json, stream_json, webhook_json
 from sandbox.model import RefusedError, SandboxState, ScheduledStep, StreamState
@@ -70,7 +70,7 @@ def test_a_start_is_answered_in_the_chosen_form(form, key):
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_a_success_has_the_chosen_status(status):
-    answer = succeeded(status, "HLS ended successfully")
+    answer = success_response(status, "HLS ended successfully")
     assert (answer.status, bool(answer.body)) == (status, status != 204)
 
 
@@ -100,11 +100,11 @@ def test_a_second_start_may_make_a_second_stream_and_each_ends_alone():
     for stream in (first, second):
         stream.state = StreamState.PLAYABLE
     assert model.end(world, 2, ROOM, stream_id=second.id)[0] is second
-    model.happen(world, 3, ScheduledStep(3, second.id, model.Step.STOPPED))
+    model.advance(world, 3, ScheduledStep(3, second.id, model.Step.STOPPED))
     assert model.running_stream(world, world.rooms[ROOM]) is first
     _, outcome = model.end_session(world, 4, ROOM)
     assert "session-ended" not in type_names(outcome)
-    assert type_names(model.happen(world, 5, ScheduledStep(5, first.id, model.Step.STOPPED))) == [
+    assert type_names(model.advance(world, 5, ScheduledStep(5, first.id, model.Step.STOPPED))) == [
         "hls-stopped",
         "session-ended",
     ]
@@ -124,7 +124,7 @@ def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form, types):
     world = world_with(session_end=form)
     stream, _ = started(world)
     _, left = model.leave(world, 1, ROOM, "ada")
-    assert type_names(left, model.happen(world, 2, ScheduledStep(2, stream.id, model.Step.STOPPED))) == types
+    assert type_names(left, model.advance(world, 2, ScheduledStep(2, stream.id, model.Step.STOPPED))) == types
     assert stream.state is StreamState.STOPPED
 
 
@@ -167,8 +167,8 @@ def test_webhooks_name_the_stream_in_the_chosen_form(stream_ids, id_of):
 def test_webhooks_carry_urls_in_the_chosen_form(urls, keys):
     world = SandboxState()
     stream, _ = started(world)
-    model.happen(world, 1, ScheduledStep(1, stream.id, model.Step.STARTED))
-    (webhook,) = model.happen(world, 2, ScheduledStep(2, stream.id, model.Step.PLAYABLE)).webhooks
+    model.advance(world, 1, ScheduledStep(1, stream.id, model.Step.STARTED))
+    (webhook,) = model.advance(world, 2, ScheduledStep(2, stream.id, model.Step.PLAYABLE)).webhooks
     assert webhook_json(webhook, urls=urls)["data"].keys() - {"meetingId", "sessionId"} == keys
     assert webhook_json(webhook, room_key="roomId")["data"]["roomId"] == ROOM
 

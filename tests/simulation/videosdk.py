@@ -113,7 +113,7 @@ class Cloud:
                 agenda.later(wait, self._arrive, webhook.room_id, body, stream_id)
 
     def _happen(self, due: model.ScheduledStep) -> None:
-        outcome = model.happen(self.world, self.agenda.now, due)
+        outcome = model.advance(self.world, self.agenda.now, due)
         if due.step is model.Step.TOO_LONG:
             self.limited |= {webhook.room_id: self.agenda.now for webhook in outcome.webhooks}
         self._played(outcome)

@@ -42,7 +42,7 @@ class Cloud:
         while ready := [due for due in self.due if due.at_ms <= until]:
             due = min(ready, key=lambda due: due.at_ms)
             self.due.remove(due)
-            self.play(model.happen(self.world, due.at_ms, due))
+            self.play(model.advance(self.world, due.at_ms, due))
 
     def try_to(self, act: Any, now: int, *more: Any, **named: Any) -> tuple[Any, int | None]:
         """What the act gave, or the status it was refused with."""
