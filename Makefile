@@ -7,7 +7,7 @@ DEV_STAMP := $(VENV)/.ready-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check bench simulate fuzz screenshots docs lock clean fmt
+.PHONY: help run setup setup-dev test check bench simulate fuzz screenshots docs site lock clean fmt
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,11 +44,12 @@ $(DEV_STAMP): $(STAMP) requirements-dev.txt
 	@$(BIN)/pip install --quiet --require-hashes --no-deps -r requirements-dev.txt || { $(INSTALL_FAILED); }
 	@touch $@
 
-check: setup-dev ## lint, types, import contracts
+check: setup-dev ## lint, types, import contracts, documentation site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory site
 
 fmt: setup-dev ## format the code
 	$(BIN)/ruff check --fix .
@@ -71,6 +72,9 @@ docs: setup-dev ## write docs/reference out of the code: commands, settings, met
 	@$(BIN)/python -m tests.tools.cli_reference
 	@$(BIN)/python -m tests.tools.reference_pages
 
+site: setup-dev ## build the documentation site in site/
+	@$(BIN)/zensical build --strict --clean
+
 screenshots: setup-dev ## make the README's pictures of the console
 	@sh tests/browser_setup.sh
 	@$(BIN)/python -m tests.tools.screenshots
@@ -80,4 +84,4 @@ lock: setup-dev ## compile requirements from pyproject.toml (needs uv)
 	uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra dev pyproject.toml requirements.in -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove the virtual environment and caches (never the data in var/)
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .cache *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
