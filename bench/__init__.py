@@ -1,1 +1,1 @@
-"""Measurements of Tallylight, each beside the plain way of doing the same, both taken in one run."""
+"""Benchmarks of Tallylight; each compares with a baseline measured in the same run."""

@@ -1,4 +1,4 @@
-"""`python -m bench [name …] [--quick]`: measure, print the table, keep it as JSON in bench/results."""
+"""`python -m bench [name …] [--quick]`: run benchmarks, print a table, and store it as JSON in bench/results."""
 
 import argparse
 import shutil
@@ -32,12 +32,13 @@ from webhook_app.ops.logs import configure
 from workers.gc_tuning import tune_gc
 
 RESULTS = Path(__file__).with_name("results")
+ALIASES = {"tell": "deliver", "through": "end-to-end"}  # names of earlier versions
 BENCHES: dict[str, Callable[[Path, Scale], Iterator[Result]]] = {
     "receive": receive.run,
     "reduce": reduce.run,
-    "tell": deliver.run,
+    "deliver": deliver.run,
     "isolation": isolation.run,
-    "through": end_to_end.run,
+    "end-to-end": end_to_end.run,
     "lag": lag.run,
     "memory": memory.run,
     "openings": openings.run,
@@ -47,27 +48,27 @@ BENCHES: dict[str, Callable[[Path, Scale], Iterator[Result]]] = {
 
 
 def main() -> int:
-    """Run what was asked for. The exit status says whether everything could be measured, not how it came out."""
-    asked = _arguments()
-    tune_gc()  # as the product's hands do
-    configure("bench", "text", "warning")  # as a process of the product: what it does not log, it does not write out
+    """Run the selected benchmarks. The exit status says whether all could be measured, not whether goals were met."""
+    arguments = _arguments()
+    tune_gc()  # as the product's workers do
+    configure("bench", "text", "warning")  # log as little as a process of the product
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = datetime.now(UTC)
     path = RESULTS / f"{began:%Y-%m-%dT%H%M%SZ}.json"
-    scale = QUICK if asked.quick else FULL
-    about = report.machine() | {"at": began.isoformat(timespec="seconds"), "quick": asked.quick}
+    scale = QUICK if arguments.quick else FULL
+    about = report.machine() | {"at": began.isoformat(timespec="seconds"), "quick": arguments.quick}
     about |= {"load_tool": load.tool() or "own"}
     if load.tool() is None:
-        print("wrk is not installed: a loop of our own makes the load, which is slower and takes more of the cores")
+        print("wrk is not installed: using the built-in load generator, which is slower and uses more CPU")
     results: list[Result] = []
     failed: list[str] = []
     noise: dict[str, float | None] = {}
-    for name in asked.names or BENCHES:
+    for name in arguments.names or BENCHES:
         _say(f"{name} …")
         since, before = time.monotonic(), host_noise.now()
         try:
-            for figure in _measured(name, scale):
-                results.append(figure)
+            for result in _measured(name, scale):
+                results.append(result)
                 report.write(path, results, about=about)
         except Exception:
             traceback.print_exc()
@@ -76,15 +77,15 @@ def main() -> int:
         report.write(path, results, about=about | {"cores_busy_elsewhere": noise})
         _say(f"{name} took {time.monotonic() - since:.0f} s")
     print(report.table(results))
-    print("cores that others kept busy:", ", ".join(f"{name} {cores}" for name, cores in noise.items()))
-    print(f"ratio: the median of the rounds' own ratios; rounds and details are in {path}")
+    print("cores kept busy by other processes:", ", ".join(f"{name} {cores}" for name, cores in noise.items()))
+    print(f"ratio: median of the ratios of all rounds; rounds and details are in {path}")
     if failed:
         print(f"could not be measured: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def _measured(name: str, scale: Scale) -> Iterator[Result]:
-    # Beside the results and not in /tmp, which may be memory: an fsync must reach a disk.
+    # Next to the results, not in /tmp, which may be in memory: an fsync must reach a disk.
     RESULTS.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=RESULTS))
     try:
@@ -95,13 +96,14 @@ def _measured(name: str, scale: Scale) -> Iterator[Result]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHES)}; all when none is given")
-    parser.add_argument("--quick", action="store_true", help="a quick look: fewer rounds, shorter loads")
-    asked = parser.parse_args()
-    unknown = [name for name in asked.names if name not in BENCHES]
+    parser.add_argument("names", nargs="*", metavar="name", help=f"one of {', '.join(BENCHES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and shorter loads")
+    arguments = parser.parse_args()
+    arguments.names = [ALIASES.get(name, name) for name in arguments.names]
+    unknown = [name for name in arguments.names if name not in BENCHES]
     if unknown:
-        parser.error(f"there is no bench {unknown[0]}; there are {', '.join(BENCHES)}")
-    return asked
+        parser.error(f"unknown benchmark {unknown[0]}; choose from {', '.join(BENCHES)}")
+    return arguments
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The plain way: Flask verifies and enqueues one RQ job for each webhook; each job writes a hash and posts once."""
+"""The baseline: Flask verifies each webhook and enqueues one RQ job, which writes a hash and sends one POST."""
 
 import base64
 import binascii
@@ -14,11 +14,11 @@ from rq import Queue
 from bench.baseline_job import QUEUE
 from webhook_app.providers.videosdk.signature import HEADER, PublicKey, read_key
 
-JOB = "bench.baseline_job.tell"
+JOB = "bench.baseline_job.handle_webhook"
 
 
 def build(redis_url: str, key: PublicKey) -> Flask:
-    """The app of somebody who read the two libraries' front pages."""
+    """Build a minimal Flask and RQ application."""
     app = Flask(__name__, static_folder=None)
     queue = Queue(QUEUE, connection=redis.Redis.from_url(redis_url))
 

@@ -1,4 +1,4 @@
-"""The plain way's worker: one hash written and one request made for each job."""
+"""The baseline's worker: each job writes one hash and sends one request."""
 
 import json
 import os
@@ -7,15 +7,15 @@ import redis
 import requests
 from rq import Queue, SimpleWorker
 
-QUEUE = "plain"
+QUEUE = "baseline"
 SUBSCRIBER = "BENCH_SUBSCRIBER"
 TIMEOUT_S = 10
 
 _client: "redis.Redis | None" = None
 
 
-def tell(body: str) -> None:
-    """Keep the room's state, tell the subscriber."""
+def handle_webhook(body: str) -> None:
+    """Store the room's state and notify the subscriber."""
     webhook = json.loads(body)
     data = webhook["data"]
     _store().hset(f"room:{data['meetingId']}", mapping={"state": webhook["webhookType"], "stream": data["id"]})
@@ -32,7 +32,7 @@ def _store() -> "redis.Redis":
 
 
 def main() -> None:
-    """Work until asked to stop."""
+    """Work until stopped."""
     connection = redis.Redis.from_url(os.environ["REDIS_URL"])
     SimpleWorker([Queue(QUEUE, connection=connection)], connection=connection).work(logging_level="ERROR")
 

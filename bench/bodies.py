@@ -1,4 +1,4 @@
-"""Webhook bodies as VideoSDK sends them: whole runs with ids, and sessions with people coming and going."""
+"""Webhook bodies as VideoSDK sends them: complete streams with ids, and sessions with participants."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ PER_SESSION = 2 + 2 * (GUESTS + 1) + len(STATES)
 
 
 def runs(rooms: int, cycles: int, *, first: int = 0) -> Iterator[bytes]:
-    """Whole runs, each body a change of state; two bodies about one room stand `rooms` apart."""
+    """Yield complete streams; each body changes a state, and consecutive bodies of one room are `rooms` apart."""
     for cycle in range(first, first + cycles):
         for state in STATES:
             for room in range(rooms):
@@ -18,7 +18,7 @@ def runs(rooms: int, cycles: int, *, first: int = 0) -> Iterator[bytes]:
 
 
 def sessions(rooms: int, cycles: int) -> Iterator[bytes]:
-    """Sessions in which people join, a run goes through all its states, and people leave."""
+    """Yield sessions in which participants join, a stream goes through all states, and participants leave."""
     for cycle in range(cycles):
         for at in range(len(_plan(0, 0))):
             for room in range(rooms):
@@ -27,7 +27,7 @@ def sessions(rooms: int, cycles: int) -> Iterator[bytes]:
 
 
 def hls(state: str, room: int, cycle: int) -> bytes:
-    """One `hls-` webhook of a run, about 300 bytes once its URLs are known."""
+    """Return one `hls-*` webhook of a stream, about 300 bytes once its URLs are known."""
     run = _hex(f"run {room} {cycle}", 12)
     more = {"id": run}
     if state != "starting":
@@ -37,12 +37,13 @@ def hls(state: str, room: int, cycle: int) -> bytes:
 
 
 def body(kind: str, room: int, cycle: int, **more: str) -> bytes:
-    """Any webhook of a room's session."""
+    """Return any webhook of a room's session."""
     data = {"meetingId": room_id(room), "sessionId": _hex(f"session {room} {cycle}", 12), **more}
     return json.dumps({"webhookType": kind, "data": data}, separators=(",", ":")).encode()
 
 
 def room_id(room: int) -> str:
+    """Return the id of the nth room."""
     return f"room-{room:04d}-live"
 
 

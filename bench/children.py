@@ -1,4 +1,4 @@
-"""Child processes of a bench: started with a clean environment, waited for, measured, ended."""
+"""Child processes of benchmarks: start with a clean environment, wait, measure CPU, stop."""
 
 import http.client
 import os
@@ -22,12 +22,12 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 class NotReadyError(Exception):
-    """A process did not come to answer, or something did not come true, in time."""
+    """A process or condition was not ready in time."""
 
 
 @contextmanager
 def python(module: str, *arguments: str, environ: Mapping[str, str], log: Path) -> Iterator[int]:
-    """`python -m module` with nothing of our environment but what is named; its process id."""
+    """Run `python -m module` with a minimal environment while the body runs; yields its process id."""
     inherited = {name: os.environ[name] for name in KEPT if name in os.environ}
     whole = {**inherited, COMPLETE: "1", "PYTHONPATH": os.fspath(ROOT), **environ}
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def python(module: str, *arguments: str, environ: Mapping[str, str], log: Path) 
 
 
 def wait_for(holds: Callable[[], bool], what: str, *, limit_s: float = READY_LIMIT_S) -> None:
-    """Wait until it holds; NotReadyError names what did not."""
+    """Wait until `holds` returns True. Raises NotReadyError after the limit."""
     until = time.monotonic() + limit_s
     while not holds():
         if time.monotonic() > until:
@@ -49,19 +49,19 @@ def wait_for(holds: Callable[[], bool], what: str, *, limit_s: float = READY_LIM
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether something answers 2xx there."""
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    """Whether a server answers 2xx at this path."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        line.request("GET", path)
-        return 200 <= line.getresponse().status < 300
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 300
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        line.close()
+        connection.close()
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -69,7 +69,7 @@ def free_port() -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds used by the session that `pid` leads, so far; 0 where /proc does not tell."""
+    """Return the CPU seconds used so far by the session that `pid` leads; 0 without /proc."""
     return sum(ticks for _, ticks in _session(pid)) / os.sysconf("SC_CLK_TCK")
 
 

@@ -1,4 +1,4 @@
-"""tell: deliveries a second on one core, against the bare client posting the same bodies to the same sink."""
+"""deliver: deliveries per second on one core, compared with a plain client posting the same bodies to the same sink."""
 
 import asyncio
 import gc
@@ -43,7 +43,7 @@ Post = tuple[bytes, dict[str, str]]
 
 @dataclass(frozen=True)
 class Place:
-    """Where it is measured."""
+    """The store and the sink of a measurement."""
 
     url: str
     client: Client
@@ -51,7 +51,7 @@ class Place:
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """To one subscriber, then the same number of deliveries to ten."""
+    """Measure deliveries to one subscriber, then the same number to ten."""
     with product.store(directory) as store, sink.running(directory) as other:
         place = Place(store.url, connect(store.url), other)
         for count, in_flight in IN_FLIGHT.items():
@@ -60,14 +60,14 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
 
 
 def subscribe(client: Client, url: str, count: int) -> None:
-    """So many subscribers to every state of a stream."""
+    """Add subscribers to all stream notices."""
     for at in range(count):
-        made = Subscriber(f"sub_{at}", f"bench {at}", url, 0, Filter(types=("stream.*",)), secret=new_secret())
-        Subscribers(client, SEAL).put(made)
+        subscriber = Subscriber(f"sub_{at}", f"bench {at}", url, 0, Filter(types=("stream.*",)), secret=new_secret())
+        Subscribers(client, SEAL).put(subscriber)
 
 
 async def deliver(url: str, other: sink.Sink, expected: int) -> None:
-    """Deliver what the outbox holds, as the deliver process would."""
+    """Deliver everything in the outbox, as the deliver process does."""
     async with running_deliverer(url) as deliverer:
         while other.seen().different < expected:
             await deliverer.run()
@@ -75,7 +75,7 @@ async def deliver(url: str, other: sink.Sink, expected: int) -> None:
 
 @asynccontextmanager
 async def running_deliverer(url: str) -> AsyncIterator[Deliverer]:
-    """A deliver hand on the store at this address."""
+    """Open a deliverer on the store at this address."""
     client, webhook_channel, own = connect_async(url), WebhookChannel(allowed=LOOPBACK), connect(url)
     apprise_channel = AppriseChannel(client, allowed=LOOPBACK, base_url=None)
     reports = Escalations(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
@@ -103,13 +103,13 @@ def _both(place: Place, count: int, in_flight: int, scale: Scale) -> Iterator[Re
         cpu.append((ours[0], bare[0]))
         wall.append((ours[1], bare[1]))
     to = f"{count} subscriber{'s' if count > 1 else ''}"
-    baseline_name = f"bare client, {in_flight} in flight"
-    yield rounds("tell", f"deliveries/s, {to}", "/s", wall, baseline_name=baseline_name, goal=GOAL)
-    yield rounds("tell", f"deliveries/s of CPU, {to}", "/s", cpu, baseline_name=baseline_name)
+    baseline_name = f"plain client, {in_flight} in flight"
+    yield rounds("deliver", f"deliveries/s, {to}", "/s", wall, baseline_name=baseline_name, goal=GOAL)
+    yield rounds("deliver", f"deliveries/s of CPU, {to}", "/s", cpu, baseline_name=baseline_name)
 
 
 def _outbox(client: Client, notices: int) -> bytes:
-    """An outbox of so many notices about streams, as it is dumped."""
+    """Return the dump of an outbox with this many notices about streams."""
     client.flushall()
     cycles = notices // (ROOMS * len(bodies.STATES)) + 1
     seeding.append(client, seeding.entries(bodies.runs(ROOMS, cycles))[:notices])
@@ -119,15 +119,15 @@ def _outbox(client: Client, notices: int) -> bytes:
 
 
 async def _posts(place: Place, notices: int) -> list[Post]:
-    """The bodies and headers that will be delivered."""
+    """Return the bodies and headers that will be delivered."""
     client = connect_async(place.url)
-    found, _ = await Outbox(client).read("0-0", 2 * notices)
+    entries, _ = await Outbox(client).read("0-0", 2 * notices)
     await client.aclose()
-    told = [one.notice for one in found if one.notice.type.startswith("stream.")]
-    assert len(told) == notices, f"{len(told)} notices where {notices} were to be"
-    made = [(notice.notice_id, encode_body(notice_body(notice))) for notice in told]
+    notices_sent = [entry.notice for entry in entries if entry.notice.type.startswith("stream.")]
+    assert len(notices_sent) == notices, f"{len(notices_sent)} notices, expected {notices}"
+    encoded = [(notice.notice_id, encode_body(notice_body(notice))) for notice in notices_sent]
     secret = new_secret()
-    return [(body, signed_headers(known, round(time.time()), body, [secret])) for known, body in made]
+    return [(body, signed_headers(notice_id, round(time.time()), body, [secret])) for notice_id, body in encoded]
 
 
 async def _bare(url: str, posts: list[Post], in_flight: int) -> None:
@@ -143,7 +143,7 @@ async def _bare(url: str, posts: list[Post], in_flight: int) -> None:
 
 
 def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> tuple[float, float]:
-    """Deliveries a second, of this process's CPU and of wall time until the sink had the last."""
+    """Return deliveries per second of this process's CPU time, and of wall time until the sink got the last one."""
     place.sink.forget()
     gc.collect()
     cpu, wall = time.process_time(), time.monotonic()
@@ -153,6 +153,6 @@ def _timed(place: Place, work: Callable[[], Awaitable[None]], expected: int) -> 
 
     asyncio.run(once())
     cpu = time.process_time() - cpu
-    seen = place.sink.seen()
-    assert seen.posts >= expected, f"{seen.posts} posts where {expected} were to come"
-    return seen.posts / cpu, seen.posts / (seen.last_at - wall)
+    arrived = place.sink.seen()
+    assert arrived.posts >= expected, f"{arrived.posts} posts, expected {expected}"
+    return arrived.posts / cpu, arrived.posts / (arrived.last_at - wall)

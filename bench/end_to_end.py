@@ -1,4 +1,4 @@
-"""through: webhooks a second from the receiver to a subscriber, against Flask with one RQ job for each."""
+"""end-to-end: webhooks per second from receiver to subscriber, compared with Flask and one RQ job per webhook."""
 
 import time
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from bench.results import Goal, Result, rounds
 from bench.scale import Scale
 
 ROOMS = 500
-LINES = 64
+CONNECTIONS = 64
 GOAL = Goal(10.0)
 QUIET_S = 10.0
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One way from receiver to subscriber."""
+    """A system under test, from receiver to subscriber."""
 
     served: product.Served
     sink: sink.Sink
@@ -27,17 +27,17 @@ class Pipeline:
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """Both ways on the same server under the same load; each webhook is a change that is told once."""
-    with _ways(directory, scale) as (ours, plain):
+    """Measure both systems on the same server under the same load; each webhook causes one notification."""
+    with _pipelines(directory, scale) as (ours, baseline):
         pairs: list[tuple[float, float]] = []
         details = []
         for at in range(scale.end_to_end_rounds):
-            found = [_through(way, way.posts[at], scale.end_to_end_s) for way in (ours, plain)]
-            pairs.append((found[0]["per_s"], found[1]["per_s"]))
-            details.append({"ours": found[0], "plain": found[1]})
+            measured = [_measure(pipeline, pipeline.posts[at], scale.end_to_end_s) for pipeline in (ours, baseline)]
+            pairs.append((measured[0]["per_s"], measured[1]["per_s"]))
+            details.append({"ours": measured[0], "baseline": measured[1]})
         yield rounds(
-            "through",
-            "webhooks/s, taken and told",
+            "end-to-end",
+            "webhooks/s, received and delivered",
             "/s",
             pairs,
             baseline_name="Flask + RQ",
@@ -46,42 +46,42 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
         )
 
 
-def _through(way: Pipeline, posts: Path, seconds: float) -> dict[str, float]:
-    way.sink.forget()
-    before = children.cpu_s(way.served.pid)
-    done = load.run_load(way.served.port, posts, lines=LINES, seconds=seconds, once=True)
+def _measure(pipeline: Pipeline, posts: Path, seconds: float) -> dict[str, float]:
+    pipeline.sink.forget()
+    before = children.cpu_s(pipeline.served.pid)
+    done = load.run_load(pipeline.served.port, posts, connections=CONNECTIONS, seconds=seconds, once=True)
     began = time.monotonic() - done.seconds
-    seen = way.sink.wait_for(done.accepted, quiet_s=QUIET_S)
-    delivered = min(seen.different, done.accepted)
+    arrived = pipeline.sink.wait_for(done.accepted, quiet_s=QUIET_S)
+    delivered = min(arrived.different, done.accepted)
     return {
-        "per_s": delivered / (seen.last_at - began),
-        "told": delivered,
+        "per_s": delivered / (arrived.last_at - began),
+        "delivered": delivered,
         "accepted": done.accepted,
         "refused": done.refused + done.broken,
         "accepted_per_s": done.per_s,
-        "seconds": seen.last_at - began,
-        "repeats": seen.posts - seen.different,
-        "web_cpu_s": children.cpu_s(way.served.pid) - before,
+        "seconds": arrived.last_at - began,
+        "repeats": arrived.posts - arrived.different,
+        "web_cpu_s": children.cpu_s(pipeline.served.pid) - before,
     }
 
 
 @contextmanager
-def _ways(directory: Path, scale: Scale) -> Iterator[tuple[Pipeline, Pipeline]]:
+def _pipelines(directory: Path, scale: Scale) -> Iterator[tuple[Pipeline, Pipeline]]:
     ours = _posts(directory, "ours", scale.end_to_end_rounds, scale.end_to_end_bodies)
-    plain = _posts(directory, "plain", scale.end_to_end_rounds, scale.baseline_bodies)
+    baseline = _posts(directory, "baseline", scale.end_to_end_rounds, scale.baseline_bodies)
     with ExitStack() as stack:
         enter = stack.enter_context
-        end = enter(sink.running(directory / "sink"))
-        all_of_it = enter(product.up(directory / "ours", end.port))
-        store = enter(product.store(directory / "plain"))
-        more = {"REDIS_URL": store.url, SUBSCRIBER: end.url}
-        served = enter(product.serve_app("bench.baseline:application", directory / "plain", store.url))
-        enter(children.python("bench.baseline_job", environ=more, log=directory / "plain" / "worker.log"))
-        yield Pipeline(all_of_it, end, ours), Pipeline(served, end, plain)
+        notice_sink = enter(sink.running(directory / "sink"))
+        tallylight = enter(product.up(directory / "ours", notice_sink.port))
+        store = enter(product.store(directory / "baseline"))
+        more = {"REDIS_URL": store.url, SUBSCRIBER: notice_sink.url}
+        served = enter(product.serve_app("bench.baseline:application", directory / "baseline", store.url))
+        enter(children.python("bench.baseline_job", environ=more, log=directory / "baseline" / "worker.log"))
+        yield Pipeline(tallylight, notice_sink, ours), Pipeline(served, notice_sink, baseline)
 
 
 def _posts(directory: Path, name: str, times: int, count: int) -> list[Path]:
-    """A file for each round, no run in two of them."""
+    """Write a file of requests per round; no stream is in two of them."""
     cycles = -(-count // (ROOMS * len(bodies.STATES)))
     return [
         signing.write(

@@ -1,4 +1,4 @@
-"""What other processes of the machine did meanwhile: the noise in a figure."""
+"""CPU used by other processes of the machine: the noise in a measurement."""
 
 import os
 import time
@@ -10,7 +10,7 @@ STAT = Path("/proc/stat")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """CPU seconds used until now, by the whole machine and by us with the children we have buried."""
+    """CPU seconds used so far by the whole machine, and by this process with its finished children."""
 
     at: float
     machine: float
@@ -18,7 +18,7 @@ class Moment:
 
 
 def now() -> Moment | None:
-    """This moment; None where /proc does not tell."""
+    """Take a reading; None without /proc."""
     try:
         ticks = [int(field) for field in STAT.read_text().splitlines()[0].split()[1:9]]
     except OSError:
@@ -29,9 +29,9 @@ def now() -> Moment | None:
 
 
 def cores_since(before: Moment | None) -> float | None:
-    """How many cores others kept busy, on average."""
+    """Return how many cores other processes kept busy on average since `before`."""
     after = now()
     if before is None or after is None:
         return None
-    theirs = (after.machine - before.machine) - (after.ours - before.ours)
-    return round(max(0.0, theirs) / (after.at - before.at), 2)
+    others = (after.machine - before.machine) - (after.ours - before.ours)
+    return round(max(0.0, others) / (after.at - before.at), 2)

@@ -1,4 +1,4 @@
-"""One kept-open HTTP connection for load of our own making, and load at a given pace."""
+"""A minimal HTTP client on one keep-alive connection, and load at a given rate."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ LENGTH = b"content-length:"
 
 
 class HttpClient(asyncio.Protocol):
-    """Asks one thing at a time and gives the answer's status."""
+    """Sends one request at a time and returns the status of its answer."""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -17,17 +17,19 @@ class HttpClient(asyncio.Protocol):
 
     @classmethod
     async def open(cls, port: int) -> "HttpClient":
-        _, line = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
-        return line
+        """Connect to a local port."""
+        _, client = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
+        return client
 
     def ask(self, request: bytes) -> "asyncio.Future[int]":
-        """Send; the future holds the status once the answer is whole."""
+        """Send a request; the future gets the status once the answer is complete."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return self._answer
 
     def close(self) -> None:
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
@@ -49,7 +51,7 @@ class HttpClient(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionError("the line was cut"))
+            self._answer.set_exception(ConnectionError("connection lost"))
 
 
 async def pace(
@@ -58,24 +60,24 @@ async def pace(
     *,
     per_s: float,
     seconds: float,
-    lines: int,
+    connections: int,
     sent: Callable[[int, float], None] = lambda number, at: None,
 ) -> list[float]:
-    """Ask at a steady pace, whatever the answers do; seconds from when each was due to its answer.
+    """Send requests at a steady rate, independent of the answers; returns the seconds from due time to answer.
 
-    `sent` hears each request's number and when it was due. Refused requests raise.
+    `sent` is called with each request's number and due time. Raises ConnectionError for an answer other than 2xx.
     """
     loop = asyncio.get_running_loop()
     idle: asyncio.Queue[HttpClient] = asyncio.Queue()
-    for _ in range(lines):
+    for _ in range(connections):
         idle.put_nowait(await HttpClient.open(port))
     took: list[float] = []
 
     async def ask(number: int, due: float) -> None:
-        line = await idle.get()
-        status = await line.ask(requests[number % len(requests)])
+        client = await idle.get()
+        status = await client.ask(requests[number % len(requests)])
         took.append(loop.time() - due)
-        idle.put_nowait(line)
+        idle.put_nowait(client)
         if not 200 <= status < 300:
             raise ConnectionError(f"answered {status}")
 
@@ -93,21 +95,21 @@ async def pace(
 
 
 def as_request(path: str, body: bytes, signature: str = "") -> bytes:
-    """A POST as bytes."""
+    """Return a POST request as bytes."""
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
     signed = f"videosdk-signature: {signature}\r\n" if signature else ""
     return f"{head}{signed}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 def read_posts(path: Path) -> list[tuple[str, bytes]]:
-    """Signatures and bodies from the load tool's file."""
+    """Read signatures and bodies from the file of the load tool."""
     return [
         (signature.decode(), body)
         for signature, _, body in (line.partition(b" ") for line in path.read_bytes().splitlines())
     ]
 
 
-def percentile(found: Sequence[float], percent: float) -> float:
-    """The value that so many percent do not exceed; 0 of nothing."""
-    ranked = sorted(found)
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the value that this percentage does not exceed; 0 without values."""
+    ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))] if ranked else 0.0

@@ -1,6 +1,7 @@
-"""isolation: what endpoints that hang, or a long backlog, cost the others; what a due delivery weighs, a claim takes.
+"""isolation: the cost of hanging endpoints and long backlogs for others, of due deliveries in memory, and of a claim.
 
-One process makes notices and is every endpoint, so that both read one clock; the deliver hand and the store are others.
+One process creates the notices and serves all endpoints, so that both use one clock; the deliver worker and the store
+are separate processes.
 """
 
 import asyncio
@@ -42,13 +43,13 @@ CLAIM_TURNS = 10
 DAY_S = 24 * 3600
 WORSE_AT_MOST = Goal(1.10, at_most=True)
 LOWER_AT_MOST = Goal(0.90)
-HELD_AT_MOST = Goal(1.2 * 1024, absolute=True, at_most=True)
+MEMORY_AT_MOST = Goal(1.2 * 1024, absolute=True, at_most=True)
 
 
 class Endpoints(SinkProtocol):
-    """Every endpoint there is, by its path: `/hang…` never answers, the others do at once."""
+    """All endpoints, by path: `/hang…` never answers, the others answer at once."""
 
-    came: dict[str, list[tuple[str, float]]] = defaultdict(list)  # noqa: RUF012 - one set of endpoints to a process
+    arrivals: dict[str, list[tuple[str, float]]] = defaultdict(list)  # noqa: RUF012 - one set of endpoints per process
 
     def __init__(self) -> None:
         super().__init__(lambda head, body: None)
@@ -59,75 +60,77 @@ class Endpoints(SinkProtocol):
             return b""
         if not path.startswith("/quick"):
             at = head.lower().index(b"webhook-id: ") + 12
-            self.came[path].append((head[at : at + 24].decode(), time.monotonic()))
+            self.arrivals[path].append((head[at : at + 24].decode(), time.monotonic()))
         return ANSWER
 
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How quickly those that are well were told: lags in seconds, and deliveries a second."""
+    """How fast healthy endpoints were notified: latencies in seconds, and deliveries per second."""
 
     lags: Sequence[float]
     per_s: float
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """Hanging endpoints, a backlog, the weight of a million, the cost of a claim."""
+    """Measure hanging endpoints, a backlog, the memory of a million due deliveries, and the cost of a claim."""
     seconds = 20.0 if scale.rounds == 1 else 60.0
     backlog = BACKLOG // 10 if scale.rounds == 1 else BACKLOG
     million = 1_000_000 // (50 if scale.rounds == 1 else 1)
     quick = asyncio.run(_beside(directory / "quick", "quick", seconds))
     hang = asyncio.run(_beside(directory / "hang", "hang", seconds))
-    baseline_name = f"beside {OTHERS:,} that answer at once"
+    baseline_name = f"next to {OTHERS:,} that answer at once"
     for percent in (50, 99):
-        yield _lag(f"lag of {WELL} beside {OTHERS:,} that hang, p{percent}", hang, quick, percent, baseline_name)
-    what = f"deliveries/s to {WELL} beside {OTHERS:,} that hang"
+        yield _lag(f"lag of {WELL} next to {OTHERS:,} that hang, p{percent}", hang, quick, percent, baseline_name)
+    what = f"deliveries/s to {WELL} next to {OTHERS:,} that hang"
     per_s = hang.per_s / quick.per_s
     yield Result("isolation", what, "/s", hang.per_s, quick.per_s, baseline_name, per_s, LOWER_AT_MOST)
     alone, behind = _by_turns(directory, backlog, seconds / 2, scale.rounds)
     for percent in (50, 99):
-        what = f"lag of one beside one with {backlog:,} behind, p{percent}"
-        yield _lag(what, behind, alone, percent, "beside one with none")
+        what = f"lag next to a subscriber with a backlog of {backlog:,}, p{percent}"
+        yield _lag(what, behind, alone, percent, "without a backlog")
     yield from _weight(directory / "weight", million)
     yield from _claims(directory / "claims", backlog)
 
 
 def _by_turns(directory: Path, backlog: int, seconds: float, rounds: int) -> tuple[Latencies, Latencies]:
-    """Beside one with none and beside one with this backlog, each so often: what the machine does passes over both."""
+    """Alternate between no backlog and this backlog, so that noise of the machine affects both."""
     lags: dict[int, list[float]] = {0: [], backlog: []}
     for number in range(rounds):
-        for behind, seen in lags.items():
-            seen += asyncio.run(_beside_backlog(directory / f"{behind}-{number}", behind, seconds)).lags
+        for behind, measured in lags.items():
+            measured += asyncio.run(_beside_backlog(directory / f"{behind}-{number}", behind, seconds)).lags
     return Latencies(lags[0], FRESH_PER_S), Latencies(lags[backlog], FRESH_PER_S)
 
 
 def _lag(what: str, ours: Latencies, other: Latencies, percent: int, baseline_name: str) -> Result:
-    mine, theirs = (percentile(pace.lags, percent) * 1000 for pace in (ours, other))
+    ours_ms, baseline_ms = (percentile(pace.lags, percent) * 1000 for pace in (ours, other))
     detail = {"notices": len(ours.lags), "beside": len(other.lags)}
-    return Result("isolation", what, "ms", mine, theirs, baseline_name, mine / theirs, WORSE_AT_MOST, detail)
+    return Result(
+        "isolation", what, "ms", ours_ms, baseline_ms, baseline_name, ours_ms / baseline_ms, WORSE_AT_MOST, detail
+    )
 
 
 async def _beside(directory: Path, others: str, seconds: float) -> Latencies:
-    """So many that are well, beside so many of another kind."""
+    """Measure healthy endpoints next to many of another kind."""
     with _delivering(directory) as client:
         async with _endpoints() as base:
             names = [f"well/{at}" for at in range(WELL)] + [f"{others}/{at}" for at in range(OTHERS)]
             _subscribe(client, base, names)
-            return await _told(client, seconds, PER_S, [f"/well/{at}" for at in range(WELL)])
+            return await _send_notices(client, seconds, PER_S, [f"/well/{at}" for at in range(WELL)])
 
 
 async def _beside_backlog(directory: Path, backlog: int, seconds: float) -> Latencies:
-    """One that nothing waits for, beside one that so much is due to; its endpoint has just come back."""
+    """Measure a subscriber without backlog next to one with this backlog, whose endpoint has just recovered."""
     with _delivering(directory) as client:
         async with _endpoints() as base:
             _subscribe(client, base, ["fresh/0", "quick/behind"], rooms=["fresh", "behind"])
             if backlog:
                 await _fall_behind(client, "sub_quick/behind", backlog)
                 _settled(client)
-            return await _told(client, seconds, FRESH_PER_S, ["/fresh/0"], room="fresh", warm_up_s=0.5)
+            return await _send_notices(client, seconds, FRESH_PER_S, ["/fresh/0"], room="fresh", warm_up_s=0.5)
 
 
-async def _told(
+async def _send_notices(
     client: Client,
     seconds: float,
     per_s: float,
@@ -136,29 +139,29 @@ async def _told(
     room: str = "room",
     warm_up_s: float = WARM_UP_S,
 ) -> Latencies:
-    """Tell at this pace, then wait a little for what is late: who was not told by then counts as told at the end."""
-    Endpoints.came.clear()
+    """Create notices at this rate, then wait for late deliveries; missing ones count as delivered at the end."""
+    Endpoints.arrivals.clear()
     wakeups = Wakeups(client)
-    told: dict[str, float] = {}
+    sent_at: dict[str, float] = {}
     began = time.monotonic()
     for number in range(int((warm_up_s + seconds) * per_s)):
         await asyncio.sleep(max(0.0, began + number / per_s - time.monotonic()))
         notice = _notice(number, room)
-        told[notice.notice_id] = time.monotonic()
+        sent_at[notice.notice_id] = time.monotonic()
         await asyncio.to_thread(client.xadd, keys.OUTBOX, {"n": codec.encode(notice)})
         await asyncio.to_thread(wakeups.wake_unless_pending, "deliver")
     until = time.monotonic() + LATE_S
-    while any(len(Endpoints.came[path]) < len(told) for path in paths) and time.monotonic() < until:
+    while any(len(Endpoints.arrivals[path]) < len(sent_at) for path in paths) and time.monotonic() < until:
         await asyncio.sleep(children.POLL_S)
     end = time.monotonic()
-    counted = list(told)[int(warm_up_s * per_s) :]
+    counted = list(sent_at)[int(warm_up_s * per_s) :]
     lags: list[float] = []
     last = began
     for path in paths:
-        came = dict(reversed(Endpoints.came[path]))
-        lags += [came.get(one, end) - told[one] for one in counted]
-        last = max([last, *came.values()])
-    return Latencies(lags, len(lags) / (last - told[counted[0]]))
+        arrivals = dict(reversed(Endpoints.arrivals[path]))
+        lags += [arrivals.get(notice_id, end) - sent_at[notice_id] for notice_id in counted]
+        last = max([last, *arrivals.values()])
+    return Latencies(lags, len(lags) / (last - sent_at[counted[0]]))
 
 
 @contextmanager
@@ -171,7 +174,7 @@ def _delivering(directory: Path) -> Iterator[Client]:
         ),
     ):
         client = connect(store.url)
-        children.wait_for(lambda: bool(client.zcard(keys.PROCESSES)), "the deliver hand")
+        children.wait_for(lambda: bool(client.zcard(keys.PROCESSES)), "the deliver worker")
         yield client
         client.close()
 
@@ -206,12 +209,12 @@ def _notice(number: int, room: str) -> Notice:
 
 
 def _settled(client: Client) -> None:
-    """Wait until the store has rewritten its log, as it does when that has doubled: what filled it is not measured."""
+    """Wait until the store has finished rewriting its log, so that this is not measured."""
     children.wait_for(lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0, "the rewriting")
 
 
-async def _fall_behind(client: Client, subscriber_id: str, count: int, *, cursor_moves: bool = True) -> None:
-    """So many notices that only this subscriber wants, expanded and due."""
+async def _fall_behind(client: Client, subscriber_id: str, count: int) -> None:
+    """Create this many due deliveries of one subscriber."""
     own = connect_async(f"unix://{client.connection_pool.connection_kwargs['path']}")
     outbox = Outbox(own)
     who = Subscriber(subscriber_id, "", "", 0)
@@ -222,32 +225,32 @@ async def _fall_behind(client: Client, subscriber_id: str, count: int, *, cursor
             for notice in notices:
                 pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
             places = [place.decode() for place in pipe.execute()]
-        told = [OutboxEntry(place, notice) for place, notice in zip(places, notices, strict=True)]
+        outbox_entries = [OutboxEntry(place, notice) for place, notice in zip(places, notices, strict=True)]
         what = Expansion(
             before=before,
             after=places[-1],
             latest={},
             recoveries={},
             free_slots={subscriber_id: 0},
-            deliveries=[new_delivery(who, one) for one in told],
+            deliveries=[new_delivery(who, entry) for entry in outbox_entries],
         )
         if await outbox.expand(what) is None:
-            raise children.NotReadyError("somebody else expands the outbox")
+            raise children.NotReadyError("another process expands the outbox")
         before = places[-1]
     await own.aclose()
 
 
 def _weight(directory: Path, count: int) -> Iterator[Result]:
-    """What a million due deliveries weigh in the store: ten subscribers to each notice, and one."""
+    """Measure the memory of a million due deliveries: ten subscribers per notice, and one."""
     for subscribers in (10, 1):
         with product.store(directory / str(subscribers)) as store:
             client = connect(store.url)
             empty = int(client.info("memory")["used_memory"])
             asyncio.run(_all_due(client, [f"sub_{at:020d}" for at in range(subscribers)], count // subscribers))
             due = sum(client.zcard(keys.subscriber_due(f"sub_{at:020d}")) for at in range(subscribers))
-            held = (int(client.info("memory")["used_memory"]) - empty) / due * 1_000_000 / 2**20
-            what = f"store held by 1,000,000 due, {subscribers} to a notice"
-            yield Result("isolation", what, "MiB", held, goal=HELD_AT_MOST, detail={"measured": due})
+            used_mib = (int(client.info("memory")["used_memory"]) - empty) / due * 1_000_000 / 2**20
+            what = f"store memory of 1,000,000 due, {subscribers} per notice"
+            yield Result("isolation", what, "MiB", used_mib, goal=MEMORY_AT_MOST, detail={"measured": due})
             client.close()
 
 
@@ -256,13 +259,13 @@ async def _all_due(client: Client, names: Sequence[str], notices: int) -> None:
     outbox, before = Outbox(own), "0-0"
     who = [Subscriber(name, "", "", 0) for name in names]
     for first in range(0, notices, AT_ONCE):
-        made = [_notice(first + at, f"room-{at % 100}") for at in range(min(AT_ONCE, notices - first))]
+        batch = [_notice(first + at, f"room-{at % 100}") for at in range(min(AT_ONCE, notices - first))]
         with client.pipeline(transaction=True) as pipe:
-            for notice in made:
+            for notice in batch:
                 pipe.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
             places = [place.decode() for place in pipe.execute()]
-        told = [OutboxEntry(place, notice) for place, notice in zip(places, made, strict=True)]
-        deliveries = [new_delivery(one, each) for each in told for one in who]
+        outbox_entries = [OutboxEntry(place, notice) for place, notice in zip(places, batch, strict=True)]
+        deliveries = [new_delivery(subscriber, entry) for entry in outbox_entries for subscriber in who]
         free_slots = dict.fromkeys(names, 0)
         await outbox.expand(Expansion(before, places[-1], {}, {}, free_slots, deliveries))
         before = places[-1]
@@ -270,9 +273,9 @@ async def _all_due(client: Client, names: Sequence[str], notices: int) -> None:
 
 
 def _claims(directory: Path, backlog: int) -> Iterator[Result]:
-    """A claim of 32 beside so many due, against one beside a hundredth of that: by turns, on two stores.
+    """Compare a claim of 32 among many due deliveries with one among a hundredth of them, alternating on two stores.
 
-    The store's own time shows what grows (sorted sets, and memory that is not in a cache); the whole, what it matters.
+    The store's own time shows what grows (sorted sets, uncached memory); the total shows how much that matters.
     """
     counts = (backlog // 100, backlog)
     whole: dict[int, list[float]] = {count: [] for count in counts}
@@ -287,25 +290,25 @@ def _claims(directory: Path, backlog: int) -> Iterator[Result]:
         for _ in range(CLAIM_TURNS):
             for count, store in stores.items():
                 took, of_store = asyncio.run(_claim_often(store.url))
-                whole[count] += [one * 1e6 for one in took]
+                whole[count] += [seconds * 1e6 for seconds in took]
                 store_us[count].append(of_store)
-    baseline_name = f"beside {backlog // 100:,}"
-    for what, seen, goal in (("", whole, WORSE_AT_MOST), (", store's time", store_us, None)):
-        few, many = (percentile(seen[count], 50) for count in counts)
-        named = f"a claim of 32 beside {backlog:,} due{what}"
+    baseline_name = f"among {backlog // 100:,}"
+    for what, figures, goal in (("", whole, WORSE_AT_MOST), (", store's time", store_us, None)):
+        few, many = (percentile(figures[count], 50) for count in counts)
+        named = f"a claim of 32 among {backlog:,} due{what}"
         yield Result("isolation", named, "us", many, few, baseline_name, many / few, goal)
 
 
 async def _claim_often(url: str) -> tuple[list[float], float]:
-    """How long so many claims took, in seconds, and the store's mean for each, in microseconds."""
+    """Return the seconds that each claim took, and the store's mean per claim in microseconds."""
     own = connect_async(url)
-    worker_process, took = Deliveries(own, retention_s=DAY_S), []
+    deliveries_store, took = Deliveries(own, retention_s=DAY_S), []
     await own.config_resetstat()
     for _ in range(CLAIMS):
         began = time.perf_counter()
-        found = await worker_process.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
+        claimed = await deliveries_store.claim(32, good=32, bad=32, wanting={"sub_x": 32}, caps={})
         took.append(time.perf_counter() - began)
-        await own.zadd(keys.subscriber_due("sub_x"), {one.delivery.delivery_id: 1 for one in found.claims})
-    seen = (await own.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]
+        await own.zadd(keys.subscriber_due("sub_x"), {claim.delivery.delivery_id: 1 for claim in claimed.claims})
+    store_us = (await own.info("commandstats"))["cmdstat_evalsha"]["usec_per_call"]
     await own.aclose()
-    return took, float(seen)
+    return took, float(store_us)

@@ -1,4 +1,4 @@
-"""lag: from a webhook's post to its notice at the subscriber, at a quiet pace; load and sink share one clock."""
+"""lag: time from a webhook's POST to its notice at the subscriber at a low rate; load and sink share one clock."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from bench.sink import SinkProtocol
 ROOMS = 100
 PER_S = 100
 WARM_UP_S = 2.0
-LINES = 16
+CONNECTIONS = 16
 GOALS = {50: Goal(15, absolute=True, at_most=True), 99: Goal(60, absolute=True, at_most=True)}
 LATE_S = 5.0
 
@@ -24,7 +24,7 @@ Key = tuple[str, str]
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """Half-way and nearly-worst, beside a bare post to the same sink made in between."""
+    """Measure median and 99th percentile, compared with plain POSTs to the same sink made in between."""
     count = int(PER_S * (WARM_UP_S + scale.lag_s))
     signed = signing.sign(list(bodies.runs(ROOMS, count // (ROOMS * len(bodies.STATES)) + 1))[:count])
     port = children.free_port()
@@ -36,7 +36,7 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
             "ms",
             percentile(lags, percent) * 1000,
             percentile(bare, percent) * 1000,
-            "bare POST to the sink",
+            "plain POST to the sink",
             goal=goal,
             detail={"notices": len(lags), "max_ms": max(lags) * 1000, "lost": count - len(lags) - _warm()},
         )
@@ -54,12 +54,12 @@ async def _measure(directory: Path, port: int, signed: list[signing.Signed]) -> 
 
     server = await loop.create_server(lambda: SinkProtocol(taken), "127.0.0.1", port)
     with product.up(directory, port) as served:
-        line = await HttpClient.open(port)
+        client = await HttpClient.open(port)
         nothing = as_request("/bare", b"")
 
         async def post_bare() -> None:
             began = loop.time()
-            await line.ask(nothing)
+            await client.ask(nothing)
             bare.append(loop.time() - began)
 
         def note(number: int, due: float) -> None:
@@ -68,13 +68,13 @@ async def _measure(directory: Path, port: int, signed: list[signing.Signed]) -> 
                 loop.call_later(0.5 / PER_S, lambda: tasks.append(loop.create_task(post_bare())))
 
         tasks: list[asyncio.Task[None]] = []
-        requests = [as_request(product.PATH, one.body, one.signature) for one in signed]
-        await pace(served.port, requests, per_s=PER_S, seconds=len(signed) / PER_S, lines=LINES, sent=note)
+        requests = [as_request(product.PATH, webhook.body, webhook.signature) for webhook in signed]
+        await pace(served.port, requests, per_s=PER_S, seconds=len(signed) / PER_S, connections=CONNECTIONS, sent=note)
         until = loop.time() + LATE_S
         while len(came) < len(sent) and loop.time() < until:
             await asyncio.sleep(children.POLL_S)
         await asyncio.gather(*tasks)
-        line.close()
+        client.close()
     server.close()
     counted = list(sent)[_warm() :]
     return [came[key] - sent[key] for key in counted if key in came], bare

@@ -1,4 +1,4 @@
-"""Load: posts as fast as the answers come, by wrk where it is installed, else by a loop of our own."""
+"""Load: POST as fast as answers arrive, by wrk if it is installed, otherwise by a built-in generator."""
 
 import asyncio
 import json
@@ -12,12 +12,12 @@ from bench import product
 from bench.http_client import HttpClient, as_request, percentile, read_posts
 
 SCRIPT = Path(__file__).with_name("post.lua")
-PATIENCE_S = 60
+EXTRA_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load came to."""
+    """The outcome of a load."""
 
     posts: int
     refused: int
@@ -32,29 +32,31 @@ class Load:
 
     @property
     def per_s(self) -> float:
-        """Accepted posts a second."""
+        """Accepted posts per second."""
         return self.accepted / self.seconds
 
 
 def tool() -> str | None:
-    """The load tool's path; None when our own loop must do."""
+    """Return the path of wrk; None if it is not installed."""
     return shutil.which("wrk")
 
 
-def run_load(port: int, posts: Path, *, lines: int, seconds: float, once: bool = False) -> Load:
-    """Post what is in the file over so many connections; `once`: each at most once, then stop."""
+def run_load(port: int, posts: Path, *, connections: int, seconds: float, once: bool = False) -> Load:
+    """Post the requests in the file over this many connections; `once`: each at most once, then stop."""
     wrk = tool()
     if wrk is None:
-        return asyncio.run(_hammer(port, read_posts(posts), lines, seconds, once))
+        return asyncio.run(_run_builtin_load(port, read_posts(posts), connections, seconds, once))
     command = [
-        *(wrk, "-t1", f"-c{lines}", f"-d{max(1, round(seconds))}s", "--timeout", "15s", "-s", str(SCRIPT)),
+        *(wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "15s", "-s", str(SCRIPT)),
         *(f"http://127.0.0.1:{port}{product.PATH}", "--", str(posts), "once" if once else "round"),
     ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + PATIENCE_S)
-    return Load(**json.loads(said.stdout.strip().splitlines()[-1]))
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + EXTRA_TIMEOUT_S)
+    return Load(**json.loads(completed.stdout.strip().splitlines()[-1]))
 
 
-async def _hammer(port: int, posts: Sequence[tuple[str, bytes]], lines: int, seconds: float, once: bool) -> Load:
+async def _run_builtin_load(
+    port: int, posts: Sequence[tuple[str, bytes]], connections: int, seconds: float, once: bool
+) -> Load:
     loop = asyncio.get_running_loop()
     requests = [as_request(product.PATH, body, signature) for signature, body in posts]
     took: list[float] = []
@@ -63,14 +65,14 @@ async def _hammer(port: int, posts: Sequence[tuple[str, bytes]], lines: int, sec
 
     async def work() -> None:
         nonlocal refused, at
-        line = await HttpClient.open(port)
+        client = await HttpClient.open(port)
         while loop.time() - began < seconds and not (once and at >= len(requests)):
             request = requests[at % len(requests)]
             at += 1
             sent = loop.time()
-            refused += not 200 <= await line.ask(request) < 300
+            refused += not 200 <= await client.ask(request) < 300
             took.append(loop.time() - sent)
-        line.close()
+        client.close()
 
-    await asyncio.gather(*(work() for _ in range(lines)))
+    await asyncio.gather(*(work() for _ in range(connections)))
     return Load(len(took), refused, 0, loop.time() - began, percentile(took, 50) * 1000, percentile(took, 99) * 1000)

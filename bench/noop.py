@@ -1,4 +1,4 @@
-"""A Flask route that does nothing: what the server and the framework cost by themselves."""
+"""A Flask route that does nothing: the cost of server and framework alone."""
 
 from flask import Flask, Response, request
 

@@ -1,4 +1,4 @@
-"""openings: 10,000 scheduled rules, 200 windows opening in one second: when each start reaches VideoSDK."""
+"""openings: with 10,000 scheduled rules, 200 windows open within one second; time until each start reaches VideoSDK."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ LIMIT_S = 120.0
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """From the opening, by the store's clock, to the start's arrival at the sandbox, by the same machine's clock."""
+    """Measure from the opening (store clock) to the start's arrival at the sandbox (same machine's clock)."""
     rules = RULES if scale.rounds > 1 else RULES // 10
     port = children.free_port()
     secrets = {"SANDBOX_API_KEY": "bench", "SANDBOX_SECRET": "bench-secret-of-32-characters-00"}
@@ -56,12 +56,12 @@ def _measure(directory: Path, sandbox: int, served: product.Served, rules: int) 
     _put(client, [_rule(room, room, moment, sessions=True) for room, moment in moments.items()])
     until = time.monotonic() + LIMIT_S
     while time.monotonic() < until:
-        found = _starts(sandbox)
-        if len(found) >= OPENINGS:
+        starts = _starts(sandbox)
+        if len(starts) >= OPENINGS:
             break
         time.sleep(0.5)
     client.close()
-    return [(found[room] - moment.timestamp()) * 1000 for room, moment in moments.items()]
+    return [(starts[room] - moment.timestamp()) * 1000 for room, moment in moments.items()]
 
 
 def _put(client: Client, rules: list[dict[str, Any]]) -> None:
@@ -85,26 +85,26 @@ def _session(room: str) -> dict[str, Any]:
 
 def _rule(name: str, room: str, opens: datetime, *, sessions: bool = False) -> dict[str, Any]:
     schedule = {"at": [opens.isoformat(timespec="milliseconds").removesuffix("+00:00")], "duration_s": 600}
-    made: dict[str, Any] = {"name": name, "rooms": [room], "schedule": schedule}
-    return made | {"sessions": True} if sessions else made
+    rule: dict[str, Any] = {"name": name, "rooms": [room], "schedule": schedule}
+    return rule | {"sessions": True} if sessions else rule
 
 
 def _starts(sandbox: int) -> dict[str, float]:
     items = _ask(sandbox, "GET", "/sandbox/log?kind=call", None)["items"]
-    found: dict[str, float] = {}
+    starts: dict[str, float] = {}
     for item in items:
         if item["path"].endswith("/hls/start"):
-            found.setdefault(item["room"], from_rfc3339(item["at"]) / 1000)
-    return found
+            starts.setdefault(item["room"], from_rfc3339(item["at"]) / 1000)
+    return starts
 
 
 def _ask(port: int, method: str, path: str, body: Any) -> Any:
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     sent = None if body is None else json.dumps(body)
-    line.request(method, path, sent, {"Content-Type": "application/json"})
-    answer = line.getresponse()
+    connection.request(method, path, sent, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
     read = answer.read()
-    line.close()
+    connection.close()
     if answer.status >= 300:
-        raise children.NotReadyError(f"{method} {path} was answered {answer.status}: {read[:200]!r}")
+        raise children.NotReadyError(f"{method} {path} returned {answer.status}: {read[:200]!r}")
     return json.loads(read)

@@ -1,4 +1,4 @@
-"""The product's own processes as a bench runs them: a store, a web, or all of it."""
+"""The product's processes as benchmarks run them: a store, single processes, or all of it."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ PATH = "/webhooks/videosdk"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that answers: its port, and the process that leads its session."""
+    """A running server: its port, and the process that leads its session."""
 
     port: int
     pid: int
@@ -25,18 +25,18 @@ class Served:
 
 @contextmanager
 def store(directory: Path) -> Iterator[EmbeddedStore]:
-    """An embedded Valkey, every write fsynced, as the product runs it."""
-    made = EmbeddedStore(directory)
-    made.start()
+    """Run an embedded Valkey that fsyncs every write, as the product does."""
+    embedded = EmbeddedStore(directory)
+    embedded.start()
     try:
-        yield made
+        yield embedded
     finally:
-        made.stop()
+        embedded.stop()
 
 
 @contextmanager
 def web(directory: Path, redis_url: str, *, surface: str = "all") -> Iterator[Served]:
-    """`tally web` on a store, with the run's key pinned."""
+    """Run `tally web` on a store, with the run's public key pinned."""
     more = {"SURFACE": surface, "ADMIN_TOKEN": ADMIN_TOKEN}
     with _server("workers", "web", directory=directory, redis_url=redis_url, ready="/healthz", more=more) as served:
         yield served
@@ -46,7 +46,7 @@ def web(directory: Path, redis_url: str, *, surface: str = "all") -> Iterator[Se
 def worker_process(
     name: str, directory: Path, redis_url: str, *, more: Mapping[str, str] | None = None
 ) -> Iterator[int]:
-    """One of the hands on a store, as `worker`; its process id."""
+    """Run a worker process, such as `worker` or `deliver`, on a store; yields its process id."""
     environ = _environ(directory, 1) | {"REDIS_URL": redis_url, "ADMIN_TOKEN": ADMIN_TOKEN} | dict(more or {})
     with children.python("workers", name, environ=environ, log=directory / f"{name}.log") as pid:
         yield pid
@@ -54,16 +54,16 @@ def worker_process(
 
 @contextmanager
 def serve_app(target: str, directory: Path, redis_url: str, more: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """Another WSGI app on the same server, with the same processes and threads."""
+    """Serve another WSGI app on the same server with the same processes and threads."""
     with _server("bench.serve", target, directory=directory, redis_url=redis_url, ready="/", more=more) as served:
         yield served
 
 
 @contextmanager
 def up(directory: Path, sink_port: int, *, videosdk: tuple[int, str, str] | None = None) -> Iterator[Served]:
-    """`tally up` with one subscriber to every state of a stream.
+    """Run `tally up` with one subscriber to all stream notices.
 
-    Its credentials lead nowhere, or to a sandbox's port, key and secret.
+    `videosdk` is the port, API key and secret of a sandbox; by default calls reach nothing.
     """
     port = children.free_port()
     environ = _environ(directory, port) | {
@@ -106,10 +106,10 @@ def _environ(directory: Path, port: int) -> dict[str, str]:
 
 
 def _subscribe(port: int, url: str) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     headers = {"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"}
-    line.request("POST", "/api/v1/subscribers", json.dumps({"url": url, "types": ["stream.*"]}), headers)
-    answer = line.getresponse()
+    connection.request("POST", "/api/v1/subscribers", json.dumps({"url": url, "types": ["stream.*"]}), headers)
+    answer = connection.getresponse()
     if answer.status != 201:
-        raise children.NotReadyError(f"subscribing was answered {answer.status}: {answer.read()[:300]!r}")
-    line.close()
+        raise children.NotReadyError(f"subscribing returned {answer.status}: {answer.read()[:300]!r}")
+    connection.close()

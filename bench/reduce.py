@@ -1,4 +1,4 @@
-"""reduce: events folded and committed a second on one core, against a loop that only reads the same journal."""
+"""reduce: events processed and committed per second on one core, compared with only reading the same journal."""
 
 import gc
 import json
@@ -20,9 +20,11 @@ READ = 500
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """With calls to VideoSDK decided, and without: rules and rooms are the same."""
-    wanted = scale.reduce_events // ROOMS
-    entries = seeding.entries(bodies.sessions(ROOMS, wanted // bodies.PER_SESSION + 1))[: scale.reduce_events]
+    """Measure with and without deciding calls, on the same rules and rooms."""
+    sessions_per_room = scale.reduce_events // ROOMS
+    entries = seeding.entries(bodies.sessions(ROOMS, sessions_per_room // bodies.PER_SESSION + 1))[
+        : scale.reduce_events
+    ]
     with product.store(directory) as store:
         client = connect(store.url)
         for calls in (False, True):
@@ -44,19 +46,19 @@ def _both(client: Client, entries: list[seeding.Entry], *, calls: bool, times: i
         ours = _timed(partial(_fold, reducer), len(entries))
         cpu.append((ours[0], bare[0]))
         wall.append((ours[1], bare[1]))
-    told = "calls on" if calls else "calls off"
+    mode = "calls on" if calls else "calls off"
     baseline_name = "read only"
-    yield rounds("reduce", f"events/s of CPU, {told}", "/s", cpu, baseline_name=baseline_name, goal=GOAL)
-    yield rounds("reduce", f"events/s, {told}", "/s", wall, baseline_name=baseline_name)
+    yield rounds("reduce", f"events/s of CPU, {mode}", "/s", cpu, baseline_name=baseline_name, goal=GOAL)
+    yield rounds("reduce", f"events/s, {mode}", "/s", wall, baseline_name=baseline_name)
 
 
 def _timed(work: Callable[[], int], expected: int) -> tuple[float, float]:
-    """How many a second, of this process's CPU and of wall time."""
+    """Return events per second of this process's CPU time, and of wall time."""
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
     done = work()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    assert done == expected, f"{done} events where {expected} were journaled"
+    assert done == expected, f"{done} events, expected {expected}"
     return done / cpu, done / wall
 
 
@@ -69,9 +71,9 @@ def _fold(reducer: Reducer) -> int:
 
 def _read(client: Client, after: str) -> int:
     done = 0
-    while found := client.xrange(keys.JOURNAL, min=f"({after}", count=READ):
-        for _, fields in found:
+    while batch := client.xrange(keys.JOURNAL, min=f"({after}", count=READ):
+        for _, fields in batch:
             json.loads(fields[b"d"])
-        after = found[-1][0].decode()
-        done += len(found)
+        after = batch[-1][0].decode()
+        done += len(batch)
     return done

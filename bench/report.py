@@ -1,4 +1,4 @@
-"""The report: figures as a table for people and as JSON for comparing runs."""
+"""Report results as a table for people, and as JSON for comparing runs."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from typing import Any
 
 from bench.results import Goal, Result
 
-HEADS = ("bench", "what", "ours", "beside it", "", "ratio", "goal", "met")
+HEADS = ("bench", "what", "ours", "baseline", "", "ratio", "goal", "met")
 RIGHT = (2, 3, 5)
 
 
 def table(results: Sequence[Result]) -> str:
-    """The figures in columns."""
-    lines = [HEADS, *(_cells(figure) for figure in results)]
+    """Return the results as a text table."""
+    lines = [HEADS, *(_cells(result) for result in results)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(HEADS))]
     return "\n".join(
         "  ".join(
@@ -28,32 +28,32 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(path: Path, results: Sequence[Result], *, about: Mapping[str, Any]) -> None:
-    """All figures with their rounds and details; written anew after each bench, so that little is lost."""
+    """Write all results with rounds and details; called after each benchmark, so that little is lost."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole = {"about": dict(about), "figures": [asdict(figure) | {"met": figure.met} for figure in results]}
+    whole = {"about": dict(about), "figures": [asdict(result) | {"met": result.met} for result in results]}
     path.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
 
 
 def machine() -> dict[str, Any]:
-    """Where it was measured, as far as it matters."""
+    """Describe the machine."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
-        "load": [round(one, 2) for one in os.getloadavg()],
+        "load": [round(load, 2) for load in os.getloadavg()],
     }
 
 
-def _cells(figure: Result) -> tuple[str, ...]:
+def _cells(result: Result) -> tuple[str, ...]:
     return (
-        figure.bench,
-        figure.what,
-        f"{_number(figure.ours)} {figure.unit}",
-        "" if figure.beside is None else _number(figure.beside),
-        figure.baseline_name,
-        "" if figure.ratio is None else _ratio(figure.ratio),
-        "" if figure.goal is None else _goal(figure.goal, figure.unit),
-        {None: "", True: "yes", False: "no"}[figure.met],
+        result.bench,
+        result.what,
+        f"{_number(result.ours)} {result.unit}",
+        "" if result.baseline is None else _number(result.baseline),
+        result.baseline_name,
+        "" if result.ratio is None else _ratio(result.ratio),
+        "" if result.goal is None else _goal(result.goal, result.unit),
+        {None: "", True: "yes", False: "no"}[result.met],
     )
 
 

@@ -1,4 +1,4 @@
-"""Figures: what was measured, what stands beside it, and the goal."""
+"""Benchmark results: our figure, a baseline and a goal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound: on the ratio, or on our own figure when `absolute`; from below unless `at_most`."""
+    """A limit for the ratio, or for our own figure if `absolute`; a minimum unless `at_most`."""
 
     bound: float
     absolute: bool = False
@@ -17,13 +17,13 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the table. `ratio` is ours to what stands beside it, the median over the rounds."""
+    """One row of the table. `ratio` is our figure divided by the baseline's, the median over the rounds."""
 
     bench: str
     what: str
     unit: str
     ours: float
-    beside: float | None = None
+    baseline: float | None = None
     baseline_name: str = ""
     ratio: float | None = None
     goal: Goal | None = None
@@ -31,11 +31,11 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None without one."""
-        found = self.ours if self.goal is not None and self.goal.absolute else self.ratio
-        if self.goal is None or found is None:
+        """Whether the goal is met; None without a goal."""
+        figure = self.ours if self.goal is not None and self.goal.absolute else self.ratio
+        if self.goal is None or figure is None:
             return None
-        return found <= self.goal.bound if self.goal.at_most else found >= self.goal.bound
+        return figure <= self.goal.bound if self.goal.at_most else figure >= self.goal.bound
 
 
 def rounds(
@@ -48,13 +48,13 @@ def rounds(
     goal: Goal | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> Result:
-    """The figure of interleaved rounds, each a pair of ours and the other."""
+    """Return the result of interleaved rounds, each a pair of our figure and the baseline's."""
     return Result(
         bench,
         what,
         unit,
         ours=median(ours for ours, _ in pairs),
-        beside=median(other for _, other in pairs),
+        baseline=median(other for _, other in pairs),
         baseline_name=baseline_name,
         ratio=median(ours / other for ours, other in pairs),
         goal=goal,

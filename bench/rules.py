@@ -1,4 +1,4 @@
-"""rules: what ten thousand rules on other rooms cost: an event, a rule added, and the clock when nothing is due."""
+"""rules: the cost of ten thousand rules on other rooms: per event, per added rule, and per idle clock tick."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ TICKS = 2_000
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """Each beside the same with ten rules, in turn, on stores of their own."""
+    """Measure each with many rules and with ten rules, alternating on two stores."""
     with product.store(directory / "few") as few, product.store(directory / "many") as many:
         clients = (connect(many.url), connect(few.url))
         reducers = tuple(Reducer(client, seeding.Asleep()) for client in clients)
@@ -41,8 +41,10 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
             for _ in range(times):
                 many_s, few_s = (measure(client, reducer) for client, reducer in zip(clients, reducers, strict=True))
                 pairs.append((many_s * 1e6, few_s * 1e6))
-            beside = f"beside {FEW} rules"
-            yield rounds("rules", f"{what} beside {MANY:,} rules, CPU", "µs", pairs, baseline_name=beside, goal=goal)
+            baseline = f"with {FEW} other rules"
+            yield rounds(
+                "rules", f"{what} with {MANY:,} other rules, CPU", "µs", pairs, baseline_name=baseline, goal=goal
+            )
         for client in clients:
             client.close()
 

@@ -1,11 +1,11 @@
-"""How much is measured: everything, or a quick look."""
+"""The size of a run: full, or quick."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Rounds of each pair and how long or how many in each."""
+    """Number of rounds, and duration or count per round."""
 
     rounds: int
     load_s: float

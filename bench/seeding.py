@@ -1,4 +1,4 @@
-"""Filling a store for the hands: a journal of webhooks, rules, and what comes of folding them."""
+"""Fill a store for benchmarks: journaled webhooks and rules, and their processed state."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,41 +22,41 @@ KINDS: tuple[dict[str, Any], ...] = (
 
 
 class Asleep(Wake):
-    """Wakes nobody: the bench itself is the worker."""
+    """A wake-up sender that sends nothing: the benchmark itself is the worker."""
 
     def wake(self, queue: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def entries(bodies: Iterable[bytes]) -> list[Entry]:
-    """Bodies as the receiver would journal them."""
+    """Return bodies as the receiver would journal them."""
     return [Entry(Source.VIDEOSDK, read.type, read.room_id, body) for body in bodies for read in (parse(body),)]
 
 
 def setup(rooms: Sequence[str], *, calls: bool) -> list[Entry]:
-    """The settings, and as many rules as rooms: five on each, one of each kind, each on five rooms."""
-    made = [entry(Source.SYSTEM, "settings", None, {"calls": calls})]
+    """Return the settings and one rule per room: each room has five rules, one of each kind."""
+    entries = [entry(Source.SYSTEM, "settings", None, {"calls": calls})]
     for first in range(0, len(rooms), len(KINDS)):
         for at, kind in enumerate(KINDS):
             rule = {"name": f"rule-{first:03d}-{at}", "rooms": list(rooms[first : first + len(KINDS)]), **kind}
-            made.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
-    return made
+            entries.append(entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
+    return entries
 
 
-def append(client: Client, made: Sequence[Entry]) -> None:
-    """Journal them, in order."""
+def append(client: Client, entries: Sequence[Entry]) -> None:
+    """Journal the entries in order."""
     journal = Journal(client)
-    for at in range(0, len(made), CHUNK):
-        journal.append(made[at : at + CHUNK])
+    for at in range(0, len(entries), CHUNK):
+        journal.append(entries[at : at + CHUNK])
 
 
 def fold(client: Client) -> None:
-    """Fold everything that is in the journal."""
+    """Process everything in the journal."""
     reducer = Reducer(client, Asleep())
     while reducer.reduce():
         pass
 
 
 def last_id(client: Client) -> str:
-    """The id of the newest entry in the journal."""
+    """Return the id of the newest entry in the journal."""
     return Journal(client).last_id()

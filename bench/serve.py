@@ -1,8 +1,7 @@
-"""Serves a WSGI app on the product's server with the product's options, by the server's own threads for WSGI."""
+"""Serve a WSGI app on the product's server with the product's options, on the server's own WSGI threads."""
 
 import os
 import sys
-from typing import Any
 
 from granian.constants import Interfaces
 
@@ -11,18 +10,15 @@ from workers.web import process
 
 
 def main(target: str) -> int:
-    """Serve until asked to stop."""
-    module: Any = process
-    real = module.WebServer
+    """Serve until stopped."""
     settings = load(os.environ, dotenv=None)
-    own = {
+    overrides = {
         "target": target,
         "factory": False,
         "interface": Interfaces.WSGI,
         "blocking_threads": settings.web_threads,
     }
-    module.WebServer = lambda **options: real(**(options | own))
-    return process.run(settings)
+    return process.run(settings, overrides=overrides)
 
 
 if __name__ == "__main__":

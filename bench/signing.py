@@ -1,4 +1,4 @@
-"""Signing: bodies signed beforehand on every core, with a key that is made for the run."""
+"""Sign bodies in advance on all cores, with a key generated for the run."""
 
 import base64
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _signer: rsa.RSAPrivateKey | None = None
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A body and the header that makes it authentic."""
+    """A body and its signature header."""
 
     body: bytes
     signature: str
@@ -27,7 +27,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key pair as PEM: the public half is what the product pins."""
+    """A key pair as PEM; the product pins the public key."""
 
     private: bytes
     public: str
@@ -35,24 +35,24 @@ class Key:
 
 @lru_cache(maxsize=1)
 def key() -> Key:
-    """The run's key."""
-    made = rsa.generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
-    private = made.private_bytes(
+    """Return the run's key, generated on first use."""
+    pair = rsa.generate_private_key(public_exponent=65_537, key_size=KEY_BITS)
+    private = pair.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = made.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
+    public = pair.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
     return Key(private, public.decode())
 
 
 def sign(bodies: Iterable[bytes]) -> list[Signed]:
-    """Every body with its signature, in order."""
+    """Sign every body, in order."""
     with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_load, initargs=(key().private,)) as pool:
         return list(pool.map(_sign, bodies, chunksize=CHUNK))
 
 
 def write(path: Path, signed: Iterable[Signed]) -> Path:
-    """One line each for the load tool: signature, space, body."""
-    path.write_bytes(b"".join(one.signature.encode() + b" " + one.body + b"\n" for one in signed))
+    """Write a line per request for the load tool: signature, space, body."""
+    path.write_bytes(b"".join(webhook.signature.encode() + b" " + webhook.body + b"\n" for webhook in signed))
     return path
 
 

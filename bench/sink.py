@@ -1,4 +1,4 @@
-"""The sink: the fastest plain endpoint for notices, which answers 200 to everything and remembers what came."""
+"""The sink: a minimal, fast endpoint for notices that answers 200 to everything and counts requests."""
 
 import asyncio
 import http.client
@@ -22,7 +22,7 @@ Taken = Callable[[bytes, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What has come so far; `last_at` is `time.monotonic()`, which all processes of a machine share."""
+    """What has arrived so far; `last_at` is `time.monotonic()`, which all processes of a machine share."""
 
     posts: int
     different: int
@@ -30,7 +30,7 @@ class Seen:
 
 
 class SinkProtocol(asyncio.Protocol):
-    """One connection: hands over the head and the body of each POST."""
+    """One connection; passes head and body of each POST to a callback."""
 
     def __init__(self, taken: Taken) -> None:
         self._taken = taken
@@ -59,11 +59,11 @@ class SinkProtocol(asyncio.Protocol):
 
 
 class _Counting(SinkProtocol):
-    """Counts what comes; `GET /seen` tells, `GET /forget` begins anew."""
+    """Counts requests; `GET /seen` returns the counts, `GET /forget` resets them."""
 
     posts = 0
     last_at = 0.0
-    ids: set[bytes] = set()  # noqa: RUF012 - one sink to a process
+    ids: set[bytes] = set()  # noqa: RUF012 - one sink per process
 
     def __init__(self) -> None:
         super().__init__(_count)
@@ -75,34 +75,36 @@ class _Counting(SinkProtocol):
         if head.startswith(b"GET /forget"):
             _Counting.posts, _Counting.ids = 0, set()
         seen = {"posts": self.posts, "different": len(self.ids), "last_at": self.last_at}
-        told = json.dumps(seen).encode()
-        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(told), told)
+        counts = json.dumps(seen).encode()
+        return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(counts), counts)
 
 
 def _count(head: bytes, body: bytes) -> None:
     _Counting.posts += 1
     _Counting.last_at = time.monotonic()
-    found = _ID.search(head)
-    if found:
-        _Counting.ids.add(found[1])
+    notice_id = _ID.search(head)
+    if notice_id:
+        _Counting.ids.add(notice_id[1])
 
 
 class Sink:
-    """A sink that runs in another process."""
+    """A sink in another process."""
 
     def __init__(self, port: int, pid: int) -> None:
         self.port, self.pid = port, pid
         self.url = f"http://127.0.0.1:{port}/notices"
 
     def seen(self) -> Seen:
-        told = self._ask("/seen")
-        return Seen(int(told["posts"]), int(told["different"]), told["last_at"])
+        """Return the counts."""
+        counts = self._ask("/seen")
+        return Seen(int(counts["posts"]), int(counts["different"]), counts["last_at"])
 
     def forget(self) -> None:
+        """Reset the counts."""
         self._ask("/forget")
 
     def wait_for(self, different: int, *, quiet_s: float) -> Seen:
-        """Wait until so many have come, or nothing new has for a while."""
+        """Wait until this many different notices have arrived, or nothing new has arrived for `quiet_s`."""
         before, since = self.seen(), time.monotonic()
         while before.different < different and time.monotonic() - since < quiet_s:
             time.sleep(children.POLL_S)
@@ -113,16 +115,16 @@ class Sink:
         return before
 
     def _ask(self, path: str) -> dict[str, float]:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        line.request("GET", path)
-        told: dict[str, float] = json.loads(line.getresponse().read())
-        line.close()
-        return told
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        counts: dict[str, float] = json.loads(connection.getresponse().read())
+        connection.close()
+        return counts
 
 
 @contextmanager
 def running(directory: Path) -> Iterator[Sink]:
-    """A sink for as long as the body runs."""
+    """Run a sink while the body runs."""
     port = children.free_port()
     with children.python("bench.sink", str(port), environ={}, log=directory / "sink.log") as pid:
         children.wait_for(lambda: children.answers(port, "/seen"), "the sink")

@@ -1,4 +1,4 @@
-"""A store that is further away: a proxy that hands every answer on some milliseconds later, in order."""
+"""A slower store: a proxy that delays every answer by some milliseconds, in order."""
 
 import asyncio
 import sys
@@ -14,30 +14,30 @@ DELAY_S = 0.005
 
 
 class _ToStore(asyncio.Protocol):
-    """The proxy's own line to the store: each chunk waits its time, chunks never wait for each other."""
+    """The proxy's connection to the store: each chunk is delayed independently of others."""
 
     def __init__(self, caller: asyncio.Transport) -> None:
         self._caller = caller
-        self._late: deque[bytes] = deque()
+        self._delayed: deque[bytes] = deque()
 
     def data_received(self, data: bytes) -> None:
-        self._late.append(data)
+        self._delayed.append(data)
         asyncio.get_running_loop().call_later(DELAY_S, self._hand_on)
 
     def _hand_on(self) -> None:
-        self._caller.write(self._late.popleft())
+        self._caller.write(self._delayed.popleft())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._caller.close()
 
 
 class _FromCaller(asyncio.Protocol):
-    """A caller's line: what it says goes to the store at once."""
+    """A client's connection: its data goes to the store at once."""
 
     def __init__(self, store: str) -> None:
         self._store = store
-        self._early: list[bytes] = []
-        self._line: asyncio.Transport | None = None
+        self._before_open: list[bytes] = []
+        self._store_connection: asyncio.Transport | None = None
         self._opening: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,23 +46,23 @@ class _FromCaller(asyncio.Protocol):
 
     async def _open(self, caller: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
-        self._line, _ = await loop.create_unix_connection(lambda: _ToStore(caller), self._store)
-        self._line.writelines(self._early)
+        self._store_connection, _ = await loop.create_unix_connection(lambda: _ToStore(caller), self._store)
+        self._store_connection.writelines(self._before_open)
 
     def data_received(self, data: bytes) -> None:
-        if self._line is None:
-            self._early.append(data)
+        if self._store_connection is None:
+            self._before_open.append(data)
         else:
-            self._line.write(data)
+            self._store_connection.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._line is not None:
-            self._line.close()
+        if self._store_connection is not None:
+            self._store_connection.close()
 
 
 @contextmanager
 def before(redis_url: str, directory: Path) -> Iterator[str]:
-    """A slow way to an embedded store; its address."""
+    """Run the proxy in front of an embedded store; yields its address."""
     store = unquote(urlsplit(redis_url).path)
     port = children.free_port()
     with children.python("bench.slow_store", store, str(port), environ={}, log=directory / "proxy.log"):

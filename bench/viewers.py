@@ -1,4 +1,4 @@
-"""viewers: a receiver process at half load, with 200 viewers on a console process beside it and without them."""
+"""viewers: a receiver process at half load, with and without 200 viewers on a separate console process."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from webhook_app.store import keys
 
 VIEWERS = 200
 BODIES = 4_000
-LINES = 32
+CONNECTIONS = 32
 HALF = 0.5
 SETTLE_S = 10.0
 GOAL = Goal(0.95)
@@ -29,7 +29,7 @@ GOAL = Goal(0.95)
 
 @dataclass(frozen=True)
 class Run:
-    """One run at half load."""
+    """One measurement at half load."""
 
     per_s: float
     p50_ms: float
@@ -37,12 +37,12 @@ class Run:
 
 
 def run(directory: Path, scale: Scale) -> Iterator[Result]:
-    """Every webhook is about a room that somebody watches: each is folded and shown to its viewer."""
+    """Measure with webhooks about rooms that are all watched: each is processed and sent to its viewer."""
     signed = signing.sign(bodies.runs(VIEWERS, BODIES // (VIEWERS * len(bodies.STATES))))
     posts = signing.write(directory / "posts", signed)
     requests = [as_request(product.PATH, body, signature) for signature, body in read_posts(posts)]
     with _servers(directory) as (receiver, console, client):
-        full = load.run_load(receiver.port, posts, lines=LINES, seconds=scale.load_s).per_s
+        full = load.run_load(receiver.port, posts, connections=CONNECTIONS, seconds=scale.load_s).per_s
         _settled(client)
         pairs: list[tuple[Run, Run]] = []
         seen: list[Mapping[str, float]] = []
@@ -56,12 +56,12 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
                 _settled(client)
                 time.sleep(0.5)
                 used = children.cpu_s(console.pid) - before
-                said = ask()
-                seen.append({**said, "cpu_us_per_event": used / max(1, said["events"]) * 1e6})
+                report = ask()
+                seen.append({**report, "cpu_us_per_event": used / max(1, report["events"]) * 1e6})
             pairs.append((watched, alone))
     yield rounds(
         "viewers",
-        f"webhooks/s at half load ({full * HALF:,.0f}/s), {VIEWERS} viewers beside",
+        f"webhooks/s at half load ({full * HALF:,.0f}/s), with {VIEWERS} viewers",
         "/s",
         [(watched.per_s, alone.per_s) for watched, alone in pairs],
         baseline_name="no viewers",
@@ -80,18 +80,18 @@ def run(directory: Path, scale: Scale) -> Iterator[Result]:
 
 def _half(receiver: product.Served, requests: list[bytes], per_s: float, seconds: float) -> Run:
     began = time.monotonic()
-    took = asyncio.run(pace(receiver.port, requests, per_s=per_s, seconds=seconds, lines=LINES))
+    took = asyncio.run(pace(receiver.port, requests, per_s=per_s, seconds=seconds, connections=CONNECTIONS))
     return Run(len(took) / (time.monotonic() - began), percentile(took, 50) * 1000, percentile(took, 99) * 1000)
 
 
 def _settled(client: "redis.Redis") -> None:
-    """Everything is folded; then the journal is begun anew, so that each run has the same before it."""
+    """Wait until everything is processed."""
 
     def folded() -> bool:
         newest: Any = client.xrevrange(keys.JOURNAL, count=1)
         return not newest or client.get(keys.CURSOR) == newest[0][0]
 
-    children.wait_for(folded, "the journal being folded")
+    children.wait_for(folded, "processing of the journal")
 
 
 @contextmanager
@@ -115,19 +115,19 @@ def _watching(console: product.Served, directory: Path) -> Iterator[Any]:
             command, cwd=children.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
     assert process.stdin is not None and process.stdout is not None
-    sends, hears = process.stdin, process.stdout
+    requests_in, replies = process.stdin, process.stdout
 
     def ask() -> Mapping[str, float]:
-        sends.write("\n")
-        sends.flush()
-        said: Mapping[str, float] = json.loads(hears.readline())
-        return said
+        requests_in.write("\n")
+        requests_in.flush()
+        report: Mapping[str, float] = json.loads(replies.readline())
+        return report
 
     try:
         children.wait_for(lambda: ask()["held"] == VIEWERS, f"{VIEWERS} viewers")
         yield ask
     finally:
-        sends.close()
+        requests_in.close()
         process.terminate()
         process.wait(children.STOP_LIMIT_S)
-        hears.close()
+        replies.close()

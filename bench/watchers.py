@@ -1,4 +1,4 @@
-"""Watchers: many viewers of the events stream in a process of their own, each of one room; says what they saw."""
+"""Many viewers of the event stream in one process, each watching one room; reports what they received."""
 
 import asyncio
 import json
@@ -14,20 +14,21 @@ AT = b'"at":"'
 
 @dataclass
 class Seen:
-    """What the viewers have seen together; lags in ms from an event's append to its message."""
+    """What all viewers have received; lags in ms from an event's append to its message."""
 
     held: int = 0
     closed: int = 0
     events: int = 0
     lags: list[float] = field(default_factory=list)
 
-    def said(self) -> dict[str, float]:
+    def report(self) -> dict[str, float]:
+        """Return the counts and the percentiles of the lags."""
         counts = {name: value for name, value in asdict(self).items() if name != "lags"}
         return counts | {"lag_p50_ms": percentile(self.lags, 50), "lag_p99_ms": percentile(self.lags, 99)}
 
 
 class Watcher(asyncio.Protocol):
-    """One viewer: reads and counts."""
+    """One viewer that reads and counts messages."""
 
     def __init__(self, seen: Seen, request: bytes) -> None:
         self._seen = seen
@@ -57,7 +58,7 @@ class Watcher(asyncio.Protocol):
 
 
 async def watch(port: int, count: int, token: str) -> None:
-    """Open them; then for each line on standard input say what was seen since the last one."""
+    """Open all viewers; then print what was received since the last report, for each line on standard input."""
     loop = asyncio.get_running_loop()
     seen = Seen()
     for room in range(count):
@@ -65,7 +66,7 @@ async def watch(port: int, count: int, token: str) -> None:
         request = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\n\r\n".encode()
         await loop.create_connection(lambda request=request: Watcher(seen, request), "127.0.0.1", port)  # type: ignore[misc]
     while await loop.run_in_executor(None, sys.stdin.readline):
-        print(json.dumps(seen.said()), flush=True)
+        print(json.dumps(seen.report()), flush=True)
         seen.events, seen.lags = 0, []
 
 

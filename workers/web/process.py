@@ -1,7 +1,9 @@
-"""The web process: Granian reads HTTP/1.1 and runs the ASGI front in a worker process of its own."""
+"""The web process: a Granian HTTP/1.1 server that runs the ASGI app in its own worker process."""
 
 import multiprocessing
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -15,46 +17,47 @@ from workers.fd_limit import raise_fd_limit
 
 BACKLOG = 2_048
 CONNECTIONS_MAX = 4_096
-FILES_BESIDE_CONNECTIONS = 256
-HEAD_TIMEOUT_MS = 30_000  # also how long an idle connection is kept
+FILES_RESERVED = 256  # file descriptors other than connections
+HEAD_TIMEOUT_MS = 30_000  # also the keep-alive timeout of idle connections
 KILL_AFTER_S = 8
 
 
 class WebServer(Server):  # type: ignore[misc, valid-type]
-    """Granian's server, which lets open streams end before it stops its workers."""
+    """A Granian server that lets open event streams end before it stops its workers."""
 
     def shutdown(self, exit_code: int = 0) -> None:
-        """Stop."""
+        """Ask the workers to drain, then stop."""
         for child in multiprocessing.active_children():
             if child.pid is not None:
                 os.kill(child.pid, DRAIN_SIGNAL)
         super().shutdown(exit_code)
 
 
-def run(settings: Settings) -> int:
-    """Serve until asked to stop.
+def run(settings: Settings, *, overrides: Mapping[str, Any] | None = None) -> int:
+    """Serve until stopped; `overrides` replace options of the server.
 
-    HTTP/1.1 only: HTTP/2 would bring nothing to webhooks, and its streams would need limits of their own.
+    HTTP/1.1 only: webhooks gain nothing from HTTP/2, and its streams would need limits of their own.
     """
     assert settings.redis_url is not None
     os.environ.update(environ_of(settings))
-    server = WebServer(
-        target="webhook_app.asgi:create",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS),
-        workers=1,
-        backlog=BACKLOG,
-        backpressure=max(FILES_BESIDE_CONNECTIONS, min(CONNECTIONS_MAX, raise_fd_limit() - FILES_BESIDE_CONNECTIONS)),
-        websockets=False,
-        log_level=LogLevels.error,
-        respawn_failed_workers=True,
-        respawn_interval=0.1,
-        workers_kill_timeout=KILL_AFTER_S,
-    )
+    options: dict[str, Any] = {
+        "target": "webhook_app.asgi:create",
+        "factory": True,
+        "address": settings.host,
+        "port": settings.port,
+        "interface": Interfaces.ASGI,
+        "http": HTTPModes.http1,
+        "http1_settings": HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS),
+        "workers": 1,
+        "backlog": BACKLOG,
+        "backpressure": max(FILES_RESERVED, min(CONNECTIONS_MAX, raise_fd_limit() - FILES_RESERVED)),
+        "websockets": False,
+        "log_level": LogLevels.error,
+        "respawn_failed_workers": True,
+        "respawn_interval": 0.1,
+        "workers_kill_timeout": KILL_AFTER_S,
+    }
+    server = WebServer(**(options | dict(overrides or {})))
     container = WorkerContainer(settings)
     with process_heartbeat("web", container.client, container.loops):
         server.serve()
