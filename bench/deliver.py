@@ -16,7 +16,7 @@ from bench.scale import Scale
 from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Filter, notice_body
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys

@@ -19,7 +19,7 @@ from bench.scale import Scale
 from bench.sink import ANSWER, SinkProtocol
 from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Filter, Notice, make_notice
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, connect, connect_async

@@ -12,7 +12,8 @@ from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_brow
 from tests.support.deliverer_factory import put_delivery, subscribers_of
 from tests.support.product import signature, webhook
 from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all, folding
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscriber
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import keys

@@ -9,7 +9,8 @@ import pytest
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.product import Product, product, wait_until, webhook
 from tests.support.scenario import Scenario
-from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
 from webhook_app.store import codec, keys

@@ -4,7 +4,8 @@ from collections import deque
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
 from tests.simulation.worker import Worker
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id, next_retry_at
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
+from webhook_app.domain.delivery.retry import next_retry_at
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.notice import Filter, Notice, matches_filter
 

@@ -24,7 +24,8 @@ from tests.support.product import Sink, wait_until, webhook
 from tests.support.replay import differences, outbox, refold
 from webhook_app.app import build
 from webhook_app.config.settings import Settings
-from webhook_app.domain.delivery.delivery import DeliveryState, Subscriber
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice, make_notice

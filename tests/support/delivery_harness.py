@@ -12,7 +12,8 @@ from tests.support.deliverer_factory import deliverer, subscribers_of
 from tests.support.polling import scaled_limit
 from tests.support.web_client import ROOM
 from webhook_app.access.subscriber_secrets import new_secret
-from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Filter, make_notice
 from webhook_app.store import codec, keys
 

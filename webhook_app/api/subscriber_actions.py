@@ -8,7 +8,7 @@ from flask import Response
 from webhook_app.access.subscriber_secrets import PREFIX, new_secret
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, NewSubscriberSchema, ProblemSchema, RetriedSchema, SubscriberSchema
-from webhook_app.domain.delivery.delivery import Subscriber, with_new_secret
+from webhook_app.domain.delivery.subscriber import Subscriber, with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason

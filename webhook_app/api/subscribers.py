@@ -18,7 +18,7 @@ from webhook_app.api.schemas import (
     page_of,
 )
 from webhook_app.api.subscriber_actions import register_actions
-from webhook_app.domain.delivery.delivery import Ordering, Subscriber
+from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Filter

@@ -8,7 +8,7 @@ from marshmallow import ValidationError, fields, validate
 
 from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.api.schemas import Moment, RequestSchema
-from webhook_app.domain.delivery.delivery import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
+from webhook_app.domain.delivery.subscriber import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering, is_http
 from webhook_app.domain.globs import check_glob
 from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES, matches_type
 from webhook_app.outbound.addresses import Network, refused

@@ -10,7 +10,7 @@ import redis
 import structlog
 
 from webhook_app.access.encryption import SecretBox, WrongKeyError
-from webhook_app.domain.delivery.delivery import OldSecret, Subscriber, is_http
+from webhook_app.domain.delivery.subscriber import OldSecret, Subscriber, is_http
 from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason

@@ -11,7 +11,8 @@ from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any
 
-from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES, Subscriber
+from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.notices.text import NoticeText, announced_state, render_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom

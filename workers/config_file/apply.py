@@ -17,7 +17,7 @@ from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import apply_file
 from webhook_app.domain.context import StepOutcome, SystemState
-from webhook_app.domain.delivery.delivery import with_new_secret
+from webhook_app.domain.delivery.subscriber import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.rule import Config

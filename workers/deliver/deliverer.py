@@ -7,7 +7,8 @@ from logging import DEBUG
 from time import monotonic, time
 
 from webhook_app.access.encryption import SecretBox
-from webhook_app.domain.delivery.concurrency import ConnectivityMonitor, failure_score, shows_connectivity
+from webhook_app.domain.delivery.breaker import failure_score
+from webhook_app.domain.delivery.connectivity import ConnectivityMonitor, shows_connectivity
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.notices.notice import RECOVER, Notice, family, notice_body
 from webhook_app.ops.logs import logger
@@ -389,7 +390,7 @@ class Deliverer:
         if not reply.sent:
             self._settle_soon(after_attempt(delivery, reply, at=at, now=now))
             return
-        cut_off = self._connectivity.note(line.host, reply.error, now)
+        cut_off = self._connectivity.record(line.host, reply.error, now)
         if (cut_off or shows_connectivity(reply.error)) and cut_off != self._cut_off:
             if self._cut_off is None and not cut_off:
                 self._reports.heard()

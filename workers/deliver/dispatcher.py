@@ -8,7 +8,8 @@ from time import monotonic, time
 from urllib.parse import urlsplit
 
 from webhook_app.domain.delivery.concurrency import INITIAL_LIMIT, ConcurrencyLimit
-from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.store.deliveries.queue import LEASE_MS, ClaimedDelivery
 
 IN_FLIGHT_TOTAL_MAX = 2_048

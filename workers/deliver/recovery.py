@@ -6,7 +6,8 @@ Missed is what is dead, and what was told while the subscriber was disabled and 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Subscriber, delivery_id, requeued
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id, requeued
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import RECOVER, Notice, is_about, matches_filter
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec, keys

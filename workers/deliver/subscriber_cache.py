@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from webhook_app.access.encryption import SecretBox
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import Config

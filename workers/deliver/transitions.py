@@ -2,15 +2,9 @@
 
 from dataclasses import replace
 
-from webhook_app.domain.delivery.delivery import (
-    Attempt,
-    Delivery,
-    DeliveryState,
-    Ordering,
-    Subscriber,
-    delivery_id,
-    next_retry_at,
-)
+from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryState, delivery_id
+from webhook_app.domain.delivery.retry import next_retry_at
+from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.store.deliveries.outbox import OutboxEntry
 from workers.channels.webhook import AttemptResult
 

@@ -6,7 +6,7 @@ from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import connect

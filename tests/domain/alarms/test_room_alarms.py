@@ -6,7 +6,7 @@ from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoo
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario
 from webhook_app.domain.alarms.alarm import ALARMS_ACTIVE_MAX, AlarmName
 from webhook_app.domain.alarms.room_alarms import forbidden_key
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.matching import SubscriberIndex

@@ -7,7 +7,8 @@ import pytest
 from tests.support.deliverer_factory import subscribers_of
 from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_all
 from tests.web.console.test_error_pages import log_in
-from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryState, Subscriber
+from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryState
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait, WaitingFor, wait_of
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter, Notice

@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as some
 
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import TEST, Filter, make_notice, matches_filter
 from webhook_app.domain.rules.rule import ConfiguredRoom

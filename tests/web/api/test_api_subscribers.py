@@ -10,7 +10,7 @@ from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.config.values import networks
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.journal.journal import Entry

@@ -8,7 +8,8 @@ import pytest
 from tests.support.deliverer_factory import put_delivery, subscribers_of
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
-from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys

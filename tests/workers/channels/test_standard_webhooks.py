@@ -15,7 +15,7 @@ from tests.support.deliverer_factory import SECRET, subscribers_of
 from tests.support.polling import scaled_limit
 from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.access.subscriber_secrets import new_secret, read_secret
-from webhook_app.domain.delivery.delivery import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
+from webhook_app.domain.delivery.subscriber import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
 from webhook_app.store import keys
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.webhook import signed_headers

@@ -11,15 +11,9 @@ from tests.support.deliverer_factory import RETENTION_S, told_as
 from tests.support.delivery_harness import WITHIN_S
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.access.subscriber_secrets import new_secret
-from webhook_app.domain.delivery.delivery import (
-    IN_FLIGHT_MAX,
-    RETRY_SCHEDULE_MS,
-    SLOW_DOWN_MIN_MS,
-    Delivery,
-    DeliveryState,
-    OldSecret,
-    Ordering,
-)
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
+from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS, SLOW_DOWN_MIN_MS
+from webhook_app.domain.delivery.subscriber import IN_FLIGHT_MAX, OldSecret, Ordering
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.store import codec, keys
@@ -452,7 +446,7 @@ def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness):
         raise StoreUnavailableError("died in between")
 
     with pytest.raises(StoreUnavailableError):
-        harness.subscribers.change("sub_gone", lambda known: replace(known, enabled=False), with_it=die)
+        harness.subscribers.change("sub_gone", lambda known: replace(known, enabled=False), also=die)
     assert harness.subscribers.get("sub_gone") == known
     news = entry(Source.SYSTEM, "subscriber-disabled", None, {"subscriber_id": "sub_gone", "reason": "gone"})
     journal = Journal(harness.client)
@@ -460,7 +454,7 @@ def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness):
         harness.subscribers.change(
             "sub_gone",
             lambda known: replace(known, enabled=False),
-            with_it=lambda pipe: journal.append_with(pipe, [news]),
+            also=lambda pipe: journal.append_with(pipe, [news]),
         )
     assert [(event.type, event.data["reason"]) for event in journal.scan()] == [("subscriber-disabled", "gone")]
 

@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from tests.support.polling import scaled_limit
-from webhook_app.domain.delivery.delivery import Delivery, Subscriber
+from webhook_app.domain.delivery.delivery import Delivery
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.store.deliveries.queue import ClaimedDelivery
 from workers.deliver import dispatcher

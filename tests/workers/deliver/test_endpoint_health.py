@@ -11,17 +11,14 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.config.values import networks
-from webhook_app.domain.delivery.concurrency import (
+from webhook_app.domain.delivery.breaker import (
     BREAKER_FIRST_PAUSE_MS,
     BREAKER_THRESHOLD,
     GIVE_UP_AFTER_MS,
-    INITIAL_LIMIT,
-    OFFLINE_HOSTS,
-    ConcurrencyLimit,
-    ConnectivityMonitor,
     failure_score,
-    shows_connectivity,
 )
+from webhook_app.domain.delivery.concurrency import INITIAL_LIMIT, ConcurrencyLimit
+from webhook_app.domain.delivery.connectivity import OFFLINE_HOSTS, ConnectivityMonitor, shows_connectivity
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.times import rfc3339
@@ -153,19 +150,19 @@ def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set():
 def test_one_that_answers_shows_that_the_network_is_there():
     monitor = ConnectivityMonitor()
     for at in range(OFFLINE_HOSTS + 3):
-        monitor.note(f"host-{at}", "timeout", 1_000)
-    assert monitor.cut_off(1_000)
-    monitor.note("somebody", "status", 1_500)
-    assert not monitor.cut_off(1_500)
-    monitor.note("host-1", "refused", 2_000)
-    assert not monitor.cut_off(2_000)
+        monitor.record(f"host-{at}", "timeout", 1_000)
+    assert monitor.is_offline(1_000)
+    monitor.record("somebody", "status", 1_500)
+    assert not monitor.is_offline(1_500)
+    monitor.record("host-1", "refused", 2_000)
+    assert not monitor.is_offline(2_000)
 
 
 def test_one_host_that_fails_is_its_own_fault():
     monitor = ConnectivityMonitor()
     for at in range(50):
-        monitor.note("one-host", "timeout", at)
-    assert not monitor.cut_off(50)
+        monitor.record("one-host", "timeout", at)
+    assert not monitor.is_offline(50)
 
 
 @given(some.lists(some.sampled_from([None, "timeout", "status", "refused", "dns"]), max_size=80))
@@ -338,11 +335,11 @@ def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answ
 def test_a_network_that_is_lost_stays_lost_until_somebody_answers():
     monitor = ConnectivityMonitor()
     for at, host in enumerate(("a", "b")):
-        monitor.note(host, "timeout", at)
+        monitor.record(host, "timeout", at)
     later = 30 * 60_000
-    assert monitor.note("a", "timeout", later)  # b waits for its retry meanwhile: still nobody has answered
-    assert monitor.note("c", "blocked", later)  # refused by ourselves: says nothing
-    assert not monitor.note("a", "status", later)
+    assert monitor.record("a", "timeout", later)  # b waits for its retry meanwhile: still nobody has answered
+    assert monitor.record("c", "blocked", later)  # refused by ourselves: says nothing
+    assert not monitor.record("a", "status", later)
 
 
 def test_what_is_not_said_again_says_nothing_about_the_network(harness):

@@ -6,7 +6,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from webhook_app.domain.delivery.delivery import RETRY_SCHEDULE_MS, DeliveryState, Ordering
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS
+from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.store import keys
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.deliverer_factory import RETENTION_S
-from webhook_app.domain.delivery.concurrency import BREAKER_THRESHOLD
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, Ordering
+from webhook_app.domain.delivery.breaker import BREAKER_THRESHOLD
+from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
+from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import connect_async
 from webhook_app.store.deliveries.outbox import Expansion, Outbox

@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.deliverer_factory import deliverer
 from tests.support.polling import scaled_limit
-from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.store import keys
 from webhook_app.store.deliveries.records import DeliveryRecords
 

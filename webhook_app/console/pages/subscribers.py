@@ -18,7 +18,8 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.pages.error_pages import defined_in_file_error
 from webhook_app.console.pages.system import attempts_by_hour
 from webhook_app.console.pages.wall import read_list_filter
-from webhook_app.domain.delivery.delivery import DeliveryState, Ordering
+from webhook_app.domain.delivery.delivery import DeliveryState
+from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.domain.times import DAY, HOUR
 from webhook_app.problems.problems import Problem

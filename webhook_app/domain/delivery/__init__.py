@@ -1,1 +1,1 @@
-"""Subscribers and deliveries: retries, concurrency, and what a pending delivery waits for."""
+"""Deliveries to subscribers: their states, retries, concurrency and circuit breaker."""

@@ -1,4 +1,4 @@
-"""What a delivery that is not settled waits for, and when it is really tried next."""
+"""What a pending delivery waits for, and when it is really tried next."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ class WaitingFor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryWait:
-    """`next_attempt_at` is a moment to come, in ms; None when it is settled, or goes out as soon as there is room."""
+    """`next_attempt_at` is in the future, in ms; None for a settled delivery, and for one that only needs a slot."""
 
     waiting_for: WaitingFor | None = None
     next_attempt_at: int | None = None
@@ -29,11 +29,11 @@ SETTLED = DeliveryWait()
 def wait_of(delivery: Delivery, *, is_due: bool, open_until: int | None, now: int) -> DeliveryWait:
     """What a delivery waits for.
 
-    1. One that is settled waits for nothing.
-    2. One that is not among its subscriber's due ones (`is_due`) waits for an earlier one of its room.
-    3. With the breaker open nothing goes out before `open_until`, whatever is due.
+    1. A settled delivery waits for nothing.
+    2. One that is not among its subscriber's due deliveries (`is_due`) waits for an earlier one of its room.
+    3. While the breaker is open nothing is sent before `open_until`, whatever is due.
     4. One that has failed waits for its next attempt, until that is due.
-    5. Everything else goes out when a slot is free.
+    5. Everything else is sent when a slot is free.
     """
     if delivery.state is not DeliveryState.PENDING:
         return SETTLED

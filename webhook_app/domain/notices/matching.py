@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import RECOVER, Filter, Notice, is_about, matches_filter, only_subscriber_of
 from webhook_app.domain.rules.rule import ConfiguredRoom, plain_patterns
 

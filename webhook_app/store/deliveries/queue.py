@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from webhook_app.domain.delivery.concurrency import (
+from webhook_app.domain.delivery.breaker import (
     BREAKER_FIRST_PAUSE_MS,
     BREAKER_MAX_PAUSE_MS,
     BREAKER_PROBE_MS,
