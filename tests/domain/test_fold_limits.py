@@ -44,7 +44,7 @@ def test_a_fold_over_its_budget_is_poisoned_and_the_next_event_folds(
     Journal(client).append([entry(Source.OPERATOR, "start", "a", {}), entry(Source.VIDEOSDK, "x", "b", {"data": {}})])
     assert Reducer(client, NullWake()).reduce() == 2
     assert is_raised(client, "poisoned-event")
-    assert b"BudgetExceededError" in client.xrange(keys.timeline("a"))[0][1][b"e"]
+    assert b"BudgetExceededError" in client.xrange(keys.timeline("a"))[0][1][b"a"]
     assert StateStore(client).room("a") is None
     assert differences(client, refold(client)) == []
 

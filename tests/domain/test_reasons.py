@@ -7,22 +7,23 @@ from string import Formatter
 import pytest
 
 from tests.tools.reference_pages import REFERENCE, reasons_page
-from webhook_app.domain.reasons import UNEVENTFUL, Reason, cause, stored_reason_text
+from webhook_app.domain.explanations import TEXTS, code_text, explain
+from webhook_app.domain.reasons import UNEVENTFUL, Reason
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.store.codec import decoder, encode
 
-SOURCES = [path.read_text("utf-8") for path in Path("webhook_app").rglob("*.py") if path.name != "reasons.py"]
+SOURCES = [path.read_text("utf-8") for path in Path("webhook_app").rglob("*.py") if not path.name.startswith("reason")]
 
 
 def fields_of(reason: Reason) -> list[str]:
-    return [field for _, field, _, _ in Formatter().parse(reason.text) if field]
+    return [field for _, field, _, _ in Formatter().parse(TEXTS[reason]) if field]
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_code_is_a_slug_and_has_words(reason: Reason) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", reason.value)
     assert Reason(reason.value) is reason
-    words = cause(reason, **dict.fromkeys(fields_of(reason), "x")).text
+    words = explain(reason, **dict.fromkeys(fields_of(reason), "x")).text
     assert words and "{" not in words
 
 
@@ -32,12 +33,12 @@ def test_every_code_is_given_somewhere(reason: Reason) -> None:
 
 
 def test_a_text_in_braces_stays_as_it_is() -> None:
-    assert cause(Reason.CALL_REFUSED, said="400 {x} {0}").text == "VideoSDK refused: 400 {x} {0}"
+    assert explain(Reason.CALL_REFUSED, said="400 {x} {0}").text == "VideoSDK refused: 400 {x} {0}"
 
 
 def test_what_an_earlier_version_stored_as_words_is_shown_as_it_is() -> None:
-    assert stored_reason_text("armed: nobody has opened a session") == "armed: nobody has opened a session"
-    assert stored_reason_text("no-session") == Reason.NO_SESSION.text
+    assert code_text("armed: nobody has opened a session") == "armed: nobody has opened a session"
+    assert code_text("no-session") == TEXTS[Reason.NO_SESSION]
 
 
 @pytest.mark.parametrize(

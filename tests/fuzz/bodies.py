@@ -14,6 +14,7 @@ from webhook_app.domain.views import room_view
 from webhook_app.providers.videosdk.webhook_body import IDS, UNREADABLE, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec
+from webhook_app.store.state.outline import encode_arguments
 from webhook_app.usecases.event_views import event_view
 
 PAYLOADS = [path.read_bytes() for path in sorted(paths.PAYLOADS.glob("*.json"))]
@@ -75,7 +76,11 @@ def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number
     assert event.type == kind
     outcome = step(world, event)
     apply(world, outcome)
-    codec.encode(event_view(event, {b"e": outcome.effect.encode()}, world.config))
+    codec.encode(
+        event_view(
+            event, {b"r": " ".join(outcome.reasons).encode(), b"a": encode_arguments(outcome.effects)}, world.config
+        )
+    )
     for notice in outcome.notices:
         codec.notice_of(codec.encode(notice))
     for room in outcome.rooms.values():

@@ -148,7 +148,7 @@ class Worker:
         if self.agenda.told:
             for room_id, decisions in outcome.decisions.items():
                 for decision in decisions:
-                    self.agenda.say("{} {} ({})", room_id[:1], decision.did, decision.rule)
+                    self.agenda.say("{} {} ({})", room_id[:1], decision.text, decision.rule)
 
     def _tell_timer(self, room_id: str, name: str, due: int) -> None:
         """Pop a timer that is due and journal it, in one step; another clock may have been quicker."""

@@ -38,6 +38,7 @@ from webhook_app.store.deliveries.queue import LEASE_MS, Deliveries
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.journal import Entry, Journal, Wake, entry
 from webhook_app.store.journal.timers import Timers
+from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
 from workers.calls.caller import THREADS, Caller, StartOptions
 from workers.calls.videosdk_client import Token, VideoSDK
@@ -212,7 +213,7 @@ def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passe
     alarm = StateStore(client).load_state().alarms["poisoned-event"]
     assert alarm.severity == "critical"
     assert bad in alarm.summary
-    assert client.xrange(keys.timeline(""), bad, bad)[0][1][b"e"].startswith(b"error: KeyError")
+    assert outline.effect_text(client.xrange(keys.timeline(""), bad, bad)[0][1]).startswith("error: KeyError")
     assert [notice.type for notice in outbox(client)].count("alarm.raised") == 1
     assert differences(client, refold(client)) == []
 

@@ -15,6 +15,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.state import outline
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
 from workers.reduce.reducer import fold
@@ -142,7 +143,7 @@ def _records(client: Client, index: str, key: Callable[[str], str], read: Callab
 def _timeline(client: Client, room_id: str) -> Timeline:
     entries = client.xrange(keys.timeline(room_id))
     return [
-        (entry_id.decode(), fields[b"e"].decode(), codec.decisions_of(fields[b"d"]) if fields[b"d"] else [])
+        (entry_id.decode(), outline.effect_text(fields), codec.decisions_of(fields[b"d"]) if fields[b"d"] else [])
         for entry_id, fields in entries
     ]
 

@@ -5,7 +5,6 @@ from typing import Any
 from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallKind, Room
 from webhook_app.domain.rules.rule import Config, Settings
@@ -204,7 +203,7 @@ class Scenario:
         return self.last.effect
 
     @property
-    def reasons(self) -> tuple[Reason, ...]:
+    def reasons(self) -> tuple[str, ...]:
         """The codes of what the last event did."""
         return self.last.reasons
 
@@ -220,7 +219,7 @@ class Scenario:
 
     @property
     def did(self) -> str:
-        return "; ".join(decision.did for decision in self.decisions)
+        return "; ".join(decision.text for decision in self.decisions)
 
     @property
     def starts(self) -> list[Call]:

@@ -15,6 +15,7 @@ from tests.support.product import TREE
 from tests.support.web_client import WebClient
 from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.reasons import Reason
 from webhook_app.ops.metrics import StoreMetrics
 from webhook_app.problems.reasons import MEANINGS
@@ -220,7 +221,7 @@ def alarms_page() -> str:
 
 def reasons_page() -> str:
     """Every reason code and its words."""
-    return REASONS_HEAD + "".join(f"| `{reason.value}` | {reason.text} |\n" for reason in Reason)
+    return REASONS_HEAD + "".join(f"| `{reason.value}` | {REASON_TEXTS[reason]} |\n" for reason in Reason)
 
 
 def sandbox_page() -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 from webhook_app.domain.alarms.alarm import Alarm, AlarmReport, alarm_key, name_of_key
 from webhook_app.domain.events import Event, Source
+from webhook_app.domain.explanations import Explanation, explain, joined_text, render
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
-from webhook_app.domain.reasons import Explanation, Reason, cause
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, PendingFailureNotice, Room, Session
 from webhook_app.domain.rules.rule import Config, RuleState
 from webhook_app.domain.schedules.openings import ScheduleError
@@ -24,13 +25,23 @@ REASON_WAIT_MS = 2 * SECOND  # no SDK of VideoSDK knows a reason: one that comes
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a rule or the controller did at an event, or why it did nothing: in words, and as a code."""
+    """What a rule or the controller did at an event, or why it did nothing.
 
-    did: str
+    `reason` is a `Reason` and `arguments` fill its text. Earlier versions stored the text as `did`, some of them
+    without a reason.
+    """
+
+    reason: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     rule: str | None = None
     call_id: str | None = None
     notice_id: str | None = None
-    reason: str | None = None  # a Reason; None in what earlier versions stored
+    did: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The decision for people."""
+        return self.did if self.did is not None else render(self.reason or "", self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +72,7 @@ class StepOutcome:
     what was found for a probe.
     """
 
-    effect: str = ""
-    reasons: tuple[Reason, ...] = ()
+    effects: tuple[Explanation, ...] = ()
     rooms: dict[str, Room] = field(default_factory=dict)
     forgotten_rooms: set[str] = field(default_factory=set)
     streams: dict[str, Stream] = field(default_factory=dict)
@@ -81,14 +91,23 @@ class StepOutcome:
     unchanged: str | None = None
     windows: dict[tuple[str, int, int | None], list[Window] | ScheduleError] = field(default_factory=dict)
 
-    def record_effect(self, reason: Reason, **fields: object) -> None:
-        """Record what an event that is about no single room did."""
-        self.record_effects([cause(reason, **fields)])
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The codes of what the event did."""
+        return tuple([effect.code for effect in self.effects])
 
-    def record_effects(self, causes: Sequence[Explanation]) -> None:
+    @property
+    def effect(self) -> str:
+        """What the event did, for people."""
+        return joined_text(self.effects)
+
+    def record_effect(self, reason: Reason, **arguments: object) -> None:
+        """Record what an event that is about no single room did."""
+        self.record_effects([explain(reason, **arguments)])
+
+    def record_effects(self, effects: Sequence[Explanation]) -> None:
         """Record what the event did, in the order in which it was done."""
-        self.effect = "; ".join([cause.text for cause in causes])
-        self.reasons = tuple([cause.reason for cause in causes])
+        self.effects = tuple(effects)
 
 
 class StepContext:
@@ -120,9 +139,9 @@ class StepContext:
         """Put new values in the room."""
         self.room = replace(self.room, **changes)
 
-    def record_effect(self, reason: Reason, **fields: object) -> None:
-        """Record what the event did, or why it did nothing; `fields` fill the reason's text."""
-        self.effects.append(cause(reason, **fields))
+    def record_effect(self, reason: Reason, **arguments: object) -> None:
+        """Record what the event did, or why it did nothing; the arguments fill the reason's text."""
+        self.effects.append(explain(reason, **arguments))
 
     def record_decision(
         self,
@@ -131,17 +150,17 @@ class StepContext:
         rule: str | None = None,
         call_id: str | None = None,
         notice_id: str | None = None,
-        **fields: object,
+        **arguments: object,
     ) -> None:
-        """Put a decision on the room's timeline; `fields` fill the reason's text."""
-        text = cause(reason, **fields).text
-        decision = Decision(text, rule, call_id, notice_id, reason)
+        """Put a decision on the room's timeline; the arguments fill the reason's text."""
+        explanation = explain(reason, **arguments)
+        decision = Decision(explanation.code, explanation.arguments, rule, call_id, notice_id)
         self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
 
     def record_effect_as_decision(self, outcome: StepOutcome, *, rule: str) -> None:
         """Put what the event did on the room's timeline as a rule's decision."""
-        decision = Decision(outcome.effect, rule, reason=next(iter(outcome.reasons), None))
-        self.outcome.decisions.setdefault(self.room.room_id, []).append(decision)
+        decisions = [Decision(effect.code, effect.arguments, rule) for effect in outcome.effects]
+        self.outcome.decisions.setdefault(self.room.room_id, []).extend(decisions)
 
     def emit(self, kind: str, *, because: str | None = None, **data: Any) -> str:
         """Something changed: count it, tell it, and let rules see it. Returns the notice's id."""

@@ -41,6 +41,7 @@ settings_of = decoder(Settings)
 _alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
+arguments_of = decoder(list[dict[str, Any]])
 
 
 def alarm_of(raw: bytes) -> Alarm:

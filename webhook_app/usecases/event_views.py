@@ -30,7 +30,7 @@ def event_view(event: Event, row: Mapping[bytes, bytes] | None, config: Config) 
     """
     reasons = [] if row is None else row.get(b"r", b"").decode().split()
     effect = {
-        "effect": None if row is None else masked(row[b"e"].decode()),
+        "effect": None if row is None else masked(outline.effect_text(row)),
         "reason": next(iter(reasons), None),
         "reasons": reasons,
         "unchanged": row is not None and b"q" in row,
@@ -152,7 +152,7 @@ def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
         "decisions": [
             {
                 "rule": decision.rule,
-                "did": decision.did,
+                "did": decision.text,
                 "reason": decision.reason,
                 "call_id": decision.call_id,
                 "notice_id": decision.notice_id,

@@ -8,6 +8,7 @@ from webhook_app.domain.alarms.alarm import ALARMS_ACTIVE_MAX, AlarmName
 from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Filter
@@ -314,7 +315,7 @@ def test_a_room_that_is_late_because_calls_are_paused_says_so():
     scheduled.world.config = replace(scheduled.world.config, settings=Settings(calls=True, paused=True))
     scheduled.plan()
     scheduled.until(ONE + 2 * MINUTE)
-    assert scheduled.reason("late") == Reason.CALLS_PAUSED.text
+    assert scheduled.reason("late") == explain(Reason.CALLS_PAUSED).text
     assert scheduled.world.alarms[LATE].reason == Reason.CALLS_PAUSED
 
 
@@ -323,7 +324,7 @@ def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answ
     scheduled.until(ONE)
     scheduled.answer("refused", status=401, message="Token is invalid or expired")
     scheduled.until(ONE + 2 * MINUTE)
-    assert scheduled.reason("late") == Reason.CALLS_PAUSED.text
+    assert scheduled.reason("late") == explain(Reason.CALLS_PAUSED).text
 
 
 FORBIDDEN = forbidden_key(ROOM)

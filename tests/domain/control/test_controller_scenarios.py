@@ -281,7 +281,7 @@ def test_an_operator_who_asks_again_is_not_kept_waiting_by_the_back_off():
 
 def test_an_unknown_outcome_is_asked_about_before_anything_is_repeated():
     scenario = unknown()
-    assert Reason.CALL_UNKNOWN.text in scenario.outcomes[-1].effect
+    assert Reason.CALL_UNKNOWN in scenario.outcomes[-1].reasons
     assert [probe.because for probe in scenario.probes] == ["unknown"]
     assert len(scenario.starts) == 1
 

@@ -256,7 +256,7 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much():
     put(scenario, "told", on="hls-started", do="notify", message="a {" + costly + "} b {room.room_id}")
     scenario.tell(Source.VIDEOSDK, "hls-started", {"meetingId": scenario.room_id, "sessionId": "s1"})
     assert scenario.world.rooms[scenario.room_id].on_air
-    said = [decision.did for outcome in scenario.outcomes for room in outcome.decisions.values() for decision in room]
+    said = [decision.text for outcome in scenario.outcomes for room in outcome.decisions.values() for decision in room]
     assert any(text.startswith("Counts as false: the condition takes more than") for text in said)
     assert any(text.startswith("A part of the message could not be evaluated: the condition takes") for text in said)
     assert "steps to compute" in (scenario.world.memory["costly"].last_error or "")

@@ -32,7 +32,7 @@ def with_rule(rule, scenario=None):
 
 
 def decisions_of(scenario, rule):
-    return [decision.did for decision in scenario.decisions if decision.rule == rule]
+    return [decision.text for decision in scenario.decisions if decision.rule == rule]
 
 
 # on

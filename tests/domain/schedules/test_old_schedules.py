@@ -12,6 +12,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import DAY_MS
 from webhook_app.store import codec, keys
 from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
 
 GOOD = {"cron": "0 9 * * *", "duration_s": 3600}
@@ -44,7 +45,7 @@ def put(rule):
 
 
 def effect(client, event_id):
-    return client.xrange(keys.timeline(""), event_id, event_id)[0][1][b"e"].decode()
+    return outline.effect_text(client.xrange(keys.timeline(""), event_id, event_id)[0][1])
 
 
 @pytest.mark.parametrize("schedule", BROKEN)

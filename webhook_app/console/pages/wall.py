@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lit, need
 from webhook_app.console.context import ConsoleContext, live_part, page, page_of
-from webhook_app.domain.reasons import stored_reason_text
+from webhook_app.domain.explanations import code_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.windows import why_off_air
@@ -57,11 +57,11 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
         "lit": lit(room),
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.operator is not None,
-        "waits": None if room.waits is None else stored_reason_text(room.waits),
+        "waits": None if room.waits is None else code_text(room.waits),
         "late_reason": None
         if room.window is None or room.late_since is None
         else why_off_air(room, room.window, config.settings).text,
-        "refusal": stored_reason_text(room.last_refusal) if room.tries and room.last_refusal else None,
+        "refusal": code_text(room.last_refusal) if room.tries and room.last_refusal else None,
     }
 
 

@@ -221,7 +221,7 @@ def _late(context: StepContext) -> _Report:
     reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
     summary = f"{_label(context)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
-    return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.reason.value)
+    return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.code)
 
 
 def _is_refused(room: Room) -> bool:

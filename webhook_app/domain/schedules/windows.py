@@ -7,9 +7,10 @@ from typing import Any
 
 from webhook_app.domain.budget import spend
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.policy import ARMED_PROBE_MS, REPROBE_MS, request_probe
-from webhook_app.domain.reasons import Explanation, Reason, cause
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Desired, Room
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition
 from webhook_app.domain.rules.rule import Rule, Settings
@@ -161,7 +162,7 @@ def suppress_window(context: StepContext, why: SuppressionReason, did: Reason) -
     context.change(window=replace(held, held=why))
     context.record_decision(did, rule=held.rule)
     if why is SuppressionReason.INTERRUPTED:
-        emit_broadcast(context, "broadcast.interrupted", held, cause(Reason.STOPPED_BY_SOMEBODY))
+        emit_broadcast(context, "broadcast.interrupted", held, explain(Reason.STOPPED_BY_SOMEBODY))
     _renew(context)
 
 
@@ -177,7 +178,7 @@ def announce_armed(context: StepContext) -> None:
     held = context.room.window
     if held is not None and not held.armed_told:
         context.change(window=replace(held, armed_told=True))
-        emit_broadcast(context, "broadcast.armed", held, cause(Reason.NO_SESSION))
+        emit_broadcast(context, "broadcast.armed", held, explain(Reason.NO_SESSION))
 
 
 def emit_broadcast(
@@ -197,7 +198,7 @@ def emit_broadcast(
         rule=held.rules[0],
         opens_at=rfc3339(opens_at),
         closes_at=None if endless else rfc3339(held.closes_at),
-        reason=None if why is None else why.reason.value,
+        reason=None if why is None else why.code,
         message=None if why is None else why.text,
         stream=None if shown is None else stream_view(shown, context.event.at, context.room_name),
         **more,
@@ -315,7 +316,7 @@ def _tell_passed(context: StepContext) -> None:
         if _playable(context.room):
             emit_broadcast(context, "broadcast.completed", passed, None)
         else:
-            emit_broadcast(context, "broadcast.missed", passed, cause(Reason.NOT_RUNNING))
+            emit_broadcast(context, "broadcast.missed", passed, explain(Reason.NOT_RUNNING))
         context.record_decision(Reason.WINDOW_PASSED_UNSEEN, rule=passed.rules[0])
         context.record_effect(Reason.WINDOW_PASSED)
         after = current_and_next(context, passed.closes_at)
@@ -539,36 +540,36 @@ def _late(context: StepContext, held: OpenWindow) -> None:
 def why_off_air(room: Room, held: OpenWindow, settings: Settings) -> Explanation:
     """Why the window is not on air, the first that applies."""
     if held.held is SuppressionReason.INTERRUPTED:
-        return cause(Reason.STOPPED_BY_SOMEBODY)
+        return explain(Reason.STOPPED_BY_SOMEBODY)
     if held.held is SuppressionReason.REJECTED and room.last_refusal:
-        return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
+        return explain(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
     if held.held is SuppressionReason.REJECTED:
-        return cause(Reason.START_REJECTED)
+        return explain(Reason.START_REJECTED)
     if held.held is SuppressionReason.EMPTY:
-        return cause(Reason.WINDOW_EMPTY)
+        return explain(Reason.WINDOW_EMPTY)
     if held.held is SuppressionReason.NOT_RESTARTED:
-        return cause(Reason.NOT_RESTARTED)
+        return explain(Reason.NOT_RESTARTED)
     if room.operator is not None and not room.operator.on_air:
-        return cause(Reason.OPERATOR_OFF)
+        return explain(Reason.OPERATOR_OFF)
     if not held.condition_met:
-        return cause(Reason.WINDOW_IF_AWAITED)
+        return explain(Reason.WINDOW_IF_AWAITED)
     if not settings.calls:
-        return cause(settings.reason_for_no_calls(Reason.NO_CREDENTIALS))
+        return explain(settings.reason_for_no_calls(Reason.NO_CREDENTIALS))
     if not has_live_session(room) and not any(stream.live for stream in room.streams):
-        return cause(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
+        return explain(Reason.SESSION_UNKNOWN if room.waits == Reason.CHECKING_SESSION else Reason.NO_SESSION)
     if settings.paused:
-        return cause(Reason.CALLS_PAUSED)
+        return explain(Reason.CALLS_PAUSED)
     for reason in (Reason.VIDEOSDK_UNREACHED, Reason.VIDEOSDK_UNREADABLE):
         if room.last_refusal == reason:
-            return cause(reason)
+            return explain(reason)
     if room.last_refusal:
-        return cause(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
+        return explain(Reason.VIDEOSDK_REFUSED, said=room.last_refusal)
     if room.call is not None:
-        return cause(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
+        return explain(Reason.CALL_UNDER_WAY, kind=room.call.kind, state=room.call.state)
     stream = _live(room)
     if stream is not None:
-        return cause(Reason.NOT_PLAYABLE, state=stream.state)
-    return cause(Reason.NO_STREAM if room.shown is not None else Reason.NOT_RUNNING)
+        return explain(Reason.NOT_PLAYABLE, state=stream.state)
+    return explain(Reason.NO_STREAM if room.shown is not None else Reason.NOT_RUNNING)
 
 
 def _set_timers(context: StepContext, coming: RoomWindow | None) -> None:

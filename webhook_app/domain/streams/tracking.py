@@ -2,6 +2,7 @@
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.events import StreamReport, stream_report
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.reasons import Reason
@@ -55,7 +56,7 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
             return open_stream(context, signal, report)
         case MatchKind.PROVISIONAL:
             stream = open_stream(context, signal, report, provisional=True)
-            context.record_effect(Reason.HELD_BACK, why=found_match.why.text)
+            context.record_effect(Reason.HELD_BACK, why=explain(found_match.why))
             return stream
         case MatchKind.UNSETTLED if (
             not context.config.settings.calls and (meant := only_live_stream(context.room, report)) is not None
@@ -71,7 +72,7 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
             context.room = put_history(context.room, replace(heard, unspent=signal, unspent_at=context.event.at))
             context.set_timer("ask:settle", context.event.at)
             schedule_end_inference(context)
-            context.record_effect(Reason.END_UNSETTLED, why=found_match.why.text)
+            context.record_effect(Reason.END_UNSETTLED, why=explain(found_match.why))
         case MatchKind.RETIRED:
             context.record_effect(found_match.why)
     return None

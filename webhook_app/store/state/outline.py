@@ -1,8 +1,8 @@
 """A room's timeline and its outline: every event in the one, runs of checks that changed nothing as one in the other.
 
 A room that waits for a session is checked twice a minute, and each check is two events. The timeline keeps them all,
-by the id of the event: `e` the effect, `r` its reasons, `d` the decisions, `n` the notices, `q` when nothing changed
-(the reasons of a probe, empty for a timer).
+by the id of the event: `r` the codes of its effects, `a` their arguments, `d` the decisions, `n` the notices, `q` when
+nothing changed (the codes of a probe, empty for a timer). Earlier versions stored the text of the effects as `e`.
 
 The outline holds one entry for each event that did change something (`n` its notices), and one for each run of checks
 with the same finding between them: `c` probes, `v` events, `f` the first event's id, `p` the last probe's, `w` what
@@ -12,19 +12,21 @@ they found. So a page of it costs the same after a minute and after a week.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from webhook_app.store import keys
+from webhook_app.domain.explanations import Explanation, joined_text
+from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 
 # One command for a batch's entries: packing and answering each of them costs a quarter of folding it. By its text and
 # not by its digest, which a server that has just taken over may not know: that would fail in the transaction.
 # KEYS: timeline and outline by turns; an empty outline is not written.
-# ARGV, for each pair: id, effect, reasons, decisions, notices, whether nothing changed (1 or 0), what was found.
+# ARGV, for each pair: id, reasons, arguments, decisions, notices, whether nothing changed (1 or 0), what was found.
 _APPEND = """
 for i = 1, #KEYS / 2 do
   local timeline, outline = KEYS[2 * i - 1], KEYS[2 * i]
-  local id, effect, reasons, decisions = ARGV[7 * i - 6], ARGV[7 * i - 5], ARGV[7 * i - 4], ARGV[7 * i - 3]
+  local id, reasons, arguments, decisions = ARGV[7 * i - 6], ARGV[7 * i - 5], ARGV[7 * i - 4], ARGV[7 * i - 3]
   local notices, unchanged, what = ARGV[7 * i - 2], ARGV[7 * i - 1] == '1', ARGV[7 * i]
-  local fields = {'e', effect, 'r', reasons, 'd', decisions}
+  local fields = {'r', reasons, 'd', decisions}
+  if arguments ~= '' then fields[#fields + 1] = 'a'; fields[#fields + 1] = arguments end
   if notices ~= '' then fields[#fields + 1] = 'n'; fields[#fields + 1] = notices end
   if unchanged then fields[#fields + 1] = 'q'; fields[#fields + 1] = what end
   redis.call('XADD', timeline, id, unpack(fields))
@@ -56,8 +58,8 @@ class TimelineEntry:
 
     event_id: str
     room_id: str
-    effect: str
     reasons: str
+    arguments: bytes
     decisions: bytes
     notices: bytes
     unchanged: str | None
@@ -90,7 +92,7 @@ def append(pipe: Client, entries: Sequence[TimelineEntry]) -> None:
     for entry in entries:
         names += (keys.timeline(entry.room_id), keys.outline(entry.room_id) if entry.room_id else "")
         unchanged = "0" if entry.unchanged is None else "1"
-        rows += (entry.event_id, entry.effect, entry.reasons, entry.decisions, entry.notices)
+        rows += (entry.event_id, entry.reasons, entry.arguments, entry.decisions, entry.notices)
         rows += (unchanged, entry.unchanged or "")
     pipe.eval(_APPEND, len(names), *names, *rows)
 
@@ -120,3 +122,21 @@ def _entry(entry_id: str, fields: Mapping[bytes, bytes]) -> OutlineEntry:
         return OutlineEntry(entry_id, entry_id, fields.get(b"n", b""))
     run = CollapsedChecks(int(fields[b"c"]), int(fields[b"v"]), fields[b"f"].decode(), fields[b"w"].decode())
     return OutlineEntry(entry_id, fields[b"p"].decode() or entry_id, run=run)
+
+
+def encode_arguments(explanations: Sequence[Explanation]) -> bytes:
+    """The arguments of each explanation as JSON, in order; empty when none has any."""
+    arguments = [explanation.arguments for explanation in explanations]
+    return codec.encode(arguments) if any(arguments) else b""
+
+
+def effects_of(row: Mapping[bytes, bytes]) -> list[Explanation]:
+    """The effects of a row of a timeline. Of what earlier versions stored as text, only the codes are known."""
+    codes = row.get(b"r", b"").decode().split()
+    arguments = codec.arguments_of(row[b"a"]) if b"a" in row else [{} for _ in codes]
+    return [Explanation(code, given) for code, given in zip(codes, arguments, strict=True)]
+
+
+def effect_text(row: Mapping[bytes, bytes]) -> str:
+    """The effect of a row of a timeline, for people: in the words of the version that stored it, if it stored any."""
+    return row[b"e"].decode() if b"e" in row else joined_text(effects_of(row))

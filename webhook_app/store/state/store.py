@@ -10,9 +10,9 @@ from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm
 from webhook_app.domain.alarms.unreadable_webhooks import TIMER as ALARM_TIMER
 from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event
+from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.overlay import Overlay
-from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import rooms_needed
 from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules.rule import Config, Rule, RuleState, Settings, make_config
@@ -37,13 +37,17 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A row of a timeline: what an event did to a room, in words and as codes, and what was decided."""
+    """A row of a timeline: what an event did to a room, and what was decided."""
 
     event_id: str
     room_id: str  # "" for an event that names no room
-    text: str
-    reasons: tuple[Reason, ...]
+    explanations: tuple[Explanation, ...]
     decisions: Sequence[Decision]
+
+    @property
+    def text(self) -> str:
+        """What the event did, for people."""
+        return joined_text(self.explanations)
 
 
 @dataclass
@@ -75,12 +79,12 @@ class Batch:
         self.events.append(event)
         home = event.room_id or ""
         decisions = outcome.decisions.get(home, [])
-        self.effects.append(Effect(event.id, home, outcome.effect, outcome.reasons, decisions))
+        self.effects.append(Effect(event.id, home, outcome.effects, decisions))
         if outcome.unchanged is not None:
             self.unchanged[event.id, home] = outcome.unchanged
         for room_id, decisions in outcome.decisions.items():
             if room_id != home:
-                self.effects.append(Effect(event.id, room_id, outcome.effect, outcome.reasons, decisions))
+                self.effects.append(Effect(event.id, room_id, outcome.effects, decisions))
         for notice in outcome.notices:
             told = self.told.setdefault((event.id, notice.room_id or home), [])
             opens_at = notice.data.get("opens_at")
@@ -342,8 +346,8 @@ def _write_timelines(pipe: Client, batch: Batch) -> None:
             outline.TimelineEntry(
                 event_id=effect.event_id,
                 room_id=effect.room_id,
-                effect=effect.text,
-                reasons=" ".join(effect.reasons),
+                reasons=" ".join([explanation.code for explanation in effect.explanations]),
+                arguments=outline.encode_arguments(effect.explanations),
                 decisions=codec.encode(effect.decisions) if effect.decisions else b"",
                 notices=codec.encode(told) if (told := batch.told.get((effect.event_id, effect.room_id))) else b"",
                 unchanged=batch.unchanged.get((effect.event_id, effect.room_id)),

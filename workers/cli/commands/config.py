@@ -116,12 +116,13 @@ def _say(
 def _effect_of(client: "Client", applied: "Applied") -> str | None:
     """What folding the event came to; None when nobody has folded it in time."""
     from webhook_app.store import keys
+    from webhook_app.store.state import outline
 
     until = monotonic() + FOLD_WAIT_S
     while True:
         entries = client.xrange(keys.timeline(""), min=applied.event_id, max=applied.event_id)
         if entries:
-            return str(entries[0][1][b"e"].decode())
+            return outline.effect_text(entries[0][1])
         if monotonic() > until:
             return None
         sleep(LOOK_EVERY_S)

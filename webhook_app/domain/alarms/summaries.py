@@ -1,0 +1,73 @@
+"""Summaries of alarms: a code for each, and its text for people. Arguments fill the `{fields}`."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class AlarmSummary(StrEnum):
+    """What an alarm that the reducer raises says. Alarms that processes report bring their own text."""
+
+    BROADCAST_LATE = "summary-broadcast-late"
+    BROADCAST_MISSED = "summary-broadcast-missed"
+    BROADCAST_MISSED_UNEXPLAINED = "summary-broadcast-missed-unexplained"
+    START_REFUSED = "summary-start-refused"
+    RESTART_REFUSED = "summary-restart-refused"
+    START_GIVEN_UP = "summary-start-given-up"
+    START_GIVEN_UP_UNEXPLAINED = "summary-start-given-up-unexplained"
+    START_UNKNOWN = "summary-start-unknown"
+    STREAMS_IN_USE = "summary-streams-in-use"
+    CREDENTIALS_REJECTED = "summary-credentials-rejected"
+    ROOM_FORBIDDEN = "summary-room-forbidden"
+    ANSWER_UNREADABLE = "summary-answer-unreadable"
+    WEBHOOKS_UNREADABLE = "summary-webhooks-unreadable"
+    EVENT_POISONED = "summary-event-poisoned"
+    SCHEDULE_FAILING = "summary-schedule-failing"
+    NOT_LISTED = "summary-not-listed"
+
+
+SUMMARY_TEXTS: Mapping[str, str] = {
+    AlarmSummary.BROADCAST_LATE: (
+        "{room} is late: the window of rule {rule} opened at {opened_at} and nobody can watch yet: {why}"
+    ),
+    AlarmSummary.BROADCAST_MISSED: (
+        "{room} was never on air in the window of rule {rule}, {opens_at} to {closes_at}: {why}"
+    ),
+    AlarmSummary.BROADCAST_MISSED_UNEXPLAINED: (
+        "{room} was never on air in the window of rule {rule}, {opens_at} to {closes_at}"
+    ),
+    AlarmSummary.START_REFUSED: "VideoSDK refuses to start {room} ({answer}). Tallylight keeps trying",
+    AlarmSummary.RESTART_REFUSED: (
+        "{room} went off air inside its window, and VideoSDK refuses to start it again ({answer})"
+    ),
+    AlarmSummary.START_GIVEN_UP: "Gave up starting {room}: VideoSDK refused every attempt, the last with {answer}",
+    AlarmSummary.START_GIVEN_UP_UNEXPLAINED: "Gave up starting {room}: VideoSDK refused every attempt",
+    AlarmSummary.START_UNKNOWN: (
+        "The outcome of starting {room} at {sent_at} is unknown: VideoSDK has not answered since. "
+        "Tallylight does not repeat the start until the outcome is known"
+    ),
+    AlarmSummary.STREAMS_IN_USE: (
+        "VideoSDK refused to start {room} because all streams of your organisation are in use ({answer})"
+    ),
+    AlarmSummary.CREDENTIALS_REJECTED: (
+        "VideoSDK rejects the credentials, so all calls are paused: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
+    ),
+    AlarmSummary.ROOM_FORBIDDEN: "VideoSDK does not allow Tallylight to {action} {room}: {answer}",
+    AlarmSummary.ANSWER_UNREADABLE: (
+        "VideoSDK's answer about {room} has an unknown form. Tallylight concludes nothing from it and starts nothing: "
+        "{answer}"
+    ),
+    AlarmSummary.WEBHOOKS_UNREADABLE: (
+        "Webhooks not readable since {since}: {count}. They changed nothing. "
+        "The last is event {event}: {why}. See the events of type unreadable"
+    ),
+    AlarmSummary.EVENT_POISONED: (
+        "Event {event} ({type}) could not be processed and was skipped; its effect names the error"
+    ),
+    AlarmSummary.SCHEDULE_FAILING: (
+        "Rule {rule} opens no windows: its schedule cannot be computed: {why}. Change the schedule, or delete the rule"
+    ),
+    AlarmSummary.NOT_LISTED: (
+        "{limit} alarms are active, so further ones are not listed. "
+        "The wall and the room pages show every room that is late or refused"
+    ),
+}

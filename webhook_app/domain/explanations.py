@@ -1,0 +1,71 @@
+"""Explanations: a code with the arguments of its text. They are what is stored; the text is made when it is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
+from webhook_app.domain.reason_texts import REASON_TEXTS
+
+TEXTS: Mapping[str, str] = {**REASON_TEXTS, **SUMMARY_TEXTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A `Reason` or an `AlarmSummary` as its code, with the arguments that fill the fields of its text.
+
+    Arguments are plain JSON, so that an explanation equals the one that was stored. An argument that is an explanation
+    itself is a mapping with its `code` and `arguments`.
+    """
+
+    code: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The explanation for people, in the words of today."""
+        return render(self.code, self.arguments)
+
+
+def explain(code: str, /, **arguments: object) -> Explanation:
+    """Explain by a code. Arguments that JSON has no type for, such as errors, are kept as their text."""
+    return Explanation(code, {name: _storable(value) for name, value in arguments.items()})
+
+
+def render(code: str, arguments: Mapping[str, Any]) -> str:
+    """The text of a code. A code of a newer version, or one whose arguments are missing, is its own text."""
+    template = TEXTS.get(code)
+    if template is None:
+        return code
+    try:
+        return template.format(**{name: text_of(value) for name, value in arguments.items()})
+    except KeyError:
+        return template
+
+
+def code_text(stored: str) -> str:
+    """The text of a stored code that has no arguments. Earlier versions stored the text itself: it is returned."""
+    return render(stored, {})
+
+
+def text_of(value: Any) -> Any:
+    """The text of an explanation, also of one that was read as plain JSON; anything else as it is.
+
+    Earlier versions stored the text itself where an explanation is stored today.
+    """
+    if isinstance(value, Explanation):
+        return value.text
+    if isinstance(value, Mapping) and value.keys() == {"code", "arguments"}:
+        return render(value["code"], value["arguments"])
+    return value
+
+
+def joined_text(explanations: Sequence[Explanation]) -> str:
+    """Several explanations as one text."""
+    return "; ".join([explanation.text for explanation in explanations])
+
+
+def _storable(value: object) -> Any:
+    if isinstance(value, Explanation):
+        return {"code": str(value.code), "arguments": value.arguments}
+    return value if value is None or isinstance(value, bool | int | float) else str(value)
