@@ -68,9 +68,10 @@ simulate: setup-dev ## let the core live through ever new seeds until stopped
 fuzz: setup-dev ## try ever new webhooks and conditions until stopped
 	@$(BIN)/python -m tests.fuzz
 
-docs: setup-dev ## write docs/reference out of the code: commands, settings, metrics, API
+docs: setup-dev ## generate docs/reference from code, and the index of decisions
 	@$(BIN)/python -m tests.tools.cli_reference
 	@$(BIN)/python -m tests.tools.reference_pages
+	@$(BIN)/python -m tests.tools.decision_index
 
 site: setup-dev ## build the documentation site in site/
 	@$(BIN)/zensical build --strict --clean

@@ -20,7 +20,7 @@ from workers.cli.main import main
 from workers.config_file.reading import read
 
 DOCS = TREE / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), TREE / "README.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), *TREE.glob("*.md")])
 EXAMPLES = sorted((DOCS / "examples").glob("*.yaml"))
 VARIABLES = {
     "SLACK_URL": "slack://TAAAAAAAA/BBBBBBBBB/CCCCCCCCCCCCCCCCCCCCCCCC",
@@ -124,7 +124,7 @@ def exists(line: str, where: str) -> None:
         elif isinstance(command, click.Group) and word in command.commands:
             command = command.commands[word]
             options |= _options(command)
-    assert command is not main or {"--url", "--help"} & set(words), f"{where}: tally {line}"
+    assert command is not main or {"--url", "--help", "--version"} & set(words), f"{where}: tally {line}"
 
 
 def _options(command: click.Command) -> set[str]:

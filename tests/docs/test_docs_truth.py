@@ -11,10 +11,9 @@ from tests.support.scenario import with_session
 from tests.tools.reference_pages import REFERENCE, alarms_page, description
 from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.store.connection.clients import Client
 
 DOCS = TREE / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), TREE / "README.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), *TREE.glob("*.md")])
 DECISIONS = DOCS / "adr"
 # Read by libraries or shells, or names of the reader's own in examples.
 OTHER_VARIABLES = frozenset({"PYTHONTZPATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "ALL_PROXY", "NO_COLOR"})
@@ -92,8 +91,3 @@ def test_a_refused_start_raises_the_alarm_that_the_page_names(status: int, alarm
         scenario.probe(None, session=SESSION_LIVE)
     assert {raised.name for raised in scenario.world.alarms.values() if raised.is_active} == {alarm}
     assert scenario.world.config.settings.paused == (status == 401)
-
-
-def test_every_decision_has_a_place_in_their_index(client: Client) -> None:
-    index = (DECISIONS / "README.md").read_text("utf-8")
-    assert [path.name for path in sorted(DECISIONS.glob("0*.md")) if path.name not in index] == []

@@ -16,11 +16,6 @@ def test_the_state_diagram_is_the_table() -> None:
     assert "[*] --> starting" in diagram.group(1)
 
 
-def test_every_decision_is_listed() -> None:
-    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (ROOT / "docs/adr/README.md").read_text()))
-    assert listed == {path.name for path in (ROOT / "docs/adr").glob("0*.md")}
-
-
 def test_every_setting_is_in_the_example_file() -> None:
     from webhook_app.config.settings import Settings, environ_of
 
