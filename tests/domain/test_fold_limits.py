@@ -8,7 +8,7 @@ from webhook_app.domain.budget import spend, step_budget
 from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.fold_limits import fold_limits
-from webhook_app.store import keys
+from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.alarms import is_raised
@@ -68,7 +68,7 @@ def test_a_file_of_ten_thousand_rules_on_as_many_rooms_stays_far_below_its_limit
         for at in range(MANY)
     ]
     event = Event(f"{AT}-0", Source.CONFIG, "file-applied", None, AT, {"rooms": {}, "rules": rules})
-    with step_budget(fold_limits(event).steps // 5, "a fifth of the limit") as budget:
-        outcome = steps.step(SystemState(), event)
+    with step_budget(fold_limits(codec.journal_event(event)).steps // 5, "a fifth of the limit") as budget:
+        outcome = steps.step(SystemState(), codec.journal_event(event))
     assert len(outcome.rooms) == MANY
     assert budget.spent <= budget.limit

@@ -7,7 +7,6 @@ from typing import Any
 from tests.support import paths
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.context import SystemState
-from webhook_app.domain.events import Event
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.views import room_view
@@ -72,7 +71,7 @@ def check(raw: bytes) -> None:
 
 def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number: int) -> None:
     fields = {b"s": b"videosdk", b"t": kind.encode(), b"r": (room_id or "").encode(), b"a": b"%d" % AT, b"d": raw}
-    event: Event = codec.event_of(b"%d-%d" % (AT, number), fields)
+    event = codec.journal_event(codec.event_of(b"%d-%d" % (AT, number), fields))
     assert event.type == kind
     outcome = step(world, event)
     apply(world, outcome)

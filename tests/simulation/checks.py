@@ -11,6 +11,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.schedules.windows import current_and_next
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.domain.streams.matching import history_of
+from webhook_app.store import codec
 
 CALM_MS = 8 * MINUTE
 
@@ -73,7 +74,8 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
 
 
 def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
-    turn = StepContext(world, Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}), room, StepOutcome())
+    event = codec.journal_event(Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}))
+    turn = StepContext(world, event, room, StepOutcome())
     current = current_and_next(turn, agenda.now).current
     window, where = room.window, f"{agenda.clock()} {room.room_id}"
     if current is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
 from webhook_app.domain.context import StepOutcome, SystemState
-from webhook_app.domain.events import Event, Source
+from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallState, Room
@@ -27,7 +27,7 @@ class Worker:
         self.down_until = {"worker": 0, "clock": 0, "call": 0, "deliver": 0}
         self.base = SystemState(config)  # folding begins here again when it is checked
         self.world = SystemState(config)
-        self.journal: list[Event] = []
+        self.journal: list[JournalEvent] = []
         self.cursor = 0
         self.effects: list[EFFECT] = []  # of each event, what it came to
         self.last_id = "0-0"
@@ -48,7 +48,8 @@ class Worker:
         agenda = self.agenda
         self._number += 1
         self.last_id = f"{agenda.now}-{self._number}"
-        self.journal.append(Event(self.last_id, source, kind, room_id, agenda.now, data))
+        event = Event(self.last_id, source, kind, room_id, agenda.now, data)
+        self.journal.append(codec.journal_event(event))
         lost = agenda.chance(agenda.faults.crash / 4)
         self.wake(SWEEP_MS if lost else agenda.rng.choice((0, 5, 50)))
 

@@ -46,7 +46,7 @@ def record(events: Iterable[Event]) -> list[dict[str, Any]]:
     state = SystemState()
     records = []
     for number, event in enumerate(events):
-        outcome = fold_one(state, event)
+        outcome = fold_one(state, codec.journal_event(event))
         apply(state, outcome)
         records.append(_record(state, event, outcome, whole=number % WHOLE_VIEW_EVERY == 0))
     last = records[-1]

@@ -3,13 +3,14 @@
 from typing import Any
 
 from webhook_app.domain.context import Decision, StepOutcome, SystemState
-from webhook_app.domain.events import Event, Source
+from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallKind, Room
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.domain.views import room_view
+from webhook_app.store import codec
 
 ROOM = "abcd-efgh-ijkl"
 SESSION = "s1"
@@ -42,7 +43,7 @@ class Scenario:
         self.world = SystemState(Config(settings=Settings(calls=calls)))
         self.room_id = room
         self.now = NOON
-        self.events: list[Event] = []
+        self.events: list[JournalEvent] = []
         self.outcomes: list[StepOutcome] = []
         self.told: list[Notice] = []
         self.calls: list[Call] = []
@@ -58,9 +59,8 @@ class Scenario:
     ) -> StepOutcome:
         """Fold one event; `room=None` is an event that names none."""
         self.now += after
-        event = Event(
-            f"{self.now}-{len(self.events)}", source, kind, self.room_id if room == "" else room, self.now, data
-        )
+        room_id = self.room_id if room == "" else room
+        event = codec.journal_event(Event(f"{self.now}-{len(self.events)}", source, kind, room_id, self.now, data))
         outcome = step(self.world, event)
         apply(self.world, outcome)
         self.events.append(event)

@@ -20,8 +20,8 @@ from webhook_app.api.schemas import (
     page_of,
 )
 from webhook_app.domain.alarms.alarm import Alarm, alarm_view
-from webhook_app.domain.alarms.changes import ACKNOWLEDGE
 from webhook_app.domain.events import Source
+from webhook_app.event_decoding.commands import ACKNOWLEDGE
 from webhook_app.problems.problems import Problem
 from webhook_app.store.operations.system_alarms import SystemAlarms, raised_system_alarms
 from webhook_app.store.queries.paging import InvalidCursorError, decode_cursor, encode_cursor

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import Alarm, AlarmReport, alarm_key, name_of_key
-from webhook_app.domain.events import Event, Source
+from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.explanations import Explanation, explain, joined_text, render
+from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
@@ -117,7 +118,7 @@ class StepContext:
     `arrived` is the same with those who have joined since.
     """
 
-    def __init__(self, state: SystemState, event: Event, room: Room, outcome: StepOutcome) -> None:
+    def __init__(self, state: SystemState, event: JournalEvent, room: Room, outcome: StepOutcome) -> None:
         self.config = outcome.config or state.config
         self.event = event
         self.before = room
@@ -243,8 +244,8 @@ class StepContext:
         One that fires in this very event and is set again is another timer: it may not have the same moment, or the
         store would take it for the one that it has popped.
         """
-        fired = self.event.source is Source.CLOCK and self.event.data.get("timer") == name
-        if fired and self.event.data.get("due") == due:
+        fired = self.event.payload
+        if isinstance(fired, TimerFired) and fired.name == name and fired.due == due:
             due += 1
         if self.room.timers.get(name) != due:
             self.change(timers={**self.room.timers, name: due})

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import JournalEvent
+from webhook_app.domain.facts.configuration import ApplyFile
 
 STEPS = 5_000_000
 STEPS_PER_ITEM = 5_000  # for each rule that the event carries and each room that it may change
@@ -18,8 +19,7 @@ class FoldLimits:
     cpu_s: float
 
 
-def fold_limits(event: Event, *, rooms: int = 0) -> FoldLimits:
+def fold_limits(event: JournalEvent, *, rooms: int = 0) -> FoldLimits:
     """The limits for an event that may change so many rooms; both grow with what the event touches."""
-    rules = event.data.get("rules")
-    count = len(rules) if isinstance(rules, list | tuple) else 0
+    count = len(event.payload.rules) if isinstance(event.payload, ApplyFile) else 0
     return FoldLimits(STEPS + STEPS_PER_ITEM * (count + rooms), CPU_S + CPU_S_PER_RULE * count)

@@ -1,11 +1,10 @@
 """The reducer: one event folded into the world. Pure: no clock, no I/O, no randomness."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
 from webhook_app.domain.alarms.changes import (
-    ACKNOWLEDGE,
     apply_alarm_reports,
     clear_alarms_of_rules,
     on_alarm_acknowledged,
@@ -33,17 +32,62 @@ from webhook_app.domain.control.desired import (
     release_operator_desired,
     set_operator_desired,
 )
-from webhook_app.domain.events import Event, Source, stream_report
+from webhook_app.domain.events import JournalEvent, RoomFact, Source
+from webhook_app.domain.facts.commands import (
+    AcknowledgeAlarm,
+    CaptureSnapshot,
+    RecoverSubscriber,
+    ReleaseRoom,
+    SetOnAir,
+    SubscriberCommand,
+    TestSubscriber,
+    UnknownCommand,
+)
+from webhook_app.domain.facts.configuration import (
+    RULE_EDITS,
+    ApplyFile,
+    CalendarFetched,
+    ConfigurationFact,
+    DeleteRule,
+    ForgetRoom,
+    PauseRule,
+    PutRoom,
+    PutRule,
+    SettingsChanged,
+    SkipNextOccurrence,
+    SkipOccurrence,
+)
+from webhook_app.domain.facts.provider import (
+    OtherWebhook,
+    ParticipantJoined,
+    ParticipantLeft,
+    SessionEnded,
+    SessionStarted,
+    StreamSignal,
+    UnreadableWebhook,
+)
+from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.system import (
+    AlarmCleared,
+    AlarmRaised,
+    ReconcileWindows,
+    SubscriberDisabled,
+    TimerFired,
+    Undecodable,
+    UnknownFact,
+    WorkerStarted,
+)
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.notices.notice import RECOVER, TEST, Notice, make_notice
 from webhook_app.domain.probing.policy import (
+    on_probe_overdue,
     on_probe_result,
-    on_probe_timer,
     probe_after_start,
     request_probe,
     schedule_watchdog,
 )
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.rules.engine import (
@@ -55,7 +99,6 @@ from webhook_app.domain.rules.engine import (
 )
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.skips import change_skip, skip_next
-from webhook_app.domain.schedules.windows import TIMERS as PLAN_TIMERS
 from webhook_app.domain.schedules.windows import (
     monitor_window,
     on_presence_verified,
@@ -64,48 +107,21 @@ from webhook_app.domain.schedules.windows import (
 )
 from webhook_app.domain.sessions.tracking import on_session_webhook
 from webhook_app.domain.streams.inferred_ends import infer_ends
-from webhook_app.domain.streams.machine import SIGNALS
 from webhook_app.domain.streams.tracking import on_stream_signal
-
-SUBSCRIBER_COMMANDS = {"subscriber-test": TEST, "subscriber-recover": RECOVER}
-RuleChange = Callable[[SystemState, StepOutcome, Mapping[str, Any]], set[str]]
-SKIPS = frozenset({"rule-skip-next", "occurrence-skipped", "occurrence-unskipped"})
-CONFIG_CHANGES: dict[str, RuleChange] = {
-    "rule-put": put_rule,
-    "rule-deleted": delete_rule,
-    "rule-paused": pause_rule,
-    "rule-resumed": pause_rule,
-    "file-applied": apply_file,
-    "settings": put_settings,
-    "rule-skip-next": skip_next,
-    "occurrence-skipped": change_skip,
-    "occurrence-unskipped": change_skip,
-    "calendar-fetched": put_calendar,
-    "room-put": put_room,
-    "room-forgotten": forget_room,
-}
+from webhook_app.domain.timers import TimerKind
 
 
-RULE_EDITS = ("rule-put", "rule-deleted", "rule-paused", "rule-resumed", "file-applied")
-
-
-def rooms_needed(state: SystemState, event: Event) -> frozenset[str] | None:
+def rooms_needed(state: SystemState, event: JournalEvent) -> frozenset[str] | None:
     """The rooms that an event may touch, so that they are at hand; None for every room there is."""
-    if _changes_rules(event):
-        try:
-            return rooms_affected(state, event.type, event.data)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return frozenset()  # its fold will raise, and be kept as poisoned
-    if event.type == "worker-started" or (state.config.settings.paused and event.source is Source.PROBE):
+    payload = event.payload
+    if isinstance(payload, ConfigurationFact):
+        return rooms_affected(state, payload)
+    if isinstance(payload, WorkerStarted) or (state.config.settings.paused and event.source is Source.PROBE):
         return None
     return frozenset({event.room_id} if event.room_id else ())
 
 
-def _changes_rules(event: Event) -> bool:
-    return event.type in CONFIG_CHANGES and event.source in (Source.CONFIG, Source.OPERATOR, Source.SYSTEM)
-
-
-def step(state: SystemState, event: Event) -> StepOutcome:
+def step(state: SystemState, event: JournalEvent) -> StepOutcome:
     """Fold one event: return what it comes to. The world is not touched: `apply` does that when it is kept.
 
     BudgetExceededError when that takes more steps than `fold_limits` allows, however deep the work is.
@@ -115,29 +131,9 @@ def step(state: SystemState, event: Event) -> StepOutcome:
         return _step(state, event)
 
 
-def _step(state: SystemState, event: Event) -> StepOutcome:
+def _step(state: SystemState, event: JournalEvent) -> StepOutcome:
     outcome = StepOutcome()
-    if _changes_rules(event):
-        _change_rules(state, event, outcome)
-    elif event.source is Source.SYSTEM and event.type == "worker-started":
-        _each_room(state, event, outcome, probe_after_start)
-        outcome.record_effect(Reason.ROOMS_CHECKED)
-    elif event.source is Source.OPERATOR and event.type == ACKNOWLEDGE:
-        on_alarm_acknowledged(state, event, outcome)
-    elif event.source is Source.SYSTEM and event.type != "replan":
-        _hear_system(state, event, outcome)
-    elif event.source is Source.OPERATOR and event.type in SUBSCRIBER_COMMANDS:
-        _order_for_subscriber(event, outcome)
-    elif event.source is Source.CLOCK and event.room_id is None:
-        clear_when_due(state, event, outcome)
-    elif event.room_id is None:
-        outcome.record_effect(Reason.NO_ROOM)
-        if event.source is Source.VIDEOSDK and event.type == "unreadable":
-            report_unreadable(state, event, outcome)
-        if event.source is Source.VIDEOSDK:
-            _pass_body_on(state, event, None, outcome)
-    else:
-        _fold_room(state, event, event.room_id, outcome)
+    _apply_event(state, event, outcome)
     if outcome.pause is not None:
         _pause(state, event, outcome, paused=outcome.pause)
     apply_alarm_reports(state, event, outcome)
@@ -148,7 +144,66 @@ def _step(state: SystemState, event: Event) -> StepOutcome:
     return outcome
 
 
-def poison_outcome(state: SystemState, event: Event, error: Exception) -> StepOutcome:
+def _apply_event(state: SystemState, event: JournalEvent, outcome: StepOutcome) -> None:
+    payload = event.payload
+    if isinstance(payload, RoomFact) and event.room_id is not None:
+        _fold_room(state, event, event.room_id, payload, outcome)
+        return
+    match payload:
+        case UnreadableWebhook():
+            report_unreadable(state, event, payload, outcome)
+            _send_raw_webhook(state, event, None, outcome)
+        case (
+            StreamSignal()
+            | SessionStarted()
+            | SessionEnded()
+            | ParticipantJoined()
+            | ParticipantLeft()
+            | OtherWebhook()
+        ):
+            outcome.record_effect(Reason.NO_ROOM)
+            _send_raw_webhook(state, event, None, outcome)
+        case TimerFired():
+            clear_when_due(state, payload, outcome)
+        case SetOnAir() | ReleaseRoom() | CaptureSnapshot() | UnknownCommand():
+            outcome.record_effect(Reason.NO_ROOM)
+        case CallResult() | CaptureResult() | ProbeResult() | ReconcileWindows():
+            outcome.record_effect(Reason.NO_ROOM)
+        case TestSubscriber() | RecoverSubscriber():
+            _on_subscriber_command(event, payload, outcome)
+        case AcknowledgeAlarm():
+            on_alarm_acknowledged(state, event, payload, outcome)
+        case AlarmRaised():
+            on_alarm_raised(state, payload, outcome)
+        case AlarmCleared():
+            on_alarm_cleared(payload, outcome)
+        case SubscriberDisabled():
+            _on_subscriber_disabled(event, payload, outcome)
+        case WorkerStarted():
+            _each_room(state, event, outcome, probe_after_start)
+            outcome.record_effect(Reason.ROOMS_CHECKED)
+        case UnknownFact():
+            outcome.record_effect(Reason.NOT_HANDLED)
+        case Undecodable():
+            raise payload.error
+        case (
+            PutRule()
+            | DeleteRule()
+            | PauseRule()
+            | SkipNextOccurrence()
+            | SkipOccurrence()
+            | ApplyFile()
+            | CalendarFetched()
+            | PutRoom()
+            | ForgetRoom()
+            | SettingsChanged()
+        ):
+            _change_configuration(state, event, payload, outcome)
+        case _ as never:
+            assert_never(never)
+
+
+def poison_outcome(state: SystemState, event: JournalEvent, error: Exception) -> StepOutcome:
     """What is kept of an event whose fold raised: the error as its effect, and an alarm."""
     outcome = StepOutcome()
     outcome.record_effect(Reason.FOLD_ERROR, error=f"{type(error).__name__}: {error}"[:490])
@@ -180,37 +235,15 @@ def apply(state: SystemState, outcome: StepOutcome) -> None:
                 state.memory.pop(name, None)
 
 
-def _fold_room(state: SystemState, event: Event, room_id: str, outcome: StepOutcome) -> None:
+def _fold_room(state: SystemState, event: JournalEvent, room_id: str, fact: RoomFact, outcome: StepOutcome) -> None:
     room = state.rooms.get(room_id) or Room(room_id)
     context = StepContext(state, event, room, outcome)
-    body_type: str | None = None
-    match event.source:
-        case Source.VIDEOSDK:
-            body_type = event.type
-            _hear_webhook(context)
-            _pass_body_on(state, event, context.room, outcome)
-        case Source.OPERATOR:
-            _hear_operator(context)
-        case Source.CLOCK:
-            _hear_timer(context)
-        case Source.CALL if event.data.get("kind") == CallKind.CAPTURE:
-            on_capture_result(context, event.data)
-        case Source.CALL:
-            on_call_result(context, event.data)
-        case Source.PROBE:
-            if on_probe_result(context, event.data):
-                settle_unknown_call(context, event.data)
-                resolve_verifications(context, event.data)
-                on_presence_verified(context, event.data)
-        case Source.SYSTEM if event.type == "replan":
-            reconcile_windows(context)
-            for rule in context.config.about(room_id):
-                if rule.when is not None:
-                    evaluate_when(context, rule)
-        case _:
-            context.record_effect(Reason.NOT_HANDLED)
+    webhook_type = event.type if event.source is Source.VIDEOSDK else None
+    _apply_to_room(context, fact)
+    if webhook_type is not None:
+        _send_raw_webhook(state, event, context.room, outcome)
     drop_desired_of_ended_session(context)
-    evaluate_rules(context, body_type)
+    evaluate_rules(context, webhook_type)
     if context.room is not context.before and room_id not in state.rooms:
         reconcile_windows(context)
     if context.room is not context.before:
@@ -245,83 +278,109 @@ def _evaluate_rules_again(context: StepContext) -> None:
             evaluate_when(context, rule)
 
 
-def _hear_webhook(context: StepContext) -> None:
-    event = context.event
-    if event.type == "unreadable":
-        context.record_effect(Reason.UNREADABLE)
-        return
-    on_session_webhook(context, event.data, event.type)
-    signal = SIGNALS.get(event.type)
-    if signal is not None:
-        on_stream_signal(context, signal, stream_report(event.data))
-    elif not context.effects:
-        context.record_effect(Reason.STATE_NOT_CONCERNED)
-
-
-def _hear_operator(context: StepContext) -> None:
-    match context.event.type:
-        case "start":
-            set_operator_desired(context, on_air=True, data=context.event.data)
-        case "end":
-            set_operator_desired(context, on_air=False, data=context.event.data)
-        case "capture":
-            request_capture(context)
-        case "release":
+def _apply_to_room(context: StepContext, fact: RoomFact) -> None:
+    match fact:
+        case StreamSignal():
+            on_session_webhook(context, fact)
+            on_stream_signal(context, fact.state, fact.stream)
+        case SessionStarted() | SessionEnded() | ParticipantJoined() | ParticipantLeft() | OtherWebhook():
+            on_session_webhook(context, fact)
+            if not context.effects:
+                context.record_effect(Reason.STATE_NOT_CONCERNED)
+        case UnreadableWebhook():
+            context.record_effect(Reason.UNREADABLE)
+        case TimerFired():
+            _on_timer(context, fact)
+        case ProbeResult():
+            if on_probe_result(context, fact):
+                settle_unknown_call(context, fact)
+                resolve_verifications(context, fact)
+                on_presence_verified(context, fact)
+        case CallResult():
+            on_call_result(context, fact)
+        case CaptureResult():
+            on_capture_result(context, fact)
+        case SetOnAir():
+            set_operator_desired(context, fact)
+        case ReleaseRoom():
             release_operator_desired(context)
-        case other:
-            context.record_effect(Reason.UNKNOWN_COMMAND, command=other)
+        case CaptureSnapshot():
+            request_capture(context)
+        case UnknownCommand():
+            context.record_effect(Reason.UNKNOWN_COMMAND, command=fact.command)
+        case ReconcileWindows():
+            reconcile_windows(context)
+            for rule in context.config.about(context.room.room_id):
+                if rule.when is not None:
+                    evaluate_when(context, rule)
+        case _ as never:
+            assert_never(never)
 
 
-def _hear_timer(context: StepContext) -> None:
-    name, due = context.event.data.get("timer"), context.event.data.get("due")
-    if not isinstance(name, str) or not isinstance(due, int) or context.room.timers.get(name) != due:
+def _on_timer(context: StepContext, fired: TimerFired) -> None:
+    if context.room.timers.get(fired.name) != fired.due:
         context.record_effect(Reason.STALE_TIMER)
         return
-    context.clear_timer(name)
-    kind, _, rest = name.partition(":")
-    match kind:
-        case "watch" | "ask":
-            on_probe_timer(context, name)
+    context.clear_timer(fired.name)
+    timer = fired.timer
+    if timer is None:
+        context.record_effect(Reason.STALE_TIMER)
+        return
+    match timer.kind:
+        case TimerKind.WATCH:
+            request_probe(context, ProbeSubject.WATCH)
             if context.room.probe is not None:
                 context.record_effect(Reason.PROBE_DUE)
-        case "armed":
-            on_probe_timer(context, "ask:armed")
+        case TimerKind.PROBE:
+            request_probe(context, timer.probe_subject)
+            if context.room.probe is not None:
+                context.record_effect(Reason.PROBE_DUE)
+        case TimerKind.ARMED:
+            request_probe(context, ProbeSubject.ARMED)
             if context.room.probe is not None:
                 context.record_effect(Reason.STILL_WAITING_FOR_SESSION)
-        case _ if kind in PLAN_TIMERS:
-            on_window_timer(context, kind)
-        case "for":
-            on_hold_elapsed(context, rest)
-        case "until":
+        case (
+            TimerKind.WINDOW
+            | TimerKind.REMIND
+            | TimerKind.LATE
+            | TimerKind.EMPTY
+            | TimerKind.OVERRUN
+            | TimerKind.MAX_RUN
+        ):
+            on_window_timer(context, timer.kind)
+        case TimerKind.RULE:
+            on_hold_elapsed(context, timer.subject)
+        case TimerKind.OPERATOR_UNTIL:
             release_operator_desired(context, Reason.OPERATOR_EXPIRED)
-        case "backoff":
+        case TimerKind.BACKOFF:
             context.record_effect(Reason.BACKOFF_OVER)
-        case "infer-end":
+        case TimerKind.INFER_END:
             infer_ends(context)
-        case "call-lost":
+        case TimerKind.CALL_LOST:
             on_call_overdue(context)
-        case "untold":
+        case TimerKind.FAILURE_NOTICE:
             context.record_effect(Reason.FAILURE_REASON_MISSING)
             context.announce_pending_failure()
-        case "start-unknown":
+        case TimerKind.START_UNKNOWN:
             on_start_unknown_timer(context)
-        case "capture-lost":
+        case TimerKind.CAPTURE_LOST:
             on_capture_overdue(context)
-        case "probe-lost":
-            about = "again" if context.room.probe is None else str(context.room.probe.body.get("about", "again"))
-            context.change(probe=None)
-            context.record_effect(Reason.PROBE_LOST)
-            context.set_timer(f"ask:{about}", context.event.at)
-        case _:
+        case TimerKind.PROBE_LOST:
+            on_probe_overdue(context)
+        case TimerKind.ALARM:
             context.record_effect(Reason.STALE_TIMER)
+        case _ as never:
+            assert_never(never)
 
 
-def _change_rules(state: SystemState, event: Event, outcome: StepOutcome) -> None:
-    touched = rooms_affected(state, event.type, event.data)
-    changed = CONFIG_CHANGES[event.type](state, outcome, {**event.data, "_type": event.type, "_at": event.at})
+def _change_configuration(
+    state: SystemState, event: JournalEvent, change: ConfigurationFact, outcome: StepOutcome
+) -> None:
+    touched = rooms_affected(state, change)
+    changed = _change_config(state, event.at, change, outcome)
     outcome.rules_changed = changed
-    clear_alarms_of_rules(state, outcome, changed, is_edit=event.type in RULE_EDITS)
-    config, all_names = outcome.config or state.config, event.type in ("file-applied", "room-put")
+    clear_alarms_of_rules(state, outcome, changed, is_edit=isinstance(change, RULE_EDITS))
+    config, all_names = outcome.config or state.config, isinstance(change, ApplyFile | PutRoom)
     unseen = {
         room_id: Room(room_id)
         for room_id in _named_rooms(config, changed, all_names=all_names)
@@ -335,7 +394,7 @@ def _change_rules(state: SystemState, event: Event, outcome: StepOutcome) -> Non
         rules_changed(context, changed)
         if state.config.settings.observing and not config.settings.observing:
             _begin_to_act(context)
-        if event.type in SKIPS:
+        if isinstance(change, SkipNextOccurrence | SkipOccurrence):
             for rule_name in sorted(changed):
                 context.record_effect_as_decision(outcome, rule=rule_name)
         if changed:
@@ -349,6 +408,33 @@ def _change_rules(state: SystemState, event: Event, outcome: StepOutcome) -> Non
         context.finish()
 
 
+def _change_config(state: SystemState, at: int, change: ConfigurationFact, outcome: StepOutcome) -> set[str]:
+    """Change the configuration; returns the names of the rules that mean something else from now on."""
+    match change:
+        case PutRule():
+            return put_rule(state, outcome, change, at)
+        case DeleteRule():
+            return delete_rule(state, outcome, change)
+        case PauseRule():
+            return pause_rule(state, outcome, change)
+        case SkipNextOccurrence():
+            return skip_next(state, outcome, change, at)
+        case SkipOccurrence():
+            return change_skip(state, outcome, change, at)
+        case ApplyFile():
+            return apply_file(state, outcome, change, at)
+        case CalendarFetched():
+            return put_calendar(state, outcome, change, at)
+        case PutRoom():
+            return put_room(state, outcome, change)
+        case ForgetRoom():
+            return forget_room(state, outcome, change)
+        case SettingsChanged():
+            return put_settings(state, outcome, change)
+        case _ as never:
+            assert_never(never)
+
+
 def _begin_to_act(context: StepContext) -> None:
     """This copy observed so far: what its event rules wanted meanwhile is dropped, and open calls are settled."""
     desired = context.room.event_wish
@@ -356,10 +442,12 @@ def _begin_to_act(context: StepContext) -> None:
         context.change(event_wish=None, waits=None)
         context.record_decision(Reason.DESIRE_DROPPED_OBSERVED, rule=desired.because.removeprefix("rule:"))
     if context.room.call is not None and context.room.call.state is CallState.UNKNOWN:
-        request_probe(context, "unknown")
+        request_probe(context, ProbeSubject.UNKNOWN)
 
 
-def _each_room(state: SystemState, event: Event, outcome: StepOutcome, look: Callable[[StepContext], None]) -> None:
+def _each_room(
+    state: SystemState, event: JournalEvent, outcome: StepOutcome, look: Callable[[StepContext], None]
+) -> None:
     for room_id, room in sorted(state.rooms.items()):
         context = StepContext(state, event, outcome.rooms.get(room_id, room), outcome)
         look(context)
@@ -367,7 +455,7 @@ def _each_room(state: SystemState, event: Event, outcome: StepOutcome, look: Cal
         context.finish()
 
 
-def _pause(state: SystemState, event: Event, outcome: StepOutcome, *, paused: bool) -> None:
+def _pause(state: SystemState, event: JournalEvent, outcome: StepOutcome, *, paused: bool) -> None:
     """VideoSDK refuses our token, or answers again: the latter lets every room decide anew."""
     config = outcome.config or state.config
     if config.settings.paused == paused:
@@ -395,38 +483,30 @@ def _named_rooms(config: Config, changed: set[str], *, all_names: bool) -> set[s
     return rooms
 
 
-def _hear_system(state: SystemState, event: Event, outcome: StepOutcome) -> None:
-    name = event.data.get("name")
-    if event.type == "undecodable":
-        raise ValueError(f"the entry cannot be read: {event.data.get('error')}")
-    if event.type == "alarm-raised" and isinstance(name, str):
-        on_alarm_raised(state, event, outcome)
-    elif event.type == "alarm-cleared" and isinstance(name, str):
-        on_alarm_cleared(event, outcome)
-    elif event.type == "subscriber-disabled":
-        data = {"subscriber_id": event.data.get("subscriber_id"), "message": event.data.get("reason")}
-        outcome.notices.append(_roomless(event, "subscriber.disabled", data))
-        outcome.record_effect(Reason.SUBSCRIBER_DISABLED)
-    else:
-        outcome.record_effect(Reason.NOT_HANDLED)
+def _on_subscriber_disabled(event: JournalEvent, disabled: SubscriberDisabled, outcome: StepOutcome) -> None:
+    data = {"subscriber_id": disabled.subscriber_id, "message": disabled.reason}
+    outcome.notices.append(_roomless(event, "subscriber.disabled", data))
+    outcome.record_effect(Reason.SUBSCRIBER_DISABLED)
 
 
-def _order_for_subscriber(event: Event, outcome: StepOutcome) -> None:
-    """The deliver hand is told through the outbox, so that it happens once and in its place among the notices."""
-    subscriber_id = str(event.data["subscriber_id"])
-    if event.type == "subscriber-test":
-        data: dict[str, Any] = {
-            "subscriber_id": subscriber_id,
-            "message": "A test from Tallylight: notices reach this subscriber.",
-        }
-        outcome.record_effect(Reason.SUBSCRIBER_TEST, subscriber=subscriber_id)
-    else:
-        data = {"subscriber_id": subscriber_id, "from": int(event.data["from"]), "to": event.data.get("to")}
-        outcome.record_effect(Reason.SUBSCRIBER_RECOVER, subscriber=subscriber_id)
-    outcome.notices.append(_roomless(event, SUBSCRIBER_COMMANDS[event.type], data))
+def _on_subscriber_command(event: JournalEvent, command: SubscriberCommand, outcome: StepOutcome) -> None:
+    """The deliver worker gets the command through the outbox: exactly once, in its place among the notices."""
+    match command:
+        case TestSubscriber(subscriber_id):
+            message = "A test from Tallylight: notices reach this subscriber."
+            data: dict[str, Any] = {"subscriber_id": subscriber_id, "message": message}
+            outcome.notices.append(_roomless(event, TEST, data))
+            outcome.record_effect(Reason.SUBSCRIBER_TEST, subscriber=subscriber_id)
+        case RecoverSubscriber(subscriber_id, since, until):
+            data = {"subscriber_id": subscriber_id, "from": since, "to": until}
+            outcome.notices.append(_roomless(event, RECOVER, data))
+            outcome.record_effect(Reason.SUBSCRIBER_RECOVER, subscriber=subscriber_id)
+        case _ as never:
+            assert_never(never)
 
 
-def _pass_body_on(state: SystemState, event: Event, room: Room | None, outcome: StepOutcome) -> None:
+def _send_raw_webhook(state: SystemState, event: JournalEvent, room: Room | None, outcome: StepOutcome) -> None:
+    """Pass a webhook on as it came, if a subscriber wants that."""
     if not state.config.settings.bodies:
         return
     outcome.notices.append(
@@ -443,5 +523,5 @@ def _pass_body_on(state: SystemState, event: Event, room: Room | None, outcome: 
     )
 
 
-def _roomless(event: Event, kind: str, data: Mapping[str, Any]) -> Notice:
+def _roomless(event: JournalEvent, kind: str, data: Mapping[str, Any]) -> Notice:
     return make_notice(event.id, kind, event.at, room_id=None, sequence=None, because=None, data=data)

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from webhook_app.domain.events import Event, Source, StreamReport
+from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.room import Desired, Room, Session
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.streams.machine import EndedBy, Snapshot, StreamState, advance, new_stream
+from webhook_app.domain.streams.report import StreamReport
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 

@@ -17,8 +17,8 @@ from webhook_app.access.auth import Tokens
 from webhook_app.access.host_check import HostCheck
 from webhook_app.config.settings import LOOPBACK
 from webhook_app.domain.alarms.alarm import AlarmName
-from webhook_app.domain.streams.machine import SIGNALS
 from webhook_app.problems.problems import Problem
+from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
 from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -126,7 +126,7 @@ class StoreMetrics:
         webhooks = CounterMetricFamily(
             "tallylight_webhooks", "Webhooks by VideoSDK's type and what became of them.", labels=["type", "outcome"]
         )
-        counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in SIGNALS), 0)
+        counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in STREAM_WEBHOOKS), 0)
         counts |= {label.decode(): int(count) for label, count in self._client.hgetall(keys.COUNTS).items()}
         for label, count in sorted(counts.items()):
             kind, _, outcome = label.partition("|")

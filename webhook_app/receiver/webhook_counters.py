@@ -4,8 +4,8 @@ import threading
 from collections import Counter
 from time import time
 
-from webhook_app.domain.streams.machine import SIGNALS
 from webhook_app.ops.loops import Loops
+from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 
@@ -14,7 +14,7 @@ KEPT = "kept"
 DETAIL_MAX_CHARS = 80
 KNOWN_TYPES = frozenset(
     {
-        *SIGNALS,
+        *STREAM_WEBHOOKS,
         "session-started",
         "session-ended",
         "participant-joined",

@@ -9,7 +9,7 @@ import msgspec
 
 from webhook_app.domain.alarms.alarm import Alarm, with_key
 from webhook_app.domain.context import Decision
-from webhook_app.domain.events import Event, Source
+from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.room import Call, Room
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings
@@ -17,6 +17,9 @@ from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, d
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.streams.machine import Stream
+from webhook_app.event_decoding.decoder import UNDECODABLE
+from webhook_app.event_decoding.decoder import decode as decode_record
+from webhook_app.providers.videosdk.translation import VideoSDKTranslator
 from webhook_app.providers.videosdk.webhook_body import UNREADABLE, read_body
 
 T = TypeVar("T")
@@ -88,8 +91,15 @@ def _calendar_text(raw: bytes, horizon: Horizon) -> Calendar | None:
         return None
 
 
-UNDECODABLE = "undecodable"
 _SOURCES = {source.value.encode(): source for source in Source}
+
+
+TRANSLATOR = VideoSDKTranslator()
+
+
+def journal_event(event: Event) -> JournalEvent:
+    """A journal record with what it says, decoded; never raises."""
+    return decode_record(event, TRANSLATOR)
 
 
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:

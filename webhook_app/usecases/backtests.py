@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, action_view
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.skipped_events import PassedOver, PassedOverEvents
@@ -38,7 +39,17 @@ def replay(
     passed_over = PassedOverEvents(client).load()
     known = {**StateStore(client).names().names, **(names or {})}
     events = _bounded(Journal(client), until, passed_over)
-    return backtest(before, events, rules, since=since, until=until, names=known, others=others, progress=progress)
+    return backtest(
+        before,
+        events,
+        rules,
+        since=since,
+        until=until,
+        names=known,
+        others=others,
+        progress=progress,
+        webhook_for=codec.TRANSLATOR.stream_webhook,
+    )
 
 
 def comparison_view(found: Comparison, config: Config) -> dict[str, Any]:
@@ -55,11 +66,11 @@ def comparison_view(found: Comparison, config: Config) -> dict[str, Any]:
     }
 
 
-def _bounded(journal: Journal, until: int, passed_over: PassedOver) -> Iterator[Event]:
+def _bounded(journal: Journal, until: int, passed_over: PassedOver) -> Iterator[JournalEvent]:
     for count, event in enumerate(journal.scan()):
         if event.at >= until:
             return
         if count >= EVENTS_MAX:
             raise TooManyEventsError(f"over {EVENTS_MAX} events are kept up to then; choose an earlier `to`")
         if event.id not in passed_over:
-            yield event
+            yield codec.journal_event(event)

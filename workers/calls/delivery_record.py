@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.events import identifies_stream, stream_report
-from webhook_app.domain.probing.delivery_record import read_record, records_to_read
+from webhook_app.domain.probing.delivery_record import records_to_read
 from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
+from webhook_app.providers.videosdk.delivery_records import read_record
+from webhook_app.providers.videosdk.objects import identifies_stream, stream_report
 from workers.calls.videosdk_client import VideoSDK
 
 

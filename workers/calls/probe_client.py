@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from webhook_app.domain.events import failure_text_in, stream_report, url_key
 from webhook_app.domain.room import Call
+from webhook_app.domain.streams.report import url_key
 from webhook_app.providers.videosdk.answers import (
     ActivityReading,
     ApiAnswer,
@@ -18,6 +18,7 @@ from webhook_app.providers.videosdk.answers import (
     read_list,
     room_ids_in,
 )
+from webhook_app.providers.videosdk.objects import URL_KEYS, failure_text_in, stream_report
 from workers.calls.delivery_record import read_records
 from workers.calls.participants import read_session
 from workers.calls.videosdk_client import VideoSDK
@@ -154,7 +155,7 @@ class ProbeClient:
         shown = answered_object(answer)
         if shown is None:
             return None
-        names = ("sessionId", "playbackHlsUrl", "downstreamUrl", "livestreamUrl")
+        names = ("sessionId", *URL_KEYS)
         kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
         return {"id": stream_id, **kept, "reason": failure_text_in(shown)}
 
@@ -169,5 +170,5 @@ def _which(runs: Sequence[Mapping[str, Any]], failed: Mapping[str, Any]) -> str 
 
 
 def _urls(run: Mapping[str, Any]) -> set[str]:
-    given = (run.get(name) for name in ("playbackHlsUrl", "downstreamUrl", "livestreamUrl"))
+    given = (run.get(name) for name in URL_KEYS)
     return {url_key(url) for url in given if isinstance(url, str)}

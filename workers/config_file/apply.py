@@ -21,6 +21,7 @@ from webhook_app.domain.delivery.subscriber import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.rule import Config
+from webhook_app.event_decoding.configuration import decode_file
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Journal, entry
@@ -97,8 +98,7 @@ def apply(found: ConfigFile, container: WorkerContainer) -> Applied:
 def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
     """What the file will change, by folding it as the reducer will."""
     outcome = StepOutcome()
-    data = {"rooms": found.rooms, "rules": found.rules, "_at": at}
-    apply_file(SystemState(config=old), outcome, data)
+    apply_file(SystemState(config=old), outcome, decode_file({"rooms": found.rooms, "rules": found.rules}), at)
     new = outcome.config or old
     changes = [Change("room", *one) for one in _differences(_rooms(old), _rooms(new))]
     return changes + [Change("rule", *one) for one in _differences(dict(old.rules), dict(new.rules))]

@@ -8,14 +8,14 @@ import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.context import StepOutcome, SystemState
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import Event, JournalEvent
 from webhook_app.domain.fold_limits import fold_limits
 from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.ops.logs import logger
-from webhook_app.store import keys
+from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.connection.transactions import PartialCommitError
@@ -107,9 +107,10 @@ class Reducer:
             pipe.watch(keys.CURSOR, keys.PASSED_OVER)
             raw_cursor, raw_passed_over = pipe.mget(keys.CURSOR, keys.PASSED_OVER)
             cursor = raw_cursor.decode() if raw_cursor else "0-0"
-            events = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
-            if not events:
+            records = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
+            if not records:
                 return 0
+            events = [codec.journal_event(record) for record in records]
             world = self._world_at(cursor)
             self._state.load_rooms(world, events)
             batch, after = fold_onto(world, events, passed_over_of(raw_passed_over), self._progress)
@@ -156,12 +157,12 @@ class StateOverlay(SystemState):
 def fold(world: SystemState, events: list[Event], passed_over: PassedOver = NONE) -> tuple[Batch, SystemState]:
     """Fold events over a copy of the world; the world itself is not touched."""
     copy = SystemState(world.config, dict(world.rooms), dict(world.memory), dict(world.alarms))
-    batch, after = fold_onto(copy, events, passed_over)
+    batch, after = fold_onto(copy, [codec.journal_event(event) for event in events], passed_over)
     return batch, after.commit()
 
 
 def fold_onto(
-    world: SystemState, events: list[Event], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
+    world: SystemState, events: list[JournalEvent], passed_over: PassedOver = NONE, progress: FoldProgress | None = None
 ) -> tuple[Batch, StateOverlay]:
     """Fold events over the world; it is not touched until what came of them is kept.
 
@@ -183,7 +184,7 @@ def fold_onto(
     return batch, after
 
 
-def fold_one(world: SystemState, event: Event, passed_over: PassedOver = NONE) -> StepOutcome:
+def fold_one(world: SystemState, event: JournalEvent, passed_over: PassedOver = NONE) -> StepOutcome:
     """Fold one event; an event whose fold raises, or that is to be passed over, changes nothing but an alarm."""
     reason = passed_over.get(event.id)
     if reason is not None:

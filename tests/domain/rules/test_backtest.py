@@ -12,7 +12,9 @@ from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare,
 from webhook_app.domain.rules.draft_replay import BacktestLimits
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
+from webhook_app.store import codec
 
+WEBHOOK_FOR = codec.TRANSLATOR.stream_webhook
 BEGIN = 1_767_225_600_000
 ROOM = "abcd-efgh-ijkl"
 EMPTY = {
@@ -27,7 +29,9 @@ EMPTY = {
 def recorded(*told):
     """Webhooks as (seconds, type, more data), all of one session."""
     return [
-        Event(f"{BEGIN + at * SECOND}-{number}", Source.VIDEOSDK, kind, ROOM, BEGIN + at * SECOND, data)
+        codec.journal_event(
+            Event(f"{BEGIN + at * SECOND}-{number}", Source.VIDEOSDK, kind, ROOM, BEGIN + at * SECOND, data)
+        )
         for number, (at, kind, more) in enumerate(told)
         for data in [{"meetingId": ROOM, "sessionId": "s1", **more}]
     ]
@@ -35,7 +39,9 @@ def recorded(*told):
 
 def tried(events, *rules, hours=3):
     until = BEGIN + hours * HOUR
-    return backtest(SystemState(), events, [decode_rule(rule) for rule in rules], since=BEGIN, until=until)
+    return backtest(
+        SystemState(), events, [decode_rule(rule) for rule in rules], since=BEGIN, until=until, webhook_for=WEBHOOK_FOR
+    )
 
 
 ADA = {"participantId": "ada", "participantName": "Ada"}
@@ -93,7 +99,15 @@ MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cr
 def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, says):
     """A limit ends the backtest as a whole; it is no fault of the event at which it is met."""
     with pytest.raises(BacktestTooLargeError, match=f"{says}.*; choose a shorter span"):
-        backtest(SystemState(), [], [decode_rule(MINUTELY)], since=BEGIN, until=BEGIN + 24 * HOUR, limits=limits)
+        backtest(
+            SystemState(),
+            [],
+            [decode_rule(MINUTELY)],
+            since=BEGIN,
+            until=BEGIN + 24 * HOUR,
+            limits=limits,
+            webhook_for=WEBHOOK_FOR,
+        )
 
 
 def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
@@ -149,7 +163,7 @@ def beside(scenario, *rules, hours=6):
     drafts = [decode_rule({"rooms": [ROOM], **rule}) for rule in rules]
     until = NOON + hours * HOUR
     before = SystemState(Config(settings=Settings(calls=True)))
-    return backtest(before, scenario.events, drafts, since=NOON, until=until, others=True)
+    return backtest(before, scenario.events, drafts, since=NOON, until=until, others=True, webhook_for=WEBHOOK_FOR)
 
 
 NOTIFY = {"name": "draft", "on": "stream.started", "do": "notify", "message": "on air"}

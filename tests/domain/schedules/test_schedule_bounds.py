@@ -25,6 +25,7 @@ from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
 from webhook_app.schemas.schedule import ScheduleSchema
+from webhook_app.store import codec
 
 PRODUCT = [Path("webhook_app"), Path("workers")]
 AHEAD_MS = 5 * 366 * DAY_MS
@@ -349,7 +350,9 @@ def steps_of_putting(schedule, rooms):
     world = SystemState(rooms={f"room-{number}": Room(f"room-{number}") for number in range(rooms)})
     rule = {"name": "all", "rooms": ["room-*"], "schedule": schedule}
     with step_budget(10**9, "the fold") as budget:
-        outcome = step(world, Event(f"{NOW}-0", Source.CONFIG, "rule-put", None, NOW, {"rule": rule}))
+        outcome = step(
+            world, codec.journal_event(Event(f"{NOW}-0", Source.CONFIG, "rule-put", None, NOW, {"rule": rule}))
+        )
     return budget.spent, outcome
 
 

@@ -9,6 +9,7 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
+from webhook_app.store import codec
 
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -1092,7 +1093,9 @@ def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_noth
     draft = decode_rule(
         {"name": "draft", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600, "given": {}}}
     )
-    found = backtest(before, scenario.events, [draft], since=NOON, until=scenario.now)
+    found = backtest(
+        before, scenario.events, [draft], since=NOON, until=scenario.now, webhook_for=codec.TRANSLATOR.stream_webhook
+    )
     assert [(act.kind, act.at) for act in found.would] == [
         ("start", ONE),
         ("end", ONE + HOUR),
@@ -1118,7 +1121,7 @@ def test_a_timer_that_is_set_again_as_it_fires_is_due_later():
     scenario.webhook("session-started")
     scenario.hls("starting", id="a")
     due = scenario.room.timers["watch"]
-    event = Event("1-0", Source.CLOCK, "timer", ROOM, due, {"timer": "watch", "due": due})
+    event = codec.journal_event(Event("1-0", Source.CLOCK, "timer", ROOM, due, {"timer": "watch", "due": due}))
     turn = StepContext(scenario.world, event, scenario.room, StepOutcome())
     turn.clear_timer("watch")
     turn.set_timer("watch", due)

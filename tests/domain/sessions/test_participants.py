@@ -7,9 +7,10 @@ import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, rest, with_session
 from webhook_app.domain.room import Room
-from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, read_mode, role_of
+from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, role_of
 from webhook_app.domain.views import participants_view
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.objects import read_participant_mode
 from webhook_app.providers.videosdk.participants import participants_in, read_participant_page
 from webhook_app.store import codec
 from workers.calls import participants as reading
@@ -109,7 +110,7 @@ def test_a_mode_says_whether_somebody_is_a_host(mode, role):
     ],
 )
 def test_a_mode_is_read_wherever_videosdk_says_it(shown, mode):
-    assert read_mode(shown) == mode
+    assert read_participant_mode(shown) == mode
 
 
 # Pages

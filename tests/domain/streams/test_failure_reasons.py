@@ -2,7 +2,7 @@
 
 from tests.support.scenario import SECOND, Scenario, on_air, rest, url, with_session
 from webhook_app.domain.context import REASON_WAIT_MS
-from webhook_app.domain.events import failure_text_in
+from webhook_app.providers.videosdk.objects import failure_text_in
 
 LATE_MAX_MS = 3 * SECOND
 

@@ -4,13 +4,11 @@ from itertools import permutations, product
 
 import pytest
 
-from webhook_app.domain.events import stream_report
 from webhook_app.domain.streams.machine import (
     ENDED,
     ENDING,
     MOVES,
     ON_AIR,
-    SIGNALS,
     WATCHABLE,
     EndedBy,
     Stream,
@@ -20,6 +18,7 @@ from webhook_app.domain.streams.machine import (
     reopen,
     with_names_from,
 )
+from webhook_app.providers.videosdk.objects import stream_report
 
 RANK = list(StreamState)
 
@@ -114,7 +113,3 @@ def test_on_air_lasts_from_started_until_the_end_and_watchable_from_playable():
     assert set(StreamState) - {StreamState.STARTING} - ENDED == ON_AIR
     assert ON_AIR - {StreamState.STARTED} == WATCHABLE
     assert {StreamState.STOPPING} | ENDED == ENDING
-
-
-def test_every_hls_webhook_has_its_signal():
-    assert {f"hls-{state.value}": state for state in StreamState} == SIGNALS

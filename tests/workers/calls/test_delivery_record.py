@@ -5,8 +5,9 @@ from time import monotonic
 import pytest
 
 from tests.support.scenario import Scenario, on_air, rest, url, wanted_on_air, with_session
-from webhook_app.domain.probing.delivery_record import read_record, records_to_read
+from webhook_app.domain.probing.delivery_record import records_to_read
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.delivery_records import read_record
 from workers.calls.delivery_record import read_records
 
 FOLDER = "https://cdn.example/meetings-hls/a"

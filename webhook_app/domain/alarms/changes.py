@@ -10,65 +10,53 @@ from webhook_app.domain.alarms.alarm import (
     AlarmReport,
     alarm_key,
     alarm_view,
-    name_of_key,
 )
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
+from webhook_app.domain.facts.commands import AcknowledgeAlarm
+from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config
 
-ACKNOWLEDGE = "alarm-acknowledged"
 NOT_LISTED_SUMMARY = (
     f"{ALARMS_ACTIVE_MAX:,} alarms are active, so further ones are not listed; the wall and the rooms' pages show "
     "every room that is late or refused"
 )
 
 
-def on_alarm_raised(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+def on_alarm_raised(state: SystemState, raised: AlarmRaised, outcome: StepOutcome) -> None:
     """Raise the alarm that a process outside the fold reports."""
-    data = event.data
-    name = str(data["name"])
-    key = _text(data, "key") or name
-    report = AlarmReport(
-        name=name if "key" in data else name_of_key(name),
-        severity=str(data.get("severity", "warning")),
-        summary=str(data.get("summary", "")),
-        room_id=_text(data, "room_id"),
-        rule=_text(data, "rule"),
-        subscriber_id=_text(data, "subscriber_id"),
-        reason=_text(data, "reason"),
-    )
-    if report.name == AlarmName.CALENDAR_FAILING and "key" in data and key not in calendar_alarm_keys(state.config):
+    report = raised.report
+    is_calendar = report.name == AlarmName.CALENDAR_FAILING and raised.keyed
+    if is_calendar and raised.key not in calendar_alarm_keys(state.config):
         outcome.record_effect(Reason.ALARM_NOT_CONCERNED, name=report.name)
         return
-    outcome.raised[key] = report
+    outcome.raised[raised.key] = report
     outcome.record_effect(Reason.ALARM_RAISED, name=report.name)
 
 
-def on_alarm_cleared(event: Event, outcome: StepOutcome) -> None:
+def on_alarm_cleared(cleared: AlarmCleared, outcome: StepOutcome) -> None:
     """Clear the alarm that a process outside the fold reports to be over."""
-    outcome.cleared.add(_text(event.data, "key") or str(event.data["name"]))
-    outcome.record_effect(Reason.ALARM_CLEARED, name=name_of_key(str(event.data["name"])))
+    outcome.cleared.add(cleared.key)
+    outcome.record_effect(Reason.ALARM_CLEARED, name=cleared.name)
 
 
-def on_alarm_acknowledged(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+def on_alarm_acknowledged(state: SystemState, event: Event, command: AcknowledgeAlarm, outcome: StepOutcome) -> None:
     """Acknowledge an active alarm, until a moment if one is given; one about something past is cleared."""
-    alarm = find_active(state.alarms.values(), str(event.data.get("alarm_id")))
+    alarm = find_active(state.alarms.values(), command.alarm_id)
     if alarm is None:
-        is_system = event.data.get("is_system") is True
-        effect = Reason.ALARM_ACKNOWLEDGED if is_system else Reason.ALARM_NOT_ACTIVE
-        outcome.record_effect(effect, name=event.data.get("name"))
+        effect = Reason.ALARM_ACKNOWLEDGED if command.is_system else Reason.ALARM_NOT_ACTIVE
+        outcome.record_effect(effect, name=command.name)
         return
-    until = event.data.get("until")
     acknowledged = replace(
         alarm,
-        acknowledged_by=_text(event.data, "by") or "operator",
+        acknowledged_by=command.acknowledged_by,
         acknowledged_at=event.at,
-        muted_until=until if isinstance(until, int) else None,
+        muted_until=command.until,
     )
     outcome.record_effect(Reason.ALARM_ACKNOWLEDGED, name=alarm.name)
     outcome.acknowledged[alarm.key] = acknowledged
@@ -207,8 +195,3 @@ def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm, *, room_name: st
     return make_notice(
         origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data, room_name=room_name
     )
-
-
-def _text(data: Mapping[str, Any], name: str) -> str | None:
-    value = data.get(name)
-    return value if isinstance(value, str) and value else None

@@ -7,21 +7,23 @@ timer that is no longer the alarm's (a further webhook moved it) is void.
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
 from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
+from webhook_app.domain.facts.provider import UnreadableWebhook
+from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.timers import TimerKind
 from webhook_app.domain.times import HOUR, rfc3339
 
 ALARM = AlarmName.WEBHOOKS_UNREADABLE.value
 CLEARS_AFTER_MS = HOUR
-TIMER = "alarm:"
 
 
-def report_unreadable(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+def report_unreadable(state: SystemState, event: Event, webhook: UnreadableWebhook, outcome: StepOutcome) -> None:
     """Raise the alarm for one more webhook that could not be read."""
     alarm = state.alarms.get(ALARM)
     active = alarm is not None and alarm.cleared_at is None
     count = alarm.count + 1 if alarm is not None and active else 1
     since = alarm.since if alarm is not None and active else event.at
-    reason = event.data.get("reason") or "its text is in the event"
+    reason = webhook.reason or "its text is in the event"
     webhooks = "1 authentic webhook" if count == 1 else f"{count} authentic webhooks"
     outcome.raised[ALARM] = AlarmReport(
         ALARM,
@@ -33,12 +35,11 @@ def report_unreadable(state: SystemState, event: Event, outcome: StepOutcome) ->
     outcome.record_effect(Reason.UNREADABLE)
 
 
-def clear_when_due(state: SystemState, event: Event, outcome: StepOutcome) -> None:
+def clear_when_due(state: SystemState, fired: TimerFired, outcome: StepOutcome) -> None:
     """Clear an alarm whose time has come."""
-    timer, due = event.data.get("timer"), event.data.get("due")
-    key = timer.removeprefix(TIMER) if isinstance(timer, str) and timer.startswith(TIMER) else None
+    key = fired.timer.subject if fired.timer is not None and fired.timer.kind is TimerKind.ALARM else None
     alarm = state.alarms.get(key) if key is not None else None
-    if key is None or alarm is None or alarm.cleared_at is not None or alarm.clears_at != due:
+    if key is None or alarm is None or alarm.cleared_at is not None or alarm.clears_at != fired.due:
         outcome.record_effect(Reason.STALE_TIMER)
         return
     outcome.cleared.add(key)

@@ -1,41 +1,40 @@
 """The rulebook: changes of rules, room names and settings, each giving a new configuration."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.configuration.room_changes import drop_mistaken_rooms, rules_affected
 from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.facts.configuration import (
+    ApplyFile,
+    CalendarFetched,
+    ConfigurationFact,
+    DeleteRule,
+    ForgetRoom,
+    PauseRule,
+    PutRoom,
+    PutRule,
+    SettingsChanged,
+    SkipNextOccurrence,
+    SkipOccurrence,
+)
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
-from webhook_app.domain.schedules.calendars.calendar import decode_calendar, horizon_at
+from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
 from webhook_app.domain.schedules.skips import retain_valid_skips
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.times import format_duration
 
-ROOM_CHANGES = ("room-put", "room-forgotten")
-# Events about one rule, which touch its rooms alone.
-SINGLE_RULE_EVENTS = frozenset(
-    {
-        "rule-put",
-        "rule-deleted",
-        "rule-paused",
-        "rule-resumed",
-        "rule-skip-next",
-        "occurrence-skipped",
-        "occurrence-unskipped",
-    }
-)
 
-
-def put_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
-    """A rule was put by the API; what the file names belongs to the file."""
-    rule = decode_rule(data["rule"])
+def put_rule(state: SystemState, outcome: StepOutcome, change: PutRule, at: int) -> set[str]:
+    """Add or replace a rule; one of the configuration file stays as the file says."""
+    rule = change.rule
     known = state.config.rules.get(rule.name)
     if known is not None:
-        rule = retain_valid_skips(rule, known.skipped, state.config.calendars, int(data["_at"]))
+        rule = retain_valid_skips(rule, known.skipped, state.config.calendars, at)
     if known is not None and known.from_file:
         outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
@@ -47,9 +46,9 @@ def put_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) 
     return {rule.name}
 
 
-def delete_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
-    """A rule was deleted by the API."""
-    name = str(data["name"])
+def delete_rule(state: SystemState, outcome: StepOutcome, change: DeleteRule) -> set[str]:
+    """Delete a rule that the API added."""
+    name = change.name
     known = state.config.rules.get(name)
     if known is None or known.from_file:
         outcome.record_effect(Reason.RULE_NOT_FOUND, rule=name)
@@ -59,9 +58,9 @@ def delete_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any
     return {name}
 
 
-def pause_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
-    """A rule was paused or resumed."""
-    name, paused = str(data["name"]), data["_type"] == "rule-paused"
+def pause_rule(state: SystemState, outcome: StepOutcome, change: PauseRule) -> set[str]:
+    """Pause a rule, or resume it."""
+    name, paused = change.name, change.paused
     known = state.config.rules.get(name)
     if known is None or known.paused == paused:
         outcome.record_effect(Reason.RULE_NOT_FOUND if known is None else Reason.RULE_STATE_UNCHANGED, rule=name)
@@ -71,18 +70,15 @@ def pause_rule(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]
     return {name}
 
 
-def apply_file(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
-    """The configuration file as a whole: what left it is deleted, what the API made stays."""
+def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: int) -> set[str]:
+    """Apply the configuration file: rules that left it are deleted, those that the API added stay."""
     old = state.config.rules
-    new = {rule.name: rule for rule in (replace(decode_rule(raw), from_file=True) for raw in data.get("rules", []))}
+    new = {rule.name: rule for rule in change.rules}
     for name, rule in new.items():
         if name in old:
-            rule = retain_valid_skips(rule, old[name].skipped, state.config.calendars, int(data["_at"]))
+            rule = retain_valid_skips(rule, old[name].skipped, state.config.calendars, at)
             new[name] = replace(rule, paused=rule.paused or old[name].paused)
-    names = {
-        str(name): ConfiguredRoom(str(name), str(raw["room_id"]), tuple(raw.get("groups", ())))
-        for name, raw in data.get("rooms", {}).items()
-    }
+    names = dict(change.rooms)
     kept = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
     rules = {**kept, **new}
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
@@ -106,16 +102,14 @@ def _with_added_rooms(names: dict[str, ConfiguredRoom], config: Config) -> dict[
     return {**{room.key: room for room in added}, **names}
 
 
-def put_calendar(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
+def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetched, at: int) -> set[str]:
     """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
 
     Events of earlier versions hold the calendar's text: it is read as it was at the time of the event.
     """
-    source = str(data["source"])
-    if "calendar" in data:
-        calendar = decode_calendar(data["calendar"])
-    else:
-        calendar = read_calendar(str(data["text"]).encode(), horizon_at(int(data["_at"])))
+    source, calendar = change.source, change.calendar
+    if calendar is None:
+        calendar = read_calendar(change.text.encode(), horizon_at(at))
     if state.config.calendars.get(source) == calendar:
         outcome.record_effect(Reason.CALENDAR_UNCHANGED)
         return set()
@@ -124,7 +118,7 @@ def put_calendar(state: SystemState, outcome: StepOutcome, data: Mapping[str, An
     config = replace(state.config, calendars={**kept, source: calendar}, found={})
     users = {name: rule for name, rule in state.config.rules.items() if source in calendar_sources(rule)}
     for rule in users.values():
-        left = retain_valid_skips(rule, rule.skipped, config.calendars, int(data["_at"]))
+        left = retain_valid_skips(rule, rule.skipped, config.calendars, at)
         if left != rule:
             config = config.with_rule(left)
     outcome.config = config
@@ -140,15 +134,15 @@ def calendar_sources(rule: Rule) -> set[str]:
     return {ref.source for ref in refs}
 
 
-def put_settings(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
-    """What of the outside the folding depends on has changed."""
+def put_settings(state: SystemState, outcome: StepOutcome, change: SettingsChanged) -> set[str]:
+    """Take over runtime settings that the reducer depends on."""
     known = state.config.settings
     settings = replace(
         known,
-        calls=bool(data.get("calls", known.calls)),
-        bodies=bool(data.get("bodies", known.bodies)),
-        max_stream_s=int(data.get("max_stream_s", known.max_stream_s)),
-        observing=bool(data.get("observing", known.observing)),
+        calls=known.calls if change.calls is None else change.calls,
+        bodies=known.bodies if change.bodies is None else change.bodies,
+        max_stream_s=known.max_stream_s if change.max_stream_s is None else change.max_stream_s,
+        observing=known.observing if change.observing is None else change.observing,
     )
     if settings == known:
         outcome.record_effect(Reason.SETTINGS_UNCHANGED)
@@ -163,24 +157,40 @@ def put_settings(state: SystemState, outcome: StepOutcome, data: Mapping[str, An
     return set()
 
 
-def rooms_affected(state: SystemState, kind: str, data: Mapping[str, Any]) -> frozenset[str] | None:
-    """The rooms that a change of rules may touch, or None for all of them."""
-    config = state.config
-    touched: set[str] = set()
-    if kind in ROOM_CHANGES:
-        old = config.named(str(data["room_id"]))
-        names = (data["room_id"], data.get("name"), old.name if old is not None else None)
-        return frozenset(str(name) for name in names if name is not None)
-    if kind not in SINGLE_RULE_EVENTS:
-        return None
-    name = data["rule"]["name"] if kind == "rule-put" else data["name"]
-    for rule in (config.rules.get(str(name)), decode_rule(data["rule"]) if kind == "rule-put" else None):
+def rooms_affected(state: SystemState, change: ConfigurationFact) -> frozenset[str] | None:
+    """The rooms that a change may touch, or None for all of them."""
+    match change:
+        case PutRoom(room):
+            return _ids_or_names(state.config, room.room_id, room.name)
+        case ForgetRoom(room_id):
+            return _ids_or_names(state.config, room_id, None)
+        case PutRule(rule):
+            return _rooms_of_rules(state.config, state.config.rules.get(rule.name), rule)
+        case DeleteRule(name) | PauseRule(name) | SkipNextOccurrence(name) | SkipOccurrence(name):
+            return _rooms_of_rules(state.config, state.config.rules.get(name))
+        case ApplyFile() | CalendarFetched() | SettingsChanged():
+            return None
+        case _ as never:
+            assert_never(never)
+
+
+def _ids_or_names(config: Config, room_id: str, name: str | None) -> frozenset[str]:
+    """A room's id with its new and old name, for which an earlier rule or command may have made a room."""
+    room = config.named(room_id)
+    names = (room_id, name, room.name if room is not None else None)
+    return frozenset(name for name in names if name is not None)
+
+
+def _rooms_of_rules(config: Config, *rules: Rule | None) -> frozenset[str] | None:
+    """The rooms that rules are about, None when one of them is about all rooms."""
+    affected: set[str] = set()
+    for rule in rules:
         if rule is not None:
             rooms = config.rooms_of(rule)
             if rooms is None:
                 return None
-            touched |= rooms
-    return frozenset(touched)
+            affected |= rooms
+    return frozenset(affected)
 
 
 def decode_rule(data: Mapping[str, Any]) -> Rule:

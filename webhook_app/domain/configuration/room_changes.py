@@ -1,15 +1,15 @@
 """Changes of single rooms: adding, naming and grouping one, and forgetting one. The file's rooms belong to the file."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.facts.configuration import ForgetRoom, PutRoom
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 
 
-def put_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
+def put_room(state: SystemState, outcome: StepOutcome, change: PutRoom) -> set[str]:
     """Configure a room: its name and groups become those given. Returns the rules that may now mean other rooms.
 
     1. A room of the configuration file stays as the file says.
@@ -17,7 +17,7 @@ def put_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) 
     3. A room that exists only because a rule or a command took its name for an id is dropped.
     """
     config = state.config
-    room = ConfiguredRoom(data.get("name"), str(data["room_id"]), tuple(data.get("groups", ())), from_file=False)
+    room = change.room
     known = config.named(room.room_id)
     if known is not None and known.from_file:
         outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
@@ -34,9 +34,9 @@ def put_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) 
     return set()
 
 
-def forget_room(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
+def forget_room(state: SystemState, outcome: StepOutcome, change: ForgetRoom) -> set[str]:
     """Drop a room's state, name and groups. Its events stay, and a new webhook makes it known again."""
-    room_id = str(data["room_id"])
+    room_id = change.room_id
     config, room = state.config, state.rooms.get(room_id)
     known = config.named(room_id)
     if known is not None and known.from_file:

@@ -3,11 +3,8 @@
 A picture changes nothing: it is no wish, holds up no other call, and asking twice does no harm.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import TEXT_MAX
+from webhook_app.domain.facts.results import NO_ANSWER, AnswerStatus, CallOutcome, CaptureResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState
@@ -16,7 +13,7 @@ from webhook_app.domain.streams.matching import put_stream
 from webhook_app.domain.times import SECOND
 
 CAPTURE_LOST_MS = 60 * SECOND
-STATES = {"succeeded": CallState.SUCCEEDED, "refused": CallState.REFUSED}
+STATES = {CallOutcome.SUCCEEDED: CallState.SUCCEEDED, CallOutcome.REFUSED: CallState.REFUSED}
 
 
 def request_capture(context: StepContext) -> None:
@@ -38,23 +35,25 @@ def request_capture(context: StepContext) -> None:
         context.record_decision(Reason.SNAPSHOT_SENT, call_id=call.call_id)
 
 
-def on_capture_result(context: StepContext, data: Mapping[str, Any]) -> None:
-    """The answer: the newest picture is kept with its run."""
+def on_capture_result(context: StepContext, result: CaptureResult) -> None:
+    """Keep the picture that VideoSDK took with its stream."""
     call = context.room.capture
-    if call is None or data.get("call_id") != call.call_id:
+    if call is None or result.call_id != call.call_id:
         context.record_effect(Reason.CALL_LATE)
         return
-    outcome = str(data.get("outcome"))
-    snapshot = _snapshot(data.get("picture"), context.event.at) if outcome == "succeeded" else None
-    if outcome == "succeeded" and snapshot is None:
-        outcome = "unknown"
-    _close(context, call, STATES.get(outcome, CallState.UNKNOWN), data)
-    stream = next((one for one in context.room.streams if one.stream_id == call.body.get("stream_id")), None)
-    if snapshot is None:
-        context.record_effect(Reason.SNAPSHOT_FAILED, why=data.get("message") or outcome)
+    outcome = result.outcome
+    picture = result.picture if outcome is CallOutcome.SUCCEEDED else None
+    if outcome is CallOutcome.SUCCEEDED and picture is None:
+        outcome = CallOutcome.UNKNOWN
+    _close(context, call, STATES.get(outcome, CallState.UNKNOWN), result.status, result.message)
+    stream_id = call.body.get("stream_id")
+    stream = next((known for known in context.room.streams if known.stream_id == stream_id), None)
+    if picture is None:
+        context.record_effect(Reason.SNAPSHOT_FAILED, why=result.message or outcome)
     elif stream is None:
         context.record_effect(Reason.SNAPSHOT_STREAM_GONE)
     else:
+        snapshot = Snapshot(picture.url, context.event.at, picture.width, picture.height)
         shown = replace(stream, snapshot=snapshot)
         context.room = put_stream(context.room, shown)
         context.record_stream(shown)
@@ -65,33 +64,18 @@ def on_capture_overdue(context: StepContext) -> None:
     """No answer ever came."""
     call = context.room.capture
     if call is not None:
-        _close(context, call, CallState.UNKNOWN, {"message": "no answer came"})
+        _close(context, call, CallState.UNKNOWN, NO_ANSWER, "no answer came")
     context.record_effect(Reason.SNAPSHOT_OVERDUE)
 
 
-def _close(context: StepContext, call: Call, state: CallState, data: Mapping[str, Any]) -> None:
+def _close(context: StepContext, call: Call, state: CallState, status: AnswerStatus, message: str | None) -> None:
     context.outcome.calls[call.call_id] = replace(
         call,
         state=state,
         answer_event_id=context.event.id,
         answered_at=context.event.at,
-        status=data.get("status"),
-        message=data.get("message"),
+        status=status.code,
+        message=message,
     )
     context.clear_timer("capture-lost")
     context.change(capture=None)
-
-
-def _snapshot(picture: Any, at: int) -> Snapshot | None:
-    if not isinstance(picture, Mapping):
-        return None
-    url = picture.get("filePath")
-    if not isinstance(url, str) or len(url) > TEXT_MAX or not url.startswith(("https://", "http://")):
-        return None
-    meta = picture.get("meta")
-    size = meta if isinstance(meta, Mapping) else {}
-    return Snapshot(url, at, _whole(size.get("width")), _whole(size.get("height")))
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000 else None

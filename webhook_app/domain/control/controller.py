@@ -1,12 +1,20 @@
 """The controller: compares what a room should be with what it is, and decides the next call, or to wait."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import assert_never
 
 from webhook_app.domain.alarms.room_alarms import forbidden_key
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.control.refusals import Refusal, count_rejection, forget_rejection, give_up_rejected, is_over
-from webhook_app.domain.events import Source, stream_report
+from webhook_app.domain.control.refusals import count_rejection, forget_rejection, give_up_rejected, is_over
+from webhook_app.domain.facts.provider import StreamSignal
+from webhook_app.domain.facts.results import (
+    NO_ANSWER,
+    Access,
+    AnswerStatus,
+    CallOutcome,
+    CallResult,
+    ProbeResult,
+    Refusal,
+)
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.probing.policy import ARMED_PROBE_MS, record_readability, request_probe
@@ -20,10 +28,12 @@ from webhook_app.domain.streams.end_causes import ended_at_limit, was_stopped
 from webhook_app.domain.streams.identity import unite_streams
 from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, with_names_from
 from webhook_app.domain.streams.matching import MatchKind, match_stream, put_stream
+from webhook_app.domain.streams.report import StreamReport
 from webhook_app.domain.streams.tracking import observe_active, open_stream
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.views import call_view
 
+DONE = (CallOutcome.SUCCEEDED, CallOutcome.ALREADY)
 BACKOFF_FIRST_MS = 5 * SECOND
 BACKOFF_MAX_MS = 60 * SECOND
 TRIES_MAX = 20
@@ -106,10 +116,10 @@ def _await_session(context: StepContext) -> None:
 
 def _shows_nobody(context: StepContext) -> bool:
     """Whether this is VideoSDK's answer to who is there; a session that it shows has been taken in by now."""
-    data = context.event.data
-    if context.event.source is not Source.PROBE or not data.get("reached") or data.get("session_unknown"):
+    probe = context.event.payload
+    if not isinstance(probe, ProbeResult) or not probe.reached or probe.session_unknown:
         return False
-    asked = context.outcome.calls.get(str(data.get("call_id")))
+    asked = context.outcome.calls.get(str(probe.call_id))
     return asked is not None and bool(asked.body.get("session"))
 
 
@@ -225,13 +235,10 @@ def _hear_late_stop(context: StepContext, stream: Stream) -> None:
     """VideoSDK says only now that a run which had vanished was stopped: it is not started again, if it has not been."""
     room = context.room
     desired = room.desired
-    stopped = context.event.source is Source.VIDEOSDK and context.event.type in ("hls-stopping", "hls-stopped")
-    if (
-        not stopped
-        or stream.ended_by is not EndedBy.PROBE
-        or stream is not room.streams[-1]
-        or stream.end_call_id is not None
-    ):
+    signal = context.event.payload
+    if not isinstance(signal, StreamSignal) or signal.state not in (StreamState.STOPPING, StreamState.STOPPED):
+        return
+    if stream.ended_by is not EndedBy.PROBE or stream is not room.streams[-1] or stream.end_call_id is not None:
         return
     if desired is None or not desired.on_air or room.call is not None or "backoff" not in room.timers:
         return
@@ -246,32 +253,32 @@ def _somebody_there(room: Room) -> bool:
     return session is not None and session.live and not (session.emptied and session.count == 0)
 
 
-def on_call_result(context: StepContext, data: Mapping[str, Any]) -> None:
-    """Fold the answer to a start or an end."""
+def on_call_result(context: StepContext, result: CallResult) -> None:
+    """Apply the result of a start or an end."""
     call = context.room.call
-    if call is None or data.get("call_id") != call.call_id:
-        if data.get("kind") == CallKind.START and isinstance(data.get("stream"), Mapping):
-            _adopt(context, None, data["stream"])
+    if call is None or result.call_id != call.call_id:
+        if result.kind is CallKind.START and result.stream is not None:
+            _adopt(context, None, result.stream)
         context.record_effect(Reason.CALL_LATE)
         return
-    outcome = str(data.get("outcome"))
+    outcome = result.outcome
     answered = replace(
         call,
         answer_event_id=context.event.id,
         answered_at=context.event.at,
-        status=data.get("status"),
-        message=data.get("message"),
+        status=result.status.code,
+        message=result.message,
     )
     context.clear_timer("call-lost")
-    record_readability(context, data, understood=call.kind is CallKind.START and outcome in ("already", "succeeded"))
-    if outcome == "succeeded" and call.kind is CallKind.START and not isinstance(data.get("stream"), Mapping):
-        outcome = "unknown"
+    record_readability(context, result.unreadable, understood=call.kind is CallKind.START and outcome in DONE)
+    if outcome is CallOutcome.SUCCEEDED and call.kind is CallKind.START and result.stream is None:
+        outcome = CallOutcome.UNKNOWN
     match outcome:
-        case "succeeded" | "already":
-            _succeeded(context, answered, data, already=outcome == "already")
-        case "unknown":
-            _unknown(context, answered, data)
-        case "dropped":
+        case CallOutcome.SUCCEEDED | CallOutcome.ALREADY:
+            _succeeded(context, answered, result.stream, already=outcome is CallOutcome.ALREADY)
+        case CallOutcome.UNKNOWN:
+            _unknown(context, answered, result.status, result.deadline_at)
+        case CallOutcome.DROPPED:
             _close_call(context, replace(answered, state=CallState.GIVEN_UP))
             _end_not_made(context, call)
             context.record_effect(Reason.CALL_NOT_MADE, message=answered.message)
@@ -279,18 +286,20 @@ def on_call_result(context: StepContext, data: Mapping[str, Any]) -> None:
                 _back_off(context, Reason.RETRY_DELAYED)
             else:
                 context.change(tries=context.room.tries + 1)
-        case "unreached":
+        case CallOutcome.UNREACHED:
             _close_call(context, replace(answered, state=CallState.GIVEN_UP))
             _end_not_made(context, call)
-            unreadable = "unreadable" in data
+            unreadable = result.unreadable is not None
             why = Reason.VIDEOSDK_UNREADABLE if unreadable else Reason.VIDEOSDK_UNREACHED
             context.change(last_refusal=why.value)
             context.record_effect(Reason.CALL_NOT_MADE, message=answered.message)
             _back_off(context, Reason.RETRY_UNREADABLE if unreadable else Reason.RETRY_UNREACHED)
-        case "refused" if data.get("refusal") in (Refusal.CONFLICT, Refusal.AMBIGUOUS):
-            _dispute(context, answered, data)
-        case _:
-            _refused(context, answered, data)
+        case CallOutcome.REFUSED if result.refusal in (Refusal.CONFLICT, Refusal.AMBIGUOUS):
+            _dispute(context, answered, result.refusal, result.retry_after_ms)
+        case CallOutcome.REFUSED:
+            _refused(context, answered, result.status, result.refusal, result.retry_after_ms)
+        case _ as never:
+            assert_never(never)
 
 
 def on_call_overdue(context: StepContext) -> None:
@@ -299,19 +308,19 @@ def on_call_overdue(context: StepContext) -> None:
     if call is None or call.state is CallState.UNKNOWN:
         return
     context.record_effect(Reason.CALL_OVERDUE)
-    _unknown(context, call, {})
+    _unknown(context, call, NO_ANSWER, None)
 
 
-def settle_unknown_call(context: StepContext, data: Mapping[str, Any]) -> None:
-    """A probe's answer, for a call whose outcome is unknown: two negatives, the later late enough, settle it."""
+def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
+    """Settle a call whose outcome is unknown by a probe: not taken after two negatives, the later late enough."""
     call = context.room.call
-    if call is None or call.state is not CallState.UNKNOWN or not data.get("reached"):
+    if call is None or call.state is not CallState.UNKNOWN or not probe.reached:
         return
-    asked_id = str(data.get("asked_id") or "0-0")
-    seen = isinstance(data.get("active"), Mapping)
+    asked_id = probe.asked_id
+    seen = probe.active is not None
     if call.refusal is not None:
         if not is_after(call.answer_event_id, asked_id):
-            _settle_dispute(context, call, data, seen=seen)
+            _settle_dispute(context, call, probe, seen=seen)
         return
     if not is_after(asked_id, call.event_id):
         return
@@ -326,9 +335,8 @@ def settle_unknown_call(context: StepContext, data: Mapping[str, Any]) -> None:
         context.record_decision(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
         return
     negatives = call.negatives + 1
-    asked_at = int(data.get("asked_at") or 0)
     settle_at = call.settle_at or context.event.at
-    if negatives >= 2 and asked_at >= settle_at:
+    if negatives >= 2 and probe.asked_at >= settle_at:
         _close_call(context, call)
         context.record_decision(
             Reason.START_HAD_NO_EFFECT,
@@ -353,10 +361,9 @@ def _resolve_unknown(context: StepContext) -> None:
         context.record_decision(Reason.START_TOOK_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
 
 
-def _succeeded(context: StepContext, call: Call, data: Mapping[str, Any], *, already: bool) -> None:
+def _succeeded(context: StepContext, call: Call, stream: StreamReport | None, *, already: bool) -> None:
     if call.kind is CallKind.START:
-        stream = data.get("stream")
-        if isinstance(stream, Mapping):
+        if stream is not None:
             _adopt(context, None if already else call, stream)
         context.record_effect(Reason.START_NOT_NEEDED if already else Reason.START_SUCCEEDED)
     else:
@@ -369,10 +376,9 @@ def _succeeded(context: StepContext, call: Call, data: Mapping[str, Any], *, alr
     context.clear_alarm(forbidden_key(context.room.room_id))
 
 
-def _adopt(context: StepContext, call: Call | None, answer: Mapping[str, Any]) -> None:
-    """The answer to a start names a run: it joins the one that webhooks opened meanwhile, or opens one."""
+def _adopt(context: StepContext, call: Call | None, report: StreamReport) -> None:
+    """The answer to a start names a stream: it joins the one that webhooks opened meanwhile, or opens one."""
     session = context.room.session
-    report = stream_report(answer)
     if report.session_id is None and session is not None and session.live:
         report = replace(report, session_id=session.session_id)
     if call is None:
@@ -394,12 +400,11 @@ def _adopt(context: StepContext, call: Call | None, answer: Mapping[str, Any]) -
     context.record_stream(stream)
 
 
-def _unknown(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
-    status = data.get("status")
-    deadline = int(data.get("deadline_at") or call.created_at + SENT_WITHIN_MS + TOTAL_DEADLINE_MS)
-    if not isinstance(status, int):
+def _unknown(context: StepContext, call: Call, status: AnswerStatus, deadline_at: int | None) -> None:
+    deadline = deadline_at or call.created_at + SENT_WITHIN_MS + TOTAL_DEADLINE_MS
+    if status.code is None:
         settle_at = deadline + UNKNOWN_SETTLE_MS
-    elif 200 <= status < 300:
+    elif status.accepted:
         settle_at = context.event.at + TAKEN_SETTLE_MS  # taken, without saying which stream: it may be shown late
     else:
         settle_at = context.event.at + ANSWERED_SETTLE_MS
@@ -415,12 +420,10 @@ def _unknown(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
     request_probe(context, "unknown")
 
 
-def _dispute(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
-    """VideoSDK refused what may be so already: a probe says before that is taken for a refusal."""
-    wished = data.get("retry_after_ms")
-    retry_after_ms = wished if isinstance(wished, int) else None
+def _dispute(context: StepContext, call: Call, refusal: Refusal, retry_after_ms: int | None) -> None:
+    """VideoSDK refused what may be so already: a probe decides whether that is a refusal."""
     disputed = replace(
-        call, state=CallState.UNKNOWN, refusal=str(data["refusal"]), retry_after_ms=retry_after_ms, settle_at=None
+        call, state=CallState.UNKNOWN, refusal=refusal.value, retry_after_ms=retry_after_ms, settle_at=None
     )
     answer = f"{call.status} {call.message or ''}".strip()
     context.change(call=disputed, last_refusal=answer)
@@ -429,13 +432,13 @@ def _dispute(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
     request_probe(context, "refused")
 
 
-def _settle_dispute(context: StepContext, call: Call, data: Mapping[str, Any], *, seen: bool) -> None:
+def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, seen: bool) -> None:
     """What a probe makes of a refusal: it is so already, it cannot be yet, or it is one."""
     if call.kind is CallKind.END:
         target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
         if seen and target is not None and target.live:
             context.room = put_stream(context.room, replace(target, end_by_room="id" in call.body))
-            _refused(context, call, {})
+            _refused(context, call, NO_ANSWER, None, None)
             return
         _close_call(context, replace(call, state=CallState.SUCCEEDED))
         context.set_timer("backoff", context.event.at + END_SETTLE_MS)
@@ -451,14 +454,18 @@ def _settle_dispute(context: StepContext, call: Call, data: Mapping[str, Any], *
         _close_call(context, replace(call, state=CallState.REFUSED))
         context.record_decision(Reason.START_WITHOUT_SESSION, call_id=call.call_id, rule=rule_of(call.because))
         return
-    session = data.get("session")
-    somebody_there = isinstance(session, Mapping) and bool(session.get("live"))
-    wait = {} if call.retry_after_ms is None else {"retry_after_ms": call.retry_after_ms}
+    somebody_there = probe.session is not None and probe.session.live
     invalid = call.refusal == Refusal.AMBIGUOUS and somebody_there
-    _refused(context, call, {**wait, "refusal": Refusal.INVALID if invalid else Refusal.CONFLICT})
+    _refused(context, call, NO_ANSWER, Refusal.INVALID if invalid else Refusal.CONFLICT, call.retry_after_ms)
 
 
-def _refused(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
+def _refused(
+    context: StepContext,
+    call: Call,
+    status: AnswerStatus,
+    refusal: Refusal | None,
+    retry_after_ms: int | None,
+) -> None:
     refused = replace(call, state=CallState.REFUSED)
     _close_call(context, refused)
     _end_not_made(context, call)
@@ -466,7 +473,7 @@ def _refused(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
     context.change(last_refusal=said)
     context.record_effect(Reason.CALL_REFUSED, said=said)
     context.emit("call.refused", because=call.because, call=call_view(refused, context.room_name))
-    if call.kind is CallKind.START and data.get("refusal") == Refusal.INVALID and count_rejection(context, call):
+    if call.kind is CallKind.START and refusal is Refusal.INVALID and count_rejection(context, call):
         given_up = replace(refused, state=CallState.GIVEN_UP)
         context.outcome.calls[call.call_id] = given_up
         context.emit("call.given-up", because=call.because, call=call_view(given_up, context.room_name))
@@ -481,7 +488,7 @@ def _refused(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
         context.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
         context.clear_timer("until")
         return
-    if call.status == 401:
+    if status.access is Access.UNAUTHORIZED:
         context.outcome.pause = True
         context.alarm(
             "videosdk-credentials",
@@ -490,16 +497,15 @@ def _refused(context: StepContext, call: Call, data: Mapping[str, Any]) -> None:
         )
         context.set_timer("ask:credentials", context.event.at + LIFT_EVERY_MS)
         return
-    if call.status == 403:
+    if status.access is Access.FORBIDDEN:
         summary = f"VideoSDK does not allow us to {call.kind} in {context.room_name or call.room_id}: {said}"
         context.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
         context.change(tries=context.room.tries + 1)
         context.set_timer("backoff", context.event.at + LIFT_EVERY_MS)
         return
-    if call.status in (400, 404, 402, 409) and call.refusal is None:
+    if status.disputable and call.refusal is None:
         request_probe(context, "refused")
-    wished = data.get("retry_after_ms")
-    _back_off(context, Reason.RETRY_REFUSED, at_least=wished if isinstance(wished, int) else 0)
+    _back_off(context, Reason.RETRY_REFUSED, at_least=retry_after_ms or 0)
 
 
 def _back_off(context: StepContext, then: Reason, *, at_least: int = 0) -> None:

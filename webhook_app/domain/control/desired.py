@@ -1,25 +1,21 @@
 """Wishes: what operators and rules want of a room, put and dropped."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.facts.commands import SetOnAir
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Desired
 from webhook_app.domain.rules.rule import Rule
 
 
-def set_operator_desired(context: StepContext, *, on_air: bool, data: Mapping[str, Any]) -> None:
+def set_operator_desired(context: StepContext, command: SetOnAir) -> None:
     """An operator's start or end; repeating it renews it and does no harm."""
-    until = data.get("until")
-    start = data.get("start")
     desired = Desired(
-        on_air=on_air,
+        on_air=command.on_air,
         because="operator",
         since=context.event.at,
         event_id=context.event.id,
-        until=until if isinstance(until, int) else None,
-        start=start if isinstance(start, Mapping) else {},
+        until=command.until,
+        start=command.start,
     )
     known = context.room.operator
     same = known is not None and (known.on_air, known.until, known.start) == (
@@ -36,7 +32,7 @@ def set_operator_desired(context: StepContext, *, on_air: bool, data: Mapping[st
         context.set_timer("until", desired.until)
     else:
         context.clear_timer("until")
-    context.record_effect(Reason.OPERATOR_WANTS_ON if on_air else Reason.OPERATOR_WANTS_OFF)
+    context.record_effect(Reason.OPERATOR_WANTS_ON if command.on_air else Reason.OPERATOR_WANTS_OFF)
 
 
 def release_operator_desired(context: StepContext, why: Reason = Reason.OPERATOR_RELEASED) -> None:

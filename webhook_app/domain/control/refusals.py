@@ -4,8 +4,6 @@ The call job reads VideoSDK's answer and journals its `refusal`; entries of earl
 transient. A start that VideoSDK calls invalid is sent once more at most: the same body would be refused for ever.
 """
 
-from enum import StrEnum
-
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
@@ -15,19 +13,6 @@ from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.windows import suppress_window
 
 INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
-
-
-class Refusal(StrEnum):
-    """What kind of refusal an answer is; others pass by themselves and are retried with back-off.
-
-    CONFLICT: what was asked for may be so already, or not be possible yet.
-    AMBIGUOUS: as CONFLICT, or the body is wrong: the latter when somebody is in the room and nothing is on air.
-    INVALID: the body is wrong.
-    """
-
-    CONFLICT = "conflict"
-    AMBIGUOUS = "ambiguous"
-    INVALID = "invalid"
 
 
 def count_rejection(context: StepContext, call: Call) -> bool:

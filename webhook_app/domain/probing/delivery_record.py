@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.facts.results import StreamRecord, WebhookDeliveries
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import Stream, StreamState
 
 RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
-WEBHOOK_TYPES_MAX = 20  # kept of one record
-TYPE_MAX_CHARS = 100
 
 
 def expected_streams(room: Room, at: int, *, overdue_ms: int) -> list[dict[str, Any]]:
@@ -55,53 +54,36 @@ def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]
     return [name for name in dict.fromkeys(wanted) if "/" not in name][:RECORDS_MAX]
 
 
-def read_record(shown: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """How often each webhook of a stream object's `webhook` record was delivered and sent, by its type.
-
-    A type stands in several rows where several addresses get it; what else makes a row is not documented.
-    """
-    record = shown.get("webhook")
-    rows = record.get("data") if isinstance(record, Mapping) else None
-    kept: dict[str, tuple[int, int]] = {}
-    for row in rows if isinstance(rows, list) else ():
-        kind = row.get("type") if isinstance(row, Mapping) else None
-        if not isinstance(kind, str) or (kind[:TYPE_MAX_CHARS] not in kept and len(kept) >= WEBHOOK_TYPES_MAX):
-            continue
-        delivered, sent = kept.get(kind[:TYPE_MAX_CHARS], (0, 0))
-        kept[kind[:TYPE_MAX_CHARS]] = delivered + (row.get("success") is True), sent + 1
-    return kept
-
-
-def unended_ids(records: Any) -> frozenset[str]:
+def unended_ids(records: Iterable[StreamRecord]) -> frozenset[str]:
     """The ids of the streams whose own object shows that they have not ended."""
-    found = records if isinstance(records, list) else []
-    ids = (record.get("id") for record in found if isinstance(record, Mapping) and record.get("ended") is False)
-    return frozenset(known for known in ids if isinstance(known, str))
+    return frozenset(record.videosdk_id for record in records if record.unended and record.videosdk_id is not None)
 
 
-def record_delivery_records(context: StepContext, before: Sequence[Stream], records: Any) -> None:
+def record_delivery_records(context: StepContext, before: Sequence[Stream], records: Iterable[StreamRecord]) -> None:
     """Quote the record of each stream that this event has moved."""
-    if not isinstance(records, list):
-        return
     states = {stream.stream_id: stream.state for stream in before}
     for record in records:
-        if not isinstance(record, Mapping) or not isinstance(record.get("webhooks"), Mapping):
+        if record.webhooks is None:
             continue
         for stream in context.room.streams:
-            if record.get("id") in stream.ids and states.get(stream.stream_id) is not stream.state:
-                record_delivery_record(context, f"hls-{stream.state}", record["webhooks"])
+            if record.videosdk_id in stream.ids and states.get(stream.stream_id) is not stream.state:
+                record_delivery_record(context, stream.state, record.webhooks)
 
 
-def record_delivery_record(context: StepContext, kind: str, webhooks: Mapping[str, Any]) -> None:
-    """Quote what VideoSDK's record says of one type of webhook."""
-    counts = webhooks.get(kind)
-    if not webhooks:
+def record_delivery_record(
+    context: StepContext, state: StreamState, webhooks: Mapping[StreamState, WebhookDeliveries]
+) -> None:
+    """Quote what the provider recorded about the webhook that reports a state."""
+    webhook = webhooks.get(state)
+    if webhook is None:
         context.record_effect(Reason.WEBHOOKS_NOT_RECORDED)
-    elif not isinstance(counts, Sequence) or len(counts) != 2:
-        context.record_effect(Reason.WEBHOOK_NOT_SENT, type=kind)
-    elif counts[0] == 0:
-        context.record_effect(Reason.WEBHOOK_NOT_DELIVERED, type=kind)
-    elif counts[0] == counts[1]:
-        context.record_effect(Reason.WEBHOOK_DELIVERED, type=kind)
+    elif webhook.sent is None:
+        context.record_effect(Reason.WEBHOOK_NOT_SENT, type=webhook.type)
+    elif webhook.delivered == 0:
+        context.record_effect(Reason.WEBHOOK_NOT_DELIVERED, type=webhook.type)
+    elif webhook.delivered == webhook.sent:
+        context.record_effect(Reason.WEBHOOK_DELIVERED, type=webhook.type)
     else:
-        context.record_effect(Reason.WEBHOOK_PARTLY_DELIVERED, type=kind, delivered=counts[0], sent=counts[1])
+        context.record_effect(
+            Reason.WEBHOOK_PARTLY_DELIVERED, type=webhook.type, delivered=webhook.delivered, sent=webhook.sent
+        )

@@ -5,13 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import stream_report
+from webhook_app.domain.facts.results import FailureReport, ProbeResult, SessionReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import expected_streams, record_delivery_records, unended_ids
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
-from webhook_app.domain.sessions.participants import present_of
 from webhook_app.domain.sessions.presence import is_verification_due, verification_due
 from webhook_app.domain.sessions.roster import is_covered
 from webhook_app.domain.sessions.tracking import end_session, observe_participants, record_presence_probe, start_session
@@ -164,25 +163,29 @@ def probe_after_start(context: StepContext) -> None:
         context.set_timer("ask:start-up", context.event.at + spread)
 
 
-def on_probe_timer(context: StepContext, timer: str) -> None:
-    """A timer said to look."""
-    request_probe(context, "watch" if timer == "watch" else timer.removeprefix("ask:"))
-
-
-def on_probe_result(context: StepContext, data: Mapping[str, Any]) -> bool:
-    """Fold what a probe saw: `asked_id` is the journal's last id when it was asked. False: nobody waits for it."""
+def on_probe_overdue(context: StepContext) -> None:
+    """A probe got no answer: make it again."""
     probe = context.room.probe
-    if probe is None or data.get("call_id") != probe.call_id:
+    subject = "again" if probe is None else str(probe.body.get("about", "again"))
+    context.change(probe=None)
+    context.record_effect(Reason.PROBE_LOST)
+    context.set_timer(f"ask:{subject}", context.event.at)
+
+
+def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
+    """Apply what a probe found. False when the room does not wait for this probe."""
+    probe = context.room.probe
+    if probe is None or result.call_id != probe.call_id:
         context.record_effect(Reason.PROBE_LATE)
         return False
-    reached = bool(data.get("reached"))
+    reached = result.reached
     answered = replace(
         probe,
         state=CallState.SUCCEEDED if reached else CallState.UNKNOWN,
         answer_event_id=context.event.id,
         answered_at=context.event.at,
-        status=data.get("status"),
-        message=data.get("message"),
+        status=result.status.code,
+        message=result.message,
     )
     context.outcome.calls[probe.call_id] = answered
     context.change(probe=None)
@@ -192,31 +195,31 @@ def on_probe_result(context: StepContext, data: Mapping[str, Any]) -> bool:
         context.clear_alarm("videosdk-credentials")
     asked = probe.body.get("failed")
     if isinstance(asked, Mapping) and (reached or context.room.untold is not None):
-        _hear_reason(context, asked, data.get("failed"))
-    record_readability(context, data, understood=reached)
+        _on_failure_report(context, asked, result.failure)
+    record_readability(context, result.unreadable, understood=reached)
     if reached:
         if context.room.misses or context.room.quiet_until is not None:
             context.change(misses=0, ask_after=None, quiet_until=None)
-        _conclude(context, data, asked_for=str(probe.body.get("about", "")))
+        _conclude(context, result, asked_for=str(probe.body.get("about", "")))
         if probe.body.get("session"):
             record_presence_probe(context)
     else:
-        _miss(context, probe, data)
+        _miss(context, probe, result)
     for why in context.room.asks[:1]:
         context.change(asks=context.room.asks[1:])
         request_probe(context, why)
     return True
 
 
-def record_readability(context: StepContext, data: Mapping[str, Any], *, understood: bool) -> None:
-    """Raise an alarm that quotes an answer which nobody understands; clear it when one of the room is understood."""
-    if "unreadable" in data:
+def record_readability(context: StepContext, unreadable: str | None, *, understood: bool) -> None:
+    """Raise an alarm that quotes an answer in an unknown form; clear it when one about the room is understood."""
+    if unreadable is not None:
         context.change(unreadable=True)
         context.alarm(
             UNREADABLE_ALARM,
             "critical",
             f"VideoSDK's answer about {context.room.room_id} is in an unknown form; nothing is concluded from it, and "
-            f"nothing is started: {data['unreadable']}",
+            f"nothing is started: {unreadable}",
             subject=context.room.room_id,
             room_id=context.room.room_id,
             reason=Reason.VIDEOSDK_UNREADABLE.value,
@@ -230,17 +233,16 @@ def _is_recent(context: StepContext, stream: Stream) -> bool:
     return context.event.at - (stream.ended_at or 0) < WHY_ASKED_MS
 
 
-def _miss(context: StepContext, probe: Call, data: Mapping[str, Any]) -> None:
+def _miss(context: StepContext, probe: Call, result: ProbeResult) -> None:
     """VideoSDK could not be asked, or would not be: nothing is concluded, and the question is put later."""
     at, misses = context.event.at, context.room.misses
     wait = min(PROBE_RETRY_MAX_MS, PROBE_RETRY_FIRST_MS * 2 ** min(misses, 8))
-    wished = data.get("retry_after_ms")
-    if isinstance(wished, int):
-        wait = max(wait, min(wished, PROBES_PAUSED_MAX_MS))
+    if result.retry_after_ms is not None:
+        wait = max(wait, min(result.retry_after_ms, PROBES_PAUSED_MAX_MS))
     after = at + wait + draw(wait // 5, probe.call_id)
-    quiet = after if data.get("status") == 429 else None
+    quiet = after if result.status.rate_limited else None
     context.change(misses=misses + 1, ask_after=after, quiet_until=quiet)
-    if "unreadable" in data:
+    if result.unreadable is not None:
         context.record_effect(Reason.PROBE_UNREADABLE)
     else:
         context.record_effect(Reason.PROBE_RATE_LIMITED if quiet else Reason.PROBE_UNREACHED)
@@ -263,21 +265,17 @@ def unexplained_failure(room: Room) -> Stream | None:
     return next(failed, None)
 
 
-def _hear_reason(context: StepContext, asked: Mapping[str, Any], said: Any) -> None:
-    """What REST shows of a failed run: its reason, if it gives one, is the run's from now on. Then it is told."""
-    stream = next((one for one in context.room.streams if one.stream_id == asked.get("stream_id")), None)
-    report = stream_report(said) if isinstance(said, Mapping) else None
+def _on_failure_report(context: StepContext, asked: Mapping[str, Any], found: FailureReport | None) -> None:
+    """Keep the reason of a failure that a probe found, and send the notice that waited for it."""
+    stream_id = asked.get("stream_id")
+    stream = next((known for known in context.room.streams if known.stream_id == stream_id), None)
+    report = found.stream if found is not None else None
     if stream is not None and report is not None and report.failure is not None and stream.failure is None:
         explained = replace(with_names_from(stream, report), failure=report.failure)
         context.room = put_stream(context.room, explained)
         context.record_stream(explained)
         context.record_effect(Reason.FAILURE_REASON_FOUND, stream=stream.stream_id, failure=report.failure)
-    elif (
-        stream is not None
-        and isinstance(said, Mapping)
-        and said.get("reached") is False
-        and _is_recent(context, stream)
-    ):
+    elif stream is not None and found is not None and not found.reached and _is_recent(context, stream):
         context.record_effect(Reason.FAILURE_REASON_UNREACHED)
         context.set_timer("ask:failure", context.event.at + WHY_AGAIN_MS)
     else:
@@ -287,23 +285,22 @@ def _hear_reason(context: StepContext, asked: Mapping[str, Any], said: Any) -> N
         context.announce_pending_failure()
 
 
-def _conclude(context: StepContext, data: Mapping[str, Any], *, asked_for: str) -> None:
-    asked_id = str(data.get("asked_id") or "0-0")
-    active, before = data.get("active"), context.room.streams
-    unended = unended_ids(data.get("records"))
-    if isinstance(active, Mapping):
+def _conclude(context: StepContext, result: ProbeResult, *, asked_for: str) -> None:
+    asked_id, before = result.asked_id, context.room.streams
+    unended = unended_ids(result.records)
+    if result.active is not None:
         overdue = any(
             stream.state is StreamState.STARTED
             and context.event.at - (stream.started_at or stream.opened_at) >= NOT_PLAYABLE_MS
             for stream in context.room.streams
         )
-        seen = observe_active(context, stream_report(active), asked_id, playable=overdue)
+        seen = observe_active(context, result.active, asked_id, playable=overdue)
         again = observe_inactive(context, asked_id, but=seen, unended=unended)
         if asked_for == "settle":
             _settle_again(context)
     else:
         again = observe_inactive(context, asked_id, unended=unended)
-    record_delivery_records(context, before, data.get("records"))
+    record_delivery_records(context, before, result.records)
     if again:
         context.set_timer("ask:again", context.event.at + REPROBE_MS)
     context.change(
@@ -311,9 +308,8 @@ def _conclude(context: StepContext, data: Mapping[str, Any], *, asked_for: str) 
             replace(stream, probed_at=context.event.at) if stream.live else stream for stream in context.room.streams
         )
     )
-    session = data.get("session")
-    if isinstance(session, Mapping):
-        _see_session(context, session, asked_id)
+    if result.session is not None:
+        _on_session_report(context, result.session, asked_id)
     if not context.effects:
         context.record_effect(Reason.PROBE_NO_CHANGE)
 
@@ -331,12 +327,12 @@ def _settle_again(context: StepContext) -> None:
         context.set_timer("ask:settle", due)
 
 
-def _see_session(context: StepContext, seen: Mapping[str, Any], asked_id: str) -> None:
-    session_id = seen.get("session_id")
-    if not isinstance(session_id, str) or history_of(context.room, session_id).ended:
+def _on_session_report(context: StepContext, found: SessionReport, asked_id: str) -> None:
+    session_id = found.session_id
+    if session_id is None or history_of(context.room, session_id).ended:
         return
     current = context.room.session
-    if not seen.get("live"):
+    if not found.live:
         if current is not None and current.session_id == session_id:
             end_session(context, session_id)
         return
@@ -346,6 +342,5 @@ def _see_session(context: StepContext, seen: Mapping[str, Any], asked_id: str) -
         context.record_effect(Reason.SESSION_NEWER_THAN_PROBE)
         context.set_timer("ask:participants", context.event.at + REPROBE_MS)
         return
-    present = present_of(seen)
-    if present is not None:
-        observe_participants(context, session_id, present, asked_id)
+    if found.present is not None:
+        observe_participants(context, session_id, found.present, asked_id)

@@ -9,18 +9,31 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from heapq import heappop, heappush
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
-from webhook_app.domain.configuration.changes import SINGLE_RULE_EVENTS
 from webhook_app.domain.context import StepOutcome, SystemState
-from webhook_app.domain.events import Event, Source, room_of, stream_report
+from webhook_app.domain.events import JournalEvent, Source
+from webhook_app.domain.facts.configuration import (
+    ApplyFile,
+    CalendarFetched,
+    ConfigurationFact,
+    DeleteRule,
+    PauseRule,
+    PutRule,
+    SkipNextOccurrence,
+    SkipOccurrence,
+)
+from webhook_app.domain.facts.provider import StreamSignal
+from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.policy import SESSION_GONE_MS
-from webhook_app.domain.reducer import CONFIG_CHANGES, apply, poison_outcome, step
+from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare
 from webhook_app.domain.rules.conditions import stored_condition
-from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, answer, make_event
+from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
-from webhook_app.domain.streams.machine import SIGNALS, StreamState
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.timers import read_timer
 
 TOLD = ("broadcast.", "rule.")
 NARROWING_ADVICE = "choose a shorter span, fewer rules or rules with fewer windows"
@@ -35,7 +48,7 @@ class BacktestTooLargeError(ValueError):
 
 def backtest(
     before: SystemState,
-    events: Iterable[Event],
+    events: Iterable[JournalEvent],
     rules: Iterable[Rule],
     *,
     since: int,
@@ -44,6 +57,7 @@ def backtest(
     others: bool = False,
     progress: Callable[[int], None] = lambda count: None,
     limits: BacktestLimits = LIMITS,
+    webhook_for: StreamWebhook,
 ) -> Comparison:
     """Fold recorded events, oldest first, from a world as it was before them.
 
@@ -65,6 +79,7 @@ def backtest(
                 others=others,
                 progress=progress,
                 limits=limits,
+                webhook_for=webhook_for,
             )
     except BudgetExceededError as error:
         raise BacktestTooLargeError(f"{error}; {NARROWING_ADVICE}") from None
@@ -72,7 +87,7 @@ def backtest(
 
 def _backtest(
     before: SystemState,
-    events: Iterable[Event],
+    events: Iterable[JournalEvent],
     rules: Iterable[Rule],
     *,
     since: int,
@@ -81,6 +96,7 @@ def _backtest(
     others: bool,
     progress: Callable[[int], None],
     limits: BacktestLimits,
+    webhook_for: StreamWebhook,
 ) -> Comparison:
     drafted = {rule.name for rule in rules}
     actual = SystemState(before.config, dict(before.rooms), dict(before.memory), dict(before.alarms))
@@ -91,12 +107,12 @@ def _backtest(
         if event.at >= until:
             break
         if draft is None and event.at >= since:
-            draft = _begin(actual, rules, since, names, limits, others=others)
+            draft = _begin(actual, rules, since, names, limits, webhook_for, others=others)
         outcome = _fold_actual(actual, event)
         if event.at >= since:
             did += _acts(outcome, event.at)
         ours.note(event)
-        if others and draft is not None and event.type in CONFIG_CHANGES:
+        if others and draft is not None and isinstance(event.payload, ConfigurationFact):
             changed = _without_drafts(event, drafted, draft.state.config)
             if changed is not None:
                 _run_to(draft, changed.at)
@@ -107,7 +123,7 @@ def _backtest(
         if count % 1_000 == 0:
             progress(count)
     if draft is None:
-        draft = _begin(actual, rules, since, names, limits, others=others)
+        draft = _begin(actual, rules, since, names, limits, webhook_for, others=others)
     _run_to(draft, until)
     return compare(draft.acts, did)
 
@@ -119,27 +135,30 @@ class _OwnStreams:
         self._names: set[str] = set()
         self._rooms: set[str] = set()
 
-    def note(self, event: Event) -> None:
-        if event.source is Source.CALL and event.data.get("kind") == "start" and event.room_id is not None:
-            stream = event.data.get("stream")
-            if event.data.get("outcome") == "succeeded" and isinstance(stream, Mapping):
-                fact = stream_report(stream)
-                self._names |= {name for name in (*fact.ids, fact.url_key) if name}
-                self._rooms.add(event.room_id)
+    def note(self, event: JournalEvent) -> None:
+        """Remember the stream that a start of ours has started."""
+        result = event.payload
+        if not isinstance(result, CallResult) or result.kind is not CallKind.START or event.room_id is None:
+            return
+        if result.outcome is CallOutcome.SUCCEEDED and result.stream is not None:
+            self._names.update(result.stream.names)
+            self._rooms.add(event.room_id)
 
-    def started(self, event: Event) -> bool:
-        fact = stream_report(event.data)
-        if not fact.bare:
-            return not self._names.isdisjoint((*fact.ids, fact.url_key))
-        return room_of(event.data) in self._rooms
+    def started(self, event: JournalEvent, signal: StreamSignal) -> bool:
+        """Whether a webhook is about a stream that a start of ours has started."""
+        if signal.stream.bare:
+            return event.room_id in self._rooms
+        return not self._names.isdisjoint(signal.stream.names)
 
 
-def _passed_over(event: Event, ours: _OwnStreams) -> bool:
-    if event.source in (Source.CLOCK, Source.CALL, Source.PROBE):
-        return True
-    if event.type in CONFIG_CHANGES and event.type != "calendar-fetched":
-        return True
-    return event.source is Source.VIDEOSDK and event.type in SIGNALS and ours.started(event)
+def _passed_over(event: JournalEvent, ours: _OwnStreams) -> bool:
+    match event.payload:
+        case TimerFired() | CallResult() | CaptureResult() | ProbeResult():
+            return True
+        case StreamSignal() as signal:
+            return ours.started(event, signal)
+        case payload:
+            return isinstance(payload, ConfigurationFact) and not isinstance(payload, CalendarFetched)
 
 
 def _begin(
@@ -148,6 +167,7 @@ def _begin(
     since: int,
     names: Mapping[str, ConfiguredRoom] | None,
     limits: BacktestLimits,
+    webhook_for: StreamWebhook,
     *,
     others: bool,
 ) -> DraftReplay:
@@ -158,29 +178,34 @@ def _begin(
         drafts = {**dict(known.rules), **drafts}
     config = make_config(drafts, known.names if names is None else names, settings, known.calendars)
     state = SystemState(config, {room_id: _without_desires(room) for room_id, room in actual.rooms.items()})
-    draft = DraftReplay(state, since, limits, _looks_matter(drafts.values()))
+    draft = DraftReplay(state, since, limits, _looks_matter(drafts.values()), webhook_for)
     for room_id in sorted({*state.rooms, *(room for rule in drafts.values() for room in config.rooms_of(rule) or ())}):
-        _fold_in_draft(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, {}))
+        _fold_in_draft(draft, make_event(draft, since, Source.SYSTEM, "replan", room_id, ReconcileWindows()))
     return draft
 
 
-def _without_drafts(event: Event, drafted: Collection[str], config: Config) -> Event | None:
+def _without_drafts(event: JournalEvent, drafted: Collection[str], config: Config) -> JournalEvent | None:
     """A change of rules as the draft world takes it: what it says of the drafts' names is left out, and of the rooms.
 
     None when nothing is left of it.
     """
-    if event.type == "calendar-fetched":
-        return event
-    if event.type == "file-applied":
-        rules = [rule for rule in event.data.get("rules", []) if str(rule.get("name")) not in drafted]
-        rooms = {
-            name: {"room_id": room.room_id, "groups": list(room.groups)}
-            for name, room in config.names.items()
-            if room.name is not None and room.from_file
-        }
-        return replace(event, data={**event.data, "rules": rules, "rooms": rooms})
-    name = (event.data.get("rule") or {}).get("name") if event.type == "rule-put" else event.data.get("name")
-    return event if event.type in SINGLE_RULE_EVENTS and str(name) not in drafted else None
+    match event.payload:
+        case CalendarFetched():
+            return event
+        case ApplyFile() as file:
+            rules = tuple(rule for rule in file.rules if rule.name not in drafted)
+            rooms = {
+                name: ConfiguredRoom(name, room.room_id, room.groups)
+                for name, room in config.names.items()
+                if room.name is not None and room.from_file
+            }
+            return replace(event, payload=ApplyFile(rules, rooms))
+        case PutRule(rule):
+            return event if rule.name not in drafted else None
+        case DeleteRule(name) | PauseRule(name) | SkipNextOccurrence(name) | SkipOccurrence(name):
+            return event if name not in drafted else None
+        case _:
+            return None
 
 
 def _without_desires(room: Room) -> Room:
@@ -219,8 +244,8 @@ def _run_to(draft: DraftReplay, moment: int) -> None:
             when, room_id, name, due = heappop(draft.timers)
             room = draft.state.rooms.get(room_id)
             if room is not None and room.timers.get(name) == due and (draft.looks or _may_matter(room, name)):
-                data = {"timer": name, "due": due}
-                _fold_in_draft(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, data))
+                fired = TimerFired(read_timer(name), name, due)
+                _fold_in_draft(draft, make_event(draft, max(when, draft.since), Source.CLOCK, "timer", room_id, fired))
         else:
             return
 
@@ -250,7 +275,7 @@ def _looks_matter(rules: Iterable[Rule]) -> bool:
     return False
 
 
-def _fold_in_draft(draft: DraftReplay, event: Event) -> None:
+def _fold_in_draft(draft: DraftReplay, event: JournalEvent) -> None:
     state = draft.state
     outcome = _outcome(state, event)
     before = {room_id: state.rooms[room_id].timers for room_id in outcome.rooms if room_id in state.rooms}
@@ -270,13 +295,13 @@ def _fold_in_draft(draft: DraftReplay, event: Event) -> None:
             answer(draft, call, event.at)
 
 
-def _fold_actual(state: SystemState, event: Event) -> StepOutcome:
+def _fold_actual(state: SystemState, event: JournalEvent) -> StepOutcome:
     outcome = _outcome(state, event)
     apply(state, outcome)
     return outcome
 
 
-def _outcome(state: SystemState, event: Event) -> StepOutcome:
+def _outcome(state: SystemState, event: JournalEvent) -> StepOutcome:
     try:
         outcome = step(state, event)
     except Exception as error:  # what is poisoned was poisoned then, too

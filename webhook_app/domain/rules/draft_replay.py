@@ -1,20 +1,28 @@
 """The draft world of a backtest, and a VideoSDK that does what it is told: each start and end succeeds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappush
-from typing import Any
 
 from webhook_app.domain.context import SystemState
-from webhook_app.domain.events import Event, Source
+from webhook_app.domain.events import JSON, JournalEvent, Payload, Source
+from webhook_app.domain.facts.provider import StreamSignal
+from webhook_app.domain.facts.results import AnswerStatus, CallOutcome, CallResult, ProbeResult, SessionReport
 from webhook_app.domain.ids import derive
-from webhook_app.domain.room import Call, CallKind
+from webhook_app.domain.room import Call, CallKind, Session
 from webhook_app.domain.rules.comparison import RuleAction
+from webhook_app.domain.sessions.participants import Present
+from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.streams.report import StreamReport, url_key
 from webhook_app.domain.times import SECOND
 
 STARTED_AFTER_MS = 2 * SECOND
 PLAYABLE_AFTER_MS = 7 * SECOND
 ENDED_AFTER_MS = 1 * SECOND
+DONE = AnswerStatus(200, accepted=True)
+NO_DATA: JSON = {}
+# Gives the type and data of the webhook by which the provider reports a stream's state in a room.
+StreamWebhook = Callable[[StreamState, str, StreamReport], tuple[str, JSON]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,9 @@ class DraftReplay:
     since: int
     limits: BacktestLimits
     looks: bool
+    webhook_for: StreamWebhook
     acts: list[RuleAction] = field(default_factory=list)
-    coming: list[tuple[int, int, Event]] = field(default_factory=list)
+    coming: list[tuple[int, int, JournalEvent]] = field(default_factory=list)
     timers: list[tuple[int, str, str, int]] = field(default_factory=list)
     number: int = 0
     ended: set[str] = field(default_factory=set)
@@ -50,22 +59,37 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
         return
     if call.kind is CallKind.CAPTURE:
         return  # a picture changes nothing
-    stream = {
-        "id": derive("draft-", call.call_id) if call.kind is CallKind.START else call.body.get("id"),
-        "meetingId": call.room_id,
-        "sessionId": session,
-    }
-    answer = {"call_id": call.call_id, "kind": call.kind.value, "outcome": "succeeded", "status": 200, "stream": stream}
-    _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, answer)
     if call.kind is CallKind.START:
-        _later(draft, at + STARTED_AFTER_MS, Source.VIDEOSDK, "hls-started", call.room_id, stream)
-        _later(draft, at + PLAYABLE_AFTER_MS, Source.VIDEOSDK, "hls-playable", call.room_id, stream)
+        stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
+        _answered(draft, call, at, stream)
+        _reported(draft, at + STARTED_AFTER_MS, call.room_id, StreamState.STARTED, stream)
+        _reported(draft, at + PLAYABLE_AFTER_MS, call.room_id, StreamState.PLAYABLE, stream)
     else:
-        # It may be a run whose id was never learned: its address names it, and failing that a look finds it gone.
+        # The id of the stream may never have been learned: then its URL names it, or a probe finds it gone.
         live = room.live_streams
-        draft.ended |= {one.stream_id for one in live[-1:]}
-        stream["playbackHlsUrl"] = live[-1].playback_url if live else None
-        _later(draft, at + ENDED_AFTER_MS, Source.VIDEOSDK, "hls-stopped", call.room_id, stream)
+        draft.ended |= {stream.stream_id for stream in live[-1:]}
+        playback_url = live[-1].playback_url if live else None
+        stream = StreamReport(
+            videosdk_id=call.body.get("id"),
+            url_key=url_key(playback_url) if playback_url else None,
+            session_id=session,
+            playback_url=playback_url,
+        )
+        _answered(draft, call, at, stream)
+        _reported(draft, at + ENDED_AFTER_MS, call.room_id, StreamState.STOPPED, stream)
+
+
+def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport) -> None:
+    """The draft's VideoSDK has done what a call asked for."""
+    result = CallResult(call.call_id, call.kind, CallOutcome.SUCCEEDED, DONE, stream=stream)
+    _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, result)
+
+
+def _reported(draft: DraftReplay, at: int, room_id: str, state: StreamState, stream: StreamReport) -> None:
+    """The draft's VideoSDK sends the webhook about a state."""
+    kind, data = draft.webhook_for(state, room_id, stream)
+    signal = StreamSignal(state, stream, shows_session=state is not StreamState.STOPPED)
+    _later(draft, at, Source.VIDEOSDK, kind, room_id, signal, data)
 
 
 def _probed(draft: DraftReplay, call: Call, at: int) -> None:
@@ -73,36 +97,45 @@ def _probed(draft: DraftReplay, call: Call, at: int) -> None:
     room = draft.state.rooms[call.room_id]
     session = room.session
     over = session.session_id if session is not None and not session.live else None
-    live = [stream for stream in room.live_streams if stream.session_id != (over or "")]
-    live = [stream for stream in live if stream.stream_id not in draft.ended]
-    seen: dict[str, Any] = {
-        "call_id": call.call_id,
-        "kind": "probe",
-        "reached": True,
-        "asked_at": at,
-        "asked_id": f"{at}-{draft.number}",
-        "active": {"id": live[-1].videosdk_id, "playbackHlsUrl": live[-1].playback_url, "end": None} if live else None,
-    }
-    if session is not None and session.live:
-        seen["session"] = {
-            "session_id": session.session_id,
-            "live": True,
-            "participants": dict(session.participants) if session.complete else None,
-            "modes": dict(session.modes),
-            "unlisted": session.unlisted,
-            "unlisted_viewers": session.unlisted_viewers,
-        }
-    _later(draft, at, Source.PROBE, "probed", call.room_id, seen)
+    live = [run for run in room.live_streams if run.session_id != (over or "")]
+    live = [run for run in live if run.stream_id not in draft.ended]
+    result = ProbeResult(
+        call_id=call.call_id,
+        reached=True,
+        asked_id=f"{at}-{draft.number}",
+        asked_at=at,
+        active=_as_reported(live[-1]) if live else None,
+        session=_session_report(session) if session is not None and session.live else None,
+    )
+    _later(draft, at, Source.PROBE, "probed", call.room_id, result)
 
 
-def _later(draft: DraftReplay, at: int, source: Source, kind: str, room_id: str, data: Mapping[str, Any]) -> None:
-    event = make_event(draft, at, source, kind, room_id, data)
+def _as_reported(stream: Stream) -> StreamReport:
+    url = stream.playback_url
+    return StreamReport(videosdk_id=stream.videosdk_id, url_key=url_key(url) if url else None, playback_url=url)
+
+
+def _session_report(session: Session) -> SessionReport:
+    present = Present(session.participants, session.modes, session.unlisted, session.unlisted_viewers)
+    return SessionReport(session.session_id, True, present if session.complete else None)
+
+
+def _later(
+    draft: DraftReplay, at: int, source: Source, kind: str, room_id: str, payload: Payload, data: JSON = NO_DATA
+) -> None:
+    event = make_event(draft, at, source, kind, room_id, payload, data)
     heappush(draft.coming, (at, draft.number, event))
 
 
 def make_event(
-    draft: DraftReplay, at: int, source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]
-) -> Event:
-    """Make an event of the draft world, with an id that no recorded event has."""
+    draft: DraftReplay,
+    at: int,
+    source: Source,
+    kind: str,
+    room_id: str | None,
+    payload: Payload,
+    data: JSON = NO_DATA,
+) -> JournalEvent:
+    """Make an event of the draft's state, with an id that no recorded event has."""
     draft.number += 1
-    return Event(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data)
+    return JournalEvent(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data, payload)

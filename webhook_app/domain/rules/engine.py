@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.desired import drop_desired_of_rule, set_rule_desired
+from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.probing.policy import PROBE_RETRY_FIRST_MS, REPROBE_MS, request_probe
@@ -74,20 +75,20 @@ def on_hold_elapsed(context: StepContext, rule_name: str) -> None:
     _fire_when(context, rule)
 
 
-def resolve_verifications(context: StepContext, data: Mapping[str, Any]) -> None:
+def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
     """VideoSDK was asked who is there: rules that waited for that act if they still hold.
 
     A rule acts when its condition holds for what the probe alone found, and seems to hold with those who have joined
     since, and now. Where it holds only because somebody has left since, VideoSDK is asked again.
     """
     waiting, session = context.room.confirming, context.room.session
-    if not waiting or not data.get("reached"):
+    if not waiting or not probe.reached:
         return
-    if not isinstance(data.get("session"), Mapping) and not _has_no_session(context, data):
+    if probe.session is None and not _has_no_session(context, probe):
         if context.room.probe is None:
             context.set_timer("ask:participants", context.event.at + PROBE_RETRY_FIRST_MS)
         return
-    verified, asked_id = context.verified, str(data.get("asked_id") or "0-0")
+    verified, asked_id = context.verified, probe.asked_id
     if verified is None and session is not None and is_after(session.last_event_id, asked_id):
         return
     context.change(confirming=())
@@ -116,11 +117,11 @@ def _is_verified(context: StepContext, rule: Rule) -> bool:
     return evaluate_condition(context, rule, rule.when, None, session=assume_viewers(context.arrived)).held
 
 
-def _has_no_session(context: StepContext, data: Mapping[str, Any]) -> bool:
-    """Whether VideoSDK was asked for the room's session, said that there is none, and we know of none."""
-    probe = context.outcome.calls.get(str(data.get("call_id")))
-    asked = probe is not None and bool(probe.body.get("session"))
-    return asked and not data.get("session_unknown") and not has_live_session(context.room)
+def _has_no_session(context: StepContext, probe: ProbeResult) -> bool:
+    """Whether the probe asked for the room's session, VideoSDK has none, and we know of none."""
+    call = context.outcome.calls.get(str(probe.call_id))
+    asked = call is not None and bool(call.body.get("session"))
+    return asked and not probe.session_unknown and not has_live_session(context.room)
 
 
 def _holds(context: StepContext, rule: Rule, *, holding: bool) -> bool:

@@ -1,10 +1,9 @@
 """Skipped occurrences: openings of a rule's schedule that are passed over, and that can be taken back."""
 
-from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
 from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.facts.configuration import SkipNextOccurrence, SkipOccurrence
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Rule
@@ -25,9 +24,9 @@ def window_opening_at(schedule: Schedule, opens_at: int, calendars: Calendars) -
     return next((window for window in found if window.opens_at == opens_at), None)
 
 
-def skip_next(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
+def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurrence, at: int) -> set[str]:
     """Pass over the next opening of a schedule."""
-    name, at = str(data["name"]), int(data["_at"])
+    name = change.name
     rule = state.config.rules.get(name)
     if rule is None or rule.schedule is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
@@ -49,17 +48,16 @@ def skip_next(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any])
     return _skip(state, outcome, rule, coming[0].opens_at, at)
 
 
-def change_skip(state: SystemState, outcome: StepOutcome, data: Mapping[str, Any]) -> set[str]:
+def change_skip(state: SystemState, outcome: StepOutcome, change: SkipOccurrence, at: int) -> set[str]:
     """Pass over the occurrence that opens at a moment, or let it open after all.
 
     It must be one of the schedule's, not over, and not open yet when it is skipped.
     """
-    name, at, opens_at = str(data["name"]), int(data["_at"]), int(data["opens_at"])
+    name, opens_at, skip = change.name, change.opens_at, change.skip
     rule = state.config.rules.get(name)
     if rule is None or rule.schedule is None:
         outcome.record_effect(Reason.SCHEDULE_NOT_FOUND, rule=name)
         return set()
-    skip = data["_type"] == "occurrence-skipped"
     if skip == (opens_at in rule.skipped):
         reason = Reason.OCCURRENCE_SKIPPED_ALREADY if skip else Reason.OCCURRENCE_NOT_SKIPPED
         outcome.record_effect(reason, opens_at=rfc3339(opens_at))

@@ -8,6 +8,7 @@ from typing import Any
 from webhook_app.domain.budget import spend
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.policy import ARMED_PROBE_MS, REPROBE_MS, request_probe
 from webhook_app.domain.reasons import Reason
@@ -129,10 +130,10 @@ def monitor_window(context: StepContext) -> None:
     _time_the_run(context, held)
 
 
-def on_presence_verified(context: StepContext, data: dict[str, Any] | Any) -> None:
+def on_presence_verified(context: StepContext, probe: ProbeResult) -> None:
     """VideoSDK was asked who is there: an empty room ends, if it still is."""
     held = context.room.window
-    if held is None or not held.asking_empty or not data.get("reached"):
+    if held is None or not held.asking_empty or not probe.reached:
         return
     session, means = context.room.session, _meaning(context, held, "end_when_empty_s")
     if has_live_session(context.room):

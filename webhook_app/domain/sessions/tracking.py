@@ -1,12 +1,19 @@
 """Sessions and participants: who is in the room, as far as events and questions tell."""
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import JSON, read_participant, session_end_texts, session_id_in
+from webhook_app.domain.facts.provider import (
+    ParticipantChange,
+    ParticipantJoined,
+    ParticipantLeft,
+    ReadableWebhook,
+    SessionEnded,
+    SessionStarted,
+)
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room, Session
 from webhook_app.domain.sessions import roster
-from webhook_app.domain.sessions.participants import Move, Present, Role, read_mode, role_of, short_name
+from webhook_app.domain.sessions.participants import Move, Present, Role, role_of, short_name
 from webhook_app.domain.streams.end_causes import StopCause
 from webhook_app.domain.streams.inferred_ends import schedule_end_inference
 from webhook_app.domain.streams.matching import history_of, put_history, put_stream
@@ -16,33 +23,27 @@ from webhook_app.domain.views import session_view
 STOPPED_BY_SESSION_MS = 10 * SECOND  # VideoSDK tells a session's end after the stop that comes of it
 
 
-def on_session_webhook(context: StepContext, data: JSON, kind: str) -> None:
-    """What a webhook of any type tells about the session: a new session id counts as its start."""
-    session_id = session_id_in(data)
+def on_session_webhook(context: StepContext, webhook: ReadableWebhook) -> None:
+    """Apply what a webhook of any type says about its session: one that was not known has started."""
+    session_id = webhook.session_id
     if session_id is None:
         return
-    if kind == "session-ended":
-        reason, error = session_end_texts(data)
-        end_session(context, session_id, reason=reason, error=error)
+    if isinstance(webhook, SessionEnded):
+        end_session(context, session_id, reason=webhook.reason, error=webhook.error)
         return
     current = context.room.session
     if current is not None and current.session_id == session_id:
-        if kind == "session-started":
+        if isinstance(webhook, SessionStarted):
             context.record_effect(Reason.SESSION_REPEAT if current.live else Reason.SESSION_OVER)
     elif history_of(context.room, session_id).ended:
         context.record_effect(Reason.SESSION_OVER)
         return
-    elif not _opens(kind):
+    elif not webhook.shows_session:
         return
     else:
-        start_session(context, session_id, complete=kind == "session-started")
-    if kind in ("participant-joined", "participant-left"):
-        _move(context, session_id, data, joined=kind == "participant-joined")
-
-
-def _opens(kind: str) -> bool:
-    """Whether a type shows that its session runs; others (a file that is ready, a summary) may come after its end."""
-    return kind in ("participant-joined", "participant-left") or kind.endswith(("-starting", "-started", "-playable"))
+        start_session(context, session_id, complete=isinstance(webhook, SessionStarted))
+    if isinstance(webhook, ParticipantJoined | ParticipantLeft):
+        _on_participant_change(context, webhook)
 
 
 def start_session(context: StepContext, session_id: str, *, complete: bool) -> None:
@@ -181,10 +182,11 @@ def _found_joined(before: Session, after: Session) -> list[str]:
     return [who for who in new if role_of(after.modes.get(who)) is Role.HOST]
 
 
-def _move(context: StepContext, session_id: str, data: JSON, *, joined: bool) -> None:
+def _on_participant_change(context: StepContext, participant: ParticipantChange) -> None:
     session = context.room.session
-    who, name = read_participant(data)
-    if session is None or session.session_id != session_id or not session.live:
+    joined = isinstance(participant, ParticipantJoined)
+    who, name = participant.participant_id, participant.name
+    if session is None or session.session_id != participant.session_id or not session.live:
         context.record_effect(Reason.SESSION_OVER)
         return
     if who is None:
@@ -193,7 +195,7 @@ def _move(context: StepContext, session_id: str, data: JSON, *, joined: bool) ->
     if roster.is_inside(session, who) is joined:
         context.record_effect(Reason.PARTICIPANT_PRESENT if joined else Reason.PARTICIPANT_ABSENT)
         return
-    mode = read_mode(data) if joined else session.modes.get(who)
+    mode = participant.mode if isinstance(participant, ParticipantJoined) else session.modes.get(who)
     name = short_name(name if joined else session.participants.get(who) or name)
     change = Move(context.event.id, who, joined, name, mode)
     moved = roster.keep_move(roster.move(session, change), change, probing=context.room.probe is not None)

@@ -5,12 +5,12 @@ before their URL was known become one as soon as something names both.
 """
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, with_ids
 from webhook_app.domain.streams.matching import drop_stream, is_named_by, put_stream
+from webhook_app.domain.streams.report import StreamReport
 
 _RANKS = {state: rank for rank, state in enumerate(StreamState)}
 

@@ -9,12 +9,12 @@ An end that VideoSDK told must not leave a room on air for ever because no probe
 """
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, advance
 from webhook_app.domain.streams.matching import drop_stream, history_of, put_history, put_stream
+from webhook_app.domain.streams.report import StreamReport
 from webhook_app.domain.times import MINUTE, SECOND
 
 SESSION_GRACE_MS = 60 * SECOND

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
+from webhook_app.domain.streams.report import StreamReport
 
 ALIASES_MAX = 8
 
@@ -31,7 +31,6 @@ MOVES: dict[StreamState, frozenset[StreamState]] = {
     S.STOPPED: frozenset({S.FAILED}),
     S.FAILED: frozenset(),
 }
-SIGNALS = {f"hls-{state}": state for state in StreamState}
 ON_AIR = frozenset({S.STARTED, S.PLAYABLE, S.STOPPING})
 WATCHABLE = frozenset({S.PLAYABLE, S.STOPPING})
 ENDED = frozenset({S.STOPPED, S.FAILED})
@@ -126,7 +125,7 @@ def with_names_from(stream: Stream, report: StreamReport) -> Stream:
         playback_url=stream.playback_url or report.playback_url,
         livestream_url=stream.livestream_url or report.livestream_url,
         session_id=stream.session_id or report.session_id,
-        began_at=stream.began_at or report.began_at,
+        began_at=stream.began_at or report.provider_started_at,
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.events import StreamReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import (
@@ -16,6 +15,7 @@ from webhook_app.domain.room import (
     SessionHistory,
 )
 from webhook_app.domain.streams.machine import ENDING, Stream, StreamState
+from webhook_app.domain.streams.report import StreamReport
 
 
 class MatchKind(StrEnum):

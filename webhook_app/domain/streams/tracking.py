@@ -1,7 +1,6 @@
 """What a signal about HLS does to a room's runs, whoever it came from: webhook, answer or probe."""
 
 from webhook_app.domain.context import StepContext
-from webhook_app.domain.events import StreamReport, stream_report
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
@@ -30,6 +29,7 @@ from webhook_app.domain.streams.matching import (
     put_history,
     put_stream,
 )
+from webhook_app.domain.streams.report import StreamReport
 from webhook_app.domain.times import SECOND
 
 PROVISIONAL_ASK_MS = 15 * SECOND
@@ -62,9 +62,7 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
             not context.config.settings.calls and (meant := only_live_stream(context.room, report)) is not None
         ):
             context.record_effect(Reason.END_UNCHECKED)
-            return apply_signal(
-                context, meant, signal, stream_report({"sessionId": report.session_id}), by=EndedBy.INFERRED
-            )
+            return apply_signal(context, meant, signal, StreamReport(session_id=report.session_id), by=EndedBy.INFERRED)
         case MatchKind.UNSETTLED:
             history = history_of(context.room, report.session_id)
             stop_at = history.stop_at if signal is StreamState.FAILED else context.event.at

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from webhook_app.domain.control.refusals import Refusal
-from webhook_app.domain.events import TEXT_MAX, identifies_stream
+from webhook_app.domain.facts.results import Refusal
+from webhook_app.providers.videosdk.objects import TEXT_MAX, URL_KEYS, identifies_stream
 from webhook_app.text.masking import masked
 
 MESSAGE_MAX_CHARS = 300
@@ -248,9 +248,7 @@ def is_of_another_room(data: Mapping[str, Any], room_id: str) -> bool:
 
 def has_url(data: Mapping[str, Any]) -> bool:
     """Whether a stream's object has any of its addresses."""
-    return any(
-        isinstance(data.get(key), str) and data[key] for key in ("playbackHlsUrl", "downstreamUrl", "livestreamUrl")
-    )
+    return any(isinstance(data.get(key), str) and data[key] for key in URL_KEYS)
 
 
 def code_in(body: Any) -> int | None:

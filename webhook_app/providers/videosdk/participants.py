@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook_app.domain.sessions.participants import read_mode
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.objects import read_participant_mode
 
 ID_MAX_CHARS = 200  # as of a webhook's id
 
@@ -67,7 +67,7 @@ def participants_in(rows: list[Any]) -> dict[str, tuple[str | None, str | None]]
         last = spans[-1] if isinstance(spans, list) and spans else {}
         if isinstance(last, dict) and last.get("end") is None:
             name = row.get("name")
-            people[who] = (name if isinstance(name, str) else None, read_mode(row))
+            people[who] = (name if isinstance(name, str) else None, read_participant_mode(row))
     return people
 
 

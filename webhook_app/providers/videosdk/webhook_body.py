@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from webhook_app.domain.events import room_of
+from webhook_app.providers.videosdk.objects import room_id_in
 from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 from webhook_app.text.lenient_json import INT64_MIN, REPLACEMENT, SURROGATE, UINT64_MAX, decode_leniently
 
@@ -82,11 +82,11 @@ def _read_envelope(content: dict[str, Any]) -> WebhookBody:
         return _unreadable(f"{str(kind)[:120]!r} is not a webhook type")
     if given is None:
         outside = {name: value for name, value in content.items() if name not in ("webhookType", "data")}
-        given = outside if room_of(outside) is not None else {}
+        given = outside if room_id_in(outside) is not None else {}
     if not isinstance(given, dict):
         return _unreadable(f"its data is {_json_name(given)}, not an object")
     data = _with_clean_ids(given)
-    return WebhookBody(kind, room_of(data), data)
+    return WebhookBody(kind, room_id_in(data), data)
 
 
 def _read_agent_summary(content: dict[str, Any]) -> WebhookBody:
@@ -94,7 +94,7 @@ def _read_agent_summary(content: dict[str, Any]) -> WebhookBody:
     room = content.get("room-data")
     ids = {"meetingId": room.get("meeting-id"), "sessionId": room.get("session-id")} if isinstance(room, dict) else {}
     data = _with_clean_ids({**content, **ids})
-    return WebhookBody(AGENT_SUMMARY, room_of(data), data)
+    return WebhookBody(AGENT_SUMMARY, room_id_in(data), data)
 
 
 def _with_clean_ids(data: dict[str, Any]) -> dict[str, Any]:

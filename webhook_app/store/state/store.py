@@ -7,9 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm
-from webhook_app.domain.alarms.unreadable_webhooks import TIMER as ALARM_TIMER
 from webhook_app.domain.context import Decision, StepOutcome, SystemState
-from webhook_app.domain.events import Event
+from webhook_app.domain.events import Event, JournalEvent
 from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.overlay import Overlay
@@ -18,6 +17,7 @@ from webhook_app.domain.room import Call, CallKind, CallState, Room
 from webhook_app.domain.rules.rule import Config, Rule, RuleState, Settings, make_config
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.timers import alarm_timer
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
@@ -175,7 +175,7 @@ class StateStore:
             alarms=codec.active_alarms_of(alarms),
         )
 
-    def load_rooms(self, state: SystemState, events: Iterable[Event]) -> None:
+    def load_rooms(self, state: SystemState, events: Iterable[JournalEvent]) -> None:
         """Bring the rooms that these events may touch into the world."""
         wanted: set[str] = set()
         for event in events:
@@ -331,7 +331,7 @@ def _write_past_alarms(pipe: Client, batch: Batch) -> None:
 
 def _write_alarm_timers(pipe: Client, batch: Batch) -> None:
     """A timer without a room for each alarm that clears by itself."""
-    timers = {name: f"|{ALARM_TIMER}{name}" for name, alarm in batch.alarms.items() if alarm.clears_at is not None}
+    timers = {name: f"|{alarm_timer(name)}" for name, alarm in batch.alarms.items() if alarm.clears_at is not None}
     due = {timers[name]: batch.alarms[name].clears_at for name in timers if batch.alarms[name].cleared_at is None}
     if due:
         pipe.zadd(keys.TIMERS, due)

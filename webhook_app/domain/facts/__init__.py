@@ -1,0 +1,1 @@
+"""Facts: what a journal event says, one frozen dataclass per kind of event."""

@@ -1,0 +1,96 @@
+"""Changes of rules, rooms, calendars and settings, whoever made them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule
+from webhook_app.domain.schedules.calendars.calendar import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class PutRule:
+    """Add a rule, or replace the rule of that name."""
+
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRule:
+    """Delete a rule."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRule:
+    """Pause a rule, or resume it."""
+
+    name: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SkipNextOccurrence:
+    """Skip the next window of a rule's schedule."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipOccurrence:
+    """Skip the window of a rule that opens at a moment in ms, or let it open after all."""
+
+    name: str
+    opens_at: int
+    skip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyFile:
+    """The configuration file as a whole: its rules, and its rooms by name."""
+
+    rules: tuple[Rule, ...]
+    rooms: Mapping[str, ConfiguredRoom]
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarFetched:
+    """A calendar's entries. Events of earlier versions hold its `text` instead, which is read when it is applied."""
+
+    source: str
+    calendar: Calendar | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PutRoom:
+    """Configure a room: its name and groups."""
+
+    room: ConfiguredRoom
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRoom:
+    """Drop a room's state, name and groups."""
+
+    room_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Runtime settings that the reducer depends on; None leaves one as it is.
+
+    `calls`: there are credentials. `bodies`: a subscriber wants webhooks as they came. `max_stream_s`: the provider's
+    limit. `observing`: another copy acts.
+    """
+
+    calls: bool | None = None
+    bodies: bool | None = None
+    max_stream_s: int | None = None
+    observing: bool | None = None
+
+
+RULE_EDITS = (PutRule, DeleteRule, PauseRule, ApplyFile)  # somebody changed the rules themselves
+OneRuleChange = PutRule | DeleteRule | PauseRule | SkipNextOccurrence | SkipOccurrence
+RoomChange = PutRoom | ForgetRoom
+ConfigurationFact = OneRuleChange | ApplyFile | CalendarFetched | RoomChange | SettingsChanged

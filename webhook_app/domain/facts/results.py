@@ -1,0 +1,162 @@
+"""What came back from the provider: the results of calls and probes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhook_app.domain.room import CallKind
+from webhook_app.domain.sessions.participants import Present
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.report import StreamReport
+
+
+class CallOutcome(StrEnum):
+    """How a call ended. The values are stored and counted."""
+
+    SUCCEEDED = "succeeded"
+    ALREADY = "already"  # a start was not needed: a stream is active
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # the provider may or may not have done it
+    DROPPED = "dropped"  # not sent: it was superseded, or too old
+    UNREACHED = "unreached"  # not sent: whether a stream is active could not be checked
+
+
+class Refusal(StrEnum):
+    """What kind of refusal an answer is; others pass by themselves and are retried with back-off. Stored.
+
+    CONFLICT: what was asked for may be so already, or not be possible yet.
+    AMBIGUOUS: as CONFLICT, or the body is wrong: the latter when somebody is in the room and nothing is on air.
+    INVALID: the body is wrong.
+    """
+
+    CONFLICT = "conflict"
+    AMBIGUOUS = "ambiguous"
+    INVALID = "invalid"
+
+
+class Access(StrEnum):
+    """Whether the provider let us in."""
+
+    GRANTED = "granted"
+    UNAUTHORIZED = "unauthorized"  # it does not accept our token: all calls are paused
+    FORBIDDEN = "forbidden"  # it does not allow us this, in this room
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStatus:
+    """What an answer's status line means; `code` is the number, for people. None: there was no answer."""
+
+    code: int | None = None
+    access: Access = Access.GRANTED
+    accepted: bool = False  # any success
+    rate_limited: bool = False
+    disputable: bool = False  # refused in a way that a probe can settle
+
+
+NO_ANSWER = AnswerStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """The result of a start or an end.
+
+    `stream` is the one that the provider names. `unreadable` quotes an answer in an unknown form. `deadline_at` is
+    until when the request was under way, in ms.
+    """
+
+    call_id: str | None
+    kind: CallKind | None
+    outcome: CallOutcome
+    status: AnswerStatus = NO_ANSWER
+    message: str | None = None
+    stream: StreamReport | None = None
+    refusal: Refusal | None = None
+    retry_after_ms: int | None = None
+    deadline_at: int | None = None
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that the provider took."""
+
+    url: str
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureResult:
+    """The result of a capture."""
+
+    call_id: str | None
+    outcome: CallOutcome
+    picture: Picture | None
+    status: AnswerStatus = NO_ANSWER
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """What a probe found of a session; `present` is None when the answer does not say who is there."""
+
+    session_id: str | None
+    live: bool
+    present: Present | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReport:
+    """What a probe found about why a stream failed; `reached` is False when the provider could not be asked."""
+
+    reached: bool
+    stream: StreamReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookDeliveries:
+    """How often a webhook of this type was delivered and sent, as the provider records it; None when never sent."""
+
+    type: str
+    delivered: int
+    sent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """The provider's own record of one stream, read where a probe's finding repairs what we knew.
+
+    `webhooks` are the deliveries of the webhook about each state; empty when the provider has recorded none at all,
+    None when there is no record. `unended`: its own object shows no end.
+    """
+
+    videosdk_id: str | None
+    webhooks: Mapping[StreamState, WebhookDeliveries] | None
+    unended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What a probe found.
+
+    `reached`: the provider answered in a form that we understand. `asked_id` is the journal's last id when the probe
+    was sent, `asked_at` the moment in ms. `active` is the active stream. `session` is None when there is none, or with
+    `session_unknown` when that could not be said.
+    """
+
+    call_id: str | None
+    reached: bool
+    asked_id: str
+    asked_at: int
+    status: AnswerStatus = NO_ANSWER
+    message: str | None = None
+    active: StreamReport | None = None
+    session: SessionReport | None = None
+    session_unknown: bool = False
+    failure: FailureReport | None = None
+    records: tuple[StreamRecord, ...] = ()
+    retry_after_ms: int | None = None
+    unreadable: str | None = None
+
+
+ResultFact = CallResult | CaptureResult | ProbeResult

@@ -1,0 +1,90 @@
+"""Timers: what each of them is for, and the names under which rooms, the store and the journal keep them.
+
+A stored name is the kind, or `<kind>:<subject>` for the kinds of which a room can have several: `ask:settle`,
+`for:<rule>`, `alarm:<key>`. A timer of a room lives in `Room.timers`; an alarm's has no room.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from webhook_app.domain.probing.requests import ProbeSubject, read_subject
+
+
+class TimerKind(StrEnum):
+    """What happens when a timer fires. The values are stored."""
+
+    WATCH = "watch"  # the routine probe
+    PROBE = "ask"  # a probe for a `ProbeSubject`
+    ARMED = "armed"  # probe again whether somebody has opened a session
+    PROBE_LOST = "probe-lost"  # a probe got no answer
+    CALL_LOST = "call-lost"  # a start or an end got no answer
+    CAPTURE_LOST = "capture-lost"  # a capture got no answer
+    BACKOFF = "backoff"  # a call may be tried again
+    START_UNKNOWN = "start-unknown"  # the outcome of a start has been unknown for too long
+    INFER_END = "infer-end"  # end what cannot be checked
+    FAILURE_NOTICE = "untold"  # send the notice of a failure although its reason is not known
+    OPERATOR_UNTIL = "until"  # what the operator wants expires
+    WINDOW = "window"  # a window opens or closes
+    REMIND = "remind"  # a window opens soon
+    LATE = "late"  # a window's stream is not watchable yet
+    EMPTY = "empty"  # the room has been empty for long enough to end
+    OVERRUN = "overrun"  # the stream may go on no longer after its window closed
+    MAX_RUN = "max-run"  # the stream is as old as the rule allows, and is replaced
+    RULE = "for"  # a rule's condition has held for its `for`; the subject is the rule's name
+    ALARM = "alarm"  # an alarm clears by itself; the subject is its key
+
+
+WINDOW_TIMERS = (
+    TimerKind.WINDOW,
+    TimerKind.REMIND,
+    TimerKind.LATE,
+    TimerKind.EMPTY,
+    TimerKind.OVERRUN,
+    TimerKind.MAX_RUN,
+)
+_WITH_SUBJECT = frozenset({TimerKind.PROBE, TimerKind.RULE, TimerKind.ALARM})
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A timer's kind, and its subject for the kinds that have one."""
+
+    kind: TimerKind
+    subject: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name under which it is stored."""
+        return f"{self.kind}:{self.subject}" if self.kind in _WITH_SUBJECT else self.kind.value
+
+    @property
+    def probe_subject(self) -> ProbeSubject:
+        """What the probe of a PROBE timer is for; an unknown subject of another version is probed as AGAIN."""
+        return read_subject(self.subject)
+
+
+@lru_cache(maxsize=64)
+def probe_timer(subject: ProbeSubject) -> str:
+    """The stored name of the timer that probes for a subject."""
+    return Timer(TimerKind.PROBE, subject).name
+
+
+def rule_timer(rule_name: str) -> str:
+    """The stored name of the timer that runs while a rule's condition holds."""
+    return Timer(TimerKind.RULE, rule_name).name
+
+
+def alarm_timer(alarm_key: str) -> str:
+    """The stored name of the timer that clears an alarm."""
+    return Timer(TimerKind.ALARM, alarm_key).name
+
+
+def read_timer(name: str) -> Timer | None:
+    """A timer by its stored name; None for a name that this version does not know."""
+    kind_name, colon, subject = name.partition(":")
+    try:
+        kind = TimerKind(kind_name)
+    except ValueError:
+        return None
+    return Timer(kind, subject) if bool(colon) == (kind in _WITH_SUBJECT) else None

@@ -1,0 +1,1 @@
+"""Turns journal entries into typed events. Pure; the provider translates what its vendor wrote."""

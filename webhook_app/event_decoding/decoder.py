@@ -1,0 +1,81 @@
+"""Decodes a journal record into a typed event.
+
+What an event says depends on its source and type:
+
+1. Changes of the configuration come from operators, the configuration file and our own processes, and mean the same.
+2. Webhooks are translated by the provider.
+3. Commands, timers, results of calls and probes, and reports of our own processes have the form that we journaled.
+
+Decoding never raises. Data that cannot be decoded makes an `Undecodable`, which the reducer keeps as a poison event.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webhook_app.domain.events import Event, JournalEvent, Payload, Source
+from webhook_app.domain.facts.system import ReconcileWindows, TimerFired, Undecodable, UnknownFact, WorkerStarted
+from webhook_app.domain.timers import read_timer
+from webhook_app.event_decoding.commands import decode_command
+from webhook_app.event_decoding.configuration import CONFIGURATION_DECODERS
+from webhook_app.event_decoding.reports import decode_alarm_cleared, decode_alarm_raised, decode_subscriber_disabled
+from webhook_app.event_decoding.results import decode_call_result, decode_probe_result
+from webhook_app.providers.port import Translator
+
+JSON = Mapping[str, Any]
+UNDECODABLE = "undecodable"  # the type of an entry that could not even be read
+CONFIGURING = frozenset({Source.CONFIG, Source.OPERATOR, Source.SYSTEM})
+
+
+def decode(event: Event, translator: Translator) -> JournalEvent:
+    """The typed event that a journal record stands for."""
+    try:
+        payload = decode_payload(event, translator)
+    except Exception as error:  # whatever is wrong with the data: the fold keeps it as the event's effect
+        payload = Undecodable(error)
+    return JournalEvent(event.id, event.source, event.type, event.room_id, event.at, event.data, payload)
+
+
+def decode_payload(event: Event, translator: Translator) -> Payload:
+    """What a record says; raises what its data makes the decoders raise."""
+    if event.source in CONFIGURING and (configuration := CONFIGURATION_DECODERS.get(event.type)) is not None:
+        return configuration(event.data)
+    match event.source:
+        case Source.VIDEOSDK:
+            return translator.webhook(event.type, event.data)
+        case Source.CLOCK:
+            return _timer_fired(event.data)
+        case Source.CALL:
+            return decode_call_result(event.data, translator)
+        case Source.PROBE:
+            return decode_probe_result(event.data, translator)
+        case Source.OPERATOR:
+            return decode_command(event.type, event.data)
+        case Source.SYSTEM:
+            return SYSTEM_DECODERS.get(event.type, _unknown)(event.data)
+        case Source.CONFIG:
+            return UnknownFact()
+
+
+def _timer_fired(data: JSON) -> TimerFired:
+    name, due = data.get("timer"), data.get("due")
+    if not isinstance(name, str) or not isinstance(due, int):
+        return TimerFired(None, "", 0)
+    return TimerFired(read_timer(name), name, due)
+
+
+def _undecodable(data: JSON) -> Payload:
+    return Undecodable(ValueError(f"the entry cannot be read: {data.get('error')}"))
+
+
+def _unknown(data: JSON) -> Payload:
+    return UnknownFact()
+
+
+SYSTEM_DECODERS: Mapping[str, Callable[[JSON], Payload]] = {
+    "worker-started": lambda data: WorkerStarted(),
+    "replan": lambda data: ReconcileWindows(),
+    "alarm-raised": decode_alarm_raised,
+    "alarm-cleared": decode_alarm_cleared,
+    "subscriber-disabled": decode_subscriber_disabled,
+    UNDECODABLE: _undecodable,
+}

@@ -1,0 +1,108 @@
+"""Translates VideoSDK's webhooks and answers into our own facts. Pure.
+
+The journal keeps webhooks and answers as VideoSDK wrote them; each fold translates them again, so a better translation
+applies to everything that was ever recorded. What each webhook type reports:
+
+| type | fact |
+|---|---|
+| `hls-starting` … `hls-failed` | StreamSignal |
+| `session-started`, `session-ended` with a session id | SessionStarted, SessionEnded |
+| `participant-joined`, `participant-left` with a session id | ParticipantJoined, ParticipantLeft |
+| any other, and those without their session id | OtherWebhook |
+"""
+
+from collections.abc import Mapping
+
+from webhook_app.domain.facts.provider import (
+    OtherWebhook,
+    ParticipantJoined,
+    ParticipantLeft,
+    ProviderFact,
+    SessionEnded,
+    SessionStarted,
+    StreamSignal,
+    UnreadableWebhook,
+)
+from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, WebhookDeliveries
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.report import StreamReport
+from webhook_app.providers.videosdk.delivery_records import read_deliveries
+from webhook_app.providers.videosdk.objects import (
+    JSON,
+    STREAM_WEBHOOKS,
+    read_participant,
+    read_participant_mode,
+    read_picture,
+    session_end_texts,
+    session_id_in,
+    stream_report,
+)
+
+UNREADABLE = "unreadable"  # our own type for a body that cannot be read
+# Types after which the session certainly goes on; others (a file that is ready, a summary) may come after its end.
+SESSION_SHOWING_SUFFIXES = ("-starting", "-started", "-playable")
+UNAUTHORIZED = 401
+FORBIDDEN = 403
+RATE_LIMITED = 429
+DISPUTABLE = frozenset({400, 402, 404, 409})
+SUCCESS = range(200, 300)
+
+
+class VideoSDKTranslator:
+    """VideoSDK's words in ours."""
+
+    def webhook(self, kind: str, data: JSON) -> ProviderFact:
+        """What a webhook of this type reports."""
+        state = STREAM_WEBHOOKS.get(kind)
+        if state is not None:
+            return StreamSignal(state, stream_report(data), kind.endswith(SESSION_SHOWING_SUFFIXES))
+        if kind == UNREADABLE:
+            return UnreadableWebhook(_reason(data))
+        session_id = session_id_in(data)
+        if session_id is None:
+            return OtherWebhook(None, shows_session=False)
+        match kind:
+            case "participant-joined":
+                participant_id, name = read_participant(data)
+                return ParticipantJoined(session_id, participant_id, name, read_participant_mode(data))
+            case "participant-left":
+                return ParticipantLeft(session_id, *read_participant(data))
+            case "session-started":
+                return SessionStarted(session_id)
+            case "session-ended":
+                return SessionEnded(session_id, *session_end_texts(data))
+            case _:
+                return OtherWebhook(session_id, kind.endswith(SESSION_SHOWING_SUFFIXES))
+
+    def stream(self, shown: JSON) -> StreamReport:
+        """What an object of the REST API says about a stream."""
+        return stream_report(shown)
+
+    def picture(self, shown: JSON) -> Picture | None:
+        """The picture that an answer to `POST /v2/hls/capture` shows."""
+        return read_picture(shown)
+
+    def deliveries(self, webhooks: JSON) -> Mapping[StreamState, WebhookDeliveries]:
+        """VideoSDK's record of the webhooks that it sent about a stream."""
+        return read_deliveries(webhooks)
+
+    def status(self, code: int | None) -> AnswerStatus:
+        """What an HTTP status means: 401 concerns our token, 403 the room; 429 asks for fewer requests."""
+        if code is None:
+            return AnswerStatus()
+        access = {UNAUTHORIZED: Access.UNAUTHORIZED, FORBIDDEN: Access.FORBIDDEN}.get(code, Access.GRANTED)
+        return AnswerStatus(
+            code, access, accepted=code in SUCCESS, rate_limited=code == RATE_LIMITED, disputable=code in DISPUTABLE
+        )
+
+    def stream_webhook(self, state: StreamState, room_id: str, stream: StreamReport) -> tuple[str, JSON]:
+        """The webhook that reports a state of a stream; one about an end carries the stream's address."""
+        data = {"id": stream.videosdk_id, "meetingId": room_id, "sessionId": stream.session_id}
+        if state is StreamState.STOPPED:
+            data["playbackHlsUrl"] = stream.playback_url
+        return f"hls-{state}", data
+
+
+def _reason(data: JSON) -> str | None:
+    reason = data.get("reason")
+    return reason if isinstance(reason, str) and reason else None
