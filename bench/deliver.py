@@ -26,6 +26,7 @@ from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.apprise import AppriseChannel
+from workers.channels.http.client import HttpClient
 from workers.channels.webhook import WebhookChannel, encode_body, signed_headers
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations
@@ -76,7 +77,7 @@ async def deliver(url: str, other: sink.Sink, expected: int) -> None:
 @asynccontextmanager
 async def running_deliverer(url: str) -> AsyncIterator[Deliverer]:
     """Open a deliverer on the store at this address."""
-    client, webhook_channel, own = connect_async(url), WebhookChannel(allowed=LOOPBACK), connect(url)
+    client, webhook_channel, own = connect_async(url), WebhookChannel(HttpClient(allowed=LOOPBACK)), connect(url)
     apprise_channel = AppriseChannel(client, allowed=LOOPBACK, base_url=None)
     reports = Escalations(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
     try:

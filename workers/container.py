@@ -129,6 +129,7 @@ class WorkerContainer:
 
     async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
         from workers.channels.apprise import AppriseChannel
+        from workers.channels.http.client import HttpClient
         from workers.channels.webhook import WebhookChannel
         from workers.deliver.deliverer import Deliverer
         from workers.deliver.escalations import Escalations
@@ -139,7 +140,9 @@ class WorkerContainer:
             assert settings.redis_url is not None
             raise_fd_limit()
             client = connect_async(settings.redis_url, **self._access)
-            webhook_channel = WebhookChannel(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            webhook_channel = WebhookChannel(
+                HttpClient(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            )
             apprise_channel = AppriseChannel(client, allowed=settings.allow_networks, base_url=settings.public_url)
             seal = SecretBox(secrets_key(settings))
             self._to_close = [webhook_channel.close, client.aclose]

@@ -15,6 +15,7 @@ from webhook_app.store.connection.clients import Client, connect_async
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.apprise import AppriseChannel
+from workers.channels.http.client import HttpClient
 from workers.channels.webhook import WebhookChannel
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations
@@ -36,7 +37,7 @@ async def deliverer(
     client: Client, store_url: str, *, base_url: str | None = None, observing: bool = False
 ) -> AsyncIterator[Deliverer]:
     """A deliver hand; what it reported is written when it is left."""
-    line, webhook_channel = connect_async(store_url), WebhookChannel(allowed=LOOPBACK)
+    line, webhook_channel = connect_async(store_url), WebhookChannel(HttpClient(allowed=LOOPBACK))
     apprise_channel = AppriseChannel(line, allowed=LOOPBACK, base_url=base_url)
     reports = Escalations(client, subscribers_of(client), Journal(client), NullWake(), Loops())
     try:

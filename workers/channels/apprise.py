@@ -21,8 +21,9 @@ from webhook_app.outbound.channel_urls import apprise_plugin
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from workers.channels import egress_guard
-from workers.channels.webhook import TOTAL_TIMEOUT_S, AttemptResult
+from workers.channels.port import AttemptResult, ChannelBusyError
 
+TOTAL_TIMEOUT_S = 15.0
 THREADS = 64
 THREAD_WAIT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
@@ -31,10 +32,6 @@ TOLD_KEPT_S = 30 * 24 * 3600
 ALREADY_ANNOUNCED = "not said again: it is what was said last"
 _STATUS = re.compile(r"error=(\d{3})\b")
 _SECRET = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
-
-
-class ChannelBusyError(Exception):
-    """All threads are telling others: nothing was sent, and nobody is to blame."""
 
 
 class AppriseChannel:

@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from webhook_app.outbound.addresses import Network, refused
-from workers.channels.http.connector import BlockedAddressError, blocked_message
+from workers.channels.blocked import BlockedAddressError, blocked_message
 
 ANSWER_MAX_BYTES = 1_048_576
 NO_IP = "Not sent: a channel may connect to addresses outside only, by IP."

@@ -1,12 +1,10 @@
-"""One attempt at a delivery: a signed POST to an endpoint that must be outside, bounded in time and size."""
+"""Sends notices as signed webhooks (Standard Webhooks 1.0.0) to http(s) endpoints."""
 
-import asyncio
 import base64
 import hmac
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import perf_counter, time
@@ -14,91 +12,74 @@ from typing import Any
 
 import msgspec
 
-from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
-from webhook_app.outbound.addresses import Network
-from workers.channels.http.connection import HttpConnection, HttpResponse, NotHttpError, UnansweredError
-from workers.channels.http.connector import BlockedAddressError, Connector
-from workers.channels.http.pool import ConnectionPool
-from workers.channels.http.target import RequestTarget, parse_target
+from webhook_app.domain.delivery.delivery import AttemptError
+from webhook_app.domain.delivery.subscriber import Subscriber
+from webhook_app.domain.rules.rule import ConfiguredRoom
+from webhook_app.text.masked_excerpt import masked_excerpt
+from workers.channels.blocked import BlockedAddressError
+from workers.channels.http.client import HttpClient
+from workers.channels.http.connection import NotHttpError, UnansweredError
+from workers.channels.port import AttemptResult, Message
 
-TOTAL_TIMEOUT_S = 15.0
-BODY_TIMEOUT_S = 2.0
+SECRETS_CACHED = 10_000
 RETRY_AFTER_MAX_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptResult:
-    """What one POST came to; `sent` is false when nothing went out, which says nothing about the endpoint."""
-
-    status: int | None
-    error: str | None
-    duration_ms: int
-    response: str = ""
-    retry_after_ms: int | None = None
-    sent: bool = True
-
-
 class WebhookChannel:
-    """Posts over connections that are kept for the next time; one for each event loop."""
+    """POSTs each notice once per attempt.
 
-    def __init__(self, *, allowed: Sequence[Network], exempt_url: str | None = None) -> None:
-        self._connector = Connector(allowed=allowed, exempt_url=exempt_url)
-        self._pool = ConnectionPool()
+    Any 2xx status line is a success, whatever follows it. Redirects are not followed. Addresses inside are refused as
+    they are connected to, after the name was resolved.
+    """
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """POST once. Any status line settles it, redirects are not followed; no endpoint makes it raise.
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+
+    async def send(self, message: Message, subscriber: Subscriber, *, room: ConfiguredRoom | None) -> AttemptResult:
+        """Sign and POST a notice."""
+        now_s = time()
+        secrets = subscriber.secrets(int(now_s * 1000))
+        headers = signed_headers(message.notice.notice_id, int(now_s), message.body, secrets)
+        return await self.post(subscriber.url, message.body, headers)
+
+    async def post(self, url: str, body: bytes, headers: dict[str, str]) -> AttemptResult:
+        """POST a body once; no endpoint makes it raise.
 
         Without a status, `response` holds what came instead, or the reason why nothing was sent.
         """
-        began, received = perf_counter(), ""
+        started, received = perf_counter(), ""
         try:
-            to = parse_target(url)
-            answer = await self._ask(to, to.request(headers, body), began + TOTAL_TIMEOUT_S)
+            response = await self._client.post(url, body, headers)
         except BlockedAddressError as blocked:
-            error, received = "blocked", str(blocked)
+            error, received = AttemptError.BLOCKED, str(blocked)
         except NotHttpError as unreadable:
-            error, received = "not-http", unreadable.received.decode("utf-8", "replace")
+            error, received = AttemptError.NOT_HTTP, unreadable.received.decode("utf-8", "replace")
         except UnansweredError:
-            error = "not-http"
+            error = AttemptError.NOT_HTTP
         except TimeoutError:
-            error = "timeout"
+            error = AttemptError.TIMEOUT
         except socket.gaierror:
-            error = "dns"
+            error = AttemptError.DNS
         except ssl.SSLError:
-            error = "tls"
+            error = AttemptError.TLS
         except (OSError, ValueError):
-            error = "refused"
+            error = AttemptError.REFUSED
         else:
-            duration_ms, kept = round((answer.at - began) * 1000), answer.body.decode("utf-8", "replace")
-            if 200 <= answer.status < 300:
-                return AttemptResult(answer.status, None, duration_ms, kept)
-            wait_ms = retry_after(answer.retry_after, time())
-            return AttemptResult(answer.status, "status", duration_ms, kept, retry_after_ms=wait_ms)
-        return AttemptResult(None, error, round((perf_counter() - began) * 1000), received)
+            duration_ms = round((response.received_at - started) * 1000)
+            text = _masked(response.body.decode("utf-8", "replace"), url)
+            if 200 <= response.status < 300:
+                return AttemptResult(response.status, None, duration_ms, text)
+            wait_ms = parse_retry_after(response.retry_after, time())
+            return AttemptResult(response.status, AttemptError.STATUS, duration_ms, text, retry_after_ms=wait_ms)
+        return AttemptResult(None, error, round((perf_counter() - started) * 1000), _masked(received, url))
 
     async def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
-        await self._connector.close()
-
-    async def _ask(self, to: RequestTarget, request: bytes, by: float) -> HttpResponse:
-        wire = self._pool.take(to)
-        if wire is not None:
-            try:
-                return await self._pool.ask(to, wire, request, by)
-            except UnansweredError:
-                pass  # it had been closed while it was idle; what was sent has its id, should it have been heard
-        async with asyncio.timeout(by - perf_counter()):
-            wire = await self._connector.connect(to, _wire)
-        return await self._pool.ask(to, wire, request, by)
-
-
-def _wire() -> HttpConnection:
-    return HttpConnection(kept_bytes=RESPONSE_KEPT_BYTES, body_timeout_s=BODY_TIMEOUT_S)
+        await self._client.close()
 
 
 def signed_headers(notice_id: str, at_s: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of Standard Webhooks 1.0.0: every secret signs, the newest first."""
+    """The headers of Standard Webhooks 1.0.0, signed with each secret (base64, without `whsec_`), the newest first."""
     content = f"{notice_id}.{at_s}.".encode() + body
     signatures = " ".join(
         "v1," + base64.b64encode(hmac.digest(_key(secret), content, "sha256")).decode() for secret in secrets
@@ -116,13 +97,8 @@ def encode_body(content: Any) -> bytes:
     return msgspec.json.encode(content)
 
 
-@lru_cache(maxsize=10_000)
-def _key(secret: str) -> bytes:
-    return base64.b64decode(secret)
-
-
-def retry_after(value: str | None, now_s: float) -> int | None:
-    """A Retry-After header as ms from now: seconds, or a date of HTTP (RFC 9110, 10.2.3)."""
+def parse_retry_after(value: str | None, now_s: float) -> int | None:
+    """A Retry-After header as ms from now: seconds, or an HTTP date (RFC 9110, section 10.2.3)."""
     text = (value or "").strip()
     if text.isascii() and text.isdecimal():
         seconds = float(text[:9])
@@ -132,3 +108,13 @@ def retry_after(value: str | None, now_s: float) -> int | None:
         except (ValueError, IndexError, OverflowError):
             return None
     return round(min(max(seconds, 0.0), RETRY_AFTER_MAX_S) * 1000)
+
+
+def _masked(text: str, url: str) -> str:
+    """An endpoint may quote the path it was asked for, and everybody who may view the delivery sees it."""
+    return masked_excerpt(text, url) if text else text
+
+
+@lru_cache(maxsize=SECRETS_CACHED)
+def _key(secret: str) -> bytes:
+    return base64.b64decode(secret)

@@ -18,8 +18,9 @@ from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
 from webhook_app.store.deliveries.queue import PARK_MS, AttemptStats, ClaimedDelivery, Deliveries, Version
 from webhook_app.store.operations.metrics import NOTICE_TO_DELIVERED, MetricsBuffer
 from webhook_app.text.masked_excerpt import masked_excerpt
-from workers.channels.apprise import AppriseChannel, ChannelBusyError
-from workers.channels.webhook import AttemptResult, WebhookChannel, encode_body, signed_headers
+from workers.channels.apprise import AppriseChannel
+from workers.channels.port import AttemptResult, ChannelBusyError
+from workers.channels.webhook import WebhookChannel, encode_body, signed_headers
 from workers.deliver.dispatcher import Dispatcher, LeasedDelivery, SubscriberQueue
 from workers.deliver.escalations import Escalations
 from workers.deliver.recovery import RecoveryRunner, initial_recovery

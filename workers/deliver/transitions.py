@@ -6,7 +6,7 @@ from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryStat
 from webhook_app.domain.delivery.retry import next_retry_at
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.store.deliveries.outbox import OutboxEntry
-from workers.channels.webhook import AttemptResult
+from workers.channels.port import AttemptResult
 
 GONE = 410
 TOO_MANY = 429

@@ -22,6 +22,7 @@ from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.store.connection.clients import Client
 from workers.calls.videosdk_client import Token, VideoSDK
+from workers.channels.http.client import HttpClient
 from workers.channels.webhook import WebhookChannel
 from workers.cli.api_client import ApiClient, ProductAddress
 from workers.clock.calendar_fetch import calendar_client
@@ -105,7 +106,7 @@ def test_deliveries_trust_the_same_authorities(tmp_path: Path, monkeypatch: pyte
     tls, bundle = certified(tmp_path)
 
     async def post(url: str) -> str | None:
-        webhook_channel = WebhookChannel(allowed=ALLOWED)
+        webhook_channel = WebhookChannel(HttpClient(allowed=ALLOWED))
         try:
             return (await webhook_channel.post(url, b"{}", {})).error
         finally:

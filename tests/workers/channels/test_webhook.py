@@ -16,7 +16,9 @@ from tests.support.polling import scaled_limit
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
-from workers.channels import webhook
+from workers.channels.http.client import HttpClient
+from workers.channels.http.limits import HttpLimits
+from workers.channels.http.resolver import Resolver
 from workers.channels.webhook import RETRY_AFTER_MAX_S, WebhookChannel, encode_body, signed_headers
 from workers.cli.commands.deliveries import blocked_hints
 
@@ -56,8 +58,9 @@ async def listening(talk):
         yield server.sockets[0].getsockname()[1]
 
 
-async def posted(url, *, allowed=HERE, exempt_url=None, headers=None, body=BODY):
-    webhook_channel = WebhookChannel(allowed=allowed, exempt_url=exempt_url)
+async def posted(url, *, allowed=HERE, exempt_url=None, resolver=None, limits=HttpLimits(), headers=None, body=BODY):  # noqa: B008 - frozen
+    client = HttpClient(allowed=allowed, exempt_url=exempt_url, limits=limits, resolver=resolver)
+    webhook_channel = WebhookChannel(client)
     try:
         return await webhook_channel.post(url, body, headers or {})
     finally:
@@ -136,7 +139,7 @@ def test_cookies_are_not_kept():
 
     async def twice():
         async with serving(handler) as url:
-            webhook_channel = WebhookChannel(allowed=HERE)
+            webhook_channel = WebhookChannel(HttpClient(allowed=HERE))
             for _ in range(2):
                 await webhook_channel.post(url, BODY, {})
             await webhook_channel.close()
@@ -198,21 +201,17 @@ def test_an_answer_that_is_packed_is_not_unpacked():
     assert (reply.status, reply.error) == (200, None)
 
 
-def test_who_does_not_answer_is_timed_out(monkeypatch):
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.2)
-
+def test_who_does_not_answer_is_timed_out():
     async def handler(request):
         await asyncio.sleep(scaled_limit(5))
         return web.Response()
 
-    reply = reply_to(handler)
+    reply = reply_to(handler, limits=HttpLimits(total_timeout_s=0.2))
     assert (reply.status, reply.error) == (None, "timeout")
     assert reply.duration_ms >= 150
 
 
-def test_a_status_that_has_come_counts_although_the_rest_never_does(monkeypatch):
-    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", 0.2)
-
+def test_a_status_that_has_come_counts_although_the_rest_never_does():
     async def talk(writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
         await writer.drain()
@@ -220,7 +219,7 @@ def test_a_status_that_has_come_counts_although_the_rest_never_does(monkeypatch)
 
     async def told():
         async with listening(talk) as port:
-            return await posted(f"http://127.0.0.1:{port}/")
+            return await posted(f"http://127.0.0.1:{port}/", limits=HttpLimits(body_timeout_s=0.2))
 
     reply = asyncio.run(told())
     assert (reply.status, reply.error, reply.response) == (200, None, "half of")
@@ -320,31 +319,30 @@ def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
     assert reply.error == "blocked" or (how != "blocked" and reply.error in {"refused", "dns"})
 
 
-def resolving(monkeypatch, *addresses):
-    """Every name resolves to these addresses, in this order."""
+def resolving(*addresses):
+    """A resolver to which every name has these addresses, in this order."""
 
-    async def ask(self, key):
+    def look_up(host, port):
         return [
             (
                 socket.AF_INET6 if ":" in address else socket.AF_INET,
                 socket.SOCK_STREAM,
                 socket.IPPROTO_TCP,
                 "",
-                (address, key[1], 0, 0) if ":" in address else (address, key[1]),
+                (address, port, 0, 0) if ":" in address else (address, port),
             )
             for address in addresses
         ]
 
-    monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", ask)
+    return Resolver(lookup=look_up)
 
 
 @pytest.mark.parametrize(
     "addresses",
     [["127.0.0.1"], ["::1", "127.0.0.1"], ["127.0.0.1", "127.0.0.2", "::1", "10.0.0.1"], ["::ffff:127.0.0.1"]],
 )
-def test_a_name_that_resolves_to_the_inside_is_blocked(monkeypatch, addresses):
-    resolving(monkeypatch, *addresses)
-    reply = reply_to_name(allowed=())
+def test_a_name_that_resolves_to_the_inside_is_blocked(addresses):
+    reply = reply_to_name(allowed=(), resolver=resolving(*addresses))
     assert (reply.status, reply.error) == (None, "blocked")
     assert "ALLOW_NETWORKS" in reply.response
     assert all(address in reply.response for address in addresses)
@@ -358,25 +356,25 @@ def reply_to_name(**more):
     return asyncio.run(told())
 
 
-def test_a_name_of_which_one_address_is_allowed_reaches_that_one(monkeypatch):
-    resolving(monkeypatch, "10.0.0.1", "127.0.0.1")
-    assert reply_to_name(allowed=networks("127.0.0.0/8")).status == 200
+def test_a_name_of_which_one_address_is_allowed_reaches_that_one():
+    resolver = resolving("10.0.0.1", "127.0.0.1")
+    assert reply_to_name(allowed=networks("127.0.0.0/8"), resolver=resolver).status == 200
 
 
-def test_names_that_hang_hold_up_no_other(monkeypatch):
-    ask, end = socket.getaddrinfo, threading.Event()
+def test_names_that_hang_hold_up_no_other():
+    end = threading.Event()
 
-    def hanging(host, *more, **options):
+    def hanging(host, port):
         if str(host).startswith("silent"):
             end.wait(scaled_limit(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
-        return ask("127.0.0.1" if host == "well.example" else host, *more, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
 
     async def told():
         async with serving(answering(200)) as url:
-            webhook_channel = WebhookChannel(allowed=networks("127.0.0.0/8"))
+            webhook_channel = WebhookChannel(
+                HttpClient(allowed=networks("127.0.0.0/8"), resolver=Resolver(lookup=hanging))
+            )
             silent = [
                 asyncio.create_task(webhook_channel.post(f"http://silent-{at}.example/", b"{}", {})) for at in range(60)
             ]
@@ -426,7 +424,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
 def test_hundreds_of_posts_at_once_are_all_answered():
     async def told():
         async with serving(answering(200)) as url:
-            webhook_channel = WebhookChannel(allowed=HERE)
+            webhook_channel = WebhookChannel(HttpClient(allowed=HERE))
             replies = await asyncio.gather(*(webhook_channel.post(url, BODY, {}) for _ in range(300)))
             await webhook_channel.close()
             return replies

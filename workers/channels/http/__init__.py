@@ -1,1 +1,1 @@
-"""The HTTP client that delivers webhooks to subscribers."""
+"""A small HTTP/1.1 client for deliveries: POST only, no redirects, no private addresses."""

@@ -1,8 +1,8 @@
-"""Reads the answer to a request: its status from the status line alone, everything else as far as it can be read.
+"""Reads an HTTP response: the status from the status line alone, everything else as far as it can be read.
 
-Two readers look at the same bytes. A lenient one takes the status, and Retry-After where one is needed: an endpoint
-that wrote a status has answered, however odd the rest is. llhttp, strict, decides whether the whole answer was well
-formed: only then is its end certain and the connection fit for another request.
+Two readers parse the same bytes. A lenient one takes the status, and Retry-After where needed: an endpoint that wrote a
+status has responded, however malformed the rest is. A strict one (llhttp) decides whether the whole response was well
+formed: only then is its end certain, and the connection fit for another request.
 """
 
 import re
@@ -11,7 +11,7 @@ import httptools
 
 HEAD_MAX_BYTES = 32 * 1024
 INTERIM = range(100, 200)
-SWITCHING_PROTOCOLS = 101  # the last answer of HTTP on its connection, although it is in the range of interim ones
+SWITCHING_PROTOCOLS = 101  # the last response on its connection, although in the range of interim ones
 SUCCESS = range(200, 300)
 
 _PREFIX = b"HTTP/1."
@@ -23,11 +23,11 @@ _FOLD = re.compile(rb"(?:\r\n|\r|\n)[ \t]+")
 
 
 class ResponseReader:
-    """One answer, fed as it arrives.
+    """One response, fed as it arrives.
 
-    `status` is set as soon as the line of a final status is complete. `done` says that nothing further is worth waiting
-    for: the answer has ended, is no HTTP, or enough of it was read. `clean` says that it was well formed to its end and
-    that the connection may be used again.
+    `status` is set as soon as the line of a final status is complete. `done`: nothing further is worth waiting for, as
+    the response has ended, is not HTTP, or enough of it was read. `clean`: it was well formed to its end, and the
+    connection may be used again.
     """
 
     def __init__(self, *, kept_bytes: int) -> None:
@@ -45,11 +45,16 @@ class ResponseReader:
 
     @property
     def started(self) -> bool:
-        """Whether anything has come."""
+        """Whether anything was received."""
         return bool(self._raw)
 
+    @property
+    def head_bytes(self) -> int:
+        """How much of what was received is held in memory, besides the body."""
+        return len(self._raw)
+
     def feed(self, data: bytes) -> None:
-        """Read what has arrived."""
+        """Read what was received."""
         before = len(self._raw)
         self._raw += data[: HEAD_MAX_BYTES - before]
         if self.status is None:
@@ -62,11 +67,11 @@ class ResponseReader:
             self.done = before + len(data) > HEAD_MAX_BYTES or self._enough()
 
     def close(self) -> None:
-        """Let go of the parser, which refers back to this reader."""
+        """Drop the parser, which refers back to this reader."""
         self._parser = None
 
     def body(self) -> bytes:
-        """The first of the body; where no status could be read, the first of what came instead."""
+        """The beginning of the body; without a status, the beginning of what was received instead."""
         if self._body is not None:
             return self._body
         if self.status is None:
@@ -75,7 +80,7 @@ class ResponseReader:
         return b"" if head_end is None else bytes(self._raw[head_end.end() : head_end.end() + self._kept_bytes])
 
     def retry_after(self) -> str | None:
-        """The value of the first Retry-After of the head, as far as the head has come."""
+        """The first Retry-After header, as far as the head was received."""
         head_end = self._head_end or _HEAD_END.search(self._raw, self._head_at)
         head = bytes(self._raw[self._head_at : None if head_end is None else head_end.start() + 1])
         complete_lines = _LINE_END.split(_FOLD.sub(b" ", head))[:-1]
@@ -88,8 +93,8 @@ class ResponseReader:
     def _scan_for_status(self) -> None:
         """Go through complete lines until one holds a final status.
 
-        1. White space before the first line is skipped; a first line that is no status line ends the reading.
-        2. After an interim status every line up to the next status line is passed over: its fields mean nothing here.
+        1. White space before the first line is skipped. If the first line is not a status line, reading ends.
+        2. After an interim status every line up to the next status line is skipped.
         """
         while True:
             line_end = _LINE_END.search(self._raw, self._searched_to)
@@ -121,10 +126,10 @@ class ResponseReader:
             self._parser, self.clean = None, False
 
     def _enough(self) -> bool:
-        """Whether an answer that has not ended cleanly was read far enough.
+        """Whether a response that has not ended cleanly was read far enough.
 
-        A well-formed one is read until its body is as long as what is kept. Where nobody can say where an odd one ends,
-        a success is over with its head; the body of a failure is worth waiting for, as it may say why.
+        A well-formed one is read until its body is as long as what is kept. The end of a malformed one is unknown: a
+        success ends with its head; the body of a failure is worth waiting for, as it may say why.
         """
         if self._body is not None:
             return self._parser is None or len(self._body) >= self._kept_bytes
@@ -140,7 +145,7 @@ class ResponseReader:
     # Called by the parser.
 
     def on_message_begin(self) -> None:
-        self.clean = False  # a second answer in the same breath, or the beginning of one
+        self.clean = False  # a second response follows the first, or its beginning
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None

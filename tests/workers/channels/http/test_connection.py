@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import gc
-from contextlib import asynccontextmanager
+import socket
+import threading
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
@@ -11,9 +13,11 @@ from tests.support.certificates import certified
 from tests.support.polling import scaled_limit
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
-from workers.channels import webhook
-from workers.channels.http import connector, pool
+from workers.channels.http.client import HttpClient
 from workers.channels.http.connection import HttpConnection
+from workers.channels.http.connector import Connector
+from workers.channels.http.limits import HttpLimits
+from workers.channels.http.resolver import Resolver
 from workers.channels.http.target import parse_target
 from workers.channels.webhook import WebhookChannel
 
@@ -71,19 +75,22 @@ async def serving(*answers, tls=None, **more):
 
 
 @asynccontextmanager
-async def posting(**more):
-    webhook_channel = WebhookChannel(allowed=HERE, **more)
+async def posting(*, lookup=None, connector=None, **limits):
+    client = HttpClient(
+        allowed=HERE, limits=HttpLimits(**limits), resolver=Resolver(lookup=lookup), connector=connector
+    )
+    webhook_channel = WebhookChannel(client)
     try:
         yield webhook_channel
     finally:
         await webhook_channel.close()
 
 
-def told(times, *answers, until_gone=False, **more):
+def told(times, *answers, until_gone=False, limits=None, **more):
     """What so many posts one after the other came to, and the server that answered them."""
 
     async def go():
-        async with serving(*answers, **more) as (server, url), posting() as webhook_channel:
+        async with serving(*answers, **more) as (server, url), posting(**(limits or {})) as webhook_channel:
             replies = []
             for _ in range(times):
                 replies.append(await webhook_channel.post(url, b"{}", {"webhook-id": "msg_1"}))
@@ -124,19 +131,21 @@ def test_an_answer_that_ends_with_its_connection_is_kept_whole():
     assert server.connections == 2
 
 
-def test_a_connection_that_ended_before_it_was_used_has_refused(monkeypatch):
+class LostAtOnce(Connector):
+    """Connects, and loses each connection before it is used."""
+
+    async def connect(self, target, new_connection):
+        connection = await super().connect(target, new_connection)
+        connection.abort()
+        while connection.is_open:
+            await asyncio.sleep(0)
+        return connection
+
+
+def test_a_connection_that_ended_before_it_was_used_has_refused():
     async def go():
-        async with serving(OK) as (server, url), posting() as webhook_channel:
-            connect = webhook_channel._connector.connect
-
-            async def lost(to, make):
-                wire = await connect(to, make)
-                wire.cut()
-                while wire.usable or wire._transport is not None:
-                    await asyncio.sleep(0)
-                return wire
-
-            monkeypatch.setattr(webhook_channel._connector, "connect", lost)
+        connector = LostAtOnce(allowed=HERE, exempt_url=None)
+        async with serving(OK) as (server, url), posting(connector=connector) as webhook_channel:
             return await webhook_channel.post(url, b"{}", {}), server
 
     reply, server = asyncio.run(go())
@@ -204,11 +213,10 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
 
 
 @pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
-def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless, monkeypatch):
-    monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", scaled_limit(60))
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", scaled_limit(60))
+def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless):
+    limits = {"body_timeout_s": scaled_limit(60), "total_timeout_s": scaled_limit(60)}
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
-    replies, server = told(2, head + endless)
+    replies, server = told(2, head + endless, limits=limits)
     assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
     assert server.connections == 2
 
@@ -239,9 +247,7 @@ def test_a_long_answer_is_cut_and_its_connection_with_it():
     assert server.connections == 2
 
 
-def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.3)
-
+def test_an_answer_that_drips_is_cut_when_its_time_is_over():
     async def go():
         async def drip(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
@@ -257,7 +263,7 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
 
         ended = asyncio.Event()
         listening = await asyncio.start_server(drip, "127.0.0.1", 0)
-        async with listening, posting() as webhook_channel:
+        async with listening, posting(total_timeout_s=0.3) as webhook_channel:
             reply = await webhook_channel.post(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/", b"{}", {})
             await asyncio.wait_for(ended.wait(), scaled_limit(5))
             return reply
@@ -265,11 +271,13 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over(monkeypatch):
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(monkeypatch):
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 1.0)
-
+def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile():
     async def go():
-        async with serving(b"") as (_, hanging), serving(OK) as (_, well), posting() as webhook_channel:
+        async with (
+            serving(b"") as (_, hanging),
+            serving(OK) as (_, well),
+            posting(total_timeout_s=1.0) as webhook_channel,
+        ):
             hang = [asyncio.create_task(webhook_channel.post(hanging, b"{}", {})) for _ in range(300)]
             await asyncio.sleep(0)
             reply = await webhook_channel.post(well, b"{}", {})
@@ -297,11 +305,9 @@ def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
     assert (reply.status, connections) == (200, 2)
 
 
-def test_idle_connections_are_closed_after_a_while(monkeypatch):
-    monkeypatch.setattr(pool, "KEEP_ALIVE_S", 0.1)
-
+def test_idle_connections_are_closed_after_a_while():
     async def go():
-        async with serving(OK) as (server, url), posting() as webhook_channel:
+        async with serving(OK) as (server, url), posting(keep_alive_s=0.1) as webhook_channel:
             await webhook_channel.post(url, b"{}", {})
             await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
             return (await webhook_channel.post(url, b"{}", {})).status, server.connections
@@ -309,11 +315,9 @@ def test_idle_connections_are_closed_after_a_while(monkeypatch):
     assert asyncio.run(go()) == (200, 2)
 
 
-def test_no_more_than_so_many_connections_are_kept_idle(monkeypatch):
-    monkeypatch.setattr(pool, "IDLE_MAX", 3)
-
+def test_no_more_than_so_many_connections_are_kept_idle():
     async def go():
-        async with serving(OK) as (server, url), posting() as webhook_channel:
+        async with serving(OK) as (server, url), posting(idle_connections_max=3) as webhook_channel:
             for _ in range(2):
                 await asyncio.gather(*(webhook_channel.post(url, b"{}", {}) for _ in range(10)))
             return server.connections
@@ -383,33 +387,31 @@ def test_how_a_request_begins(url, line, host):
     assert head[:2] == [line, f"host: {host}"]
 
 
-def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest(monkeypatch):
-    monkeypatch.setattr(webhook, "TOTAL_TIMEOUT_S", 0.2)
+def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest():
+    end = threading.Event()
 
-    async def silent(self, key):
-        await asyncio.sleep(30)
-
-    monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", silent)
+    def silent(host, port):
+        end.wait(scaled_limit(30))
+        return []
 
     async def go():
-        async with posting() as webhook_channel:
-            return await asyncio.wait_for(webhook_channel.post("http://silent.example/", b"{}", {}), scaled_limit(5))
+        async with posting(lookup=silent, total_timeout_s=0.2) as webhook_channel:
+            reply = await asyncio.wait_for(webhook_channel.post("http://silent.example/", b"{}", {}), scaled_limit(5))
+            end.set()
+            return reply
 
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_a_name_is_asked_for_once_however_many_want_it(monkeypatch):
+def test_a_name_is_asked_for_once_however_many_want_it():
     asked = []
 
-    async def ask(self, key):
-        asked.append(key)
-        await asyncio.sleep(0.05)
-        return [(2, 1, 6, "", ("127.0.0.1", key[1]))]
-
-    monkeypatch.setattr("workers.channels.http.resolver.Resolver._ask", ask)
+    def look_up(host, port):
+        asked.append(host)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
 
     async def go():
-        async with serving(OK) as (_, url), posting() as webhook_channel:
+        async with serving(OK) as (_, url), posting(lookup=look_up) as webhook_channel:
             named = url.replace("127.0.0.1", "well.example")
             replies = await asyncio.gather(*(webhook_channel.post(named, b"{}", {}) for _ in range(50)))
             return {reply.status for reply in replies}
@@ -417,17 +419,16 @@ def test_a_name_is_asked_for_once_however_many_want_it(monkeypatch):
     assert (asyncio.run(go()), len(asked)) == ({200}, 1)
 
 
-def test_who_takes_no_connection_is_timed_out(monkeypatch):
-    monkeypatch.setattr(connector, "CONNECT_TIMEOUT_S", 0.2)
-
-    async def never(*args, **more):
-        await asyncio.sleep(30)
-
-    monkeypatch.setattr(connector, "start_connection", never)
-
+def test_who_takes_no_connection_is_timed_out():
     async def go():
-        async with posting() as webhook_channel:
-            return await asyncio.wait_for(webhook_channel.post("http://127.0.0.1:9/", b"{}", {}), scaled_limit(5))
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+            for _ in range(3):  # more than its queue holds: from then on nobody's connection is taken
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            async with posting(connect_timeout_s=0.2) as webhook_channel:
+                url = f"http://127.0.0.1:{full.getsockname()[1]}/"
+                return await asyncio.wait_for(webhook_channel.post(url, b"{}", {}), scaled_limit(5))
 
     assert asyncio.run(go()).error == "timeout"
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import RESPONSE_KEPT_BYTES
+from workers.channels.http.client import HttpClient
+from workers.channels.http.limits import HttpLimits
 from workers.channels.http.response import HEAD_MAX_BYTES, ResponseReader
-from workers.channels.webhook import WebhookChannel, retry_after
+from workers.channels.webhook import WebhookChannel, parse_retry_after
 
 LOOPBACK = networks("127.0.0.0/8")
 MIB = 1024 * 1024
@@ -89,11 +91,11 @@ async def endpoint(*pieces, reset=False, stay_open=False):
         done.set()
 
 
-def replies_of(*pieces, times=2, body=b"{}", **more):
+def replies_of(*pieces, times=2, body=b"{}", limits=HttpLimits(), **more):  # noqa: B008 - frozen
     """What posts to such an endpoint come to, one after the other, and how many connections they took."""
 
     async def go():
-        webhook_channel = WebhookChannel(allowed=LOOPBACK)
+        webhook_channel = WebhookChannel(HttpClient(allowed=LOOPBACK, limits=limits))
         try:
             async with endpoint(*pieces, **more) as (url, connections):
                 replies = [await webhook_channel.post(url, body, {"webhook-id": "msg_1"}) for _ in range(times)]
@@ -132,9 +134,9 @@ def test_an_answer_that_comes_before_the_body_was_read_settles():
 
 
 @pytest.mark.parametrize("rest", [b" OK\r\nX: y\r\n", b" OK\r\n", b" OK\r\nContent-Length: 5\r\n\r\nok"])
-def test_a_status_line_settles_although_the_rest_never_comes(rest, monkeypatch):
-    monkeypatch.setattr("workers.channels.webhook.BODY_TIMEOUT_S", 0.1)
-    replies, connections = replies_of(b"HTTP/1.1 200" + rest, stay_open=True)
+def test_a_status_line_settles_although_the_rest_never_comes(rest):
+    limits = HttpLimits(body_timeout_s=0.1)
+    replies, connections = replies_of(b"HTTP/1.1 200" + rest, limits=limits, stay_open=True)
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)] * 2
     assert connections == 2
 
@@ -286,7 +288,7 @@ def test_no_change_after_the_status_line_changes_the_status(answer, edits, size)
     reader = read(answer[:kept] + rest, size)
     assert reader.status == int(status[-3:])
     assert len(reader.body()) <= RESPONSE_KEPT_BYTES
-    retry_after(reader.retry_after(), time())
+    parse_retry_after(reader.retry_after(), time())
 
 
 @settings(deadline=None, max_examples=500)
@@ -301,7 +303,7 @@ def test_any_bytes_are_read_without_an_error_and_alike_however_they_are_cut(raw,
 @settings(deadline=None, max_examples=500)
 @given(value=st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} .{0,12}"))
 def test_any_retry_after_is_read_without_an_error(value):
-    wait_ms = retry_after(value, time())
+    wait_ms = parse_retry_after(value, time())
     assert wait_ms is None or wait_ms >= 0
 
 
@@ -326,4 +328,4 @@ def test_what_is_kept_of_an_answer_is_bounded():
             reader.feed(b" " * 8_000)
             fed += 8_000
             assert fed <= HEAD_MAX_BYTES + 8_000
-        assert len(reader._raw) <= HEAD_MAX_BYTES
+        assert reader.head_bytes <= HEAD_MAX_BYTES
