@@ -13,13 +13,13 @@ from werkzeug.datastructures import Headers
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason
 from webhook_app.store import codec, keys
+from webhook_app.store.scripts import lua
 from webhook_app.usecases.context import AppContext
 
 LOCK_MS = 10_000
 LOCK_WAIT_S = 3.0
 LOCK_LOOK_S = 0.01
 _TAG = re.compile(r'"([^"]*)"')
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 def rule_etag(context: AppContext, name: str, view: dict[str, Any]) -> str:
@@ -45,7 +45,7 @@ def rule_lock(context: AppContext, name: str, what: str = "rule {}") -> Iterator
         context.wait_until_processed(context.journal.last_id())
         yield
     finally:
-        context.client.eval(_RELEASE, 1, key, mine)
+        context.client.eval(lua("release_lock"), 1, key, mine)
 
 
 def check_conditions(context: AppContext, name: str, headers: Headers) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import Call, CallKind
@@ -19,7 +19,7 @@ from webhook_app.providers.videosdk.answers import (
     journaled_fields,
     started_stream,
 )
-from webhook_app.store.calls import Calls, ClaimedCall
+from webhook_app.store.calls import Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
 from workers.calls.probe_client import ProbeClient
@@ -112,14 +112,20 @@ class Caller:
             if reading.activity is not StreamActivity.NONE:
                 self._look_failed(call, look, reading)
                 return
-        outcome, now = self._calls.mark(call)
-        if outcome == -2:
-            self._answer(call, "unknown", message="its sender left no answer")
-            return
-        if outcome != 1:
-            why = "superseded" if outcome == 0 else "older than 5 s before it could be sent"
-            self._answer(call, "dropped", message=why)
-            return
+        result, now = self._calls.mark(call)
+        match result:
+            case MarkResult.MARKED:
+                self._send_marked(call, deadline, now)
+            case MarkResult.MARKED_BEFORE:
+                self._answer(call, "unknown", message="its sender left no answer")
+            case MarkResult.SUPERSEDED:
+                self._answer(call, "dropped", message="superseded")
+            case MarkResult.TOO_OLD:
+                self._answer(call, "dropped", message="older than 5 s before it could be sent")
+            case _:
+                assert_never(result)
+
+    def _send_marked(self, call: Call, deadline: float, now: int) -> None:
         answer = self._send(call, deadline)
         self._observe_answer(answer)
         self._calls.record_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})

@@ -72,9 +72,9 @@ class Prober:
         """Ask about many rooms on air by one list, about others one by one; in quiet times nothing is asked."""
         if not probes:
             return
-        quiet_ms = self._calls.quiet_ms()
-        if quiet_ms:
-            self._run(self._put_off, probes, quiet_ms)
+        probe_pause_ms = self._calls.probe_pause_ms()
+        if probe_pause_ms:
+            self._run(self._put_off, probes, probe_pause_ms)
             return
         routine = [probe for probe in probes if probe.body.get("routine")]
         if len(routine) < TOGETHER_MIN or monotonic() < self._list_refused_until:
@@ -95,10 +95,10 @@ class Prober:
         except Exception:
             log.exception("a probe could not be made or its answer not kept; its lease brings it back")
 
-    def _put_off(self, probes: Sequence[Call], quiet_ms: int) -> None:
+    def _put_off(self, probes: Sequence[Call], probe_pause_ms: int) -> None:
         for probe in probes:
             message = "not asked: VideoSDK has asked for fewer requests"
-            self._answer(probe, "probed", reached=False, status=429, message=message, retry_after_ms=quiet_ms)
+            self._answer(probe, "probed", reached=False, status=429, message=message, retry_after_ms=probe_pause_ms)
 
     def _ask(self, probe: Call) -> None:
         if self._looker is None:

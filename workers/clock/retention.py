@@ -13,6 +13,7 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.scripts import lua
 from webhook_app.store.state.snapshots import Snapshots
 from workers.reduce.reducer import fold
 
@@ -22,18 +23,6 @@ NOTICES_KEPT_MS = 6 * DAY  # a delivery is tried for three days and a half
 
 RECORDS_PIECE = 1_000
 RECORDS_MAX = 200_000
-
-# Drop from an index what is old and no longer kept: what waits, or was settled late, stays as long as its record.
-# KEYS: the index, the records' prefix. ARGV: before ms, how many to pass over, how many to look at.
-# Answers how many were looked at and how many of those stay.
-_FORGET = """
-local old = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', ARGV[2], ARGV[3])
-local stay = 0
-for _, id in ipairs(old) do
-  if redis.call('EXISTS', KEYS[2] .. id) == 1 then stay = stay + 1 else redis.call('ZREM', KEYS[1], id) end
-end
-return {#old, stay}
-"""
 
 log = structlog.get_logger()
 
@@ -47,7 +36,7 @@ class RetentionJob:
         self._journal = Journal(client)
         self._snapshots = Snapshots(client)
         self._passed_over = PassedOverEvents(client)
-        self._forget = client.register_script(_FORGET)
+        self._forget_old = client.register_script(lua("forget_old_deliveries"))
 
     def __call__(self) -> None:
         """One piece of tidying; what fails is logged and tried again the next time."""
@@ -83,7 +72,7 @@ class RetentionJob:
         """A delivery may be settled days after it was made, and its record is kept from then on."""
         passed = 0
         for _ in range(RECORDS_MAX // RECORDS_PIECE):
-            looked, stay = self._forget(keys=[index, keys.delivery("")], args=[before, passed, RECORDS_PIECE])
+            looked, stay = self._forget_old(keys=[index, keys.delivery("")], args=[before, passed, RECORDS_PIECE])
             passed += stay
             if looked < RECORDS_PIECE:
                 return

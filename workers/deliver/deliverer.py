@@ -14,7 +14,7 @@ from webhook_app.domain.notices.notice import RECOVER, Notice, family, notice_bo
 from webhook_app.ops.logs import logger
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.deliveries.outbox import Expansion, Outbox, OutboxEntry
+from webhook_app.store.deliveries.outbox import ExpandResult, Expansion, Outbox, OutboxEntry
 from webhook_app.store.deliveries.queue import PARK_MS, AttemptStats, ClaimedDelivery, Deliveries, Version
 from webhook_app.store.operations.metrics import NOTICE_TO_DELIVERED, MetricsBuffer
 from webhook_app.text.masked_excerpt import masked_excerpt
@@ -277,7 +277,7 @@ class Deliverer:
     def _take_leased(
         self,
         deliveries: Sequence[Delivery],
-        made: Sequence[int],
+        made: Sequence[ExpandResult],
         notices: Mapping[str, Notice],
         lines: dict[str, SubscriberQueue],
     ) -> None:
@@ -286,13 +286,13 @@ class Deliverer:
         left: set[str] = set()
         for one, outcome in zip(deliveries, made, strict=True):
             line = lines[one.subscriber_id]
-            if outcome == 2:
+            if outcome is ExpandResult.LEASED:
                 notice = notices[one.notice_id]
                 body = bodies.get(one.notice_id)
                 if body is None:
                     body = bodies[one.notice_id] = encode_body(notice_body(notice))
                 self._dispatcher.take(line, LeasedDelivery(ClaimedDelivery(one, notice), monotonic(), body))
-            elif outcome == 1:
+            elif outcome is ExpandResult.WAITING:
                 line.count_arrival()
                 left.add(one.subscriber_id)
         if left:

@@ -14,7 +14,7 @@ from tests.support.web_client import ROOM, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import CallState
 from webhook_app.store import calls, codec, keys
-from webhook_app.store.calls import Calls
+from webhook_app.store.calls import Calls, MarkResult
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls import caller, videosdk_client
 from workers.calls import probe_client as look
@@ -171,7 +171,7 @@ def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harnes
 
 def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness, stub):
     one = harness.wanted()
-    assert Calls(harness.client).mark(one)[0] == 1
+    assert Calls(harness.client).mark(one)[0] is MarkResult.MARKED
     harness.work()
     assert harness.answer()["outcome"] == "unknown"
     assert stub.asked == []

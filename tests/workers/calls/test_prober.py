@@ -197,7 +197,7 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
     stub.active = (429, {"message": "slow down"})
     harness.asked_about("one")
     harness.work()
-    assert 25_000 < Calls(harness.client).quiet_ms() <= 30_000
+    assert 25_000 < Calls(harness.client).probe_pause_ms() <= 30_000
     assert probed(harness.client)["one"]["retry_after_ms"] == 30_000
     stub.headers = {}
     stub.active = (404, {"code": 404})
@@ -217,7 +217,7 @@ def test_a_429_without_a_wish_is_quiet_for_a_moment(harness, stub):
     stub.starts = (429, {"message": "slow down"})
     harness.wanted()
     harness.work()
-    assert 0 < Calls(harness.client).quiet_ms() <= 10_000
+    assert 0 < Calls(harness.client).probe_pause_ms() <= 10_000
 
 
 def test_probes_that_hang_hold_up_no_start(harness, stub):

@@ -1,10 +1,12 @@
-"""The outbox: notices in the order they were told, kept as long as the journal; expanded once, to whoever wants them.
+"""The outbox: notices in the order in which they were emitted, kept as long as the journal.
 
-A delivery names its notice by the place in this stream, so a notice is kept once however many are told.
+Each notice is expanded once, into a delivery for each subscriber whose filter matches. A delivery names its notice by
+its entry in this stream, so that a notice is stored once however many subscribers get it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import chain
 from typing import Any
 
@@ -13,67 +15,22 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.queue import LEASE_MS, PARK_MS, VERSION_KEYS, Version
+from webhook_app.store.scripts import lua
 
-# Make deliveries that are not there yet and move the outbox's cursor, if it is where the reader left it.
-# ARGV[1], in MessagePack, which costs the caller a tenth of what an argument each would: cursor before, cursor after,
-# lease ms, park ms; then four flat lists: fields of room and family, each with its sequence; recoveries, each with its
-# JSON; subscribers, each with how many the caller has hands for at once, -1 to leave it parked; and deliveries, each
-# as the number of its subscriber, its id, JSON, moment, and the room whose order it keeps or ''.
-# Answers -1 when the cursor has moved, else for each delivery 0 it was there, 1 it is due, 2 it is in the caller's
-# hands. One that keeps an order, or whose subscriber has others due or a breaker open, waits its turn.
-_EXPAND = """
-local cursor, p = KEYS[1], KEYS[2]
-local before, after, lease, park, latest, recoveries, who, deliveries = unpack(cmsgpack.unpack(ARGV[1]))
-if (redis.call('GET', cursor) or '0-0') ~= before then return -1 end
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-lease, park = now + lease, now + park
-for i = 1, #latest, 2 do redis.call('HSET', p .. 'outbox:latest', latest[i], latest[i + 1]) end
-for i = 1, #recoveries, 2 do redis.call('HSET', p .. 'recoveries', recoveries[i], recoveries[i + 1]) end
-local subscribers = {}
-for i = 1, #who, 2 do
-  local one = {id = who[i], hands = who[i + 1], full = who[i + 1] < 0, of = p .. 'subscriber:' .. who[i]}
-  one.due, one.all = one.of .. ':due', one.of .. ':deliveries'
-  one.open = redis.call('HGET', p .. 'subscribers:open', one.id)
-  local head = redis.call('ZRANGE', one.due, 0, 0, 'WITHSCORES')
-  if one.open or (#head > 0 and tonumber(head[2]) <= now) then one.hands = 0 end
-  subscribers[#subscribers + 1] = one
-end
-local out, record, pending, all = {}, p .. 'delivery:', p .. 'deliveries:pending', p .. 'deliveries:all'
-for i = 1, #deliveries, 5 do
-  local one, id, moment, queue = subscribers[deliveries[i]], deliveries[i + 1], deliveries[i + 3], deliveries[i + 4]
-  local made = 0
-  if redis.call('SET', record .. id, deliveries[i + 2], 'NX') then
-    redis.call('ZADD', pending, moment, id)
-    redis.call('ZADD', all, moment, id)
-    redis.call('ZADD', one.all, moment, id)
-    made = 1
-    if queue == '' or redis.call('RPUSH', one.of .. ':queue:' .. queue, id) == 1 then
-      if one.hands > 0 then one.hands, made = one.hands - 1, 2 end
-      redis.call('ZADD', one.due, made == 2 and lease or now, id)
-      one.changed = true
-    end
-  end
-  out[#out + 1] = made
-end
-for _, one in ipairs(subscribers) do
-  if one.changed then
-    if one.open then redis.call('ZADD', p .. 'subscribers:due', 'LT', one.open, one.id)
-    elseif one.full then redis.call('ZADD', p .. 'subscribers:due', 'LT', park, one.id)
-    else
-      local head = redis.call('ZRANGE', one.due, 0, 0, 'WITHSCORES')
-      redis.call('ZADD', p .. 'subscribers:due', math.max(now, tonumber(head[2])), one.id)
-    end
-  end
-end
-redis.call('SET', cursor, after)
-return out
-"""
+_CURSOR_MOVED = -1
+
+
+class ExpandResult(IntEnum):
+    """What became of a delivery that was to be made; the codes of `expand_outbox.lua`."""
+
+    EXISTED = 0
+    WAITING = 1  # due, or behind others of its room
+    LEASED = 2  # to the caller, who sends it without claiming it
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A notice at its place in the outbox."""
+    """A notice and the id of its entry in the outbox."""
 
     entry: str
     notice: Notice
@@ -81,8 +38,11 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """What a piece of the outbox comes to: `hands` says how many of each subscriber's may be leased at once, -1 when it
-    has as many in hand as it may."""
+    """A piece of the outbox with its deliveries.
+
+    `before` and `after` are the outbox's cursor; `latest` has the newest sequence by room and family. `free_slots` says
+    how many deliveries of each subscriber may be leased at once, -1 to leave the subscriber parked.
+    """
 
     before: str
     after: str
@@ -93,11 +53,11 @@ class Expansion:
 
 
 class Outbox:
-    """What the reducer wrote to be told; answers are awaited, on an event loop's client."""
+    """Reads and expands the outbox, with an event loop's client."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._expand = client.register_script(_EXPAND)
+        self._expand = client.register_script(lua("expand_outbox"))
 
     async def cursor(self) -> str:
         """The id of the last expanded entry."""
@@ -105,48 +65,52 @@ class Outbox:
         return value.decode() if value else "0-0"
 
     async def read(self, after: str, count: int, *, block_ms: int | None = None) -> tuple[list[OutboxEntry], Version]:
-        """Notices after an id, oldest first; waits for one when `block_ms` is given. With them, the version at once
-        after: asked in the same breath, it is answered when the waiting is over."""
+        """Entries after an id, oldest first; waits for one when `block_ms` is given.
+
+        With them the version of subscribers and rooms' names, read in the same round trip when the waiting is over.
+        """
         async with self._client.pipeline(transaction=False) as pipe:
             pipe.xread({keys.OUTBOX: after}, count=count, block=block_ms)
             pipe.mget(VERSION_KEYS)
-            found, (subscribers, names) = await pipe.execute()
-        if not found:
+            streams, (subscribers, names) = await pipe.execute()
+        if not streams:
             return [], (subscribers, names)
-        entries = found[0][1] if isinstance(found, list) else next(iter(found.values()))[0]
-        return [outbox_entry_of(*one) for one in entries], (subscribers, names)
+        entries = streams[0][1] if isinstance(streams, list) else next(iter(streams.values()))[0]
+        return _entries_of(entries), (subscribers, names)
 
     async def between(self, after: str, until: str, count: int) -> list[OutboxEntry]:
-        """Notices after an id and up to a moment, oldest first."""
-        return [
-            outbox_entry_of(*one) for one in await self._client.xrange(keys.OUTBOX, f"({after}", until, count=count)
-        ]
+        """Entries after an id and up to a moment, oldest first."""
+        return _entries_of(await self._client.xrange(keys.OUTBOX, f"({after}", until, count=count))
 
     async def latest(self, fields: Sequence[str]) -> list[int | None]:
-        """The newest sequence that was told, by room and family."""
+        """The newest sequence that was expanded, by room and family."""
         if not fields:
             return []
         return [int(raw) if raw else None for raw in await self._client.hmget(keys.OUTBOX_LATEST, fields)]
 
-    async def expand(self, what: Expansion) -> list[int] | None:
-        """Make deliveries and move the cursor. None when somebody else moved it first; else, for each delivery,
-        0 when it was there already, 1 when it is due, 2 when it is in the caller's hands for a lease."""
-        number = {subscriber: at for at, subscriber in enumerate(what.free_slots, 1)}
+    async def expand(self, expansion: Expansion) -> list[ExpandResult] | None:
+        """Make deliveries and move the cursor; a result for each. None when another process moved the cursor first."""
+        numbers = {subscriber_id: number for number, subscriber_id in enumerate(expansion.free_slots, 1)}
         deliveries: list[Any] = []
-        for one in what.deliveries:
+        for delivery in expansion.deliveries:
             deliveries += (
-                number[one.subscriber_id],
-                one.delivery_id,
-                codec.encode(one).decode(),  # the script's MessagePack knows no bytes
-                one.created_at,
-                one.queue or "",
+                numbers[delivery.subscriber_id],
+                delivery.delivery_id,
+                codec.encode(delivery).decode(),  # the script's MessagePack knows no bytes
+                delivery.created_at,
+                delivery.queue or "",
             )
-        lists = [list(chain.from_iterable(each.items())) for each in (what.latest, what.recoveries, what.free_slots)]
-        args = [codec.pack([what.before, what.after, LEASE_MS, PARK_MS, *lists, deliveries])]
-        made = await self._expand(keys=[keys.OUTBOX_CURSOR, keys.PREFIX], args=args)
-        return None if made == -1 else made
+        mappings = (expansion.latest, expansion.recoveries, expansion.free_slots)
+        lists = [list(chain.from_iterable(mapping.items())) for mapping in mappings]
+        args = [codec.pack([expansion.before, expansion.after, LEASE_MS, PARK_MS, *lists, deliveries])]
+        codes = await self._expand(keys=[keys.OUTBOX_CURSOR, keys.PREFIX], args=args)
+        return None if codes == _CURSOR_MOVED else [ExpandResult(code) for code in codes]
 
 
 def outbox_entry_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> OutboxEntry:
-    """An entry of the stream."""
+    """An entry as the store gives it."""
     return OutboxEntry(entry_id.decode(), codec.notice_of(fields[b"n"]))
+
+
+def _entries_of(entries: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> list[OutboxEntry]:
+    return [outbox_entry_of(entry_id, fields) for entry_id, fields in entries]

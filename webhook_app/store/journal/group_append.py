@@ -9,7 +9,6 @@ from webhook_app.store.connection.circuit_breaker import CircuitBreaker
 from webhook_app.store.connection.clients import Client, StoreSilentError, StoreUnavailableError
 from webhook_app.store.journal.journal import (
     APPEND_KEYS,
-    APPEND_SCRIPT,
     REPLICA_WAIT_MS,
     Entry,
     Wake,
@@ -18,6 +17,7 @@ from webhook_app.store.journal.journal import (
     appended,
     check_acknowledged,
 )
+from webhook_app.store.scripts import lua
 
 GROUP_MAX_ENTRIES = 256
 GROUP_MAX_BYTES = 4 * 1024 * 1024
@@ -31,7 +31,7 @@ AppendEntries = Callable[[Sequence[Entry]], Awaitable[tuple[list[str], bool]]]
 
 def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
     """An append to the journal through an asynchronous client, as `Journal.append` does it."""
-    script = client.register_script(APPEND_SCRIPT)
+    script = client.register_script(lua("append_journal"))
 
     async def append(entries: Sequence[Entry]) -> tuple[list[str], bool]:
         args = append_args(entries)
@@ -39,7 +39,7 @@ def journal_append(client: Client, *, ack_replicas: int = 0) -> AppendEntries:
             if not ack_replicas:
                 return appended(await script(keys=APPEND_KEYS, args=args))
             async with client.pipeline(transaction=False) as pipe:
-                pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
+                pipe.eval(lua("append_journal"), len(APPEND_KEYS), *APPEND_KEYS, *args)
                 pipe.execute_command("WAIT", ack_replicas, REPLICA_WAIT_MS)
                 answer, replicas = await pipe.execute()
         check_acknowledged(int(replicas), ack_replicas)

@@ -11,23 +11,12 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreSilentError, StoreUnavailableError
 from webhook_app.store.connection.sentinels import NoPrimaryError
+from webhook_app.store.scripts import lua
 
 PIECE_MAX_ENTRIES = 128
 WAKE_TTL_MS = 1_000
 REPLICA_WAIT_MS = 1_000
 
-# The time of an entry is the store's own at its append. One round trip for a whole group.
-APPEND_SCRIPT = """
-local t = redis.call('TIME')
-local at = t[1] .. string.format('%03d', math.floor(t[2] / 1000))
-local out = {0}
-for i = 1, #ARGV - 1, 4 do
-  out[#out + 1] = redis.call('XADD', KEYS[1], '*',
-    's', ARGV[i], 't', ARGV[i+1], 'r', ARGV[i+2], 'a', at, 'd', ARGV[i+3])
-end
-if redis.call('SET', KEYS[2], '1', 'NX', 'PX', ARGV[#ARGV]) then out[1] = 1 end
-return out
-"""
 APPEND_KEYS = (keys.JOURNAL, keys.wake("process"))
 
 
@@ -51,7 +40,7 @@ class Journal:
 
     def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
         self._client = client
-        self._script = client.register_script(APPEND_SCRIPT)
+        self._script = client.register_script(lua("append_journal"))
         self._ack_replicas = ack_replicas
 
     def append(self, entries: Sequence[Entry]) -> tuple[list[str], bool]:
@@ -63,11 +52,11 @@ class Journal:
 
     def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
         """Append as a part of somebody's transaction, who wakes `process` when it is done."""
-        pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
+        pipe.eval(lua("append_journal"), len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
 
     def _append_acked(self, args: list[Any]) -> list[Any]:
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.eval(APPEND_SCRIPT, len(APPEND_KEYS), *APPEND_KEYS, *args)
+            pipe.eval(lua("append_journal"), len(APPEND_KEYS), *APPEND_KEYS, *args)
             pipe.execute_command("WAIT", self._ack_replicas, REPLICA_WAIT_MS)
             answer, acked = pipe.execute()
         check_acknowledged(int(acked), self._ack_replicas)

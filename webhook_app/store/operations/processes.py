@@ -6,33 +6,10 @@ from typing import Any
 
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.scripts import lua
 
 ALIVE_FOR_MS = 10_000
 FORGET_AFTER_MS = 24 * 3600 * 1000
-
-# KEYS: the processes, what fails in them. ARGV: the process, how long to remember one that is gone (ms), what fails
-# in this one as JSON or ''.
-_BEAT = """
-local t = redis.call('TIME')
-local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
-if ARGV[3] == '' then redis.call('HDEL', KEYS[2], ARGV[1]) else redis.call('HSET', KEYS[2], ARGV[1], ARGV[3]) end
-return now
-"""
-
-# KEYS: the processes, what fails in them. ARGV: how recent a sign of life must be (ms).
-# Returns each live process, followed by what fails in it or ''.
-_LIVE = """
-local t = redis.call('TIME')
-local since = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000) - tonumber(ARGV[1])
-local out = {}
-for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], since, '+inf')) do
-  out[#out + 1] = member
-  out[#out + 1] = redis.call('HGET', KEYS[2], member) or ''
-end
-return out
-"""
 
 _failing_of = codec.decoder(dict[str, str])
 
@@ -54,12 +31,14 @@ class Processes:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._beat = client.register_script(_BEAT)
+        self._record_heartbeat = client.register_script(lua("record_heartbeat"))
 
     def beat(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
         """Leave a sign of life; `where` tells this process from others of its name."""
         text = codec.encode(failing) if failing else ""
-        self._beat(keys=[keys.PROCESSES, keys.FAILING_LOOPS], args=[f"{name}|{where}", FORGET_AFTER_MS, text])
+        self._record_heartbeat(
+            keys=[keys.PROCESSES, keys.FAILING_LOOPS], args=[f"{name}|{where}", FORGET_AFTER_MS, text]
+        )
 
     def gone(self, name: str, where: str) -> None:
         """Remove a process that ends in order."""
@@ -79,7 +58,7 @@ class Processes:
 
 def queue_live_processes(pipe: Client) -> Any:
     """Ask for the live processes on a pipeline; `live_of` reads the answer."""
-    return pipe.eval(_LIVE, 2, keys.PROCESSES, keys.FAILING_LOOPS, ALIVE_FOR_MS)
+    return pipe.eval(lua("list_live_processes"), 2, keys.PROCESSES, keys.FAILING_LOOPS, ALIVE_FOR_MS)
 
 
 def live_processes_of(answer: Any) -> LiveProcesses:

@@ -13,34 +13,11 @@ from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
+from webhook_app.store.scripts import lua
 
 HALTED = AlarmName.REDUCING_HALTED.value
 STALLED = AlarmName.JOURNAL_STALLED.value
 NAMES = (HALTED, STALLED)
-
-# KEYS: the alarms, the outbox. ARGV: name, alarm, notice. Returns whether the alarm was not raised yet.
-_RAISE = """
-if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-redis.call('XADD', KEYS[2], '*', 'n', ARGV[3])
-return 1
-"""
-# KEYS: the alarms, the outbox, past alarms. ARGV: name, alarm as it is stored, cleared alarm, when, notice, how many
-# past ones to keep. Returns whether the alarm was still raised.
-_CLEAR = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-redis.call('ZADD', KEYS[3], ARGV[4], ARGV[3])
-redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -tonumber(ARGV[6]) - 1)
-redis.call('XADD', KEYS[2], '*', 'n', ARGV[5])
-return 1
-"""
-
-# KEYS: the alarms. ARGV: name, alarm as it is stored, acknowledged alarm. Returns whether the alarm was still that.
-_ACKNOWLEDGE = """
-if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-return 1
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +36,9 @@ class SystemAlarms:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._raise = client.register_script(_RAISE)
-        self._clear = client.register_script(_CLEAR)
-        self._acknowledge = client.register_script(_ACKNOWLEDGE)
+        self._raise = client.register_script(lua("raise_system_alarm"))
+        self._clear = client.register_script(lua("clear_system_alarm"))
+        self._replace = client.register_script(lua("replace_system_alarm"))
 
     def raise_alarm(self, name: str, summary: str, *, condition: str, at: int) -> bool:
         """Raise a critical alarm and tell it, unless it is raised."""
@@ -76,7 +53,7 @@ class SystemAlarms:
         if raised is None or raised.alarm.id != alarm.id:
             return False
         args = [alarm.name, raw, codec.encode(replace(raised, alarm=alarm))]
-        return bool(self._acknowledge(keys=[keys.SYSTEM_ALARMS], args=args))
+        return bool(self._replace(keys=[keys.SYSTEM_ALARMS], args=args))
 
     def clear(self, raised: SystemAlarm, *, at: int) -> bool:
         """Clear an alarm as it was read and tell that, unless it has changed since."""

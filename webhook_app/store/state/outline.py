@@ -15,41 +15,7 @@ from dataclasses import dataclass
 from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
-
-# One command for a batch's entries: packing and answering each of them costs a quarter of folding it. By its text and
-# not by its digest, which a server that has just taken over may not know: that would fail in the transaction.
-# KEYS: timeline and outline by turns; an empty outline is not written.
-# ARGV, for each pair: id, reasons, arguments, decisions, notices, whether nothing changed (1 or 0), what was found.
-_APPEND = """
-for i = 1, #KEYS / 2 do
-  local timeline, outline = KEYS[2 * i - 1], KEYS[2 * i]
-  local id, reasons, arguments, decisions = ARGV[7 * i - 6], ARGV[7 * i - 5], ARGV[7 * i - 4], ARGV[7 * i - 3]
-  local notices, unchanged, what = ARGV[7 * i - 2], ARGV[7 * i - 1] == '1', ARGV[7 * i]
-  local fields = {'r', reasons, 'd', decisions}
-  if arguments ~= '' then fields[#fields + 1] = 'a'; fields[#fields + 1] = arguments end
-  if notices ~= '' then fields[#fields + 1] = 'n'; fields[#fields + 1] = notices end
-  if unchanged then fields[#fields + 1] = 'q'; fields[#fields + 1] = what end
-  redis.call('XADD', timeline, id, unpack(fields))
-  if outline == '' then
-    -- no room, no outline
-  elseif not unchanged then
-    redis.call('XADD', outline, id, 'n', notices)
-  else
-    local run = {c = 0, v = 0, f = id, p = '', w = ''}
-    local last = redis.call('XREVRANGE', outline, '+', '-', 'COUNT', 1)[1]
-    if last then
-      local kept = {}
-      for j = 1, #last[2], 2 do kept[last[2][j]] = last[2][j + 1] end
-      if kept.c and (what == '' or kept.w == '' or kept.w == what) then
-        run = kept
-        redis.call('XDEL', outline, last[1])
-      end
-    end
-    if what ~= '' then run.c, run.p, run.w = run.c + 1, id, what end
-    redis.call('XADD', outline, id, 'c', run.c, 'v', run.v + 1, 'f', run.f, 'p', run.p, 'w', run.w)
-  end
-end
-"""
+from webhook_app.store.scripts import lua
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +60,7 @@ def append(pipe: Client, entries: Sequence[TimelineEntry]) -> None:
         unchanged = "0" if entry.unchanged is None else "1"
         rows += (entry.event_id, entry.reasons, entry.arguments, entry.decisions, entry.notices)
         rows += (unchanged, entry.unchanged or "")
-    pipe.eval(_APPEND, len(names), *names, *rows)
+    pipe.eval(lua("append_timelines"), len(names), *names, *rows)
 
 
 def read(client: Client, room_id: str, *, before: str | None, count: int, since: str = "-") -> list[OutlineEntry]:

@@ -24,15 +24,10 @@ from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.connection.transactions import execute
 from webhook_app.store.journal.journal import WAKE_TTL_MS
 from webhook_app.store.operations import metrics
+from webhook_app.store.scripts import lua
 from webhook_app.store.state import outline
 
 READ_CHUNK = 500
-
-_APPEND_TO_OUTBOX = """
-for i = 1, #ARGV do
-  redis.call('XADD', KEYS[1], '*', 'n', ARGV[i])
-end
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +221,7 @@ class StateStore:
             _write_alarm_timers(pipe, batch)
         _write_timelines(pipe, batch)
         if batch.notices:
-            pipe.eval(_APPEND_TO_OUTBOX, 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
+            pipe.eval(lua("append_outbox"), 1, keys.OUTBOX, *(codec.encode(notice) for notice in batch.notices))
         metrics.queue_counts(pipe, batch.counted)
         pipe.set(keys.CURSOR, batch.events[-1].id)
         pipe.time()
