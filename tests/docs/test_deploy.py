@@ -1,4 +1,4 @@
-"""What `deploy/` holds is read by the programs it is for, where they are installed."""
+"""The files in `deploy/` are accepted by the programs they are for, where these are installed."""
 
 import json
 import re
@@ -23,19 +23,19 @@ LIMIT_S = scaled_limit(60)
 
 
 def program(name: str) -> str:
-    """The program's path; the test is skipped where it is not installed."""
-    found = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/bin:/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed: what is for it was not checked")
-    return found
+    """The program's path; skips the test if it is not installed."""
+    path = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin:/bin:/sbin")
+    if path is None:
+        pytest.skip(f"{name} is not installed: its files were not checked")
+    return path
 
 
 def run(*words: str, cwd: Path = DEPLOY) -> str:
-    """What a program said; it must be content."""
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    return said
+    """Run a program that must succeed; returns its output."""
+    completed = subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S)
+    output = completed.stdout + completed.stderr
+    assert completed.returncode == 0, output
+    return output
 
 
 def read_yaml(path: Path) -> Any:
@@ -43,7 +43,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def metrics_in(text: str) -> set[str]:
-    """The metrics that a query names."""
+    """The metrics that a query uses."""
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\btallylight_\w+", text)}
 
 
@@ -53,16 +53,16 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def panels() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((DEPLOY / "grafana" / "tallylight.json").read_text())["panels"]
-    return [panel for panel in found if panel["type"] != "row"]
+    all_panels: list[dict[str, Any]] = json.loads((DEPLOY / "grafana" / "tallylight.json").read_text())["panels"]
+    return [panel for panel in all_panels if panel["type"] != "row"]
 
 
-def test_alerts_and_dashboard_name_metrics_that_the_product_has(store_url: str, client: Client, tmp_path: Path) -> None:
-    said = WebClient(store_url, tmp_path).http.get("/metrics").get_data(as_text=True)
-    there = set(re.findall(r"^# TYPE (tallylight_\w+) ", said, re.M))
-    named = {name for rule in alerts() for name in metrics_in(rule["expr"])}
+def test_alerts_and_dashboard_use_only_metrics_that_exist(store_url: str, client: Client, tmp_path: Path) -> None:
+    exposition = WebClient(store_url, tmp_path).http.get("/metrics").get_data(as_text=True)
+    exported = set(re.findall(r"^# TYPE (tallylight_\w+) ", exposition, re.M))
+    alerting = {name for rule in alerts() for name in metrics_in(rule["expr"])}
     shown = {name for panel in panels() for target in panel["targets"] for name in metrics_in(target["expr"])}
-    assert named | shown <= there, (named | shown) - there
+    assert alerting | shown <= exported, (alerting | shown) - exported
 
 
 def test_every_alert_says_what_it_means_and_what_to_do() -> None:
@@ -71,7 +71,7 @@ def test_every_alert_says_what_it_means_and_what_to_do() -> None:
         assert rule["annotations"]["summary"] and rule["annotations"]["action"], rule["alert"]
 
 
-def test_the_panels_of_the_dashboard_do_not_lie_over_each_other() -> None:
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in panels():
         at = panel["gridPos"]
@@ -81,39 +81,39 @@ def test_the_panels_of_the_dashboard_do_not_lie_over_each_other() -> None:
     assert len({panel["id"] for panel in panels()}) == len(panels())
 
 
-def test_prometheus_takes_the_alerts_and_they_fire_as_they_should() -> None:
+def test_prometheus_accepts_the_alerts_and_they_fire_as_expected() -> None:
     promtool = program("promtool")
     run(promtool, "check", "config", "prometheus.yml", cwd=DEPLOY / "prometheus")
     assert "SUCCESS" in run(promtool, "test", "rules", "alerts_test.yml", cwd=DEPLOY / "prometheus")
 
 
-def test_prometheus_takes_every_query_of_the_dashboard(tmp_path: Path) -> None:
+def test_prometheus_accepts_every_query_of_the_dashboard(tmp_path: Path) -> None:
     queries = [target["expr"].replace("$__rate_interval", "1m") for panel in panels() for target in panel["targets"]]
     rules = [{"record": f"q:{number}", "expr": query} for number, query in enumerate(queries)]
     (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
     assert f"{len(queries)} rules found" in run(program("promtool"), "check", "rules", "queries.yml", cwd=tmp_path)
 
 
-def test_caddy_takes_its_file() -> None:
+def test_caddy_accepts_its_configuration() -> None:
     assert "Valid configuration" in run(program("caddy"), "validate", "--config", "Caddyfile", "--adapter", "caddyfile")
 
 
-def test_nginx_takes_its_file(tmp_path: Path) -> None:
+def test_nginx_accepts_its_configuration(tmp_path: Path) -> None:
     nginx = program("nginx")
     make = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=tally.example.org -days 2 -keyout privkey.pem"
     subprocess.run([*make.split(), "-out", "fullchain.pem"], cwd=tmp_path, check=True, capture_output=True)
     site = (DEPLOY / "nginx.conf").read_text()
     assert "/etc/letsencrypt/live/tally.example.org" in site
     plain, tls = free_ports(2)
-    for theirs, ours in (
+    for shipped, local in (
         ("/etc/letsencrypt/live/tally.example.org", str(tmp_path)),
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl http2;", f"listen 127.0.0.1:{tls} ssl http2;"),
         ("listen [::]:80;", ""),
         ("listen [::]:443 ssl http2;", ""),
     ):
-        assert theirs in site
-        site = site.replace(theirs, ours)
+        assert shipped in site
+        site = site.replace(shipped, local)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = " ".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
     (tmp_path / "nginx.conf").write_text(
@@ -122,7 +122,7 @@ def test_nginx_takes_its_file(tmp_path: Path) -> None:
     run(nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), cwd=tmp_path)
 
 
-def test_systemd_takes_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     analyze = program("systemd-analyze")
     for unit in (DEPLOY / "systemd").iterdir():
         text = unit.read_text().replace("/opt/tallylight/.venv/bin/tally", "/bin/true")
@@ -131,16 +131,16 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
     for name in PROCESSES:
         (tmp_path / f"tallylight@{name}.service").write_text(template)
     units = ["tallylight.target", "tallylight-up.service", *(f"tallylight@{name}.service" for name in PROCESSES)]
-    said = run(analyze, "verify", *(str(tmp_path / unit) for unit in units), cwd=tmp_path)
-    assert "Unknown" not in said, said
+    output = run(analyze, "verify", *(str(tmp_path / unit) for unit in units), cwd=tmp_path)
+    assert "Unknown" not in output, output
 
 
-def test_the_target_wants_every_process() -> None:
+def test_the_target_starts_every_process() -> None:
     target = (DEPLOY / "systemd" / "tallylight.target").read_text()
     assert set(re.findall(r"tallylight@(\w+)\.service", target)) == set(PROCESSES)
 
 
-def test_units_containers_and_procfile_name_commands_that_there_are() -> None:
+def test_units_containers_and_procfile_run_existing_commands() -> None:
     services = read_yaml(DEPLOY / "containers" / "compose.yaml")["services"]
     assert {service["command"] for name, service in services.items() if name != "store"} == set(PROCESSES)
     procfile = (TREE / "Procfile").read_text()
@@ -148,23 +148,23 @@ def test_units_containers_and_procfile_name_commands_that_there_are() -> None:
     assert {*PROCESSES, "up"} <= set(main.commands)
 
 
-def test_the_store_of_the_containers_forgets_nothing() -> None:
+def test_the_store_of_the_containers_is_durable() -> None:
     command = read_yaml(DEPLOY / "containers" / "compose.yaml")["services"]["store"]["command"]
-    given = dict(zip(command[1::2], command[2::2], strict=True))
-    assert given["--appendonly"] == "yes" and given["--appendfsync"] == "always"
-    assert given["--maxmemory-policy"] == "noeviction"
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--appendonly"] == "yes" and options["--appendfsync"] == "always"
+    assert options["--maxmemory-policy"] == "noeviction"
 
 
-def test_the_image_takes_what_is_installed_and_nothing_else() -> None:
+def test_the_image_contains_only_what_is_installed() -> None:
     dockerfile = (DEPLOY / "containers" / "Dockerfile").read_text()
-    wanted = set(_copied(dockerfile))
-    kept = {
+    copied = set(_copied(dockerfile))
+    not_ignored = {
         line.removeprefix("!")
         for line in (DEPLOY / "containers" / "Dockerfile.dockerignore").read_text().splitlines()
         if line.startswith("!")
     }
-    assert wanted == kept
-    assert all((TREE / name).exists() for name in wanted)
+    assert copied == not_ignored
+    assert all((TREE / name).exists() for name in copied)
 
 
 def _copied(dockerfile: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The docs say what is so: examples load, commands exist, links lead somewhere, every notice has its body."""
+"""Documentation matches the product: examples load, commands exist, links resolve, every notice has an example."""
 
 import json
 import re
@@ -35,50 +35,50 @@ def name_of(path: Path) -> str:
 
 
 def blocks(path: Path, language: str) -> list[str]:
-    """The code blocks of a language, without their indent."""
-    found = []
-    for indent, kind, text in _BLOCK.findall(path.read_text()):
-        if kind == language:
-            found.append("".join(line.removeprefix(indent) for line in text.splitlines(keepends=True)))
-    return found
+    """The code blocks of a language, without their indentation."""
+    return [
+        "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))
+        for indent, block_language, text in _BLOCK.findall(path.read_text())
+        if block_language == language
+    ]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
-def test_an_example_is_a_configuration_that_loads(example: Path) -> None:
+def test_every_example_is_a_valid_configuration(example: Path) -> None:
     assert read(example, load(VARIABLES, dotenv=None)).rules or example.stem == "slack"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
-def test_an_example_is_shown_on_a_page_as_it_is(example: Path) -> None:
+def test_every_example_is_shown_unchanged_on_a_page(example: Path) -> None:
     assert any(example.read_text() in blocks(path, "yaml") for path in PAGES)
 
 
-def test_the_configuration_on_the_page_of_rules_loads(tmp_path: Path) -> None:
-    whole = [block for block in blocks(DOCS / "rules.md", "yaml") if block.startswith("rooms:")]
-    assert whole
-    for number, block in enumerate(whole):
+def test_the_configuration_file_in_the_rules_reference_is_valid(tmp_path: Path) -> None:
+    files = [block for block in blocks(DOCS / "rules.md", "yaml") if block.startswith("rooms:")]
+    assert files
+    for number, block in enumerate(files):
         file = tmp_path / f"{number}.yaml"
         file.write_text(block)
         read(file, load({"AV_TEAM_URL": "https://av-team.example.org/hook"}, dotenv=None))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_links_lead_to_files_and_headings_that_there_are(path: Path) -> None:
+def test_links_lead_to_existing_files_and_headings(path: Path) -> None:
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"[a-z]+:", target):
             continue
         file, _, heading = target.partition("#")
-        there = (path.parent / file).resolve() if file else path
-        assert there.exists(), f"{name_of(path)}: {target}"
+        linked = (path.parent / file).resolve() if file else path
+        assert linked.exists(), f"{name_of(path)}: {target}"
         if heading:
-            assert heading in headings(there), f"{name_of(path)}: {target}"
+            assert heading in headings(linked), f"{name_of(path)}: {target}"
 
 
 def headings(path: Path) -> set[str]:
     """The anchors of a page's headings."""
-    found = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in found}
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -86,33 +86,33 @@ def test_every_page_is_in_the_index() -> None:
         (DOCS / target.partition("#")[0]).resolve()
         for target in re.findall(r"\]\(([^)\s]+\.md[^)]*)\)", (DOCS / "README.md").read_text())
     }
-    wanted = {path for path in PAGES if path.is_relative_to(DOCS) and path.parent.name != "adr"}
-    assert wanted - {DOCS / "README.md"} <= linked, wanted - linked
+    pages = {path for path in PAGES if path.is_relative_to(DOCS) and path.parent.name != "adr"}
+    assert pages - {DOCS / "README.md"} <= linked, pages - linked
 
 
-def test_the_reference_of_the_command_line_is_what_the_commands_say() -> None:
+def test_the_command_line_reference_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run `make docs`"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_the_commands_on_a_page_exist(path: Path) -> None:
     for line in commands(path):
-        exists(line, name_of(path))
+        assert_exists(line, name_of(path))
 
 
 def commands(path: Path) -> Iterator[str]:
     """Every line of a shell block that runs `tally`, and every `tally …` in the text."""
     for block in blocks(path, "sh"):
         for line in block.replace("\\\n", " ").splitlines():
-            found = re.match(r"\s*(?:[A-Z_]+=\S+ )*(?:\S*/)?tally (.*)", line)
-            if found:
-                yield found.group(1)
+            command = re.match(r"\s*(?:[A-Z_]+=\S+ )*(?:\S*/)?tally (.*)", line)
+            if command:
+                yield command.group(1)
     prose = _BLOCK.sub("", path.read_text())
     yield from re.findall(r"`tally ([^`]+)`", prose)
 
 
-def exists(line: str, where: str) -> None:
-    """The words name a command, and its options are its own."""
+def assert_exists(line: str, where: str) -> None:
+    """Assert that the words name a command and its own options."""
     words = shlex.split(re.split(r" [|#>;&]| …|\$\(", line)[0])
     if words[:1] == ["sandbox"] or any("<" in word or "|" in word for word in words):
         return
@@ -132,26 +132,26 @@ def _options(command: click.Command) -> set[str]:
     return flags | {"-h", "--help", "--version"}
 
 
-def test_every_notice_has_a_body_of_the_shape_that_the_code_gives_it() -> None:
-    shown = {
+def test_every_notice_has_an_example_with_the_fields_that_the_code_sends() -> None:
+    documented = {
         body["type"]: body for text in blocks(DOCS / "reference" / "notices.md", "json") if (body := json.loads(text))
     }
-    made = notice_examples()
-    assert set(NOTICE_TYPES) <= set(shown), set(NOTICE_TYPES) - set(shown)
-    assert set(shown) == set(made)
-    for kind, body in shown.items():
+    examples = notice_examples()
+    assert set(NOTICE_TYPES) <= set(documented), set(NOTICE_TYPES) - set(documented)
+    assert set(documented) == set(examples)
+    for kind, body in documented.items():
         assert from_rfc3339(body["timestamp"])
         assert {"room_id", "room_name", "sequence", "because"} <= set(body["data"]), kind
-        assert shape(body) == shape(made[kind]), kind
+        assert shape(body) == shape(examples[kind]), kind
 
 
 def shape(value: Any) -> Any:
-    """The names in a body, at every depth, without what they hold."""
+    """The field names of a body, at every depth, without values."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     return [shape(inner) for inner in value[:1]] if isinstance(value, list) else None
 
 
-def test_every_type_is_a_heading_of_the_notices() -> None:
-    heads = set(re.findall(r"^### (\S+)$", (DOCS / "reference" / "notices.md").read_text(), re.M))
-    assert set(NOTICE_TYPES) <= heads
+def test_every_notice_type_has_a_heading() -> None:
+    titles = set(re.findall(r"^### (\S+)$", (DOCS / "reference" / "notices.md").read_text(), re.M))
+    assert set(NOTICE_TYPES) <= titles

@@ -1,4 +1,4 @@
-"""The docs name what there is: alarms, metrics, settings, calls of the API, tests, and what a refusal comes to."""
+"""Documentation names only alarms, metrics, API calls and tests that exist, and the alarms that refusals raise."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(TREE))
 
 
-def test_the_page_of_alarms_is_the_one_of_the_code() -> None:
+def test_the_alarms_page_is_up_to_date() -> None:
     assert (REFERENCE / "alarms.md").read_text("utf-8") == alarms_page()
 
 
@@ -50,25 +50,25 @@ def test_every_metric_on_a_page_is_exported(path: Path) -> None:
     assert set(_METRIC.findall(path.read_text("utf-8"))) <= exported
 
 
-def _known_paths() -> list[re.Pattern[str]]:
+def _path_patterns() -> list[re.Pattern[str]]:
     paths = description()["paths"]
     return [re.compile(re.sub(r"\\?\{[^}]+\\?\}", "[^/]+", path.removeprefix("/api/v1"))) for path in paths]
 
 
 @pytest.mark.parametrize("path", [page for page in PAGES if page.parent != DECISIONS], ids=name_of)
-def test_every_call_on_a_page_is_one_of_the_api(path: Path) -> None:
+def test_every_api_call_on_a_page_exists(path: Path) -> None:
     if path.name in ("what-is-controlled.md", "sandbox.md", "create-a-room.md", "limits.md"):
         return  # they name VideoSDK's and the sandbox's calls
-    known = _known_paths()
-    for method, asked in _CALL.findall(path.read_text("utf-8")):
-        if "/" + asked.split("/")[1] in ROOT_PATHS or asked.startswith(("/v2", "/sandbox")):
+    patterns = _path_patterns()
+    for method, api_path in _CALL.findall(path.read_text("utf-8")):
+        if "/" + api_path.split("/")[1] in ROOT_PATHS or api_path.startswith(("/v2", "/sandbox")):
             continue
-        plain = asked.removeprefix("/api/v1").rstrip("/") or "/"
-        assert any(pattern.fullmatch(plain) for pattern in known), f"{method} {asked}"
+        relative = api_path.removeprefix("/api/v1").rstrip("/") or "/"
+        assert any(pattern.fullmatch(relative) for pattern in patterns), f"{method} {api_path}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_every_test_that_a_page_names_is_there(path: Path) -> None:
+def test_every_test_that_a_page_names_exists(path: Path) -> None:
     for file, test in _TEST.findall(path.read_text("utf-8")):
         assert re.search(rf"^(async )?def {test}\(", (TREE / file).read_text("utf-8"), re.M), f"{file}::{test}"
 

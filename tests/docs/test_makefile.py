@@ -1,4 +1,4 @@
-"""`make` finishes an environment that was left half made, and says what is missing."""
+"""`make` repairs an incomplete environment, and says what is missing."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.product import TREE
 
-# A Python whose virtual environments are scripts that note what they were asked for.
+# A fake Python: its virtual environments are scripts that log the commands they are given.
 PYTHON = """#!/bin/sh
 case "$*" in
   *"-m venv"*)
@@ -24,7 +24,7 @@ esac
 
 
 class Checkout:
-    """A directory with our Makefile and such a Python."""
+    """A directory with the Makefile and the fake Python."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,7 +42,7 @@ class Checkout:
 
     @property
     def log(self) -> list[str]:
-        """What was made and installed by the last make."""
+        """What the last `make` created and installed."""
         log = self.path / "log"
         return [line.split()[0] for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -52,14 +52,14 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_it_makes_the_environment_once(checkout: Checkout) -> None:
+def test_the_environment_is_created_once(checkout: Checkout) -> None:
     assert checkout.make("setup").returncode == 0
     assert checkout.log == ["venv", "pip", "pip"]
     assert checkout.make("setup").returncode == 0
     assert checkout.log == []
 
 
-def test_without_python3_venv_it_says_so_and_the_next_make_succeeds(checkout: Checkout) -> None:
+def test_without_python3_venv_make_says_so_and_succeeds_once_it_is_installed(checkout: Checkout) -> None:
     (checkout.path / "broken").touch()
     for _ in range(2):
         failed = checkout.make("setup")
@@ -72,7 +72,7 @@ def test_without_python3_venv_it_says_so_and_the_next_make_succeeds(checkout: Ch
 
 
 @pytest.mark.parametrize("missing", ["bin/pip", "bin/python", "bin"])
-def test_an_environment_that_lacks_a_part_is_made_anew(checkout: Checkout, missing: str) -> None:
+def test_an_incomplete_environment_is_recreated(checkout: Checkout, missing: str) -> None:
     checkout.make("setup-dev")
     part = checkout.path / ".venv" / missing
     shutil.rmtree(part) if part.is_dir() else part.unlink()
@@ -80,14 +80,14 @@ def test_an_environment_that_lacks_a_part_is_made_anew(checkout: Checkout, missi
     assert checkout.log == ["venv", "pip", "pip", "pip"]
 
 
-def test_an_environment_from_another_directory_is_made_anew(checkout: Checkout) -> None:
+def test_an_environment_from_another_directory_is_recreated(checkout: Checkout) -> None:
     checkout.make("setup")
     (checkout.path / ".venv/bin/pip").write_text("#!/moved/away/.venv/bin/python\n")
     assert checkout.make("setup").returncode == 0
     assert checkout.log == ["venv", "pip", "pip"]
 
 
-def test_an_installation_that_broke_off_goes_on(checkout: Checkout) -> None:
+def test_an_interrupted_installation_is_resumed(checkout: Checkout) -> None:
     (checkout.path / "offline").touch()
     failed = checkout.make("setup")
     assert failed.returncode != 0

@@ -1,4 +1,4 @@
-"""The README says what the code does."""
+"""README and .env.example match the code."""
 
 import re
 
@@ -8,11 +8,11 @@ from webhook_app.domain.streams.machine import MOVES
 ROOT = paths.ROOT
 
 
-def test_the_state_diagram_is_the_table() -> None:
+def test_the_state_diagram_shows_the_transition_table() -> None:
     diagram = re.search(r"```mermaid\nstateDiagram-v2\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert diagram is not None
-    drawn = set(re.findall(r"^\s*(\w+) --> (\w+)$", diagram.group(1), re.MULTILINE))
-    assert drawn == {(state.value, after.value) for state, moves in MOVES.items() for after in moves}
+    transitions = set(re.findall(r"^\s*(\w+) --> (\w+)$", diagram.group(1), re.MULTILINE))
+    assert transitions == {(state.value, after.value) for state, moves in MOVES.items() for after in moves}
     assert "[*] --> starting" in diagram.group(1)
 
 

@@ -1,4 +1,4 @@
-"""The pages of reference say what the code says; `make docs` writes them anew."""
+"""The generated reference pages are up to date; `make docs` regenerates them."""
 
 from tests.tools.reference_pages import REFERENCE, api_page, metrics_page, sandbox_page, settings_page
 from webhook_app.config.settings import Settings, environ_of
@@ -7,11 +7,11 @@ from webhook_app.store.connection.clients import Client
 INTERNAL = {"TALLY_ENVIRON_COMPLETE", "TALLY_SANDBOX_URL"}
 
 
-def test_the_page_of_settings_is_the_one_of_the_code() -> None:
+def test_the_settings_page_is_up_to_date() -> None:
     assert (REFERENCE / "settings.md").read_text("utf-8") == settings_page()
 
 
-def test_every_setting_is_on_it() -> None:
+def test_every_setting_is_documented() -> None:
     whole = Settings(
         redis_url="x",
         videosdk_api_key="x",
@@ -28,13 +28,13 @@ def test_every_setting_is_on_it() -> None:
     assert [name for name in environ_of(whole) if name not in INTERNAL and f"| `{name}` |" not in page] == []
 
 
-def test_the_page_of_metrics_is_the_one_of_the_code(client: Client) -> None:
+def test_the_metrics_page_is_up_to_date(client: Client) -> None:
     assert (REFERENCE / "metrics.md").read_text("utf-8") == metrics_page(client)
 
 
-def test_the_page_of_the_sandbox_is_the_one_of_the_code() -> None:
+def test_the_sandbox_page_is_up_to_date() -> None:
     assert (REFERENCE / "sandbox.md").read_text("utf-8") == sandbox_page()
 
 
-def test_the_page_of_the_api_is_the_one_of_the_code() -> None:
+def test_the_api_page_is_up_to_date() -> None:
     assert (REFERENCE / "api.md").read_text("utf-8") == api_page()
