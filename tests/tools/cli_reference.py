@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md out of the commands themselves: `make docs`."""
+"""Generates docs/reference/cli.md from the commands. Run by `make docs`."""
 # ruff: noqa: E501 - a paragraph of the page is one line
 
 from collections.abc import Iterator

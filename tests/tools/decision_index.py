@@ -1,4 +1,4 @@
-"""Writes the index of design decisions from the decisions' own titles, dates and statuses: `make docs`."""
+"""Generates the index of design decisions from their titles, dates and statuses. Run by `make docs`."""
 # ruff: noqa: E501 - a paragraph of the page is one line
 
 import re

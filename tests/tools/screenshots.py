@@ -1,4 +1,4 @@
-"""Makes the README's pictures of the console from a product that runs: `make screenshots`."""
+"""Takes the README's pictures of the console of a running product: `make screenshots`."""
 
 import sys
 import tempfile
@@ -44,28 +44,28 @@ rules:
 
 
 def main() -> int:
-    """Set the stage, take the pictures, say how large they are."""
+    """Prepare rooms, take the pictures, print their sizes."""
     with tempfile.TemporaryDirectory() as home, a_browser() as browser:
         config = Path(home) / "tally.yaml"
         config.write_text(CONFIG)
         with product(Path(home), pinned=True, CONFIG_FILE=str(config)) as tally:
-            set_the_stage(tally)
+            prepare_rooms(tally)
             for name, path, scheme in (("wall", "/", "light"), ("room", "/rooms/main-hall-live", "dark")):
-                visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
-                visit.log_in()
-                visit.open(path)
-                expect(visit.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()
+                page = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
+                page.log_in()
+                page.open(path)
+                expect(page.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()
                 IMAGES.mkdir(exist_ok=True)
-                visit.page.screenshot(path=IMAGES / f"{name}.png")
-                visit.close()
+                page.page.screenshot(path=IMAGES / f"{name}.png")
+                page.close()
                 size = (IMAGES / f"{name}.png").stat().st_size
                 print(f"docs/images/{name}.png: {size} bytes")
                 assert size < IMAGE_MAX_BYTES
     return 0
 
 
-def set_the_stage(tally: Product) -> None:
-    """Rooms in every state a day brings."""
+def prepare_rooms(tally: Product) -> None:
+    """Bring rooms into the states of a typical day."""
     assert tally.sandbox is not None
     tally.subscribe("stream.*", "broadcast.*", name="av-team")
     tally.subscribe("stream.*", name="website")
@@ -80,8 +80,8 @@ def set_the_stage(tally: Product) -> None:
     tally.post_webhook(failed)
     for room in ("main-hall-live", "studio-b-live"):
         tally.wait_state(room, "playable")
-    wait_until(lambda: (tally.room("lobby-live") or {}).get("armed"), 10, "the lobby being armed")
-    wait_until(lambda: tally.room("green-room"), 10, "the green room being known")
+    wait_until(lambda: (tally.room("lobby-live") or {}).get("armed"), 10, "the lobby to be armed")
+    wait_until(lambda: tally.room("green-room"), 10, "the green room to be seen")
 
 
 if __name__ == "__main__":
