@@ -11,6 +11,7 @@ from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, PendingFailureNotice, Room, Session
 from webhook_app.domain.rules.rule import Config, RuleState
@@ -18,6 +19,7 @@ from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import Window
 from webhook_app.domain.streams.end_causes import StopCause, stopped_because
 from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.timers import TimerKind, TimerName, probe_timer
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.views import stream_view
 
@@ -190,8 +192,8 @@ class StepContext:
             and not self.paused
         ):
             self.change(untold=PendingFailureNotice(stream, previous))
-            self.set_timer("ask:failure", self.event.at)
-            self.set_timer("untold", self.event.at + REASON_WAIT_MS)
+            self.set_timer(probe_timer(ProbeSubject.FAILURE), self.event.at)
+            self.set_timer(TimerKind.FAILURE_NOTICE, self.event.at + REASON_WAIT_MS)
             self.record_effect(Reason.FAILURE_REASON_AWAITED)
             return
         self._announce_stream(stream, previous)
@@ -203,7 +205,7 @@ class StepContext:
             return
         stream = next((one for one in self.room.streams if one.stream_id == untold.run.stream_id), untold.run)
         self.change(untold=None)
-        self.clear_timer("untold")
+        self.clear_timer(TimerKind.FAILURE_NOTICE)
         self._announce_stream(stream, untold.previous)
 
     def _announce_stream(self, stream: Stream, previous: str | None) -> None:
@@ -238,19 +240,19 @@ class StepContext:
         said = self.outcome.pause
         return self.config.settings.paused if said is None else said
 
-    def set_timer(self, name: str, due: int) -> None:
+    def set_timer(self, timer: TimerName, due: int) -> None:
         """Set or move one of the room's timers.
 
         One that fires in this very event and is set again is another timer: it may not have the same moment, or the
         store would take it for the one that it has popped.
         """
-        fired = self.event.payload
+        fired, name = self.event.payload, str(timer)
         if isinstance(fired, TimerFired) and fired.name == name and fired.due == due:
             due += 1
         if self.room.timers.get(name) != due:
             self.change(timers={**self.room.timers, name: due})
 
-    def clear_timer(self, *names: str) -> None:
+    def clear_timer(self, *names: TimerName) -> None:
         """Clear timers that are no longer wanted."""
         if not self.room.timers.keys().isdisjoint(names):
             self.change(timers={name: due for name, due in self.room.timers.items() if name not in names})

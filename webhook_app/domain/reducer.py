@@ -87,7 +87,7 @@ from webhook_app.domain.probing.policy import (
     request_probe,
     schedule_watchdog,
 )
-from webhook_app.domain.probing.requests import ProbeSubject
+from webhook_app.domain.probing.requests import ProbeSubject, read_subject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, CallState, Room
 from webhook_app.domain.rules.engine import (
@@ -108,7 +108,7 @@ from webhook_app.domain.schedules.windows import (
 from webhook_app.domain.sessions.tracking import on_session_webhook
 from webhook_app.domain.streams.inferred_ends import infer_ends
 from webhook_app.domain.streams.tracking import on_stream_signal
-from webhook_app.domain.timers import TimerKind
+from webhook_app.domain.timers import SubjectTimerName, TimerKind
 
 
 def rooms_needed(state: SystemState, event: JournalEvent) -> frozenset[str] | None:
@@ -321,7 +321,7 @@ def _on_timer(context: StepContext, fired: TimerFired) -> None:
     if context.room.timers.get(fired.name) != fired.due:
         context.record_effect(Reason.STALE_TIMER)
         return
-    context.clear_timer(fired.name)
+    context.clear_timer(SubjectTimerName(fired.name))
     timer = fired.timer
     if timer is None:
         context.record_effect(Reason.STALE_TIMER)
@@ -468,7 +468,7 @@ def _pause(state: SystemState, event: JournalEvent, outcome: StepOutcome, *, pau
 def _decide_anew(context: StepContext) -> None:
     for why in context.room.asks[:1] if context.room.probe is None else ():
         context.change(asks=context.room.asks[1:])
-        request_probe(context, why)
+        request_probe(context, read_subject(why))
     control(context)
     schedule_watchdog(context)
 

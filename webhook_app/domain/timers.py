@@ -6,9 +6,11 @@ A stored name is the kind, or `<kind>:<subject>` for the kinds of which a room c
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from typing import NewType
 
 from webhook_app.domain.probing.requests import ProbeSubject, read_subject
+
+SubjectTimerName = NewType("SubjectTimerName", str)  # the stored name of a timer with a subject
 
 
 class TimerKind(StrEnum):
@@ -54,30 +56,39 @@ class Timer:
     subject: str = ""
 
     @property
-    def name(self) -> str:
-        """The name under which it is stored."""
-        return f"{self.kind}:{self.subject}" if self.kind in _WITH_SUBJECT else self.kind.value
-
-    @property
     def probe_subject(self) -> ProbeSubject:
         """What the probe of a PROBE timer is for; an unknown subject of another version is probed as AGAIN."""
         return read_subject(self.subject)
 
 
-@lru_cache(maxsize=64)
-def probe_timer(subject: ProbeSubject) -> str:
+# How a timer is named to set and clear it: its kind, or the name that one of the functions below gives.
+TimerName = TimerKind | SubjectTimerName
+
+
+def probe_timer(subject: ProbeSubject) -> SubjectTimerName:
     """The stored name of the timer that probes for a subject."""
-    return Timer(TimerKind.PROBE, subject).name
+    return _PROBE_TIMERS[subject]
 
 
-def rule_timer(rule_name: str) -> str:
+def rule_timer(rule_name: str) -> SubjectTimerName:
     """The stored name of the timer that runs while a rule's condition holds."""
-    return Timer(TimerKind.RULE, rule_name).name
+    return SubjectTimerName(f"{TimerKind.RULE}:{rule_name}")
 
 
-def alarm_timer(alarm_key: str) -> str:
+def alarm_timer(alarm_key: str) -> SubjectTimerName:
     """The stored name of the timer that clears an alarm."""
-    return Timer(TimerKind.ALARM, alarm_key).name
+    return SubjectTimerName(f"{TimerKind.ALARM}:{alarm_key}")
+
+
+def is_probe_timer(name: str) -> bool:
+    """Whether a stored name is that of a timer that probes for a subject."""
+    return name.startswith(f"{TimerKind.PROBE}:")
+
+
+def rule_of_timer(name: str) -> str | None:
+    """The rule whose condition a stored timer waits for, None for other timers."""
+    kind, _, rule_name = name.partition(":")
+    return rule_name if kind == TimerKind.RULE else None
 
 
 def read_timer(name: str) -> Timer | None:
@@ -88,3 +99,6 @@ def read_timer(name: str) -> Timer | None:
     except ValueError:
         return None
     return Timer(kind, subject) if bool(colon) == (kind in _WITH_SUBJECT) else None
+
+
+_PROBE_TIMERS = {subject: SubjectTimerName(f"{TimerKind.PROBE}:{subject}") for subject in ProbeSubject}

@@ -12,11 +12,11 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.windows import why_off_air
+from webhook_app.domain.timers import TimerKind, is_probe_timer
 from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
 
 START_UNKNOWN_AFTER_MS = 2 * MINUTE
 QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
-TIMER = "start-unknown"
 QUOTA_CODE = "4029"
 _RECORDED = ("broadcast.", "call.")  # types of notices that alarms follow
 _HAS_OWN_ALARM = (401, 403)  # statuses of refusals that are alarms of their own
@@ -162,11 +162,11 @@ def _drop_refused_start(context: StepContext) -> None:
 def _time_unknown_start(context: StepContext) -> None:
     call = _unknown_start(context.room)
     if call is None:
-        context.clear_timer(TIMER)
+        context.clear_timer(TimerKind.START_UNKNOWN)
         if context.room.unknown_start is not None:
             context.change(unknown_start=None)
-    elif TIMER not in context.room.timers and context.room.unknown_start != call.call_id:
-        context.set_timer(TIMER, context.event.at + START_UNKNOWN_AFTER_MS)
+    elif TimerKind.START_UNKNOWN not in context.room.timers and context.room.unknown_start != call.call_id:
+        context.set_timer(TimerKind.START_UNKNOWN, context.event.at + START_UNKNOWN_AFTER_MS)
 
 
 def _clear_past(context: StepContext) -> None:
@@ -279,7 +279,7 @@ def _is_asked_about(room: Room) -> bool:
     session_goes_on = room.session is not None and room.session.live
     if room.desired is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
         return True
-    return any(stream.live for stream in room.streams) or any(timer.startswith("ask:") for timer in room.timers)
+    return any(stream.live for stream in room.streams) or any(is_probe_timer(name) for name in room.timers)
 
 
 def _is_wanted(room: Room) -> bool:

@@ -10,6 +10,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.domain.streams.machine import Snapshot
 from webhook_app.domain.streams.matching import put_stream
+from webhook_app.domain.timers import TimerKind
 from webhook_app.domain.times import SECOND
 
 CAPTURE_LOST_MS = 60 * SECOND
@@ -30,7 +31,7 @@ def request_capture(context: StepContext) -> None:
     else:
         call = context.new_call(CallKind.CAPTURE, "operator", {"stream_id": stream.stream_id})
         context.change(capture=call)
-        context.set_timer("capture-lost", context.event.at + CAPTURE_LOST_MS)
+        context.set_timer(TimerKind.CAPTURE_LOST, context.event.at + CAPTURE_LOST_MS)
         context.record_effect(Reason.SNAPSHOT_REQUESTED)
         context.record_decision(Reason.SNAPSHOT_SENT, call_id=call.call_id)
 
@@ -77,5 +78,5 @@ def _close(context: StepContext, call: Call, state: CallState, status: AnswerSta
         status=status.code,
         message=message,
     )
-    context.clear_timer("capture-lost")
+    context.clear_timer(TimerKind.CAPTURE_LOST)
     context.change(capture=None)

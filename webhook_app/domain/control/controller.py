@@ -18,6 +18,7 @@ from webhook_app.domain.facts.results import (
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.probing.policy import ARMED_PROBE_MS, record_readability, request_probe
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Desired, Room
 from webhook_app.domain.rules.rule import rule_of
@@ -30,6 +31,7 @@ from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, wit
 from webhook_app.domain.streams.matching import MatchKind, match_stream, put_stream
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.domain.streams.tracking import observe_active, open_stream
+from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import SECOND
 from webhook_app.domain.views import call_view
 
@@ -60,16 +62,16 @@ def control(context: StepContext) -> None:
     if desired is None or room.call is not None or not context.config.settings.calls:
         if desired is None:
             _wait(context, None)
-            context.clear_timer("backoff", "armed")
+            context.clear_timer(TimerKind.BACKOFF, TimerKind.ARMED)
             if not any(stream.live for stream in room.streams):
-                context.clear_timer("ask:ended")
+                context.clear_timer(probe_timer(ProbeSubject.ENDED))
             if context.room.tries:
                 context.change(tries=0)
         return
     if context.paused:
         _wait(context, Reason.CALLS_PAUSED)
         return
-    if "backoff" in room.timers:
+    if TimerKind.BACKOFF in room.timers:
         return
     live = [stream for stream in room.streams if stream.live]
     if desired.on_air:
@@ -91,12 +93,12 @@ def _want_on(context: StepContext, desired: Desired, live: list[Stream]) -> None
     if live:
         held = all(stream.provisional for stream in live)
         _wait(context, Reason.WAITING_FOR_CONFIRMATION if held else None)
-        context.clear_timer("armed")
+        context.clear_timer(TimerKind.ARMED)
         return
     if not has_live_session(context.room):
         _await_session(context)
         return
-    context.clear_timer("armed")
+    context.clear_timer(TimerKind.ARMED)
     _wait(context, None)
     call = context.new_call(CallKind.START, desired.because, dict(desired.start))
     _place_call(context, call, Reason.START_SENT)
@@ -109,9 +111,9 @@ def _await_session(context: StepContext) -> None:
         announce_armed(context)
     elif context.room.waits not in (Reason.WAITING_FOR_SESSION, Reason.CHECKING_SESSION):
         _wait(context, Reason.CHECKING_SESSION)
-        request_probe(context, "armed")
-    if "armed" not in context.room.timers:
-        context.set_timer("armed", context.event.at + ARMED_PROBE_MS)
+        request_probe(context, ProbeSubject.ARMED)
+    if TimerKind.ARMED not in context.room.timers:
+        context.set_timer(TimerKind.ARMED, context.event.at + ARMED_PROBE_MS)
 
 
 def _shows_nobody(context: StepContext) -> bool:
@@ -142,7 +144,7 @@ def _want_off(context: StepContext, desired: Desired, live: list[Stream]) -> Non
         _wait(context, None)
         return
     _wait(context, None)
-    if stream.end_call_id is not None and _is_asked_about(context.room, "ended"):
+    if stream.end_call_id is not None and _is_asked_about(context.room, ProbeSubject.ENDED):
         return  # VideoSDK has taken our end: whether it ended is known in a moment
     body = {"id": stream.videosdk_id} if stream.videosdk_id and not stream.end_by_room else {}
     call = context.new_call(CallKind.END, desired.because, body)
@@ -150,7 +152,7 @@ def _want_off(context: StepContext, desired: Desired, live: list[Stream]) -> Non
     _place_call(context, call, Reason.END_SENT)
 
 
-def _is_asked_about(room: Room, why: str) -> bool:
+def _is_asked_about(room: Room, why: ProbeSubject) -> bool:
     return why in room.asks or (room.probe is not None and room.probe.body.get("about") == why)
 
 
@@ -174,7 +176,7 @@ def _settle_end(context: StepContext, stream: Stream) -> None:
     if desired is None:
         return
     if stream.end_call_id is not None and not room.tries:
-        context.clear_timer("backoff")  # it waited for this end
+        context.clear_timer(TimerKind.BACKOFF)  # it waited for this end
     if desired.on_air and _made_now(context, desired):
         return
     if not desired.on_air:
@@ -222,7 +224,7 @@ def _of_an_earlier_session(room: Room, stream: Stream) -> bool:
 def _hear_person(context: StepContext, desired: Desired) -> None:
     room = context.room
     context.change(operator=None, event_wish=room.event_wish if _made_now(context, room.event_wish) else None)
-    context.clear_timer("until")
+    context.clear_timer(TimerKind.OPERATOR_UNTIL)
     if room.window is None:
         context.record_decision(Reason.STOPPED_BY_SOMEBODY, rule=rule_of(desired.because))
     elif restart_policy(context) == "always":
@@ -240,10 +242,10 @@ def _hear_late_stop(context: StepContext, stream: Stream) -> None:
         return
     if stream.ended_by is not EndedBy.PROBE or stream is not room.streams[-1] or stream.end_call_id is not None:
         return
-    if desired is None or not desired.on_air or room.call is not None or "backoff" not in room.timers:
+    if desired is None or not desired.on_air or room.call is not None or TimerKind.BACKOFF not in room.timers:
         return
     if _somebody_there(room) and not _ended_at_limit(context, stream):
-        context.clear_timer("backoff")
+        context.clear_timer(TimerKind.BACKOFF)
         _hear_person(context, desired)
 
 
@@ -269,7 +271,7 @@ def on_call_result(context: StepContext, result: CallResult) -> None:
         status=result.status.code,
         message=result.message,
     )
-    context.clear_timer("call-lost")
+    context.clear_timer(TimerKind.CALL_LOST)
     record_readability(context, result.unreadable, understood=call.kind is CallKind.START and outcome in DONE)
     if outcome is CallOutcome.SUCCEEDED and call.kind is CallKind.START and result.stream is None:
         outcome = CallOutcome.UNKNOWN
@@ -348,7 +350,7 @@ def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
     waiting = replace(call, negatives=negatives)
     context.change(call=waiting)
     context.outcome.calls[call.call_id] = waiting
-    context.set_timer("ask:unknown", max(settle_at, context.event.at + 2 * SECOND))
+    context.set_timer(probe_timer(ProbeSubject.UNKNOWN), max(settle_at, context.event.at + 2 * SECOND))
 
 
 def _resolve_unknown(context: StepContext) -> None:
@@ -368,8 +370,8 @@ def _succeeded(context: StepContext, call: Call, stream: StreamReport | None, *,
         context.record_effect(Reason.START_NOT_NEEDED if already else Reason.START_SUCCEEDED)
     else:
         context.record_effect(Reason.END_SUCCEEDED)
-        context.set_timer("backoff", context.event.at + END_SETTLE_MS)
-        context.set_timer("ask:ended", context.event.at + END_SETTLE_MS - 1)
+        context.set_timer(TimerKind.BACKOFF, context.event.at + END_SETTLE_MS)
+        context.set_timer(probe_timer(ProbeSubject.ENDED), context.event.at + END_SETTLE_MS - 1)
     _close_call(context, replace(call, state=CallState.SUCCEEDED))
     if already and not any(stream.live for stream in context.room.streams):
         _back_off(context, Reason.RETRY_STILL_SHOWN)
@@ -417,7 +419,7 @@ def _unknown(context: StepContext, call: Call, status: AnswerStatus, deadline_at
         call_id=call.call_id,
         rule=rule_of(call.because),
     )
-    request_probe(context, "unknown")
+    request_probe(context, ProbeSubject.UNKNOWN)
 
 
 def _dispute(context: StepContext, call: Call, refusal: Refusal, retry_after_ms: int | None) -> None:
@@ -429,7 +431,7 @@ def _dispute(context: StepContext, call: Call, refusal: Refusal, retry_after_ms:
     context.change(call=disputed, last_refusal=answer)
     context.outcome.calls[call.call_id] = disputed
     context.record_effect(Reason.CALL_DISPUTED, said=answer)
-    request_probe(context, "refused")
+    request_probe(context, ProbeSubject.REFUSED)
 
 
 def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, seen: bool) -> None:
@@ -441,7 +443,7 @@ def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, see
             _refused(context, call, NO_ANSWER, None, None)
             return
         _close_call(context, replace(call, state=CallState.SUCCEEDED))
-        context.set_timer("backoff", context.event.at + END_SETTLE_MS)
+        context.set_timer(TimerKind.BACKOFF, context.event.at + END_SETTLE_MS)
         context.record_decision(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
         return
     if seen:
@@ -486,7 +488,7 @@ def _refused(
         context.emit("call.given-up", because=call.because, call=call_view(given_up, context.room_name))
         context.record_decision(Reason.CALL_GIVEN_UP, call_id=call.call_id, rule=rule_of(call.because), tries=TRIES_MAX)
         context.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
-        context.clear_timer("until")
+        context.clear_timer(TimerKind.OPERATOR_UNTIL)
         return
     if status.access is Access.UNAUTHORIZED:
         context.outcome.pause = True
@@ -495,16 +497,16 @@ def _refused(
             "critical",
             "VideoSDK does not accept our token, all calls are paused: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET",
         )
-        context.set_timer("ask:credentials", context.event.at + LIFT_EVERY_MS)
+        context.set_timer(probe_timer(ProbeSubject.CREDENTIALS), context.event.at + LIFT_EVERY_MS)
         return
     if status.access is Access.FORBIDDEN:
         summary = f"VideoSDK does not allow us to {call.kind} in {context.room_name or call.room_id}: {said}"
         context.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
         context.change(tries=context.room.tries + 1)
-        context.set_timer("backoff", context.event.at + LIFT_EVERY_MS)
+        context.set_timer(TimerKind.BACKOFF, context.event.at + LIFT_EVERY_MS)
         return
     if status.disputable and call.refusal is None:
-        request_probe(context, "refused")
+        request_probe(context, ProbeSubject.REFUSED)
     _back_off(context, Reason.RETRY_REFUSED, at_least=retry_after_ms or 0)
 
 
@@ -515,25 +517,25 @@ def _back_off(context: StepContext, then: Reason, *, at_least: int = 0) -> None:
         rule = rule_of(context.room.desired.because) if context.room.desired else None
         context.record_decision(Reason.CALL_GIVEN_UP, rule=rule, tries=TRIES_MAX)
         context.change(operator=None, event_wish=None, schedule_wish=None, tries=0)
-        context.clear_timer("until")
+        context.clear_timer(TimerKind.OPERATOR_UNTIL)
         return
     wait = min(BACKOFF_MAX_MS, max(at_least, BACKOFF_FIRST_MS * 2 ** min(tries, 8)))
     context.change(tries=tries + 1)
-    context.set_timer("backoff", context.event.at + wait)
+    context.set_timer(TimerKind.BACKOFF, context.event.at + wait)
     desired = context.room.desired
     context.record_decision(then, rule=rule_of(desired.because) if desired else None, wait=wait // 1000)
 
 
 def _place_call(context: StepContext, call: Call, did: Reason) -> None:
     context.change(call=call)
-    context.set_timer("call-lost", context.event.at + CALL_LOST_MS)
+    context.set_timer(TimerKind.CALL_LOST, context.event.at + CALL_LOST_MS)
     context.record_decision(did, rule=rule_of(call.because), call_id=call.call_id, because=call.because)
 
 
 def _close_call(context: StepContext, call: Call) -> None:
     context.outcome.calls[call.call_id] = call
     context.change(call=None)
-    context.clear_timer("call-lost", "ask:unknown")
+    context.clear_timer(TimerKind.CALL_LOST, probe_timer(ProbeSubject.UNKNOWN))
 
 
 def _end_not_made(context: StepContext, call: Call) -> None:

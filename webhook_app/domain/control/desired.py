@@ -5,6 +5,7 @@ from webhook_app.domain.facts.commands import SetOnAir
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Desired
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.timers import TimerKind
 
 
 def set_operator_desired(context: StepContext, command: SetOnAir) -> None:
@@ -27,17 +28,17 @@ def set_operator_desired(context: StepContext, command: SetOnAir) -> None:
         context.record_effect(Reason.OPERATOR_REPEAT)
         return
     context.change(operator=desired, tries=0, waits=None)
-    context.clear_timer("backoff")
+    context.clear_timer(TimerKind.BACKOFF)
     if desired.until is not None:
-        context.set_timer("until", desired.until)
+        context.set_timer(TimerKind.OPERATOR_UNTIL, desired.until)
     else:
-        context.clear_timer("until")
+        context.clear_timer(TimerKind.OPERATOR_UNTIL)
     context.record_effect(Reason.OPERATOR_WANTS_ON if command.on_air else Reason.OPERATOR_WANTS_OFF)
 
 
 def release_operator_desired(context: StepContext, why: Reason = Reason.OPERATOR_RELEASED) -> None:
     """Drop the operator's wish; whatever a rule wants holds again."""
-    context.clear_timer("until")
+    context.clear_timer(TimerKind.OPERATOR_UNTIL)
     if context.room.operator is None:
         context.record_effect(Reason.OPERATOR_NOTHING_TO_RELEASE)
         return

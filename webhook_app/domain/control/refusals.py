@@ -11,6 +11,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, Rejection, Room
 from webhook_app.domain.schedules.open_window import SuppressionReason
 from webhook_app.domain.schedules.windows import suppress_window
+from webhook_app.domain.timers import TimerKind
 
 INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
 
@@ -31,7 +32,7 @@ def give_up_rejected(context: StepContext, call: Call) -> None:
     room = context.room
     if room.operator is not None and room.operator.because == call.because:
         context.change(operator=None, waits=None)
-        context.clear_timer("until")
+        context.clear_timer(TimerKind.OPERATOR_UNTIL)
     elif room.window is not None and room.schedule_wish is not None and room.schedule_wish.because == call.because:
         suppress_window(context, SuppressionReason.REJECTED, Reason.WINDOW_START_REJECTED)
     elif room.event_wish is not None and room.event_wish.because == call.because:

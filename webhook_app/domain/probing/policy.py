@@ -9,6 +9,7 @@ from webhook_app.domain.facts.results import FailureReport, ProbeResult, Session
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import expected_streams, record_delivery_records, unended_ids
+from webhook_app.domain.probing.requests import WITH_SESSION, ProbeSubject, read_subject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, Room, Session
 from webhook_app.domain.sessions.presence import is_verification_due, verification_due
@@ -17,6 +18,7 @@ from webhook_app.domain.sessions.tracking import end_session, observe_participan
 from webhook_app.domain.streams.machine import Stream, StreamState, with_names_from
 from webhook_app.domain.streams.matching import history_of, put_stream
 from webhook_app.domain.streams.tracking import TRUST_END_MS, observe_active, observe_inactive, unmatched_stop_since
+from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import MINUTE, SECOND
 
 ANSWERED_START_MS = 15 * SECOND
@@ -50,9 +52,9 @@ def schedule_watchdog(context: StepContext) -> None:
     asking = context.room.probe is not None or context.paused
     due = None if asking else watchdog_due(context.room, verification_due(context))
     if due is None:
-        context.clear_timer("watch")
-    elif context.room.timers.get("watch") != due:
-        context.set_timer("watch", due)
+        context.clear_timer(TimerKind.WATCH)
+    elif context.room.timers.get(TimerKind.WATCH) != due:
+        context.set_timer(TimerKind.WATCH, due)
 
 
 def watchdog_due(room: Room, people_due: int | None) -> int | None:
@@ -100,34 +102,35 @@ def _routine_probe_at(stream_id: str, since: int) -> int:
     return latest - latest % PULSE_GRID_MS - draw(PULSE_EARLY_MAX, stream_id, str(since)) * PULSE_GRID_MS
 
 
-def request_probe(context: StepContext, why: str) -> None:
+def request_probe(context: StepContext, why: ProbeSubject) -> None:
     """Ask VideoSDK about the room; one question at a time, a further one waits for the answer."""
     if not context.config.settings.calls:
         context.record_effect(context.config.settings.reason_for_no_calls(Reason.PROBE_NO_CREDENTIALS))
         return
-    if context.room.probe is not None or (context.paused and why != "credentials"):
+    if context.room.probe is not None or (context.paused and why is not ProbeSubject.CREDENTIALS):
         if why not in context.room.asks:
-            context.change(asks=(*context.room.asks, why)[-8:])
+            context.change(asks=(*context.room.asks, why.value)[-8:])
         return
-    if context.room.quiet_until is not None and context.event.at < context.room.quiet_until and why != "credentials":
-        context.set_timer(f"ask:{why}", context.room.quiet_until)
+    quiet_until = context.room.quiet_until
+    if quiet_until is not None and context.event.at < quiet_until and why is not ProbeSubject.CREDENTIALS:
+        context.set_timer(probe_timer(why), quiet_until)
         context.record_effect(Reason.PROBE_PUT_OFF)
         return
     session = context.room.session
-    body: dict[str, Any] = {"about": why}
+    body: dict[str, Any] = {"about": why.value}
     expected = expected_streams(context.room, context.event.at, overdue_ms=NOT_PLAYABLE_MS)
     if expected:
         body["expected"] = expected
-    who = why in ("participants", "session", "armed", "refused") or session is None or not session.complete
-    if who or (why == "watch" and is_verification_due(context)):
+    who = why in WITH_SESSION or session is None or not session.complete
+    if who or (why is ProbeSubject.WATCH and is_verification_due(context)):
         body["session_id"] = session.session_id if session is not None and session.live else None
         body["session"] = True
-    elif why in ("watch", "start-up") and _is_routine(context.room) and not _is_precise(context):
+    elif why in (ProbeSubject.WATCH, ProbeSubject.START_UP) and _is_routine(context.room) and not _is_precise(context):
         body["routine"] = True
         body["known"] = [
             stream.videosdk_id for stream in context.room.streams if stream.live and stream.videosdk_id is not None
         ]
-    if why == "failure":
+    if why is ProbeSubject.FAILURE:
         failed = unexplained_failure(context.room)
         if failed is None:
             context.record_effect(Reason.FAILURE_ALL_EXPLAINED)
@@ -138,9 +141,9 @@ def request_probe(context: StepContext, why: str) -> None:
             "session_id": failed.session_id,
             "url_key": failed.url_key,
         }
-    probe = context.new_call(CallKind.PROBE, why, body)
+    probe = context.new_call(CallKind.PROBE, why.value, body)
     context.change(probe=probe, asked_at=context.event.at)
-    context.set_timer("probe-lost", context.event.at + PROBE_LOST_MS)
+    context.set_timer(TimerKind.PROBE_LOST, context.event.at + PROBE_LOST_MS)
 
 
 def _is_routine(room: Room) -> bool:
@@ -160,16 +163,16 @@ def probe_after_start(context: StepContext) -> None:
     """We have just started: a room that looks on air is asked about soon, each at a moment of its own."""
     if any(stream.live for stream in context.room.streams) and context.room.probe is None:
         spread = draw(START_SPREAD_MS // START_GRID_MS, context.room.room_id) * START_GRID_MS
-        context.set_timer("ask:start-up", context.event.at + spread)
+        context.set_timer(probe_timer(ProbeSubject.START_UP), context.event.at + spread)
 
 
 def on_probe_overdue(context: StepContext) -> None:
     """A probe got no answer: make it again."""
     probe = context.room.probe
-    subject = "again" if probe is None else str(probe.body.get("about", "again"))
+    subject = read_subject(None if probe is None else probe.body.get("about"))
     context.change(probe=None)
     context.record_effect(Reason.PROBE_LOST)
-    context.set_timer(f"ask:{subject}", context.event.at)
+    context.set_timer(probe_timer(subject), context.event.at)
 
 
 def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
@@ -189,7 +192,7 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     )
     context.outcome.calls[probe.call_id] = answered
     context.change(probe=None)
-    context.clear_timer("probe-lost")
+    context.clear_timer(TimerKind.PROBE_LOST)
     if reached and context.paused:
         context.outcome.pause = False
         context.clear_alarm("videosdk-credentials")
@@ -200,14 +203,14 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     if reached:
         if context.room.misses or context.room.quiet_until is not None:
             context.change(misses=0, ask_after=None, quiet_until=None)
-        _conclude(context, result, asked_for=str(probe.body.get("about", "")))
+        _conclude(context, result, asked_for=read_subject(probe.body.get("about")))
         if probe.body.get("session"):
             record_presence_probe(context)
     else:
         _miss(context, probe, result)
     for why in context.room.asks[:1]:
         context.change(asks=context.room.asks[1:])
-        request_probe(context, why)
+        request_probe(context, read_subject(why))
     return True
 
 
@@ -246,12 +249,12 @@ def _miss(context: StepContext, probe: Call, result: ProbeResult) -> None:
         context.record_effect(Reason.PROBE_UNREADABLE)
     else:
         context.record_effect(Reason.PROBE_RATE_LIMITED if quiet else Reason.PROBE_UNREACHED)
-    about = str(probe.body.get("about", "again"))
-    for why in (about, *context.room.asks):
-        if why == "armed":
-            context.set_timer("armed", after)
-        elif why != "watch":
-            context.set_timer(f"ask:{why}", after)
+    for subject in (probe.body.get("about"), *context.room.asks):
+        why = read_subject(subject)
+        if why is ProbeSubject.ARMED:
+            context.set_timer(TimerKind.ARMED, after)
+        elif why is not ProbeSubject.WATCH:
+            context.set_timer(probe_timer(why), after)
     context.change(asks=())
 
 
@@ -277,7 +280,7 @@ def _on_failure_report(context: StepContext, asked: Mapping[str, Any], found: Fa
         context.record_effect(Reason.FAILURE_REASON_FOUND, stream=stream.stream_id, failure=report.failure)
     elif stream is not None and found is not None and not found.reached and _is_recent(context, stream):
         context.record_effect(Reason.FAILURE_REASON_UNREACHED)
-        context.set_timer("ask:failure", context.event.at + WHY_AGAIN_MS)
+        context.set_timer(probe_timer(ProbeSubject.FAILURE), context.event.at + WHY_AGAIN_MS)
     else:
         context.record_effect(Reason.FAILURE_REASON_MISSING)
     untold = context.room.untold
@@ -285,7 +288,7 @@ def _on_failure_report(context: StepContext, asked: Mapping[str, Any], found: Fa
         context.announce_pending_failure()
 
 
-def _conclude(context: StepContext, result: ProbeResult, *, asked_for: str) -> None:
+def _conclude(context: StepContext, result: ProbeResult, *, asked_for: ProbeSubject) -> None:
     asked_id, before = result.asked_id, context.room.streams
     unended = unended_ids(result.records)
     if result.active is not None:
@@ -296,13 +299,13 @@ def _conclude(context: StepContext, result: ProbeResult, *, asked_for: str) -> N
         )
         seen = observe_active(context, result.active, asked_id, playable=overdue)
         again = observe_inactive(context, asked_id, but=seen, unended=unended)
-        if asked_for == "settle":
+        if asked_for is ProbeSubject.SETTLE:
             _settle_again(context)
     else:
         again = observe_inactive(context, asked_id, unended=unended)
     record_delivery_records(context, before, result.records)
     if again:
-        context.set_timer("ask:again", context.event.at + REPROBE_MS)
+        context.set_timer(probe_timer(ProbeSubject.AGAIN), context.event.at + REPROBE_MS)
     context.change(
         streams=tuple(
             replace(stream, probed_at=context.event.at) if stream.live else stream for stream in context.room.streams
@@ -324,7 +327,7 @@ def _settle_again(context: StepContext) -> None:
     ]
     due = at + max(SETTLE_AGAIN_MS, at - max(heard)) if heard else None
     if due is not None and due - max(heard) < TRUST_END_MS:
-        context.set_timer("ask:settle", due)
+        context.set_timer(probe_timer(ProbeSubject.SETTLE), due)
 
 
 def _on_session_report(context: StepContext, found: SessionReport, asked_id: str) -> None:
@@ -340,7 +343,7 @@ def _on_session_report(context: StepContext, found: SessionReport, asked_id: str
         start_session(context, session_id, complete=False)
     elif not is_covered(current, asked_id):
         context.record_effect(Reason.SESSION_NEWER_THAN_PROBE)
-        context.set_timer("ask:participants", context.event.at + REPROBE_MS)
+        context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + REPROBE_MS)
         return
     if found.present is not None:
         observe_participants(context, session_id, found.present, asked_id)

@@ -33,7 +33,7 @@ from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
 from webhook_app.domain.streams.machine import StreamState
-from webhook_app.domain.timers import read_timer
+from webhook_app.domain.timers import TimerKind, read_timer
 
 TOLD = ("broadcast.", "rule.")
 NARROWING_ADVICE = "choose a shorter span, fewer rules or rules with fewer windows"
@@ -219,7 +219,7 @@ def _without_desires(room: Room) -> Room:
         call=None,
         probe=None,
         asks=(),
-        timers={name: due for name, due in room.timers.items() if name == "until"},
+        timers={name: due for name, due in room.timers.items() if name == TimerKind.OPERATOR_UNTIL},
         holding={},
         fired={},
         confirming=(),
@@ -256,11 +256,11 @@ def _may_matter(room: Room, timer: str) -> bool:
     A look at a run that is on its way may still move it on; one that finds a room on air as it was, or nobody
     there, may not. These are most of all there is to fold.
     """
-    if timer == "armed":
+    if timer == TimerKind.ARMED:
         return False
     over = room.session is not None and not room.session.live
     return (
-        timer != "watch"
+        timer != TimerKind.WATCH
         or over
         or any(stream.state in (StreamState.STARTING, StreamState.STARTED) for stream in room.streams)
     )
@@ -285,10 +285,10 @@ def _fold_in_draft(draft: DraftReplay, event: JournalEvent) -> None:
         for name, due in room.timers.items():
             if old.get(name) != due:
                 heappush(draft.timers, (due, room_id, name, due))
-        missed = room.timers.get("watch")
+        missed = room.timers.get(TimerKind.WATCH)
         if missed is not None and missed <= event.at and not draft.looks and _may_matter(room, "watch"):
             # It was passed over while it could not matter, and now it may.
-            heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, "watch", missed))
+            heappush(draft.timers, (event.at + SESSION_GONE_MS, room_id, TimerKind.WATCH, missed))
     draft.acts += _acts(outcome, event.at)
     for call in outcome.calls.values():
         if call.state is CallState.WAITING:

@@ -9,6 +9,7 @@ from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.probing.policy import PROBE_RETRY_FIRST_MS, REPROBE_MS, request_probe
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
@@ -18,6 +19,7 @@ from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE, Rule
 from webhook_app.domain.sessions.presence import is_verified_first
 from webhook_app.domain.sessions.roster import assume_viewers, moves_since
 from webhook_app.domain.sessions.tracking import has_live_session
+from webhook_app.domain.timers import probe_timer, rule_of_timer, rule_timer
 from webhook_app.domain.times import MINUTE
 from webhook_app.domain.views import event_view
 
@@ -52,7 +54,7 @@ def evaluate_when(context: StepContext, rule: Rule) -> None:
     if held and since is None:
         context.change(holding={**context.room.holding, rule.name: context.event.at})
         if rule.for_s:
-            context.set_timer(f"for:{rule.name}", context.event.at + rule.for_s * 1000)
+            context.set_timer(rule_timer(rule.name), context.event.at + rule.for_s * 1000)
             context.record_decision(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
         else:
             _fire_when(context, rule)
@@ -86,7 +88,7 @@ def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
         return
     if probe.session is None and not _has_no_session(context, probe):
         if context.room.probe is None:
-            context.set_timer("ask:participants", context.event.at + PROBE_RETRY_FIRST_MS)
+            context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + PROBE_RETRY_FIRST_MS)
         return
     verified, asked_id = context.verified, probe.asked_id
     if verified is None and session is not None and is_after(session.last_event_id, asked_id):
@@ -102,7 +104,7 @@ def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
         elif verified is not None and any(not move.joined for move in moves_since(verified, asked_id)):
             context.change(confirming=(*context.room.confirming, rule.name))
             if context.room.probe is None:
-                context.set_timer("ask:participants", context.event.at + REPROBE_MS)
+                context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + REPROBE_MS)
         else:
             context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
 
@@ -139,7 +141,7 @@ def _holds(context: StepContext, rule: Rule, *, holding: bool) -> bool:
 
 def reset_rule_state(context: StepContext, rule_name: str) -> None:
     """Drop what a room remembers of a `when`."""
-    context.clear_timer(f"for:{rule_name}")
+    context.clear_timer(rule_timer(rule_name))
     if rule_name in context.room.holding:
         context.change(holding={name: since for name, since in context.room.holding.items() if name != rule_name})
     if rule_name in context.room.confirming:
@@ -150,7 +152,7 @@ def rules_changed(context: StepContext, names: Set[str]) -> None:
     """Apply changed rules to a room; only those that the room has anything to do with cost anything."""
     room = context.room
     involved = {*room.holding, *room.confirming}
-    involved |= {timer.removeprefix("for:") for timer in room.timers if timer.startswith("for:")}
+    involved |= {rule_name for name in room.timers if (rule_name := rule_of_timer(name)) is not None}
     involved |= {rule.name for rule in context.config.about(room.room_id) if rule.when is not None}
     if room.event_wish is not None:
         involved.add(room.event_wish.because.removeprefix("rule:"))
@@ -186,7 +188,7 @@ def _fire_when(context: StepContext, rule: Rule) -> None:
     if is_verified_first(rule) and context.config.settings.calls:
         context.change(confirming=(*context.room.confirming, rule.name))
         context.record_decision(Reason.RULE_VERIFYING, rule=rule.name)
-        request_probe(context, "participants")
+        request_probe(context, ProbeSubject.PARTICIPANTS)
         return
     _act(context, rule, None)
 

@@ -11,6 +11,7 @@ from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.probing.policy import ARMED_PROBE_MS, REPROBE_MS, request_probe
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Desired, Room
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition
@@ -23,6 +24,7 @@ from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.presence import empty_means, is_empty, seems_empty
 from webhook_app.domain.sessions.tracking import has_live_session
 from webhook_app.domain.streams.machine import WATCHABLE, Stream
+from webhook_app.domain.timers import WINDOW_TIMERS, TimerKind, probe_timer
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.views import stream_view
 
@@ -30,7 +32,6 @@ LOOK_AHEAD_MS = 5 * 366 * DAY_MS
 LOOKED_AT_EACH = 4
 OVERLAPS_MAX = 1_000
 PASSED_TOLD_MAX = 24
-TIMERS = ("window", "remind", "late", "empty", "overrun", "max-run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +90,27 @@ def reconcile_windows(context: StepContext) -> None:
     _set_timers(context, seen.coming)
 
 
-def on_window_timer(context: StepContext, name: str) -> None:
-    """One of the plan's timers went off."""
+def on_window_timer(context: StepContext, kind: TimerKind) -> None:
+    """Act on one of `WINDOW_TIMERS`."""
     held = context.room.window
-    match name:
-        case "window":
+    match kind:
+        case TimerKind.WINDOW:
             reconcile_windows(context)
-        case "remind":
+        case TimerKind.REMIND:
             _remind(context)
-        case "late" if held is not None:
+        case TimerKind.LATE if held is not None:
             _late(context, held)
-        case "empty" if held is not None and held.held is None:
+        case TimerKind.EMPTY if held is not None and held.held is None:
             context.change(window=replace(held, asking_empty=True))
             by_hosts = _meaning(context, held, "end_when_empty_s") is EmptyMeans.NO_HOSTS
             context.record_decision(
                 Reason.WINDOW_CHECKING_NO_HOSTS if by_hosts else Reason.WINDOW_CHECKING_EMPTY, rule=held.rule
             )
-            request_probe(context, "participants")
-        case "overrun" if held is not None:
+            request_probe(context, ProbeSubject.PARTICIPANTS)
+        case TimerKind.OVERRUN if held is not None:
             _close(context, held, follows=None)
             reconcile_windows(context)
-        case "max-run":
+        case TimerKind.MAX_RUN:
             _renew_run(context)
         case _:
             context.record_effect(Reason.WINDOW_NONE)
@@ -140,8 +141,8 @@ def on_presence_verified(context: StepContext, probe: ProbeResult) -> None:
         verified = context.verified
         left_since = verified is not None and seems_empty(session, means) and not seems_empty(context.arrived, means)
         if verified is None or left_since:
-            if context.room.probe is None and "ask:participants" not in context.room.timers:
-                context.set_timer("ask:participants", context.event.at + REPROBE_MS)
+            if context.room.probe is None and probe_timer(ProbeSubject.PARTICIPANTS) not in context.room.timers:
+                context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + REPROBE_MS)
             return
         empty = seems_empty(session, means) and is_empty(verified, means)
     else:
@@ -280,7 +281,7 @@ def _extend(context: StepContext, held: OpenWindow, current: RoomWindow) -> None
         extended = replace(extended, held=None)
     if extended == held:
         return
-    context.clear_timer("overrun")
+    context.clear_timer(TimerKind.OVERRUN)
     context.change(window=extended)
     _renew(context)
     monitor_window(context)
@@ -302,7 +303,7 @@ def _computable(context: StepContext) -> set[str]:
 def _leave(context: StepContext, held: OpenWindow) -> None:
     context.record_decision(Reason.WINDOW_RULE_GONE, rule=held.rule)
     context.change(window=None, schedule_wish=None, replace_run=None, waits=None)
-    context.clear_timer(*TIMERS)
+    context.clear_timer(*WINDOW_TIMERS)
 
 
 def _tell_passed(context: StepContext) -> None:
@@ -345,7 +346,7 @@ def _open(context: StepContext, window: RoomWindow, *, foreseen: bool) -> None:
     held = OpenWindow(window.opens_at, window.closes_at, window.rules, window.start, entered_at=at, endless=endless)
     late = at - window.opens_at > 1_000
     context.change(window=held, waits=None, tries=0)
-    context.clear_timer("backoff")
+    context.clear_timer(TimerKind.BACKOFF)
     entered = Reason.WINDOW_ENTERED_LATE if foreseen else Reason.WINDOW_ENTERED_NOW
     context.record_decision(entered if late else Reason.WINDOW_OPENED, rule=held.rule)
     context.record_effect(Reason.WINDOW_OPENED)
@@ -378,7 +379,7 @@ def _close(context: StepContext, held: OpenWindow, *, follows: RoomWindow | None
         desired = Desired(False, f"rule:{held.rule}", context.event.at, context.event.id)
     context.change(window=None, schedule_wish=desired, waits=None)
     context.record_decision(Reason.WINDOW_CLOSED_ENDING if desired else Reason.WINDOW_CLOSED, rule=held.rule)
-    context.clear_timer("late", "empty", "overrun", "max-run", "window")
+    context.clear_timer(TimerKind.LATE, TimerKind.EMPTY, TimerKind.OVERRUN, TimerKind.MAX_RUN, TimerKind.WINDOW)
 
 
 def _renew(context: StepContext) -> None:
@@ -410,7 +411,7 @@ def _forget(context: StepContext) -> None:
     if room.window is not None:
         context.record_decision(Reason.WINDOW_RULE_GONE, rule=room.window.rule)
     context.change(window=None, next_window=None, schedule_wish=None, replace_run=None, waits=None)
-    context.clear_timer(*TIMERS)
+    context.clear_timer(*WINDOW_TIMERS)
 
 
 def _overruns(context: StepContext, held: OpenWindow) -> bool:
@@ -425,9 +426,9 @@ def _overruns(context: StepContext, held: OpenWindow) -> bool:
     if not held.overrunning:
         context.change(window=replace(held, overrunning=True))
         context.record_decision(Reason.WINDOW_OVERRUNS, rule=held.rule)
-        context.set_timer("overrun", held.closes_at + allowed)
+        context.set_timer(TimerKind.OVERRUN, held.closes_at + allowed)
         if session is not None and (session.count is None or seems_empty(session, means)):
-            request_probe(context, "participants")
+            request_probe(context, ProbeSubject.PARTICIPANTS)
     return True
 
 
@@ -455,14 +456,14 @@ def _hear_condition(context: StepContext, held: OpenWindow) -> OpenWindow:
 def _ask_who(context: StepContext, held: OpenWindow) -> None:
     """Who is there may be what the `if` waits for, and the webhook that said so may be lost: VideoSDK is asked."""
     room, at = context.room, context.event.at
-    if context.config.settings.calls and room.probe is None and _ASK_WHO not in room.timers:
+    if context.config.settings.calls and room.probe is None and _PRESENCE_PROBE not in room.timers:
         asked = room.asked_at is not None and room.asked_at >= held.entered_at
         due = max(at, (room.asked_at or at) + ARMED_PROBE_MS) if asked else at
         # While all calls are paused nothing is sent, so a timer that is due at once would fire again and again.
-        context.set_timer(_ASK_WHO, at + ARMED_PROBE_MS if context.paused else due)
+        context.set_timer(_PRESENCE_PROBE, at + ARMED_PROBE_MS if context.paused else due)
 
 
-_ASK_WHO = "ask:participants"
+_PRESENCE_PROBE = probe_timer(ProbeSubject.PARTICIPANTS)
 
 
 def _see_playable(context: StepContext, held: OpenWindow) -> OpenWindow:
@@ -470,7 +471,7 @@ def _see_playable(context: StepContext, held: OpenWindow) -> OpenWindow:
         return held
     held = replace(held, playable=True)
     context.change(window=held)
-    context.clear_timer("late")
+    context.clear_timer(TimerKind.LATE)
     return held
 
 
@@ -486,10 +487,10 @@ def _see_people(context: StepContext, held: OpenWindow) -> OpenWindow:
         _renew(context)
     on = bool(context.room.live_streams)
     if empty and on and held.held is None and not held.asking_empty:
-        if "empty" not in context.room.timers:
-            context.set_timer("empty", context.event.at + patience * 1000)
+        if TimerKind.EMPTY not in context.room.timers:
+            context.set_timer(TimerKind.EMPTY, context.event.at + patience * 1000)
     elif not empty:
-        context.clear_timer("empty")
+        context.clear_timer(TimerKind.EMPTY)
         if held.asking_empty:
             held = replace(held, asking_empty=False)
             context.change(window=held)
@@ -501,13 +502,13 @@ def _time_the_run(context: StepContext, held: OpenWindow) -> None:
     stream = _live(context.room)
     going = stream is not None and context.room.replace_run in (stream.stream_id, stream.call_id or stream.stream_id)
     if longest is None or stream is None or stream.started_at is None or going or held.held is not None:
-        context.clear_timer("max-run")
+        context.clear_timer(TimerKind.MAX_RUN)
         return
     due = stream.started_at + longest * 1000
     if due < held.closes_at:
-        context.set_timer("max-run", due)
+        context.set_timer(TimerKind.MAX_RUN, due)
     else:
-        context.clear_timer("max-run")
+        context.clear_timer(TimerKind.MAX_RUN)
 
 
 def _renew_run(context: StepContext) -> None:
@@ -580,25 +581,25 @@ def _set_timers(context: StepContext, coming: RoomWindow | None) -> None:
     if coming is not None:
         boundaries.append(coming.opens_at)
     if boundaries:
-        context.set_timer("window", min(boundaries))
+        context.set_timer(TimerKind.WINDOW, min(boundaries))
     else:
-        context.clear_timer("window")
+        context.clear_timer(TimerKind.WINDOW)
     if coming is None or context.room.reminded_at == coming.opens_at:
-        context.clear_timer("remind")
+        context.clear_timer(TimerKind.REMIND)
         return
     names = set(coming.rules)
     ahead = max((rule.remind_s or 0 for rule in schedule_rules(context) if rule.name in names), default=0)
     if ahead and coming.opens_at > at:
-        context.set_timer("remind", max(at, coming.opens_at - ahead * 1000))
+        context.set_timer(TimerKind.REMIND, max(at, coming.opens_at - ahead * 1000))
     else:
-        context.clear_timer("remind")
+        context.clear_timer(TimerKind.REMIND)
 
 
 def _set_late_timer(context: StepContext, held: OpenWindow, *, since: int) -> None:
     """Late is told once, unless the window closes first: that it was missed says as much."""
     due = since + min((rule.late_after_s for rule in _rules(context, held)), default=60) * 1000
     if due < held.closes_at and not _playable(context.room):
-        context.set_timer("late", max(context.event.at, due))
+        context.set_timer(TimerKind.LATE, max(context.event.at, due))
 
 
 def _rules(context: StepContext, held: OpenWindow) -> list[Rule]:

@@ -10,17 +10,18 @@ An end that VideoSDK told must not leave a room on air for ever because no probe
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, advance
 from webhook_app.domain.streams.matching import drop_stream, history_of, put_history, put_stream
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import MINUTE, SECOND
 
 SESSION_GRACE_MS = 60 * SECOND
 OUT_OF_REACH_MS = 5 * MINUTE  # probes are tried once a minute: so many fail in a row before anything is inferred
 AGAIN_MS = 60 * SECOND
-TIMER = "infer-end"
 
 
 def only_live_stream(room: Room, report: StreamReport) -> Stream | None:
@@ -31,8 +32,8 @@ def only_live_stream(room: Room, report: StreamReport) -> Stream | None:
 
 def schedule_end_inference(context: StepContext) -> None:
     """An end was told that has not ended a live stream: see later whether anybody could check it."""
-    if any(stream.live for stream in context.room.streams) and TIMER not in context.room.timers:
-        context.set_timer(TIMER, context.event.at + SESSION_GRACE_MS)
+    if any(stream.live for stream in context.room.streams) and TimerKind.INFER_END not in context.room.timers:
+        context.set_timer(TimerKind.INFER_END, context.event.at + SESSION_GRACE_MS)
 
 
 def infer_ends(context: StepContext) -> None:
@@ -45,11 +46,11 @@ def infer_ends(context: StepContext) -> None:
         stream for stream in context.room.streams if stream.live and _told_ended_at(context.room, stream) is not None
     ]
     if waiting:
-        context.set_timer(TIMER, at + AGAIN_MS)
+        context.set_timer(TimerKind.INFER_END, at + AGAIN_MS)
     if not ended:
         context.record_effect(Reason.END_NOT_INFERRED)
     elif context.config.settings.calls:
-        context.set_timer("ask:again", max(at + AGAIN_MS, context.room.ask_after or 0))
+        context.set_timer(probe_timer(ProbeSubject.AGAIN), max(at + AGAIN_MS, context.room.ask_after or 0))
 
 
 def _inferable(context: StepContext, stream: Stream) -> bool:

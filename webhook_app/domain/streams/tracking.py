@@ -4,6 +4,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import STREAMS_KEPT, CallKind, CallState, Room
 from webhook_app.domain.streams.identity import unite_streams
@@ -30,6 +31,7 @@ from webhook_app.domain.streams.matching import (
     put_stream,
 )
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.timers import probe_timer
 from webhook_app.domain.times import SECOND
 
 PROVISIONAL_ASK_MS = 15 * SECOND
@@ -68,7 +70,7 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
             stop_at = history.stop_at if signal is StreamState.FAILED else context.event.at
             heard = replace(history, bare_end=history.bare_end or history.runs == 0, stop_at=stop_at)
             context.room = put_history(context.room, replace(heard, unspent=signal, unspent_at=context.event.at))
-            context.set_timer("ask:settle", context.event.at)
+            context.set_timer(probe_timer(ProbeSubject.SETTLE), context.event.at)
             schedule_end_inference(context)
             context.record_effect(Reason.END_UNSETTLED, why=explain(found_match.why))
         case MatchKind.RETIRED:
@@ -89,7 +91,7 @@ def _doubt(context: StepContext, signal: StreamState, session_id: str | None) ->
         and signal not in ENDING
         and unmatched_stop_since(context.room, session_id, context.event.at) is not None
     ):
-        context.set_timer("ask:settle", context.event.at + DOUBT_ASK_MS)
+        context.set_timer(probe_timer(ProbeSubject.SETTLE), context.event.at + DOUBT_ASK_MS)
 
 
 def _weigh_against(context: StepContext, stream: Stream, signal: StreamState, report: StreamReport) -> None:
@@ -100,7 +102,7 @@ def _weigh_against(context: StepContext, stream: Stream, signal: StreamState, re
         history = history_of(context.room, stream.session_id)
         context.room = put_history(context.room, replace(history, unspent=signal, unspent_at=context.event.at))
     elif stream.ended_by is EndedBy.PROBE and signal in ON_AIR and signal not in ENDING:
-        context.set_timer("ask:again", context.event.at + DOUBT_ASK_MS)
+        context.set_timer(probe_timer(ProbeSubject.AGAIN), context.event.at + DOUBT_ASK_MS)
 
 
 def apply_signal(
@@ -150,7 +152,7 @@ def open_stream(
     context.room = add_stream(context.room, stream)
     context.record_stream(stream)
     if provisional:
-        context.set_timer("ask:provisional", event.at + PROVISIONAL_ASK_MS)
+        context.set_timer(probe_timer(ProbeSubject.PROVISIONAL), event.at + PROVISIONAL_ASK_MS)
     else:
         _opened(context, stream)
     return stream
@@ -224,7 +226,7 @@ def observe_inactive(
         end_told = history.ended or (history.unspent is not None and (history.unspent_at or 0) >= stream.opened_at)
         if _not_shown_yet(context, stream, unended) and not end_told:
             context.record_effect(Reason.STREAM_NOT_SHOWN_YET, stream=stream.stream_id)
-            context.set_timer("ask:again", context.event.at + PROVISIONAL_ASK_MS)
+            context.set_timer(probe_timer(ProbeSubject.AGAIN), context.event.at + PROVISIONAL_ASK_MS)
             continue
         failed = (
             history.unspent is StreamState.FAILED
@@ -267,7 +269,7 @@ def _ended_meanwhile(context: StepContext, stream: Stream, asked_id: str) -> boo
     if not is_after(stream.ended_event_id, asked_id) and not (stream.ended_by is EndedBy.WEBHOOK and fresh_end):
         return False
     context.record_effect(Reason.STREAM_ENDED_MEANWHILE, stream=stream.stream_id)
-    context.set_timer("ask:again", context.event.at + PROVISIONAL_ASK_MS)
+    context.set_timer(probe_timer(ProbeSubject.AGAIN), context.event.at + PROVISIONAL_ASK_MS)
     return True
 
 
@@ -282,7 +284,7 @@ def _seen(stream: Stream, before: Stream | None, context: StepContext) -> Stream
 def _opened(context: StepContext, stream: Stream) -> None:
     context.record_effect(Reason.STREAM_OPENED, stream=stream.stream_id, state=stream.state)
     if stream.provisional is False and stream.live:
-        context.clear_timer("ask:provisional")
+        context.clear_timer(probe_timer(ProbeSubject.PROVISIONAL))
     context.announce_stream(stream, None)
 
 
@@ -303,7 +305,7 @@ def _close_older(context: StepContext, new: Stream) -> None:
             context.room = drop_stream(context.room, stream)
             continue
         if stream.videosdk_id is not None and new.videosdk_id is not None:
-            context.set_timer("ask:older", context.event.at + SETTLE_ASK_MS)
+            context.set_timer(probe_timer(ProbeSubject.OLDER), context.event.at + SETTLE_ASK_MS)
             continue
         ended = advance(
             stream, StreamState.STOPPED, at=context.event.at, event_id=context.event.id, by=EndedBy.INFERRED
