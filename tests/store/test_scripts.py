@@ -7,7 +7,7 @@ import pytest
 
 import webhook_app.store
 from tests.support.deliverer_factory import SECRET, subscribers_of
-from webhook_app.domain.delivery.delivery import Subscriber
+from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect_async
 from webhook_app.store.deliveries.queue import AttemptStats, Deliveries
