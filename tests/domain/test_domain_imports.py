@@ -33,7 +33,7 @@ def is_allowed(path: Path, module: str) -> bool:
     return module.partition(".")[0] in PURE | LIBRARIES
 
 
-def test_the_domain_imports_nothing_around_it():
+def test_the_domain_imports_nothing_around_it() -> None:
     assert TREES
     strangers = [
         (path.name, module) for path, tree in TREES.items() for module in imported(tree) if not is_allowed(path, module)
@@ -41,7 +41,7 @@ def test_the_domain_imports_nothing_around_it():
     assert strangers == []
 
 
-def test_the_domain_reads_no_clock():
+def test_the_domain_reads_no_clock() -> None:
     calls = [
         (path.name, node.lineno)
         for path, tree in TREES.items()

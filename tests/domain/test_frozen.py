@@ -1,6 +1,7 @@
 """Frozen values that were kept by an earlier version, which did not know all their fields."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ KEPT = [
 ]
 
 
-def as_kept_before(value):
+def as_kept_before(value: Any) -> Any:
     """The value as a version knew it that had none of the fields which may be left out."""
     needed = [
         field.name
@@ -29,7 +30,7 @@ def as_kept_before(value):
 
 
 @pytest.mark.parametrize("value", KEPT, ids=lambda value: type(value).__name__)
-def test_any_field_of_what_was_kept_before_can_be_changed(value):
+def test_any_field_of_what_was_kept_before_can_be_changed(value: Any) -> None:
     old = as_kept_before(value)
     assert old == value
     for field in dataclasses.fields(value):
@@ -39,7 +40,7 @@ def test_any_field_of_what_was_kept_before_can_be_changed(value):
     assert codec.decoder(type(value))(codec.encode(replace(old))) == value
 
 
-def test_a_name_that_is_no_field_is_refused():
+def test_a_name_that_is_no_field_is_refused() -> None:
     for value in (*KEPT, as_kept_before(KEPT[2])):
         with pytest.raises(TypeError, match="has no colour"):
             replace(value, colour="red")

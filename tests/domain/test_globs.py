@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from fnmatch import fnmatchcase
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ TEXTS = some.text(alphabet="ab*[]!-^\\&~|.\n", max_size=10)
 
 @settings(max_examples=1_000, deadline=None)
 @given(TEXTS, PATTERNS)
-def test_a_pattern_means_what_it_means_to_fnmatch(text, pattern):
+def test_a_pattern_means_what_it_means_to_fnmatch(text: Any, pattern: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert glob_matches(text, pattern) == fnmatchcase(text, pattern)
@@ -31,11 +32,11 @@ def test_a_pattern_means_what_it_means_to_fnmatch(text, pattern):
 @pytest.mark.parametrize(
     "pattern", ["[z-a]", "[", "[]", "[!]", "[!z-a]", "[[a]", "[a&&b]", "[a-]", "(?P<g0>", "\\", "[\\]"]
 )
-def test_an_odd_pattern_raises_nothing(pattern):
+def test_an_odd_pattern_raises_nothing(pattern: str) -> None:
     assert glob_matches("no", pattern) in (True, False)
 
 
-def test_case_and_the_whole_text_count():
+def test_case_and_the_whole_text_count() -> None:
     assert glob_matches("team-a", "team-*")
     assert not glob_matches("Team-a", "team-*")
     assert not glob_matches("team-a-b", "team-?")
@@ -49,13 +50,13 @@ print([glob_matches("ab" * 1_000, pattern) for pattern in {CATASTROPHIC!r}])
 """
 
 
-def test_no_pattern_backtracks():
+def test_no_pattern_backtracks() -> None:
     ended = subprocess.run([sys.executable, "-c", MATCH_ALL], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.count("False") + ended.stdout.count("True") == len(CATASTROPHIC)
 
 
 @pytest.mark.parametrize("pattern", ["x" * (PATTERN_MAX_CHARS + 1), "*" * (STARS_MAX + 1), "a*" * (STARS_MAX + 1)])
-def test_every_door_refuses_a_pattern_that_is_too_large(pattern):
+def test_every_door_refuses_a_pattern_that_is_too_large(pattern: str) -> None:
     assert check_glob(pattern) is not None
     with pytest.raises(ValidationError) as rule:
         RuleSchema().load({"name": "a", "rooms": [pattern], "on": "x", "do": "notify"})
@@ -73,7 +74,7 @@ POSSIBLE = ["Große Halle", "hello?x", "team/standup", "🎻", "👨\u200d👩\u
 
 
 @pytest.mark.parametrize("pattern", IMPOSSIBLE)
-def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern):
+def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern: Any) -> None:
     assert check_glob(pattern) is not None
     for refuse in (
         lambda: rule(rooms=[pattern]),
@@ -88,18 +89,18 @@ def test_a_pattern_that_can_match_no_room_is_refused_everywhere(pattern):
 
 
 @pytest.mark.parametrize("pattern", POSSIBLE)
-def test_names_of_every_script_are_accepted(pattern):
+def test_names_of_every_script_are_accepted(pattern: Any) -> None:
     assert check_glob(pattern) is None
     assert rule(rooms=[pattern])["rooms"] == [pattern]
 
 
-def rule(**fields):
+def rule(**fields: Any) -> Any:
     return RuleSchema().load({"name": "x", "when": "room.on_air", "do": "notify", **fields})
 
 
-def subscriber(**fields):
+def subscriber(**fields: Any) -> Any:
     return SubscribeSchema().load({"url": "https://subscriber.example/in", **fields})
 
 
-def room(room_id):
+def room(room_id: Any) -> Any:
     return NewRoomSchema().load({"room_id": room_id})

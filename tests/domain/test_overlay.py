@@ -1,5 +1,7 @@
 """Layers and spread mappings are what a dict would be, and what lies below them is not touched."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,9 @@ BELOW = st.dictionaries(NAMES, st.integers(10, 19))
 
 
 @given(BELOW, CHANGES)
-def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_when_told(below, changes):
+def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_when_told(
+    below: Any, changes: Any
+) -> None:
     untouched, plain, layer = dict(below), dict(below), Overlay(below)
     for name, value in changes:
         if value is None:
@@ -28,7 +32,7 @@ def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_w
 
 
 @given(BELOW, CHANGES)
-def test_a_spread_mapping_reads_like_a_dict_and_its_older_copies_stay_what_they_were(below, changes):
+def test_a_spread_mapping_reads_like_a_dict_and_its_older_copies_stay_what_they_were(below: Any, changes: Any) -> None:
     kept = [(PersistentMap(below), dict(below))]
     for name, value in changes:
         spread, plain = kept[-1][0], dict(kept[-1][1])

@@ -1,6 +1,8 @@
 """The console on the product as it runs, in a real browser: log in, watch, order, edit, retry; on every screen."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -19,31 +21,31 @@ SOON_MS = round(scaled_limit(20.0) * 1000)
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     with a_browser() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def tally(tmp_path_factory):
+def tally(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with product(tmp_path_factory.mktemp("console"), pinned=True, VIEWER_TOKEN="a-token-that-may-only-look") as made:
         yield made
 
 
 @pytest.fixture
-def visit(browser, tally):
+def visit(browser: Any, tally: Any) -> Iterator[Any]:
     made = BrowserPage(browser, tally.url, token=ADMIN_TOKEN)
     yield made
     made.close()
 
 
-def signed(tally, kind, room, **more):
+def signed(tally: Any, kind: Any, room: Any, **more: Any) -> None:
     answer = tally.post_webhook(webhook(kind, room, session=f"session-of-{room}", **more))
     assert answer.status == 200, answer.body
 
 
 @pytest.mark.parametrize("screen", FAR_APART)
-def test_a_lamp_goes_red_by_a_signed_webhook(browser, tally, screen):
+def test_a_lamp_goes_red_by_a_signed_webhook(browser: Any, tally: Any, screen: Any) -> None:
     visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     room = f"red-{screen['color_scheme']}-room"
     visit.log_in()
@@ -61,7 +63,7 @@ def test_a_lamp_goes_red_by_a_signed_webhook(browser, tally, screen):
 
 
 @pytest.mark.parametrize("screen", FAR_APART)
-def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
+def test_a_room_is_put_on_air_and_taken_off_by_hand(browser: Any, tally: Any, screen: Any) -> None:
     visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     room = f"hand-{screen['color_scheme']}-room"
     tally.sandbox.join(room)
@@ -88,7 +90,7 @@ def test_a_room_is_put_on_air_and_taken_off_by_hand(browser, tally, screen):
 
 
 @pytest.mark.parametrize("screen", FAR_APART)
-def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen):
+def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser: Any, tally: Any, screen: Any) -> None:
     visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, **screen)
     name = f"end-when-empty-{screen['color_scheme']}"
     visit.log_in()
@@ -118,7 +120,7 @@ def test_a_mistake_in_a_rule_is_explained_as_it_is_typed(browser, tally, screen)
 
 
 @pytest.mark.parametrize("trigger", ["schedule", "on", "when"])
-def test_nothing_in_a_new_rule_is_marked_before_it_is_typed_or_left(visit, trigger):
+def test_nothing_in_a_new_rule_is_marked_before_it_is_typed_or_left(visit: Any, trigger: str) -> None:
     visit.log_in()
     visit.open("/new-rule")
     page, verdict = visit.page, visit.page.locator("#verdict")
@@ -134,7 +136,7 @@ def test_nothing_in_a_new_rule_is_marked_before_it_is_typed_or_left(visit, trigg
     assert visit.faults() == []
 
 
-def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit, tally):
+def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit: Any, tally: Any) -> None:
     tally.sandbox.join("warned-room")
     wait_until(lambda: tally.room("warned-room"), 10, "the room being known")
     visit.log_in()
@@ -151,7 +153,7 @@ def test_an_unknown_room_is_warned_of_at_its_field_before_it_is_saved(visit, tal
     expect(page.locator("#why-rooms")).to_be_hidden()
 
 
-def test_unsaved_text_is_asked_about_before_it_is_lost(visit):
+def test_unsaved_text_is_asked_about_before_it_is_lost(visit: Any) -> None:
     visit.log_in()
     visit.open("/new-rule")
     page, asked = visit.page, []
@@ -164,13 +166,13 @@ def test_unsaved_text_is_asked_about_before_it_is_lost(visit):
     assert asked == ["beforeunload"]
 
 
-def test_the_week_says_what_became_of_each_window(visit, tally):
+def test_the_week_says_what_became_of_each_window(visit: Any, tally: Any) -> None:
     opens = (datetime.now(UTC) + timedelta(seconds=4)).strftime("%Y-%m-%dT%H:%M:%S")
     tally.sandbox.join("kept-room")
     for room in ("kept-room", "missed-room"):
         tally.put_rule(f"short-{room}", rooms=[room], schedule={"at": opens, "duration": "4s"})
 
-    def over():
+    def over() -> bool:
         told = [item["notices"] for item in tally.get("/rooms/missed-room/timeline")["items"]]
         return "broadcast.missed" in [notice["type"] for notices in told for notice in notices]
 
@@ -187,12 +189,12 @@ def test_the_week_says_what_became_of_each_window(visit, tally):
     visit.picture("week-over")
 
 
-def test_a_delivery_that_failed_is_retried_by_hand(visit, tally):
+def test_a_delivery_that_failed_is_retried_by_hand(visit: Any, tally: Any) -> None:
     tally.sink.refuse_next(2)
     made = tally.subscribe("stream.started", rooms=["retried-room"], name="the sink")
     signed(tally, "hls-started", "retried-room", id="run-r", playbackHlsUrl="https://cdn.example/r/index.m3u8")
 
-    def failed_twice():
+    def failed_twice() -> Any:
         found = tally.get(f"/subscribers/{made['id']}/deliveries")["items"]
         return found and len(found[0]["attempts"]) == 2
 
@@ -209,7 +211,7 @@ def test_a_delivery_that_failed_is_retried_by_hand(visit, tally):
     assert len({told.id for told in tally.sink.told if told.json["data"]["room_id"] == "retried-room"}) == 1
 
 
-def test_it_can_be_used_without_a_script(browser, tally):
+def test_it_can_be_used_without_a_script(browser: Any, tally: Any) -> None:
     visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, java_script_enabled=False)
     visit.log_in()
     signed(tally, "session-started", "plain-room")
@@ -230,7 +232,7 @@ def test_it_can_be_used_without_a_script(browser, tally):
     visit.close()
 
 
-def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit, tally):
+def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit: Any, tally: Any) -> None:
     signed(tally, "session-started", "keyboard-room")
     wait_until(lambda: tally.room("keyboard-room"), 10, "the room being known")
     visit.log_in()
@@ -246,7 +248,7 @@ def test_a_dialog_is_left_by_keyboard_and_gives_its_place_back(visit, tally):
     expect(link).to_be_focused()
 
 
-def test_the_place_is_kept_when_the_page_is_replaced_under_a_dialog(visit, tally):
+def test_the_place_is_kept_when_the_page_is_replaced_under_a_dialog(visit: Any, tally: Any) -> None:
     for room in ("under-a", "under-b"):
         signed(tally, "session-started", room)
         wait_until(lambda room=room: tally.room(room), 10, "the room being known")
@@ -265,7 +267,7 @@ def test_the_place_is_kept_when_the_page_is_replaced_under_a_dialog(visit, tally
     expect(link).to_be_focused()
 
 
-def test_the_place_stays_in_its_room_when_what_was_offered_there_changes(visit, tally):
+def test_the_place_stays_in_its_room_when_what_was_offered_there_changes(visit: Any, tally: Any) -> None:
     signed(tally, "session-started", "turning-room")
     wait_until(lambda: tally.room("turning-room"), 10, "the room being known")
     visit.log_in()
@@ -275,7 +277,7 @@ def test_the_place_stays_in_its_room_when_what_was_offered_there_changes(visit, 
     expect(visit.room("turning-room").get_by_role("link", name="End")).to_be_focused()
 
 
-def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit, tally):
+def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit: Any, tally: Any) -> None:
     tally.sandbox.join("said-room")
     wait_until(lambda: tally.room("said-room"), 10, "the room being known")
     visit.log_in()
@@ -288,7 +290,7 @@ def test_what_was_done_is_said_and_leaves_when_the_page_has_moved_on(visit, tall
     expect(said).to_have_count(0, timeout=SOON_MS)
 
 
-def test_what_was_done_leaves_in_time_where_nothing_follows(visit, tally):
+def test_what_was_done_leaves_in_time_where_nothing_follows(visit: Any, tally: Any) -> None:
     tally.put_rule("some-day", rooms=["quiet-room"], schedule={"cron": "0 9 * * SUN", "duration": "1h"})
     visit.log_in()
     visit.page.clock.install()
@@ -300,7 +302,7 @@ def test_what_was_done_leaves_in_time_where_nothing_follows(visit, tally):
     expect(said).to_have_count(0)
 
 
-def filled(tally):
+def filled(tally: Any) -> Any:
     """Something on every page."""
     for kind in ("session-started", "hls-starting", "hls-started", "hls-playable"):
         signed(tally, kind, "full-room", id="run-f", playbackHlsUrl="https://cdn.example/f/index.m3u8")
@@ -310,7 +312,7 @@ def filled(tally):
 
 
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
-def test_every_page_fits_and_axe_finds_no_fault(browser, tally, device, viewport):
+def test_every_page_fits_and_axe_finds_no_fault(browser: Any, tally: Any, device: str, viewport: Any) -> None:
     subscriber = filled(tally)
     visit = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=viewport, color_scheme="light")
     visit.open("/login")

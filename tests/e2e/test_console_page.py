@@ -2,7 +2,9 @@
 
 import re
 import threading
+from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -17,6 +19,7 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import outbox_entry_of
 from webhook_app.store.journal.journal import Entry, entry
 
@@ -26,21 +29,21 @@ CURRENT = re.compile(r"Refreshes by itself\.|Live\.")
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     with a_browser() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture(scope="module")
-def site(web_client):
+def site(web_client: WebClient) -> Iterator[Any]:
     """The app behind a real socket; its address."""
 
-    def app(environ, start_response):
+    def app(environ: Any, start_response: Any) -> Any:
         answer = web_client.web.app(environ, start_response)
         if not environ["PATH_INFO"].startswith("/static/"):
             return answer
@@ -58,13 +61,13 @@ def site(web_client):
 
 
 @pytest.fixture
-def visit(browser, site, client):
+def visit(browser: Any, site: Any, client: Client) -> Iterator[Any]:
     made = BrowserPage(browser, site, token=ADMIN_TOKEN)
     yield made
     made.close()
 
 
-def post(web_client, kind, room=ROOM, **more):
+def post(web_client: Any, kind: Any, room: Any = ROOM, **more: Any) -> None:
     body = webhook(kind, room, **more)
     answer = web_client.web.app.test_client().post(
         "/webhooks/videosdk", data=body, headers={"videosdk-signature": signature(body)}
@@ -75,7 +78,9 @@ def post(web_client, kind, room=ROOM, **more):
 RUN = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}
 
 
-def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, web_client, client):
+def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(
+    visit: Any, web_client: WebClient, client: Client
+) -> None:
     visit.log_in()
     expect(visit.page.get_by_text("No room has been seen yet")).to_be_visible()
     with folding(client):
@@ -94,7 +99,7 @@ def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(visit, 
     assert visit.page.url == visit.site + "/"
 
 
-def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit):
+def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit: Any) -> None:
     visit.log_in("not-the-token-of-this-place")
     expect(visit.page.get_by_role("alert")).to_contain_text("neither the admin token nor the viewer token")
     visit.complaints.clear()  # the browser itself remarks upon a 403
@@ -103,7 +108,7 @@ def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit):
     expect(visit.page).to_have_url(visit.site + "/")
 
 
-def test_the_page_says_when_it_may_be_old_and_recovers(visit):
+def test_the_page_says_when_it_may_be_old_and_recovers(visit: Any) -> None:
     visit.log_in()
     expect(visit.page.get_by_role("status")).to_have_text(CURRENT)
     visit.context.set_offline(True)
@@ -114,14 +119,14 @@ def test_the_page_says_when_it_may_be_old_and_recovers(visit):
     visit.complaints.clear()  # the browser itself remarks upon being offline
 
 
-def test_who_is_logged_out_meanwhile_is_sent_to_the_log_in(visit):
+def test_who_is_logged_out_meanwhile_is_sent_to_the_log_in(visit: Any) -> None:
     visit.log_in()
     visit.context.clear_cookies()
     expect(visit.page).to_have_url(visit.site + "/login", timeout=WITHIN_MS)
     visit.complaints.clear()  # the browser itself remarks upon a 401
 
 
-def test_the_page_can_be_used_by_keyboard_alone(visit):
+def test_the_page_can_be_used_by_keyboard_alone(visit: Any) -> None:
     visit.log_in()
     visit.page.wait_for_url(visit.site + "/")
     visit.page.keyboard.press("Tab")
@@ -130,7 +135,7 @@ def test_the_page_can_be_used_by_keyboard_alone(visit):
     expect(visit.page.get_by_role("link", name="Tallylight")).to_be_focused()
 
 
-def test_a_room_whose_name_is_markup_is_text(visit, web_client, client):
+def test_a_room_whose_name_is_markup_is_text(visit: Any, web_client: WebClient, client: Client) -> None:
     evil = "<img src=x onerror=document.title='owned'>"
     post(web_client, "session-started", evil)
     fold_all(client)
@@ -139,7 +144,7 @@ def test_a_room_whose_name_is_markup_is_text(visit, web_client, client):
     assert visit.page.title() == "On air: Tallylight"
 
 
-def busy(client):
+def busy(client: Client) -> None:
     """Rooms in every state, long names, deliveries that went well and badly."""
     told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
     names = {
@@ -178,7 +183,9 @@ def busy(client):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("device", "viewport"), [("desktop", DESKTOP), ("phone", PHONE)])
-def test_the_page_fits_every_screen_in_light_and_dark(browser, site, client, device, viewport, scheme):
+def test_the_page_fits_every_screen_in_light_and_dark(
+    browser: Any, site: Any, client: Client, device: str, viewport: Any, scheme: str
+) -> None:
     busy(client)
     visit = BrowserPage(browser, site, token=ADMIN_TOKEN, viewport=viewport, color_scheme=scheme)
     visit.open("/login")
@@ -222,6 +229,6 @@ LEAST_CONTRAST = """() => {
 }"""
 
 
-def contrast(page):
+def contrast(page: Any) -> Any:
     """The least contrast of any text with its ground."""
     return page.evaluate(LEAST_CONTRAST)

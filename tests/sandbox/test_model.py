@@ -1,5 +1,7 @@
 """The sandbox's pure model, told as stories."""
 
+from typing import Any
+
 import pytest
 
 from sandbox import model
@@ -23,7 +25,7 @@ class Scenario:
         self.told: list[tuple[int, str]] = []
         self.bodies: list[dict] = []
 
-    def play(self, *result):
+    def play(self, *result: Any) -> Any:
         outcome = result[-1]
         assert isinstance(outcome, Outcome)
         self.due.extend(outcome.due)
@@ -39,23 +41,23 @@ class Scenario:
             self.play(model.advance(self.world, self.now, due))
         self.now = until
 
-    def join(self, who="ada", room=ROOM):
+    def join(self, who: str = "ada", room: Any = ROOM) -> Any:
         return self.play(*model.join(self.world, self.now, room, participant_id=who, name=who))
 
-    def leave(self, who="ada", keep=False):
+    def leave(self, who: str = "ada", keep: bool = False) -> Any:
         return self.play(*model.leave(self.world, self.now, ROOM, who, keep=keep))
 
-    def start(self, room=ROOM):
+    def start(self, room: Any = ROOM) -> Any:
         return self.play(*model.start(self.world, self.now, room))
 
-    def end(self, **more):
+    def end(self, **more: Any) -> Any:
         return self.play(*model.end(self.world, self.now, ROOM, **more))
 
-    def types(self):
+    def types(self) -> Any:
         return [kind for _, kind in self.told]
 
 
-def refused(call) -> tuple[int, int | None]:
+def refused(call: Any) -> tuple[int, int | None]:
     with pytest.raises(RefusedError) as caught:
         call()
     assert caught.value.message
@@ -70,7 +72,7 @@ def on_air() -> Scenario:
     return scenario
 
 
-def test_a_stream_takes_its_time_from_start_to_stop():
+def test_a_stream_takes_its_time_from_start_to_stop() -> None:
     scenario = Scenario()
     scenario.join()
     stream = scenario.start()
@@ -90,7 +92,7 @@ def test_a_stream_takes_its_time_from_start_to_stop():
     assert stream_json(stream, "")["duration"] == 11.0
 
 
-def test_webhooks_have_the_documented_shapes():
+def test_webhooks_have_the_documented_shapes() -> None:
     scenario = on_air()
     stream = next(iter(scenario.world.streams.values()))
     where = {"meetingId": ROOM, "sessionId": stream.session_id}
@@ -104,7 +106,7 @@ def test_webhooks_have_the_documented_shapes():
     assert by_type["session-started"]["start"] == iso(scenario.began)
 
 
-def test_two_streams_of_a_session_stop_in_the_same_words():
+def test_two_streams_of_a_session_stop_in_the_same_words() -> None:
     webhooks = []
     scenario = on_air()
     for _ in range(2):
@@ -119,14 +121,14 @@ def test_two_streams_of_a_session_stop_in_the_same_words():
     assert webhooks[0].stream_id != webhooks[1].stream_id
 
 
-def test_a_start_needs_a_known_room_with_a_running_session():
+def test_a_start_needs_a_known_room_with_a_running_session() -> None:
     scenario = Scenario()
     assert refused(scenario.start) == (404, None)
     room = model.create_room(scenario.world, scenario.now)
     assert refused(lambda: scenario.start(room.id)) == (400, None)
 
 
-def test_a_room_has_one_stream_at_a_time():
+def test_a_room_has_one_stream_at_a_time() -> None:
     scenario = Scenario()
     scenario.join()
     scenario.start()
@@ -139,7 +141,7 @@ def test_a_room_has_one_stream_at_a_time():
     scenario.start()
 
 
-def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops():
+def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops() -> None:
     scenario = Scenario()
     scenario.join()
     assert refused(scenario.end) == (404, None)
@@ -150,14 +152,14 @@ def test_an_end_is_refused_while_the_stream_starts_and_while_it_stops():
     assert refused(scenario.end) == (400, 4017)
 
 
-def test_an_end_may_name_its_stream_and_then_means_no_other():
+def test_an_end_may_name_its_stream_and_then_means_no_other() -> None:
     scenario = on_air()
     assert refused(lambda: scenario.end(stream_id="another")) == (404, None)
     stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
     assert scenario.end(stream_id=stream.id) is stream
 
 
-def test_the_quota_counts_the_streams_of_all_rooms_until_they_are_over():
+def test_the_quota_counts_the_streams_of_all_rooms_until_they_are_over() -> None:
     scenario = Scenario(SandboxState(quota=1))
     scenario.join()
     scenario.join(room="other")
@@ -169,7 +171,7 @@ def test_the_quota_counts_the_streams_of_all_rooms_until_they_are_over():
     scenario.start("other")
 
 
-def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along():
+def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along() -> None:
     scenario = on_air()
     scenario.join("grace")
     scenario.leave("ada")
@@ -181,7 +183,7 @@ def test_the_session_ends_with_the_last_to_leave_and_takes_its_stream_along():
     assert model.running_stream(scenario.world, scenario.world.rooms[ROOM]) is None
 
 
-def test_a_kept_session_outlives_its_people_until_it_is_ended():
+def test_a_kept_session_outlives_its_people_until_it_is_ended() -> None:
     scenario = on_air()
     scenario.leave(keep=True)
     assert scenario.types()[-1] == "participant-left"
@@ -191,7 +193,7 @@ def test_a_kept_session_outlives_its_people_until_it_is_ended():
     assert scenario.types()[-2:] == ["hls-stopped", "session-ended"]
 
 
-def test_a_session_that_ends_while_its_stream_starts_stops_it_for_good():
+def test_a_session_that_ends_while_its_stream_starts_stops_it_for_good() -> None:
     scenario = Scenario()
     scenario.join()
     scenario.start()
@@ -201,7 +203,7 @@ def test_a_session_that_ends_while_its_stream_starts_stops_it_for_good():
     assert "hls-started" not in scenario.types()
 
 
-def test_a_new_session_may_begin_while_the_old_ones_stream_still_stops():
+def test_a_new_session_may_begin_while_the_old_ones_stream_still_stops() -> None:
     scenario = on_air()
     old = scenario.leave()
     new = scenario.join()
@@ -212,20 +214,20 @@ def test_a_new_session_may_begin_while_the_old_ones_stream_still_stops():
     assert scenario.types().count("session-ended") == 1
 
 
-def test_a_stream_that_breaks_frees_its_room():
+def test_a_stream_that_breaks_frees_its_room() -> None:
     scenario = on_air()
     scenario.play(*model.fail(scenario.world, scenario.now, ROOM))
     assert scenario.types()[-1] == "hls-failed"
     scenario.start()
 
 
-def test_a_stream_stops_after_two_hours():
+def test_a_stream_stops_after_two_hours() -> None:
     scenario = on_air()
     scenario.pass_time(7201)
     assert scenario.told[-2:] == [(7_200_000, "hls-stopping"), (7_201_000, "hls-stopped")]
 
 
-def test_a_pace_of_nothing_still_tells_everything_in_order():
+def test_a_pace_of_nothing_still_tells_everything_in_order() -> None:
     scenario = Scenario(SandboxState(pace=Pace(0, 0, 0)))
     scenario.join()
     scenario.start()
@@ -241,7 +243,7 @@ def test_a_pace_of_nothing_still_tells_everything_in_order():
     ]
 
 
-def test_joining_twice_is_joining_once_and_leaving_twice_is_refused():
+def test_joining_twice_is_joining_once_and_leaving_twice_is_refused() -> None:
     scenario = Scenario()
     scenario.join()
     scenario.join()
@@ -250,11 +252,11 @@ def test_joining_twice_is_joining_once_and_leaving_twice_is_refused():
     assert refused(scenario.leave) == (404, None)
 
 
-def test_the_same_seed_tells_the_same_story():
+def test_the_same_seed_tells_the_same_story() -> None:
     assert on_air().bodies == on_air().bodies
 
 
-def test_a_custom_id_makes_one_room():
+def test_a_custom_id_makes_one_room() -> None:
     world = SandboxState()
     room = model.create_room(world, 0, custom_id="sunday")
     assert model.create_room(world, 0, custom_id="sunday") is room
@@ -262,7 +264,7 @@ def test_a_custom_id_makes_one_room():
     assert [len(part) for part in room.id.split("-")] == [4, 4, 4]
 
 
-def test_only_a_stream_that_is_over_can_be_deleted():
+def test_only_a_stream_that_is_over_can_be_deleted() -> None:
     scenario = on_air()
     stream = model.running_stream(scenario.world, scenario.world.rooms[ROOM])
     assert refused(lambda: model.delete_stream(scenario.world, stream.id)) == (400, None)
@@ -272,7 +274,7 @@ def test_only_a_stream_that_is_over_can_be_deleted():
     assert refused(lambda: model.find_stream(scenario.world, stream.id)) == (404, None)
 
 
-def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for():
+def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for() -> None:
     world = SandboxState()
     room = model.create_room(world, 0, end_point="http://a", events=("hls-*", "session-ended"))
     _, _, joined = model.join(world, 0, room.id)
@@ -285,7 +287,7 @@ def test_each_receiver_gets_a_webhook_once_and_a_room_only_those_it_asked_for():
     )
 
 
-def test_the_demo_fills_and_empties_its_room_in_under_a_minute():
+def test_the_demo_fills_and_empties_its_room_in_under_a_minute() -> None:
     scenario = Scenario()
     assert sum(wait_s for wait_s, _ in SCRIPT) < 60
     for wait_s, act in SCRIPT:
@@ -299,7 +301,7 @@ def test_the_demo_fills_and_empties_its_room_in_under_a_minute():
     assert scenario.types()[-3:] == ["hls-stopping", "hls-stopped", "session-ended"]
 
 
-def test_a_fault_spoils_its_calls_and_no_more():
+def test_a_fault_spoils_its_calls_and_no_more() -> None:
     faults = read_faults(b'{"rest": [{"path": "start", "fault": "429", "times": 2}]}')
     taken = [faults.take(path) for path in ("end", "start", "start", "start")]
     assert [fault and fault.fault for fault in taken] == [None, "429", "429", None]
@@ -318,7 +320,7 @@ def test_a_fault_spoils_its_calls_and_no_more():
         (b'{"a": "\xff"}', ""),
     ],
 )
-def test_a_wrong_fault_is_named(body, named):
+def test_a_wrong_fault_is_named(body: bytes, named: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         read_faults(body)
     assert named in str(caught.value)

@@ -1,6 +1,7 @@
 """Each form that VideoSDK's documentation leaves open can be chosen in the sandbox, and the defaults are documented."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -15,16 +16,16 @@ ROOM = "abcd-efgh-ijkl"
 NOTHING = "No active HLS found"
 
 
-def world_with(**forms):
+def world_with(**forms: Any) -> Any:
     return SandboxState(forms=Forms(**forms))
 
 
-def started(world):
+def started(world: Any) -> Any:
     model.join(world, 0, ROOM, participant_id="ada")
     return model.start(world, 0, ROOM)
 
 
-def type_names(*outcomes):
+def type_names(*outcomes: Any) -> Any:
     return [webhook.type for outcome in outcomes for webhook in outcome.webhooks]
 
 
@@ -45,12 +46,12 @@ def type_names(*outcomes):
         ("unknown", 200, {"state": "idle"}),
     ],
 )
-def test_no_active_stream_is_answered_in_the_chosen_form(form, status, body):
+def test_no_active_stream_is_answered_in_the_chosen_form(form: str, status: int, body: dict[str, Any] | None) -> None:
     answer = none_active(Forms(none_active=form), ROOM)
     assert (answer.status, json.loads(answer.text)) == (status, body)
 
 
-def test_no_active_stream_may_be_an_answer_without_a_body():
+def test_no_active_stream_may_be_an_answer_without_a_body() -> None:
     answer = none_active(Forms(none_active="204"), ROOM)
     assert (answer.status, answer.body) == (204, None)
 
@@ -59,7 +60,7 @@ def test_no_active_stream_may_be_an_answer_without_a_body():
     ("form", "key"),
     [("object", "id"), ("_id", "_id"), ("recordingId", "recordingId"), ("string", None), ("empty", None)],
 )
-def test_a_start_is_answered_in_the_chosen_form(form, key):
+def test_a_start_is_answered_in_the_chosen_form(form: str, key: str | None) -> None:
     stream, _ = started(SandboxState())
     answer = start_answer(Forms(start_answer=form), started_json(stream, ""))
     if key is None:
@@ -69,13 +70,13 @@ def test_a_start_is_answered_in_the_chosen_form(form, key):
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_a_success_has_the_chosen_status(status):
+def test_a_success_has_the_chosen_status(status: int) -> None:
     answer = success_response(status, "HLS ended successfully")
     assert (answer.status, bool(answer.body)) == (status, status != 204)
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
-def test_a_start_without_a_session_is_refused_in_the_chosen_form(status):
+def test_a_start_without_a_session_is_refused_in_the_chosen_form(status: int) -> None:
     world = world_with(no_session=str(status))
     room = model.create_room(world, 0)
     with pytest.raises(RefusedError) as refused:
@@ -84,7 +85,7 @@ def test_a_start_without_a_session_is_refused_in_the_chosen_form(status):
 
 
 @pytest.mark.parametrize("status", [400, 409])
-def test_a_second_start_is_refused_in_the_chosen_form(status):
+def test_a_second_start_is_refused_in_the_chosen_form(status: int) -> None:
     world = world_with(second_start=str(status))
     started(world)
     with pytest.raises(RefusedError) as refused:
@@ -92,7 +93,7 @@ def test_a_second_start_is_refused_in_the_chosen_form(status):
     assert refused.value.status == status
 
 
-def test_a_second_start_may_make_a_second_stream_and_each_ends_alone():
+def test_a_second_start_may_make_a_second_stream_and_each_ends_alone() -> None:
     world = world_with(second_start="second-stream")
     first, _ = started(world)
     second, _ = model.start(world, 1, ROOM)
@@ -120,7 +121,7 @@ def test_a_second_start_may_make_a_second_stream_and_each_ends_alone():
         ("first", ["participant-left", "session-ended", "hls-stopping", "hls-stopped"]),
     ],
 )
-def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form, types):
+def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form: str, types: Any) -> None:
     world = world_with(session_end=form)
     stream, _ = started(world)
     _, left = model.leave(world, 1, ROOM, "ada")
@@ -136,7 +137,7 @@ def test_a_sessions_end_ends_its_stream_in_the_chosen_form(form, types):
         ({"session_reason": "x", "session_error": "crashed"}, {"reason": "x", "error": "crashed"}),
     ],
 )
-def test_a_sessions_end_says_why_only_when_told_to(forms, more):
+def test_a_sessions_end_says_why_only_when_told_to(forms: dict[str, Any], more: dict[str, Any]) -> None:
     world = world_with(**forms)
     model.join(world, 0, ROOM, participant_id="ada")
     ended = model.leave(world, 1000, ROOM, "ada")[1].webhooks[-1]
@@ -148,7 +149,7 @@ def test_a_sessions_end_says_why_only_when_told_to(forms, more):
     ("stream_ids", "id_of"),
     [(False, lambda stream: None), (True, lambda stream: stream.id), ("composer", lambda stream: stream.composer_id)],
 )
-def test_webhooks_name_the_stream_in_the_chosen_form(stream_ids, id_of):
+def test_webhooks_name_the_stream_in_the_chosen_form(stream_ids: bool | str, id_of: Any) -> None:
     stream, outcome = started(world_with(composer_ids=True))
     assert webhook_json(outcome.webhooks[0], stream_ids=stream_ids)["data"].get("id") == id_of(stream)
     assert stream_json(stream, "")["composerId"] not in (stream.id, None)
@@ -164,7 +165,7 @@ def test_webhooks_name_the_stream_in_the_chosen_form(stream_ids, id_of):
         ("none", set()),
     ],
 )
-def test_webhooks_carry_urls_in_the_chosen_form(urls, keys):
+def test_webhooks_carry_urls_in_the_chosen_form(urls: str, keys: Any) -> None:
     world = SandboxState()
     stream, _ = started(world)
     model.advance(world, 1, ScheduledStep(1, stream.id, model.Step.STARTED))
@@ -173,7 +174,7 @@ def test_webhooks_carry_urls_in_the_chosen_form(urls, keys):
     assert webhook_json(webhook, room_key="roomId")["data"]["roomId"] == ROOM
 
 
-def test_a_participant_has_a_mode_and_remembers_its_changes():
+def test_a_participant_has_a_mode_and_remembers_its_changes() -> None:
     world = SandboxState()
     _, ada, outcome = model.join(world, 0, ROOM, participant_id="ada", mode="VIEWER")
     assert outcome.webhooks[-1].of_viewer
@@ -187,20 +188,20 @@ def test_a_participant_has_a_mode_and_remembers_its_changes():
     assert 500 < len(json.dumps(shown)) < 1500
 
 
-def test_a_room_may_start_its_stream_by_itself():
+def test_a_room_may_start_its_stream_by_itself() -> None:
     world = SandboxState()
     room = model.create_room(world, 0, auto_hls=True)
     assert type_names(model.join(world, 0, room.id)[-1]) == ["session-started", "participant-joined", "hls-starting"]
     assert type_names(model.join(world, 0, room.id)[-1]) == ["participant-joined"]
 
 
-def test_a_webhook_address_must_be_https_when_that_is_chosen():
+def test_a_webhook_address_must_be_https_when_that_is_chosen() -> None:
     with pytest.raises(RefusedError):
         model.create_room(world_with(https_only=True), 0, end_point="http://a")
     assert model.create_room(world_with(https_only=True), 0, end_point="https://a").end_point == "https://a"
 
 
-def test_forms_are_read_with_the_faults_and_a_wrong_one_is_named():
+def test_forms_are_read_with_the_faults_and_a_wrong_one_is_named() -> None:
     assert read_faults(b'{"forms": {"none_active": "null"}}').forms == Forms(none_active="null")
     assert read_room_faults(b"{}").forms is None
     for body, named in ((b'{"forms": {"none_active": "405"}}', "none_active"), (b'{"forms": {"nine": 1}}', "nine")):
@@ -208,7 +209,7 @@ def test_forms_are_read_with_the_faults_and_a_wrong_one_is_named():
             read_faults(body)
 
 
-def test_every_open_point_is_described():
+def test_every_open_point_is_described() -> None:
     points = describe_forms()
     assert points.keys() == set(Forms.__struct_fields__)
     assert all(point["about"] and point["values"] for point in points.values())

@@ -8,8 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -27,12 +30,12 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 WITHIN_S = scaled_limit(5.0)
 
 
-def until(condition):
+def until(condition: Any) -> Any:
     """What `condition` answers once it is true."""
     return wait_until(condition, 5)
 
 
-def token(secret=SECRET, **changes):
+def token(secret: Any = SECRET, **changes: Any) -> Any:
     now = int(time.time())
     claims = {"apikey": API_KEY, "permissions": ["allow_join"], "version": 2, "roles": ["crawler"]}
     return jwt.encode({**claims, "iat": now, "exp": now + 60, **changes}, secret, algorithm="HS256")
@@ -45,39 +48,39 @@ class Sandbox:
         self.http = requests.Session()
         self.http.headers["Authorization"] = token()
 
-    def call(self, method, path, body=None, timeout=WITHIN_S, **more):
+    def call(self, method: Any, path: Any, body: Any = None, timeout: Any = WITHIN_S, **more: Any) -> Any:
         return self.http.request(method, self.address + path, json=body, timeout=timeout, **more)
 
-    def put(self, path, body):
+    def put(self, path: Any, body: Any) -> None:
         answer = self.call("PUT", path, body)
         assert answer.status_code == 200, answer.text
 
-    def join(self, room, who="ada"):
+    def join(self, room: Any, who: str = "ada") -> Any:
         answer = self.call("POST", f"/sandbox/rooms/{room}/join", {"participantId": who, "name": "Ada"})
         return answer.json()
 
-    def start(self, room, **more):
+    def start(self, room: Any, **more: Any) -> Any:
         return self.call("POST", "/v2/hls/start", {"roomId": room, **more})
 
-    def end(self, room):
+    def end(self, room: Any) -> Any:
         return self.call("POST", "/v2/hls/end", {"roomId": room})
 
-    def active(self, room):
+    def active(self, room: Any) -> Any:
         return self.call("GET", f"/v2/hls/{room}/active")
 
-    def log(self, kind, room=None):
+    def log(self, kind: Any, room: Any = None) -> Any:
         params = {"kind": kind} if room is None else {"kind": kind, "room": room}
         return self.call("GET", "/sandbox/log", params=params).json()["items"]
 
-    def told(self, room):
+    def told(self, room: Any) -> Any:
         return [item["type"] for item in self.log("webhook", room)]
 
-    def until_told(self, room, kind):
+    def until_told(self, room: Any, kind: Any) -> None:
         until(lambda: kind in self.told(room))
 
 
 @contextmanager
-def sandbox_process(*options):
+def sandbox_process(*options: Any) -> Iterator[Any]:
     environment = {**os.environ, "SANDBOX_API_KEY": API_KEY, "SANDBOX_SECRET": SECRET}
     command = [sys.executable, "-W", "error", "-m", "sandbox", "--port", "0", *options]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -90,20 +93,20 @@ def sandbox_process(*options):
 
 
 @pytest.fixture(scope="module")
-def running():
+def running() -> Iterator[Any]:
     with sandbox_process("--pace-factor", "0") as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def sandbox(running):
+def sandbox(running: Any) -> Any:
     running.put("/sandbox/faults", {})
     running.put("/sandbox/pace", {"started_s": 0, "playable_s": 0, "stopped_s": 0, "answer_s": 0})
     return running
 
 
 @pytest.fixture
-def room(request):
+def room(request: pytest.FixtureRequest) -> Any:
     """A room of the test's own."""
     return f"room-{request.node.name[:60]}".replace("[", "-").replace("]", "").replace("/", "-")
 
@@ -111,29 +114,29 @@ def room(request):
 class Receiver(ThreadingHTTPServer):
     """Keeps what it is sent; answers with the statuses it is given, then 200."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ReceiverHandler)
         self.got = []
         self.statuses = []
         self.url = f"http://127.0.0.1:{self.server_port}/hook"
 
-    def types(self):
+    def types(self) -> Any:
         return [json.loads(body)["webhookType"] for body, _ in self.got]
 
 
 class ReceiverHandler(BaseHTTPRequestHandler):
-    def do_POST(self):
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.got.append((body, self.headers["videosdk-signature"]))
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 200)
         self.end_headers()
 
-    def log_message(self, *_):
+    def log_message(self, *_: Any) -> None:
         """Says nothing."""
 
 
 @pytest.fixture
-def receiver():
+def receiver() -> Iterator[Any]:
     with Receiver() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -142,7 +145,7 @@ def receiver():
         thread.join()
 
 
-def test_a_stream_runs_from_start_to_stop_and_can_be_read_all_the_while(sandbox, room):
+def test_a_stream_runs_from_start_to_stop_and_can_be_read_all_the_while(sandbox: Any, room: Any) -> None:
     session_id = sandbox.join(room)["sessionId"]
     sandbox.put("/sandbox/pace", {"stopped_s": 0.3})
     started = sandbox.start(room).json()
@@ -167,7 +170,7 @@ def test_a_stream_runs_from_start_to_stop_and_can_be_read_all_the_while(sandbox,
     assert isinstance(deleted.json(), str)
 
 
-def test_sessions_and_rooms_can_be_read(sandbox, room):
+def test_sessions_and_rooms_can_be_read(sandbox: Any, room: Any) -> None:
     session_id = sandbox.join(room)["sessionId"]
     for path in ("/v2/sessions/", "/v2/sessions"):
         found = sandbox.call("GET", path, params={"roomId": room, "status": "ongoing"}).json()["data"]
@@ -181,7 +184,7 @@ def test_sessions_and_rooms_can_be_read(sandbox, room):
     assert sandbox.call("GET", "/v2/rooms/nobody-knows-it").status_code == 404
 
 
-def test_webhooks_are_signed_over_their_raw_bytes_and_sent_in_order(sandbox, receiver):
+def test_webhooks_are_signed_over_their_raw_bytes_and_sent_in_order(sandbox: Any, receiver: Any) -> None:
     webhook = {"endPoint": receiver.url, "events": ["hls-*"]}
     room = sandbox.call("POST", "/v2/rooms", {"webhook": webhook}).json()["roomId"]
     sandbox.join(room)
@@ -205,7 +208,7 @@ def test_webhooks_are_signed_over_their_raw_bytes_and_sent_in_order(sandbox, rec
     assert shown["totalCount"] == 3
 
 
-def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox, room, receiver):
+def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox: Any, room: Any, receiver: Any) -> None:
     receiver.statuses = [503]
     sandbox.join(room)
     sandbox.start(room, webhookUrl=receiver.url)
@@ -228,7 +231,7 @@ def test_a_receiver_that_was_down_gets_its_webhooks_later(sandbox, room, receive
     ],
     ids=["none", "garbage", "bearer", "other-secret", "other-key", "expired", "rtc", "good"],
 )
-def test_a_call_needs_a_raw_token_of_ours(sandbox, made, status):
+def test_a_call_needs_a_raw_token_of_ours(sandbox: Any, made: Any, status: int) -> None:
     answer = sandbox.call("GET", "/v2/rooms/unknown", headers={"Authorization": made()})
     assert (answer.status_code, bool(answer.json()["message"])) == (status, True)
 
@@ -245,7 +248,7 @@ def test_a_call_needs_a_raw_token_of_ours(sandbox, made, status):
         ({"layout": {"priority": "PIN"}, "orientation": "round"}, "orientation"),
     ],
 )
-def test_a_wrong_config_is_refused_by_name(sandbox, config, named):
+def test_a_wrong_config_is_refused_by_name(sandbox: Any, config: dict[str, Any], named: str) -> None:
     sandbox.join("config-room")
     answer = sandbox.start("config-room", config=config)
     assert answer.status_code == 400
@@ -254,13 +257,15 @@ def test_a_wrong_config_is_refused_by_name(sandbox, config, named):
 
 @pytest.mark.parametrize("config", [{"mode": "audio"}, {"layout": {"type": "GRID"}}, {"layout": None, "theme": "DARK"}])
 @pytest.mark.parametrize("more", [{}, {"templateUrl": "https://template.example/"}])
-def test_a_config_without_a_layout_and_its_priority_is_not_acceptable(sandbox, config, more):
+def test_a_config_without_a_layout_and_its_priority_is_not_acceptable(
+    sandbox: Any, config: dict[str, Any], more: dict[str, Any]
+) -> None:
     sandbox.join("config-room")
     answer = sandbox.start("config-room", config=config, **more)
     assert (answer.status_code, answer.json()["message"]) == (406, "config.layout with a priority is required")
 
 
-def test_a_right_config_is_taken_and_an_empty_one_too(sandbox, room):
+def test_a_right_config_is_taken_and_an_empty_one_too(sandbox: Any, room: Any) -> None:
     layout = {"type": "SIDEBAR", "priority": "PIN", "gridSize": 25}
     for name, config in (("a", {}), ("b", {"layout": layout, "mode": "audio", "quality": "high"})):
         sandbox.join(room + name)
@@ -286,12 +291,12 @@ def test_a_right_config_is_taken_and_an_empty_one_too(sandbox, room):
         ("POST", "/sandbox/rooms/nobody-knows-it/leave", {"participantId": "ada"}, 404),
     ],
 )
-def test_what_is_wrong_is_answered_with_a_message(sandbox, method, path, body, status):
+def test_what_is_wrong_is_answered_with_a_message(sandbox: Any, method: str, path: str, body: Any, status: int) -> None:
     answer = sandbox.call(method, path, body)
     assert (answer.status_code, bool(answer.json()["message"])) == (status, True)
 
 
-def test_a_thumbnail_is_described_while_the_stream_is_playable(sandbox, room):
+def test_a_thumbnail_is_described_while_the_stream_is_playable(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     assert sandbox.call("POST", "/v2/hls/capture", {"roomId": room}).status_code == 404
     sandbox.start(room)
@@ -301,7 +306,7 @@ def test_a_thumbnail_is_described_while_the_stream_is_playable(sandbox, room):
 
 
 @pytest.mark.parametrize("status", [401, 403, 409, 429, 500, 502, 503])
-def test_a_call_fails_as_often_as_asked_and_does_no_work(sandbox, room, status):
+def test_a_call_fails_as_often_as_asked_and_does_no_work(sandbox: Any, room: Any, status: int) -> None:
     sandbox.join(room)
     sandbox.put("/sandbox/faults", {"rest": [{"path": "start", "fault": str(status), "times": 1}]})
     assert sandbox.start(room).status_code == status
@@ -310,7 +315,7 @@ def test_a_call_fails_as_often_as_asked_and_does_no_work(sandbox, room, status):
     assert [call["status"] for call in sandbox.log("call", room)] == [status, 200]
 
 
-def test_an_answer_may_be_lost_after_the_work_was_done(sandbox, room):
+def test_an_answer_may_be_lost_after_the_work_was_done(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     sandbox.put("/sandbox/faults", {"rest": [{"path": "start", "fault": "answer-lost"}]})
     with pytest.raises(requests.ConnectionError):
@@ -320,7 +325,7 @@ def test_an_answer_may_be_lost_after_the_work_was_done(sandbox, room):
     assert (first["status"], first["fault"], first["lost_status"]) == (None, "answer-lost", 200)
 
 
-def test_the_work_may_be_done_after_the_caller_gave_up(sandbox, room):
+def test_the_work_may_be_done_after_the_caller_gave_up(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     sandbox.put("/sandbox/faults", {"rest": [{"path": "start", "fault": "late", "after_s": 0.2}]})
     with pytest.raises(requests.ConnectionError):
@@ -329,7 +334,7 @@ def test_the_work_may_be_done_after_the_caller_gave_up(sandbox, room):
     until(lambda: sandbox.active(room).status_code == 200)
 
 
-def test_a_call_may_hang_and_does_no_work(sandbox, room):
+def test_a_call_may_hang_and_does_no_work(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     sandbox.put("/sandbox/faults", {"rest": [{"path": "start", "fault": "hang"}]})
     with pytest.raises(requests.ReadTimeout):
@@ -337,12 +342,12 @@ def test_a_call_may_hang_and_does_no_work(sandbox, room):
     assert sandbox.log("run", room) == []
 
 
-def test_answers_take_their_time(sandbox):
+def test_answers_take_their_time(sandbox: Any) -> None:
     sandbox.put("/sandbox/pace", {"answer_s": 0.2})
     assert sandbox.call("GET", "/v2/hls").elapsed.total_seconds() >= 0.2
 
 
-def test_webhooks_can_be_lost_repeated_and_carry_ids(sandbox, room, receiver):
+def test_webhooks_can_be_lost_repeated_and_carry_ids(sandbox: Any, room: Any, receiver: Any) -> None:
     faults = {"drop": ["hls-started"], "repeat": 1, "stream_ids": True}
     sandbox.put("/sandbox/faults", {"webhooks": faults})
     sandbox.join(room)
@@ -354,7 +359,7 @@ def test_webhooks_can_be_lost_repeated_and_carry_ids(sandbox, room, receiver):
     assert dropped == ["hls-started"]
 
 
-def test_webhooks_can_be_sent_in_another_order_and_late(sandbox, room, receiver):
+def test_webhooks_can_be_sent_in_another_order_and_late(sandbox: Any, room: Any, receiver: Any) -> None:
     sandbox.put("/sandbox/faults", {"webhooks": {"reorder": 1, "delay_s": 0.2}})
     sandbox.join(room)
     began = time.monotonic()
@@ -365,7 +370,7 @@ def test_webhooks_can_be_sent_in_another_order_and_late(sandbox, room, receiver)
     until(lambda: receiver.types()[2:] == ["hls-playable"])
 
 
-def test_open_points_take_the_chosen_form_in_one_room_only(sandbox, room):
+def test_open_points_take_the_chosen_form_in_one_room_only(sandbox: Any, room: Any) -> None:
     forms = {"none_active": "null", "start_status": 201, "end_status": 204, "room_key": "meetingId", "detail": "old"}
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"forms": forms})
     assert sandbox.active(room).json() == {"code": 200, "data": None}
@@ -380,7 +385,7 @@ def test_open_points_take_the_chosen_form_in_one_room_only(sandbox, room):
     assert (ended.status_code, ended.content) == (204, b"")
 
 
-def test_the_list_may_need_a_room(sandbox, room):
+def test_the_list_may_need_a_room(sandbox: Any, room: Any) -> None:
     sandbox.put("/sandbox/faults", {"forms": {"list_needs_room": True}})
     assert sandbox.call("GET", "/v2/hls").status_code == 400
     assert sandbox.call("GET", "/v2/hls", params={"roomId": room}).status_code == 200
@@ -388,7 +393,7 @@ def test_the_list_may_need_a_room(sandbox, room):
     assert sandbox.call("GET", "/v2/hls").status_code == 200
 
 
-def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox, room):
+def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox: Any, room: Any) -> None:
     crowd = {"participantId": "viewer", "mode": "VIEWER", "count": 30}
     sandbox.join(room)
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"viewers": False}})
@@ -406,7 +411,7 @@ def test_a_crowd_of_participants_is_read_in_pages_with_modes(sandbox, room):
     assert sandbox.told(room)[-1] == "session-ended"
 
 
-def test_participants_take_the_form_that_is_chosen(sandbox, room):
+def test_participants_take_the_form_that_is_chosen(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     session = sandbox.call("GET", "/v2/sessions/", params={"roomId": room}).json()["data"][0]["id"]
     path = f"/v2/sessions/{session}/participants/active"
@@ -419,7 +424,7 @@ def test_participants_take_the_form_that_is_chosen(sandbox, room):
     assert sandbox.call("GET", path).status_code == 404
 
 
-def test_webhooks_may_be_sent_once_only(sandbox, room, receiver):
+def test_webhooks_may_be_sent_once_only(sandbox: Any, room: Any, receiver: Any) -> None:
     receiver.statuses = [503]
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"retries": False}})
     sandbox.join(room)
@@ -432,13 +437,13 @@ def test_webhooks_may_be_sent_once_only(sandbox, room, receiver):
     assert record["data"][0] == {"type": "hls-starting", "success": False}
 
 
-def test_the_quota_can_be_set_as_a_fault(sandbox, room):
+def test_the_quota_can_be_set_as_a_fault(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     sandbox.put("/sandbox/faults", {"quota": 0})
     assert sandbox.start(room).json()["code"] == 4029
 
 
-def test_the_inbox_keeps_what_a_subscriber_would_get(sandbox):
+def test_the_inbox_keeps_what_a_subscriber_would_get(sandbox: Any) -> None:
     headers = {"webhook-id": "msg_1", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
     sandbox.call("POST", "/sandbox/inbox/some/where", {"type": "stream.playable"}, headers=headers)
     item = sandbox.log("inbox")[-1]
@@ -446,7 +451,7 @@ def test_the_inbox_keeps_what_a_subscriber_would_get(sandbox):
     assert item["body"] == {"type": "stream.playable"}
 
 
-def test_the_sandbox_says_what_it_can_do(sandbox):
+def test_the_sandbox_says_what_it_can_do(sandbox: Any) -> None:
     shown = sandbox.call("GET", "/", headers={"Accept": "application/json"}).json()
     paths = {endpoint["path"].split("?")[0] for endpoint in shown["videosdk"] + shown["sandbox"]}
     assert {"/v2/hls/start", "/sandbox/faults", "/sandbox/log"} <= paths
@@ -454,14 +459,14 @@ def test_the_sandbox_says_what_it_can_do(sandbox):
     assert sandbox.call("GET", "/").text.startswith("<!doctype html>")
 
 
-def test_two_hundred_webhooks_are_sent_each_way(sandbox, room, receiver):
+def test_two_hundred_webhooks_are_sent_each_way(sandbox: Any, room: Any, receiver: Any) -> None:
     sandbox.put("/sandbox/faults", {"webhooks": {"repeat": 66}})
     sandbox.join(room)
     sandbox.start(room, webhookUrl=receiver.url)
     until(lambda: len(receiver.got) == 201)
 
 
-def test_the_key_outlives_the_process_which_ends_at_once_when_told(tmp_path):
+def test_the_key_outlives_the_process_which_ends_at_once_when_told(tmp_path: Path) -> None:
     keys = []
     for _ in range(2):
         with sandbox_process("--data", str(tmp_path / "data")) as sandbox:
@@ -475,7 +480,7 @@ def test_the_key_outlives_the_process_which_ends_at_once_when_told(tmp_path):
     assert (tmp_path / "data" / "rsa.pem").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_port_in_use_is_one_line_and_status_one(sandbox):
+def test_a_port_in_use_is_one_line_and_status_one(sandbox: Any) -> None:
     command = [sys.executable, "-m", "sandbox", "--api-key", API_KEY, "--secret", SECRET]
     port = sandbox.address.rpartition(":")[2]
     ended = subprocess.run([*command, "--port", port], capture_output=True, text=True, timeout=WITHIN_S)
@@ -484,14 +489,14 @@ def test_a_port_in_use_is_one_line_and_status_one(sandbox):
     assert ended.stderr.count("\n") == 1
 
 
-def test_the_demo_tells_every_receiver_of_its_room(receiver):
+def test_the_demo_tells_every_receiver_of_its_room(receiver: Any) -> None:
     options = ("--demo", "demo", "--demo-factor", "0.005", "--webhook-url", receiver.url)
     with sandbox_process(*options):
         until(lambda: "session-ended" in receiver.types())
     assert receiver.types()[:3] == ["session-started", "participant-joined", "participant-joined"]
 
 
-def test_a_rooms_own_faults_spoil_no_other_room(sandbox, room):
+def test_a_rooms_own_faults_spoil_no_other_room(sandbox: Any, room: Any) -> None:
     other = f"{room}-other"
     sandbox.join(room), sandbox.join(other)
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "start", "fault": "4020"}]})
@@ -501,7 +506,9 @@ def test_a_rooms_own_faults_spoil_no_other_room(sandbox, room):
     assert sandbox.start(room).status_code == 200
 
 
-def test_a_rooms_own_faults_replace_the_general_ones_of_webhooks_and_end_alone(sandbox, room, receiver):
+def test_a_rooms_own_faults_replace_the_general_ones_of_webhooks_and_end_alone(
+    sandbox: Any, room: Any, receiver: Any
+) -> None:
     with sandbox_process("--pace-factor", "0", "--webhook-url", receiver.url) as one:
         one.put("/sandbox/faults", {"webhooks": {"drop": 1}})
         one.put(f"/sandbox/rooms/{room}/faults", {"webhooks": {"drop": ["session-*"]}})
@@ -512,14 +519,14 @@ def test_a_rooms_own_faults_replace_the_general_ones_of_webhooks_and_end_alone(s
         until(lambda: [item["outcome"] for item in one.log("webhook", room)] == ["dropped", "delivered", "dropped"])
 
 
-def test_a_question_about_a_session_is_its_rooms_too(sandbox, room):
+def test_a_question_about_a_session_is_its_rooms_too(sandbox: Any, room: Any) -> None:
     session = sandbox.join(room)["sessionId"]
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "session", "fault": "503", "times": None}]})
     assert sandbox.call("GET", f"/v2/sessions/{session}").status_code == 503
     assert sandbox.log("call", room)[-1]["path"] == f"/v2/sessions/{session}"
 
 
-def test_a_slow_answer_is_of_the_moment_of_the_question(sandbox, room):
+def test_a_slow_answer_is_of_the_moment_of_the_question(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     sandbox.put(f"/sandbox/rooms/{room}/faults", {"rest": [{"path": "active", "fault": "slow", "after_s": 0.5}]})
     answers = []
@@ -535,7 +542,7 @@ def test_a_slow_answer_is_of_the_moment_of_the_question(sandbox, room):
     assert time.monotonic() - began >= 0.5
 
 
-def test_a_stream_that_was_made_older_reaches_its_limit_and_shows_when_it_began(sandbox, room):
+def test_a_stream_that_was_made_older_reaches_its_limit_and_shows_when_it_began(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     before = sandbox.start(room).json()["start"]
     sandbox.until_told(room, "hls-playable")
@@ -545,7 +552,7 @@ def test_a_stream_that_was_made_older_reaches_its_limit_and_shows_when_it_began(
     sandbox.until_told(room, "hls-stopped")
 
 
-def test_a_room_may_have_a_pace_of_its_own(sandbox, room):
+def test_a_room_may_have_a_pace_of_its_own(sandbox: Any, room: Any) -> None:
     sandbox.put(f"/sandbox/rooms/{room}/pace", {"started_s": 600})
     sandbox.join(room)
     sandbox.start(room)
@@ -582,7 +589,7 @@ CONTROLS = [
 
 @pytest.mark.parametrize("headers", FROM_OTHER_SITES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json"])
-def test_another_site_may_not_use_the_controls(sandbox, room, headers, kind):
+def test_another_site_may_not_use_the_controls(sandbox: Any, room: Any, headers: Any, kind: str) -> None:
     inbox = len(sandbox.log("inbox"))
     for method, path in CONTROLS:
         answer = requests.request(
@@ -598,7 +605,7 @@ def test_another_site_may_not_use_the_controls(sandbox, room, headers, kind):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "none"}, {"Host": "sandbox:8001"}, {"Host": "[::1]:8001"}])
-def test_programs_and_its_own_page_may_use_the_controls(sandbox, room, headers):
+def test_programs_and_its_own_page_may_use_the_controls(sandbox: Any, room: Any, headers: dict[str, Any]) -> None:
     own_page = {"Origin": sandbox.address, "Sec-Fetch-Site": "same-origin"}
     for given in (headers, {"Host": sandbox.address.removeprefix("http://")} | own_page):
         for method, path in CONTROLS[2:5]:
@@ -608,7 +615,7 @@ def test_programs_and_its_own_page_may_use_the_controls(sandbox, room, headers):
             assert answer.status_code == 200, (method, path, answer.text)
 
 
-def test_no_other_site_may_frame_the_page_and_any_may_link_to_it(sandbox):
+def test_no_other_site_may_frame_the_page_and_any_may_link_to_it(sandbox: Any) -> None:
     answer = sandbox.call("GET", "/", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 200
     assert answer.headers["X-Frame-Options"] == "DENY"
@@ -616,7 +623,7 @@ def test_no_other_site_may_frame_the_page_and_any_may_link_to_it(sandbox):
     assert sandbox.call("GET", "/", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_videosdks_own_paths_go_by_the_token_whoever_calls(sandbox, room):
+def test_videosdks_own_paths_go_by_the_token_whoever_calls(sandbox: Any, room: Any) -> None:
     sandbox.join(room)
     headers = {"Host": "api.videosdk.example", "Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}
     assert sandbox.call("POST", "/v2/hls/start", {"roomId": room}, headers=headers).status_code == 200

@@ -16,16 +16,16 @@ SPOILED_MAX = 60
 
 
 @pytest.mark.parametrize("seed", WEEKS)
-def test_in_a_week_of_trouble_every_room_is_what_is_wanted_and_we_know_it(seed):
+def test_in_a_week_of_trouble_every_room_is_what_is_wanted_and_we_know_it(seed: Any) -> None:
     simulate(seed, rounds=1)
 
 
 @pytest.mark.parametrize("seed", RUSHES)
-def test_after_hours_in_which_everything_goes_wrong_every_room_is_what_is_wanted_and_we_know_it(seed):
+def test_after_hours_in_which_everything_goes_wrong_every_room_is_what_is_wanted_and_we_know_it(seed: Any) -> None:
     simulate(seed, rounds=1)
 
 
-def test_the_same_seed_is_the_same_story():
+def test_the_same_seed_is_the_same_story() -> None:
     told: list[list[str]] = [[], []]
     for lines in told:
         simulate(RUSH_EVERY, tell=lines.append, rounds=1)
@@ -33,7 +33,7 @@ def test_the_same_seed_is_the_same_story():
     assert len(told[0]) > 50
 
 
-def test_the_seeds_have_calls_crashes_and_streams_on_air_in_them():
+def test_the_seeds_have_calls_crashes_and_streams_on_air_in_them() -> None:
     totals: dict[str, int] = {}
     for seed in range(101, 107):
         for name, number in simulate(seed, rounds=1).items():
@@ -43,21 +43,21 @@ def test_the_seeds_have_calls_crashes_and_streams_on_air_in_them():
     assert {"events", "starts", "ends", "crashes", "checks", "checks on air", "attempts"} < totals.keys()
 
 
-def test_a_worker_that_skips_an_event_when_it_dies_is_found_out():
+def test_a_worker_that_skips_an_event_when_it_dies_is_found_out() -> None:
     def spoil(worker: Worker) -> None:
         worker.cursor += 1
 
     _is_found_out(lambda life: _when_it_dies(life, spoil))
 
 
-def test_a_worker_that_keeps_half_a_batch_when_it_dies_is_found_out():
+def test_a_worker_that_keeps_half_a_batch_when_it_dies_is_found_out() -> None:
     def spoil(worker: Worker) -> None:
         worker.timers.clear()
 
     _is_found_out(lambda life: _when_it_dies(life, spoil))
 
 
-def test_a_call_job_that_takes_no_answer_for_a_no_is_found_out():
+def test_a_call_job_that_takes_no_answer_for_a_no_is_found_out() -> None:
     def spoil(life: Life) -> None:
         answer = life.caller._answer
 
@@ -69,7 +69,7 @@ def test_a_call_job_that_takes_no_answer_for_a_no_is_found_out():
     _is_found_out(spoil)
 
 
-def test_a_hand_that_forgets_a_delivery_when_it_dies_is_found_out():
+def test_a_hand_that_forgets_a_delivery_when_it_dies_is_found_out() -> None:
     def spoil(life: Life) -> None:
         dies = life.agenda.dies
 

@@ -524,7 +524,7 @@ def test_two_deliver_hands_tell_each_notice_once(client: Client, store_url: str)
         sink.stop()
 
 
-def test_an_entry_that_cannot_be_read_is_passed_with_an_alarm(client):
+def test_an_entry_that_cannot_be_read_is_passed_with_an_alarm(client: Client) -> None:
     client.xadd(keys.JOURNAL, {"s": "future", "t": "x", "r": "", "a": "1", "d": "{}"})
     journal = Journal(client)
     journal.append([entry(Source.SYSTEM, "settings", None, {"calls": True})])

@@ -1,6 +1,8 @@
 """Checks in a row that changed nothing are one line of the timeline, so that page 1 shows what matters."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from tests.web.console.test_pages import log_in
 from webhook_app.domain.events import Source
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.state.store import StateStore
 
@@ -16,14 +19,14 @@ NO_SESSION = {"reached": True, "active": None, "session": None}
 
 
 @pytest.fixture
-def web_client(store_url, tmp_path):
+def web_client(store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
 class Watched:
     """A room whose probes come due and are answered, one after another."""
 
-    def __init__(self, client):
+    def __init__(self, client: Client) -> None:
         self.client = client
         append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
         opened = datetime.now(UTC) - timedelta(minutes=2)
@@ -33,14 +36,14 @@ class Watched:
         fold_all(client)
 
     @property
-    def room(self):
+    def room(self) -> Any:
         return StateStore(self.client).room(ROOM)
 
-    def timer(self, name):
+    def timer(self, name: Any) -> None:
         append(self.client, entry(Source.CLOCK, "timer", ROOM, {"timer": name, "due": self.room.timers[name]}))
         fold_all(self.client)
 
-    def check(self, times=1, **seen):
+    def check(self, times: int = 1, **seen: Any) -> None:
         for _ in range(times):
             if self.room.probe is None:
                 self.timer(min(name for name in self.room.timers if name.startswith(("armed", "ask:"))))
@@ -49,11 +52,11 @@ class Watched:
             fold_all(self.client)
 
 
-def items_of(web_client, query="?collapse=1"):
+def items_of(web_client: Any, query: str = "?collapse=1") -> Any:
     return web_client.get(f"/rooms/{ROOM}/timeline{query}")["items"]
 
 
-def test_checks_that_found_the_same_are_one_item_between_what_matters(client, web_client):
+def test_checks_that_found_the_same_are_one_item_between_what_matters(client: Client, web_client: WebClient) -> None:
     room = Watched(client)
     room.check()  # armed
     room.check(times=40)
@@ -69,7 +72,7 @@ def test_checks_that_found_the_same_are_one_item_between_what_matters(client, we
     assert items_of(web_client)[1]["notices"][0]["type"] == "broadcast.late"
 
 
-def test_every_event_stays_on_the_whole_timeline_and_keeps_its_effect(client, web_client):
+def test_every_event_stays_on_the_whole_timeline_and_keeps_its_effect(client: Client, web_client: WebClient) -> None:
     room = Watched(client)
     room.check(times=10)
     collapsed, whole = items_of(web_client), items_of(web_client, "?limit=500")
@@ -81,7 +84,7 @@ def test_every_event_stays_on_the_whole_timeline_and_keeps_its_effect(client, we
     assert [event["unchanged"] for event in events[:8]] == [True] * 8
 
 
-def test_a_check_that_finds_something_else_begins_another_line(client, web_client):
+def test_a_check_that_finds_something_else_begins_another_line(client: Client, web_client: WebClient) -> None:
     room = Watched(client)
     room.check(times=5)
     room.check(times=2, reached=False)
@@ -91,7 +94,7 @@ def test_a_check_that_finds_something_else_begins_another_line(client, web_clien
     assert "could not be reached" in runs[1][1]
 
 
-def test_pages_of_a_collapsed_timeline_show_each_item_once(client, web_client):
+def test_pages_of_a_collapsed_timeline_show_each_item_once(client: Client, web_client: WebClient) -> None:
     room = Watched(client)
     for _ in range(6):
         room.check(times=3)
@@ -107,7 +110,7 @@ def test_pages_of_a_collapsed_timeline_show_each_item_once(client, web_client):
     assert len(set(whole)) == len(whole) >= 12
 
 
-def test_a_timeline_of_an_earlier_version_is_read_behind_the_outline(client, web_client):
+def test_a_timeline_of_an_earlier_version_is_read_behind_the_outline(client: Client, web_client: WebClient) -> None:
     """What was folded before has no outline: its events are listed one by one."""
     room = Watched(client)
     room.check(times=4)
@@ -121,7 +124,7 @@ def test_a_timeline_of_an_earlier_version_is_read_behind_the_outline(client, web
     assert [item["id"] for item in items[2:]] == old
 
 
-def test_the_rooms_page_shows_what_matters_however_long_it_was_checked(client, web_client):
+def test_the_rooms_page_shows_what_matters_however_long_it_was_checked(client: Client, web_client: WebClient) -> None:
     room = Watched(client)
     room.check()
     room.timer("late")
@@ -137,7 +140,9 @@ def test_the_rooms_page_shows_what_matters_however_long_it_was_checked(client, w
     assert listed.count('id="e-') == 40
 
 
-def event(number, source="probe", *, room=ROOM, effect="as we knew", unchanged=True):
+def event(
+    number: Any, source: str = "probe", *, room: Any = ROOM, effect: str = "as we knew", unchanged: bool = True
+) -> dict[str, Any]:
     at = f"2026-11-28T12:{number:02d}:00.000Z"
     return {"id": f"{number}-0", "source": source, "type": "probed" if source == "probe" else "timer", "room_id": room,
             "at": at, "effect": effect, "unchanged": unchanged}  # fmt: skip
@@ -167,7 +172,9 @@ def event(number, source="probe", *, room=ROOM, effect="as we knew", unchanged=T
         ),
     ],
 )
-def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(events, lines, capsys):
+def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(
+    events: Any, lines: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     from workers.cli.commands.events import _Printer
 
     printer = _Printer(as_json=False, everything=False)
@@ -179,7 +186,7 @@ def test_the_events_command_prints_checks_that_changed_nothing_as_one_line(event
     assert all(part in line for part, line in zip(lines, printed, strict=True))
 
 
-def test_trimming_takes_the_outline_along(client, web_client):
+def test_trimming_takes_the_outline_along(client: Client, web_client: WebClient) -> None:
     from webhook_app.store.state.snapshots import Snapshots
 
     room = Watched(client)

@@ -2,11 +2,13 @@
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import ROOM, NullWake, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls.caller import Caller, StartOptions
 from workers.calls.videosdk_client import Token, VideoSDK
@@ -19,7 +21,7 @@ class Stub(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self):
+    def __init__(self) -> None:
         stub = self
 
         class ConsoleAuth(BaseHTTPRequestHandler):
@@ -27,7 +29,7 @@ class Stub(ThreadingHTTPServer):
             wbufsize = -1
             disable_nagle_algorithm = True
 
-            def answer(self):
+            def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 asked = (self.command, self.path, json.loads(body) if body else None, dict(self.headers))
                 stub.asked.append(asked)
@@ -46,7 +48,7 @@ class Stub(ThreadingHTTPServer):
 
             do_GET = do_POST = answer  # noqa: N815
 
-            def log_message(self, format, *args):
+            def log_message(self, format: Any, *args: Any) -> None:
                 pass
 
         super().__init__(("127.0.0.1", 0), ConsoleAuth)
@@ -59,7 +61,7 @@ class Stub(ThreadingHTTPServer):
         self.listed = (400, {"message": "roomId is required"})
         self.room_listed = None  # the list of one room; None answers as `active` does
 
-    def says(self, method, path):
+    def says(self, method: Any, path: Any) -> Any:
         if path == "/v2/hls/start":
             return self.starts
         if path.startswith("/v2/hls?") and "roomId" not in path:
@@ -68,22 +70,24 @@ class Stub(ThreadingHTTPServer):
             return self.room_listed
         return self.ends if path == "/v2/hls/end" else self.active
 
-    def handle_error(self, request, client_address):
+    def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # whoever asked has left
 
-    def posts(self):
+    def posts(self) -> Any:
         return [(path, body) for method, path, body, _ in self.asked if method == "POST"]
 
 
 class CallHarness:
     """The call hand on the tests' store, and the reducer that decides its calls."""
 
-    def __init__(self, client, url, *, webhook_url=None, credentials=True):
+    def __init__(self, client: Client, url: Any, *, webhook_url: Any = None, credentials: bool = True) -> None:
         self.client = client
         api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
         self.caller = Caller(client, api, NullWake(), options=StartOptions(webhook_url))
 
-    def wanted(self, room=ROOM, session="s1", *, run=None, start=None, command="start"):
+    def wanted(
+        self, room: Any = ROOM, session: str = "s1", *, run: Any = None, start: Any = None, command: str = "start"
+    ) -> Any:
         """Somebody is in the room, and the operator wants a start or an end; the call that is decided."""
         told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
         told.append(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room, session)))
@@ -96,7 +100,7 @@ class CallHarness:
         fold_all(self.client)
         return self.call(room, command)
 
-    def asked_about(self, room=ROOM):
+    def asked_about(self, room: Any = ROOM) -> Any:
         """The operator wants a room on air in which nobody is: VideoSDK is asked. The probe."""
         append(
             self.client,
@@ -106,24 +110,24 @@ class CallHarness:
         fold_all(self.client)
         return self.call(room, "probe")
 
-    def call(self, room=ROOM, kind="start"):
+    def call(self, room: Any = ROOM, kind: str = "start") -> Any:
         """The newest call of this kind."""
         ids = self.client.zrevrange(keys.room_calls(room), 0, -1)
         found = [codec.call_of(self.client.get(keys.call(one.decode()))) for one in ids]
         return next(one for one in found if one.kind == kind)
 
-    def work(self):
+    def work(self) -> Any:
         return self.caller.run()
 
-    def answers(self):
+    def answers(self) -> Any:
         """What the journal holds of answers, oldest first."""
         return [event for event in Journal(self.client).scan() if event.source in (Source.CALL, Source.PROBE)]
 
-    def answer(self):
+    def answer(self) -> Any:
         [one] = [event for event in self.answers() if event.source is Source.CALL]
         return one.data
 
-    def change(self, one, **changes):
+    def change(self, one: Any, **changes: Any) -> None:
         """The call's record, as if it had been written otherwise."""
         record = json.loads(codec.encode(one)) | changes
         self.client.set(keys.call(one.call_id), json.dumps(record))

@@ -3,6 +3,7 @@
 import datetime
 import ssl
 from ipaddress import ip_address
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 
-def certified(directory, *names):
+def certified(directory: Any, *names: Any) -> Any:
     """A certificate for 127.0.0.1 and these names that vouches for itself, as a server's context; where it is."""
     key, now, day = generate_private_key(SECP256R1()), datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])

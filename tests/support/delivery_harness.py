@@ -3,8 +3,10 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from aiohttp import web
 
@@ -16,6 +18,7 @@ from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Filter, make_notice
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 
 WITHIN_S = scaled_limit(10.0)
 
@@ -29,11 +32,11 @@ class Posted:
     body: bytes
 
     @property
-    def id(self):
+    def id(self) -> Any:
         return self.headers["webhook-id"]
 
     @property
-    def json(self):
+    def json(self) -> Any:
         return json.loads(self.body)
 
 
@@ -51,7 +54,7 @@ class Endpoint:
     slow: tuple = (None, 0.0)
     quotes_paths: bool = False
 
-    async def take(self, request):
+    async def take(self, request: Any) -> Any:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posts.append(Posted(request.path, headers, body))
@@ -70,17 +73,17 @@ class Endpoint:
         text = f"Cannot POST {request.raw_path}" if self.quotes_paths else None
         return web.Response(status=status, headers=self.headers, text=text)
 
-    def at(self, path):
+    def at(self, path: Any) -> Any:
         return [post for post in self.posts if post.path == path]
 
-    def types(self, path):
+    def types(self, path: Any) -> Any:
         return sorted(post.json["type"] for post in self.at(path))
 
 
 class DeliveryHarness:
     """Subscribers, notices and a deliverer, all on the tests' store."""
 
-    def __init__(self, client, store_url):
+    def __init__(self, client: Client, store_url: str) -> None:
         self.client, self.store_url = client, store_url
         self.subscribers = subscribers_of(client)
         self.endpoint = Endpoint()
@@ -91,7 +94,9 @@ class DeliveryHarness:
         self.opened = None
         self.slow = (None, 0.0)
 
-    def subscribe(self, name, *, types=("*",), rooms=("*",), because=("*",), **more):
+    def subscribe(
+        self, name: Any, *, types: Any = ("*",), rooms: Any = ("*",), because: Any = ("*",), **more: Any
+    ) -> Any:
         known = Subscriber(
             subscriber_id=f"sub_{name}",
             name=name,
@@ -103,7 +108,9 @@ class DeliveryHarness:
         self.subscribers.put(replace(known, **more))
         return known
 
-    def tell(self, kind="stream.started", *, room=ROOM, because=None, at=None, **data):
+    def tell(
+        self, kind: str = "stream.started", *, room: Any = ROOM, because: Any = None, at: Any = None, **data: Any
+    ) -> Any:
         self.told += 1
         now = at or int(time.time() * 1000)
         event_id = f"{self.told}-0"
@@ -111,17 +118,17 @@ class DeliveryHarness:
         self.client.xadd(keys.OUTBOX, {"n": codec.encode(notice)})
         return notice
 
-    def deliver(self, *, deliverers=1):
+    def deliver(self, *, deliverers: int = 1) -> None:
         """Run until quiet."""
 
-        async def run():
+        async def run() -> None:
             async with self.open(deliverers) as made:
                 await asyncio.wait_for(asyncio.gather(*(one.run() for one in made)), WITHIN_S)
 
         asyncio.run(run())
 
     @asynccontextmanager
-    async def open(self, count=1):
+    async def open(self, count: int = 1) -> AsyncIterator[Any]:
         """The endpoint and this many deliverers, on one event loop."""
         app = web.Application()
         app.router.add_post("/{path:.*}", self.endpoint.take)
@@ -146,17 +153,17 @@ class DeliveryHarness:
         finally:
             await runner.cleanup()
 
-    def deliveries(self, subscriber=None):
+    def deliveries(self, subscriber: Any = None) -> Any:
         """Every delivery there is, oldest first."""
         found = [codec.decoder(Delivery)(self.client.get(key)) for key in self.client.scan_iter(keys.delivery("*"))]
         of_one = [one for one in found if subscriber is None or one.subscriber_id == f"sub_{subscriber}"]
         return sorted(of_one, key=lambda one: (one.created_at, one.delivery_id))
 
-    def only(self, subscriber=None):
+    def only(self, subscriber: Any = None) -> Any:
         [one] = self.deliveries(subscriber)
         return one
 
-    def make_due(self):
+    def make_due(self) -> None:
         """So much time has passed that whatever waits is due, and who was left alone is tried again."""
         for subscriber in self.client.hkeys(keys.BREAKERS_OPEN_UNTIL):
             self.client.hset(keys.BREAKERS_OPEN_UNTIL, subscriber, 1)
@@ -166,7 +173,7 @@ class DeliveryHarness:
                 self.client.zadd(key, {member: 1})
             self.client.zadd(keys.SUBSCRIBERS_DUE, {subscriber: 1})
 
-    def index(self, state):
+    def index(self, state: Any) -> Any:
         """Which are in that state, by the indexes."""
         named = {"pending": keys.DELIVERIES_PENDING, "dead": keys.DELIVERIES_DEAD}
         of = {name: {one.decode() for one in self.client.zrange(key, 0, -1)} for name, key in named.items()}

@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 import time
+from typing import Any
 
 from webhook_app.config.settings import load
 from webhook_app.domain.fold_limits import FoldLimits
@@ -62,7 +63,7 @@ HANGS = {hang.__name__: hang for hang in (loop, regex, lock_held, sleep, memory,
 def main() -> int:
     hang, step = HANGS[sys.argv[1]], reducer.step
 
-    def stuck_step(world, event):
+    def stuck_step(world: Any, event: Any) -> Any:
         if event.room_id == STUCK_ROOM:
             hang()
         return step(world, event)
@@ -76,7 +77,7 @@ def main() -> int:
     return run(container.WorkerContainer(settings), "process", "worker")
 
 
-def guard_folds(self):
+def guard_folds(self) -> None:
     self._guard = FoldGuard(self.settings, limits=LIMITS)
     self._guard.ensure()
 

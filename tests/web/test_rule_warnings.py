@@ -1,6 +1,8 @@
 """Warnings about rules: the same in `config check`, in the answer to PUT, and in the editor."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +15,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.schemas.rule import RuleSchema
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.usecases.rule_warnings import KnownRooms, WarningReason, room_warnings, rule_warnings
 from workers.cli.main import main
@@ -26,11 +29,11 @@ CONFIG = make_config({}, NAMES, Settings())
 ROOMS = {"lobby": {"room_id": "rlyb-xgxu-zpzd", "groups": ["channel"]}}
 
 
-def rule(**more):
+def rule(**more: Any) -> Any:
     return decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "when": "room.on_air", "do": "end", **more}))
 
 
-def reasons(patterns, known):
+def reasons(patterns: Any, known: Any) -> Any:
     return [warning.reason.value for warning in room_warnings(patterns, known)]
 
 
@@ -50,7 +53,7 @@ def reasons(patterns, known):
         ("other-room-here", "outside the setting ROOMS"),
     ],
 )
-def test_a_room_or_group_that_is_not_known_is_warned_of(pattern, message):
+def test_a_room_or_group_that_is_not_known_is_warned_of(pattern: str, message: str) -> None:
     known = KnownRooms(CONFIG, ["seen-room-one"], ("rlyb*", "abcd*", "seen*", "lobb*", "hall*", "nope*"))
     assert message in " / ".join(warning.message for warning in room_warnings([pattern], known))
 
@@ -59,11 +62,11 @@ def test_a_room_or_group_that_is_not_known_is_warned_of(pattern, message):
     "pattern",
     ["lobby", "hall", "rlyb-xgxu-zpzd", "group:channel", "group:webinar", "seen-room", "*", "rlyb*", "seen-*"],
 )
-def test_rooms_that_are_known_are_not_warned_of(pattern):
+def test_rooms_that_are_known_are_not_warned_of(pattern: str) -> None:
     assert reasons([pattern], KnownRooms(CONFIG, ["seen-room"])) == []
 
 
-def test_without_a_store_only_what_does_not_look_like_an_id_is_warned_of():
+def test_without_a_store_only_what_does_not_look_like_an_id_is_warned_of() -> None:
     known = KnownRooms(CONFIG)
     assert reasons(["wxyz-wxyz-wxyz", "wxyz*"], known) == []
     assert reasons(["some-name", "id:some-name"], known) == ["unknown-room", "unknown-room"]
@@ -77,19 +80,19 @@ def test_without_a_store_only_what_does_not_look_like_an_id_is_warned_of():
         ({"schedule": {"cron": "0 9 1 * SUN", "duration": "1h"}}, WarningReason.CRON_DAYS),
     ],
 )
-def test_what_is_valid_and_probably_not_meant_is_warned_of(given, reason):
+def test_what_is_valid_and_probably_not_meant_is_warned_of(given: dict[str, Any], reason: Any) -> None:
     base = {"name": "r", "rooms": ["lobby"], **given} | ({"do": "end"} if "on" in given else {})
     warnings = rule_warnings(decode_rule(RuleSchema().load(base)), KnownRooms(CONFIG), types=DOCUMENTED_TYPES)
     assert [warning.reason for warning in warnings] == [reason]
 
 
 @pytest.mark.parametrize("kind", [*DOCUMENTED_TYPES, "stream.playable", "broadcast.late", "rule.other"])
-def test_no_type_that_is_known_is_warned_of(kind):
+def test_no_type_that_is_known_is_warned_of(kind: Any) -> None:
     given = decode_rule(RuleSchema().load({"name": "r", "rooms": ["lobby"], "on": kind, "do": "end"}))
     assert rule_warnings(given, KnownRooms(CONFIG), types=DOCUMENTED_TYPES) == []
 
 
-def test_the_documented_types_are_those_of_the_recorded_payloads():
+def test_the_documented_types_are_those_of_the_recorded_payloads() -> None:
     assert set(DOCUMENTED_TYPES) == {path.name.split(".")[0] for path in PAYLOADS.glob("*.json")}
 
 
@@ -101,13 +104,13 @@ EXPECTED = {"do you mean lobby?", "do you mean group:channel?", "on every day th
 
 
 @pytest.fixture
-def web_client(client, store_url, tmp_path):
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": ROOMS, "rules": []}))
     fold_all(client)
     return WebClient(store_url, tmp_path, max_streams=0)
 
 
-def test_put_answers_with_the_warnings(client, web_client):
+def test_put_answers_with_the_warnings(client: Client, web_client: WebClient) -> None:
     with folding(client):
         answer = web_client.api("PUT", "/rules/morning", WRONG)
     assert answer.status_code == 201
@@ -119,13 +122,13 @@ def test_put_answers_with_the_warnings(client, web_client):
     assert "warnings" not in web_client.get("/rules/morning")
 
 
-def test_a_rule_without_fault_has_no_warnings(client, web_client):
+def test_a_rule_without_fault_has_no_warnings(client: Client, web_client: WebClient) -> None:
     with folding(client):
         answer = web_client.api("PUT", "/rules/empty", {"rooms": ["lobby"], "when": "room.on_air", "do": "end"})
     assert answer.json["warnings"] == []
 
 
-def test_config_check_and_the_editor_warn_of_the_same(client, web_client, tmp_path):
+def test_config_check_and_the_editor_warn_of_the_same(client: Client, web_client: WebClient, tmp_path: Path) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text(json.dumps({"rooms": ROOMS, "rules": [{"name": "morning", **WRONG}]}))
     checked = CliRunner().invoke(main, ["config", "check", str(path), "--json"], env={"DATA_DIR": str(tmp_path)})

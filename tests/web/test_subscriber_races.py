@@ -2,26 +2,29 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.deliverer_factory import subscribers_of, told_as
 from tests.support.web_client import WebClient
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers
 
 URL = "https://example.com/hook"
 
 
 @pytest.fixture
-def web_client(store_url, tmp_path):
+def web_client(store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def at_once(*acts):
+def at_once(*acts: Any) -> Any:
     """What each answers; all begin together."""
     gate, answers = threading.Barrier(len(acts)), [None] * len(acts)
 
-    def run(at, act):
+    def run(at: Any, act: Any) -> None:
         gate.wait()
         answers[at] = act()
 
@@ -33,11 +36,11 @@ def at_once(*acts):
     return answers
 
 
-def test_secrets_that_two_were_shown_at_once_both_sign(client, web_client):
+def test_secrets_that_two_were_shown_at_once_both_sign(client: Client, web_client: WebClient) -> None:
     made = web_client.api("POST", "/subscribers", {"url": URL}).json
     for _ in range(10):
 
-        def rotate():
+        def rotate() -> Any:
             return web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret")
 
         answers = at_once(rotate, rotate)
@@ -47,7 +50,7 @@ def test_secrets_that_two_were_shown_at_once_both_sign(client, web_client):
         assert {answer.json["secret"] for answer in answers} <= kept
 
 
-def test_fields_that_two_change_at_once_are_both_changed(client, web_client):
+def test_fields_that_two_change_at_once_are_both_changed(client: Client, web_client: WebClient) -> None:
     made = web_client.api("POST", "/subscribers", {"url": URL}).json
     for turn in range(10):
         changes = {"name": f"name {turn}"}, {"max_in_flight": 10 + turn}, {"rate_limit": 10 + turn}
@@ -62,11 +65,11 @@ def test_fields_that_two_change_at_once_are_both_changed(client, web_client):
         ]
 
 
-def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, web_client):
+def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client: Client, web_client: WebClient) -> None:
     made = web_client.api("POST", "/subscribers", {"url": URL}).json
     subscribers: Subscribers = subscribers_of(client)
 
-    def slowly(known):
+    def slowly(known: Any) -> Any:
         subscribers.delete(made["id"])
         return replace(known, enabled=False)
 
@@ -83,7 +86,9 @@ def test_one_that_is_deleted_while_it_is_changed_stays_deleted(client, web_clien
         (URL, {"url": "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#general"}, 1),
     ],
 )
-def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(client, web_client, url, change, rate):
+def test_what_people_read_keeps_its_pace_and_what_programs_read_loses_it(
+    client: Client, web_client: WebClient, url: Any, change: dict[str, Any], rate: int | None
+) -> None:
     made = web_client.api("POST", "/subscribers", {"url": url}).json
     answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
     assert (answer.status_code, answer.json["rate_limit"]) == (200, rate)

@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from marshmallow import Schema, ValidationError, fields, validate
@@ -29,7 +31,7 @@ LIBRARYS_WORDS = (
 )
 
 
-def raised_by(validator, value):
+def raised_by(validator: Any, value: Any) -> Any:
     with pytest.raises(ValidationError) as raised:
         validator(value)
     return raised.value.messages[0]
@@ -56,7 +58,7 @@ VALIDATORS = [
 ]
 
 
-def messages_of_fields():
+def messages_of_fields() -> Iterator[Any]:
     for name, kind in inspect.getmembers(fields, inspect.isclass):
         if issubclass(kind, fields.Field):
             for key, message in getattr(kind, "default_error_messages", {}).items():
@@ -66,27 +68,27 @@ def messages_of_fields():
 
 
 @pytest.mark.parametrize("message", list(messages_of_fields()))
-def test_each_message_of_a_field_is_translated(message):
+def test_each_message_of_a_field_is_translated(message: Any) -> None:
     translated = translate(message)
     assert translated != message
     assert not translated.startswith(LIBRARYS_WORDS)
 
 
 @pytest.mark.parametrize(("validator", "value"), VALIDATORS, ids=lambda given: type(given).__name__)
-def test_each_message_of_a_validator_is_translated(validator, value):
+def test_each_message_of_a_validator_is_translated(validator: Any, value: Any) -> None:
     message = raised_by(validator, value)
     translated = translate(message)
     assert translated != message
     assert not translated.startswith(LIBRARYS_WORDS)
 
 
-def test_no_validator_of_the_library_is_left_out():
+def test_no_validator_of_the_library_is_left_out() -> None:
     kinds = {kind for _, kind in inspect.getmembers(validate, inspect.isclass) if issubclass(kind, validate.Validator)}
     tested = {type(validator) for validator, _ in VALIDATORS}
     assert kinds - tested <= {validate.Validator, validate.And, validate.Predicate}
 
 
-def schemas_of_the_product():
+def schemas_of_the_product() -> Any:
     for package in (webhook_app, workers):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name.rpartition(".")[2] not in ("__main__", "asgi", "wsgi"):
@@ -103,7 +105,7 @@ def schemas_of_the_product():
 WRONG = (None, "", "x" * 5_000, -1, 10**9, 1.5, True, [], ["", None, {}], {}, {"nope": 1})
 
 
-def test_no_schema_of_the_product_answers_in_the_librarys_words():
+def test_no_schema_of_the_product_answers_in_the_librarys_words() -> None:
     schemas = schemas_of_the_product()
     assert RuleSchema in schemas
     for kind in schemas:
@@ -114,7 +116,7 @@ def test_no_schema_of_the_product_answers_in_the_librarys_words():
                 assert not message.startswith(LIBRARYS_WORDS), (kind, field, message)
 
 
-def test_a_problem_never_carries_the_librarys_words():
+def test_a_problem_never_carries_the_librarys_words() -> None:
     problem = Problem(
         422, "wrong", errors={"rooms": {"0": ["Length must be between 1 and 100."]}, "name": ["Invalid value."]}
     )
@@ -124,7 +126,7 @@ def test_a_problem_never_carries_the_librarys_words():
     }
 
 
-def test_an_unknown_field_says_what_may_be_meant():
+def test_an_unknown_field_says_what_may_be_meant() -> None:
     schema = RuleSchema()
     errors = explained(
         schema.validate({"name": "a", "rooms": ["*"], "cooldwn": "1m", "schedule": {"crn": "x"}}), schema

@@ -4,6 +4,7 @@ import errno
 import re
 import socket
 import ssl
+from typing import Any
 
 import aiohttp
 import pytest
@@ -44,19 +45,19 @@ FETCH_ERRORS = [
 ]
 
 
-def assert_ours(text):
+def assert_ours(text: Any) -> None:
     assert not FOREIGN.search(text), text
     assert "secret" not in text, text
     assert not text.endswith("…"), text
 
 
 @pytest.mark.parametrize("error", FETCH_ERRORS, ids=lambda error: f"{type(error).__name__} {str(error)[:30]}")
-def test_a_calendar_that_cannot_be_fetched_is_described_in_our_words(error):
+def test_a_calendar_that_cannot_be_fetched_is_described_in_our_words(error: Any) -> None:
     assert_ours(_reason(error))
 
 
 @pytest.mark.parametrize("error", OS_ERRORS, ids=lambda error: f"{type(error).__name__} {str(error)[:30]}")
-def test_an_error_of_the_operating_system_is_described_in_our_words(error):
+def test_an_error_of_the_operating_system_is_described_in_our_words(error: Any) -> None:
     assert_ours(os_error_text(error))
 
 
@@ -73,14 +74,14 @@ def test_an_error_of_the_operating_system_is_described_in_our_words(error):
         {"at": ["never"], "duration_s": 60},
     ],
 )
-def test_a_schedule_that_cannot_be_computed_is_described_in_our_words(schedule):
+def test_a_schedule_that_cannot_be_computed_is_described_in_our_words(schedule: dict[str, Any]) -> None:
     try:
         next_windows(decode_schedule(schedule), 0, 10**13, {}, 3)
     except ScheduleError as error:
         assert_ours(str(error))
 
 
-def test_an_event_whose_fold_raises_is_described_without_the_error():
+def test_an_event_whose_fold_raises_is_described_without_the_error() -> None:
     from webhook_app.domain.reducer import poison_outcome
 
     scenario = Scenario()
@@ -91,7 +92,7 @@ def test_an_event_whose_fold_raises_is_described_without_the_error():
     assert_ours(alarm.summary)
 
 
-def test_a_calendar_that_no_rule_names_any_more_has_no_alarm():
+def test_a_calendar_that_no_rule_names_any_more_has_no_alarm() -> None:
     scenario = Scenario()
     source = "https://calendar.example.org/basic.ics"
     rule = {"name": "cal", "rooms": [ROOM], "schedule": {"timezone": "UTC", "ics": {"url": source}}}
@@ -106,7 +107,7 @@ def test_a_calendar_that_no_rule_names_any_more_has_no_alarm():
     assert scenario.world.alarms == {}
 
 
-def _hash(source):
+def _hash(source: Any) -> Any:
     from webhook_app.domain.ids import derive
 
     return derive("", source)

@@ -1,5 +1,7 @@
 """Alarms about rooms: what raises each, what clears it, and who is sent it."""
 
+from typing import Any
+
 import pytest
 
 from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
@@ -22,14 +24,14 @@ REFUSED = f"start-refused:{ROOM}"
 UNKNOWN = f"start-unknown:{ROOM}"
 
 
-def late_hall(**rule):
+def late_hall(**rule: Any) -> Any:
     """A hall whose window has been open for two minutes while nobody came."""
     scheduled = ScheduledRoom().plan(**rule)
     scheduled.until(ONE + 2 * MINUTE)
     return scheduled
 
 
-def refused_start(**answer):
+def refused_start(**answer: Any) -> Any:
     """A room whose operator's start VideoSDK has refused."""
     scenario = Scenario()
     scenario.joined("ada")
@@ -38,17 +40,17 @@ def refused_start(**answer):
     return scenario
 
 
-def told(scenario, kind):
+def told(scenario: Any, kind: Any) -> Any:
     """The names of the alarms whose notices of that type were sent."""
     return [notice.data["alarm"]["name"] for notice in scenario.told if notice.type == f"alarm.{kind}"]
 
 
-def acknowledge(scenario, key, **data):
+def acknowledge(scenario: Any, key: Any, **data: Any) -> Any:
     alarm_id = scenario.world.alarms[key].id
     return scenario.tell(Source.OPERATOR, "alarm-acknowledged", {"alarm_id": alarm_id, "by": "ann", **data}, room=None)
 
 
-def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason():
+def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason() -> None:
     scheduled = late_hall()
     alarm = scheduled.world.alarms[LATE]
     assert (alarm.name, alarm.severity) == ("broadcast-late", "critical")
@@ -60,7 +62,7 @@ def test_a_late_broadcast_is_an_alarm_that_names_rule_room_and_reason():
     assert scheduled.view["late_since"] == "2026-11-22T13:01:00.000Z"
 
 
-def test_a_rule_without_an_end_is_late_since_it_was_entered():
+def test_a_rule_without_an_end_is_late_since_it_was_entered() -> None:
     scheduled = ScheduledRoom()
     scheduled.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"always": True}})
     scheduled.wait(2 * MINUTE)
@@ -69,7 +71,7 @@ def test_a_rule_without_an_end_is_late_since_it_was_entered():
     assert moment_text(entered) in scheduled.world.alarms[LATE].summary
 
 
-def test_a_late_broadcast_clears_when_somebody_can_watch():
+def test_a_late_broadcast_clears_when_somebody_can_watch() -> None:
     scheduled = late_hall()
     scheduled.joined("ada")
     scheduled.answer("succeeded", run="a")
@@ -81,7 +83,7 @@ def test_a_late_broadcast_clears_when_somebody_can_watch():
 
 
 @pytest.mark.parametrize("change", ["delete", "pause", "move"])
-def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(change):
+def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(change: str) -> None:
     scheduled = late_hall()
     match change:
         case "delete":
@@ -93,7 +95,7 @@ def test_a_late_broadcast_clears_when_its_rule_is_gone_or_asks_for_another_time(
     assert LATE not in scheduled.world.alarms
 
 
-def test_a_rule_that_is_changed_inside_its_window_leaves_the_room_late():
+def test_a_rule_that_is_changed_inside_its_window_leaves_the_room_late() -> None:
     scheduled = late_hall()
     since = scheduled.world.alarms[LATE].since
     scheduled.plan(late_after_s=30)
@@ -101,7 +103,7 @@ def test_a_rule_that_is_changed_inside_its_window_leaves_the_room_late():
     assert told(scheduled, "raised") == ["broadcast-late"]
 
 
-def test_a_room_that_somebody_wants_off_air_is_not_late():
+def test_a_room_that_somebody_wants_off_air_is_not_late() -> None:
     scheduled = late_hall()
     scheduled.operator("end")
     assert LATE not in scheduled.world.alarms and scheduled.view["late_since"] is None
@@ -109,7 +111,7 @@ def test_a_room_that_somebody_wants_off_air_is_not_late():
     assert LATE in scheduled.world.alarms
 
 
-def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later():
+def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later() -> None:
     scheduled = late_hall()
     scheduled.until(ONE + HOUR + SECOND)
     assert list(scheduled.world.alarms) == [MISSED]
@@ -124,7 +126,7 @@ def test_a_missed_broadcast_replaces_the_late_one_and_clears_a_day_later():
     assert scheduled.world.alarms == {}
 
 
-def test_a_missed_broadcast_clears_at_the_next_opening():
+def test_a_missed_broadcast_clears_at_the_next_opening() -> None:
     scheduled = ScheduledRoom().plan(at=["13:00", "15:00"])
     scheduled.until(ONE + HOUR + SECOND)
     assert MISSED in scheduled.world.alarms
@@ -132,14 +134,14 @@ def test_a_missed_broadcast_clears_at_the_next_opening():
     assert MISSED not in scheduled.world.alarms
 
 
-def test_a_missed_broadcast_clears_when_somebody_acknowledges_it():
+def test_a_missed_broadcast_clears_when_somebody_acknowledges_it() -> None:
     scheduled = late_hall()
     scheduled.until(ONE + HOUR + SECOND)
     acknowledge(scheduled, MISSED)
     assert scheduled.world.alarms == {}
 
 
-def test_a_refused_start_is_an_alarm_until_the_room_is_on_air():
+def test_a_refused_start_is_an_alarm_until_the_room_is_on_air() -> None:
     scenario = refused_start(status=409, message="4020")
     alarm = scenario.world.alarms[REFUSED]
     assert alarm.summary == f"VideoSDK refuses to start {ROOM} (409 4020); the start is repeated"
@@ -149,7 +151,7 @@ def test_a_refused_start_is_an_alarm_until_the_room_is_on_air():
     assert scenario.world.alarms == {}
 
 
-def test_a_room_that_has_gone_off_air_inside_its_window_and_is_refused_is_critical():
+def test_a_room_that_has_gone_off_air_inside_its_window_and_is_refused_is_critical() -> None:
     scheduled = ScheduledRoom().plan()
     scheduled.until(ONE + SECOND)
     scheduled.joined("ada")
@@ -162,7 +164,7 @@ def test_a_room_that_has_gone_off_air_inside_its_window_and_is_refused_is_critic
     assert alarm.severity == "critical" and "has gone off air inside its window" in alarm.summary
 
 
-def test_a_refused_start_is_over_when_nobody_wants_it_any_more():
+def test_a_refused_start_is_over_when_nobody_wants_it_any_more() -> None:
     scenario = refused_start(status=500, message="oops")
     scenario.operator("end")
     assert scenario.world.alarms == {}
@@ -171,11 +173,11 @@ def test_a_refused_start_is_over_when_nobody_wants_it_any_more():
 @pytest.mark.parametrize(
     ("status", "name"), [(401, AlarmName.VIDEOSDK_CREDENTIALS), (403, AlarmName.VIDEOSDK_FORBIDDEN)]
 )
-def test_a_refusal_that_is_an_alarm_of_its_own_is_not_two(status, name):
+def test_a_refusal_that_is_an_alarm_of_its_own_is_not_two(status: int, name: Any) -> None:
     assert [alarm.name for alarm in refused_start(status=status).world.alarms.values()] == [name]
 
 
-def test_a_start_that_is_given_up_stays_an_alarm_until_somebody_takes_note():
+def test_a_start_that_is_given_up_stays_an_alarm_until_somebody_takes_note() -> None:
     scenario = refused_start(status=429)
     for _ in range(19):
         scenario.timer("backoff")
@@ -187,7 +189,7 @@ def test_a_start_that_is_given_up_stays_an_alarm_until_somebody_takes_note():
     assert scenario.world.alarms == {}
 
 
-def test_a_start_that_is_given_up_is_over_when_it_is_ordered_again():
+def test_a_start_that_is_given_up_is_over_when_it_is_ordered_again() -> None:
     scenario = refused_start(status=429)
     for _ in range(19):
         scenario.timer("backoff")
@@ -196,12 +198,12 @@ def test_a_start_that_is_given_up_is_over_when_it_is_ordered_again():
     assert scenario.world.alarms == {}
 
 
-def test_a_full_quota_is_an_alarm():
+def test_a_full_quota_is_an_alarm() -> None:
     scenario = refused_start(status=400, message="4029: organisation quota reached")
     assert {alarm.name for alarm in scenario.world.alarms.values()} == {"start-refused", "max-streams"}
 
 
-def test_a_start_whose_outcome_stays_unknown_is_an_alarm_until_it_is_known():
+def test_a_start_whose_outcome_stays_unknown_is_an_alarm_until_it_is_known() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.operator("start")
@@ -214,7 +216,7 @@ def test_a_start_whose_outcome_stays_unknown_is_an_alarm_until_it_is_known():
     assert "start-unknown" not in scenario.room.timers
 
 
-def test_an_outcome_that_is_known_in_time_raises_nothing():
+def test_an_outcome_that_is_known_in_time_raises_nothing() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.operator("start")
@@ -223,7 +225,7 @@ def test_an_outcome_that_is_known_in_time_raises_nothing():
     assert "start-unknown" not in scenario.room.timers
 
 
-def test_an_acknowledged_alarm_stays_and_does_not_count():
+def test_an_acknowledged_alarm_stays_and_does_not_count() -> None:
     scheduled = late_hall()
     acknowledge(scheduled, LATE)
     alarm = scheduled.world.alarms[LATE]
@@ -233,7 +235,7 @@ def test_an_acknowledged_alarm_stays_and_does_not_count():
     assert scheduled.world.alarms[LATE].acknowledged_by == "ann"
 
 
-def test_an_acknowledgement_with_an_end_counts_until_then():
+def test_an_acknowledgement_with_an_end_counts_until_then() -> None:
     scheduled = late_hall()
     acknowledge(scheduled, LATE, until=scheduled.now + 10 * MINUTE)
     alarm = scheduled.world.alarms[LATE]
@@ -241,7 +243,7 @@ def test_an_acknowledgement_with_an_end_counts_until_then():
     assert not alarm.is_acknowledged(scheduled.now + 11 * MINUTE)
 
 
-def test_an_acknowledgement_of_an_earlier_raising_does_nothing():
+def test_an_acknowledgement_of_an_earlier_raising_does_nothing() -> None:
     scheduled = late_hall()
     earlier = scheduled.world.alarms[LATE].id
     scheduled.operator("end")
@@ -252,11 +254,11 @@ def test_an_acknowledgement_of_an_earlier_raising_does_nothing():
     assert scheduled.outcomes[-1].effect == "No change: the alarm is not active any more"
 
 
-def subscriber(name, *types, **wanted):
+def subscriber(name: Any, *types: Any, **wanted: Any) -> Any:
     return Subscriber(name, "", "https://example.com", 1, wanted=Filter(types=types, **wanted))
 
 
-def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same():
+def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same() -> None:
     scheduled = late_hall()
     scheduled.joined("ada")
     scheduled.answer("succeeded", run="a")
@@ -275,7 +277,7 @@ def test_an_alarm_is_not_sent_to_whoever_gets_the_notice_that_says_the_same():
     assert sent_to["alarm.raised"] == sent_to["alarm.cleared"] == {"alarms", "room"}
 
 
-def test_an_alarm_about_a_subscriber_is_not_sent_to_it():
+def test_an_alarm_about_a_subscriber_is_not_sent_to_it() -> None:
     scenario = Scenario()
     data = {"key": "subscriber-failing:a", "name": "subscriber-failing", "summary": "x", "subscriber_id": "a"}
     scenario.tell(Source.SYSTEM, "alarm-raised", data, room=None)
@@ -283,7 +285,7 @@ def test_an_alarm_about_a_subscriber_is_not_sent_to_it():
     assert [one.subscriber_id for one in audience.of(scenario.told[-1], None)] == ["b"]
 
 
-def test_more_alarms_than_may_be_active_are_counted_by_one():
+def test_more_alarms_than_may_be_active_are_counted_by_one() -> None:
     scenario = Scenario()
     for number in range(ALARMS_ACTIVE_MAX + 3):
         data = {"key": f"start-refused:{number}", "name": "start-refused", "summary": "x"}
@@ -296,7 +298,7 @@ def test_more_alarms_than_may_be_active_are_counted_by_one():
     assert "alarms-not-listed" not in scenario.world.alarms
 
 
-def test_an_alarm_of_a_room_that_is_forgotten_clears():
+def test_an_alarm_of_a_room_that_is_forgotten_clears() -> None:
     scheduled = late_hall(long=3 * MINUTE)
     scheduled.until(ONE + 4 * MINUTE)
     assert MISSED in scheduled.world.alarms
@@ -310,7 +312,7 @@ def test_an_alarm_of_a_room_that_is_forgotten_clears():
     assert scenario.world.alarms == {}
 
 
-def test_a_room_that_is_late_because_calls_are_paused_says_so():
+def test_a_room_that_is_late_because_calls_are_paused_says_so() -> None:
     scheduled = ScheduledRoom().opened()
     scheduled.world.config = replace(scheduled.world.config, settings=Settings(calls=True, paused=True))
     scheduled.plan()
@@ -319,7 +321,7 @@ def test_a_room_that_is_late_because_calls_are_paused_says_so():
     assert scheduled.world.alarms[LATE].reason == Reason.CALLS_PAUSED
 
 
-def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answered():
+def test_a_room_is_late_because_calls_are_paused_whatever_its_own_start_was_answered() -> None:
     scheduled = ScheduledRoom().opened().plan()
     scheduled.until(ONE)
     scheduled.answer("refused", status=401, message="Token is invalid or expired")
@@ -331,18 +333,18 @@ FORBIDDEN = forbidden_key(ROOM)
 UNREADABLE = f"videosdk-unreadable:{ROOM}"
 
 
-def forbidden_start():
+def forbidden_start() -> Any:
     scenario = refused_start(status=403, message="not yours")
     assert FORBIDDEN in scenario.world.alarms
     return scenario
 
 
-def put_on_air(scenario):
+def put_on_air(scenario: Any) -> None:
     scenario.hls("started", "playable", id="a", url="https://cdn.example/a/index.m3u8")
 
 
 @pytest.mark.parametrize("command", ["release", "end"])
-def test_that_videosdk_forbids_a_start_clears_when_nobody_wants_it_any_more(command):
+def test_that_videosdk_forbids_a_start_clears_when_nobody_wants_it_any_more(command: str) -> None:
     scenario = forbidden_start()
     scenario.wait(10 * MINUTE)
     assert FORBIDDEN in scenario.world.alarms
@@ -350,13 +352,13 @@ def test_that_videosdk_forbids_a_start_clears_when_nobody_wants_it_any_more(comm
     assert FORBIDDEN not in scenario.world.alarms
 
 
-def test_that_videosdk_forbids_a_start_clears_when_somebody_puts_the_room_on_air():
+def test_that_videosdk_forbids_a_start_clears_when_somebody_puts_the_room_on_air() -> None:
     scenario = forbidden_start()
     put_on_air(scenario)
     assert FORBIDDEN not in scenario.world.alarms
 
 
-def test_that_videosdk_forbids_an_end_clears_when_the_stream_ends():
+def test_that_videosdk_forbids_an_end_clears_when_the_stream_ends() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     put_on_air(scenario)
@@ -367,7 +369,7 @@ def test_that_videosdk_forbids_an_end_clears_when_the_stream_ends():
     assert FORBIDDEN not in scenario.world.alarms
 
 
-def test_an_answer_that_was_unreadable_is_no_alarm_any_more_when_nothing_is_asked_about_the_room():
+def test_an_answer_that_was_unreadable_is_no_alarm_any_more_when_nothing_is_asked_about_the_room() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.operator("start")

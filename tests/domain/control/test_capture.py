@@ -1,5 +1,7 @@
 """Snapshots: ordered, called, answered, kept with the run; and nothing else comes of them."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scenario import MINUTE, Scenario, url
@@ -10,18 +12,18 @@ from webhook_app.domain.streams.machine import Snapshot
 PICTURE = {"filePath": "https://cdn.example/pictures/1.png", "meta": {"width": 640, "height": 360, "format": "png"}}
 
 
-def on_air():
+def on_air() -> Any:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.hls("starting", "started", "playable", id="run-1", url=url("run-1"))
     return scenario
 
 
-def effect(scenario):
+def effect(scenario: Any) -> Any:
     return scenario.outcomes[-1].effect
 
 
-def test_a_picture_is_called_for_and_kept_with_its_run():
+def test_a_picture_is_called_for_and_kept_with_its_run() -> None:
     scenario = on_air()
     scenario.operator("capture")
     [call] = [call for call in scenario.calls if call.kind is CallKind.CAPTURE]
@@ -34,7 +36,7 @@ def test_a_picture_is_called_for_and_kept_with_its_run():
     assert "capture-lost" not in scenario.room.timers
 
 
-def test_it_is_no_wish_and_holds_up_no_other_call():
+def test_it_is_no_wish_and_holds_up_no_other_call() -> None:
     scenario = on_air()
     before = len(scenario.told)
     scenario.operator("capture")
@@ -46,7 +48,7 @@ def test_it_is_no_wish_and_holds_up_no_other_call():
     assert len(scenario.told) == before
 
 
-def test_the_newest_picture_is_the_one_that_is_kept():
+def test_the_newest_picture_is_the_one_that_is_kept() -> None:
     scenario = on_air()
     for number in (1, 2):
         scenario.operator("capture")
@@ -55,7 +57,7 @@ def test_the_newest_picture_is_the_one_that_is_kept():
     assert scenario.room.shown.snapshot == Snapshot("https://cdn.example/pictures/2.png", scenario.now)
 
 
-def test_asking_again_meanwhile_is_a_repeat():
+def test_asking_again_meanwhile_is_a_repeat() -> None:
     scenario = on_air()
     scenario.operator("capture")
     scenario.operator("capture")
@@ -63,7 +65,7 @@ def test_asking_again_meanwhile_is_a_repeat():
     assert len([call for call in scenario.calls if call.kind is CallKind.CAPTURE]) == 1
 
 
-def test_nothing_to_be_seen_is_no_picture():
+def test_nothing_to_be_seen_is_no_picture() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.operator("capture")
@@ -73,7 +75,7 @@ def test_nothing_to_be_seen_is_no_picture():
     assert [call for call in scenario.calls if call.kind is CallKind.CAPTURE] == []
 
 
-def test_without_credentials_nobody_is_called():
+def test_without_credentials_nobody_is_called() -> None:
     scenario = Scenario(calls=False)
     scenario.webhook("session-started")
     scenario.hls("playable", id="run-1", url=url("run-1"))
@@ -93,7 +95,7 @@ def test_without_credentials_nobody_is_called():
         ("succeeded", {"filePath": "https://cdn.example/" + "x" * 3_000}, CallState.UNKNOWN),
     ],
 )
-def test_without_a_picture_the_old_one_stays(outcome, picture, state):
+def test_without_a_picture_the_old_one_stays(outcome: str, picture: str | dict[str, Any] | None, state: Any) -> None:
     scenario = on_air()
     scenario.operator("capture")
     scenario.answer("succeeded", call=scenario.room.capture, status=200, picture=PICTURE)
@@ -105,7 +107,7 @@ def test_without_a_picture_the_old_one_stays(outcome, picture, state):
     assert scenario.room.capture is None
 
 
-def test_an_answer_that_never_comes_is_given_up():
+def test_an_answer_that_never_comes_is_given_up() -> None:
     scenario = on_air()
     scenario.operator("capture")
     call = scenario.room.capture

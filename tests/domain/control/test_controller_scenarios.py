@@ -1,5 +1,7 @@
 """How the controller brings a room from what it is to what it should be, whatever goes wrong on the way."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, on_air, rest, url, wanted_on_air, with_session
@@ -10,20 +12,20 @@ START_ON_JOIN = {"name": "host-in", "on": "participant-joined", "do": "start"}
 END_ON_LEAVE = {"name": "host-out", "on": "participant-left", "do": "end"}
 
 
-def backing_off(scenario):
+def backing_off(scenario: Any) -> Any:
     """How long the room waits before it tries again, in seconds; None when it does not."""
     due = scenario.room.timers.get("backoff")
     return None if due is None else (due - scenario.now) / SECOND
 
 
-def started(**more):
+def started(**more: Any) -> Any:
     """An operator's start has been called and not been answered."""
     scenario = with_session(**more)
     scenario.operator("start")
     return scenario
 
 
-def unknown(**more):
+def unknown(**more: Any) -> Any:
     """Nobody knows what became of a start that timed out."""
     scenario = started(**more)
     scenario.answer("unknown", after=10 * SECOND, deadline_at=scenario.now + 10 * SECOND)
@@ -33,19 +35,19 @@ def unknown(**more):
 # A start that goes well
 
 
-def test_an_operators_start_is_one_call():
+def test_an_operators_start_is_one_call() -> None:
     scenario = started()
     assert [call.because for call in scenario.starts] == ["operator"]
     assert scenario.did == "Start called because of operator"
 
 
-def test_a_start_carries_what_the_operator_gave():
+def test_a_start_carries_what_the_operator_gave() -> None:
     scenario = with_session()
     scenario.operator("start", start={"templateUrl": "https://t.example"})
     assert scenario.starts[0].body == {"templateUrl": "https://t.example"}
 
 
-def test_a_start_that_is_repeated_is_harmless():
+def test_a_start_that_is_repeated_is_harmless() -> None:
     scenario = started()
     scenario.operator("start")
     assert scenario.reasons == (Reason.OPERATOR_REPEAT,)
@@ -54,7 +56,7 @@ def test_a_start_that_is_repeated_is_harmless():
     assert len(scenario.starts) == 1
 
 
-def test_the_answer_names_the_run_and_the_webhooks_join_it():
+def test_the_answer_names_the_run_and_the_webhooks_join_it() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     assert scenario.view["stream"]["videosdk_id"] == "a"
@@ -64,7 +66,7 @@ def test_the_answer_names_the_run_and_the_webhooks_join_it():
 
 
 @pytest.mark.parametrize("named", [{}, {"url": url("a")}, {"id": "a"}])
-def test_webhooks_that_overtake_the_answer_are_of_the_same_run(named):
+def test_webhooks_that_overtake_the_answer_are_of_the_same_run(named: dict[str, Any]) -> None:
     scenario = started()
     scenario.hls("starting", "started", **named)
     scenario.answer("succeeded", run="a")
@@ -72,20 +74,20 @@ def test_webhooks_that_overtake_the_answer_are_of_the_same_run(named):
     assert [(run.videosdk_id, run.state, run.because) for run in scenario.runs] == [("a", "playable", "operator")]
 
 
-def test_a_run_that_came_and_went_before_the_answer_is_not_opened_again_by_it():
+def test_a_run_that_came_and_went_before_the_answer_is_not_opened_again_by_it() -> None:
     scenario = started()
     scenario.hls("starting", "started", "stopped")
     scenario.answer("succeeded", run="a")
     assert [(run.videosdk_id, run.state) for run in scenario.room.streams] == [("a", "stopped")]
 
 
-def test_a_room_that_is_on_air_already_is_not_started_again():
+def test_a_room_that_is_on_air_already_is_not_started_again() -> None:
     scenario = on_air()
     scenario.operator("start")
     assert scenario.starts == []
 
 
-def test_a_start_that_finds_a_stream_on_takes_that_for_its_own_wish():
+def test_a_start_that_finds_a_stream_on_takes_that_for_its_own_wish() -> None:
     scenario = started()
     scenario.answer("already", run="z")
     assert scenario.states == ["started"]
@@ -93,7 +95,7 @@ def test_a_start_that_finds_a_stream_on_takes_that_for_its_own_wish():
     assert len(scenario.starts) == 1
 
 
-def test_a_success_that_names_no_stream_is_looked_into_before_anything_is_repeated():
+def test_a_success_that_names_no_stream_is_looked_into_before_anything_is_repeated() -> None:
     scenario = started()
     scenario.answer("succeeded", status=200)
     assert len(scenario.starts) == 1
@@ -104,7 +106,7 @@ def test_a_success_that_names_no_stream_is_looked_into_before_anything_is_repeat
 
 
 @pytest.mark.parametrize("shown_after_s", [20, 45, 90])
-def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_s):
+def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_s: int) -> None:
     scenario = started()
     scenario.answer("succeeded", run="a", status=200)
     shown_at = scenario.now + shown_after_s * SECOND
@@ -120,7 +122,7 @@ def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_
 
 
 @pytest.mark.parametrize("state", ["started", "playable"])
-def test_a_young_stream_that_is_on_air_and_not_shown_as_active_yet_is_not_gone(state):
+def test_a_young_stream_that_is_on_air_and_not_shown_as_active_yet_is_not_gone(state: str) -> None:
     scenario = started()
     scenario.answer("succeeded", run="a", status=200)
     scenario.hls(state, id="a")
@@ -137,7 +139,7 @@ def test_a_young_stream_that_is_on_air_and_not_shown_as_active_yet_is_not_gone(s
 
 
 @pytest.mark.parametrize("records", [[], [{"id": "b", "ended": False}], [{"id": "a", "webhooks": {}}]])
-def test_a_stream_that_is_not_shown_as_active_is_gone_unless_its_own_object_shows_no_end(records):
+def test_a_stream_that_is_not_shown_as_active_is_gone_unless_its_own_object_shows_no_end(records: Any) -> None:
     scenario = started()
     scenario.answer("succeeded", run="a", status=200)
     scenario.timer("watch")
@@ -145,7 +147,7 @@ def test_a_stream_that_is_not_shown_as_active_is_gone_unless_its_own_object_show
     assert scenario.states == ["stopped"]
 
 
-def test_a_stream_that_is_never_shown_as_active_is_gone_in_the_end():
+def test_a_stream_that_is_never_shown_as_active_is_gone_in_the_end() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a", status=200)
     began = scenario.now
@@ -157,7 +159,7 @@ def test_a_stream_that_is_never_shown_as_active_is_gone_in_the_end():
             scenario.probe(None, records=[{"id": "a", "ended": False}])
 
 
-def test_a_stream_whose_end_was_told_is_gone_although_its_own_object_shows_none():
+def test_a_stream_whose_end_was_told_is_gone_although_its_own_object_shows_none() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a", status=200)
     scenario.hls("stopped")
@@ -167,7 +169,7 @@ def test_a_stream_whose_end_was_told_is_gone_although_its_own_object_shows_none(
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_a_success_that_names_no_stream_is_not_repeated_within_a_minute(status):
+def test_a_success_that_names_no_stream_is_not_repeated_within_a_minute(status: int) -> None:
     scenario = started()
     scenario.answer("unknown", status=status)
     answered_at = scenario.now
@@ -182,7 +184,7 @@ def test_a_success_that_names_no_stream_is_not_repeated_within_a_minute(status):
 # A start that is refused
 
 
-def test_a_refused_start_is_told_and_tried_again_ever_later_up_to_a_minute():
+def test_a_refused_start_is_told_and_tried_again_ever_later_up_to_a_minute() -> None:
     scenario = started()
     waited = []
     for n in range(6):
@@ -194,7 +196,7 @@ def test_a_refused_start_is_told_and_tried_again_ever_later_up_to_a_minute():
     assert scenario.notices.count("call.refused") == 6
 
 
-def test_while_backing_off_nothing_is_called():
+def test_while_backing_off_nothing_is_called() -> None:
     scenario = started()
     scenario.answer("refused", status=500)
     scenario.joined("ada")
@@ -202,7 +204,7 @@ def test_while_backing_off_nothing_is_called():
     assert len(scenario.starts) == 1
 
 
-def test_a_conflict_is_looked_into_as_well_as_waited_for():
+def test_a_conflict_is_looked_into_as_well_as_waited_for() -> None:
     scenario = started()
     scenario.answer("refused", status=409, message="4020")
     assert scenario.room.probe is not None
@@ -212,7 +214,7 @@ def test_a_conflict_is_looked_into_as_well_as_waited_for():
     assert scenario.states == ["started"]
 
 
-def test_a_start_that_is_refused_for_ever_is_given_up():
+def test_a_start_that_is_refused_for_ever_is_given_up() -> None:
     scenario = started()
     for _ in range(19):
         scenario.answer("refused", status=429)
@@ -222,7 +224,7 @@ def test_a_start_that_is_refused_for_ever_is_given_up():
     assert scenario.view["desired"] is None
 
 
-def test_a_token_that_is_refused_pauses_all_calls_until_a_question_is_answered_again():
+def test_a_token_that_is_refused_pauses_all_calls_until_a_question_is_answered_again() -> None:
     scenario = started()
     scenario.answer("refused", status=401)
     assert scenario.notices[-1] == "alarm.raised"
@@ -237,7 +239,7 @@ def test_a_token_that_is_refused_pauses_all_calls_until_a_question_is_answered_a
     assert len(scenario.starts) == 2
 
 
-def test_what_is_forbidden_in_a_room_is_tried_again_a_minute_later():
+def test_what_is_forbidden_in_a_room_is_tried_again_a_minute_later() -> None:
     scenario = started()
     scenario.answer("refused", status=403)
     assert "alarm.raised" in scenario.notices
@@ -248,7 +250,7 @@ def test_what_is_forbidden_in_a_room_is_tried_again_a_minute_later():
     assert "alarm.cleared" in scenario.notices
 
 
-def test_the_alarm_of_a_forbidden_room_names_the_room():
+def test_the_alarm_of_a_forbidden_room_names_the_room() -> None:
     scenario = with_session()
     rooms = {"lobby": {"room_id": ROOM, "groups": []}}
     scenario.tell(Source.CONFIG, "file-applied", {"rooms": rooms, "rules": []}, room=None)
@@ -258,14 +260,14 @@ def test_the_alarm_of_a_forbidden_room_names_the_room():
     assert raised.data["alarm"]["summary"] == "VideoSDK does not allow us to start in lobby: 403 Not permitted"
 
 
-def test_a_call_that_was_dropped_before_it_was_sent_is_decided_anew():
+def test_a_call_that_was_dropped_before_it_was_sent_is_decided_anew() -> None:
     scenario = started()
     scenario.answer("dropped", message="older than 5 s before it could be sent")
     assert len(scenario.starts) == 2
     assert scenario.starts[0].call_id != scenario.starts[1].call_id
 
 
-def test_an_operator_who_asks_again_is_not_kept_waiting_by_the_back_off():
+def test_an_operator_who_asks_again_is_not_kept_waiting_by_the_back_off() -> None:
     scenario = started()
     for _ in range(4):
         scenario.answer("refused", status=429)
@@ -279,14 +281,14 @@ def test_an_operator_who_asks_again_is_not_kept_waiting_by_the_back_off():
 # A start whose outcome nobody knows
 
 
-def test_an_unknown_outcome_is_asked_about_before_anything_is_repeated():
+def test_an_unknown_outcome_is_asked_about_before_anything_is_repeated() -> None:
     scenario = unknown()
     assert Reason.CALL_UNKNOWN in scenario.outcomes[-1].reasons
     assert [probe.because for probe in scenario.probes] == ["unknown"]
     assert len(scenario.starts) == 1
 
 
-def test_two_looks_that_find_nothing_the_later_late_enough_allow_another_start():
+def test_two_looks_that_find_nothing_the_later_late_enough_allow_another_start() -> None:
     scenario = unknown()
     deadline = scenario.now
     scenario.probe(None)
@@ -298,7 +300,7 @@ def test_two_looks_that_find_nothing_the_later_late_enough_allow_another_start()
     assert len(scenario.starts) == 2
 
 
-def test_one_look_that_finds_nothing_is_not_enough_however_late():
+def test_one_look_that_finds_nothing_is_not_enough_however_late() -> None:
     scenario = unknown()
     scenario.wait(40 * SECOND)
     scenario.probe(None)
@@ -306,7 +308,7 @@ def test_one_look_that_finds_nothing_is_not_enough_however_late():
     assert len(scenario.starts) == 1
 
 
-def test_looks_that_come_too_early_are_not_enough_however_many():
+def test_looks_that_come_too_early_are_not_enough_however_many() -> None:
     scenario = unknown()
     too_early = scenario.now + 14 * SECOND
     for _ in range(4):
@@ -316,7 +318,7 @@ def test_looks_that_come_too_early_are_not_enough_however_many():
     assert len(scenario.starts) == 1
 
 
-def test_after_an_answer_of_5xx_five_seconds_are_enough():
+def test_after_an_answer_of_5xx_five_seconds_are_enough() -> None:
     scenario = started()
     scenario.answer("unknown", status=502)
     scenario.probe(None)
@@ -325,7 +327,7 @@ def test_after_an_answer_of_5xx_five_seconds_are_enough():
     assert "two probes" in scenario.did
 
 
-def test_looks_that_do_not_reach_videosdk_do_not_count():
+def test_looks_that_do_not_reach_videosdk_do_not_count() -> None:
     scenario = unknown()
     for _ in range(4):
         scenario.probe(reached=False)
@@ -335,7 +337,7 @@ def test_looks_that_do_not_reach_videosdk_do_not_count():
     assert scenario.room.call is not None
 
 
-def test_a_look_that_finds_the_stream_ends_the_doubt_without_a_second_start():
+def test_a_look_that_finds_the_stream_ends_the_doubt_without_a_second_start() -> None:
     scenario = unknown()
     scenario.probe(rest("a"))
     assert scenario.room.call is None
@@ -345,14 +347,14 @@ def test_a_look_that_finds_the_stream_ends_the_doubt_without_a_second_start():
 
 
 @pytest.mark.parametrize("named", [{}, {"url": url("a")}, {"id": "a"}])
-def test_a_late_webhook_ends_the_doubt(named):
+def test_a_late_webhook_ends_the_doubt(named: dict[str, Any]) -> None:
     scenario = unknown()
     scenario.hls("starting", **named)
     assert scenario.room.call is None
     assert "took effect after all" in scenario.did
 
 
-def test_a_late_webhook_that_may_be_of_an_older_run_does_not_end_the_doubt():
+def test_a_late_webhook_that_may_be_of_an_older_run_does_not_end_the_doubt() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", "stopped")
     scenario.operator("start")
@@ -363,7 +365,7 @@ def test_a_late_webhook_that_may_be_of_an_older_run_does_not_end_the_doubt():
     assert (scenario.room.call, scenario.states) == (None, ["stopped", "started"])
 
 
-def test_an_answer_that_never_comes_is_an_unknown_outcome_in_the_end():
+def test_an_answer_that_never_comes_is_an_unknown_outcome_in_the_end() -> None:
     scenario = started()
     scenario.timer("call-lost")
     assert scenario.room.call is not None
@@ -374,13 +376,13 @@ def test_an_answer_that_never_comes_is_an_unknown_outcome_in_the_end():
     assert len(scenario.starts) == 2
 
 
-def test_an_answer_that_comes_after_all_is_taken():
+def test_an_answer_that_comes_after_all_is_taken() -> None:
     scenario = unknown()
     scenario.answer("succeeded", run="a")
     assert (scenario.room.call, scenario.states) == (None, ["starting"])
 
 
-def test_an_operator_who_changes_his_mind_does_not_cut_the_doubt_short():
+def test_an_operator_who_changes_his_mind_does_not_cut_the_doubt_short() -> None:
     scenario = unknown()
     scenario.operator("end")
     scenario.operator("start")
@@ -393,20 +395,20 @@ def test_an_operator_who_changes_his_mind_does_not_cut_the_doubt_short():
 # An end
 
 
-def test_an_end_names_the_stream():
+def test_an_end_names_the_stream() -> None:
     scenario = wanted_on_air("a")
     scenario.operator("end")
     assert [call.body for call in scenario.ends] == [{"id": "a"}]
 
 
-def test_an_end_of_a_stream_whose_id_is_not_known_names_none():
+def test_an_end_of_a_stream_whose_id_is_not_known_names_none() -> None:
     scenario = with_session()
     scenario.hls("starting", "started")
     scenario.operator("end")
     assert scenario.ends[0].body == {}
 
 
-def test_an_end_waits_while_the_stream_is_starting():
+def test_an_end_waits_while_the_stream_is_starting() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.operator("end")
@@ -416,7 +418,7 @@ def test_an_end_waits_while_the_stream_is_starting():
     assert len(scenario.ends) == 1
 
 
-def test_an_end_waits_for_the_answer_to_the_start():
+def test_an_end_waits_for_the_answer_to_the_start() -> None:
     scenario = started()
     scenario.operator("end")
     assert scenario.ends == []
@@ -425,13 +427,13 @@ def test_an_end_waits_for_the_answer_to_the_start():
     assert [call.body for call in scenario.ends] == [{"id": "a"}]
 
 
-def test_an_end_of_a_room_that_is_off_is_no_call():
+def test_an_end_of_a_room_that_is_off_is_no_call() -> None:
     scenario = with_session()
     scenario.operator("end")
     assert scenario.calls == []
 
 
-def test_an_ended_stream_is_not_ended_again_while_it_stops():
+def test_an_ended_stream_is_not_ended_again_while_it_stops() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("succeeded")
@@ -442,7 +444,7 @@ def test_an_ended_stream_is_not_ended_again_while_it_stops():
     assert not scenario.view["on_air"]
 
 
-def test_an_end_that_videosdk_took_and_did_not_do_is_called_again():
+def test_an_end_that_videosdk_took_and_did_not_do_is_called_again() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("succeeded")
@@ -452,7 +454,7 @@ def test_an_end_that_videosdk_took_and_did_not_do_is_called_again():
     assert len(scenario.ends) == 2
 
 
-def test_an_end_of_which_nobody_knows_is_looked_into_and_repeated_if_need_be():
+def test_an_end_of_which_nobody_knows_is_looked_into_and_repeated_if_need_be() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("unknown")
@@ -464,7 +466,7 @@ def test_an_end_of_which_nobody_knows_is_looked_into_and_repeated_if_need_be():
     assert (len(scenario.ends), scenario.states) == (2, ["stopped"])
 
 
-def test_a_start_right_after_our_own_end_is_not_undone_by_it():
+def test_a_start_right_after_our_own_end_is_not_undone_by_it() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("succeeded")
@@ -478,7 +480,7 @@ def test_a_start_right_after_our_own_end_is_not_undone_by_it():
 # A stream that stops by itself, or by somebody's hand
 
 
-def test_a_person_who_stops_the_stream_is_obeyed():
+def test_a_person_who_stops_the_stream_is_obeyed() -> None:
     scenario = wanted_on_air()
     scenario.hls("stopping", "stopped", id="a")
     assert "left off" in scenario.did
@@ -487,7 +489,7 @@ def test_a_person_who_stops_the_stream_is_obeyed():
     assert len(scenario.starts) == 1
 
 
-def test_a_person_who_stops_the_second_stream_of_a_session_is_obeyed_though_nothing_names_it():
+def test_a_person_who_stops_the_second_stream_of_a_session_is_obeyed_though_nothing_names_it() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", "stopped")
     scenario.operator("start")
@@ -501,7 +503,7 @@ def test_a_person_who_stops_the_second_stream_of_a_session_is_obeyed_though_noth
     assert scenario.view["desired"] is None
 
 
-def test_a_person_is_obeyed_though_only_the_stopping_was_heard_of():
+def test_a_person_is_obeyed_though_only_the_stopping_was_heard_of() -> None:
     scenario = wanted_on_air()
     scenario.hls("stopping", id="a")
     scenario.wait(60 * SECOND)
@@ -509,7 +511,7 @@ def test_a_person_is_obeyed_though_only_the_stopping_was_heard_of():
     assert "left off" in scenario.did
 
 
-def test_a_stream_that_stops_because_everybody_left_was_not_stopped_by_a_person():
+def test_a_stream_that_stops_because_everybody_left_was_not_stopped_by_a_person() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.operator("start")
@@ -525,7 +527,7 @@ def test_a_stream_that_stops_because_everybody_left_was_not_stopped_by_a_person(
     assert len(scenario.starts) == 2
 
 
-def test_a_stream_that_failed_is_started_again_a_little_later():
+def test_a_stream_that_failed_is_started_again_a_little_later() -> None:
     scenario = wanted_on_air()
     scenario.hls("failed", id="a")
     assert backing_off(scenario) == 5
@@ -533,7 +535,7 @@ def test_a_stream_that_failed_is_started_again_a_little_later():
     assert len(scenario.starts) == 2
 
 
-def test_a_stream_that_vanished_is_started_again_a_little_later():
+def test_a_stream_that_vanished_is_started_again_a_little_later() -> None:
     scenario = wanted_on_air()
     scenario.wait(90 * SECOND)
     scenario.probe(None)
@@ -542,7 +544,7 @@ def test_a_stream_that_vanished_is_started_again_a_little_later():
     assert len(scenario.starts) == 2
 
 
-def test_a_stream_that_fails_before_it_is_on_air_is_tried_ever_later():
+def test_a_stream_that_fails_before_it_is_on_air_is_tried_ever_later() -> None:
     scenario = started()
     waited = []
     for n in range(4):
@@ -553,7 +555,7 @@ def test_a_stream_that_fails_before_it_is_on_air_is_tried_ever_later():
     assert waited == [5, 10, 20, 40]
 
 
-def test_a_stream_that_videosdk_ended_at_its_own_limit_is_started_again():
+def test_a_stream_that_videosdk_ended_at_its_own_limit_is_started_again() -> None:
     scenario = wanted_on_air()
     scenario.now += 2 * 60 * MINUTE
     scenario.hls("stopping", "stopped", id="a")
@@ -562,7 +564,7 @@ def test_a_stream_that_videosdk_ended_at_its_own_limit_is_started_again():
     assert len(scenario.starts) == 2
 
 
-def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_says():
+def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_says() -> None:
     scenario = with_session()
     scenario.operator("start")
     scenario.answer("already", stream={**rest("a"), "start": "2026-11-22T10:00:00.000Z"})
@@ -572,7 +574,7 @@ def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_say
     assert len(scenario.starts) == 2
 
 
-def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_without_pause():
+def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_without_pause() -> None:
     scenario = wanted_on_air()
     scenario.hls("stopped", id="a")
     scenario.operator("start")
@@ -584,7 +586,7 @@ def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_wi
 # A room without a session
 
 
-def test_a_room_that_nobody_is_in_is_armed_and_asked_about():
+def test_a_room_that_nobody_is_in_is_armed_and_asked_about() -> None:
     scenario = Scenario()
     scenario.operator("start")
     assert scenario.did == "Checking with VideoSDK whether a session is open"
@@ -594,7 +596,7 @@ def test_a_room_that_nobody_is_in_is_armed_and_asked_about():
     assert (scenario.starts, len(scenario.probes)) == ([], 1)
 
 
-def test_an_armed_room_starts_when_its_session_does():
+def test_an_armed_room_starts_when_its_session_does() -> None:
     scenario = Scenario()
     scenario.operator("start")
     scenario.webhook("session-started")
@@ -602,7 +604,7 @@ def test_an_armed_room_starts_when_its_session_does():
     assert not scenario.view["armed"]
 
 
-def test_an_armed_room_is_asked_about_every_30_s_and_starts_when_a_session_is_found():
+def test_an_armed_room_is_asked_about_every_30_s_and_starts_when_a_session_is_found() -> None:
     scenario = Scenario()
     scenario.operator("start")
     scenario.probe(None)
@@ -612,7 +614,7 @@ def test_an_armed_room_is_asked_about_every_30_s_and_starts_when_a_session_is_fo
     assert len(scenario.starts) == 1
 
 
-def test_any_event_of_a_new_session_starts_an_armed_room():
+def test_any_event_of_a_new_session_starts_an_armed_room() -> None:
     scenario = Scenario()
     scenario.operator("start")
     scenario.joined("ada")
@@ -622,7 +624,7 @@ def test_any_event_of_a_new_session_starts_an_armed_room():
 # Who wins
 
 
-def test_an_operators_wish_holds_until_its_time_is_up():
+def test_an_operators_wish_holds_until_its_time_is_up() -> None:
     scenario = with_session()
     scenario.operator("start", until=scenario.now + 10 * MINUTE)
     scenario.answer("succeeded", run="a")
@@ -632,7 +634,7 @@ def test_an_operators_wish_holds_until_its_time_is_up():
     assert (scenario.ends, scenario.states) == ([], ["playable"])
 
 
-def test_a_release_takes_the_hands_off_the_room():
+def test_a_release_takes_the_hands_off_the_room() -> None:
     scenario = wanted_on_air()
     scenario.operator("release")
     assert scenario.view["desired"] is None
@@ -641,13 +643,13 @@ def test_a_release_takes_the_hands_off_the_room():
     assert (len(scenario.starts), scenario.ends) == (1, [])
 
 
-def test_a_release_without_a_wish_is_harmless():
+def test_a_release_without_a_wish_is_harmless() -> None:
     scenario = with_session()
     scenario.operator("release")
     assert scenario.reasons == (Reason.OPERATOR_NOTHING_TO_RELEASE,)
 
 
-def test_an_operators_start_wins_over_a_rules_end():
+def test_an_operators_start_wins_over_a_rules_end() -> None:
     scenario = wanted_on_air()
     scenario.put_rule(END_ON_LEAVE)
     scenario.joined("ada")
@@ -657,7 +659,7 @@ def test_an_operators_start_wins_over_a_rules_end():
     assert scenario.view["desired"]["because"] == "operator"
 
 
-def test_an_operators_end_wins_over_a_rules_start():
+def test_an_operators_end_wins_over_a_rules_start() -> None:
     scenario = with_session()
     scenario.put_rule(START_ON_JOIN)
     scenario.operator("end")
@@ -667,7 +669,7 @@ def test_an_operators_end_wins_over_a_rules_start():
     assert [call.because for call in scenario.starts] == ["rule:host-in"]
 
 
-def test_the_newest_event_rule_wins_over_the_one_before():
+def test_the_newest_event_rule_wins_over_the_one_before() -> None:
     scenario = with_session()
     scenario.put_rule(START_ON_JOIN)
     scenario.put_rule(END_ON_LEAVE)
@@ -678,7 +680,7 @@ def test_the_newest_event_rule_wins_over_the_one_before():
     assert [call.because for call in scenario.ends] == ["rule:host-out"]
 
 
-def test_a_rules_end_wants_nothing_more_once_the_stream_has_ended():
+def test_a_rules_end_wants_nothing_more_once_the_stream_has_ended() -> None:
     scenario = on_air()
     scenario.put_rule(END_ON_LEAVE)
     scenario.joined("ada")
@@ -688,7 +690,7 @@ def test_a_rules_end_wants_nothing_more_once_the_stream_has_ended():
     assert scenario.view["desired"] is None
 
 
-def test_a_rules_wish_ends_with_its_session():
+def test_a_rules_wish_ends_with_its_session() -> None:
     scenario = with_session()
     scenario.put_rule(START_ON_JOIN)
     scenario.joined("ada")
@@ -697,7 +699,7 @@ def test_a_rules_wish_ends_with_its_session():
     assert "its session ended" in scenario.did
 
 
-def test_a_rules_wish_ends_with_its_session_though_only_the_next_one_was_heard_of():
+def test_a_rules_wish_ends_with_its_session_though_only_the_next_one_was_heard_of() -> None:
     scenario = with_session()
     scenario.put_rule(START_ON_JOIN)
     scenario.joined("ada")
@@ -707,21 +709,21 @@ def test_a_rules_wish_ends_with_its_session_though_only_the_next_one_was_heard_o
     assert scenario.view["desired"]["because"] == "rule:host-in"
 
 
-def test_a_rule_may_end_the_stream_when_the_session_ends():
+def test_a_rule_may_end_the_stream_when_the_session_ends() -> None:
     scenario = on_air()
     scenario.put_rule({"name": "after", "on": "session.ended", "do": "end"})
     scenario.webhook("session-ended")
     assert [call.because for call in scenario.ends] == ["rule:after"]
 
 
-def test_a_rule_that_answers_a_persons_stop_with_a_start_is_not_undone_by_that_stop():
+def test_a_rule_that_answers_a_persons_stop_with_a_start_is_not_undone_by_that_stop() -> None:
     scenario = on_air()
     scenario.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
     scenario.hls("stopping", "stopped", id="a")
     assert [call.because for call in scenario.starts] == ["rule:again"]
 
 
-def test_a_rule_that_answers_an_end_of_ours_with_a_start_is_not_kept_waiting():
+def test_a_rule_that_answers_an_end_of_ours_with_a_start_is_not_kept_waiting() -> None:
     scenario = wanted_on_air()
     scenario.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
     scenario.operator("end")
@@ -731,14 +733,14 @@ def test_a_rule_that_answers_an_end_of_ours_with_a_start_is_not_kept_waiting():
     assert [call.because for call in scenario.starts] == ["operator", "rule:again"]
 
 
-def test_a_rule_that_answers_a_persons_stop_takes_over_from_the_operator_who_is_overruled():
+def test_a_rule_that_answers_a_persons_stop_takes_over_from_the_operator_who_is_overruled() -> None:
     scenario = wanted_on_air()
     scenario.put_rule({"name": "again", "on": "stream.stopped", "do": "start"})
     scenario.hls("stopping", "stopped", id="a")
     assert [call.because for call in scenario.starts] == ["operator", "rule:again"]
 
 
-def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before():
+def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before() -> None:
     scenario = with_session()
     scenario.put_rule(START_ON_JOIN)
     scenario.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
@@ -751,7 +753,7 @@ def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before():
 # Without credentials
 
 
-def test_without_credentials_nothing_is_called_and_nothing_asked():
+def test_without_credentials_nothing_is_called_and_nothing_asked() -> None:
     scenario = with_session(calls=False)
     scenario.put_rule(START_ON_JOIN)
     scenario.joined("ada")
@@ -761,14 +763,14 @@ def test_without_credentials_nothing_is_called_and_nothing_asked():
     assert scenario.calls == []
 
 
-def test_credentials_that_come_later_are_put_to_use():
+def test_credentials_that_come_later_are_put_to_use() -> None:
     scenario = with_session(calls=False)
     scenario.operator("start")
     scenario.tell(Source.SYSTEM, "settings", {"calls": True}, room=None)
     assert len(scenario.starts) == 1
 
 
-def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whether_it_ended():
+def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whether_it_ended() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("succeeded")
@@ -779,7 +781,7 @@ def test_an_end_that_was_taken_is_not_sent_again_before_videosdk_has_said_whethe
     assert len(scenario.ends) == 2
 
 
-def test_a_start_that_videosdk_asks_to_hold_back_is_tried_again_as_late_as_it_asks_but_within_a_minute():
+def test_a_start_that_videosdk_asks_to_hold_back_is_tried_again_as_late_as_it_asks_but_within_a_minute() -> None:
     for asked, waited in ((30, 30), (1, 5), (3_600, 60)):
         scenario = with_session()
         scenario.operator("start")

@@ -1,5 +1,7 @@
 """What a refusal of VideoSDK comes to: settled by a probe, tried again, or given up."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, rest, url, wanted_on_air, with_session
@@ -15,7 +17,7 @@ TRANSIENT_400 = [
 ]
 
 
-def refuse(scenario, status, body=None):
+def refuse(scenario: Any, status: Any, body: Any = None) -> Any:
     """VideoSDK refuses the room's call, as the call job journals it."""
     answer = ApiAnswer(status, body)
     refusal = classify_refusal(answer, start=scenario.room.call.kind == "start")
@@ -23,18 +25,18 @@ def refuse(scenario, status, body=None):
     return scenario.answer("refused", status=status, message=answer.message, **more)
 
 
-def started(start=None):
+def started(start: Any = None) -> Any:
     scenario = with_session()
     scenario.operator("start", **({} if start is None else {"start": start}))
     return scenario
 
 
-def alarms(scenario):
+def alarms(scenario: Any) -> Any:
     return {alarm.name for alarm in scenario.world.alarms.values()}
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
-def test_a_start_that_is_refused_because_the_room_is_on_air_is_no_refusal(status):
+def test_a_start_that_is_refused_because_the_room_is_on_air_is_no_refusal(status: int) -> None:
     scenario = started()
     refuse(scenario, status)
     assert "call.refused" not in scenario.notices
@@ -46,7 +48,7 @@ def test_a_start_that_is_refused_because_the_room_is_on_air_is_no_refusal(status
     assert "call.refused" not in scenario.notices
 
 
-def test_a_refused_start_is_told_once_a_probe_shows_nothing_and_is_tried_again():
+def test_a_refused_start_is_told_once_a_probe_shows_nothing_and_is_tried_again() -> None:
     scenario = started()
     refuse(scenario, 409, {"message": "try later"})
     scenario.probe(None, session=SESSION_LIVE)
@@ -55,7 +57,7 @@ def test_a_refused_start_is_told_once_a_probe_shows_nothing_and_is_tried_again()
     assert len(scenario.starts) == 2
 
 
-def test_a_probe_that_does_not_get_through_leaves_it_open_whether_a_start_was_refused():
+def test_a_probe_that_does_not_get_through_leaves_it_open_whether_a_start_was_refused() -> None:
     scenario = started()
     refuse(scenario, 400)
     for _ in range(3):
@@ -67,7 +69,7 @@ def test_a_probe_that_does_not_get_through_leaves_it_open_whether_a_start_was_re
     assert (scenario.states, alarms(scenario)) == (["started"], set())
 
 
-def test_a_start_that_could_be_sent_clears_the_alarm_about_an_unknown_form():
+def test_a_start_that_could_be_sent_clears_the_alarm_about_an_unknown_form() -> None:
     scenario = started()
     scenario.answer("unreached", unreadable="418 teapot")
     assert alarms(scenario) == {"videosdk-unreadable"}
@@ -76,7 +78,7 @@ def test_a_start_that_could_be_sent_clears_the_alarm_about_an_unknown_form():
     assert alarms(scenario) == set()
 
 
-def test_an_answer_to_an_earlier_probe_settles_no_refusal():
+def test_an_answer_to_an_earlier_probe_settles_no_refusal() -> None:
     scenario = started()
     before = scenario.last_id
     refuse(scenario, 400)
@@ -85,7 +87,7 @@ def test_an_answer_to_an_earlier_probe_settles_no_refusal():
     assert scenario.room.call is not None
 
 
-def test_a_start_that_is_refused_since_everybody_has_left_waits_for_a_session():
+def test_a_start_that_is_refused_since_everybody_has_left_waits_for_a_session() -> None:
     scenario = started()
     refuse(scenario, 400, {"message": "no session"})
     scenario.probe(None, session={**SESSION_LIVE, "live": False})
@@ -100,7 +102,7 @@ def test_a_start_that_is_refused_since_everybody_has_left_waits_for_a_session():
 
 
 @pytest.mark.parametrize(("status", "probed"), [(406, False), (422, False), (400, True)])
-def test_a_start_whose_body_is_rejected_is_sent_twice_and_given_up(status, probed):
+def test_a_start_whose_body_is_rejected_is_sent_twice_and_given_up(status: int, probed: bool) -> None:
     scenario = started({"config": {"theme": "PINK"}})
     for _ in range(2):
         refuse(scenario, status, {"message": "config is wrong"})
@@ -116,7 +118,7 @@ def test_a_start_whose_body_is_rejected_is_sent_twice_and_given_up(status, probe
     assert len(scenario.starts) == 2
 
 
-def test_who_wants_a_start_that_was_given_up_again_gets_it_and_success_clears_the_alarm():
+def test_who_wants_a_start_that_was_given_up_again_gets_it_and_success_clears_the_alarm() -> None:
     scenario = started({"config": {}})
     for _ in range(2):
         refuse(scenario, 406)
@@ -129,7 +131,7 @@ def test_who_wants_a_start_that_was_given_up_again_gets_it_and_success_clears_th
 
 
 @pytest.mark.parametrize("body", TRANSIENT_400)
-def test_a_400_that_passes_is_tried_again_as_before(body):
+def test_a_400_that_passes_is_tried_again_as_before(body: Any) -> None:
     scenario = started()
     for n in range(6):
         refuse(scenario, 400, body)
@@ -139,7 +141,7 @@ def test_a_400_that_passes_is_tried_again_as_before(body):
     assert "call.given-up" not in scenario.notices
 
 
-def test_a_400_while_it_is_not_known_who_is_there_is_tried_again():
+def test_a_400_while_it_is_not_known_who_is_there_is_tried_again() -> None:
     scenario = started()
     for n in range(4):
         refuse(scenario, 400)
@@ -148,7 +150,7 @@ def test_a_400_while_it_is_not_known_who_is_there_is_tried_again():
         assert len(scenario.starts) == n + 2
 
 
-def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tried_in_the_next():
+def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tried_in_the_next() -> None:
     scenario = Scenario()
     scenario.put_rule(
         {
@@ -173,7 +175,7 @@ def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tri
     assert len(scenario.starts) >= 3
 
 
-def test_in_a_window_a_changed_start_is_sent_at_once():
+def test_in_a_window_a_changed_start_is_sent_at_once() -> None:
     rule = {"name": "daily", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T12:01"], "duration_s": 3600}}
     scenario = Scenario()
     scenario.put_rule({**rule, "start": {"config": {"layout": {"type": "ROUND"}}}})
@@ -188,7 +190,7 @@ def test_in_a_window_a_changed_start_is_sent_at_once():
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409])
-def test_an_end_that_is_refused_because_the_stream_has_ended_is_no_refusal(status):
+def test_an_end_that_is_refused_because_the_stream_has_ended_is_no_refusal(status: int) -> None:
     scenario = wanted_on_air("a")
     scenario.operator("end")
     refuse(scenario, status, {"message": "HLS is not active"})
@@ -199,7 +201,7 @@ def test_an_end_that_is_refused_because_the_stream_has_ended_is_no_refusal(statu
     assert "call.refused" not in scenario.notices
 
 
-def test_an_end_that_is_refused_while_the_stream_runs_is_told_and_made_for_the_room_instead():
+def test_an_end_that_is_refused_while_the_stream_runs_is_told_and_made_for_the_room_instead() -> None:
     scenario = wanted_on_air("a")
     scenario.operator("end")
     refuse(scenario, 404)
@@ -212,7 +214,7 @@ def test_an_end_that_is_refused_while_the_stream_runs_is_told_and_made_for_the_r
     assert scenario.states == ["stopped"]
 
 
-def test_refusals_that_earlier_versions_journaled_fold_as_they_did():
+def test_refusals_that_earlier_versions_journaled_fold_as_they_did() -> None:
     scenario = started()
     scenario.answer("refused", status=400, message="x")
     assert scenario.notices[-2:] == ["call.refused", "alarm.raised"]

@@ -1,6 +1,8 @@
 """What a pending delivery waits for, in the API and in words on the pages."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Filter, Notice
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import entry
 
@@ -21,7 +24,7 @@ NOW = 1_800_000_000_000
 W = WaitingFor
 
 
-def delivery(**more):
+def delivery(**more: Any) -> Any:
     return Delivery("dlv_1", "msg_1", "sub_1", NOW - MINUTE, **more)
 
 
@@ -39,7 +42,7 @@ def delivery(**more):
         ({"state": DeliveryState.DELIVERED}, False, None, SETTLED),
     ],
 )
-def test_a_delivery_waits_for(given, is_due, open_until, wait):
+def test_a_delivery_waits_for(given: dict[str, Any], is_due: bool, open_until: Any, wait: Any) -> None:
     assert wait_of(delivery(**given), is_due=is_due, open_until=open_until, now=NOW) == wait
 
 
@@ -47,7 +50,7 @@ def test_a_delivery_waits_for(given, is_due, open_until, wait):
 @pytest.mark.parametrize("open_until", [None, -5, 5, 50])
 @pytest.mark.parametrize("is_due", [True, False])
 @pytest.mark.parametrize("state", list(DeliveryState))
-def test_the_next_attempt_is_never_in_the_past(due, open_until, is_due, state):
+def test_the_next_attempt_is_never_in_the_past(due: int, open_until: int | None, is_due: bool, state: Any) -> None:
     until = None if open_until is None else NOW + open_until
     wait = wait_of(delivery(state=state, next_attempt_at=NOW + due), is_due=is_due, open_until=until, now=NOW)
     assert wait.next_attempt_at is None or wait.next_attempt_at > NOW
@@ -60,7 +63,7 @@ FAILED = Attempt(NOW, 500, "status", 12, "no")
 class Filled:
     """A subscriber with one delivery of each kind, and the pages in front of it."""
 
-    def __init__(self, client, web_client):
+    def __init__(self, client: Client, web_client: Any) -> None:
         self.client, self.web_client, self.now = client, web_client, now_ms(client)
         self.breaker_until = self.now + 30 * MINUTE
         rooms = {"lobby": {"room_id": ROOM}}
@@ -77,7 +80,17 @@ class Filled:
         self.put("dead-2", "sub_well", "broadcast.missed", room_id="other", state=DeliveryState.DEAD)
         self.put("blocked", "sub_down", "stream.stopped", due=-MINUTE)
 
-    def put(self, name, who, kind, *, due=None, room_id=ROOM, state=DeliveryState.PENDING, attempts=()):
+    def put(
+        self,
+        name: Any,
+        who: Any,
+        kind: Any,
+        *,
+        due: Any = None,
+        room_id: Any = ROOM,
+        state: Any = DeliveryState.PENDING,
+        attempts: Any = (),
+    ) -> None:
         notice = Notice(f"msg_{name}", kind, self.now, room_id, None, {"room_id": room_id})
         at = self.client.xadd(keys.OUTBOX, {"n": codec.encode(notice)}).decode()
         due_at = None if due is None else self.now + due
@@ -92,17 +105,17 @@ class Filled:
 
 
 @pytest.fixture
-def filled(client, store_url, tmp_path):
+def filled(client: Client, store_url: str, tmp_path: Path) -> Any:
     return Filled(client, WebClient(store_url, tmp_path))
 
 
 @pytest.fixture
-def page(filled):
+def page(filled: Any) -> Any:
     visitor = log_in(filled.web_client.web.app.test_client(), ADMIN_TOKEN)
     return lambda path: " ".join(re.sub(r"<[^>]+>", " ", visitor.get(path).get_data(as_text=True)).split())
 
 
-def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
+def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled: Any) -> None:
     items = filled.web_client.get("/deliveries")["items"]
     found = {item["id"]: (item["waiting_for"], item["next_attempt_at"]) for item in items}
     assert found == {
@@ -126,14 +139,14 @@ def test_the_api_says_what_each_waits_for_and_when_it_is_really_tried(filled):
         ("room_id=elsewhere", set()),
     ],
 )
-def test_deliveries_are_found_by_room_and_type(filled, query, ids):
+def test_deliveries_are_found_by_room_and_type(filled: Any, query: str, ids: Any) -> None:
     found = filled.web_client.get(f"/subscribers/sub_well/deliveries?{query}")["items"]
     assert {one["id"] for one in found} == ids
     everybody = {item["id"] for item in filled.web_client.get(f"/deliveries?{query}")["items"]}
     assert ids <= everybody
 
 
-def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled, page):
+def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled: Any, page: Any) -> None:
     well, down = page("/subscribers/sub_well"), page("/subscribers/sub_down")
     assert re.search(r"stream\.started lobby queued", well)
     assert re.search(r"stream\.failed lobby failed 4 times, next ", well)
@@ -144,17 +157,17 @@ def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled,
     assert "pending · next" not in well + down
 
 
-def test_the_subscribers_page_finds_by_room_type_and_state(filled, page):
+def test_the_subscribers_page_finds_by_room_type_and_state(filled: Any, page: Any) -> None:
     assert "broadcast.missed other" not in page("/subscribers/sub_well?room=lobby")
     assert "stream.failed lobby" not in page("/subscribers/sub_well?type=broadcast.*")
     assert "No delivery is like that" in page("/subscribers/sub_well?room=lobby&type=broadcast.*&state=pending")
 
 
-def test_the_walls_newest_deliveries_say_the_same(filled, page):
+def test_the_walls_newest_deliveries_say_the_same(filled: Any, page: Any) -> None:
     assert re.search(r"stream\.stopped lobby sub_down waiting: breaker open until ", page("/"))
 
 
-def test_all_dead_ones_of_a_subscriber_are_retried_together(filled, page):
+def test_all_dead_ones_of_a_subscriber_are_retried_together(filled: Any, page: Any) -> None:
     assert "Retry all 2 dead" in page("/subscribers/sub_well")
     answer = filled.web_client.api("POST", "/subscribers/sub_well/retry-dead")
     assert (answer.status_code, answer.json) == (200, {"retried": 2})

@@ -1,5 +1,7 @@
 """When a delivery is tried again, and what a subscriber is told at all."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,46 +27,46 @@ BASE = [
 ids = st.text("abcdefghij234567", min_size=16, max_size=16).map("dlv_".__add__)
 
 
-def wait(name, made, **more):
+def wait(name: Any, made: Any, **more: Any) -> Any:
     at = next_retry_at(name, made, now=NOON, **more)
     assert at is not None
     return at - NOON
 
 
-def test_the_waits_are_5_s_5_min_30_min_2_h_5_h_10_h_14_h_20_h_24_h():
+def test_the_waits_are_5_s_5_min_30_min_2_h_5_h_10_h_14_h_20_h_24_h() -> None:
     assert list(RETRY_SCHEDULE_MS) == BASE
 
 
 @given(ids, st.integers(1, 9))
-def test_each_wait_is_its_base_give_or_take_a_fifth(name, made):
+def test_each_wait_is_its_base_give_or_take_a_fifth(name: Any, made: Any) -> None:
     assert 0.8 * BASE[made - 1] <= wait(name, made) <= 1.2 * BASE[made - 1]
 
 
 @given(ids, st.integers(1, 9))
-def test_the_jitter_is_drawn_from_the_id_so_it_is_the_same_each_time(name, made):
+def test_the_jitter_is_drawn_from_the_id_so_it_is_the_same_each_time(name: Any, made: Any) -> None:
     assert wait(name, made) == wait(name, made)
 
 
-def test_the_jitter_spreads_deliveries_out():
+def test_the_jitter_spreads_deliveries_out() -> None:
     waits = {wait(f"dlv_{n}", 2) for n in range(200)}
     assert len(waits) > 100
     assert min(waits) < 0.85 * BASE[1]
     assert max(waits) > 1.15 * BASE[1]
 
 
-def test_after_the_last_wait_there_is_nothing_left_to_try():
+def test_after_the_last_wait_there_is_nothing_left_to_try() -> None:
     assert next_retry_at("dlv_x", 9, now=NOON) is not None
     assert next_retry_at("dlv_x", 10, now=NOON) is None
 
 
 @given(ids)
-def test_a_subscriber_that_is_overwhelmed_is_left_alone_for_about_a_minute(name):
+def test_a_subscriber_that_is_overwhelmed_is_left_alone_for_about_a_minute(name: Any) -> None:
     assert 48 * SECOND <= wait(name, 1, slow_down=True) <= 72 * SECOND
     assert wait(name, 2, slow_down=True) == wait(name, 2)
 
 
 @given(ids, st.integers(1, 9), st.integers(0, 10**9))
-def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name, made, asked):
+def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name: Any, made: Any, asked: Any) -> None:
     base = BASE[made - 1]
     waited = wait(name, made, retry_after_ms=asked)
     if asked <= base:
@@ -73,12 +75,12 @@ def test_a_retry_after_is_honoured_between_the_base_and_twice_that(name, made, a
         assert waited == min(asked, 2 * base)
 
 
-def test_a_retry_after_of_a_429_counts_from_a_minute():
+def test_a_retry_after_of_a_429_counts_from_a_minute() -> None:
     assert wait("dlv_x", 1, slow_down=True, retry_after_ms=90 * SECOND) == 90 * SECOND
     assert wait("dlv_x", 1, slow_down=True, retry_after_ms=HOUR) == 120 * SECOND
 
 
-def test_a_delivery_has_one_id_however_often_it_is_expanded():
+def test_a_delivery_has_one_id_however_often_it_is_expanded() -> None:
     assert delivery_id("msg_a", "sub_b") == delivery_id("msg_a", "sub_b")
     assert delivery_id("msg_a", "sub_b") != delivery_id("msg_b", "sub_a")
 
@@ -86,11 +88,11 @@ def test_a_delivery_has_one_id_however_often_it_is_expanded():
 # Who is told
 
 
-def notice(kind="stream.playable", room=ROOM, because="rule:sunday-service"):
+def notice(kind: str = "stream.playable", room: Any = ROOM, because: str = "rule:sunday-service") -> Any:
     return make_notice("1-0", kind, NOON, room_id=room, sequence=1, because=because, data={})
 
 
-def test_by_default_streams_broadcasts_and_alarms_are_told():
+def test_by_default_streams_broadcasts_and_alarms_are_told() -> None:
     told = [
         kind
         for kind in ("stream.playable", "broadcast.late", "alarm.raised", "session.started", "rule.x")
@@ -109,11 +111,11 @@ def test_by_default_streams_broadcasts_and_alarms_are_told():
         (("rule.slow",), "rule.slow", True),
     ],
 )
-def test_every_type_is_all_but_videosdks_own_bodies(patterns, kind, wanted):
+def test_every_type_is_all_but_videosdks_own_bodies(patterns: Any, kind: str, wanted: bool) -> None:
     assert matches_type(patterns, kind) is wanted
 
 
-def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group():
+def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group() -> None:
     named = ConfiguredRoom("hall", ROOM, ("webinar",))
     for pattern in (ROOM, "hall", "abcd-*", "group:webinar", "*"):
         assert matches_filter(Filter(rooms=(pattern,)), notice(), named)
@@ -121,13 +123,13 @@ def test_a_room_is_wanted_by_its_id_its_name_a_glob_or_its_group():
         assert not matches_filter(Filter(rooms=(pattern,)), notice(), named)
 
 
-def test_what_is_about_no_room_is_for_those_who_want_all_rooms():
+def test_what_is_about_no_room_is_for_those_who_want_all_rooms() -> None:
     alarm = notice("alarm.raised", room=None, because=None)
     assert matches_filter(Filter(), alarm, None)
     assert not matches_filter(Filter(rooms=("abcd-*",)), alarm, None)
 
 
-def test_a_reason_is_wanted_by_pattern_and_a_star_takes_none_too():
+def test_a_reason_is_wanted_by_pattern_and_a_star_takes_none_too() -> None:
     assert matches_filter(Filter(because=("rule:sunday-*",)), notice(), None)
     assert not matches_filter(Filter(because=("operator",)), notice(), None)
     assert matches_filter(Filter(because=("*",)), notice(because=None), None)

@@ -1,6 +1,7 @@
 """The audience: exactly those whose filters match, however many there are, and soon."""
 
 import time
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as some
@@ -15,11 +16,11 @@ PATTERNS = ["*", "a", "b", "hall", "a*", "[ab]", "?", "group:x", "group:y", "[a]
 NAMED = {"a": ConfiguredRoom("hall", "a", ("x",)), "b": None, None: None}
 
 
-def notice(kind, room, **data):
+def notice(kind: Any, room: Any, **data: Any) -> Any:
     return make_notice("1-0", kind, 1, room_id=room, sequence=1, because=None, data=data)
 
 
-def subscriber(at, wanted, *, enabled=True):
+def subscriber(at: Any, wanted: Any, *, enabled: bool = True) -> Any:
     return Subscriber(f"sub_{at}", "", "https://example.com", 1, wanted=wanted, enabled=enabled)
 
 
@@ -36,7 +37,7 @@ filters = some.builds(
     some.sampled_from(["stream.started", "alarm.raised", "videosdk.hls-started"]),
     some.sampled_from(["a", "b", None]),
 )
-def test_it_is_who_would_be_found_by_asking_each(asked, kind, room):
+def test_it_is_who_would_be_found_by_asking_each(asked: Any, kind: Any, room: Any) -> None:
     known = [subscriber(at, wanted, enabled=enabled) for at, (wanted, enabled) in enumerate(asked)]
     told, named = notice(kind, room), NAMED[room]
     found = [one.subscriber_id for one in SubscriberIndex(known).of(told, named)]
@@ -44,7 +45,7 @@ def test_it_is_who_would_be_found_by_asking_each(asked, kind, room):
     assert sorted(found) == sorted(one_by_one)
 
 
-def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all():
+def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all() -> None:
     known = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
     of = SubscriberIndex(known).of
     assert of(notice(TEST, None, subscriber_id="sub_1"), None) == known[:1]
@@ -52,7 +53,7 @@ def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all():
     assert of(notice(TEST, None, subscriber_id="nobody"), None) == []
 
 
-def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly():
+def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly() -> None:
     for pattern in ("room-{}", "group:{}", "room-{}-*"):
         audience = SubscriberIndex(subscriber(at, Filter(("stream.*",), (pattern.format(at),))) for at in range(MANY))
         told, named = notice("stream.started", "elsewhere"), ConfiguredRoom("hall", "elsewhere", ("live",))
@@ -61,7 +62,7 @@ def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly():
         assert spent < 0.05, pattern
 
 
-def _time(audience, told, named):
+def _time(audience: Any, told: Any, named: Any) -> Any:
     began = time.process_time()
     audience.of(told, named)
     return time.process_time() - began

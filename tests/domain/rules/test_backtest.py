@@ -1,5 +1,8 @@
 """Backtests: what drafts would have done, in a draft world whose VideoSDK does what it is told."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.domain.schedules.test_window_scenarios import NOON, ScheduledRoom
@@ -13,6 +16,7 @@ from webhook_app.domain.rules.draft_replay import BacktestLimits
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
 from webhook_app.store import codec
+from webhook_app.store.connection.clients import Client
 
 WEBHOOK_FOR = codec.TRANSLATOR.stream_webhook
 BEGIN = 1_767_225_600_000
@@ -26,7 +30,7 @@ EMPTY = {
 }
 
 
-def recorded(*told):
+def recorded(*told: Any) -> Any:
     """Webhooks as (seconds, type, more data), all of one session."""
     return [
         codec.journal_event(
@@ -37,7 +41,7 @@ def recorded(*told):
     ]
 
 
-def tried(events, *rules, hours=3):
+def tried(events: Any, *rules: Any, hours: int = 3) -> Any:
     until = BEGIN + hours * HOUR
     return backtest(
         SystemState(), events, [decode_rule(rule) for rule in rules], since=BEGIN, until=until, webhook_for=WEBHOOK_FOR
@@ -55,12 +59,12 @@ TWO_RUNS_WITHOUT_IDS = (
 )
 
 
-def test_a_run_whose_id_was_never_learned_is_ended_once():
+def test_a_run_whose_id_was_never_learned_is_ended_once() -> None:
     found = tried(recorded(*TWO_RUNS_WITHOUT_IDS), EMPTY)
     assert [(act.kind, act.at) for act in found.would] == [("end", BEGIN + 360 * SECOND)]
 
 
-def test_a_stream_whose_stop_was_lost_ends_with_its_session():
+def test_a_stream_whose_stop_was_lost_ends_with_its_session() -> None:
     url = {"playbackHlsUrl": "https://cdn.example/a/index.m3u8"}
     events = recorded(
         (0, "session-started", {}),
@@ -74,7 +78,7 @@ def test_a_stream_whose_stop_was_lost_ends_with_its_session():
     assert [act.at for act in tried(events, {**rule, "for_s": 5 * 60}).would] == [BEGIN + 10 * SECOND + 5 * MINUTE]
 
 
-def test_a_condition_on_how_long_a_stream_runs_is_looked_at_while_nothing_is_told():
+def test_a_condition_on_how_long_a_stream_runs_is_looked_at_while_nothing_is_told() -> None:
     url = {"playbackHlsUrl": "https://cdn.example/a/index.m3u8"}
     events = recorded(
         (0, "session-started", {}), (1, "participant-joined", ADA), (10, "hls-started", url), (15, "hls-playable", url)
@@ -96,7 +100,7 @@ MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cr
         (BacktestLimits(steps=2_000), "the backtest takes more than 2000 steps"),
     ],
 )
-def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, says):
+def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits: Any, says: str) -> None:
     """A limit ends the backtest as a whole; it is no fault of the event at which it is met."""
     with pytest.raises(BacktestTooLargeError, match=f"{says}.*; choose a shorter span"):
         backtest(
@@ -110,7 +114,7 @@ def test_a_backtest_ends_at_each_of_its_limits_and_says_what_to_narrow(limits, s
         )
 
 
-def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
+def test_a_draft_whose_schedule_cannot_be_computed_does_nothing() -> None:
     """It costs its own rule, here as elsewhere."""
     broken = {
         **MINUTELY,
@@ -121,7 +125,9 @@ def test_a_draft_whose_schedule_cannot_be_computed_does_nothing():
     assert {act.because for act in found.would} == {"rule:minutely"}
 
 
-def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, store_url, tmp_path):
+def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     """422, and the field to narrow."""
     rule = {"name": "m", "rooms": [ROOM], "schedule": {"cron": "* * * * *", "duration": "30s"}}
     body = {"rules": [rule], "from": "2026-01-01T00:00:00Z", "to": "2027-01-01T00:00:00Z"}
@@ -130,10 +136,10 @@ def test_the_api_answers_a_backtest_that_is_too_large_with_the_reason(client, st
     assert "shorter span" in answer.json["errors"]["from"][0]
 
 
-def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
+def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind() -> None:
     """Each act that was done pairs with one that would have been, within ten seconds and in order."""
 
-    def acts(*seconds, room=ROOM):
+    def acts(*seconds: Any, room: Any = ROOM) -> Any:
         return [RuleAction(BEGIN + second * SECOND, room, "start", "rule:r") for second in seconds]
 
     found = compare(acts(0, 100, 200, 205, 400), [*acts(5, 150, 203, 300), *acts(0, room="other")])
@@ -141,7 +147,7 @@ def test_acts_are_paired_with_the_nearest_in_time_of_their_room_and_kind():
     assert found.only_did == (*acts(0, room="other"), *acts(150, 300))
 
 
-def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
+def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them() -> None:
     """Fifty thousand acts on either side of one room: pairing them all with all would not end here."""
     many = [RuleAction(BEGIN + number * 60 * SECOND, ROOM, "start", "rule:r") for number in range(50_000)]
     later = [RuleAction(act.at + 30 * SECOND, ROOM, "start", "rule:r") for act in many]
@@ -152,14 +158,14 @@ def test_a_comparison_of_many_acts_takes_no_longer_for_each_of_them():
 # Beside other rules
 
 
-def history_of(tell):
+def history_of(tell: Any) -> Any:
     """What a story tells, as recorded events."""
     scenario = ScheduledRoom()
     tell(scenario)
     return scenario
 
 
-def beside(scenario, *rules, hours=6):
+def beside(scenario: Any, *rules: Any, hours: int = 6) -> Any:
     drafts = [decode_rule({"rooms": [ROOM], **rule}) for rule in rules]
     until = NOON + hours * HOUR
     before = SystemState(Config(settings=Settings(calls=True)))
@@ -169,14 +175,14 @@ def beside(scenario, *rules, hours=6):
 NOTIFY = {"name": "draft", "on": "stream.started", "do": "notify", "message": "on air"}
 
 
-def late_rule(scenario):
+def late_rule(scenario: Any) -> None:
     """A schedule that nobody comes to, put two hours after the span has begun."""
     scenario.until(NOON + 2 * HOUR)
     scenario.plan("hourly", at=["12:30", "13:30", "14:30", "15:30"], long=HOUR // 2)
     scenario.until(NOON + 5 * HOUR)
 
 
-def test_another_rule_is_not_judged_before_it_was_put():
+def test_another_rule_is_not_judged_before_it_was_put() -> None:
     scenario = history_of(late_rule)
     found = beside(scenario, NOTIFY)
     assert [act.kind for act in found.did if act.kind == "broadcast.missed"] == ["broadcast.missed"] * 2
@@ -185,8 +191,8 @@ def test_another_rule_is_not_judged_before_it_was_put():
     assert [act for act in found.only_did if act.because == "rule:hourly"] == []
 
 
-def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did():
-    def tell(scenario):
+def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did() -> None:
+    def tell(scenario: Any) -> None:
         scenario.plan("hourly", at=["12:30", "13:30", "14:30"], long=HOUR // 2)
         scenario.until(NOON + HOUR + 10 * MINUTE)
         scenario.delete("hourly")
@@ -198,8 +204,8 @@ def test_a_rule_that_was_deleted_meanwhile_stands_no_longer_than_it_did():
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused):
-    def tell(scenario):
+def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused: bool) -> None:
+    def tell(scenario: Any) -> None:
         scenario.plan("hourly", at=["12:30"], long=HOUR // 2)
         if paused:
             scenario.pause("hourly")
@@ -210,8 +216,8 @@ def test_a_change_of_the_drafts_own_rule_is_left_out_of_what_it_would_do(paused)
     assert {act.at for act in found.would if act.kind == "broadcast.missed"} == {NOON + 3 * HOUR}
 
 
-def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone():
-    def tell(scenario):
+def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone() -> None:
+    def tell(scenario: Any) -> None:
         schedule = {"at": ["2026-11-22T14:30"], "duration_s": HOUR // 2000}
         rules = [{"name": name, "rooms": [ROOM], "schedule": schedule} for name in ("filed", "draft")]
         scenario.until(NOON + HOUR)
@@ -222,7 +228,7 @@ def test_a_file_that_was_applied_meanwhile_changes_the_other_rules_alone():
     assert {act.because for act in found.would} == {"rule:filed"}
 
 
-def test_only_what_the_drafts_rules_did_is_their_part_of_a_comparison():
+def test_only_what_the_drafts_rules_did_is_their_part_of_a_comparison() -> None:
     acts = [RuleAction(at, ROOM, "start", f"rule:{name}") for at, name in ((1, "a"), (2, "b"))]
     found = restricted_to_rules(Comparison(tuple(acts), tuple(acts), (acts[0],), (acts[1],)), ["a"])
     assert (found.would, found.did, found.only_would, found.only_did) == ((acts[0],), (acts[0],), (acts[0],), ())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import cel
 import pytest
@@ -30,15 +31,15 @@ LIST = "[1,2,3,4,5,6,7,8,9]"
 WHO = "room.session.participants"
 
 
-def field_of(name, inner):
+def field_of(name: Any, inner: Any) -> Any:
     return ROOM[name]
 
 
-def verdict(source, event=None):
+def verdict(source: Any, event: Any = None) -> Any:
     return holds(compile_condition(source), field_of, event)
 
 
-def nested(macro, depth, body="true", before=""):
+def nested(macro: Any, depth: Any, body: str = "true", before: str = "") -> Any:
     return "".join(f"{LIST}.{macro}(x{level}, {before}" for level in range(depth)) + body + ")" * depth
 
 
@@ -65,7 +66,7 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("source", COSTLY.values(), ids=COSTLY.keys())
-def test_a_condition_that_costs_too_much_is_false_and_says_so(source):
+def test_a_condition_that_costs_too_much_is_false_and_says_so(source: Any) -> None:
     found = verdict(source)
     assert (found.held, found.refused) == (False, True)
     assert found.error == f"the condition takes more than {STEPS_MAX} steps to compute"
@@ -75,7 +76,7 @@ COSTLY_ANYWHERE = {name: source for name, source in COSTLY.items() if "room" not
 
 
 @pytest.mark.parametrize("source", COSTLY_ANYWHERE.values(), ids=COSTLY_ANYWHERE.keys())
-def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_room(source):
+def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_room(source: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], "when": source, "do": "end"})
     assert "steps to compute" in refused.value.messages["when"][0]
@@ -94,12 +95,12 @@ def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_roo
         (f"{WHO}.map(p, p.participant_id != 'p1', p.name).size() == 99", True),
     ],
 )
-def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source, held):
+def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source: str, held: bool) -> None:
     assert verdict(source).error is None
     assert verdict(source).held is held
 
 
-def test_a_verdict_that_is_known_costs_what_it_cost_at_first():
+def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
     condition = compile_condition("room.state.matches('^play') && room.on_air")
     costs = []
     for _ in range(2):
@@ -109,7 +110,7 @@ def test_a_verdict_that_is_known_costs_what_it_cost_at_first():
     assert costs[0] == costs[1] > 0
 
 
-def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own():
+def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own() -> None:
     condition = compile_condition("room.state.matches('^pl') && room.on_air")
     with pytest.raises(BudgetExceededError, match="the fold"), step_budget(5, "the fold"):
         holds(condition, field_of)
@@ -126,7 +127,7 @@ def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own():
         ("{'b': 1, 'a': 2, 'c': 3}.map(k, k) == ['a', 'b', 'c']", True),
     ],
 )
-def test_a_mapping_is_iterated_in_one_order(source, held):
+def test_a_mapping_is_iterated_in_one_order(source: str, held: bool) -> None:
     data = dict.fromkeys("hgfedcba", 1)
     found, costs = set(), set()
     for _ in range(20):
@@ -155,12 +156,12 @@ HUGE = {"data": {"xs": [1] * 120_000, "text": "a" * 240_000, "deep": [[{"a": "b"
         " || ".join(["event.data.xs.exists(x, x == 2)"] * 50),
     ],
 )
-def test_a_large_event_does_not_make_a_condition_large(source):
+def test_a_large_event_does_not_make_a_condition_large(source: Any) -> None:
     found = verdict(source, HUGE)
     assert (found.held, found.refused) == (False, True)
 
 
-def test_a_large_text_is_searched():
+def test_a_large_text_is_searched() -> None:
     assert verdict("event.data.text.matches('a*a*a*a*a*b')", HUGE).error is None
     assert verdict("event.data.text.contains('aaa')", HUGE).held
 
@@ -205,12 +206,12 @@ thread.join()
 """
 
 
-def test_no_depth_overflows_the_smallest_stack_a_thread_has():
+def test_no_depth_overflows_the_smallest_stack_a_thread_has() -> None:
     ended = subprocess.run([sys.executable, "-c", TRY_ALL], capture_output=True, text=True, check=False, timeout=300)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended\n", "")
 
 
-def test_what_is_nested_too_deep_is_refused_with_the_limit():
+def test_what_is_nested_too_deep_is_refused_with_the_limit() -> None:
     with pytest.raises(ConditionError, match=f"more than {DEPTH_MAX} levels"):
         compile_condition("(" * 25 + "true" + ")" * 25)
     with pytest.raises(ConditionError, match="more than 300 operators"):
@@ -218,7 +219,7 @@ def test_what_is_nested_too_deep_is_refused_with_the_limit():
 
 
 @pytest.mark.parametrize("pattern", [r"\w{300}", "((a{1,99}){1,99}){1,99}", r"[\w-]{300}", r"\p{L}{300}", "a{9999999}"])
-def test_a_regular_expression_that_is_too_large_is_not_compiled(pattern):
+def test_a_regular_expression_that_is_too_large_is_not_compiled(pattern: str) -> None:
     assert states_of(pattern) > PATTERN_MAX_STATES
     escaped = pattern.replace("\\", "\\\\")
     assert verdict(f"room.state.matches('{escaped}')").error == "the regular expression is too large"
@@ -228,28 +229,28 @@ def test_a_regular_expression_that_is_too_large_is_not_compiled(pattern):
     "pattern",
     ["^[a-z]{4}-[a-z]{4}-[a-z]{4}$", r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$", "(?i)guest|host", r"^\+?[0-9 ]{5,20}$"],
 )
-def test_a_regular_expression_that_people_write_is_small(pattern):
+def test_a_regular_expression_that_people_write_is_small(pattern: str) -> None:
     assert states_of(pattern) <= PATTERN_MAX_STATES
 
 
-def test_the_names_of_the_metering_cannot_be_called():
+def test_the_names_of_the_metering_cannot_be_called() -> None:
     for source in ("__step(0)", "[1].map(x, __grown(x)) == []", "'a'.__matches('a')", "__step"):
         with pytest.raises(ConditionError, match="does not exist"):
             compile_condition(source)
 
 
-def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why():
+def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why() -> None:
     found = holds(stored_condition("(" * 40 + "true" + ")" * 40), field_of)
     assert (found.held, found.refused) == (False, True)
     assert "levels deep" in (found.error or "")
 
 
-def put(scenario, name, **rule):
+def put(scenario: Any, name: Any, **rule: Any) -> None:
     rule = {"name": name, "rooms": ["*"], "for_s": 0, **rule}
     scenario.tell(Source.CONFIG, "rule-put", {"rule": rule}, room=None)
 
 
-def test_a_room_goes_on_beside_a_rule_that_costs_too_much():
+def test_a_room_goes_on_beside_a_rule_that_costs_too_much() -> None:
     scenario = Scenario()
     costly = nested("all", 20)
     put(scenario, "costly", when=costly, do="end")
@@ -265,14 +266,14 @@ def test_a_room_goes_on_beside_a_rule_that_costs_too_much():
     assert notice.data["message"] == f"a ? b {scenario.room_id}"
 
 
-def test_a_message_of_many_costly_parts_is_refused_at_the_door():
+def test_a_message_of_many_costly_parts_is_refused_at_the_door() -> None:
     message = "{" + nested("all", 3) + "}"
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], "on": "x", "do": "notify", "message": message * 15})
     assert "steps to compute" in refused.value.messages["message"][0]
 
 
-def test_the_library_writes_nothing_to_stderr(capfd):
+def test_the_library_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     for source in COSTLY.values():
         verdict(source)
     verdict("room.state.matches('[')")
@@ -285,8 +286,8 @@ PIECES = some.lists(some.sampled_from(MARKS), max_size=14).map("".join)
 
 @settings(max_examples=400, deadline=None)
 @given(PIECES)
-def test_the_metered_form_means_what_the_source_means(source):
-    def outcome(run):
+def test_the_metered_form_means_what_the_source_means(source: Any) -> None:
+    def outcome(run: Any) -> Any:
         try:
             return repr(run())
         except (ValueError, TypeError, RuntimeError, LookupError):
@@ -307,13 +308,13 @@ VALUES = some.recursive(PLAIN, lambda inner: some.lists(inner) | some.dictionari
 
 @settings(max_examples=200, deadline=None)
 @given(VALUES)
-def test_both_measures_of_a_value_agree(value):
+def test_both_measures_of_a_value_agree(value: Any) -> None:
     size, largest = measure(value)
     assert size == size_of(value)
     assert 1 <= largest <= size
 
 
-def test_every_macro_of_the_library_is_metered():
+def test_every_macro_of_the_library_is_metered() -> None:
     for macro in MACROS:
         assert "__step" in meter(tokens_of(f"[1].{macro}(x, x == 1)")).text
     for source in ("[1].all(x)", "all(x, y)", "[1].all(1, 2, 3, 4)"):
@@ -321,13 +322,13 @@ def test_every_macro_of_the_library_is_metered():
             cel.compile(source).execute({})
 
 
-def test_source_that_is_no_cel_is_refused_by_its_character():
+def test_source_that_is_no_cel_is_refused_by_its_character() -> None:
     with pytest.raises(SourceError, match=r"character 3"):
         tokens_of("1 # 2")
     with pytest.raises(SourceError, match="a string is not closed"):
         tokens_of("'a")
 
 
-def test_a_value_that_takes_too_many_steps_is_not_computed():
+def test_a_value_that_takes_too_many_steps_is_not_computed() -> None:
     with pytest.raises(BudgetExceededError):
         evaluate(compile_condition(nested("all", 20)), field_of)

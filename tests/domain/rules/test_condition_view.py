@@ -1,6 +1,7 @@
 """Conditions see exactly the fields that the API shows, with the types that it shows."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from marshmallow import Schema, fields
@@ -71,7 +72,7 @@ def values_seen(expression: str) -> list[object]:
 
 
 @pytest.mark.parametrize("path", sorted((ROOM_PATHS | EVENT_PATHS).keys() - ALWAYS_NULL))
-def test_a_condition_sees_each_field_of_the_api_with_its_type(path):
+def test_a_condition_sees_each_field_of_the_api_with_its_type(path: Any) -> None:
     field = (ROOM_PATHS | EVENT_PATHS)[path]
     values = values_seen(path)
     assert values, f"no example has {path}: set it in one of domain/shapes.py"
@@ -79,13 +80,13 @@ def test_a_condition_sees_each_field_of_the_api_with_its_type(path):
     assert {type(value) for value in values} <= wanted
 
 
-def test_the_api_shows_each_field_that_a_condition_sees():
+def test_the_api_shows_each_field_that_a_condition_sees() -> None:
     assert set(names_of(room_shape(), "room")) == set(ROOM_PATHS)
     assert set(names_of(event_shape(), "event")) == set(EVENT_PATHS)
 
 
 @pytest.mark.parametrize("path", sorted(ROOM_PATHS))
-def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path):
+def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path: Any) -> None:
     with pytest.raises(ConditionError, match=r"does not exist|there is no field"):
         check_condition(compile_condition(f"{path}x == true"), room_shapes(), with_event=False)
 
@@ -101,7 +102,7 @@ def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path):
         ("room.next_window.opens_at < timestamp('2026-01-01T00:00:00Z')", "times are text"),
     ],
 )
-def test_a_condition_that_can_never_hold_says_why(condition, why):
+def test_a_condition_that_can_never_hold_says_why(condition: str, why: str) -> None:
     with pytest.raises(ConditionError, match=why):
         check_condition(compile_condition(condition), room_shapes(), with_event=False)
 
@@ -117,5 +118,5 @@ def test_a_condition_that_can_never_hold_says_why(condition, why):
         "has(room.stream) && has(room.stream.snapshot)",
     ],
 )
-def test_a_condition_that_holds_for_some_rooms_is_accepted(condition):
+def test_a_condition_that_holds_for_some_rooms_is_accepted(condition: str) -> None:
     check_condition(compile_condition(condition), room_shapes(), with_event=False)

@@ -1,6 +1,7 @@
 """Conditions: what they look at, what they come to, and how they fail."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,39 +12,39 @@ from webhook_app.domain.rules.engine import split_message
 ROOM = {"on_air": True, "state": "playable", "session": {"participant_count": 2, "participants": []}, "stream": None}
 
 
-def field_of(name, inner):
+def field_of(name: Any, inner: Any) -> Any:
     return ROOM[name]
 
 
-def verdict(source, event=None, now=None):
+def verdict(source: Any, event: Any = None, now: Any = None) -> Any:
     return holds(compile_condition(source), field_of, event, now)
 
 
-def test_a_condition_is_handed_only_what_it_looks_at():
+def test_a_condition_is_handed_only_what_it_looks_at() -> None:
     asked = []
     condition = compile_condition('room.on_air && room.state == "playable"')
     assert holds(condition, lambda name, inner: asked.append(name) or ROOM[name]).held
     assert asked == ["on_air", "state"]
 
 
-def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it():
+def test_a_condition_that_uses_the_room_as_a_whole_is_handed_all_of_it() -> None:
     assert len(compile_condition("size(room) > 1").room_paths) == 14
 
 
-def test_a_room_in_a_string_is_not_the_room():
+def test_a_room_in_a_string_is_not_the_room() -> None:
     assert compile_condition('room.state == "room.on_aire"').room_paths == {"state": None}
 
 
-def test_a_condition_says_whether_it_depends_on_who_is_there():
+def test_a_condition_says_whether_it_depends_on_who_is_there() -> None:
     assert compile_condition("room.session.participant_count == 0").uses_session
     assert not compile_condition("room.on_air").uses_session
 
 
-def test_a_condition_is_compiled_once():
+def test_a_condition_is_compiled_once() -> None:
     assert compile_condition("room.on_air") is compile_condition("room.on_air")
 
 
-def test_an_error_is_false_and_says_what_it_was():
+def test_an_error_is_false_and_says_what_it_was() -> None:
     assert verdict("room.session.participant_count == 2").error is None
     missing = verdict("event.data.nobody == 1", {"data": {}})
     assert (missing.held, "nobody" in (missing.error or "")) == (False, True)
@@ -51,7 +52,7 @@ def test_an_error_is_false_and_says_what_it_was():
     assert (nothing.held, bool(nothing.error)) == (False, True)
 
 
-def test_what_is_neither_true_nor_false_is_false_and_says_so():
+def test_what_is_neither_true_nor_false_is_false_and_says_so() -> None:
     assert verdict("room.state").error == "the condition gave str, not true or false"
     assert not verdict("1").held
 
@@ -73,44 +74,44 @@ def test_what_is_neither_true_nor_false_is_false_and_says_so():
         "nobody(room.state)",
     ],
 )
-def test_no_condition_however_wrong_raises(source):
+def test_no_condition_however_wrong_raises(source: str) -> None:
     found = verdict(source)
     assert not found.held
     assert found.error
 
 
 @pytest.mark.parametrize("zone", ["Nowhere/Zone", "../../etc/passwd", ""])
-def test_a_zone_that_does_not_exist_is_false(zone):
+def test_a_zone_that_does_not_exist_is_false(zone: str) -> None:
     found = verdict(f"now.getHours('{zone}') == 12", now=datetime(2026, 11, 22, 12, tzinfo=UTC))
     assert not found.held
     assert found.error
 
 
-def test_the_hour_is_the_moments_own_and_a_zone_may_be_named():
+def test_the_hour_is_the_moments_own_and_a_zone_may_be_named() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert verdict("now.getHours() == 12", now=noon).held
     assert verdict("now.getHours('Asia/Tokyo') == 21", now=noon).held
     assert verdict("now.getDayOfWeek() == 0 && now.getMonth() == 10 && now.getDate() == 22", now=noon).held
 
 
-def test_a_moment_in_a_zone_with_daylight_saving_is_the_wall_clocks():
+def test_a_moment_in_a_zone_with_daylight_saving_is_the_wall_clocks() -> None:
     summer = datetime(2026, 7, 1, 9, tzinfo=ZoneInfo("Europe/London"))
     assert verdict("now.getHours() == 9", now=summer).held
     assert verdict("now == timestamp('2026-07-01T08:00:00Z')", now=summer).held
 
 
-def test_nothing_of_python_can_be_reached():
+def test_nothing_of_python_can_be_reached() -> None:
     for source in ["__import__('os')", "room.__class__", "open('/etc/passwd')"]:
         with pytest.raises((ConditionError, RuntimeError, KeyError, TypeError)):
             evaluate(compile_condition(source), field_of)
 
 
-def test_a_message_is_split_into_text_and_expressions():
+def test_a_message_is_split_into_text_and_expressions() -> None:
     assert split_message("a {b} c{d}") == [("a ", "b"), (" c", "d")]
     assert split_message("plain") == [("plain", None)]
 
 
 @pytest.mark.parametrize("text", ["{room", "room}", "{a} b}"])
-def test_a_brace_without_its_twin_is_refused(text):
+def test_a_brace_without_its_twin_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="stands without its"):
         split_message(text)

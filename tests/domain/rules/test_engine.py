@@ -1,5 +1,7 @@
 """What rules make of events and of rooms, and why they do nothing."""
 
+from typing import Any
+
 import pytest
 from marshmallow import ValidationError
 
@@ -25,34 +27,34 @@ EMPTY = {
 SLOW = {"name": "slow", "when": 'room.state == "starting"', "for_s": 120, "do": "notify", "message": "slow"}
 
 
-def with_rule(rule, scenario=None):
+def with_rule(rule: Any, scenario: Any = None) -> Any:
     scenario = scenario or with_session()
     scenario.put_rule(rule)
     return scenario
 
 
-def decisions_of(scenario, rule):
+def decisions_of(scenario: Any, rule: Any) -> Any:
     return [decision.text for decision in scenario.decisions if decision.rule == rule]
 
 
 # on
 
 
-def test_a_rule_acts_on_its_type_when_its_if_holds():
+def test_a_rule_acts_on_its_type_when_its_if_holds() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     assert [call.because for call in scenario.starts] == ["rule:host-in"]
     assert scenario.view["desired"]["because"] == "rule:host-in"
 
 
-def test_a_rule_whose_if_is_false_says_so_on_the_timeline():
+def test_a_rule_whose_if_is_false_says_so_on_the_timeline() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("guest")
     assert scenario.starts == []
     assert decisions_of(scenario, "host-in") == ["Not matched: `if` is false"]
 
 
-def test_a_missing_value_is_false_and_the_timeline_names_it():
+def test_a_missing_value_is_false_and_the_timeline_names_it() -> None:
     scenario = with_rule(HOST_IN)
     scenario.webhook("participant-joined", participantId="x")
     assert scenario.starts == []
@@ -62,7 +64,7 @@ def test_a_missing_value_is_false_and_the_timeline_names_it():
     assert "participantName" in scenario.world.memory["host-in"].last_error
 
 
-def test_a_rule_may_listen_to_our_notices_and_to_videosdks_own_types():
+def test_a_rule_may_listen_to_our_notices_and_to_videosdks_own_types() -> None:
     scenario = with_rule({"name": "ours", "on": "stream.playable", "do": "notify"})
     scenario.put_rule({"name": "theirs", "on": "recording-started", "do": "notify"})
     scenario.hls("playable", id="a")
@@ -70,7 +72,7 @@ def test_a_rule_may_listen_to_our_notices_and_to_videosdks_own_types():
     assert [kind for kind in scenario.notices if kind.startswith("rule.")] == ["rule.ours", "rule.theirs"]
 
 
-def test_a_notices_type_comes_once_per_change_and_videosdks_as_often_as_it_comes():
+def test_a_notices_type_comes_once_per_change_and_videosdks_as_often_as_it_comes() -> None:
     scenario = with_rule({"name": "ours", "on": "stream.playable", "do": "notify"})
     scenario.put_rule({"name": "theirs", "on": "hls-playable", "do": "notify"})
     scenario.hls("playable", "playable", id="a")
@@ -78,14 +80,14 @@ def test_a_notices_type_comes_once_per_change_and_videosdks_as_often_as_it_comes
     assert scenario.notices.count("rule.theirs") == 2
 
 
-def test_a_change_that_a_probe_found_counts_too():
+def test_a_change_that_a_probe_found_counts_too() -> None:
     scenario = with_rule({"name": "gone", "on": "stream.stopped", "do": "notify"}, on_air())
     scenario.wait(90 * SECOND)
     scenario.probe(None)
     assert scenario.notices[-1] == "rule.gone"
 
 
-def test_a_rule_is_about_its_own_rooms():
+def test_a_rule_is_about_its_own_rooms() -> None:
     scenario = with_rule({**HOST_IN, "rooms": ["abcd-*"]})
     scenario.webhook("participant-joined", room="other", session="s9", participantId="x", participantName="Host")
     assert scenario.starts == []
@@ -93,14 +95,14 @@ def test_a_rule_is_about_its_own_rooms():
     assert len(scenario.starts) == 1
 
 
-def test_now_is_in_the_rules_timezone():
+def test_now_is_in_the_rules_timezone() -> None:
     noon = {"name": "noon", "on": "participant-joined", "timezone": "Asia/Tokyo", "do": "notify"}
     scenario = with_rule({**noon, "if": "now.getHours() == 21"})
     scenario.joined("ada")
     assert scenario.notices[-1] == "rule.noon"
 
 
-def test_a_body_that_is_passed_on_is_no_trigger_of_its_own():
+def test_a_body_that_is_passed_on_is_no_trigger_of_its_own() -> None:
     scenario = with_rule({"name": "say", "on": "videosdk.hls-started", "do": "notify"})
     scenario.tell(Source.SYSTEM, "settings", {"bodies": True}, room=None)
     scenario.hls("started", id="a")
@@ -111,7 +113,7 @@ def test_a_body_that_is_passed_on_is_no_trigger_of_its_own():
 # when
 
 
-def test_a_condition_must_hold_as_long_as_its_for_says():
+def test_a_condition_must_hold_as_long_as_its_for_says() -> None:
     scenario = with_rule(SLOW)
     scenario.hls("starting")
     assert decisions_of(scenario, "slow") == ["Began to hold; acts if it still does in 120 s"]
@@ -121,7 +123,7 @@ def test_a_condition_must_hold_as_long_as_its_for_says():
     assert scenario.notices.count("rule.slow") == 1
 
 
-def test_a_condition_that_ceases_in_time_does_nothing_and_begins_anew():
+def test_a_condition_that_ceases_in_time_does_nothing_and_begins_anew() -> None:
     scenario = with_rule(SLOW)
     scenario.hls("starting", id="a")
     scenario.wait(100 * SECOND)
@@ -131,30 +133,30 @@ def test_a_condition_that_ceases_in_time_does_nothing_and_begins_anew():
     assert "rule.slow" not in scenario.notices
 
 
-def test_a_condition_that_goes_on_holding_acts_once():
+def test_a_condition_that_goes_on_holding_acts_once() -> None:
     scenario = with_rule({**SLOW, "when": "room.on_air", "for_s": 10}, on_air())
     scenario.wait(10 * MINUTE)
     assert scenario.notices.count("rule.slow") == 1
 
 
-def test_a_condition_without_a_for_acts_at_once():
+def test_a_condition_without_a_for_acts_at_once() -> None:
     scenario = with_rule({**SLOW, "for_s": 0})
     scenario.hls("starting")
     assert scenario.notices[-1] == "rule.slow"
 
 
-def test_a_condition_about_what_the_controller_does_sees_it():
+def test_a_condition_about_what_the_controller_does_sees_it() -> None:
     scenario = with_rule({"name": "waiting", "when": "room.armed", "do": "notify"}, Scenario())
     scenario.operator("start")
     assert scenario.notices[-1] == "rule.waiting"
 
 
-def test_a_rule_that_is_put_looks_at_the_rooms_there_are():
+def test_a_rule_that_is_put_looks_at_the_rooms_there_are() -> None:
     scenario = with_rule({"name": "live", "when": "room.on_air", "do": "notify"}, on_air())
     assert scenario.notices[-1] == "rule.live"
 
 
-def test_a_missing_value_in_a_when_is_false():
+def test_a_missing_value_in_a_when_is_false() -> None:
     scenario = with_rule({"name": "count", "when": "room.stream.failure.size() > 3", "do": "notify"})
     scenario.joined("ada")
     assert "rule.count" not in scenario.notices
@@ -163,7 +165,7 @@ def test_a_missing_value_in_a_when_is_false():
 # Ends because of who is there
 
 
-def emptied():
+def emptied() -> Any:
     """Everybody has left a room on air, and the rule's five minutes are over."""
     scenario = with_rule(EMPTY, on_air())
     scenario.joined("ada")
@@ -175,12 +177,12 @@ def emptied():
     return scenario
 
 
-def asked_who(scenario, present, **more):
+def asked_who(scenario: Any, present: Any, **more: Any) -> Any:
     seen = {"session_id": "s1", "live": True, "participants": present}
     return scenario.probe(rest("a"), session=seen, **more)
 
 
-def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_asked():
+def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_asked() -> None:
     scenario = emptied()
     assert scenario.ends == []
     assert scenario.room.probe is not None
@@ -189,7 +191,7 @@ def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_as
     assert [call.because for call in scenario.ends] == ["rule:empty"]
 
 
-def test_a_rule_that_was_wrong_about_who_is_there_does_nothing():
+def test_a_rule_that_was_wrong_about_who_is_there_does_nothing() -> None:
     scenario = emptied()
     asked_who(scenario, {"bob": "Bob"})
     assert scenario.ends == []
@@ -197,7 +199,7 @@ def test_a_rule_that_was_wrong_about_who_is_there_does_nothing():
     assert scenario.view["session"]["participant_count"] == 1
 
 
-def test_an_answer_from_before_somebody_came_or_went_is_not_enough_to_end_a_room():
+def test_an_answer_from_before_somebody_came_or_went_is_not_enough_to_end_a_room() -> None:
     scenario = emptied()
     asked_id = scenario.last_id
     scenario.joined("bob")
@@ -209,7 +211,7 @@ def test_an_answer_from_before_somebody_came_or_went_is_not_enough_to_end_a_room
     assert len(scenario.ends) == 1
 
 
-def test_a_question_that_does_not_get_through_ends_nothing_and_is_put_again():
+def test_a_question_that_does_not_get_through_ends_nothing_and_is_put_again() -> None:
     scenario = emptied()
     scenario.probe(reached=False)
     assert scenario.ends == []
@@ -221,7 +223,7 @@ def test_a_question_that_does_not_get_through_ends_nothing_and_is_put_again():
     assert len(scenario.ends) == 1
 
 
-def test_participants_that_are_unknown_are_not_none():
+def test_participants_that_are_unknown_are_not_none() -> None:
     scenario = Scenario()
     scenario.put_rule(EMPTY)
     scenario.hls("started", id="a")
@@ -233,7 +235,7 @@ def test_participants_that_are_unknown_are_not_none():
 # Not chasing its own tail
 
 
-def test_a_cooldown_keeps_a_rule_from_acting_again_in_the_same_room():
+def test_a_cooldown_keeps_a_rule_from_acting_again_in_the_same_room() -> None:
     scenario = with_rule({"name": "say", "on": "participant-joined", "do": "notify", "cooldown_s": 600})
     scenario.joined("ada")
     scenario.joined("bob")
@@ -246,7 +248,7 @@ def test_a_cooldown_keeps_a_rule_from_acting_again_in_the_same_room():
     assert scenario.notices.count("rule.say") == 3
 
 
-def test_a_rule_acts_a_bounded_number_of_times_in_a_minute():
+def test_a_rule_acts_a_bounded_number_of_times_in_a_minute() -> None:
     scenario = with_rule({"name": "say", "on": "hls-playable", "do": "notify"})
     for _ in range(ACTIONS_MAX_PER_MINUTE + 8):
         scenario.hls("playable", id="a", after=100)
@@ -257,7 +259,7 @@ def test_a_rule_acts_a_bounded_number_of_times_in_a_minute():
     assert scenario.notices.count("rule.say") == ACTIONS_MAX_PER_MINUTE + 1
 
 
-def test_two_rules_that_undo_each_other_come_to_rest():
+def test_two_rules_that_undo_each_other_come_to_rest() -> None:
     scenario = with_session()
     scenario.put_rule({"name": "on", "on": "stream.stopped", "do": "start"})
     scenario.put_rule({"name": "off", "on": "stream.started", "do": "end"})
@@ -274,7 +276,7 @@ def test_two_rules_that_undo_each_other_come_to_rest():
 # notify
 
 
-def test_a_message_holds_expressions_in_braces():
+def test_a_message_holds_expressions_in_braces() -> None:
     text = "{room.room_id} is {room.state}, {event.data.participantName} came"
     scenario = with_rule({"name": "say", "on": "participant-joined", "do": "notify", "message": text})
     scenario.joined("ada")
@@ -283,7 +285,7 @@ def test_a_message_holds_expressions_in_braces():
     assert scenario.decisions[-1].notice_id == scenario.told[-1].notice_id
 
 
-def test_a_message_may_speak_of_the_event_without_an_if():
+def test_a_message_may_speak_of_the_event_without_an_if() -> None:
     scenario = with_rule(
         {"name": "say", "on": "stream.playable", "do": "notify", "message": "{event.data.stream.playback_url}"}
     )
@@ -291,7 +293,7 @@ def test_a_message_may_speak_of_the_event_without_an_if():
     assert scenario.told[-1].data["message"] == "https://cdn/a/index.m3u8"
 
 
-def test_what_cannot_be_said_in_a_message_is_a_question_mark():
+def test_what_cannot_be_said_in_a_message_is_a_question_mark() -> None:
     scenario = with_rule(
         {"name": "say", "on": "participant-joined", "do": "notify", "message": "[{room.stream.state}]"}, with_session()
     )
@@ -303,7 +305,7 @@ def test_what_cannot_be_said_in_a_message_is_a_question_mark():
 
 
 @pytest.mark.parametrize("change", ["put", "paused", "deleted"])
-def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_stream_alone(change):
+def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_stream_alone(change: str) -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     scenario.answer("succeeded", run="a")
@@ -321,7 +323,7 @@ def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_
     assert (scenario.ends, scenario.states) == ([], ["playable"])
 
 
-def test_a_rule_that_is_put_again_unchanged_keeps_its_wish():
+def test_a_rule_that_is_put_again_unchanged_keeps_its_wish() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     scenario.put_rule(HOST_IN)
@@ -329,7 +331,7 @@ def test_a_rule_that_is_put_again_unchanged_keeps_its_wish():
     assert scenario.view["desired"]["because"] == "rule:host-in"
 
 
-def test_a_paused_rule_does_nothing_until_it_is_resumed():
+def test_a_paused_rule_does_nothing_until_it_is_resumed() -> None:
     scenario = with_rule(HOST_IN)
     scenario.pause("host-in")
     scenario.joined("hostess")
@@ -339,7 +341,7 @@ def test_a_paused_rule_does_nothing_until_it_is_resumed():
     assert len(scenario.starts) == 1
 
 
-def test_a_deleted_rules_for_does_not_go_off():
+def test_a_deleted_rules_for_does_not_go_off() -> None:
     scenario = with_rule(SLOW)
     scenario.hls("starting")
     due = scenario.room.timers["for:slow"]
@@ -349,7 +351,7 @@ def test_a_deleted_rules_for_does_not_go_off():
     assert "rule.slow" not in scenario.notices
 
 
-def test_an_end_of_a_room_that_is_off_does_nothing_and_says_so():
+def test_an_end_of_a_room_that_is_off_does_nothing_and_says_so() -> None:
     scenario = with_rule({"name": "out", "on": "participant-left", "do": "end"})
     scenario.joined("ada")
     scenario.left("ada")
@@ -357,7 +359,7 @@ def test_an_end_of_a_room_that_is_off_does_nothing_and_says_so():
     assert scenario.view["desired"] is None
 
 
-def test_a_start_of_a_room_that_is_on_keeps_it_on():
+def test_a_start_of_a_room_that_is_on_keeps_it_on() -> None:
     scenario = with_rule(HOST_IN, on_air())
     scenario.joined("hostess")
     assert scenario.starts == []
@@ -366,13 +368,13 @@ def test_a_start_of_a_room_that_is_on_keeps_it_on():
     assert [call.because for call in scenario.starts] == ["rule:host-in"]
 
 
-def test_a_rule_carries_its_start_into_the_call():
+def test_a_rule_carries_its_start_into_the_call() -> None:
     scenario = with_rule({**HOST_IN, "start": {"config": {"layout": {"type": "GRID", "priority": "PIN"}}}})
     scenario.joined("hostess")
     assert scenario.starts[0].body["config"]["layout"]["priority"] == "PIN"
 
 
-def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today():
+def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today() -> None:
     body = {"config": {"quality": "high"}, "templateUrl": "https://template.example/"}
     with pytest.raises(ValidationError):
         StartSchema().load(body)
@@ -381,13 +383,13 @@ def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today():
     assert scenario.starts[0].body == body
 
 
-def test_without_credentials_a_rule_says_why_nothing_is_called():
+def test_without_credentials_a_rule_says_why_nothing_is_called() -> None:
     scenario = with_rule(HOST_IN, with_session(calls=False))
     scenario.joined("hostess")
     assert decisions_of(scenario, "host-in") == ["Matched: start wanted, but there are no VideoSDK credentials"]
 
 
-def test_what_the_file_names_belongs_to_the_file():
+def test_what_the_file_names_belongs_to_the_file() -> None:
     scenario = with_session()
     filed = {**HOST_IN, "rooms": ["*"]}
     scenario.tell(Source.CONFIG, "file-applied", {"rules": [filed], "rooms": {}}, room=None)
@@ -400,7 +402,7 @@ def test_what_the_file_names_belongs_to_the_file():
     assert list(scenario.world.config.rules) == ["mine"]
 
 
-def test_a_room_is_meant_by_its_name_and_by_its_group():
+def test_a_room_is_meant_by_its_name_and_by_its_group() -> None:
     for pattern in ("hall", "group:webinar", ROOM, "abcd-*"):
         scenario = Scenario()
         rule = {"name": "say", "rooms": [pattern], "on": "participant-joined", "do": "notify"}
@@ -411,7 +413,7 @@ def test_a_room_is_meant_by_its_name_and_by_its_group():
         assert scenario.notices.count("rule.say") == 1, pattern
 
 
-def test_an_operators_wish_is_untouched_by_a_rules_changes():
+def test_an_operators_wish_is_untouched_by_a_rules_changes() -> None:
     scenario = wanted_on_air()
     scenario.put_rule(HOST_IN)
     scenario.delete("host-in")
@@ -435,13 +437,13 @@ def test_an_operators_wish_is_untouched_by_a_rules_changes():
         ("true || " * 400 + "true", "longer than"),
     ],
 )
-def test_a_misspelt_condition_is_refused_with_what_is_wrong(condition, said):
+def test_a_misspelt_condition_is_refused_with_what_is_wrong(condition: str, said: str) -> None:
     with pytest.raises(ConditionError) as refused:
         check_condition(compile_condition(condition), room_shapes(), with_event=False)
     assert said in str(refused.value)
 
 
-def test_a_when_cannot_look_at_an_event_or_the_time():
+def test_a_when_cannot_look_at_an_event_or_the_time() -> None:
     for condition, said in [("event.type == 'x'", "`event`"), ("now.getHours() == 3", "`now`")]:
         with pytest.raises(ConditionError, match=said):
             check_condition(compile_condition(condition), room_shapes(), with_event=False)
@@ -460,5 +462,5 @@ def test_a_when_cannot_look_at_an_event_or_the_time():
         "has(room.stream) && room.stream.ended_by == 'probe'",
     ],
 )
-def test_a_condition_that_is_right_for_some_rooms_is_let_in(condition):
+def test_a_condition_that_is_right_for_some_rooms_is_let_in(condition: str) -> None:
     check_condition(compile_condition(condition), room_shapes(), with_event=False)

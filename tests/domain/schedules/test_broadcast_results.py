@@ -1,5 +1,7 @@
 """Verdicts of windows: each belongs to the window that its notice names, however close the next one is."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,15 +15,15 @@ from webhook_app.domain.times import from_rfc3339
 RULES = ("show",)
 
 
-def window(opens, closes, rules=RULES):
+def window(opens: Any, closes: Any, rules: Any = RULES) -> Any:
     return RoomWindow(NOON + opens * MINUTE, NOON + closes * MINUTE, rules)
 
 
-def told(at, kind, opens=None):
+def told(at: Any, kind: Any, opens: Any = None) -> Any:
     return WindowNotice(NOON + at * MINUTE, f"broadcast.{kind}", None if opens is None else NOON + opens * MINUTE)
 
 
-def kinds(windows, *notices):
+def kinds(windows: Any, *notices: Any) -> Any:
     return [
         sorted(kind.removeprefix("broadcast.") for kind in match_notice)
         for match_notice in match_notices(windows, notices)
@@ -54,7 +56,7 @@ BACK_TO_BACK = [window(0, 60), window(60, 120)]
         ([], [told(60, "missed", 0), told(60, "missed")], []),
     ],
 )
-def test_a_verdict_belongs_to_the_window_that_it_names(windows, notices, expected):
+def test_a_verdict_belongs_to_the_window_that_it_names(windows: Any, notices: Any, expected: Any) -> None:
     assert kinds(windows, *notices) == expected
 
 
@@ -63,7 +65,7 @@ def test_a_verdict_belongs_to_the_window_that_it_names(windows, notices, expecte
     st.lists(st.sampled_from(["late", "missed", "completed", "interrupted", None]), min_size=12, max_size=12),
     st.integers(0, 600),
 )
-def test_of_any_row_of_windows_each_has_its_own_verdict(gaps, verdicts, delay):
+def test_of_any_row_of_windows_each_has_its_own_verdict(gaps: Any, verdicts: Any, delay: Any) -> None:
     at, windows = 0, []
     for gap, length in gaps:
         windows.append(window(at + gap, at + gap + length))
@@ -77,7 +79,7 @@ def test_of_any_row_of_windows_each_has_its_own_verdict(gaps, verdicts, delay):
     assert kinds(windows, *notices) == expected
 
 
-def planned_and_told(scenario, since):
+def planned_and_told(scenario: Any, since: Any) -> Any:
     """The room's windows as the schedule page combines them, with what was told of each."""
     rules = [rule for rule in scenario.world.config.about(ROOM) if rule.schedule is not None]
     asked = [
@@ -97,7 +99,7 @@ def planned_and_told(scenario, since):
     ]
 
 
-def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before():
+def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before() -> None:
     scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + HOUR)
     assert planned_and_told(scenario, NOON) == [(("first",), ["armed", "late", "missed"]), (("second",), ["armed"])]
@@ -105,7 +107,7 @@ def test_a_window_that_has_just_opened_has_no_verdict_of_the_one_before():
     assert planned_and_told(scenario, NOON)[1] == (("second",), ["armed", "late"])
 
 
-def test_a_window_that_cuts_another_short_leaves_it_its_verdict():
+def test_a_window_that_cuts_another_short_leaves_it_its_verdict() -> None:
     scenario = ScheduledRoom().opened().plan("long", long=2 * HOUR).plan("inside", at=["13:30"], start=HIGH)
     scenario.until(ONE)
     scenario.playable()
@@ -113,13 +115,13 @@ def test_a_window_that_cuts_another_short_leaves_it_its_verdict():
     assert planned_and_told(scenario, NOON) == [(("long",), ["completed"]), (("inside",), [])]
 
 
-def test_overlapping_rules_of_one_stream_share_one_verdict():
+def test_overlapping_rules_of_one_stream_share_one_verdict() -> None:
     scenario = ScheduledRoom().plan("early").plan("later", at=["13:30"])
     scenario.until(ONE + 2 * HOUR)
     assert planned_and_told(scenario, NOON) == [(("early", "later"), ["armed", "late", "missed"])]
 
 
-def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict():
+def test_a_rule_that_is_put_inside_a_window_which_another_opened_keeps_one_verdict() -> None:
     scenario = ScheduledRoom().plan("early")
     scenario.until(ONE + 10 * MINUTE)
     scenario.plan("later", at=["13:05"], long=2 * HOUR)

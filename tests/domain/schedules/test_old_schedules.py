@@ -1,6 +1,8 @@
 """Data directories that hold schedules which an earlier version accepted: they cost their own rule and nothing else."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import DAY_MS
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
@@ -32,24 +35,26 @@ BROKEN = [
 
 
 @pytest.fixture
-def web_client(client, store_url, tmp_path):
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def rule(name, schedule, **more):
+def rule(name: Any, schedule: Any, **more: Any) -> Any:
     return {"name": name, "rooms": [ROOM], "schedule": {**schedule, "given": {}}, **more}
 
 
-def put(rule):
+def put(rule: Any) -> Any:
     return entry(Source.CONFIG, "rule-put", None, {"rule": rule})
 
 
-def effect(client, event_id):
+def effect(client: Client, event_id: Any) -> Any:
     return outline.effect_text(client.xrange(keys.timeline(""), event_id, event_id)[0][1])
 
 
 @pytest.mark.parametrize("schedule", BROKEN)
-def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(client, web_client, schedule):
+def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(
+    client: Client, web_client: WebClient, schedule: Any
+) -> None:
     """The event folds, other rules and rooms go on, the rule shows its error, and deleting it clears the alarm."""
     put_id, *_ = append(
         client,
@@ -86,7 +91,9 @@ def test_a_journal_with_a_broken_schedule_folds_and_the_rule_can_be_deleted(clie
     assert differences(client, refold(client)) == []
 
 
-def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_it(client, web_client):
+def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_it(
+    client: Client, web_client: WebClient
+) -> None:
     """The rule stands in the stored rules already; it is noticed when the room is planned, and healed by a change."""
     append(client, put(rule("good", GOOD)))
     fold_all(client)
@@ -106,7 +113,9 @@ def test_a_state_with_a_broken_schedule_goes_on_and_a_change_of_the_rule_heals_i
     assert [alarm["name"] for alarm in web_client.get("/alarms")["items"] if alarm["cleared_at"] is None] == []
 
 
-def test_an_open_window_is_left_alone_when_its_schedule_can_no_longer_be_computed(client, web_client):
+def test_an_open_window_is_left_alone_when_its_schedule_can_no_longer_be_computed(
+    client: Client, web_client: WebClient
+) -> None:
     """Nobody decided that the window is over: the stream goes on."""
     wall = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M")
     append(client, put(rule("show", {"at": [wall], "duration_s": DAY_MS // 1000})))

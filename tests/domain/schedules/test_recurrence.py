@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
+from typing import Any
 
 import pytest
 from dateutil.rrule import rrulestr
@@ -17,14 +18,14 @@ SPAN_DAYS = {"YEARLY": 4000, "MONTHLY": 1500, "WEEKLY": 500, "DAILY": 400, "HOUR
 UNBOUNDED = datetime.max
 
 
-def numbers(lowest, highest, size=3):
+def numbers(lowest: Any, highest: Any, size: int = 3) -> Any:
     """Comma-separated numbers of a range, without zero where it counts from both ends."""
     values = st.integers(lowest, highest).filter(lambda number: number != 0 or lowest == 0)
     return st.lists(values, min_size=1, max_size=size, unique=True).map(lambda items: ",".join(map(str, items)))
 
 
 @st.composite
-def weekdays(draw, frequency):
+def weekdays(draw: Any, frequency: Any) -> Any:
     """A BYDAY value: weekdays, or weekdays with ordinals where they mean something."""
     days = draw(st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=3, unique=True))
     if frequency in ("YEARLY", "MONTHLY") and draw(st.booleans()):
@@ -35,7 +36,7 @@ def weekdays(draw, frequency):
 
 
 @st.composite
-def rules(draw):
+def rules(draw: Any) -> Any:
     """Texts of valid recurrences with few openings in their span."""
     frequency = draw(st.sampled_from([member.name for member in Frequency]))
     parts = {"FREQ": frequency, "INTERVAL": str(draw(st.integers(1, 12)))}
@@ -70,7 +71,7 @@ def rules(draw):
 @example("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", datetime(2024, 2, 29, 10), 30)
 @example("FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=TU,SU", datetime(1997, 8, 5, 9), 3)
 @example("FREQ=DAILY;COUNT=10;INTERVAL=3", datetime(2024, 2, 29, 10), 9)
-def test_an_expansion_equals_dateutils(text, dtstart, later):
+def test_an_expansion_equals_dateutils(text: Any, dtstart: Any, later: Any) -> None:
     """The occurrences of a span are those that dateutil finds, wherever the span begins."""
     frequency = text.split(";")[0].removeprefix("FREQ=")
     first = dtstart + timedelta(days=later % SPAN_DAYS[frequency])
@@ -89,7 +90,7 @@ def test_an_expansion_equals_dateutils(text, dtstart, later):
     assert walls == expected
 
 
-def bounded(oracle, last):
+def bounded(oracle: Any, last: Any) -> Any:
     """The oracle's occurrences up to a moment: an UNTIL keeps it from searching for ever."""
     if oracle._count is None:
         return oracle.replace(until=last)
@@ -117,7 +118,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_an_expansion_ends_or_exceeds_its_budget(text):
+def test_an_expansion_ends_or_exceeds_its_budget(text: Any) -> None:
     """No text makes the expansion run on without spending steps."""
     steps = 0
     try:
@@ -130,7 +131,7 @@ def test_an_expansion_ends_or_exceeds_its_budget(text):
     assert steps <= budget.spent
 
 
-def test_an_old_recurrence_costs_no_more_than_a_new_one():
+def test_an_old_recurrence_costs_no_more_than_a_new_one() -> None:
     """Without COUNT the expansion begins near the span, and keeps the phase of its INTERVAL."""
     rule = parse_recurrence("FREQ=DAILY;INTERVAL=3")
     with step_budget(100, "the recurrence"):
@@ -150,7 +151,7 @@ def test_an_old_recurrence_costs_no_more_than_a_new_one():
         ("99991231T235959Z", datetime(9999, 12, 31, 20)),
     ],
 )
-def test_until_includes_its_day_or_its_moment(until, last):
+def test_until_includes_its_day_or_its_moment(until: str, last: Any) -> None:
     """A date includes its whole day, a local time itself."""
     rule = parse_recurrence(f"FREQ=DAILY;UNTIL={until}")
     walls = expand(rule, datetime(2026, 12, 1, 20), last - timedelta(days=3), last + timedelta(0))
@@ -159,7 +160,7 @@ def test_until_includes_its_day_or_its_moment(until, last):
     assert list(after) == []
 
 
-def test_an_until_in_utc_is_left_to_the_caller():
+def test_an_until_in_utc_is_left_to_the_caller() -> None:
     """The expansion goes a day further than an UNTIL in UTC, and `ends_before` tells which occurrences count."""
     rule = parse_recurrence("FREQ=DAILY;UNTIL=20261203T200000Z")
     walls = list(expand(rule, datetime(2026, 12, 1, 20), datetime(2026, 12, 1), datetime(2027, 1, 1)))
@@ -168,7 +169,7 @@ def test_an_until_in_utc_is_left_to_the_caller():
     assert rule.ends_before(datetime(2026, 12, 3, 20, 0, 1, tzinfo=UTC))
 
 
-def test_week_numbers_count_from_both_ends():
+def test_week_numbers_count_from_both_ends() -> None:
     """The last ISO week of 2026 is its 53rd; days of it lie in 2027."""
     for text in ("BYWEEKNO=53", "BYWEEKNO=-1"):
         rule = parse_recurrence(f"FREQ=YEARLY;{text}")
@@ -176,7 +177,7 @@ def test_week_numbers_count_from_both_ends():
         assert [wall.date() for wall in walls] == [date(2026, 12, 28) + timedelta(days=at) for at in range(7)]
 
 
-def test_easter_is_supported():
+def test_easter_is_supported() -> None:
     """BYEASTER, which RFC 5545 does not know but dateutil does, counts days from Easter Sunday."""
     rule = parse_recurrence("FREQ=YEARLY;BYEASTER=-2,0")
     walls = expand(rule, datetime(2026, 1, 1, 10), datetime(2027, 1, 1), datetime(2027, 12, 31))
@@ -184,7 +185,7 @@ def test_easter_is_supported():
     assert list(expand(rule, datetime(9000, 1, 1), datetime(9000, 1, 1), datetime(9000, 12, 31))) == []
 
 
-def test_a_weekday_may_stand_with_and_without_an_ordinal():
+def test_a_weekday_may_stand_with_and_without_an_ordinal() -> None:
     """Every Monday and the second Tuesday: both count."""
     walls = expand(
         parse_recurrence("FREQ=MONTHLY;BYDAY=MO,2TU"),
@@ -230,7 +231,7 @@ def test_a_weekday_may_stand_with_and_without_an_ordinal():
         ("FREQ=DAILY;RSCALE=HEBREW", "not a part of a recurrence"),
     ],
 )
-def test_a_wrong_recurrence_is_refused_with_what_would_be_right(text, says):
+def test_a_wrong_recurrence_is_refused_with_what_would_be_right(text: str, says: str) -> None:
     """The error names the part and the values it may have."""
     with pytest.raises(ValueError, match=re.escape(says)) as caught:
         parse_recurrence(text)
@@ -239,7 +240,7 @@ def test_a_wrong_recurrence_is_refused_with_what_would_be_right(text, says):
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=80), st.from_regex(r"(FREQ|INTERVAL|BY[A-Z]+|UNTIL)=[0-9A-Z,+-]{0,12}(;.*)?")))
-def test_any_text_parses_or_raises_a_value_error(text):
+def test_any_text_parses_or_raises_a_value_error(text: Any) -> None:
     """No text makes the parser fail in another way."""
     try:
         parse_recurrence(text)
@@ -247,7 +248,7 @@ def test_any_text_parses_or_raises_a_value_error(text):
         pass
 
 
-def test_forms_that_have_been_accepted_before_still_are():
+def test_forms_that_have_been_accepted_before_still_are() -> None:
     """A prefix, lower case, a trailing semicolon, a repeated part and a meaningless ordinal."""
     assert parse_recurrence("rrule:freq=daily;interval=2;") == parse_recurrence("FREQ=DAILY;INTERVAL=2")
     assert parse_recurrence("FREQ=DAILY;BYDAY=MO;BYDAY=TU") == parse_recurrence("FREQ=DAILY;BYDAY=TU")

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,26 +34,26 @@ AHEAD_MS = 5 * 366 * DAY_MS
 SLACK = 20_000
 
 
-def ms(*parts):
+def ms(*parts: Any) -> Any:
     return int(datetime(*parts, tzinfo=UTC).timestamp() * 1000)
 
 
 NOW = ms(2026, 11, 28)
 
 
-def refusal(**schedule):
+def refusal(**schedule: Any) -> Any:
     """Return the errors by field with which the door refuses a schedule."""
     with pytest.raises(ValidationError) as caught, step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
         ScheduleSchema().load({"duration": "10m", **schedule})
     return caught.value.messages_dict
 
 
-def accepted(**schedule):
+def accepted(**schedule: Any) -> Any:
     with step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
         return decode_schedule(ScheduleSchema().load({"duration": "10m", **schedule}))
 
 
-def every(values):
+def every(values: Any) -> Any:
     return ",".join(map(str, values))
 
 
@@ -82,7 +83,7 @@ NEVER_OR_TOO_COSTLY = [
 
 
 @pytest.mark.parametrize("rrule", NEVER_OR_TOO_COSTLY)
-def test_a_recurrence_that_cannot_be_computed_is_refused_by_its_field(rrule):
+def test_a_recurrence_that_cannot_be_computed_is_refused_by_its_field(rrule: Any) -> None:
     assert set(refusal(rrule=rrule, dtstart="2026-12-01T00:00")) == {"rrule"}
 
 
@@ -100,7 +101,7 @@ ACCEPTED = [
 
 
 @pytest.mark.parametrize("rrule", ACCEPTED)
-def test_what_the_door_accepts_is_computable_in_every_year(rrule):
+def test_what_the_door_accepts_is_computable_in_every_year(rrule: Any) -> None:
     schedule = accepted(rrule=rrule, dtstart="2026-12-01T00:00")
     for year in range(2026, 2045):
         for month in (1, 6, 12):
@@ -154,7 +155,7 @@ schedules = st.builds(
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=schedules, at=st.integers(0, ms(2100, 1, 1)))
-def test_any_stored_schedule_costs_bounded_steps_or_raises_a_schedule_error(schedule, at):
+def test_any_stored_schedule_costs_bounded_steps_or_raises_a_schedule_error(schedule: Any, at: Any) -> None:
     """Whatever an earlier version let in: the look-up ends, and fails in one way alone."""
     with step_budget(10**9, "the test") as budget:
         try:
@@ -166,8 +167,8 @@ def test_any_stored_schedule_costs_bounded_steps_or_raises_a_schedule_error(sche
 
 @settings(max_examples=60, deadline=None)
 @given(schedule=schedules, at=st.integers(ms(2026, 1, 1), ms(2030, 1, 1)))
-def test_a_lookup_costs_the_same_whether_or_not_caches_are_warm(schedule, at):
-    def cost():
+def test_a_lookup_costs_the_same_whether_or_not_caches_are_warm(schedule: Any, at: Any) -> None:
+    def cost() -> Any:
         with step_budget(10**9, "the test") as budget:
             try:
                 next_windows(schedule, at, at + AHEAD_MS, {}, 4)
@@ -178,7 +179,7 @@ def test_a_lookup_costs_the_same_whether_or_not_caches_are_warm(schedule, at):
     assert cost() == cost()
 
 
-def test_a_dense_schedule_passes_over_years_of_exceptions_at_once():
+def test_a_dense_schedule_passes_over_years_of_exceptions_at_once() -> None:
     """A window every minute, and none for four years: the search goes on where the exception ends."""
     schedule = Schedule("Europe/London", 60, cron="* * * * *", except_days=(("2027-01-01", "2030-12-31"),))
     begin = ms(2026, 12, 31, 23, 59)
@@ -193,7 +194,9 @@ def test_a_dense_schedule_passes_over_years_of_exceptions_at_once():
     cron=st.sampled_from(["*/20 * * * *", "0 9 * * *", "30 0,23 * * *"]),
     length=st.sampled_from([60, 3600, 3 * 86400]),
 )
-def test_exceptions_take_out_exactly_the_windows_that_open_in_them(days, zone, cron, length):
+def test_exceptions_take_out_exactly_the_windows_that_open_in_them(
+    days: Any, zone: Any, cron: Any, length: Any
+) -> None:
     """Searching on at an exception's end finds what trying every window finds."""
     first = datetime(2026, 3, 1)
     ranges = [(first + timedelta(days=begin), first + timedelta(days=begin + size)) for begin, size in days]
@@ -202,7 +205,7 @@ def test_exceptions_take_out_exactly_the_windows_that_open_in_them(days, zone, c
     plain = list(windows(Schedule(zone, length, cron=cron), after, until, {}))
     excepted = list(windows(Schedule(zone, length, cron=cron, except_days=texts), after, until, {}))
 
-    def day(window):
+    def day(window: Any) -> Any:
         return datetime.fromtimestamp(window.opens_at / 1000, ZoneInfo(zone)).date()
 
     expected = [w for w in plain if not any(begin.date() <= day(w) <= end.date() for begin, end in ranges)]
@@ -248,7 +251,7 @@ def test_exceptions_take_out_exactly_the_windows_that_open_in_them(days, zone, c
         ("0 0 30 2 *", "bad day of month"),
     ],
 )
-def test_a_cron_of_another_dialect_is_refused_with_what_to_write(cron, says):
+def test_a_cron_of_another_dialect_is_refused_with_what_to_write(cron: str, says: str) -> None:
     (why,) = refusal(cron=cron)["cron"]
     assert says in why
 
@@ -264,7 +267,7 @@ def test_a_cron_of_another_dialect_is_refused_with_what_to_write(cron, says):
         max_size=8,
     ).map(" ".join)
 )
-def test_any_text_is_accepted_as_cron_reads_it_or_refused_with_words(text):
+def test_any_text_is_accepted_as_cron_reads_it_or_refused_with_words(text: Any) -> None:
     """What the door accepts can be read by the search, and everything else is refused with what to write."""
     try:
         check_cron(text)
@@ -278,16 +281,16 @@ def test_any_text_is_accepted_as_cron_reads_it_or_refused_with_words(text):
 @pytest.mark.parametrize(
     "cron", ["0 9 * * 7", "0 9 * * 6,7", "0 9 * * SUN#1", "0 9 L * *", "0 9 * * 5L", "*/5 * * * *"]
 )
-def test_a_cron_of_five_fields_is_accepted(cron):
+def test_a_cron_of_five_fields_is_accepted(cron: str) -> None:
     assert accepted(cron=cron).cron == cron
 
 
-def test_a_cron_of_six_fields_that_was_stored_before_still_opens():
+def test_a_cron_of_six_fields_that_was_stored_before_still_opens() -> None:
     found = next_windows(Schedule("UTC", 60, cron="30 0 9 * * SUN"), NOW, NOW + 7 * DAY_MS, {}, 1)
     assert found == [Window(ms(2026, 11, 29, 9, 0, 30), ms(2026, 11, 29, 9, 1, 30))]
 
 
-def test_both_days_of_a_cron_are_warned_of():
+def test_both_days_of_a_cron_are_warned_of() -> None:
     assert "write `0 9 * * SUN#1`" in cron_warning("0 9 1-7 * SUN")
     assert "write `0 9 * 6 TUE#2`" in cron_warning("0 9 8-14 6 tue")
     assert "write * in one of them" in cron_warning("0 9 1,15 * MON")
@@ -295,7 +298,7 @@ def test_both_days_of_a_cron_are_warned_of():
     assert cron_warning("0 9 * * SUN") is None
 
 
-def test_windows_are_taken_by_the_bounded_functions_alone():
+def test_windows_are_taken_by_the_bounded_functions_alone() -> None:
     """No module but the schedule's own imports the unbounded search."""
     importers = [
         str(path)
@@ -309,7 +312,7 @@ def test_windows_are_taken_by_the_bounded_functions_alone():
     assert importers == []
 
 
-def test_an_unbounded_search_is_never_started_for_its_first_window_alone():
+def test_an_unbounded_search_is_never_started_for_its_first_window_alone() -> None:
     """The search is lazy: the first window of a dense schedule costs a few steps."""
     with step_budget(500, "the test"):
         list(islice(windows(Schedule("UTC", 60, cron="* * * * *"), NOW, NOW + AHEAD_MS, {}), 2))
@@ -334,7 +337,7 @@ given_schedules = st.builds(lambda trigger, more: {**trigger, **more}, triggers,
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(schedule=given_schedules, at=st.integers(ms(2026, 1, 1), ms(2036, 1, 1)))
-def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule, at):
+def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule: Any, at: Any) -> None:
     """The door ends, fails in one way alone, and accepts nothing that a later look-up cannot compute."""
     with step_budget(20 * SCHEDULE_STEPS_MAX, "the door"):
         try:
@@ -345,7 +348,7 @@ def test_what_the_door_accepts_can_be_computed_whenever_it_is_asked_for(schedule
     next_windows(decode_schedule(loaded), at, at + AHEAD_MS, {}, 4)
 
 
-def steps_of_putting(schedule, rooms):
+def steps_of_putting(schedule: Any, rooms: Any) -> Any:
     """Return the steps that folding a rule for so many rooms spends, and what it comes to."""
     world = SystemState(rooms={f"room-{number}": Room(f"room-{number}") for number in range(rooms)})
     rule = {"name": "all", "rooms": ["room-*"], "schedule": schedule}
@@ -356,7 +359,7 @@ def steps_of_putting(schedule, rooms):
     return budget.spent, outcome
 
 
-def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has():
+def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has() -> None:
     costly = {"rrule": "FREQ=DAILY;COUNT=20000", "dtstart": "2026-12-01T00:00", "duration_s": 600}
     one, _ = steps_of_putting(costly, 1)
     many, outcome = steps_of_putting(costly, 300)
@@ -366,7 +369,7 @@ def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has
     assert many < one + 300 * 50
 
 
-def test_a_broken_schedule_of_many_rooms_raises_one_alarm():
+def test_a_broken_schedule_of_many_rooms_raises_one_alarm() -> None:
     _, outcome = steps_of_putting(
         {"rrule": "FREQ=DAILY;INTERVAL=0", "dtstart": "2026-12-01T00:00", "duration_s": 1}, 300
     )
@@ -375,7 +378,7 @@ def test_a_broken_schedule_of_many_rooms_raises_one_alarm():
     assert sum(len(decisions) for decisions in outcome.decisions.values()) == 1
 
 
-def test_occurrences_of_too_many_rooms_are_refused():
+def test_occurrences_of_too_many_rooms_are_refused() -> None:
     """Every room of a rule has windows of its own: their number is bounded as a whole."""
     schedule = {"cron": "* * * * *", "duration_s": 30}
     rule = decode_rule({"name": "all", "rooms": ["*"], "schedule": schedule})

@@ -1,9 +1,11 @@
 """Windows against an oracle that walks the calendar day by day and the clocks of the world offset by offset."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from time import perf_counter
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -57,22 +59,22 @@ ZONES = [
 # The oracle
 
 
-def ms(utc):
+def ms(utc: Any) -> Any:
     """A naive time in UTC as ms since 1970."""
     return (utc - EPOCH) // timedelta(milliseconds=1)
 
 
-def local(utc, zone):
+def local(utc: Any, zone: Any) -> Any:
     """What the clock on the wall shows at a naive time in UTC."""
     return utc.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
-def moment(wall, zone):
+def moment(wall: Any, zone: Any) -> Any:
     """When the wall shows it: the first time of two; a skipped time is counted on from before the jump."""
     return moments(wall, zone)[0]
 
 
-def moments(wall, zone):
+def moments(wall: Any, zone: Any) -> Any:
     """Every moment at which the wall shows it, soonest first; one when it is skipped."""
     near = [wall + timedelta(days=days) for days in (-1, 0, 1)]
     offsets = [local(utc, zone) - utc for utc in near]
@@ -81,7 +83,7 @@ def moments(wall, zone):
 
 
 @lru_cache(maxsize=64)
-def changes(zone):
+def changes(zone: Any) -> Any:
     """The moments of ten years at which the zone's clocks are changed, as naive times in UTC."""
     found, day = [], BEGIN
     while day < END:
@@ -96,13 +98,15 @@ def changes(zone):
     return found
 
 
-def days_of(first, last):
+def days_of(first: Any, last: Any) -> Iterator[Any]:
     while first <= last:
         yield first
         first += timedelta(days=1)
 
 
-def every_opening(zone, after, until, length, matches, times, *, repeats=False):
+def every_opening(
+    zone: Any, after: Any, until: Any, length: Any, matches: Any, times: Any, *, repeats: bool = False
+) -> Any:
     """All openings that a rule of days and times of day gives, tried on every day near the span.
 
     With `repeats` a time that the wall shows twice opens both times.
@@ -118,11 +122,11 @@ def every_opening(zone, after, until, length, matches, times, *, repeats=False):
     return open_at_some_moment(found, after, until, length)
 
 
-def open_at_some_moment(openings, after, until, length):
+def open_at_some_moment(openings: Any, after: Any, until: Any, length: Any) -> Any:
     return [Window(at, at + length) for at in sorted(openings) if at + length > after and at < until]
 
 
-def asked(schedule, after, until, calendars=None):
+def asked(schedule: Any, after: Any, until: Any, calendars: Any = None) -> Any:
     horizon = Horizon(after - 400 * DAY_MS, until + 400 * DAY_MS)
     read = {source: read_calendar(text.encode(), horizon) for source, text in (calendars or {}).items()}
     return list(windows(schedule, after, until, read))
@@ -132,7 +136,7 @@ def asked(schedule, after, until, calendars=None):
 
 
 @st.composite
-def spans(draw, days=6):
+def spans(draw: Any, days: int = 6) -> Any:
     """A zone and a few days in ten years: about a change of its clocks, a leap day, a month's end, or any."""
     zone = draw(st.sampled_from(ZONES))
     anywhere = st.datetimes(BEGIN, END)
@@ -156,11 +160,11 @@ times_of_day = st.integers(0, 24 * 60 - 1)
 lengths = st.sampled_from([MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 25 * HOUR_MS, 3 * DAY_MS])
 
 
-def field(values):
+def field(values: Any) -> Any:
     return "*" if values is None else ",".join(str(value) for value in values)
 
 
-def maybe(values):
+def maybe(values: Any) -> Any:
     return st.one_of(st.none(), values)
 
 
@@ -174,10 +178,12 @@ def maybe(values):
     length=lengths,
 )
 @settings(max_examples=300, deadline=None)
-def test_a_cron_opens_at_the_minutes_that_its_fields_match(span, hours, minutes, dates, months, weekdays, length):
+def test_a_cron_opens_at_the_minutes_that_its_fields_match(
+    span: Any, hours: Any, minutes: Any, dates: Any, months: Any, weekdays: Any, length: Any
+) -> None:
     zone, after, until = span
 
-    def matches(day):
+    def matches(day: Any) -> Any:
         by_date = dates is None or day.day in dates
         by_weekday = weekdays is None or (day.weekday() + 1) % 7 in weekdays
         both = dates is not None and weekdays is not None
@@ -192,7 +198,9 @@ def test_a_cron_opens_at_the_minutes_that_its_fields_match(span, hours, minutes,
 
 @given(span=spans(), every=st.sampled_from([1, 5, 15, 20, 30]), hours=maybe(hours), length=lengths)
 @settings(max_examples=100, deadline=None)
-def test_a_cron_with_a_wildcard_minute_runs_through_an_hour_that_comes_twice(span, every, hours, length):
+def test_a_cron_with_a_wildcard_minute_runs_through_an_hour_that_comes_twice(
+    span: Any, every: Any, hours: Any, length: Any
+) -> None:
     zone, after, until = span
     times = [hour * 60 + minute for hour in (range(24) if hours is None else hours) for minute in range(0, 60, every)]
     schedule = Schedule(zone, length // 1000, cron=f"*/{every} {field(hours)} * * *")
@@ -200,7 +208,7 @@ def test_a_cron_with_a_wildcard_minute_runs_through_an_hour_that_comes_twice(spa
     assert asked(schedule, after, until) == expected
 
 
-def openings_in_utc(cron, zone, first, last):
+def openings_in_utc(cron: Any, zone: Any, first: Any, last: Any) -> Any:
     """The openings of [first, last) as `HH:MM` in UTC."""
     schedule = Schedule(zone, 60, cron=cron)
     found = asked(schedule, ms(first), ms(last))
@@ -237,7 +245,7 @@ QUARTERS = [f"{hour:02d}:{minute:02d}" for hour in (0, 1) for minute in (0, 15, 
         ("30 2 * * *", "America/Los_Angeles", (3, 14, 8), (3, 14, 12), ["10:30"]),
     ],
 )
-def test_a_cron_when_the_clocks_change(cron, zone, first, last, expected):
+def test_a_cron_when_the_clocks_change(cron: str, zone: str, first: Any, last: Any, expected: Any) -> None:
     """Openings as they follow from the zones' rules, worked out by hand."""
     assert openings_in_utc(cron, zone, datetime(2027, *first), datetime(2027, *last)) == expected
 
@@ -250,7 +258,9 @@ def test_a_cron_when_the_clocks_change(cron, zone, first, last, expected):
     length=lengths,
 )
 @settings(max_examples=60, deadline=None)
-def test_a_yearly_cron_comes_in_every_year_that_has_its_day(zone, time, day, month, length):
+def test_a_yearly_cron_comes_in_every_year_that_has_its_day(
+    zone: Any, time: Any, day: Any, month: Any, length: Any
+) -> None:
     if (month == 2 and day > 29) or (month in (4, 11) and day > 30):
         return
     schedule = Schedule(zone, length // 1000, cron=f"{time % 60} {time // 60} {day} {month} *")
@@ -262,7 +272,9 @@ def test_a_yearly_cron_comes_in_every_year_that_has_its_day(zone, time, day, mon
 
 @given(span=spans(days=20), time=times_of_day, begun=st.integers(0, 200), every=st.integers(1, 9), length=lengths)
 @settings(max_examples=80, deadline=None)
-def test_a_recurrence_of_every_so_many_days_is_counted_from_its_beginning(span, time, begun, every, length):
+def test_a_recurrence_of_every_so_many_days_is_counted_from_its_beginning(
+    span: Any, time: Any, begun: Any, every: Any, length: Any
+) -> None:
     zone, after, until = span
     anchor = (EPOCH + timedelta(milliseconds=after)).replace(hour=0, minute=0, second=0, microsecond=0)
     anchor += timedelta(minutes=time) - timedelta(days=begun - 10)
@@ -270,7 +282,7 @@ def test_a_recurrence_of_every_so_many_days_is_counted_from_its_beginning(span, 
         zone, length // 1000, rrule=f"FREQ=DAILY;INTERVAL={every}", dtstart=anchor.isoformat(timespec="minutes")
     )
 
-    def matches(day):
+    def matches(day: Any) -> Any:
         return day >= anchor.date() and (day - anchor.date()).days % every == 0
 
     assert asked(schedule, after, until) == every_opening(zone, after, until, length, matches, [time])
@@ -287,7 +299,9 @@ WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
     length=lengths,
 )
 @settings(max_examples=40, deadline=None)
-def test_the_nth_of_some_weekdays_in_a_month_is_counted_by_hand(zone, time, among, place, length):
+def test_the_nth_of_some_weekdays_in_a_month_is_counted_by_hand(
+    zone: Any, time: Any, among: Any, place: Any, length: Any
+) -> None:
     after, until = ms(datetime(2026, 1, 1)), ms(datetime(2031, 1, 1))
     anchor = datetime(2025, 1, 1) + timedelta(minutes=time)
     names = ",".join(WEEKDAYS[day] for day in among)
@@ -296,7 +310,7 @@ def test_the_nth_of_some_weekdays_in_a_month_is_counted_by_hand(zone, time, amon
     )
 
     @cache
-    def of_month(year, month):
+    def of_month(year: Any, month: Any) -> Any:
         following = date(year + month // 12, month % 12 + 1, 1)
         fitting = [
             day for day in days_of(date(year, month, 1), following - timedelta(days=1)) if day.weekday() in among
@@ -320,7 +334,7 @@ recurrences = st.builds(
 
 @given(zone=st.sampled_from(ZONES), rule=recurrences, anchor=st.datetimes(BEGIN, datetime(2029, 1, 1)), length=lengths)
 @settings(max_examples=50, deadline=None)
-def test_a_recurrence_opens_at_the_walls_times_that_it_names(zone, rule, anchor, length):
+def test_a_recurrence_opens_at_the_walls_times_that_it_names(zone: Any, rule: Any, anchor: Any, length: Any) -> None:
     if "BYDAY=1MO,-1" in rule and "MONTHLY" not in rule and "YEARLY" not in rule:
         rule = rule.replace("1MO,-1FR", "MO,FR")
     anchor = anchor.replace(second=0, microsecond=0)
@@ -337,7 +351,7 @@ def test_a_recurrence_opens_at_the_walls_times_that_it_names(zone, rule, anchor,
 
 @given(span=spans(), last=st.integers(0, 12 * 24 * 60), freq=st.sampled_from(["HOURLY", "DAILY"]), tail=st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_an_until_in_utc_is_a_moment_and_one_without_a_z_is_local(span, last, freq, tail):
+def test_an_until_in_utc_is_a_moment_and_one_without_a_z_is_local(span: Any, last: Any, freq: Any, tail: Any) -> None:
     zone, after, until = span
     anchor = local(EPOCH + timedelta(milliseconds=after), zone).replace(second=0, microsecond=0)
     bound = EPOCH + timedelta(milliseconds=after, minutes=last)
@@ -356,7 +370,7 @@ def test_an_until_in_utc_is_a_moment_and_one_without_a_z_is_local(span, last, fr
 
 @given(span=spans(), at=st.lists(st.integers(-3 * 1440, 15 * 1440), max_size=12), length=lengths, data=st.data())
 @settings(max_examples=100, deadline=None)
-def test_single_times_and_exceptions_are_local(span, at, length, data):
+def test_single_times_and_exceptions_are_local(span: Any, at: Any, length: Any, data: Any) -> None:
     zone, after, until = span
     begin = local(EPOCH + timedelta(milliseconds=after), zone).replace(second=0, microsecond=0)
     walls = [begin + timedelta(minutes=minute) for minute in at]
@@ -375,7 +389,7 @@ def test_single_times_and_exceptions_are_local(span, at, length, data):
         except_days=tuple((first.isoformat(), last.isoformat()) for first, last in ranges),
     )
 
-    def left_out(opening):
+    def left_out(opening: Any) -> Any:
         day = local(EPOCH + timedelta(milliseconds=opening), zone).date()
         return any(first <= day <= last for first, last in ranges)
 
@@ -385,7 +399,7 @@ def test_single_times_and_exceptions_are_local(span, at, length, data):
 
 @given(span=spans(), without=st.integers(-2, 8))
 @settings(max_examples=60, deadline=None)
-def test_always_is_every_local_day_end_to_end_but_for_the_exceptions(span, without):
+def test_always_is_every_local_day_end_to_end_but_for_the_exceptions(span: Any, without: Any) -> None:
     zone, after, until = span
     begin = local(EPOCH + timedelta(milliseconds=after), zone)
     first = datetime(begin.year, begin.month, begin.day)
@@ -404,7 +418,7 @@ def test_always_is_every_local_day_end_to_end_but_for_the_exceptions(span, witho
 # A calendar's entries
 
 
-def calendar(*events):
+def calendar(*events: Any) -> Any:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN"]
     for number, event in enumerate(events):
         lines += ["BEGIN:VEVENT", f"UID:e{number}@test" if "UID" not in event else "", "DTSTAMP:20240101T000000Z"]
@@ -422,7 +436,9 @@ def calendar(*events):
     named=st.sampled_from(["tzid", "floating"]),
 )
 @settings(max_examples=60, deadline=None)
-def test_a_calendars_recurring_entries_open_in_their_own_zone(span, time, minutes_long, every, begun, dropped, named):
+def test_a_calendars_recurring_entries_open_in_their_own_zone(
+    span: Any, time: Any, minutes_long: Any, every: Any, begun: Any, dropped: Any, named: Any
+) -> None:
     zone, after, until = span
     if zone == "UTC":
         return
@@ -451,11 +467,11 @@ def test_a_calendars_recurring_entries_open_in_their_own_zone(span, time, minute
     ]
 
 
-def local_exists(wall, zone):
+def local_exists(wall: Any, zone: Any) -> bool:
     return local(EPOCH + timedelta(milliseconds=moment(wall, zone)), zone) == wall
 
 
-def test_an_entry_of_a_calendar_is_as_long_as_it_says():
+def test_an_entry_of_a_calendar_is_as_long_as_it_says() -> None:
     text = calendar(
         "DTSTART;TZID=Europe/London:20261122T100000\nDTEND;TZID=Europe/London:20261122T113000\nSUMMARY:Live",
         "DTSTART;VALUE=DATE:20261124\nSUMMARY:All day",
@@ -470,7 +486,7 @@ def test_an_entry_of_a_calendar_is_as_long_as_it_says():
     ]
 
 
-def test_a_moved_entry_of_a_series_opens_where_it_was_moved_to():
+def test_a_moved_entry_of_a_series_opens_where_it_was_moved_to() -> None:
     text = calendar(
         "UID:x\nDTSTART:20261101T100000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY;COUNT=3\nSUMMARY:S",
         "UID:x\nRECURRENCE-ID:20261108T100000Z\nDTSTART:20261109T150000Z\nDURATION:PT2H\nSUMMARY:S",
@@ -483,7 +499,7 @@ def test_a_moved_entry_of_a_series_opens_where_it_was_moved_to():
     ]
 
 
-def test_a_holidays_calendar_takes_out_the_windows_that_open_in_it_however_long_it_is():
+def test_a_holidays_calendar_takes_out_the_windows_that_open_in_it_however_long_it_is() -> None:
     text = calendar("DTSTART;VALUE=DATE:20270601\nDTEND;VALUE=DATE:20270901\nSUMMARY:Summer")
     schedule = Schedule("Europe/London", 3600, cron="0 10 * * *", except_calendars=(CalendarRef("h"),))
     after, until = ms(datetime(2027, 5, 30)), ms(datetime(2027, 9, 3))
@@ -494,14 +510,14 @@ def test_a_holidays_calendar_takes_out_the_windows_that_open_in_it_however_long_
     assert days == [date(2027, 5, 30), date(2027, 5, 31), date(2027, 9, 1), date(2027, 9, 2)]
 
 
-def test_an_entry_years_ahead_is_found():
+def test_an_entry_years_ahead_is_found() -> None:
     text = calendar("DTSTART:20240229T100000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29\nSUMMARY:Leap")
     after = ms(datetime(2024, 3, 1))
     found = asked(Schedule(ics=CalendarRef("a")), after, after + 5 * 366 * DAY_MS, {"a": text})
     assert [window.opens_at for window in found] == [ms(datetime(2028, 2, 29, 10))]
 
 
-def test_a_calendar_that_was_never_fetched_opens_nothing():
+def test_a_calendar_that_was_never_fetched_opens_nothing() -> None:
     assert asked(Schedule(ics=CalendarRef("a")), 0, DAY_MS, {}) == []
 
 
@@ -538,7 +554,7 @@ anything = st.one_of(
     [(54, 10), (55, 2)],
 )
 @settings(max_examples=100, deadline=None)
-def test_whenever_it_is_asked_it_names_the_same_windows(schedule, span, cuts):
+def test_whenever_it_is_asked_it_names_the_same_windows(schedule: Any, span: Any, cuts: Any) -> None:
     _, after, until = span
     whole = asked(schedule, after, until)
     for begin, long in cuts:
@@ -558,7 +574,7 @@ def test_whenever_it_is_asked_it_names_the_same_windows(schedule, span, cuts):
         Schedule("Asia/Tehran", 3600, at=("2033-12-31T00:00",)),
     ],
 )
-def test_a_sparse_schedule_is_looked_up_quickly(schedule):
+def test_a_sparse_schedule_is_looked_up_quickly(schedule: Any) -> None:
     begun = perf_counter()
     for year in range(2024, 2033):
         next_windows(schedule, ms(datetime(year, 3, 1)), ms(END), {}, 1)
@@ -577,7 +593,7 @@ def test_a_sparse_schedule_is_looked_up_quickly(schedule):
         ("DTSTART:20260101T000000\nRRULE:FREQ=DAILY", "2026-01-01T00:00", "one line"),
     ],
 )
-def test_a_recurrence_that_cannot_be_kept_to_is_refused_at_the_door(rule, dtstart, said):
+def test_a_recurrence_that_cannot_be_kept_to_is_refused_at_the_door(rule: str, dtstart: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         check_openings(Schedule(duration_s=3600, rrule=rule, dtstart=dtstart))
 
@@ -593,7 +609,7 @@ asks = st.lists(
 
 @given(asks)
 @settings(max_examples=300, deadline=None)
-def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would(given_asks):
+def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would(given_asks: Any) -> None:
     asks = [(rule, STARTS[start], Window(begin, begin + long)) for rule, start, begin, long in given_asks]
     expected, now = [], None
     for minute in range(60):
@@ -613,30 +629,30 @@ def test_windows_are_joined_as_one_who_walks_through_them_minute_by_minute_would
     assert merge_windows(asks) == expected
 
 
-def test_windows_that_touch_are_one_when_they_ask_for_the_same_stream():
+def test_windows_that_touch_are_one_when_they_ask_for_the_same_stream() -> None:
     both = [("a", {}, Window(10, 20)), ("b", {}, Window(20, 30))]
     assert merge_windows(both) == [RoomWindow(10, 30, ("a", "b"))]
 
 
-def test_a_later_opening_for_another_stream_ends_the_earlier_window():
+def test_a_later_opening_for_another_stream_ends_the_earlier_window() -> None:
     other = {"config": {}}
     both = [("a", {}, Window(10, 30)), ("b", other, Window(20, 25))]
     assert merge_windows(both) == [RoomWindow(10, 20, ("a",)), RoomWindow(20, 25, ("b",), other)]
 
 
-def test_the_skipped_hour_opens_as_much_later_as_the_clocks_jump():
+def test_the_skipped_hour_opens_as_much_later_as_the_clocks_jump() -> None:
     schedule = Schedule("Europe/London", 600, cron="30 1 29 3 *")
     found = asked(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
     assert [window.opens_at for window in found] == [ms(datetime(2026, 3, 29, 1, 30))]
 
 
-def test_a_skipped_time_does_not_hide_the_one_that_it_is_put_after():
+def test_a_skipped_time_does_not_hide_the_one_that_it_is_put_after() -> None:
     schedule = Schedule("Europe/London", 600, at=("2026-03-29T01:30", "2026-03-29T02:00"))
     found = asked(schedule, ms(datetime(2026, 3, 1)), ms(datetime(2026, 4, 1)))
     assert [window.opens_at for window in found] == [ms(datetime(2026, 3, 29, 1)), ms(datetime(2026, 3, 29, 1, 30))]
 
 
-def test_the_hour_that_comes_twice_opens_the_first_time_once():
+def test_the_hour_that_comes_twice_opens_the_first_time_once() -> None:
     schedule = Schedule("Europe/London", 600, cron="30 1 25 10 *")
     found = asked(schedule, ms(datetime(2026, 10, 1)), ms(datetime(2026, 11, 1)))
     assert [window.opens_at for window in found] == [ms(datetime(2026, 10, 25, 0, 30))]

@@ -1,6 +1,8 @@
 """Skipping one occurrence and taking it back: it holds for that one alone, while the schedule has it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,20 +12,21 @@ from tests.support.web_client import ROOM, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
 from webhook_app.schemas.rule import RuleSchema
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 
 
-def skip(scenario, opens_at, *, back=False, rule="show"):
+def skip(scenario: Any, opens_at: Any, *, back: bool = False, rule: str = "show") -> Any:
     kind = "occurrence-unskipped" if back else "occurrence-skipped"
     scenario.tell(Source.OPERATOR, kind, {"name": rule, "opens_at": opens_at}, room=None)
     return scenario.outcomes[-1].reasons[0]
 
 
-def hourly(*, at=("13:00", "14:30", "16:00"), **more):
+def hourly(*, at: Any = ("13:00", "14:30", "16:00"), **more: Any) -> Any:
     return ScheduledRoom().opened().plan(at=at, **more)
 
 
-def test_a_skipped_window_does_not_open_and_the_others_do():
+def test_a_skipped_window_does_not_open_and_the_others_do() -> None:
     scenario = hourly()
     assert skip(scenario, ONE + 90 * MINUTE) is Reason.OCCURRENCE_SKIPPED
     assert scenario.decisions[0].rule == "show"
@@ -37,7 +40,7 @@ def test_a_skipped_window_does_not_open_and_the_others_do():
     assert len(scenario.starts) == 2
 
 
-def test_a_skip_that_is_taken_back_lets_the_window_open():
+def test_a_skip_that_is_taken_back_lets_the_window_open() -> None:
     scenario = hourly()
     skip(scenario, ONE)
     assert skip(scenario, ONE, back=True) is Reason.OCCURRENCE_UNSKIPPED
@@ -45,7 +48,7 @@ def test_a_skip_that_is_taken_back_lets_the_window_open():
     assert len(scenario.starts) == 1
 
 
-def test_a_skip_that_is_taken_back_inside_its_window_opens_it_at_once():
+def test_a_skip_that_is_taken_back_inside_its_window_opens_it_at_once() -> None:
     scenario = hourly()
     skip(scenario, ONE)
     scenario.until(ONE + 10 * MINUTE)
@@ -63,7 +66,7 @@ def test_a_skip_that_is_taken_back_inside_its_window_opens_it_at_once():
         (ONE, False, 3 * HOUR, Reason.OCCURRENCE_BEGUN),
     ],
 )
-def test_what_cannot_be_skipped_changes_nothing_and_says_why(opens_at, back, wait, reason):
+def test_what_cannot_be_skipped_changes_nothing_and_says_why(opens_at: Any, back: bool, wait: Any, reason: Any) -> None:
     scenario = hourly()
     scenario.until(scenario.now + wait)
     before = scenario.world.config.rules["show"]
@@ -71,14 +74,14 @@ def test_what_cannot_be_skipped_changes_nothing_and_says_why(opens_at, back, wai
     assert scenario.world.config.rules["show"] == before
 
 
-def test_skipping_twice_is_harmless():
+def test_skipping_twice_is_harmless() -> None:
     scenario = hourly()
     skip(scenario, ONE)
     assert skip(scenario, ONE) is Reason.OCCURRENCE_SKIPPED_ALREADY
     assert scenario.world.config.rules["show"].skipped == (ONE,)
 
 
-def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing():
+def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing() -> None:
     scenario = hourly()
     assert skip(scenario, ONE, rule="other") is Reason.SCHEDULE_NOT_FOUND
 
@@ -87,14 +90,14 @@ def test_a_skip_of_a_rule_that_is_gone_or_has_no_schedule_changes_nothing():
     ("at", "kept"),
     [(("13:00", "14:30"), (ONE,)), (("13:00", "18:00"), (ONE,)), (("13:05", "14:30"), ())],
 )
-def test_a_skip_is_dropped_when_the_schedule_loses_its_occurrence(at, kept):
+def test_a_skip_is_dropped_when_the_schedule_loses_its_occurrence(at: Any, kept: Any) -> None:
     scenario = hourly()
     skip(scenario, ONE)
     scenario.plan(at=at)
     assert scenario.world.config.rules["show"].skipped == kept
 
 
-def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again():
+def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again() -> None:
     scenario = ScheduledRoom().opened()
     schedule = {"at": ["2026-11-22T13:00", "2026-11-22T15:00"], "duration_s": 3600}
     rule = {"name": "show", "rooms": [ROOM], "schedule": schedule}
@@ -111,27 +114,27 @@ def test_a_skip_of_a_file_s_rule_stays_when_the_file_is_applied_again():
 
 
 @pytest.fixture
-def web_client(store_url, tmp_path, client):
+def web_client(store_url: str, tmp_path: Path, client: Client) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def put(client, name, schedule, **more):
+def put(client: Client, name: Any, schedule: Any, **more: Any) -> None:
     rule = RuleSchema().load({"name": name, "rooms": [ROOM], "schedule": schedule, **more})
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
     fold_all(client)
 
 
-def act(client, web_client, name, opens_at, what="skip"):
+def act(client: Client, web_client: Any, name: Any, opens_at: Any, what: str = "skip") -> Any:
     answer = web_client.api("POST", f"/rules/{name}/occurrences/{opens_at}/{what}")
     fold_all(client)
     return answer
 
 
-def occurrences(web_client, name):
+def occurrences(web_client: Any, name: Any) -> Any:
     return web_client.get(f"/rules/{name}/occurrences?count=5")["items"]
 
 
-def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client, web_client):
+def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client: Client, web_client: WebClient) -> None:
     put(client, "talk", {"cron": "30 */2 * * *", "duration": "10m"})
     second = occurrences(web_client, "talk")[1]
     assert second["openings"] == [second["opens_at"]]
@@ -150,7 +153,7 @@ def test_an_occurrence_is_skipped_and_taken_back_by_its_opening(client, web_clie
     assert not any(occurrence["skipped"] for occurrence in occurrences(web_client, "talk"))
 
 
-def test_an_opening_may_be_written_in_any_zone(client, web_client):
+def test_an_opening_may_be_written_in_any_zone(client: Client, web_client: WebClient) -> None:
     put(client, "talk", {"cron": "30 9 * * *", "duration": "10m"})
     opens = datetime.fromisoformat(occurrences(web_client, "talk")[0]["opens_at"]).astimezone(UTC)
     written = f"{opens + timedelta(hours=2):%Y-%m-%dT%H:%M}:00%2B02:00"
@@ -158,7 +161,7 @@ def test_an_opening_may_be_written_in_any_zone(client, web_client):
     assert occurrences(web_client, "talk")[0]["skipped"]
 
 
-def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, web_client):
+def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client: Client, web_client: WebClient) -> None:
     put(client, "early", {"cron": "0 9 * * *", "duration": "2h"})
     put(client, "later", {"cron": "0 10 * * *", "duration": "2h"})
     (merged,) = [occurrence for occurrence in occurrences(web_client, "later") if len(occurrence["rules"]) == 2][:1]
@@ -177,7 +180,9 @@ def test_a_rule_s_own_openings_in_a_merged_window_can_be_skipped(client, web_cli
         ("ends", "2027-11-29T09:00:00Z", 409, "no schedule"),
     ],
 )
-def test_what_is_no_occurrence_is_refused_with_what_would_be(client, web_client, name, opens_at, status, says):
+def test_what_is_no_occurrence_is_refused_with_what_would_be(
+    client: Client, web_client: WebClient, name: str, opens_at: str, status: int, says: str
+) -> None:
     put(client, "talk", {"cron": "30 9 * * *", "duration": "10m"})
     rule = RuleSchema().load({"name": "ends", "rooms": [ROOM], "on": "session.ended", "do": "end"})
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
@@ -186,7 +191,9 @@ def test_what_is_no_occurrence_is_refused_with_what_would_be(client, web_client,
     assert (answer.status_code, says in answer.get_data(as_text=True)) == (status, True)
 
 
-def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(client, web_client):
+def test_an_open_window_is_not_skipped_and_one_that_is_over_not_taken_back(
+    client: Client, web_client: WebClient
+) -> None:
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     opened, over = now - timedelta(minutes=5), now - timedelta(hours=3)
     put(client, "talk", {"at": [f"{at:%Y-%m-%dT%H:%M}" for at in (opened, over)], "duration": "1h"})

@@ -1,5 +1,7 @@
 """What `broadcast.*` notices say about their window: its real times, and no stream of an older one."""
 
+from typing import Any
+
 import pytest
 
 from tests.domain.schedules.test_window_scenarios import (
@@ -19,15 +21,15 @@ from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import rfc3339
 
 
-def notice(scenario, kind):
+def notice(scenario: Any, kind: Any) -> Any:
     return [one for one in scenario.told if one.type == f"broadcast.{kind}"][-1]
 
 
-def text_of(scenario, kind):
+def text_of(scenario: Any, kind: Any) -> Any:
     return render_notice(notice(scenario, kind), room_name=None, base_url=None).body
 
 
-def test_a_room_that_is_armed_again_is_told_without_the_run_before():
+def test_a_room_that_is_armed_again_is_told_without_the_run_before() -> None:
     scenario = after_show(on_show(at=["13:00", "16:00"]))
     scenario.webhook("session-ended")
     scenario.until(ONE + 3 * HOUR + 5 * MINUTE)
@@ -39,7 +41,7 @@ def test_a_room_that_is_armed_again_is_told_without_the_run_before():
     assert notice(scenario, "missed").data["stream"] is None
 
 
-def test_a_window_is_told_with_the_run_that_it_had():
+def test_a_window_is_told_with_the_run_that_it_had() -> None:
     scenario = on_show()
     scenario.until(ONE + 10 * MINUTE)
     scenario.stopped()
@@ -48,7 +50,7 @@ def test_a_window_is_told_with_the_run_that_it_had():
     assert notice(scenario, "completed").data["stream"]["stream_id"] == scenario.runs[0].stream_id
 
 
-def endless(schedule, *, at=NOON, **more):
+def endless(schedule: Any, *, at: Any = NOON, **more: Any) -> Any:
     scenario = ScheduledRoom(**more)
     scenario.until(at)
     scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": schedule})
@@ -65,7 +67,7 @@ ENDLESS = [
 
 
 @pytest.mark.parametrize("schedule", ENDLESS)
-def test_windows_that_follow_one_another_have_no_planned_end(schedule):
+def test_windows_that_follow_one_another_have_no_planned_end(schedule: Any) -> None:
     scenario = endless(schedule)
     for kind in ("armed", "late"):
         told = notice(scenario, kind).data
@@ -76,13 +78,13 @@ def test_windows_that_follow_one_another_have_no_planned_end(schedule):
 
 
 @pytest.mark.parametrize("schedule", ENDLESS)
-def test_a_window_without_an_end_stays_the_same_window_from_day_to_day(schedule):
+def test_a_window_without_an_end_stays_the_same_window_from_day_to_day(schedule: Any) -> None:
     scenario = endless(schedule, calls=False)  # else it is probed twice a minute
     scenario.until(NOON + 2 * DAY)
     assert scenario.broadcasts == ["late"]
 
 
-def test_an_exception_gives_a_window_without_an_end_a_real_close():
+def test_an_exception_gives_a_window_without_an_end_a_real_close() -> None:
     scenario = endless({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, calls=False)
     told = notice(scenario, "late").data
     assert told["closes_at"] == "2026-11-24T00:00:00.000Z"
@@ -92,7 +94,7 @@ def test_an_exception_gives_a_window_without_an_end_a_real_close():
     assert notice(scenario, "late").data["closes_at"] is None
 
 
-def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_ended():
+def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_ended() -> None:
     scenario = endless({"always": True})
     scenario.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"at": ["2027-01-01T10:00"], "duration_s": 60}})
     told = notice(scenario, "missed")
@@ -100,7 +102,7 @@ def test_a_window_without_an_end_that_a_change_ends_is_told_with_the_moment_it_e
 
 
 @pytest.mark.parametrize("start", [{}, HIGH])
-def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start):
+def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start: Any) -> None:
     scenario = ScheduledRoom().plan("first").plan("second", at=["14:00"], start=HIGH)
     scenario.until(ONE + 2 * MINUTE)
     assert notice(scenario, "late").data["closes_at"] == "2026-11-22T14:00:00.000Z"
@@ -108,7 +110,7 @@ def test_a_window_that_ends_where_another_stream_begins_has_its_own_end(start):
     assert notice(scenario, "late").data["closes_at"] == "2026-11-22T15:00:00.000Z"
 
 
-def test_a_window_that_an_earlier_version_opened_folds_on():
+def test_a_window_that_an_earlier_version_opened_folds_on() -> None:
     """What was stored has no `endless`; it is known when the window is planned again."""
     from webhook_app.domain.schedules.open_window import OpenWindow
     from webhook_app.store import codec
@@ -128,7 +130,7 @@ def test_a_window_that_an_earlier_version_opened_folds_on():
         ({"always": True, "except_days": [["2026-11-24", "2026-11-24"]]}, "2026-11-24T00:00:00.000Z"),
     ],
 )
-def test_occurrences_name_no_close_where_none_is_known(schedule, closes_at):
+def test_occurrences_name_no_close_where_none_is_known(schedule: dict[str, Any], closes_at: str | None) -> None:
     scenario = endless(schedule, calls=False)
     config = scenario.world.config
     found = occurrences(config, config.rules["show"], [ROOM], at=scenario.now, count=3)

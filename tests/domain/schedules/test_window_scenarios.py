@@ -1,5 +1,7 @@
 """What schedules make of a room: windows that open and close, and whatever happens to them on the way."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario, rest, url
@@ -20,11 +22,11 @@ HIGH = {"config": {"quality": "high"}}
 class ScheduledRoom(Scenario):
     """A story whose VideoSDK answers each question at once with what the story has told of it."""
 
-    def __init__(self, **more):
+    def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         self.reachable = True
 
-    def wait(self, ms):
+    def wait(self, ms: Any) -> None:
         until = self.now + ms
         self.look()
         while due := [(at, name) for name, at in self.room.timers.items() if at <= until]:
@@ -32,13 +34,13 @@ class ScheduledRoom(Scenario):
             self.look()
         self.now = max(self.now, until)
 
-    def look(self):
+    def look(self) -> None:
         """Answer what is asked, and what is asked then."""
         for _ in range(8):
             if self.reachable and self.room.probe is not None:
                 self.see()
 
-    def see(self):
+    def see(self) -> None:
         live = [run for run in self.runs if run.live]
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         session = self.room.session
@@ -48,64 +50,64 @@ class ScheduledRoom(Scenario):
             seen = {"session_id": session.session_id, "live": True, "participants": people}
         self.probe(active, session=seen, after=0)
 
-    def until(self, moment):
+    def until(self, moment: Any) -> None:
         """Let the clock run to a moment."""
         self.wait(moment - self.now)
 
-    def sleep(self, moment):
+    def sleep(self, moment: Any) -> None:
         """Nobody looks until a moment; then the clock tells what has come due."""
         self.now = moment
         self.wait(0)
 
-    def plan(self, name="show", *, at=("13:00",), long=HOUR, **more):
+    def plan(self, name: str = "show", *, at: Any = ("13:00",), long: Any = HOUR, **more: Any) -> Any:
         """Put a rule whose windows open today."""
         schedule = {"at": [f"2026-11-22T{one}" if len(one) == 5 else one for one in at], "duration_s": long // 1000}
         self.put_rule({"name": name, "rooms": [ROOM], "schedule": schedule, **more})
         return self
 
-    def opened(self, who="ada", session=SESSION):
+    def opened(self, who: str = "ada", session: Any = SESSION) -> Any:
         """Somebody opens a session."""
         self.webhook("session-started", session=session)
         self.joined(who, session=session)
         return self
 
-    def playable(self, run="a", **more):
+    def playable(self, run: str = "a", **more: Any) -> Any:
         """The start that was called is done."""
         self.answer("succeeded", run=run, **more)
         self.hls("started", "playable", id=run, url=url(run))
         return self
 
-    def stopped(self, run="a"):
+    def stopped(self, run: str = "a") -> Any:
         self.hls("stopping", "stopped", id=run, after=0)
         return self
 
-    def ended(self, run="a"):
+    def ended(self, run: str = "a") -> Any:
         """The end that was called is done."""
         self.answer("succeeded")
         return self.stopped(run)
 
     @property
-    def broadcasts(self):
+    def broadcasts(self) -> Any:
         """What was told of windows, short."""
         return [notice.type.removeprefix("broadcast.") for notice in self.told if notice.type.startswith("broadcast.")]
 
-    def reason(self, kind):
+    def reason(self, kind: Any) -> Any:
         return [notice.data["message"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
 
     @property
-    def wanted(self):
+    def wanted(self) -> Any:
         desired = self.view["desired"]
         return None if desired is None else desired["on_air"]
 
 
-def on_show(run="a", **more):
+def on_show(run: str = "a", **more: Any) -> Any:
     """A room whose window is open since one o'clock and whose run is playable."""
     scenario = ScheduledRoom().opened().plan(**more)
     scenario.until(ONE)
     return scenario.playable(run)
 
 
-def after_show(scenario):
+def after_show(scenario: Any) -> Any:
     """The window has closed and the stream has ended."""
     scenario.until(ONE + HOUR)
     return scenario.ended(scenario.runs[-1].videosdk_id)
@@ -114,7 +116,7 @@ def after_show(scenario):
 # Opening
 
 
-def test_a_window_starts_the_stream_within_the_event_that_opens_it():
+def test_a_window_starts_the_stream_within_the_event_that_opens_it() -> None:
     scenario = ScheduledRoom().opened().plan(start=HIGH)
     scenario.until(ONE - 1)
     assert (scenario.starts, scenario.wanted) == ([], None)
@@ -124,14 +126,14 @@ def test_a_window_starts_the_stream_within_the_event_that_opens_it():
     assert scenario.view["desired"]["until"] == "2026-11-22T14:00:00.000Z"
 
 
-def test_the_room_shows_its_next_window_before_and_after_it_opens():
+def test_the_room_shows_its_next_window_before_and_after_it_opens() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00"])
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T13:00:00.000Z"
     scenario.until(ONE)
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T15:00:00.000Z"
 
 
-def test_a_window_without_a_session_is_armed_and_starts_at_once_when_somebody_opens_one():
+def test_a_window_without_a_session_is_armed_and_starts_at_once_when_somebody_opens_one() -> None:
     scenario = ScheduledRoom().plan()
     scenario.until(ONE + 10 * MINUTE)
     assert (scenario.starts, scenario.view["armed"], scenario.wanted) == ([], True, True)
@@ -141,7 +143,7 @@ def test_a_window_without_a_session_is_armed_and_starts_at_once_when_somebody_op
     assert [call.created_at for call in scenario.starts] == [scenario.now]
 
 
-def test_an_armed_window_asks_at_its_opening_and_finds_a_session_whose_webhook_was_lost():
+def test_an_armed_window_asks_at_its_opening_and_finds_a_session_whose_webhook_was_lost() -> None:
     scenario = ScheduledRoom().plan()
     scenario.reachable = False
     scenario.until(ONE)
@@ -152,7 +154,7 @@ def test_an_armed_window_asks_at_its_opening_and_finds_a_session_whose_webhook_w
 
 
 @pytest.mark.parametrize("answer", [{"reached": False}, {"session_unknown": True}])
-def test_a_window_is_not_armed_before_videosdk_has_said_that_nobody_is_there(answer):
+def test_a_window_is_not_armed_before_videosdk_has_said_that_nobody_is_there(answer: dict[str, Any]) -> None:
     scenario = ScheduledRoom().plan()
     scenario.reachable = False
     scenario.until(ONE)
@@ -164,7 +166,7 @@ def test_a_window_is_not_armed_before_videosdk_has_said_that_nobody_is_there(ans
     assert scenario.broadcasts == ["armed"]
 
 
-def test_a_window_is_late_because_videosdk_could_not_say_who_is_there():
+def test_a_window_is_late_because_videosdk_could_not_say_who_is_there() -> None:
     scenario = ScheduledRoom().plan()
     scenario.reachable = False
     scenario.until(ONE + 2 * MINUTE)
@@ -172,7 +174,7 @@ def test_a_window_is_late_because_videosdk_could_not_say_who_is_there():
     assert scenario.reason("late") == "VideoSDK could not say who is there"
 
 
-def test_a_room_that_is_on_air_at_the_opening_is_left_running_and_counts():
+def test_a_room_that_is_on_air_at_the_opening_is_left_running_and_counts() -> None:
     scenario = ScheduledRoom().opened()
     scenario.hls("starting", "started", "playable", id="p", url=url("p"))
     scenario.plan()
@@ -183,14 +185,14 @@ def test_a_room_that_is_on_air_at_the_opening_is_left_running_and_counts():
     assert [call.body for call in scenario.ends] == [{"id": "p"}]
 
 
-def test_a_rule_that_is_put_inside_its_window_opens_it_at_once():
+def test_a_rule_that_is_put_inside_its_window_opens_it_at_once() -> None:
     scenario = ScheduledRoom().opened()
     scenario.until(ONE + 20 * MINUTE)
     scenario.plan()
     assert len(scenario.starts) == 1
 
 
-def test_a_room_first_seen_inside_the_window_of_a_glob_is_put_on_air():
+def test_a_room_first_seen_inside_the_window_of_a_glob_is_put_on_air() -> None:
     scenario = ScheduledRoom()
     scenario.put_rule({"name": "all", "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600}})
     scenario.until(ONE + 5 * MINUTE)
@@ -201,7 +203,7 @@ def test_a_room_first_seen_inside_the_window_of_a_glob_is_put_on_air():
 # Late, missed, completed
 
 
-def test_a_window_that_is_not_playable_a_minute_after_its_opening_is_late_with_its_reason():
+def test_a_window_that_is_not_playable_a_minute_after_its_opening_is_late_with_its_reason() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     for _ in range(3):
@@ -212,19 +214,19 @@ def test_a_window_that_is_not_playable_a_minute_after_its_opening_is_late_with_i
     assert scenario.reason("late") == "VideoSDK refused: 400 quota"
 
 
-def test_a_window_that_is_playable_in_time_is_not_late():
+def test_a_window_that_is_playable_in_time_is_not_late() -> None:
     scenario = on_show(late_after_s=30)
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["completed"]
 
 
-def test_a_window_that_closes_before_it_could_be_late_is_missed_and_not_late_too():
+def test_a_window_that_closes_before_it_could_be_late_is_missed_and_not_late_too() -> None:
     scenario = ScheduledRoom().opened().plan(long=30 * SECOND)
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["missed"]
 
 
-def test_a_rule_that_is_put_inside_its_window_is_late_a_minute_after_it_was_put():
+def test_a_rule_that_is_put_inside_its_window_is_late_a_minute_after_it_was_put() -> None:
     scenario = ScheduledRoom().opened()
     scenario.until(ONE + 20 * MINUTE)
     scenario.plan()
@@ -234,7 +236,7 @@ def test_a_rule_that_is_put_inside_its_window_is_late_a_minute_after_it_was_put(
     assert scenario.broadcasts == ["late"]
 
 
-def test_a_rule_that_is_resumed_inside_its_window_is_late_a_minute_after_that():
+def test_a_rule_that_is_resumed_inside_its_window_is_late_a_minute_after_that() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.pause("show")
     scenario.until(ONE + 20 * MINUTE)
@@ -245,7 +247,7 @@ def test_a_rule_that_is_resumed_inside_its_window_is_late_a_minute_after_that():
     assert scenario.broadcasts == ["late"]
 
 
-def test_how_late_is_late_is_the_rules_to_say():
+def test_how_late_is_late_is_the_rules_to_say() -> None:
     scenario = ScheduledRoom().plan(late_after_s=600)
     scenario.until(ONE + 9 * MINUTE)
     assert "late" not in scenario.broadcasts
@@ -253,7 +255,7 @@ def test_how_late_is_late_is_the_rules_to_say():
     assert "late" in scenario.broadcasts
 
 
-def test_a_run_that_was_ended_before_it_was_playable_completes_no_window():
+def test_a_run_that_was_ended_before_it_was_playable_completes_no_window() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     scenario.answer("succeeded", run="a")
@@ -265,7 +267,7 @@ def test_a_run_that_was_ended_before_it_was_playable_completes_no_window():
     assert scenario.reason("missed") == "the operator wants the room off air"
 
 
-def test_a_window_that_was_never_playable_is_missed_with_its_reason():
+def test_a_window_that_was_never_playable_is_missed_with_its_reason() -> None:
     scenario = ScheduledRoom().plan()
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["armed", "late", "missed"]
@@ -273,7 +275,7 @@ def test_a_window_that_was_never_playable_is_missed_with_its_reason():
     assert scenario.wanted is None
 
 
-def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it():
+def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it() -> None:
     scenario = ScheduledRoom(calls=False).opened().plan()
     scenario.until(ONE + 5 * MINUTE)
     scenario.until(ONE + HOUR)
@@ -282,7 +284,7 @@ def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it()
     assert (scenario.calls, scenario.wanted) == ([], None)
 
 
-def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_and_is_not_ended_later():
+def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_and_is_not_ended_later() -> None:
     scenario = ScheduledRoom(calls=False).opened().plan()
     scenario.hls("started", "playable", id="p")
     scenario.until(ONE + HOUR)
@@ -291,7 +293,7 @@ def test_a_stream_that_a_person_runs_without_credentials_completes_the_window_an
     assert scenario.ends == []
 
 
-def test_the_close_ends_the_stream_once_and_then_wants_nothing():
+def test_the_close_ends_the_stream_once_and_then_wants_nothing() -> None:
     scenario = on_show()
     scenario.until(ONE + HOUR)
     assert (scenario.broadcasts, scenario.wanted) == (["completed"], False)
@@ -303,7 +305,7 @@ def test_the_close_ends_the_stream_once_and_then_wants_nothing():
     assert (len(scenario.ends), scenario.states[-1]) == (1, "playable")
 
 
-def test_a_close_while_the_stream_is_starting_waits_for_started_and_then_ends_it():
+def test_a_close_while_the_stream_is_starting_waits_for_started_and_then_ends_it() -> None:
     scenario = ScheduledRoom().plan()
     scenario.until(ONE + HOUR - 5 * SECOND)
     scenario.webhook("session-started", after=0)
@@ -316,7 +318,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_and_then_ends_it
     assert scenario.wanted is None
 
 
-def test_a_close_while_the_start_is_in_doubt_ends_what_comes_of_it():
+def test_a_close_while_the_start_is_in_doubt_ends_what_comes_of_it() -> None:
     scenario = ScheduledRoom().plan()
     scenario.reachable = False
     scenario.until(ONE + HOUR - 5 * SECOND)
@@ -331,7 +333,7 @@ def test_a_close_while_the_start_is_in_doubt_ends_what_comes_of_it():
     assert scenario.wanted is None
 
 
-def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up():
+def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up() -> None:
     scenario = on_show()
     scenario.until(ONE + HOUR)
     for _ in range(40):
@@ -346,7 +348,7 @@ def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up():
 # Reminding
 
 
-def test_what_is_near_is_told_once_and_says_whether_somebody_is_there():
+def test_what_is_near_is_told_once_and_says_whether_somebody_is_there() -> None:
     scenario = ScheduledRoom().plan(at=["13:00", "15:00"], remind_s=600)
     scenario.until(ONE - 10 * MINUTE)
     assert scenario.broadcasts == ["upcoming"]
@@ -364,7 +366,7 @@ def test_what_is_near_is_told_once_and_says_whether_somebody_is_there():
 # Streams that end inside the window
 
 
-def test_a_person_who_stops_the_stream_is_obeyed_until_the_window_closes():
+def test_a_person_who_stops_the_stream_is_obeyed_until_the_window_closes() -> None:
     scenario = on_show(at=["13:00", "15:00"])
     scenario.stopped()
     assert (scenario.broadcasts, scenario.wanted) == (["interrupted"], None)
@@ -374,7 +376,7 @@ def test_a_person_who_stops_the_stream_is_obeyed_until_the_window_closes():
     assert (scenario.broadcasts, len(scenario.starts)) == (["interrupted", "completed"], 2)
 
 
-def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close():
+def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close() -> None:
     scenario = on_show()
     scenario.stopped()
     scenario.hls("starting", "started", "playable", id="p", url=url("p"))
@@ -382,7 +384,7 @@ def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close():
     assert (scenario.ends, scenario.states[-1]) == ([], "playable")
 
 
-def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is_obeyed_all_the_same():
+def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is_obeyed_all_the_same() -> None:
     scenario = on_show()
     scenario.probe(None)
     assert "starting again in 5 s" in scenario.did
@@ -393,7 +395,7 @@ def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is
     assert (len(scenario.starts), scenario.wanted, scenario.broadcasts) == (1, None, ["interrupted"])
 
 
-def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile():
+def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile() -> None:
     scenario = on_show()
     scenario.probe(None)
     scenario.timer("backoff")
@@ -401,14 +403,14 @@ def test_late_word_of_a_stop_undoes_no_start_that_was_made_meanwhile():
     assert (len(scenario.starts), scenario.wanted, scenario.broadcasts) == (2, True, [])
 
 
-def test_with_restart_always_a_persons_stop_is_undone():
+def test_with_restart_always_a_persons_stop_is_undone() -> None:
     scenario = on_show(restart="always")
     scenario.stopped()
     scenario.wait(5 * SECOND)
     assert (len(scenario.starts), scenario.broadcasts) == (2, [])
 
 
-def test_with_restart_never_a_stream_that_failed_is_left_off_until_the_close():
+def test_with_restart_never_a_stream_that_failed_is_left_off_until_the_close() -> None:
     scenario = on_show(restart="never")
     scenario.hls("failed", id="a")
     scenario.until(ONE + HOUR)
@@ -416,7 +418,7 @@ def test_with_restart_never_a_stream_that_failed_is_left_off_until_the_close():
     assert scenario.wanted is None
 
 
-def test_a_stream_that_dies_is_started_again_ever_later_and_never_given_up_before_the_close():
+def test_a_stream_that_dies_is_started_again_ever_later_and_never_given_up_before_the_close() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     for n in range(30):
@@ -428,7 +430,7 @@ def test_a_stream_that_dies_is_started_again_ever_later_and_never_given_up_befor
     assert scenario.room.timers.get("backoff", scenario.now) - scenario.now <= MINUTE
 
 
-def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it():
+def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     while scenario.now < ONE + HOUR:
@@ -443,7 +445,7 @@ def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it():
     assert (len(scenario.starts), scenario.wanted) == (tried, None)
 
 
-def test_a_token_that_is_refused_through_the_opening_holds_the_window_until_it_is_lifted():
+def test_a_token_that_is_refused_through_the_opening_holds_the_window_until_it_is_lifted() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.operator("start")
     scenario.answer("refused", status=401)
@@ -458,7 +460,7 @@ def test_a_token_that_is_refused_through_the_opening_holds_the_window_until_it_i
     assert [call.because for call in scenario.starts] == ["operator", "rule:show"]
 
 
-def test_a_question_for_the_token_that_is_lost_is_put_again():
+def test_a_question_for_the_token_that_is_lost_is_put_again() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     scenario.answer("refused", status=401)
@@ -473,7 +475,7 @@ def test_a_question_for_the_token_that_is_lost_is_put_again():
 # Down for a while
 
 
-def test_a_window_that_opened_while_nobody_looked_is_entered_late():
+def test_a_window_that_opened_while_nobody_looked_is_entered_late() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.sleep(ONE + 20 * MINUTE)
     assert len(scenario.starts) == 1
@@ -484,7 +486,7 @@ def test_a_window_that_opened_while_nobody_looked_is_entered_late():
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed():
+def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "16:00"])
     scenario.sleep(ONE + 2 * HOUR)
     assert (scenario.starts, scenario.broadcasts) == ([], ["missed"])
@@ -492,7 +494,7 @@ def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed():
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T16:00:00.000Z"
 
 
-def test_each_of_several_windows_that_passed_while_nobody_looked_is_told():
+def test_each_of_several_windows_that_passed_while_nobody_looked_is_told() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00", "17:00", "19:00"])
     scenario.sleep(NOON + 7 * HOUR + 10 * MINUTE)
     told = [notice for notice in scenario.told if notice.type == "broadcast.missed"]
@@ -500,14 +502,14 @@ def test_each_of_several_windows_that_passed_while_nobody_looked_is_told():
     assert len(scenario.starts) == 1
 
 
-def test_a_close_that_nobody_looked_at_ends_the_stream_afterwards():
+def test_a_close_that_nobody_looked_at_ends_the_stream_afterwards() -> None:
     scenario = on_show()
     scenario.sleep(ONE + 3 * HOUR)
     assert scenario.broadcasts == ["completed"]
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_passed_between_two_looks_hands_its_run_to_the_next():
+def test_a_window_that_passed_between_two_looks_hands_its_run_to_the_next() -> None:
     scenario = on_show(at=["13:00", "15:00"])
     scenario.sleep(ONE + 2 * HOUR + MINUTE)
     assert scenario.broadcasts == ["completed"]
@@ -517,7 +519,7 @@ def test_a_window_that_passed_between_two_looks_hands_its_run_to_the_next():
 # Two windows, two rules
 
 
-def test_windows_that_touch_are_one_stretch():
+def test_windows_that_touch_are_one_stretch() -> None:
     scenario = on_show(at=["13:00", "14:00"])
     scenario.until(ONE + 2 * HOUR - 1)
     assert (scenario.ends, scenario.broadcasts) == ([], [])
@@ -525,7 +527,7 @@ def test_windows_that_touch_are_one_stretch():
     assert (len(scenario.ends), scenario.broadcasts) == (1, ["completed"])
 
 
-def test_windows_of_two_rules_that_overlap_are_one_stretch_of_both():
+def test_windows_of_two_rules_that_overlap_are_one_stretch_of_both() -> None:
     scenario = on_show()
     scenario.plan("choir", at=["13:30"])
     assert scenario.room.window.rules == ("show", "choir")
@@ -534,7 +536,7 @@ def test_windows_of_two_rules_that_overlap_are_one_stretch_of_both():
     assert scenario.broadcasts == ["completed"]
 
 
-def test_a_later_opening_for_another_stream_replaces_the_run_and_never_are_there_two():
+def test_a_later_opening_for_another_stream_replaces_the_run_and_never_are_there_two() -> None:
     scenario = on_show()
     scenario.plan("choir", at=["13:30"], start=HIGH)
     scenario.until(ONE + 30 * MINUTE)
@@ -550,7 +552,7 @@ def test_a_later_opening_for_another_stream_replaces_the_run_and_never_are_there
     assert [call.body for call in scenario.ends] == [{"id": "a"}, {"id": "b"}]
 
 
-def test_a_start_under_way_at_the_turn_of_windows_is_replaced_too():
+def test_a_start_under_way_at_the_turn_of_windows_is_replaced_too() -> None:
     scenario = ScheduledRoom().plan()
     scenario.plan("choir", at=["13:30"], start=HIGH)
     scenario.until(ONE + 30 * MINUTE - SECOND)
@@ -564,7 +566,7 @@ def test_a_start_under_way_at_the_turn_of_windows_is_replaced_too():
     assert [call.body for call in scenario.starts] == [{}, HIGH]
 
 
-def test_a_window_that_was_cut_short_does_not_come_back_after_the_one_that_cut_it():
+def test_a_window_that_was_cut_short_does_not_come_back_after_the_one_that_cut_it() -> None:
     scenario = ScheduledRoom().opened().plan(long=4 * HOUR)
     scenario.plan("choir", at=["14:00"], start=HIGH)
     scenario.until(ONE)
@@ -582,7 +584,7 @@ def test_a_window_that_was_cut_short_does_not_come_back_after_the_one_that_cut_i
 # Operators
 
 
-def test_an_operators_end_inside_a_window_holds_until_it_closes():
+def test_an_operators_end_inside_a_window_holds_until_it_closes() -> None:
     scenario = on_show(at=["13:00", "15:00"])
     scenario.operator("end")
     scenario.ended()
@@ -593,7 +595,7 @@ def test_an_operators_end_inside_a_window_holds_until_it_closes():
     assert len(scenario.starts) == 2
 
 
-def test_an_operators_release_inside_a_window_gives_the_room_back_to_it():
+def test_an_operators_release_inside_a_window_gives_the_room_back_to_it() -> None:
     scenario = on_show()
     scenario.operator("end")
     scenario.ended()
@@ -601,7 +603,7 @@ def test_an_operators_release_inside_a_window_gives_the_room_back_to_it():
     assert len(scenario.starts) == 2
 
 
-def test_an_operators_start_outside_a_window_is_dropped_at_the_next_opening_and_the_run_goes_on():
+def test_an_operators_start_outside_a_window_is_dropped_at_the_next_opening_and_the_run_goes_on() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.operator("start")
     scenario.playable()
@@ -613,14 +615,14 @@ def test_an_operators_start_outside_a_window_is_dropped_at_the_next_opening_and_
     assert len(scenario.ends) == 1
 
 
-def test_an_operators_end_outside_a_window_is_dropped_at_the_next_opening():
+def test_an_operators_end_outside_a_window_is_dropped_at_the_next_opening() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.operator("end")
     scenario.until(ONE)
     assert len(scenario.starts) == 1
 
 
-def test_an_operators_start_inside_a_window_is_dropped_at_its_close():
+def test_an_operators_start_inside_a_window_is_dropped_at_its_close() -> None:
     scenario = on_show()
     scenario.operator("start")
     scenario.until(ONE + HOUR)
@@ -629,7 +631,7 @@ def test_an_operators_start_inside_a_window_is_dropped_at_its_close():
     assert scenario.wanted is None
 
 
-def test_a_wish_with_its_own_time_holds_over_the_close_and_the_stream_ends_when_it_is_up():
+def test_a_wish_with_its_own_time_holds_over_the_close_and_the_stream_ends_when_it_is_up() -> None:
     scenario = on_show()
     scenario.operator("start", until=ONE + 2 * HOUR)
     scenario.until(ONE + 2 * HOUR - 1)
@@ -640,7 +642,7 @@ def test_a_wish_with_its_own_time_holds_over_the_close_and_the_stream_ends_when_
     assert scenario.wanted is None
 
 
-def test_an_operators_end_with_its_own_time_holds_over_an_opening():
+def test_an_operators_end_with_its_own_time_holds_over_an_opening() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.operator("end", until=ONE + 10 * MINUTE)
     scenario.until(ONE + 10 * MINUTE - 1)
@@ -653,7 +655,7 @@ def test_an_operators_end_with_its_own_time_holds_over_an_opening():
 # A rule that changes while its window is open
 
 
-def test_a_window_that_is_made_longer_goes_on():
+def test_a_window_that_is_made_longer_goes_on() -> None:
     scenario = on_show()
     scenario.plan(long=2 * HOUR)
     scenario.until(ONE + 2 * HOUR - 1)
@@ -662,21 +664,21 @@ def test_a_window_that_is_made_longer_goes_on():
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_is_made_shorter_closes_earlier():
+def test_a_window_that_is_made_shorter_closes_earlier() -> None:
     scenario = on_show()
     scenario.plan(long=30 * MINUTE)
     scenario.until(ONE + 30 * MINUTE)
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_is_made_so_short_that_it_is_over_closes_at_once():
+def test_a_window_that_is_made_so_short_that_it_is_over_closes_at_once() -> None:
     scenario = on_show()
     scenario.until(ONE + 40 * MINUTE)
     scenario.plan(long=30 * MINUTE)
     assert (len(scenario.ends), scenario.broadcasts) == (1, ["completed"])
 
 
-def test_another_start_replaces_the_run_without_closing_the_window():
+def test_another_start_replaces_the_run_without_closing_the_window() -> None:
     scenario = on_show()
     scenario.plan(start=HIGH)
     assert (len(scenario.ends), scenario.broadcasts) == (1, [])
@@ -688,7 +690,7 @@ def test_another_start_replaces_the_run_without_closing_the_window():
 
 
 @pytest.mark.parametrize("change", ["pause", "delete"])
-def test_a_rule_that_is_paused_or_deleted_leaves_the_stream_alone(change):
+def test_a_rule_that_is_paused_or_deleted_leaves_the_stream_alone(change: str) -> None:
     scenario = on_show()
     getattr(scenario, change)("show")
     assert "left alone" in scenario.did
@@ -696,7 +698,7 @@ def test_a_rule_that_is_paused_or_deleted_leaves_the_stream_alone(change):
     assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], None, [])
 
 
-def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_windows_later():
+def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_windows_later() -> None:
     scenario = on_show()
     scenario.plan("choir", at=["16:00"])
     scenario.pause("show")
@@ -706,7 +708,7 @@ def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_w
     assert scenario.view["desired"]["because"] == "rule:choir"
 
 
-def test_a_rule_that_is_resumed_inside_its_window_opens_it_again():
+def test_a_rule_that_is_resumed_inside_its_window_opens_it_again() -> None:
     scenario = on_show()
     scenario.pause("show")
     scenario.tell(Source.OPERATOR, "rule-resumed", {"name": "show"}, room=None)
@@ -715,7 +717,7 @@ def test_a_rule_that_is_resumed_inside_its_window_opens_it_again():
     assert len(scenario.ends) == 1
 
 
-def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_again():
+def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_again() -> None:
     scenario = ScheduledRoom().opened().plan(at=["13:00", "15:00"])
     scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T15:00:00.000Z"
@@ -726,13 +728,13 @@ def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_a
     assert len(scenario.starts) == 1
 
 
-def test_the_timeline_says_which_opening_is_passed_over():
+def test_the_timeline_says_which_opening_is_passed_over() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
     assert scenario.did == "The opening at 2026-11-22T13:00:00.000Z is skipped"
 
 
-def test_a_file_that_is_applied_again_keeps_what_is_passed_over():
+def test_a_file_that_is_applied_again_keeps_what_is_passed_over() -> None:
     scenario = ScheduledRoom().opened()
     rule = {"name": "show", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600}}
     scenario.tell(Source.CONFIG, "file-applied", {"rules": [rule], "rooms": {}}, room=None)
@@ -745,7 +747,7 @@ def test_a_file_that_is_applied_again_keeps_what_is_passed_over():
 # Nobody there, and somebody still there
 
 
-def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_somebody_returns():
+def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_somebody_returns() -> None:
     scenario = on_show(end_when_empty_s=300)
     scenario.left("ada")
     left_at = scenario.now
@@ -764,7 +766,7 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_so
     assert scenario.broadcasts == []
 
 
-def test_a_room_that_was_thought_empty_and_is_not_stays_on():
+def test_a_room_that_was_thought_empty_and_is_not_stays_on() -> None:
     scenario = on_show(end_when_empty_s=300)
     scenario.left("ada")
     scenario.reachable = False
@@ -779,7 +781,7 @@ def test_a_room_that_was_thought_empty_and_is_not_stays_on():
     assert scenario.ends == []
 
 
-def test_an_answer_that_says_nothing_of_the_session_ends_nothing():
+def test_an_answer_that_says_nothing_of_the_session_ends_nothing() -> None:
     scenario = on_show(end_when_empty_s=300)
     scenario.left("ada")
     scenario.reachable = False
@@ -792,7 +794,7 @@ def test_an_answer_that_says_nothing_of_the_session_ends_nothing():
     assert len(scenario.ends) == 1
 
 
-def test_somebody_who_returns_in_time_keeps_the_room_on():
+def test_somebody_who_returns_in_time_keeps_the_room_on() -> None:
     scenario = on_show(end_when_empty_s=300)
     scenario.left("ada")
     scenario.wait(4 * MINUTE)
@@ -801,7 +803,7 @@ def test_somebody_who_returns_in_time_keeps_the_room_on():
     assert scenario.ends == []
 
 
-def test_a_close_while_the_end_of_an_empty_room_is_under_way_still_ends_it():
+def test_a_close_while_the_end_of_an_empty_room_is_under_way_still_ends_it() -> None:
     scenario = on_show(end_when_empty_s=300)
     scenario.until(ONE + HOUR - 6 * MINUTE)
     scenario.left("ada")
@@ -814,7 +816,7 @@ def test_a_close_while_the_end_of_an_empty_room_is_under_way_still_ends_it():
     assert scenario.wanted is None
 
 
-def test_a_window_runs_over_while_somebody_is_there_and_ends_when_they_leave():
+def test_a_window_runs_over_while_somebody_is_there_and_ends_when_they_leave() -> None:
     scenario = on_show(overrun_s=1800)
     scenario.until(ONE + HOUR + 10 * MINUTE)
     assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], True, [])
@@ -824,21 +826,21 @@ def test_a_window_runs_over_while_somebody_is_there_and_ends_when_they_leave():
     assert scenario.wanted is None
 
 
-def test_a_window_runs_over_no_longer_than_it_may():
+def test_a_window_runs_over_no_longer_than_it_may() -> None:
     scenario = on_show(overrun_s=1800)
     scenario.until(ONE + HOUR + 30 * MINUTE)
     assert [call.created_at for call in scenario.ends] == [ONE + 90 * MINUTE]
     assert scenario.broadcasts == ["completed"]
 
 
-def test_a_window_with_nobody_in_it_does_not_run_over():
+def test_a_window_with_nobody_in_it_does_not_run_over() -> None:
     scenario = on_show(overrun_s=1800)
     scenario.left("ada")
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_is_made_longer_while_it_runs_over_is_not_cut_at_the_old_bound():
+def test_a_window_that_is_made_longer_while_it_runs_over_is_not_cut_at_the_old_bound() -> None:
     scenario = on_show(overrun_s=1800)
     scenario.until(ONE + HOUR + 10 * MINUTE)
     scenario.plan(long=3 * HOUR, overrun_s=1800)
@@ -850,7 +852,7 @@ def test_a_window_that_is_made_longer_while_it_runs_over_is_not_cut_at_the_old_b
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_runs_over_into_the_next_keeps_its_run():
+def test_a_window_that_runs_over_into_the_next_keeps_its_run() -> None:
     scenario = on_show(at=["13:00", "14:15"], overrun_s=1800)
     scenario.until(ONE + 80 * MINUTE)
     assert (scenario.ends, len(scenario.starts), scenario.broadcasts) == ([], 1, ["completed"])
@@ -860,7 +862,7 @@ def test_a_window_that_runs_over_into_the_next_keeps_its_run():
 # Long runs, conditions, around the clock
 
 
-def test_a_run_that_is_as_long_as_it_may_be_is_ended_and_started_again():
+def test_a_run_that_is_as_long_as_it_may_be_is_ended_and_started_again() -> None:
     scenario = on_show(long=4 * HOUR, max_run_s=6600)
     first = scenario.runs[0].started_at
     scenario.until(first + 6600 * SECOND)
@@ -874,14 +876,14 @@ def test_a_run_that_is_as_long_as_it_may_be_is_ended_and_started_again():
     assert scenario.broadcasts == []
 
 
-def test_a_run_that_would_end_with_the_window_is_not_renewed():
+def test_a_run_that_would_end_with_the_window_is_not_renewed() -> None:
     scenario = on_show(long=HOUR, max_run_s=6600)
     scenario.until(ONE + HOUR)
     assert len(scenario.ends) == 1
     assert scenario.wanted is False
 
 
-def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases():
+def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases() -> None:
     scenario = ScheduledRoom().opened("ada")
     scenario.plan(**{"if": 'room.session.participants.exists(p, p.name.startsWith("Host"))'})
     scenario.until(ONE + 5 * MINUTE)
@@ -897,7 +899,7 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases():
     assert len(scenario.ends) == 1
 
 
-def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room():
+def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room() -> None:
     scenario = ScheduledRoom().opened("ada").plan(end_when_empty_s=120, long=3 * HOUR)
     scenario.until(ONE)
     scenario.playable()
@@ -921,7 +923,7 @@ def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room():
     assert len(scenario.ends) == 1
 
 
-def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_said():
+def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_said() -> None:
     scenario = ScheduledRoom()
     scenario.reachable = False
     scenario.plan(**{"if": 'room.session.participants.exists(p, p.name.startsWith("Host"))'})
@@ -941,13 +943,13 @@ def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_sai
     assert len(scenario.probes) - asked < 10  # the routine looks of a room on air
 
 
-def test_a_window_whose_if_never_holds_is_missed_for_that_reason():
+def test_a_window_whose_if_never_holds_is_missed_for_that_reason() -> None:
     scenario = ScheduledRoom().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
     scenario.until(ONE + HOUR)
     assert (scenario.starts, scenario.reason("missed")) == ([], "The window is open and waits for its `if`")
 
 
-def test_a_room_that_is_always_on_stays_on_across_days():
+def test_a_room_that_is_always_on_stays_on_across_days() -> None:
     scenario = ScheduledRoom().opened()
     scenario.put_rule({"name": "tv", "rooms": [ROOM], "schedule": {"always": True, "timezone": "Europe/London"}})
     assert len(scenario.starts) == 1
@@ -962,7 +964,7 @@ def test_a_room_that_is_always_on_stays_on_across_days():
     assert len(scenario.starts) == 2
 
 
-def test_a_room_that_is_always_on_is_off_on_the_days_that_are_excepted():
+def test_a_room_that_is_always_on_is_off_on_the_days_that_are_excepted() -> None:
     scenario = ScheduledRoom().opened()
     days = [["2026-11-24", "2026-11-24"]]
     scenario.put_rule({"name": "tv", "rooms": [ROOM], "schedule": {"always": True, "except_days": days}})
@@ -977,7 +979,7 @@ def test_a_room_that_is_always_on_is_off_on_the_days_that_are_excepted():
 # Other rules, other calendars
 
 
-def test_a_schedule_wins_over_an_event_rule_and_takes_its_wish_along_at_the_close():
+def test_a_schedule_wins_over_an_event_rule_and_takes_its_wish_along_at_the_close() -> None:
     scenario = on_show()
     scenario.put_rule({"name": "host-out", "on": "participant-left", "do": "end"})
     scenario.put_rule({"name": "host-in", "on": "participant-joined", "do": "start"})
@@ -991,7 +993,7 @@ def test_a_schedule_wins_over_an_event_rule_and_takes_its_wish_along_at_the_clos
     assert len(scenario.starts) == 1
 
 
-def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_window():
+def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_window() -> None:
     scenario = ScheduledRoom().plan()
     scenario.put_rule({"name": "host-in", "on": "participant-joined", "do": "start"})
     scenario.until(ONE + HOUR - 5 * SECOND)
@@ -1002,7 +1004,7 @@ def test_a_close_takes_an_event_rules_wish_along_though_nothing_came_of_the_wind
     assert (len(scenario.starts), scenario.wanted) == (1, None)
 
 
-def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule():
+def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule() -> None:
     scenario = on_show()
     scenario.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
     scenario.left("ada")
@@ -1010,7 +1012,7 @@ def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule():
     assert scenario.ends == []
 
 
-def test_an_event_rule_acts_outside_the_windows():
+def test_an_event_rule_acts_outside_the_windows() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.put_rule({"name": "host-in", "on": "participant-joined", "do": "start"})
     scenario.joined("bob")
@@ -1031,12 +1033,12 @@ END:VCALENDAR
 """
 
 
-def fetched(scenario, start):
+def fetched(scenario: Any, start: Any) -> None:
     text = CALENDAR.format(start=start).replace("\n", "\r\n")
     scenario.tell(Source.SYSTEM, "calendar-fetched", {"source": "https://c.example/a.ics", "text": text}, room=None)
 
 
-def test_a_calendar_that_is_fetched_plans_the_room_and_a_newer_one_plans_it_anew():
+def test_a_calendar_that_is_fetched_plans_the_room_and_a_newer_one_plans_it_anew() -> None:
     scenario = ScheduledRoom().opened()
     ics = {"url": "https://c.example/a.ics", "match": "Live:*"}
     scenario.put_rule({"name": "cal", "rooms": [ROOM], "schedule": {"ics": ics}})
@@ -1053,7 +1055,7 @@ def test_a_calendar_that_is_fetched_plans_the_room_and_a_newer_one_plans_it_anew
     assert len(scenario.ends) == 1
 
 
-def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so():
+def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so() -> None:
     scenario = ScheduledRoom()
     scenario.now = 1_774_656_000_000  # 2026-03-28T00:00:00Z, the day before London's clocks go forward
     scenario.opened()
@@ -1070,11 +1072,11 @@ def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so():
     assert opened == ["28T01:30", "29T01:30", "30T00:30"]
 
 
-def test_what_is_to_come_is_shown_as_it_will_be():
+def test_what_is_to_come_is_shown_as_it_will_be() -> None:
     scenario = ScheduledRoom().plan(long=4 * HOUR)
     scenario.plan("choir", at=["14:00"], start=HIGH)
 
-    def shown(name, at):
+    def shown(name: Any, at: Any) -> Any:
         rule = scenario.world.config.rules[name]
         found = occurrences(scenario.world.config, rule, [ROOM], at=at, count=5)
         return [((one.window.opens_at - NOON) / HOUR, (one.window.closes_at - NOON) / HOUR) for one in found]
@@ -1085,7 +1087,7 @@ def test_what_is_to_come_is_shown_as_it_will_be():
     assert over_quota(scenario.world.config, [ROOM], at=NOON, limit=1) == []
 
 
-def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_nothing():
+def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_nothing() -> None:
     scenario = ScheduledRoom().opened()
     before = SystemState(scenario.world.config)
     scenario.until(ONE + 2 * HOUR)
@@ -1105,7 +1107,7 @@ def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_noth
     assert scenario.starts == []
 
 
-def test_while_calls_are_paused_a_window_that_waits_for_its_if_asks_now_and_then_only():
+def test_while_calls_are_paused_a_window_that_waits_for_its_if_asks_now_and_then_only() -> None:
     scenario = ScheduledRoom().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
     settings = replace(scenario.world.config.settings, paused=True)
     scenario.world.config = replace(scenario.world.config, settings=settings)
@@ -1116,7 +1118,7 @@ def test_while_calls_are_paused_a_window_that_waits_for_its_if_asks_now_and_then
         assert fired < 60
 
 
-def test_a_timer_that_is_set_again_as_it_fires_is_due_later():
+def test_a_timer_that_is_set_again_as_it_fires_is_due_later() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.hls("starting", id="a")

@@ -89,7 +89,7 @@ def session(scenario: Scenario) -> dict[str, Any]:
         (None, Role.UNKNOWN),
     ],
 )
-def test_a_mode_says_whether_somebody_is_a_host(mode, role):
+def test_a_mode_says_whether_somebody_is_a_host(mode: str | None, role: Any) -> None:
     assert role_of(mode) is role
 
 
@@ -109,14 +109,14 @@ def test_a_mode_says_whether_somebody_is_a_host(mode, role):
         ({}, None),
     ],
 )
-def test_a_mode_is_read_wherever_videosdk_says_it(shown, mode):
+def test_a_mode_is_read_wherever_videosdk_says_it(shown: dict[str, Any], mode: str | None) -> None:
     assert read_participant_mode(shown) == mode
 
 
 # Pages
 
 
-def test_participants_who_have_left_are_not_there():
+def test_participants_who_have_left_are_not_there() -> None:
     timelog = {
         "in": [{"start": "x", "end": None}],
         "out": [{"start": "x", "end": "y"}],
@@ -131,7 +131,7 @@ def test_participants_who_have_left_are_not_there():
 @pytest.mark.parametrize("form", [documented, of_the_sdks])
 @pytest.mark.parametrize("largest", [500, 100, 20])
 @pytest.mark.parametrize("count", [0, 1, 20, 21, 100, 501, 1_000])
-def test_all_pages_are_read_whatever_their_size(form, largest, count):
+def test_all_pages_are_read_whatever_their_size(form: Any, largest: int, count: int) -> None:
     pages = Pages([person(f"p{number}", "VIEWER") for number in range(count)], largest=largest, form=form)
     roster = reading.read_pages(pages)
     assert roster is not None
@@ -147,7 +147,7 @@ def test_all_pages_are_read_whatever_their_size(form, largest, count):
         {"participants": [person("ada", "CONFERENCE")]},
     ],
 )
-def test_a_page_without_page_info_is_the_last(body):
+def test_a_page_without_page_info_is_the_last(body: dict[str, Any]) -> None:
     asked = []
     roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
     assert roster is not None
@@ -169,12 +169,12 @@ def test_a_page_without_page_info_is_the_last(body):
         ApiAnswer(200, ["a", "list"]),
     ],
 )
-def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer):
+def test_an_answer_in_an_unknown_form_says_nothing_about_who_is_there(answer: Any) -> None:
     assert read_participant_page(answer) is None
     assert reading.read_pages(lambda page, size: answer) is None
 
 
-def test_a_server_that_repeats_one_page_is_not_asked_for_ever():
+def test_a_server_that_repeats_one_page_is_not_asked_for_ever() -> None:
     asked = []
     body = documented([person("ada")], last=1_000_000, total=1_000_000)
     roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
@@ -183,7 +183,7 @@ def test_a_server_that_repeats_one_page_is_not_asked_for_ever():
     assert len(asked) <= 1 + reading.PAGES_AT_ONCE
 
 
-def test_pages_are_read_up_to_a_limit():
+def test_pages_are_read_up_to_a_limit() -> None:
     def ask(page: int, size: int | None) -> ApiAnswer:
         return ApiAnswer(200, documented([person(f"p{page}")], page=page, last=10**9, total=10**9))
 
@@ -193,7 +193,7 @@ def test_pages_are_read_up_to_a_limit():
     assert reading.kept(roster)["unlisted"] == 10**9 - reading.PAGES_MAX
 
 
-def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_counted():
+def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_counted() -> None:
     pages = Pages(crowd(2, 2_000))
 
     def ask(page: int, size: int | None) -> ApiAnswer:
@@ -211,7 +211,7 @@ def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_coun
 # What a room keeps of it
 
 
-def test_hosts_are_told_from_viewers():
+def test_hosts_are_told_from_viewers() -> None:
     scenario = on_air()
     probed(scenario, [person("eve", "VIEWER"), person("ada", "CONFERENCE"), person("bob", "RECV_ONLY")])
     shown = session(scenario)
@@ -223,7 +223,7 @@ def test_hosts_are_told_from_viewers():
     ]
 
 
-def test_the_number_of_hosts_is_not_known_while_anybodys_mode_is_not():
+def test_the_number_of_hosts_is_not_known_while_anybodys_mode_is_not() -> None:
     scenario = on_air()
     probed(scenario, [person("ada", "CONFERENCE"), person("bob", "HOLOGRAM")])
     assert session(scenario)["host_count"] is None
@@ -235,7 +235,7 @@ def test_the_number_of_hosts_is_not_known_while_anybodys_mode_is_not():
     assert session(scenario)["host_count"] == 1
 
 
-def test_a_webhook_that_gives_a_mode_is_believed():
+def test_a_webhook_that_gives_a_mode_is_believed() -> None:
     scenario = with_session()
     scenario.joined("ada", mode="CONFERENCE")
     scenario.joined("bob", mode="VIEWER")
@@ -245,7 +245,7 @@ def test_a_webhook_that_gives_a_mode_is_believed():
     assert joined[-1].data["session"]["host_count"] == 1
 
 
-def test_a_viewer_who_is_made_a_host_is_one_after_the_next_probe():
+def test_a_viewer_who_is_made_a_host_is_one_after_the_next_probe() -> None:
     scenario = on_air()
     probed(scenario, [person("ada", "CONFERENCE"), person("bob", "VIEWER", changeModeHistory=[{"mode": "VIEWER"}])])
     history = [{"mode": "VIEWER"}, {"mode": "CONFERENCE"}]
@@ -255,14 +255,14 @@ def test_a_viewer_who_is_made_a_host_is_one_after_the_next_probe():
     assert scenario.notices == before
 
 
-def test_nobody_is_a_host_in_a_session_that_has_ended():
+def test_nobody_is_a_host_in_a_session_that_has_ended() -> None:
     scenario = on_air()
     probed(scenario, [person("ada", "CONFERENCE")])
     scenario.webhook("session-ended")
     assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (0, 0)
 
 
-def test_ten_thousand_viewers_are_counted_and_hosts_are_named():
+def test_ten_thousand_viewers_are_counted_and_hosts_are_named() -> None:
     scenario = on_air()
     probed(scenario, crowd(30, CROWD))
     shown = session(scenario)
@@ -277,7 +277,7 @@ def test_ten_thousand_viewers_are_counted_and_hosts_are_named():
     assert scenario.notices.count("participant.left") == 0
 
 
-def test_conditions_see_every_host_and_the_api_a_hundred():
+def test_conditions_see_every_host_and_the_api_a_hundred() -> None:
     scenario = on_air()
     probed(scenario, crowd(150, 10))
     assert scenario.room.session is not None
@@ -285,7 +285,7 @@ def test_conditions_see_every_host_and_the_api_a_hundred():
     assert len(session(scenario)["participants"]) == 100
 
 
-def test_ten_thousand_joins_and_leaves_by_webhook_keep_the_count_and_a_small_state():
+def test_ten_thousand_joins_and_leaves_by_webhook_keep_the_count_and_a_small_state() -> None:
     scenario = with_session()
     for number in range(CROWD):
         scenario.joined(f"p{number}")
@@ -300,7 +300,7 @@ def test_ten_thousand_joins_and_leaves_by_webhook_keep_the_count_and_a_small_sta
     assert scenario.room.session.emptied
 
 
-def test_repeats_of_a_participant_who_is_only_counted_count_once():
+def test_repeats_of_a_participant_who_is_only_counted_count_once() -> None:
     scenario = with_session()
     for number in range(LISTED_MAX):
         scenario.joined(f"p{number}")
@@ -312,7 +312,7 @@ def test_repeats_of_a_participant_who_is_only_counted_count_once():
     assert session(scenario)["participant_count"] == LISTED_MAX
 
 
-def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer():
+def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer() -> None:
     scenario = on_air()
     probed(scenario, crowd(1, LISTED_MAX - 1))
     scenario.joined("newcomer")
@@ -323,7 +323,7 @@ def test_in_a_full_roster_a_newcomer_is_listed_in_place_of_a_viewer():
     assert (session(scenario)["participant_count"], session(scenario)["host_count"]) == (LISTED_MAX, 1)
 
 
-def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer():
+def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer() -> None:
     scenario = on_air()
     asked = scenario.ask()
     scenario.joined("ada")
@@ -335,7 +335,7 @@ def test_who_joins_or_leaves_while_a_probe_is_under_way_is_added_to_its_answer()
     assert scenario.notices.count("participant.left") == 1
 
 
-def test_when_more_people_move_than_are_kept_the_probe_is_repeated():
+def test_when_more_people_move_than_are_kept_the_probe_is_repeated() -> None:
     scenario = on_air()
     asked = scenario.ask()
     for number in range(MOVES_MAX + 1):
@@ -345,7 +345,7 @@ def test_when_more_people_move_than_are_kept_the_probe_is_repeated():
     assert session(scenario)["participant_count"] == MOVES_MAX + 1
 
 
-def test_a_host_on_a_page_that_could_not_be_read_stays_a_host():
+def test_a_host_on_a_page_that_could_not_be_read_stays_a_host() -> None:
     scenario = on_air()
     probed(scenario, crowd(2, 1_000))
     partial = {"participants": {}, "modes": {}, "unlisted": 1_002, "unlisted_viewers": 0}
@@ -355,7 +355,7 @@ def test_a_host_on_a_page_that_could_not_be_read_stays_a_host():
     assert session(scenario)["host_count"] is None
 
 
-def test_somebody_who_was_only_counted_is_not_told_to_have_joined_or_left():
+def test_somebody_who_was_only_counted_is_not_told_to_have_joined_or_left() -> None:
     scenario = on_air()
     probed(scenario, crowd(1, 2_000))
     before = list(scenario.notices)
@@ -366,7 +366,7 @@ def test_somebody_who_was_only_counted_is_not_told_to_have_joined_or_left():
 # What earlier versions stored
 
 
-def test_a_session_that_an_earlier_version_stored_is_read():
+def test_a_session_that_an_earlier_version_stored_is_read() -> None:
     stored = {
         "room_id": ROOM,
         "session": {
@@ -382,7 +382,7 @@ def test_a_session_that_an_earlier_version_stored_is_read():
     assert (room.session.count, room.session.host_count, room.session.unknown_roles) == (2, None, 2)
 
 
-def test_a_probe_that_an_earlier_version_journaled_is_folded():
+def test_a_probe_that_an_earlier_version_journaled_is_folded() -> None:
     scenario = on_air()
     people = {f"p{number}": f"P{number}" for number in range(3_000)}
     scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": people})

@@ -51,7 +51,7 @@ def until_asked_who(scenario: Scenario, limit_ms: int) -> int:
 # Routine verification
 
 
-def test_a_room_on_air_is_asked_now_and_then_who_is_there():
+def test_a_room_on_air_is_asked_now_and_then_who_is_there() -> None:
     scenario = on_air()
     scenario.joined("ada")
     until_asked_who(scenario, 20 * MINUTE)
@@ -62,7 +62,7 @@ def test_a_room_on_air_is_asked_now_and_then_who_is_there():
     assert scenario.notices[-1] == "participant.joined"
 
 
-def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air():
+def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air() -> None:
     scenario = on_air()
     scenario.joined("ada")
     assert scenario.view["session"]["host_count"] is None
@@ -73,7 +73,7 @@ def test_hosts_and_viewers_are_known_soon_after_a_room_is_on_air():
     assert until_asked_who(scenario, 20 * MINUTE) >= 8 * MINUTE
 
 
-def test_a_room_off_air_with_a_live_session_is_asked_now_and_then_who_is_there():
+def test_a_room_off_air_with_a_live_session_is_asked_now_and_then_who_is_there() -> None:
     scenario = with_session()
     scenario.joined("ada")
     assert until_asked_who(scenario, 40 * MINUTE) <= 31 * MINUTE
@@ -83,7 +83,7 @@ def test_a_room_off_air_with_a_live_session_is_asked_now_and_then_who_is_there()
 
 
 @pytest.mark.parametrize("begin", [on_air, with_session])
-def test_a_session_that_goes_on_with_nobody_in_it_is_verified_within_three_minutes(begin):
+def test_a_session_that_goes_on_with_nobody_in_it_is_verified_within_three_minutes(begin: Any) -> None:
     scenario = begin()
     scenario.joined("ada")
     scenario.joined("ada")
@@ -95,7 +95,7 @@ def test_a_session_that_goes_on_with_nobody_in_it_is_verified_within_three_minut
     assert scenario.notices[-1] == "participant.joined"
 
 
-def test_a_session_in_which_nobody_was_said_to_join_is_verified_within_two_minutes():
+def test_a_session_in_which_nobody_was_said_to_join_is_verified_within_two_minutes() -> None:
     scenario = with_session()
     assert scenario.view["session"]["participant_count"] == 0
     assert until_asked_who(scenario, 5 * MINUTE) <= 2 * MINUTE
@@ -103,7 +103,7 @@ def test_a_session_in_which_nobody_was_said_to_join_is_verified_within_two_minut
     assert scenario.view["session"]["participant_count"] == 1
 
 
-def test_videosdk_is_not_pressed_when_it_does_not_say_who_is_there():
+def test_videosdk_is_not_pressed_when_it_does_not_say_who_is_there() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.left("ada")
@@ -115,14 +115,14 @@ def test_videosdk_is_not_pressed_when_it_does_not_say_who_is_there():
     assert all(later - earlier >= 60 * SECOND for earlier, later in itertools.pairwise(asked))
 
 
-def test_without_a_live_session_nobody_is_asked():
+def test_without_a_live_session_nobody_is_asked() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.webhook("session-ended")
     assert not [name for name in scenario.room.timers if name.startswith(("watch", "ask"))]
 
 
-def test_without_credentials_nobody_is_asked():
+def test_without_credentials_nobody_is_asked() -> None:
     scenario = with_session(calls=False)
     scenario.joined("ada")
     scenario.left("ada")
@@ -145,28 +145,28 @@ def emptied(rule: dict[str, Any]) -> Scenario:
     return scenario
 
 
-def test_a_rule_that_notifies_because_nobody_is_there_asks_first():
+def test_a_rule_that_notifies_because_nobody_is_there_asks_first() -> None:
     scenario = emptied(NOBODY_LEFT)
     assert "rule.left" not in scenario.notices
     answer(scenario, {})
     assert scenario.notices[-1] == "rule.left"
 
 
-def test_a_rule_that_notifies_because_nobody_is_there_is_silent_when_somebody_is():
+def test_a_rule_that_notifies_because_nobody_is_there_is_silent_when_somebody_is() -> None:
     scenario = emptied(NOBODY_LEFT)
     answer(scenario, {"ada": None})
     assert "rule.left" not in scenario.notices
     assert scenario.view["session"]["participant_count"] == 1
 
 
-def test_a_rule_that_notifies_without_looking_at_people_does_so_at_once():
+def test_a_rule_that_notifies_without_looking_at_people_does_so_at_once() -> None:
     scenario = with_session()
     scenario.put_rule({"name": "on", "when": "room.on_air && room.session.live", "do": "notify"})
     scenario.hls("starting", "started", id="a", url=url("a"))
     assert "rule.on" in scenario.notices
 
 
-def test_a_count_that_goes_up_is_verified_once_however_many_come_and_go():
+def test_a_count_that_goes_up_is_verified_once_however_many_come_and_go() -> None:
     scenario = on_air()
     scenario.put_rule({"name": "crowd", "when": "room.session.participant_count >= 3", "do": "notify"})
     for who in "abc":
@@ -178,7 +178,7 @@ def test_a_count_that_goes_up_is_verified_once_however_many_come_and_go():
     assert scenario.notices.count("rule.crowd") == 1
 
 
-def test_a_rule_holds_on_while_only_newcomers_of_unknown_mode_come():
+def test_a_rule_holds_on_while_only_newcomers_of_unknown_mode_come() -> None:
     scenario = on_air()
     scenario.put_rule(NO_HOSTS)
     scenario.ask()
@@ -198,7 +198,7 @@ def test_a_rule_holds_on_while_only_newcomers_of_unknown_mode_come():
     assert [call.because for call in scenario.ends] == ["rule:hosts"]
 
 
-def test_a_host_who_joined_unnoticed_keeps_the_stream_on():
+def test_a_host_who_joined_unnoticed_keeps_the_stream_on() -> None:
     scenario = on_air()
     scenario.put_rule(NO_HOSTS)
     scenario.ask()
@@ -252,7 +252,7 @@ def show(**more: Any) -> Show:
     return scenario
 
 
-def test_a_room_without_hosts_is_ended_although_viewers_are_there():
+def test_a_room_without_hosts_is_ended_although_viewers_are_there() -> None:
     scenario = show(end_when_empty_s=300, empty_means="no-hosts")
     scenario.goes("ada")
     scenario.wait(4 * MINUTE)
@@ -262,7 +262,7 @@ def test_a_room_without_hosts_is_ended_although_viewers_are_there():
     assert scenario.view["session"]["participant_count"] == 1
 
 
-def test_a_host_who_leaves_early_is_missed_from_then_on():
+def test_a_host_who_leaves_early_is_missed_from_then_on() -> None:
     scenario = show(end_when_empty_s=300, empty_means="no-hosts")
     left_at = scenario.now
     assert left_at - ONE == MINUTE
@@ -273,7 +273,7 @@ def test_a_host_who_leaves_early_is_missed_from_then_on():
     assert len(scenario.ends) == 1
 
 
-def test_viewers_who_keep_arriving_do_not_put_off_the_end():
+def test_viewers_who_keep_arriving_do_not_put_off_the_end() -> None:
     scenario = show(end_when_empty_s=300, empty_means="no-hosts")
     scenario.goes("ada")
     for number in range(40):
@@ -284,7 +284,7 @@ def test_viewers_who_keep_arriving_do_not_put_off_the_end():
     assert len(scenario.ends) == 1
 
 
-def test_a_host_who_returns_puts_the_room_on_air_again():
+def test_a_host_who_returns_puts_the_room_on_air_again() -> None:
     scenario = show(end_when_empty_s=60, empty_means="no-hosts")
     scenario.goes("ada")
     scenario.wait(2 * MINUTE)
@@ -298,7 +298,7 @@ def test_a_host_who_returns_puts_the_room_on_air_again():
     assert (len(scenario.starts), scenario.wanted) == (2, True)
 
 
-def test_a_room_where_somebodys_mode_is_never_known_stays_on():
+def test_a_room_where_somebodys_mode_is_never_known_stays_on() -> None:
     scenario = show(end_when_empty_s=60, empty_means="no-hosts")
     scenario.comes("odd", "HOLOGRAM")
     scenario.goes("ada")
@@ -306,14 +306,14 @@ def test_a_room_where_somebodys_mode_is_never_known_stays_on():
     assert scenario.ends == []
 
 
-def test_without_empty_means_viewers_keep_the_room_on():
+def test_without_empty_means_viewers_keep_the_room_on() -> None:
     scenario = show(end_when_empty_s=60)
     scenario.goes("ada")
     scenario.until(ONE + HOUR - MINUTE)
     assert scenario.ends == []
 
 
-def test_where_rules_share_a_window_the_one_that_ends_last_counts():
+def test_where_rules_share_a_window_the_one_that_ends_last_counts() -> None:
     scenario = show(end_when_empty_s=60, empty_means="no-hosts")
     scenario.plan("other", end_when_empty_s=60)
     scenario.goes("ada")
@@ -321,7 +321,7 @@ def test_where_rules_share_a_window_the_one_that_ends_last_counts():
     assert scenario.ends == []
 
 
-def test_a_window_runs_over_while_a_host_is_there():
+def test_a_window_runs_over_while_a_host_is_there() -> None:
     scenario = show(overrun_s=1800, empty_means="no-hosts")
     scenario.until(ONE + HOUR + 5 * MINUTE)
     assert scenario.ends == []
@@ -329,7 +329,7 @@ def test_a_window_runs_over_while_a_host_is_there():
     assert len(scenario.ends) == 1
 
 
-def test_a_window_with_viewers_alone_does_not_run_over():
+def test_a_window_with_viewers_alone_does_not_run_over() -> None:
     scenario = show(overrun_s=1800, empty_means="no-hosts")
     scenario.goes("ada")
     scenario.comes("bob", "VIEWER")
@@ -337,7 +337,7 @@ def test_a_window_with_viewers_alone_does_not_run_over():
     assert len(scenario.ends) == 1
 
 
-def test_without_empty_means_viewers_let_a_window_run_over():
+def test_without_empty_means_viewers_let_a_window_run_over() -> None:
     scenario = show(overrun_s=1800)
     scenario.goes("ada")
     scenario.until(ONE + HOUR + 5 * MINUTE)
@@ -347,7 +347,7 @@ def test_without_empty_means_viewers_let_a_window_run_over():
 # At the door
 
 
-def test_what_empty_means_is_taken_and_shown():
+def test_what_empty_means_is_taken_and_shown() -> None:
     rule = RuleSchema().load(
         {"name": "a", "rooms": ["*"], "schedule": AT, "end_when_empty": "5m", "empty_means": "no-hosts"}
     )
@@ -365,11 +365,11 @@ def test_what_empty_means_is_taken_and_shown():
         ({"on": "x", "do": "notify", "empty_means": "no-hosts"}, "goes with `schedule`"),
     ],
 )
-def test_what_empty_cannot_mean_is_refused(more, why):
+def test_what_empty_cannot_mean_is_refused(more: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError) as refused:
         RuleSchema().load({"name": "a", "rooms": ["*"], **more})
     assert why in str(refused.value.messages["empty_means"])
 
 
-def test_a_rule_that_an_earlier_version_stored_means_nobody():
+def test_a_rule_that_an_earlier_version_stored_means_nobody() -> None:
     assert decode_rule({"name": "a", "rooms": ["*"], "do": "end", "when": "room.on_air"}).empty_means == "nobody"

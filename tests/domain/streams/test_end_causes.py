@@ -1,5 +1,7 @@
 """Why a stream ended: who or what stopped it, how that is known, and what comes of it."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.scenario import (
@@ -26,7 +28,7 @@ A_PERSONS = [SECOND, MINUTE, 30 * MINUTE, 116 * MINUTE, LIMIT - MINUTE, LIMIT + 
 AT_THE_LIMIT = [LIMIT - 20 * SECOND, LIMIT, LIMIT + 40 * SECOND, LIMIT + 2 * MINUTE]
 
 
-def stopped_at_age(age, *, limit=None, known_start=True):
+def stopped_at_age(age: Any, *, limit: Any = None, known_start: bool = True) -> Any:
     """A stream that an operator wants on air, stopped at this age by a webhook."""
     scenario = with_session()
     if limit is not None:
@@ -44,14 +46,14 @@ def stopped_at_age(age, *, limit=None, known_start=True):
     return scenario
 
 
-def cause(scenario):
+def cause(scenario: Any) -> Any:
     stream = scenario.view["stream"]
     return stream["stopped_because"], stream["known_by"]
 
 
 @pytest.mark.parametrize("age", A_PERSONS[2:])
 @pytest.mark.parametrize("known_start", [True, False])
-def test_a_person_who_stops_the_stream_is_obeyed_at_any_age(age, known_start):
+def test_a_person_who_stops_the_stream_is_obeyed_at_any_age(age: Any, known_start: bool) -> None:
     scenario = stopped_at_age(age, known_start=known_start)
     assert cause(scenario) == ("somebody", "webhook")
     scenario.wait(10 * MINUTE)
@@ -61,23 +63,23 @@ def test_a_person_who_stops_the_stream_is_obeyed_at_any_age(age, known_start):
 
 @pytest.mark.parametrize("age", AT_THE_LIMIT)
 @pytest.mark.parametrize("known_start", [True, False])
-def test_a_stream_that_ends_at_videosdks_limit_is_started_again(age, known_start):
+def test_a_stream_that_ends_at_videosdks_limit_is_started_again(age: Any, known_start: bool) -> None:
     scenario = stopped_at_age(age, known_start=known_start)
     assert cause(scenario) == ("videosdk-limit", "webhook")
     scenario.timer("backoff")
     assert len(scenario.starts) == 2
 
 
-def test_the_band_around_the_limit_is_narrow():
+def test_the_band_around_the_limit_is_narrow() -> None:
     assert LIMIT_EARLY_MS + LIMIT_LATE_MS < 5 * MINUTE
 
 
-def test_the_limit_is_a_setting_that_the_journal_carries():
+def test_the_limit_is_a_setting_that_the_journal_carries() -> None:
     assert cause(stopped_at_age(HOUR, limit=HOUR))[0] == "videosdk-limit"
     assert cause(stopped_at_age(LIMIT, limit=HOUR))[0] == "somebody"
 
 
-def test_a_stream_that_an_operator_ended_says_so():
+def test_a_stream_that_an_operator_ended_says_so() -> None:
     scenario = wanted_on_air()
     assert cause(scenario) == (None, None)
     scenario.operator("end")
@@ -87,7 +89,7 @@ def test_a_stream_that_an_operator_ended_says_so():
     assert scenario.view["stream"]["ended_by"] == "webhook"
 
 
-def test_a_stream_that_a_rule_ended_says_so_whoever_started_it():
+def test_a_stream_that_a_rule_ended_says_so_whoever_started_it() -> None:
     scenario = wanted_on_air()
     scenario.put_rule({"name": "host-left", "on": "participant-left", "do": "end"})
     scenario.operator("release")
@@ -104,7 +106,7 @@ def test_a_stream_that_a_rule_ended_says_so_whoever_started_it():
     assert "Because" not in body
 
 
-def test_an_end_that_videosdk_refused_is_not_why_the_stream_ended():
+def test_an_end_that_videosdk_refused_is_not_why_the_stream_ended() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("refused", status=429)
@@ -112,14 +114,14 @@ def test_an_end_that_videosdk_refused_is_not_why_the_stream_ended():
     assert cause(scenario) == ("somebody", "webhook")
 
 
-def test_a_stream_that_ended_with_its_session_says_so():
+def test_a_stream_that_ended_with_its_session_says_so() -> None:
     scenario = on_air()
     scenario.webhook("session-ended")
     scenario.hls("stopped", id="a")
     assert cause(scenario) == ("session-ended", "webhook")
 
 
-def test_a_stream_that_stopped_when_the_last_one_left_ended_with_its_session():
+def test_a_stream_that_stopped_when_the_last_one_left_ended_with_its_session() -> None:
     scenario = on_air()
     scenario.joined("ada")
     scenario.left("ada")
@@ -128,7 +130,7 @@ def test_a_stream_that_stopped_when_the_last_one_left_ended_with_its_session():
 
 
 @pytest.mark.parametrize(("after", "because"), [(2 * SECOND, "session-ended"), (MINUTE, "somebody")])
-def test_a_stop_that_a_sessions_end_follows_at_once_came_of_that_end(after, because):
+def test_a_stop_that_a_sessions_end_follows_at_once_came_of_that_end(after: Any, because: str) -> None:
     scenario = on_air()
     scenario.joined("ada")
     scenario.hls("stopping", "stopped", id="a")
@@ -138,7 +140,7 @@ def test_a_stop_that_a_sessions_end_follows_at_once_came_of_that_end(after, beca
     assert scenario.outcomes[-1].streams.keys() <= {scenario.runs[0].stream_id}
 
 
-def test_a_stream_that_an_operator_ended_with_the_session_was_ended_by_the_operator():
+def test_a_stream_that_an_operator_ended_with_the_session_was_ended_by_the_operator() -> None:
     scenario = wanted_on_air()
     scenario.operator("end")
     scenario.answer("succeeded")
@@ -147,13 +149,13 @@ def test_a_stream_that_an_operator_ended_with_the_session_was_ended_by_the_opera
     assert cause(scenario) == ("operator", "webhook")
 
 
-def test_a_stream_that_failed_says_so():
+def test_a_stream_that_failed_says_so() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a", reason="encoder crashed")
     assert cause(scenario) == ("failed", "webhook")
 
 
-def test_nobody_knows_what_ended_a_stream_that_vanished_until_its_stop_comes_late():
+def test_nobody_knows_what_ended_a_stream_that_vanished_until_its_stop_comes_late() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     scenario.probe(None)
@@ -162,14 +164,14 @@ def test_nobody_knows_what_ended_a_stream_that_vanished_until_its_stop_comes_lat
     assert cause(scenario) == ("somebody", "probe")
 
 
-def test_a_stream_that_a_newer_one_replaced_is_inferred_to_have_ended():
+def test_a_stream_that_a_newer_one_replaced_is_inferred_to_have_ended() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("a"))
     scenario.hls("starting", "started", url=url("b"))
     assert [(run.stopped_because, run.ended_by) for run in scenario.runs] == [("unknown", "inferred"), (None, None)]
 
 
-def test_a_stream_that_is_shown_again_has_not_ended():
+def test_a_stream_that_is_shown_again_has_not_ended() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     scenario.probe(None)
@@ -192,7 +194,7 @@ def test_a_stream_that_is_shown_again_has_not_ended():
         ("unknown", "VideoSDK no longer shows it; what ended it is not known"),
     ],
 )
-def test_each_cause_has_its_words(because, line):
+def test_each_cause_has_its_words(because: str, line: str) -> None:
     data = {"stream": {"stopped_because": because, "session_id": SESSION}}
     notice = make_notice("1-0", "stream.stopped", 1, room_id=ROOM, sequence=1, because="rule:start", data=data)
     assert render_notice(notice, room_name=None, base_url=None).body.splitlines()[:2] == [
@@ -201,7 +203,7 @@ def test_each_cause_has_its_words(because, line):
     ]
 
 
-def test_a_story_without_credentials_knows_who_stopped_it_too():
+def test_a_story_without_credentials_knows_who_stopped_it_too() -> None:
     scenario = Scenario(calls=False)
     scenario.webhook("session-started")
     scenario.hls("starting", "started", "stopped")

@@ -1,5 +1,7 @@
 """Why a run failed: told with the reason that VideoSDK gives when it is asked, or soon without it, and once."""
 
+from typing import Any
+
 from tests.support.scenario import SECOND, Scenario, on_air, rest, url, with_session
 from webhook_app.domain.context import REASON_WAIT_MS
 from webhook_app.providers.videosdk.objects import failure_text_in
@@ -7,26 +9,26 @@ from webhook_app.providers.videosdk.objects import failure_text_in
 LATE_MAX_MS = 3 * SECOND
 
 
-def failures(scenario):
+def failures(scenario: Any) -> Any:
     """The failures told so far: (run, reason)."""
     told = [notice.data["stream"] for notice in scenario.told if notice.type == "stream.failed"]
     return [(stream["videosdk_id"], stream["failure"]) for stream in told]
 
 
-def asked_why(scenario):
+def asked_why(scenario: Any) -> Any:
     """The question why, put as soon as the clock ticks."""
     scenario.timer("ask:failure")
     return scenario.room.probe
 
 
-def test_a_failure_that_says_why_is_told_at_once():
+def test_a_failure_that_says_why_is_told_at_once() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a", reason="encoder crashed")
     assert failures(scenario) == [("a", "encoder crashed")]
     assert "ask:failure" not in scenario.room.timers
 
 
-def test_a_failure_without_a_reason_is_asked_about_and_told_with_what_is_said():
+def test_a_failure_without_a_reason_is_asked_about_and_told_with_what_is_said() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     assert scenario.view["state"] == "failed"
@@ -41,7 +43,7 @@ def test_a_failure_without_a_reason_is_asked_about_and_told_with_what_is_said():
     assert len(failures(scenario)) == 1
 
 
-def test_the_notice_says_what_the_run_was_before_it_failed():
+def test_the_notice_says_what_the_run_was_before_it_failed() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -51,7 +53,7 @@ def test_the_notice_says_what_the_run_was_before_it_failed():
     assert notice.data["stream"]["state"] == "failed"
 
 
-def test_a_failure_of_which_nothing_more_is_known_is_told_without_a_reason():
+def test_a_failure_of_which_nothing_more_is_known_is_told_without_a_reason() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -59,7 +61,7 @@ def test_a_failure_of_which_nothing_more_is_known_is_told_without_a_reason():
     assert failures(scenario) == [("a", None)]
 
 
-def test_a_failure_is_told_soon_although_no_answer_comes_and_the_reason_is_kept_when_it_does():
+def test_a_failure_is_told_soon_although_no_answer_comes_and_the_reason_is_kept_when_it_does() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     failed_at = scenario.now
@@ -72,7 +74,7 @@ def test_a_failure_is_told_soon_although_no_answer_comes_and_the_reason_is_kept_
     assert scenario.view["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained_when_it_can():
+def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained_when_it_can() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     asked_why(scenario)
@@ -84,7 +86,7 @@ def test_a_failure_is_told_at_once_when_videosdk_cannot_be_reached_and_explained
     assert scenario.view["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while():
+def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     for _ in range(4):
@@ -97,7 +99,7 @@ def test_a_reason_that_cannot_be_had_just_now_is_asked_for_again_for_a_while():
     assert "ask:failure" not in scenario.room.timers
 
 
-def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs():
+def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a")
     scenario.hls("starting", id="b")
@@ -108,7 +110,7 @@ def test_a_failure_that_waits_is_told_before_anything_newer_of_the_room_s_runs()
     assert len(failures(scenario)) == 1
 
 
-def test_a_run_without_an_id_learns_it_with_its_reason():
+def test_a_run_without_an_id_learns_it_with_its_reason() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", "playable")
     scenario.hls("failed")
@@ -118,13 +120,13 @@ def test_a_run_without_an_id_learns_it_with_its_reason():
     assert failures(scenario) == [("a", "encoder crashed")]
 
 
-def test_without_credentials_a_failure_is_told_at_once():
+def test_without_credentials_a_failure_is_told_at_once() -> None:
     scenario = on_air(calls=False)
     scenario.hls("failed", id="a")
     assert failures(scenario) == [("a", None)]
 
 
-def test_a_question_that_is_out_does_not_hold_the_failure_up():
+def test_a_question_that_is_out_does_not_hold_the_failure_up() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.hls("failed", id="a")
@@ -134,7 +136,7 @@ def test_a_question_that_is_out_does_not_hold_the_failure_up():
     assert failures(scenario) == [("a", None)]
 
 
-def test_a_rule_on_a_failure_acts_once_and_sees_the_reason():
+def test_a_rule_on_a_failure_acts_once_and_sees_the_reason() -> None:
     scenario = on_air()
     scenario.put_rule({"name": "why", "on": "stream.failed", "do": "notify", "message": "{event.data.stream.failure}"})
     scenario.hls("failed", id="a", after=SECOND)
@@ -144,7 +146,7 @@ def test_a_rule_on_a_failure_acts_once_and_sees_the_reason():
     assert said == ["encoder crashed"]
 
 
-def test_a_failed_run_that_was_wanted_is_started_again_without_waiting_for_its_reason():
+def test_a_failed_run_that_was_wanted_is_started_again_without_waiting_for_its_reason() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.operator("start")
@@ -154,7 +156,7 @@ def test_a_failed_run_that_was_wanted_is_started_again_without_waiting_for_its_r
     assert "backoff" in scenario.room.timers
 
 
-def test_a_reason_is_read_in_whatever_form_it_comes():
+def test_a_reason_is_read_in_whatever_form_it_comes() -> None:
     assert failure_text_in({"error": {"code": 5003, "message": "stream failed"}}) == "stream failed (5003)"
     assert failure_text_in({"error": {"message": "gone"}}) == "gone"
     assert failure_text_in({"error": {"code": 1}, "reason": "why"}) == "why"

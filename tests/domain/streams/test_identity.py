@@ -1,6 +1,7 @@
 """Equal URL folders are one stream, whatever the ids say: one stream, told once, matched later by any of its ids."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -8,21 +9,21 @@ from tests.support.scenario import MINUTE, SECOND, Scenario, rest, url, with_ses
 from webhook_app.domain.streams.machine import ALIASES_MAX
 
 
-def started(**more):
+def started(**more: Any) -> Any:
     scenario = with_session(**more)
     scenario.operator("start")
     return scenario
 
 
-def told(scenario):
+def told(scenario: Any) -> Any:
     return [notice.type for notice in scenario.told if notice.type.startswith("stream.")]
 
 
-def ids(scenario):
+def ids(scenario: Any) -> Any:
     return [set(run.ids) for run in scenario.runs]
 
 
-def test_webhooks_that_carry_another_id_than_the_answer_are_of_the_same_stream():
+def test_webhooks_that_carry_another_id_than_the_answer_are_of_the_same_stream() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.hls("starting", id="composer")
@@ -34,7 +35,7 @@ def test_webhooks_that_carry_another_id_than_the_answer_are_of_the_same_stream()
     assert len({notice.data["stream"]["stream_id"] for notice in scenario.told if "stream" in notice.data}) == 1
 
 
-def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_its_own():
+def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_its_own() -> None:
     scenario = started()
     scenario.hls("starting", id="composer")
     assert told(scenario) == []
@@ -44,7 +45,7 @@ def test_a_webhook_with_another_id_that_overtakes_the_answer_opens_no_stream_of_
     assert told(scenario) == ["stream.starting", "stream.started", "stream.playable"]
 
 
-def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_address():
+def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_address() -> None:
     scenario = started()
     scenario.hls("starting", id="composer")
     scenario.hls("started", "playable", id="composer", url=url("a"))
@@ -57,7 +58,7 @@ def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_
     assert scenario.room.call is None
 
 
-def test_a_composer_id_of_an_answer_is_one_of_the_streams_names():
+def test_a_composer_id_of_an_answer_is_one_of_the_streams_names() -> None:
     scenario = started()
     scenario.answer("succeeded", stream={**rest("a"), "composerId": "composer", "_id": "a"})
     scenario.hls("starting", "started", "playable", "stopped", id="composer")
@@ -65,7 +66,7 @@ def test_a_composer_id_of_an_answer_is_one_of_the_streams_names():
     assert scenario.view["stream"]["videosdk_id"] == "a"
 
 
-def test_two_streams_that_were_opened_under_two_ids_become_one_when_their_address_is_known():
+def test_two_streams_that_were_opened_under_two_ids_become_one_when_their_address_is_known() -> None:
     scenario = Scenario()
     scenario.webhook("session-started")
     scenario.hls("started", "playable", url=url("a"))
@@ -80,7 +81,7 @@ def test_two_streams_that_were_opened_under_two_ids_become_one_when_their_addres
 
 
 @pytest.mark.parametrize("probed", [True, False])
-def test_a_probe_that_shows_the_address_under_another_id_confirms_the_stream(probed):
+def test_a_probe_that_shows_the_address_under_another_id_confirms_the_stream(probed: bool) -> None:
     scenario = with_session()
     scenario.hls("started", "playable", id="webhooks-id", url=url("a"))
     if probed:
@@ -92,7 +93,7 @@ def test_a_probe_that_shows_the_address_under_another_id_confirms_the_stream(pro
     assert told(scenario) == ["stream.started", "stream.playable"]
 
 
-def test_a_stop_of_one_of_two_that_become_one_ends_it():
+def test_a_stop_of_one_of_two_that_become_one_ends_it() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.hls("stopped", id="composer")
@@ -101,14 +102,14 @@ def test_a_stop_of_one_of_two_that_become_one_ends_it():
     assert told(scenario)[-1] == "stream.stopped"
 
 
-def test_ids_that_differ_with_addresses_that_differ_are_two_streams():
+def test_ids_that_differ_with_addresses_that_differ_are_two_streams() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.hls("started", "playable", id="b", url=url("b"))
     assert ids(scenario) == [{"a"}, {"b"}]
 
 
-def test_another_streams_start_that_was_held_back_is_told_when_its_address_shows_that_it_is_another():
+def test_another_streams_start_that_was_held_back_is_told_when_its_address_shows_that_it_is_another() -> None:
     scenario = started()
     scenario.answer("succeeded", run="a")
     scenario.hls("starting", id="b")
@@ -118,7 +119,7 @@ def test_another_streams_start_that_was_held_back_is_told_when_its_address_shows
 
 
 @pytest.mark.parametrize("order", list(permutations(("rest", "composer", "url"))))
-def test_whatever_comes_first_the_names_end_up_on_one_stream(order):
+def test_whatever_comes_first_the_names_end_up_on_one_stream(order: Any) -> None:
     scenario = started()
     for name in order:
         if name == "rest":
@@ -131,7 +132,7 @@ def test_whatever_comes_first_the_names_end_up_on_one_stream(order):
     assert len(scenario.starts) == 1
 
 
-def test_a_stream_keeps_so_many_ids():
+def test_a_stream_keeps_so_many_ids() -> None:
     scenario = with_session()
     for n in range(3 * ALIASES_MAX):
         scenario.hls("playable", id=f"id-{n}", url=url("a"))

@@ -1,6 +1,7 @@
 """The table a run moves by."""
 
 from itertools import permutations, product
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def moved(run: Stream, signal: StreamState, n: int = 2) -> Stream:
     return advance(run, signal, at=n * 1_000, event_id=f"{n}-0")
 
 
-def test_the_states_in_order_are_starting_started_playable_stopping_stopped_failed():
+def test_the_states_in_order_are_starting_started_playable_stopping_stopped_failed() -> None:
     assert [state.value for state in StreamState] == [
         "starting",
         "started",
@@ -43,13 +44,13 @@ def test_the_states_in_order_are_starting_started_playable_stopping_stopped_fail
 
 
 @pytest.mark.parametrize(("state", "signal"), list(product(StreamState, StreamState)))
-def test_a_run_moves_to_any_later_state_and_never_back(state, signal):
+def test_a_run_moves_to_any_later_state_and_never_back(state: Any, signal: Any) -> None:
     later = RANK.index(signal) > RANK.index(state)
     assert (signal in MOVES[state]) is later
     assert moved(a_run(state), signal).state is (signal if later else state)
 
 
-def test_failed_outranks_all_and_nothing_follows_it():
+def test_failed_outranks_all_and_nothing_follows_it() -> None:
     assert all(StreamState.FAILED in MOVES[state] for state in StreamState if state is not StreamState.FAILED)
     assert not MOVES[StreamState.FAILED]
 
@@ -57,20 +58,20 @@ def test_failed_outranks_all_and_nothing_follows_it():
 @pytest.mark.parametrize(
     "order", list(permutations([StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.STOPPED]))
 )
-def test_whatever_the_order_a_run_that_was_stopped_is_stopped(order):
+def test_whatever_the_order_a_run_that_was_stopped_is_stopped(order: Any) -> None:
     run = a_run(StreamState.STARTING)
     for n, signal in enumerate(order, 2):
         run = moved(run, signal, n)
     assert run.state is StreamState.STOPPED
 
 
-def test_an_event_that_moves_nothing_leaves_the_run_as_it_was():
+def test_an_event_that_moves_nothing_leaves_the_run_as_it_was() -> None:
     run = a_run(StreamState.PLAYABLE)
     assert moved(run, StreamState.STARTED) is run
     assert moved(run, StreamState.PLAYABLE) is run
 
 
-def test_each_state_keeps_the_first_moment_it_was_reached():
+def test_each_state_keeps_the_first_moment_it_was_reached() -> None:
     run = a_run(StreamState.STARTING)
     for n, signal in enumerate(
         [StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.STOPPED], 2
@@ -86,30 +87,30 @@ def test_each_state_keeps_the_first_moment_it_was_reached():
     assert (run.ended_by, run.ended_event_id) == (EndedBy.WEBHOOK, "5-0")
 
 
-def test_a_run_first_seen_playable_has_started_too():
+def test_a_run_first_seen_playable_has_started_too() -> None:
     assert moved(a_run(StreamState.STARTING), StreamState.PLAYABLE).started_at == 2_000
 
 
-def test_a_stopped_run_that_turns_out_failed_keeps_the_moment_of_its_end():
+def test_a_stopped_run_that_turns_out_failed_keeps_the_moment_of_its_end() -> None:
     stopped = moved(a_run(StreamState.PLAYABLE), StreamState.STOPPED)
     failed = moved(stopped, StreamState.FAILED, 9)
     assert (failed.state, failed.ended_at, failed.ended_event_id) == (StreamState.FAILED, 2_000, "2-0")
 
 
-def test_a_known_name_is_never_changed_and_a_missing_one_is_added():
+def test_a_known_name_is_never_changed_and_a_missing_one_is_added() -> None:
     run = with_names_from(
         a_run(StreamState.STARTING), stream_report({"id": "b", "downstreamUrl": "https://cdn/x/index.m3u8"})
     )
     assert (run.videosdk_id, run.url_key) == ("a", "https://cdn/x")
 
 
-def test_a_repair_reopens_an_ended_run_outside_the_table():
+def test_a_repair_reopens_an_ended_run_outside_the_table() -> None:
     run = reopen(moved(a_run(StreamState.PLAYABLE), StreamState.STOPPED), StreamState.STARTED, at=9_000, event_id="9-0")
     assert run.live
     assert (run.ended_at, run.ended_by, run.ended_event_id) == (None, None, None)
 
 
-def test_on_air_lasts_from_started_until_the_end_and_watchable_from_playable():
+def test_on_air_lasts_from_started_until_the_end_and_watchable_from_playable() -> None:
     assert set(StreamState) - {StreamState.STARTING} - ENDED == ON_AIR
     assert ON_AIR - {StreamState.STARTED} == WATCHABLE
     assert {StreamState.STOPPING} | ENDED == ENDING

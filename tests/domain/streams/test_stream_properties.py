@@ -1,6 +1,7 @@
 """What holds of runs however their events arrive: repeated, reordered, mixed, late, or pure nonsense."""
 
 from copy import deepcopy
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ runs_of_a_while = st.lists(
 
 
 @st.composite
-def deliveries(draw):
+def deliveries(draw: Any) -> Any:
     """Every webhook of some runs that each carry an id, in any order, some of them more than once."""
     sent = [
         (ROOMS[where], f"session-{where}-{session}", f"run-{n}", state)
@@ -38,7 +39,7 @@ def deliveries(draw):
 
 @few
 @given(deliveries())
-def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(delivery):
+def test_runs_that_carry_an_id_end_up_the_same_in_any_order_with_any_repeats(delivery: Any) -> None:
     sent, arrived, with_url = delivery
     scenario = Scenario()
     for room, session, run, state in arrived:
@@ -58,8 +59,8 @@ noise = st.sampled_from(["joined", "left", "repeat", "session", "bare-started", 
     named=st.sampled_from(["id", "url", "both", "bare"]),
     ends=st.lists(st.one_of(st.sampled_from(BARE_ENDS), noise), min_size=1, max_size=8),
 )
-def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named, ends):
-    def names(run):
+def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named: Any, ends: Any) -> None:
+    def names(run: Any) -> Any:
         return {
             **({"id": run} if named in ("id", "both") else {}),
             **({"url": url(run)} if named in ("url", "both") else {}),
@@ -100,8 +101,10 @@ def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named, ends)
     ended_before=st.booleans(),
     named_later=st.booleans(),
 )
-def test_a_stop_of_one_run_never_ends_the_next(named, next_named, end_names, ends, ended_before, named_later):
-    def names(run, by):
+def test_a_stop_of_one_run_never_ends_the_next(
+    named: Any, next_named: Any, end_names: Any, ends: Any, ended_before: Any, named_later: Any
+) -> None:
+    def names(run: Any, by: Any) -> Any:
         return {
             **({"id": run} if by in ("id", "both") else {}),
             **({"url": url(run)} if by in ("url", "both") else {}),
@@ -124,7 +127,7 @@ def test_a_stop_of_one_run_never_ends_the_next(named, next_named, end_names, end
 
 
 @st.composite
-def an_old_question(draw):
+def an_old_question(draw: Any) -> Any:
     """A run, a question put in its middle, and what happened before the answer came."""
     states = STATES[:5]
     before = draw(st.integers(0, 4))
@@ -135,7 +138,9 @@ def an_old_question(draw):
 
 @few
 @given(an_old_question(), st.booleans(), st.sampled_from([SECOND, 5 * MINUTE]))
-def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(question, was_active, after):
+def test_the_answer_to_an_old_question_undoes_nothing_that_came_later(
+    question: Any, was_active: Any, after: Any
+) -> None:
     named, before, meanwhile = question
     names = {"id": {"id": "a"}, "url": {"url": url("a")}, "bare": {}}[named]
     scenario = Scenario()
@@ -199,7 +204,7 @@ def eventful() -> Scenario:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(any_type, any_data), max_size=12))
-def test_nothing_that_a_webhook_holds_stops_the_fold(bodies):
+def test_nothing_that_a_webhook_holds_stops_the_fold(bodies: Any) -> None:
     scenario = eventful()
     for kind, data in bodies:
         sequence = scenario.room.sequence
@@ -214,7 +219,7 @@ def test_nothing_that_a_webhook_holds_stops_the_fold(bodies):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(any_type, any_data), min_size=1, max_size=10), st.booleans())
-def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies, wanted):
+def test_a_step_is_the_same_each_time_and_leaves_its_world_alone(bodies: Any, wanted: Any) -> None:
     scenario = eventful()
     if wanted:
         scenario.operator("start")
@@ -241,7 +246,7 @@ TIMERS = ["watch", "ask:settle", "ask:again", "armed", "for:empty", "until", "ba
     due=st.one_of(st.none(), st.integers(-100, 100), json),
     told=st.integers(0, 3),
 )
-def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(timer, due, told):
+def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(timer: Any, due: Any, told: Any) -> None:
     scenario = eventful()
     for state in STATES[:told]:
         scenario.hls(state, id="a")
@@ -258,7 +263,7 @@ def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(ti
     assert scenario.room is room
 
 
-def test_a_room_outside_the_session_keeps_its_own_runs():
+def test_a_room_outside_the_session_keeps_its_own_runs() -> None:
     scenario = on_air("a")
     scenario.hls("starting", "started", room="other-room", session="s9", id="z")
     scenario.hls("stopped", id="a")

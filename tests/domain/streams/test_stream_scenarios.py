@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 from tests.support.scenario import ROOM, SECOND, Scenario, on_air, rest, url, with_session
 from webhook_app.domain.events import Source
@@ -12,11 +13,11 @@ ALL = ["starting", "started", "playable", "stopping", "stopped"]
 TOLD = [f"stream.{state}" for state in ALL]
 
 
-def streams_told(scenario):
+def streams_told(scenario: Any) -> Any:
     return [kind for kind in scenario.notices if kind.startswith("stream.")]
 
 
-def after_a_bare_run(**more):
+def after_a_bare_run(**more: Any) -> Any:
     """A bare run that has come and gone."""
     scenario = with_session(**more)
     scenario.hls("starting", "started", "playable", "stopped")
@@ -26,7 +27,7 @@ def after_a_bare_run(**more):
 # One run
 
 
-def test_a_run_whose_webhooks_come_in_order_is_told_state_by_state():
+def test_a_run_whose_webhooks_come_in_order_is_told_state_by_state() -> None:
     scenario = with_session()
     scenario.hls(*ALL, id="a", url=url("a"))
     assert streams_told(scenario) == TOLD
@@ -34,14 +35,14 @@ def test_a_run_whose_webhooks_come_in_order_is_told_state_by_state():
     assert scenario.runs[0].ended_by is EndedBy.WEBHOOK
 
 
-def test_a_run_that_nothing_names_is_followed_by_its_session_alone():
+def test_a_run_that_nothing_names_is_followed_by_its_session_alone() -> None:
     scenario = with_session()
     scenario.hls(*ALL)
     assert streams_told(scenario) == TOLD
     assert scenario.states == ["stopped"]
 
 
-def test_a_run_is_followed_by_its_url_under_its_old_name():
+def test_a_run_is_followed_by_its_url_under_its_old_name() -> None:
     scenario = with_session()
     scenario.hls("starting")
     scenario.hls("started", "playable", downstreamUrl=url("a"))
@@ -50,7 +51,7 @@ def test_a_run_is_followed_by_its_url_under_its_old_name():
     assert scenario.runs[0].playback_url == url("a")
 
 
-def test_both_urls_of_a_run_name_the_same_run():
+def test_both_urls_of_a_run_name_the_same_run() -> None:
     scenario = with_session()
     scenario.hls("started", url=url("a"))
     scenario.hls("playable", livestreamUrl=url("a", "live.m3u8") + "?token=1")
@@ -58,14 +59,14 @@ def test_both_urls_of_a_run_name_the_same_run():
     assert scenario.runs[0].livestream_url == url("a", "live.m3u8") + "?token=1"
 
 
-def test_the_first_webhook_of_a_run_opens_it_whichever_it_is():
+def test_the_first_webhook_of_a_run_opens_it_whichever_it_is() -> None:
     scenario = with_session()
     scenario.hls("playable", id="a", url=url("a"))
     assert scenario.view["state"] == "playable"
     assert scenario.told[-1].data["previous_state"] is None
 
 
-def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one():
+def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one() -> None:
     scenario = on_air()
     sequence, told = scenario.room.sequence, len(scenario.told)
     scenario.hls("playable", id="a", url=url("a"))
@@ -73,21 +74,21 @@ def test_a_repeat_changes_nothing_and_stays_in_the_timeline_as_one():
     assert (scenario.room.sequence, len(scenario.told)) == (sequence, told)
 
 
-def test_two_bare_stops_of_one_run_are_one_stop_and_a_repeat():
+def test_two_bare_stops_of_one_run_are_one_stop_and_a_repeat() -> None:
     scenario = after_a_bare_run()
     scenario.hls("stopped")
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
     assert streams_told(scenario).count("stream.stopped") == 1
 
 
-def test_a_late_event_does_not_move_a_run_back_and_is_called_late():
+def test_a_late_event_does_not_move_a_run_back_and_is_called_late() -> None:
     scenario = on_air()
     scenario.hls("started", id="a")
     assert scenario.reasons == (Reason.STREAM_LATE,)
     assert scenario.view["state"] == "playable"
 
 
-def test_a_run_that_failed_says_why_and_stays_failed():
+def test_a_run_that_failed_says_why_and_stays_failed() -> None:
     scenario = on_air()
     scenario.hls("failed", id="a", reason="encoder crashed")
     scenario.hls("stopped", id="a")
@@ -95,21 +96,21 @@ def test_a_run_that_failed_says_why_and_stays_failed():
     assert scenario.view["stream"]["failure"] == "encoder crashed"
 
 
-def test_a_stop_with_an_id_before_its_start_makes_a_run_that_has_ended():
+def test_a_stop_with_an_id_before_its_start_makes_a_run_that_has_ended() -> None:
     scenario = with_session()
     scenario.hls("stopped", "starting", "started", "playable", id="a")
     assert scenario.states == ["stopped"]
     assert streams_told(scenario) == ["stream.stopped"]
 
 
-def test_a_type_we_do_not_know_is_kept_and_changes_no_run():
+def test_a_type_we_do_not_know_is_kept_and_changes_no_run() -> None:
     scenario = on_air()
     scenario.webhook("hls-dancing", id="a")
     assert scenario.reasons == (Reason.STATE_NOT_CONCERNED,)
     assert scenario.states == ["playable"]
 
 
-def test_a_webhook_that_names_no_session_is_about_the_one_we_know():
+def test_a_webhook_that_names_no_session_is_about_the_one_we_know() -> None:
     scenario = on_air()
     scenario.hls("stopping", "stopped", session=None)
     assert scenario.states == ["stopped"]
@@ -118,14 +119,14 @@ def test_a_webhook_that_names_no_session_is_about_the_one_we_know():
 # Names learned later
 
 
-def test_an_id_learned_later_joins_the_run_that_lacked_one():
+def test_an_id_learned_later_joins_the_run_that_lacked_one() -> None:
     scenario = with_session()
     scenario.hls("starting")
     scenario.hls("started", id="a", url=url("a"))
     assert [(run.videosdk_id, run.state) for run in scenario.runs] == [("a", "started")]
 
 
-def test_an_id_goes_before_a_url_when_both_are_given():
+def test_an_id_goes_before_a_url_when_both_are_given() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", id="a", url=url("same"))
     scenario.hls("starting", id="b")
@@ -133,7 +134,7 @@ def test_an_id_goes_before_a_url_when_both_are_given():
     assert scenario.states == ["stopped", "starting"]
 
 
-def test_an_end_by_a_name_that_two_runs_may_have_is_settled_by_asking():
+def test_an_end_by_a_name_that_two_runs_may_have_is_settled_by_asking() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("a"))
     scenario.hls("starting", "started", url=url("b"))
@@ -145,7 +146,7 @@ def test_an_end_by_a_name_that_two_runs_may_have_is_settled_by_asking():
     assert scenario.runs[1].videosdk_id == "b"
 
 
-def test_an_end_by_a_new_name_is_that_of_the_only_run_without_one():
+def test_an_end_by_a_new_name_is_that_of_the_only_run_without_one() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("a"))
     scenario.hls("stopped", id="a")
@@ -155,14 +156,14 @@ def test_an_end_by_a_new_name_is_that_of_the_only_run_without_one():
 # A bare end that finds no run
 
 
-def test_a_bare_stop_with_no_run_yet_is_remembered_and_asked_about():
+def test_a_bare_stop_with_no_run_yet_is_remembered_and_asked_about() -> None:
     scenario = with_session()
     scenario.hls("stopped")
     assert scenario.room.streams == ()
     assert "ask:settle" in scenario.room.timers
 
 
-def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere():
+def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere() -> None:
     scenario = with_session()
     scenario.hls("stopped", "starting")
     assert scenario.reasons == (Reason.HELD_BACK,)
@@ -172,7 +173,7 @@ def test_a_bare_start_after_a_bare_stop_is_held_back_and_shown_nowhere():
 # A bare start after an end
 
 
-def test_a_bare_start_after_an_end_is_held_back():
+def test_a_bare_start_after_an_end_is_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting")
     assert scenario.reasons == (Reason.HELD_BACK,)
@@ -181,14 +182,14 @@ def test_a_bare_start_after_an_end_is_held_back():
     assert not scenario.last.streams
 
 
-def test_what_is_held_back_is_asked_about_within_a_quarter_of_a_minute():
+def test_what_is_held_back_is_asked_about_within_a_quarter_of_a_minute() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting")
     scenario.wait(15 * SECOND)
     assert scenario.room.probe is not None
 
 
-def test_a_started_with_a_url_confirms_what_was_held_back():
+def test_a_started_with_a_url_confirms_what_was_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting")
     scenario.hls("started", url=url("b"))
@@ -196,7 +197,7 @@ def test_a_started_with_a_url_confirms_what_was_held_back():
     assert streams_told(scenario)[-1] == "stream.started"
 
 
-def test_a_probe_that_sees_it_confirms_what_was_held_back():
+def test_a_probe_that_sees_it_confirms_what_was_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting")
     scenario.probe(rest("b"))
@@ -204,7 +205,7 @@ def test_a_probe_that_sees_it_confirms_what_was_held_back():
     assert scenario.runs[1].videosdk_id == "b"
 
 
-def test_the_answer_to_a_start_confirms_what_was_held_back():
+def test_the_answer_to_a_start_confirms_what_was_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.operator("start")
     scenario.hls("starting")
@@ -214,7 +215,7 @@ def test_the_answer_to_a_start_confirms_what_was_held_back():
     assert len(scenario.room.streams) == 2
 
 
-def test_a_probe_that_sees_nothing_drops_what_was_held_back():
+def test_a_probe_that_sees_nothing_drops_what_was_held_back() -> None:
     scenario = after_a_bare_run()
     told = len(scenario.told)
     scenario.hls("starting")
@@ -223,14 +224,14 @@ def test_a_probe_that_sees_nothing_drops_what_was_held_back():
     assert len(scenario.told) == told
 
 
-def test_a_bare_stop_does_not_confirm_what_was_held_back():
+def test_a_bare_stop_does_not_confirm_what_was_held_back() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting", "stopped")
     assert scenario.states == ["stopped"]
     assert "ask:settle" in scenario.room.timers
 
 
-def test_a_bare_start_in_a_new_session_is_held_back_by_nothing():
+def test_a_bare_start_in_a_new_session_is_held_back_by_nothing() -> None:
     scenario = after_a_bare_run()
     scenario.hls("starting", session="s2")
     assert scenario.states == ["stopped", "starting"]
@@ -239,7 +240,7 @@ def test_a_bare_start_in_a_new_session_is_held_back_by_nothing():
 # Two runs
 
 
-def test_two_runs_with_ids_may_be_open_at_once_and_the_older_is_asked_about():
+def test_two_runs_with_ids_may_be_open_at_once_and_the_older_is_asked_about() -> None:
     scenario = on_air("a")
     scenario.hls("starting", id="b")
     assert scenario.states == ["playable", "starting"]
@@ -250,7 +251,7 @@ def test_two_runs_with_ids_may_be_open_at_once_and_the_older_is_asked_about():
     assert scenario.runs[0].ended_by is EndedBy.PROBE
 
 
-def test_a_new_run_without_an_id_closes_the_older_as_inferred():
+def test_a_new_run_without_an_id_closes_the_older_as_inferred() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("a"))
     scenario.hls("started", url=url("b"))
@@ -259,21 +260,21 @@ def test_a_new_run_without_an_id_closes_the_older_as_inferred():
     assert streams_told(scenario)[-2:] == ["stream.stopped", "stream.started"]
 
 
-def test_a_stop_of_the_first_run_by_its_id_leaves_the_second_alone():
+def test_a_stop_of_the_first_run_by_its_id_leaves_the_second_alone() -> None:
     scenario = on_air("a")
     scenario.hls("starting", "started", id="b", url=url("b"))
     scenario.hls("stopped", id="a")
     assert scenario.states == ["stopped", "started"]
 
 
-def test_an_end_of_an_unknown_run_does_not_close_the_one_that_is_on():
+def test_an_end_of_an_unknown_run_does_not_close_the_one_that_is_on() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("b"))
     scenario.hls("stopping", url=url("a"))
     assert scenario.runs[0].live
 
 
-def test_a_bare_stop_in_a_session_of_two_runs_is_settled_by_a_probe():
+def test_a_bare_stop_in_a_session_of_two_runs_is_settled_by_a_probe() -> None:
     scenario = on_air("a")
     scenario.hls("stopped", id="a")
     scenario.hls("starting", "started", id="b", url=url("b"))
@@ -285,7 +286,7 @@ def test_a_bare_stop_in_a_session_of_two_runs_is_settled_by_a_probe():
     assert scenario.view["stream"]["ended_by"] == "probe"
 
 
-def test_a_failed_repeat_of_a_run_long_gone_opens_nothing():
+def test_a_failed_repeat_of_a_run_long_gone_opens_nothing() -> None:
     scenario = with_session()
     for n in range(14):
         scenario.hls("started", "stopped", id=f"run-{n}")
@@ -297,7 +298,7 @@ def test_a_failed_repeat_of_a_run_long_gone_opens_nothing():
 # What a probe saw
 
 
-def test_a_run_that_videosdk_no_longer_shows_has_ended_and_the_repair_is_visible():
+def test_a_run_that_videosdk_no_longer_shows_has_ended_and_the_repair_is_visible() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     scenario.probe(None)
@@ -305,7 +306,7 @@ def test_a_run_that_videosdk_no_longer_shows_has_ended_and_the_repair_is_visible
     assert scenario.effect.endswith("VideoSDK no longer shows it")
 
 
-def test_a_run_that_only_videosdk_knew_of_is_at_least_started():
+def test_a_run_that_only_videosdk_knew_of_is_at_least_started() -> None:
     scenario = with_session()
     scenario.hls("stopped")
     scenario.ask()
@@ -313,7 +314,7 @@ def test_a_run_that_only_videosdk_knew_of_is_at_least_started():
     assert scenario.states == ["started"]
 
 
-def test_a_question_older_than_a_runs_news_does_not_end_it_and_is_put_again():
+def test_a_question_older_than_a_runs_news_does_not_end_it_and_is_put_again() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     asked_id = scenario.last_id
@@ -326,7 +327,7 @@ def test_a_question_older_than_a_runs_news_does_not_end_it_and_is_put_again():
     assert scenario.states == ["stopped"]
 
 
-def test_a_question_older_than_a_runs_end_does_not_reopen_it():
+def test_a_question_older_than_a_runs_end_does_not_reopen_it() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     asked_id = scenario.last_id
@@ -336,7 +337,7 @@ def test_a_question_older_than_a_runs_end_does_not_reopen_it():
     assert "ask:again" in scenario.room.timers
 
 
-def test_a_question_older_than_the_end_of_a_run_without_a_name_opens_no_ghost_of_it():
+def test_a_question_older_than_the_end_of_a_run_without_a_name_opens_no_ghost_of_it() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", "playable")
     scenario.wait(90 * SECOND)
@@ -347,7 +348,7 @@ def test_a_question_older_than_the_end_of_a_run_without_a_name_opens_no_ghost_of
     assert "ask:again" in scenario.room.timers
 
 
-def test_a_run_that_was_inferred_to_have_ended_reopens_when_videosdk_still_shows_it():
+def test_a_run_that_was_inferred_to_have_ended_reopens_when_videosdk_still_shows_it() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", url=url("a"))
     scenario.hls("started", url=url("b"))
@@ -357,7 +358,7 @@ def test_a_run_that_was_inferred_to_have_ended_reopens_when_videosdk_still_shows
     assert Reason.STREAM_REOPENED in scenario.reasons
 
 
-def test_when_videosdk_cannot_be_reached_nothing_is_concluded_and_it_is_asked_again():
+def test_when_videosdk_cannot_be_reached_nothing_is_concluded_and_it_is_asked_again() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     scenario.probe(reached=False)
@@ -366,7 +367,7 @@ def test_when_videosdk_cannot_be_reached_nothing_is_concluded_and_it_is_asked_ag
     assert scenario.room.probe is not None
 
 
-def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to():
+def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     lost = scenario.room.probe
@@ -379,7 +380,7 @@ def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to():
 # When VideoSDK is asked
 
 
-def looked_after(scenario, ms):
+def looked_after(scenario: Any, ms: Any) -> Any:
     """Whether VideoSDK is asked at that moment, and not before."""
     scenario.wait(ms - 1)
     early = scenario.room.probe is not None
@@ -387,26 +388,26 @@ def looked_after(scenario, ms):
     return not early and scenario.room.probe is not None
 
 
-def test_a_started_stream_without_its_webhook_is_looked_for_after_15_s():
+def test_a_started_stream_without_its_webhook_is_looked_for_after_15_s() -> None:
     scenario = with_session()
     scenario.operator("start")
     scenario.answer("succeeded", run="a")
     assert looked_after(scenario, 15 * SECOND)
 
 
-def test_a_bare_starting_is_looked_after_in_60_s():
+def test_a_bare_starting_is_looked_after_in_60_s() -> None:
     scenario = with_session()
     scenario.hls("starting")
     assert looked_after(scenario, 60 * SECOND)
 
 
-def test_a_stopping_is_looked_after_in_60_s():
+def test_a_stopping_is_looked_after_in_60_s() -> None:
     scenario = on_air()
     scenario.hls("stopping", id="a")
     assert looked_after(scenario, 60 * SECOND)
 
 
-def test_a_room_on_air_is_looked_after_every_90_s_at_the_latest():
+def test_a_room_on_air_is_looked_after_every_90_s_at_the_latest() -> None:
     scenario = on_air()
     for _ in range(8):
         asked_at = scenario.now
@@ -415,14 +416,14 @@ def test_a_room_on_air_is_looked_after_every_90_s_at_the_latest():
         scenario.probe(rest("a"), after=0)
 
 
-def test_routine_looks_share_a_few_moments_and_rooms_are_spread_over_them():
+def test_routine_looks_share_a_few_moments_and_rooms_are_spread_over_them() -> None:
     due = Counter(on_air(room=f"room-{number}").room.timers["watch"] for number in range(200))
     assert all(at % (10 * SECOND) == 0 for at in due)
     assert 2 <= len(due) <= 4
     assert max(due.values()) < 100
 
 
-def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not():
+def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not() -> None:
     scenario = on_air()
     routine = []
     for _ in range(60):
@@ -434,14 +435,14 @@ def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not():
     assert 30 < sum(routine) < 60
 
 
-def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list():
+def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", id="a")
     scenario.timer("watch")
     assert "routine" not in scenario.room.probe.body
 
 
-def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals():
+def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals() -> None:
     scenario = on_air()
     asked, until = [], scenario.now + 600 * SECOND
     while scenario.now < until:
@@ -461,7 +462,7 @@ def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_le
     assert scenario.room.misses == 0
 
 
-def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_reached():
+def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_reached() -> None:
     scenario = with_session()
     scenario.hls("stopped")
     scenario.timer("ask:settle")
@@ -470,7 +471,7 @@ def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_re
     assert scenario.room.probe is not None
 
 
-def test_nothing_is_asked_while_videosdk_wants_quiet_and_afterwards_it_is():
+def test_nothing_is_asked_while_videosdk_wants_quiet_and_afterwards_it_is() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=40 * SECOND)
@@ -487,14 +488,14 @@ def test_nothing_is_asked_while_videosdk_wants_quiet_and_afterwards_it_is():
     assert scenario.room.quiet_until is None
 
 
-def test_videosdk_cannot_ask_for_quiet_without_end():
+def test_videosdk_cannot_ask_for_quiet_without_end() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=86_400 * SECOND)
     assert scenario.room.quiet_until <= scenario.now + 360 * SECOND
 
 
-def test_rooms_that_are_told_to_be_quiet_together_do_not_come_back_together():
+def test_rooms_that_are_told_to_be_quiet_together_do_not_come_back_together() -> None:
     due = set()
     for number in range(20):
         scenario = on_air(room=f"room-{number}")
@@ -504,7 +505,7 @@ def test_rooms_that_are_told_to_be_quiet_together_do_not_come_back_together():
     assert len(due) > 10
 
 
-def test_a_started_that_is_not_playable_is_looked_after_in_120_s_and_then_taken_for_playable():
+def test_a_started_that_is_not_playable_is_looked_after_in_120_s_and_then_taken_for_playable() -> None:
     scenario = with_session()
     scenario.hls("started", id="a")
     assert looked_after(scenario, 90 * SECOND)
@@ -515,13 +516,13 @@ def test_a_started_that_is_not_playable_is_looked_after_in_120_s_and_then_taken_
     assert scenario.states == ["playable"]
 
 
-def test_a_live_stream_is_looked_after_60_s_after_its_session_ended():
+def test_a_live_stream_is_looked_after_60_s_after_its_session_ended() -> None:
     scenario = on_air()
     scenario.webhook("session-ended")
     assert looked_after(scenario, 60 * SECOND)
 
 
-def test_the_watchdog_does_not_go_off_again_while_its_question_is_out_or_videosdk_is_away():
+def test_the_watchdog_does_not_go_off_again_while_its_question_is_out_or_videosdk_is_away() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
     asked = len(scenario.probes)
@@ -533,7 +534,7 @@ def test_the_watchdog_does_not_go_off_again_while_its_question_is_out_or_videosd
 # Sessions and participants
 
 
-def test_a_new_session_id_counts_as_its_start_once():
+def test_a_new_session_id_counts_as_its_start_once() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.webhook("session-started")
@@ -541,7 +542,7 @@ def test_a_new_session_id_counts_as_its_start_once():
     assert scenario.notices == ["session.started", "participant.joined", "participant.joined"]
 
 
-def test_participants_are_unknown_until_the_session_was_seen_to_start():
+def test_participants_are_unknown_until_the_session_was_seen_to_start() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     assert scenario.view["session"]["participant_count"] is None
@@ -550,7 +551,7 @@ def test_participants_are_unknown_until_the_session_was_seen_to_start():
     assert seen.view["session"]["participant_count"] == 1
 
 
-def test_participants_are_known_once_videosdk_was_asked():
+def test_participants_are_known_once_videosdk_was_asked() -> None:
     scenario = Scenario()
     scenario.joined("ada")
     scenario.hls("starting")
@@ -560,7 +561,7 @@ def test_participants_are_known_once_videosdk_was_asked():
     assert scenario.notices.count("participant.joined") == 2
 
 
-def test_a_participant_who_joins_twice_is_there_once():
+def test_a_participant_who_joins_twice_is_there_once() -> None:
     scenario = with_session()
     scenario.joined("ada")
     scenario.joined("ada")
@@ -569,14 +570,14 @@ def test_a_participant_who_joins_twice_is_there_once():
     assert scenario.view["session"]["participant_count"] == 0
 
 
-def test_an_event_of_another_session_ends_the_one_that_looked_live():
+def test_an_event_of_another_session_ends_the_one_that_looked_live() -> None:
     scenario = with_session()
     scenario.joined("ada", session="s2")
     assert scenario.notices == ["session.started", "session.ended", "session.started", "participant.joined"]
     assert scenario.view["session"]["session_id"] == "s2"
 
 
-def test_a_late_event_of_a_session_that_ended_does_not_bring_it_back():
+def test_a_late_event_of_a_session_that_ended_does_not_bring_it_back() -> None:
     scenario = with_session()
     scenario.webhook("session-ended")
     scenario.joined("ada")
@@ -584,7 +585,7 @@ def test_a_late_event_of_a_session_that_ended_does_not_bring_it_back():
     assert scenario.view["session"]["live"] is False
 
 
-def test_an_end_of_a_session_told_twice_is_told_on_once():
+def test_an_end_of_a_session_told_twice_is_told_on_once() -> None:
     scenario = with_session()
     scenario.webhook("session-ended")
     scenario.webhook("session-ended")
@@ -594,19 +595,19 @@ def test_an_end_of_a_session_told_twice_is_told_on_once():
 # What is told
 
 
-def test_a_notice_keeps_its_id_when_its_event_is_folded_again():
+def test_a_notice_keeps_its_id_when_its_event_is_folded_again() -> None:
     first, again = on_air(), on_air()
     assert [notice.notice_id for notice in first.told] == [notice.notice_id for notice in again.told]
     assert len({notice.notice_id for notice in first.told}) == len(first.told)
 
 
-def test_the_sequence_grows_by_one_with_each_notice_of_a_room():
+def test_the_sequence_grows_by_one_with_each_notice_of_a_room() -> None:
     scenario = on_air()
     assert [notice.data["sequence"] for notice in scenario.told] == [1, 2, 3, 4]
     assert scenario.view["sequence"] == 4
 
 
-def test_a_look_that_finds_what_we_know_is_no_change():
+def test_a_look_that_finds_what_we_know_is_no_change() -> None:
     scenario = on_air()
     for _ in range(2):
         scenario.wait(90 * SECOND)
@@ -616,21 +617,21 @@ def test_a_look_that_finds_what_we_know_is_no_change():
     assert scenario.reasons == (Reason.PROBE_NO_CHANGE,)
 
 
-def test_an_event_that_names_no_room_is_kept():
+def test_an_event_that_names_no_room_is_kept() -> None:
     scenario = Scenario()
     scenario.tell(Source.VIDEOSDK, "resource-acquired", {"id": "x"}, room=None)
     assert scenario.reasons == (Reason.NO_ROOM,)
     assert scenario.world.rooms == {}
 
 
-def test_rooms_do_not_touch_each_other():
+def test_rooms_do_not_touch_each_other() -> None:
     scenario = on_air()
     scenario.hls("stopped", room="elsewhere", session="s9", id="z")
     assert scenario.world.rooms[ROOM].on_air
     assert not scenario.world.rooms["elsewhere"].on_air
 
 
-def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so():
+def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so() -> None:
     scenario = with_session()
     for number in range(12):
         scenario.hls("starting", "started", id=f"run-{number}")
@@ -651,14 +652,14 @@ def test_a_run_too_many_ends_the_oldest_as_inferred_and_says_so():
 # A bare end that came before what it ends
 
 
-def after_a_run_of_its_own(**more):
+def after_a_run_of_its_own(**more: Any) -> Any:
     """A session whose first run has come and gone."""
     scenario = with_session(**more)
     scenario.hls("starting", "started", "playable", "stopped", url=url("a"))
     return scenario
 
 
-def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air():
+def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("stopped")
     assert scenario.reasons == (Reason.STREAM_REPEAT,)
@@ -672,7 +673,7 @@ def test_a_bare_stop_that_overtakes_its_run_leaves_no_ghost_on_air():
     assert scenario.view["on_air"] is False
 
 
-def test_a_bare_stop_that_overtakes_the_first_run_of_its_session_leaves_no_ghost():
+def test_a_bare_stop_that_overtakes_the_first_run_of_its_session_leaves_no_ghost() -> None:
     scenario = with_session()
     scenario.hls("stopped")
     scenario.timer("ask:settle")
@@ -685,14 +686,14 @@ def test_a_bare_stop_that_overtakes_the_first_run_of_its_session_leaves_no_ghost
     assert scenario.states == ["stopped"]
 
 
-def test_a_run_that_is_only_starting_is_not_asked_about_because_of_an_older_stop():
+def test_a_run_that_is_only_starting_is_not_asked_about_because_of_an_older_stop() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("stopped")
     scenario.hls("starting", id="b")
     assert "ask:settle" not in scenario.room.timers
 
 
-def test_a_stop_that_videosdk_does_not_show_yet_is_asked_about_again_soon_and_ever_less():
+def test_a_stop_that_videosdk_does_not_show_yet_is_asked_about_again_soon_and_ever_less() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("started", "playable", url=url("b"))
     scenario.hls("stopped")
@@ -705,7 +706,7 @@ def test_a_stop_that_videosdk_does_not_show_yet_is_asked_about_again_soon_and_ev
     assert scenario.view["on_air"]
 
 
-def test_a_stop_that_is_settled_asks_no_more():
+def test_a_stop_that_is_settled_asks_no_more() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("started", "playable", url=url("b"))
     scenario.hls("stopped")
@@ -716,7 +717,7 @@ def test_a_stop_that_is_settled_asks_no_more():
     assert scenario.states == ["stopped", "stopped", "started"]
 
 
-def test_a_bare_failure_that_is_settled_by_asking_is_told_as_one():
+def test_a_bare_failure_that_is_settled_by_asking_is_told_as_one() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("started", "playable", url=url("b"))
     scenario.hls("failed")
@@ -726,7 +727,7 @@ def test_a_bare_failure_that_is_settled_by_asking_is_told_as_one():
     assert scenario.runs[1].ended_by is EndedBy.PROBE
 
 
-def test_a_run_that_was_ended_by_a_question_and_has_news_is_asked_about_and_on_air_again():
+def test_a_run_that_was_ended_by_a_question_and_has_news_is_asked_about_and_on_air_again() -> None:
     scenario = after_a_run_of_its_own()
     scenario.hls("stopped")
     scenario.hls("started", url=url("b"))

@@ -1,5 +1,7 @@
 """What VideoSDK's answers mean, whatever form they come in."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,25 +34,25 @@ json_values = st.recursive(
 )
 
 
-def active(body, status=200):
+def active(body: Any, status: int = 200) -> Any:
     return read_active(ApiAnswer(status, body)).activity
 
 
 @pytest.mark.parametrize("status", [None, 401, 403, 408, 429, 500, 502, 503, 504, 599])
 @given(body=json_values)
-def test_a_status_that_says_nothing_about_the_room_is_unavailable(status, body):
+def test_a_status_that_says_nothing_about_the_room_is_unavailable(status: int | None, body: Any) -> None:
     assert read_active(ApiAnswer(status, body)).activity is StreamActivity.UNAVAILABLE
     assert read_list(ApiAnswer(status, body), ROOM).activity is StreamActivity.UNAVAILABLE
 
 
 @pytest.mark.parametrize("code", [401, 403, 429, 500, "503"])
-def test_a_code_in_the_body_counts_as_the_status(code):
+def test_a_code_in_the_body_counts_as_the_status(code: int | str) -> None:
     assert active({"code": code, "data": None}) is StreamActivity.UNAVAILABLE
 
 
 @pytest.mark.parametrize("status", [402, 404])
 @given(body=json_values)
-def test_402_and_404_mean_none_whatever_the_body(status, body):
+def test_402_and_404_mean_none_whatever_the_body(status: int, body: Any) -> None:
     assert active(body, status) is StreamActivity.NONE
 
 
@@ -73,13 +75,15 @@ def test_402_and_404_mean_none_whatever_the_body(status, body):
     "envelope", [lambda one: {"code": 200, "data": one}, lambda one: {"data": one}, lambda one: one]
 )
 @pytest.mark.parametrize("status", [200, 201, 203])
-def test_an_object_with_an_address_or_with_an_id_and_no_end_is_active(stream, envelope, status):
+def test_an_object_with_an_address_or_with_an_id_and_no_end_is_active(
+    stream: dict[str, Any], envelope: Any, status: int
+) -> None:
     reading = read_active(ApiAnswer(status, envelope(stream)))
     assert (reading.activity, reading.stream) == (StreamActivity.ACTIVE, stream)
 
 
 @given(body=json_values)
-def test_no_stream_that_has_ended_is_taken_for_an_active_one(body):
+def test_no_stream_that_has_ended_is_taken_for_an_active_one(body: Any) -> None:
     reading = read_active(ApiAnswer(200, body))
     if reading.activity is StreamActivity.ACTIVE:
         assert reading.stream is not None
@@ -87,7 +91,7 @@ def test_no_stream_that_has_ended_is_taken_for_an_active_one(body):
 
 
 @given(body=json_values, status=st.integers(100, 599))
-def test_every_form_has_a_reading_and_an_excerpt(body, status):
+def test_every_form_has_a_reading_and_an_excerpt(body: Any, status: Any) -> None:
     answer = ApiAnswer(status, body)
     for reading in (read_active(answer), read_list(answer, ROOM)):
         assert (reading.stream is not None) == (reading.activity is StreamActivity.ACTIVE)
@@ -109,14 +113,14 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJhcGlrZXkiOiJrZXkiLCJ2ZXJzaW9uIjoyfQ.c2lnbmF0dXJ
         {"error": TOKEN, "headers": {"authorization": TOKEN}},
     ],
 )
-def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body):
+def test_an_answer_that_quotes_our_token_is_passed_on_without_it(body: str | dict[str, Any]) -> None:
     answer = ApiAnswer(418, body)
     for text in (answer.message, answer.excerpt):
         assert "****" in text
         assert "eyJ" not in text
 
 
-def rows(*found, last=1):
+def rows(*found: Any, last: int = 1) -> Any:
     return ApiAnswer(200, {"pageInfo": {"lastPage": last}, "data": list(found)})
 
 
@@ -147,18 +151,18 @@ OVER = {"id": "o", "roomId": ROOM, "end": "2026-11-28T10:00:00Z"}
         (ApiAnswer(200, {"code": 4020, "data": []}), StreamActivity.UNKNOWN_FORM),
     ],
 )
-def test_a_rooms_list_shows_whether_a_stream_is_active(answer, activity):
+def test_a_rooms_list_shows_whether_a_stream_is_active(answer: Any, activity: Any) -> None:
     assert read_list(answer, ROOM).activity is activity
 
 
-def test_of_several_active_rows_the_latest_counts():
+def test_of_several_active_rows_the_latest_counts() -> None:
     early = {"id": "a", "start": "2026-11-28T09:00:00Z", "end": None}
     late = {"id": "b", "start": "2026-11-28T10:00:00Z", "end": None}
     for answer in (rows(early, late), rows(late, early)):
         assert read_list(answer, ROOM).stream == late
 
 
-def test_an_answer_that_is_no_list_is_not_an_empty_list():
+def test_an_answer_that_is_no_list_is_not_an_empty_list() -> None:
     assert list_rows(ApiAnswer(200, "x")) is None
     assert list_rows(ApiAnswer(200, {"message": "ok"})) is None
     assert list_rows(ApiAnswer(200, {"data": []})) == []

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -161,25 +162,25 @@ def made_of(scenario: Scenario) -> Made:
     )
 
 
-def test_every_payload_file_has_an_expectation_and_the_other_way_round():
+def test_every_payload_file_has_an_expectation_and_the_other_way_round() -> None:
     assert {path.stem for path in DIRECTORY.iterdir()} == EXPECTED.keys()
     assert all(name.partition(".")[2] in ("", *CLASSES) for name in NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_type_is_the_files_name(name):
+def test_the_type_is_the_files_name(name: Any) -> None:
     assert read_body(raw_body(name)).type == name.partition(".")[0]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_body_makes_of_an_unseen_room_what_is_expected(name):
+def test_a_body_makes_of_an_unseen_room_what_is_expected(name: Any) -> None:
     scenario = fold(raw_body(name))
     assert made_of(scenario) == EXPECTED[name]
     assert scenario.effect
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_body_with_type_in_place_of_webhook_type_means_the_same(name):
+def test_a_body_with_type_in_place_of_webhook_type_means_the_same(name: Any) -> None:
     content = content_of(name)
     if name != WEBHOOK_WITHOUT_TYPE:
         content["type"] = content.pop("webhookType")
@@ -187,7 +188,7 @@ def test_a_body_with_type_in_place_of_webhook_type_means_the_same(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
-def test_a_body_with_room_id_in_place_of_meeting_id_means_the_same(name):
+def test_a_body_with_room_id_in_place_of_meeting_id_means_the_same(name: Any) -> None:
     content = content_of(name)
     data = content["data"]
     data["roomId"] = data.pop("meetingId", None) or data["roomId"]
@@ -195,14 +196,14 @@ def test_a_body_with_room_id_in_place_of_meeting_id_means_the_same(name):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
-def test_a_body_whose_data_stands_in_the_envelope_means_the_same(name):
+def test_a_body_whose_data_stands_in_the_envelope_means_the_same(name: Any) -> None:
     content = content_of(name)
     assert made_of(fold(json.dumps({**content.pop("data"), **content}).encode())) == EXPECTED[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}], ids=["missing", "null", "empty"])
-def test_a_body_without_data_is_kept_without_a_room(name, data):
+def test_a_body_without_data_is_kept_without_a_room(name: Any, data: dict[str, Any]) -> None:
     kind = name.partition(".")[0]
     scenario = fold(json.dumps({"webhookType": kind, **data}).encode())
     assert made_of(scenario) == KEPT_WITHOUT_ROOM
@@ -210,7 +211,7 @@ def test_a_body_without_data_is_kept_without_a_room(name, data):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != WEBHOOK_WITHOUT_TYPE])
-def test_a_body_with_null_ids_is_kept(name):
+def test_a_body_with_null_ids_is_kept(name: Any) -> None:
     content = content_of(name)
     ids = {key: None for key in ("meetingId", "roomId", "sessionId", "id", "participantId") if key in content["data"]}
     content["data"] |= ids
@@ -219,7 +220,7 @@ def test_a_body_with_null_ids_is_kept(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if EXPECTED[name].room and name != WEBHOOK_WITHOUT_TYPE])
 @pytest.mark.parametrize("null", ["sessionId", "id", "participantId"])
-def test_a_body_with_one_null_id_counts_for_its_room(name, null):
+def test_a_body_with_one_null_id_counts_for_its_room(name: Any, null: str) -> None:
     content = content_of(name)
     content["data"][null] = None
     scenario = fold(json.dumps(content).encode())
@@ -228,7 +229,7 @@ def test_a_body_with_one_null_id_counts_for_its_room(name, null):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("hls-")])
-def test_a_stream_keeps_the_urls_and_the_id_that_its_body_names(name):
+def test_a_stream_keeps_the_urls_and_the_id_that_its_body_names(name: Any) -> None:
     data = content_of(name)["data"]
     shown = fold(raw_body(name)).view["stream"]
     if shown is None:
@@ -240,7 +241,7 @@ def test_a_stream_keeps_the_urls_and_the_id_that_its_body_names(name):
     assert shown["session_id"] == SESSION
 
 
-def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error():
+def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error() -> None:
     data = content_of("session-ended.2026")["data"] | {
         "reason": "MEETING_EXPIRED",
         "error": {"message": "gone", "code": 7},
@@ -259,14 +260,14 @@ def test_a_session_that_ends_for_a_reason_shows_the_reason_and_the_error():
 
 
 @pytest.mark.parametrize("said", [{}, {"reason": None, "error": None}, {"reason": "", "error": 5}, {"reason": []}])
-def test_a_session_that_ends_without_a_reason_shows_none(said):
+def test_a_session_that_ends_without_a_reason_shows_none(said: dict[str, Any]) -> None:
     scenario = Scenario()
     scenario.webhook("session-started", session=SESSION)
     scenario.tell(Source.VIDEOSDK, "session-ended", {"meetingId": ROOM, "sessionId": SESSION, **said})
     assert (scenario.view["session"]["ended_reason"], scenario.view["session"]["ended_error"]) == (None, None)
 
 
-def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webhook_comes():
+def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webhook_comes() -> None:
     scenario = Scenario()
     scenario.webhook("session-started", session=SESSION)
     scenario.hls("starting", id="a", session=SESSION)
@@ -283,7 +284,7 @@ def test_the_reason_of_a_session_that_a_probe_found_ended_is_added_when_the_webh
 @pytest.mark.parametrize(
     "kind", ["recording-stopped", "merge-recording-completed", "transcription-stopped", "hls-stopped"]
 )
-def test_what_may_come_after_a_session_opens_none(kind):
+def test_what_may_come_after_a_session_opens_none(kind: str) -> None:
     scenario = Scenario()
     scenario.webhook(kind, session=SESSION)
     assert scenario.view["session"] is None

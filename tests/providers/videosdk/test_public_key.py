@@ -4,8 +4,10 @@ import base64
 import json
 import threading
 import time
+from collections.abc import Iterator
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -35,28 +37,28 @@ SPKI = PublicFormat.SubjectPublicKeyInfo
 
 
 @cache
-def next_key():
+def next_key() -> Any:
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def next_pem():
+def next_pem() -> Any:
     return next_key().public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
-def signed_by_the_next_key():
+def signed_by_the_next_key() -> Any:
     return base64.b64encode(next_key().sign(BODY, PKCS1v15(), SHA256())).decode()
 
 
 class VideoSDK:
     """Publishes a key: at once, or when it is let go; counts how often it was asked."""
 
-    def __init__(self, pem=None):
+    def __init__(self, pem: Any = None) -> None:
         self.pem = pem
         self.asked = 0
         self.goes = threading.Event()
         self.goes.set()
 
-    def fetch(self):
+    def fetch(self) -> Any:
         self.asked += 1
         assert self.goes.wait(WITHIN_S)
         if self.pem is None:
@@ -67,7 +69,7 @@ class VideoSDK:
 class Ring:
     """A key ring whose clock stands still until it is moved."""
 
-    def __init__(self, *, publishes=None, pinned=None, remembered=None):
+    def __init__(self, *, publishes: Any = None, pinned: Any = None, remembered: Any = None) -> None:
         self.videosdk = VideoSDK(publishes)
         self.now = 1_000.0
         self.remembered = []
@@ -79,32 +81,32 @@ class Ring:
             clock=lambda: self.now,
         )
 
-    def check(self, header=None):
+    def check(self, header: Any = None) -> Any:
         return self.ring.check(header or signature(BODY), BODY)
 
-    def start(self):
+    def start(self) -> None:
         """Start, and wait until VideoSDK's answer has come."""
         self.ring.start()
         self.settle()
 
-    def settle(self):
+    def settle(self) -> None:
         wait_until(lambda: not self.ring._asking, WITHIN_S, "an answer")
 
-    def hold(self):
+    def hold(self) -> None:
         self.videosdk.goes.clear()
 
-    def let_go(self):
+    def let_go(self) -> None:
         self.videosdk.goes.set()
         self.settle()
 
 
-def started(**more):
+def started(**more: Any) -> Any:
     ring = Ring(publishes=public_pem(), **more)
     ring.start()
     return ring
 
 
-def test_a_pinned_key_is_never_asked_for():
+def test_a_pinned_key_is_never_asked_for() -> None:
     ring = Ring(pinned=public_pem())
     ring.start()
     assert ring.ring.ready
@@ -116,18 +118,18 @@ def test_a_pinned_key_is_never_asked_for():
     assert ring.videosdk.asked == 0
 
 
-def test_a_pinned_key_may_be_in_either_form():
+def test_a_pinned_key_may_be_in_either_form() -> None:
     for form in (PublicFormat.PKCS1, SPKI):
         pem = signing_key().public_key().public_bytes(Encoding.PEM, form).decode()
         assert Ring(pinned=pem).check() is SignatureCheck.VALID
 
 
-def test_a_pinned_key_that_is_junk_stops_the_process_at_start():
+def test_a_pinned_key_that_is_junk_stops_the_process_at_start() -> None:
     with pytest.raises(PublicKeyError):
         Ring(pinned="-----BEGIN PUBLIC KEY-----")
 
 
-def test_the_key_is_fetched_at_start_and_remembered():
+def test_the_key_is_fetched_at_start_and_remembered() -> None:
     ring = started()
     assert ring.ring.ready
     assert ring.check() is SignatureCheck.VALID
@@ -135,14 +137,14 @@ def test_the_key_is_fetched_at_start_and_remembered():
     assert ring.videosdk.asked == 1
 
 
-def test_a_fetched_key_may_be_in_either_form():
+def test_a_fetched_key_may_be_in_either_form() -> None:
     pem = signing_key().public_key().public_bytes(Encoding.PEM, SPKI).decode()
     ring = Ring(publishes=f"\n{pem}\n")
     ring.start()
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_the_remembered_key_serves_until_the_newest_has_come():
+def test_the_remembered_key_serves_until_the_newest_has_come() -> None:
     ring = Ring(publishes=public_pem(), remembered=public_pem)
     ring.hold()
     ring.ring.start()
@@ -153,14 +155,14 @@ def test_the_remembered_key_serves_until_the_newest_has_come():
 
 
 @pytest.mark.parametrize("junk", ["", "junk", "-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n"])
-def test_a_remembered_key_that_is_junk_is_passed_over(junk):
+def test_a_remembered_key_that_is_junk_is_passed_over(junk: str) -> None:
     ring = Ring(publishes=public_pem(), remembered=lambda: junk)
     ring.start()
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_a_store_that_is_away_at_start_does_not_matter():
-    def away():
+def test_a_store_that_is_away_at_start_does_not_matter() -> None:
+    def away() -> None:
         raise ConnectionError("the store is away")
 
     ring = Ring(publishes=public_pem(), remembered=away)
@@ -168,19 +170,19 @@ def test_a_store_that_is_away_at_start_does_not_matter():
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_without_a_key_nothing_is_decided():
+def test_without_a_key_nothing_is_decided() -> None:
     ring = Ring()
     ring.start()
     assert not ring.ring.ready
     assert ring.check() is SignatureCheck.UNDECIDED
 
 
-def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same():
+def test_without_a_key_what_cannot_be_a_signature_is_malformed_all_the_same() -> None:
     with pytest.raises(MalformedSignatureError):
         Ring().ring.check(None, BODY)
 
 
-def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once():
+def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once() -> None:
     ring = Ring()
     ring.start()
     assert [ring.check() for _ in range(20)] == [SignatureCheck.UNDECIDED] * 20
@@ -196,14 +198,14 @@ def test_without_a_key_videosdk_is_asked_again_with_each_webhook_but_not_at_once
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_a_published_key_that_is_junk_is_no_key():
+def test_a_published_key_that_is_junk_is_no_key() -> None:
     ring = Ring(publishes="-----BEGIN RSA PUBLIC KEY-----\njunk\n-----END RSA PUBLIC KEY-----")
     ring.start()
     assert not ring.ring.ready
     assert ring.remembered == []
 
 
-def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have():
+def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have() -> None:
     ring = started()
     ring.videosdk.pem = "junk"
     ring.now += REFRESH_AFTER_S + 1
@@ -213,7 +215,7 @@ def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have():
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again():
+def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.hold()
@@ -223,7 +225,7 @@ def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again():
     assert ring.videosdk.asked == 2
 
 
-def test_a_wrong_signature_is_wrong_once_the_same_key_came_back():
+def test_a_wrong_signature_is_wrong_once_the_same_key_came_back() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
@@ -231,7 +233,7 @@ def test_a_wrong_signature_is_wrong_once_the_same_key_came_back():
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
 
 
-def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute():
+def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     for second in range(10 * int(ASK_AGAIN_AFTER_S)):
@@ -242,7 +244,7 @@ def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute():
     assert ring.videosdk.asked == 1 + ASKS_IN_A_ROW + 9
 
 
-def test_a_new_key_is_picked_up_after_the_first_signature_that_fails():
+def test_a_new_key_is_picked_up_after_the_first_signature_that_fails() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.videosdk.pem = next_pem()
@@ -252,21 +254,21 @@ def test_a_new_key_is_picked_up_after_the_first_signature_that_fails():
     assert ring.remembered[-1] == next_pem()
 
 
-def signed_with(key):
+def signed_with(key: Any) -> Any:
     return base64.b64encode(key.sign(BODY, PKCS1v15(), SHA256())).decode()
 
 
-def pem_of(key):
+def pem_of(key: Any) -> Any:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
 
 
 @pytest.fixture(scope="module")
-def keys_by_size():
+def keys_by_size() -> Any:
     return {size: generate_private_key(public_exponent=65537, key_size=size) for size in (2_048, 3_072, 4_096)}
 
 
 @pytest.mark.parametrize("sizes", [(4_096, 3_072), (3_072, 4_096), (4_096, 2_048)])
-def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size, sizes):
+def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size: Any, sizes: Any) -> None:
     ring = started()
     for key in map(keys_by_size.__getitem__, sizes):
         ring.now += RETRY_AFTER_S
@@ -277,7 +279,7 @@ def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size, sizes):
     assert ring.check() is SignatureCheck.UNDECIDED or ring.check() is SignatureCheck.INVALID
 
 
-def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones():
+def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     for second in range(10 * int(ASK_AGAIN_AFTER_S)):
@@ -288,7 +290,7 @@ def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_one
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size):
+def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size: Any) -> None:
     ring = started()
     for _ in range(ASKS_IN_A_ROW + 1):
         ring.now += RETRY_AFTER_S
@@ -301,7 +303,7 @@ def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(ke
     assert ring.check(signed_with(keys_by_size[4_096])) is SignatureCheck.VALID
 
 
-def test_after_a_rotation_the_old_key_counts_no_more():
+def test_after_a_rotation_the_old_key_counts_no_more() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.videosdk.pem = next_pem()
@@ -310,7 +312,7 @@ def test_after_a_rotation_the_old_key_counts_no_more():
     assert ring.check() is SignatureCheck.INVALID
 
 
-def test_a_key_that_rotates_just_after_it_was_fetched_is_found_by_the_first_signature_that_fails():
+def test_a_key_that_rotates_just_after_it_was_fetched_is_found_by_the_first_signature_that_fails() -> None:
     ring = started()
     ring.videosdk.pem = next_pem()
     ring.now += RETRY_AFTER_S
@@ -319,7 +321,7 @@ def test_a_key_that_rotates_just_after_it_was_fetched_is_found_by_the_first_sign
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.VALID
 
 
-def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times():
+def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times() -> None:
     ring = started()
     for pem, header in ((next_pem(), signed_by_the_next_key()), (public_pem(), signature(BODY))):
         ring.now += RETRY_AFTER_S
@@ -329,7 +331,7 @@ def test_a_key_that_rotates_twice_in_half_a_minute_is_found_both_times():
         assert ring.check(header) is SignatureCheck.VALID
 
 
-def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute():
+def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute() -> None:
     ring = started()
     for _ in range(20):
         ring.now += RETRY_AFTER_S
@@ -343,7 +345,7 @@ def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute():
     assert ring.now - began <= ASK_AGAIN_AFTER_S + 1
 
 
-def test_when_videosdk_is_away_the_old_key_stays():
+def test_when_videosdk_is_away_the_old_key_stays() -> None:
     ring = started()
     ring.videosdk.pem = None
     ring.now += ASK_AGAIN_AFTER_S
@@ -353,7 +355,7 @@ def test_when_videosdk_is_away_the_old_key_stays():
     assert ring.ring.ready
 
 
-def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong():
+def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong() -> None:
     ring = started()
     ring.videosdk.pem = None
     ring.now += ASK_AGAIN_AFTER_S
@@ -368,7 +370,7 @@ def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong():
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
 
 
-def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature():
+def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature() -> None:
     ring = started()
     ring.check()
     assert ring.videosdk.asked == 1
@@ -379,8 +381,8 @@ def test_an_old_answer_is_refreshed_in_the_background_by_a_good_signature():
     assert ring.videosdk.asked == 2
 
 
-def test_a_store_that_cannot_remember_the_key_does_not_matter():
-    def away(pem):
+def test_a_store_that_cannot_remember_the_key_does_not_matter() -> None:
+    def away(pem: Any) -> None:
         raise ConnectionError("the store is away")
 
     ring = Ring(publishes=public_pem())
@@ -389,7 +391,7 @@ def test_a_store_that_cannot_remember_the_key_does_not_matter():
     assert ring.check() is SignatureCheck.VALID
 
 
-def test_many_threads_ask_once():
+def test_many_threads_ask_once() -> None:
     ring = started()
     ring.now += ASK_AGAIN_AFTER_S
     ring.hold()
@@ -410,9 +412,9 @@ class Publisher(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, status=200, body=b"", headers=(), drop_s=0.0):
+    def __init__(self, status: int = 200, body: bytes = b"", headers: Any = (), drop_s: float = 0.0) -> None:
         class ConsoleAuth(BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> None:
                 server.paths.append((self.path, self.headers.get("Authorization")))
                 self.send_response(status)
                 for name, value in headers:
@@ -423,7 +425,7 @@ class Publisher(ThreadingHTTPServer):
                     self.wfile.write(body[at : at + 1] if drop_s else body)
                     time.sleep(drop_s)
 
-            def log_message(self, format, *args):
+            def log_message(self, format: Any, *args: Any) -> None:
                 pass
 
         server = self
@@ -434,10 +436,10 @@ class Publisher(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def publish():
+def publish() -> Iterator[Any]:
     servers = []
 
-    def made(*args, **more):
+    def made(*args: Any, **more: Any) -> Any:
         servers.append(Publisher(*args, **more))
         threading.Thread(target=servers[-1].serve_forever, args=(0.01,), daemon=True).start()
         return servers[-1]
@@ -448,7 +450,7 @@ def publish():
         server.server_close()
 
 
-def test_the_key_is_fetched_from_videosdks_address_without_a_token(publish):
+def test_the_key_is_fetched_from_videosdks_address_without_a_token(publish: Any) -> None:
     server = publish(body=b'{"publicKey": "\\nthe key\\n"}')
     assert fetch_from(server.url + "/")() == "\nthe key\n"
     assert server.paths == [(PATH, None)]
@@ -457,32 +459,32 @@ def test_the_key_is_fetched_from_videosdks_address_without_a_token(publish):
 @pytest.mark.parametrize(
     "body", [b"", b"no", b"[]", b"null", b"{}", b'{"publicKey": 5}', b'{"publicKey": null}', b"\xff\xfe"]
 )
-def test_an_answer_without_a_key_is_an_error(publish, body):
+def test_an_answer_without_a_key_is_an_error(publish: Any, body: bytes) -> None:
     with pytest.raises(ValueError):
         fetch_from(publish(body=body).url)()
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500, 503])
-def test_another_status_than_200_is_an_error_and_redirects_are_not_followed(publish, status):
+def test_another_status_than_200_is_an_error_and_redirects_are_not_followed(publish: Any, status: int) -> None:
     server = publish(status, b'{"publicKey": "x"}', headers=[("Location", "/elsewhere")])
     with pytest.raises(PublicKeyError, match=str(status)):
         fetch_from(server.url)()
     assert len(server.paths) == 1
 
 
-def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish, monkeypatch):
+def test_an_answer_that_comes_drop_by_drop_is_given_up_in_time(publish: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_key, "FETCH_TIMEOUT_S", 0.3)
     server = publish(body=b'{"publicKey": "' + b"x" * 100 + b'"}', drop_s=0.1)
     with pytest.raises(PublicKeyError, match="too slow"):
         fetch_from(server.url)()
 
 
-def test_an_answer_that_is_too_long_is_an_error(publish):
+def test_an_answer_that_is_too_long_is_an_error(publish: Any) -> None:
     with pytest.raises(PublicKeyError, match="too long"):
         fetch_from(publish(body=b'{"publicKey": "' + b"x" * ANSWER_MAX_BYTES + b'"}').url)()
 
 
-def test_rotations_through_every_size_are_learnt_over_http(keys_by_size, publish):
+def test_rotations_through_every_size_are_learnt_over_http(keys_by_size: Any, publish: Any) -> None:
     now = [1_000.0]
     servers = {
         size: publish(body=json.dumps({"publicKey": pem_of(key)}).encode()) for size, key in keys_by_size.items()

@@ -2,6 +2,7 @@
 
 import copy
 from itertools import product
+from typing import Any
 
 import pytest
 from marshmallow import ValidationError
@@ -79,25 +80,25 @@ REFUSED = [
 ]
 
 
-def rule_with(start):
+def rule_with(start: Any) -> dict[str, Any]:
     return {"name": "show", "rooms": ["abcd"], "on": "participant-joined", "do": "start", "start": start}
 
 
-def message_at(errors, path):
+def message_at(errors: Any, path: Any) -> Any:
     for name in path:
         errors = errors[name]
     return str(errors)
 
 
 @pytest.mark.parametrize("body", ACCEPTED, ids=str)
-def test_a_body_that_videosdk_takes_is_passed_on_unchanged(body):
+def test_a_body_that_videosdk_takes_is_passed_on_unchanged(body: Any) -> None:
     given = copy.deepcopy(body)
     assert StartSchema().load(given) == body
     assert RuleSchema().load(rule_with(given))["start"] == body
 
 
 @pytest.mark.parametrize(("body", "path", "words"), REFUSED, ids=lambda value: str(value)[:60])
-def test_a_body_that_videosdk_would_refuse_is_refused_by_field(body, path, words):
+def test_a_body_that_videosdk_would_refuse_is_refused_by_field(body: Any, path: Any, words: Any) -> None:
     with pytest.raises(ValidationError) as refused:
         StartSchema().load(body)
     assert words in message_at(refused.value.messages, path)

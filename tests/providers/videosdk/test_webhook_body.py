@@ -1,6 +1,7 @@
 """The reader of webhook bodies: every payload VideoSDK is known to send, and what is wrong with bodies now and then."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ AGENT_SUMMARY = "call-summary.agent.json"
 
 
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
-def test_every_known_payload_is_read_with_its_type_and_room(path):
+def test_every_known_payload_is_read_with_its_type_and_room(path: Any) -> None:
     raw = path.read_bytes()
     content = json.loads(raw)
     body = read_body(raw)
@@ -31,7 +32,7 @@ def test_every_known_payload_is_read_with_its_type_and_room(path):
 
 
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
-def test_a_payload_with_null_ids_is_read_with_its_type(path):
+def test_a_payload_with_null_ids_is_read_with_its_type(path: Any) -> None:
     content = json.loads(path.read_bytes())
     content["data"] = dict.fromkeys(content.get("data", {}))
     kind = content.get("webhookType", "call-summary")
@@ -40,7 +41,7 @@ def test_a_payload_with_null_ids_is_read_with_its_type(path):
 
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("odd", [b"\xff", b"\xc3", b"\xed\xa0\x80", rb"\ud800", b"\x00", b"\x1b", rb"\u0000"])
-def test_odd_bytes_in_any_text_of_a_payload_cost_that_text_alone(path, odd):
+def test_odd_bytes_in_any_text_of_a_payload_cost_that_text_alone(path: Any, odd: bytes) -> None:
     content = json.loads(path.read_bytes())
     content.setdefault("data", {})["participantName"] = "@@"
     body = read_body(json.dumps(content).encode().replace(b"@@", odd))
@@ -65,21 +66,21 @@ def test_odd_bytes_in_any_text_of_a_payload_cost_that_text_alone(path, odd):
         ({}, None),
     ],
 )
-def test_an_id_is_text_that_keys_and_logs_can_take_or_null(given, kept):
+def test_an_id_is_text_that_keys_and_logs_can_take_or_null(given: Any, kept: str | None) -> None:
     assert clean_id(given) == kept
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"{", b"[]", b"{}", b'{"data": {}}', b'{"webhookType": "a b"}', b"\xff\xfe", b"5"]
 )
-def test_what_cannot_be_read_says_why_in_plain_text(raw):
+def test_what_cannot_be_read_says_why_in_plain_text(raw: bytes) -> None:
     reason = read_body(raw).reason
     assert reason is not None
     assert reason.isprintable()
     assert len(reason) <= REASON_MAX_CHARS
 
 
-def test_the_journals_decoder_reads_what_the_receiver_accepted():
+def test_the_journals_decoder_reads_what_the_receiver_accepted() -> None:
     raw = rb'{"type": "hls-started", "data": {"roomId": "a\ud800", "sessionId": 5, "x": NaN}}'
     received = parse(raw)
     fields = {b"s": b"videosdk", b"t": received.type.encode(), b"r": received.room_id.encode(), b"a": b"1", b"d": raw}
@@ -88,16 +89,16 @@ def test_the_journals_decoder_reads_what_the_receiver_accepted():
     assert event.data == {"roomId": "a\ufffd", "sessionId": "5", "x": None}
 
 
-def unreadable(scenario, **more):
+def unreadable(scenario: Any, **more: Any) -> Any:
     data = {"body": "", "bytes": 0, "reason": "not JSON"}
     return scenario.tell(Source.VIDEOSDK, "unreadable", data, room=None, **more)
 
 
-def clock(scenario, due, **more):
+def clock(scenario: Any, due: Any, **more: Any) -> Any:
     return scenario.tell(Source.CLOCK, "timer", {"timer": "alarm:webhooks-unreadable", "due": due}, room=None, **more)
 
 
-def test_unreadable_webhooks_raise_one_alarm_that_counts_them():
+def test_unreadable_webhooks_raise_one_alarm_that_counts_them() -> None:
     scenario = Scenario()
     for _ in range(3):
         unreadable(scenario)
@@ -109,7 +110,7 @@ def test_unreadable_webhooks_raise_one_alarm_that_counts_them():
     assert [notice.type for notice in scenario.told] == ["alarm.raised"]
 
 
-def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook():
+def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook() -> None:
     scenario = Scenario()
     unreadable(scenario)
     first_due = scenario.world.alarms["webhooks-unreadable"].clears_at
@@ -125,7 +126,7 @@ def test_the_alarm_clears_an_hour_after_the_last_unreadable_webhook():
     assert scenario.world.alarms["webhooks-unreadable"].count == 1
 
 
-def test_a_timer_of_no_alarm_is_void():
+def test_a_timer_of_no_alarm_is_void() -> None:
     scenario = Scenario()
     for data in ({}, {"timer": 5, "due": 1}, {"timer": "alarm:nothing", "due": 1}, {"timer": "watch", "due": 1}):
         assert (

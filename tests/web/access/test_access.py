@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,18 +17,18 @@ from webhook_app.access.host_check import HostCheck
 from webhook_app.config.values import LOOPBACK_NETWORKS
 from webhook_app.store import keys
 from webhook_app.store.access.login_failures import LoginFailures
-from webhook_app.store.connection.clients import connect
+from webhook_app.store.connection.clients import Client, connect
 
 WRONG = "a-token-that-is-not-right"
 SESSION = "tallylight"
 
 
 @pytest.fixture
-def web_client(client, store_url, tmp_path):
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def csrf_of(answer):
+def csrf_of(answer: Any) -> Any:
     return re.search(r'name="csrf" (?:value|content)="([^"]+)"', answer.get_data(as_text=True)).group(1)
 
 
@@ -40,18 +41,18 @@ class Browser:
         if forwarded is not None:
             self.environ["HTTP_X_FORWARDED_FOR"] = forwarded
 
-    def get(self, path, **more):
+    def get(self, path: Any, **more: Any) -> Any:
         return self.http.get(path, environ_overrides=self.environ, **more)
 
-    def log_in(self, token=ADMIN_TOKEN):
+    def log_in(self, token: Any = ADMIN_TOKEN) -> Any:
         csrf = re.findall(r'name="csrf" value="([^"]+)"', self.get("/login").get_data(as_text=True))[-1]
         return self.http.post("/login", data={"token": token, "csrf": csrf}, environ_overrides=self.environ)
 
-    def log_out(self):
+    def log_out(self) -> Any:
         csrf = csrf_of(self.get("/rules"))
         return self.http.post("/logout", data={"csrf": csrf}, environ_overrides=self.environ)
 
-    def api(self, token):
+    def api(self, token: Any) -> Any:
         return self.get("/api/v1/rooms", headers={"Authorization": f"Bearer {token}"})
 
     @property
@@ -78,18 +79,20 @@ def environ_of(peer: Any, *hops: Any) -> dict[str, str]:
 
 
 @given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5))
-def test_what_a_peer_that_is_no_trusted_proxy_forwards_is_not_believed(peer, hops):
+def test_what_a_peer_that_is_no_trusted_proxy_forwards_is_not_believed(peer: Any, hops: Any) -> None:
     assert client_address(environ_of(peer, *hops), LOOPBACK_NETWORKS) == str(peer)
 
 
 @given(addresses, st.lists(st.one_of(addresses.map(str), junk), max_size=5), st.integers(0, 4))
-def test_behind_trusted_proxies_the_nearest_address_they_saw_counts(client_at, invented, proxies):
+def test_behind_trusted_proxies_the_nearest_address_they_saw_counts(
+    client_at: Any, invented: Any, proxies: Any
+) -> None:
     chain = [*invented, client_at, *["127.0.0.1", "::1"][: proxies % 3]]
     assert client_address(environ_of("127.0.0.1", *chain), LOOPBACK_NETWORKS) == str(client_at)
 
 
 @given(st.lists(st.one_of(addresses.map(str), junk), max_size=4), junk)
-def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented, name):
+def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented: Any, name: Any) -> None:
     assert client_address(environ_of("127.0.0.1", *invented, name), LOOPBACK_NETWORKS) == "127.0.0.1"
 
 
@@ -103,11 +106,11 @@ def test_a_proxy_that_names_no_address_stands_for_its_client_itself(invented, na
         ("fe80::1%eth0", "fe80::1"),
     ],
 )
-def test_an_address_is_read_in_the_forms_that_proxies_write(hop, address):
+def test_an_address_is_read_in_the_forms_that_proxies_write(hop: str, address: str) -> None:
     assert client_address(environ_of("::ffff:127.0.0.1", hop), LOOPBACK_NETWORKS) == address
 
 
-def test_other_networks_can_be_trusted_and_the_walk_is_bounded():
+def test_other_networks_can_be_trusted_and_the_walk_is_bounded() -> None:
     trusted = (ipaddress.ip_network("10.0.0.0/8"),)
     assert client_address(environ_of("10.0.0.1", "192.0.2.1", "198.51.100.7", "10.0.0.2"), trusted) == "198.51.100.7"
     assert client_address(environ_of("127.0.0.1", "198.51.100.7"), trusted) == "127.0.0.1"
@@ -116,7 +119,7 @@ def test_other_networks_can_be_trusted_and_the_walk_is_bounded():
     assert client_address({}, trusted) == "unknown"
 
 
-def test_an_ipv6_network_counts_as_one_client():
+def test_an_ipv6_network_counts_as_one_client() -> None:
     assert client_network("2001:db8:1:2::1") == client_network("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
     assert client_network("2001:db8:1:3::1") != client_network("2001:db8:1:2::1")
     assert client_network("::ffff:192.0.2.7") == client_network("192.0.2.7") == "192.0.2.7"
@@ -125,13 +128,13 @@ def test_an_ipv6_network_counts_as_one_client():
 # The throttle
 
 
-def throttle_of(store_url, clock=lambda: 0.0, networks_max=NETWORKS_MAX):
+def throttle_of(store_url: str, clock: Any = lambda: 0.0, networks_max: Any = NETWORKS_MAX) -> Any:
     shared = LoginFailures(connect(store_url), networks_max=networks_max, window_ms=round(WINDOW_S * 1000))
     return FailedLogins(shared, clock=clock)
 
 
 @pytest.mark.parametrize("door", ["console", "api", "both"])
-def test_a_right_token_gets_in_whatever_failed_before(web_client, door):
+def test_a_right_token_gets_in_whatever_failed_before(web_client: WebClient, door: str) -> None:
     stranger = Browser(web_client, forwarded="198.51.100.7")
     tries = {"console": [stranger.log_in], "api": [stranger.api], "both": [stranger.log_in, stranger.api]}[door]
     answers = [tries[at % len(tries)](WRONG) for at in range(FAILURES_MAX + 5)]
@@ -146,7 +149,7 @@ def test_a_right_token_gets_in_whatever_failed_before(web_client, door):
     assert elsewhere.log_in(WRONG).status_code == 403
 
 
-def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client):
+def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client: WebClient) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     for _ in range(FAILURES_MAX):
         assert stranger.api(WRONG).status_code == 401
@@ -156,14 +159,14 @@ def test_an_api_client_with_a_wrong_token_is_told_why_it_must_wait(web_client):
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic b3BzOmh1bnRlcjI=", "Digest x"])
-def test_a_request_without_a_token_of_ours_is_not_counted(web_client, header):
+def test_a_request_without_a_token_of_ours_is_not_counted(web_client: WebClient, header: str | None) -> None:
     stranger = Browser(web_client, peer="198.51.100.7")
     headers = {} if header is None else {"Authorization": header}
     for _ in range(FAILURES_MAX + 3):
         assert stranger.get("/api/v1/rooms", headers=headers).status_code == 401
 
 
-def test_failures_are_counted_for_all_processes_together(client, store_url, tmp_path):
+def test_failures_are_counted_for_all_processes_together(client: Client, store_url: str, tmp_path: Path) -> None:
     first, second = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
     for at in range(FAILURES_MAX):
         assert Browser((first, second)[at % 2], peer="198.51.100.7").api(WRONG).status_code == 401
@@ -171,7 +174,7 @@ def test_failures_are_counted_for_all_processes_together(client, store_url, tmp_
     assert Browser(second, peer="198.51.100.7").api(WRONG).status_code == 429
 
 
-def test_a_throttled_network_is_looked_at_again_after_the_window(client, store_url):
+def test_a_throttled_network_is_looked_at_again_after_the_window(client: Client, store_url: str) -> None:
     now = [0.0]
     throttle = throttle_of(store_url, clock=lambda: now[0])
     waits = [throttle.failed("2001:db8:1:2::1") for _ in range(FAILURES_MAX + 1)]
@@ -185,7 +188,7 @@ def test_a_throttled_network_is_looked_at_again_after_the_window(client, store_u
     assert throttle.failed("2001:db8:1:2::1") == 0
 
 
-def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client, store_url):
+def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client: Client, store_url: str) -> None:
     throttle = throttle_of(store_url, networks_max=100)
     waits = [throttle.failed(f"198.51.{at // 250}.{at % 250}") for at in range(500)]
     assert client.hlen(keys.LOGIN_FAILURES) <= 101
@@ -193,7 +196,7 @@ def test_many_addresses_do_not_fill_the_store_and_still_are_throttled(client, st
     assert all(wait > 0 for wait in waits[100 + FAILURES_MAX :])
 
 
-def test_without_a_store_each_process_counts_by_itself():
+def test_without_a_store_each_process_counts_by_itself() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         throttle = throttle_of(f"redis://127.0.0.1:{closed.getsockname()[1]}/0")
@@ -201,7 +204,7 @@ def test_without_a_store_each_process_counts_by_itself():
     assert [wait > 0 for wait in waits] == [False] * FAILURES_MAX + [True]
 
 
-def test_a_store_that_hangs_is_not_waited_for_again_and_again():
+def test_a_store_that_hangs_is_not_waited_for_again_and_again() -> None:
     now = [0.0]
     with socket.create_server(("127.0.0.1", 0)) as hung:
         hung.settimeout(0)
@@ -217,7 +220,7 @@ def test_a_store_that_hangs_is_not_waited_for_again_and_again():
         assert accepted(hung) == 1
 
 
-def accepted(server):
+def accepted(server: Any) -> Any:
     count = 0
     while True:
         try:
@@ -230,7 +233,9 @@ def accepted(server):
 # Sessions
 
 
-def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(client, store_url, tmp_path):
+def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client, another_process = WebClient(store_url, tmp_path), WebClient(store_url, tmp_path)
     browser, another = Browser(web_client), Browser(web_client)
     assert browser.log_in().status_code == another.log_in().status_code == 303
@@ -247,7 +252,7 @@ def test_logging_out_ends_the_session_for_every_copy_of_its_cookie(client, store
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_sessions_that_ended_long_ago_are_forgotten(client, web_client):
+def test_sessions_that_ended_long_ago_are_forgotten(client: Client, web_client: WebClient) -> None:
     client.zadd(keys.SESSIONS_ENDED, {"long-ago": 1})
     browser = Browser(web_client)
     browser.log_in()
@@ -256,7 +261,7 @@ def test_sessions_that_ended_long_ago_are_forgotten(client, web_client):
     assert client.zcard(keys.SESSIONS_ENDED) == 1
 
 
-def test_a_session_begins_anew_at_each_log_in(client, web_client):
+def test_a_session_begins_anew_at_each_log_in(client: Client, web_client: WebClient) -> None:
     browser = Browser(web_client)
     browser.log_in(VIEWER_TOKEN)
     planted = browser.cookie
@@ -268,7 +273,7 @@ def test_a_session_begins_anew_at_each_log_in(client, web_client):
     assert thief.get("/").status_code == 302, "what was known before the log-in is worth nothing"
 
 
-def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, web_client):
+def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client: Client, web_client: WebClient) -> None:
     stranger = Browser(web_client)
     for path in ("/login", "/", "/rules?q=a"):
         answer = stranger.get(path)
@@ -281,7 +286,9 @@ def test_the_log_in_form_leaves_a_session_alone_that_it_was_not_sent(client, web
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "x" * 32])
-def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, web_client, csrf):
+def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(
+    client: Client, web_client: WebClient, csrf: str
+) -> None:
     browser = Browser(web_client)
     browser.get("/login")
     answer = browser.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
@@ -291,7 +298,9 @@ def test_a_log_in_that_was_sent_from_elsewhere_begins_no_session(client, web_cli
     assert stranger.http.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
 
 
-def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(client, store_url, tmp_path):
+def test_while_the_store_is_away_pages_say_so_and_no_session_is_believed(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = WebClient(f"redis://127.0.0.1:{closed.getsockname()[1]}/0", tmp_path)
@@ -336,7 +345,7 @@ NOT_OURS = [
 
 
 @pytest.fixture(scope="module")
-def open_house(store_url, tmp_path_factory):
+def open_house(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(
         store_url,
         tmp_path_factory.mktemp("open"),
@@ -346,13 +355,15 @@ def open_house(store_url, tmp_path_factory):
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_what_needs_no_log_in_is_open_under_our_own_names(client, open_house, host):
+def test_what_needs_no_log_in_is_open_under_our_own_names(client: Client, open_house: Any, host: Any) -> None:
     for path in OPEN_PATHS:
         assert open_house.http.get(path, headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize("host", NOT_OURS)
-def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(client, open_house, host):
+def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(
+    client: Client, open_house: Any, host: Any
+) -> None:
     for path in OPEN_PATHS:
         answer = open_house.http.get(path, environ_overrides={"HTTP_HOST": host, "HTTP_X_FORWARDED_HOST": "localhost"})
         assert answer.status_code == 403
@@ -361,13 +372,15 @@ def test_what_needs_no_log_in_is_closed_to_a_site_that_took_our_address(client, 
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
-def test_the_events_stream_is_closed_to_a_site_that_took_our_address(client, open_house, host):
+def test_the_events_stream_is_closed_to_a_site_that_took_our_address(
+    client: Client, open_house: Any, host: str
+) -> None:
     answer = open_house.http.get("/api/v1/events/stream", headers={"Host": host})
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("host", ["evil.example", "abc.trycloudflare.com"])
-def test_webhooks_and_probes_come_by_any_host(client, open_house, host):
+def test_webhooks_and_probes_come_by_any_host(client: Client, open_house: Any, host: str) -> None:
     headers = {"Host": host}
     assert open_house.http.get("/healthz", headers=headers).status_code == 200
     assert open_house.http.get("/readyz", headers=headers).status_code in (200, 503)
@@ -377,7 +390,7 @@ def test_webhooks_and_probes_come_by_any_host(client, open_house, host):
     assert open_house.http.get("/api/v1/rooms", headers=token).status_code == 200
 
 
-def test_under_another_name_one_may_log_in(client, open_house):
+def test_under_another_name_one_may_log_in(client: Client, open_house: Any) -> None:
     browser = Browser(open_house)
     browser.environ["HTTP_HOST"] = "tally.lan:8000"
     assert browser.get("/").status_code == 403
@@ -387,7 +400,7 @@ def test_under_another_name_one_may_log_in(client, open_house):
 
 @settings(max_examples=300)
 @given(st.text(max_size=40))
-def test_a_host_is_ours_only_if_it_is_one_of_our_names(text):
+def test_a_host_is_ours_only_if_it_is_one_of_our_names(text: Any) -> None:
     read = re.fullmatch(r"(localhost|tally\.example\.org|127\.\d+\.\d+\.\d+|\[::1\])?(:\d*)?", text, re.ASCII | re.I)
     if read is None:
         assert not HostCheck("https://tally.example.org/x").is_ours(text)

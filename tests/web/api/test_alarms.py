@@ -3,12 +3,15 @@
 import json
 import re
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.web_client import SECRET, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.operations.processes import Processes
 from webhook_app.store.state.snapshots import Snapshots
@@ -25,31 +28,31 @@ LATE = {
 
 
 @pytest.fixture
-def web_client(store_url, tmp_path):
+def web_client(store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def raise_alarm(client, **more):
+def raise_alarm(client: Client, **more: Any) -> None:
     append(client, entry(Source.SYSTEM, "alarm-raised", None, LATE | more))
     fold_all(client)
 
 
-def listed(web_client, query="?active=true"):
+def listed(web_client: Any, query: str = "?active=true") -> Any:
     return web_client.get(f"/alarms{query}")["items"]
 
 
-def log_in(web_client):
+def log_in(web_client: Any) -> Any:
     form = web_client.http.get("/login").get_data(as_text=True)
     nonce = re.search(r'name="csrf" value="([^"]+)"', form)[1]
     web_client.http.post("/login", data={"csrf": nonce, "token": web_client.settings.admin_token})
     return re.search(r'<meta name="csrf" content="([^"]+)"', page(web_client, "/alarms"))[1]
 
 
-def page(web_client, path):
+def page(web_client: Any, path: Any) -> Any:
     return web_client.http.get(path).get_data(as_text=True)
 
 
-def test_an_alarm_is_acknowledged_through_the_journal(client, web_client):
+def test_an_alarm_is_acknowledged_through_the_journal(client: Client, web_client: WebClient) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     answer = web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"})
@@ -62,7 +65,7 @@ def test_an_alarm_is_acknowledged_through_the_journal(client, web_client):
     assert alarm["acknowledged_at"]
 
 
-def test_a_mute_ends_at_the_moment_that_was_given(client, web_client):
+def test_a_mute_ends_at_the_moment_that_was_given(client: Client, web_client: WebClient) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     body = {"until": "2999-01-01T00:00:00Z"}
@@ -75,13 +78,15 @@ def test_a_mute_ends_at_the_moment_that_was_given(client, web_client):
     "body",
     [{"until": "2001-01-01T00:00:00Z"}, {"until": "soon"}, {"until": 5}, {"by": ""}, {"by": "x" * 101}, {"who": "ann"}],
 )
-def test_a_wrong_acknowledgement_is_refused(client, web_client, body):
+def test_a_wrong_acknowledgement_is_refused(client: Client, web_client: WebClient, body: dict[str, Any]) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", body).status_code == 422
 
 
-def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(client, web_client):
+def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(
+    client: Client, web_client: WebClient
+) -> None:
     raise_alarm(client)
     [alarm] = listed(web_client)
     append(client, entry(Source.SYSTEM, "alarm-cleared", None, {"name": "broadcast-late", "key": LATE["key"]}))
@@ -91,7 +96,9 @@ def test_an_acknowledgement_of_what_is_over_or_was_never_raised_is_refused(clien
     assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {}, token=VIEWER_TOKEN).status_code == 403
 
 
-def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(client, web_client):
+def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(
+    client: Client, web_client: WebClient
+) -> None:
     client.set(keys.HALTED, "a transaction was applied in part")
     client.set(keys.HALTED_AT, int(time.time() * 1000))
     JournalWatch(client).look()
@@ -103,7 +110,7 @@ def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(clie
     assert listed(web_client) == []
 
 
-def test_the_console_counts_what_nobody_has_acknowledged(client, web_client):
+def test_the_console_counts_what_nobody_has_acknowledged(client: Client, web_client: WebClient) -> None:
     csrf = log_in(web_client)
     for process in ("worker", "call", "deliver", "clock"):
         Processes(client).beat(process, "here:1")
@@ -123,14 +130,14 @@ def test_the_console_counts_what_nobody_has_acknowledged(client, web_client):
     assert "hall is late" not in page(web_client, "/")
 
 
-def test_the_live_part_of_a_page_carries_the_count(client, web_client):
+def test_the_live_part_of_a_page_carries_the_count(client: Client, web_client: WebClient) -> None:
     log_in(web_client)
     raise_alarm(client)
     assert 'data-count="1"' in page(web_client, "/page/live")
     assert SECRET not in page(web_client, "/page/live/alarms")
 
 
-def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, web_client):
+def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client: Client, web_client: WebClient) -> None:
     for name, cleared_at in (("calendar-0123", None), ("schedule-show", None), ("poisoned-event", 3)):
         old = {"name": name, "severity": "warning", "summary": name, "since": 2, "cleared_at": cleared_at, "count": 1}
         client.hset(keys.ALARMS, name, json.dumps(old))
@@ -150,7 +157,7 @@ def test_alarms_that_an_earlier_version_stored_are_listed_and_clear(client, web_
     assert listed(web_client) == []
 
 
-def test_alarms_of_an_old_snapshot_are_read(client):
+def test_alarms_of_an_old_snapshot_are_read(client: Client) -> None:
     snapshot = {"at": "5-0", "rules": "{}", "names": "{}", "settings": "{}", "calendars": "{}", "rooms": "{}"}
     old = {"name": "schedule-show", "severity": "warning", "summary": "x", "since": 2, "cleared_at": None, "count": 1}
     over = {**old, "name": "poisoned-event", "cleared_at": 3}

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +21,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
 from webhook_app.store.calls import Calls
-from webhook_app.store.connection.clients import connect
+from webhook_app.store.connection.clients import Client, connect
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.queries.paging import encode_cursor
 
@@ -56,13 +59,13 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = tmp_path_factory.mktemp("doors")
     return WebClient(store_url, home, webhook_token=WEBHOOK_TOKEN, allow_networks=networks("127.0.0.0/8"))
 
 
 @pytest.fixture(scope="module")
-def sink():
+def sink() -> Iterator[Any]:
     made = Sink()
     yield made
     made.stop()
@@ -71,7 +74,7 @@ def sink():
 class Stage:
     """A store in which something of everything has happened."""
 
-    def __init__(self, client, web_client, store_url, sink):
+    def __init__(self, client: Client, web_client: Any, store_url: str, sink: Any) -> None:
         self.secret = "whsec_" + "c2VjcmV0LXRoYXQtbm9ib2R5LW1heS1zZWUtYWdhaW4="
         self.client, self.store_url = client, store_url
         subscriber = {"url": sink.url, "name": "tv", "types": ["*"], "secret": self.secret}
@@ -103,8 +106,8 @@ class Stage:
         Calls(client).record_attempt(self.call, {"at": Calls(client).now_ms(), "status": 503, "message": "not now"})
         self.deliver()
 
-    def deliver(self):
-        async def once():
+    def deliver(self) -> None:
+        async def once() -> None:
             async with deliverer(self.client, self.store_url) as hand:
                 await hand.run()
 
@@ -112,7 +115,7 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def filled(web_client, store_url, sink):
+def filled(web_client: WebClient, store_url: str, sink: Any) -> Any:
     """The stage, and what its store holds."""
     with closing(connect(store_url)) as client:
         client.flushall()
@@ -121,7 +124,7 @@ def filled(web_client, store_url, sink):
 
 
 @pytest.fixture
-def stage(client, filled):
+def stage(client: Client, filled: Any) -> Any:
     stage, held = filled
     stage.client = client
     with client.pipeline() as pipe:
@@ -131,7 +134,7 @@ def stage(client, filled):
     return stage
 
 
-def assert_times(found, key=""):
+def assert_times(found: Any, key: str = "") -> None:
     """Every time in an answer is RFC 3339, UTC, in milliseconds."""
     if isinstance(found, dict):
         for name, value in found.items():
@@ -143,7 +146,7 @@ def assert_times(found, key=""):
         assert TIME.fullmatch(found), (key, found)
 
 
-def assert_problem(answer, status, *fields):
+def assert_problem(answer: Any, status: Any, *fields: Any) -> None:
     assert answer.status_code == status, answer.get_data(as_text=True)
     assert answer.content_type == PROBLEM
     assert {"type", "title", "status", "detail"} <= answer.json.keys()
@@ -153,7 +156,7 @@ def assert_problem(answer, status, *fields):
         assert all(answer.json["errors"].values())
 
 
-def every(web_client, path, limit=2):
+def every(web_client: Any, path: Any, limit: int = 2) -> Any:
     """All items of a list, page by page."""
     found, cursor = [], None
     join = "&" if "?" in path else "?"
@@ -168,12 +171,12 @@ def every(web_client, path, limit=2):
     raise AssertionError("the list does not end")
 
 
-def ids(items):
+def ids(items: Any) -> Any:
     """What names each item."""
     return [next(item[key] for key in ("id", "stream_id", "room_id", "name") if key in item) for item in items]
 
 
-def test_a_room_has_the_shape_of_the_contract(web_client, stage):
+def test_a_room_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
     room = web_client.get(f"/rooms/{ROOM}")
     assert set(room) == ROOM_KEYS
     assert set(room["stream"]) == STREAM
@@ -188,7 +191,7 @@ def test_a_room_has_the_shape_of_the_contract(web_client, stage):
     assert_times(room)
 
 
-def test_a_room_without_a_run_is_idle(web_client, stage):
+def test_a_room_without_a_run_is_idle(web_client: WebClient, stage: Any) -> None:
     room = web_client.get("/rooms/other-0")
     assert set(room) == ROOM_KEYS
     assert (room["state"], room["stream"], room["desired"], room["on_air"]) == ("idle", None, None, False)
@@ -196,7 +199,7 @@ def test_a_room_without_a_run_is_idle(web_client, stage):
     assert_times(room)
 
 
-def test_rooms_are_listed_and_filtered(web_client, stage):
+def test_rooms_are_listed_and_filtered(web_client: WebClient, stage: Any) -> None:
     assert len(web_client.get("/rooms")["items"]) == 6
     assert [room["room_id"] for room in web_client.get("/rooms?on_air=true")["items"]] == [ROOM]
     assert len(web_client.get("/rooms?on_air=false")["items"]) == 5
@@ -205,7 +208,9 @@ def test_rooms_are_listed_and_filtered(web_client, stage):
     assert all(set(room) == ROOM_KEYS for room in web_client.get("/rooms")["items"])
 
 
-def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(client, web_client, stage):
+def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(
+    client: Client, web_client: WebClient, stage: Any
+) -> None:
     names = {"main-hall": {"room_id": ROOM, "groups": ["webinar"]}, "foyer": {"room_id": "never-seen"}}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
     fold_all(client)
@@ -214,7 +219,7 @@ def test_rooms_are_found_by_the_name_and_group_of_the_configuration_file(client,
     assert web_client.get("/rooms/never-seen")["state"] == "idle"
 
 
-def test_a_stream_has_the_shape_of_the_contract(web_client, stage):
+def test_a_stream_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
     [listed] = web_client.get("/streams")["items"]
     stream = web_client.get(f"/streams/{listed['stream_id']}")
     assert set(stream) == STREAM
@@ -226,7 +231,7 @@ def test_a_stream_has_the_shape_of_the_contract(web_client, stage):
     assert_times(stream)
 
 
-def test_streams_are_filtered(web_client, stage):
+def test_streams_are_filtered(web_client: WebClient, stage: Any) -> None:
     assert len(web_client.get(f"/streams?room_id={ROOM}")["items"]) == 1
     assert web_client.get("/streams?room_id=other-1")["items"] == []
     assert len(web_client.get("/streams?state=playable")["items"]) == 1
@@ -235,7 +240,7 @@ def test_streams_are_filtered(web_client, stage):
     assert len(web_client.get("/streams?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00%2B01:00")["items"]) == 1
 
 
-def test_an_event_has_the_shape_of_the_contract(web_client, stage):
+def test_an_event_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
     events = web_client.get("/events?limit=500")["items"]
     assert {event["source"] for event in events} >= {"videosdk", "operator", "config", "system"}
     for event in events:
@@ -245,14 +250,14 @@ def test_an_event_has_the_shape_of_the_contract(web_client, stage):
     assert_times([event for event in events if event["source"] != "operator"])
 
 
-def test_an_event_that_is_not_folded_has_no_effect_yet(client, web_client):
+def test_an_event_that_is_not_folded_has_no_effect_yet(client: Client, web_client: WebClient) -> None:
     [event_id] = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     assert web_client.get(f"/events/{event_id}")["effect"] is None
     fold_all(client)
     assert web_client.get(f"/events/{event_id}")["effect"]
 
 
-def test_events_are_listed_newest_first_and_filtered(web_client, stage):
+def test_events_are_listed_newest_first_and_filtered(web_client: WebClient, stage: Any) -> None:
     events = web_client.get("/events?limit=500")["items"]
     assert all(order(newer["id"]) > order(older["id"]) for newer, older in pairwise(events))
     of_the_room = web_client.get(f"/events?room_id={ROOM}")["items"]
@@ -263,7 +268,7 @@ def test_events_are_listed_newest_first_and_filtered(web_client, stage):
     assert web_client.get("/events?from=2020-01-01T00:00:00Z&limit=500")["items"] == events
 
 
-def test_a_timeline_says_what_each_event_did_and_why(web_client, stage):
+def test_a_timeline_says_what_each_event_did_and_why(web_client: WebClient, stage: Any) -> None:
     items = web_client.get(f"/rooms/{ROOM}/timeline")["items"]
     assert [item["type"] for item in items][:2] == ["end", "hls-playable"]
     for item in items:
@@ -278,7 +283,7 @@ def test_a_timeline_says_what_each_event_did_and_why(web_client, stage):
     assert called["did"]
 
 
-def test_a_delivery_has_the_shape_of_the_contract(web_client, stage):
+def test_a_delivery_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
     deliveries = web_client.get("/deliveries?limit=500")["items"]
     assert {delivery["notice"]["type"] for delivery in deliveries} >= {"stream.playable", "rule.say-so", "alarm.raised"}
     for delivery in deliveries:
@@ -291,7 +296,7 @@ def test_a_delivery_has_the_shape_of_the_contract(web_client, stage):
     assert_times(deliveries)
 
 
-def test_deliveries_are_filtered_and_listed_by_subscriber(web_client, stage):
+def test_deliveries_are_filtered_and_listed_by_subscriber(web_client: WebClient, stage: Any) -> None:
     deliveries = web_client.get("/deliveries?limit=500")["items"]
     assert web_client.get("/deliveries?state=delivered&limit=500")["items"] == deliveries
     assert web_client.get("/deliveries?state=dead")["items"] == []
@@ -300,7 +305,7 @@ def test_deliveries_are_filtered_and_listed_by_subscriber(web_client, stage):
     assert web_client.get(f"/deliveries?notice_id={one['notice']['id']}")["items"] == [one]
 
 
-def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client, stage, sink):
+def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client: WebClient, stage: Any, sink: Any) -> None:
     one = next(item for item in web_client.get("/deliveries")["items"] if item["notice"]["type"] == "stream.playable")
     before = len([told for told in sink.told if told.id == one["notice"]["id"]])
     answer = web_client.api("POST", f"/deliveries/{one['id']}/retry")
@@ -313,7 +318,7 @@ def test_a_delivery_can_be_sent_once_more_under_the_same_id(web_client, stage, s
     assert len([told for told in sink.told if told.id == one["notice"]["id"]]) == before + 1
 
 
-def test_a_call_has_the_shape_of_the_contract(web_client, stage):
+def test_a_call_has_the_shape_of_the_contract(web_client: WebClient, stage: Any) -> None:
     call = web_client.get(f"/calls/{stage.call}")
     assert set(call) >= CALL
     assert (call["room_id"], call["kind"], call["because"], call["state"]) == (ROOM, "end", "operator", "waiting")
@@ -323,12 +328,12 @@ def test_a_call_has_the_shape_of_the_contract(web_client, stage):
     assert_times(call)
 
 
-def test_a_call_that_is_on_its_way_is_shown_as_sent(client, web_client, stage):
+def test_a_call_that_is_on_its_way_is_shown_as_sent(client: Client, web_client: WebClient, stage: Any) -> None:
     client.set(keys.call_mark(stage.call), 1)
     assert web_client.get(f"/calls/{stage.call}")["state"] == "sent"
 
 
-def test_calls_are_filtered(web_client, stage):
+def test_calls_are_filtered(web_client: WebClient, stage: Any) -> None:
     call = web_client.get(f"/calls/{stage.call}")
     assert call in web_client.get(f"/calls?room_id={ROOM}")["items"]
     assert web_client.get("/calls?room_id=nowhere")["items"] == []
@@ -336,7 +341,7 @@ def test_calls_are_filtered(web_client, stage):
     assert web_client.get("/calls?state=succeeded")["items"] == []
 
 
-def test_alarms_have_the_shape_of_the_contract_and_are_filtered(web_client, stage):
+def test_alarms_have_the_shape_of_the_contract_and_are_filtered(web_client: WebClient, stage: Any) -> None:
     alarms = {alarm["name"]: alarm for alarm in web_client.get("/alarms")["items"]}
     assert {"disk", "clock"} <= alarms.keys()
     assert all(set(alarm) == ALARM for alarm in alarms.values())
@@ -347,26 +352,26 @@ def test_alarms_have_the_shape_of_the_contract_and_are_filtered(web_client, stag
     assert_times(list(alarms.values()))
 
 
-def test_a_reducer_that_has_halted_is_an_alarm(client, web_client):
+def test_a_reducer_that_has_halted_is_an_alarm(client: Client, web_client: WebClient) -> None:
     client.set(keys.HALTED, "a transaction was applied in part")
     [alarm] = web_client.get("/alarms")["items"]
     assert (set(alarm), alarm["severity"], alarm["cleared_at"]) == (ALARM, "critical", None)
 
 
 @pytest.mark.parametrize("path", ["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/subscribers"])
-def test_pages_hold_every_item_once(web_client, stage, path):
+def test_pages_hold_every_item_once(web_client: WebClient, stage: Any, path: str) -> None:
     whole = ids(web_client.get(f"{path}?limit=500")["items"])
     assert len(set(whole)) == len(whole) > 0
     assert ids(every(web_client, path, limit=1)) == whole
     assert ids(every(web_client, path, limit=3)) == whole
 
 
-def test_timelines_have_pages_too(web_client, stage):
+def test_timelines_have_pages_too(web_client: WebClient, stage: Any) -> None:
     whole = web_client.get(f"/rooms/{ROOM}/timeline?limit=500")["items"]
     assert every(web_client, f"/rooms/{ROOM}/timeline") == whole
 
 
-def test_pages_of_events_stay_right_while_more_is_written(client, web_client, stage):
+def test_pages_of_events_stay_right_while_more_is_written(client: Client, web_client: WebClient, stage: Any) -> None:
     before = web_client.get("/events?limit=500")["items"]
     first = web_client.get("/events?limit=4")
     append(client, *[entry(Source.SYSTEM, "nothing", None, {}) for _ in range(7)])
@@ -374,7 +379,9 @@ def test_pages_of_events_stay_right_while_more_is_written(client, web_client, st
     assert first["items"] + rest == before
 
 
-def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(client, web_client, stage):
+def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(
+    client: Client, web_client: WebClient, stage: Any
+) -> None:
     for path in ("/rooms", "/streams"):
         before = ids(web_client.get(f"{path}?limit=500")["items"])
         first = web_client.get(f"{path}?limit=1")
@@ -386,7 +393,9 @@ def test_pages_of_rooms_and_streams_stay_right_while_more_is_written(client, web
         assert ids(first["items"] + rest) == before
 
 
-def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(client, web_client):
+def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(
+    client: Client, web_client: WebClient
+) -> None:
     with client.pipeline() as pipe:
         for at in range(450):
             room = {"room_id": f"room-{at:03}", "updated_at": 5}
@@ -398,7 +407,7 @@ def test_rooms_that_were_first_seen_in_the_same_moment_are_each_listed_once(clie
         assert len(found) == len(set(found)) == 450
 
 
-def every_after(web_client, path, cursor):
+def every_after(web_client: Any, path: Any, cursor: Any) -> Any:
     found = []
     while cursor is not None:
         page = web_client.get(f"{path}?limit=3&cursor={cursor}")
@@ -436,7 +445,7 @@ BAD_TOKENS = [None, "", "wrong", ADMIN_TOKEN + "x", ADMIN_TOKEN[:-1], "ädmin", 
 
 
 @pytest.mark.parametrize("path", READING)
-def test_reading_needs_a_token_and_either_will_do(web_client, stage, path):
+def test_reading_needs_a_token_and_either_will_do(web_client: WebClient, stage: Any, path: Any) -> None:
     for token in BAD_TOKENS:
         answer = web_client.api("GET", path, token=token)
         assert_problem(answer, 401)
@@ -446,7 +455,9 @@ def test_reading_needs_a_token_and_either_will_do(web_client, stage, path):
 
 
 @pytest.mark.parametrize(("method", "path"), WRITING)
-def test_writing_needs_the_admin_token(client, web_client, stage, method, path):
+def test_writing_needs_the_admin_token(
+    client: Client, web_client: WebClient, stage: Any, method: Any, path: Any
+) -> None:
     before = client.xlen(keys.JOURNAL)
     for token in BAD_TOKENS:
         assert_problem(web_client.api(method, path, {}, token=token), 401)
@@ -454,17 +465,17 @@ def test_writing_needs_the_admin_token(client, web_client, stage, method, path):
     assert client.xlen(keys.JOURNAL) == before
 
 
-def test_another_scheme_than_bearer_is_no_token(web_client):
+def test_another_scheme_than_bearer_is_no_token(web_client: WebClient) -> None:
     for value in (f"Basic {ADMIN_TOKEN}", ADMIN_TOKEN, "Bearer", f"Token {ADMIN_TOKEN}"):
         assert_problem(web_client.http.get("/api/v1/rooms", headers={"Authorization": value}), 401)
     assert web_client.http.get("/api/v1/rooms", headers={"Authorization": f"bearer  {ADMIN_TOKEN}"}).status_code == 200
 
 
-def test_a_token_in_the_address_is_no_token(web_client):
+def test_a_token_in_the_address_is_no_token(web_client: WebClient) -> None:
     assert_problem(web_client.http.get(f"/api/v1/rooms?token={ADMIN_TOKEN}&access_token={ADMIN_TOKEN}"), 401)
 
 
-def test_without_a_viewer_token_there_is_no_viewer(store_url, tmp_path):
+def test_without_a_viewer_token_there_is_no_viewer(store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=None)
     for token in ("", "None", None):
         assert_problem(web_client.api("GET", "/rooms", token=token), 401)
@@ -491,11 +502,11 @@ def test_without_a_viewer_token_there_is_no_viewer(store_url, tmp_path):
         "/",
     ],
 )
-def test_what_is_not_there_is_404(web_client, stage, path):
+def test_what_is_not_there_is_404(web_client: WebClient, stage: Any, path: str) -> None:
     assert_problem(web_client.api("GET", path), 404)
 
 
-def test_what_is_kept_beside_a_call_is_no_call(client, web_client, stage):
+def test_what_is_kept_beside_a_call_is_no_call(client: Client, web_client: WebClient, stage: Any) -> None:
     client.set(keys.call_mark(stage.call), 1)
     for path in (f"/calls/{stage.call}:mark", f"/calls/{stage.call}:attempts"):
         assert_problem(web_client.api("GET", path), 404)
@@ -514,7 +525,7 @@ def test_what_is_kept_beside_a_call_is_no_call(client, web_client, stage):
         ("GET", "/deliveries/x/retry"),
     ],
 )
-def test_a_method_that_a_resource_does_not_have_is_405(web_client, method, path):
+def test_a_method_that_a_resource_does_not_have_is_405(web_client: WebClient, method: str, path: str) -> None:
     answer = web_client.api(method, path)
     assert_problem(answer, 405)
     assert answer.headers["Allow"]
@@ -544,7 +555,9 @@ def test_a_method_that_a_resource_does_not_have_is_405(web_client, method, path)
         (f"/rooms/{ROOM}/timeline?cursor=" + encode_cursor("1"), "cursor"),
     ],
 )
-def test_a_question_that_is_wrong_is_422_with_the_field(web_client, stage, path, field):
+def test_a_question_that_is_wrong_is_422_with_the_field(
+    web_client: WebClient, stage: Any, path: str, field: str
+) -> None:
     assert_problem(web_client.api("GET", path), 422, field)
 
 
@@ -560,7 +573,7 @@ positions = (
     path=some.sampled_from(["/rooms", "/streams", "/events", "/deliveries", "/calls", "/alarms", "/rules"]),
     cursor=some.text("abcXYZ019_-=", max_size=20) | positions.map(encode_cursor),
 )
-def test_no_cursor_does_worse_than_be_refused(web_client, path, cursor):
+def test_no_cursor_does_worse_than_be_refused(web_client: WebClient, path: Any, cursor: Any) -> None:
     answer = web_client.api("GET", path, query_string={"cursor": cursor})
     assert answer.status_code in (200, 422), (cursor, answer.get_data(as_text=True))
 
@@ -571,12 +584,12 @@ def test_no_cursor_does_worse_than_be_refused(web_client, path, cursor):
     name=some.sampled_from(["limit", "from", "q", "room_id", "type"]),
     value=some.text(),
 )
-def test_no_question_does_worse_than_be_refused(web_client, path, name, value):
+def test_no_question_does_worse_than_be_refused(web_client: WebClient, path: Any, name: Any, value: Any) -> None:
     answer = web_client.api("GET", path, query_string={name: value.encode("utf-8", "surrogatepass")})
     assert answer.status_code in (200, 404, 422), answer.get_data(as_text=True)
 
 
-def test_no_answer_gives_a_secret_away(client, web_client, stage):
+def test_no_answer_gives_a_secret_away(client: Client, web_client: WebClient, stage: Any) -> None:
     paths = [*READING, "/events?limit=500", "/deliveries?limit=500", f"/subscribers/{stage.subscriber}"]
     paths += [f"/subscribers/{stage.subscriber}/deliveries?limit=500", f"/calls/{stage.call}"]
     found = "".join(web_client.api("GET", path).get_data(as_text=True) for path in paths)
@@ -586,7 +599,7 @@ def test_no_answer_gives_a_secret_away(client, web_client, stage):
     assert "whsec_" not in found
 
 
-def test_when_the_store_is_away_every_answer_is_503(tmp_path):
+def test_when_the_store_is_away_every_answer_is_503(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     for path in READING:
         answer = web_client.api("GET", path)

@@ -1,6 +1,8 @@
 """The API's commands to rooms, and rules put, paused and deleted through it."""
 
 import json
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -21,6 +23,7 @@ from tests.support.web_client import (
 )
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from webhook_app.usecases import context
 
@@ -36,22 +39,22 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture(autouse=True)
-def scaled_limit(monkeypatch):
+def scaled_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine folds in time, too."""
     monkeypatch.setattr(context, "FOLD_WAIT_S", 15.0)
 
 
 @pytest.fixture(autouse=True)
-def room_is_configured(client):
+def room_is_configured(client: Client) -> None:
     configure_room(client)
 
 
-def journaled(client):
+def journaled(client: Client) -> Any:
     """Everything in the journal but the room that the fixture adds: source, type, room and data."""
     return [
         (fields[b"s"].decode(), fields[b"t"].decode(), fields[b"r"].decode(), json.loads(fields[b"d"]))
@@ -60,14 +63,14 @@ def journaled(client):
     ]
 
 
-def assert_problem(answer, status, *fields):
+def assert_problem(answer: Any, status: Any, *fields: Any) -> None:
     assert answer.status_code == status, answer.get_data(as_text=True)
     assert answer.content_type == PROBLEM
     if fields:
         assert set(answer.json["errors"]) == set(fields), answer.json
 
 
-def in_session(client):
+def in_session(client: Client) -> None:
     """Credentials are known and the room has a live session."""
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
@@ -75,7 +78,9 @@ def in_session(client):
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_a_command_is_journaled_and_says_where_its_effect_will_be(client, web_client, command):
+def test_a_command_is_journaled_and_says_where_its_effect_will_be(
+    client: Client, web_client: WebClient, command: str
+) -> None:
     answer = web_client.api("POST", f"/rooms/{ROOM}/{command}")
     assert answer.status_code == 202
     assert set(answer.json) == {"id"}
@@ -87,7 +92,7 @@ def test_a_command_is_journaled_and_says_where_its_effect_will_be(client, web_cl
     assert_sound(client)
 
 
-def test_a_start_calls_videosdk_with_the_body_that_was_given(client, web_client):
+def test_a_start_calls_videosdk_with_the_body_that_was_given(client: Client, web_client: WebClient) -> None:
     in_session(client)
     wish = {"start": START, "until": "2100-01-01T01:00:00+01:00"}
     assert web_client.api("POST", f"/rooms/{ROOM}/start", wish).status_code == 202
@@ -101,7 +106,7 @@ def test_a_start_calls_videosdk_with_the_body_that_was_given(client, web_client)
     assert json.loads(client.get(keys.call(call["id"])))["body"] == START
 
 
-def test_repeating_a_start_or_an_end_is_harmless(client, web_client):
+def test_repeating_a_start_or_an_end_is_harmless(client: Client, web_client: WebClient) -> None:
     in_session(client)
     for command in ("start", "end"):
         ids = {web_client.api("POST", f"/rooms/{ROOM}/{command}").json["id"] for _ in range(5)}
@@ -111,7 +116,7 @@ def test_repeating_a_start_or_an_end_is_harmless(client, web_client):
     assert_sound(client)
 
 
-def test_release_drops_the_operators_wish(client, web_client):
+def test_release_drops_the_operators_wish(client: Client, web_client: WebClient) -> None:
     in_session(client)
     web_client.api("POST", f"/rooms/{ROOM}/start")
     web_client.api("POST", f"/rooms/{ROOM}/release")
@@ -119,7 +124,7 @@ def test_release_drops_the_operators_wish(client, web_client):
     assert web_client.get(f"/rooms/{ROOM}")["desired"] is None
 
 
-def test_a_room_that_was_added_and_never_seen_can_be_started(client, web_client):
+def test_a_room_that_was_added_and_never_seen_can_be_started(client: Client, web_client: WebClient) -> None:
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     configure_room(client, "never-seen")
     assert web_client.api("POST", "/rooms/never-seen/start").status_code == 202
@@ -130,7 +135,7 @@ def test_a_room_that_was_added_and_never_seen_can_be_started(client, web_client)
 @pytest.mark.parametrize(
     "room", ["current", "due", "on-air", "version", "zimmer-ä", "a|b", "a b", "a:b:c", "%00", "*", "x" * 200]
 )
-def test_a_room_may_have_any_name(client, web_client, room):
+def test_a_room_may_have_any_name(client: Client, web_client: WebClient, room: str) -> None:
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     configure_room(client, unquote(room))
     for command in ("start", "end", "start", "release"):
@@ -145,7 +150,7 @@ def test_a_room_may_have_any_name(client, web_client, room):
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_rooms_that_are_not_ours_are_not_found(client, store_url, tmp_path, command):
+def test_rooms_that_are_not_ours_are_not_found(client: Client, store_url: str, tmp_path: Path, command: str) -> None:
     web_client = WebClient(store_url, tmp_path, rooms=("abcd-*",))
     assert_problem(web_client.api("POST", f"/rooms/wxyz/{command}"), 404)
     assert web_client.api("POST", f"/rooms/{ROOM}/{command}").status_code == 202
@@ -153,7 +158,9 @@ def test_rooms_that_are_not_ours_are_not_found(client, store_url, tmp_path, comm
 
 
 @pytest.mark.parametrize("command", ["start", "end", "release"])
-def test_without_credentials_a_command_is_a_conflict(client, store_url, tmp_path, command):
+def test_without_credentials_a_command_is_a_conflict(
+    client: Client, store_url: str, tmp_path: Path, command: str
+) -> None:
     web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
     answer = web_client.api("POST", f"/rooms/{ROOM}/{command}")
     assert_problem(answer, 409)
@@ -187,7 +194,9 @@ def test_without_credentials_a_command_is_a_conflict(client, store_url, tmp_path
         ({"room_id": ROOM}, "room_id"),
     ],
 )
-def test_a_wish_that_is_wrong_is_refused_with_its_field(client, web_client, wish, field):
+def test_a_wish_that_is_wrong_is_refused_with_its_field(
+    client: Client, web_client: WebClient, wish: dict[str, Any], field: str
+) -> None:
     assert_problem(web_client.api("POST", f"/rooms/{ROOM}/start", wish), 422, field)
     assert journaled(client) == []
 
@@ -195,18 +204,18 @@ def test_a_wish_that_is_wrong_is_refused_with_its_field(client, web_client, wish
 @pytest.mark.parametrize(
     "start", [{}, {"config": {}}, START, {"templateUrl": "https://example.com/t"}, {"transcription": {"enabled": True}}]
 )
-def test_a_start_takes_what_videosdk_takes(client, web_client, start):
+def test_a_start_takes_what_videosdk_takes(client: Client, web_client: WebClient, start: Any) -> None:
     assert web_client.api("POST", f"/rooms/{ROOM}/start", {"start": start}).status_code == 202
     assert journaled(client)[0][3] == {"start": start}
 
 
-def test_an_end_takes_no_start(client, web_client):
+def test_an_end_takes_no_start(client: Client, web_client: WebClient) -> None:
     assert_problem(web_client.api("POST", f"/rooms/{ROOM}/end", {"start": START}), 422, "start")
 
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"'until'", b'{"a": }', b"nope", b'{"a": 1} {'])
-def test_a_body_that_is_no_json_is_400(client, web_client, path, body):
+def test_a_body_that_is_no_json_is_400(client: Client, web_client: WebClient, path: str, body: bytes) -> None:
     method = "PUT" if "rules" in path else "POST"
     answer = web_client.http.open(
         "/api/v1" + path, method=method, data=body, headers=BEARER, content_type="application/json"
@@ -217,20 +226,22 @@ def test_a_body_that_is_no_json_is_400(client, web_client, path, body):
 
 @pytest.mark.parametrize("path", [f"/rooms/{ROOM}/start", "/subscribers", "/rules/x"])
 @pytest.mark.parametrize("body", [[], [1], "x", 5, True])
-def test_a_body_that_is_no_object_is_refused(client, web_client, path, body):
+def test_a_body_that_is_no_object_is_refused(client: Client, web_client: WebClient, path: str, body: Any) -> None:
     assert_problem(web_client.api("PUT" if "rules" in path else "POST", path, body), 422)
     assert journaled(client) == []
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_wish_is_read_whatever_content_type_it_has(client, web_client, content_type):
+def test_a_wish_is_read_whatever_content_type_it_has(
+    client: Client, web_client: WebClient, content_type: str | None
+) -> None:
     body = json.dumps({"until": "2100-01-01T00:00:00Z"}).encode()
     answer = web_client.http.post(f"/api/v1/rooms/{ROOM}/start", data=body, headers=BEARER, content_type=content_type)
     assert answer.status_code == 202
     assert journaled(client)[0][3] == {"until": 4_102_444_800_000}
 
 
-def test_a_body_that_is_too_large_is_413(client, web_client):
+def test_a_body_that_is_too_large_is_413(client: Client, web_client: WebClient) -> None:
     assert_problem(
         web_client.api("POST", f"/rooms/{ROOM}/start", {"start": {"transcription": {"x": "a" * 1_100_000}}}), 413
     )
@@ -251,7 +262,7 @@ fields = some.sampled_from(
     path=some.sampled_from([f"/rooms/{ROOM}/start", f"/rooms/{ROOM}/end", "/subscribers"]),
     body=some.dictionaries(fields, anything, max_size=5) | anything,
 )
-def test_no_body_does_worse_than_be_refused(client, web_client, path, body):
+def test_no_body_does_worse_than_be_refused(client: Client, web_client: WebClient, path: Any, body: Any) -> None:
     raw = json.dumps(body).encode()
     answer = web_client.http.post("/api/v1" + path, data=raw, headers=BEARER, content_type="application/json")
     assert answer.status_code in (201, 202, 400, 422), (body, answer.get_data(as_text=True))
@@ -259,7 +270,7 @@ def test_no_body_does_worse_than_be_refused(client, web_client, path, body):
     assert_sound(client)
 
 
-def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client, web_client):
+def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client: Client, web_client: WebClient) -> None:
     for path, body in {
         "/rules/x": {"rooms": ["*"], "on": "stream.started", "do": "notify", "message": "\ud800"},
         "/rules/y": {"rooms": ["\udfff"], "on": "stream.started", "do": "end"},
@@ -277,7 +288,7 @@ def test_a_half_of_a_letter_in_a_text_is_refused_not_an_error_of_ours(client, we
     assert journaled(client) == []
 
 
-def test_a_rule_is_added_changed_and_deleted(client, web_client):
+def test_a_rule_is_added_changed_and_deleted(client: Client, web_client: WebClient) -> None:
     with folding(client):
         added = web_client.api("PUT", "/rules/end-when-empty", RULE)
         assert added.status_code == 201, added.get_data(as_text=True)
@@ -297,7 +308,7 @@ def test_a_rule_is_added_changed_and_deleted(client, web_client):
     assert_sound(client)
 
 
-def test_what_the_api_shows_of_a_rule_can_be_put_again(client, web_client):
+def test_what_the_api_shows_of_a_rule_can_be_put_again(client: Client, web_client: WebClient) -> None:
     shown = {"next", "from_file", "last_fired_at", "last_error", "warnings"}
     rules = {
         "a": RULE | {"timezone": "Europe/London"},
@@ -325,12 +336,14 @@ def test_what_the_api_shows_of_a_rule_can_be_put_again(client, web_client):
             assert (again.status_code, without_warnings(again)) == (200, without_warnings(first))
 
 
-def without_warnings(answer):
+def without_warnings(answer: Any) -> Any:
     """A rule as `PUT` answers it, without what only that answer has."""
     return {key: value for key, value in answer.json.items() if key != "warnings"}
 
 
-def test_when_nobody_folds_a_rule_is_accepted_for_later(client, web_client, monkeypatch):
+def test_when_nobody_folds_a_rule_is_accepted_for_later(
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(context, "FOLD_WAIT_S", 0.05)
     answer = web_client.api("PUT", "/rules/later", RULE)
     assert answer.status_code == 202
@@ -343,11 +356,11 @@ def test_when_nobody_folds_a_rule_is_accepted_for_later(client, web_client, monk
     assert_problem(web_client.api("GET", "/rules/later"), 404)
 
 
-def test_the_answer_to_a_rule_is_waited_for_two_seconds():
+def test_the_answer_to_a_rule_is_waited_for_two_seconds() -> None:
     assert WAITED_S == 2.0
 
 
-def test_a_rule_is_paused_and_resumed(client, web_client):
+def test_a_rule_is_paused_and_resumed(client: Client, web_client: WebClient) -> None:
     with folding(client):
         web_client.api("PUT", "/rules/x", RULE)
         for command, paused in (("pause", True), ("resume", False)):
@@ -358,7 +371,7 @@ def test_a_rule_is_paused_and_resumed(client, web_client):
             assert web_client.get("/rules/x")["paused"] is paused
 
 
-def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client, web_client):
+def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client: Client, web_client: WebClient) -> None:
     rule = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end"}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": {}, "rules": [rule]}))
     fold_all(client)
@@ -370,7 +383,7 @@ def test_a_rule_of_the_configuration_file_can_be_paused_but_not_changed(client, 
     assert web_client.get("/rules/of-the-file")["paused"] is True
 
 
-def test_a_rule_that_is_not_there_can_only_be_put(client, web_client):
+def test_a_rule_that_is_not_there_can_only_be_put(client: Client, web_client: WebClient) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
         assert_problem(web_client.api(method, f"/rules/nothing{path}"), 404)
     assert journaled(client) == []
@@ -415,8 +428,8 @@ def test_a_rule_that_is_not_there_can_only_be_put(client, web_client):
     ],
 )
 def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
-    client, web_client, change, field, says
-):
+    client: Client, web_client: WebClient, change: dict[str, Any], field: str, says: str
+) -> None:
     answer = web_client.api("PUT", "/rules/x", RULE | change)
     assert_problem(answer, 422, field)
     assert says in json.dumps(answer.json["errors"], ensure_ascii=False), answer.json["errors"]
@@ -435,18 +448,20 @@ def test_a_rule_that_is_wrong_is_refused_with_its_field_and_what_would_be_right(
         ({}, "on", "trigger"),
     ],
 )
-def test_a_trigger_that_is_wrong_is_refused_with_its_field(client, web_client, rule, field, says):
+def test_a_trigger_that_is_wrong_is_refused_with_its_field(
+    client: Client, web_client: WebClient, rule: dict[str, Any], field: str, says: str
+) -> None:
     answer = web_client.api("PUT", "/rules/x", {"rooms": ["*"], "do": "end"} | rule)
     assert_problem(answer, 422, field)
     assert says in json.dumps(answer.json["errors"])
 
 
 @pytest.mark.parametrize("name", ["UPPER", "under_score", "-x", "x-", "a b", "ä", "x" * 65, "a.b"])
-def test_a_name_that_is_no_name_is_refused(client, web_client, name):
+def test_a_name_that_is_no_name_is_refused(client: Client, web_client: WebClient, name: str) -> None:
     assert_problem(web_client.api("PUT", f"/rules/{name}", RULE), 422, "name")
 
 
-def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client, web_client):
+def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client: Client, web_client: WebClient) -> None:
     rule = {"name": "x", "rooms": ["*"], "on": "participant-joined", "if": "event.data.age > 5", "do": "notify"}
     with folding(client):
         assert web_client.api("PUT", "/rules/x", rule).status_code == 201
@@ -462,7 +477,7 @@ def test_a_rule_says_when_it_last_acted_and_why_it_could_not(client, web_client)
     assert web_client.get("/rules/x")["last_fired_at"] == web_client.get("/events")["items"][0]["at"]
 
 
-def test_rules_have_pages_by_name(client, web_client):
+def test_rules_have_pages_by_name(client: Client, web_client: WebClient) -> None:
     for name in ("b", "a", "c", "e", "d"):
         append(
             client,
@@ -484,12 +499,12 @@ def test_rules_have_pages_by_name(client, web_client):
     assert found == ["a", "b", "c", "d", "e"]
 
 
-def test_commands_are_in_the_journal_as_they_were_given(client, web_client):
+def test_commands_are_in_the_journal_as_they_were_given(client: Client, web_client: WebClient) -> None:
     answer = web_client.api("POST", f"/rooms/{ROOM}/start", {"until": "2100-01-01T00:00:00.5Z"})
     assert json.loads(Journal(client).raw_body(answer.json["id"])) == {"until": 4_102_444_800_500}
 
 
-def test_a_page_of_rules_reads_the_rooms_that_were_seen_once(client, store_url, tmp_path):
+def test_a_page_of_rules_reads_the_rooms_that_were_seen_once(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path)
     for number in range(12):
         rule = {"name": f"show-{number}", "rooms": ["hall-*"], "schedule": {"cron": "0 9 * * *", "duration_s": 3600}}

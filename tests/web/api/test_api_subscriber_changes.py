@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.support.web_client import PROBLEM, VIEWER_TOKEN, WebClient
 from webhook_app.access.encryption import SecretBox
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers
 
 URL = "https://example.com/hook"
@@ -17,15 +19,15 @@ ACTS = {"test": None, "enable": {}, "recover": {"from": "2026-11-22T10:00:00Z"},
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def subscribe(web_client, **more):
+def subscribe(web_client: Any, **more: Any) -> Any:
     return web_client.api("POST", "/subscribers", {"url": URL} | more).json
 
 
-def test_what_is_not_given_stays(client, web_client):
+def test_what_is_not_given_stays(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client, name="tv", types=["stream.*"], rooms=["a"], ordering="room", rate_limit=5)
     secret = made.pop("secret")
     for change in (
@@ -43,7 +45,7 @@ def test_what_is_not_given_stays(client, web_client):
     assert subscribers_of(client).get(made["id"]).url == URL
 
 
-def test_a_new_url_is_checked_as_at_the_first(client, web_client):
+def test_a_new_url_is_checked_as_at_the_first(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client)
     answer = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": "http://127.0.0.1/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"})
@@ -65,13 +67,15 @@ def test_a_new_url_is_checked_as_at_the_first(client, web_client):
         ({"id": "x"}, "id"),
     ],
 )
-def test_a_wrong_change_is_refused_with_its_field(client, web_client, change, field):
+def test_a_wrong_change_is_refused_with_its_field(
+    client: Client, web_client: WebClient, change: dict[str, Any], field: str
+) -> None:
     made = subscribe(web_client)
     answer = web_client.api("PATCH", f"/subscribers/{made['id']}", change)
     assert (answer.status_code, answer.content_type, set(answer.json["errors"])) == (422, PROBLEM, {field})
 
 
-def test_one_is_disabled_and_enabled_by_hand(client, web_client):
+def test_one_is_disabled_and_enabled_by_hand(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client)
     off = web_client.api("PATCH", f"/subscribers/{made['id']}", {"enabled": False}).json
     assert (off["enabled"], off["disabled_because"]) == (False, "disabled by hand")
@@ -81,7 +85,9 @@ def test_one_is_disabled_and_enabled_by_hand(client, web_client):
     assert (on["enabled"], on["disabled_because"]) == (True, None)
 
 
-def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(client, web_client):
+def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(
+    client: Client, web_client: WebClient
+) -> None:
     kept = Subscriber("sub_file", "file", URL, 1, secret="c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0", from_file=True)
     subscribers_of(client).put(kept)
     for name, body in ACTS.items():
@@ -92,7 +98,9 @@ def test_what_the_file_owns_may_be_tested_enabled_and_recovered_but_not_changed(
 
 
 @pytest.mark.parametrize("act", ["test", "enable", "recover", "rotate-secret"])
-def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(client, web_client, act):
+def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody(
+    client: Client, web_client: WebClient, act: str
+) -> None:
     made = subscribe(web_client)
     answer = web_client.api("POST", f"/subscribers/{made['id']}/{act}", ACTS[act], token=VIEWER_TOKEN)
     assert answer.status_code == 403
@@ -110,13 +118,17 @@ def test_nobody_who_may_only_look_changes_anything_and_nothing_is_done_to_nobody
         ({"from": "2026-11-22T10:00:00Z", "until": "x"}, "until"),
     ],
 )
-def test_a_stretch_of_time_that_is_none_is_refused(client, web_client, body, field):
+def test_a_stretch_of_time_that_is_none_is_refused(
+    client: Client, web_client: WebClient, body: dict[str, Any], field: str
+) -> None:
     made = subscribe(web_client)
     answer = web_client.api("POST", f"/subscribers/{made['id']}/recover", body)
     assert (answer.status_code, set(answer.json["errors"])) == (422, {field})
 
 
-def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before(client, web_client):
+def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before(
+    client: Client, web_client: WebClient
+) -> None:
     other = Subscribers(client, SecretBox("another key of sixteen or more"))
     other.put(Subscriber("sub_x", "tv", URL, 1, secret="c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"))
     assert "SECRETS_KEY" in web_client.get("/subscribers/sub_x")["disabled_because"]
@@ -128,7 +140,7 @@ def test_one_that_cannot_be_opened_is_set_right_by_a_new_url_and_not_lost_before
     assert web_client.api("POST", "/subscribers/sub_x/rotate-secret").status_code == 200
 
 
-def test_one_subscriber_shows_how_it_has_answered(client, web_client):
+def test_one_subscriber_shows_how_it_has_answered(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client)
     found = web_client.get(f"/subscribers/{made['id']}")["health"]
     assert (found["breaker"], found["success_rate"], found["answered"], found["in_line"]) == ("closed", None, 0, 0)
@@ -137,12 +149,12 @@ def test_one_subscriber_shows_how_it_has_answered(client, web_client):
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "0"]
 )
-def test_a_loopback_address_is_known_however_it_is_written(client, web_client, host):
+def test_a_loopback_address_is_known_however_it_is_written(client: Client, web_client: WebClient, host: str) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": f"http://{host}/"})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"url"}), answer.json
 
 
-def test_no_secret_is_ever_in_a_list(client, web_client):
+def test_no_secret_is_ever_in_a_list(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client, url="https://example.com/hook?token=opensesame&room=a")
     assert made["url"] == "https://example.com/hook?token=****&room=a"
     shown = json.dumps([web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")])
@@ -150,7 +162,7 @@ def test_no_secret_is_ever_in_a_list(client, web_client):
     assert "opensesame" not in shown
 
 
-def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client, web_client):
+def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client, url="https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx")
     known = subscribers_of(client).get(made["id"])
     subscribers_of(client).put(replace(known, shown_url=known.url))
@@ -158,7 +170,7 @@ def test_an_address_stored_with_less_masked_is_masked_by_todays_rules(client, we
     assert "abcdefghijklmnopqrstuvwx" not in shown
 
 
-def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client, web_client):
+def test_a_masked_address_that_is_sent_back_keeps_the_stored_one(client: Client, web_client: WebClient) -> None:
     url = "https://hooks.zapier.com/hooks/catch/12345678/abcdefghijklmnopqrstuvwx"
     made = subscribe(web_client, url=url)
     changed = web_client.api("PATCH", f"/subscribers/{made['id']}", {"url": made["url"], "name": "tv"})

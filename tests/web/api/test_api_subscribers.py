@@ -2,6 +2,8 @@
 
 import base64
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from webhook_app.config.values import networks
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.state.store import StateStore
 
@@ -24,23 +27,23 @@ SHOWN = set(
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def subscribe(web_client, **more):
+def subscribe(web_client: Any, **more: Any) -> Any:
     answer = web_client.api("POST", "/subscribers", {"url": URL} | more)
     assert answer.status_code == 201, answer.get_data(as_text=True)
     return answer.json
 
 
-def assert_refused(answer, *fields):
+def assert_refused(answer: Any, *fields: Any) -> None:
     assert answer.status_code == 422, answer.get_data(as_text=True)
     assert answer.content_type == PROBLEM
     assert set(answer.json["errors"]) == set(fields), answer.json
 
 
-def test_a_url_is_enough_to_subscribe(client, web_client):
+def test_a_url_is_enough_to_subscribe(client: Client, web_client: WebClient) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert answer.status_code == 201
     made = answer.json
@@ -53,7 +56,7 @@ def test_a_url_is_enough_to_subscribe(client, web_client):
     assert (made["enabled"], made["disabled_because"]) == (True, None)
 
 
-def test_the_secret_is_shown_at_creation_only(client, web_client):
+def test_the_secret_is_shown_at_creation_only(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client)
     assert made["secret"].startswith("whsec_")
     assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
@@ -65,11 +68,11 @@ def test_the_secret_is_shown_at_creation_only(client, web_client):
             assert made["secret"][6:] not in shown
 
 
-def test_every_subscriber_has_a_secret_of_its_own(client, web_client):
+def test_every_subscriber_has_a_secret_of_its_own(client: Client, web_client: WebClient) -> None:
     assert len({subscribe(web_client)["secret"] for _ in range(10)}) == 10
 
 
-def test_a_secret_may_be_given(client, web_client):
+def test_a_secret_may_be_given(client: Client, web_client: WebClient) -> None:
     given = "whsec_" + base64.b64encode(b"x" * 24).decode()
     made = subscribe(web_client, secret=given)
     assert made["secret"] == given
@@ -93,13 +96,13 @@ def test_a_secret_may_be_given(client, web_client):
         ["whsec_"],
     ],
 )
-def test_a_secret_that_is_none_is_refused_and_not_repeated(client, web_client, secret):
+def test_a_secret_that_is_none_is_refused_and_not_repeated(client: Client, web_client: WebClient, secret: Any) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL, "secret": secret})
     assert_refused(answer, "secret")
     assert not isinstance(secret, str) or len(secret) < 10 or secret not in answer.get_data(as_text=True)
 
 
-def test_what_was_asked_for_is_kept(client, web_client):
+def test_what_was_asked_for_is_kept(client: Client, web_client: WebClient) -> None:
     asked = {
         "name": "Zoë's TV",
         "types": ["stream.playable", "rule.*", "videosdk.hls-*", "*"],
@@ -170,7 +173,9 @@ def test_what_was_asked_for_is_kept(client, web_client):
         (None, ""),
     ],
 )
-def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(client, web_client, url, says):
+def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(
+    client: Client, web_client: WebClient, url: str | int | None, says: str
+) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": url})
     assert_refused(answer, "url")
     assert says in answer.json["errors"]["url"][0]
@@ -181,11 +186,11 @@ def test_a_url_that_could_never_be_delivered_to_is_refused_with_the_reason(clien
     "url",
     ["http://93.184.215.14/", "https://[2606:2800:220:1::1]:8443/x", "https://bücher.example/", "HTTPS://EXAMPLE.com"],
 )
-def test_a_url_that_may_be_delivered_to_is_taken(client, web_client, url):
+def test_a_url_that_may_be_delivered_to_is_taken(client: Client, web_client: WebClient, url: str) -> None:
     assert subscribe(web_client, url=url)["url"] == url
 
 
-def test_networks_that_are_allowed_may_be_delivered_to(client, store_url, tmp_path):
+def test_networks_that_are_allowed_may_be_delivered_to(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8,10.1.0.0/16"))
     for url in ("http://127.0.0.1:9/", "http://localhost:9/", "http://10.1.2.3/", "http://[::ffff:127.0.0.1]/"):
         subscribe(web_client, url=url)
@@ -193,7 +198,7 @@ def test_networks_that_are_allowed_may_be_delivered_to(client, store_url, tmp_pa
         assert_refused(web_client.api("POST", "/subscribers", {"url": url}), "url")
 
 
-def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_path):
+def test_the_sandboxs_own_address_may_be_delivered_to(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
     subscribe(web_client, url="http://127.0.0.1:8001/sandbox/inbox/tv")
     for url in ("http://127.0.0.1:80010/", "http://127.0.0.1:8001@127.0.0.1/", "http://127.0.0.1:8002/"):
@@ -212,13 +217,13 @@ def test_the_sandboxs_own_address_may_be_delivered_to(client, store_url, tmp_pat
         ("/hooks/tallylight", "/hooks/tallylight"),
     ],
 )
-def test_a_key_in_the_path_of_a_url_is_not_shown(client, web_client, path, shown):
+def test_a_key_in_the_path_of_a_url_is_not_shown(client: Client, web_client: WebClient, path: str, shown: str) -> None:
     made = subscribe(web_client, url=f"https://example.com{path}")
     assert made["url"] == f"https://example.com{shown}"
     assert web_client.get(f"/subscribers/{made['id']}")["url"] == f"https://example.com{shown}"
 
 
-def test_who_may_log_in_at_a_subscriber_is_never_shown(client, web_client):
+def test_who_may_log_in_at_a_subscriber_is_never_shown(client: Client, web_client: WebClient) -> None:
     for url in ("https://user:hunter2@example.com/x", "https://hunter2@example.com/x"):
         made = subscribe(web_client, url=url)
         assert made["url"] == "https://****@example.com/x"
@@ -252,19 +257,21 @@ def test_who_may_log_in_at_a_subscriber_is_never_shown(client, web_client):
         ({"colour": "red"}, "colour", ""),
     ],
 )
-def test_what_is_wrong_is_refused_with_its_field(client, web_client, asked, field, says):
+def test_what_is_wrong_is_refused_with_its_field(
+    client: Client, web_client: WebClient, asked: dict[str, Any], field: str, says: str
+) -> None:
     answer = web_client.api("POST", "/subscribers", {"url": URL} | asked)
     assert_refused(answer, field)
     assert says in json.dumps(answer.json["errors"])
     assert web_client.get("/subscribers")["items"] == []
 
 
-def test_without_a_url_nobody_is_subscribed(client, web_client):
+def test_without_a_url_nobody_is_subscribed(client: Client, web_client: WebClient) -> None:
     for body in ({}, {"name": "x"}, None):
         assert_refused(web_client.api("POST", "/subscribers", body), "url")
 
 
-def test_a_subscriber_is_deleted_once(client, web_client):
+def test_a_subscriber_is_deleted_once(client: Client, web_client: WebClient) -> None:
     made = subscribe(web_client)
     answer = web_client.api("DELETE", f"/subscribers/{made['id']}")
     assert (answer.status_code, answer.data) == (204, b"")
@@ -274,14 +281,16 @@ def test_a_subscriber_is_deleted_once(client, web_client):
     assert web_client.get("/subscribers")["items"] == []
 
 
-def test_a_subscriber_of_the_configuration_file_is_deleted_there(client, web_client):
+def test_a_subscriber_of_the_configuration_file_is_deleted_there(client: Client, web_client: WebClient) -> None:
     subscribers_of(client).put(Subscriber("sub_file", "file", URL, 1, from_file=True))
     answer = web_client.api("DELETE", "/subscribers/sub_file")
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)
     assert web_client.get("/subscribers/sub_file")["name"] == "file"
 
 
-def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(client, web_client):
+def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(
+    client: Client, web_client: WebClient
+) -> None:
     made = [subscribe(web_client, name=str(at))["id"] for at in range(6)]
     assert len(web_client.get("/subscribers")["items"]) == 6
     assert {item["id"] for item in web_client.get("/subscribers")["items"]} == set(made)
@@ -292,19 +301,21 @@ def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(client
     assert web_client.get(f"/subscribers?limit=500&cursor={first['next']}") == rest
 
 
-def test_as_many_as_there_can_be_is_a_conflict(client, web_client, monkeypatch):
+def test_as_many_as_there_can_be_is_a_conflict(
+    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("webhook_app.api.subscribers.SUBSCRIBERS_MAX", 1)
     subscribe(web_client)
     answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)
 
 
-def bodies(client):
+def bodies(client: Client) -> Any:
     fold_all(client)
     return StateStore(client).load_state().config.settings.bodies
 
 
-def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client, web_client):
+def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client: Client, web_client: WebClient) -> None:
     subscribe(web_client, types=["*"])
     assert bodies(client) is False
     first, second = (subscribe(web_client, types=["videosdk.hls-*"])["id"] for _ in range(2))
@@ -315,7 +326,9 @@ def test_videosdks_own_bodies_are_told_only_while_somebody_asks_for_them(client,
     assert bodies(client) is False
 
 
-def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(client, web_client):
+def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anything_is_folded(
+    client: Client, web_client: WebClient
+) -> None:
     first = subscribe(web_client, types=["videosdk.*"])["id"]
     assert bodies(client) is True
     web_client.api("DELETE", f"/subscribers/{first}")
@@ -323,12 +336,14 @@ def test_bodies_are_told_when_one_who_asked_leaves_and_another_comes_before_anyt
     assert bodies(client) is True
 
 
-def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(client, web_client):
+def test_bodies_are_not_told_when_one_who_asked_leaves_before_that_was_folded(
+    client: Client, web_client: WebClient
+) -> None:
     web_client.api("DELETE", f"/subscribers/{subscribe(web_client, types=['videosdk.*'])['id']}")
     assert bodies(client) is False
 
 
-def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client, web_client):
+def test_a_body_becomes_a_notice_as_videosdk_wrote_it(client: Client, web_client: WebClient) -> None:
     subscribe(web_client, types=["videosdk.*"])
     body = webhook("future-thing", ROOM, new={"a": [1, None]})
     append(client, Entry(Source.VIDEOSDK, "future-thing", ROOM, body))

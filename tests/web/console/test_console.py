@@ -5,7 +5,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from webhook_app.console.components.rule_text import TextError, as_put, read_rul
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.event_rates import events_by_minute
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.operations.processes import Processes
@@ -30,60 +33,60 @@ do: end
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def text_of(answer):
+def text_of(answer: Any) -> Any:
     return answer.get_data(as_text=True)
 
 
-def csrf_of(answer):
+def csrf_of(answer: Any) -> Any:
     return re.search(r'name="csrf" (?:value|content)="([^"]+)"', text_of(answer)).group(1)
 
 
 class Visitor:
     """A browser that has logged in, without a script."""
 
-    def __init__(self, web_client, token=ADMIN_TOKEN):
+    def __init__(self, web_client: Any, token: Any = ADMIN_TOKEN) -> None:
         self.http = web_client.web.app.test_client()
         self.http.post("/login", data={"token": token, "csrf": csrf_of(self.http.get("/login"))})
 
-    def get(self, path, **more):
+    def get(self, path: Any, **more: Any) -> Any:
         return self.http.get(path, **more)
 
-    def post(self, path, **form):
+    def post(self, path: Any, **form: Any) -> Any:
         return self.http.post(path, data={"csrf": csrf_of(self.http.get("/rules"))} | form)
 
-    def page(self, path):
+    def page(self, path: Any) -> Any:
         answer = self.get(path)
         assert answer.status_code == 200, text_of(answer)
         return text_of(answer)
 
-    def after(self, answer):
+    def after(self, answer: Any) -> Any:
         """The page that a form leads to."""
         assert answer.status_code == 303, text_of(answer)
         return self.page(answer.headers["Location"])
 
 
 @pytest.fixture
-def admin(client, web_client):
+def admin(client: Client, web_client: WebClient) -> Any:
     return Visitor(web_client)
 
 
 @pytest.fixture
-def viewer(client, web_client):
+def viewer(client: Client, web_client: WebClient) -> Any:
     return Visitor(web_client, VIEWER_TOKEN)
 
 
-def seen(client, *rooms):
+def seen(client: Client, *rooms: Any) -> None:
     append(
         client, *(Entry(Source.VIDEOSDK, "session-started", room, webhook("session-started", room)) for room in rooms)
     )
     fold_all(client)
 
 
-def ordered(client):
+def ordered(client: Client) -> Any:
     return [
         (fields[b"t"].decode(), fields[b"r"].decode(), json.loads(fields[b"d"]))
         for _, fields in client.xrange(keys.JOURNAL)
@@ -118,7 +121,7 @@ POSTS = [
 ]
 
 
-def test_every_form_of_the_console_is_tried_here(web_client):
+def test_every_form_of_the_console_is_tried_here(web_client: WebClient) -> None:
     rules = [rule for rule in web_client.web.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
     posting = {rule.endpoint for rule in rules if "POST" in rule.methods}
     adapter = web_client.web.app.url_map.bind("tally")
@@ -127,7 +130,7 @@ def test_every_form_of_the_console_is_tried_here(web_client):
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_form_that_was_sent_from_elsewhere_does_nothing(client, admin, path):
+def test_a_form_that_was_sent_from_elsewhere_does_nothing(client: Client, admin: Any, path: Any) -> None:
     before = client.xlen(keys.JOURNAL)
     for csrf in ({}, {"csrf": ""}, {"csrf": "wrong"}, {"csrf": "ä"}):
         answer = admin.http.post(path, data=csrf)
@@ -137,7 +140,7 @@ def test_a_form_that_was_sent_from_elsewhere_does_nothing(client, admin, path):
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_viewer_may_look_and_not_act(client, viewer, path):
+def test_a_viewer_may_look_and_not_act(client: Client, viewer: Any, path: Any) -> None:
     answer = viewer.post(path, name="x")
     assert answer.status_code == 403
     assert "may look and not change anything" in text_of(answer)
@@ -145,7 +148,7 @@ def test_a_viewer_may_look_and_not_act(client, viewer, path):
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_who_is_not_logged_in_is_sent_to_the_log_in(client, web_client, path):
+def test_who_is_not_logged_in_is_sent_to_the_log_in(client: Client, web_client: WebClient, path: Any) -> None:
     answer = web_client.web.app.test_client().post(path)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert client.xlen(keys.JOURNAL) == 0
@@ -155,7 +158,7 @@ PAGES = ["/", "/events", "/schedule", "/rules", "/backtest", "/subscribers", "/a
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_are_for_those_who_logged_in(client, web_client, viewer, path):
+def test_pages_are_for_those_who_logged_in(client: Client, web_client: WebClient, viewer: Any, path: Any) -> None:
     seen(client, ROOM)
     assert web_client.web.app.test_client().get(path).status_code == 302
     page = viewer.page(path)
@@ -164,7 +167,9 @@ def test_pages_are_for_those_who_logged_in(client, web_client, viewer, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(client, store_url, tmp_path, path):
+def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(
+    client: Client, store_url: str, tmp_path: Path, path: Any
+) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
     seen(client, ROOM)
     page = text_of(web_client.http.get(path))
@@ -173,7 +178,7 @@ def test_a_viewer_of_the_sandbox_sees_every_page_and_no_form_that_acts(client, s
     assert web_client.http.post(f"/rooms/{ROOM}/start").status_code == 403
 
 
-def test_another_admin_token_ends_every_session(client, store_url, tmp_path):
+def test_another_admin_token_ends_every_session(client: Client, store_url: str, tmp_path: Path) -> None:
     first = WebClient(store_url, tmp_path)
     visitor = Visitor(first)
     cookie = visitor.http.get_cookie("tallylight").value
@@ -185,7 +190,7 @@ def test_another_admin_token_ends_every_session(client, store_url, tmp_path):
     assert rotated.http.get("/").status_code == 302
 
 
-def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client, web_client):
+def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client: Client, web_client: WebClient) -> None:
     visitor = web_client.web.app.test_client()
     answer = visitor.get("/schedule?q=hall")
     assert answer.headers["Location"] == "/login?back=%2Fschedule%3Fq%3Dhall"
@@ -201,14 +206,14 @@ def test_whoever_wanted_a_page_is_led_to_it_by_the_log_in(client, web_client):
 @pytest.mark.parametrize(
     "back", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", ""]
 )
-def test_a_form_leads_back_to_our_own_pages_only(client, admin, back):
+def test_a_form_leads_back_to_our_own_pages_only(client: Client, admin: Any, back: str) -> None:
     seen(client, ROOM)
     answer = admin.post(f"/rooms/{ROOM}/end", back=back)
     assert answer.headers["Location"] == "/"
     assert "evil" not in admin.page(f"/rooms/{ROOM}/end?back={back}")
 
 
-def test_an_order_is_asked_about_and_then_given(client, admin):
+def test_an_order_is_asked_about_and_then_given(client: Client, admin: Any) -> None:
     seen(client, ROOM)
     page = admin.page(f"/rooms/{ROOM}/start")
     assert "on air?" in page
@@ -222,13 +227,13 @@ def test_an_order_is_asked_about_and_then_given(client, admin):
 
 
 @pytest.mark.parametrize("form", [{"quality": "superb"}, {"layout": "PILE"}])
-def test_an_order_that_is_not_right_is_not_given(client, admin, form):
+def test_an_order_that_is_not_right_is_not_given(client: Client, admin: Any, form: dict[str, Any]) -> None:
     seen(client, ROOM)
     assert "Something is wrong" in admin.after(admin.post(f"/rooms/{ROOM}/start", **form))
     assert ordered(client) == []
 
 
-def test_what_the_api_would_refuse_is_said_in_its_words(client, store_url, tmp_path):
+def test_what_the_api_would_refuse_is_said_in_its_words(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, videosdk_api_key=None, videosdk_secret=None)
     seen(client, ROOM)
     visitor = Visitor(web_client)
@@ -238,11 +243,11 @@ def test_what_the_api_would_refuse_is_said_in_its_words(client, store_url, tmp_p
     assert "not one of ours" in visitor.after(visitor.post(f"/rooms/{ROOM}/end"))
 
 
-def tiles(page):
+def tiles(page: Any) -> Any:
     return re.findall(r'data-room="([^"]+)" data-lamp="([^"]+)"', page)
 
 
-def test_the_wall_shows_what_matters_first_and_pages_the_rest(client, admin):
+def test_the_wall_shows_what_matters_first_and_pages_the_rest(client: Client, admin: Any) -> None:
     seen(client, *(f"room-{at:04}" for at in range(130)))
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     append(client, Entry(Source.VIDEOSDK, "hls-started", "room-0129", webhook("hls-started", "room-0129", **run)))
@@ -258,7 +263,7 @@ def test_the_wall_shows_what_matters_first_and_pages_the_rest(client, admin):
     assert "No room is like that" in admin.page("/?q=nothing&state=on")
 
 
-def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(client):
+def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(client: Client) -> None:
     from webhook_app.console.room_cache import RoomCache
 
     seen(client, ROOM)
@@ -271,7 +276,7 @@ def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(
     reads = []
     real = rooms._read
 
-    def slow_read():
+    def slow_read() -> None:
         reads.append(1)
         real()
         sleep(0.2)
@@ -284,14 +289,14 @@ def test_rooms_are_read_once_for_all_who_wait_and_are_never_older_than_the_look(
     assert len(reads) == 1
 
 
-def test_a_group_is_shown_alone(client, admin):
+def test_a_group_is_shown_alone(client: Client, admin: Any) -> None:
     names = {"hall": {"room_id": ROOM, "groups": ["webinar"]}, "lab": {"room_id": "lab-1", "groups": []}}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": names, "rules": []}))
     fold_all(client)
     assert [room for room, _ in tiles(admin.page("/?group=webinar"))] == [ROOM]
 
 
-def test_a_part_that_has_not_changed_is_not_sent_again(client, admin):
+def test_a_part_that_has_not_changed_is_not_sent_again(client: Client, admin: Any) -> None:
     seen(client, ROOM)
     for path in ("/page/live", f"/page/live/rooms/{ROOM}", "/page/live/alarms"):
         first = admin.get(path)
@@ -302,7 +307,9 @@ def test_a_part_that_has_not_changed_is_not_sent_again(client, admin):
     assert admin.get("/page/live", headers={"If-None-Match": first.headers["ETag"]}).status_code == 200
 
 
-def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, web_client, admin):
+def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(
+    client: Client, web_client: WebClient, admin: Any
+) -> None:
     append(client, entry(Source.SYSTEM, "settings", None, {"calls": True}))
     rule = {"name": "with-the-host", "rooms": [ROOM], "on": "participant-joined", "do": "start"}
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": rule}))
@@ -321,7 +328,7 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(client, web_cl
     assert 'aria-label="The states of a stream' in page
 
 
-def test_a_room_tells_hosts_from_viewers(client, admin):
+def test_a_room_tells_hosts_from_viewers(client: Client, admin: Any) -> None:
     seen(client, ROOM)
     for who, mode in (("eve", "VIEWER"), ("ada", "CONFERENCE")):
         body = webhook("participant-joined", ROOM, participantId=who, participantName=who.title(), mode=mode)
@@ -332,27 +339,27 @@ def test_a_room_tells_hosts_from_viewers(client, admin):
     assert "Ada (host), Eve" in page
 
 
-def test_a_room_with_an_odd_name_has_a_page(client, admin):
+def test_a_room_with_an_odd_name_has_a_page(client: Client, admin: Any) -> None:
     odd = 'a/b?c#d "<i>'
     seen(client, odd)
     [href] = re.findall(r'class="cover" href="([^"]+)"', admin.page("/"))
     assert "&lt;i&gt;" in admin.page(href.replace("&amp;", "&"))
 
 
-def test_a_room_that_was_never_seen_is_a_page_that_says_so(admin):
+def test_a_room_that_was_never_seen_is_a_page_that_says_so(admin: Any) -> None:
     answer = admin.get("/rooms/never")
     assert answer.status_code == 404
     assert "Room never is neither configured nor seen" in text_of(answer)
 
 
-def put(client, **rule):
+def put(client: Client, **rule: Any) -> None:
     from webhook_app.schemas.rule import RuleSchema
 
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": RuleSchema().load(rule)}))
     fold_all(client)
 
 
-def test_the_week_shows_windows_beside_what_was_on_air(client, admin):
+def test_the_week_shows_windows_beside_what_was_on_air(client: Client, admin: Any) -> None:
     opens = datetime.now(UTC) + timedelta(hours=5)
     schedule = {"at": opens.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"}
     put(client, name="talk", rooms=[ROOM], schedule=schedule)
@@ -366,7 +373,7 @@ def test_the_week_shows_windows_beside_what_was_on_air(client, admin):
     assert 'class="was"' in admin.page("/schedule")
 
 
-def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client, admin):
+def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client: Client, admin: Any) -> None:
     put(client, name="talk", rooms=[ROOM], schedule={"cron": "0 * * * *", "duration": "10m"})
     first, second = re.findall(
         r'href="(/rules/talk/occurrences/[^"?]+/skip)[?]back=/schedule"', admin.page("/schedule")
@@ -387,7 +394,7 @@ def test_a_window_is_skipped_and_its_rule_paused_from_the_schedule(client, admin
     assert second in admin.page("/rules/talk")
 
 
-def test_a_missed_window_is_marked_by_what_was_told(client, admin):
+def test_a_missed_window_is_marked_by_what_was_told(client: Client, admin: Any) -> None:
     from webhook_app.store import codec
 
     opened = datetime.now(UTC) - timedelta(hours=3)
@@ -405,7 +412,9 @@ def test_a_missed_window_is_marked_by_what_was_told(client, admin):
 
 
 @pytest.mark.parametrize("ending", ["missed", "completed"])
-def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_verdict(client, admin, ending):
+def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_verdict(
+    client: Client, admin: Any, ending: str
+) -> None:
     """Two windows touch and ask for different streams; the first one's end is told while the second opens."""
     from webhook_app.domain.times import rfc3339
     from webhook_app.store import codec
@@ -426,7 +435,7 @@ def test_a_window_that_opens_at_the_close_of_another_does_not_take_its_verdict(c
     ]
 
 
-def check(admin, text, was=""):
+def check(admin: Any, text: Any, was: str = "") -> Any:
     answer = admin.post("/rule-text/check", text=text, was=was)
     assert answer.status_code == 200
     return unescape(re.sub(r"<[^>]+>", "", answer.json["verdict"])), answer.json.get("form")
@@ -441,7 +450,7 @@ def check(admin, text, was=""):
         ('cron: "0 9 ? * SUN"', "write * in its place"),
     ],
 )
-def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin, trigger, says):
+def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin: Any, trigger: str, says: str) -> None:
     """The preview goes through the same bounded check as saving does."""
     verdict, _ = check(admin, f"name: x\nrooms: [a]\nschedule: {{{trigger}, duration: 10m}}\n")
     assert says in verdict
@@ -466,12 +475,12 @@ def test_the_editor_refuses_a_schedule_that_cannot_be_computed(admin, trigger, s
         ((RULE, "x" * 70_000), "longer than"),
     ],
 )
-def test_a_mistake_is_explained_with_its_field_and_line(client, admin, change, said):
+def test_a_mistake_is_explained_with_its_field_and_line(client: Client, admin: Any, change: Any, said: str) -> None:
     verdict, _ = check(admin, RULE.replace(*change))
     assert said in " ".join(verdict.split())
 
 
-def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client, admin):
+def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client: Client, admin: Any) -> None:
     verdict, form = check(admin, RULE)
     assert "This rule is valid" in verdict
     assert (form["trigger"], form["for"], form["rooms"]) == ("when", "5m", "*")
@@ -479,7 +488,7 @@ def test_a_rule_that_is_right_is_said_to_be_and_fills_the_form(client, admin):
     assert "This rule is valid" in verdict
 
 
-def test_what_the_form_does_not_show_is_kept():
+def test_what_the_form_does_not_show_is_kept() -> None:
     rule = read_rule(
         "name: x\nrooms: [a]\nschedule: {cron: 0 9 * * *, duration: 1h, except: ['2026-12-27']}\nstart: {}"
     )
@@ -500,12 +509,12 @@ def test_what_the_form_does_not_show_is_kept():
         {"name": "c", "rooms": ["yes", "0123", "null"], "when": "room.on_air", "for": "5m", "do": "end"},
     ],
 )
-def test_a_rule_survives_being_written_and_read(rule):
+def test_a_rule_survives_being_written_and_read(rule: dict[str, Any]) -> None:
     assert read_rule(write(rule)) == rule
     assert read_rule(write(as_put(rule | {"from_file": False, "cooldown": "0s"}))) == rule
 
 
-def test_dates_stay_text():
+def test_dates_stay_text() -> None:
     assert read_rule("at: 2026-12-25T10:00:00\nday: 2026-12-25\non: yes") == {
         "at": "2026-12-25T10:00:00",
         "day": "2026-12-25",
@@ -513,13 +522,13 @@ def test_dates_stay_text():
     }
 
 
-def test_an_error_in_yaml_names_its_line():
+def test_an_error_in_yaml_names_its_line() -> None:
     with pytest.raises(TextError) as wrong:
         read_rule("name: x\nrooms: [a\ndo: end")
     assert wrong.value.line == 3
 
 
-def test_a_rule_is_saved_shown_and_changed(client, admin):
+def test_a_rule_is_saved_shown_and_changed(client: Client, admin: Any) -> None:
     with folding(client):
         page = admin.after(admin.post("/rule-text/save", text=RULE))
         assert "Rule end-when-empty is in force" in page
@@ -540,7 +549,7 @@ def test_a_rule_is_saved_shown_and_changed(client, admin):
         assert "somebody changed this rule" in text_of(answer)
 
 
-def test_a_rule_is_not_saved_here_while_the_api_is_changing_it(client, admin):
+def test_a_rule_is_not_saved_here_while_the_api_is_changing_it(client: Client, admin: Any) -> None:
     client.set(keys.rule_lock("end-when-empty"), "another request", px=60_000)
     answer = admin.post("/rule-text/save", text=RULE)
     assert answer.status_code == 422 and "somebody else is changing rule end-when-empty" in text_of(answer)
@@ -549,7 +558,7 @@ def test_a_rule_is_not_saved_here_while_the_api_is_changing_it(client, admin):
         assert "is in force" in admin.after(admin.post("/rule-text/save", text=RULE))
 
 
-def test_a_rule_of_the_file_is_paused_here_and_changed_there(client, admin):
+def test_a_rule_of_the_file_is_paused_here_and_changed_there(client: Client, admin: Any) -> None:
     rule = {"name": "filed", "rooms": ["*"], "on": "stream.failed", "do": "notify"}
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": {}, "rules": [rule]}))
     fold_all(client)
@@ -564,7 +573,7 @@ def test_a_rule_of_the_file_is_paused_here_and_changed_there(client, admin):
         assert "is paused" in admin.after(admin.post("/rules/filed/pause"))
 
 
-def test_drafts_are_tried_on_what_was_recorded(client, admin):
+def test_drafts_are_tried_on_what_was_recorded(client: Client, admin: Any) -> None:
     run = {"id": "run-1", "playbackHlsUrl": "https://cdn.example/1/index.m3u8"}
     for kind in ("session-started", "hls-started"):
         append(client, Entry(Source.VIDEOSDK, kind, ROOM, webhook(kind, ROOM, **(run if kind[0] == "h" else {}))))
@@ -578,7 +587,7 @@ def test_drafts_are_tried_on_what_was_recorded(client, admin):
     assert "must be one of" in page
 
 
-def test_an_alarm_says_what_to_do(client, admin):
+def test_an_alarm_says_what_to_do(client: Client, admin: Any) -> None:
     summary = "VideoSDK does not accept our token"
     alarm = {"name": "videosdk-credentials", "severity": "critical", "summary": summary}
     append(client, entry(Source.SYSTEM, "alarm-raised", None, alarm))
@@ -601,14 +610,14 @@ def test_an_alarm_says_what_to_do(client, admin):
     assert summary not in admin.page("/")
 
 
-def test_every_alarm_that_can_be_raised_has_its_advice():
+def test_every_alarm_that_can_be_raised_has_its_advice() -> None:
     for name in AlarmName:
         assert advice_for(name) != OTHERWISE
         assert title_of(Alarm(name.value, "warning", "", 1)) != name
     assert advice_for("something-new") == OTHERWISE
 
 
-def test_the_system_page_names_what_is_missing_and_counts_what_came(client, admin):
+def test_the_system_page_names_what_is_missing_and_counts_what_came(client: Client, admin: Any) -> None:
     seen(client, ROOM, "room-2")
     page = admin.page("/system")
     assert "worker, call, deliver, clock" in page
@@ -622,7 +631,7 @@ def test_the_system_page_names_what_is_missing_and_counts_what_came(client, admi
 SUBSCRIBER = {"name": "av-team", "url": "https://example.com/hook", "types": "stream.*", "rooms": "*", "because": "*"}
 
 
-def test_a_subscriber_is_made_changed_tried_and_deleted(client, web_client, admin):
+def test_a_subscriber_is_made_changed_tried_and_deleted(client: Client, web_client: WebClient, admin: Any) -> None:
     page = text_of(admin.post("/new-subscriber", **SUBSCRIBER))
     secret = re.search(r"whsec_[A-Za-z0-9+/=]+", page.replace("&#43;", "+")).group(0)
     assert secret not in str(admin.http.get_cookie("tallylight"))
@@ -650,7 +659,9 @@ def test_a_subscriber_is_made_changed_tried_and_deleted(client, web_client, admi
 @pytest.mark.parametrize(
     ("field", "value"), [("url", "http://127.0.0.1/"), ("url", "x"), ("rate_limit", "-1"), ("types", "")]
 )
-def test_a_subscriber_that_is_not_right_is_refused_with_the_field(client, web_client, admin, field, value):
+def test_a_subscriber_that_is_not_right_is_refused_with_the_field(
+    client: Client, web_client: WebClient, admin: Any, field: str, value: str
+) -> None:
     answer = admin.post("/new-subscriber", **(SUBSCRIBER | {field: value}))
     assert answer.status_code == 422
     assert f'id="why-{field}"' in text_of(answer)
@@ -658,7 +669,7 @@ def test_a_subscriber_that_is_not_right_is_refused_with_the_field(client, web_cl
     assert web_client.get("/subscribers")["items"] == []
 
 
-def test_events_are_found_by_room_type_and_source(client, web_client, admin):
+def test_events_are_found_by_room_type_and_source(client: Client, web_client: WebClient, admin: Any) -> None:
     seen(client, ROOM, "room-2")
     page = admin.page("/events?room_id=room-2")
     assert "room-2" in page
@@ -673,7 +684,7 @@ def test_events_are_found_by_room_type_and_source(client, web_client, admin):
     assert admin.get("/events/1-1").status_code == 404
 
 
-def test_pages_with_odd_cursors_say_so(client, web_client, admin):
+def test_pages_with_odd_cursors_say_so(client: Client, web_client: WebClient, admin: Any) -> None:
     seen(client, ROOM)
     for cursor in ("nonsense", "%00", "LTE"):
         assert admin.get(f"/rooms/{ROOM}?cursor={cursor}").status_code == 422

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
 from webhook_app.problems.problems import DESCRIPTIONS
 from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ErrorReason
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -18,18 +20,18 @@ RULE = {"name": "of-the-file", "rooms": ["*"], "when": "room.on_air", "do": "end
 
 
 @pytest.fixture
-def web_client(client, store_url, tmp_path):
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path, config_file=Path("/etc/tally.yaml"))
 
 
-def log_in(visitor, token):
+def log_in(visitor: Any, token: Any) -> Any:
     csrf = re.search(r'name="csrf" value="([^"]+)"', visitor.get("/login").get_data(as_text=True)).group(1)
     assert visitor.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
     return visitor
 
 
 @pytest.mark.parametrize("path", ["/nonsense", "/nonsense/deep?x=1", "/static/none.css/", "/apiary", "/metrics/none"])
-def test_a_browser_gets_a_page_where_nothing_is(web_client, path):
+def test_a_browser_gets_a_page_where_nothing_is(web_client: WebClient, path: str) -> None:
     answer = web_client.http.get(path, headers=BROWSER)
     page = answer.get_data(as_text=True)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
@@ -39,25 +41,25 @@ def test_a_browser_gets_a_page_where_nothing_is(web_client, path):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "", "application/problem+json, text/html;q=0.5"])
-def test_a_program_gets_a_problem_document_where_nothing_is(web_client, accept):
+def test_a_program_gets_a_problem_document_where_nothing_is(web_client: WebClient, accept: str) -> None:
     answer = web_client.http.get("/nonsense", headers={"Accept": accept})
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)
     assert answer.json["reason"] == "not-found"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/rooms", "/api/v1/nonsense", "/api", "/webhooks/nonsense"])
-def test_the_api_answers_with_problem_documents_to_browsers_too(web_client, path):
+def test_the_api_answers_with_problem_documents_to_browsers_too(web_client: WebClient, path: str) -> None:
     answer = web_client.http.get(path, headers=BROWSER)
     assert answer.content_type == PROBLEM
     assert answer.json["reason"] in set(ErrorReason)
 
 
-def test_a_receiver_without_pages_answers_with_problem_documents(store_url, tmp_path):
+def test_a_receiver_without_pages_answers_with_problem_documents(store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, surface="receiver")
     assert web_client.http.get("/nonsense", headers=BROWSER).content_type == PROBLEM
 
 
-def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path):
+def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     visitor = web_client.web.app.test_client()
     answer = visitor.get("/metrics", headers=BROWSER)
@@ -66,12 +68,12 @@ def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path):
     assert web_client.api("GET", "/rooms").json["reason"] == "unavailable"
 
 
-def file_applied(client):
+def file_applied(client: Client) -> None:
     append(client, entry(Source.CONFIG, "file-applied", None, {"rooms": {}, "rules": [RULE]}))
     fold_all(client)
 
 
-def test_a_rule_of_the_file_says_where_it_is_changed(client, web_client):
+def test_a_rule_of_the_file_says_where_it_is_changed(client: Client, web_client: WebClient) -> None:
     file_applied(client)
     visitor = log_in(web_client.web.app.test_client(), ADMIN_TOKEN)
     answer = visitor.get("/rules/of-the-file/edit", headers=BROWSER)
@@ -87,7 +89,9 @@ ADMIN_PAGES = ["/new-rule", "/new-subscriber", f"/rooms/{ROOM}/start", "/rules/o
 
 
 @pytest.mark.parametrize("path", ADMIN_PAGES)
-def test_a_viewer_is_told_that_the_page_needs_the_admin_token(client, store_url, tmp_path, path):
+def test_a_viewer_is_told_that_the_page_needs_the_admin_token(
+    client: Client, store_url: str, tmp_path: Path, path: Any
+) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
     file_applied(client)
     visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
@@ -98,7 +102,9 @@ def test_a_viewer_is_told_that_the_page_needs_the_admin_token(client, store_url,
     assert f'name="back" value="{path}"' in page
 
 
-def test_after_the_admin_token_the_page_that_was_asked_for_opens(store_url, client, tmp_path):
+def test_after_the_admin_token_the_page_that_was_asked_for_opens(
+    store_url: str, client: Client, tmp_path: Path
+) -> None:
     web_client = WebClient(store_url, tmp_path, viewer_token=VIEWER_TOKEN)
     visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
     form = visitor.get("/new-rule", follow_redirects=True).get_data(as_text=True)
@@ -108,7 +114,7 @@ def test_after_the_admin_token_the_page_that_was_asked_for_opens(store_url, clie
     assert visitor.get("/new-rule").status_code == 200
 
 
-def test_a_wrong_token_keeps_the_reason_and_the_way_back(web_client):
+def test_a_wrong_token_keeps_the_reason_and_the_way_back(web_client: WebClient) -> None:
     visitor = web_client.web.app.test_client()
     form = visitor.get("/login?need=admin&back=/new-rule").get_data(as_text=True)
     fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form))
@@ -130,7 +136,9 @@ def test_a_wrong_token_keeps_the_reason_and_the_way_back(web_client):
         ("PUT", "/rules/of-the-file", RULE, "from-file"),
     ],
 )
-def test_every_refusal_of_the_api_has_a_reason(client, web_client, method, path, body, reason):
+def test_every_refusal_of_the_api_has_a_reason(
+    client: Client, web_client: WebClient, method: str, path: str, body: Any, reason: str
+) -> None:
     file_applied(client)
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": RULE | {"name": "when", "do": "end"}}))
     fold_all(client)
@@ -140,18 +148,18 @@ def test_every_refusal_of_the_api_has_a_reason(client, web_client, method, path,
     assert ProblemSchema().validate(answer.json) == {}
 
 
-def test_refusals_by_token_have_reasons(web_client):
+def test_refusals_by_token_have_reasons(web_client: WebClient) -> None:
     assert web_client.api("GET", "/rooms", token=None).json["reason"] == "token-needed"
     viewers = web_client.api("POST", f"/rooms/{ROOM}/start", {}, token=web_client.settings.viewer_token or "x")
     assert viewers.json["reason"] in ("admin-needed", "token-needed")
 
 
-def test_the_receivers_refusals_have_reasons(web_client):
+def test_the_receivers_refusals_have_reasons(web_client: WebClient) -> None:
     answer = web_client.webhook(b"{}", signed=None)
     assert answer.status_code == 401
     assert json.loads(answer.get_data())["reason"] == "signature-invalid"
 
 
-def test_each_reason_has_a_meaning_and_each_status_a_reason():
+def test_each_reason_has_a_meaning_and_each_status_a_reason() -> None:
     assert set(MEANINGS) == set(ErrorReason)
     assert set(DESCRIPTIONS) <= {*BY_STATUS, 500}

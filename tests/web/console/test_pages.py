@@ -1,6 +1,9 @@
 """What the web serves beside the API: its description, health, the log-in, the console's page and their headers."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +16,7 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.operations.processes import Processes
 from webhook_app.text.masking import shown_url
@@ -22,36 +26,36 @@ METHODS = {"get", "put", "post", "patch", "delete"}
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
 @pytest.fixture
-def visitor(web_client):
+def visitor(web_client: WebClient) -> Any:
     """A browser that is not logged in."""
     return web_client.web.app.test_client()
 
 
-def csrf_of(page):
+def csrf_of(page: Any) -> Any:
     return re.search(r'name="csrf" value="([^"]+)"', page.get_data(as_text=True)).group(1)
 
 
-def log_in(visitor, token=ADMIN_TOKEN):
+def log_in(visitor: Any, token: Any = ADMIN_TOKEN) -> Any:
     csrf = csrf_of(visitor.get("/login"))
     return visitor.post("/login", data={"token": token, "csrf": csrf})
 
 
-def beat(client, *names):
+def beat(client: Client, *names: Any) -> None:
     for name in names:
         Processes(client).beat(name, "here:1")
 
 
-def test_the_process_lives(client, web_client):
+def test_the_process_lives(client: Client, web_client: WebClient) -> None:
     answer = web_client.http.get("/healthz")
     assert (answer.status_code, answer.json) == (200, {"ok": True})
 
 
-def test_the_process_lives_although_the_store_is_away(tmp_path):
+def test_the_process_lives_although_the_store_is_away(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     assert web_client.http.get("/healthz").status_code == 200
     answer = web_client.http.get("/readyz")
@@ -60,7 +64,7 @@ def test_the_process_lives_although_the_store_is_away(tmp_path):
     assert answer.json["checks"]["workers"]["ok"] is False
 
 
-def test_everything_that_must_be_there_makes_ready(client, web_client):
+def test_everything_that_must_be_there_makes_ready(client: Client, web_client: WebClient) -> None:
     beat(client, *NEEDED)
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 200
@@ -70,7 +74,7 @@ def test_everything_that_must_be_there_makes_ready(client, web_client):
 
 
 @pytest.mark.parametrize("missing", NEEDED)
-def test_a_process_that_is_missing_is_named(client, web_client, missing):
+def test_a_process_that_is_missing_is_named(client: Client, web_client: WebClient, missing: Any) -> None:
     beat(client, *(name for name in NEEDED if name != missing))
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
@@ -82,13 +86,13 @@ def test_a_process_that_is_missing_is_named(client, web_client, missing):
         assert checks["workers"] == {"ok": False, "missing": [missing]}
 
 
-def test_a_process_that_was_seen_long_ago_is_missing(client, web_client):
+def test_a_process_that_was_seen_long_ago_is_missing(client: Client, web_client: WebClient) -> None:
     beat(client, *NEEDED)
     client.zadd(keys.PROCESSES, {"deliver|here:1": 1})
     assert web_client.http.get("/readyz").json["checks"]["workers"] == {"ok": False, "missing": ["deliver"]}
 
 
-def test_a_reducer_that_has_halted_is_not_ready(client, web_client):
+def test_a_reducer_that_has_halted_is_not_ready(client: Client, web_client: WebClient) -> None:
     beat(client, *NEEDED)
     client.set(keys.HALTED, "why")
     answer = web_client.http.get("/readyz")
@@ -96,28 +100,28 @@ def test_a_reducer_that_has_halted_is_not_ready(client, web_client):
     assert answer.json["checks"]["workers"] == {"ok": False, "halted": True}
 
 
-def test_a_receiver_is_ready_with_store_and_key_alone(client, store_url, tmp_path):
+def test_a_receiver_is_ready_with_store_and_key_alone(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, surface="receiver")
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 200
     assert set(answer.json["checks"]) == {"store", "public_key"}
 
 
-def test_without_a_public_key_nothing_is_ready(client, store_url, tmp_path):
+def test_without_a_public_key_nothing_is_ready(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, surface="receiver", videosdk_public_key=None)
     answer = web_client.http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json["checks"]["public_key"] == {"ok": False}
 
 
-def description(web_client):
+def description(web_client: Any) -> Any:
     answer = web_client.http.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
     return answer.json
 
 
-def test_the_description_is_openapi_3_1(web_client):
+def test_the_description_is_openapi_3_1(web_client: WebClient) -> None:
     spec = description(web_client)
     assert spec["openapi"].startswith("3.1.")
     assert spec["info"]["title"] == "Tallylight"
@@ -139,10 +143,10 @@ def test_the_description_is_openapi_3_1(web_client):
             assert all("schema" in one for one in operation.get("parameters", []))
 
 
-def test_every_reference_in_the_description_leads_somewhere(web_client):
+def test_every_reference_in_the_description_leads_somewhere(web_client: WebClient) -> None:
     spec = description(web_client)
 
-    def references(found):
+    def references(found: Any) -> Iterator[Any]:
         if isinstance(found, dict):
             if "$ref" in found:
                 yield found["$ref"]
@@ -161,13 +165,13 @@ def test_every_reference_in_the_description_leads_somewhere(web_client):
             target = target[step]
 
 
-def test_the_description_says_null_as_openapi_3_1_does(web_client):
+def test_the_description_says_null_as_openapi_3_1_does(web_client: WebClient) -> None:
     assert "nullable" not in web_client.http.get("/openapi.json").get_data(as_text=True)
     room = description(web_client)["components"]["schemas"]["Room"]["properties"]
     assert room["name"]["type"] == ["string", "null"]
 
 
-def test_every_call_of_the_api_is_described(web_client):
+def test_every_call_of_the_api_is_described(web_client: WebClient) -> None:
     described = {
         (method.upper(), re.sub(r"{\w+}", "{}", path))
         for path, item in description(web_client)["paths"].items()
@@ -184,25 +188,25 @@ def test_every_call_of_the_api_is_described(web_client):
     assert len(served) > 20
 
 
-def test_the_description_is_for_everybody(visitor):
+def test_the_description_is_for_everybody(visitor: Any) -> None:
     for path in ("/openapi.json", "/docs"):
         assert visitor.get(path).status_code == 200
 
 
-def test_the_docs_name_every_call(web_client, visitor):
+def test_the_docs_name_every_call(web_client: WebClient, visitor: Any) -> None:
     page = visitor.get("/docs").get_data(as_text=True)
     for path in description(web_client)["paths"]:
         assert path in page
 
 
-def test_a_visitor_is_asked_to_log_in(visitor):
+def test_a_visitor_is_asked_to_log_in(visitor: Any) -> None:
     answer = visitor.get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
     assert visitor.get("/page/live").status_code == 401
 
 
 @pytest.mark.parametrize("token", [ADMIN_TOKEN, VIEWER_TOKEN, f"  {ADMIN_TOKEN}\n"])
-def test_either_token_logs_in(client, visitor, token):
+def test_either_token_logs_in(client: Client, visitor: Any, token: Any) -> None:
     answer = log_in(visitor, token)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/")
     page = visitor.get("/")
@@ -212,7 +216,7 @@ def test_either_token_logs_in(client, visitor, token):
 
 
 @pytest.mark.parametrize("token", ["", "wrong", ADMIN_TOKEN + "x", "ä", "None"])
-def test_another_token_does_not(visitor, token):
+def test_another_token_does_not(visitor: Any, token: Any) -> None:
     answer = log_in(visitor, token)
     assert answer.status_code == 403
     page = answer.get_data(as_text=True)
@@ -222,33 +226,33 @@ def test_another_token_does_not(visitor, token):
 
 
 @pytest.mark.parametrize("csrf", [None, "", "wrong", "ä"])
-def test_a_log_in_that_was_sent_from_elsewhere_is_refused(visitor, csrf):
+def test_a_log_in_that_was_sent_from_elsewhere_is_refused(visitor: Any, csrf: str | None) -> None:
     visitor.get("/login")
     form = {"token": ADMIN_TOKEN} | ({} if csrf is None else {"csrf": csrf})
     assert visitor.post("/login", data=form).status_code == 403
     assert visitor.get("/").status_code == 302
 
 
-def test_a_log_in_without_the_forms_cookie_is_refused(web_client, visitor):
+def test_a_log_in_without_the_forms_cookie_is_refused(web_client: WebClient, visitor: Any) -> None:
     csrf = csrf_of(visitor.get("/login"))
     other = web_client.web.app.test_client()
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf}).status_code == 403
     assert other.post("/login", data={"token": ADMIN_TOKEN, "csrf": ""}).status_code == 403
 
 
-def test_the_log_in_says_who_it_is_for_and_keeps_no_token(visitor):
+def test_the_log_in_says_who_it_is_for_and_keeps_no_token(visitor: Any) -> None:
     page = visitor.get("/login").get_data(as_text=True)
     assert 'type="password"' in page
     assert "<label" in page
     assert ADMIN_TOKEN not in page
 
 
-def cookie_of(answer):
+def cookie_of(answer: Any) -> Any:
     [cookie] = [value for value in answer.headers.getlist("Set-Cookie") if value.startswith("tallylight=")]
     return cookie
 
 
-def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
+def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor: Any) -> None:
     cookie = cookie_of(log_in(visitor))
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
@@ -256,7 +260,7 @@ def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere(visitor):
     assert ADMIN_TOKEN not in cookie
 
 
-def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
+def test_behind_https_the_cookie_is_for_https_only(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
     site = "https://tally.example"
     form = web_client.http.get("/login", base_url=site)
@@ -268,7 +272,9 @@ def test_behind_https_the_cookie_is_for_https_only(client, store_url, tmp_path):
         assert "HttpOnly" in cookie
 
 
-def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(client, store_url, tmp_path):
+def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client = WebClient(store_url, tmp_path, public_url="https://tally.example", webhook_token="tok-en_12345")
     hall = "http://10.1.2.3:8000"
     form = web_client.http.get("/login", base_url=hall)
@@ -278,7 +284,7 @@ def test_on_plain_http_the_log_in_works_though_the_public_address_is_https(clien
     assert web_client.http.get("/rules", base_url=hall).status_code == 200
 
 
-def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_client, visitor):
+def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_client: WebClient, visitor: Any) -> None:
     addresses = ("http://tally.lan:8000", "http://tally.lan:9000", "http://tally.lan", "https://tally.lan")
     for address in addresses:
         csrf = csrf_of(visitor.get("/login", base_url=address))
@@ -286,7 +292,7 @@ def test_sessions_at_several_addresses_of_one_host_leave_each_other_alone(web_cl
     assert [visitor.get("/rules", base_url=address).status_code for address in addresses] == [200] * len(addresses)
 
 
-def test_a_log_in_without_cookies_is_told_to_allow_them(web_client):
+def test_a_log_in_without_cookies_is_told_to_allow_them(web_client: WebClient) -> None:
     csrf = csrf_of(web_client.http.get("/login"))
     without_cookies = web_client.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
@@ -294,7 +300,9 @@ def test_a_log_in_without_cookies_is_told_to_allow_them(web_client):
     assert "Allow cookies for this address" in answer.get_data(as_text=True)
 
 
-def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tmp_path, visitor):
+def test_a_cookie_of_another_installation_is_worth_nothing(
+    client: Client, store_url: str, tmp_path: Path, visitor: Any
+) -> None:
     other = WebClient(store_url, tmp_path)
     log_in(other.http)
     stolen = other.http.get_cookie("tallylight")
@@ -302,27 +310,29 @@ def test_a_cookie_of_another_installation_is_worth_nothing(client, store_url, tm
     assert visitor.get("/").status_code == 302
 
 
-def test_being_logged_in_is_no_token_of_the_api(client, visitor):
+def test_being_logged_in_is_no_token_of_the_api(client: Client, visitor: Any) -> None:
     log_in(visitor)
     answer = visitor.get("/api/v1/rooms")
     assert (answer.status_code, answer.content_type) == (401, PROBLEM)
     assert visitor.post(f"/api/v1/rooms/{ROOM}/start").status_code == 401
 
 
-def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(client, store_url, tmp_path):
+def test_on_this_very_machine_the_sandbox_may_be_looked_at_by_anybody(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001")
     assert web_client.http.get("/").status_code == 200
     assert "sandbox" in web_client.http.get("/").get_data(as_text=True)
     assert web_client.http.get("/api/v1/rooms").status_code == 401
 
 
-def test_elsewhere_the_sandbox_is_behind_the_log_in(client, store_url, tmp_path):
+def test_elsewhere_the_sandbox_is_behind_the_log_in(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, sandbox_url="http://127.0.0.1:8001", host="0.0.0.0")
     assert web_client.http.get("/").status_code == 302
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/page/live", "/docs", "/static/tally.css", "/static/live.js"])
-def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client, visitor, path):
+def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     answer = visitor.get(path)
     answer.close()
@@ -337,13 +347,13 @@ def test_pages_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(client, v
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/page/live"])
-def test_pages_that_show_something_are_kept_by_nobody(client, visitor, path):
+def test_pages_that_show_something_are_kept_by_nobody(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     assert visitor.get(path).headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/docs"])
-def test_pages_name_no_other_host(client, visitor, path):
+def test_pages_name_no_other_host(client: Client, visitor: Any, path: str) -> None:
     log_in(visitor)
     page = visitor.get(path).get_data(as_text=True)
     for found in re.findall(r'(?:src|href|action)="([^"]+)"', page):
@@ -353,7 +363,7 @@ def test_pages_name_no_other_host(client, visitor, path):
     assert not re.search(r"\son\w+=", page)
 
 
-def test_the_page_shows_rooms_events_and_deliveries(client, visitor):
+def test_the_page_shows_rooms_events_and_deliveries(client: Client, visitor: Any) -> None:
     append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
     append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM, id="run-1")))
     log_in(visitor)
@@ -366,7 +376,7 @@ def test_the_page_shows_rooms_events_and_deliveries(client, visitor):
     assert "not folded yet" not in page
 
 
-def test_what_a_webhook_says_is_shown_and_not_obeyed(client, visitor):
+def test_what_a_webhook_says_is_shown_and_not_obeyed(client: Client, visitor: Any) -> None:
     evil = '"><script>alert(1)</script>{{123456*7}}'
     body = webhook("participant-joined", evil, session=evil, participantId=evil, participantName=evil)
     append(client, Entry(Source.VIDEOSDK, "participant-joined", evil, body))
@@ -379,7 +389,7 @@ def test_what_a_webhook_says_is_shown_and_not_obeyed(client, visitor):
     assert "864192" not in page
 
 
-def test_the_page_shows_no_subscribers_password(client, visitor):
+def test_the_page_shows_no_subscribers_password(client: Client, visitor: Any) -> None:
     url = "https://user:hunter2@example.com/"
     subscribers_of(client).put(Subscriber("sub_x", "", url, 1, shown_url=shown_url(url)))
     notice = Notice("msg_x", "stream.started", 1, ROOM, None, {"room_id": ROOM})
@@ -391,13 +401,13 @@ def test_the_page_shows_no_subscribers_password(client, visitor):
     assert "hunter2" not in page
 
 
-def test_a_reducer_that_has_halted_is_shown(client, visitor):
+def test_a_reducer_that_has_halted_is_shown(client: Client, visitor: Any) -> None:
     client.set(keys.HALTED, "why")
     log_in(visitor)
     assert "Reducing is halted" in visitor.get("/").get_data(as_text=True)
 
 
-def test_when_the_store_is_away_the_page_says_so(tmp_path):
+def test_when_the_store_is_away_the_page_says_so(tmp_path: Path) -> None:
     web_client = WebClient(f"unix://{tmp_path}/no.sock", tmp_path)
     log_in(web_client.http)
     assert web_client.http.get("/").status_code == 503
@@ -405,6 +415,6 @@ def test_when_the_store_is_away_the_page_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/static/../app.py", "/static/%2e%2e/app.py"])
-def test_what_is_not_there_is_404(visitor, path):
+def test_what_is_not_there_is_404(visitor: Any, path: str) -> None:
     answer = visitor.get(path)
     assert (answer.status_code, answer.content_type) == (404, PROBLEM)

@@ -1,6 +1,8 @@
 """MAX_STREAMS in the console: the wall counts what is on air, the Schedule marks windows that exceed it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.times import MINUTE
 from webhook_app.schemas.rule import RuleSchema
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.state.store import StateStore
@@ -19,13 +22,13 @@ from webhook_app.store.state.store import StateStore
 ROOMS = ("hall", "lobby", "attic")
 
 
-def page_of(client, store_url, tmp_path, path, limit):
+def page_of(client: Client, store_url: str, tmp_path: Path, path: Any, limit: Any) -> Any:
     web_client = WebClient(store_url, tmp_path, max_streams=limit)
     log_in(web_client.http, ADMIN_TOKEN)
     return " ".join(web_client.http.get(path).get_data(as_text=True).split())
 
 
-def plan(client):
+def plan(client: Client) -> None:
     opens = datetime.now(UTC) + timedelta(hours=3)
     for number, room in enumerate(ROOMS):
         schedule = {"at": f"{opens + timedelta(minutes=number):%Y-%m-%dT%H:%M}", "duration": "1h"}
@@ -35,7 +38,9 @@ def plan(client):
 
 
 @pytest.mark.parametrize(("limit", "marked"), [(2, "3 of 2"), (1, "3 of 1"), (3, None), (None, None)])
-def test_the_schedule_marks_windows_that_exceed_the_quota(client, store_url, tmp_path, limit, marked):
+def test_the_schedule_marks_windows_that_exceed_the_quota(
+    client: Client, store_url: str, tmp_path: Path, limit: int | None, marked: str | None
+) -> None:
     plan(client)
     page = page_of(client, store_url, tmp_path, "/schedule", limit)
     assert ("More windows are open at once than MAX_STREAMS allows: 3 at" in page) == (marked is not None)
@@ -43,7 +48,9 @@ def test_the_schedule_marks_windows_that_exceed_the_quota(client, store_url, tmp
 
 
 @pytest.mark.parametrize(("limit", "said"), [(1, "3 of 1 allowed streams on air"), (3, None), (None, None)])
-def test_the_wall_says_when_more_is_on_air_than_allowed(client, store_url, tmp_path, limit, said):
+def test_the_wall_says_when_more_is_on_air_than_allowed(
+    client: Client, store_url: str, tmp_path: Path, limit: int | None, said: str | None
+) -> None:
     for room in ROOMS:
         run = {"id": f"run-{room}", "playbackHlsUrl": f"https://cdn.example/{room}/index.m3u8"}
         append(client, Entry(Source.VIDEOSDK, "hls-started", room, webhook("hls-started", room, **run)))
@@ -53,7 +60,7 @@ def test_the_wall_says_when_more_is_on_air_than_allowed(client, store_url, tmp_p
     assert said is None or said in page
 
 
-def test_a_window_is_marked_with_the_most_that_is_open_during_it():
+def test_a_window_is_marked_with_the_most_that_is_open_during_it() -> None:
     crowded = Crowded(2, ((100, 3), (200, 5), (300, 4)))
     assert crowded.peak == (200, 5)
     assert [
@@ -68,7 +75,9 @@ def test_a_window_is_marked_with_the_most_that_is_open_during_it():
     assert Crowded(2, ()).peak is None
 
 
-def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, store_url, tmp_path):
+def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     opens = datetime.now(UTC) + timedelta(hours=3)
     schedule = {"at": f"{opens:%Y-%m-%dT%H:%M}", "duration": "1h"}
     rule = RuleSchema().load({"name": "talk", "rooms": list(ROOMS), "schedule": schedule})
@@ -82,7 +91,7 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(client, 
     assert {one["warning"] for one in listed} == {"3 windows are open at once then, and MAX_STREAMS is 1"}
 
 
-def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client):
+def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client: Client) -> None:
     plan(client)
     state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
     crowded = quota.crowded(state.config(), rooms, now)

@@ -1,6 +1,7 @@
 """The wall's order: rooms that need somebody come first."""
 
 import random
+from typing import Any
 
 from tests.domain.schedules.test_window_scenarios import ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, Scenario
@@ -9,14 +10,14 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.rules.rule import Settings
 
 
-def scenario(room, *states):
+def scenario(room: Any, *states: Any) -> Any:
     told = Scenario(room=room)
     told.joined("ada")
     told.hls(*states, id=room)
     return told
 
 
-def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off():
+def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() -> None:
     failed = scenario("failed", "starting", "failed").room
     scheduled = ScheduledRoom().plan()
     scheduled.until(ONE + 2 * MINUTE)
@@ -35,7 +36,7 @@ def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off():
     assert [need(room) for room in rooms] == list(range(7))
 
 
-def test_a_late_rooms_tile_says_since_when_and_why():
+def test_a_late_rooms_tile_says_since_when_and_why() -> None:
     scheduled = ScheduledRoom().plan()
     scheduled.until(ONE + 2 * MINUTE)
     shown = tile(scheduled.room, scheduled.world.config, scheduled.now)

@@ -1,6 +1,7 @@
 """Background loops: they survive whatever their body raises, and say so when they do not get on."""
 
 import threading
+from typing import Any
 
 import pytest
 import redis
@@ -20,7 +21,7 @@ class FakeClock:
         return self.now
 
 
-def raising(error: BaseException):
+def raising(error: BaseException) -> Any:
     def body() -> None:
         raise error
 

@@ -1,6 +1,7 @@
 """Addresses: which are inside, in every way to write them, and what a setting can allow."""
 
 import ipaddress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as some
 
 from webhook_app.config.values import networks
 from webhook_app.outbound.addresses import refused
+from webhook_app.store.connection.clients import Client
 
 INSIDE = """
 0.0.0.0 0.1.2.3 10.0.0.0 10.255.255.255 100.64.0.0 100.100.100.100 100.127.255.255 127.0.0.1 127.255.255.254
@@ -26,7 +28,7 @@ OUTSIDE = """
 """.split()
 
 
-def teredo(server, client):
+def teredo(server: Any, client: Client) -> Any:
     """An address of a Teredo client: the client's own IPv4 address is in it with every bit turned round."""
     turned = int(ipaddress.IPv4Address(client)) ^ 0xFFFFFFFF
     value = (0x20010000 << 96) | (int(ipaddress.IPv4Address(server)) << 64) | turned
@@ -34,28 +36,28 @@ def teredo(server, client):
 
 
 @pytest.mark.parametrize("address", INSIDE)
-def test_what_is_inside_is_refused(address):
+def test_what_is_inside_is_refused(address: Any) -> None:
     assert refused(address, ())
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
-def test_what_is_outside_is_not(address):
+def test_what_is_outside_is_not(address: Any) -> None:
     assert not refused(address, ())
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"])
-def test_an_inside_address_in_a_teredo_tunnel_is_refused(client):
+def test_an_inside_address_in_a_teredo_tunnel_is_refused(client: str) -> None:
     assert refused(teredo("8.8.8.8", client), ())
 
 
-def test_an_outside_address_in_a_teredo_tunnel_is_not():
+def test_an_outside_address_in_a_teredo_tunnel_is_not() -> None:
     assert not refused(teredo("65.54.227.120", "8.8.8.8"), ())
 
 
 @pytest.mark.parametrize(
     "text", ["", "localhost", "127.1", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "1.2.3", "::g", "1.2.3.4/8"]
 )
-def test_what_is_no_address_is_refused(text):
+def test_what_is_no_address_is_refused(text: str) -> None:
     assert refused(text, ())
 
 
@@ -73,7 +75,7 @@ def test_what_is_no_address_is_refused(text):
         ("0.0.0.0/0", "224.0.0.1"),
     ],
 )
-def test_a_network_that_is_allowed_is_not_refused(allowed, address):
+def test_a_network_that_is_allowed_is_not_refused(allowed: str, address: str) -> None:
     assert refused(address, ())
     assert not refused(address, networks(allowed))
 
@@ -91,12 +93,12 @@ def test_a_network_that_is_allowed_is_not_refused(allowed, address):
         ("8.8.8.8/32", "127.0.0.1"),
     ],
 )
-def test_another_network_that_is_allowed_does_not_help(allowed, address):
+def test_another_network_that_is_allowed_does_not_help(allowed: str, address: str) -> None:
     assert refused(address, networks(allowed))
 
 
 @given(some.ip_addresses(v=4))
-def test_mapping_or_translating_an_address_changes_nothing(address):
+def test_mapping_or_translating_an_address_changes_nothing(address: Any) -> None:
     plain = refused(str(address), ())
     number = int(address)
     assert refused(f"::ffff:{address}", ()) == plain
@@ -105,5 +107,5 @@ def test_mapping_or_translating_an_address_changes_nothing(address):
 
 
 @given(some.text(max_size=40))
-def test_any_text_is_answered(text):
+def test_any_text_is_answered(text: Any) -> None:
     assert refused(text, ()) in (True, False)

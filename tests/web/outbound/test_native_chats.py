@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from tests.support.deliverer_factory import subscribers_of
 from tests.support.web_client import WebClient
 from webhook_app.outbound.channel_urls import apprise_plugin
 from webhook_app.outbound.native_chats import NATIVE_CHATS, native_chat_hint
+from webhook_app.store.connection.clients import Client
 from webhook_app.text.masking import shown_url
 
 UUID = "00000000-0000-0000-0000-000000000000"
@@ -93,7 +95,9 @@ def test_addresses_that_take_any_json_are_accepted(url: str) -> None:
     assert native_chat_hint(url) is None
 
 
-def test_the_api_refuses_it_and_a_stored_one_may_be_changed_otherwise(store_url, tmp_path, client) -> None:  # type: ignore[no-untyped-def]
+def test_the_api_refuses_it_and_a_stored_one_may_be_changed_otherwise(
+    store_url: str, tmp_path: Path, client: Client
+) -> None:  # type: ignore[no-untyped-def]
     web_client = WebClient(store_url, tmp_path)
     refused = web_client.api("POST", "/subscribers", {"url": PAIRS[0][0]})
     assert refused.status_code == 422

@@ -5,6 +5,8 @@ import io
 import json
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +18,7 @@ from tests.support.product import signature, signing_key, webhook
 from tests.support.web_client import PROBLEM, ROOM, WebClient, assert_sound, fold_all, journaled
 from webhook_app.server.front import WEBHOOK_BODY_MAX_BYTES
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
 
 BODY = webhook("hls-started", ROOM, id="run-1", playbackHlsUrl="https://cdn.example/run-1/index.m3u8")
@@ -27,25 +30,25 @@ FUZZ = settings(
 
 
 @pytest.fixture(scope="module")
-def web_client(store_url, tmp_path_factory):
+def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return WebClient(store_url, tmp_path_factory.mktemp("doors"))
 
 
-def opened(store_url, tmp_path, **more):
+def opened(store_url: str, tmp_path: Path, **more: Any) -> Any:
     return WebClient(store_url, tmp_path, **more)
 
 
-def enveloped(data, kind='"hls-started"'):
+def enveloped(data: Any, kind: str = '"hls-started"') -> Any:
     """A body whose type and data are written as given."""
     return f'{{"webhookType": {kind}, "data": {data}}}'.encode()
 
 
-def roomed(more):
+def roomed(more: Any) -> Any:
     """A body of the room, with something more in its data."""
     return enveloped(f'{{"meetingId": "{ROOM}", "sessionId": "s1", {more}}}')
 
 
-def test_an_authentic_webhook_is_answered_with_its_journal_id(client, web_client):
+def test_an_authentic_webhook_is_answered_with_its_journal_id(client: Client, web_client: WebClient) -> None:
     answer = web_client.webhook(BODY)
     assert answer.status_code == 200
     assert answer.content_type == "application/json"
@@ -54,18 +57,18 @@ def test_an_authentic_webhook_is_answered_with_its_journal_id(client, web_client
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
-def test_the_same_bytes_twice_are_two_events(client, web_client):
+def test_the_same_bytes_twice_are_two_events(client: Client, web_client: WebClient) -> None:
     first, second = web_client.webhook(BODY), web_client.webhook(BODY)
     assert first.json["id"] != second.json["id"]
     assert journaled(client) == [("hls-started", ROOM, BODY)] * 2
 
 
-def other_key():
+def other_key() -> Any:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return base64.b64encode(other.sign(BODY, padding.PKCS1v15(), hashes.SHA256())).decode()
 
 
-def pss():
+def pss() -> Any:
     made = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
     return base64.b64encode(signing_key().sign(BODY, made, hashes.SHA256())).decode()
 
@@ -89,7 +92,7 @@ INAUTHENTIC = {
 
 
 @pytest.mark.parametrize("signed", INAUTHENTIC.values(), ids=INAUTHENTIC.keys())
-def test_what_is_not_authentic_is_refused_and_not_kept(client, web_client, signed):
+def test_what_is_not_authentic_is_refused_and_not_kept(client: Client, web_client: WebClient, signed: Any) -> None:
     answer = web_client.webhook(BODY, signed=signed())
     assert answer.status_code == 401
     assert answer.content_type == PROBLEM
@@ -99,7 +102,7 @@ def test_what_is_not_authentic_is_refused_and_not_kept(client, web_client, signe
 
 
 @pytest.mark.parametrize("at", [0, 1, len(BODY) // 2, len(BODY) - 1])
-def test_a_body_changed_by_one_byte_is_refused(client, web_client, at):
+def test_a_body_changed_by_one_byte_is_refused(client: Client, web_client: WebClient, at: Any) -> None:
     changed = bytearray(BODY)
     changed[at] ^= 1
     assert web_client.webhook(bytes(changed), signed=signature(BODY)).status_code == 401
@@ -108,14 +111,14 @@ def test_a_body_changed_by_one_byte_is_refused(client, web_client, at):
     assert journaled(client) == []
 
 
-def test_two_signature_headers_are_no_signature(client, web_client):
+def test_two_signature_headers_are_no_signature(client: Client, web_client: WebClient) -> None:
     headers = [("videosdk-signature", signature(BODY)), ("videosdk-signature", signature(BODY))]
     environ = {"HTTP_VIDEOSDK_SIGNATURE": ",".join(value for _, value in headers)}
     assert web_client.http.post("/webhooks/videosdk", data=BODY, environ_overrides=environ).status_code == 401
     assert journaled(client) == []
 
 
-def test_the_largest_body_is_taken_and_one_byte_more_is_not(client, web_client):
+def test_the_largest_body_is_taken_and_one_byte_more_is_not(client: Client, web_client: WebClient) -> None:
     frame = roomed('"x": ""')
     largest = frame.replace(b'"x": ""', b'"x": "' + b"a" * (WEBHOOK_BODY_MAX_BYTES - len(frame)) + b'"')
     assert len(largest) == WEBHOOK_BODY_MAX_BYTES
@@ -126,23 +129,25 @@ def test_the_largest_body_is_taken_and_one_byte_more_is_not(client, web_client):
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["with its length", "in chunks"])
-def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, web_client, announced):
+def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(
+    client: Client, web_client: WebClient, announced: bool
+) -> None:
     class Counted(io.RawIOBase):
         handed_out = 0
 
-        def readable(self):
+        def readable(self) -> bool:
             return True
 
-        def seekable(self):
+        def seekable(self) -> bool:
             return True
 
-        def tell(self):
+        def tell(self) -> Any:
             return self.handed_out
 
-        def seek(self, offset, whence=0):
+        def seek(self, offset: Any, whence: int = 0) -> Any:
             return 10_000_000 if whence == 2 else offset
 
-        def readinto(self, into):
+        def readinto(self, into: Any) -> Any:
             if self.handed_out >= 10_000_000:
                 return 0
             into[:] = b"a" * len(into)
@@ -162,7 +167,7 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(client, web_client
     assert journaled(client) == []
 
 
-def test_a_body_without_its_length_is_read_to_its_end(client, web_client):
+def test_a_body_without_its_length_is_read_to_its_end(client: Client, web_client: WebClient) -> None:
     answer = web_client.http.post(
         "/webhooks/videosdk",
         input_stream=io.BytesIO(BODY),
@@ -282,7 +287,9 @@ READABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(client, web_client, body):
+def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(
+    client: Client, web_client: WebClient, body: Any
+) -> None:
     answer = web_client.webhook(body)
     assert answer.status_code == 200
     assert journaled(client) == [("unreadable", "", body)]
@@ -299,7 +306,9 @@ def test_what_is_authentic_but_unreadable_is_kept_byte_for_byte_and_folded(clien
 
 
 @pytest.mark.parametrize("kept", READABLE.values(), ids=READABLE.keys())
-def test_what_is_authentic_and_readable_is_kept_byte_for_byte_and_folded(client, web_client, kept):
+def test_what_is_authentic_and_readable_is_kept_byte_for_byte_and_folded(
+    client: Client, web_client: WebClient, kept: Any
+) -> None:
     body, kind, room = kept
     answer = web_client.webhook(body)
     assert answer.status_code == 200
@@ -311,7 +320,7 @@ def test_what_is_authentic_and_readable_is_kept_byte_for_byte_and_folded(client,
     assert shown["effect"]
 
 
-def test_all_of_them_in_one_room_are_folded_together(client, web_client):
+def test_all_of_them_in_one_room_are_folded_together(client: Client, web_client: WebClient) -> None:
     bodies = [*UNREADABLE.values(), *(body for body, _, _ in READABLE.values())]
     for body in bodies:
         assert web_client.webhook(body).status_code == 200
@@ -321,7 +330,9 @@ def test_all_of_them_in_one_room_are_folded_together(client, web_client):
 
 
 @pytest.mark.parametrize("depth", [50, 150, 500, 900, 940, 960, 980, 990, 995, 1_000, 5_000])
-def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, web_client, depth):
+def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(
+    client: Client, web_client: WebClient, depth: int
+) -> None:
     body = roomed('"x": ' + "[" * depth + "]" * depth)
     shallow = []
     thread = threading.Thread(target=lambda: shallow.append(web_client.webhook(body).status_code))
@@ -330,7 +341,7 @@ def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, w
     assert shallow == [200]
     assert journaled(client)[0][2] == body
 
-    def far_down(frames):
+    def far_down(frames: Any) -> Any:
         return fold_all(client) if frames == 0 else far_down(frames - 1)
 
     assert far_down(120) == 1
@@ -343,19 +354,19 @@ def test_however_deep_a_body_is_it_is_folded_wherever_the_reducer_runs(client, w
     "content_type",
     [None, "", "text/plain", "application/json; charset=utf-16", "multipart/form-data; boundary=x", "nonsense"],
 )
-def test_the_content_type_is_not_looked_at(client, web_client, content_type):
+def test_the_content_type_is_not_looked_at(client: Client, web_client: WebClient, content_type: str | None) -> None:
     assert web_client.webhook(BODY, content_type=content_type).status_code == 200
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
-def test_another_method_is_refused(client, web_client):
+def test_another_method_is_refused(client: Client, web_client: WebClient) -> None:
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         answer = web_client.http.open("/webhooks/videosdk", method=method, data=BODY)
         assert (answer.status_code, answer.content_type) == (405, PROBLEM)
     assert journaled(client) == []
 
 
-def test_rooms_that_are_not_ours_are_answered_and_not_kept(client, store_url, tmp_path):
+def test_rooms_that_are_not_ours_are_answered_and_not_kept(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, rooms=("abcd-*", "hall?"))
     for room, ours in {ROOM: True, "hall1": True, "hall12": False, "wxyz": False, "ABCD-x": False}.items():
         answer = web_client.webhook(webhook("hls-started", room))
@@ -364,19 +375,23 @@ def test_rooms_that_are_not_ours_are_answered_and_not_kept(client, store_url, tm
     assert [room for _, room, _ in journaled(client)] == [ROOM, "hall1"]
 
 
-def test_bodies_that_name_no_room_are_kept_whatever_rooms_are_ours(client, store_url, tmp_path):
+def test_bodies_that_name_no_room_are_kept_whatever_rooms_are_ours(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client = opened(store_url, tmp_path, rooms=("abcd-*",))
     assert web_client.webhook(enveloped("{}", '"resource-acquired"')).json["id"]
     assert web_client.webhook(b"not JSON").json["id"]
     assert [kind for kind, _, _ in journaled(client)] == ["resource-acquired", "unreadable"]
 
 
-def test_rooms_that_are_not_ours_need_a_signature_too(client, store_url, tmp_path):
+def test_rooms_that_are_not_ours_need_a_signature_too(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, rooms=("abcd-*",))
     assert web_client.webhook(webhook("hls-started", "wxyz"), signed=None).status_code == 401
 
 
-def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(client, store_url, tmp_path):
+def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(
+    client: Client, store_url: str, tmp_path: Path
+) -> None:
     web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
     elsewhere = ["", "/", "/wrong", "/tok-en_1234", "/tok-en_12345x", "/TOK-EN_12345", "/tok-en_12345/x", "/%ff", "/ä"]
     for path in elsewhere:
@@ -388,7 +403,9 @@ def test_with_a_token_webhooks_are_taken_at_the_address_with_the_token_only(clie
 
 
 @pytest.mark.parametrize("token", [None, "tok-en_12345"])
-def test_slashes_too_many_in_the_address_are_forgiven(client, store_url, tmp_path, token):
+def test_slashes_too_many_in_the_address_are_forgiven(
+    client: Client, store_url: str, tmp_path: Path, token: str | None
+) -> None:
     web_client = opened(store_url, tmp_path, webhook_token=token)
     inbox = "/webhooks/videosdk" + (f"/{token}" if token else "")
     for path in (inbox, inbox + "/", inbox + "//", "/" + inbox, inbox.replace("/videosdk", "//videosdk")):
@@ -397,7 +414,7 @@ def test_slashes_too_many_in_the_address_are_forgiven(client, store_url, tmp_pat
     assert len(journaled(client)) == 5
 
 
-def test_webhooks_to_a_wrong_address_are_counted(client, store_url, tmp_path):
+def test_webhooks_to_a_wrong_address_are_counted(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
     for path in ("/webhooks/videosdk", "/webhooks/videosdk/other", "/webhooks/elsewhere", "/webhooks"):
         assert web_client.webhook(BODY, path=path).status_code == 404
@@ -405,18 +422,18 @@ def test_webhooks_to_a_wrong_address_are_counted(client, store_url, tmp_path):
     assert client.hget(keys.COUNTS, "unknown|wrong-address") == b"4"
 
 
-def test_with_a_token_the_signature_is_checked_all_the_same(client, store_url, tmp_path):
+def test_with_a_token_the_signature_is_checked_all_the_same(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, webhook_token="tok-en_12345")
     assert web_client.webhook(BODY, signed=None, path="/webhooks/videosdk/tok-en_12345").status_code == 401
 
 
-def test_without_a_token_there_is_nothing_below_the_address(client, web_client):
+def test_without_a_token_there_is_nothing_below_the_address(client: Client, web_client: WebClient) -> None:
     for path in ("/x", "/None", "/%20"):
         assert web_client.webhook(BODY, path=f"/webhooks/videosdk{path}").status_code == 404
     assert journaled(client) == []
 
 
-def test_when_the_store_is_away_videosdk_is_told_to_come_again(client, tmp_path):
+def test_when_the_store_is_away_videosdk_is_told_to_come_again(client: Client, tmp_path: Path) -> None:
     web_client = opened(f"unix://{tmp_path}/no.sock", tmp_path)
     answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
@@ -425,7 +442,7 @@ def test_when_the_store_is_away_videosdk_is_told_to_come_again(client, tmp_path)
     assert journaled(client) == []
 
 
-def test_a_store_that_comes_back_is_used_again(client, store_url, tmp_path):
+def test_a_store_that_comes_back_is_used_again(client: Client, store_url: str, tmp_path: Path) -> None:
     link = tmp_path / "link.sock"
     web_client = opened(f"unix://{link}", tmp_path)
     assert web_client.webhook(BODY).status_code == 503
@@ -434,28 +451,28 @@ def test_a_store_that_comes_back_is_used_again(client, store_url, tmp_path):
     assert journaled(client) == [("hls-started", ROOM, BODY)]
 
 
-def test_replicas_that_are_missing_are_waited_for_in_vain(client, store_url, tmp_path):
+def test_replicas_that_are_missing_are_waited_for_in_vain(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, ack_replicas=1)
     answer = web_client.webhook(BODY)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
 
 
-def test_a_receiver_alone_serves_no_api_and_no_page(client, store_url, tmp_path):
+def test_a_receiver_alone_serves_no_api_and_no_page(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, surface="receiver")
     assert web_client.webhook(BODY).status_code == 200
     for path in ("/", "/login", "/api/v1/rooms", "/openapi.json", "/docs"):
         assert web_client.http.get(path).status_code == 404, path
 
 
-def test_a_console_alone_takes_no_webhooks(client, store_url, tmp_path):
+def test_a_console_alone_takes_no_webhooks(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, surface="console")
     assert web_client.webhook(BODY).status_code == 404
     assert journaled(client) == []
     assert web_client.get("/rooms")["items"] == []
 
 
-def test_without_a_key_webhooks_are_asked_to_come_again(client, store_url, tmp_path):
+def test_without_a_key_webhooks_are_asked_to_come_again(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path, videosdk_public_key=None, videosdk_api_url="http://127.0.0.1:9")
     answer = web_client.webhook(BODY)
     assert (answer.status_code, answer.content_type) == (503, PROBLEM)
@@ -464,12 +481,12 @@ def test_without_a_key_webhooks_are_asked_to_come_again(client, store_url, tmp_p
     assert journaled(client) == []
 
 
-def test_many_webhooks_at_once_are_each_kept_once(client, web_client):
+def test_many_webhooks_at_once_are_each_kept_once(client: Client, web_client: WebClient) -> None:
     bodies = [webhook("participant-joined", ROOM, participantId=f"p{at}") for at in range(64)]
     signed = [(body, signature(body)) for body in bodies]
     ids = []
 
-    def send(part):
+    def send(part: Any) -> None:
         http = web_client.web.app.test_client()
         for body, header in part:
             answer = http.post("/webhooks/videosdk", data=body, headers={"videosdk-signature": header})
@@ -484,7 +501,7 @@ def test_many_webhooks_at_once_are_each_kept_once(client, web_client):
     assert sorted(body for _, _, body in journaled(client)) == sorted(bodies)
 
 
-def test_webhooks_are_counted_by_type_and_outcome(client, store_url, tmp_path):
+def test_webhooks_are_counted_by_type_and_outcome(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = opened(store_url, tmp_path)
     web_client.webhook(BODY)
     web_client.webhook(BODY, signed=None)
@@ -501,7 +518,9 @@ def test_webhooks_are_counted_by_type_and_outcome(client, store_url, tmp_path):
 
 @FUZZ
 @given(body=some.binary(max_size=400))
-def test_any_bytes_that_videosdk_signed_are_kept_as_they_are_and_folded(client, web_client, body):
+def test_any_bytes_that_videosdk_signed_are_kept_as_they_are_and_folded(
+    client: Client, web_client: WebClient, body: Any
+) -> None:
     kept_and_folded(client, web_client, body)
 
 
@@ -532,11 +551,13 @@ bodies = some.fixed_dictionaries(
 
 @FUZZ
 @given(body=bodies | anything)
-def test_any_json_that_videosdk_signed_is_kept_as_it_is_and_folded(client, web_client, body):
+def test_any_json_that_videosdk_signed_is_kept_as_it_is_and_folded(
+    client: Client, web_client: WebClient, body: Any
+) -> None:
     kept_and_folded(client, web_client, json.dumps(body, allow_nan=False).encode("utf-8", "surrogatepass"))
 
 
-def kept_and_folded(client, web_client, body):
+def kept_and_folded(client: Client, web_client: Any, body: Any) -> None:
     answer = web_client.webhook(body)
     assert answer.status_code == 200
     assert Journal(client).raw_body(answer.json["id"]) == body

@@ -3,6 +3,7 @@
 import html
 import json
 import string
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -92,7 +93,7 @@ def errors_about(address: str) -> list[str]:
 
 @settings(max_examples=300, deadline=None)
 @given(addresses())
-def test_no_secret_of_an_address_survives_in_its_shown_form(made):
+def test_no_secret_of_an_address_survives_in_its_shown_form(made: Any) -> None:
     address, secrets = made
     shown = shown_url(address)
     host = address.partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -105,7 +106,7 @@ def test_no_secret_of_an_address_survives_in_its_shown_form(made):
 
 @settings(max_examples=150, deadline=None)
 @given(addresses())
-def test_no_secret_of_an_address_survives_in_an_error_that_quotes_it(made):
+def test_no_secret_of_an_address_survives_in_an_error_that_quotes_it(made: Any) -> None:
     address, secrets = made
     for error in errors_about(address):
         text = masked(error, address)
@@ -120,7 +121,7 @@ def test_no_secret_of_an_address_survives_in_an_error_that_quotes_it(made):
         f"http://127.0.0.1:{CLOSED_PORT}/a/../in/{UUID}/./x y/é?token=opensesame",
     ],
 )
-def test_the_real_errors_of_the_http_library_keep_no_secret(address):
+def test_the_real_errors_of_the_http_library_keep_no_secret(address: str) -> None:
     with pytest.raises(requests.RequestException) as caught:
         requests.get(address, timeout=5)
     text = masked(str(caught.value), address)
@@ -131,7 +132,7 @@ def test_the_real_errors_of_the_http_library_keep_no_secret(address):
         assert part not in text
 
 
-def test_the_real_errors_of_the_stores_library_keep_no_password():
+def test_the_real_errors_of_the_stores_library_keep_no_password() -> None:
     url = f"redis://ops:hunter2-hunter2@127.0.0.1:{CLOSED_PORT}/0"
     refused = redis.Redis.from_url(url)
     with pytest.raises(redis.RedisError) as caught:
@@ -141,7 +142,7 @@ def test_the_real_errors_of_the_stores_library_keep_no_password():
     assert str(CLOSED_PORT) in masked(str(caught.value), url)
 
 
-def test_a_text_without_any_address_named_keeps_no_secret_of_the_ones_it_quotes():
+def test_a_text_without_any_address_named_keeps_no_secret_of_the_ones_it_quotes() -> None:
     text = (
         "PUT https://ops:hunter2@h.example/x failed; retry rediss://:hunter2@h:1/0, then "
         "slack://TokenA/TokenB/TokenC. with url: /services/hook?token=hunter2 "
@@ -169,18 +170,18 @@ def test_a_text_without_any_address_named_keeps_no_secret_of_the_ones_it_quotes(
         "",
     ],
 )
-def test_an_address_without_secrets_is_shown_as_it_is(url):
+def test_an_address_without_secrets_is_shown_as_it_is(url: str) -> None:
     assert shown_url(url) == url
     assert masked(f"cannot fetch {url}: timeout", url) == f"cannot fetch {url}: timeout"
 
 
 @pytest.mark.parametrize("url", ["https://[bad", "https://[::1", "nonsense://secret-thing", "slack://only"])
-def test_what_cannot_be_read_as_an_address_is_masked_whole(url):
+def test_what_cannot_be_read_as_an_address_is_masked_whole(url: str) -> None:
     assert shown_url(url) == f"{url.partition(':')[0]}://{MASK}"
     assert url.partition("//")[2] not in masked(f"not a URL: {url}", url)
 
 
-def test_a_channels_secrets_do_not_survive_in_the_errors_of_the_service_behind_it():
+def test_a_channels_secrets_do_not_survive_in_the_errors_of_the_service_behind_it() -> None:
     address = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
     text = masked("with url: /services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ (Caused by X)", address)
     assert "TIiajkdnlazkcOXrIdevi7FQ" not in text
@@ -189,7 +190,7 @@ def test_a_channels_secrets_do_not_survive_in_the_errors_of_the_service_behind_i
 
 @settings(max_examples=100, deadline=None)
 @given(addresses())
-def test_a_masked_address_that_is_sent_back_means_the_stored_one(made):
+def test_a_masked_address_that_is_sent_back_means_the_stored_one(made: Any) -> None:
     address, _ = made
     assert unmasked(shown_url(address), ["https://other.example/x", address]) == address
     assert unmasked("https://new.example/****", [address]) == "https://new.example/****"
@@ -198,6 +199,6 @@ def test_a_masked_address_that_is_sent_back_means_the_stored_one(made):
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_any_text_can_be_masked(url, text):
+def test_any_text_can_be_masked(url: Any, text: Any) -> None:
     assert isinstance(shown_url(url), str)
     assert isinstance(masked(text + url, url), str)

@@ -3,6 +3,8 @@
 import json
 import re
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from tests.support.web_client import ADMIN_TOKEN, VIEWER_TOKEN, WebClient, appen
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.text.masked_data import has_masked_address, restored_data, shown_data, without_webhook_token
 from webhook_app.text.masking import MASK
@@ -41,26 +44,26 @@ ALARM = (
 
 
 @pytest.fixture
-def web_client(client, store_url, tmp_path):
+def web_client(client: Client, store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path)
 
 
-def put(web_client, rule, name="service"):
+def put(web_client: Any, rule: Any, name: str = "service") -> Any:
     return web_client.api("PUT", f"/rules/{name}", rule)
 
 
-def stored_rule(client, name="service"):
+def stored_rule(client: Client, name: str = "service") -> Any:
     return codec.rule_of(client.hget(keys.RULES, name))
 
 
-def log_in(web_client, token=ADMIN_TOKEN):
+def log_in(web_client: Any, token: Any = ADMIN_TOKEN) -> Any:
     http = web_client.web.app.test_client()
     csrf = re.search(r'name="csrf" value="([^"]+)"', http.get("/login").get_data(as_text=True))[1]
     assert http.post("/login", data={"token": token, "csrf": csrf}).status_code == 303
     return http
 
 
-def test_no_door_shows_a_secret_address(client, web_client):
+def test_no_door_shows_a_secret_address(client: Client, web_client: WebClient) -> None:
     with folding(client):
         made = put(web_client, RULE)
         assert made.status_code == 201, made.json
@@ -85,7 +88,7 @@ def test_no_door_shows_a_secret_address(client, web_client):
     assert "calendar.example.com" in everything and "private-****" in everything
 
 
-def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, web_client):
+def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client: Client, web_client: WebClient) -> None:
     with folding(client):
         assert put(web_client, RULE).status_code == 201
         before = stored_rule(client)
@@ -103,7 +106,7 @@ def test_a_rule_that_is_read_and_put_back_keeps_its_addresses(client, web_client
     assert after.remind_s == 600
 
 
-def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, web_client):
+def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client: Client, web_client: WebClient) -> None:
     http = log_in(web_client)
     with folding(client):
         assert put(web_client, RULE).status_code == 201
@@ -124,7 +127,9 @@ def test_a_rule_may_be_edited_in_the_console_without_its_addresses(client, web_c
     ],
 )
 @pytest.mark.parametrize("name", ["service", "another"])
-def test_a_masked_address_that_is_not_the_rules_own_is_refused(client, web_client, schedule, name):
+def test_a_masked_address_that_is_not_the_rules_own_is_refused(
+    client: Client, web_client: WebClient, schedule: dict[str, Any], name: str
+) -> None:
     with folding(client):
         put(web_client, RULE)
         answer = put(web_client, {"rooms": ["main-hall"], "schedule": schedule}, name)
@@ -132,7 +137,7 @@ def test_a_masked_address_that_is_not_the_rules_own_is_refused(client, web_clien
     assert "masked" in json.dumps(answer.json["errors"]["schedule"])
 
 
-def test_a_masked_copy_of_another_rule_is_refused(client, web_client):
+def test_a_masked_copy_of_another_rule_is_refused(client: Client, web_client: WebClient) -> None:
     with folding(client):
         put(web_client, RULE)
         read = web_client.get("/rules/service")
@@ -140,7 +145,7 @@ def test_a_masked_copy_of_another_rule_is_refused(client, web_client):
     assert answer.status_code == 422
 
 
-def test_data_is_restored_where_it_was_also_when_two_addresses_look_alike():
+def test_data_is_restored_where_it_was_also_when_two_addresses_look_alike() -> None:
     alike = [f"https://h.example/{key * 16}1/x.ics" for key in "ab"]
     stored = {"except": [{"ics": alike[0]}, {"ics": {"url": alike[1]}}], "ics": {"url": ICS}}
     shown = shown_data(stored)
@@ -152,13 +157,13 @@ def test_data_is_restored_where_it_was_also_when_two_addresses_look_alike():
 
 
 @pytest.mark.parametrize("data", [None, 5, "", "text", [], {}, {"a": [1, {"b": None}]}, "a **** b"])
-def test_data_without_addresses_stays_as_it_is(data):
+def test_data_without_addresses_stays_as_it_is(data: Any) -> None:
     assert shown_data(data) == data
     assert restored_data(data, data) == data
     assert not has_masked_address(data)
 
 
-def test_videosdks_own_addresses_stay_and_our_token_does_not():
+def test_videosdks_own_addresses_stay_and_our_token_does_not() -> None:
     data = {
         "playbackHlsUrl": "https://cdn.videosdk.live/meetings-hls/0b1f7c9e-6f0a-4c39-9d55-2f6b8a1c7d3e/index.m3u8",
         "webhook": {"endPoint": "https://tally.example.org/webhooks/videosdk/the-token"},

@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import jwt
 import pytest
@@ -15,6 +17,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.room import CallState
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls, MarkResult
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls import caller, videosdk_client
 from workers.calls import probe_client as look
@@ -28,7 +31,7 @@ GIVEN_UP_AFTER_MS = calls.TOO_OLD_MS
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     [port] = free_ports(1)
     home = tmp_path_factory.mktemp("sandbox")
     sandbox = Sandbox(home, port=port, webhook_url="http://127.0.0.1:9/", pace_factor=0, mark="calls")
@@ -38,14 +41,14 @@ def running(tmp_path_factory):
 
 
 @pytest.fixture
-def sandbox(running):
+def sandbox(running: Any) -> Any:
     running.faults()
     running.pace(started_s=0, playable_s=0, stopped_s=0, answer_s=0)
     return running
 
 
 @pytest.fixture
-def stub():
+def stub() -> Iterator[Any]:
     made = Stub()
     thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
     thread.start()
@@ -55,31 +58,33 @@ def stub():
 
 
 @pytest.fixture(autouse=True)
-def brisk(monkeypatch):
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller, "LINGER_S", 0.03)
     monkeypatch.setattr(caller, "LOOK_EVERY_S", 0.005)
     monkeypatch.setattr(calls, "TOO_OLD_MS", TOO_OLD_MS)  # a slow machine makes no call too old
 
 
 @pytest.fixture
-def harness(client, stub):
+def harness(client: Client, stub: Any) -> Any:
     return CallHarness(client, stub.url)
 
 
 @pytest.fixture
-def real(client, sandbox):
+def real(client: Client, sandbox: Any) -> Any:
     return CallHarness(client, sandbox.url)
 
 
-def room_of(request):
+def room_of(request: Any) -> str:
     return "room-" + request.node.name[:60].replace("[", "-").replace("]", "")
 
 
-def paths(sandbox, room):
+def paths(sandbox: Any, room: Any) -> Any:
     return [(item["method"], item["path"].partition("?")[0]) for item in sandbox.log("call", room)]
 
 
-def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(real, sandbox, request):
+def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest
+) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     assert real.work() >= 1
@@ -92,15 +97,15 @@ def test_a_start_is_looked_for_then_sent_and_its_answer_is_journaled(real, sandb
     assert Calls(real.client).waiting() == 0
 
 
-def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness, stub):
+def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness: Any, stub: Any) -> None:
     one = harness.wanted()
     seen = {}
 
-    def look(door):
+    def look(door: Any) -> None:
         seen["look"] = harness.client.exists(keys.call_mark(one.call_id))
         door.send_error(404)
 
-    def start(door):
+    def start(door: Any) -> None:
         seen["start"] = harness.client.exists(keys.call_mark(one.call_id))
         door.send_error(500)
 
@@ -109,7 +114,7 @@ def test_a_start_is_marked_after_the_look_and_before_it_is_sent(harness, stub):
     assert seen == {"look": 0, "start": 1}
 
 
-def test_a_room_that_is_on_air_already_is_not_started(real, sandbox, request):
+def test_a_room_that_is_on_air_already_is_not_started(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     real.work()
@@ -124,7 +129,7 @@ def test_a_room_that_is_on_air_already_is_not_started(real, sandbox, request):
     assert len(sandbox.log("run", room)) == sandbox_runs
 
 
-def test_a_call_that_is_older_than_five_seconds_is_dropped(harness, stub):
+def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: Any) -> None:
     assert GIVEN_UP_AFTER_MS == 5_000
     one = harness.wanted()
     harness.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
@@ -134,11 +139,13 @@ def test_a_call_that_is_older_than_five_seconds_is_dropped(harness, stub):
     assert not harness.client.exists(keys.call_mark(one.call_id))
 
 
-def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness, stub, monkeypatch):
+def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(
+    harness: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calls, "TOO_OLD_MS", 300)
     harness.wanted()
 
-    def look(door):
+    def look(door: Any) -> None:
         time.sleep(0.5)
         door.send_error(404)
 
@@ -148,7 +155,7 @@ def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness, stub, m
     assert stub.posts() == []
 
 
-def test_a_call_that_was_superseded_is_dropped(harness, stub):
+def test_a_call_that_was_superseded_is_dropped(harness: Any, stub: Any) -> None:
     harness.wanted()
     harness.client.hset(keys.CALLS_CURRENT, ROOM, "call_another")
     harness.work()
@@ -156,10 +163,10 @@ def test_a_call_that_was_superseded_is_dropped(harness, stub):
     assert stub.posts() == []
 
 
-def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harness, stub):
+def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harness: Any, stub: Any) -> None:
     harness.wanted()
 
-    def look(door):
+    def look(door: Any) -> None:
         harness.client.hdel(keys.CALLS_CURRENT, ROOM)
         door.send_error(404)
 
@@ -169,7 +176,7 @@ def test_a_call_that_is_superseded_while_videosdk_is_looked_at_is_dropped(harnes
     assert stub.posts() == []
 
 
-def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness, stub):
+def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again(harness: Any, stub: Any) -> None:
     one = harness.wanted()
     assert Calls(harness.client).mark(one)[0] is MarkResult.MARKED
     harness.work()
@@ -177,10 +184,10 @@ def test_a_call_that_was_marked_and_never_answered_is_unknown_and_not_sent_again
     assert stub.asked == []
 
 
-def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harness, stub):
+def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harness: Any, stub: Any) -> None:
     one = harness.wanted()
 
-    def look(door):
+    def look(door: Any) -> None:
         Calls(harness.client).mark(one)
         door.send_error(404)
 
@@ -190,7 +197,7 @@ def test_a_call_that_another_sender_marks_meanwhile_is_unknown_and_not_sent(harn
     assert stub.posts() == []
 
 
-def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(harness, stub):
+def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(harness: Any, stub: Any) -> None:
     one = harness.wanted()
     queue = Calls(harness.client)
     [claimed] = [found for found in queue.claim(10) if found.call.call_id == one.call_id]
@@ -203,7 +210,7 @@ def test_a_sender_that_dies_leaves_its_call_to_the_next_when_the_lease_runs_out(
     assert stub.posts() == []
 
 
-def test_an_answer_is_journaled_once_whoever_else_has_one(harness):
+def test_an_answer_is_journaled_once_whoever_else_has_one(harness: Any) -> None:
     one = harness.wanted()
     harness.work()
     late = entry(Source.CALL, "start-unknown", ROOM, {"call_id": one.call_id})
@@ -211,7 +218,7 @@ def test_an_answer_is_journaled_once_whoever_else_has_one(harness):
     assert harness.answer()["outcome"] == "succeeded"
 
 
-def test_two_call_hands_make_each_call_once(client, stub):
+def test_two_call_hands_make_each_call_once(client: Client, stub: Any) -> None:
     hands = [CallHarness(client, stub.url) for _ in range(2)]
     for at in range(12):
         hands[0].wanted(f"room-{at}", f"s{at}")
@@ -226,10 +233,10 @@ def test_two_call_hands_make_each_call_once(client, stub):
     assert outcomes == ["succeeded"] * 12
 
 
-def test_a_slow_videosdk_holds_up_no_other_room(harness, stub):
+def test_a_slow_videosdk_holds_up_no_other_room(harness: Any, stub: Any) -> None:
     together = threading.Barrier(8)  # passed only while eight calls are waiting for their answers
 
-    def slow(door):
+    def slow(door: Any) -> None:
         together.wait(scaled_limit(5))
         door.send_error(503)
 
@@ -242,7 +249,7 @@ def test_a_slow_videosdk_holds_up_no_other_room(harness, stub):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 402, 406, 409, 422, 429, 302])
-def test_another_answer_below_500_is_a_refusal(harness, stub, status):
+def test_another_answer_below_500_is_a_refusal(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, {"message": "because of that"})
     harness.wanted()
     harness.work()
@@ -252,7 +259,7 @@ def test_another_answer_below_500_is_a_refusal(harness, stub, status):
 
 
 @pytest.mark.parametrize("code", [400, "404", 429])
-def test_an_error_that_the_body_of_a_success_names_is_that_error(harness, stub, code):
+def test_an_error_that_the_body_of_a_success_names_is_that_error(harness: Any, stub: Any, code: int | str) -> None:
     stub.starts = (200, {"code": code, "message": "because of that"})
     harness.wanted()
     harness.work()
@@ -269,7 +276,7 @@ def test_an_error_that_the_body_of_a_success_names_is_that_error(harness, stub, 
         (299, {"code": "200", "data": {"id": "run-1", "playbackHlsUrl": "https://cdn.example/run-1/index.m3u8"}}),
     ],
 )
-def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(harness, stub, success):
+def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(harness: Any, stub: Any, success: Any) -> None:
     stub.starts = success
     harness.wanted()
     harness.work()
@@ -280,7 +287,9 @@ def test_any_2xx_that_names_a_stream_is_a_success_with_that_stream(harness, stub
 
 
 @pytest.mark.parametrize("success", [(200, "HLS started"), (202, b""), (204, b""), (201, {"message": "accepted"})])
-def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(harness, stub, success):
+def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(
+    harness: Any, stub: Any, success: Any
+) -> None:
     stub.starts = success
     harness.wanted()
     harness.work()
@@ -291,7 +300,7 @@ def test_a_2xx_that_names_no_stream_is_a_success_whose_stream_is_looked_for(harn
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
-def test_nobody_knows_what_a_5xx_has_done(harness, stub, status):
+def test_nobody_knows_what_a_5xx_has_done(harness: Any, stub: Any, status: int) -> None:
     stub.starts = (status, b"<h1>Bad Gateway</h1>")
     harness.wanted()
     harness.work()
@@ -302,7 +311,9 @@ def test_nobody_knows_what_a_5xx_has_done(harness, stub, status):
 
 
 @pytest.mark.parametrize("status", ["401", "403", "409", "429"])
-def test_the_sandboxs_refusals_are_refusals(real, sandbox, request, status):
+def test_the_sandboxs_refusals_are_refusals(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, status: str
+) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": status}])
@@ -312,7 +323,9 @@ def test_the_sandboxs_refusals_are_refusals(real, sandbox, request, status):
     assert len(sandbox.starts(room)) == 1
 
 
-def test_a_room_without_a_session_is_refused_by_videosdk(real, sandbox, request):
+def test_a_room_without_a_session_is_refused_by_videosdk(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest
+) -> None:
     room = room_of(request)
     sandbox.join(room)
     sandbox.leave(room)
@@ -321,7 +334,9 @@ def test_a_room_without_a_session_is_refused_by_videosdk(real, sandbox, request)
     assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", 400)
 
 
-def test_who_hangs_is_left_when_the_deadline_has_come(real, sandbox, request, monkeypatch):
+def test_who_hangs_is_left_when_the_deadline_has_come(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
@@ -333,10 +348,12 @@ def test_who_hangs_is_left_when_the_deadline_has_come(real, sandbox, request, mo
     assert len(sandbox.starts(room)) == 1
 
 
-def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness, stub, monkeypatch):
+def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(
+    harness: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
 
-    def drip(door):
+    def drip(door: Any) -> None:
         door.send_response(200)
         door.send_header("Content-Length", "1000")
         door.end_headers()
@@ -351,7 +368,9 @@ def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness, st
     assert harness.answer()["outcome"] == "unknown"
 
 
-def test_nobody_knows_what_became_of_an_answer_that_was_lost(real, sandbox, request):
+def test_nobody_knows_what_became_of_an_answer_that_was_lost(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest
+) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": "answer-lost"}])
@@ -361,7 +380,9 @@ def test_nobody_knows_what_became_of_an_answer_that_was_lost(real, sandbox, requ
     assert len(sandbox.starts(room)) == 1
 
 
-def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_without_a_stream(harness, stub):
+def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_without_a_stream(
+    harness: Any, stub: Any
+) -> None:
     stub.starts = (200, b"x" * 2_000_000)
     harness.wanted()
     harness.work()
@@ -369,7 +390,9 @@ def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_withou
 
 
 @pytest.mark.parametrize("fault", ["hang", "500", "502", "answer-lost"])
-def test_when_the_look_does_not_come_back_nothing_is_sent(real, sandbox, request, monkeypatch, fault):
+def test_when_the_look_does_not_come_back_nothing_is_sent(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
     monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
     room = room_of(request)
     one = real.wanted(room, sandbox.join(room))
@@ -380,7 +403,7 @@ def test_when_the_look_does_not_come_back_nothing_is_sent(real, sandbox, request
     assert not real.client.exists(keys.call_mark(one.call_id))
 
 
-def test_when_the_look_is_refused_so_is_the_call(harness, stub):
+def test_when_the_look_is_refused_so_is_the_call(harness: Any, stub: Any) -> None:
     stub.active = (401, {"error": "Token is invalid"})
     harness.wanted()
     harness.work()
@@ -389,7 +412,7 @@ def test_when_the_look_is_refused_so_is_the_call(harness, stub):
     assert stub.posts() == []
 
 
-def test_when_nobody_listens_nothing_is_sent(client):
+def test_when_nobody_listens_nothing_is_sent(client: Client) -> None:
     [port] = free_ports(1)
     harness = CallHarness(client, f"http://127.0.0.1:{port}")
     one = harness.wanted()
@@ -451,7 +474,9 @@ ODD_JSON = [
 
 @pytest.mark.parametrize("status", [200, 400, 409])
 @pytest.mark.parametrize("odd", ODD_JSON)
-def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(harness, stub, odd, status):
+def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(
+    harness: Any, stub: Any, odd: Any, status: int
+) -> None:
     stub.starts = (status, odd)
     harness.wanted()
     harness.work()
@@ -461,7 +486,9 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_start_without_its_answer(h
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("odd", ODD_JSON)
-def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(harness, stub, odd, status):
+def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(
+    harness: Any, stub: Any, odd: Any, status: int
+) -> None:
     stub.active = stub.room_listed = (status, odd)
     harness.asked_about()
     harness.work()
@@ -469,7 +496,7 @@ def test_json_that_nobody_can_keep_as_it_is_leaves_no_probe_without_its_answer(h
     fold_all(harness.client)
 
 
-def test_an_object_of_many_kilobytes_is_kept_in_short(harness, stub):
+def test_an_object_of_many_kilobytes_is_kept_in_short(harness: Any, stub: Any) -> None:
     bulk = {"junk": "x" * 500_000, "more": ["y"] * 9_000, **{f"key-{i}": i for i in range(5_000)}}
     stub.active = (200, {"code": 200, "data": {"id": "r" * 9_000, "end": None, **bulk}})
     harness.asked_about()
@@ -480,7 +507,7 @@ def test_an_object_of_many_kilobytes_is_kept_in_short(harness, stub):
 
 
 @pytest.mark.parametrize("nothing", NONE_ACTIVE)
-def test_every_way_to_say_that_none_is_active_lets_the_start_go(harness, stub, nothing):
+def test_every_way_to_say_that_none_is_active_lets_the_start_go(harness: Any, stub: Any, nothing: Any) -> None:
     stub.active = nothing
     harness.wanted()
     harness.work()
@@ -489,7 +516,9 @@ def test_every_way_to_say_that_none_is_active_lets_the_start_go(harness, stub, n
 
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
-def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_start(harness, stub, odd):
+def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_start(
+    harness: Any, stub: Any, odd: Any
+) -> None:
     stub.active, stub.room_listed = odd, (200, ROWS_OVER)
     harness.wanted()
     harness.work()
@@ -497,7 +526,7 @@ def test_an_answer_in_an_unknown_form_is_settled_by_the_rooms_list_before_a_star
 
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
-def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness, stub, odd):
+def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness: Any, stub: Any, odd: Any) -> None:
     stub.active, stub.room_listed = odd, (200, ROWS_ACTIVE)
     harness.wanted()
     harness.work()
@@ -506,7 +535,9 @@ def test_an_active_row_of_the_list_keeps_a_start_from_being_sent(harness, stub, 
 
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
-def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quotes_the_answer(harness, stub, odd):
+def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quotes_the_answer(
+    harness: Any, stub: Any, odd: Any
+) -> None:
     stub.active, stub.room_listed = odd, (200, {"rows": ["?"]})
     harness.wanted()
     harness.work()
@@ -518,7 +549,9 @@ def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quo
     assert f": {odd[0]} " in alarm.summary
 
 
-def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer_is_understood(harness, stub):
+def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer_is_understood(
+    harness: Any, stub: Any
+) -> None:
     secret = "https://hooks.slack.com/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
     stub.active = (418, {"message": f"see {secret}", "long": "x" * 900})
     harness.asked_about()
@@ -538,7 +571,9 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
 
 @pytest.mark.parametrize("odd", UNKNOWN_FORMS)
 @pytest.mark.parametrize(("rows", "active"), [(ROWS_OVER, None), (ROWS_ACTIVE, "run-9")])
-def test_a_probe_settles_an_unknown_form_by_the_list(harness, stub, odd, rows, active):
+def test_a_probe_settles_an_unknown_form_by_the_list(
+    harness: Any, stub: Any, odd: Any, rows: Any, active: str | None
+) -> None:
     stub.active, stub.room_listed = odd, (200, rows)
     harness.asked_about()
     harness.work()
@@ -547,8 +582,8 @@ def test_a_probe_settles_an_unknown_form_by_the_list(harness, stub, odd, rows, a
     assert (event.data["active"] or {}).get("id") == active
 
 
-def test_a_list_of_several_pages_is_read_at_both_ends(harness, stub):
-    def of_page(door):
+def test_a_list_of_several_pages_is_read_at_both_ends(harness: Any, stub: Any) -> None:
+    def of_page(door: Any) -> None:
         last = "page=2&" in door.path
         rows = ROWS_ACTIVE["data"] if last else ROWS_OVER["data"]
         raw = json.dumps({"pageInfo": {"lastPage": 2}, "data": rows}).encode()
@@ -564,7 +599,7 @@ def test_a_list_of_several_pages_is_read_at_both_ends(harness, stub):
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 503])
-def test_a_list_that_is_refused_concludes_nothing(harness, stub, status):
+def test_a_list_that_is_refused_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
     stub.active, stub.room_listed = (400, b""), (status, {"message": "no"})
     harness.wanted()
     harness.work()
@@ -573,7 +608,7 @@ def test_a_list_that_is_refused_concludes_nothing(harness, stub, status):
     assert stub.posts() == []
 
 
-def test_a_redirect_is_not_followed(harness, stub):
+def test_a_redirect_is_not_followed(harness: Any, stub: Any) -> None:
     stub.starts, stub.headers = (307, b""), {"Location": "/elsewhere"}
     harness.wanted()
     harness.work()
@@ -581,7 +616,7 @@ def test_a_redirect_is_not_followed(harness, stub):
     assert harness.answer()["outcome"] == "refused"
 
 
-def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client, stub):
+def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
     start = {"config": {"quality": "high", "layout": {"priority": "PIN"}}}
     harness.wanted(start=start)
@@ -590,20 +625,20 @@ def test_a_start_carries_what_was_wished_and_where_webhooks_are_taken(client, st
     assert stub.posts() == [("/v2/hls/start", start | sent)]
 
 
-def test_a_webhook_url_that_was_wished_is_kept(client, stub):
+def test_a_webhook_url_that_was_wished_is_kept(client: Client, stub: Any) -> None:
     harness = CallHarness(client, stub.url, webhook_url="https://tally.example/webhooks/videosdk/tok")
     harness.wanted(start={"webhookUrl": "https://other.example/"})
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM, "webhookUrl": "https://other.example/"})]
 
 
-def test_without_a_public_address_a_start_names_none(harness, stub):
+def test_without_a_public_address_a_start_names_none(harness: Any, stub: Any) -> None:
     harness.wanted()
     harness.work()
     assert stub.posts() == [("/v2/hls/start", {"roomId": ROOM})]
 
 
-def test_an_end_names_the_stream_and_is_not_looked_for_first(harness, stub):
+def test_an_end_names_the_stream_and_is_not_looked_for_first(harness: Any, stub: Any) -> None:
     harness.wanted(run="run-7", command="end")
     harness.work()
     assert [(method, path) for method, path, _, _ in stub.asked if path.endswith("/end")] == [("POST", "/v2/hls/end")]
@@ -611,7 +646,7 @@ def test_an_end_names_the_stream_and_is_not_looked_for_first(harness, stub):
     assert (harness.answer()["outcome"], harness.answer()["kind"]) == ("succeeded", "end")
 
 
-def test_an_end_is_marked_and_dropped_as_a_start_is(harness, stub):
+def test_an_end_is_marked_and_dropped_as_a_start_is(harness: Any, stub: Any) -> None:
     one = harness.wanted(run="run-7", command="end")
     harness.change(one, created_at=one.created_at - TOO_OLD_MS - 500)
     harness.work()
@@ -619,7 +654,7 @@ def test_an_end_is_marked_and_dropped_as_a_start_is(harness, stub):
     assert stub.posts() == []
 
 
-def test_an_end_ends_the_sandboxs_stream(real, sandbox, request):
+def test_an_end_ends_the_sandboxs_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     session = sandbox.join(room)
     real.wanted(room, session)
@@ -632,7 +667,7 @@ def test_an_end_ends_the_sandboxs_stream(real, sandbox, request):
     wait_until(lambda: sandbox.log("run", room)[-1].get("state") in (None, "stopped", "stopping"), WITHIN_S)
 
 
-def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness, stub):
+def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness: Any, stub: Any) -> None:
     harness.wanted("a b/c?d#e%2f")
     harness.work()
     looks = [path for method, path, _, _ in stub.asked if method == "GET"]
@@ -640,7 +675,7 @@ def test_a_room_whose_name_has_odd_letters_is_asked_for_by_that_name(harness, st
     assert stub.posts()[0][1]["roomId"] == "a b/c?d#e%2f"
 
 
-def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness, stub):
+def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness: Any, stub: Any) -> None:
     stub.starts = (409, {"message": "it is being processed"})
     one = harness.wanted()
     harness.work()
@@ -649,7 +684,9 @@ def test_what_was_sent_and_what_came_back_is_kept_with_the_call(harness, stub):
     assert attempt["at"] >= one.created_at
 
 
-def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(real, sandbox, request):
+def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest
+) -> None:
     room = room_of(request)
     session = sandbox.join(room, "p1", "Host Ada")
     probe = real.asked_about(room)
@@ -666,7 +703,9 @@ def test_a_probe_says_what_is_active_who_is_there_and_when_it_was_asked(real, sa
 
 
 @pytest.mark.parametrize("paths", [["sessions"], ["session", "participants"]])
-def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, paths):
+def test_a_probe_that_cannot_learn_who_is_there_says_so(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, paths: Any
+) -> None:
     room = room_of(request)
     sandbox.join(room)
     sandbox.spoil(room, rest=[{"path": path, "fault": "503"} for path in paths])
@@ -678,7 +717,9 @@ def test_a_probe_that_cannot_learn_who_is_there_says_so(real, sandbox, request, 
 
 @pytest.mark.parametrize("modes", [True, False])
 @pytest.mark.parametrize("form", ["rows", "session", "404"])
-def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(real, sandbox, request, form, modes):
+def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, form: str, modes: bool
+) -> None:
     room = room_of(request)
     session = sandbox.join(room, "p1")
     sandbox.spoil(room, forms={"participants": form, "participant_modes": modes})
@@ -691,7 +732,9 @@ def test_a_probe_learns_who_is_there_in_every_form_of_the_answer(real, sandbox, 
 
 
 @pytest.mark.parametrize("path", ["session", "participants"])
-def test_a_probe_learns_who_is_there_from_either_endpoint(real, sandbox, request, path):
+def test_a_probe_learns_who_is_there_from_either_endpoint(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, path: str
+) -> None:
     room = room_of(request)
     session = sandbox.join(room, "p1")
     sandbox.spoil(room, rest=[{"path": path, "fault": "404"}])
@@ -702,7 +745,7 @@ def test_a_probe_learns_who_is_there_from_either_endpoint(real, sandbox, request
     assert event.data["session"]["participants"] == {"p1": "Host Ada"}
 
 
-def test_a_probe_sees_the_active_stream(real, sandbox, request):
+def test_a_probe_sees_the_active_stream(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     real.work()
@@ -716,11 +759,11 @@ def test_a_probe_sees_the_active_stream(real, sandbox, request):
     assert real.client.sismember(keys.ON_AIR, room) or codec.room_of(real.client.get(keys.room(room))).streams
 
 
-def test_a_probe_that_was_asked_before_news_says_so(harness, stub):
+def test_a_probe_that_was_asked_before_news_says_so(harness: Any, stub: Any) -> None:
     harness.asked_about()
     before = Journal(harness.client).last_id()
 
-    def look(door):
+    def look(door: Any) -> None:
         append(harness.client, entry(Source.SYSTEM, "news", None, {}))
         door.send_error(404)
 
@@ -731,7 +774,7 @@ def test_a_probe_that_was_asked_before_news_says_so(harness, stub):
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_probe_that_does_not_get_through_concludes_nothing(harness, stub, status):
+def test_a_probe_that_does_not_get_through_concludes_nothing(harness: Any, stub: Any, status: int) -> None:
     stub.active = (status, {"message": "no"})
     harness.asked_about()
     harness.work()
@@ -739,7 +782,9 @@ def test_a_probe_that_does_not_get_through_concludes_nothing(harness, stub, stat
     assert (event.data["reached"], event.data["status"], event.data["active"]) == (False, status, None)
 
 
-def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(real, sandbox, request, monkeypatch):
+def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(look, "DEADLINE_S", 0.6)
     room = room_of(request)
     real.asked_about(room)
@@ -750,7 +795,7 @@ def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(real, sandbox,
     assert real.answers()[0].data["reached"] is False
 
 
-def test_a_probe_is_asked_again_when_its_asker_died(harness, stub):
+def test_a_probe_is_asked_again_when_its_asker_died(harness: Any, stub: Any) -> None:
     probe = harness.asked_about()
     Calls(harness.client).claim_probes(10)
     harness.work()
@@ -760,7 +805,7 @@ def test_a_probe_is_asked_again_when_its_asker_died(harness, stub):
     assert len(harness.answers()) == 1
 
 
-def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client):
+def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(client: Client) -> None:
     harness = CallHarness(client, "http://127.0.0.1:9", credentials=False)
     harness.wanted()
     harness.asked_about("elsewhere")
@@ -769,7 +814,7 @@ def test_without_credentials_calls_are_refused_and_probes_conclude_nothing(clien
     assert all(event.data.get("reached") in (None, False) for event in harness.answers())
 
 
-def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness, stub):
+def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness: Any, stub: Any) -> None:
     harness.wanted()
     harness.work()
     headers = [asked[3]["Authorization"] for asked in stub.asked]
@@ -782,7 +827,7 @@ def test_the_token_is_a_raw_jwt_with_the_documented_claims(harness, stub):
     assert claims == {"apikey": API_KEY, "permissions": ["allow_join"], "version": 2, "roles": ["crawler"]}
 
 
-def test_the_token_is_made_anew_before_it_runs_out(monkeypatch):
+def test_the_token_is_made_anew_before_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000_000.0]
     monkeypatch.setattr(videosdk_client, "time", lambda: now[0])
     token = Token(API_KEY, SECRET)
@@ -793,7 +838,7 @@ def test_the_token_is_made_anew_before_it_runs_out(monkeypatch):
     assert token.header() != first
 
 
-def test_no_header_and_no_message_tells_the_secret(harness, stub):
+def test_no_header_and_no_message_tells_the_secret(harness: Any, stub: Any) -> None:
     stub.starts = (401, {"message": "no"})
     harness.wanted()
     harness.work()
@@ -801,10 +846,10 @@ def test_no_header_and_no_message_tells_the_secret(harness, stub):
     assert SECRET not in json.dumps([event.data for event in harness.answers()])
 
 
-def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness, stub):
+def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness: Any, stub: Any) -> None:
     stop = threading.Event()
 
-    def start(door):
+    def start(door: Any) -> None:
         stop.set()
         time.sleep(0.2)
         door.send_error(500)
@@ -815,7 +860,7 @@ def test_a_caller_that_is_asked_to_stop_finishes_what_it_has_begun(harness, stub
     assert harness.answer()["outcome"] == "unknown"
 
 
-def test_a_start_that_succeeded_puts_the_room_on_air(real, sandbox, request):
+def test_a_start_that_succeeded_puts_the_room_on_air(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     real.work()
@@ -826,7 +871,9 @@ def test_a_start_that_succeeded_puts_the_room_on_air(real, sandbox, request):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_videosdk_is_asked_why_a_run_failed(real, sandbox, request, named):
+def test_videosdk_is_asked_why_a_run_failed(
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, named: bool
+) -> None:
     room = room_of(request)
     session = sandbox.join(room)
     api = VideoSDK(sandbox.url, Token(API_KEY, SECRET))

@@ -1,6 +1,7 @@
 """A repair quotes VideoSDK's own record of the webhook that should have told it; nothing is concluded from a record."""
 
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,9 @@ BY_URL = {"names": [FOLDER], "late": False}
         ([{}, {"names": None}, {"names": [5]}], [], []),
     ],
 )
-def test_records_are_read_only_of_streams_that_differ_from_what_is_known(expected, active, wanted):
+def test_records_are_read_only_of_streams_that_differ_from_what_is_known(
+    expected: Any, active: Any, wanted: Any
+) -> None:
     assert records_to_read(expected, active) == wanted
 
 
@@ -61,7 +64,7 @@ def test_records_are_read_only_of_streams_that_differ_from_what_is_known(expecte
         ({"webhook": {"data": {"type": "x"}}}, {}),
     ],
 )
-def test_a_record_is_read_as_far_as_it_can_be(shown, record):
+def test_a_record_is_read_as_far_as_it_can_be(shown: dict[str, Any], record: dict[str, Any]) -> None:
     assert read_record(shown) == record
 
 
@@ -76,24 +79,24 @@ def test_a_record_is_read_as_far_as_it_can_be(shown, record):
         ({"hls-stopped": 5}, "VideoSDK's record: hls-stopped not sent"),
     ],
 )
-def test_a_record_is_quoted_with_a_reason_code(webhooks, text):
+def test_a_record_is_quoted_with_a_reason_code(webhooks: dict[str, Any], text: str) -> None:
     scenario = on_air()
     scenario.ask()
     scenario.probe(records=[{"id": "a", "webhooks": webhooks}])
     assert text in scenario.effect
 
 
-def record(run, **webhooks):
+def record(run: Any, **webhooks: Any) -> dict[str, Any]:
     return {"id": run, "webhooks": {f"hls-{state}": (int(arrived), 1) for state, arrived in webhooks.items()}}
 
 
-def expected_of(scenario: Scenario):
+def expected_of(scenario: Scenario) -> Any:
     """What the next probe takes along."""
     scenario.ask()
     return scenario.room.probe.body.get("expected")
 
 
-def test_an_end_that_a_probe_finds_quotes_the_record():
+def test_an_end_that_a_probe_finds_quotes_the_record() -> None:
     scenario = on_air()
     assert expected_of(scenario) == [{"names": ["a", url("a", "").rstrip("/")], "late": False}]
     scenario.probe(records=[record("a", started=True, stopped=False)])
@@ -101,7 +104,7 @@ def test_an_end_that_a_probe_finds_quotes_the_record():
     assert "VideoSDK's record: hls-stopped sent, delivery failed" in scenario.effect
 
 
-def test_a_start_that_a_probe_finds_quotes_the_record():
+def test_a_start_that_a_probe_finds_quotes_the_record() -> None:
     scenario = with_session()
     scenario.operator("start")
     scenario.answer("succeeded", run="a")
@@ -111,7 +114,7 @@ def test_a_start_that_a_probe_finds_quotes_the_record():
     assert "VideoSDK's record: hls-started not sent" in scenario.effect
 
 
-def test_a_probe_that_moves_nothing_quotes_nothing():
+def test_a_probe_that_moves_nothing_quotes_nothing() -> None:
     scenario = on_air()
     scenario.ask()
     scenario.probe(rest("a"), records=[record("a", stopped=False)])
@@ -122,7 +125,7 @@ def test_a_probe_that_moves_nothing_quotes_nothing():
 @pytest.mark.parametrize(
     "records", [None, 5, {}, [5], [{}], [{"id": "a"}], [{"id": "a", "webhooks": 5}], [{"id": 5, "webhooks": {}}]]
 )
-def test_records_decide_nothing_whatever_they_hold(records):
+def test_records_decide_nothing_whatever_they_hold(records: Any) -> None:
     told, untold = wanted_on_air(), wanted_on_air()
     told.probe(records=records)
     untold.probe()
@@ -132,16 +135,16 @@ def test_records_decide_nothing_whatever_they_hold(records):
 class Reader:
     """A VideoSDK client that answers questions for one stream."""
 
-    def __init__(self, answer):
+    def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.asked = []
 
-    def stream(self, videosdk_id, *, deadline):
+    def stream(self, videosdk_id: Any, *, deadline: Any) -> Any:
         self.asked.append(videosdk_id)
         return self.answer
 
 
-def read(answer, active=None, expected=(LIVE,)):
+def read(answer: Any, active: Any = None, expected: Any = (LIVE,)) -> Any:
     reader = Reader(answer)
     body = {"about": "watch", "expected": list(expected)}
     records = read_records(reader, body, active, deadline=monotonic() + 5, observe_answer=lambda answer: answer)
@@ -151,7 +154,7 @@ def read(answer, active=None, expected=(LIVE,)):
 SHOWN = {"id": "a", "webhook": {"data": [{"type": "hls-stopped", "success": False}]}}
 
 
-def test_the_record_is_one_request_for_a_repair_and_none_otherwise():
+def test_the_record_is_one_request_for_a_repair_and_none_otherwise() -> None:
     assert read(ApiAnswer(200, SHOWN)) == ([record("a", stopped=False)], ["a"])
     assert read(ApiAnswer(200, SHOWN), active=rest("a")) == ([], [])
     assert read(ApiAnswer(200, SHOWN), expected=()) == ([], [])
@@ -166,7 +169,7 @@ def test_the_record_is_one_request_for_a_repair_and_none_otherwise():
         ({"end": None}, []),
     ],
 )
-def test_that_the_streams_own_object_shows_no_end_is_kept(shown, record):
+def test_that_the_streams_own_object_shows_no_end_is_kept(shown: dict[str, Any], record: Any) -> None:
     assert read(ApiAnswer(200, shown)) == (record, ["a"])
 
 
@@ -183,11 +186,11 @@ def test_that_the_streams_own_object_shows_no_end_is_kept(shown, record):
     ],
     ids=str,
 )
-def test_a_record_that_cannot_be_read_is_left_out(answer):
+def test_a_record_that_cannot_be_read_is_left_out(answer: Any) -> None:
     assert read(answer) == ([], ["a"])
 
 
-def test_a_probe_of_an_earlier_version_reads_no_record_of_what_it_did_not_expect():
+def test_a_probe_of_an_earlier_version_reads_no_record_of_what_it_did_not_expect() -> None:
     reader = Reader(ApiAnswer(200, SHOWN))
     assert (
         read_records(reader, {"about": "watch"}, None, deadline=monotonic() + 5, observe_answer=lambda answer: answer)

@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.support.web_client import append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls import caller
 
@@ -19,14 +22,14 @@ ROOMS = [f"room-{number}" for number in range(12)]
 
 
 @pytest.fixture(autouse=True)
-def brisk(monkeypatch):
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller, "LINGER_S", 0.03)
     monkeypatch.setattr(caller, "LOOK_EVERY_S", 0.005)
     monkeypatch.setattr(calls, "TOO_OLD_MS", 60_000)  # a slow machine makes no call too old
 
 
 @pytest.fixture
-def stub():
+def stub() -> Iterator[Any]:
     made = Stub()
     threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     yield made
@@ -35,23 +38,23 @@ def stub():
 
 
 @pytest.fixture
-def harness(client, stub):
+def harness(client: Client, stub: Any) -> Any:
     return CallHarness(client, stub.url)
 
 
-def shown(room, run=None, *, end=None):
+def shown(room: Any, run: Any = None, *, end: Any = None) -> dict[str, Any]:
     """A stream as the list shows it."""
     run = run or f"run-{room}"
     url = f"https://cdn.example/{run}/index.m3u8"
     return {"id": run, "roomId": room, "sessionId": f"s-{room}", "playbackHlsUrl": url, "end": end}
 
 
-def listing(*runs, page=1, last=1):
+def listing(*runs: Any, page: int = 1, last: int = 1) -> Any:
     info = {"currentPage": page, "perPage": 100, "lastPage": last, "total": len(runs)}
     return 200, {"pageInfo": info, "data": list(runs)}
 
 
-def on_air(client, rooms):
+def on_air(client: Client, rooms: Any) -> None:
     """Rooms whose runs are playable, and the routine look at each, put by the clock."""
     told = [entry(Source.SYSTEM, "settings", None, {"calls": True})]
     for room in rooms:
@@ -63,7 +66,7 @@ def on_air(client, rooms):
     fold_all(client)
 
 
-def look_at(client, rooms):
+def look_at(client: Client, rooms: Any) -> None:
     """Let the look at each room come due. Whether a look is routine is drawn from its event: looked at until it is."""
     left = set(rooms)
     for _ in range(50):
@@ -85,21 +88,21 @@ def look_at(client, rooms):
     raise AssertionError(f"never routine: {left}")
 
 
-def states(client, rooms):
+def states(client: Client, rooms: Any) -> Any:
     return [codec.room_of(client.get(keys.room(room))).streams[-1].state.value for room in rooms]
 
 
-def looks(stub):
+def looks(stub: Any) -> Any:
     """What VideoSDK was asked; others on this machine may knock at a port that was theirs."""
     return [path for method, path, _, _ in stub.asked if method == "GET" and path.startswith("/v2/")]
 
 
-def probed(client):
+def probed(client: Client) -> Any:
     """The newest answer by room."""
     return {event.room_id: event.data for event in Journal(client).scan() if event.source is Source.PROBE}
 
 
-def test_many_rooms_on_air_are_looked_at_by_one_list(harness, stub):
+def test_many_rooms_on_air_are_looked_at_by_one_list(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     asked_id = Journal(harness.client).last_id()
@@ -115,7 +118,7 @@ def test_many_rooms_on_air_are_looked_at_by_one_list(harness, stub):
     assert json.loads(attempts[-1])["message"] == f"by one list for {len(ROOMS)} rooms"
 
 
-def test_a_run_that_the_list_shows_as_ended_is_repaired(harness, stub):
+def test_a_run_that_the_list_shows_as_ended_is_repaired(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     ended = shown(ROOMS[0], end="2026-11-22T12:00:00.000Z")
@@ -126,7 +129,7 @@ def test_a_run_that_the_list_shows_as_ended_is_repaired(harness, stub):
     assert looks(stub) == ["/v2/hls?page=1&perPage=100", "/v2/hls/run-room-0"]  # the list, and a delivery record
 
 
-def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(harness, stub):
+def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     stub.listed = listing(*(shown(room) for room in ROOMS[1:]))
@@ -137,12 +140,12 @@ def test_a_room_that_the_list_does_not_show_is_asked_about_by_itself(harness, st
     assert states(harness.client, ROOMS) == ["playable"] * 12
 
 
-def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_rooms(harness, stub):
+def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_rooms(harness: Any, stub: Any) -> None:
     rooms = [f"room-{number}" for number in range(24)]
     on_air(harness.client, rooms)
     look_at(harness.client, rooms)
 
-    def page(door):
+    def page(door: Any) -> None:
         number = int(door.path.split("page=")[1].split("&")[0])
         _, content = listing(shown(rooms[number]), shown("elsewhere"), page=number, last=50)
         raw = json.dumps(content).encode()
@@ -159,7 +162,9 @@ def test_further_pages_are_read_while_rooms_are_missing_but_never_as_many_as_roo
     assert len([path for path in looks(stub) if path.endswith("/active")]) == 21
 
 
-def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(harness, stub):
+def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_about_one_by_one(
+    harness: Any, stub: Any
+) -> None:
     on_air(harness.client, ROOMS)
     stub.active = lambda door: door.send_error(404)
     for _ in range(2):
@@ -173,7 +178,9 @@ def test_a_list_that_is_refused_is_left_alone_for_a_while_and_rooms_are_asked_ab
 
 
 @pytest.mark.parametrize("status", [500, 503, 401])
-def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(harness, stub, status):
+def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(
+    harness: Any, stub: Any, status: int
+) -> None:
     on_air(harness.client, ROOMS)
     look_at(harness.client, ROOMS)
     stub.listed = (status, {"message": "no"})
@@ -184,7 +191,7 @@ def test_a_list_that_cannot_be_had_concludes_nothing_and_asks_no_room_besides(ha
     assert states(harness.client, ROOMS) == ["playable"] * 12
 
 
-def test_few_rooms_are_asked_about_one_by_one(harness, stub):
+def test_few_rooms_are_asked_about_one_by_one(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS[:2])
     look_at(harness.client, ROOMS[:2])
     harness.work()
@@ -192,7 +199,9 @@ def test_few_rooms_are_asked_about_one_by_one(harness, stub):
     assert sorted(looks(stub)) == [*active, *(f"/v2/hls/run-{room}" for room in ROOMS[:2])]  # and delivery records
 
 
-def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(harness, stub):
+def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_the_same(
+    harness: Any, stub: Any
+) -> None:
     stub.headers = {"Retry-After": "30"}
     stub.active = (429, {"message": "slow down"})
     harness.asked_about("one")
@@ -213,23 +222,23 @@ def test_probes_are_quiet_for_as_long_as_videosdk_asks_and_a_start_is_made_all_t
     assert two.quiet_until >= two.updated_at + 20_000
 
 
-def test_a_429_without_a_wish_is_quiet_for_a_moment(harness, stub):
+def test_a_429_without_a_wish_is_quiet_for_a_moment(harness: Any, stub: Any) -> None:
     stub.starts = (429, {"message": "slow down"})
     harness.wanted()
     harness.work()
     assert 0 < Calls(harness.client).probe_pause_ms() <= 10_000
 
 
-def test_probes_that_hang_hold_up_no_start(harness, stub):
+def test_probes_that_hang_hold_up_no_start(harness: Any, stub: Any) -> None:
     over = threading.Event()
     started = threading.Event()
 
-    def look(door):
+    def look(door: Any) -> None:
         if "/busy" not in door.path:
             over.wait(scaled_limit(20))
         door.send_error(404)
 
-    def start(door):
+    def start(door: Any) -> None:
         started.set()
         door.send_error(500)
 
@@ -253,7 +262,9 @@ def test_probes_that_hang_hold_up_no_start(harness, stub):
         working.join()
 
 
-def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(harness, stub):
+def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_its_names(
+    harness: Any, stub: Any
+) -> None:
     on_air(harness.client, ROOMS[:4])
     look_at(harness.client, ROOMS[:4])
     ended = "2026-11-22T12:00:00.000Z"
@@ -268,7 +279,7 @@ def test_the_newest_stream_that_the_list_shows_of_a_room_counts_under_either_of_
     assert [(run.videosdk_id, run.live) for run in runs] == [(f"run-{ROOMS[0]}", False), ("next", True)]
 
 
-def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(harness, stub):
+def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(harness: Any, stub: Any) -> None:
     on_air(harness.client, ROOMS[:4])
     look_at(harness.client, ROOMS[:4])
     stub.listed = listing(*({key: value for key, value in shown(room).items() if key != "end"} for room in ROOMS[:4]))
@@ -287,7 +298,9 @@ def test_a_stream_whose_end_the_list_does_not_mention_says_nothing(harness, stub
         ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
     ],
 )
-def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(harness, stub, header, ms):
+def test_retry_after_is_read_in_seconds_or_as_a_date_and_junk_is_passed_over(
+    harness: Any, stub: Any, header: str, ms: int | None
+) -> None:
     stub.headers = {"Retry-After": header}
     stub.active = (503, {"message": "not now"})
     harness.asked_about("one")

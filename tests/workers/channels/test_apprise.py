@@ -4,11 +4,15 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
 from tests.support.product import free_ports
 from tests.support.web_client import ROOM, WebClient
@@ -19,6 +23,7 @@ from webhook_app.domain.notices.text import announced_state, render_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.channel_urls import apprise_plugin, shown
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from workers.channels import apprise, egress_guard
 
 BASE = "https://tally.example.org"
@@ -34,16 +39,16 @@ STREAM = {
 class Letters:
     """What a mail server has been given."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.found = []
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - the mail server's own name
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the mail server's own name
         self.found.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
 @pytest.fixture
-def mail():
+def mail() -> Iterator[Any]:
     letters = Letters()
     [letters.port] = free_ports(1)
     controller = Controller(letters, hostname="127.0.0.1", port=letters.port)
@@ -52,11 +57,13 @@ def mail():
     controller.stop()
 
 
-def notice(kind="stream.playable", because="rule:sunday-service", **data):
+def notice(kind: str = "stream.playable", because: str = "rule:sunday-service", **data: Any) -> Any:
     return make_notice("1-0", kind, 1_795_600_000_000, room_id=ROOM, sequence=7, because=because, data=data)
 
 
-def test_a_mail_says_what_where_why_since_when_and_where_to_look(harness, mail, monkeypatch):
+def test_a_mail_says_what_where_why_since_when_and_where_to_look(
+    harness: DeliveryHarness, mail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     harness.base_url = BASE
     harness.client.set(keys.NAMES, codec.encode({"main-hall": ConfiguredRoom("main-hall", ROOM, ())}))
     harness.subscribe(
@@ -72,7 +79,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(harness, mail, 
         assert part in text
 
 
-def test_a_chat_is_told_once_of_each_state(harness):
+def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     for kind in ("playable", "playable", "stopped", "playable"):
         harness.tell(f"stream.{kind}", stream=STREAM)
@@ -83,7 +90,7 @@ def test_a_chat_is_told_once_of_each_state(harness):
     assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(apprise.ALREADY_ANNOUNCED) == 1
 
 
-def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness):
+def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [503, 200]
     harness.tell("stream.playable", stream=STREAM)
@@ -96,12 +103,12 @@ def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness):
     assert len(harness.endpoint.at("/chat")) == 2
 
 
-def test_a_slack_endpoint_gets_slacks_own_body(harness, monkeypatch):
+def test_a_slack_endpoint_gets_slacks_own_body(harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     from apprise.plugins.slack import NotifySlack
 
     harness.subscribe("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", rate_limit=100)
 
-    async def told():
+    async def told() -> None:
         monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{harness.port}/slack")
 
     harness.opened = told
@@ -113,7 +120,7 @@ def test_a_slack_endpoint_gets_slacks_own_body(harness, monkeypatch):
     assert f"{ROOM} failed" in json.dumps(post.json)
 
 
-def test_a_channel_inside_is_blocked(harness):
+def test_a_channel_inside_is_blocked(harness: DeliveryHarness) -> None:
     harness.subscribe("inside", url="json://10.0.0.1/chat", rate_limit=100)
     harness.tell("stream.playable", stream=STREAM)
     harness.deliver()
@@ -123,7 +130,7 @@ def test_a_channel_inside_is_blocked(harness):
     )
 
 
-def test_a_redirect_leads_a_channel_nowhere_inside(harness):
+def test_a_redirect_leads_a_channel_nowhere_inside(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [302]
     harness.endpoint.headers["Location"] = "http://169.254.169.254/latest/meta-data"
@@ -132,7 +139,7 @@ def test_a_redirect_leads_a_channel_nowhere_inside(harness):
     assert harness.only().attempts[0].error == "blocked"
 
 
-def test_proxies_that_the_environment_names_are_forgotten(monkeypatch):
+def test_proxies_that_the_environment_names_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     monkeypatch.setenv("https_proxy", "http://10.0.0.1:3128")
@@ -155,13 +162,15 @@ def test_proxies_that_the_environment_names_are_forgotten(monkeypatch):
         ("mailto://u:p@localhost/", "loopback"),
     ],
 )
-def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(client, store_url, tmp_path, url, says):
+def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(
+    client: Client, store_url: str, tmp_path: Path, url: str, says: str
+) -> None:
     answer = WebClient(store_url, tmp_path).api("POST", "/subscribers", {"url": url})
     assert answer.status_code == 422
     assert says in answer.json["errors"]["url"][0]
 
 
-def test_a_channels_secrets_are_never_shown(client, store_url, tmp_path):
+def test_a_channels_secrets_are_never_shown(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path)
     url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
     made = web_client.api("POST", "/subscribers", {"url": url}).json
@@ -173,7 +182,7 @@ def test_a_channels_secrets_are_never_shown(client, store_url, tmp_path):
     assert web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret").status_code == 409
 
 
-def test_apprise_knows_and_masks_the_usual_ones():
+def test_apprise_knows_and_masks_the_usual_ones() -> None:
     for url in ("tgram://123456789:abcdefg_hijklmnop/12315544/", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"):
         assert apprise_plugin(url) is not None
         assert url[12:30] not in shown(url)
@@ -197,21 +206,23 @@ def test_apprise_knows_and_masks_the_usual_ones():
         ("something.new", {}, f"{ROOM}: something.new"),
     ],
 )
-def test_each_notice_has_its_words(kind, data, title):
+def test_each_notice_has_its_words(kind: str, data: dict[str, Any], title: str) -> None:
     told = render_notice(notice(kind, **data), room_name=None, base_url=None)
     assert told.title == title
     why = "Started by" if kind == "stream.failed" else "Because of"
     assert f"{why} the rule sunday-service" in told.body
 
 
-def test_what_is_counted_is_said_each_time_and_a_state_only_once():
+def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
     assert announced_state(notice("rule.slow", message="x")) is None
     assert announced_state(notice("participant.joined")) is None
     first, second = (announced_state(notice("stream.playable", stream={"stream_id": one})) for one in ("a", "b"))
     assert first[0] == second[0] and first[1] != second[1]
 
 
-def test_a_channel_that_hangs_is_given_up_after_its_time(harness, monkeypatch):
+def test_a_channel_that_hangs_is_given_up_after_its_time(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 0.2)
     monkeypatch.setattr(apprise, "READ_TIMEOUT_S", 0.5)
     apprise._channel.cache_clear()
@@ -223,7 +234,7 @@ def test_a_channel_that_hangs_is_given_up_after_its_time(harness, monkeypatch):
     apprise._channel.cache_clear()
 
 
-def test_networks_that_are_allowed_may_be_told(client, store_url, tmp_path):
+def test_networks_that_are_allowed_may_be_told(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
     assert web_client.api("POST", "/subscribers", {"url": "json://127.0.0.1:9/x"}).status_code == 201
 
@@ -231,7 +242,9 @@ def test_networks_that_are_allowed_may_be_told(client, store_url, tmp_path):
 @pytest.mark.parametrize(
     "name", ["<b>Ann</b> <a href='https://evil.example'>log in</a>", "Ann\r\nBcc: all@example.org", "é" * 400]
 )
-def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(harness, mail, name):
+def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
+    harness: DeliveryHarness, mail: Any, name: str
+) -> None:
     url = f"mailto://127.0.0.1:{mail.port}?from=tally@example.org&to=ops@example.org&mode=insecure"
     harness.subscribe("mail", url=url, rate_limit=100)
     harness.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
@@ -246,18 +259,18 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(harness, m
     assert shown[:60] in letter["subject"]
 
 
-def test_a_name_calls_nobody_to_the_chat():
+def test_a_name_calls_nobody_to_the_chat() -> None:
     made = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
     title = render_notice(made, room_name=None, base_url=None).title
     assert not any(call in title for call in ("@everyone", "<!", "<@"))
     assert "ann@example.org" in title
 
 
-def answering(say):
+def answering(say: Any) -> Any:
     """A port that answers each request with what `say` writes."""
     listening = socket.create_server(("127.0.0.1", 0))
 
-    def serve():
+    def serve() -> None:
         while True:
             try:
                 line, _ = listening.accept()
@@ -265,7 +278,7 @@ def answering(say):
                 return
             threading.Thread(target=talk, args=(line,), daemon=True).start()
 
-    def talk(line):
+    def talk(line: Any) -> None:
         with line:
             try:
                 line.recv(65_536)
@@ -278,10 +291,10 @@ def answering(say):
     return listening
 
 
-def test_an_answer_that_never_ends_does_not_fill_the_memory(harness):
+def test_an_answer_that_never_ends_does_not_fill_the_memory(harness: DeliveryHarness) -> None:
     sent = []
 
-    def say(line):
+    def say(line: Any) -> None:
         while True:
             line.sendall(b"x" * 65_536)
             sent.append(65_536)
@@ -294,13 +307,15 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(harness):
     assert sum(sent) < 16 * egress_guard.ANSWER_MAX_BYTES
 
 
-def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harness, monkeypatch):
+def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(apprise, "THREADS", 2)
     monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 3.0)
     monkeypatch.setattr(apprise, "THREAD_WAIT_S", 0.2)
     broken_off = threading.Semaphore(0)
 
-    def say(line):
+    def say(line: Any) -> None:
         try:
             while True:
                 line.sendall(b"x")
@@ -320,7 +335,7 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harnes
     assert [attempt.error for at in range(4) for attempt in harness.only(f"drip{at}").attempts] == ["timeout"] * 4
 
 
-def test_a_channel_that_connects_by_itself_is_checked_too():
+def test_a_channel_that_connects_by_itself_is_checked_too() -> None:
     egress_guard.install()
     watch = egress_guard.EgressGuard(())
     with (
@@ -338,7 +353,7 @@ def test_a_channel_that_connects_by_itself_is_checked_too():
         line.connect("/run/any.sock")
 
 
-def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness):
+def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [500, 200]
     harness.tell("stream.started")

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,11 +13,13 @@ from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.deliverer_factory import SECRET, subscribers_of
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
 from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.access.subscriber_secrets import new_secret, read_secret
 from webhook_app.domain.delivery.subscriber import OLD_SECRETS_MAX, ROTATION_MS, Subscriber, with_new_secret
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.subscribers import Subscribers
 from workers.channels.webhook import signed_headers
 
@@ -36,7 +39,7 @@ process.stdin.on("data", (piece) => (text += piece)).on("end", () => {
 
 
 @pytest.fixture(scope="module")
-def javascript(tmp_path_factory):
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Verifies with the JavaScript library: what it says of each."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
@@ -59,7 +62,7 @@ def javascript(tmp_path_factory):
         pytest.skip(f"npm could not install {JAVASCRIPT}: {made.stderr.decode()[-300:]}")
     (home / "verify.js").write_text(VERIFY)
 
-    def verify(asked):
+    def verify(asked: Any) -> Any:
         said = subprocess.run(
             [node, "verify.js"],
             cwd=home,
@@ -73,7 +76,7 @@ def javascript(tmp_path_factory):
     return verify
 
 
-def signed(harness, **more):
+def signed(harness: Any, **more: Any) -> Any:
     """What one subscriber was sent, as a verifier gets it."""
     known = harness.subscribe("tv", **more)
     harness.tell("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
@@ -83,7 +86,7 @@ def signed(harness, **more):
     return known, {"body": post.body.decode(), "headers": headers}
 
 
-def test_the_javascript_library_verifies_what_was_sent(harness, javascript):
+def test_the_javascript_library_verifies_what_was_sent(harness: DeliveryHarness, javascript: Any) -> None:
     old, new = new_secret(), new_secret()
     known, sent = signed(harness, secret=old)
     harness.subscribers.put(with_new_secret(known, new, now=1))
@@ -97,7 +100,7 @@ def test_the_javascript_library_verifies_what_was_sent(harness, javascript):
     assert javascript(asked) == [told, "No matching signature found", "No matching signature found"]
 
 
-def test_both_libraries_verify_with_either_secret_of_a_rotation(harness, javascript):
+def test_both_libraries_verify_with_either_secret_of_a_rotation(harness: DeliveryHarness, javascript: Any) -> None:
     old, new = new_secret(), new_secret()
     known = with_new_secret(Subscriber("x", "", "", 0, secret=old), new, now=4_000_000_000_000)
     _, sent = signed(harness, secret=known.secret, old_secrets=known.old_secrets)
@@ -108,7 +111,7 @@ def test_both_libraries_verify_with_either_secret_of_a_rotation(harness, javascr
 
 
 @given(some.binary(max_size=300), some.binary(min_size=24, max_size=64), some.integers(0, 2**33))
-def test_any_body_is_signed_as_the_standard_says(body, key, at):
+def test_any_body_is_signed_as_the_standard_says(body: Any, key: Any, at: Any) -> None:
     secret = base64.b64encode(key).decode()
     headers = signed_headers("msg_x", at, body, [secret])
     assert set(headers) == {"content-type", "webhook-id", "webhook-timestamp", "webhook-signature"}
@@ -117,7 +120,7 @@ def test_any_body_is_signed_as_the_standard_says(body, key, at):
     assert read_secret("whsec_" + secret) == secret
 
 
-def test_rotating_again_and_again_keeps_a_bounded_number_of_old_secrets():
+def test_rotating_again_and_again_keeps_a_bounded_number_of_old_secrets() -> None:
     known = Subscriber("x", "", "", 0, secret=new_secret())
     for at in range(10):
         known = with_new_secret(known, new_secret(), now=at)
@@ -129,7 +132,7 @@ def test_rotating_again_and_again_keeps_a_bounded_number_of_old_secrets():
     assert known.secrets(now=ROTATION_MS + 10) == (known.secret,)
 
 
-def test_nothing_secret_lies_open_in_the_store(client):
+def test_nothing_secret_lies_open_in_the_store(client: Client) -> None:
     url = "https://user:hunter2@example.com/hook?token=opensesame"
     known = Subscriber("sub_x", "tv", url, 1, secret=SECRET, shown_url="https://****@example.com/hook")
     subscribers_of(client).put(known)
@@ -139,7 +142,7 @@ def test_nothing_secret_lies_open_in_the_store(client):
         assert secret not in dump
 
 
-def test_under_another_key_a_subscriber_is_disabled_and_says_why(client):
+def test_under_another_key_a_subscriber_is_disabled_and_says_why(client: Client) -> None:
     subscribers_of(client).put(Subscriber("sub_x", "tv", "https://example.com/", 1, secret=SECRET))
     found = Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x")
     assert (found.enabled, found.url, found.secret) == (False, "", "")
@@ -147,7 +150,7 @@ def test_under_another_key_a_subscriber_is_disabled_and_says_why(client):
     assert subscribers_of(client).get("sub_x").enabled
 
 
-def test_what_is_sealed_for_one_opens_for_no_other():
+def test_what_is_sealed_for_one_opens_for_no_other() -> None:
     seal = SecretBox("a key of sixteen or more")
     sealed = seal.seal(b"secret", "sub_a")
     assert seal.open(sealed, "sub_a") == b"secret"
@@ -160,7 +163,7 @@ def test_what_is_sealed_for_one_opens_for_no_other():
             seal.open(damaged, "sub_a")
 
 
-def test_a_subscriber_moved_to_another_record_does_not_open(client):
+def test_a_subscriber_moved_to_another_record_does_not_open(client: Client) -> None:
     subscribers = subscribers_of(client)
     subscribers.put(Subscriber("sub_a", "", "https://a.example/", 1, secret=SECRET))
     subscribers.put(Subscriber("sub_b", "", "https://b.example/", 1, secret=new_secret()))
@@ -172,7 +175,7 @@ def test_a_subscriber_moved_to_another_record_does_not_open(client):
     )
 
 
-def test_one_that_was_kept_before_secrets_were_sealed_is_read_and_sealed_with_its_next_change(client):
+def test_one_that_was_kept_before_secrets_were_sealed_is_read_and_sealed_with_its_next_change(client: Client) -> None:
     kept = {
         "subscriber_id": "sub_old",
         "name": "tv",

@@ -5,7 +5,10 @@ import json
 import socket
 import threading
 import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -27,7 +30,7 @@ BODY = b'{"type":"stream.playable"}'
 
 
 @asynccontextmanager
-async def serving(handler, *, tls=None):
+async def serving(handler: Any, *, tls: Any = None) -> AsyncIterator[Any]:
     """A server whose every path is answered by `handler`; its address."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
@@ -41,10 +44,10 @@ async def serving(handler, *, tls=None):
 
 
 @asynccontextmanager
-async def listening(talk):
+async def listening(talk: Any) -> AsyncIterator[Any]:
     """A server that says what `talk` writes, whatever it was asked; its port."""
 
-    async def answer(reader, writer):
+    async def answer(reader: Any, writer: Any) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
             await talk(writer)
@@ -58,7 +61,16 @@ async def listening(talk):
         yield server.sockets[0].getsockname()[1]
 
 
-async def posted(url, *, allowed=HERE, exempt_url=None, resolver=None, limits=HttpLimits(), headers=None, body=BODY):  # noqa: B008 - frozen
+async def posted(
+    url: Any,
+    *,
+    allowed: Any = HERE,
+    exempt_url: Any = None,
+    resolver: Any = None,
+    limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
+    headers: Any = None,
+    body: Any = BODY,
+) -> Any:
     client = HttpClient(allowed=allowed, exempt_url=exempt_url, limits=limits, resolver=resolver)
     webhook_channel = WebhookChannel(client)
     try:
@@ -67,18 +79,18 @@ async def posted(url, *, allowed=HERE, exempt_url=None, resolver=None, limits=Ht
         await webhook_channel.close()
 
 
-def reply_to(handler, path="/hook", **more):
+def reply_to(handler: Any, path: str = "/hook", **more: Any) -> Any:
     """What a post to a server with this handler comes to."""
 
-    async def told():
+    async def told() -> Any:
         async with serving(handler) as url:
             return await posted(url + path, **more)
 
     return asyncio.run(told())
 
 
-def answering(status, body=b"", **headers):
-    async def handler(request):
+def answering(status: Any, body: bytes = b"", **headers: Any) -> Any:
+    async def handler(request: Any) -> Any:
         await request.read()
         return web.Response(status=status, body=body, headers=headers)
 
@@ -86,23 +98,23 @@ def answering(status, body=b"", **headers):
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_any_2xx_is_a_delivery(status):
+def test_any_2xx_is_a_delivery(status: int) -> None:
     reply = reply_to(answering(status))
     assert (reply.status, reply.error) == (status, None)
     assert reply.duration_ms >= 0
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 410, 429, 500, 502, 503])
-def test_another_status_is_an_error_of_status(status):
+def test_another_status_is_an_error_of_status(status: int) -> None:
     reply = reply_to(answering(status, b"why"))
     assert (reply.status, reply.error, reply.response) == (status, "status", "why")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status):
+def test_a_redirect_is_not_followed(status: int) -> None:
     paths = []
 
-    async def handler(request):
+    async def handler(request: Any) -> Any:
         paths.append(request.path)
         return web.Response(status=status, headers={"Location": "/elsewhere"})
 
@@ -110,10 +122,10 @@ def test_a_redirect_is_not_followed(status):
     assert reply_to(handler).error == "status"
 
 
-def test_what_arrives_is_what_was_sent():
+def test_what_arrives_is_what_was_sent() -> None:
     seen = []
 
-    async def handler(request):
+    async def handler(request: Any) -> Any:
         seen.append((request.method, request.path_qs, await request.read(), dict(request.headers)))
         return web.Response()
 
@@ -130,14 +142,14 @@ def test_what_arrives_is_what_was_sent():
     assert "cookie" not in found
 
 
-def test_cookies_are_not_kept():
+def test_cookies_are_not_kept() -> None:
     seen = []
 
-    async def handler(request):
+    async def handler(request: Any) -> Any:
         seen.append(request.headers.get("Cookie"))
         return web.Response(headers={"Set-Cookie": "a=b"})
 
-    async def twice():
+    async def twice() -> None:
         async with serving(handler) as url:
             webhook_channel = WebhookChannel(HttpClient(allowed=HERE))
             for _ in range(2):
@@ -161,13 +173,13 @@ def test_cookies_are_not_kept():
         ("²", None),
     ],
 )
-def test_a_retry_after_in_seconds_is_read(value, ms):
-    async def talk(writer):
+def test_a_retry_after_in_seconds_is_read(value: str, ms: Any) -> None:
+    async def talk(writer: Any) -> None:
         head = f"HTTP/1.1 429 Slow down\r\nRetry-After: {value}\r\nContent-Length: 0\r\n\r\n"
         writer.write(head.encode())
         await writer.drain()
 
-    async def told():
+    async def told() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
@@ -175,13 +187,13 @@ def test_a_retry_after_in_seconds_is_read(value, ms):
     assert (reply.status, reply.retry_after_ms) == (429, ms)
 
 
-def test_the_first_two_kibibytes_of_an_answer_are_kept():
+def test_the_first_two_kibibytes_of_an_answer_are_kept() -> None:
     reply = reply_to(answering(500, b"x" * 100_000))
     assert reply.response == "x" * RESPONSE_KEPT_BYTES
 
 
-def test_an_answer_in_pieces_is_kept_up_to_the_same_size():
-    async def handler(request):
+def test_an_answer_in_pieces_is_kept_up_to_the_same_size() -> None:
+    async def handler(request: Any) -> Any:
         answer = web.StreamResponse(status=500)
         await answer.prepare(request)
         for piece in (b"first ", b"second ", b"third"):
@@ -192,17 +204,17 @@ def test_an_answer_in_pieces_is_kept_up_to_the_same_size():
     assert reply_to(handler).response == "first second third"
 
 
-def test_an_answer_that_is_no_text_is_kept_as_far_as_it_is():
+def test_an_answer_that_is_no_text_is_kept_as_far_as_it_is() -> None:
     assert reply_to(answering(500, b"a\xff\xfe\x00b")).response == "a\ufffd\ufffd\x00b"
 
 
-def test_an_answer_that_is_packed_is_not_unpacked():
+def test_an_answer_that_is_packed_is_not_unpacked() -> None:
     reply = reply_to(answering(200, b"\x1f\x8b junk", **{"Content-Encoding": "gzip"}))
     assert (reply.status, reply.error) == (200, None)
 
 
-def test_who_does_not_answer_is_timed_out():
-    async def handler(request):
+def test_who_does_not_answer_is_timed_out() -> None:
+    async def handler(request: Any) -> Any:
         await asyncio.sleep(scaled_limit(5))
         return web.Response()
 
@@ -211,13 +223,13 @@ def test_who_does_not_answer_is_timed_out():
     assert reply.duration_ms >= 150
 
 
-def test_a_status_that_has_come_counts_although_the_rest_never_does():
-    async def talk(writer):
+def test_a_status_that_has_come_counts_although_the_rest_never_does() -> None:
+    async def talk(writer: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
         await writer.drain()
         await asyncio.sleep(5)
 
-    async def told():
+    async def told() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/", limits=HttpLimits(body_timeout_s=0.2))
 
@@ -225,12 +237,12 @@ def test_a_status_that_has_come_counts_although_the_rest_never_does():
     assert (reply.status, reply.error, reply.response) == (200, None, "half of")
 
 
-def test_a_status_that_has_come_counts_although_the_rest_is_cut_off():
-    async def talk(writer):
+def test_a_status_that_has_come_counts_although_the_rest_is_cut_off() -> None:
+    async def talk(writer: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
         await writer.drain()
 
-    async def told():
+    async def told() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
@@ -241,12 +253,12 @@ def test_a_status_that_has_come_counts_although_the_rest_is_cut_off():
 @pytest.mark.parametrize(
     "answer", [b"", b"hello\r\n\r\n", b"HTTP/1.1 9999 What\r\n\r\n", b"HTTP/1.1 20", b"\x00" * 100, b"x" * 100_000]
 )
-def test_an_endpoint_that_speaks_no_http_is_not_http(answer):
-    async def talk(writer):
+def test_an_endpoint_that_speaks_no_http_is_not_http(answer: bytes) -> None:
+    async def talk(writer: Any) -> None:
         writer.write(answer)
         await writer.drain()
 
-    async def told():
+    async def told() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
@@ -254,8 +266,8 @@ def test_an_endpoint_that_speaks_no_http_is_not_http(answer):
     assert (reply.status, reply.error) == (None, "not-http")
 
 
-def test_a_port_where_nobody_listens_has_refused():
-    async def told():
+def test_a_port_where_nobody_listens_has_refused() -> None:
+    async def told() -> Any:
         async with listening(None) as port:
             pass
         return await posted(f"http://127.0.0.1:{port}/")
@@ -264,28 +276,28 @@ def test_a_port_where_nobody_listens_has_refused():
     assert (reply.status, reply.error) == (None, "refused")
 
 
-def test_a_name_that_nobody_knows_is_an_error_of_dns():
+def test_a_name_that_nobody_knows_is_an_error_of_dns() -> None:
     reply = asyncio.run(posted("http://nonexistent.invalid/"))
     assert (reply.status, reply.error) == (None, "dns")
 
 
-def test_a_plain_port_is_no_end_of_tls():
-    async def told():
+def test_a_plain_port_is_no_end_of_tls() -> None:
+    async def told() -> Any:
         async with serving(answering(200)) as url:
             return await posted(url.replace("http:", "https:"))
 
     assert asyncio.run(told()).error == "tls"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_an_error_of_tls(tmp_path):
+def test_a_certificate_that_nobody_vouches_for_is_an_error_of_tls(tmp_path: Path) -> None:
     tls, _ = certified(tmp_path)
     seen = []
 
-    async def handler(request):
+    async def handler(request: Any) -> Any:
         seen.append(request)
         return web.Response()
 
-    async def told():
+    async def told() -> Any:
         async with serving(handler, tls=tls) as url:
             return await posted(url)
 
@@ -301,14 +313,14 @@ INSIDE = {
 
 
 @pytest.mark.parametrize(("host", "how"), [(host, how) for how, hosts in INSIDE.items() for host in hosts.split()])
-def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
+def test_an_address_inside_is_not_reached_however_it_is_written(host: Any, how: Any) -> None:
     seen = []
 
-    async def handler(request):
+    async def handler(request: Any) -> Any:
         seen.append(request)
         return web.Response()
 
-    async def told():
+    async def told() -> Any:
         async with serving(handler) as url:
             port = url.rpartition(":")[2]
             return await posted(f"http://{host}:{port}/", allowed=())
@@ -319,10 +331,10 @@ def test_an_address_inside_is_not_reached_however_it_is_written(host, how):
     assert reply.error == "blocked" or (how != "blocked" and reply.error in {"refused", "dns"})
 
 
-def resolving(*addresses):
+def resolving(*addresses: Any) -> Any:
     """A resolver to which every name has these addresses, in this order."""
 
-    def look_up(host, port):
+    def look_up(host: Any, port: Any) -> Any:
         return [
             (
                 socket.AF_INET6 if ":" in address else socket.AF_INET,
@@ -341,36 +353,36 @@ def resolving(*addresses):
     "addresses",
     [["127.0.0.1"], ["::1", "127.0.0.1"], ["127.0.0.1", "127.0.0.2", "::1", "10.0.0.1"], ["::ffff:127.0.0.1"]],
 )
-def test_a_name_that_resolves_to_the_inside_is_blocked(addresses):
+def test_a_name_that_resolves_to_the_inside_is_blocked(addresses: Any) -> None:
     reply = reply_to_name(allowed=(), resolver=resolving(*addresses))
     assert (reply.status, reply.error) == (None, "blocked")
     assert "ALLOW_NETWORKS" in reply.response
     assert all(address in reply.response for address in addresses)
 
 
-def reply_to_name(**more):
-    async def told():
+def reply_to_name(**more: Any) -> Any:
+    async def told() -> Any:
         async with serving(answering(200)) as url:
             return await posted(f"http://inside.example:{url.rpartition(':')[2]}/", **more)
 
     return asyncio.run(told())
 
 
-def test_a_name_of_which_one_address_is_allowed_reaches_that_one():
+def test_a_name_of_which_one_address_is_allowed_reaches_that_one() -> None:
     resolver = resolving("10.0.0.1", "127.0.0.1")
     assert reply_to_name(allowed=networks("127.0.0.0/8"), resolver=resolver).status == 200
 
 
-def test_names_that_hang_hold_up_no_other():
+def test_names_that_hang_hold_up_no_other() -> None:
     end = threading.Event()
 
-    def hanging(host, port):
+    def hanging(host: Any, port: Any) -> Any:
         if str(host).startswith("silent"):
             end.wait(scaled_limit(20))
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
 
-    async def told():
+    async def told() -> Any:
         async with serving(answering(200)) as url:
             webhook_channel = WebhookChannel(
                 HttpClient(allowed=networks("127.0.0.0/8"), resolver=Resolver(lookup=hanging))
@@ -389,13 +401,13 @@ def test_names_that_hang_hold_up_no_other():
     assert asyncio.run(told()) == (200, True, {"dns"})
 
 
-def test_a_network_that_is_allowed_is_reached():
+def test_a_network_that_is_allowed_is_reached() -> None:
     assert reply_to(answering(200), allowed=networks("127.0.0.1/32")).status == 200
     assert reply_to(answering(200), allowed=networks("127.0.0.2/32")).error == "blocked"
 
 
-def test_the_sandboxs_own_port_is_reached_and_no_other():
-    async def told():
+def test_the_sandboxs_own_port_is_reached_and_no_other() -> None:
+    async def told() -> Any:
         async with serving(answering(200)) as sandbox, serving(answering(200)) as other:
             own = await posted(f"{sandbox}/sandbox/inbox/x", allowed=(), exempt_url=sandbox)
             next_door = await posted(f"{other}/", allowed=(), exempt_url=sandbox)
@@ -409,20 +421,20 @@ def test_the_sandboxs_own_port_is_reached_and_no_other():
 @pytest.mark.parametrize(
     "url", ["", "http://", "nonsense", "http://[::1", "ftp://127.0.0.1/", "http://127.0.0.1:99999/", "http://a b/"]
 )
-def test_what_is_no_address_never_raises(url):
+def test_what_is_no_address_never_raises(url: str) -> None:
     reply = asyncio.run(posted(url))
     assert reply.status is None
     assert reply.error in {"dns", "refused", "blocked"}
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch):
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert reply_to(answering(200)).status == 200
 
 
-def test_hundreds_of_posts_at_once_are_all_answered():
-    async def told():
+def test_hundreds_of_posts_at_once_are_all_answered() -> None:
+    async def told() -> Any:
         async with serving(answering(200)) as url:
             webhook_channel = WebhookChannel(HttpClient(allowed=HERE))
             replies = await asyncio.gather(*(webhook_channel.post(url, BODY, {}) for _ in range(300)))
@@ -432,7 +444,7 @@ def test_hundreds_of_posts_at_once_are_all_answered():
     assert {reply.status for reply in asyncio.run(told())} == {200}
 
 
-def test_a_notice_verifies_with_the_library_of_standard_webhooks():
+def test_a_notice_verifies_with_the_library_of_standard_webhooks() -> None:
     secret, at, body = new_secret(), int(time.time()), encode_body({"type": "stream.playable"})
     headers = signed_headers("msg_1", at, body, [secret])
     assert Webhook("whsec_" + secret).verify(body, headers) == {"type": "stream.playable"}
@@ -444,7 +456,7 @@ def test_a_notice_verifies_with_the_library_of_standard_webhooks():
         Webhook("whsec_" + secret).verify(body, headers | {"webhook-id": "msg_2"})
 
 
-def test_after_a_rotation_both_secrets_verify():
+def test_after_a_rotation_both_secrets_verify() -> None:
     old, new, at, body = new_secret(), new_secret(), int(time.time()), b"{}"
     headers = signed_headers("msg_1", at, body, [new, old])
     assert headers["webhook-signature"].count("v1,") == 2
@@ -452,7 +464,7 @@ def test_after_a_rotation_both_secrets_verify():
         assert Webhook("whsec_" + secret).verify(body, headers) == {}
 
 
-def test_the_command_line_says_once_which_addresses_were_blocked_and_what_allows_them():
+def test_the_command_line_says_once_which_addresses_were_blocked_and_what_allows_them() -> None:
     reply = asyncio.run(posted("http://127.0.0.1:9/", allowed=()))
     blocked = {"attempts": [{"error": "refused", "response": ""}, {"error": reply.error, "response": reply.response}]}
     mended = {"attempts": [*blocked["attempts"], {"error": None, "response": "ok"}]}

@@ -6,10 +6,13 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
@@ -19,6 +22,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.store import codec, keys
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
@@ -33,18 +37,18 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 DAY_MS = 86_400_000
 
 
-def text(*events, stamp="20260101T000000Z"):
+def text(*events: Any, stamp: str = "20260101T000000Z") -> Any:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN"]
     for number, event in enumerate(events):
         lines += ["BEGIN:VEVENT", f"UID:{number}", f"DTSTAMP:{stamp}", *event, "END:VEVENT"]
     return ("\r\n".join([*lines, "END:VCALENDAR", ""])).encode()
 
 
-def event(day, summary="Live: service"):
+def event(day: Any, summary: str = "Live: service") -> Any:
     return [f"DTSTART:{day}T100000Z", "DURATION:PT1H", f"SUMMARY:{summary}"]
 
 
-def soon(days=3):
+def soon(days: int = 3) -> Any:
     """A day in the horizon of a calendar that is read now."""
     return datetime.fromtimestamp(datetime.now(UTC).timestamp() + days * 86_400, UTC).strftime("%Y%m%d")
 
@@ -52,13 +56,13 @@ def soon(days=3):
 class Web:
     """A server of calendars: `answer` says status, headers and body; what was asked is kept."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.status, self.headers, self.body, self.asked = 200, {}, text(event(soon())), []
         self.sends_to = "/basic.ics"
         web = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
+            def do_GET(self) -> None:
                 web.asked.append(dict(self.headers))
                 status, headers, body = web.status, dict(web.headers), web.body
                 if self.path == "/moved":
@@ -85,7 +89,7 @@ class Web:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *args):
+            def log_message(self, *args: Any) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -97,67 +101,67 @@ class Web:
 class House:
     """A store with rules on calendars, and what refreshes these."""
 
-    def __init__(self, client, store_url):
+    def __init__(self, client: Client, store_url: str) -> None:
         self.client = client
         self.settings = Settings(redis_url=store_url, allow_networks=LOOPBACK)
         self._made = []
         self.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0)
 
-    def refresh_anew(self, **waits):
+    def refresh_anew(self, **waits: Any) -> None:
         """As a process does that has just begun."""
         self.calendar_refresher = CalendarRefresher(self.settings, WorkerContainer(self.settings), **waits)
         self._made.append(self.calendar_refresher)
 
-    def rule(self, name, source):
+    def rule(self, name: Any, source: Any) -> None:
         ics = {"url" if "://" in source else "file": str(source)}
         rule = {"name": name, "rooms": ["abcd-efgh-ijkl"], "schedule": {"ics": ics}}
         Journal(self.client).append([entry(Source.OPERATOR, "rule-put", None, {"rule": rule})])
         fold_all(self.client)
 
-    def delete_rule(self, name):
+    def delete_rule(self, name: Any) -> None:
         Journal(self.client).append([entry(Source.OPERATOR, "rule-deleted", None, {"name": name})])
         fold_all(self.client)
 
-    def look(self, times=1):
+    def look(self, times: int = 1) -> None:
         for _ in range(times):
             self.calendar_refresher.look()
             fold_all(self.client)
 
-    def close(self):
+    def close(self) -> None:
         for made in self._made:
             made.close()
 
-    def begins(self, source):
+    def begins(self, source: Any) -> Any:
         calendar = StateStore(self.client).calendars([str(source)]).get(str(source))
         if calendar is None:
             return None
         return [datetime.fromtimestamp(row[0] / 1000, UTC).strftime("%Y%m%d") for row in calendar.instants]
 
     @property
-    def alarms(self):
+    def alarms(self) -> Any:
         alarms = [codec.alarm_of(raw) for raw in self.client.hgetall(keys.ALARMS).values()]
         return [alarm.summary for alarm in alarms if alarm.cleared_at is None]
 
-    def journaled(self, kind):
+    def journaled(self, kind: Any) -> Any:
         return sum(fields[b"t"] == kind.encode() for _, fields in self.client.xrange(keys.JOURNAL))
 
 
 @pytest.fixture
-def house(client, store_url):
+def house(client: Client, store_url: str) -> Iterator[Any]:
     house = House(client, store_url)
     yield house
     house.close()
 
 
 @pytest.fixture
-def web():
+def web() -> Iterator[Any]:
     web = Web()
     yield web
     web.server.shutdown()
     web.server.server_close()
 
 
-def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(house, web):
+def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(house: Any, web: Any) -> None:
     house.rule("r", web.url)
     days = [event(soon(number % 28 + 1), f"Meeting {number}") for number in range(100)]
     for poll in range(POLLS):
@@ -171,7 +175,7 @@ def test_a_poll_without_a_real_change_adds_nothing_to_the_journal(house, web):
     assert house.begins(web.url) == [soon(9)]
 
 
-def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(house, web):
+def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(house: Any, web: Any) -> None:
     web.headers = {"ETag": '"v1"', "Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
     house.rule("r", web.url)
     house.look(times=3)
@@ -183,7 +187,7 @@ def test_a_server_is_asked_for_changes_only_and_who_asks_is_said(house, web):
 
 @pytest.mark.parametrize("path", ["moved", "basic.ics"])
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "webcal", "WEBCAL"])
-def test_a_calendar_is_had_by_every_scheme(house, web, scheme, path):
+def test_a_calendar_is_had_by_every_scheme(house: Any, web: Any, scheme: str, path: str) -> None:
     source = f"{scheme}://127.0.0.1:{web.port}/{path}"
     house.rule("r", source)
     house.look()
@@ -199,7 +203,7 @@ def test_a_calendar_is_had_by_every_scheme(house, web, scheme, path):
         ("Webcal://u:p@h.example:80/", ("https://u:p@h.example:80/", "http://u:p@h.example:80/")),
     ],
 )
-def test_an_address_is_read_in_one_way(address, urls):
+def test_an_address_is_read_in_one_way(address: str, urls: Any) -> None:
     assert fetch_urls(address) == urls
 
 
@@ -210,12 +214,12 @@ def test_an_address_is_read_in_one_way(address, urls):
         *("h.example", "https://h.example/a\nb", "https://h.example/\0", "https://h exa/", "webcal:h.example"),
     ],
 )
-def test_an_address_that_cannot_be_fetched_is_refused(address):
+def test_an_address_that_cannot_be_fetched_is_refused(address: Any) -> None:
     with pytest.raises(ValueError, match="a calendar's address"):
         fetch_urls(address)
 
 
-def test_compressed_and_recoded_calendars_are_read(house, web):
+def test_compressed_and_recoded_calendars_are_read(house: Any, web: Any) -> None:
     web.headers = {"Content-Encoding": "gzip"}
     web.body = gzip.compress(text(event(soon())))
     house.rule("r", web.url)
@@ -244,7 +248,9 @@ def test_compressed_and_recoded_calendars_are_read(house, web):
         ({"headers": {"Content-Encoding": "br"}}, "sent as br, which was not asked for"),
     ],
 )
-def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_stays(house, web, change, said):
+def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_stays(
+    house: Any, web: Any, change: dict[str, Any], said: str
+) -> None:
     house.rule("r", web.url)
     good = web.body
     for name, value in change.items():
@@ -269,7 +275,7 @@ def test_what_is_wrong_with_a_fetched_calendar_is_said_and_the_last_good_one_sta
     ("path", "said"),
     [("half", "cut short"), ("loop", "more than 3 redirects"), ("inside", "private, loopback or reserved")],
 )
-def test_a_server_that_misleads_is_said_to(house, web, path, said):
+def test_a_server_that_misleads_is_said_to(house: Any, web: Any, path: str, said: str) -> None:
     source = web.url.replace("basic.ics", path)
     house.rule("r", source)
     house.look()
@@ -288,7 +294,9 @@ def test_a_server_that_misleads_is_said_to(house, web, path, said):
         ("http://127.0.0.1:{port}/no-http?token={secret}", "the answer cannot be read as HTTP"),
     ],
 )
-def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it(house, web, target, reason):
+def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it(
+    house: Any, web: Any, target: str, reason: str
+) -> None:
     secret = "private-0123456789abcdef0123456789abcdef"
     web.sends_to = target.format(secret=secret, port=web.port)
     house.rule("r", web.url.replace("basic.ics", "sent-on"))
@@ -297,7 +305,7 @@ def test_an_alarm_says_what_is_wrong_with_a_redirect_and_quotes_no_address_of_it
     assert secret not in house.alarms[0]
 
 
-def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house, web):
+def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(house: Any, web: Any) -> None:
     house.settings = house.calendar_refresher.settings = Settings(redis_url=house.settings.redis_url)
     house.rule("r", web.url)
     house.look()
@@ -305,7 +313,7 @@ def test_an_address_that_is_inside_is_not_fetched_unless_a_setting_allows_it(hou
     assert "ALLOW_NETWORKS" in house.alarms[0]
 
 
-def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(house, web):
+def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(house: Any, web: Any) -> None:
     house.rule("r", web.url)
     web.body = text(event(soon()), [*event(soon(), "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"])
     house.look(times=2)
@@ -320,7 +328,7 @@ def test_an_entry_that_is_left_out_is_named_in_an_alarm_until_it_is_mended(house
     assert house.alarms == []
 
 
-def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(house, tmp_path):
+def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(house: Any, tmp_path: Path) -> None:
     house.rule("r", str(tmp_path / "missing.ics"))
     house.look()
     assert len(house.alarms) == 1
@@ -332,7 +340,9 @@ def test_the_alarm_of_a_calendar_ends_when_no_rule_names_it(house, tmp_path):
 @pytest.mark.parametrize(
     "secret", ["u5er:pa55word@127.0.0.1:{port}/a.ics", "127.0.0.1:{port}/private-0123456789abcdef/basic.ics"]
 )
-def test_no_alarm_and_no_log_shows_a_secret_of_an_address(house, web, secret, capfd):
+def test_no_alarm_and_no_log_shows_a_secret_of_an_address(
+    house: Any, web: Any, secret: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     web.status = 404
     source = "http://" + secret.format(port=web.port)
     house.rule("r", source)
@@ -343,7 +353,7 @@ def test_no_alarm_and_no_log_shows_a_secret_of_an_address(house, web, secret, ca
     assert not any(word in seen for word in ("pa55word", "u5er", "0123456789abcdef"))
 
 
-def special_files(tmp_path):
+def special_files(tmp_path: Path) -> dict[str, Any]:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "big.ics").write_bytes(b"X" * (10 * 1024 * 1024 + 1))
     (tmp_path / "secret.ics").write_bytes(b"")
@@ -361,7 +371,7 @@ def special_files(tmp_path):
     }
 
 
-def test_files_that_are_none_are_told_and_hold_nobody_up(house, tmp_path):
+def test_files_that_are_none_are_told_and_hold_nobody_up(house: Any, tmp_path: Path) -> None:
     good = tmp_path / "good.ics"
     good.write_bytes(text(event(soon())))
     files = special_files(tmp_path)
@@ -373,7 +383,7 @@ def test_files_that_are_none_are_told_and_hold_nobody_up(house, tmp_path):
     assert len(house.alarms) == len(files)
 
 
-def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path):
+def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path: Path) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(b"one")
     file = read_file(str(path), None)
@@ -386,7 +396,7 @@ def test_an_unchanged_file_is_not_read_again_and_a_replaced_one_is(tmp_path):
     assert read_file(str(path), file.identity).content == b"two"
 
 
-def test_a_changed_file_is_taken_in(house, tmp_path):
+def test_a_changed_file_is_taken_in(house: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(text(event(soon())))
     house.rule("r", str(path))
@@ -398,14 +408,16 @@ def test_a_changed_file_is_taken_in(house, tmp_path):
 
 
 @contextmanager
-def silent_server():
+def silent_server() -> Iterator[Any]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(50)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/a.ics"
 
 
-def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(house, web, monkeypatch):
+def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(
+    house: Any, web: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calendar_fetch, "DEADLINE_S", 1.0)
     with silent_server() as silent:
         house.rule("a-silent", silent)
@@ -415,7 +427,7 @@ def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(hous
     assert "not there within 1 seconds" in house.alarms[0]
 
 
-def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house, web):
+def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house: Any, web: Any) -> None:
     web.status = 503
     house.refresh_anew()
     house.rule("r", web.url)
@@ -431,13 +443,15 @@ def test_a_failed_fetch_is_tried_again_soon_and_then_less_often(house, web):
     assert round(house.calendar_refresher._refresh_of(web.url).due_at - monotonic()) == 900
 
 
-def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, monkeypatch):
+def test_the_thread_outlives_whatever_one_calendar_raises(
+    house: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad = tmp_path / "bad.ics"
     bad.write_bytes(text(event(soon())))
     house.rule("a-bad", str(bad))
     read = calendars.read_calendar
 
-    def read_or_raise(raw, horizon, *, charset=None):
+    def read_or_raise(raw: Any, horizon: Any, *, charset: Any = None) -> Any:
         if raw == bad.read_bytes():
             raise MemoryError("nobody foresaw this")
         return read(raw, horizon, charset=charset)
@@ -457,7 +471,9 @@ def test_the_thread_outlives_whatever_one_calendar_raises(house, web, tmp_path, 
     assert "could not be read: something unforeseen" in house.alarms[0]
 
 
-def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(house, web, tmp_path, monkeypatch):
+def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
+    house: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calendars, "JOURNAL_BYTES_PER_S", 0)
     path = tmp_path / "a.ics"
     house.rule("r", web.url)
@@ -473,7 +489,9 @@ def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(ho
         assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
 
 
-def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(house, web, tmp_path):
+def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(
+    house: Any, web: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "a.ics"
     path.write_bytes(text(event(soon())))
     house.rule("file", str(path))
@@ -487,13 +505,15 @@ def test_calendars_that_no_rule_names_are_dropped_when_another_one_changes(house
     assert house.client.hkeys(keys.CALENDAR_TEXTS) == [web.url.encode()]
 
 
-def months_later(client, months):
+def months_later(client: Client, months: Any) -> Any:
     seconds, _ = client.time()
     return horizon_at((int(seconds) + months * 31 * 86_400) * 1000)
 
 
 @pytest.mark.parametrize("kind", ["away", "unchanged"])
-def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(house, web, monkeypatch, kind):
+def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(
+    house: Any, web: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     far = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 28 * 31 * 86_400, UTC).strftime("%Y%m%d")
     web.body, web.headers = text(event(far), event(soon())), {"ETag": '"v1"'}
     house.rule("r", web.url)
@@ -515,7 +535,7 @@ def test_the_horizon_moves_on_also_when_nothing_new_can_be_had(house, web, monke
 RUNAWAY = [*event("20261201", "Chore"), "RRULE:FREQ=DAILY;INTERVAL=0"]
 
 
-def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(house):
+def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(house: Any) -> None:
     source = "https://c.example/a.ics"
     house.rule("r", source)
     data = {"source": source, "text": text(event(soon()), RUNAWAY).decode()}
@@ -524,7 +544,7 @@ def test_an_event_that_holds_a_text_is_folded_without_its_runaway_entry(house):
     assert house.begins(source) == [soon()]
 
 
-def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(house, tmp_path):
+def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(house: Any, tmp_path: Path) -> None:
     source = str(tmp_path / "gone.ics")
     house.rule("r", source)
     house.client.hset(keys.CALENDARS, source, text(event(soon()), RUNAWAY))
@@ -536,12 +556,12 @@ def test_a_stored_text_is_read_and_replaced_though_its_source_is_away(house, tmp
     assert "the last good one stays" in house.alarms[0]
 
 
-def test_a_stored_text_that_cannot_be_read_counts_as_never_fetched(house):
+def test_a_stored_text_that_cannot_be_read_counts_as_never_fetched(house: Any) -> None:
     house.client.hset(keys.CALENDARS, "https://c.example/a.ics", b"no calendar")
     assert StateStore(house.client).config().calendars == {}
 
 
-def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(house):
+def test_snapshots_hold_calendars_and_those_of_earlier_versions_are_read(house: Any) -> None:
     source = "https://c.example/a.ics"
     data = {"source": source, "text": text(event(soon())).decode()}
     ids, _ = Journal(house.client).append([entry(Source.CONFIG, "calendar-fetched", None, data)])

@@ -1,13 +1,16 @@
 """The clock on a real store: what is due is journaled while it tidies."""
 
 import threading
+from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.support.product import wait_until
 from webhook_app.ops import loops
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from workers.clock import clock as clocks
 from workers.clock.clock import Clock
 
@@ -17,14 +20,14 @@ LIMIT_S = 10.0
 class NoWakeups:
     """Nobody is woken here."""
 
-    def wake(self, queue):
+    def wake(self, queue: Any) -> None:
         pass
 
-    def wake_unless_pending(self, queue):
+    def wake_unless_pending(self, queue: Any) -> None:
         pass
 
 
-def running(client, retention, scenario):
+def running(client: Client, retention: Any, scenario: Any) -> None:
     """`story` while a clock runs that tidies like this."""
     stop = threading.Event()
     clock = Clock(client, NoWakeups(), Loops(), retention=retention)
@@ -38,15 +41,17 @@ def running(client, retention, scenario):
     assert not thread.is_alive()
 
 
-def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(client, monkeypatch):
+def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
     begun, done = [], threading.Event()
 
-    def retention():
+    def retention() -> None:
         begun.append(threading.current_thread().name)
         done.wait(20)
 
-    def scenario():
+    def scenario() -> None:
         wait_until(lambda: begun, LIMIT_S, "the tidying")
         for number in range(3):
             client.zadd(keys.TIMERS, {f"hall|look-{number}": 1})
@@ -59,12 +64,12 @@ def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_an
     assert client.xlen(keys.JOURNAL) == 3
 
 
-def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
+def test_a_tidying_that_fails_is_logged_and_comes_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
     monkeypatch.setattr(loops, "PAUSE_FIRST_S", 0.01)
     begun = []
 
-    def retention():
+    def retention() -> None:
         begun.append(1)
         raise ValueError("a record of another time")
 
@@ -73,11 +78,11 @@ def test_a_tidying_that_fails_is_logged_and_comes_again(client, monkeypatch):
     assert {line["loop"] for line in logs} == {"retention"}
 
 
-def test_timers_are_popped_whatever_a_tick_raises(client, monkeypatch):
+def test_timers_are_popped_whatever_a_tick_raises(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     raised = []
 
     class Failing(NoWakeups):
-        def wake(self, queue):
+        def wake(self, queue: Any) -> None:
             raised.append(queue)
             raise ZeroDivisionError
 

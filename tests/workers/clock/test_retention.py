@@ -1,25 +1,29 @@
 """Tidying what was told: what is settled leaves with its record, what waits or has just died stays on the lists."""
 
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.deliverer_factory import put_delivery
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.web_client import WebClient
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.store import keys
+from webhook_app.store.connection.clients import Client
 from workers.clock import retention
 from workers.clock.retention import RetentionJob
 
 DAY_MS = 86_400_000
 
 
-def delivery(name, days_old, state):
+def delivery(name: Any, days_old: Any, state: Any) -> Any:
     made = int(time.time() * 1000) - round(days_old * DAY_MS)
     return Delivery(f"dlv_{name}", f"msg_{name}", "sub_tv", made, state=state)
 
 
-def put(client, one, *, kept):
+def put(client: Client, one: Any, *, kept: Any) -> None:
     put_delivery(client, one)
     client.zadd(keys.subscriber_deliveries("sub_tv"), {one.delivery_id: one.created_at})
     if not kept:
@@ -27,7 +31,9 @@ def put(client, one, *, kept):
 
 
 @pytest.mark.parametrize("piece", [1, 2, 1_000])
-def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old(client, monkeypatch, piece):
+def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old(
+    client: Client, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
     monkeypatch.setattr(retention, "RECORDS_PIECE", piece)
     pending, dead = delivery("waits", 3, DeliveryState.PENDING), delivery("died", 3.5, DeliveryState.DEAD)
     gone = [delivery(f"gone{at}", 2 + at, DeliveryState.DELIVERED) for at in range(5)]
@@ -42,7 +48,7 @@ def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old
     assert client.zrange(keys.DELIVERIES_DEAD, 0, -1) == [b"dlv_died"]
 
 
-def test_a_day_of_retention_hides_no_dead_letter(harness, store_url, tmp_path):
+def test_a_day_of_retention_hides_no_dead_letter(harness: DeliveryHarness, store_url: str, tmp_path: Path) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [410]
     four_days_ago = int(time.time() * 1000) - 4 * DAY_MS
@@ -53,7 +59,7 @@ def test_a_day_of_retention_hides_no_dead_letter(harness, store_url, tmp_path):
     assert [one["notice"]["id"] for one in listed] == [told.notice_id]
 
 
-def test_a_retry_that_is_days_old_still_has_its_notice(harness):
+def test_a_retry_that_is_days_old_still_has_its_notice(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell(at=int(time.time() * 1000) - 4 * DAY_MS)

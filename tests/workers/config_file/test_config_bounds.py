@@ -6,6 +6,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.web_client import fold_all
 from webhook_app.config.settings import load
 from webhook_app.console.components.rule_text import TextError
 from webhook_app.console.components.rule_text import read as read_text
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.store import StateStore
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 from workers.config_file import apply
@@ -39,7 +41,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
-def test_every_reader_of_yaml_refuses_what_unfolds_before_it_is_built(tmp_path, text):
+def test_every_reader_of_yaml_refuses_what_unfolds_before_it_is_built(tmp_path: Path, text: Any) -> None:
     with pytest.raises(YAMLBoundsError):
         check_yaml(text, values_max=10_000)
     path = tmp_path / "tally.yaml"
@@ -50,7 +52,7 @@ def test_every_reader_of_yaml_refuses_what_unfolds_before_it_is_built(tmp_path, 
         read_text(text)
 
 
-def test_aliases_that_stay_small_are_read_from_the_file(tmp_path):
+def test_aliases_that_stay_small_are_read_from_the_file(tmp_path: Path) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text("rooms:\n  a: {room_id: x, groups: &g [hall]}\n  b: {room_id: y, groups: *g}\n")
     rooms = read(path, load({})).rooms
@@ -58,7 +60,7 @@ def test_aliases_that_stay_small_are_read_from_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["pipe", "directory", "device", "nothing", "nul\0", "large", "socket-like"])
-def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path, name):
+def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path, name: str) -> None:
     path = tmp_path / name.replace("\0", "x")
     if name == "pipe":
         os.mkfifo(path)
@@ -80,7 +82,7 @@ def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path, name):
         read_regular_file(path, 10)
 
 
-def test_a_pipe_is_refused_by_the_command_too(tmp_path):
+def test_a_pipe_is_refused_by_the_command_too(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tally.yaml")
     command = [sys.executable, "-m", "workers", "config", "check", str(tmp_path / "tally.yaml")]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -98,35 +100,35 @@ def test_a_pipe_is_refused_by_the_command_too(tmp_path):
         ("$${A} $$ $A a$b{c} {room.room_id}", "${A} $$ $A a$b{c} {room.room_id}"),
     ],
 )
-def test_variables_are_replaced(text, value):
+def test_variables_are_replaced(text: str, value: str) -> None:
     assert replace_variables(text, {"A": "1", "E": ""}) == value
 
 
 @pytest.mark.parametrize("text", ["${B}", "${", "${}", "${1}", "${{ x }}", "${A:?x}", "${A:-{}", "x ${A"])
-def test_a_reference_that_is_none_is_refused(text):
+def test_a_reference_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(VariableError, match=r"\$\{"):
         replace_variables(text, {"A": "1"})
 
 
 @pytest.fixture
-def watched(client, store_url, tmp_path):
+def watched(client: Client, store_url: str, tmp_path: Path) -> Any:
     path = tmp_path / "tally.yaml"
     path.touch()
     settings = load({"REDIS_URL": store_url, "DATA_DIR": str(tmp_path), "CONFIG_FILE": str(path)})
     return path, Watch(path, settings, WorkerContainer(settings))
 
 
-def rules(client):
+def rules(client: Client) -> Any:
     fold_all(client)
     return sorted(StateStore(client).config().rules)
 
 
-def alarm(client):
+def alarm(client: Client) -> Any:
     fold_all(client)
     return StateStore(client).load_state().alarms.get(ALARM)
 
 
-def test_a_change_of_the_same_size_and_time_is_applied(client, watched):
+def test_a_change_of_the_same_size_and_time_is_applied(client: Client, watched: Any) -> None:
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     before = path.stat()
@@ -138,7 +140,7 @@ def test_a_change_of_the_same_size_and_time_is_applied(client, watched):
     assert rules(client) == ["two"]
 
 
-def test_a_link_that_leads_to_another_file_is_applied(client, watched, tmp_path):
+def test_a_link_that_leads_to_another_file_is_applied(client: Client, watched: Any, tmp_path: Path) -> None:
     path, watch = watched
     for name in ("one", "two"):
         (tmp_path / name).write_text(RULE.format(name=name))
@@ -152,7 +154,7 @@ def test_a_link_that_leads_to_another_file_is_applied(client, watched, tmp_path)
     assert rules(client) == ["two"]
 
 
-def test_a_file_that_has_not_changed_is_applied_once(client, watched):
+def test_a_file_that_has_not_changed_is_applied_once(client: Client, watched: Any) -> None:
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     for _ in range(3):
@@ -162,7 +164,7 @@ def test_a_file_that_has_not_changed_is_applied_once(client, watched):
     assert sum(fields[b"t"] == b"file-applied" for _, fields in client.xrange("tally:journal")) == 1
 
 
-def test_a_file_with_a_schedule_is_applied_again(client, watched):
+def test_a_file_with_a_schedule_is_applied_again(client: Client, watched: Any) -> None:
     path, watch = watched
     scheduled = "rules: [{name: show, rooms: [a], schedule: {always: true}, late_after: %s}]"
     for late_after in ("70s", "80s"):
@@ -172,7 +174,7 @@ def test_a_file_with_a_schedule_is_applied_again(client, watched):
     assert StateStore(client).config().rules["show"].late_after_s == 80
 
 
-def test_a_settled_file_is_told_by_inode_and_change_time(watched, monkeypatch):
+def test_a_settled_file_is_told_by_inode_and_change_time(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = watched
     assert settled_identity(path.with_name("nothing")) is None
     path.write_text("a")
@@ -188,7 +190,7 @@ def test_a_settled_file_is_told_by_inode_and_change_time(watched, monkeypatch):
 
 
 @pytest.mark.parametrize("wrong", ["rules: [", "pipe", "gone"])
-def test_a_file_that_is_wrong_raises_one_alarm_and_what_runs_stays(client, watched, wrong):
+def test_a_file_that_is_wrong_raises_one_alarm_and_what_runs_stays(client: Client, watched: Any, wrong: str) -> None:
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     watch.look()
@@ -209,12 +211,14 @@ def test_a_file_that_is_wrong_raises_one_alarm_and_what_runs_stays(client, watch
     assert alarm(client) is None
 
 
-def test_an_exception_while_a_file_is_applied_ends_no_watching(client, watched, monkeypatch):
+def test_an_exception_while_a_file_is_applied_ends_no_watching(
+    client: Client, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     watch.look()
 
-    def broken(*given):
+    def broken(*given: Any) -> None:
         raise TypeError("a fault of ours")
 
     with monkeypatch.context() as patched:
@@ -231,12 +235,12 @@ def test_an_exception_while_a_file_is_applied_ends_no_watching(client, watched, 
     assert rules(client) == ["three"]
 
 
-def test_the_thread_that_watches_outlives_every_exception(watched, monkeypatch):
+def test_the_thread_that_watches_outlives_every_exception(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path, watch = watched
     looked = threading.Semaphore(0)
     stop = threading.Event()
 
-    def look(self):
+    def look(self) -> None:
         looked.release()
         raise RuntimeError("a fault of ours")
 

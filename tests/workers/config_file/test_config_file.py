@@ -1,6 +1,8 @@
 """The configuration file: what is wrong is named by line and field, and what is right is applied as a whole."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,7 @@ from webhook_app.access.encryption import SecretBox
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import load
 from webhook_app.domain.events import Source
+from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
@@ -87,11 +90,11 @@ WRONG = [
 ]
 
 
-def settings(**environ):
+def settings(**environ: Any) -> Any:
     return load({"DATA_DIR": "/nowhere", **environ})
 
 
-def wrong(tmp_path, content, **environ):
+def wrong(tmp_path: Path, content: Any, **environ: Any) -> Any:
     path = tmp_path / "tally.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(FileError) as caught:
@@ -100,7 +103,9 @@ def wrong(tmp_path, content, **environ):
 
 
 @pytest.mark.parametrize(("content", "line", "field", "says"), WRONG)
-def test_a_mistake_is_named_by_line_and_field_with_what_would_be_right(tmp_path, content, line, field, says):
+def test_a_mistake_is_named_by_line_and_field_with_what_would_be_right(
+    tmp_path: Path, content: Any, line: Any, field: Any, says: Any
+) -> None:
     error = wrong(tmp_path, content)
     [mistake] = error.mistakes
     assert mistake.line == line
@@ -110,19 +115,19 @@ def test_a_mistake_is_named_by_line_and_field_with_what_would_be_right(tmp_path,
     assert "s3cret" not in str(error)
 
 
-def test_all_mistakes_are_named_in_the_order_of_their_lines(tmp_path):
+def test_all_mistakes_are_named_in_the_order_of_their_lines(tmp_path: Path) -> None:
     error = wrong(tmp_path, ON + "    cooldwn: 5m\n  - name: r2\n    rooms: x\nrooms:\n  hall: 7\n")
     assert [mistake.line for mistake in error.mistakes] == [6, 8, 10]
 
 
-def test_a_file_of_aliases_that_unfold_without_end_is_refused(tmp_path):
+def test_a_file_of_aliases_that_unfold_without_end_is_refused(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     error = wrong(tmp_path, "\n".join(lines) + "\nrules:\n  - {name: r1, rooms: *a8}\n")
     assert "values" in error.lines[0]
 
 
-def test_a_variable_takes_its_value_from_the_environment(tmp_path):
+def test_a_variable_takes_its_value_from_the_environment(tmp_path: Path) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text('subscribers:\n  - {name: a, url: "https://${HOST_OF_A}/x"}\n')
     assert read(path, settings(HOST_OF_A="a.example")).subscribers[0]["url"] == "https://a.example/x"
@@ -132,31 +137,31 @@ def test_a_variable_takes_its_value_from_the_environment(tmp_path):
 
 
 @pytest.fixture
-def tally(store_url, tmp_path, monkeypatch):
+def tally(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """`tally` with these arguments: its exit status and what it said."""
     monkeypatch.chdir(tmp_path)
     for name, value in (("REDIS_URL", store_url), ("DATA_DIR", str(tmp_path)), ("MAX_STREAMS", "1")):
         monkeypatch.setenv(name, value)
 
-    def run(*arguments):
+    def run(*arguments: Any) -> Any:
         done = CliRunner().invoke(main, [str(argument) for argument in arguments])
         return done.exit_code, done.stdout, done.stderr
 
     return run
 
 
-def written(tmp_path, content, name="tally.yaml"):
+def written(tmp_path: Path, content: Any, name: str = "tally.yaml") -> Any:
     path = tmp_path / name
     path.write_text(content)
     return path
 
 
-def test_check_says_what_the_file_holds(tally, tmp_path):
+def test_check_says_what_the_file_holds(tally: Any, tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     assert tally("config", "check", path) == (0, f"{path}: 1 rooms, 1 rules, 1 subscribers\n", "")
 
 
-def test_check_names_mistakes_and_exits_with_1(tally, tmp_path):
+def test_check_names_mistakes_and_exits_with_1(tally: Any, tmp_path: Path) -> None:
     path = written(tmp_path, WEEKLY + "      duraton: 1h\n")
     status, out, err = tally("config", "check", path)
     assert (status, out) == (1, "")
@@ -170,20 +175,20 @@ def test_check_names_mistakes_and_exits_with_1(tally, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["check", "apply"])
-def test_without_a_file_it_is_wrong_use(tally, command):
+def test_without_a_file_it_is_wrong_use(tally: Any, command: str) -> None:
     status, _, err = tally("config", command)
     assert status == 2
     assert "CONFIG_FILE" in err
 
 
 @pytest.mark.parametrize("command", ["check", "apply"])
-def test_a_file_that_is_not_there_cannot_be_read(tally, tmp_path, command):
+def test_a_file_that_is_not_there_cannot_be_read(tally: Any, tmp_path: Path, command: str) -> None:
     status, _, err = tally("config", command, tmp_path / "none.yaml")
     assert status == 1
     assert "cannot be read" in err
 
 
-def test_check_warns_of_more_windows_at_once_than_the_account_may_have(tally, tmp_path):
+def test_check_warns_of_more_windows_at_once_than_the_account_may_have(tally: Any, tmp_path: Path) -> None:
     more = GOOD.replace(
         "subscribers:",
         "  - name: again\n    rooms: [other]\n    schedule: {cron: '30 9 * * SUN', duration: 1h}\nsubscribers:",
@@ -197,14 +202,14 @@ def test_check_warns_of_more_windows_at_once_than_the_account_may_have(tally, tm
     assert ["5 times" in line for line in warnings if "MAX_STREAMS" in line] == [True]
 
 
-def test_check_warns_of_names_that_name_nothing(tally, tmp_path):
+def test_check_warns_of_names_that_name_nothing(tally: Any, tmp_path: Path) -> None:
     path = written(tmp_path, GOOD.replace("rooms: [main-hall]", "rooms: [main-hal, group:webinars]"))
     _, _, err = tally("config", "check", path)
     assert "do you mean main-hall?" in err
     assert "no room is in group:webinars" in err
 
 
-def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally, client, tmp_path):
+def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally: Any, client: Client, tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     with folding(client):
         status, out, _ = tally("config", "apply", path)
@@ -220,7 +225,7 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally, client
     assert [one.name for one in Subscribers(client, seal).all()] == ["crew"]
 
 
-def test_apply_leaves_what_the_api_made(tally, client, tmp_path):
+def test_apply_leaves_what_the_api_made(tally: Any, client: Client, tmp_path: Path) -> None:
     made = {"name": "by-hand", "rooms": ["a"], "on": "participant-joined", "do": "start"}
     append(client, entry(Source.CONFIG, "rule-put", None, {"rule": made}))
     fold_all(client)
@@ -231,7 +236,7 @@ def test_apply_leaves_what_the_api_made(tally, client, tmp_path):
     assert StateStore(client).rule("by-hand") is not None
 
 
-def test_a_wrong_file_changes_nothing_when_it_is_applied(tally, client, tmp_path):
+def test_a_wrong_file_changes_nothing_when_it_is_applied(tally: Any, client: Client, tmp_path: Path) -> None:
     with folding(client):
         tally("config", "apply", written(tmp_path, GOOD))
         before = StateStore(client).config()
@@ -241,14 +246,16 @@ def test_a_wrong_file_changes_nothing_when_it_is_applied(tally, client, tmp_path
     assert StateStore(client).config().rules == before.rules
 
 
-def test_apply_says_so_when_nobody_folds(tally, client, tmp_path, monkeypatch):
+def test_apply_says_so_when_nobody_folds(
+    tally: Any, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("workers.cli.commands.config.FOLD_WAIT_S", 0.1)
     status, out, err = tally("config", "apply", written(tmp_path, GOOD))
     assert (status, "+ rule sunday added" in out) == (0, True)
     assert "as soon as a worker folds it" in err
 
 
-def test_apply_without_a_store_fails_in_one_line(tally, tmp_path, monkeypatch):
+def test_apply_without_a_store_fails_in_one_line(tally: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     status, _, err = tally("config", "apply", written(tmp_path, GOOD))
     assert status == 1
@@ -268,7 +275,7 @@ def test_apply_without_a_store_fails_in_one_line(tally, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_what_names_two_rooms_is_refused_with_both_lines(tmp_path, text, wrong):
+def test_what_names_two_rooms_is_refused_with_both_lines(tmp_path: Path, text: str, wrong: str) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text(text)
     with pytest.raises(FileError) as caught:
@@ -277,7 +284,7 @@ def test_what_names_two_rooms_is_refused_with_both_lines(tmp_path, text, wrong):
     assert f":{wrong}" in line
 
 
-def test_a_room_may_be_named_as_its_id(tmp_path):
+def test_a_room_may_be_named_as_its_id(tmp_path: Path) -> None:
     path = tmp_path / "tally.yaml"
     path.write_text("rooms:\n  hall: {room_id: hall}\n  chapel: {room_id: abcd-efgh-ijkl}\n")
     assert set(read(path, load({})).rooms) == {"hall", "chapel"}

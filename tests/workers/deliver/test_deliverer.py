@@ -3,12 +3,13 @@
 import asyncio
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.deliverer_factory import RETENTION_S, told_as
-from tests.support.delivery_harness import WITHIN_S
+from tests.support.delivery_harness import WITHIN_S, DeliveryHarness
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
@@ -26,7 +27,7 @@ from workers.deliver import deliverer as deliver
 from workers.deliver.transitions import after_attempt
 
 
-def test_a_notice_is_delivered_to_who_asked_for_it(harness):
+def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> None:
     known = harness.subscribe("tv")
     notice = harness.tell("stream.playable", because="rule:x", stream={"state": "playable"})
     harness.deliver()
@@ -45,7 +46,7 @@ def test_a_notice_is_delivered_to_who_asked_for_it(harness):
     assert 0 < harness.client.ttl(keys.delivery(one.delivery_id)) <= RETENTION_S
 
 
-def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness):
+def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell()
@@ -62,7 +63,7 @@ def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness):
     assert (one.state, [attempt.status for attempt in one.attempts]) == (DeliveryState.DELIVERED, [500, 200])
 
 
-def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(harness):
+def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell()
@@ -73,11 +74,11 @@ def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(
     assert sum(_measured(harness).buckets.values()) == 1
 
 
-def _measured(harness):
+def _measured(harness: Any) -> Any:
     return metrics.histogram(metrics.read(harness.client), metrics.NOTICE_TO_DELIVERED)
 
 
-def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness):
+def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: DeliveryHarness) -> None:
     known = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell("stream.playable", stream={"state": "playable"})
@@ -97,7 +98,7 @@ def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness):
         Webhook(told_as(known)).verify(post.body, post.headers)
 
 
-def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness):
+def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -113,7 +114,7 @@ def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness):
     assert (harness.index("dead"), harness.index("pending")) == ({one.delivery_id}, set())
 
 
-def test_a_dead_delivery_can_be_retried_by_hand(harness):
+def test_a_dead_delivery_can_be_retried_by_hand(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -129,7 +130,7 @@ def test_a_dead_delivery_can_be_retried_by_hand(harness):
     assert (harness.index("dead"), harness.index("delivered")) == (set(), {dead.delivery_id})
 
 
-def test_retries_are_sent_by_a_deliverer_that_has_just_started(harness):
+def test_retries_are_sent_by_a_deliverer_that_has_just_started(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell()
@@ -139,7 +140,7 @@ def test_retries_are_sent_by_a_deliverer_that_has_just_started(harness):
     assert harness.only().state is DeliveryState.DELIVERED
 
 
-def test_a_410_disables_the_subscriber_and_is_journaled(harness):
+def test_a_410_disables_the_subscriber_and_is_journaled(harness: DeliveryHarness) -> None:
     harness.subscribe("gone")
     harness.subscribe("tv", types=["subscriber.*"])
     harness.endpoint.answers["/gone"] = [410]
@@ -160,7 +161,7 @@ def test_a_410_disables_the_subscriber_and_is_journaled(harness):
     assert len(harness.endpoint.at("/gone")) == 1
 
 
-def test_a_410_to_several_at_once_is_journaled_once(harness):
+def test_a_410_to_several_at_once_is_journaled_once(harness: DeliveryHarness) -> None:
     harness.subscribe("gone")
     harness.endpoint.answers["/gone"] = [410]
     for _ in range(20):
@@ -170,7 +171,7 @@ def test_a_410_to_several_at_once_is_journaled_once(harness):
     assert {one.state for one in harness.deliveries()} == {DeliveryState.DEAD}
 
 
-def test_a_429_is_answered_with_patience(harness):
+def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [429]
     harness.endpoint.headers["Retry-After"] = "100"
@@ -196,7 +197,7 @@ def test_a_429_is_answered_with_patience(harness):
         (("broadcast.*",), []),
     ],
 )
-def test_a_subscriber_is_told_the_types_it_asked_for(harness, asked, types):
+def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, asked: Any, types: Any) -> None:
     harness.subscribe("tv", types=asked)
     for kind in (
         "stream.playable",
@@ -223,7 +224,7 @@ def test_a_subscriber_is_told_the_types_it_asked_for(harness, asked, types):
         (("ABCD-*",), []),
     ],
 )
-def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness, rooms, told):
+def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness, rooms: Any, told: Any) -> None:
     names = {
         "main-hall": ConfiguredRoom("main-hall", "wxyz-1", ("webinar",)),
         "foyer": ConfiguredRoom("foyer", "abcd-2", ("webinar",)),
@@ -247,7 +248,9 @@ def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness, rooms, told):
         (("rule:y",), []),
     ],
 )
-def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(harness, because, told):
+def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
+    harness: DeliveryHarness, because: Any, told: Any
+) -> None:
     harness.subscribe("tv", because=because)
     for why in ("operator", "rule:sunday-late", "rule:x", None):
         harness.tell(because=why)
@@ -256,7 +259,7 @@ def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(harness
     assert sorted(found, key=str) == sorted(told, key=str)
 
 
-def test_what_nobody_asked_for_leaves_nothing_behind(harness):
+def test_what_nobody_asked_for_leaves_nothing_behind(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", types=["alarm.*"])
     for _ in range(5):
         harness.tell("stream.started")
@@ -265,7 +268,7 @@ def test_what_nobody_asked_for_leaves_nothing_behind(harness):
     assert harness.client.get(keys.OUTBOX_CURSOR) == harness.client.xrevrange(keys.OUTBOX, count=1)[0][0]
 
 
-def test_without_subscribers_the_outbox_is_passed_on(harness):
+def test_without_subscribers_the_outbox_is_passed_on(harness: DeliveryHarness) -> None:
     harness.tell()
     harness.deliver()
     harness.subscribe("tv")
@@ -274,10 +277,10 @@ def test_without_subscribers_the_outbox_is_passed_on(harness):
     assert harness.endpoint.types("/tv") == ["stream.stopped"]
 
 
-def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harness):
+def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harness: DeliveryHarness) -> None:
     harness.subscribe("first")
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [deliverer]:
             harness.tell("stream.started")
             await deliverer.run()
@@ -290,7 +293,7 @@ def test_a_subscriber_that_is_new_is_told_by_a_deliverer_that_runs_already(harne
     assert harness.endpoint.types("/second") == ["stream.stopped"]
 
 
-def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness):
+def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -302,7 +305,7 @@ def test_a_subscriber_that_was_deleted_meanwhile_is_not_told(harness):
     assert not harness.client.exists(keys.subscriber_due("sub_tv"))
 
 
-def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness):
+def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.endpoint.on_post = lambda: harness.subscribers.delete("sub_tv")
@@ -316,7 +319,7 @@ def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness):
     assert not harness.client.exists(keys.subscriber_due("sub_tv"))
 
 
-def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness):
+def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
     known = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -329,7 +332,7 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness):
     assert harness.only().state is DeliveryState.DEAD
 
 
-def one_of_many_answers(harness, monkeypatch):
+def one_of_many_answers(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notice for one who answers, and for so many who do not that he is told first, once that is known."""
     monkeypatch.setattr(deliver, "NEWS_MAX", 3)
     for at in range(12):
@@ -339,15 +342,17 @@ def one_of_many_answers(harness, monkeypatch):
     harness.tell()
 
 
-def test_a_few_who_answer_are_told_before_many_who_do_not(harness, monkeypatch):
+def test_a_few_who_answer_are_told_before_many_who_do_not(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one_of_many_answers(harness, monkeypatch)
 
-    async def run():
+    async def run() -> Any:
         async with harness.open() as [deliverer]:
             await deliverer.run()
             expand, pieces = deliverer._outbox.expand, []
 
-            async def seen(what):
+            async def seen(what: Any) -> Any:
                 pieces.append(({one.subscriber_id for one in what.deliveries}, what.before != what.after))
                 return await expand(what)
 
@@ -363,15 +368,17 @@ def test_a_few_who_answer_are_told_before_many_who_do_not(harness, monkeypatch):
     assert len(harness.deliveries()) == 26
 
 
-def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_twice(harness, monkeypatch):
+def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_twice(
+    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one_of_many_answers(harness, monkeypatch)
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [deliverer]:
             await deliverer.run()
             expand = deliverer._outbox.expand
 
-            async def dying(what):
+            async def dying(what: Any) -> Any:
                 if what.before != what.after:
                     raise ConnectionError("died in between")
                 return await expand(what)
@@ -390,7 +397,7 @@ def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_t
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harness, how):
+def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harness: DeliveryHarness, how: str) -> None:
     known = harness.subscribe("tv", max_in_flight=1)
     harness.subscribe("other", types=["session.*"])
     first = asyncio.Event()
@@ -398,7 +405,7 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
     for _ in range(3):
         harness.tell()
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
             while not harness.endpoint.at("/tv"):
@@ -420,7 +427,7 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(harness, how):
+def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(harness: DeliveryHarness, how: str) -> None:
     known = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.subscribe("other")
     harness.endpoint.answers["/tv"] = harness.endpoint.answers["/other"] = [503]
@@ -439,10 +446,10 @@ def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(harness,
     assert len(harness.endpoint.at("/tv")) == 2
 
 
-def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness):
+def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness: DeliveryHarness) -> None:
     known = harness.subscribe("gone")
 
-    def die(pipe):
+    def die(pipe: Any) -> None:
         raise StoreUnavailableError("died in between")
 
     with pytest.raises(StoreUnavailableError):
@@ -459,13 +466,15 @@ def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness):
     assert [(event.type, event.data["reason"]) for event in journal.scan()] == [("subscriber-disabled", "gone")]
 
 
-def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_secret(harness):
+def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_secret(
+    harness: DeliveryHarness,
+) -> None:
     known = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
     new = new_secret()
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [deliverer]:
             await deliverer.run()
             moved = replace(known, url=f"http://127.0.0.1:{harness.port}/moved", secret=new)
@@ -482,7 +491,7 @@ def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_
     assert len(harness.endpoint.at("/tv")) == 1
 
 
-def test_an_endpoint_inside_is_blocked_and_tried_again(harness):
+def test_an_endpoint_inside_is_blocked_and_tried_again(harness: DeliveryHarness) -> None:
     harness.subscribe("inside", url="http://10.0.0.1/")
     harness.tell()
     harness.deliver()
@@ -490,12 +499,12 @@ def test_an_endpoint_inside_is_blocked_and_tried_again(harness):
     assert (one.state, one.attempts[0].error) == (DeliveryState.PENDING, "blocked")
 
 
-def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harness):
+def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.tell()
     hold = None
 
-    async def die():
+    async def die() -> None:
         nonlocal hold
         hold = harness.endpoint.holds["/tv"] = asyncio.Event()
         async with harness.open() as [deliverer]:
@@ -518,7 +527,7 @@ def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harn
     assert harness.only().state is DeliveryState.DELIVERED
 
 
-def test_two_deliverers_tell_everybody_once(harness):
+def test_two_deliverers_tell_everybody_once(harness: DeliveryHarness) -> None:
     for name in ("a", "b", "c"):
         harness.subscribe(name)
     for _ in range(60):
@@ -529,7 +538,7 @@ def test_two_deliverers_tell_everybody_once(harness):
     assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness):
+def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness: DeliveryHarness) -> None:
     names = ["a", "b", "c", "d", "e"]
     for name in names:
         harness.subscribe(name)
@@ -544,13 +553,13 @@ def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness):
     assert list(harness.client.scan_iter(keys.subscriber_due("*"))) == []
 
 
-def test_one_who_is_slow_holds_up_nobody_else(harness):
+def test_one_who_is_slow_holds_up_nobody_else(harness: DeliveryHarness) -> None:
     harness.subscribe("slow")
     harness.subscribe("quick")
     for _ in range(100):
         harness.tell()
 
-    async def run():
+    async def run() -> Any:
         harness.endpoint.holds["/slow"] = asyncio.Event()
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
@@ -566,12 +575,12 @@ def test_one_who_is_slow_holds_up_nobody_else(harness):
     assert len(harness.endpoint.at("/slow")) == 100
 
 
-def test_a_deliverer_that_is_asked_to_stop_finishes_what_it_has_begun(harness):
+def test_a_deliverer_that_is_asked_to_stop_finishes_what_it_has_begun(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.tell()
     stop = asyncio.Event()
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [deliverer]:
             harness.endpoint.on_post = stop.set
             await asyncio.wait_for(deliverer.run(stopping=stop.is_set), WITHIN_S)
@@ -580,7 +589,7 @@ def test_a_deliverer_that_is_asked_to_stop_finishes_what_it_has_begun(harness):
     assert harness.only().state is DeliveryState.DELIVERED
 
 
-def test_a_secret_in_rotation_signs_beside_the_new_one(harness):
+def test_a_secret_in_rotation_signs_beside_the_new_one(harness: DeliveryHarness) -> None:
     old, new = new_secret(), new_secret()
     tomorrow = int(time.time() * 1000) + 86_400_000
     harness.subscribe("tv", secret=new, old_secrets=(OldSecret(old, tomorrow),))
@@ -591,7 +600,7 @@ def test_a_secret_in_rotation_signs_beside_the_new_one(harness):
         Webhook("whsec_" + secret).verify(post.body, post.headers)
 
 
-def delivery(attempts=0):
+def delivery(attempts: int = 0) -> Any:
     one = Delivery("dlv_x", "msg_x", "sub_x", 1)
     for _ in range(attempts):
         one = after_attempt(one, AttemptResult(500, "status", 1), at=1, now=1)
@@ -599,30 +608,30 @@ def delivery(attempts=0):
 
 
 @pytest.mark.parametrize("made", range(len(RETRY_SCHEDULE_MS)))
-def test_the_waits_between_attempts_are_those_of_the_table_give_or_take_a_fifth(made):
+def test_the_waits_between_attempts_are_those_of_the_table_give_or_take_a_fifth(made: int) -> None:
     one = after_attempt(delivery(made), AttemptResult(500, "status", 1), at=1_000, now=2_000)
     assert one.state is DeliveryState.PENDING
     assert 0.8 * RETRY_SCHEDULE_MS[made] <= one.next_attempt_at - 2_000 <= 1.2 * RETRY_SCHEDULE_MS[made]
 
 
 @pytest.mark.parametrize("reply", [AttemptResult(429, "status", 1), AttemptResult(None, "timeout", 1)])
-def test_who_is_overrun_is_left_alone_for_a_minute(reply):
+def test_who_is_overrun_is_left_alone_for_a_minute(reply: Any) -> None:
     one = after_attempt(delivery(), reply, at=1_000, now=2_000)
     assert one.next_attempt_at - 2_000 >= 0.8 * SLOW_DOWN_MIN_MS
 
 
-def test_a_retry_after_is_honoured_up_to_twice_the_wait():
+def test_a_retry_after_is_honoured_up_to_twice_the_wait() -> None:
     for asked, waited in ((7_000, 7_000), (3_600_000, 2 * RETRY_SCHEDULE_MS[0])):
         one = after_attempt(delivery(), AttemptResult(503, "status", 1, retry_after_ms=asked), at=1, now=1)
         assert one.next_attempt_at - 1 == waited
 
 
-def test_a_410_is_never_tried_again():
+def test_a_410_is_never_tried_again() -> None:
     one = after_attempt(delivery(), AttemptResult(410, "status", 1), at=1, now=1)
     assert (one.state, one.next_attempt_at) == (DeliveryState.DEAD, None)
 
 
-def test_an_answer_that_quotes_the_secret_path_is_kept_without_it(harness):
+def test_an_answer_that_quotes_the_secret_path_is_kept_without_it(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", url="http://127.0.0.1:{port}/in/aB3dE5fG7hI9jK1lM3nO?token=opensesame&room=a")
     harness.endpoint.answers["/in/aB3dE5fG7hI9jK1lM3nO"] = [404]
     harness.endpoint.quotes_paths = True

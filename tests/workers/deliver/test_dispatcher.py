@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from typing import Any
+
+import pytest
 
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import Delivery
@@ -15,7 +18,7 @@ PROOFS = 100
 DAY_MS = 24 * 3600 * 1000
 
 
-def in_hand(subscriber, number, *, age_ms=0):
+def in_hand(subscriber: Any, number: Any, *, age_ms: int = 0) -> Any:
     at = int(time.time() * 1000) - age_ms
     notice = make_notice(f"{number}-0", "stream.playable", at, room_id="r", sequence=number, because=None, data={})
     one = Delivery(f"dlv_{number}", notice.notice_id, subscriber.subscriber_id, at, f"{number}-0", next_attempt_at=at)
@@ -25,7 +28,7 @@ def in_hand(subscriber, number, *, age_ms=0):
 class Told:
     """Lines whose every attempt is answered when `gate` is open, but for those to whom it never is."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.sent = []
         self.given_back = []
         self.never = set()
@@ -35,14 +38,14 @@ class Told:
         self.behind = self.lines.of(Subscriber("sub_behind", "behind", "https://behind.example/", 0))
         self.other = self.lines.of(Subscriber("sub_other", "other", "https://other.example/", 0))
 
-    async def send(self, line, one):
+    async def send(self, line: Any, one: Any) -> None:
         while line.subscriber.subscriber_id in self.never:
             await asyncio.sleep(60)
         await self.gate.wait()
         self.sent.append(line.subscriber.subscriber_id)
         return
 
-    async def prove(self):
+    async def prove(self) -> None:
         """Both have answered so often that much may be in hand, and as much in flight as they allow."""
         for line in (self.behind, self.other):
             for number in range(PROOFS):
@@ -50,14 +53,14 @@ class Told:
         await self.lines.drain()
         self.sent.clear()
 
-    def fall_behind(self, count, *, age_ms=DAY_MS):
+    def fall_behind(self, count: Any, *, age_ms: Any = DAY_MS) -> None:
         self.lines.update_backlog([self.behind.subscriber.subscriber_id])
         for number in range(count):
             self.lines.take(self.behind, in_hand(self.behind.subscriber, PROOFS + number, age_ms=age_ms))
 
 
-def played(scenario):
-    async def go():
+def played(scenario: Any) -> Any:
+    async def go() -> Any:
         told = Told()
         await told.prove()
         return await scenario(told)
@@ -65,15 +68,15 @@ def played(scenario):
     return asyncio.run(go())
 
 
-def test_a_backlog_goes_at_full_speed_when_nobody_is_told_news(monkeypatch):
+def test_a_backlog_goes_at_full_speed_when_nobody_is_told_news(monkeypatch: pytest.MonkeyPatch) -> None:
     waited = []
 
-    async def turn(line):
+    async def turn(line: Any) -> None:
         waited.append(line)
 
     monkeypatch.setattr(dispatcher, "_turn", turn)
 
-    async def scenario(told):
+    async def scenario(told: Any) -> Any:
         told.fall_behind(100)
         await told.lines.drain()
         return len(told.sent)
@@ -81,8 +84,8 @@ def test_a_backlog_goes_at_full_speed_when_nobody_is_told_news(monkeypatch):
     assert (played(scenario), waited) == (100, [])
 
 
-def test_a_backlog_takes_its_time_while_another_is_told_news():
-    async def scenario(told):
+def test_a_backlog_takes_its_time_while_another_is_told_news() -> None:
+    async def scenario(told: Any) -> Any:
         told.lines.take(told.other, in_hand(told.other.subscriber, 3))
         told.fall_behind(100)
         assert told.lines.free_slots(told.behind) <= BACKLOG_AHEAD_MAX
@@ -96,8 +99,8 @@ def test_a_backlog_takes_its_time_while_another_is_told_news():
     assert took >= 99 / dispatcher.BACKLOG_RATE_PER_S
 
 
-def test_its_own_news_do_not_slow_a_backlog():
-    async def scenario(told):
+def test_its_own_news_do_not_slow_a_backlog() -> None:
+    async def scenario(told: Any) -> Any:
         told.lines.take(told.behind, in_hand(told.behind.subscriber, 3))
         told.fall_behind(1)
         return told.lines.free_slots(told.behind)
@@ -105,8 +108,8 @@ def test_its_own_news_do_not_slow_a_backlog():
     assert played(scenario) > BACKLOG_AHEAD_MAX
 
 
-def test_another_ones_backlog_is_no_news():
-    async def scenario(told):
+def test_another_ones_backlog_is_no_news() -> None:
+    async def scenario(told: Any) -> Any:
         told.lines.take(told.other, in_hand(told.other.subscriber, 3, age_ms=DAY_MS))
         told.fall_behind(1)
         return told.lines.free_slots(told.behind)
@@ -114,8 +117,8 @@ def test_another_ones_backlog_is_no_news():
     assert played(scenario) > BACKLOG_AHEAD_MAX
 
 
-def test_who_has_much_news_at_once_is_not_behind():
-    async def scenario(told):
+def test_who_has_much_news_at_once_is_not_behind() -> None:
+    async def scenario(told: Any) -> Any:
         told.lines.take(told.other, in_hand(told.other.subscriber, 3))
         told.fall_behind(1, age_ms=0)
         return told.lines.free_slots(told.behind)
@@ -123,10 +126,10 @@ def test_who_has_much_news_at_once_is_not_behind():
     assert played(scenario) > BACKLOG_AHEAD_MAX
 
 
-def test_news_of_a_while_ago_slow_nobody(monkeypatch):
+def test_news_of_a_while_ago_slow_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "BACKLOG_THROTTLE_S", 0.0)
 
-    async def scenario(told):
+    async def scenario(told: Any) -> Any:
         told.lines.take(told.other, in_hand(told.other.subscriber, 3))
         told.fall_behind(1)
         return told.lines.free_slots(told.behind)
@@ -134,8 +137,8 @@ def test_news_of_a_while_ago_slow_nobody(monkeypatch):
     assert played(scenario) > BACKLOG_AHEAD_MAX
 
 
-def test_a_slow_endpoint_that_is_behind_has_as_many_in_flight_as_ever():
-    async def scenario(told):
+def test_a_slow_endpoint_that_is_behind_has_as_many_in_flight_as_ever() -> None:
+    async def scenario(told: Any) -> Any:
         told.gate.clear()
         told.lines.take(told.other, in_hand(told.other.subscriber, 3))
         told.lines.update_backlog([told.behind.subscriber.subscriber_id])
@@ -151,11 +154,11 @@ def test_a_slow_endpoint_that_is_behind_has_as_many_in_flight_as_ever():
     assert in_flight == limit
 
 
-def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch):
+def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "IN_FLIGHT_TOTAL_MAX", 6)
     monkeypatch.setattr(dispatcher, "UNHEALTHY_IN_FLIGHT_MAX", 3)
 
-    async def scenario(told):
+    async def scenario(told: Any) -> Any:
         hanging = [told.lines.of(Subscriber(f"sub_{at}", "", f"https://{at}.example/", 0)) for at in range(8)]
         told.gate.clear()
         for line in hanging:
@@ -176,8 +179,8 @@ def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch):
     assert sorted(sent) == ["sub_behind"] * 3 + ["sub_other"]
 
 
-def test_a_backlog_that_grows_is_sent_faster_than_it_grows():
-    async def scenario(told):
+def test_a_backlog_that_grows_is_sent_faster_than_it_grows() -> None:
+    async def scenario(told: Any) -> Any:
         before = told.behind.backlog_rate_per_s
         for _ in range(700):
             told.behind.count_arrival()

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.web_client import WebClient, fold_all
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.breaker import (
@@ -32,23 +35,23 @@ DAY_MS = 86_400_000
 
 
 @pytest.fixture
-def web_client(store_url, tmp_path):
+def web_client(store_url: str, tmp_path: Path) -> Any:
     return WebClient(store_url, tmp_path, allow_networks=networks("127.0.0.0/8"))
 
 
-def health(harness, name="tv"):
+def health(harness: Any, name: str = "tv") -> Any:
     [found] = harness.subscribers.health([f"sub_{name}"])
     return found
 
 
-def fail(harness, times):
+def fail(harness: Any, times: Any) -> None:
     """Let the endpoint fail so often, each time with a notice of its own."""
     for _ in range(times):
         harness.tell()
         harness.deliver()
 
 
-def test_one_that_keeps_failing_is_left_alone_and_the_others_are_not(harness):
+def test_one_that_keeps_failing_is_left_alone_and_the_others_are_not(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.subscribe("well")
     harness.endpoint.answers["/tv"] = [500]
@@ -62,7 +65,7 @@ def test_one_that_keeps_failing_is_left_alone_and_the_others_are_not(harness):
     assert health(harness, "well").open_until is None
 
 
-def test_after_a_while_one_attempt_shows_whether_it_is_well_again(harness):
+def test_after_a_while_one_attempt_shows_whether_it_is_well_again(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500] * (BREAKER_THRESHOLD + 1) + [200]
     fail(harness, BREAKER_THRESHOLD + 3)
@@ -77,7 +80,7 @@ def test_after_a_while_one_attempt_shows_whether_it_is_well_again(harness):
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness):
+def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [503] * BREAKER_THRESHOLD + [200]
     fail(harness, BREAKER_THRESHOLD)
@@ -90,7 +93,7 @@ def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness):
     assert told <= set(answered)
 
 
-def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness):
+def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.subscribe("ops", types=["subscriber.disabled"])
     harness.endpoint.answers["/tv"] = [500]
@@ -111,7 +114,7 @@ def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness):
     assert len(harness.endpoint.at("/tv")) <= BREAKER_THRESHOLD + 1
 
 
-def test_an_answer_within_five_days_begins_them_anew(harness):
+def test_an_answer_within_five_days_begins_them_anew(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 500, 200, 500]
     fail(harness, 2)
@@ -121,11 +124,11 @@ def test_an_answer_within_five_days_begins_them_anew(harness):
     assert health(harness).failing_since > 1
 
 
-def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harness):
+def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harness: DeliveryHarness) -> None:
     for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
         harness.subscribe(name, url=url)
 
-    async def run():
+    async def run() -> None:
         async with harness.open() as [hand]:
             for _ in range(3):
                 harness.tell()
@@ -140,14 +143,14 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
     assert {delivery.attempts[0].error for delivery in harness.deliveries()} == {"dns"}
 
 
-def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set():
+def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set() -> None:
     assert "HTTPS_PROXY" not in cut_off_summary(DIRECT)
     summary = cut_off_summary(Proxies(https="http://u:hidden@p:1"))
     assert "use no proxy, although HTTPS_PROXY is set" in summary
     assert "hidden" not in summary
 
 
-def test_one_that_answers_shows_that_the_network_is_there():
+def test_one_that_answers_shows_that_the_network_is_there() -> None:
     monitor = ConnectivityMonitor()
     for at in range(OFFLINE_HOSTS + 3):
         monitor.record(f"host-{at}", "timeout", 1_000)
@@ -158,7 +161,7 @@ def test_one_that_answers_shows_that_the_network_is_there():
     assert not monitor.is_offline(2_000)
 
 
-def test_one_host_that_fails_is_its_own_fault():
+def test_one_host_that_fails_is_its_own_fault() -> None:
     monitor = ConnectivityMonitor()
     for at in range(50):
         monitor.record("one-host", "timeout", at)
@@ -166,7 +169,7 @@ def test_one_host_that_fails_is_its_own_fault():
 
 
 @given(some.lists(some.sampled_from([None, "timeout", "status", "refused", "dns"]), max_size=80))
-def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors):
+def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors: Any) -> None:
     concurrency = ConcurrencyLimit()
     assert concurrency.limit == INITIAL_LIMIT
     for error in errors:
@@ -178,7 +181,9 @@ def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors):
     assert failure_score("timeout") > failure_score("status") > 0
 
 
-def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_that_wish(harness, web_client):
+def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_that_wish(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     known = harness.subscribe("tv", types=["stream.*"])
     harness.tell("stream.starting")
     harness.deliver()
@@ -198,7 +203,9 @@ def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_t
     assert stale == {"stream.started": True, "stream.playable": False}
 
 
-def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_delivered(harness, web_client):
+def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_delivered(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     harness.subscribe("tv", types=["stream.*"])
     harness.endpoint.answers["/tv"] = [410]
     noon = int(time.time() * 1000) - DAY_MS
@@ -224,14 +231,16 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     assert len(harness.endpoint.posts) == 1  # what is delivered stays so
 
 
-def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(harness, web_client):
+def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     harness.subscribe("tv", enabled=False)
     told = {harness.tell("stream.started").notice_id for _ in range(1_200)}
     harness.deliver()
     web_client.api("POST", "/subscribers/sub_tv/enable", {"recover_from": "2020-01-01T00:00:00Z"})
     fold_all(harness.client)
 
-    async def die():
+    async def die() -> None:
         async with harness.open() as [hand]:
             run = asyncio.create_task(hand.run())
             while not harness.endpoint.posts:
@@ -250,7 +259,9 @@ def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(harness, web_
     assert not harness.client.exists(keys.RECOVERIES)
 
 
-def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(harness, web_client):
+def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     harness.subscribe("tv", types=["stream.playable"])
     harness.subscribe("all", types=["*", "subscriber.*"])
     answer = web_client.api("POST", "/subscribers/sub_tv/test")
@@ -262,7 +273,9 @@ def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(harne
     assert web_client.get(f"/events/{answer.json['id']}")["effect"] == "A test notice is sent to sub_tv"
 
 
-def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(harness, web_client):
+def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     known = harness.subscribe("tv")
     old = "whsec_" + known.secret
     answer = web_client.api("POST", "/subscribers/sub_tv/rotate-secret")
@@ -284,7 +297,7 @@ def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(harn
         Webhook(old).verify(post.body, post.headers)
 
 
-def test_a_rate_limit_holds_over_all_hands(harness):
+def test_a_rate_limit_holds_over_all_hands(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", rate_limit=20)
     for _ in range(60):
         harness.tell()
@@ -295,11 +308,11 @@ def test_a_rate_limit_holds_over_all_hands(harness):
     assert spent >= (60 - 20) / 20 * 0.9  # a second's worth at once, the rest at that rate
 
 
-def test_never_more_are_in_flight_than_the_subscriber_allows(harness):
+def test_never_more_are_in_flight_than_the_subscriber_allows(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", max_in_flight=3)
     now = most = 0
 
-    async def count():
+    async def count() -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
@@ -314,7 +327,7 @@ def test_never_more_are_in_flight_than_the_subscriber_allows(harness):
     assert len(harness.endpoint.posts) == 60
 
 
-def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answers(harness):
+def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answers(harness: DeliveryHarness) -> None:
     for name, url in (("a", "http://no-such-host.invalid/"), ("b", "http://nor-this-one.invalid/")):
         harness.subscribe(name, url=url)
     harness.tell()
@@ -332,7 +345,7 @@ def test_the_alarm_of_a_hand_that_was_started_anew_is_cleared_when_somebody_answ
     assert not is_raised(harness.client, "deliveries-cut-off")
 
 
-def test_a_network_that_is_lost_stays_lost_until_somebody_answers():
+def test_a_network_that_is_lost_stays_lost_until_somebody_answers() -> None:
     monitor = ConnectivityMonitor()
     for at, host in enumerate(("a", "b")):
         monitor.record(host, "timeout", at)
@@ -342,7 +355,7 @@ def test_a_network_that_is_lost_stays_lost_until_somebody_answers():
     assert not monitor.record("a", "status", later)
 
 
-def test_what_is_not_said_again_says_nothing_about_the_network(harness):
+def test_what_is_not_said_again_says_nothing_about_the_network(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.tell("stream.stopped")
     harness.deliver()
@@ -354,7 +367,9 @@ def test_what_is_not_said_again_says_nothing_about_the_network(harness):
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(harness, web_client):
+def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(
+    harness: DeliveryHarness, web_client: WebClient
+) -> None:
     harness.subscribe("tv", types=["stream.*"], enabled=False)
     at = int(time.time() * 1000) - 60_000
     missed = make_notice("1-0", "stream.started", at, room_id="a", sequence=1, because=None, data={})
@@ -366,7 +381,7 @@ def test_a_notice_told_in_the_very_millisecond_that_is_asked_for_is_recovered(ha
     assert [post.id for post in harness.endpoint.at("/tv")] == [missed.notice_id]
 
 
-def test_a_recovery_of_the_future_recovers_nothing_and_is_over(harness, web_client):
+def test_a_recovery_of_the_future_recovers_nothing_and_is_over(harness: DeliveryHarness, web_client: WebClient) -> None:
     harness.subscribe("tv", types=["stream.*"])
     harness.endpoint.answers["/tv"] = [410]
     harness.tell()
@@ -379,7 +394,7 @@ def test_a_recovery_of_the_future_recovers_nothing_and_is_over(harness, web_clie
     assert not harness.client.exists(keys.RECOVERIES)
 
 
-def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(harness):
+def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(harness: DeliveryHarness) -> None:
     for at in range(1_000):
         harness.subscribe(f"gone{at}", enabled=at % 2 == 0)
     harness.tell()
@@ -398,11 +413,11 @@ def test_a_thousand_that_are_broken_or_disabled_cost_nothing_at_rest(harness):
     assert spent < 300
 
 
-def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(harness):
+def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", max_in_flight=4)
     harness.endpoint.answers["/tv"] = [200] * 300 + [500]
 
-    async def slowly():
+    async def slowly() -> None:
         await asyncio.sleep(0.003)
 
     harness.endpoint.on_take = slowly
@@ -418,10 +433,10 @@ def test_what_was_in_hand_for_one_that_begins_to_fail_is_kept_from_it_as_well(ha
 
 
 @pytest.mark.parametrize("error", ["dns", "refused", "timeout", "tls", "not-http", "blocked"])
-def test_what_no_endpoint_has_answered_is_no_sign_that_the_network_is_there(error):
+def test_what_no_endpoint_has_answered_is_no_sign_that_the_network_is_there(error: str) -> None:
     assert not shows_connectivity(error)
 
 
 @pytest.mark.parametrize("error", [None, "status"])
-def test_an_answer_is_a_sign_that_the_network_is_there(error):
+def test_an_answer_is_a_sign_that_the_network_is_there(error: str | None) -> None:
     assert shows_connectivity(error)

@@ -2,22 +2,24 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from tests.support.delivery_harness import DeliveryHarness
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS
 from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.store import keys
 
 
-def sequences(harness, path="/tv", room=None):
+def sequences(harness: Any, path: str = "/tv", room: Any = None) -> Any:
     told = [post.json["data"] for post in harness.endpoint.at(path)]
     return [data["sequence"] for data in told if room is None or data["room_id"] == room]
 
 
-def test_a_rooms_notices_come_in_order_though_the_first_fails(harness):
+def test_a_rooms_notices_come_in_order_though_the_first_fails(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(5):
@@ -31,7 +33,7 @@ def test_a_rooms_notices_come_in_order_though_the_first_fails(harness):
     assert list(harness.client.scan_iter("tally:subscriber:*:queue:*")) == []
 
 
-def test_a_room_that_is_stuck_holds_up_no_other(harness):
+def test_a_room_that_is_stuck_holds_up_no_other(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
 
     harness.endpoint.refuses = "stuck"
@@ -47,7 +49,7 @@ def test_a_room_that_is_stuck_holds_up_no_other(harness):
     assert sequences(harness, room="stuck") == [1, 1, 3, 5, 7]
 
 
-def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness):
+def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500] * (len(RETRY_SCHEDULE_MS) + 1) + [200]
     harness.tell()
@@ -59,7 +61,7 @@ def test_a_notice_that_is_dead_lets_the_next_of_its_room_pass(harness):
     assert [delivery.state for delivery in harness.deliveries()].count(DeliveryState.DEAD) == 1
 
 
-def test_without_an_order_one_that_fails_holds_up_nothing(harness):
+def test_without_an_order_one_that_fails_holds_up_nothing(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(5):
@@ -77,7 +79,9 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     answers=some.lists(some.sampled_from([200, 200, 500]), max_size=20),
     hands=some.integers(1, 2),
 )
-def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(harness, rooms, answers, hands):
+def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(
+    harness: DeliveryHarness, rooms: Any, answers: Any, hands: Any
+) -> None:
     harness.client.flushall()
     harness.endpoint.posts.clear()
     harness.subscribe("tv", ordering=Ordering.ROOM, max_in_flight=8)
@@ -92,7 +96,7 @@ def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(harness, ro
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
-def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness):
+def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     old = harness.tell("stream.started")
@@ -108,7 +112,7 @@ def test_a_retry_that_was_overtaken_says_so_and_the_others_do_not(harness):
     assert {key: value for key, value in retry.json.items() if key != "stale"} == first.json
 
 
-def test_what_is_of_another_room_or_family_overtakes_nothing(harness):
+def test_what_is_of_another_room_or_family_overtakes_nothing(harness: DeliveryHarness) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell("stream.started", room="a")
@@ -121,7 +125,7 @@ def test_what_is_of_another_room_or_family_overtakes_nothing(harness):
     assert not any("stale" in post.json for post in harness.endpoint.at("/tv"))
 
 
-def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harness):
+def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harness: DeliveryHarness) -> None:
     known = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(3):
@@ -133,14 +137,14 @@ def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harn
     assert sequences(harness) == [1, 1, 2, 3]
 
 
-def test_two_hands_never_have_two_of_one_room_in_flight(harness):
+def test_two_hands_never_have_two_of_one_room_in_flight(harness: DeliveryHarness) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     in_flight, most = 0, 0
 
-    async def run():
+    async def run() -> None:
         nonlocal in_flight, most
 
-        async def slowly():
+        async def slowly() -> None:
             nonlocal in_flight, most
             in_flight += 1
             most = max(most, in_flight)

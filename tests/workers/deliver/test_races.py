@@ -3,15 +3,17 @@
 import asyncio
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.deliverer_factory import RETENTION_S
+from tests.support.delivery_harness import DeliveryHarness
 from webhook_app.domain.delivery.breaker import BREAKER_THRESHOLD
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.delivery.subscriber import Ordering
 from webhook_app.store import keys
-from webhook_app.store.connection.clients import connect_async
+from webhook_app.store.connection.clients import Client, connect_async
 from webhook_app.store.deliveries.outbox import Expansion, Outbox
 from webhook_app.store.deliveries.queue import AttemptStats, Deliveries
 from webhook_app.store.deliveries.records import DeliveryRecords
@@ -20,14 +22,14 @@ HOUR_MS = 3_600_000
 KEPT_S = RETENTION_S
 
 
-def now_ms():
+def now_ms() -> Any:
     return int(time.time() * 1000)
 
 
-def on(store_url, act):
+def on(store_url: str, act: Any) -> Any:
     """What `act` answers, given a client of its own."""
 
-    async def run():
+    async def run() -> Any:
         client = connect_async(store_url)
         try:
             return await act(client)
@@ -37,19 +39,19 @@ def on(store_url, act):
     return asyncio.run(run())
 
 
-def settle(store_url, one, **tally):
+def settle(store_url: str, one: Any, **tally: Any) -> Any:
     tallies = {one.subscriber_id: AttemptStats(**tally)} if tally else {}
     return on(store_url, lambda client: Deliveries(client, retention_s=KEPT_S).settle([one], tallies))
 
 
-def claim(store_url, count=10):
+def claim(store_url: str, count: int = 10) -> Any:
     return on(
         store_url,
         lambda client: Deliveries(client, retention_s=KEPT_S).claim(count, good=8, bad=2, wanting={}, caps={}),
     )
 
 
-def indexes_are_true(harness):
+def indexes_are_true(harness: Any) -> None:
     """Every delivery is in the indexes of its state, and what is due is pending and will be looked at."""
     by_state = {
         state: {delivery.delivery_id for delivery in harness.deliveries() if delivery.state == state}
@@ -66,7 +68,9 @@ def indexes_are_true(harness):
 
 @pytest.mark.parametrize("late", [DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.DEAD])
 @pytest.mark.parametrize("first", [DeliveryState.DELIVERED, DeliveryState.DEAD])
-def test_who_settles_after_his_lease_ran_out_brings_nothing_back(harness, store_url, first, late):
+def test_who_settles_after_his_lease_ran_out_brings_nothing_back(
+    harness: DeliveryHarness, store_url: str, first: Any, late: Any
+) -> None:
     harness.subscribe("tv")
     harness.tell()
     harness.endpoint.answers["/tv"] = [500]
@@ -83,7 +87,9 @@ def test_who_settles_after_his_lease_ran_out_brings_nothing_back(harness, store_
 
 
 @pytest.mark.parametrize("held_back_by", ["an open breaker", "full hands"])
-def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_dies(harness, store_url, held_back_by):
+def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_dies(
+    harness: DeliveryHarness, store_url: str, held_back_by: str
+) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -97,7 +103,7 @@ def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_d
     one = Delivery("dlv_new", "msg_new", "sub_tv", now_ms(), entry="1-1", next_attempt_at=now_ms())
     free_slots = {"sub_tv": -1 if held_back_by == "full hands" else 1}
 
-    async def expand(client):
+    async def expand(client: Client) -> Any:
         outbox = Outbox(client)
         at = await outbox.cursor()
         return await outbox.expand(
@@ -109,7 +115,9 @@ def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_d
 
 
 @pytest.mark.parametrize("gone", ["disabled", "deleted"])
-def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_back(harness, store_url, gone):
+def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_back(
+    harness: DeliveryHarness, store_url: str, gone: str
+) -> None:
     harness.subscribe("tv", max_in_flight=1)
     harness.endpoint.answers["/tv"] = [500]
     for _ in range(5):
@@ -127,7 +135,9 @@ def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_ba
     assert not harness.client.exists(keys.BREAKERS_OPEN_UNTIL, keys.subscriber_health("sub_tv"))
 
 
-def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(harness, store_url):
+def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(
+    harness: DeliveryHarness, store_url: str
+) -> None:
     harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
@@ -147,7 +157,9 @@ def test_a_retry_by_hand_of_one_that_is_in_flight_ends_as_one_delivery(harness, 
     assert list(harness.client.scan_iter("tally:subscriber:*:queue:*")) == []
 
 
-def test_one_put_in_line_again_while_its_last_attempt_is_settled_stays_in_line(harness, store_url):
+def test_one_put_in_line_again_while_its_last_attempt_is_settled_stays_in_line(
+    harness: DeliveryHarness, store_url: str
+) -> None:
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [410]
     harness.tell()

@@ -8,10 +8,12 @@ import asyncio
 import random
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.deliverer_factory import deliverer
+from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.subscriber import Ordering
@@ -27,7 +29,7 @@ CLEAR_WITHIN_S = scaled_limit(25.0)
 class Storm:
     """What may happen, drawn from a seed."""
 
-    def __init__(self, harness, seed):
+    def __init__(self, harness: Any, seed: Any) -> None:
         self.harness, self.draw = harness, random.Random(seed)
         self.steady = {"plain": {}, "order": {"ordering": Ordering.ROOM}, "paced": {"rate_limit": 200}}
         harness.endpoint.on_take = self.dawdle
@@ -37,7 +39,7 @@ class Storm:
         for name in self.fickle:
             harness.subscribe(name, ordering=self.draw.choice(list(Ordering)))
 
-    async def blow(self):
+    async def blow(self) -> None:
         """Hands that live for a moment each, two at a time, while everything else happens."""
         hands = []
         for _ in range(TURNS):
@@ -52,11 +54,11 @@ class Storm:
             hands = [hand for hand in hands if not hand.done()]
         await asyncio.gather(*hands)
 
-    async def dawdle(self):
+    async def dawdle(self) -> None:
         """Answers take a while, so that what is made due again meanwhile is in the hands of two."""
         await asyncio.sleep(self.draw.random() ** 3 * 0.1)
 
-    async def live_and_die(self):
+    async def live_and_die(self) -> None:
         """A process that is killed: whatever it holds is gone, and settles nothing."""
         async with deliverer(self.harness.client, self.harness.store_url) as hand:
             run = asyncio.create_task(hand.run())
@@ -68,7 +70,7 @@ class Storm:
             hand._tallies.clear()
             await asyncio.gather(run, *hand._dispatcher._senders, return_exceptions=True)
 
-    def happen(self):
+    def happen(self) -> None:
         """One thing that a person, the clock or bad luck does."""
         harness, draw = self.harness, self.draw
         act = draw.choice(("due", "due", "retry", "retry", "delete", "toggle", "turn", "break", "enable"))
@@ -93,7 +95,7 @@ class Storm:
         elif act == "enable":
             harness.subscribers.reset_health(f"sub_{draw.choice([*self.steady, *self.fickle])}")
 
-    async def clear(self):
+    async def clear(self) -> None:
         """Everybody answers and one hand lives, until nothing is in line."""
         harness, until = self.harness, time.monotonic() + CLEAR_WITHIN_S
         harness.endpoint.answers.clear()
@@ -107,10 +109,10 @@ class Storm:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness, seed):
+def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness: DeliveryHarness, seed: int) -> None:
     storm = Storm(harness, seed)
 
-    async def run():
+    async def run() -> None:
         async with harness.open(0):
             await storm.blow()
             await storm.clear()

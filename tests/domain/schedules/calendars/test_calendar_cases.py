@@ -1,6 +1,7 @@
 """Calendars as exporters really write them: which windows they open, and what is said about their entries."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -102,26 +103,26 @@ WITH_WARNINGS = {
 }
 
 
-def shown(calendar, match="Live:*", zone="UTC"):
+def shown(calendar: Any, match: str = "Live:*", zone: str = "UTC") -> Any:
     found = entries({"a": calendar}, "a", HORIZON.begins_at, HORIZON.ends_at, ZoneInfo(zone), match)
     return [f"{at(entry.begins_at)}/{at(entry.ends_at)}" for entry in found]
 
 
-def at(ms):
+def at(ms: Any) -> str:
     moment = datetime.fromtimestamp(ms / 1000, UTC)
     assert moment.year == 2027
     return f"{moment:%m-%dT%H:%M}"
 
 
-def file(name):
+def file(name: Any) -> Any:
     return read_calendar((FILES / f"{name}.ics").read_bytes(), HORIZON)
 
 
-def event(*lines, name="VEVENT"):
+def event(*lines: Any, name: str = "VEVENT") -> Any:
     return "\r\n".join([f"BEGIN:{name}", *lines, f"END:{name}", ""])
 
 
-def calendar(*components, text="", charset=None, encoding="utf-8"):
+def calendar(*components: Any, text: str = "", charset: Any = None, encoding: str = "utf-8") -> Any:
     whole = f"BEGIN:VCALENDAR\r\n{text}{''.join(components)}END:VCALENDAR\r\n"
     return read_calendar(whole.encode(encoding), HORIZON, charset=charset)
 
@@ -129,17 +130,17 @@ def calendar(*components, text="", charset=None, encoding="utf-8"):
 GOOD_EVENT = event("UID:good", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", "SUMMARY:Live: good")
 
 
-def test_every_calendar_file_is_expected_to_open_something():
+def test_every_calendar_file_is_expected_to_open_something() -> None:
     assert {path.stem for path in FILES.glob("*.ics")} == CASES.keys() | WITH_WARNINGS.keys()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_calendar_opens_its_windows_without_a_warning(name):
+def test_a_calendar_opens_its_windows_without_a_warning(name: Any) -> None:
     assert (shown(file(name)), warnings_text(file(name))) == (CASES[name], "")
 
 
 @pytest.mark.parametrize("name", WITH_WARNINGS)
-def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name):
+def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name: Any) -> None:
     windows, faults = WITH_WARNINGS[name]
     read = file(name)
     assert (shown(read), [warning.fault for warning in read.warnings]) == (windows, faults)
@@ -147,19 +148,19 @@ def test_an_entry_that_cannot_be_used_is_named_and_costs_no_other(name):
 
 
 @pytest.mark.parametrize("name", CASES.keys() | WITH_WARNINGS.keys())
-def test_a_calendar_is_the_same_after_it_was_stored(name):
+def test_a_calendar_is_the_same_after_it_was_stored(name: Any) -> None:
     read = file(name)
     assert decode_calendar(codec.decode(codec.encode(encode_calendar(read)))) == read
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
-def test_an_unknown_time_zone_costs_its_entry_in_whatever_zone_the_schedule_is(zone):
+def test_an_unknown_time_zone_costs_its_entry_in_whatever_zone_the_schedule_is(zone: str) -> None:
     read = calendar(event("UID:1", "DTSTART;TZID=Nowhere/Land:20270610T120000", "SUMMARY:Live: lost"), GOOD_EVENT)
     assert shown(read, zone=zone) == [GOOD]
     assert warnings_text(read) == "“Live: lost” left out: its time zone is not known (Nowhere/Land)"
 
 
-def test_a_summary_is_matched_whether_its_letters_are_composed_or_not():
+def test_a_summary_is_matched_whether_its_letters_are_composed_or_not() -> None:
     decomposed = "Live: Cafe\N{COMBINING ACUTE ACCENT} Concert"
     read = calendar(event("UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", f"SUMMARY:{decomposed}"))
     assert shown(read, "live: caf\N{LATIN SMALL LETTER E WITH ACUTE}*") == [GOOD]
@@ -179,7 +180,7 @@ def test_a_summary_is_matched_whether_its_letters_are_composed_or_not():
         ("shift_jis", "Shift_JIS"),
     ],
 )
-def test_the_charset_that_the_server_names_is_used(encoding, charset):
+def test_the_charset_that_the_server_names_is_used(encoding: str, charset: str) -> None:
     word = "放送" if encoding == "shift_jis" else "Größe"
     one = event("UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", f"SUMMARY:Live: {word}")
     read = calendar(one, charset=charset, encoding=encoding)
@@ -202,7 +203,7 @@ def test_the_charset_that_the_server_names_is_used(encoding, charset):
         (b"BEGIN:VCALENDAR\n" + b"A:\n" * 2_000_000, "too long"),
     ],
 )
-def test_what_is_no_calendar_is_refused_with_what_it_is(raw, said):
+def test_what_is_no_calendar_is_refused_with_what_it_is(raw: Any, said: str) -> None:
     with pytest.raises(CalendarError, match=said):
         read_calendar(raw, HORIZON)
 
@@ -226,7 +227,7 @@ def test_what_is_no_calendar_is_refused_with_what_it_is(raw, said):
     ],
 )
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_line_that_has_nothing_to_do_with_times_costs_nothing(junk, inside):
+def test_a_line_that_has_nothing_to_do_with_times_costs_nothing(junk: str, inside: bool) -> None:
     lines = ["UID:good", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", "SUMMARY:Live: good"]
     if inside and not junk.startswith(("END", "BEGIN:VT")):
         assert shown(calendar(event(*lines, junk))) == [GOOD]
@@ -246,7 +247,7 @@ def test_a_line_that_has_nothing_to_do_with_times_costs_nothing(junk, inside):
         ["BEGIN:VALARM", "TRIGGER:-PT5M"],
     ],
 )
-def test_an_alarm_of_an_entry_is_not_looked_at(alarm):
+def test_an_alarm_of_an_entry_is_not_looked_at(alarm: Any) -> None:
     lines = ["UID:1", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", "SUMMARY:Live: x"]
     read = calendar(event(*lines, *alarm))
     assert (shown(read), read.warnings) == ([GOOD], ())
@@ -281,7 +282,7 @@ def test_an_alarm_of_an_entry_is_not_looked_at(alarm):
         (["DTSTART:20250301T100000Z", "DURATION:PT1H"], []),
     ],
 )
-def test_an_entry_opens_as_it_says(lines, windows):
+def test_an_entry_opens_as_it_says(lines: Any, windows: Any) -> None:
     read = calendar(event("UID:1", "SUMMARY:Live: x", *lines))
     assert (shown(read), read.warnings) == (windows, ())
 
@@ -303,23 +304,23 @@ def test_an_entry_opens_as_it_says(lines, windows):
         (["DTSTART:20270301T100000Z", "RECURRENCE-ID:"], "bad-recurrence-id"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_left_out_and_named(lines, fault):
+def test_an_entry_that_cannot_be_read_is_left_out_and_named(lines: Any, fault: str) -> None:
     read = calendar(event("UID:1", "SUMMARY:Live: bad", *lines), GOOD_EVENT)
     assert shown(read) == [GOOD]
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [(fault, "Live: bad")]
 
 
-def test_a_date_struck_out_that_cannot_be_read_is_told_and_the_entry_stays():
+def test_a_date_struck_out_that_cannot_be_read_is_told_and_the_entry_stays() -> None:
     read = calendar(event("UID:1", "SUMMARY:Live: x", "DTSTART:20270301T100000Z", "DURATION:PT1H", "EXDATE:soon"))
     assert (shown(read), [warning.fault for warning in read.warnings]) == ([GOOD], ["bad-date"])
 
 
-def test_an_end_that_lies_beyond_the_horizon_is_cut_off_there():
+def test_an_end_that_lies_beyond_the_horizon_is_cut_off_there() -> None:
     read = calendar(event("UID:1", "SUMMARY:x", "DTSTART:20270301T100000Z", "DURATION:P3000D"))
     assert [ends for _, ends, _ in read.instants] == [HORIZON.ends_at]
 
 
-def test_calendars_do_not_know_each_others_time_zones():
+def test_calendars_do_not_know_each_others_time_zones() -> None:
     zone = event(
         "TZID:Studio Time",
         event("DTSTART:19700101T000000", "TZOFFSETFROM:+0300", "TZOFFSETTO:+0300", name="STANDARD").strip(),
@@ -330,10 +331,10 @@ def test_calendars_do_not_know_each_others_time_zones():
     assert [warning.fault for warning in calendar(entry).warnings] == ["unknown-zone"]
 
 
-def test_a_horizon_begins_and_ends_with_a_month():
+def test_a_horizon_begins_and_ends_with_a_month() -> None:
     assert horizon_at(NOW) == horizon_at(NOW + 2 * 86_400_000) == Horizon(ms(2026, 10), ms(2029, 1))
     assert horizon_at(ms(2026, 12)) == Horizon(ms(2026, 10), ms(2029, 2))
 
 
-def ms(year, month):
+def ms(year: Any, month: Any) -> Any:
     return int(datetime(year, month, 1, tzinfo=UTC).timestamp() * 1000)

@@ -1,6 +1,7 @@
 """Series of calendars against recurring-ical-events, which expands the same text by another library's rules."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 import recurring_ical_events
 from hypothesis import given, settings
@@ -26,18 +27,18 @@ RULES = [
 ]
 
 
-def written(name, wall, form):
+def written(name: Any, wall: Any, form: Any) -> str:
     if form == "day":
         return f"{name};VALUE=DATE:{wall:%Y%m%d}"
     zone = ";TZID=Asia/Kolkata" if form == "zoned" else ""
     return f"{name}{zone}:{wall:%Y%m%dT%H%M%S}{'Z' if form == 'utc' else ''}"
 
 
-def event(*lines):
+def event(*lines: Any) -> Any:
     return "\r\n".join(["BEGIN:VEVENT", "UID:series", "DTSTAMP:20260101T000000Z", *lines, "END:VEVENT", ""])
 
 
-def expected(text):
+def expected(text: Any) -> Any:
     found = set()
     for entry in recurring_ical_events.of(Calendar.from_ical(text)).between(BEGIN, END):
         if str(entry.get("STATUS", "")) != "CANCELLED":
@@ -45,7 +46,7 @@ def expected(text):
     return found
 
 
-def moment(value: date):
+def moment(value: date) -> Any:
     if not isinstance(value, datetime):
         value = datetime.combine(value, time.min)
     return int(value.replace(tzinfo=value.tzinfo or UTC).timestamp() * 1000)
@@ -65,8 +66,8 @@ def moment(value: date):
 )
 @settings(max_examples=150, deadline=None)
 def test_a_series_with_exceptions_takes_place_when_the_library_says(
-    form, rule, begun, minutes, hours, struck, changed, future
-):
+    form: Any, rule: Any, begun: Any, minutes: Any, hours: Any, struck: Any, changed: Any, future: Any
+) -> None:
     start = datetime(2027, 2, 1) - timedelta(days=begun)
     start = start if form == "day" else start + timedelta(minutes=minutes)
     length = timedelta(days=-(-hours // 24)) if form == "day" else timedelta(hours=hours)

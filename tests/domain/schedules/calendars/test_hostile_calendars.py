@@ -1,6 +1,7 @@
 """Calendars that ask for more work than anybody needs: reading them is bounded in steps, and so is looking in them."""
 
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,19 +30,19 @@ GOOD = ["UID:good", "DTSTART:20270301T100000Z", "DTEND:20270301T110000Z", "SUMMA
 CHORE = ["DTSTART:20261201T090000Z", "DURATION:PT1M", "SUMMARY:chore"]
 
 
-def event(*lines):
+def event(*lines: Any) -> Any:
     return "\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT", ""])
 
 
-def calendar(*components):
+def calendar(*components: Any) -> Any:
     return ("BEGIN:VCALENDAR\n" + "".join(components) + "END:VCALENDAR\n").encode()
 
 
-def many(count, *lines):
+def many(count: Any, *lines: Any) -> Any:
     return "".join(event(f"UID:{number}", *CHORE, *lines) for number in range(count))
 
 
-def zone(number, rule):
+def zone(number: Any, rule: Any) -> Any:
     return "\n".join(
         [
             "BEGIN:VTIMEZONE",
@@ -100,7 +101,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_reading_takes_a_bounded_number_of_steps_and_costs_no_other_entry(name):
+def test_reading_takes_a_bounded_number_of_steps_and_costs_no_other_entry(name: Any) -> None:
     with step_budget(STEPS_MAX, "the test") as budget:
         read = read_calendar(calendar(event(*GOOD), HOSTILE[name] + "\n"), HORIZON)
     assert budget.spent <= STEPS_MAX
@@ -111,20 +112,20 @@ def test_reading_takes_a_bounded_number_of_steps_and_costs_no_other_entry(name):
 
 @pytest.mark.parametrize("rule", ["FREQ=SECONDLY", "FREQ=MINUTELY", "FREQ=DAILY;INTERVAL=0", "FREQ=HOURLY;INTERVAL=-3"])
 @pytest.mark.parametrize("ends", ["", ";COUNT=5", ";UNTIL=20271231T000000Z", ";BYMONTH=2;BYMONTHDAY=30"])
-def test_an_entry_that_repeats_without_end_is_left_out(rule, ends):
+def test_an_entry_that_repeats_without_end_is_left_out(rule: str, ends: str) -> None:
     read = read_calendar(calendar(event("UID:1", *CHORE, f"RRULE:{rule}{ends}"), event(*GOOD)), HORIZON)
     assert [summary for _, _, summary in read.instants] == ["good"]
     assert [warning.fault for warning in read.warnings] in (["bad-recurrence"], ["too-often"])
 
 
-def test_entries_that_repeat_seldom_are_read_before_others_use_the_steps_up():
+def test_entries_that_repeat_seldom_are_read_before_others_use_the_steps_up() -> None:
     costly = f"RRULE:FREQ=DAILY;BYHOUR={HOURS};BYMINUTE={NUMBERS};BYSECOND={NUMBERS}"
     read = read_calendar(calendar(many(100, costly), event(*GOOD)), HORIZON)
     assert [summary for _, _, summary in read.instants] == ["good"]
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [("too-costly", "chore")]
 
 
-def test_of_an_entry_with_very_many_instances_the_soonest_are_kept():
+def test_of_an_entry_with_very_many_instances_the_soonest_are_kept() -> None:
     read = read_calendar(calendar(event("UID:1", *CHORE, "RRULE:FREQ=HOURLY"), event(*GOOD)), HORIZON)
     chores = [begins for begins, _, summary in read.instants if summary == "chore"]
     first = int(datetime(2026, 12, 1, 9, tzinfo=UTC).timestamp() * 1000)
@@ -132,14 +133,14 @@ def test_of_an_entry_with_very_many_instances_the_soonest_are_kept():
     assert read.warnings == ()
 
 
-def test_entries_that_take_place_most_often_are_left_out_when_there_are_too_many():
+def test_entries_that_take_place_most_often_are_left_out_when_there_are_too_many() -> None:
     weekly = event("UID:weekly", *CHORE[:2], "RRULE:FREQ=WEEKLY", "SUMMARY:weekly")
     read = read_calendar(calendar(many(4, "RRULE:FREQ=HOURLY"), weekly, event(*GOOD)), HORIZON)
     assert {summary for _, _, summary in read.instants} == {"chore", "weekly", "good"}
     assert [(warning.fault, warning.entry) for warning in read.warnings] == [("too-many-instances", "chore")]
 
 
-def test_entries_that_are_over_do_not_count():
+def test_entries_that_are_over_do_not_count() -> None:
     over = [
         ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z"],
         ["DTSTART:20200301T100000Z", "DTEND:20200301T110000Z", "RRULE:FREQ=DAILY;UNTIL=20210301T000000Z"],
@@ -159,14 +160,14 @@ def test_entries_that_are_over_do_not_count():
         ["DTSTART:20990301T100000Z", "DTEND:20990301T110000Z", "RECURRENCE-ID:20270301T100000Z"],
     ],
 )
-def test_an_override_that_takes_place_outside_the_horizon_counts_inside(lines):
+def test_an_override_that_takes_place_outside_the_horizon_counts_inside(lines: Any) -> None:
     series = event("UID:s", "DTSTART:20200301T100000Z", "DURATION:PT1M", "RRULE:FREQ=DAILY", "SUMMARY:plain")
     read = read_calendar(calendar(series, event("UID:s", *lines, "SUMMARY:changed")), HORIZON)
     summary = next((summary for begins, _, summary in read.instants if begins == 1_803_895_200_000), None)
     assert summary == ("changed" if "FUTURE" in lines[2] else None)
 
 
-def test_the_budget_of_whoever_reads_a_calendar_ends_the_reading():
+def test_the_budget_of_whoever_reads_a_calendar_ends_the_reading() -> None:
     raw = calendar(many(200, "RRULE:FREQ=DAILY"))
     with pytest.raises((BudgetExceededError, CalendarError)), step_budget(5_000, "the fold"):
         read_calendar(raw, HORIZON)
@@ -218,7 +219,7 @@ PARAMETERS = st.sampled_from(["", ";TZID=Europe/Berlin", ";VALUE=DATE", ";TZID=Z
 
 @given(st.lists(st.tuples(LINES, PARAMETERS, VALUES), max_size=30), st.sampled_from(["\r\n", "\n", "\r"]))
 @settings(max_examples=400, deadline=None)
-def test_any_text_is_read_or_refused(lines, newline):
+def test_any_text_is_read_or_refused(lines: Any, newline: Any) -> None:
     text = newline.join(["BEGIN:VCALENDAR", *event(*GOOD).split("\n"), *(f"{n}{p}:{v}" for n, p, v in lines)])
     try:
         with step_budget(STEPS_MAX, "the test"):
@@ -237,14 +238,16 @@ def test_any_text_is_read_or_refused(lines, newline):
     st.sampled_from(["UTC", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe"]),
 )
 @settings(max_examples=200, deadline=None)
-def test_looking_entries_up_finds_what_going_through_all_of_them_finds(instants, local, after, long, zone_name):
+def test_looking_entries_up_finds_what_going_through_all_of_them_finds(
+    instants: Any, local: Any, after: Any, long: Any, zone_name: Any
+) -> None:
     hour, zone = 3_600_000, ZoneInfo(zone_name)
     base = int(datetime(2027, 3, 1, tzinfo=UTC).timestamp() * 1000)
 
-    def rows(pairs):
+    def rows(pairs: Any) -> Any:
         return tuple(sorted({(base + begin * hour, base + (begin + length) * hour, "x") for begin, length in pairs}))
 
-    def placed(ms):
+    def placed(ms: Any) -> Any:
         wall = datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=zone, fold=0)
         return int(wall.astimezone(UTC).timestamp() * 1000)
 
@@ -255,7 +258,7 @@ def test_looking_entries_up_finds_what_going_through_all_of_them_finds(instants,
     assert found == sorted((b, e) for b, e in every if b < last and (e > first or b == e == first))
 
 
-def test_a_look_up_skips_what_is_over():
+def test_a_look_up_skips_what_is_over() -> None:
     day = 86_400_000
     rows = tuple(
         (HORIZON.begins_at + number * day // 12, HORIZON.begins_at + number * day // 12 + 1_000, "x")

@@ -5,7 +5,10 @@ import base64
 import gc
 import socket
 import threading
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +31,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class Server:
     """Reads requests whole, and answers each as `answers` says: the bytes, or None to hang up."""
 
-    def __init__(self, *answers, after=b"", hang_up_after=False):
+    def __init__(self, *answers: Any, after: bytes = b"", hang_up_after: bool = False) -> None:
         self.answers = list(answers)
         self.after = after
         self.hang_up_after = hang_up_after
@@ -37,7 +40,7 @@ class Server:
         self.gone = asyncio.Event()
         self.writers = []
 
-    async def talk(self, reader, writer):
+    async def talk(self, reader: Any, writer: Any) -> None:
         self.connections += 1
         self.writers.append(writer)
         try:
@@ -64,7 +67,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(*answers, tls=None, **more):
+async def serving(*answers: Any, tls: Any = None, **more: Any) -> AsyncIterator[Any]:
     """Such a server and its address."""
     server = Server(*answers, **more)
     listening = await asyncio.start_server(server.talk, "127.0.0.1", 0, ssl=tls)
@@ -75,7 +78,7 @@ async def serving(*answers, tls=None, **more):
 
 
 @asynccontextmanager
-async def posting(*, lookup=None, connector=None, **limits):
+async def posting(*, lookup: Any = None, connector: Any = None, **limits: Any) -> AsyncIterator[Any]:
     client = HttpClient(
         allowed=HERE, limits=HttpLimits(**limits), resolver=Resolver(lookup=lookup), connector=connector
     )
@@ -86,10 +89,10 @@ async def posting(*, lookup=None, connector=None, **limits):
         await webhook_channel.close()
 
 
-def told(times, *answers, until_gone=False, limits=None, **more):
+def told(times: Any, *answers: Any, until_gone: bool = False, limits: Any = None, **more: Any) -> Any:
     """What so many posts one after the other came to, and the server that answered them."""
 
-    async def go():
+    async def go() -> Any:
         async with serving(*answers, **more) as (server, url), posting(**(limits or {})) as webhook_channel:
             replies = []
             for _ in range(times):
@@ -102,11 +105,11 @@ def told(times, *answers, until_gone=False, limits=None, **more):
     return asyncio.run(go())
 
 
-def outcomes(replies):
+def outcomes(replies: Any) -> Any:
     return [(reply.status, reply.error) for reply in replies]
 
 
-def test_a_connection_is_used_again():
+def test_a_connection_is_used_again() -> None:
     replies, server = told(5, OK)
     assert outcomes(replies) == [(200, None)] * 5
     assert (server.connections, len(server.requests)) == (1, 5)
@@ -119,13 +122,13 @@ def test_a_connection_is_used_again():
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
     ],
 )
-def test_a_connection_that_is_to_end_is_not_used_again(answer):
+def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
     replies, server = told(3, answer)
     assert outcomes(replies) == [(200, None)] * 3
     assert server.connections == 3
 
 
-def test_an_answer_that_ends_with_its_connection_is_kept_whole():
+def test_an_answer_that_ends_with_its_connection_is_kept_whole() -> None:
     replies, server = told(2, b"HTTP/1.1 500 No\r\n\r\nbecause", hang_up_after=True)
     assert [(reply.status, reply.response) for reply in replies] == [(500, "because")] * 2
     assert server.connections == 2
@@ -134,7 +137,7 @@ def test_an_answer_that_ends_with_its_connection_is_kept_whole():
 class LostAtOnce(Connector):
     """Connects, and loses each connection before it is used."""
 
-    async def connect(self, target, new_connection):
+    async def connect(self, target: Any, new_connection: Any) -> Any:
         connection = await super().connect(target, new_connection)
         connection.abort()
         while connection.is_open:
@@ -142,8 +145,8 @@ class LostAtOnce(Connector):
         return connection
 
 
-def test_a_connection_that_ended_before_it_was_used_has_refused():
-    async def go():
+def test_a_connection_that_ended_before_it_was_used_has_refused() -> None:
+    async def go() -> Any:
         connector = LostAtOnce(allowed=HERE, exempt_url=None)
         async with serving(OK) as (server, url), posting(connector=connector) as webhook_channel:
             return await webhook_channel.post(url, b"{}", {}), server
@@ -153,20 +156,20 @@ def test_a_connection_that_ended_before_it_was_used_has_refused():
 
 
 @pytest.mark.parametrize("until_gone", [True, False])
-def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone):
+def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone: bool) -> None:
     replies, server = told(3, OK, hang_up_after=True, until_gone=until_gone)
     assert outcomes(replies) == [(200, None)] * 3
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
-def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connection_only():
+def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connection_only() -> None:
     replies, server = told(2, OK, None)
     assert outcomes(replies) == [(200, None), (None, "not-http")]
     assert (server.connections, len(server.requests)) == (2, 3)
     assert len({head for head, _ in server.requests}) == 1
 
 
-def test_who_hangs_up_on_a_new_connection_is_not_asked_twice():
+def test_who_hangs_up_on_a_new_connection_is_not_asked_twice() -> None:
     replies, server = told(1, None)
     assert outcomes(replies) == [(None, "not-http")]
     assert len(server.requests) == 1
@@ -176,13 +179,13 @@ PLANTED = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize(("with_it", "after"), [(PLANTED, b""), (b"", PLANTED), (PLANTED[:20], PLANTED[20:])])
-def test_an_answer_nobody_asked_for_is_not_taken_for_the_next(with_it, after):
+def test_an_answer_nobody_asked_for_is_not_taken_for_the_next(with_it: Any, after: Any) -> None:
     replies, server = told(3, OK + with_it, after=after, until_gone=True)
     assert outcomes(replies) == [(200, None)] * 3
     assert server.connections == 3
 
 
-def test_what_announces_an_answer_is_passed_over():
+def test_what_announces_an_answer_is_passed_over() -> None:
     early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nLink: </x>\r\n\r\n"
     replies, server = told(2, early + b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(503, None)] * 2
@@ -199,13 +202,13 @@ def test_what_announces_an_answer_is_passed_over():
         b"\x16\x03\x01\x00\x05hello",
     ],
 )
-def test_an_answer_without_a_status_line_is_not_http_and_its_beginning_is_kept(answer):
+def test_an_answer_without_a_status_line_is_not_http_and_its_beginning_is_kept(answer: bytes) -> None:
     replies, _ = told(1, answer, hang_up_after=True)
     assert outcomes(replies) == [(None, "not-http")]
     assert replies[0].response == answer[:RESPONSE_KEPT_BYTES].decode("utf-8", "replace")
 
 
-def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
+def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing() -> None:
     chunked = b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n0\r\nRetry-After: 77\r\n\r\n"
     replies, server = told(2, chunked)
     assert [(reply.status, reply.response, reply.retry_after_ms) for reply in replies] == [(429, "slow", None)] * 2
@@ -213,7 +216,7 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing():
 
 
 @pytest.mark.parametrize("endless", [b"X: " + b"a" * 100_000, b"b" * 100_000, b"a: b\r\n" * 20_000])
-def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless):
+def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless: bytes) -> None:
     limits = {"body_timeout_s": scaled_limit(60), "total_timeout_s": scaled_limit(60)}
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
     replies, server = told(2, head + endless, limits=limits)
@@ -221,8 +224,8 @@ def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(end
     assert server.connections == 2
 
 
-def test_connections_that_have_ended_leave_nothing_for_the_collector():
-    async def go():
+def test_connections_that_have_ended_leave_nothing_for_the_collector() -> None:
+    async def go() -> None:
         async with serving(OK, hang_up_after=True) as (server, url), posting() as webhook_channel:
             for _ in range(20):
                 await webhook_channel.post(url, b"{}", {})
@@ -240,16 +243,16 @@ def test_connections_that_have_ended_leave_nothing_for_the_collector():
         gc.enable()
 
 
-def test_a_long_answer_is_cut_and_its_connection_with_it():
+def test_a_long_answer_is_cut_and_its_connection_with_it() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n"
     replies, server = told(2, head + b"x" * 100_000)
     assert [(reply.status, len(reply.response)) for reply in replies] == [(200, RESPONSE_KEPT_BYTES)] * 2
     assert server.connections == 2
 
 
-def test_an_answer_that_drips_is_cut_when_its_time_is_over():
-    async def go():
-        async def drip(reader, writer):
+def test_an_answer_that_drips_is_cut_when_its_time_is_over() -> None:
+    async def go() -> Any:
+        async def drip(reader: Any, writer: Any) -> None:
             await reader.readuntil(b"\r\n\r\n")
             try:
                 for letter in b"HTTP/1.1 200 OK" + b" " * 1_000:
@@ -271,8 +274,8 @@ def test_an_answer_that_drips_is_cut_when_its_time_is_over():
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile():
-    async def go():
+def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile() -> None:
+    async def go() -> Any:
         async with (
             serving(b"") as (_, hanging),
             serving(OK) as (_, well),
@@ -288,8 +291,8 @@ def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(
     assert (reply.status, errors) == (200, {"timeout"})
 
 
-def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
-    async def go():
+def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others() -> None:
+    async def go() -> Any:
         async with serving(b"", OK) as (server, url), posting() as webhook_channel:
             task = asyncio.create_task(webhook_channel.post(url, b"{}", {}))
             while not server.requests:
@@ -305,8 +308,8 @@ def test_a_post_that_is_given_up_from_outside_leaves_no_connection_for_others():
     assert (reply.status, connections) == (200, 2)
 
 
-def test_idle_connections_are_closed_after_a_while():
-    async def go():
+def test_idle_connections_are_closed_after_a_while() -> None:
+    async def go() -> Any:
         async with serving(OK) as (server, url), posting(keep_alive_s=0.1) as webhook_channel:
             await webhook_channel.post(url, b"{}", {})
             await asyncio.wait_for(server.gone.wait(), scaled_limit(5))
@@ -315,8 +318,8 @@ def test_idle_connections_are_closed_after_a_while():
     assert asyncio.run(go()) == (200, 2)
 
 
-def test_no_more_than_so_many_connections_are_kept_idle():
-    async def go():
+def test_no_more_than_so_many_connections_are_kept_idle() -> None:
+    async def go() -> Any:
         async with serving(OK) as (server, url), posting(idle_connections_max=3) as webhook_channel:
             for _ in range(2):
                 await asyncio.gather(*(webhook_channel.post(url, b"{}", {}) for _ in range(10)))
@@ -325,8 +328,8 @@ def test_no_more_than_so_many_connections_are_kept_idle():
     assert asyncio.run(go()) == 10 + 7
 
 
-def test_a_connection_serves_its_own_endpoint_only():
-    async def go():
+def test_a_connection_serves_its_own_endpoint_only() -> None:
+    async def go() -> Any:
         async with serving(OK) as (one, first), serving(OK) as (other, second), posting() as webhook_channel:
             for url in (first, second, first, second.replace("127.0.0.1", "localhost"), first):
                 assert (await webhook_channel.post(url, b"{}", {})).status == 200
@@ -339,8 +342,8 @@ def test_a_connection_serves_its_own_endpoint_only():
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-planted: 1", "a\nb", "a\x00", "ä", "a\x7f"])
-def test_a_field_that_would_be_two_is_not_sent(value):
-    async def go():
+def test_a_field_that_would_be_two_is_not_sent(value: str) -> None:
+    async def go() -> Any:
         async with serving(OK) as (server, url), posting() as webhook_channel:
             return await webhook_channel.post(url, b"{}", {"webhook-id": value}), server
 
@@ -349,8 +352,8 @@ def test_a_field_that_would_be_two_is_not_sent(value):
 
 
 @pytest.mark.parametrize("rest", [" HTTP/1.1\r\nx: y", "\r\n\r\nPOST /other", "\tx", "\x00"])
-def test_an_address_that_would_end_its_line_is_not_sent_so(rest):
-    async def go():
+def test_an_address_that_would_end_its_line_is_not_sent_so(rest: str) -> None:
+    async def go() -> Any:
         async with serving(OK) as (server, url), posting() as webhook_channel:
             return await webhook_channel.post(url + rest, b"{}", {}), server
 
@@ -360,8 +363,8 @@ def test_an_address_that_would_end_its_line_is_not_sent_so(rest):
         assert head.count(b"POST") == 1
 
 
-def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_line():
-    async def go():
+def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_line() -> None:
+    async def go() -> Any:
         async with serving(OK) as (server, url), posting() as webhook_channel:
             await webhook_channel.post(url.replace("http://", "http://ops:s%2Fecret@"), b"{}", {})
             return server.requests[0][0]
@@ -382,19 +385,19 @@ def test_the_users_name_in_an_address_is_sent_as_basic_and_nothing_of_it_in_the_
         ("http://a.example./", "POST / HTTP/1.1", "a.example"),
     ],
 )
-def test_how_a_request_begins(url, line, host):
+def test_how_a_request_begins(url: str, line: str, host: str) -> None:
     head = parse_target(url).head.split("\r\n")
     assert head[:2] == [line, f"host: {host}"]
 
 
-def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest():
+def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest() -> None:
     end = threading.Event()
 
-    def silent(host, port):
+    def silent(host: Any, port: Any) -> Any:
         end.wait(scaled_limit(30))
         return []
 
-    async def go():
+    async def go() -> Any:
         async with posting(lookup=silent, total_timeout_s=0.2) as webhook_channel:
             reply = await asyncio.wait_for(webhook_channel.post("http://silent.example/", b"{}", {}), scaled_limit(5))
             end.set()
@@ -403,14 +406,14 @@ def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest():
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_a_name_is_asked_for_once_however_many_want_it():
+def test_a_name_is_asked_for_once_however_many_want_it() -> None:
     asked = []
 
-    def look_up(host, port):
+    def look_up(host: Any, port: Any) -> Any:
         asked.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
-    async def go():
+    async def go() -> Any:
         async with serving(OK) as (_, url), posting(lookup=look_up) as webhook_channel:
             named = url.replace("127.0.0.1", "well.example")
             replies = await asyncio.gather(*(webhook_channel.post(named, b"{}", {}) for _ in range(50)))
@@ -419,8 +422,8 @@ def test_a_name_is_asked_for_once_however_many_want_it():
     assert (asyncio.run(go()), len(asked)) == ({200}, 1)
 
 
-def test_who_takes_no_connection_is_timed_out():
-    async def go():
+def test_who_takes_no_connection_is_timed_out() -> None:
+    async def go() -> Any:
         with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
             for _ in range(3):  # more than its queue holds: from then on nobody's connection is taken
                 waiting = stack.enter_context(socket.socket())
@@ -433,11 +436,13 @@ def test_who_takes_no_connection_is_timed_out():
     assert asyncio.run(go()).error == "timeout"
 
 
-def test_tls_that_is_vouched_for_is_spoken_and_its_connection_used_again(tmp_path, monkeypatch):
+def test_tls_that_is_vouched_for_is_spoken_and_its_connection_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tls, path = certified(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
 
-    async def go():
+    async def go() -> Any:
         async with serving(OK, tls=tls) as (server, url), posting() as webhook_channel:
             replies = [await webhook_channel.post(url, b"{}" * 50_000, {}) for _ in range(3)]
             misnamed = await webhook_channel.post(url.replace("127.0.0.1", "localhost"), b"{}", {})

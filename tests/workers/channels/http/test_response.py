@@ -4,8 +4,10 @@ import asyncio
 import itertools
 import socket
 import struct
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -62,12 +64,12 @@ STATUSES = {200: None, 204: None, 299: None, 308: "status", 410: "status", 429: 
 
 
 @asynccontextmanager
-async def endpoint(*pieces, reset=False, stay_open=False):
+async def endpoint(*pieces: Any, reset: bool = False, stay_open: bool = False) -> AsyncIterator[Any]:
     """A server that reads a head, writes these pieces, then hangs up, resets or does nothing; its URL and its count."""
     connections = []
     done = asyncio.Event()
 
-    async def answer(reader, writer):
+    async def answer(reader: Any, writer: Any) -> None:
         connections.append(writer)
         try:
             await reader.readuntil(b"\r\n\r\n")
@@ -91,10 +93,10 @@ async def endpoint(*pieces, reset=False, stay_open=False):
         done.set()
 
 
-def replies_of(*pieces, times=2, body=b"{}", limits=HttpLimits(), **more):  # noqa: B008 - frozen
+def replies_of(*pieces: Any, times: int = 2, body: bytes = b"{}", limits: Any = HttpLimits(), **more: Any) -> Any:  # noqa: B008 - frozen
     """What posts to such an endpoint come to, one after the other, and how many connections they took."""
 
-    async def go():
+    async def go() -> Any:
         webhook_channel = WebhookChannel(HttpClient(allowed=LOOPBACK, limits=limits))
         try:
             async with endpoint(*pieces, **more) as (url, connections):
@@ -108,7 +110,7 @@ def replies_of(*pieces, times=2, body=b"{}", limits=HttpLimits(), **more):  # no
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("rest", ODD_RESTS)
-def test_a_status_line_settles_whatever_follows_it(rest, status):
+def test_a_status_line_settles_whatever_follows_it(rest: Any, status: Any) -> None:
     for version in (b"HTTP/1.1", b"HTTP/1.0"):
         replies, connections = replies_of(b"%s %d" % (version, status) + ODD_RESTS[rest])
         assert [(reply.status, reply.error) for reply in replies] == [(status, STATUSES[status])] * 2
@@ -116,32 +118,32 @@ def test_a_status_line_settles_whatever_follows_it(rest, status):
 
 
 @pytest.mark.parametrize("rest", [name for name, rest in ODD_RESTS.items() if len(rest) < 1_000])
-def test_a_status_line_settles_an_answer_that_comes_byte_by_byte(rest):
+def test_a_status_line_settles_an_answer_that_comes_byte_by_byte(rest: Any) -> None:
     answer = b"HTTP/1.1 200" + ODD_RESTS[rest]
     replies, _ = replies_of(*(answer[at : at + 1] for at in range(len(answer))), times=1)
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)]
 
 
 @pytest.mark.parametrize("pieces", [[b"HTTP/1.1 200 OK\r\n\r\n"], [b"HTTP/1.1 200 OK\r\nX: y"], [b"HTTP/1.0 200 \n\n"]])
-def test_a_status_line_settles_although_the_connection_is_reset(pieces):
+def test_a_status_line_settles_although_the_connection_is_reset(pieces: Any) -> None:
     replies, _ = replies_of(*pieces, reset=True)
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)] * 2
 
 
-def test_an_answer_that_comes_before_the_body_was_read_settles():
+def test_an_answer_that_comes_before_the_body_was_read_settles() -> None:
     replies, _ = replies_of(b"HTTP/1.1 413 No\r\nConnection: close\r\n\r\ntoo long", reset=True, body=b"x" * 8 * MIB)
     assert [(reply.status, reply.error) for reply in replies] == [(413, "status")] * 2
 
 
 @pytest.mark.parametrize("rest", [b" OK\r\nX: y\r\n", b" OK\r\n", b" OK\r\nContent-Length: 5\r\n\r\nok"])
-def test_a_status_line_settles_although_the_rest_never_comes(rest):
+def test_a_status_line_settles_although_the_rest_never_comes(rest: bytes) -> None:
     limits = HttpLimits(body_timeout_s=0.1)
     replies, connections = replies_of(b"HTTP/1.1 200" + rest, limits=limits, stay_open=True)
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)] * 2
     assert connections == 2
 
 
-def test_a_success_is_not_waited_for_beyond_an_odd_head():
+def test_a_success_is_not_waited_for_beyond_an_odd_head() -> None:
     replies, _ = replies_of(b"HTTP/1.0 200 OK\nServer: esp\n\n", stay_open=True, times=1)
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)]
 
@@ -156,17 +158,17 @@ INTERIM = [
 
 @pytest.mark.parametrize("interim", [*INTERIM, b"".join(INTERIM)])
 @pytest.mark.parametrize("rest", ["bare line feeds", "two lengths", "line without colon", "no reason"])
-def test_an_interim_answer_is_passed_over_however_it_is_written(interim, rest):
+def test_an_interim_answer_is_passed_over_however_it_is_written(interim: Any, rest: str) -> None:
     replies, _ = replies_of(interim + b"HTTP/1.1 503" + ODD_RESTS[rest])
     assert [(reply.status, reply.error, reply.retry_after_ms) for reply in replies] == [(503, "status", None)] * 2
 
 
-def test_an_interim_answer_alone_settles_nothing():
+def test_an_interim_answer_alone_settles_nothing() -> None:
     replies, _ = replies_of(INTERIM[0])
     assert [(reply.status, reply.error) for reply in replies] == [(None, "not-http")] * 2
 
 
-def test_an_answer_that_switches_protocols_is_a_failure_with_that_status():
+def test_an_answer_that_switches_protocols_is_a_failure_with_that_status() -> None:
     answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n\x81\x00"
     replies, connections = replies_of(answer, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     assert [(reply.status, reply.error) for reply in replies] == [(101, "status")] * 2
@@ -176,7 +178,7 @@ def test_an_answer_that_switches_protocols_is_a_failure_with_that_status():
 @pytest.mark.parametrize(
     "line", [b"HTTP/1.1  200  OK", b"HTTP/1.1\t200\tOK", b"\r\nHTTP/1.1 200 OK", b"  HTTP/1.1 200", b"HTTP/1.7 200 OK"]
 )
-def test_a_status_line_may_be_split_at_any_white_space(line):
+def test_a_status_line_may_be_split_at_any_white_space(line: bytes) -> None:
     replies, _ = replies_of(line + b"\r\nContent-Length: 2\r\n\r\nok")
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)] * 2
 
@@ -190,14 +192,14 @@ def test_a_status_line_may_be_split_at_any_white_space(line):
         b"HTTP/1.1 \r\n200 OK",
     ],
 )
-def test_a_line_that_is_no_status_line_is_not_http(line):
+def test_a_line_that_is_no_status_line_is_not_http(line: Any) -> None:
     replies, _ = replies_of(line + b"\r\nContent-Length: 2\r\n\r\nok", stay_open=True)
     assert [(reply.status, reply.error) for reply in replies] == [(None, "not-http")] * 2
     assert replies[0].response.startswith(line.decode("utf-8", "replace")[:5])
 
 
 @pytest.mark.parametrize("piece", [b"HTTP/1.1 20", b"HTTP/1.1 200", b"HTTP/1.1 200 O", b"HTTP/1.1 " + b" " * 100_000])
-def test_a_status_line_that_never_ends_settles_nothing(piece):
+def test_a_status_line_that_never_ends_settles_nothing(piece: bytes) -> None:
     replies, _ = replies_of(piece)
     assert [(reply.status, reply.error) for reply in replies] == [(None, "not-http")] * 2
 
@@ -218,25 +220,25 @@ def test_a_status_line_that_never_ends_settles_nothing(piece):
         ([b"X: y"], None),
     ],
 )
-def test_retry_after_is_read_from_an_odd_head(line_end, head, ms):
+def test_retry_after_is_read_from_an_odd_head(line_end: bytes, head: Any, ms: int | None) -> None:
     lines = [b"HTTP/1.1 429 Slow down", *head, b"odd", b"", b"Retry-After: 7"]
     replies, _ = replies_of(line_end.join(lines))
     assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(429, ms)] * 2
 
 
-def test_a_retry_after_that_was_cut_off_is_not_believed():
+def test_a_retry_after_that_was_cut_off_is_not_believed() -> None:
     replies, _ = replies_of(b"HTTP/1.1 429 Slow down\nRetry-After: 6")
     assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(429, None)] * 2
 
 
-def test_the_body_of_an_odd_failure_is_kept():
+def test_the_body_of_an_odd_failure_is_kept() -> None:
     replies, _ = replies_of(b"HTTP/1.0 500 No\n", b"Server: esp\n\n", b"out of ", b"memory", times=1)
     assert replies[0].response == "out of memory"
     replies, _ = replies_of(b"HTTP/1.0 500 No\nServer: esp\n\n" + b"x" * 100_000, stay_open=True, times=1)
     assert replies[0].response == "x" * RESPONSE_KEPT_BYTES
 
 
-def test_every_mixture_of_two_oddities_settles_alike():
+def test_every_mixture_of_two_oddities_settles_alike() -> None:
     fields = [b"Content-Length: 2", b"Content-Length : 2", b"Content-Length: 3", b"Transfer-Encoding: chunked"]
     fields += [b"Transfer-Encoding: gzip", b" folded", b"nonsense", b": x", b"X: \x00", b"Connection: keep-alive", b""]
     endings = [b"\r\n", b"\n"]
@@ -247,7 +249,7 @@ def test_every_mixture_of_two_oddities_settles_alike():
             assert read(raw, 1).status == 202, raw
 
 
-def read(raw, size):
+def read(raw: Any, size: Any) -> Any:
     reader = ResponseReader(kept_bytes=RESPONSE_KEPT_BYTES)
     for at in range(0, len(raw), size):
         if not reader.done:
@@ -278,7 +280,7 @@ EDITS = st.lists(
 
 @settings(deadline=None, max_examples=1_500)
 @given(answer=st.sampled_from(WELL_FORMED), edits=EDITS, size=st.sampled_from([1, 3, 7, 64, 10_000]))
-def test_no_change_after_the_status_line_changes_the_status(answer, edits, size):
+def test_no_change_after_the_status_line_changes_the_status(answer: Any, edits: Any, size: Any) -> None:
     status = b"HTTP/1.1 500" if b" 500 " in answer else answer[:12]
     kept = answer.index(status) + answer[answer.index(status) :].index(b"\r\n") + 2
     rest = answer[kept:]
@@ -293,7 +295,7 @@ def test_no_change_after_the_status_line_changes_the_status(answer, edits, size)
 
 @settings(deadline=None, max_examples=500)
 @given(raw=st.binary(max_size=200), size=st.integers(1, 50))
-def test_any_bytes_are_read_without_an_error_and_alike_however_they_are_cut(raw, size):
+def test_any_bytes_are_read_without_an_error_and_alike_however_they_are_cut(raw: Any, size: Any) -> None:
     whole, cut = read(raw, len(raw) or 1), read(raw, size)
     assert whole.status == cut.status
     raw = b"HTTP/1.1 " + raw
@@ -302,14 +304,14 @@ def test_any_bytes_are_read_without_an_error_and_alike_however_they_are_cut(raw,
 
 @settings(deadline=None, max_examples=500)
 @given(value=st.text(max_size=40) | st.from_regex(r"[A-Z][a-z]{2}, \d{1,9} [A-Z][a-z]{2} \d{1,9} .{0,12}"))
-def test_any_retry_after_is_read_without_an_error(value):
+def test_any_retry_after_is_read_without_an_error(value: Any) -> None:
     wait_ms = parse_retry_after(value, time())
     assert wait_ms is None or wait_ms >= 0
 
 
 @pytest.mark.parametrize("raw", WELL_FORMED)
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_only_an_answer_that_was_well_formed_to_its_end_leaves_the_connection_usable(raw, size):
+def test_only_an_answer_that_was_well_formed_to_its_end_leaves_the_connection_usable(raw: Any, size: int) -> None:
     assert read(raw, size).clean
     for shorter in range(1, len(raw)):
         assert not read(raw[:shorter], size).clean
@@ -319,7 +321,7 @@ def test_only_an_answer_that_was_well_formed_to_its_end_leaves_the_connection_us
         assert not whole.clean
 
 
-def test_what_is_kept_of_an_answer_is_bounded():
+def test_what_is_kept_of_an_answer_is_bounded() -> None:
     for start in (b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 ", b"HTTP/1.1 100 C\r\n", b" "):
         reader = ResponseReader(kept_bytes=RESPONSE_KEPT_BYTES)
         reader.feed(start)
