@@ -2,7 +2,7 @@
 -- costs a quarter of folding it. Events in a row that changed nothing become one entry of the outline.
 --
 -- KEYS     for each entry: the timeline; the outline, or "" when none is written
--- ARGV     for each entry: event id, reasons, their arguments (JSON or ""), decisions (JSON or ""), notices (JSON or ""),
+-- ARGV     for each entry: event id, reasons, their arguments (JSON or ""), decisions and notices (JSON or ""),
 --          "1" when nothing changed else "0", what a check found ("" for a timer)
 for i = 1, #KEYS / 2 do
   local timeline, outline = KEYS[2 * i - 1], KEYS[2 * i]
