@@ -82,8 +82,8 @@ class WorkerContainer:
         """Make the calls that wait; none while this copy only observes."""
         if self.settings.observe:
             return
+        from webhook_app.providers.videosdk.client import Token, VideoSDK
         from workers.calls.caller import Caller, StartOptions
-        from workers.calls.videosdk_client import Token, VideoSDK
 
         if not isinstance(self._call, Caller):
             settings, videosdk = self.settings, None

@@ -30,6 +30,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.room import Call, CallKind, CallState
+from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError, connect, connect_async
@@ -41,7 +42,6 @@ from webhook_app.store.journal.timers import Timers
 from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
 from workers.calls.caller import THREADS, Caller, StartOptions
-from workers.calls.videosdk_client import Token, VideoSDK
 from workers.clock.retention import RetentionJob
 from workers.deliver.transitions import new_delivery
 from workers.reduce.reducer import BATCH_MAX_BYTES, Reducer, ReducingHaltedError

@@ -7,11 +7,11 @@ from typing import Any
 from tests.support.product import API_KEY, SECRET, webhook
 from tests.support.web_client import ROOM, NullWake, append, fold_all
 from webhook_app.domain.events import Source
+from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from workers.calls.caller import Caller, StartOptions
-from workers.calls.videosdk_client import Token, VideoSDK
 
 
 class Stub(ThreadingHTTPServer):

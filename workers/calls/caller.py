@@ -19,12 +19,12 @@ from webhook_app.providers.videosdk.answers import (
     journaled_fields,
     started_stream,
 )
+from webhook_app.providers.videosdk.client import VideoSDK
+from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
-from workers.calls.probe_client import ProbeClient
 from workers.calls.prober import Prober, rate_limit_observer
-from workers.calls.videosdk_client import VideoSDK
 
 THREADS = 128
 DEADLINE_S = 10.0

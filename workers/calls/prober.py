@@ -10,9 +10,9 @@ import structlog
 
 from webhook_app.domain.room import Call
 from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal.journal import Journal
-from workers.calls.probe_client import ProbeClient
 
 PROBES_AT_ONCE = 32
 PROBES_IN_FLIGHT_MAX = 64

@@ -5,9 +5,9 @@ from time import monotonic
 
 from webhook_app.config.settings import Settings
 from webhook_app.outbound.failures import failure_text
+from webhook_app.providers.videosdk.client import ApiAnswer, Token, VideoSDK
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.providers.videosdk.signature import PublicKeyError, fingerprint, read_key
-from workers.calls.videosdk_client import ApiAnswer, Token, VideoSDK
 from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.running import RunningProduct
 

@@ -9,11 +9,11 @@ from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_a
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, role_of
 from webhook_app.domain.views import participants_view
+from webhook_app.providers.videosdk import session_participants as reading
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.providers.videosdk.objects import read_participant_mode
 from webhook_app.providers.videosdk.participants import participants_in, read_participant_page
 from webhook_app.store import codec
-from workers.calls import participants as reading
 
 CROWD = 10_000
 STATE_MAX_BYTES = 250_000

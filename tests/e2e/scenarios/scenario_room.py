@@ -10,7 +10,7 @@ from tests.e2e.scenarios.waiting import retry_while_down, wall_clock
 from tests.support.polling import last_lines, wait_until
 from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
 from webhook_app.domain.reasons import Reason
-from workers.calls.videosdk_client import Token
+from webhook_app.providers.videosdk.client import Token
 
 LIMIT_S = 20.0
 SHOWN_LAST = 20

@@ -19,9 +19,9 @@ from tests.support.product import TREE
 from webhook_app.config.values import networks
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.public_key import fetch_from
 from webhook_app.store.connection.clients import Client
-from workers.calls.videosdk_client import Token, VideoSDK
 from workers.channels.http.client import HttpClient
 from workers.channels.webhook import WebhookChannel
 from workers.cli.api_client import ApiClient, ProductAddress

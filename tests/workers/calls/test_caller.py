@@ -15,13 +15,14 @@ from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, wait_unt
 from tests.support.web_client import ROOM, append, fold_all
 from webhook_app.domain.events import Source
 from webhook_app.domain.room import CallState
+from webhook_app.providers.videosdk import client as videosdk_client
+from webhook_app.providers.videosdk import probe_client as look
+from webhook_app.providers.videosdk.client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
 from webhook_app.store import calls, codec, keys
 from webhook_app.store.calls import Calls, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
-from workers.calls import caller, videosdk_client
-from workers.calls import probe_client as look
-from workers.calls.videosdk_client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
+from workers.calls import caller
 
 UNREADABLE = f"videosdk-unreadable:{ROOM}"
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, TREE, Product, ask, product, signature, wait_until, webhook
 from webhook_app.config.settings import Settings
+from webhook_app.providers.videosdk.client import Token
 from webhook_app.text.printable import json_for_terminal
-from workers.calls.videosdk_client import Token
 from workers.cli import output as show
 from workers.cli.api_client import ProductAddress, find_product
 from workers.cli.context import CommandError, with_store

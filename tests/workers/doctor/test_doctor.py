@@ -21,12 +21,12 @@ from webhook_app.config.settings import Settings, load
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.domain.frozen import replace
+from webhook_app.providers.videosdk.client import ApiAnswer
 from webhook_app.receiver.receiver import WrongAddress, wrong_address_of
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.operations.processes import Processes
-from workers.calls.videosdk_client import ApiAnswer
 from workers.dev.embedded_store.files import ROOM_MIN_BYTES, StoreFiles
 from workers.doctor import product as of_product
 from workers.doctor import reachability

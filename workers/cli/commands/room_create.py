@@ -89,7 +89,7 @@ def masked(end_point: str) -> str:
 
 def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     from webhook_app.providers.videosdk.answers import answered_object, room_ids_in
-    from workers.calls.videosdk_client import Token, VideoSDK
+    from webhook_app.providers.videosdk.client import Token, VideoSDK
 
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
         raise CommandError("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")

@@ -13,8 +13,8 @@ from typing import Any
 
 from webhook_app.domain.sessions.participants import LISTED_MAX, Role, role_of
 from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
+from webhook_app.providers.videosdk.client import ENDLESS, VideoSDK
 from webhook_app.providers.videosdk.participants import ParticipantPage, participants_in, read_participant_page
-from workers.calls.videosdk_client import ENDLESS, VideoSDK
 
 # The largest first: a participant is about 900 bytes, an answer at most 1 MiB. None leaves the size to VideoSDK (20).
 PAGE_SIZES = (500, 100, None)

@@ -18,10 +18,10 @@ from webhook_app.providers.videosdk.answers import (
     read_list,
     room_ids_in,
 )
+from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.objects import URL_KEYS, failure_text_in, stream_report
-from workers.calls.delivery_record import read_records
-from workers.calls.participants import read_session
-from workers.calls.videosdk_client import VideoSDK
+from webhook_app.providers.videosdk.record_reading import read_records
+from webhook_app.providers.videosdk.session_participants import read_session
 
 DEADLINE_S = 10.0
 RUNS_LOOKED_THROUGH = 20

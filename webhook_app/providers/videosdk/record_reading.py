@@ -5,9 +5,9 @@ from typing import Any
 
 from webhook_app.domain.probing.delivery_record import records_to_read
 from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
+from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.delivery_records import read_record
 from webhook_app.providers.videosdk.objects import identifies_stream, stream_report
-from workers.calls.videosdk_client import VideoSDK
 
 
 def read_records(

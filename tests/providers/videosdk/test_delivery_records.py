@@ -9,7 +9,7 @@ from tests.support.scenario import Scenario, on_air, rest, url, wanted_on_air, w
 from webhook_app.domain.probing.delivery_record import records_to_read
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.providers.videosdk.delivery_records import read_record
-from workers.calls.delivery_record import read_records
+from webhook_app.providers.videosdk.record_reading import read_records
 
 FOLDER = "https://cdn.example/meetings-hls/a"
 LIVE = {"names": ["a", FOLDER], "late": False}
