@@ -11,6 +11,8 @@ import pytest
 from tests.docs.test_docs import DOCS, blocks
 from tests.support.polling import scaled_limit
 from tests.support.product import Product, ask, product
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
 PAGE = DOCS / "tutorial.md"
@@ -48,7 +50,7 @@ def test_the_commands_of_the_tutorial_work(tmp_path: Path) -> None:
     assert ": playable, on air" in output and ": stopped" in output
     assert "wrong.yaml:7: rules.live-with-the-host.if: startWith() does not exist" in output
     assert "on: rule:live-with-the-host" in output
-    assert "Held for 1 s: studio-is-empty" in output
+    assert explain(Reason.RULE_HELD, seconds=1, rule="studio-is-empty").text in output
     assert re.search(r"[+=] 20.* start  rule:live-with-the-host", output)
     assert "- rule live-with-the-host removed" in output
     assert "Z  to  20" in output

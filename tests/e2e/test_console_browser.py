@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from tests.support.browser import DESKTOP, PHONE, WITHIN_MS, BrowserPage, a_browser
 from tests.support.polling import scaled_limit
 from tests.support.product import ADMIN_TOKEN, product, wait_until, webhook
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 
 pytestmark = [pytest.mark.browser, pytest.mark.process]
 
@@ -80,7 +82,7 @@ def test_a_room_is_put_on_air_and_taken_off_by_hand(browser: Any, tally: Any, sc
     expect(visit.room(room)).to_contain_text("by the operator")
     visit.room(room).get_by_role("link", name=room).click()
     expect(visit.page.get_by_role("img", name="The stream is playable")).to_be_visible(timeout=SOON_MS)
-    expect(visit.page.locator(".causes")).to_contain_text("Start called because of operator")
+    expect(visit.page.locator(".causes")).to_contain_text(explain(Reason.START_SENT, because="operator").text)
     visit.page.get_by_role("button", name="Take a snapshot").click()
     expect(visit.page.get_by_role("link", name="taken")).to_be_visible(timeout=SOON_MS)
     visit.room(room).get_by_role("link", name="End").click()

@@ -9,6 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.product import Product, Sandbox, Told, product, wait_until, webhook
+from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
 LIMIT_S = 20.0
@@ -110,16 +111,16 @@ def timeline_explains(one: Product, call: dict[str, Any], end_id: str) -> None:
     by_id = {item["id"]: item for item in timeline}
     cause = by_id[call["event_id"]]
     assert cause["data"]["participantName"] == "Host Ada"
-    did = [(decision["rule"], decision["did"], decision["call_id"]) for decision in cause["decisions"]]
-    assert ("live-with-the-host", "Matched: start wanted", None) in did
-    assert any(call_id == call["id"] and "Start called" in what for _, what, call_id in did)
+    decided = [(decision["rule"], decision["reason"], decision["call_id"]) for decision in cause["decisions"]]
+    assert ("live-with-the-host", Reason.RULE_MATCHED, None) in decided
+    assert (Reason.START_SENT, call["id"]) in [(reason, call_id) for _, reason, call_id in decided]
     (guest,) = [item for item in timeline if item["data"].get("participantName") == "Grace"]
-    assert [(decision["rule"], decision["did"]) for decision in guest["decisions"]] == [
-        ("live-with-the-host", "Not matched: `if` is false")
+    assert [(decision["rule"], decision["reason"]) for decision in guest["decisions"]] == [
+        ("live-with-the-host", Reason.RULE_IF_FALSE)
     ]
     assert "start-succeeded" in [item["type"] for item in timeline if item["source"] == "call"]
-    assert by_id[end_id]["effect"] == "The operator wants the room off air"
-    assert any("End called because of operator" in decision["did"] for decision in by_id[end_id]["decisions"])
+    assert by_id[end_id]["reason"] == Reason.OPERATOR_WANTS_OFF
+    assert Reason.END_SENT in [decision["reason"] for decision in by_id[end_id]["decisions"]]
 
 
 def test_a_host_who_comes_back_while_the_last_run_is_still_stopping_is_put_on_air_again(tmp_path: Path) -> None:

@@ -75,11 +75,9 @@ def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number
     assert event.type == kind
     outcome = step(world, event)
     apply(world, outcome)
-    codec.encode(
-        event_view(
-            event, {b"r": " ".join(outcome.reasons).encode(), b"a": encode_arguments(outcome.effects)}, world.config
-        )
-    )
+    arguments = encode_arguments(outcome.effects)
+    row = {b"r": " ".join(outcome.reasons).encode()} | ({b"a": arguments} if arguments else {})
+    codec.encode(event_view(event, row, world.config))
     for notice in outcome.notices:
         codec.notice_of(codec.encode(notice))
     for room in outcome.rooms.values():

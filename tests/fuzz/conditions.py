@@ -7,6 +7,7 @@ import cel
 
 from webhook_app.domain.budget import BudgetExceededError, step_budget
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX
+from webhook_app.domain.rules.condition_faults import ConditionFault
 from webhook_app.domain.rules.conditions import (
     ConditionError,
     ConditionResult,
@@ -55,7 +56,9 @@ def check(source: str) -> None:
     (verdict, steps), again = decide(), decide()
     assert (verdict, steps) == again
     assert steps <= STEPS_MAX + 1
-    assert verdict.refused == (steps > STEPS_MAX or "steps to compute" in (verdict.error or ""))
+    assert verdict.refused == (
+        steps > STEPS_MAX or (verdict.error is not None and verdict.error.code == ConditionFault.TOO_COSTLY)
+    )
     if not verdict.refused and steps <= COMPARED_STEPS_MAX:
         _means_the_same(source, shape, verdict)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event, JournalEvent, Source
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Call, CallKind, Room
@@ -218,8 +219,15 @@ class Scenario:
         return self.last.decisions.get(self.room_id, [])
 
     @property
-    def did(self) -> str:
-        return "; ".join(decision.text for decision in self.decisions)
+    def decided(self) -> list[str | None]:
+        """The codes of the last event's decisions in this room."""
+        return [decision.reason for decision in self.decisions]
+
+    @property
+    def explained(self) -> list[Explanation]:
+        """The last event's decisions in this room, and its effects, with their arguments."""
+        decided = [Explanation(decision.reason or "", decision.arguments) for decision in self.decisions]
+        return [*decided, *self.last.effects]
 
     @property
     def starts(self) -> list[Call]:

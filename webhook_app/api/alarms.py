@@ -138,7 +138,7 @@ def _place_in(cursor: str | None) -> tuple[int, str] | None:
 
 def _masked(alarm: Alarm) -> Alarm:
     """An alarm as it may be shown: its summary may quote an address, above all one that an earlier version raised."""
-    return replace(alarm, summary=masked(alarm.summary))
+    return replace(alarm, summary=masked(alarm.summary_text))
 
 
 def _sorted(alarms: Iterable[Alarm]) -> list[Alarm]:

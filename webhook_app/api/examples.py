@@ -81,7 +81,7 @@ TIMELINE_ITEM: dict[str, Any] = {
     "decisions": [
         {
             "rule": "sunday-service",
-            "did": "Matched: start wanted",
+            "did": "Matched: start requested",
             "reason": "rule-matched",
             "call_id": None,
             "notice_id": None,

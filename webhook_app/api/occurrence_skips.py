@@ -6,7 +6,7 @@ from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import AcceptedSchema, ProblemSchema
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Rule
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.domain.schedules.skips import SKIP_AHEAD_MS, window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339

@@ -13,10 +13,11 @@ from webhook_app.api.request_parsing import Blueprint, read_body
 from webhook_app.api.schemas import AcceptedSchema, Moment, PageQuery, ProblemSchema, RequestSchema, page_of, text
 from webhook_app.domain.configuration.changes import calendar_sources, decode_rule
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import text_of
 from webhook_app.domain.rules.backtest import BacktestTooLargeError
 from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import COUNT_MAX, Occurrence, occurrences, over_quota
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
@@ -327,7 +328,7 @@ def rule_view(rule: Rule, memory: RuleState, coming: dict[str, Any] | None = Non
         "from_file": rule.from_file,
         "next": coming,
         "last_fired_at": maybe_rfc3339(memory.last_fired_at),
-        "last_error": memory.last_error,
+        "last_error": text_of(memory.last_error),
     }
 
 

@@ -15,7 +15,7 @@ from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Call, CallKind, CallState, PendingFailureNotice, Room, Session
 from webhook_app.domain.rules.rule import Config, RuleState
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import Window
 from webhook_app.domain.streams.end_causes import StopCause, stopped_because
 from webhook_app.domain.streams.machine import Stream, StreamState
@@ -284,7 +284,7 @@ class StepContext:
         self,
         name: str,
         severity: str,
-        summary: str,
+        summary: Explanation,
         *,
         subject: str | None = None,
         room_id: str | None = None,

@@ -6,8 +6,10 @@ from typing import Any
 
 from webhook_app.domain.alarms.summaries import SUMMARY_TEXTS
 from webhook_app.domain.reason_texts import REASON_TEXTS
+from webhook_app.domain.rules.condition_faults import CONDITION_FAULT_TEXTS
+from webhook_app.domain.schedules.faults import SCHEDULE_FAULT_TEXTS
 
-TEXTS: Mapping[str, str] = {**REASON_TEXTS, **SUMMARY_TEXTS}
+TEXTS: Mapping[str, str] = {**REASON_TEXTS, **SUMMARY_TEXTS, **CONDITION_FAULT_TEXTS, **SCHEDULE_FAULT_TEXTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class Explanation:
     def text(self) -> str:
         """The explanation for people, in the words of today."""
         return render(self.code, self.arguments)
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The explanation as plain JSON, for where it is a part of other data; `text_of` reads it."""
+        return {"code": str(self.code), "arguments": self.arguments}
 
 
 def explain(code: str, /, **arguments: object) -> Explanation:
@@ -67,5 +74,5 @@ def joined_text(explanations: Sequence[Explanation]) -> str:
 
 def _storable(value: object) -> Any:
     if isinstance(value, Explanation):
-        return {"code": str(value.code), "arguments": value.arguments}
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
+        return value.stored
+    return value if value is None or isinstance(value, bool | int | float | Mapping) else str(value)

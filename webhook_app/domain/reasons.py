@@ -264,6 +264,7 @@ class Reason(StrEnum):
     ALARM_NOT_CONCERNED = "alarm-not-concerned"
     SUBSCRIBER_DISABLED = "subscriber-disabled"
     SUBSCRIBER_TEST = "subscriber-test"
+    TEST_MESSAGE = "test-message"
     SUBSCRIBER_RECOVER = "subscriber-recover"
     ROOMS_CHECKED = "rooms-checked"
 

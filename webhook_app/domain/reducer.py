@@ -12,6 +12,7 @@ from webhook_app.domain.alarms.changes import (
     on_alarm_raised,
 )
 from webhook_app.domain.alarms.room_alarms import on_start_unknown_timer, update_room_alarms
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.alarms.unreadable_webhooks import clear_when_due, report_unreadable
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.configuration.changes import (
@@ -33,6 +34,7 @@ from webhook_app.domain.control.desired import (
     set_operator_desired,
 )
 from webhook_app.domain.events import JournalEvent, RoomFact, Source
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.commands import (
     AcknowledgeAlarm,
     CaptureSnapshot,
@@ -210,7 +212,7 @@ def poison_outcome(state: SystemState, event: JournalEvent, error: Exception) ->
     outcome.raised[AlarmName.POISONED_EVENT] = AlarmReport(
         AlarmName.POISONED_EVENT.value,
         "critical",
-        f"event {event.id} ({event.type}) could not be processed and was passed over; its effect names the error",
+        explain(AlarmSummary.EVENT_POISONED, event=event.id, type=event.type),
         room_id=event.room_id,
     )
     apply_alarm_reports(state, event, outcome)
@@ -493,7 +495,7 @@ def _on_subscriber_command(event: JournalEvent, command: SubscriberCommand, outc
     """The deliver worker gets the command through the outbox: exactly once, in its place among the notices."""
     match command:
         case TestSubscriber(subscriber_id):
-            message = "A test from Tallylight: notices reach this subscriber."
+            message = explain(Reason.TEST_MESSAGE).stored
             data: dict[str, Any] = {"subscriber_id": subscriber_id, "message": message}
             outcome.notices.append(_roomless(event, TEST, data))
             outcome.record_effect(Reason.SUBSCRIBER_TEST, subscriber=subscriber_id)

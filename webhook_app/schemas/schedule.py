@@ -7,7 +7,8 @@ from zoneinfo import available_timezones
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from webhook_app.domain.schedules.checks import check_cron, check_openings
-from webhook_app.domain.schedules.openings import ScheduleError, read_recurrence, read_wall_clock
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.openings import read_recurrence, read_wall_clock
 from webhook_app.domain.schedules.schedule import Schedule
 from webhook_app.outbound.calendar_address import check_path, fetch_urls, is_address
 from webhook_app.schemas.fields import Duration

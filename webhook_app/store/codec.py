@@ -12,7 +12,7 @@ from webhook_app.domain.context import Decision
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.room import Call, Room
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, with_error_code
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
@@ -38,13 +38,18 @@ room_of = decoder(Room)
 stream_of = decoder(Stream)
 call_of = decoder(Call)
 rule_of = decoder(Rule)
-rule_state_of = decoder(RuleState)
+_rule_state_of = decoder(RuleState)
 names_of = decoder(dict[str, ConfiguredRoom])
 settings_of = decoder(Settings)
 _alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
 arguments_of = decoder(list[dict[str, Any]])
+
+
+def rule_state_of(raw: bytes) -> RuleState:
+    """A stored state of a rule; one of an earlier version gets the code of its error."""
+    return with_error_code(_rule_state_of(raw))
 
 
 def alarm_of(raw: bytes) -> Alarm:

@@ -9,8 +9,8 @@ from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
 from webhook_app.domain.notices.notice import NOTICE_TYPES
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.checks import cron_warning
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import over_quota
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.domain.times import rfc3339
 from webhook_app.usecases.room_names import closest_room

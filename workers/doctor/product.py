@@ -32,7 +32,7 @@ def check_product(client: Client) -> Iterator[Finding]:
         lag.events,
         lag.waited_s(now),
         halted=None if halted is None else halted.decode(errors="replace"),
-        stalled=None if stalled is None else stalled.summary,
+        stalled=None if stalled is None else stalled.summary_text,
     )
     yield raised([*(codec.alarm_of(raw) for raw in client.hvals(keys.ALARMS)), *system])
 
@@ -89,6 +89,6 @@ def raised(alarms: list[Alarm]) -> Finding:
     if not active:
         return ok("alarms", "none is raised")
     worst = sorted(active, key=lambda alarm: (alarm.severity != "critical", alarm.since))
-    quoted = ", ".join(f"{alarm.name}: {alarm.summary}" for alarm in worst[:QUOTED_MAX])
+    quoted = ", ".join(f"{alarm.name}: {alarm.summary_text}" for alarm in worst[:QUOTED_MAX])
     more = f"; and {len(worst) - QUOTED_MAX} more" if len(worst) > QUOTED_MAX else ""
     return warning("alarms", f"{len(worst)} raised: {quoted}{more}", "see `tally alarms`")

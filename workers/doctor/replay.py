@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webhook_app.domain.context import SystemState
+from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -49,8 +50,8 @@ def differing(stored: SystemState, folded: SystemState) -> list[str]:
         ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),
         ("name", stored.config.names, folded.config.names),
         ("settings", {"": stored.config.settings}, {"": folded.config.settings}),
-        ("memory of rule", stored.memory, folded.memory),
-        ("alarm", stored.alarms, folded.alarms),
+        ("memory of rule", stored.memory, _with_stored_text(stored.memory, folded.memory, "last_error")),
+        ("alarm", stored.alarms, _with_stored_text(stored.alarms, folded.alarms, "summary")),
     ]
     return [
         f"{what} {name}".strip()
@@ -58,6 +59,15 @@ def differing(stored: SystemState, folded: SystemState) -> list[str]:
         for name in sorted(here.keys() | there.keys())
         if here.get(name) != there.get(name)
     ]
+
+
+def _with_stored_text(stored: Mapping[str, Any], folded: Mapping[str, Any], field: str) -> dict[str, Any]:
+    """The folded values, with the text that an earlier version stored where today an explanation is stored."""
+    texts = {name: getattr(value, field) for name, value in stored.items()}
+    return {
+        name: replace(value, **{field: texts[name]}) if isinstance(texts.get(name), str) else value
+        for name, value in folded.items()
+    }
 
 
 def judge(different: list[str], count: int, rooms: int) -> Finding:

@@ -14,7 +14,7 @@ from tests.support.scenario import ROOM, Scenario
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.configuration.changes import decode_schedule
 from webhook_app.domain.events import Source
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
 from webhook_app.text.error_messages import os_error_text
 from workers.clock.calendar_fetch import _reason
@@ -89,7 +89,7 @@ def test_an_event_whose_fold_raises_is_described_without_the_error() -> None:
     outcome = poison_outcome(scenario.world, scenario.events[-1], KeyError("secret"))
     [alarm] = outcome.alarms.values()
     assert (alarm.name, alarm.room_id) == (AlarmName.POISONED_EVENT, ROOM)
-    assert_ours(alarm.summary)
+    assert_ours(alarm.summary_text)
 
 
 def test_a_calendar_that_no_rule_names_any_more_has_no_alarm() -> None:

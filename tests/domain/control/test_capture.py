@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.scenario import MINUTE, Scenario, url
 from webhook_app.domain.control.capture import CAPTURE_LOST_MS
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, CallState
 from webhook_app.domain.streams.machine import Snapshot
 
@@ -17,10 +18,6 @@ def on_air() -> Any:
     scenario.webhook("session-started")
     scenario.hls("starting", "started", "playable", id="run-1", url=url("run-1"))
     return scenario
-
-
-def effect(scenario: Any) -> Any:
-    return scenario.outcomes[-1].effect
 
 
 def test_a_picture_is_called_for_and_kept_with_its_run() -> None:
@@ -61,7 +58,7 @@ def test_asking_again_meanwhile_is_a_repeat() -> None:
     scenario = on_air()
     scenario.operator("capture")
     scenario.operator("capture")
-    assert effect(scenario).startswith("Repeat")
+    assert scenario.reasons == (Reason.SNAPSHOT_REPEAT,)
     assert len([call for call in scenario.calls if call.kind is CallKind.CAPTURE]) == 1
 
 
@@ -71,7 +68,7 @@ def test_nothing_to_be_seen_is_no_picture() -> None:
     scenario.operator("capture")
     scenario.hls("starting", "started", id="run-1", url=url("run-1"))
     scenario.operator("capture")
-    assert effect(scenario) == "No snapshot: nothing watchable is on air"
+    assert scenario.reasons == (Reason.SNAPSHOT_OFF_AIR,)
     assert [call for call in scenario.calls if call.kind is CallKind.CAPTURE] == []
 
 
@@ -80,7 +77,7 @@ def test_without_credentials_nobody_is_called() -> None:
     scenario.webhook("session-started")
     scenario.hls("playable", id="run-1", url=url("run-1"))
     scenario.operator("capture")
-    assert effect(scenario) == "No snapshot: there are no VideoSDK credentials"
+    assert scenario.reasons == (Reason.SNAPSHOT_NO_CREDENTIALS,)
     assert scenario.calls == []
 
 

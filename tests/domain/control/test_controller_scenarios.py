@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, on_air, rest, url, wanted_on_air, with_session
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 
 START_ON_JOIN = {"name": "host-in", "on": "participant-joined", "do": "start"}
@@ -38,7 +40,7 @@ def unknown(**more: Any) -> Any:
 def test_an_operators_start_is_one_call() -> None:
     scenario = started()
     assert [call.because for call in scenario.starts] == ["operator"]
-    assert scenario.did == "Start called because of operator"
+    assert scenario.explained[0] == explain(Reason.START_SENT, because="operator")
 
 
 def test_a_start_carries_what_the_operator_gave() -> None:
@@ -257,7 +259,8 @@ def test_the_alarm_of_a_forbidden_room_names_the_room() -> None:
     scenario.operator("start")
     scenario.answer("refused", status=403, message="Not permitted")
     (raised,) = [notice for notice in scenario.told if notice.type == "alarm.raised"]
-    assert raised.data["alarm"]["summary"] == "VideoSDK does not allow us to start in lobby: 403 Not permitted"
+    summary = explain(AlarmSummary.ROOM_FORBIDDEN, action="start", room="lobby", answer="403 Not permitted")
+    assert raised.data["alarm"]["summary"] == summary.stored
 
 
 def test_a_call_that_was_dropped_before_it_was_sent_is_decided_anew() -> None:
@@ -295,7 +298,7 @@ def test_two_looks_that_find_nothing_the_later_late_enough_allow_another_start()
     scenario.timer("ask:unknown")
     assert scenario.now == deadline + 15 * SECOND
     scenario.probe(None)
-    assert "two probes" in scenario.did
+    assert Reason.START_HAD_NO_EFFECT in scenario.decided
     scenario.timer("backoff")
     assert len(scenario.starts) == 2
 
@@ -324,7 +327,7 @@ def test_after_an_answer_of_5xx_five_seconds_are_enough() -> None:
     scenario.probe(None)
     scenario.timer("ask:unknown")
     scenario.probe(None, asked_at=scenario.now)
-    assert "two probes" in scenario.did
+    assert Reason.START_HAD_NO_EFFECT in scenario.decided
 
 
 def test_looks_that_do_not_reach_videosdk_do_not_count() -> None:
@@ -351,7 +354,7 @@ def test_a_late_webhook_ends_the_doubt(named: dict[str, Any]) -> None:
     scenario = unknown()
     scenario.hls("starting", **named)
     assert scenario.room.call is None
-    assert "took effect after all" in scenario.did
+    assert Reason.START_TOOK_EFFECT in scenario.decided
 
 
 def test_a_late_webhook_that_may_be_of_an_older_run_does_not_end_the_doubt() -> None:
@@ -413,7 +416,7 @@ def test_an_end_waits_while_the_stream_is_starting() -> None:
     scenario.answer("succeeded", run="a")
     scenario.operator("end")
     assert scenario.ends == []
-    assert scenario.did == "The end waits until the stream has started: VideoSDK refuses it before"
+    assert scenario.decided == [Reason.WAITING_FOR_STARTED]
     scenario.hls("started")
     assert len(scenario.ends) == 1
 
@@ -483,7 +486,7 @@ def test_a_start_right_after_our_own_end_is_not_undone_by_it() -> None:
 def test_a_person_who_stops_the_stream_is_obeyed() -> None:
     scenario = wanted_on_air()
     scenario.hls("stopping", "stopped", id="a")
-    assert "left off" in scenario.did
+    assert Reason.STOPPED_BY_SOMEBODY in scenario.decided
     assert scenario.view["desired"] is None
     scenario.wait(15 * MINUTE)
     assert len(scenario.starts) == 1
@@ -499,7 +502,7 @@ def test_a_person_who_stops_the_second_stream_of_a_session_is_obeyed_though_noth
     scenario.ask()
     scenario.probe(None)
     assert scenario.states == ["stopped", "stopped"]
-    assert "left off" in scenario.did
+    assert Reason.STOPPED_BY_SOMEBODY in scenario.decided
     assert scenario.view["desired"] is None
 
 
@@ -508,7 +511,7 @@ def test_a_person_is_obeyed_though_only_the_stopping_was_heard_of() -> None:
     scenario.hls("stopping", id="a")
     scenario.wait(60 * SECOND)
     scenario.probe(None)
-    assert "left off" in scenario.did
+    assert Reason.STOPPED_BY_SOMEBODY in scenario.decided
 
 
 def test_a_stream_that_stops_because_everybody_left_was_not_stopped_by_a_person() -> None:
@@ -569,7 +572,7 @@ def test_a_stream_that_began_long_before_we_knew_of_it_is_as_old_as_videosdk_say
     scenario.operator("start")
     scenario.answer("already", stream={**rest("a"), "start": "2026-11-22T10:00:00.000Z"})
     scenario.hls("stopping", "stopped", id="a")
-    assert "VideoSDK's own limit" in scenario.did
+    assert Reason.RETRY_VIDEOSDK_LIMIT in scenario.decided
     scenario.timer("backoff")
     assert len(scenario.starts) == 2
 
@@ -589,9 +592,9 @@ def test_a_stream_that_ended_a_moment_ago_and_is_still_shown_is_not_asked_for_wi
 def test_a_room_that_nobody_is_in_is_armed_and_asked_about() -> None:
     scenario = Scenario()
     scenario.operator("start")
-    assert scenario.did == "Checking with VideoSDK whether a session is open"
+    assert scenario.decided == [Reason.CHECKING_SESSION]
     scenario.probe(None)
-    assert scenario.did.startswith("Armed")
+    assert scenario.decided[0] == Reason.WAITING_FOR_SESSION
     assert scenario.view["armed"]
     assert (scenario.starts, len(scenario.probes)) == ([], 1)
 
@@ -655,7 +658,7 @@ def test_an_operators_start_wins_over_a_rules_end() -> None:
     scenario.joined("ada")
     scenario.left("ada")
     assert scenario.ends == []
-    assert "the operator's desire wins" in scenario.did
+    assert Reason.RULE_OPERATOR_WINS in scenario.decided
     assert scenario.view["desired"]["because"] == "operator"
 
 
@@ -696,7 +699,7 @@ def test_a_rules_wish_ends_with_its_session() -> None:
     scenario.joined("ada")
     scenario.webhook("session-ended")
     assert scenario.view["desired"] is None
-    assert "its session ended" in scenario.did
+    assert Reason.DESIRE_DROPPED_SESSION_ENDED in scenario.decided
 
 
 def test_a_rules_wish_ends_with_its_session_though_only_the_next_one_was_heard_of() -> None:
@@ -747,7 +750,7 @@ def test_the_timeline_says_that_a_newer_rule_wins_over_the_one_before() -> None:
     scenario.joined("ada")
     scenario.answer("succeeded", run="a")
     scenario.left("ada")
-    assert "Matched: end wanted, newer than what host-in wants" in scenario.did
+    assert explain(Reason.RULE_NEWER, action="end", loser="host-in") in scenario.explained
 
 
 # Without credentials

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, rest, url, wanted_on_air, with_session
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 SESSION_LIVE = {"session_id": "s1", "live": True, "participants": {"p1": "Ada"}}
@@ -168,8 +170,9 @@ def test_in_a_window_a_rejected_start_is_late_and_missed_for_that_reason_and_tri
     assert (len(scenario.starts), "start-refused" in alarms(scenario)) == (2, True)
     scenario.wait(12 * MINUTE)
     assert len(scenario.starts) == 2
+    refused = explain(Reason.VIDEOSDK_REFUSED, said="422 layout")
     told = {notice.type: notice.data["message"] for notice in scenario.told if notice.type.startswith("broadcast.")}
-    assert told == dict.fromkeys(("broadcast.late", "broadcast.missed"), "VideoSDK refused: 422 layout")
+    assert told == dict.fromkeys(("broadcast.late", "broadcast.missed"), refused.stored)
     assert "start-refused" not in alarms(scenario)
     scenario.wait(20 * MINUTE)
     assert len(scenario.starts) >= 3

@@ -7,6 +7,9 @@ from marshmallow import ValidationError
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, on_air, rest, wanted_on_air, with_session
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules.condition_faults import ConditionFault
 from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE
 from webhook_app.domain.view_examples import room_shapes
@@ -34,7 +37,9 @@ def with_rule(rule: Any, scenario: Any = None) -> Any:
 
 
 def decisions_of(scenario: Any, rule: Any) -> Any:
-    return [decision.text for decision in scenario.decisions if decision.rule == rule]
+    """The decisions of a rule at the last event, as codes with their arguments."""
+    decisions = [decision for decision in scenario.decisions if decision.rule == rule]
+    return [Explanation(decision.reason, decision.arguments) for decision in decisions]
 
 
 # on
@@ -51,17 +56,16 @@ def test_a_rule_whose_if_is_false_says_so_on_the_timeline() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("guest")
     assert scenario.starts == []
-    assert decisions_of(scenario, "host-in") == ["Not matched: `if` is false"]
+    assert decisions_of(scenario, "host-in") == [explain(Reason.RULE_IF_FALSE)]
 
 
 def test_a_missing_value_is_false_and_the_timeline_names_it() -> None:
     scenario = with_rule(HOST_IN)
     scenario.webhook("participant-joined", participantId="x")
     assert scenario.starts == []
-    (said,) = decisions_of(scenario, "host-in")
-    assert said.startswith("Not matched: ")
-    assert "participantName" in said
-    assert "participantName" in scenario.world.memory["host-in"].last_error
+    missing = explain(ConditionFault.FIELD_MISSING, field="participantName")
+    assert decisions_of(scenario, "host-in") == [explain(Reason.RULE_IF_ERROR, error=missing)]
+    assert scenario.world.memory["host-in"].last_error == missing
 
 
 def test_a_rule_may_listen_to_our_notices_and_to_videosdks_own_types() -> None:
@@ -116,7 +120,7 @@ def test_a_body_that_is_passed_on_is_no_trigger_of_its_own() -> None:
 def test_a_condition_must_hold_as_long_as_its_for_says() -> None:
     scenario = with_rule(SLOW)
     scenario.hls("starting")
-    assert decisions_of(scenario, "slow") == ["Began to hold; acts if it still does in 120 s"]
+    assert decisions_of(scenario, "slow") == [explain(Reason.RULE_BEGAN_TO_HOLD, seconds=120)]
     scenario.wait(119 * SECOND)
     assert "rule.slow" not in scenario.notices
     scenario.wait(SECOND)
@@ -128,7 +132,7 @@ def test_a_condition_that_ceases_in_time_does_nothing_and_begins_anew() -> None:
     scenario.hls("starting", id="a")
     scenario.wait(100 * SECOND)
     scenario.hls("started", id="a")
-    assert decisions_of(scenario, "slow") == ["No longer holds"]
+    assert decisions_of(scenario, "slow") == [explain(Reason.RULE_NO_LONGER_HOLDS)]
     scenario.wait(10 * MINUTE)
     assert "rule.slow" not in scenario.notices
 
@@ -195,7 +199,7 @@ def test_a_rule_that_was_wrong_about_who_is_there_does_nothing() -> None:
     scenario = emptied()
     asked_who(scenario, {"bob": "Bob"})
     assert scenario.ends == []
-    assert decisions_of(scenario, "empty")[-1].startswith("No longer holds")
+    assert decisions_of(scenario, "empty")[-1].code in (Reason.RULE_NO_LONGER_HOLDS, Reason.RULE_REFUTED)
     assert scenario.view["session"]["participant_count"] == 1
 
 
@@ -240,7 +244,7 @@ def test_a_cooldown_keeps_a_rule_from_acting_again_in_the_same_room() -> None:
     scenario.joined("ada")
     scenario.joined("bob")
     assert scenario.notices.count("rule.say") == 1
-    assert decisions_of(scenario, "say") == ["Not done: cooling down for another 599 s"]
+    assert decisions_of(scenario, "say") == [explain(Reason.RULE_COOLING_DOWN, seconds=599)]
     scenario.webhook("participant-joined", room="other", session="s9", participantId="x")
     assert scenario.notices.count("rule.say") == 2
     scenario.wait(10 * MINUTE)
@@ -253,7 +257,7 @@ def test_a_rule_acts_a_bounded_number_of_times_in_a_minute() -> None:
     for _ in range(ACTIONS_MAX_PER_MINUTE + 8):
         scenario.hls("playable", id="a", after=100)
     assert scenario.notices.count("rule.say") == ACTIONS_MAX_PER_MINUTE
-    assert "within a minute" in scenario.did
+    assert Reason.RULE_TOO_OFTEN in scenario.decided
     scenario.wait(MINUTE)
     scenario.hls("playable", id="a")
     assert scenario.notices.count("rule.say") == ACTIONS_MAX_PER_MINUTE + 1
@@ -318,7 +322,7 @@ def test_a_rule_that_is_changed_paused_or_deleted_drops_its_wish_and_leaves_the_
         case "deleted":
             scenario.delete("host-in")
     assert scenario.view["desired"] is None
-    assert "the stream is left alone" in scenario.did
+    assert Reason.DESIRE_DROPPED_RULE_CHANGED in scenario.decided
     scenario.wait(15 * MINUTE)
     assert (scenario.ends, scenario.states) == ([], ["playable"])
 
@@ -327,7 +331,7 @@ def test_a_rule_that_is_put_again_unchanged_keeps_its_wish() -> None:
     scenario = with_rule(HOST_IN)
     scenario.joined("hostess")
     scenario.put_rule(HOST_IN)
-    assert scenario.effect.startswith("No change")
+    assert scenario.reasons == (Reason.RULE_UNCHANGED,)
     assert scenario.view["desired"]["because"] == "rule:host-in"
 
 
@@ -347,7 +351,7 @@ def test_a_deleted_rules_for_does_not_go_off() -> None:
     due = scenario.room.timers["for:slow"]
     scenario.delete("slow")
     scenario.timer("for:slow", due=due)
-    assert scenario.effect.startswith("No change")
+    assert scenario.reasons == (Reason.STALE_TIMER,)
     assert "rule.slow" not in scenario.notices
 
 
@@ -355,7 +359,7 @@ def test_an_end_of_a_room_that_is_off_does_nothing_and_says_so() -> None:
     scenario = with_rule({"name": "out", "on": "participant-left", "do": "end"})
     scenario.joined("ada")
     scenario.left("ada")
-    assert decisions_of(scenario, "out") == ["Matched, nothing to end: not on air"]
+    assert decisions_of(scenario, "out") == [explain(Reason.RULE_OFF_AIR)]
     assert scenario.view["desired"] is None
 
 
@@ -386,7 +390,7 @@ def test_a_rule_of_an_earlier_version_keeps_a_start_that_is_refused_today() -> N
 def test_without_credentials_a_rule_says_why_nothing_is_called() -> None:
     scenario = with_rule(HOST_IN, with_session(calls=False))
     scenario.joined("hostess")
-    assert decisions_of(scenario, "host-in") == ["Matched: start wanted, but there are no VideoSDK credentials"]
+    assert decisions_of(scenario, "host-in") == [explain(Reason.RULE_NO_CREDENTIALS, action="start")]
 
 
 def test_what_the_file_names_belongs_to_the_file() -> None:
@@ -394,7 +398,7 @@ def test_what_the_file_names_belongs_to_the_file() -> None:
     filed = {**HOST_IN, "rooms": ["*"]}
     scenario.tell(Source.CONFIG, "file-applied", {"rules": [filed], "rooms": {}}, room=None)
     scenario.put_rule({**HOST_IN, "do": "end"})
-    assert "belongs to the configuration file" in scenario.effect
+    assert Reason.RULE_FROM_FILE in scenario.reasons
     scenario.delete("host-in")
     assert scenario.world.config.rules["host-in"].do == "start"
     scenario.put_rule({"name": "mine", "on": "participant-left", "do": "notify"})

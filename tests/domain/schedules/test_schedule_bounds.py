@@ -22,8 +22,8 @@ from webhook_app.domain.reducer import step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Settings, make_config
 from webhook_app.domain.schedules.checks import check_cron, cron_warning
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
 from webhook_app.schemas.schedule import ScheduleSchema
 from webhook_app.store import codec

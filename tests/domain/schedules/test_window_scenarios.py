@@ -8,7 +8,9 @@ from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.context import StepContext, StepOutcome, SystemState
 from webhook_app.domain.events import Event, Source
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.store import codec
@@ -92,7 +94,7 @@ class ScheduledRoom(Scenario):
         return [notice.type.removeprefix("broadcast.") for notice in self.told if notice.type.startswith("broadcast.")]
 
     def reason(self, kind: Any) -> Any:
-        return [notice.data["message"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
+        return [notice.data["reason"] for notice in self.told if notice.type == f"broadcast.{kind}"][-1]
 
     @property
     def wanted(self) -> Any:
@@ -138,7 +140,7 @@ def test_a_window_without_a_session_is_armed_and_starts_at_once_when_somebody_op
     scenario.until(ONE + 10 * MINUTE)
     assert (scenario.starts, scenario.view["armed"], scenario.wanted) == ([], True, True)
     assert scenario.broadcasts == ["armed", "late"]
-    assert scenario.reason("late") == "nobody has opened a session"
+    assert scenario.reason("late") == Reason.NO_SESSION
     scenario.webhook("session-started")
     assert [call.created_at for call in scenario.starts] == [scenario.now]
 
@@ -171,7 +173,7 @@ def test_a_window_is_late_because_videosdk_could_not_say_who_is_there() -> None:
     scenario.reachable = False
     scenario.until(ONE + 2 * MINUTE)
     assert scenario.broadcasts == ["late"]
-    assert scenario.reason("late") == "VideoSDK could not say who is there"
+    assert scenario.reason("late") == Reason.SESSION_UNKNOWN
 
 
 def test_a_room_that_is_on_air_at_the_opening_is_left_running_and_counts() -> None:
@@ -211,7 +213,7 @@ def test_a_window_that_is_not_playable_a_minute_after_its_opening_is_late_with_i
         scenario.timer("backoff")
     scenario.until(ONE + 2 * MINUTE)
     assert scenario.broadcasts == ["late"]
-    assert scenario.reason("late") == "VideoSDK refused: 400 quota"
+    assert scenario.reason("late") == Reason.VIDEOSDK_REFUSED
 
 
 def test_a_window_that_is_playable_in_time_is_not_late() -> None:
@@ -264,14 +266,14 @@ def test_a_run_that_was_ended_before_it_was_playable_completes_no_window() -> No
     scenario.ended("a")
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["late", "missed"]
-    assert scenario.reason("missed") == "the operator wants the room off air"
+    assert scenario.reason("missed") == Reason.OPERATOR_OFF
 
 
 def test_a_window_that_was_never_playable_is_missed_with_its_reason() -> None:
     scenario = ScheduledRoom().plan()
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["armed", "late", "missed"]
-    assert scenario.reason("missed") == "nobody has opened a session"
+    assert scenario.reason("missed") == Reason.NO_SESSION
     assert scenario.wanted is None
 
 
@@ -280,7 +282,7 @@ def test_without_credentials_a_window_is_missed_and_nothing_is_wanted_after_it()
     scenario.until(ONE + 5 * MINUTE)
     scenario.until(ONE + HOUR)
     assert scenario.broadcasts == ["late", "missed"]
-    assert "credentials" in scenario.reason("missed")
+    assert scenario.reason("missed") == Reason.NO_CREDENTIALS
     assert (scenario.calls, scenario.wanted) == ([], None)
 
 
@@ -387,7 +389,7 @@ def test_a_person_who_stopped_and_started_again_is_left_alone_at_the_close() -> 
 def test_a_persons_stop_that_is_told_only_after_a_probe_has_missed_the_stream_is_obeyed_all_the_same() -> None:
     scenario = on_show()
     scenario.probe(None)
-    assert "starting again in 5 s" in scenario.did
+    assert {"wait": 5} in [decision.arguments for decision in scenario.decisions]
     scenario.hls("stopping", id="a")
     assert scenario.broadcasts == ["interrupted"]
     scenario.hls("stopped", id="a")
@@ -439,7 +441,7 @@ def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it() -> 
         scenario.until(min(ONE + HOUR, scenario.room.timers.get("backoff", ONE + HOUR)))
     assert len(scenario.starts) > 55
     assert scenario.broadcasts == ["late", "missed"]
-    assert scenario.reason("missed") == "VideoSDK refused: 429 slow down"
+    assert scenario.reason("missed") == Reason.VIDEOSDK_REFUSED
     tried = len(scenario.starts)
     scenario.wait(HOUR)
     assert (len(scenario.starts), scenario.wanted) == (tried, None)
@@ -490,7 +492,7 @@ def test_a_window_that_opened_and_closed_while_nobody_looked_is_missed() -> None
     scenario = ScheduledRoom().opened().plan(at=["13:00", "16:00"])
     scenario.sleep(ONE + 2 * HOUR)
     assert (scenario.starts, scenario.broadcasts) == ([], ["missed"])
-    assert "not running" in scenario.reason("missed")
+    assert scenario.reason("missed") == Reason.NOT_RUNNING
     assert scenario.view["next_window"]["opens_at"] == "2026-11-22T16:00:00.000Z"
 
 
@@ -647,7 +649,7 @@ def test_an_operators_end_with_its_own_time_holds_over_an_opening() -> None:
     scenario.operator("end", until=ONE + 10 * MINUTE)
     scenario.until(ONE + 10 * MINUTE - 1)
     assert scenario.starts == []
-    assert scenario.reason("late") == "the operator wants the room off air"
+    assert scenario.reason("late") == Reason.OPERATOR_OFF
     scenario.until(ONE + 10 * MINUTE)
     assert len(scenario.starts) == 1
 
@@ -693,7 +695,7 @@ def test_another_start_replaces_the_run_without_closing_the_window() -> None:
 def test_a_rule_that_is_paused_or_deleted_leaves_the_stream_alone(change: str) -> None:
     scenario = on_show()
     getattr(scenario, change)("show")
-    assert "left alone" in scenario.did
+    assert Reason.WINDOW_RULE_GONE in scenario.decided
     scenario.wait(3 * HOUR)
     assert (scenario.ends, scenario.wanted, scenario.broadcasts) == ([], None, [])
 
@@ -702,7 +704,7 @@ def test_a_rule_that_is_paused_leaves_the_stream_alone_though_another_rule_has_w
     scenario = on_show()
     scenario.plan("choir", at=["16:00"])
     scenario.pause("show")
-    assert "left alone" in scenario.did
+    assert Reason.WINDOW_RULE_GONE in scenario.decided
     scenario.until(NOON + 4 * HOUR)
     assert scenario.ends == []
     assert scenario.view["desired"]["because"] == "rule:choir"
@@ -731,7 +733,7 @@ def test_the_next_opening_can_be_passed_over_and_stays_so_when_the_rule_is_put_a
 def test_the_timeline_says_which_opening_is_passed_over() -> None:
     scenario = ScheduledRoom().opened().plan()
     scenario.tell(Source.OPERATOR, "rule-skip-next", {"name": "show"}, room=None)
-    assert scenario.did == "The opening at 2026-11-22T13:00:00.000Z is skipped"
+    assert explain(Reason.OCCURRENCE_SKIPPED, opens_at="2026-11-22T13:00:00.000Z") in scenario.explained
 
 
 def test_a_file_that_is_applied_again_keeps_what_is_passed_over() -> None:
@@ -888,7 +890,7 @@ def test_a_window_with_an_if_starts_once_it_holds_and_goes_on_when_it_ceases() -
     scenario.plan(**{"if": 'room.session.participants.exists(p, p.name.startsWith("Host"))'})
     scenario.until(ONE + 5 * MINUTE)
     assert scenario.starts == []
-    assert scenario.reason("late") == "The window is open and waits for its `if`"
+    assert scenario.reason("late") == Reason.WINDOW_IF_AWAITED
     scenario.joined("host-eve")
     assert len(scenario.starts) == 1
     scenario.playable()
@@ -946,7 +948,7 @@ def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_sai
 def test_a_window_whose_if_never_holds_is_missed_for_that_reason() -> None:
     scenario = ScheduledRoom().opened("ada").plan(**{"if": "room.session.participant_count > 5"})
     scenario.until(ONE + HOUR)
-    assert (scenario.starts, scenario.reason("missed")) == ([], "The window is open and waits for its `if`")
+    assert (scenario.starts, scenario.reason("missed")) == ([], Reason.WINDOW_IF_AWAITED)
 
 
 def test_a_room_that_is_always_on_stays_on_across_days() -> None:
@@ -1008,7 +1010,7 @@ def test_the_timeline_says_that_a_schedule_wins_over_an_event_rule() -> None:
     scenario = on_show()
     scenario.put_rule({"name": "guard", "on": "participant-left", "do": "end"})
     scenario.left("ada")
-    assert "Matched: end wanted, but the schedule show wins" in scenario.did
+    assert explain(Reason.RULE_SCHEDULE_WINS, action="end", winner="show") in scenario.explained
     assert scenario.ends == []
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, ROOM, SECOND, SESSION, Scenario, on_air, rest, with_session
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Role, role_of
 from webhook_app.domain.views import participants_view
@@ -341,7 +342,7 @@ def test_when_more_people_move_than_are_kept_the_probe_is_repeated() -> None:
     for number in range(MOVES_MAX + 1):
         scenario.joined(f"p{number}")
     probed(scenario, [person("eve", "CONFERENCE")], asked_id=asked)
-    assert "checking again" in scenario.effect
+    assert Reason.SESSION_NEWER_THAN_PROBE in scenario.reasons
     assert session(scenario)["participant_count"] == MOVES_MAX + 1
 
 

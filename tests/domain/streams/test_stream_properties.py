@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario, on_air, rest, url
 from webhook_app.domain.events import Source
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import step
 from webhook_app.domain.streams.machine import ENDED, StreamState
 
@@ -258,7 +259,7 @@ def test_a_timer_that_the_room_does_not_hold_at_that_very_moment_does_nothing(ti
         due += 1
     room = scenario.room
     outcome = scenario.tell(Source.CLOCK, "timer", {"timer": timer, "due": due})
-    assert outcome.effect == "No change: the timer was cleared or moved"
+    assert outcome.reasons == (Reason.STALE_TIMER,)
     assert not (outcome.rooms or outcome.calls or outcome.notices)
     assert scenario.room is room
 

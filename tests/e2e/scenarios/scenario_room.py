@@ -9,6 +9,7 @@ from tests.e2e.scenarios.toggle_proxy import ToggleProxy
 from tests.e2e.scenarios.waiting import retry_while_down, wall_clock
 from tests.support.polling import last_lines, wait_until
 from tests.support.product import API_KEY, SECRET, Json, Product, Sandbox, ask
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.client import Token
 
@@ -189,7 +190,7 @@ class ScenarioRoom:
         """Why the last `broadcast.<kind>` was, which names the hall's rule too."""
         last = self.notices(f"broadcast.{kind}")[-1]["data"]
         assert (last["rule"], last["because"]) == (self.rule, f"rule:{self.rule}")
-        return str(last["message"])
+        return str(last["reason"])
 
     @property
     def runs(self) -> list[Json]:
@@ -221,14 +222,14 @@ class ScenarioRoom:
         """`kill -9` of one process of the product, which its supervisor starts again."""
         self.one.kill(self.one.pids()[process])
 
-    def said(self, what: str, times: int = 1) -> None:
-        """The timeline says this in a decision or an effect: a Reason, or a part of a text."""
+    def said(self, what: Reason | Explanation, times: int = 1) -> None:
+        """The timeline says this in a decision or an effect: a reason's code, or an explanation's text."""
         found = 0
         for item in self.timeline:
             if isinstance(what, Reason):
                 found += [*item["reasons"], *(decision["reason"] for decision in item["decisions"])].count(what)
             else:
-                found += sum(what in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
+                found += sum(what.text in text for text in (item["effect"] or "", *map(_did, item["decisions"])))
         assert found >= times, f"the timeline does not say {what!r} (x{times})"
 
     def repairs(self) -> list[str]:

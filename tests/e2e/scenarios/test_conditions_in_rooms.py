@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import seconds_between
 from tests.support.polling import LATE_S
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
@@ -103,5 +104,5 @@ def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(scenari
     scenario.leaves("ada")
     scenario.off_air()
     assert (len(scenario.runs), len(scenario.starts), len(scenario.ends)) == (1, 1, 1)
-    scenario.said(f"because of rule:{scenario.rule}-in")
-    scenario.said(f"because of rule:{scenario.rule}-out")
+    scenario.said(explain(Reason.START_SENT, because=f"rule:{scenario.rule}-in"))
+    scenario.said(explain(Reason.END_SENT, because=f"rule:{scenario.rule}-out"))

@@ -72,7 +72,7 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     scenario.on_air()
     scenario.person_stops()
     scenario.hears("broadcast.interrupted")
-    assert scenario.reason("interrupted") == "Somebody stopped the stream: left off"
+    assert scenario.reason("interrupted") == Reason.STOPPED_BY_SOMEBODY
     assert scenario.desires(None)["on_air"] is False
     scenario.closed(after_s=2)
     scenario.said(Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)

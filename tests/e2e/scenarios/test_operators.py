@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
@@ -18,8 +19,8 @@ def test_an_operator_starts_and_ends_outside_any_window(scenario: ScenarioRoom) 
     assert scenario.desires(True)["desired"]["because"] == "operator"
     scenario.operator("end")
     scenario.off_air()
-    scenario.said("Start called because of operator")
-    scenario.said("End called because of operator")
+    scenario.said(explain(Reason.START_SENT, because="operator"))
+    scenario.said(explain(Reason.END_SENT, because="operator"))
     assert (len(scenario.runs), len(scenario.starts), len(scenario.ends)) == (1, 1, 1)
 
 
@@ -75,7 +76,7 @@ def test_an_operator_who_ends_before_it_was_playable_is_the_reason_for_what_was_
     scenario.hears("stream.started")
     scenario.operator("end")
     scenario.closed()
-    assert scenario.reason("late") == scenario.reason("missed") == "the operator wants the room off air"
+    assert scenario.reason("late") == scenario.reason("missed") == Reason.OPERATOR_OFF
 
 
 def test_an_operator_who_releases_inside_a_window_gives_the_room_back_to_it(scenario: ScenarioRoom) -> None:
@@ -98,7 +99,7 @@ def test_an_operators_end_holds_against_a_person_who_starts(scenario: ScenarioRo
     scenario.person_starts()
     scenario.off_air()
     assert len(scenario.ends) == 1
-    scenario.said("End called because of operator")
+    scenario.said(explain(Reason.END_SENT, because="operator"))
     assert scenario.desires(False)
 
 

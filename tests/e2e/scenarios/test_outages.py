@@ -45,7 +45,7 @@ def test_down_over_a_whole_window_it_is_missed_and_nothing_is_started(scenario: 
     scenario.joins()
     scenario.opens(at=scenario.falls_at + 4, lasts=8)
     scenario.hears("broadcast.missed", limit_s=UP_AGAIN_S + 30)
-    assert scenario.reason("missed") == "the process was not running"
+    assert scenario.reason("missed") == Reason.NOT_RUNNING
     assert scenario.starts == []
     assert scenario.desires(None)
 

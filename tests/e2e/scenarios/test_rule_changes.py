@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.scenarios.scenario_room import ScenarioRoom
 from tests.e2e.scenarios.waiting import wall_clock
 from tests.support.polling import wait_until
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
@@ -125,7 +126,7 @@ def test_an_event_rule_that_wants_the_room_off_loses_to_a_window_and_the_timelin
     scenario.until(time.time() + 3)
     assert scenario.now["on_air"] is True
     lost = [decision for decision in scenario.event("participant-left")["decisions"] if decision["rule"] == ender]
-    assert [one["did"] for one in lost] == [f"Matched: end wanted, but the schedule {scenario.rule} wins"]
+    assert [decision["reason"] for decision in lost] == [Reason.RULE_SCHEDULE_WINS]
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs), len(scenario.ends)) == (["completed"], 1, 1)
@@ -141,7 +142,7 @@ def test_of_two_event_rules_the_newest_wish_wins_and_the_timeline_says_so(scenar
     scenario.on_air()
     scenario.joins("guard", "Guard")
     scenario.off_air()
-    scenario.said(f"Matched: end wanted, newer than what {starter} wants")
+    scenario.said(explain(Reason.RULE_NEWER, action="end", loser=starter))
     assert (len(scenario.runs), len(scenario.ends)) == (1, 1)
     assert scenario.desires(None)
 
@@ -153,8 +154,8 @@ def test_two_rules_that_want_opposite_things_at_one_event_make_one_call_at_most(
     scenario.joins()
     scenario.hears("session.started")
     scenario.until(time.time() + 4)
-    did = [(decision["rule"], decision["did"]) for decision in scenario.event("session-started")["decisions"]]
-    assert (starter, "Matched: start wanted") in did
+    did = [(decision["rule"], decision["reason"]) for decision in scenario.event("session-started")["decisions"]]
+    assert (starter, Reason.RULE_MATCHED) in did
     assert any(rule == ender for rule, _ in did)
     assert len(scenario.runs) <= 1
 

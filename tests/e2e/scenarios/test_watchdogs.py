@@ -149,7 +149,7 @@ def test_an_opening_while_videosdk_cannot_be_reached_is_late_and_made_up_for(sce
     scenario.spoil("*:502*")
     scenario.opens(lasts=45, late_after="8s")
     scenario.hears("broadcast.late")
-    assert "could not be reached" in scenario.reason("late")
+    assert scenario.reason("late") == Reason.VIDEOSDK_UNREACHED
     assert scenario.starts == []
     scenario.spoil()
     scenario.on_air(limit_s=60)

@@ -25,7 +25,7 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(scen
     scenario.closed()
     scenario.off_air()
     assert scenario.broadcasts == ["armed", "completed"]
-    assert scenario.reason("armed") == "nobody has opened a session"
+    assert scenario.reason("armed") == Reason.NO_SESSION
     scenario.said(Reason.WAITING_FOR_SESSION)
     scenario.said(Reason.WINDOW_CLOSED_ENDING)
     assert scenario.desires(None)["state"] == "stopped"
@@ -71,7 +71,7 @@ def test_an_opening_while_videosdk_cannot_say_who_is_there_is_late_for_that_reas
     scenario.joins()
     scenario.opens(lasts=50, late_after="5s")
     scenario.hears("broadcast.late")
-    assert scenario.reason("late") == "VideoSDK could not say who is there"
+    assert scenario.reason("late") == Reason.SESSION_UNKNOWN
     scenario.spoil()
     scenario.on_air(limit_s=45)
     scenario.closed(limit_s=60)
@@ -114,7 +114,7 @@ def test_a_window_whose_if_never_holds_is_late_and_missed_and_starts_nothing(sce
     scenario.closed(after_s=2)
     assert scenario.starts == []
     assert scenario.broadcasts == ["late", "missed"]
-    assert scenario.reason("late") == scenario.reason("missed") == "The window is open and waits for its `if`"
+    assert scenario.reason("late") == scenario.reason("missed") == Reason.WINDOW_IF_AWAITED
 
 
 def test_a_stream_that_takes_long_to_be_playable_is_late_with_the_reason_and_then_completed(
@@ -127,7 +127,7 @@ def test_a_stream_that_takes_long_to_be_playable_is_late_with_the_reason_and_the
     scenario.closed()
     scenario.off_air()
     assert scenario.broadcasts == ["late", "completed"]
-    assert scenario.reason("late") == "VideoSDK has not made it playable: it is started"
+    assert scenario.reason("late") == Reason.NOT_PLAYABLE
 
 
 def test_an_empty_room_is_ended_inside_its_window_and_on_again_when_somebody_comes_back(scenario: ScenarioRoom) -> None:

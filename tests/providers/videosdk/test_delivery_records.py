@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import Scenario, on_air, rest, url, wanted_on_air, with_session
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.probing.delivery_record import records_to_read
+from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.providers.videosdk.delivery_records import read_record
 from webhook_app.providers.videosdk.record_reading import read_records
@@ -69,21 +71,21 @@ def test_a_record_is_read_as_far_as_it_can_be(shown: dict[str, Any], record: dic
 
 
 @pytest.mark.parametrize(
-    ("webhooks", "text"),
+    ("webhooks", "effect"),
     [
-        ({}, "VideoSDK's record shows no webhook of this stream"),
-        ({"hls-started": [1, 1]}, "VideoSDK's record: hls-stopped not sent"),
-        ({"hls-stopped": [1, 1]}, "VideoSDK's record: hls-stopped sent, delivered"),
-        ({"hls-stopped": [0, 2]}, "VideoSDK's record: hls-stopped sent, delivery failed"),
-        ({"hls-stopped": [1, 2]}, "VideoSDK's record: hls-stopped sent 2 times, delivered 1 times"),
-        ({"hls-stopped": 5}, "VideoSDK's record: hls-stopped not sent"),
+        ({}, explain(Reason.WEBHOOKS_NOT_RECORDED)),
+        ({"hls-started": [1, 1]}, explain(Reason.WEBHOOK_NOT_SENT, type="hls-stopped")),
+        ({"hls-stopped": [1, 1]}, explain(Reason.WEBHOOK_DELIVERED, type="hls-stopped")),
+        ({"hls-stopped": [0, 2]}, explain(Reason.WEBHOOK_NOT_DELIVERED, type="hls-stopped")),
+        ({"hls-stopped": [1, 2]}, explain(Reason.WEBHOOK_PARTLY_DELIVERED, type="hls-stopped", sent=2, delivered=1)),
+        ({"hls-stopped": 5}, explain(Reason.WEBHOOK_NOT_SENT, type="hls-stopped")),
     ],
 )
-def test_a_record_is_quoted_with_a_reason_code(webhooks: dict[str, Any], text: str) -> None:
+def test_a_record_is_quoted_with_a_reason_code(webhooks: dict[str, Any], effect: Explanation) -> None:
     scenario = on_air()
     scenario.ask()
     scenario.probe(records=[{"id": "a", "webhooks": webhooks}])
-    assert text in scenario.effect
+    assert effect in scenario.last.effects
 
 
 def record(run: Any, **webhooks: Any) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def test_an_end_that_a_probe_finds_quotes_the_record() -> None:
     assert expected_of(scenario) == [{"names": ["a", url("a", "").rstrip("/")], "late": False}]
     scenario.probe(records=[record("a", started=True, stopped=False)])
     assert scenario.states == ["stopped"]
-    assert "VideoSDK's record: hls-stopped sent, delivery failed" in scenario.effect
+    assert explain(Reason.WEBHOOK_NOT_DELIVERED, type="hls-stopped") in scenario.last.effects
 
 
 def test_a_start_that_a_probe_finds_quotes_the_record() -> None:
@@ -111,7 +113,7 @@ def test_a_start_that_a_probe_finds_quotes_the_record() -> None:
     assert expected_of(scenario)[0]["late"] is True
     scenario.probe(rest("a"), records=[record("a", starting=True)])
     assert scenario.states == ["started"]
-    assert "VideoSDK's record: hls-started not sent" in scenario.effect
+    assert explain(Reason.WEBHOOK_NOT_SENT, type="hls-started") in scenario.last.effects
 
 
 def test_a_probe_that_moves_nothing_quotes_nothing() -> None:
@@ -119,7 +121,7 @@ def test_a_probe_that_moves_nothing_quotes_nothing() -> None:
     scenario.ask()
     scenario.probe(rest("a"), records=[record("a", stopped=False)])
     assert scenario.states == ["playable"]
-    assert "record" not in scenario.effect
+    assert not any(code.startswith("webhook") for code in scenario.reasons)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_records_decide_nothing_whatever_they_hold(records: Any) -> None:
     told, untold = wanted_on_air(), wanted_on_air()
     told.probe(records=records)
     untold.probe()
-    assert (told.states, told.effect) == (untold.states, untold.effect)
+    assert (told.states, told.last.effects) == (untold.states, untold.last.effects)
 
 
 class Reader:

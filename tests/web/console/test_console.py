@@ -18,6 +18,8 @@ from webhook_app.console.components.rule_form import form_of, rule_of
 from webhook_app.console.components.rule_text import TextError, as_put, read_rule, write
 from webhook_app.domain.alarms.alarm import Alarm, AlarmName
 from webhook_app.domain.events import Source
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.event_rates import events_by_minute
@@ -319,7 +321,7 @@ def test_a_room_says_why_down_to_the_rule_the_call_and_the_notice(
     page = admin.page(f"/rooms/{ROOM}")
     for said in (
         "Host Ada joined",
-        "Matched: start wanted",
+        explain(Reason.RULE_MATCHED, action="start").text,
         "call <strong>start</strong>",
         "participant.joined",
         "p&#34;",

@@ -7,6 +7,8 @@ from tests.domain.schedules.test_window_scenarios import ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, Scenario
 from webhook_app.console.components.lamps import need
 from webhook_app.console.pages.wall import tile
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Settings
 
 
@@ -40,7 +42,7 @@ def test_a_late_rooms_tile_says_since_when_and_why() -> None:
     scheduled = ScheduledRoom().plan()
     scheduled.until(ONE + 2 * MINUTE)
     shown = tile(scheduled.room, scheduled.world.config, scheduled.now)
-    assert (shown["late_since"], shown["late_reason"]) == ("2026-11-22T13:01:00.000Z", "nobody has opened a session")
+    assert (shown["late_since"], shown["late_reason"]) == ("2026-11-22T13:01:00.000Z", explain(Reason.NO_SESSION).text)
     assert scheduled.world.config.settings == Settings(calls=True)
     scheduled.operator("end")
     assert tile(scheduled.room, scheduled.world.config, scheduled.now)["late_reason"] is None

@@ -547,7 +547,7 @@ def test_when_the_list_is_not_understood_either_nothing_is_sent_and_an_alarm_quo
     fold_all(harness.client)
     alarm = codec.alarm_of(harness.client.hget(keys.ALARMS, UNREADABLE))
     assert alarm.cleared_at is None
-    assert f": {odd[0]} " in alarm.summary
+    assert f": {odd[0]} " in alarm.summary_text
 
 
 def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer_is_understood(
@@ -559,8 +559,8 @@ def test_the_alarm_about_an_unknown_form_masks_secrets_and_clears_when_an_answer
     harness.work()
     fold_all(harness.client)
     alarm = codec.alarm_of(harness.client.hget(keys.ALARMS, UNREADABLE))
-    assert "abcdefghijklmnop" not in alarm.summary
-    assert len(alarm.summary) < 500
+    assert "abcdefghijklmnop" not in alarm.summary_text
+    assert len(alarm.summary_text) < 500
     stub.active = (404, b"")
     due = codec.room_of(harness.client.get(keys.room(ROOM))).timers["armed"]
     append(harness.client, entry(Source.CLOCK, "timer", ROOM, {"timer": "armed", "due": due}))

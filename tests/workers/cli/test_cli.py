@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, TREE, Product, ask, product, signature, wait_until, webhook
 from webhook_app.config.settings import Settings
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.client import Token
 from webhook_app.text.printable import json_for_terminal
 from workers.cli import output as show
@@ -158,7 +160,7 @@ def test_a_room_made_here_sends_its_webhooks_here(running: Product) -> None:
     listed = tally(running, "rooms", "--on-air")
     assert room in listed.out and "● ON AIR" in listed.out and ESCAPE not in listed.out
     shown = tally(running, "events", "show", started.json["id"])
-    assert "start  from operator" in shown.out and "The operator wants the room on air" in shown.out
+    assert "start  from operator" in shown.out and explain(Reason.OPERATOR_WANTS_ON).text in shown.out
     assert "decision  controller:" in shown.out
     ended = tally(running, "end", room, "--wait", "30")
     assert ended.status == 0 and f"{room}: stopped" in ended.out

@@ -54,14 +54,14 @@ def test_an_open_breaker_is_an_alarm_that_names_the_subscriber(client: Client, s
     breaker_opens(client, subscriber_id)
     alarm = looked(client)[AlarmName.SUBSCRIBER_FAILING]
     assert (alarm.subscriber_id, alarm.severity) == (subscriber_id, "warning")
-    assert alarm.summary.startswith("subscriber on-call fails since 2026-11-22 12:00 UTC: it answered 503.")
+    assert alarm.summary_text.startswith("subscriber on-call fails since 2026-11-22 12:00 UTC: it answered 503.")
 
 
 def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client: Client, web_client: WebClient) -> None:
     url = "https://hooks.example.org/services/T0001/B0002/abcdefghijklmnopqrstuvwx"
     made = web_client.api("POST", "/subscribers", {"url": url}).json
     breaker_opens(client, made["id"], "timeout")
-    summary = looked(client)[AlarmName.SUBSCRIBER_FAILING].summary
+    summary = looked(client)[AlarmName.SUBSCRIBER_FAILING].summary_text
     assert "hooks.example.org" in summary and "abcdefghijklmnop" not in summary
     assert "it did not answer in time" in summary
 
@@ -97,7 +97,9 @@ def test_a_breaker_of_a_subscriber_that_is_gone_raises_nothing(client: Client) -
 def test_a_full_quota_is_an_alarm_until_a_stream_ends(client: Client) -> None:
     client.sadd(keys.ON_AIR, "a", "b")
     assert looked(client, max_streams=3) == {}
-    assert looked(client, max_streams=2)[AlarmName.MAX_STREAMS].summary == "2 rooms are on air, and MAX_STREAMS is 2"
+    assert (
+        looked(client, max_streams=2)[AlarmName.MAX_STREAMS].summary_text == "2 rooms are on air, and MAX_STREAMS is 2"
+    )
     client.srem(keys.ON_AIR, "a")
     assert looked(client, max_streams=2) == {}
 

@@ -140,7 +140,7 @@ class House:
     @property
     def alarms(self) -> Any:
         alarms = [codec.alarm_of(raw) for raw in self.client.hgetall(keys.ALARMS).values()]
-        return [alarm.summary for alarm in alarms if alarm.cleared_at is None]
+        return [alarm.summary_text for alarm in alarms if alarm.cleared_at is None]
 
     def journaled(self, kind: Any) -> Any:
         return sum(fields[b"t"] == kind.encode() for _, fields in self.client.xrange(keys.JOURNAL))

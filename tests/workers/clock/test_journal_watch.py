@@ -52,7 +52,7 @@ def test_a_journal_that_stands_still_raises_an_alarm_that_names_the_next_event(c
     watched.look(seconds=2)
     [alarm] = raised_system_alarms(client)
     assert (alarm.name, alarm.severity) == ("journal-stalled", "critical")
-    assert first in alarm.summary and "2 wait" in alarm.summary
+    assert first in alarm.summary_text and "2 wait" in alarm.summary
     assert told(client) == [("alarm.raised", "journal-stalled")]
 
 

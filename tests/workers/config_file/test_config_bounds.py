@@ -228,8 +228,8 @@ def test_an_exception_while_a_file_is_applied_ends_no_watching(
             watch.look()
     assert rules(client) == ["one"]
     assert alarm(client).count == 1
-    assert "could not be applied: something unforeseen" in alarm(client).summary
-    assert "Error" not in alarm(client).summary
+    assert "could not be applied: something unforeseen" in alarm(client).summary_text
+    assert "Error" not in alarm(client).summary_text
     path.write_text(RULE.format(name="three"))
     watch.look()
     assert rules(client) == ["three"]

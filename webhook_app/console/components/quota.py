@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import over_quota
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.times import MINUTE
 

@@ -11,8 +11,8 @@ from webhook_app.console.components.rule_form import LABELS, form_field_of
 from webhook_app.console.components.rule_text import TextError, mistakes, read_rule
 from webhook_app.console.context import ConsoleContext
 from webhook_app.domain.configuration.changes import decode_rule
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
 from webhook_app.usecases.rule_rooms import rooms_of, seen_rooms, warnings_of

@@ -14,8 +14,8 @@ from webhook_app.console.pages import rule_editor, skips
 from webhook_app.console.pages.skips import skip_choices
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.events import Source
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.views import occurrence_view
 from webhook_app.problems.problems import Problem
 from webhook_app.usecases.rule_rooms import rooms_of

@@ -10,7 +10,7 @@ from webhook_app.api.occurrence_skips import SKIPPED, UNSKIPPED, change_occurren
 from webhook_app.api.rules import require_rule
 from webhook_app.console.auth import back, require_admin, run_action
 from webhook_app.console.context import ConsoleContext, page
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.skips import window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
 from webhook_app.problems.problems import Problem

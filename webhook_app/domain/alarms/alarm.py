@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.explanations import Explanation, text_of
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.times import DAY, maybe_rfc3339, rfc3339
@@ -61,12 +62,13 @@ class Alarm:
     """One raising of an alarm; raised again while it is active it keeps `since` and its acknowledgement.
 
     `count` is how often it was raised since then. `clears_at` is when it clears by itself, unless it is raised again.
-    `reason` is a code; without one the kind says why. Times are in ms.
+    `reason` is a code; without one the kind says why. Times are in ms. The summary is text when a process outside the
+    reducer reported the alarm, or when an earlier version stored it.
     """
 
     name: str
     severity: str
-    summary: str
+    summary: Explanation | str
     since: int
     cleared_at: int | None = None
     count: int = 1
@@ -90,6 +92,11 @@ class Alarm:
         """Whether it has not been cleared."""
         return self.cleared_at is None
 
+    @property
+    def summary_text(self) -> str:
+        """The summary for people."""
+        return str(text_of(self.summary))
+
     def is_acknowledged(self, at: int) -> bool:
         """Whether somebody has taken note of it; an acknowledgement with an end holds until then."""
         return self.acknowledged_at is not None and (self.muted_until is None or at < self.muted_until)
@@ -97,11 +104,11 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class AlarmReport:
-    """What a fold says about an alarm that it raises."""
+    """An alarm that a step raises."""
 
     name: str
     severity: str
-    summary: str
+    summary: Explanation | str
     room_id: str | None = None
     rule: str | None = None
     subscriber_id: str | None = None
@@ -139,7 +146,7 @@ def alarm_view(alarm: Alarm, room_name: str | None = None) -> dict[str, Any]:
         "id": alarm.id,
         "name": alarm.name,
         "severity": alarm.severity,
-        "summary": alarm.summary,
+        "summary": alarm.summary_text,
         "reason": alarm.reason or alarm.name,
         "room_id": alarm.room_id,
         "room_name": room_name,

@@ -11,9 +11,11 @@ from webhook_app.domain.alarms.alarm import (
     alarm_key,
     alarm_view,
 )
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.commands import AcknowledgeAlarm
 from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised
 from webhook_app.domain.frozen import replace
@@ -22,9 +24,8 @@ from webhook_app.domain.notices.notice import Notice, make_notice
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config
 
-NOT_LISTED_SUMMARY = (
-    f"{ALARMS_ACTIVE_MAX:,} alarms are active, so further ones are not listed; the wall and the rooms' pages show "
-    "every room that is late or refused"
+_NOT_LISTED = AlarmReport(
+    AlarmName.NOT_LISTED.value, "warning", explain(AlarmSummary.NOT_LISTED, limit=f"{ALARMS_ACTIVE_MAX:,}")
 )
 
 
@@ -140,9 +141,6 @@ def _raise_all(state: SystemState, event: Event, outcome: StepOutcome) -> None:
         _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, state.alarms.get(AlarmName.NOT_LISTED), config)
 
 
-_NOT_LISTED = AlarmReport(AlarmName.NOT_LISTED.value, "warning", NOT_LISTED_SUMMARY)
-
-
 def _raise(
     event: Event, outcome: StepOutcome, key: str, report: AlarmReport, known: Alarm | None, config: Config
 ) -> None:
@@ -191,7 +189,10 @@ def _notice(event: Event, kind: str, alarm: Alarm, config: Config) -> Notice:
 def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
     """Make the notice that an alarm is raised or cleared; one about a room is addressed as that room's notices are."""
     because = None if alarm.rule is None or alarm.room_id is None else f"rule:{alarm.rule}"
-    data: Mapping[str, Any] = {"alarm": alarm_view(alarm, room_name)}
+    view = alarm_view(alarm, room_name)
+    if isinstance(alarm.summary, Explanation):
+        view["summary"] = alarm.summary.stored
+    data: Mapping[str, Any] = {"alarm": view}
     return make_notice(
         origin, kind, at, room_id=alarm.room_id, sequence=None, because=because, data=data, room_name=room_name
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import DomainEvent, StepContext
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.reasons import Reason
@@ -27,7 +29,7 @@ class _Report:
     """What an alarm says of a room."""
 
     severity: str
-    summary: str
+    summary: Explanation
     rule: str | None
     reason: str
 
@@ -98,13 +100,14 @@ def _record(context: StepContext, domain_event: DomainEvent) -> None:
 
 def _missed(context: StepContext, domain_event: DomainEvent) -> None:
     rule = str(domain_event.data["rule"])
-    window = " to ".join(moment_text(from_rfc3339(str(domain_event.data[end]))) for end in ("opens_at", "closes_at"))
-    reason, message = domain_event.data.get("reason"), domain_event.data.get("message")
+    window = {end: moment_text(from_rfc3339(str(domain_event.data[end]))) for end in ("opens_at", "closes_at")}
+    reason, why = domain_event.data.get("reason"), domain_event.data.get("message")
+    code = AlarmSummary.BROADCAST_MISSED if why else AlarmSummary.BROADCAST_MISSED_UNEXPLAINED
+    summary = explain(code, room=_label(context), rule=rule, **window, **({"why": why} if why else {}))
     context.alarm(
         AlarmName.BROADCAST_MISSED,
         "critical",
-        f"{_label(context)} was never on air in the window of rule {rule}, {window}"
-        + (f": {message}" if message else ""),
+        summary,
         subject=_missed_subject(context.room, rule),
         room_id=context.room.room_id,
         rule=rule,
@@ -123,7 +126,7 @@ def _refused(context: StepContext, domain_event: DomainEvent) -> None:
         context.alarm(
             AlarmName.MAX_STREAMS,
             "warning",
-            f"VideoSDK refused to start {_label(context)} because your organisation's streams are all in use ({said})",
+            explain(AlarmSummary.STREAMS_IN_USE, room=_label(context), answer=said),
             subject="refused",
             room_id=context.room.room_id,
             reason=Reason.CALL_REFUSED.value,
@@ -133,12 +136,14 @@ def _refused(context: StepContext, domain_event: DomainEvent) -> None:
 
 def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
     refused = context.room.refused_start
+    summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=_label(context))
+    if refused is not None:
+        summary = explain(AlarmSummary.START_GIVEN_UP, room=_label(context), answer=refused.said)
     context.change(refused_start=None)
     context.alarm(
         AlarmName.START_REFUSED,
         "critical",
-        f"the start of {_label(context)} was given up: VideoSDK refused it again and again"
-        + (f", last with {refused.said}" if refused is not None else ""),
+        summary,
         subject=context.room.room_id,
         room_id=context.room.room_id,
         rule=rule_of(domain_event.because or ""),
@@ -220,8 +225,9 @@ def _late(context: StepContext) -> _Report:
     assert window is not None
     reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
-    summary = f"{_label(context)} is late: the window of rule {window.rule} opened at {opened} and nobody can watch yet"
-    return _Report("critical", f"{summary}: {reason.text}", window.rule, reason.code)
+    room = _label(context)
+    summary = explain(AlarmSummary.BROADCAST_LATE, room=room, rule=window.rule, opened_at=opened, why=reason)
+    return _Report("critical", summary, window.rule, str(reason.code))
 
 
 def _is_refused(room: Room) -> bool:
@@ -233,9 +239,9 @@ def _refused_start(context: StepContext) -> _Report:
     assert refused is not None
     window = context.room.window
     if window is not None and window.playable:
-        summary = f"{_label(context)} has gone off air inside its window, and VideoSDK refuses to start it again "
-        return _Report("critical", f"{summary}({refused.said})", refused.rule, Reason.CALL_REFUSED.value)
-    summary = f"VideoSDK refuses to start {_label(context)} ({refused.said}); the start is repeated"
+        summary = explain(AlarmSummary.RESTART_REFUSED, room=_label(context), answer=refused.said)
+        return _Report("critical", summary, refused.rule, Reason.CALL_REFUSED.value)
+    summary = explain(AlarmSummary.START_REFUSED, room=_label(context), answer=refused.said)
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
 
@@ -247,10 +253,8 @@ def _is_unknown(room: Room) -> bool:
 def _start_unknown(context: StepContext) -> _Report:
     call = context.room.call
     assert call is not None
-    summary = (
-        f"nobody can say whether the start of {_label(context)} at {moment_text(call.created_at)} took effect: "
-        "VideoSDK has not answered since. The start is not repeated before that is known"
-    )
+    sent_at = moment_text(call.created_at)
+    summary = explain(AlarmSummary.START_UNKNOWN, room=_label(context), sent_at=sent_at)
     return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
 
 

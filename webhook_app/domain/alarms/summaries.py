@@ -20,6 +20,7 @@ class AlarmSummary(StrEnum):
     ROOM_FORBIDDEN = "summary-room-forbidden"
     ANSWER_UNREADABLE = "summary-answer-unreadable"
     WEBHOOKS_UNREADABLE = "summary-webhooks-unreadable"
+    WEBHOOKS_UNREADABLE_UNEXPLAINED = "summary-webhooks-unreadable-unexplained"
     EVENT_POISONED = "summary-event-poisoned"
     SCHEDULE_FAILING = "summary-schedule-failing"
     NOT_LISTED = "summary-not-listed"
@@ -59,6 +60,10 @@ SUMMARY_TEXTS: Mapping[str, str] = {
     AlarmSummary.WEBHOOKS_UNREADABLE: (
         "Webhooks not readable since {since}: {count}. They changed nothing. "
         "The last is event {event}: {why}. See the events of type unreadable"
+    ),
+    AlarmSummary.WEBHOOKS_UNREADABLE_UNEXPLAINED: (
+        "Webhooks not readable since {since}: {count}. They changed nothing. "
+        "The last is event {event}. See the events of type unreadable"
     ),
     AlarmSummary.EVENT_POISONED: (
         "Event {event} ({type}) could not be processed and was skipped; its effect names the error"

@@ -5,8 +5,10 @@ timer that is no longer the alarm's (a further webhook moved it) is void.
 """
 
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.provider import UnreadableWebhook
 from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.reasons import Reason
@@ -23,13 +25,14 @@ def report_unreadable(state: SystemState, event: Event, webhook: UnreadableWebho
     active = alarm is not None and alarm.cleared_at is None
     count = alarm.count + 1 if alarm is not None and active else 1
     since = alarm.since if alarm is not None and active else event.at
-    reason = webhook.reason or "its text is in the event"
-    webhooks = "1 authentic webhook" if count == 1 else f"{count} authentic webhooks"
+    details: dict[str, object] = {"since": rfc3339(since), "count": count, "event": event.id}
+    summary = explain(AlarmSummary.WEBHOOKS_UNREADABLE_UNEXPLAINED, **details)
+    if webhook.reason:
+        summary = explain(AlarmSummary.WEBHOOKS_UNREADABLE, why=webhook.reason, **details)
     outcome.raised[ALARM] = AlarmReport(
         ALARM,
         "warning",
-        f"{webhooks} could not be read since {rfc3339(since)}; nothing was changed by them. "
-        f"The last is event {event.id}: {reason}. See the events of type unreadable.",
+        summary,
         clears_at=event.at + CLEARS_AFTER_MS,
     )
     outcome.record_effect(Reason.UNREADABLE)

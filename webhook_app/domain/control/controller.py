@@ -3,8 +3,10 @@
 from typing import assert_never
 
 from webhook_app.domain.alarms.room_alarms import forbidden_key
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.refusals import count_rejection, forget_rejection, give_up_rejected, is_over
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import (
     NO_ANSWER,
@@ -495,12 +497,13 @@ def _refused(
         context.alarm(
             "videosdk-credentials",
             "critical",
-            "VideoSDK does not accept our token, all calls are paused: check VIDEOSDK_API_KEY and VIDEOSDK_SECRET",
+            explain(AlarmSummary.CREDENTIALS_REJECTED),
         )
         context.set_timer(probe_timer(ProbeSubject.CREDENTIALS), context.event.at + LIFT_EVERY_MS)
         return
     if status.access is Access.FORBIDDEN:
-        summary = f"VideoSDK does not allow us to {call.kind} in {context.room_name or call.room_id}: {said}"
+        room = context.room_name or call.room_id
+        summary = explain(AlarmSummary.ROOM_FORBIDDEN, action=call.kind, room=room, answer=said)
         context.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
         context.change(tries=context.room.tries + 1)
         context.set_timer(TimerKind.BACKOFF, context.event.at + LIFT_EVERY_MS)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import REPEATED_NOTICES
+from webhook_app.domain.explanations import text_of
 from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.ids import derive
 from webhook_app.domain.rules.rule import ConfiguredRoom, matches
@@ -70,7 +71,17 @@ def make_notice(
 
 def notice_body(notice: Notice) -> dict[str, Any]:
     """The JSON that subscribers get."""
-    return {"type": notice.type, "timestamp": rfc3339(notice.at), "data": notice.data}
+    return {"type": notice.type, "timestamp": rfc3339(notice.at), "data": shown_data(notice.data)}
+
+
+def shown_data(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data of a notice with the texts of its explanations: the message, and the summary of an alarm."""
+    alarm = data.get("alarm")
+    if isinstance(alarm, Mapping):
+        data = {**data, "alarm": {**alarm, "summary": text_of(alarm.get("summary"))}}
+    if isinstance(data.get("message"), Mapping):
+        data = {**data, "message": text_of(data["message"])}
+    return data
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from webhook_app.domain.alarms.titles import ALARM_TITLES
-from webhook_app.domain.notices.notice import Notice, family
+from webhook_app.domain.notices.notice import Notice, family, shown_data
 from webhook_app.domain.times import rfc3339
 
 _STREAM = {
@@ -59,7 +59,7 @@ def render_notice(notice: Notice, *, room_name: str | None, base_url: str | None
     """
     where = room_name or notice.room_id or "Tallylight"
     title = _one_line(_headline(notice, where), TITLE_MAX_CHARS)
-    lines = [*_details(notice.data), *_reason(notice), f"At {_moment(rfc3339(notice.at))}"]
+    lines = [*_details(shown_data(notice.data)), *_reason(notice), f"At {_moment(rfc3339(notice.at))}"]
     lines = [_one_line(line, LINE_MAX_CHARS) for line in lines]
     if notice.room_id is not None and room_name is not None:
         lines.insert(0, f"Room {notice.room_id}")
@@ -107,7 +107,7 @@ def _one_line(text: str, at_most: int) -> str:
 
 
 def _headline(notice: Notice, where: str) -> str:
-    data = notice.data
+    data = shown_data(notice.data)
     head, _, tail = notice.type.partition(".")
     match head:
         case "stream":

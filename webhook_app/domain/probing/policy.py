@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.results import FailureReport, ProbeResult, SessionReport
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
@@ -221,8 +223,7 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
         context.alarm(
             UNREADABLE_ALARM,
             "critical",
-            f"VideoSDK's answer about {context.room.room_id} is in an unknown form; nothing is concluded from it, and "
-            f"nothing is started: {unreadable}",
+            explain(AlarmSummary.ANSWER_UNREADABLE, room=context.room.room_id, answer=unreadable),
             subject=context.room.room_id,
             room_id=context.room.room_id,
             reason=Reason.VIDEOSDK_UNREADABLE.value,

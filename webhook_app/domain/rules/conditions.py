@@ -9,9 +9,11 @@ from typing import Any
 import cel
 
 from webhook_app.domain.budget import BudgetExceededError, spend
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.rules.cel.functions import TIME_FUNCTIONS, FunctionError, check_functions
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS, STEPS_MAX, MeteredProgram
 from webhook_app.domain.rules.cel.source import meter, tokens_of
+from webhook_app.domain.rules.condition_faults import ConditionFault
 from webhook_app.domain.rules.condition_paths import (
     PathError,
     bare_source,
@@ -89,7 +91,7 @@ class ConditionResult:
     """
 
     held: bool
-    error: str | None = None
+    error: Explanation | None = None
     refused: bool = False
 
 
@@ -190,23 +192,29 @@ def evaluate(
     return value
 
 
-def explain(error: Exception) -> str:
-    """Why an evaluation failed, in a few words."""
-    if isinstance(error, KeyError):
-        return f"{error.args[0]!r} is missing"
-    if isinstance(error, TypeError):
-        return "a value is missing or of another type"
-    text = _first_line(error)
-    return text.split(". Check", 1)[0]
+def explain_failure(error: Exception) -> Explanation:
+    """Why an evaluation failed."""
+    match error:
+        case KeyError():
+            return explain(ConditionFault.FIELD_MISSING, field=error.args[0])
+        case TypeError():
+            return explain(ConditionFault.TYPE_MISMATCH)
+        case BudgetExceededError():
+            return explain(ConditionFault.TOO_COSTLY, error=error)
+        case ConditionError():
+            return explain(ConditionFault.UNUSABLE, error=_first_sentence(error))
+        case _:
+            return explain(ConditionFault.FAILED, error=_first_sentence(error))
 
 
 def _decide(condition: Condition, variables: dict[str, Any]) -> tuple[ConditionResult, int]:
     result, steps = _execute(condition, variables, STEPS_MAX)
     if isinstance(result, Exception):
-        return ConditionResult(False, explain(result), isinstance(result, BudgetExceededError | ConditionError)), steps
+        refused = isinstance(result, BudgetExceededError | ConditionError)
+        return ConditionResult(False, explain_failure(result), refused), steps
     if result is True or result is False:
         return ConditionResult(result), steps
-    return ConditionResult(False, f"the condition gave {type(result).__name__}, not true or false"), steps
+    return ConditionResult(False, explain(ConditionFault.NOT_BOOLEAN, type=type(result).__name__)), steps
 
 
 def _variables(
@@ -287,7 +295,7 @@ def check_condition(condition: Condition, shapes: Iterable[Mapping[str, Any]], *
         try:
             result = evaluate(condition, _reader(shape), event, now, limit=VALIDATION_STEPS_MAX)
         except (RuntimeError, BudgetExceededError) as error:
-            raise ConditionError(explain(error)) from None
+            raise ConditionError(explain_failure(error).text) from None
         except CEL_ERRORS as error:
             _refuse_unknown_field(error, bare)
             mistyped = mistyped and isinstance(error, TypeError)
@@ -307,7 +315,7 @@ def check_message_part(condition: Condition, shapes: Iterable[Mapping[str, Any]]
         try:
             evaluate(condition, _reader(shape), event, limit=VALIDATION_STEPS_MAX)
         except BudgetExceededError as error:
-            raise ConditionError(explain(error)) from None
+            raise ConditionError(explain_failure(error).text) from None
         except CEL_ERRORS as error:
             _refuse_unknown_field(error, bare)
 
@@ -332,6 +340,10 @@ def _refuse_unknown_field(error: Exception, bare: str) -> None:
 
 def _reader(shape: Mapping[str, Any]) -> RoomFieldReader:
     return lambda name, inner: shape[name]
+
+
+def _first_sentence(error: Exception) -> str:
+    return _first_line(error).split(". Check", 1)[0]
 
 
 def _first_line(error: Exception) -> str:

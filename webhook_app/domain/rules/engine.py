@@ -5,16 +5,18 @@ from typing import Any
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.desired import drop_desired_of_rule, set_rule_desired
+from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
+from webhook_app.domain.notices.notice import shown_data
 from webhook_app.domain.probing.policy import PROBE_RETRY_FIRST_MS, REPROBE_MS, request_probe
 from webhook_app.domain.probing.requests import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition, room_field
-from webhook_app.domain.rules.conditions import ConditionResult, explain, stored_condition, try_evaluate
+from webhook_app.domain.rules.conditions import ConditionResult, explain_failure, stored_condition, try_evaluate
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE, Rule
 from webhook_app.domain.sessions.presence import is_verified_first
 from webhook_app.domain.sessions.roster import assume_viewers, moves_since
@@ -32,7 +34,7 @@ def evaluate_rules(context: StepContext, body_type: str | None) -> None:
     rules = context.config.about(context.room.room_id)
     if not rules:
         return
-    kinds = [(domain_event.type, domain_event.data) for domain_event in context.domain_events]
+    kinds = [(domain_event.type, shown_data(domain_event.data)) for domain_event in context.domain_events]
     if body_type is not None:
         kinds.append((body_type, context.event.data))
     for rule in rules:
@@ -217,7 +219,7 @@ def _act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> N
 
 def _message(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> str:
     parts: list[str] = []
-    failed: str | None = None
+    failed: Explanation | None = None
     steps_left = STEPS_MAX
     for literal, expression in split_message(rule.message or f"{rule.name} in {{room.room_id}}"):
         parts.append(literal)
@@ -228,7 +230,7 @@ def _message(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) 
         value, steps = try_evaluate(condition, lambda name, inner: room_field(context, name, inner), event, limit=limit)
         steps_left = max(0, steps_left - steps)
         if isinstance(value, Exception):
-            failed = failed or explain(value)
+            failed = failed or explain_failure(value)
             value = "?"
         parts.append("" if value is None else str(value))
     if failed is not None:

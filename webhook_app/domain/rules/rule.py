@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.persistent_map import PersistentMap
@@ -15,6 +16,7 @@ from webhook_app.domain.sessions.participants import EmptyMeans
 MAX_STREAM_S = 7_200  # VideoSDK's own limit
 
 ACTIONS_MAX_PER_MINUTE = 12
+_OLD_SCHEDULE_ERROR = "schedule: "
 ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms are named
 
 
@@ -62,10 +64,27 @@ def rule_of(because: str) -> str | None:
 
 @dataclass(frozen=True)
 class RuleState:
-    """What a rule has done: when it last acted, and why its condition last could not be said."""
+    """What a rule has done: when it last acted, and the last error of its schedule or condition.
+
+    Earlier versions stored the error's text.
+    """
 
     last_fired_at: int | None = None
-    last_error: str | None = None
+    last_error: Explanation | str | None = None
+
+    @property
+    def has_failing_schedule(self) -> bool:
+        """Whether the rule's windows could not be computed when they were last looked up."""
+        return isinstance(self.last_error, Explanation) and self.last_error.code == Reason.SCHEDULE_NOT_COMPUTED
+
+
+def with_error_code(state: RuleState) -> RuleState:
+    """A stored state with its schedule's error as a code, which earlier versions stored as text with a prefix."""
+    error = state.last_error
+    if not isinstance(error, str) or not error.startswith(_OLD_SCHEDULE_ERROR):
+        return state
+    why = error.removeprefix(_OLD_SCHEDULE_ERROR)
+    return replace(state, last_error=explain(Reason.SCHEDULE_NOT_COMPUTED, error=why))
 
 
 @dataclass(frozen=True, slots=True)

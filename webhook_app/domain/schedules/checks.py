@@ -10,7 +10,9 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from webhook_app.domain.schedules.cron_dialects import check_cron, cron_warning
-from webhook_app.domain.schedules.openings import ScheduleError, instant, read_recurrence
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.faults import ScheduleFault
+from webhook_app.domain.schedules.openings import instant, read_recurrence
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, take_windows
 
 __all__ = ["check_cron", "check_openings", "cron_warning"]
@@ -38,9 +40,8 @@ def check_openings(schedule: Schedule) -> None:
         return
     plain = replace(schedule, except_days=(), except_calendars=(), ics=None, also=())
     if not _opens_ever(plain, begin):
-        raise ScheduleError(
-            "this cron expression never comes due" if schedule.cron is not None else "this recurrence never comes due"
-        )
+        is_cron = schedule.cron is not None
+        raise ScheduleError(ScheduleFault.CRON_NEVER_DUE if is_cron else ScheduleFault.RECURRENCE_NEVER_DUE)
     dated = replace(schedule, except_calendars=(), ics=None)
     _try(dated, begin, begin + COUNTED_OUT_MS, WINDOWS_COUNTED)
     for year in range(COUNTED_OUT_YEARS):
@@ -53,7 +54,7 @@ def _opens_ever(schedule: Schedule, begin: int) -> bool:
         soon = _try(schedule, begin, begin + COUNTED_OUT_MS, 1)
     except ScheduleError as error:
         if schedule.rrule is not None and "COUNT=" in schedule.rrule.upper():
-            raise ScheduleError("COUNT is too high to be counted out; leave it out, or write UNTIL") from None
+            raise ScheduleError(ScheduleFault.COUNT_TOO_HIGH) from None
         raise error from None
     if soon:
         return True

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from webhook_app.domain.rules.rule import Config, Rule
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.faults import ScheduleFault
 from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, next_windows
 
 LOOK_AHEAD_MS = 5 * 366 * DAY_MS
@@ -59,7 +60,7 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
         asked = _of_others(config, rule, own, room_id, at, others)
         counted += len(own) + len(asked)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
-            raise ScheduleError(f"its rooms have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows; ask for a lower count")
+            raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS, limit=WINDOWS_OF_ALL_ROOMS_MAX)
         found += _of_room(rule, own, asked, room_id, at, count, goes_on)
     found.sort(key=lambda one: (one.window.opens_at, one.room_id))
     return found[:count]
@@ -84,7 +85,7 @@ def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) 
             asked += [(rule.name, rule.start, window) for window in windows_of[rule.name]]
         counted += len(asked)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
-            raise ScheduleError(f"all rooms together have more than {WINDOWS_OF_ALL_ROOMS_MAX} windows")
+            raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS_IN_ALL, limit=WINDOWS_OF_ALL_ROOMS_MAX)
         for stretch in merge_windows(asked):
             edges += [(stretch.opens_at, 1), (stretch.closes_at, -1)]
     open_now = 0

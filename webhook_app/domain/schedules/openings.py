@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from webhook_app.domain.budget import counted_cache, spend
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.expansion import expand
+from webhook_app.domain.schedules.faults import ScheduleFault
 from webhook_app.domain.schedules.recurrence import Frequency, Recurrence, parse_recurrence
 
 DTSTART_YEAR_MIN = 2000
@@ -17,10 +19,6 @@ COUNTED_YEARS_MAX = 60
 COUNT_STEPS_MAX = 200_000
 # cronsim gives up when nothing matches for this many years.
 CRON_SEARCH_DAYS = 50 * 366
-
-
-class ScheduleError(ValueError):
-    """A schedule whose windows cannot be computed; the message says why."""
 
 
 def read_wall_clock(text: str) -> datetime:
@@ -68,7 +66,7 @@ def cron_openings(expression: str, first: datetime, last: datetime) -> Iterator[
     try:
         matches = CronSim(expression, previous)
     except CronSimError as error:
-        raise ScheduleError(f"not a cron expression: {error}") from None
+        raise ScheduleError(ScheduleFault.NOT_A_CRON, error=error) from None
     while True:
         try:
             wall = next(matches)

@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
 from webhook_app.domain.schedules.calendars.calendar import Calendars, entries
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.faults import ScheduleFault
 from webhook_app.domain.schedules.openings import (
-    ScheduleError,
     cron_openings,
     instant,
     is_wildcard_cron,
@@ -98,19 +99,21 @@ def take_windows(
         try:
             return list(take(windows(schedule, after, until, calendars)))
         except BudgetExceededError as error:
-            raise ScheduleError(f"{error}; write it with fewer times or exceptions") from None
+            raise ScheduleError(ScheduleFault.TOO_COSTLY, error=error) from None
         except Exception as error:
-            raise ScheduleError(_unforeseen(schedule, error)) from None
+            raise _as_schedule_error(schedule, error) from None
 
 
-def _unforeseen(schedule: Schedule, error: Exception) -> str:
+def _as_schedule_error(schedule: Schedule, error: Exception) -> ScheduleError:
     """Why windows cannot be computed, in our words: an error of ours says so itself, a library's is not quoted."""
     if isinstance(error, ScheduleError):
-        return str(error)
+        return error
     if isinstance(error, ZoneInfoNotFoundError):
-        return f"the time zone {schedule.timezone[:NAME_MAX_CHARS]} is not known"
+        return ScheduleError(ScheduleFault.ZONE_UNKNOWN, zone=schedule.timezone[:NAME_MAX_CHARS])
     written = schedule.rrule or schedule.cron
-    return "it cannot be counted out" + (f": {written[:NAME_MAX_CHARS]}" if written else "")
+    if not written:
+        return ScheduleError(ScheduleFault.NOT_COMPUTABLE)
+    return ScheduleError(ScheduleFault.NOT_COMPUTABLE_TEXT, written=written[:NAME_MAX_CHARS])
 
 
 def next_windows(schedule: Schedule, after: int, until: int, calendars: Calendars, count: int) -> list[Window]:

@@ -8,7 +8,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.calendars.calendar import Calendars
-from webhook_app.domain.schedules.openings import ScheduleError
+from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
 from webhook_app.domain.times import rfc3339
 
@@ -40,7 +40,7 @@ def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurren
             lambda windows: islice((w for w in windows if w.opens_at > at and w.opens_at not in rule.skipped), 1),
         )
     except ScheduleError as error:
-        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
+        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error.explanation)
         return set()
     if not coming:
         outcome.record_effect(Reason.OCCURRENCE_NONE_AHEAD)
@@ -65,7 +65,7 @@ def change_skip(state: SystemState, outcome: StepOutcome, change: SkipOccurrence
     try:
         window = window_opening_at(rule.schedule, opens_at, state.config.calendars)
     except ScheduleError as error:
-        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error)
+        outcome.record_effect(Reason.SCHEDULE_NOT_COMPUTED, error=error.explanation)
         return set()
     if window is None:
         outcome.record_effect(Reason.OCCURRENCE_NOT_FOUND, opens_at=rfc3339(opens_at))

@@ -16,9 +16,9 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import CallKind, Desired, Room
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition
 from webhook_app.domain.rules.rule import Rule, Settings
-from webhook_app.domain.schedules.errors import is_failing, schedule_computed, schedule_failed
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.failures import schedule_computed, schedule_failed
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
-from webhook_app.domain.schedules.openings import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, RoomWindow, Window, merge_windows, take_windows
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.sessions.presence import empty_means, is_empty, seems_empty
@@ -200,8 +200,8 @@ def emit_broadcast(
         rule=held.rules[0],
         opens_at=rfc3339(opens_at),
         closes_at=None if endless else rfc3339(held.closes_at),
-        reason=None if why is None else why.code,
-        message=None if why is None else why.text,
+        reason=None if why is None else str(why.code),
+        message=None if why is None else why.stored,
         stream=None if shown is None else stream_view(shown, context.event.at, context.room_name),
         **more,
     )
@@ -297,7 +297,7 @@ def _asked_for(context: StepContext, held: OpenWindow) -> bool:
 
 def _computable(context: StepContext) -> set[str]:
     """The names of the room's scheduled rules whose windows could be computed."""
-    return {rule.name for rule in schedule_rules(context) if not is_failing(context.memory(rule.name))}
+    return {rule.name for rule in schedule_rules(context) if not context.memory(rule.name).has_failing_schedule}
 
 
 def _leave(context: StepContext, held: OpenWindow) -> None:

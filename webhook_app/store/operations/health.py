@@ -59,7 +59,7 @@ def read_health(client: Client) -> StoreHealth:
         lag=lag,
         lag_s=lag.waited_s(time_ms(time)),
         # While no clock runs nobody clears the alarm: it holds as long as the cursor that it names stands.
-        stalled=stalled.alarm.summary if stalled is not None and stalled.condition == lag.cursor else None,
+        stalled=stalled.alarm.summary_text if stalled is not None and stalled.condition == lag.cursor else None,
     )
 
 

@@ -8,7 +8,7 @@ import redis
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.context import SystemState
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, make_config
+from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, make_config, with_error_code
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -64,9 +64,13 @@ class Snapshots:
 _rules = codec.decoder(dict[str, Rule])
 _names = codec.decoder(dict[str, ConfiguredRoom])
 _rooms = codec.decoder(dict[str, Room])
-_memory = codec.decoder(dict[str, RuleState])
+_stored_rule_states = codec.decoder(dict[str, RuleState])
 _stored_alarms = codec.decoder(dict[str, msgspec.Raw])
 _calendar_fields = codec.decoder(dict[str, msgspec.Raw])
+
+
+def _memory(raw: bytes) -> dict[str, RuleState]:
+    return {name: with_error_code(state) for name, state in _stored_rule_states(raw).items()}
 
 
 def _alarms(raw: bytes) -> dict[str, Alarm]:
