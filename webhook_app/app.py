@@ -42,6 +42,7 @@ from webhook_app.ops.metrics import metrics
 from webhook_app.ops.reachability_check import doctor_word
 from webhook_app.problems import problems
 from webhook_app.problems.problems import Problem, ProblemApi
+from webhook_app.providers.videosdk.provider import VIDEOSDK
 from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
 from webhook_app.receiver.receiver import Receiver, handles_path
 from webhook_app.receiver.webhook_counters import WebhookCounters
@@ -123,7 +124,8 @@ def build(settings: Settings) -> Web:
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
         receiver = Receiver(
-            keyring=keyring,
+            provider=VIDEOSDK,
+            verifier=keyring,
             append=_group_appender(settings, wakeups, generation).append,
             append_now=appender.append,
             count=counts.count,

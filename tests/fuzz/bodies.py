@@ -10,7 +10,8 @@ from webhook_app.domain.context import SystemState
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.views import room_view
-from webhook_app.providers.videosdk.webhook_body import IDS, UNREADABLE, read_body
+from webhook_app.providers.port import UNREADABLE
+from webhook_app.providers.videosdk.webhook_body import IDS, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec
 from webhook_app.store.state.outline import encode_arguments

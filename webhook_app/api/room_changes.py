@@ -16,7 +16,7 @@ from webhook_app.domain.rules.rule import Config, ConfiguredRoom
 from webhook_app.domain.views import room_view
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason as R
-from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.schemas.rule import NAME
 from webhook_app.usecases.context import AppContext, accepted
 from webhook_app.usecases.room_names import find_room, lookup_room

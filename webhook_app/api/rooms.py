@@ -25,7 +25,7 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import room_view
 from webhook_app.problems.problems import Problem
 from webhook_app.problems.reasons import ErrorReason
-from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.schemas.start import StartSchema
 from webhook_app.store import keys
 from webhook_app.store.queries.paging import page_by_score

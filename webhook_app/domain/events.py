@@ -46,6 +46,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class JournalEvent(Event):
-    """One record of the journal with what it says."""
+    """One record of the journal with what it says; `raw_webhook` is a webhook in its provider's own form."""
 
     payload: Payload
+    raw_webhook: JSON | None = None

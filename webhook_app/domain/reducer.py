@@ -240,7 +240,7 @@ def apply(state: SystemState, outcome: StepOutcome) -> None:
 def _fold_room(state: SystemState, event: JournalEvent, room_id: str, fact: RoomFact, outcome: StepOutcome) -> None:
     room = state.rooms.get(room_id) or Room(room_id)
     context = StepContext(state, event, room, outcome)
-    webhook_type = event.type if event.source is Source.VIDEOSDK else None
+    webhook_type = None if event.raw_webhook is None else event.type
     _apply_to_room(context, fact)
     if webhook_type is not None:
         _send_raw_webhook(state, event, context.room, outcome)
@@ -514,12 +514,12 @@ def _send_raw_webhook(state: SystemState, event: JournalEvent, room: Room | None
     outcome.notices.append(
         make_notice(
             event.id,
-            f"videosdk.{event.type}",
+            f"{event.source}.{event.type}",
             event.at,
             room_id=event.room_id,
             sequence=None if room is None else room.sequence,
             because=None,
-            data={"body": {"webhookType": event.type, "data": event.data}},
+            data={"body": event.raw_webhook},
             room_name=state.config.room_name(event.room_id),
         )
     )

@@ -23,6 +23,7 @@ from webhook_app.providers.port import Translator
 
 JSON = Mapping[str, Any]
 UNDECODABLE = "undecodable"  # the type of an entry that could not even be read
+PROVIDER_SOURCES = frozenset({Source.VIDEOSDK})
 CONFIGURING = frozenset({Source.CONFIG, Source.OPERATOR, Source.SYSTEM})
 
 
@@ -32,7 +33,8 @@ def decode(event: Event, translator: Translator) -> JournalEvent:
         payload = decode_payload(event, translator)
     except Exception as error:  # whatever is wrong with the data: the fold keeps it as the event's effect
         payload = Undecodable(error)
-    return JournalEvent(event.id, event.source, event.type, event.room_id, event.at, event.data, payload)
+    raw = translator.raw_webhook(event.type, event.data) if event.source in PROVIDER_SOURCES else None
+    return JournalEvent(event.id, event.source, event.type, event.room_id, event.at, event.data, payload, raw)
 
 
 def decode_payload(event: Event, translator: Translator) -> Payload:

@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from flask import Flask, Response, request
 
-from webhook_app.domain.events import Source
 from webhook_app.domain.globs import any_glob_matches
 from webhook_app.middleware import REQUEST_ID, request_id_of
 from webhook_app.ops.logs import logger
 from webhook_app.problems import problems
 from webhook_app.problems.reasons import ErrorReason, reason_of
-from webhook_app.providers.videosdk.public_key import KeyRing, SignatureCheck
-from webhook_app.providers.videosdk.signature import HEADER, MalformedSignatureError
-from webhook_app.providers.videosdk.webhook_schema import parse
+from webhook_app.providers.port import MalformedSignatureError, Provider, SignatureCheck, WebhookVerifier
 from webhook_app.server.front import RETRY_AFTER_S, WEBHOOK_BODY_MAX_BYTES, RefusalError, WebhookApp
 from webhook_app.server.handoff import HANDOFF, Exchange, HandedOffResponse, Headers, send_response
 from webhook_app.store.connection.clients import StoreUnavailableError
@@ -35,8 +32,6 @@ INBOX = "/webhooks/videosdk"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _SLASHES = re.compile(r"/{2,}")
-_SIGNATURE_HEADER = HEADER.encode()
-_SIGNATURE = "HTTP_" + HEADER.upper().replace("-", "_")
 log = logger()
 
 Append = Callable[[Entry], Awaitable[str]]
@@ -64,7 +59,8 @@ class Receiver:
     def __init__(
         self,
         *,
-        keyring: KeyRing,
+        provider: Provider,
+        verifier: WebhookVerifier,
         append: Append,
         append_now: AppendNow,
         count: Count,
@@ -74,7 +70,10 @@ class Receiver:
         self.append = append
         self.append_now = append_now
         self.count = count
-        self._keyring = keyring
+        self._provider = provider
+        self._verifier = verifier
+        self._signature_header = provider.signature_header.encode()
+        self._signature_variable = "HTTP_" + provider.signature_header.upper().replace("-", "_")
         self._token = token
         self._is_ours = _room_matcher(rooms)
         self._wrong_address_logged = False
@@ -106,9 +105,9 @@ class Receiver:
         """What can be refused before the body is read: a wrong address, a missing signature."""
         if not self._is_inbox(path):
             return self._wrong_address(path)
-        if not any(name == _SIGNATURE_HEADER for name, _ in headers):
+        if not any(name == self._signature_header for name, _ in headers):
             self.count("unknown", "unsigned", "header-missing")
-            return RefusalError(401, f"the header {HEADER} is missing")
+            return RefusalError(401, f"the header {self._provider.signature_header} is missing")
         return None
 
     def _wrong_address(self, path: str) -> RefusalError:
@@ -136,7 +135,7 @@ class Receiver:
             self.count("unknown", "too-large")
             return refuse(413, f"a webhook is at most {WEBHOOK_BODY_MAX_BYTES} bytes")
         try:
-            check = self._keyring.check(request.environ.get(_SIGNATURE), body)
+            check = self._verifier.check(request.environ.get(self._signature_variable), body)
         except MalformedSignatureError as error:
             self.count("unknown", "unsigned", "malformed")
             return refuse(401, str(error))
@@ -146,11 +145,11 @@ class Receiver:
         if check is SignatureCheck.UNDECIDED:
             self.count("unknown", "no-key")
             return refuse(503, "VideoSDK's public key is being asked for")
-        received = parse(body)
+        received = self._provider.receive(body)
         if received.room_id is not None and not self._is_ours(received.room_id):
             self.count(received.type, "not-ours", received.room_id)
             return Response(b'{"id":null}', 200, content_type=JSON)
-        entry = Entry(Source.VIDEOSDK, received.type, received.room_id, body)
+        entry = Entry(self._provider.source, received.type, received.room_id, body)
         return AppendResponse(self, entry, request_id_of(request.environ.get("HTTP_X_REQUEST_ID", "")))
 
 

@@ -19,8 +19,8 @@ from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.streams.machine import Stream
 from webhook_app.event_decoding.decoder import UNDECODABLE
 from webhook_app.event_decoding.decoder import decode as decode_record
-from webhook_app.providers.videosdk.translation import VideoSDKTranslator
-from webhook_app.providers.videosdk.webhook_body import UNREADABLE, read_body
+from webhook_app.providers.port import UNREADABLE
+from webhook_app.providers.registry import TRANSLATORS, translator_of
 
 T = TypeVar("T")
 
@@ -99,12 +99,9 @@ def _calendar_text(raw: bytes, horizon: Horizon) -> Calendar | None:
 _SOURCES = {source.value.encode(): source for source in Source}
 
 
-TRANSLATOR = VideoSDKTranslator()
-
-
 def journal_event(event: Event) -> JournalEvent:
     """A journal record with what it says, decoded; never raises."""
-    return decode_record(event, TRANSLATOR)
+    return decode_record(event, translator_of(event.source))
 
 
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
@@ -126,12 +123,17 @@ def _read_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     raw = fields[b"d"]
     kind = fields[b"t"].decode()
     if kind == UNREADABLE:
-        data = _unreadable(raw)
+        data = _unreadable(raw, source)
     else:
-        data = read_body(raw).data if source is Source.VIDEOSDK else decode(raw)
+        translator = TRANSLATORS.get(source)
+        data = decode(raw) if translator is None else translator.body(raw).data
     return Event(entry_id.decode(), source, kind, room.decode() if room else None, int(fields[b"a"]), data)
 
 
-def _unreadable(raw: bytes) -> Mapping[str, Any]:
+def _unreadable(raw: bytes, source: Source) -> Mapping[str, Any]:
     """The beginning of a body for people, and why it could not be read; None where today's reader could."""
-    return {"body": raw[:2_000].decode("utf-8", "replace"), "bytes": len(raw), "reason": read_body(raw).reason}
+    return {
+        "body": raw[:2_000].decode("utf-8", "replace"),
+        "bytes": len(raw),
+        "reason": translator_of(source).body(raw).reason,
+    }

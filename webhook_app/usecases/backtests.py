@@ -7,6 +7,7 @@ from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, action_view
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule
+from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
@@ -48,7 +49,7 @@ def replay(
         names=known,
         others=others,
         progress=progress,
-        webhook_for=codec.TRANSLATOR.stream_webhook,
+        webhook_for=CALLED.stream_webhook,
     )
 
 

@@ -15,7 +15,7 @@ from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
 from webhook_app.problems.problems import Problem
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
-from webhook_app.providers.videosdk.webhook_schema import ID_MAX_CHARS
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.schemas.rule import NAME, RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema, check_url
 from webhook_app.schemas.validation_messages import iterate_errors

@@ -15,10 +15,11 @@ from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare,
 from webhook_app.domain.rules.draft_replay import BacktestLimits
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
+from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 
-WEBHOOK_FOR = codec.TRANSLATOR.stream_webhook
+WEBHOOK_FOR = CALLED.stream_webhook
 BEGIN = 1_767_225_600_000
 ROOM = "abcd-efgh-ijkl"
 EMPTY = {

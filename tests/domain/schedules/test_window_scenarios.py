@@ -13,6 +13,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
+from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 
 HOUR = 60 * MINUTE
@@ -1098,7 +1099,7 @@ def test_a_backtest_of_a_schedule_shows_what_would_have_been_done_and_calls_noth
         {"name": "draft", "rooms": [ROOM], "schedule": {"at": ["2026-11-22T13:00"], "duration_s": 3600, "given": {}}}
     )
     found = backtest(
-        before, scenario.events, [draft], since=NOON, until=scenario.now, webhook_for=codec.TRANSLATOR.stream_webhook
+        before, scenario.events, [draft], since=NOON, until=scenario.now, webhook_for=CALLED.stream_webhook
     )
     assert [(act.kind, act.at) for act in found.would] == [
         ("start", ONE),

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.polling import scaled_limit
 from tests.support.product import public_pem, signature, signing_key, wait_until
+from webhook_app.providers.port import MalformedSignatureError, SignatureCheck
 from webhook_app.providers.videosdk import public_key
 from webhook_app.providers.videosdk.public_key import (
     ANSWER_MAX_BYTES,
@@ -26,10 +27,9 @@ from webhook_app.providers.videosdk.public_key import (
     REFRESH_AFTER_S,
     RETRY_AFTER_S,
     KeyRing,
-    SignatureCheck,
     fetch_from,
 )
-from webhook_app.providers.videosdk.signature import MalformedSignatureError, PublicKeyError
+from webhook_app.providers.videosdk.signature import PublicKeyError
 
 BODY = b'{"webhookType": "hls-started", "data": {}}'
 WITHIN_S = scaled_limit(5.0)

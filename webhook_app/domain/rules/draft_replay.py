@@ -138,4 +138,4 @@ def make_event(
 ) -> JournalEvent:
     """Make an event of the draft's state, with an id that no recorded event has."""
     draft.number += 1
-    return JournalEvent(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data, payload)
+    return JournalEvent(f"{at}-{1_000_000 + draft.number}", source, kind, room_id, at, data, payload, data or None)

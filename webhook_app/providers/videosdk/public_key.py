@@ -5,13 +5,13 @@ This is the only call that the web makes to the outside: one at a time, within 3
 
 import threading
 from collections.abc import Callable
-from enum import Enum
 from time import monotonic
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from webhook_app.outbound.proxies import DIRECT, Proxies
+from webhook_app.providers.port import SignatureCheck
 from webhook_app.providers.videosdk.signature import PublicKeyError, decode_signature, read_key, verify
 
 FETCH_TIMEOUT_S = 3.0
@@ -23,14 +23,6 @@ REFRESH_AFTER_S = 3600.0
 PATH = "/v2/public/rsa-public-key"
 
 log = structlog.get_logger()
-
-
-class SignatureCheck(Enum):
-    """What can be said of a signature now."""
-
-    VALID = "good"
-    INVALID = "wrong"
-    UNDECIDED = "undecided"
 
 
 class KeyRing:

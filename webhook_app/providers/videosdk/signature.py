@@ -9,6 +9,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from webhook_app.providers.port import MalformedSignatureError
+
 HEADER = "videosdk-signature"
 KEY_MIN_BITS = 2_048
 KEY_MAX_BITS = 16_384
@@ -16,10 +18,6 @@ PEM_MAX_CHARS = 16_384
 
 _PADDING = padding.PKCS1v15()
 _HASH = hashes.SHA256()
-
-
-class MalformedSignatureError(ValueError):
-    """The header is missing, or cannot be a signature under any key that we would trust."""
 
 
 class PublicKeyError(ValueError):

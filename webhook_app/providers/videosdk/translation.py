@@ -26,6 +26,7 @@ from webhook_app.domain.facts.provider import (
 from webhook_app.domain.facts.results import Access, AnswerStatus, Picture, WebhookDeliveries
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.providers.port import UNREADABLE, WebhookBody
 from webhook_app.providers.videosdk.delivery_records import read_deliveries
 from webhook_app.providers.videosdk.objects import (
     JSON,
@@ -37,8 +38,8 @@ from webhook_app.providers.videosdk.objects import (
     session_id_in,
     stream_report,
 )
+from webhook_app.providers.videosdk.webhook_body import read_body
 
-UNREADABLE = "unreadable"  # our own type for a body that cannot be read
 # Types after which the session certainly goes on; others (a file that is ready, a summary) may come after its end.
 SESSION_SHOWING_SUFFIXES = ("-starting", "-started", "-playable")
 UNAUTHORIZED = 401
@@ -50,6 +51,10 @@ SUCCESS = range(200, 300)
 
 class VideoSDKTranslator:
     """VideoSDK's words in ours."""
+
+    def body(self, raw: bytes) -> WebhookBody:
+        """A webhook's body as the journal keeps it."""
+        return read_body(raw)
 
     def webhook(self, kind: str, data: JSON) -> ProviderFact:
         """What a webhook of this type reports."""
@@ -101,6 +106,10 @@ class VideoSDKTranslator:
         if state is StreamState.STOPPED:
             data["playbackHlsUrl"] = stream.playback_url
         return f"hls-{state}", data
+
+    def raw_webhook(self, kind: str, data: JSON) -> JSON:
+        """A webhook as VideoSDK wraps it."""
+        return {"webhookType": kind, "data": data}
 
 
 def _reason(data: JSON) -> str | None:

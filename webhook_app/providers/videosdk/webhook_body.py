@@ -14,34 +14,22 @@ receiver accepts is decoded the same way each time it is folded. The journal kee
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from webhook_app.providers.port import UNREADABLE, WebhookBody
 from webhook_app.providers.videosdk.objects import room_id_in
 from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 from webhook_app.text.lenient_json import INT64_MIN, REPLACEMENT, SURROGATE, UINT64_MAX, decode_leniently
 
 ID_MAX_CHARS = 200
 REASON_MAX_CHARS = 300
-UNREADABLE = "unreadable"
 IDS = ("meetingId", "roomId", "sessionId", "participantId")
 AGENT_SUMMARY = "call-summary"
 
 WEBHOOK_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookBody:
-    """What a body says: its type, its room if it names one, its data; or why it could not be read."""
-
-    type: str
-    room_id: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    reason: str | None = None
 
 
 def read_body(raw: bytes) -> WebhookBody:

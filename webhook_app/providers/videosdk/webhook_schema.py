@@ -1,13 +1,10 @@
 """The shape of a webhook that is ours to fold; a body of any other shape is kept as unreadable."""
 
-from dataclasses import dataclass
-
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, UNREADABLE, WEBHOOK_TYPE, read_body
+from webhook_app.providers.port import UNREADABLE, ReceivedWebhook
+from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS, WEBHOOK_TYPE, read_body
 from webhook_app.schemas.validation_messages import flatten_errors
-
-__all__ = ["ID_MAX_CHARS", "UNREADABLE", "ReceivedWebhook", "WebhookDataSchema", "WebhookEnvelopeSchema", "parse"]
 
 _a_type = validate.Regexp(WEBHOOK_TYPE, error="not a webhook type")
 _an_id = validate.Length(min=1, max=ID_MAX_CHARS)
@@ -33,15 +30,6 @@ class WebhookEnvelopeSchema(Schema):
 
     webhookType = fields.String(required=True, validate=_a_type)  # noqa: N815
     data = fields.Nested(WebhookDataSchema, required=True)
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedWebhook:
-    """A webhook as it is journaled: its type, its room if it names one, and why it could not be read."""
-
-    type: str
-    room_id: str | None
-    reason: str | None = None
 
 
 _envelope = WebhookEnvelopeSchema()

@@ -1,0 +1,28 @@
+"""VideoSDK as a provider of video rooms."""
+
+from dataclasses import dataclass, field
+
+from webhook_app.domain.events import Source
+from webhook_app.providers.port import Capabilities, ReceivedWebhook
+from webhook_app.providers.videosdk.signature import HEADER
+from webhook_app.providers.videosdk.translation import VideoSDKTranslator
+from webhook_app.providers.videosdk.webhook_schema import parse
+
+CAPABILITIES = Capabilities(stream_limit_s=7_200, lists_streams=True, pictures=True, participants=True)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSDKProvider:
+    """VideoSDK: signed webhooks, HLS streams, sessions and participants."""
+
+    source: Source = Source.VIDEOSDK
+    signature_header: str = HEADER
+    capabilities: Capabilities = CAPABILITIES
+    translator: VideoSDKTranslator = field(default_factory=VideoSDKTranslator)
+
+    def receive(self, body: bytes) -> ReceivedWebhook:
+        """Read an authentic body for the journal. Never raises."""
+        return parse(body)
+
+
+VIDEOSDK = VideoSDKProvider()
