@@ -5,9 +5,9 @@ import pytest
 from tests.support.replay import differences, refold
 from webhook_app.domain import reducer as steps
 from webhook_app.domain.budget import spend, step_budget
-from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.fold_limits import fold_limits
+from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry

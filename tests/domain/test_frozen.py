@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.room import Call, CallKind, CallState, Room, Session, SessionHistory
-from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.room import Room
+from webhook_app.domain.sessions.session import Session, SessionHistory
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.store import codec
 
 KEPT = [

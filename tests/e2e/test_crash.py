@@ -20,9 +20,9 @@ import redis
 from tests.support.polling import scaled_limit
 from tests.support.product import Product, Sandbox, children_of, product, signature, wait_until, webhook
 from tests.support.replay import Refolded, differences, refold
+from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import notice_body
-from webhook_app.domain.room import CallKind
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect
 from webhook_app.store.journal.journal import Journal, Wake
@@ -243,7 +243,7 @@ def wait_until_settled(one: Product) -> str:
 def last_event_if_settled(client: Client) -> str:
     state = StateStore(client)
     cursor = state.cursor()
-    shown = [room.shown for room in state.rooms(LIVE_ROOMS).values()]
+    shown = [room.shown_stream for room in state.rooms(LIVE_ROOMS).values()]
     on_air = [run for run in shown if run is not None and run.state == "playable"]
     told = client.xrevrange(keys.OUTBOX, count=1)
     done = (

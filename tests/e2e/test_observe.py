@@ -63,9 +63,9 @@ def test_a_rule_that_matched_while_observing_starts_nothing_later_and_new_matche
     scenario.tell(Source.SYSTEM, "settings", {"calls": False, "observing": True}, room=None)
     scenario.webhook("session-started")
     scenario.joined("ada")
-    assert scenario.room.event_wish is not None
+    assert scenario.room.desires.event is not None
     scenario.tell(Source.SYSTEM, "settings", {"calls": True, "observing": False}, room=None)
-    assert (scenario.room.event_wish, scenario.starts) == (None, [])
+    assert (scenario.room.desires.event, scenario.starts) == (None, [])
     scenario.joined("grace")
     assert len(scenario.starts) == 1
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from tests.support import paths
 from webhook_app.domain.configuration.changes import decode_rule
-from webhook_app.domain.context import SystemState
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.rules.rule import Config, Settings
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.views import room_view
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.videosdk.webhook_body import IDS, read_body
@@ -82,7 +82,7 @@ def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number
     for notice in outcome.notices:
         codec.notice_of(codec.encode(notice))
     for room in outcome.rooms.values():
-        assert codec.room_of(codec.encode(room)) == room
+        assert codec.room_of(codec.encode_room(room)) == room
         codec.encode(room_view(room, world.config, AT))
 
 

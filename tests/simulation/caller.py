@@ -7,8 +7,8 @@ from sandbox import model
 from tests.simulation.agenda import SECOND, Agenda, Broken
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
-from webhook_app.domain.room import Call, CallKind
 from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 # What the call job holds to, and how late VideoSDK may still act after it gave up.

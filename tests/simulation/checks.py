@@ -4,13 +4,15 @@ from tests.simulation.agenda import MINUTE, Agenda, Broken
 from tests.simulation.people import ROOMS
 from tests.simulation.videosdk import Cloud
 from tests.simulation.worker import Worker, effect_of
-from webhook_app.domain.context import StepContext, StepOutcome, SystemState
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.events import Event, Source
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.room import Room
-from webhook_app.domain.schedules.windows import current_and_next
-from webhook_app.domain.streams.machine import Stream
-from webhook_app.domain.streams.matching import history_of
+from webhook_app.domain.schedules.merged_windows import current_and_next
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.collection import history_of
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.store import codec
 
 CALM_MS = 8 * MINUTE
@@ -63,7 +65,7 @@ def check_rest(agenda: Agenda, worker: Worker, cloud: Cloud) -> None:
         raise Broken(f"nobody told these timers: {overdue}")
     for room_id in ROOMS:
         room = worker.world.rooms.get(room_id) or Room(room_id)
-        if room.untold is not None and agenda.now > room.timers["untold"]:
+        if room.probing.pending_failure_notice is not None and agenda.now > room.timers["untold"]:
             raise Broken(f"{room_id}: a failure is still untold")
         _check_plan(agenda, worker.world, room)
         _check_room(agenda, cloud, room)
@@ -77,15 +79,19 @@ def _check_plan(agenda: Agenda, world: SystemState, room: Room) -> None:
     event = codec.journal_event(Event("0-0", Source.SYSTEM, "look", room.room_id, agenda.now, {}))
     turn = StepContext(world, event, room, StepOutcome())
     current = current_and_next(turn, agenda.now).current
-    window, where = room.window, f"{agenda.clock()} {room.room_id}"
+    window, where = room.schedule.window, f"{agenda.clock()} {room.room_id}"
     if current is None:
         if window is not None and not window.overrunning:
             raise Broken(f"{where} has a window that nobody asks for: {window}")
     elif window is None or window.closes_at <= agenda.now or dict(window.start) != dict(current.start):
         raise Broken(f"{where} has the window {window}, asked for is {current}")
-    elif window.held is None and window.condition_met and not (room.schedule_wish and room.schedule_wish.on_air):
+    elif (
+        window.suppressed is None
+        and window.condition_met
+        and not (room.desires.schedule and room.desires.schedule.on_air)
+    ):
         raise Broken(f"{where} is not wanted on air in its open window")
-    if window is None and room.schedule_wish is not None and room.operator is None:
+    if window is None and room.desires.schedule is not None and room.desires.operator is None:
         raise Broken(f"{where}: the schedule wants something after the close")
 
 
@@ -96,7 +102,7 @@ def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
     if unheard and (desired is None or not desired.on_air):
         return  # not one webhook of it has come, and nobody has a reason to ask
     if room.on_air != on_air:
-        raise Broken(f"{where} is {running and running.state}, we take it for {room.shown}")
+        raise Broken(f"{where} is {running and running.state}, we take it for {room.shown_stream}")
     if on_air:
         agenda.count("checks on air")
     if desired is None:
@@ -105,5 +111,6 @@ def _check_room(agenda: Agenda, cloud: Cloud, room: Room) -> None:
     if on_air != (desired.on_air and session is not None):
         raise Broken(
             f"{where} is {'on' if on_air else 'off'} air with {desired}, "
-            f"session {session and session.id}, waits {room.waits}, call {room.call}, timers {room.timers}"
+            f"session {session and session.id}, waits {room.control.waiting_for}, "
+            f"call {room.control.call}, timers {room.timers}"
         )

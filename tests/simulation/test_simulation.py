@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.agenda import DAY, Broken
 from tests.simulation.life import RUSH_EVERY, Life, simulate
 from tests.simulation.worker import Worker
-from webhook_app.domain.room import Call
+from webhook_app.domain.control.call import Call
 
 WEEKS = [seed for seed in range(1, 16) if seed % RUSH_EVERY]
 RUSHES = range(0, 8 * RUSH_EVERY, RUSH_EVERY)

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.simulation.agenda import SECOND, Agenda, Broken
-from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reducer import apply, step
-from webhook_app.domain.room import Call, CallState, Room
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, Settings, make_config
 from webhook_app.domain.schedules.open_window import SuppressionReason
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.store import codec
 
 SWEEP_MS = 1 * SECOND
@@ -115,19 +117,19 @@ class Worker:
                     if old.timers.get(name) != due:
                         self.timers[room_id, name] = due
                         self.agenda.later(max(0, due - now), self._tell_timer, room_id, name, due)
-            if room.call is not None:
-                self.current[room_id] = room.call.call_id
+            if room.control.call is not None:
+                self.current[room_id] = room.control.call.call_id
             else:
                 self.current.pop(room_id, None)
-            if (old.window is None) != (room.window is None) or old.desired != room.desired:
+            if (old.schedule.window is None) != (room.schedule.window is None) or old.desired != room.desired:
                 self.edges[room_id] = now
             self._see_close(old, room)
 
     def _see_close(self, old: Room, room: Room) -> None:
-        window = old.window
+        window = old.schedule.window
         if room.desired is not None and room.desired.on_air:
             self.closed.pop(room.room_id, None)
-        elif window is not None and room.window is None and self.agenda.now >= window.closes_at:
+        elif window is not None and room.schedule.window is None and self.agenda.now >= window.closes_at:
             # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
             held = window.held not in (None, SuppressionReason.EMPTY)
             self.closed |= {} if held else {room.room_id: self.agenda.now}
@@ -170,7 +172,7 @@ def effect_of(event: Event, outcome: StepOutcome) -> EFFECT:
 
 def read_back(world: SystemState) -> SystemState:
     """The world as a new worker reads it from the store."""
-    rooms = {room_id: codec.room_of(codec.encode(room)) for room_id, room in world.rooms.items()}
+    rooms = {room_id: codec.room_of(codec.encode_room(room)) for room_id, room in world.rooms.items()}
     rules = {name: codec.rule_of(codec.encode(rule)) for name, rule in sorted(world.config.rules.items())}
     memory = {name: codec.rule_state_of(codec.encode(known)) for name, known in world.memory.items()}
     alarms = {name: codec.alarm_of(codec.encode(alarm)) for name, alarm in world.alarms.items()}

@@ -24,12 +24,12 @@ from tests.support.product import Sink, wait_until, webhook
 from tests.support.replay import differences, outbox, refold
 from webhook_app.app import build
 from webhook_app.config.settings import Settings
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice, make_notice
-from webhook_app.domain.room import Call, CallKind, CallState
 from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec, keys

@@ -45,9 +45,14 @@ class Watched:
 
     def check(self, times: int = 1, **seen: Any) -> None:
         for _ in range(times):
-            if self.room.probe is None:
+            if self.room.probing.probe is None:
                 self.timer(min(name for name in self.room.timers if name.startswith(("armed", "ask:"))))
-            data = {"call_id": self.room.probe.call_id, "kind": "probe", "outcome": "probed", **(seen or NO_SESSION)}
+            data = {
+                "call_id": self.room.probing.probe.call_id,
+                "kind": "probe",
+                "outcome": "probed",
+                **(seen or NO_SESSION),
+            }
             append(self.client, entry(Source.PROBE, "probed", ROOM, data))
             fold_all(self.client)
 

@@ -11,10 +11,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from webhook_app.domain.context import Decision, StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.reducer import apply
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.views import room_view
 from webhook_app.store import codec
 from workers.reduce.reducer import fold_one

@@ -4,8 +4,8 @@ import random
 from typing import Any
 
 from tests.support.product import webhook
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
-from webhook_app.domain.room import Call, CallKind
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store.calls import Calls
 from webhook_app.store.connection.clients import Client

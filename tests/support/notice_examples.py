@@ -79,7 +79,7 @@ def _refusals() -> list[Notice]:
     for _ in range(60):
         if "call.given-up" in scheduled.notices:
             break
-        if scheduled.room.call is not None:
+        if scheduled.room.control.call is not None:
             scheduled.answer("refused", status=400, message="the add-on is not active")
         scheduled.wait(2 * MINUTE)
     return scheduled.told

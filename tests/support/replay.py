@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
-from webhook_app.domain.context import Decision, SystemState
+from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.room import Call, CallState
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.outcome import Decision
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
@@ -74,10 +75,14 @@ def differences(client: Client, found: Refolded) -> list[str]:
         for name, alarm in world.alarms.items()
         if alarm.clears_at is not None and alarm.cleared_at is None
     }
-    current = {one: room.call.call_id for one, room in rooms.items() if room.call is not None}
+    current = {one: room.control.call.call_id for one, room in rooms.items() if room.control.call is not None}
     timelines = {room_id: _timeline(client, room_id) for room_id in found.timelines}
     lines = [
-        *_differ("room", state.rooms(_members(client, keys.ROOMS)), _as_stored(rooms, codec.room_of)),
+        *_differ(
+            "room",
+            state.rooms(_members(client, keys.ROOMS)),
+            {name: codec.room_of(codec.encode_room(room)) for name, room in rooms.items()},
+        ),
         *_differ("rule", stored.config.rules, _as_stored(world.config.rules, codec.rule_of)),
         *_differ("name", stored.config.names, world.config.names),
         *_differ("settings", {"": stored.config.settings}, {"": world.config.settings}),
@@ -110,7 +115,9 @@ def _after(client: Client, after: str) -> Iterator[Event]:
 def _calls_without_a_turn(client: Client, world: SystemState) -> list[str]:
     """Calls that the rooms wait for and that no call job would ever take."""
     due = _members(client, keys.CALLS_DUE) + _members(client, keys.PROBES_DUE)
-    wanted = [call for room in world.rooms.values() for call in (room.call, room.probe) if call is not None]
+    wanted = [
+        call for room in world.rooms.values() for call in (room.control.call, room.probing.probe) if call is not None
+    ]
     return [
         f"call {call.call_id} waits and nobody will make it"
         for call in wanted

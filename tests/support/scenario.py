@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from webhook_app.domain.context import Decision, StepOutcome, SystemState
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.explanations import Explanation
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.reducer import apply, step
-from webhook_app.domain.room import Call, CallKind, Room
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, Settings
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.views import room_view
 from webhook_app.store import codec
 
@@ -125,7 +127,7 @@ class Scenario:
         **more: Any,
     ) -> StepOutcome:
         """The answer to the room's call; `run` is the one that VideoSDK says it has started."""
-        call = call or self.room.call
+        call = call or self.room.control.call
         assert call is not None
         shown = rest(run) if run else stream
         data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, "stream": shown, **more}
@@ -142,11 +144,11 @@ class Scenario:
         **more: Any,
     ) -> StepOutcome:
         """The answer to the room's question, asked just now unless said otherwise; one is put if none is out."""
-        if self.room.probe is None:
+        if self.room.probing.probe is None:
             self.ask()
-        assert self.room.probe is not None
+        assert self.room.probing.probe is not None
         data = {
-            "call_id": self.room.probe.call_id,
+            "call_id": self.room.probing.probe.call_id,
             "kind": "probe",
             "outcome": "probed",
             "reached": reached,

@@ -6,7 +6,7 @@ from marshmallow import fields, validate
 
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
-from webhook_app.domain.room import Call, CallState
+from webhook_app.domain.control.call import Call, CallState
 from webhook_app.problems.problems import Problem
 from webhook_app.store import keys
 from webhook_app.store.queries.paging import page_by_score

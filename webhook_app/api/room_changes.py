@@ -141,7 +141,7 @@ def _put(context: AppContext, config: Config, known: ConfiguredRoom, given: dict
     room = ConfiguredRoom(name, known.room_id, tuple(dict.fromkeys(groups)), from_file=False)
     if name is not None and name != known.name:
         other = lookup_room(context.state, f"id:{name}", config)
-        seen_as_id = name != room.room_id and other.state is not None and other.state.seen
+        seen_as_id = name != room.room_id and other.state is not None and other.state.was_observed
         if name_taken(config, room) or seen_as_id:
             other_id = config.resolve_room(name)
             whose = f"the name of room {other_id}" if name in config.names else "the id of another room"

@@ -7,7 +7,8 @@ from marshmallow import fields, validate
 
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import Moment, PageQuery, ProblemSchema, StreamSchema, page_of
-from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.views import stream_view
 from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys

@@ -1,14 +1,17 @@
-"""The room: all that is known and wanted of it, as one frozen value."""
+"""A room: what is observed in it, what is desired of it, and how far control, probing, rules and schedule have got."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from webhook_app.domain.control.call import Call
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.sessions.participants import Move, Role, role_of
-from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE, Stream, StreamState
+from webhook_app.domain.sessions.session import Session, SessionHistory
+from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE
+from webhook_app.domain.streams.stream import Stream
 
 STREAMS_KEPT = 12
 SESSIONS_KEPT = 16
@@ -16,77 +19,8 @@ RETIRED_KEYS_KEPT = 48
 
 
 @dataclass(frozen=True)
-class Session:
-    """Who is in the room. `complete`: we saw it start or asked, so the set is all there is. `emptied`: the last of
-    them was seen to leave. `looked_at`: when VideoSDK was last asked who is there.
-
-    `participants` are names by id, `modes` VideoSDK's modes of those for whom they are known. Of a session with many
-    participants some are only counted: `unlisted`, of which `unlisted_viewers` are known to be viewers. `moves` are
-    recent joins and leaves. `emptied_at`: since when nobody is there by webhooks alone, in ms.
-    `ended_reason` and `ended_error` are why it ended, when VideoSDK says so.
-    """
-
-    session_id: str
-    live: bool
-    started_at: int
-    ended_at: int | None = None
-    complete: bool = False
-    last_event_id: str | None = None
-    participants: Mapping[str, str | None] = field(default_factory=dict)
-    emptied: bool = False
-    looked_at: int | None = None
-    modes: Mapping[str, str] = field(default_factory=dict)
-    unlisted: int = 0
-    unlisted_viewers: int = 0
-    moves: tuple[Move, ...] = ()
-    emptied_at: int | None = None
-    ended_reason: str | None = None
-    ended_error: str | None = None
-
-    @property
-    def count(self) -> int | None:
-        """How many are there, or None while we cannot know."""
-        if not self.live:
-            return 0
-        return len(self.participants) + self.unlisted if self.complete else None
-
-    @property
-    def host_count(self) -> int | None:
-        """How many hosts are there, or None while the mode of anybody is not known."""
-        if not self.live:
-            return 0
-        return self.known_hosts if self.complete and not self.unknown_roles else None
-
-    @property
-    def known_hosts(self) -> int:
-        """How many are known to be hosts."""
-        return sum(role_of(mode) is Role.HOST for mode in self.modes.values())
-
-    @property
-    def unknown_roles(self) -> int:
-        """Of how many it is not known whether they are hosts or viewers."""
-        known = sum(role_of(mode) is not Role.UNKNOWN for mode in self.modes.values())
-        return len(self.participants) - known + self.unlisted - self.unlisted_viewers
-
-
-@dataclass(frozen=True)
-class SessionHistory:
-    """What is remembered of a session: how many runs it has had, a bare end that found none, when a stop last came
-    that named no run, and the last bare end that has ended nothing yet.
-    """
-
-    session_id: str | None
-    ended: bool = False
-    runs: int = 0
-    bare_end: bool = False
-    stop_at: int | None = None
-    unspent: StreamState | None = None
-    unspent_at: int | None = None
-
-
-@dataclass(frozen=True)
 class Desired:
-    """What somebody wants of the room: `because` is `operator` or `rule:<name>`."""
+    """A desire for the room to be on or off air: `because` is `operator` or `rule:<name>`."""
 
     on_air: bool
     because: str
@@ -96,72 +30,97 @@ class Desired:
     start: Mapping[str, Any] = field(default_factory=dict)
 
 
-class CallKind(StrEnum):
-    """What VideoSDK is asked to do."""
+@dataclass(frozen=True)
+class Desires:
+    """The desires for a room by their origin; the first of them that is set wins."""
 
-    START = "start"
-    END = "end"
-    PROBE = "probe"
-    CAPTURE = "capture"
-
-
-class CallState(StrEnum):
-    """Where a call is; `unknown` means that VideoSDK may or may not have done it."""
-
-    WAITING = "waiting"
-    SENT = "sent"
-    SUCCEEDED = "succeeded"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    GIVEN_UP = "given-up"
+    operator: Desired | None = None
+    schedule: Desired | None = None
+    event: Desired | None = None
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call to VideoSDK: decided by the controller, made by a call job, answered through the journal."""
+class LastRefusal:
+    """Why the last call had no effect: a reason code, and VideoSDK's own answer if it gave one."""
 
-    call_id: str
-    room_id: str
-    kind: CallKind
-    because: str
-    state: CallState
-    created_at: int
-    event_id: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    answer_event_id: str | None = None
-    answered_at: int | None = None
-    status: int | None = None
-    message: str | None = None
-    settle_at: int | None = None
-    negatives: int = 0
-    refusal: str | None = None  # VideoSDK refused it in a way that a probe has to settle
-    retry_after_ms: int | None = None
+    reason: Reason
+    answer: str | None = None
+
+    @property
+    def explanation(self) -> Explanation:
+        """The reason with VideoSDK's answer."""
+        return explain(self.reason) if self.answer is None else explain(self.reason, said=self.answer)
+
+    @property
+    def text(self) -> str:
+        """What people read: VideoSDK's answer, else the reason's text."""
+        return self.answer or self.explanation.text
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """How often VideoSDK has rejected the start that an event asked for; `given_up_at` names the event of the last."""
+    """How often VideoSDK has rejected the start that an event desired; `given_up_at` is the event of the last time."""
 
     event_id: str
     count: int
     given_up_at: str | None = None
 
 
-@dataclass(frozen=True)
-class PendingFailureNotice:
-    """A run whose failure is told when VideoSDK has said why, or a little later without it."""
-
-    run: Stream
-    previous: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class RefusedStart:
-    """A start that VideoSDK refused and that is still wanted: when, and what it said."""
+    """A start that VideoSDK refused and that is still desired: when, and VideoSDK's answer."""
 
     at: int
-    said: str
+    answer: str
     rule: str | None = None
+
+
+@dataclass(frozen=True)
+class ControlState:
+    """The controller's state: the open call, and why and how often it waited or failed.
+
+    `call` is the start or end under way and `capture` a snapshot under way. `retries` counts failures in a row.
+    `waiting_for` is why nothing is called although something is desired. `replace_stream` is the id of a stream (or
+    of the call that starts one) to be ended and started again. `unknown_start` is the id of a start whose outcome has
+    been unknown for too long.
+    """
+
+    call: Call | None = None
+    capture: Call | None = None
+    retries: int = 0
+    waiting_for: Reason | None = None
+    last_refusal: LastRefusal | None = None
+    replace_stream: str | None = None
+    rejection: Rejection | None = None
+    refused_start: RefusedStart | None = None
+    unknown_start: str | None = None
+
+
+@dataclass(frozen=True)
+class PendingFailureNotice:
+    """A stream whose failure is announced once VideoSDK has given the reason, or a little later without it."""
+
+    stream: Stream
+    previous_state: str | None
+
+
+@dataclass(frozen=True)
+class ProbingState:
+    """Probes of the room: the one under way and those that wait for its result.
+
+    `failures` counts probes in a row without a usable answer. No routine probe is sent before `not_before`, and none
+    at all before `paused_until`, as VideoSDK has asked for fewer. `unreadable`: the last answer about the room was in
+    an unknown form.
+    """
+
+    probe: Call | None = None
+    queue: tuple[str, ...] = ()
+    last_probe_at: int | None = None
+    failures: int = 0
+    not_before: int | None = None
+    paused_until: int | None = None
+    unreadable: bool = False
+    pending_failure_notice: PendingFailureNotice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,62 +133,68 @@ class Fired:
 
 
 @dataclass(frozen=True)
-class Room:
-    """One room. `timers` are due moments in ms by name; `holding` says since when a `when` holds.
+class RoomRules:
+    """What the rules remember of the room, by rule name.
 
-    `misses` counts the questions in a row that VideoSDK left without an answer; `ask_after` is when the next of the
-    same is put, and before `quiet_until` none is put at all, because VideoSDK has asked for fewer. `unknown_start` is
-    the id of a start whose outcome has been unknown for too long.
+    `holding`: since when a `when` holds. `fired`: when a rule last acted. `verifying`: the rules that act once a
+    probe has confirmed who is in the room.
+    """
+
+    holding: Mapping[str, int] = field(default_factory=dict)
+    fired: Mapping[str, Fired] = field(default_factory=dict)
+    verifying: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """The open window, the next one, and which opening a reminder was sent for."""
+
+    window: OpenWindow | None = None
+    next_window: RoomWindow | None = None
+    reminded_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """One room, grouped by concern.
+
+    - Observed: `session`, `session_history`, `streams` (oldest first), and `retired_stream_keys`, the ids and URL keys
+      of streams that are no longer kept.
+    - Desired: `desires`; `desired` is the one that wins.
+    - Progress: `control`, `probing`, `rules`, `schedule`.
+    - `timers`: due moments in ms by name. A timer event whose moment is not the one kept here is void.
+
+    `sequence` grows with every change that others can see.
     """
 
     room_id: str
     sequence: int = 0
     updated_at: int = 0
     session: Session | None = None
-    marks: tuple[SessionHistory, ...] = ()
+    session_history: tuple[SessionHistory, ...] = ()
     streams: tuple[Stream, ...] = ()
-    old_runs: tuple[str, ...] = ()
-    operator: Desired | None = None
-    event_wish: Desired | None = None
-    call: Call | None = None
-    probe: Call | None = None
-    capture: Call | None = None
-    asks: tuple[str, ...] = ()
-    asked_at: int | None = None
-    misses: int = 0
-    ask_after: int | None = None
-    quiet_until: int | None = None
-    tries: int = 0
-    waits: str | None = None
+    retired_stream_keys: tuple[str, ...] = ()
+    desires: Desires = Desires()
+    control: ControlState = ControlState()
+    probing: ProbingState = ProbingState()
+    rules: RoomRules = RoomRules()
+    schedule: ScheduleState = ScheduleState()
     timers: Mapping[str, int] = field(default_factory=dict)
-    holding: Mapping[str, int] = field(default_factory=dict)
-    fired: Mapping[str, Fired] = field(default_factory=dict)
-    confirming: tuple[str, ...] = ()
-    window: OpenWindow | None = None
-    next_window: RoomWindow | None = None
-    schedule_wish: Desired | None = None
-    replace_run: str | None = None
-    reminded_at: int | None = None
-    last_refusal: str | None = None
-    untold: PendingFailureNotice | None = None
-    rejection: Rejection | None = None
-    unreadable: bool = False  # the last answer about it was in a form that nobody understands
-    refused_start: RefusedStart | None = None
-    unknown_start: str | None = None
 
     @property
-    def seen(self) -> bool:
-        """Whether VideoSDK has ever spoken of this room: it has had a session or a stream."""
-        return self.session is not None or bool(self.streams or self.marks or self.old_runs)
+    def was_observed(self) -> bool:
+        """Whether VideoSDK has ever reported anything in this room: a session or a stream."""
+        return self.session is not None or bool(self.streams or self.session_history or self.retired_stream_keys)
 
     @property
     def desired(self) -> Desired | None:
-        """Who wins: the operator, then the schedule, then the newest event rule."""
-        return self.operator or self.schedule_wish or self.event_wish
+        """The desire that wins: the operator's, then the schedule's, then the newest event rule's."""
+        desires = self.desires
+        return desires.operator or desires.schedule or desires.event
 
     @property
-    def shown(self) -> Stream | None:
-        """The run the world sees: the newest live one, else the newest."""
+    def shown_stream(self) -> Stream | None:
+        """The stream that API and console show: the newest live one, else the newest."""
         newest: Stream | None = None
         for stream in reversed(self.streams):
             if not stream.provisional:
@@ -244,27 +209,43 @@ class Room:
         return tuple(stream for stream in self.streams if stream.live and not stream.provisional)
 
     @property
+    def newest_live_stream(self) -> Stream | None:
+        """The newest stream that is confirmed and has not ended."""
+        return next((stream for stream in reversed(self.streams) if stream.live and not stream.provisional), None)
+
+    @property
+    def has_live_stream(self) -> bool:
+        """Whether any stream, confirmed or provisional, has not ended."""
+        return any(stream.live for stream in self.streams)
+
+    @property
+    def has_live_session(self) -> bool:
+        """Whether a session is open."""
+        return self.session is not None and self.session.live
+
+    @property
     def on_air(self) -> bool:
-        """From started until stopped or failed."""
+        """Whether a stream is between started and its end."""
         return any(stream.state in ON_AIR and not stream.provisional for stream in self.streams)
 
     @property
     def watchable(self) -> bool:
-        """A viewer can watch: playable or stopping."""
+        """Whether viewers can watch: a stream is playable or stopping."""
         return any(stream.state in WATCHABLE and not stream.provisional for stream in self.streams)
 
     @property
     def late_since(self) -> int | None:
-        """Since when the open window is late; None once somebody could watch, or when somebody wants the room off."""
-        window = self.window
-        if window is None or window.playable or window.held not in (None, SuppressionReason.REJECTED):
+        """Since when the open window is late; None once viewers could watch, or while the room is desired off air."""
+        window = self.schedule.window
+        if window is None or window.playable or window.suppressed not in (None, SuppressionReason.REJECTED):
             return None
-        return None if self.operator is not None and not self.operator.on_air else window.late_at
+        operator = self.desires.operator
+        return None if operator is not None and not operator.on_air else window.late_at
 
     @property
     def armed(self) -> bool:
-        """Wanted on air and waiting for somebody to open a session."""
+        """Whether the room is desired on air and waits for somebody to open a session."""
         desired = self.desired
-        if desired is None or not desired.on_air or (self.session is not None and self.session.live):
+        if desired is None or not desired.on_air or self.has_live_session:
             return False
-        return self.call is None and not any(stream.live for stream in self.streams)
+        return self.control.call is None and not self.has_live_stream

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NewType
 
-from webhook_app.domain.probing.requests import ProbeSubject, read_subject
+from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 
 SubjectTimerName = NewType("SubjectTimerName", str)  # the stored name of a timer with a subject
 

@@ -10,12 +10,14 @@ from typing import Any
 
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.room import Desired, Room, Session
+from webhook_app.domain.room import Desired, Desires, Room, ScheduleState
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
-from webhook_app.domain.streams.machine import EndedBy, Snapshot, StreamState, advance, new_stream
+from webhook_app.domain.sessions.session import Session
+from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.stream import EndedBy, Snapshot, advance, new_stream
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 
@@ -25,7 +27,7 @@ _AT = 1_767_225_600_000
 
 @lru_cache(maxsize=1)
 def room_shapes() -> tuple[Mapping[str, Any], ...]:
-    """Rooms without and with a session, a wish, a name, a next window, and a stream in each state."""
+    """Rooms without and with a session, a desire, a name, a next window, and a stream in each state."""
     config = make_config({}, {"hall": ConfiguredRoom("hall", ROOM_ID, ("webinar",))}, Settings())
     inside: dict[str, str | None] = {"p": "Host", "q": None}
     session = Session(
@@ -33,23 +35,25 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     )
     unknown = Session("s", live=True, started_at=_AT)
     over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
-    desired = Desired(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1)
+    desires = Desires(Desired(on_air=True, because="operator", since=_AT, event_id="1-0", until=_AT + 1))
     window = RoomWindow(_AT, _AT + 1, ("service",))
     fact = StreamReport("id", "https://x/y", "s", "https://x/y/index.m3u8", "https://x/y/live.m3u8", "failed")
     stream = replace(
         new_stream(ROOM_ID, "1-0", _AT, StreamState.STARTING, fact, provisional=False),
         snapshot=Snapshot("https://x/y.png", _AT, 1280, 720),
     )
-    rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, operator=desired)]
+    rooms = [Room(ROOM_ID), Room(ROOM_ID, session=unknown, desires=desires)]
     for state in StreamState:
         moved = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
-        rooms.append(Room(ROOM_ID, session=session, operator=desired, streams=(moved,), next_window=window))
+        schedule = ScheduleState(next_window=window)
+        rooms.append(Room(ROOM_ID, session=session, desires=desires, streams=(moved,), schedule=schedule))
     # A stream that went through every state has every moment.
     for state in (StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPING, StreamState.FAILED):
         stream = advance(stream, state, at=_AT + 1, event_id="2-0", by=EndedBy.WEBHOOK)
     stream = replace(stream, failure="failed", stopped_because="operator")
     late = OpenWindow(_AT, _AT + 1, ("service",), late_at=_AT)
-    rooms.append(Room(ROOM_ID, session=over, operator=desired, streams=(stream,), window=late, next_window=window))
+    schedule = ScheduleState(window=late, next_window=window)
+    rooms.append(Room(ROOM_ID, session=over, desires=desires, streams=(stream,), schedule=schedule))
     return tuple(room_view(room, config, _AT + 2) for room in rooms)
 
 

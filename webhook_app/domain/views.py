@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from webhook_app.domain.control.call import Call
 from webhook_app.domain.events import Event
-from webhook_app.domain.room import Call, Room, Session
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.participants import Role, role_of
-from webhook_app.domain.streams.machine import Snapshot, Stream
+from webhook_app.domain.sessions.session import Session
+from webhook_app.domain.streams.stream import Snapshot, Stream
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
 
 PARTICIPANTS_SHOWN = 100
@@ -77,12 +79,12 @@ def session_view(session: Session) -> dict[str, Any]:
 
 
 def _state(room: Room, config: Config, now: int) -> str:
-    shown = room.shown
+    shown = room.shown_stream
     return "idle" if shown is None else shown.state.value
 
 
 def _stream(room: Room, config: Config, now: int) -> dict[str, Any] | None:
-    shown = room.shown
+    shown = room.shown_stream
     return None if shown is None else stream_view(shown, now, config.room_name(room.room_id))
 
 
@@ -108,9 +110,9 @@ def _groups(room: Room, config: Config, now: int) -> list[str]:
 
 
 def _next_window(room: Room, config: Config, now: int) -> dict[str, Any] | None:
-    if room.next_window is None:
+    if room.schedule.next_window is None:
         return None
-    return occurrence_view(room.room_id, room.next_window, room_name=config.room_name(room.room_id))
+    return occurrence_view(room.room_id, room.schedule.next_window, room_name=config.room_name(room.room_id))
 
 
 def occurrence_view(

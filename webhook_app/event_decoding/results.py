@@ -6,6 +6,7 @@ Their frame is ours; the objects and the status inside are the provider's, which
 from collections.abc import Mapping
 from typing import Any
 
+from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.facts.results import (
     CallOutcome,
     CallResult,
@@ -16,7 +17,6 @@ from webhook_app.domain.facts.results import (
     SessionReport,
     StreamRecord,
 )
-from webhook_app.domain.room import CallKind
 from webhook_app.domain.sessions.participants import LISTED_MAX, Present, short_name
 from webhook_app.domain.streams.report import StreamReport
 from webhook_app.providers.port import Translator

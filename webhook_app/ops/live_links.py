@@ -25,7 +25,7 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
         room_id = state.names().resolve_room(room_id)
         ours = any_glob_matches(room_id, rooms)
         room = state.room(room_id) if ours else None
-        stream = None if room is None else room.shown
+        stream = None if room is None else room.shown_stream
         if room is None or stream is None or stream.state not in WATCHABLE or stream.playback_url is None:
             soon = stream is not None and stream.live
             raise Problem(404, "this room cannot be watched now", retry_after_s=SOON_S if soon else LATER_S)

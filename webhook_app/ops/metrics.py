@@ -41,10 +41,15 @@ class _Window(Struct):
     rules: tuple[str, ...] = ()
 
 
+class _Schedule(Struct):
+    next_window: _Window | None = None
+
+
 class _Outlook(Struct):
     """What of a room the next openings need; the rest is passed over unread."""
 
-    next_window: _Window | None = None
+    schedule: _Schedule | None = None
+    next_window: _Window | None = None  # where earlier versions stored it
 
 
 _outlook_of = codec.decoder(_Outlook)
@@ -183,7 +188,8 @@ class StoreMetrics:
         for start in range(0, len(rooms), READ_CHUNK):
             chunk = self._client.mget([keys.room(room_id) for room_id in rooms[start : start + READ_CHUNK]])
             for raw in chunk:
-                window = _outlook_of(raw).next_window if raw is not None else None
+                room = _Outlook() if raw is None else _outlook_of(raw)
+                window = room.next_window if room.schedule is None else room.schedule.next_window
                 if window is not None:
                     yield window
 

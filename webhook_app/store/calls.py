@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from webhook_app.domain.room import Call
+from webhook_app.domain.control.call import Call
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms

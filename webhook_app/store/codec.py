@@ -8,19 +8,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from webhook_app.domain.alarms.alarm import Alarm, with_key
-from webhook_app.domain.context import Decision
+from webhook_app.domain.control.call import Call
 from webhook_app.domain.events import Event, JournalEvent, Source
 from webhook_app.domain.notices.notice import Notice
-from webhook_app.domain.room import Call, Room
+from webhook_app.domain.outcome import Decision
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, with_error_code
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, decode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.event_decoding.decoder import UNDECODABLE
 from webhook_app.event_decoding.decoder import decode as decode_record
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.registry import TRANSLATORS, translator_of
+from webhook_app.store.migrations import room_from_1, stream_from_1
 
 T = TypeVar("T")
 
@@ -34,8 +36,11 @@ def decoder(kind: type[T]) -> Callable[[bytes], T]:
     return msgspec.json.Decoder(kind).decode
 
 
-room_of = decoder(Room)
-stream_of = decoder(Stream)
+FORMAT = 2
+_FORMAT_PREFIX = b'{"format":%d,' % FORMAT
+_room_of = decoder(Room)
+_stream_of = decoder(Stream)
+_raw_objects_of = decoder(dict[str, msgspec.Raw])
 call_of = decoder(Call)
 rule_of = decoder(Rule)
 _rule_state_of = decoder(RuleState)
@@ -45,6 +50,36 @@ _alarm_of = decoder(Alarm)
 decisions_of = decoder(list[Decision])
 notice_of = decoder(Notice)
 arguments_of = decoder(list[dict[str, Any]])
+
+
+def encode_room(room: Room) -> bytes:
+    """A room with the number of its format first, by which an earlier format is told on reading."""
+    return _FORMAT_PREFIX + encode(room)[1:]
+
+
+def room_of(raw: bytes) -> Room:
+    """A stored room, of this format or an earlier one."""
+    return _room_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(room_from_1(decode(raw))))
+
+
+def encode_rooms(rooms: Mapping[str, Room]) -> bytes:
+    """Rooms by their ids."""
+    return b"{" + b",".join(encode(room_id) + b":" + encode_room(room) for room_id, room in rooms.items()) + b"}"
+
+
+def rooms_of(raw: bytes) -> dict[str, Room]:
+    """Stored rooms by their ids, each of this format or an earlier one."""
+    return {room_id: room_of(bytes(room)) for room_id, room in _raw_objects_of(raw).items()}
+
+
+def encode_stream(stream: Stream) -> bytes:
+    """A stream with the number of its format first."""
+    return _FORMAT_PREFIX + encode(stream)[1:]
+
+
+def stream_of(raw: bytes) -> Stream:
+    """A stored stream, of this format or an earlier one."""
+    return _stream_of(raw if raw.startswith(_FORMAT_PREFIX) else encode(stream_from_1(decode(raw))))
 
 
 def rule_state_of(raw: bytes) -> RuleState:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from webhook_app.domain.room import Call, CallState
+from webhook_app.domain.control.call import Call, CallState
 from webhook_app.domain.times import rfc3339
 from webhook_app.domain.views import call_view
 from webhook_app.store import codec, keys

@@ -30,7 +30,7 @@ class ResolvedRoom:
     @property
     def is_usable(self) -> bool:
         """Whether commands are accepted: the room is configured or was seen. A rule's mention is not enough."""
-        return self.configured is not None or (self.state is not None and self.state.seen)
+        return self.configured is not None or (self.state is not None and self.state.was_observed)
 
 
 def lookup_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:

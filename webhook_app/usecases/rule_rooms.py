@@ -55,7 +55,7 @@ def _really_seen(context: AppContext, rule: Rule, config: Config) -> set[str]:
     """The ids of rooms with a state, without those of the rule that only rules have mentioned."""
     seen = set(seen_rooms(context))
     named = [room_id for pattern in rule.rooms if (room_id := config.resolve_room(pattern)) in seen]
-    return seen - {room.room_id for room in context.state.rooms(named).values() if not room.seen}
+    return seen - {room.room_id for room in context.state.rooms(named).values() if not room.was_observed}
 
 
 def warning_views(warnings: list[RuleWarning]) -> list[dict[str, Any]]:

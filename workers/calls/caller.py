@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any, assert_never
 
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
-from webhook_app.domain.room import Call, CallKind
 from webhook_app.ops.logs import logger
 from webhook_app.providers.videosdk.answers import (
     SUCCESS,

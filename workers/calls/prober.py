@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from webhook_app.domain.room import Call
+from webhook_app.domain.control.call import Call
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls

@@ -16,11 +16,12 @@ from webhook_app.api.subscribers import new_subscriber, wants_raw_webhooks
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import apply_file
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.delivery.subscriber import with_new_secret
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.state import SystemState
 from webhook_app.event_decoding.configuration import decode_file
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.connection.server_time import now_ms

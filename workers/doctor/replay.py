@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.context import SystemState
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
+from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
@@ -46,7 +46,7 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
 def differing(stored: SystemState, folded: SystemState) -> list[str]:
     """What is stored otherwise than it folds, by name."""
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
-        ("room", stored.rooms, _as_stored(folded.rooms, codec.room_of)),
+        ("room", stored.rooms, {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}),
         ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),
         ("name", stored.config.names, folded.config.names),
         ("settings", {"": stored.config.settings}, {"": folded.config.settings}),

@@ -7,13 +7,14 @@ from time import monotonic
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event, JournalEvent
 from webhook_app.domain.fold_limits import fold_limits
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.reducer import apply, poison_outcome, step
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import RuleState
+from webhook_app.domain.state import SystemState
 from webhook_app.ops.logs import logger
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client

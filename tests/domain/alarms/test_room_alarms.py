@@ -70,8 +70,8 @@ def test_a_rule_without_an_end_is_late_since_it_was_entered() -> None:
     scheduled = ScheduledRoom()
     scheduled.put_rule({"name": "show", "rooms": [ROOM], "schedule": {"always": True}})
     scheduled.wait(2 * MINUTE)
-    entered = scheduled.room.window.entered_at
-    assert scheduled.room.window.endless and entered != scheduled.room.window.opens_at
+    entered = scheduled.room.schedule.window.entered_at
+    assert scheduled.room.schedule.window.endless and entered != scheduled.room.schedule.window.opens_at
     assert scheduled.world.alarms[LATE].summary.arguments["opened_at"] == moment_text(entered)
 
 
@@ -386,9 +386,9 @@ def test_an_answer_that_was_unreadable_is_no_alarm_any_more_when_nothing_is_aske
     assert UNREADABLE in scenario.world.alarms
     scenario.webhook("session-ended")
     for _ in range(20):
-        if scenario.room.probe is not None:
+        if scenario.room.probing.probe is not None:
             scenario.probe(reached=False, unreadable="418 teapot")
         scenario.wait(MINUTE)
-    probed = scenario.room.probe is not None or any(timer.startswith("ask:") for timer in scenario.room.timers)
+    probed = scenario.room.probing.probe is not None or any(timer.startswith("ask:") for timer in scenario.room.timers)
     assert (UNREADABLE in scenario.world.alarms) is probed
-    assert scenario.room.unreadable is probed
+    assert scenario.room.probing.unreadable is probed

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, Scenario, url
+from webhook_app.domain.control.call import CallKind, CallState
 from webhook_app.domain.control.capture import CAPTURE_LOST_MS
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import CallKind, CallState
-from webhook_app.domain.streams.machine import Snapshot
+from webhook_app.domain.streams.stream import Snapshot
 
 PICTURE = {"filePath": "https://cdn.example/pictures/1.png", "meta": {"width": 640, "height": 360, "format": "png"}}
 
@@ -25,11 +25,11 @@ def test_a_picture_is_called_for_and_kept_with_its_run() -> None:
     scenario.operator("capture")
     [call] = [call for call in scenario.calls if call.kind is CallKind.CAPTURE]
     assert (call.state, call.because) == (CallState.WAITING, "operator")
-    assert scenario.room.capture == call
+    assert scenario.room.control.capture == call
     scenario.answer("succeeded", call=call, status=200, picture=PICTURE)
-    assert scenario.room.shown.snapshot == Snapshot(PICTURE["filePath"], scenario.now, 640, 360)
+    assert scenario.room.shown_stream.snapshot == Snapshot(PICTURE["filePath"], scenario.now, 640, 360)
     assert scenario.outcomes[-1].calls[call.call_id].state is CallState.SUCCEEDED
-    assert scenario.room.capture is None
+    assert scenario.room.control.capture is None
     assert "capture-lost" not in scenario.room.timers
 
 
@@ -37,11 +37,11 @@ def test_it_is_no_wish_and_holds_up_no_other_call() -> None:
     scenario = on_air()
     before = len(scenario.told)
     scenario.operator("capture")
-    assert (scenario.room.desired, scenario.room.call) == (None, None)
+    assert (scenario.room.desired, scenario.room.control.call) == (None, None)
     scenario.operator("end")
-    assert scenario.room.call.kind is CallKind.END
-    scenario.answer("succeeded", call=scenario.room.capture, status=200, picture=PICTURE)
-    assert scenario.room.call.kind is CallKind.END
+    assert scenario.room.control.call.kind is CallKind.END
+    scenario.answer("succeeded", call=scenario.room.control.capture, status=200, picture=PICTURE)
+    assert scenario.room.control.call.kind is CallKind.END
     assert len(scenario.told) == before
 
 
@@ -50,8 +50,8 @@ def test_the_newest_picture_is_the_one_that_is_kept() -> None:
     for number in (1, 2):
         scenario.operator("capture")
         picture = {"filePath": f"https://cdn.example/pictures/{number}.png"}
-        scenario.answer("succeeded", call=scenario.room.capture, status=200, picture=picture)
-    assert scenario.room.shown.snapshot == Snapshot("https://cdn.example/pictures/2.png", scenario.now)
+        scenario.answer("succeeded", call=scenario.room.control.capture, status=200, picture=picture)
+    assert scenario.room.shown_stream.snapshot == Snapshot("https://cdn.example/pictures/2.png", scenario.now)
 
 
 def test_asking_again_meanwhile_is_a_repeat() -> None:
@@ -95,22 +95,22 @@ def test_without_credentials_nobody_is_called() -> None:
 def test_without_a_picture_the_old_one_stays(outcome: str, picture: str | dict[str, Any] | None, state: Any) -> None:
     scenario = on_air()
     scenario.operator("capture")
-    scenario.answer("succeeded", call=scenario.room.capture, status=200, picture=PICTURE)
+    scenario.answer("succeeded", call=scenario.room.control.capture, status=200, picture=PICTURE)
     scenario.operator("capture")
-    call = scenario.room.capture
+    call = scenario.room.control.capture
     scenario.answer(outcome, call=call, status=400, message="no", picture=picture)
-    assert scenario.room.shown.snapshot.url == PICTURE["filePath"]
+    assert scenario.room.shown_stream.snapshot.url == PICTURE["filePath"]
     assert scenario.outcomes[-1].calls[call.call_id].state is state
-    assert scenario.room.capture is None
+    assert scenario.room.control.capture is None
 
 
 def test_an_answer_that_never_comes_is_given_up() -> None:
     scenario = on_air()
     scenario.operator("capture")
-    call = scenario.room.capture
+    call = scenario.room.control.capture
     scenario.wait(CAPTURE_LOST_MS + MINUTE)
-    assert scenario.room.capture is None
+    assert scenario.room.control.capture is None
     closed = [outcome.calls[call.call_id] for outcome in scenario.outcomes if call.call_id in outcome.calls]
     assert closed[-1].state is CallState.UNKNOWN
     scenario.answer("succeeded", call=call, status=200, picture=PICTURE)
-    assert scenario.room.shown.snapshot is None
+    assert scenario.room.shown_stream.snapshot is None

@@ -11,8 +11,8 @@ from sandbox import model
 from sandbox.json_views import stream_json, webhook_json
 from sandbox.model import Outcome, RefusedError, ScheduledStep, StreamState
 from tests.support.scenario import ROOM, SECOND, Scenario
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
-from webhook_app.domain.room import Call, CallKind
 from webhook_app.providers.videosdk.answers import ApiAnswer, classify_refusal
 
 SENT_WITHIN_MS = 5 * SECOND
@@ -253,12 +253,12 @@ class Interleavings(RuleBasedStateMachine):
 
     @property
     def to_make(self) -> Call | None:
-        call = self.scenario.room.call
+        call = self.scenario.room.control.call
         return call if call is not None and call.call_id not in self.made else None
 
     @property
     def to_ask(self) -> Call | None:
-        probe = self.scenario.room.probe
+        probe = self.scenario.room.probing.probe
         return probe if probe is not None and probe.call_id not in self.asked else None
 
 

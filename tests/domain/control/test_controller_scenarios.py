@@ -101,10 +101,10 @@ def test_a_success_that_names_no_stream_is_looked_into_before_anything_is_repeat
     scenario = started()
     scenario.answer("succeeded", status=200)
     assert len(scenario.starts) == 1
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     scenario.probe(rest("a"))
     assert scenario.states == ["started"]
-    assert scenario.room.call is None
+    assert scenario.room.control.call is None
 
 
 @pytest.mark.parametrize("shown_after_s", [20, 45, 90])
@@ -113,7 +113,7 @@ def test_a_stream_that_is_shown_as_active_late_is_not_started_twice(shown_after_
     scenario.answer("succeeded", run="a", status=200)
     shown_at = scenario.now + shown_after_s * SECOND
     while scenario.now < shown_at:
-        if scenario.room.probe is None:
+        if scenario.room.probing.probe is None:
             scenario.wait(SECOND)
         else:
             scenario.probe(None, records=[{"id": "a", "ended": False}])
@@ -134,7 +134,7 @@ def test_a_young_stream_that_is_on_air_and_not_shown_as_active_yet_is_not_gone(s
     began = scenario.now
     while scenario.states == [state]:
         assert scenario.now - began < 4 * MINUTE
-        if scenario.room.probe is None:
+        if scenario.room.probing.probe is None:
             scenario.wait(SECOND)
         else:
             scenario.probe(None, records=[{"id": "a", "ended": False}])
@@ -155,7 +155,7 @@ def test_a_stream_that_is_never_shown_as_active_is_gone_in_the_end() -> None:
     began = scenario.now
     while scenario.states == ["starting"]:
         assert scenario.now - began < 150 * SECOND
-        if scenario.room.probe is None:
+        if scenario.room.probing.probe is None:
             scenario.wait(SECOND)
         else:
             scenario.probe(None, records=[{"id": "a", "ended": False}])
@@ -176,7 +176,7 @@ def test_a_success_that_names_no_stream_is_not_repeated_within_a_minute(status: 
     scenario.answer("unknown", status=status)
     answered_at = scenario.now
     while scenario.now < answered_at + 55 * SECOND:
-        if scenario.room.probe is None:
+        if scenario.room.probing.probe is None:
             scenario.wait(SECOND)
         else:
             scenario.probe(None, asked_at=scenario.now)
@@ -209,7 +209,7 @@ def test_while_backing_off_nothing_is_called() -> None:
 def test_a_conflict_is_looked_into_as_well_as_waited_for() -> None:
     scenario = started()
     scenario.answer("refused", status=409, message="4020")
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     scenario.probe(rest("z"))
     scenario.wait(MINUTE)
     assert len(scenario.starts) == 1
@@ -317,7 +317,7 @@ def test_looks_that_come_too_early_are_not_enough_however_many() -> None:
     for _ in range(4):
         scenario.probe(None, asked_at=too_early)
     scenario.wait(SECOND)
-    assert scenario.room.call is not None
+    assert scenario.room.control.call is not None
     assert len(scenario.starts) == 1
 
 
@@ -337,13 +337,13 @@ def test_looks_that_do_not_reach_videosdk_do_not_count() -> None:
         scenario.timer("ask:unknown")
     scenario.probe(None)
     assert len(scenario.starts) == 1
-    assert scenario.room.call is not None
+    assert scenario.room.control.call is not None
 
 
 def test_a_look_that_finds_the_stream_ends_the_doubt_without_a_second_start() -> None:
     scenario = unknown()
     scenario.probe(rest("a"))
-    assert scenario.room.call is None
+    assert scenario.room.control.call is None
     scenario.wait(15 * MINUTE)
     assert (len(scenario.starts), scenario.states) == (1, ["started"])
     assert scenario.runs[0].because == "operator"
@@ -353,7 +353,7 @@ def test_a_look_that_finds_the_stream_ends_the_doubt_without_a_second_start() ->
 def test_a_late_webhook_ends_the_doubt(named: dict[str, Any]) -> None:
     scenario = unknown()
     scenario.hls("starting", **named)
-    assert scenario.room.call is None
+    assert scenario.room.control.call is None
     assert Reason.START_TOOK_EFFECT in scenario.decided
 
 
@@ -363,15 +363,15 @@ def test_a_late_webhook_that_may_be_of_an_older_run_does_not_end_the_doubt() -> 
     scenario.operator("start")
     scenario.answer("unknown")
     scenario.hls("starting")
-    assert scenario.room.call is not None
+    assert scenario.room.control.call is not None
     scenario.probe(rest("b"))
-    assert (scenario.room.call, scenario.states) == (None, ["stopped", "started"])
+    assert (scenario.room.control.call, scenario.states) == (None, ["stopped", "started"])
 
 
 def test_an_answer_that_never_comes_is_an_unknown_outcome_in_the_end() -> None:
     scenario = started()
     scenario.timer("call-lost")
-    assert scenario.room.call is not None
+    assert scenario.room.control.call is not None
     scenario.probe(None)
     scenario.timer("ask:unknown")
     scenario.probe(None)
@@ -382,7 +382,7 @@ def test_an_answer_that_never_comes_is_an_unknown_outcome_in_the_end() -> None:
 def test_an_answer_that_comes_after_all_is_taken() -> None:
     scenario = unknown()
     scenario.answer("succeeded", run="a")
-    assert (scenario.room.call, scenario.states) == (None, ["starting"])
+    assert (scenario.room.control.call, scenario.states) == (None, ["starting"])
 
 
 def test_an_operator_who_changes_his_mind_does_not_cut_the_doubt_short() -> None:

@@ -22,7 +22,7 @@ TRANSIENT_400 = [
 def refuse(scenario: Any, status: Any, body: Any = None) -> Any:
     """VideoSDK refuses the room's call, as the call job journals it."""
     answer = ApiAnswer(status, body)
-    refusal = classify_refusal(answer, start=scenario.room.call.kind == "start")
+    refusal = classify_refusal(answer, start=scenario.room.control.call.kind == "start")
     more = {} if refusal is None else {"refusal": refusal.value}
     return scenario.answer("refused", status=status, message=answer.message, **more)
 
@@ -44,7 +44,7 @@ def test_a_start_that_is_refused_because_the_room_is_on_air_is_no_refusal(status
     assert "call.refused" not in scenario.notices
     scenario.probe(rest("a"), session=SESSION_LIVE)
     assert scenario.states == ["started"]
-    assert scenario.room.call is None
+    assert scenario.room.control.call is None
     scenario.wait(15 * MINUTE)
     assert len(scenario.starts) == 1
     assert "call.refused" not in scenario.notices
@@ -86,7 +86,7 @@ def test_an_answer_to_an_earlier_probe_settles_no_refusal() -> None:
     refuse(scenario, 400)
     scenario.probe(None, session=SESSION_LIVE, asked_id=before)
     assert "call.refused" not in scenario.notices
-    assert scenario.room.call is not None
+    assert scenario.room.control.call is not None
 
 
 def test_a_start_that_is_refused_since_everybody_has_left_waits_for_a_session() -> None:
@@ -198,7 +198,7 @@ def test_an_end_that_is_refused_because_the_stream_has_ended_is_no_refusal(statu
     scenario.operator("end")
     refuse(scenario, status, {"message": "HLS is not active"})
     scenario.probe(None)
-    assert (scenario.states, scenario.room.call) == (["stopped"], None)
+    assert (scenario.states, scenario.room.control.call) == (["stopped"], None)
     scenario.wait(10 * MINUTE)
     assert (len(scenario.ends), len(scenario.starts)) == (1, 1)
     assert "call.refused" not in scenario.notices

@@ -189,8 +189,8 @@ def asked_who(scenario: Any, present: Any, **more: Any) -> Any:
 def test_before_a_rule_ends_a_room_because_of_its_participants_the_session_is_asked() -> None:
     scenario = emptied()
     assert scenario.ends == []
-    assert scenario.room.probe is not None
-    assert scenario.room.probe.body["session"] is True
+    assert scenario.room.probing.probe is not None
+    assert scenario.room.probing.probe.body["session"] is True
     asked_who(scenario, {})
     assert [call.because for call in scenario.ends] == ["rule:empty"]
 
@@ -269,8 +269,8 @@ def test_two_rules_that_undo_each_other_come_to_rest() -> None:
     scenario.put_rule({"name": "off", "on": "stream.started", "do": "end"})
     scenario.hls("started", id="run-0")
     for n in range(100):
-        if scenario.room.call is not None:
-            started = scenario.room.call.kind == "start"
+        if scenario.room.control.call is not None:
+            started = scenario.room.control.call.kind == "start"
             scenario.answer("succeeded", run=f"run-{n}" if started else None, after=100)
             scenario.hls("started" if started else "stopped", id=scenario.room.streams[-1].videosdk_id, after=100)
     assert scenario.now - scenario.events[0].at < MINUTE

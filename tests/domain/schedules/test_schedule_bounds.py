@@ -16,7 +16,6 @@ from marshmallow import ValidationError
 
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.configuration.changes import decode_rule, decode_schedule
-from webhook_app.domain.context import SystemState
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.reducer import step
 from webhook_app.domain.room import Room
@@ -25,6 +24,7 @@ from webhook_app.domain.schedules.checks import check_cron, cron_warning
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
+from webhook_app.domain.state import SystemState
 from webhook_app.schemas.schedule import ScheduleSchema
 from webhook_app.store import codec
 
@@ -364,7 +364,7 @@ def test_a_costly_schedule_is_looked_up_once_in_a_fold_however_many_rooms_it_has
     one, _ = steps_of_putting(costly, 1)
     many, outcome = steps_of_putting(costly, 300)
     assert len(outcome.rooms) == 300
-    assert all(room.next_window is not None for room in outcome.rooms.values())
+    assert all(room.schedule.next_window is not None for room in outcome.rooms.values())
     assert one > 20_000
     assert many < one + 300 * 50
 

@@ -118,7 +118,7 @@ def test_a_window_that_an_earlier_version_opened_folds_on() -> None:
     stored = codec.decode(codec.encode(OpenWindow(1, 2, ("show",))))
     del stored["endless"]
     assert codec.decoder(OpenWindow)(codec.encode(stored)).endless is False
-    assert Scenario().room.window is None
+    assert Scenario().room.schedule.window is None
 
 
 @pytest.mark.parametrize(

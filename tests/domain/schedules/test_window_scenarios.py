@@ -6,13 +6,15 @@ import pytest
 
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario, rest, url
 from webhook_app.domain.configuration.changes import decode_rule
-from webhook_app.domain.context import StepContext, StepOutcome, SystemState
+from webhook_app.domain.context import StepContext
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
+from webhook_app.domain.state import SystemState
 from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 
@@ -40,7 +42,7 @@ class ScheduledRoom(Scenario):
     def look(self) -> None:
         """Answer what is asked, and what is asked then."""
         for _ in range(8):
-            if self.reachable and self.room.probe is not None:
+            if self.reachable and self.room.probing.probe is not None:
                 self.see()
 
     def see(self) -> None:
@@ -48,7 +50,7 @@ class ScheduledRoom(Scenario):
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
         session = self.room.session
         seen = None
-        if session is not None and session.live and self.room.probe.body.get("session"):
+        if session is not None and session.live and self.room.probing.probe.body.get("session"):
             people = dict(session.participants) if session.complete else {"ada": "Ada"}
             seen = {"session_id": session.session_id, "live": True, "participants": people}
         self.probe(active, session=seen, after=0)
@@ -340,7 +342,7 @@ def test_an_end_that_is_refused_for_ever_after_the_close_is_given_up() -> None:
     scenario = on_show()
     scenario.until(ONE + HOUR)
     for _ in range(40):
-        if scenario.room.call is not None:
+        if scenario.room.control.call is not None:
             scenario.answer("refused", status=429)
         if "backoff" in scenario.room.timers:
             scenario.timer("backoff")
@@ -437,7 +439,7 @@ def test_a_start_that_is_refused_is_tried_up_to_the_close_and_not_after_it() -> 
     scenario = ScheduledRoom().opened().plan()
     scenario.until(ONE)
     while scenario.now < ONE + HOUR:
-        if scenario.room.call is not None:
+        if scenario.room.control.call is not None:
             scenario.answer("refused", status=429, message="slow down", after=0)
         scenario.until(min(ONE + HOUR, scenario.room.timers.get("backoff", ONE + HOUR)))
     assert len(scenario.starts) > 55
@@ -456,7 +458,7 @@ def test_a_token_that_is_refused_through_the_opening_holds_the_window_until_it_i
     scenario.operator("release")
     scenario.until(ONE)
     assert len(scenario.starts) == 1
-    assert "paused" in scenario.room.waits
+    assert "paused" in scenario.room.control.waiting_for
     scenario.reachable = True
     while scenario.world.config.settings.paused:
         scenario.wait(SECOND)
@@ -533,7 +535,7 @@ def test_windows_that_touch_are_one_stretch() -> None:
 def test_windows_of_two_rules_that_overlap_are_one_stretch_of_both() -> None:
     scenario = on_show()
     scenario.plan("choir", at=["13:30"])
-    assert scenario.room.window.rules == ("show", "choir")
+    assert scenario.room.schedule.window.rules == ("show", "choir")
     scenario.until(ONE + 90 * MINUTE)
     assert [call.created_at for call in scenario.ends] == [ONE + 90 * MINUTE]
     assert scenario.broadcasts == ["completed"]
@@ -756,7 +758,7 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_and_is_on_again_when_so
     left_at = scenario.now
     scenario.reachable = False
     scenario.until(left_at + 5 * MINUTE)
-    if scenario.room.probe is not None and scenario.room.probe.body["about"] == "watch":
+    if scenario.room.probing.probe is not None and scenario.room.probing.probe.body["about"] == "watch":
         scenario.probe(rest("a"))
     assert scenario.ends == []
     scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": {}})
@@ -776,7 +778,7 @@ def test_a_room_that_was_thought_empty_and_is_not_stays_on() -> None:
     scenario.wait(4 * MINUTE)
     scenario.timer("empty")
     for _ in range(3):
-        if scenario.room.probe is not None:
+        if scenario.room.probing.probe is not None:
             scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, "participants": {"bob": "Bob"}})
     assert scenario.ends == []
     scenario.reachable = True
@@ -914,8 +916,11 @@ def test_a_leaving_that_nobody_told_is_seen_by_a_look_and_ends_the_empty_room() 
     assert scenario.room.sequence == sequence  # looking changes nothing that others see
     scenario.reachable = False
     scenario.until(ONE + 26 * MINUTE)
-    while scenario.room.probe is None or not scenario.room.probe.body.get("session"):
-        scenario.probe({**rest("a"), "sessionId": SESSION}) if scenario.room.probe is not None else scenario.ask()
+    while scenario.room.probing.probe is None or not scenario.room.probing.probe.body.get("session"):
+        if scenario.room.probing.probe is None:
+            scenario.ask()
+        else:
+            scenario.probe({**rest("a"), "sessionId": SESSION})
     here = {"session_id": SESSION, "live": True, "participants": {}}
     scenario.probe({**rest("a"), "sessionId": SESSION}, session=here)
     assert scenario.notices.count("participant.left") == 1
@@ -933,9 +938,9 @@ def test_a_window_that_waits_for_its_if_asks_who_is_there_as_nobody_may_have_sai
     scenario.until(ONE)
     assert scenario.probes[-1].body["session"] is True
     scenario.probe(None, session={"session_id": SESSION, "live": True, "participants": {"ada": "Ada"}})
-    assert (scenario.starts, scenario.room.probe) == ([], None)
+    assert (scenario.starts, scenario.room.probing.probe) == ([], None)
     scenario.until(ONE + 31 * SECOND)
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     seen = {"session_id": SESSION, "live": True, "participants": {"ada": "Ada", "eve": "Host Eve"}}
     scenario.probe(None, session=seen)
     assert len(scenario.starts) == 1
@@ -1067,7 +1072,7 @@ def test_a_schedule_over_the_change_of_the_clocks_opens_when_the_wall_says_so() 
     opened = []
     while len(opened) < 3:
         scenario.timer("window")
-        if scenario.room.window is not None:
+        if scenario.room.schedule.window is not None:
             opened.append(scenario.view["desired"]["since"][8:16])
             scenario.playable(f"r{len(opened)}")
         else:

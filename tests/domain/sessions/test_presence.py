@@ -42,7 +42,7 @@ def until_asked_who(scenario: Scenario, limit_ms: int) -> int:
     while scenario.now - began <= limit_ms:
         due, name = min((due, name) for name, due in scenario.room.timers.items() if name.startswith(("watch", "ask")))
         scenario.timer(name, due=due)
-        if scenario.room.probe is not None and scenario.room.probe.body.get("session"):
+        if scenario.room.probing.probe is not None and scenario.room.probing.probe.body.get("session"):
             return scenario.now - began
         answer(scenario, None, after=0)
     raise AssertionError("it was not asked who is there")
@@ -140,7 +140,7 @@ def emptied(rule: dict[str, Any]) -> Scenario:
     scenario.left("ada")
     while "for:left" in scenario.room.timers:
         scenario.timer(min((due, name) for name, due in scenario.room.timers.items())[1])
-        if scenario.room.probe is not None and not scenario.room.confirming:
+        if scenario.room.probing.probe is not None and not scenario.room.rules.verifying:
             answer(scenario, None, after=0)
     return scenario
 
@@ -184,13 +184,13 @@ def test_a_rule_holds_on_while_only_newcomers_of_unknown_mode_come() -> None:
     scenario.ask()
     answer(scenario, {"ada": "CONFERENCE", "eve": "VIEWER"})
     scenario.left("ada")
-    assert "hosts" in scenario.room.holding
+    assert "hosts" in scenario.room.rules.holding
     scenario.joined("bob")
     assert scenario.view["session"]["host_count"] is None
-    assert "hosts" in scenario.room.holding
-    while not scenario.room.confirming:
+    assert "hosts" in scenario.room.rules.holding
+    while not scenario.room.rules.verifying:
         scenario.timer(min((due, name) for name, due in scenario.room.timers.items())[1])
-        if scenario.room.probe is not None and not scenario.room.confirming:
+        if scenario.room.probing.probe is not None and not scenario.room.rules.verifying:
             answer(scenario, {"eve": "VIEWER", "bob": "VIEWER"}, after=0)
     asked = scenario.last_id
     scenario.joined("cleo")
@@ -205,10 +205,12 @@ def test_a_host_who_joined_unnoticed_keeps_the_stream_on() -> None:
     answer(scenario, {"ada": "CONFERENCE"})
     scenario.left("ada")
     scenario.joined("bob")
-    while "hosts" in scenario.room.holding:
+    while "hosts" in scenario.room.rules.holding:
         scenario.timer(min((due, name) for name, due in scenario.room.timers.items())[1])
-        if scenario.room.probe is not None:
-            answer(scenario, {"bob": "SEND_AND_RECV"} if scenario.room.probe.body.get("session") else None, after=0)
+        if scenario.room.probing.probe is not None:
+            answer(
+                scenario, {"bob": "SEND_AND_RECV"} if scenario.room.probing.probe.body.get("session") else None, after=0
+            )
     assert scenario.ends == []
     assert scenario.view["session"]["host_count"] == 1
 
@@ -224,7 +226,7 @@ class Show(ScheduledRoom):
     def see(self) -> None:
         live = [run for run in self.runs if run.live]
         active = {**rest(live[-1].videosdk_id), "sessionId": live[-1].session_id} if live else None
-        asks = self.room.probe is not None and self.room.probe.body.get("session")
+        asks = self.room.probing.probe is not None and self.room.probing.probe.body.get("session")
         self.probe(active, session=said(self.inside) if asks and self.inside is not None else None, after=0)
 
     def comes(self, who: str, mode: str | None) -> None:

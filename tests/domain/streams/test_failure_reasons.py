@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.scenario import SECOND, Scenario, on_air, rest, url, with_session
-from webhook_app.domain.context import REASON_WAIT_MS
+from webhook_app.domain.streams.announcements import REASON_WAIT_MS
 from webhook_app.providers.videosdk.objects import failure_text_in
 
 LATE_MAX_MS = 3 * SECOND
@@ -18,7 +18,7 @@ def failures(scenario: Any) -> Any:
 def asked_why(scenario: Any) -> Any:
     """The question why, put as soon as the clock ticks."""
     scenario.timer("ask:failure")
-    return scenario.room.probe
+    return scenario.room.probing.probe
 
 
 def test_a_failure_that_says_why_is_told_at_once() -> None:
@@ -131,7 +131,7 @@ def test_a_question_that_is_out_does_not_hold_the_failure_up() -> None:
     scenario.timer("watch")
     scenario.hls("failed", id="a")
     asked_why(scenario)
-    assert scenario.room.asks == ("failure",)
+    assert scenario.room.probing.queue == ("failure",)
     scenario.wait(REASON_WAIT_MS)
     assert failures(scenario) == [("a", None)]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, SECOND, Scenario, rest, url, with_session
-from webhook_app.domain.streams.machine import ALIASES_MAX
+from webhook_app.domain.streams.stream import ALIASES_MAX
 
 
 def started(**more: Any) -> Any:
@@ -55,7 +55,7 @@ def test_an_answer_under_another_id_joins_what_webhooks_have_told_with_the_same_
         [{"a", "composer"}],
         ["stream.started", "stream.playable"],
     )
-    assert scenario.room.call is None
+    assert scenario.room.control.call is None
 
 
 def test_a_composer_id_of_an_answer_is_one_of_the_streams_names() -> None:

@@ -30,7 +30,7 @@ def pass_out_of_reach(scenario: Any, ms: Any) -> None:
     until = scenario.now + ms
     while due := [(at, name) for name, at in scenario.room.timers.items() if at <= until]:
         scenario.timer(min(due)[1])
-        if scenario.room.probe is not None:
+        if scenario.room.probing.probe is not None:
             scenario.probe(reached=False)
     scenario.now = max(scenario.now, until)
 
@@ -99,7 +99,7 @@ def test_with_videosdk_in_reach_probes_decide() -> None:
     scenario.hls("stopped")
     for _ in range(8):
         scenario.wait(MINUTE)
-        if scenario.room.probe is not None:
+        if scenario.room.probing.probe is not None:
             scenario.probe(rest("b"))
     assert scenario.view["on_air"]
 

@@ -5,20 +5,8 @@ from typing import Any
 
 import pytest
 
-from webhook_app.domain.streams.machine import (
-    ENDED,
-    ENDING,
-    MOVES,
-    ON_AIR,
-    WATCHABLE,
-    EndedBy,
-    Stream,
-    StreamState,
-    advance,
-    new_stream,
-    reopen,
-    with_names_from,
-)
+from webhook_app.domain.streams.machine import ENDED, ENDING, MOVES, ON_AIR, WATCHABLE, StreamState
+from webhook_app.domain.streams.stream import EndedBy, Stream, advance, new_stream, reopen, with_names_from
 from webhook_app.providers.videosdk.objects import stream_report
 
 RANK = list(StreamState)

@@ -89,7 +89,7 @@ def test_a_bare_end_ends_nothing_in_a_session_that_has_had_two_runs(named: Any, 
                 scenario.hls(end.removeprefix("bare-"))
             case _:
                 scenario.hls(end)
-                assert "ask:settle" in scenario.room.timers or scenario.room.probe is not None
+                assert "ask:settle" in scenario.room.timers or scenario.room.probing.probe is not None
         assert scenario.room.streams[-1].live
 
 

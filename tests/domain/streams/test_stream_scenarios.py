@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.scenario import ROOM, SECOND, Scenario, on_air, rest, url, with_session
 from webhook_app.domain.events import Source
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.streams.machine import EndedBy
+from webhook_app.domain.streams.stream import EndedBy
 
 ALL = ["starting", "started", "playable", "stopping", "stopped"]
 TOLD = [f"stream.{state}" for state in ALL]
@@ -186,7 +186,7 @@ def test_what_is_held_back_is_asked_about_within_a_quarter_of_a_minute() -> None
     scenario = after_a_bare_run()
     scenario.hls("starting")
     scenario.wait(15 * SECOND)
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
 
 
 def test_a_started_with_a_url_confirms_what_was_held_back() -> None:
@@ -322,7 +322,7 @@ def test_a_question_older_than_a_runs_news_does_not_end_it_and_is_put_again() ->
     scenario.probe(None, asked_id=asked_id)
     assert scenario.states == ["playable"]
     scenario.wait(2 * SECOND)
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     scenario.probe(None)
     assert scenario.states == ["stopped"]
 
@@ -364,13 +364,13 @@ def test_when_videosdk_cannot_be_reached_nothing_is_concluded_and_it_is_asked_ag
     scenario.probe(reached=False)
     assert scenario.states == ["playable"]
     scenario.wait(30 * SECOND)
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
 
 
 def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to() -> None:
     scenario = on_air()
     scenario.wait(90 * SECOND)
-    lost = scenario.room.probe
+    lost = scenario.room.probing.probe
     scenario.timer("probe-lost")
     scenario.tell(Source.PROBE, "probed", {"call_id": lost.call_id, "reached": True, "active": None})
     assert scenario.states == ["playable"]
@@ -383,9 +383,9 @@ def test_an_answer_to_a_question_that_was_given_up_is_not_listened_to() -> None:
 def looked_after(scenario: Any, ms: Any) -> Any:
     """Whether VideoSDK is asked at that moment, and not before."""
     scenario.wait(ms - 1)
-    early = scenario.room.probe is not None
+    early = scenario.room.probing.probe is not None
     scenario.wait(1)
-    return not early and scenario.room.probe is not None
+    return not early and scenario.room.probing.probe is not None
 
 
 def test_a_started_stream_without_its_webhook_is_looked_for_after_15_s() -> None:
@@ -428,9 +428,9 @@ def test_most_routine_looks_may_be_answered_by_a_list_and_some_are_not() -> None
     routine = []
     for _ in range(60):
         scenario.timer("watch")
-        routine.append(bool(scenario.room.probe.body.get("routine")))
+        routine.append(bool(scenario.room.probing.probe.body.get("routine")))
         if routine[-1]:
-            assert scenario.room.probe.body["known"] == ["a"]
+            assert scenario.room.probing.probe.body["known"] == ["a"]
         scenario.probe(rest("a"), after=0)
     assert 30 < sum(routine) < 60
 
@@ -439,7 +439,7 @@ def test_a_look_at_a_run_that_is_not_playable_is_no_matter_for_a_list() -> None:
     scenario = with_session()
     scenario.hls("starting", "started", id="a")
     scenario.timer("watch")
-    assert "routine" not in scenario.room.probe.body
+    assert "routine" not in scenario.room.probing.probe.body
 
 
 def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_less_and_heals() -> None:
@@ -459,7 +459,7 @@ def test_videosdk_unreachable_for_ten_minutes_concludes_nothing_is_asked_ever_le
     assert scenario.now - before <= 75 * SECOND
     scenario.probe(None)
     assert scenario.states == ["stopped"]
-    assert scenario.room.misses == 0
+    assert scenario.room.probing.failures == 0
 
 
 def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_reached() -> None:
@@ -468,31 +468,31 @@ def test_a_question_about_what_is_unsettled_is_put_again_when_videosdk_can_be_re
     scenario.timer("ask:settle")
     scenario.probe(reached=False)
     scenario.timer("ask:settle")
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
 
 
 def test_nothing_is_asked_while_videosdk_wants_quiet_and_afterwards_it_is() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=40 * SECOND)
-    quiet_until = scenario.room.quiet_until
+    quiet_until = scenario.room.probing.paused_until
     assert scenario.now + 40 * SECOND <= quiet_until <= scenario.now + 48 * SECOND
     scenario.hls("starting", "stopped", session="s2")
     scenario.hls("starting", "stopped", session="s2")
     scenario.timer("ask:settle")
-    assert scenario.room.probe is None
+    assert scenario.room.probing.probe is None
     assert scenario.room.timers["ask:settle"] == quiet_until
     scenario.timer("ask:settle")
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     scenario.probe(None, after=0)
-    assert scenario.room.quiet_until is None
+    assert scenario.room.probing.paused_until is None
 
 
 def test_videosdk_cannot_ask_for_quiet_without_end() -> None:
     scenario = on_air()
     scenario.timer("watch")
     scenario.probe(reached=False, status=429, retry_after_ms=86_400 * SECOND)
-    assert scenario.room.quiet_until <= scenario.now + 360 * SECOND
+    assert scenario.room.probing.paused_until <= scenario.now + 360 * SECOND
 
 
 def test_rooms_that_are_told_to_be_quiet_together_do_not_come_back_together() -> None:
@@ -681,7 +681,7 @@ def test_a_bare_stop_that_overtakes_the_first_run_of_its_session_leaves_no_ghost
     scenario.hls("started", "playable", id="a", url=url("a"))
     assert scenario.view["on_air"]
     scenario.wait(5 * SECOND)
-    assert scenario.room.probe is not None
+    assert scenario.room.probing.probe is not None
     scenario.probe(None)
     assert scenario.states == ["stopped"]
 

@@ -95,7 +95,7 @@ def record(run: Any, **webhooks: Any) -> dict[str, Any]:
 def expected_of(scenario: Scenario) -> Any:
     """What the next probe takes along."""
     scenario.ask()
-    return scenario.room.probe.body.get("expected")
+    return scenario.room.probing.probe.body.get("expected")
 
 
 def test_an_end_that_a_probe_finds_quotes_the_record() -> None:

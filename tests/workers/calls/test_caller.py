@@ -13,8 +13,8 @@ from tests.support.call_harness import CallHarness, Stub
 from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, wait_until, webhook
 from tests.support.web_client import ROOM, append, fold_all
+from webhook_app.domain.control.call import CallState
 from webhook_app.domain.events import Source
-from webhook_app.domain.room import CallState
 from webhook_app.providers.videosdk import client as videosdk_client
 from webhook_app.providers.videosdk import probe_client as look
 from webhook_app.providers.videosdk.client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
@@ -867,7 +867,7 @@ def test_a_start_that_succeeded_puts_the_room_on_air(real: Any, sandbox: Any, re
     real.work()
     fold_all(real.client)
     shown = codec.room_of(real.client.get(keys.room(room)))
-    assert shown.call is None
+    assert shown.control.call is None
     assert shown.streams[-1].because == "operator"
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.room import CallKind, Room
+from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import StreamState
 
 
@@ -40,10 +41,10 @@ def lamp_of(room: Room) -> Lamp:
     """Red from started until stopped or failed; amber while it is on its way there or waits for somebody."""
     if room.on_air:
         return Lamp.ON
-    shown = room.shown
+    shown = room.shown_stream
     if shown is not None and shown.state is StreamState.STARTING:
         return Lamp.SOON
-    if room.call is not None and room.call.kind is CallKind.START:
+    if room.control.call is not None and room.control.call.kind is CallKind.START:
         return Lamp.SOON
     if _tried_again(room):
         return Lamp.SOON
@@ -65,20 +66,20 @@ def need(room: Room) -> int:
     if room.late_since is not None:
         return 1
     if lamp is Lamp.SOON:
-        return 2 if room.refused_start is not None or room.tries else 3
+        return 2 if room.control.refused_start is not None or room.control.retries else 3
     return {Lamp.ARMED: 4, Lamp.ON: 5}.get(lamp, 6)
 
 
 def lit(room: Room) -> Lit:
     """The lamp of a room, in words too."""
-    lamp, shown = lamp_of(room), room.shown
+    lamp, shown = lamp_of(room), room.shown_stream
     beside = ""
     if lamp is Lamp.ON and shown is not None:
         beside = shown.state.value
     elif lamp is Lamp.ARMED:
         beside = "waits for a session"
     elif lamp is Lamp.SOON and (shown is None or shown.state is not StreamState.STARTING):
-        beside = "tried again soon" if _tried_again(room) and room.call is None else "start is being called"
+        beside = "tried again soon" if _tried_again(room) and room.control.call is None else "start is being called"
     elif lamp is Lamp.OFF and shown is None:
         beside = "no stream yet"
     return Lit(lamp, WORDS[lamp], beside)
@@ -87,4 +88,9 @@ def lit(room: Room) -> Lit:
 def _tried_again(room: Room) -> bool:
     """Whether it is wanted on air, and a start that did not come about is repeated."""
     desired = room.desired
-    return desired is not None and desired.on_air and room.tries > 0 and not any(run.live for run in room.streams)
+    return (
+        desired is not None
+        and desired.on_air
+        and room.control.retries > 0
+        and not any(run.live for run in room.streams)
+    )

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from webhook_app.console.formatting import moment_of, written
-from webhook_app.domain.streams.machine import MOVES, Stream, StreamState
+from webhook_app.domain.streams.machine import MOVES, StreamState
+from webhook_app.domain.streams.stream import Stream
 
 WIDTH, TOP, STEP = 348, 8, 60
 LEFT, BOX_WIDTH, BOX_HEIGHT = 64, 150, 38

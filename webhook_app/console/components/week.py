@@ -9,7 +9,7 @@ from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.broadcast_results import WindowNotice, match_notices
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
 from webhook_app.store import codec, keys
 from webhook_app.store.state import outline

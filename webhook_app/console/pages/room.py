@@ -59,19 +59,23 @@ def _seen(desk: ConsoleContext, room_id: str) -> dict[str, Any]:
         timeline = room_timeline(context, room_id, cursor=cursor, limit=TIMELINE_SHOWN, each=each)
     except InvalidCursorError as error:
         raise Problem(422, str(error)) from None
-    window, view = room.window, tile(room, config, now)
+    window, view = room.schedule.window, tile(room, config, now)
     return {
         "room": view,
-        "diagram": diagram(room.shown),
+        "diagram": diagram(room.shown_stream),
         "runs": _runs(context, room, config, now),
         "configured": found.configured,
         "rules": config.about(room_id),
         "window": None
         if window is None
-        else {"rules": window.rules, "closes_at": None if window.endless else window.closes_at, "held": window.held},
+        else {
+            "rules": window.rules,
+            "closes_at": None if window.endless else window.closes_at,
+            "held": window.suppressed,
+        },
         "next_window": None
-        if room.next_window is None
-        else occurrence_view(room_id, room.next_window, room_name=config.room_name(room_id)),
+        if room.schedule.next_window is None
+        else occurrence_view(room_id, room.schedule.next_window, room_name=config.room_name(room_id)),
         "timeline": timeline,
         "cursor": cursor,
         "each": each,

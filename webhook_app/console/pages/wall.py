@@ -10,7 +10,7 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.domain.explanations import code_text
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
-from webhook_app.domain.schedules.windows import why_off_air
+from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import room_view
 from webhook_app.store import keys
 from webhook_app.usecases.delivery_views import all_deliveries_page
@@ -52,16 +52,16 @@ def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
 def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
     """What a tile of the wall shows of a room."""
     view = room_view(room, config, now)
-    shown = room.shown
+    shown, refusal = room.shown_stream, room.control.last_refusal
     return view | {
         "lit": lit(room),
         "because": shown.because if shown is not None and shown.live else None,
-        "operator": room.operator is not None,
-        "waits": None if room.waits is None else code_text(room.waits),
+        "operator": room.desires.operator is not None,
+        "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
         "late_reason": None
-        if room.window is None or room.late_since is None
-        else why_off_air(room, room.window, config.settings).text,
-        "refusal": code_text(room.last_refusal) if room.tries and room.last_refusal else None,
+        if room.schedule.window is None or room.late_since is None
+        else why_off_air(room, room.schedule.window, config.settings).text,
+        "refusal": None if refusal is None or not room.control.retries else refusal.text,
     }
 
 

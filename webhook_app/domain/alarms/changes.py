@@ -13,7 +13,6 @@ from webhook_app.domain.alarms.alarm import (
 )
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.configuration.changes import calendar_sources
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.commands import AcknowledgeAlarm
@@ -21,8 +20,10 @@ from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config
+from webhook_app.domain.state import SystemState
 
 _NOT_LISTED = AlarmReport(
     AlarmName.NOT_LISTED.value, "warning", explain(AlarmSummary.NOT_LISTED, limit=f"{ALARMS_ACTIVE_MAX:,}")

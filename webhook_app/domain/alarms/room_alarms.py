@@ -6,14 +6,15 @@ from typing import Any
 
 from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
 from webhook_app.domain.alarms.summaries import AlarmSummary
-from webhook_app.domain.context import DomainEvent, StepContext
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
-from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
+from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Call, CallKind, CallState, RefusedStart, Room
+from webhook_app.domain.room import RefusedStart, Room
 from webhook_app.domain.rules.rule import rule_of
-from webhook_app.domain.schedules.windows import why_off_air
+from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.timers import TimerKind, is_probe_timer
 from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
 
@@ -62,16 +63,16 @@ def _is_steady(context: StepContext) -> bool:
     if room is before:
         return True
     return (
-        room.window is before.window
+        room.schedule.window is before.schedule.window
         and room.streams is before.streams
-        and room.operator is before.operator
-        and room.schedule_wish is before.schedule_wish
-        and room.event_wish is before.event_wish
-        and room.call is before.call is None
-        and room.refused_start is before.refused_start is None
-        and room.unknown_start is before.unknown_start is None
+        and room.desires.operator is before.desires.operator
+        and room.desires.schedule is before.desires.schedule
+        and room.desires.event is before.desires.event
+        and room.control.call is before.control.call is None
+        and room.control.refused_start is before.control.refused_start is None
+        and room.control.unknown_start is before.control.unknown_start is None
         and room.late_since is None
-        and not room.unreadable
+        and not room.probing.unreadable
         and not any(domain_event.type.startswith(_RECORDED) for domain_event in context.domain_events)
     )
 
@@ -82,19 +83,19 @@ def on_start_unknown_timer(context: StepContext) -> None:
     if call is None:
         context.record_effect(Reason.STALE_TIMER)
         return
-    context.change(unknown_start=call.call_id)
+    context.change_control(unknown_start=call.call_id)
     context.record_effect(Reason.START_STILL_UNKNOWN)
 
 
 def _record(context: StepContext, domain_event: DomainEvent) -> None:
     match domain_event.type:
-        case "broadcast.late" if context.room.window is not None:
-            context.change(window=replace(context.room.window, late_at=context.event.at))
+        case "broadcast.late" if context.room.schedule.window is not None:
+            context.change_window(late_at=context.event.at)
         case "broadcast.missed":
             _missed(context, domain_event)
         case "call.refused":
             _refused(context, domain_event)
-        case "call.given-up" if context.room.refused_start is not None or _is_start(domain_event):
+        case "call.given-up" if context.room.control.refused_start is not None or _is_start(domain_event):
             _given_up(context, domain_event)
 
 
@@ -121,7 +122,7 @@ def _refused(context: StepContext, domain_event: DomainEvent) -> None:
     if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
         return
     said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
-    context.change(refused_start=RefusedStart(context.event.at, said, rule_of(call.because)))
+    context.change_control(refused_start=RefusedStart(context.event.at, said, rule_of(call.because)))
     if QUOTA_CODE in (call.message or ""):
         context.alarm(
             AlarmName.MAX_STREAMS,
@@ -135,11 +136,11 @@ def _refused(context: StepContext, domain_event: DomainEvent) -> None:
 
 
 def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
-    refused = context.room.refused_start
+    refused = context.room.control.refused_start
     summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=_label(context))
     if refused is not None:
-        summary = explain(AlarmSummary.START_GIVEN_UP, room=_label(context), answer=refused.said)
-    context.change(refused_start=None)
+        summary = explain(AlarmSummary.START_GIVEN_UP, room=_label(context), answer=refused.answer)
+    context.change_control(refused_start=None)
     context.alarm(
         AlarmName.START_REFUSED,
         "critical",
@@ -154,23 +155,23 @@ def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
 
 def _drop_refused_start(context: StepContext) -> None:
     room = context.room
-    if room.refused_start is None:
+    if room.control.refused_start is None:
         return
     desired = room.desired
     is_made_good = _is_live(room) or any(
         call.kind is CallKind.START and call.state is CallState.SUCCEEDED for call in context.outcome.calls.values()
     )
     if is_made_good or desired is None or not desired.on_air:
-        context.change(refused_start=None)
+        context.change_control(refused_start=None)
 
 
 def _time_unknown_start(context: StepContext) -> None:
     call = _unknown_start(context.room)
     if call is None:
         context.clear_timer(TimerKind.START_UNKNOWN)
-        if context.room.unknown_start is not None:
-            context.change(unknown_start=None)
-    elif TimerKind.START_UNKNOWN not in context.room.timers and context.room.unknown_start != call.call_id:
+        if context.room.control.unknown_start is not None:
+            context.change_control(unknown_start=None)
+    elif TimerKind.START_UNKNOWN not in context.room.timers and context.room.control.unknown_start != call.call_id:
         context.set_timer(TimerKind.START_UNKNOWN, context.event.at + START_UNKNOWN_AFTER_MS)
 
 
@@ -182,20 +183,21 @@ def _clear_past(context: StepContext) -> None:
     nobody wants anything of it any more; and that an answer was unreadable, when nothing is asked about the room.
     """
     before, room = context.before, context.room
-    if room.window is not None and (before.window is None or before.window.opens_at != room.window.opens_at):
-        for rule in room.window.rules:
+    window, earlier = room.schedule.window, before.schedule.window
+    if window is not None and (earlier is None or earlier.opens_at != window.opens_at):
+        for rule in window.rules:
             context.clear_alarm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
     is_over = (
         (_is_live(room) and not _is_live(before))
         or (_is_wanted(room) and not _is_wanted(before))
-        or (before.window is not None and room.window is None)
+        or (before.schedule.window is not None and room.schedule.window is None)
     )
-    if room.refused_start is None and is_over:
+    if room.control.refused_start is None and is_over:
         context.clear_alarm(AlarmName.START_REFUSED, room.room_id)
     if _is_as_wanted(room) and not _is_as_wanted(before):
         context.clear_alarm(forbidden_key(room.room_id))
-    if room.unreadable and not _is_asked_about(room):
-        context.change(unreadable=False)
+    if room.probing.unreadable and not _is_asked_about(room):
+        context.change_probing(unreadable=False)
         context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
 
 
@@ -221,7 +223,7 @@ def _is_late(room: Room) -> bool:
 
 
 def _late(context: StepContext) -> _Report:
-    window = context.room.window
+    window = context.room.schedule.window
     assert window is not None
     reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
@@ -231,27 +233,27 @@ def _late(context: StepContext) -> _Report:
 
 
 def _is_refused(room: Room) -> bool:
-    return room.refused_start is not None
+    return room.control.refused_start is not None
 
 
 def _refused_start(context: StepContext) -> _Report:
-    refused = context.room.refused_start
+    refused = context.room.control.refused_start
     assert refused is not None
-    window = context.room.window
+    window = context.room.schedule.window
     if window is not None and window.playable:
-        summary = explain(AlarmSummary.RESTART_REFUSED, room=_label(context), answer=refused.said)
+        summary = explain(AlarmSummary.RESTART_REFUSED, room=_label(context), answer=refused.answer)
         return _Report("critical", summary, refused.rule, Reason.CALL_REFUSED.value)
-    summary = explain(AlarmSummary.START_REFUSED, room=_label(context), answer=refused.said)
+    summary = explain(AlarmSummary.START_REFUSED, room=_label(context), answer=refused.answer)
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
 
 def _is_unknown(room: Room) -> bool:
     call = _unknown_start(room)
-    return call is not None and room.unknown_start == call.call_id
+    return call is not None and room.control.unknown_start == call.call_id
 
 
 def _start_unknown(context: StepContext) -> _Report:
-    call = context.room.call
+    call = context.room.control.call
     assert call is not None
     sent_at = moment_text(call.created_at)
     summary = explain(AlarmSummary.START_UNKNOWN, room=_label(context), sent_at=sent_at)
@@ -266,7 +268,7 @@ _ALARMS: Mapping[AlarmName, tuple[Callable[[Room], bool], Callable[[StepContext]
 
 
 def _unknown_start(room: Room) -> Call | None:
-    call = room.call
+    call = room.control.call
     return call if call is not None and call.kind is CallKind.START and call.state is CallState.UNKNOWN else None
 
 
@@ -281,7 +283,9 @@ def _is_as_wanted(room: Room) -> bool:
 def _is_asked_about(room: Room) -> bool:
     """Whether VideoSDK is asked about the room, or will be as long as it is as it is."""
     session_goes_on = room.session is not None and room.session.live
-    if room.desired is not None or session_goes_on or room.call is not None or room.probe is not None or room.asks:
+    if room.desired is not None or session_goes_on or room.control.call is not None:
+        return True
+    if room.probing.probe is not None or room.probing.queue:
         return True
     return any(stream.live for stream in room.streams) or any(is_probe_timer(name) for name in room.timers)
 

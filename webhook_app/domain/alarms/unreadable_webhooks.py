@@ -6,12 +6,13 @@ timer that is no longer the alarm's (a further webhook moved it) is void.
 
 from webhook_app.domain.alarms.alarm import AlarmName, AlarmReport
 from webhook_app.domain.alarms.summaries import AlarmSummary
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.events import Event
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.provider import UnreadableWebhook
 from webhook_app.domain.facts.system import TimerFired
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.timers import TimerKind
 from webhook_app.domain.times import HOUR, rfc3339
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from webhook_app.domain.configuration.room_changes import drop_mistaken_rooms, rules_affected
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.facts.configuration import (
     ApplyFile,
     CalendarFetched,
@@ -19,6 +18,7 @@ from webhook_app.domain.facts.configuration import (
     SkipOccurrence,
 )
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
@@ -26,6 +26,7 @@ from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
 from webhook_app.domain.schedules.skips import retain_valid_skips
 from webhook_app.domain.sessions.participants import EmptyMeans
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import format_duration
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.facts.configuration import ForgetRoom, PutRoom
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom
+from webhook_app.domain.state import SystemState
 
 
 def put_room(state: SystemState, outcome: StepOutcome, change: PutRoom) -> set[str]:
@@ -68,7 +69,7 @@ def name_taken(config: Config, room: ConfiguredRoom) -> bool:
 
 def is_busy(room: Room) -> bool:
     """Whether a room has a live stream or a call under way, so that it cannot be forgotten."""
-    return room.call is not None or any(stream.live for stream in room.streams)
+    return room.control.call is not None or any(stream.live for stream in room.streams)
 
 
 def rules_naming(config: Config, room_id: str) -> list[str]:
@@ -98,5 +99,5 @@ def drop_mistaken_rooms(state: SystemState, outcome: StepOutcome) -> None:
     config = outcome.config or state.config
     for room_id in config.shadowed - state.config.shadowed:
         room = state.rooms.get(room_id)
-        if room is not None and config.named(room_id) is None and not room.seen and not is_busy(room):
+        if room is not None and config.named(room_id) is None and not room.was_observed and not is_busy(room):
             outcome.forgotten_rooms.add(room_id)

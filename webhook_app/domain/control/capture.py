@@ -1,15 +1,14 @@
-"""Snapshots: an operator asks for a picture of what is on air, and VideoSDK's answer is kept with the run.
+"""Snapshots: an operator requests a picture of what is on air, and VideoSDK's answer is kept with the stream.
 
-A picture changes nothing: it is no wish, holds up no other call, and asking twice does no harm.
+A capture changes nothing that is desired, holds up no other call, and may be requested twice.
 """
 
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.facts.results import NO_ANSWER, AnswerStatus, CallOutcome, CaptureResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Call, CallKind, CallState
-from webhook_app.domain.streams.machine import Snapshot
-from webhook_app.domain.streams.matching import put_stream
+from webhook_app.domain.streams.stream import Snapshot
 from webhook_app.domain.timers import TimerKind
 from webhook_app.domain.times import SECOND
 
@@ -18,11 +17,11 @@ STATES = {CallOutcome.SUCCEEDED: CallState.SUCCEEDED, CallOutcome.REFUSED: CallS
 
 
 def request_capture(context: StepContext) -> None:
-    """An operator wants a picture of the run that is shown."""
-    stream = context.room.shown
+    """Apply an operator's command: capture a picture of the stream that is shown."""
+    stream = context.room.shown_stream
     if stream is None or not context.room.watchable:
         context.record_effect(Reason.SNAPSHOT_OFF_AIR)
-    elif context.room.capture is not None:
+    elif context.room.control.capture is not None:
         context.record_effect(Reason.SNAPSHOT_REPEAT)
     elif not context.config.settings.calls:
         context.record_effect(context.config.settings.reason_for_no_calls(Reason.SNAPSHOT_NO_CREDENTIALS))
@@ -30,7 +29,7 @@ def request_capture(context: StepContext) -> None:
         context.record_effect(Reason.SNAPSHOT_CALLS_PAUSED)
     else:
         call = context.new_call(CallKind.CAPTURE, "operator", {"stream_id": stream.stream_id})
-        context.change(capture=call)
+        context.change_control(capture=call)
         context.set_timer(TimerKind.CAPTURE_LOST, context.event.at + CAPTURE_LOST_MS)
         context.record_effect(Reason.SNAPSHOT_REQUESTED)
         context.record_decision(Reason.SNAPSHOT_SENT, call_id=call.call_id)
@@ -38,7 +37,7 @@ def request_capture(context: StepContext) -> None:
 
 def on_capture_result(context: StepContext, result: CaptureResult) -> None:
     """Keep the picture that VideoSDK took with its stream."""
-    call = context.room.capture
+    call = context.room.control.capture
     if call is None or result.call_id != call.call_id:
         context.record_effect(Reason.CALL_LATE)
         return
@@ -48,22 +47,20 @@ def on_capture_result(context: StepContext, result: CaptureResult) -> None:
         outcome = CallOutcome.UNKNOWN
     _close(context, call, STATES.get(outcome, CallState.UNKNOWN), result.status, result.message)
     stream_id = call.body.get("stream_id")
-    stream = next((known for known in context.room.streams if known.stream_id == stream_id), None)
+    stream = next((stream for stream in context.room.streams if stream.stream_id == stream_id), None)
     if picture is None:
         context.record_effect(Reason.SNAPSHOT_FAILED, why=result.message or outcome)
     elif stream is None:
         context.record_effect(Reason.SNAPSHOT_STREAM_GONE)
     else:
         snapshot = Snapshot(picture.url, context.event.at, picture.width, picture.height)
-        shown = replace(stream, snapshot=snapshot)
-        context.room = put_stream(context.room, shown)
-        context.record_stream(shown)
+        context.save_stream(replace(stream, snapshot=snapshot))
         context.record_effect(Reason.SNAPSHOT_KEPT)
 
 
 def on_capture_overdue(context: StepContext) -> None:
-    """No answer ever came."""
-    call = context.room.capture
+    """Handle the timer of a capture that never had a result."""
+    call = context.room.control.capture
     if call is not None:
         _close(context, call, CallState.UNKNOWN, NO_ANSWER, "no answer came")
     context.record_effect(Reason.SNAPSHOT_OVERDUE)
@@ -79,4 +76,4 @@ def _close(context: StepContext, call: Call, state: CallState, status: AnswerSta
         message=message,
     )
     context.clear_timer(TimerKind.CAPTURE_LOST)
-    context.change(capture=None)
+    context.change_control(capture=None)

@@ -1,60 +1,93 @@
-"""Refusals of calls: which are settled by a probe first, and which are final.
+"""What a refused call leads to.
 
-The call job reads VideoSDK's answer and journals its `refusal`; entries of earlier versions have none and count as
-transient. A start that VideoSDK calls invalid is sent once more at most: the same body would be refused for ever.
+1. A start that VideoSDK has rejected as invalid too often is given up.
+2. So is any call that failed too often outside a window.
+3. A token that is not accepted (401) pauses all calls. A probe a minute finds out when it is.
+4. A call that is not allowed (403) pauses this room's calls for a minute.
+5. Everything else is retried with back-off; a probe finds out whether the room is what we take it for.
 """
 
+from typing import Any
+
+from webhook_app.domain.alarms.room_alarms import forbidden_key
+from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.backoff import TRIES_MAX, back_off, drop_all_desires, has_used_up_tries
+from webhook_app.domain.control.call import Call, CallKind, CallState
+from webhook_app.domain.control.calls import close_call, forget_end_call
+from webhook_app.domain.control.rejections import count_rejection, give_up_rejected_start
+from webhook_app.domain.explanations import explain
+from webhook_app.domain.facts.results import Access, AnswerStatus, Refusal
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.ids import is_after
+from webhook_app.domain.probing.requests import request_probe
+from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Call, Rejection, Room
-from webhook_app.domain.schedules.open_window import SuppressionReason
-from webhook_app.domain.schedules.windows import suppress_window
-from webhook_app.domain.timers import TimerKind
+from webhook_app.domain.room import LastRefusal
+from webhook_app.domain.rules.rule import rule_of
+from webhook_app.domain.timers import TimerKind, probe_timer
+from webhook_app.domain.times import SECOND
+from webhook_app.domain.views import call_view
 
-INVALID_STARTS_MAX = 2  # the first, and one more for the case that VideoSDK only stumbled
-
-
-def count_rejection(context: StepContext, call: Call) -> bool:
-    """Count a start whose body VideoSDK rejects; whether it is given up. One that nobody wants any more is not."""
-    desired = context.room.desired
-    if desired is None or not desired.on_air or dict(desired.start) != dict(call.body):
-        return False
-    known = context.room.rejection
-    count = known.count + 1 if known is not None and known.event_id == desired.event_id else 1
-    context.change(rejection=Rejection(desired.event_id, count))
-    return count >= INVALID_STARTS_MAX
+LIFT_EVERY_MS = 60 * SECOND
 
 
-def give_up_rejected(context: StepContext, call: Call) -> None:
-    """Stop wanting a start that VideoSDK rejects, until somebody wants another or the next window opens."""
-    room = context.room
-    if room.operator is not None and room.operator.because == call.because:
-        context.change(operator=None, waits=None)
-        context.clear_timer(TimerKind.OPERATOR_UNTIL)
-    elif room.window is not None and room.schedule_wish is not None and room.schedule_wish.because == call.because:
-        suppress_window(context, SuppressionReason.REJECTED, Reason.WINDOW_START_REJECTED)
-    elif room.event_wish is not None and room.event_wish.because == call.because:
-        context.change(event_wish=None, waits=None)
-    elif room.schedule_wish is not None and room.schedule_wish.because == call.because:
-        context.change(schedule_wish=None, waits=None)
-    if context.room.rejection is not None:
-        context.change(rejection=replace(context.room.rejection, given_up_at=context.event.id))
-    context.change(tries=0)
+def answer_text(call: Call) -> str:
+    """VideoSDK's answer to a call, as people read it: status and message."""
+    return f"{call.status} {call.message or ''}".strip()
 
 
-def forget_rejection(context: StepContext) -> None:
-    """A start is wanted anew, or none any more: forget the one that was given up."""
-    if context.room.rejection is not None:
-        context.change(rejection=None)
+def on_refusal(
+    context: StepContext,
+    call: Call,
+    status: AnswerStatus,
+    refusal: Refusal | None,
+    retry_after_ms: int | None,
+) -> None:
+    """Close a refused call and decide whether to give up, to pause, or to retry; see the module's list."""
+    refused = replace(call, state=CallState.REFUSED)
+    close_call(context, refused)
+    forget_end_call(context, call)
+    answer = answer_text(call)
+    context.change_control(last_refusal=LastRefusal(Reason.VIDEOSDK_REFUSED, answer))
+    context.record_effect(Reason.CALL_REFUSED, said=answer)
+    context.emit("call.refused", because=call.because, call=call_view(refused, context.room_name))
+    is_invalid = call.kind is CallKind.START and refusal is Refusal.INVALID
+    if is_invalid and count_rejection(context, call):
+        _give_up(context, refused, Reason.CALL_REJECTED)
+        give_up_rejected_start(context, call)
+    elif has_used_up_tries(context):
+        _give_up(context, refused, Reason.CALL_GIVEN_UP, tries=TRIES_MAX)
+        drop_all_desires(context)
+    elif status.access is Access.UNAUTHORIZED:
+        _pause_all_calls(context)
+    elif status.access is Access.FORBIDDEN:
+        _pause_calls_of_room(context, call, answer)
+    else:
+        if status.disputable and call.refusal is None:
+            request_probe(context, ProbeSubject.REFUSED)
+        back_off(context, Reason.RETRY_REFUSED, at_least_ms=retry_after_ms or 0)
 
 
-def is_over(before: Room, room: Room) -> bool:
-    """Whether a start that was given up no longer matters: something is on air, or something else is wanted."""
-    rejection = room.rejection
-    if rejection is None or rejection.given_up_at is None:
-        return False
-    changed = room.desired is not None and is_after(room.desired.event_id, rejection.given_up_at)
-    closed = before.window is not None and room.window is None
-    return changed or closed or any(stream.live for stream in room.streams)
+def _give_up(context: StepContext, refused: Call, reason: Reason, **arguments: Any) -> None:
+    given_up = replace(refused, state=CallState.GIVEN_UP)
+    context.outcome.calls[refused.call_id] = given_up
+    context.emit("call.given-up", because=refused.because, call=call_view(given_up, context.room_name))
+    context.record_decision(reason, call_id=refused.call_id, rule=rule_of(refused.because), **arguments)
+
+
+def _pause_all_calls(context: StepContext) -> None:
+    context.outcome.pause = True
+    context.alarm(
+        "videosdk-credentials",
+        "critical",
+        explain(AlarmSummary.CREDENTIALS_REJECTED),
+    )
+    context.set_timer(probe_timer(ProbeSubject.CREDENTIALS), context.event.at + LIFT_EVERY_MS)
+
+
+def _pause_calls_of_room(context: StepContext, call: Call, answer: str) -> None:
+    room = context.room_name or call.room_id
+    summary = explain(AlarmSummary.ROOM_FORBIDDEN, action=call.kind, room=room, answer=answer)
+    context.alarm(forbidden_key(call.room_id), "warning", summary, room_id=call.room_id)
+    context.change_control(retries=context.room.control.retries + 1)
+    context.set_timer(TimerKind.BACKOFF, context.event.at + LIFT_EVERY_MS)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from webhook_app.domain.room import CallKind
+from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.sessions.participants import Present
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport

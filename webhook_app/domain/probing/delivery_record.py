@@ -12,7 +12,8 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.results import StreamRecord, WebhookDeliveries
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.stream import Stream
 
 RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
 

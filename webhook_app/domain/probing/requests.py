@@ -1,33 +1,117 @@
-"""What a probe is for, and what it asks: the typed form of a probe call's body."""
+"""Requesting probes: one at a time for a room; further subjects wait in its queue."""
 
-from enum import StrEnum
+from typing import Any
 
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.ids import draw
+from webhook_app.domain.probing.delivery_record import expected_streams
+from webhook_app.domain.probing.failure_reasons import unexplained_failure
+from webhook_app.domain.probing.subjects import WITH_SESSION, ProbeSubject, read_subject
+from webhook_app.domain.probing.verification import is_verification_due
+from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.timers import TimerKind, probe_timer
+from webhook_app.domain.times import SECOND
 
-class ProbeSubject(StrEnum):
-    """Why VideoSDK is probed. The values are stored: in timers (`ask:<subject>`), probe queues and calls."""
-
-    AGAIN = "again"  # the last answer was overtaken by an event, or left something open
-    ARMED = "armed"  # the room waits for a session
-    CREDENTIALS = "credentials"  # calls are paused: is our token accepted again?
-    ENDED = "ended"  # an end was accepted: has the stream ended?
-    FAILURE = "failure"  # why a stream failed
-    OLDER = "older"  # a stream that was live when another one started
-    PARTICIPANTS = "participants"  # who is there
-    PROVISIONAL = "provisional"  # a stream that was reported without a name
-    REFUSED = "refused"  # a call was refused: perhaps it is so already
-    SESSION = "session"
-    SETTLE = "settle"  # which stream a stop without a name has ended
-    START_UP = "start-up"  # the worker has just started
-    UNKNOWN = "unknown"  # the outcome of a call
-    WATCH = "watch"  # routine
-
-
-def read_subject(value: object) -> ProbeSubject:
-    """A stored subject; one that this version does not know is probed as AGAIN."""
-    try:
-        return ProbeSubject(str(value))
-    except ValueError:
-        return ProbeSubject.AGAIN
+QUEUE_MAX = 8
+ARMED_PROBE_MS = 30 * SECOND
+REPROBE_MS = 2 * SECOND
+PROBE_LOST_MS = 60 * SECOND
+PRECISE_EVERY = 4
+START_SPREAD_MS = 10 * SECOND
+START_GRID_MS = 2 * SECOND
 
 
-WITH_SESSION = frozenset({ProbeSubject.PARTICIPANTS, ProbeSubject.SESSION, ProbeSubject.ARMED, ProbeSubject.REFUSED})
+def request_probe(context: StepContext, about: ProbeSubject) -> None:
+    """Probe the room now, or queue the subject while another probe is under way or all calls are paused.
+
+    When VideoSDK has asked for fewer requests, the probe is put off until it accepts them again. The probe that lifts
+    a pause (`credentials`) is neither queued nor put off by those.
+    """
+    if not context.config.settings.calls:
+        context.record_effect(context.config.settings.reason_for_no_calls(Reason.PROBE_NO_CREDENTIALS))
+        return
+    probing = context.room.probing
+    lifts_pause = about is ProbeSubject.CREDENTIALS
+    if probing.probe is not None or (context.paused and not lifts_pause):
+        if about not in probing.queue:
+            context.change_probing(queue=(*probing.queue, about.value)[-QUEUE_MAX:])
+        return
+    if probing.paused_until is not None and context.event.at < probing.paused_until and not lifts_pause:
+        context.set_timer(probe_timer(about), probing.paused_until)
+        context.record_effect(Reason.PROBE_PUT_OFF)
+        return
+    body = _probe_body(context, about)
+    if about is ProbeSubject.FAILURE:
+        failed = unexplained_failure(context.room)
+        if failed is None:
+            context.record_effect(Reason.FAILURE_ALL_EXPLAINED)
+            return
+        body["failed"] = {
+            "stream_id": failed.stream_id,
+            "id": failed.videosdk_id,
+            "session_id": failed.session_id,
+            "url_key": failed.url_key,
+        }
+    probe = context.new_call(CallKind.PROBE, about.value, body)
+    context.change_probing(probe=probe, last_probe_at=context.event.at)
+    context.set_timer(TimerKind.PROBE_LOST, context.event.at + PROBE_LOST_MS)
+
+
+def _probe_body(context: StepContext, about: ProbeSubject) -> dict[str, Any]:
+    """What the probe reads: with `session` also the participants, with `routine` a list of all streams will do."""
+    room = context.room
+    session = room.session
+    body: dict[str, Any] = {"about": about.value}
+    expected = expected_streams(room, context.event.at, overdue_ms=NOT_PLAYABLE_MS)
+    if expected:
+        body["expected"] = expected
+    is_needed = about in WITH_SESSION or session is None or not session.complete
+    if is_needed or (about is ProbeSubject.WATCH and is_verification_due(context)):
+        body["session_id"] = session.session_id if session is not None and session.live else None
+        body["session"] = True
+    elif about in (ProbeSubject.WATCH, ProbeSubject.START_UP) and _is_routine(room) and not _is_precise(context):
+        body["routine"] = True
+        body["known"] = [
+            stream.videosdk_id for stream in room.streams if stream.live and stream.videosdk_id is not None
+        ]
+    return body
+
+
+def _is_routine(room: Room) -> bool:
+    """Whether nothing is expected to have changed: then a list of all streams may answer for the room."""
+    is_settled = all(
+        stream.state is StreamState.PLAYABLE and not stream.provisional for stream in room.streams if stream.live
+    )
+    return is_settled and room.control.call is None and (room.session is None or room.session.live)
+
+
+def _is_precise(context: StepContext) -> bool:
+    # Whether a list shows a stream's end as soon as `active` does is not documented: `active` is read now and then.
+    return draw(PRECISE_EVERY, context.room.room_id, context.event.id) == 0
+
+
+def request_next_in_queue(context: StepContext) -> None:
+    """Probe for the first queued subject."""
+    for about in context.room.probing.queue[:1]:
+        context.change_probing(queue=context.room.probing.queue[1:])
+        request_probe(context, read_subject(about))
+
+
+def probe_after_start(context: StepContext) -> None:
+    """A worker has started: schedule a probe of a room that looks on air, each room at a moment of its own."""
+    if context.room.has_live_stream and context.room.probing.probe is None:
+        spread = draw(START_SPREAD_MS // START_GRID_MS, context.room.room_id) * START_GRID_MS
+        context.set_timer(probe_timer(ProbeSubject.START_UP), context.event.at + spread)
+
+
+def on_probe_overdue(context: StepContext) -> None:
+    """Handle the timer of a probe that never had a result: probe again."""
+    probe = context.room.probing.probe
+    about = read_subject(None if probe is None else probe.body.get("about"))
+    context.change_probing(probe=None)
+    context.record_effect(Reason.PROBE_LOST)
+    context.set_timer(probe_timer(about), context.event.at)

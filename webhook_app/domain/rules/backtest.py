@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from heapq import heappop, heappush
 
 from webhook_app.domain.budget import BudgetExceededError, spend, step_budget
-from webhook_app.domain.context import StepOutcome, SystemState
+from webhook_app.domain.control.call import CallKind, CallState
 from webhook_app.domain.events import JournalEvent, Source
 from webhook_app.domain.facts.configuration import (
     ApplyFile,
@@ -25,13 +25,15 @@ from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import CallOutcome, CallResult, CaptureResult, ProbeResult
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.probing.policy import SESSION_GONE_MS
+from webhook_app.domain.outcome import StepOutcome
+from webhook_app.domain.probing.watchdog import SESSION_GONE_MS
 from webhook_app.domain.reducer import apply, poison_outcome, step
-from webhook_app.domain.room import CallKind, CallState, Room
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare
 from webhook_app.domain.rules.conditions import stored_condition
 from webhook_app.domain.rules.draft_replay import BacktestLimits, DraftReplay, StreamWebhook, answer, make_event
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.timers import TimerKind, read_timer
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import Session
 from webhook_app.domain.rules.conditions import ConditionResult, holds, stored_condition
 from webhook_app.domain.rules.rule import Rule
+from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW, participants_view
 
 

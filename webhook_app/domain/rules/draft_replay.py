@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappush
 
-from webhook_app.domain.context import SystemState
+from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import JSON, JournalEvent, Payload, Source
 from webhook_app.domain.facts.provider import StreamSignal
 from webhook_app.domain.facts.results import AnswerStatus, CallOutcome, CallResult, ProbeResult, SessionReport
 from webhook_app.domain.ids import derive
-from webhook_app.domain.room import Call, CallKind, Session
 from webhook_app.domain.rules.comparison import RuleAction
 from webhook_app.domain.sessions.participants import Present
-from webhook_app.domain.streams.machine import Stream, StreamState
+from webhook_app.domain.sessions.session import Session
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport, url_key
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import SECOND
 
 STARTED_AFTER_MS = 2 * SECOND

@@ -10,17 +10,17 @@ from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.notices.notice import shown_data
-from webhook_app.domain.probing.policy import PROBE_RETRY_FIRST_MS, REPROBE_MS, request_probe
-from webhook_app.domain.probing.requests import ProbeSubject
+from webhook_app.domain.probing.requests import REPROBE_MS, request_probe
+from webhook_app.domain.probing.results import PROBE_RETRY_FIRST_MS
+from webhook_app.domain.probing.subjects import ProbeSubject
+from webhook_app.domain.probing.verification import is_verified_first
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Fired
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.condition_evaluation import evaluate_condition, room_field
 from webhook_app.domain.rules.conditions import ConditionResult, explain_failure, stored_condition, try_evaluate
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE, Rule
-from webhook_app.domain.sessions.presence import is_verified_first
 from webhook_app.domain.sessions.roster import assume_viewers, moves_since
-from webhook_app.domain.sessions.tracking import has_live_session
 from webhook_app.domain.timers import probe_timer, rule_of_timer, rule_timer
 from webhook_app.domain.times import MINUTE
 from webhook_app.domain.views import event_view
@@ -51,10 +51,10 @@ def evaluate_rules(context: StepContext, body_type: str | None) -> None:
 def evaluate_when(context: StepContext, rule: Rule) -> None:
     """Evaluate a `when` on the room as it is: note when it begins to hold and when it ceases."""
     assert rule.when is not None
-    since = context.room.holding.get(rule.name)
+    since = context.room.rules.holding.get(rule.name)
     held = _holds(context, rule, holding=since is not None)
     if held and since is None:
-        context.change(holding={**context.room.holding, rule.name: context.event.at})
+        context.change_rules(holding={**context.room.rules.holding, rule.name: context.event.at})
         if rule.for_s:
             context.set_timer(rule_timer(rule.name), context.event.at + rule.for_s * 1000)
             context.record_decision(Reason.RULE_BEGAN_TO_HOLD, rule=rule.name, seconds=rule.for_s)
@@ -68,7 +68,7 @@ def evaluate_when(context: StepContext, rule: Rule) -> None:
 def on_hold_elapsed(context: StepContext, rule_name: str) -> None:
     """A `for` has passed: act if the condition still holds."""
     rule = next((known for known in context.config.about(context.room.room_id) if known.name == rule_name), None)
-    if rule is None or rule.when is None or rule_name not in context.room.holding:
+    if rule is None or rule.when is None or rule_name not in context.room.rules.holding:
         context.record_effect(Reason.RULE_GONE)
         return
     if not _holds(context, rule, holding=True):
@@ -85,27 +85,27 @@ def resolve_verifications(context: StepContext, probe: ProbeResult) -> None:
     A rule acts when its condition holds for what the probe alone found, and seems to hold with those who have joined
     since, and now. Where it holds only because somebody has left since, VideoSDK is asked again.
     """
-    waiting, session = context.room.confirming, context.room.session
+    waiting, session = context.room.rules.verifying, context.room.session
     if not waiting or not probe.reached:
         return
     if probe.session is None and not _has_no_session(context, probe):
-        if context.room.probe is None:
+        if context.room.probing.probe is None:
             context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + PROBE_RETRY_FIRST_MS)
         return
     verified, asked_id = context.verified, probe.asked_id
     if verified is None and session is not None and is_after(session.last_event_id, asked_id):
         return
-    context.change(confirming=())
+    context.change_rules(verifying=())
     for rule in context.config.about(context.room.room_id):
-        if rule.name not in waiting or rule.when is None or rule.name not in context.room.holding:
+        if rule.name not in waiting or rule.when is None or rule.name not in context.room.rules.holding:
             continue
         if not _holds(context, rule, holding=True):
             context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
         elif _is_verified(context, rule):
             _act(context, rule, None)
         elif verified is not None and any(not move.joined for move in moves_since(verified, asked_id)):
-            context.change(confirming=(*context.room.confirming, rule.name))
-            if context.room.probe is None:
+            context.change_rules(verifying=(*context.room.rules.verifying, rule.name))
+            if context.room.probing.probe is None:
                 context.set_timer(probe_timer(ProbeSubject.PARTICIPANTS), context.event.at + REPROBE_MS)
         else:
             context.record_decision(Reason.RULE_REFUTED, rule=rule.name)
@@ -125,7 +125,7 @@ def _has_no_session(context: StepContext, probe: ProbeResult) -> bool:
     """Whether the probe asked for the room's session, VideoSDK has none, and we know of none."""
     call = context.outcome.calls.get(str(probe.call_id))
     asked = call is not None and bool(call.body.get("session"))
-    return asked and not probe.session_unknown and not has_live_session(context.room)
+    return asked and not probe.session_unknown and not context.room.has_live_session
 
 
 def _holds(context: StepContext, rule: Rule, *, holding: bool) -> bool:
@@ -144,20 +144,21 @@ def _holds(context: StepContext, rule: Rule, *, holding: bool) -> bool:
 def reset_rule_state(context: StepContext, rule_name: str) -> None:
     """Drop what a room remembers of a `when`."""
     context.clear_timer(rule_timer(rule_name))
-    if rule_name in context.room.holding:
-        context.change(holding={name: since for name, since in context.room.holding.items() if name != rule_name})
-    if rule_name in context.room.confirming:
-        context.change(confirming=tuple(name for name in context.room.confirming if name != rule_name))
+    rules = context.room.rules
+    if rule_name in rules.holding:
+        context.change_rules(holding={name: since for name, since in rules.holding.items() if name != rule_name})
+    if rule_name in rules.verifying:
+        context.change_rules(verifying=tuple(name for name in rules.verifying if name != rule_name))
 
 
 def rules_changed(context: StepContext, names: Set[str]) -> None:
     """Apply changed rules to a room; only those that the room has anything to do with cost anything."""
     room = context.room
-    involved = {*room.holding, *room.confirming}
+    involved = {*room.rules.holding, *room.rules.verifying}
     involved |= {rule_name for name in room.timers if (rule_name := rule_of_timer(name)) is not None}
     involved |= {rule.name for rule in context.config.about(room.room_id) if rule.when is not None}
-    if room.event_wish is not None:
-        involved.add(room.event_wish.because.removeprefix("rule:"))
+    if room.desires.event is not None:
+        involved.add(room.desires.event.because.removeprefix("rule:"))
     for name in sorted(involved & names):
         _rule_changed(context, name)
 
@@ -188,7 +189,7 @@ def _on(context: StepContext, rule: Rule, kind: str, data: Mapping[str, Any]) ->
 def _fire_when(context: StepContext, rule: Rule) -> None:
     assert rule.when is not None
     if is_verified_first(rule) and context.config.settings.calls:
-        context.change(confirming=(*context.room.confirming, rule.name))
+        context.change_rules(verifying=(*context.room.rules.verifying, rule.name))
         context.record_decision(Reason.RULE_VERIFYING, rule=rule.name)
         request_probe(context, ProbeSubject.PARTICIPANTS)
         return
@@ -197,7 +198,7 @@ def _fire_when(context: StepContext, rule: Rule) -> None:
 
 def _act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> None:
     at = context.event.at
-    fired = context.room.fired.get(rule.name)
+    fired = context.room.rules.fired.get(rule.name)
     if fired is not None and rule.cooldown_s and at - fired.at < rule.cooldown_s * 1000:
         left = rule.cooldown_s - (at - fired.at) // 1000
         context.record_decision(Reason.RULE_COOLING_DOWN, rule=rule.name, seconds=left)
@@ -207,7 +208,7 @@ def _act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> N
     if count > ACTIONS_MAX_PER_MINUTE:
         context.record_decision(Reason.RULE_TOO_OFTEN, rule=rule.name, count=ACTIONS_MAX_PER_MINUTE)
         return
-    context.change(fired={**context.room.fired, rule.name: Fired(at, minute, count)})
+    context.change_rules(fired={**context.room.rules.fired, rule.name: Fired(at, minute, count)})
     context.remember(rule.name, replace(context.memory(rule.name), last_fired_at=at))
     if rule.do == "notify":
         message = _message(context, rule, event)

@@ -1,4 +1,4 @@
-"""An open window of a room: what has come of it so far."""
+"""An open window of a room: its bounds, and what has happened in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,33 +7,23 @@ from typing import Any
 
 
 class SuppressionReason(StrEnum):
-    """Why an open window wants nothing, or wants the room off, for now."""
+    """Why an open window no longer desires the room on air."""
 
     INTERRUPTED = "interrupted"
     NOT_RESTARTED = "not-restarted"
     EMPTY = "empty"
     REJECTED = "rejected"
 
-    @classmethod
-    def _missing_(cls, value: object) -> "SuppressionReason | None":
-        """Read what earlier versions stored."""
-        return _STORED_BEFORE.get(value) if isinstance(value, str) else None
-
-
-_STORED_BEFORE = {
-    "somebody stopped the stream": SuppressionReason.INTERRUPTED,
-    "the stream ended, and `restart` says to leave it": SuppressionReason.NOT_RESTARTED,
-    "nobody is there": SuppressionReason.EMPTY,
-    "VideoSDK rejects the start": SuppressionReason.REJECTED,
-}
-
 
 @dataclass(frozen=True)
 class OpenWindow:
-    """A stretch on air that the calendars want, in ms since 1970.
+    """A merged window that is open in a room. Moments are ms since 1970.
 
-    `late_at` is when `broadcast.late` was sent. `endless`: windows follow one another as far as anybody looks, so that
-    `closes_at` is where the looking ended and no close is known.
+    `entered_at`: when the room entered the window. `condition_met`: its `if` has held, or it has none. `playable`:
+    viewers could watch at some moment. `overrunning`: it goes on past its close as somebody is still there.
+    `verifying_empty`: a probe is to confirm that nobody is there. `endless`: windows follow one another as far as they
+    are looked up, so that `closes_at` is where the lookup ended and no close is known. `late_at`: when
+    `broadcast.late` was sent.
     """
 
     opens_at: int
@@ -43,14 +33,14 @@ class OpenWindow:
     entered_at: int = 0
     condition_met: bool = False
     playable: bool = False
-    armed_told: bool = False
+    armed_announced: bool = False
     overrunning: bool = False
-    asking_empty: bool = False
-    held: SuppressionReason | None = None
+    verifying_empty: bool = False
+    suppressed: SuppressionReason | None = None
     endless: bool = False
     late_at: int | None = None
 
     @property
     def rule(self) -> str:
-        """The rule that is named for it."""
+        """The rule that notices and decisions name for the window."""
         return self.rules[0]

@@ -2,14 +2,15 @@
 
 from itertools import islice
 
-from webhook_app.domain.context import StepOutcome, SystemState
 from webhook_app.domain.facts.configuration import SkipNextOccurrence, SkipOccurrence
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import DAY_MS, Schedule, Window, next_windows, take_windows
+from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import rfc3339
 
 SKIP_AHEAD_MS = 5 * 366 * DAY_MS

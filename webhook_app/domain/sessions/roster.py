@@ -6,8 +6,8 @@ hosts, and those whose mode is not known yet, are listed as long as possible.
 
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
-from webhook_app.domain.room import Session
 from webhook_app.domain.sessions.participants import LISTED_MAX, MOVES_MAX, Move, Present, Role, role_of
+from webhook_app.domain.sessions.session import Session
 
 
 def is_inside(session: Session, participant_id: str) -> bool | None:
@@ -59,7 +59,7 @@ def as_probed(session: Session, present: Present, at: int) -> Session:
         unlisted_viewers=present.unlisted_viewers,
         emptied=empty and (session.emptied or bool(session.participants) or session.unlisted > 0),
         emptied_at=None,
-        looked_at=at,
+        verified_at=at,
     )
 
 

@@ -1,22 +1,24 @@
-"""One stream under several names: VideoSDK's answers and webhooks may call it by different ids.
+"""Uniting streams that turn out to be one: VideoSDK's answers and webhooks may use different ids for it.
 
-Equal folders of the playback URL mean the same stream, whatever the ids say. Two that were opened under different ids
-before their URL was known become one as soon as something names both.
+Equal folders of the playback URL mean the same stream, whatever the ids. Two streams that were opened under different
+ids before their URL was known become one as soon as a report names both.
 """
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, with_ids
-from webhook_app.domain.streams.matching import drop_stream, is_named_by, put_stream
+from webhook_app.domain.streams.announcements import announce_stream, with_stop_cause
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.matching import is_named_by
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.stream import EndedBy, Stream, with_ids
 
 _RANKS = {state: rank for rank, state in enumerate(StreamState)}
 
 
 def unite_streams(context: StepContext, report: StreamReport) -> None:
-    """Make one stream of all that a body names: by an id, or by the folder of its URL."""
+    """Unite all streams that a report names, by an id or by the folder of its URL, unless their URLs differ."""
     named = [stream for stream in context.room.streams if is_named_by(stream, report)]
     urls = {stream.url_key for stream in named if stream.url_key is not None}
     if len(named) < 2 or len(urls) > 1:
@@ -24,29 +26,30 @@ def unite_streams(context: StepContext, report: StreamReport) -> None:
     named.sort(key=lambda stream: (stream.provisional, not stream.live, stream.opened_at))
     kept = named[0]
     for other in named[1:]:
-        context.room = drop_stream(context.room, other)
+        context.drop_stream(other)
         context.outcome.streams.pop(other.stream_id, None)
         context.outcome.dropped.add(other.stream_id)
         before, kept = kept, _united(kept, other)
-        kept = context.with_stop_cause(kept)
-        context.room = put_stream(context.room, kept)
-        context.record_stream(kept)
-        if context.room.replace_run == other.stream_id:
-            context.change(replace_run=kept.stream_id)
+        kept = with_stop_cause(context, kept)
+        context.save_stream(kept)
+        if context.room.control.replace_stream == other.stream_id:
+            context.change_control(replace_stream=kept.stream_id)
         context.record_effect(Reason.STREAMS_UNITED, stream=kept.stream_id, other=other.stream_id)
         if before.live != kept.live and not kept.provisional:
-            context.announce_stream(kept, before.state)
+            announce_stream(context, kept, before.state)
 
 
 def _united(kept: Stream, other: Stream) -> Stream:
-    """Both as one.
+    """Both streams as one.
 
-    1. An end that VideoSDK told is an end of both; one that was inferred, or seen by a probe, is not while one lives.
-    2. Else the one that has come further says where it is. Each moment is the earlier of the two.
+    1. An end that a webhook reported ends both; one that was inferred, or found by a probe, does not while the other
+       is live.
+    2. Else the one that has got further gives the state. Each moment is the earlier of the two.
     """
-    told = next((stream for stream in (kept, other) if not stream.live and stream.ended_by is EndedBy.WEBHOOK), None)
-    live = [stream for stream in (kept, other) if stream.live]
-    furthest = told or max(live or [kept, other], key=lambda stream: _RANKS[stream.state])
+    both = (kept, other)
+    ended = next((stream for stream in both if not stream.live and stream.ended_by is EndedBy.WEBHOOK), None)
+    live = [stream for stream in both if stream.live]
+    furthest = ended or max(live or both, key=lambda stream: _RANKS[stream.state])
     end_call = kept if kept.end_call_id is not None else other
     return replace(
         with_ids(kept, other.ids),
@@ -60,7 +63,7 @@ def _united(kept: Stream, other: Stream) -> Stream:
         starting_at=_earlier(kept.starting_at, other.starting_at),
         started_at=_earlier(kept.started_at, other.started_at),
         playable_at=_earlier(kept.playable_at, other.playable_at),
-        began_at=_earlier(kept.began_at, other.began_at),
+        videosdk_started_at=_earlier(kept.videosdk_started_at, other.videosdk_started_at),
         stopping_at=furthest.stopping_at,
         ended_at=furthest.ended_at,
         ended_by=furthest.ended_by,
@@ -77,5 +80,5 @@ def _united(kept: Stream, other: Stream) -> Stream:
     )
 
 
-def _earlier(one: int | None, other: int | None) -> int | None:
-    return min((moment for moment in (one, other) if moment is not None), default=None)
+def _earlier(first: int | None, second: int | None) -> int | None:
+    return min((moment for moment in (first, second) if moment is not None), default=None)

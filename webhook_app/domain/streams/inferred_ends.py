@@ -1,70 +1,70 @@
-"""Ends that nobody can check with VideoSDK: without credentials, or while it does not answer.
+"""Ends that cannot be checked with VideoSDK: without credentials, or while it cannot be reached.
 
-An end that VideoSDK told must not leave a room on air for ever because no probe says of which stream it was:
+A reported end must not leave a room on air for ever because no probe can tell which stream it meant:
 
 1. Without credentials a bare end, or one that may mean several streams, ends its session's only live stream at once.
-2. The end of a session ends its streams after a grace, in which their own ends may come.
-3. With credentials probes decide, as long as VideoSDK answers. An end that was told five minutes ago while probes fail
-   is treated as without credentials. Probes go on, and one that gets through puts right what was inferred wrongly.
+2. The end of a session ends its streams after a grace period, in which their own ends may arrive.
+3. With credentials probes decide as long as VideoSDK answers. An end that was reported five minutes ago while probes
+   fail is treated as without credentials. Probing goes on, and the first probe that succeeds corrects a wrong
+   inference.
 """
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.probing.requests import ProbeSubject
+from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.streams.machine import EndedBy, Stream, StreamState, advance
-from webhook_app.domain.streams.matching import drop_stream, history_of, put_history, put_stream
+from webhook_app.domain.streams.announcements import end_stream
+from webhook_app.domain.streams.collection import history_of
+from webhook_app.domain.streams.machine import ENDED, StreamState
 from webhook_app.domain.streams.report import StreamReport
+from webhook_app.domain.streams.stream import EndedBy, Stream
 from webhook_app.domain.timers import TimerKind, probe_timer
 from webhook_app.domain.times import MINUTE, SECOND
 
 SESSION_GRACE_MS = 60 * SECOND
-OUT_OF_REACH_MS = 5 * MINUTE  # probes are tried once a minute: so many fail in a row before anything is inferred
+OUT_OF_REACH_MS = 5 * MINUTE  # probes are retried once a minute: so many fail in a row before anything is inferred
 AGAIN_MS = 60 * SECOND
 
 
 def only_live_stream(room: Room, report: StreamReport) -> Stream | None:
-    """The one stream that an end may mean when nobody can be asked: the only live one of its session."""
+    """The stream that an end means when nothing can be probed: the only live one of its session."""
     live = [stream for stream in room.live_streams if stream.session_id == report.session_id]
     return live[0] if len(live) == 1 else None
 
 
 def schedule_end_inference(context: StepContext) -> None:
-    """An end was told that has not ended a live stream: see later whether anybody could check it."""
-    if any(stream.live for stream in context.room.streams) and TimerKind.INFER_END not in context.room.timers:
+    """Set the timer that infers the end of a live stream, if its reported end has not been checked by then."""
+    if context.room.has_live_stream and TimerKind.INFER_END not in context.room.timers:
         context.set_timer(TimerKind.INFER_END, context.event.at + SESSION_GRACE_MS)
 
 
 def infer_ends(context: StepContext) -> None:
-    """End what is live although its end was told, if that cannot be checked; else look again in a minute."""
+    """End the live streams whose reported end cannot be checked; while any may follow, try again in a minute."""
     at = context.event.at
-    ended = [stream for stream in context.room.streams if stream.live and _inferable(context, stream)]
-    for stream in ended:
+    inferred = [stream for stream in context.room.streams if stream.live and _is_inferable(context, stream)]
+    for stream in inferred:
         _end(context, stream)
-    waiting = [
-        stream for stream in context.room.streams if stream.live and _told_ended_at(context.room, stream) is not None
-    ]
-    if waiting:
+    if any(stream.live and _end_reported_at(context.room, stream) is not None for stream in context.room.streams):
         context.set_timer(TimerKind.INFER_END, at + AGAIN_MS)
-    if not ended:
+    if not inferred:
         context.record_effect(Reason.END_NOT_INFERRED)
     elif context.config.settings.calls:
-        context.set_timer(probe_timer(ProbeSubject.AGAIN), max(at + AGAIN_MS, context.room.ask_after or 0))
+        context.set_timer(probe_timer(ProbeSubject.AGAIN), max(at + AGAIN_MS, context.room.probing.not_before or 0))
 
 
-def _inferable(context: StepContext, stream: Stream) -> bool:
-    told_at = _told_ended_at(context.room, stream)
-    if told_at is None:
+def _is_inferable(context: StepContext, stream: Stream) -> bool:
+    reported_at = _end_reported_at(context.room, stream)
+    if reported_at is None:
         return False
     if not context.config.settings.calls:
-        return context.event.at - told_at >= SESSION_GRACE_MS
-    unreached = context.paused or context.room.misses > 0
-    return unreached and context.event.at - told_at >= OUT_OF_REACH_MS
+        return context.event.at - reported_at >= SESSION_GRACE_MS
+    is_out_of_reach = context.paused or context.room.probing.failures > 0
+    return is_out_of_reach and context.event.at - reported_at >= OUT_OF_REACH_MS
 
 
-def _told_ended_at(room: Room, stream: Stream) -> int | None:
-    """When VideoSDK told an end that must be this stream's: its session's, or a bare one while it alone is live.
+def _end_reported_at(room: Room, stream: Stream) -> int | None:
+    """When VideoSDK reported an end that must be this stream's: its session's, or a bare one while it alone is live.
 
     None when a probe has shown the stream since.
     """
@@ -76,29 +76,32 @@ def _told_ended_at(room: Room, stream: Stream) -> int | None:
     if history.ended:
         ended_at = session.started_at if session is not None else 0
         return ended_at if probed_at < ended_at + SESSION_GRACE_MS else None
-    if (
-        history.unspent not in (StreamState.STOPPED, StreamState.FAILED)
-        or history.unspent_at is None
-        or stream.provisional
-    ):
+    stopped_at = history.unmatched_stop_at
+    if history.unmatched_stop not in ENDED or stopped_at is None or stream.provisional:
         return None
     live = [other for other in room.live_streams if other.session_id == stream.session_id]
-    told_later = int(stream.last_event_id.partition("-")[0]) > history.unspent_at
-    settled = told_later or probed_at > history.unspent_at
-    return None if len(live) > 1 or settled else history.unspent_at
+    has_later_event = int(stream.last_event_id.partition("-")[0]) > stopped_at
+    if len(live) > 1 or has_later_event or probed_at > stopped_at:
+        return None
+    return stopped_at
 
 
 def _end(context: StepContext, stream: Stream) -> None:
     if stream.provisional:
-        context.room = drop_stream(context.room, stream)
+        context.drop_stream(stream)
         context.record_effect(Reason.HELD_BACK_DROPPED)
         return
     history = history_of(context.room, stream.session_id)
-    bare = history.unspent in (StreamState.STOPPED, StreamState.FAILED)
-    end = StreamState.FAILED if history.unspent is StreamState.FAILED and not history.ended else StreamState.STOPPED
-    ended = advance(stream, end, at=context.event.at, event_id=context.event.id, by=EndedBy.INFERRED)
-    ended = context.with_stop_cause(ended, heard=bare)
-    context.room = put_history(put_stream(context.room, ended), replace(history, unspent=None, unspent_at=None))
-    context.record_stream(ended)
-    context.record_effect(Reason.STREAM_INFERRED, stream=stream.stream_id, before=stream.state, after=end)
-    context.announce_stream(ended, stream.state)
+    has_failed = history.unmatched_stop is StreamState.FAILED and not history.ended
+    end = StreamState.FAILED if has_failed else StreamState.STOPPED
+    end_stream(
+        context,
+        stream,
+        Reason.STREAM_INFERRED,
+        by=EndedBy.INFERRED,
+        end=end,
+        stop_reported=history.unmatched_stop in ENDED,
+        before=stream.state,
+        after=end,
+    )
+    context.put_history(replace(history, unmatched_stop=None, unmatched_stop_at=None))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from webhook_app.domain.room import Call
+from webhook_app.domain.control.call import Call
 from webhook_app.domain.streams.report import url_key
 from webhook_app.providers.videosdk.answers import (
     ActivityReading,

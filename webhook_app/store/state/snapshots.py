@@ -6,10 +6,9 @@ import msgspec
 import redis
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.domain.context import SystemState
-from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule, RuleState, Settings, make_config, with_error_code
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
+from webhook_app.domain.state import SystemState
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 
@@ -31,7 +30,7 @@ class Snapshots:
             codec.settings_of(raw[b"settings"]),
             _calendars(raw[b"calendars"], int(raw[b"at"].partition(b"-")[0])),
         )
-        state = SystemState(config, _rooms(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
+        state = SystemState(config, codec.rooms_of(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
         return state, raw[b"at"].decode()
 
     def keep(self, state: SystemState, *, before: str, after: str) -> bool:
@@ -63,7 +62,6 @@ class Snapshots:
 
 _rules = codec.decoder(dict[str, Rule])
 _names = codec.decoder(dict[str, ConfiguredRoom])
-_rooms = codec.decoder(dict[str, Room])
 _stored_rule_states = codec.decoder(dict[str, RuleState])
 _stored_alarms = codec.decoder(dict[str, msgspec.Raw])
 _calendar_fields = codec.decoder(dict[str, msgspec.Raw])
@@ -94,7 +92,7 @@ def _fields(state: SystemState, at: str) -> dict[str, Any]:
         "names": codec.encode(state.config.names),
         "settings": codec.encode(settings),
         "calendars": codec.encode({name: encode_calendar(kept) for name, kept in state.config.calendars.items()}),
-        "rooms": codec.encode(state.rooms),
+        "rooms": codec.encode_rooms(state.rooms),
         "memory": codec.encode(state.memory),
         "alarms": codec.encode(state.alarms),
     }

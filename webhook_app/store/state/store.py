@@ -7,16 +7,18 @@ from functools import lru_cache
 from typing import Any
 
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm
-from webhook_app.domain.context import Decision, StepOutcome, SystemState
+from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.events import Event, JournalEvent
 from webhook_app.domain.explanations import Explanation, joined_text
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.outcome import Decision, StepOutcome
 from webhook_app.domain.overlay import Overlay
 from webhook_app.domain.reducer import rooms_needed
-from webhook_app.domain.room import Call, CallKind, CallState, Room
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config, Rule, RuleState, Settings, make_config
 from webhook_app.domain.schedules.calendars.calendar import Calendar, encode_calendar
-from webhook_app.domain.streams.machine import Stream
+from webhook_app.domain.state import SystemState
+from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.timers import alarm_timer
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
@@ -236,7 +238,7 @@ class StateStore:
     def _write_rooms(self, pipe: Client, state: SystemState, batch: Batch) -> None:
         if not batch.rooms:
             return
-        pipe.mset({keys.room(room_id): codec.encode(room) for room_id, room in batch.rooms.items()})
+        pipe.mset({keys.room(room_id): codec.encode_room(room) for room_id, room in batch.rooms.items()})
         pipe.zadd(keys.ROOMS, {room_id: room.updated_at for room_id, room in batch.rooms.items()}, nx=True)
         on: list[str] = []
         off: list[str] = []
@@ -246,8 +248,8 @@ class StateStore:
         cleared: list[str] = []
         for room_id, room in batch.rooms.items():
             (on if room.on_air else off).append(room_id)
-            if room.call is not None:
-                current[room_id] = room.call.call_id
+            if room.control.call is not None:
+                current[room_id] = room.control.call.call_id
             else:
                 idle.append(room_id)
             before: Mapping[str, int] = state.rooms[room_id].timers if room_id in state.rooms else {}
@@ -268,7 +270,7 @@ class StateStore:
             pipe.zrem(keys.TIMERS, *cleared)
 
     def _write_records(self, pipe: Client, batch: Batch) -> None:
-        documents = {keys.stream(run.stream_id): codec.encode(run) for run in batch.streams.values()}
+        documents = {keys.stream(run.stream_id): codec.encode_stream(run) for run in batch.streams.values()}
         documents |= {keys.call(call.call_id): codec.encode(call) for call in batch.calls.values()}
         if documents:
             pipe.mset(documents)

@@ -1,0 +1,148 @@
+"""Calls whose outcome is unknown, and refusals that may mean success: probes settle them.
+
+A start without an answer is not repeated before it is known not to have taken effect: two probes in a row show no
+stream, the later sent at least 15 s after the call's deadline (5 s after an answer of 5xx, 60 s after one of 2xx that
+names no stream).
+"""
+
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.backoff import back_off
+from webhook_app.domain.control.call import Call, CallKind, CallState
+from webhook_app.domain.control.calls import close_call, forget_end_call, keep_call_open
+from webhook_app.domain.control.refusals import answer_text, on_refusal
+from webhook_app.domain.facts.results import NO_ANSWER, AnswerStatus, ProbeResult, Refusal
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import is_after
+from webhook_app.domain.probing.requests import request_probe
+from webhook_app.domain.probing.subjects import ProbeSubject
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import LastRefusal
+from webhook_app.domain.rules.rule import rule_of
+from webhook_app.domain.timers import TimerKind, probe_timer
+from webhook_app.domain.times import SECOND
+
+SENT_WITHIN_MS = 5 * SECOND
+TOTAL_DEADLINE_MS = 10 * SECOND
+UNKNOWN_SETTLE_MS = 15 * SECOND
+ANSWERED_SETTLE_MS = 5 * SECOND
+TAKEN_SETTLE_MS = 60 * SECOND
+END_SETTLE_MS = 15 * SECOND
+NEGATIVES_MIN = 2
+PROBE_AGAIN_MS = 2 * SECOND
+
+
+def on_unknown_outcome(context: StepContext, call: Call, status: AnswerStatus, deadline_at: int | None) -> None:
+    """Keep a call open whose outcome is unknown, and probe."""
+    deadline = deadline_at or call.created_at + SENT_WITHIN_MS + TOTAL_DEADLINE_MS
+    if status.code is None:
+        settle_at = deadline + UNKNOWN_SETTLE_MS
+    elif status.accepted:
+        settle_at = context.event.at + TAKEN_SETTLE_MS  # accepted without naming a stream: it may be shown late
+    else:
+        settle_at = context.event.at + ANSWERED_SETTLE_MS
+    keep_call_open(context, replace(call, state=CallState.UNKNOWN, settle_at=settle_at, negatives=0))
+    context.record_effect(Reason.CALL_UNKNOWN)
+    context.record_decision(Reason.CALL_UNKNOWN, call_id=call.call_id, rule=rule_of(call.because))
+    request_probe(context, ProbeSubject.UNKNOWN)
+
+
+def on_disputed_refusal(context: StepContext, call: Call, refusal: Refusal, retry_after_ms: int | None) -> None:
+    """Keep a call open that VideoSDK refused although it may have taken effect, and probe."""
+    disputed = replace(
+        call, state=CallState.UNKNOWN, refusal=refusal.value, retry_after_ms=retry_after_ms, settle_at=None
+    )
+    answer = answer_text(call)
+    context.change_control(last_refusal=LastRefusal(Reason.VIDEOSDK_REFUSED, answer))
+    keep_call_open(context, disputed)
+    context.record_effect(Reason.CALL_DISPUTED, said=answer)
+    request_probe(context, ProbeSubject.REFUSED)
+
+
+def on_call_overdue(context: StepContext) -> None:
+    """Handle the timer of a call that never had a result: its outcome is unknown."""
+    call = context.room.control.call
+    if call is None or call.state is CallState.UNKNOWN:
+        return
+    context.record_effect(Reason.CALL_OVERDUE)
+    on_unknown_outcome(context, call, NO_ANSWER, None)
+
+
+def settle_unknown_call(context: StepContext, probe: ProbeResult) -> None:
+    """Settle the open call by a probe's result, if its outcome is unknown and the probe was sent late enough."""
+    call = context.room.control.call
+    if call is None or call.state is not CallState.UNKNOWN or not probe.reached:
+        return
+    is_active = probe.active is not None
+    if call.refusal is not None:
+        if not is_after(call.answer_event_id, probe.asked_id):
+            _settle_dispute(context, call, probe, is_active=is_active)
+    elif is_after(probe.asked_id, call.event_id):
+        if call.kind is CallKind.END:
+            _settle_end(context, call, is_active=is_active)
+        else:
+            _settle_start(context, call, probe, is_active=is_active)
+
+
+def _settle_end(context: StepContext, call: Call, *, is_active: bool) -> None:
+    close_call(context, call)
+    if is_active:
+        forget_end_call(context, call)
+    context.record_effect(Reason.END_HAD_NO_EFFECT if is_active else Reason.END_TOOK_EFFECT)
+
+
+def _settle_start(context: StepContext, call: Call, probe: ProbeResult, *, is_active: bool) -> None:
+    if is_active:
+        _close_as_succeeded(context, call, Reason.START_TOOK_EFFECT)
+        return
+    negatives = call.negatives + 1
+    settle_at = call.settle_at or context.event.at
+    if negatives >= NEGATIVES_MIN and probe.asked_at >= settle_at:
+        close_call(context, call)
+        context.record_decision(Reason.START_HAD_NO_EFFECT, call_id=call.call_id, rule=rule_of(call.because))
+        back_off(context, Reason.RETRY_NO_EFFECT)
+        return
+    keep_call_open(context, replace(call, negatives=negatives))
+    context.set_timer(probe_timer(ProbeSubject.UNKNOWN), max(settle_at, context.event.at + PROBE_AGAIN_MS))
+
+
+def resolve_by_own_stream(context: StepContext) -> None:
+    """Settle a start of unknown outcome once a stream that it started has appeared."""
+    call = context.room.control.call
+    if call is None or call.kind is not CallKind.START or call.state is not CallState.UNKNOWN:
+        return
+    if any(stream.call_id == call.call_id and not stream.provisional for stream in context.room.streams):
+        _close_as_succeeded(context, call, Reason.START_TOOK_EFFECT)
+
+
+def _settle_dispute(context: StepContext, call: Call, probe: ProbeResult, *, is_active: bool) -> None:
+    """Settle a disputed refusal by a probe: it is so already, it is not possible yet, or it is a refusal."""
+    if call.kind is CallKind.END:
+        _settle_disputed_end(context, call, is_active=is_active)
+    elif is_active:
+        _close_as_succeeded(context, call, Reason.START_NOT_NEEDED)
+        if not context.room.has_live_stream:
+            back_off(context, Reason.RETRY_STILL_SHOWN)
+    elif not context.room.has_live_session:
+        close_call(context, replace(call, state=CallState.REFUSED))
+        context.record_decision(Reason.START_WITHOUT_SESSION, call_id=call.call_id, rule=rule_of(call.because))
+    else:
+        is_occupied = probe.session is not None and probe.session.live
+        is_invalid = call.refusal == Refusal.AMBIGUOUS and is_occupied
+        refusal = Refusal.INVALID if is_invalid else Refusal.CONFLICT
+        on_refusal(context, call, NO_ANSWER, refusal, call.retry_after_ms)
+
+
+def _settle_disputed_end(context: StepContext, call: Call, *, is_active: bool) -> None:
+    target = next((stream for stream in context.room.streams if stream.end_call_id == call.call_id), None)
+    if is_active and target is not None and target.live:
+        context.put_stream(replace(target, end_by_room="id" in call.body))
+        on_refusal(context, call, NO_ANSWER, None, None)
+        return
+    close_call(context, replace(call, state=CallState.SUCCEEDED))
+    context.set_timer(TimerKind.BACKOFF, context.event.at + END_SETTLE_MS)
+    context.record_decision(Reason.END_NOT_NEEDED, call_id=call.call_id, rule=rule_of(call.because))
+
+
+def _close_as_succeeded(context: StepContext, call: Call, reason: Reason) -> None:
+    close_call(context, replace(call, state=CallState.SUCCEEDED))
+    context.record_decision(reason, call_id=call.call_id, rule=rule_of(call.because))

@@ -1,0 +1,135 @@
+"""Stage 1 of a room's step: applying what the event says."""
+
+from typing import assert_never
+
+from webhook_app.domain.alarms.room_alarms import on_start_unknown_timer
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.control.capture import on_capture_overdue, on_capture_result, request_capture
+from webhook_app.domain.control.desired import release_operator_desired, set_operator_desired
+from webhook_app.domain.control.results import on_call_result
+from webhook_app.domain.control.unknown_outcomes import on_call_overdue, settle_unknown_call
+from webhook_app.domain.events import RoomFact
+from webhook_app.domain.facts.commands import CaptureSnapshot, ReleaseRoom, SetOnAir, UnknownCommand
+from webhook_app.domain.facts.provider import (
+    OtherWebhook,
+    ParticipantJoined,
+    ParticipantLeft,
+    SessionEnded,
+    SessionStarted,
+    StreamSignal,
+    UnreadableWebhook,
+)
+from webhook_app.domain.facts.results import CallResult, CaptureResult, ProbeResult
+from webhook_app.domain.facts.system import ReconcileWindows, TimerFired
+from webhook_app.domain.probing.failure_reasons import on_failure_wait_over
+from webhook_app.domain.probing.requests import on_probe_overdue, request_probe
+from webhook_app.domain.probing.results import on_probe_result
+from webhook_app.domain.probing.subjects import ProbeSubject
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules.engine import evaluate_when, on_hold_elapsed, resolve_verifications
+from webhook_app.domain.schedules.monitors import on_presence_verified
+from webhook_app.domain.schedules.windows import on_window_timer, reconcile_windows
+from webhook_app.domain.sessions.tracking import on_session_webhook
+from webhook_app.domain.streams.inferred_ends import infer_ends
+from webhook_app.domain.streams.tracking import on_stream_signal
+from webhook_app.domain.timers import SubjectTimerName, TimerKind
+
+
+def apply_to_room(context: StepContext, fact: RoomFact) -> None:
+    """Apply a fact to the room that it is about."""
+    match fact:
+        case StreamSignal():
+            on_session_webhook(context, fact)
+            on_stream_signal(context, fact.state, fact.stream)
+        case SessionStarted() | SessionEnded() | ParticipantJoined() | ParticipantLeft() | OtherWebhook():
+            on_session_webhook(context, fact)
+            if not context.effects:
+                context.record_effect(Reason.STATE_NOT_CONCERNED)
+        case UnreadableWebhook():
+            context.record_effect(Reason.UNREADABLE)
+        case TimerFired():
+            _on_timer(context, fact)
+        case ProbeResult():
+            if on_probe_result(context, fact):
+                settle_unknown_call(context, fact)
+                resolve_verifications(context, fact)
+                on_presence_verified(context, fact)
+        case CallResult():
+            on_call_result(context, fact)
+        case CaptureResult():
+            on_capture_result(context, fact)
+        case SetOnAir():
+            set_operator_desired(context, fact)
+        case ReleaseRoom():
+            release_operator_desired(context)
+        case CaptureSnapshot():
+            request_capture(context)
+        case UnknownCommand():
+            context.record_effect(Reason.UNKNOWN_COMMAND, command=fact.command)
+        case ReconcileWindows():
+            _on_reconcile(context)
+        case _ as never:
+            assert_never(never)
+
+
+def _on_timer(context: StepContext, fired: TimerFired) -> None:
+    """Fire a timer, unless the room holds it with another moment or not at all."""
+    if context.room.timers.get(fired.name) != fired.due:
+        context.record_effect(Reason.STALE_TIMER)
+        return
+    context.clear_timer(SubjectTimerName(fired.name))
+    timer = fired.timer
+    if timer is None:
+        context.record_effect(Reason.STALE_TIMER)
+        return
+    match timer.kind:
+        case TimerKind.WATCH:
+            _probe_by_timer(context, ProbeSubject.WATCH, Reason.PROBE_DUE)
+        case TimerKind.PROBE:
+            _probe_by_timer(context, timer.probe_subject, Reason.PROBE_DUE)
+        case TimerKind.ARMED:
+            _probe_by_timer(context, ProbeSubject.ARMED, Reason.STILL_WAITING_FOR_SESSION)
+        case (
+            TimerKind.WINDOW
+            | TimerKind.REMIND
+            | TimerKind.LATE
+            | TimerKind.EMPTY
+            | TimerKind.OVERRUN
+            | TimerKind.MAX_RUN
+        ):
+            on_window_timer(context, timer.kind)
+        case TimerKind.RULE:
+            on_hold_elapsed(context, timer.subject)
+        case TimerKind.OPERATOR_UNTIL:
+            release_operator_desired(context, Reason.OPERATOR_EXPIRED)
+        case TimerKind.BACKOFF:
+            context.record_effect(Reason.BACKOFF_OVER)
+        case TimerKind.INFER_END:
+            infer_ends(context)
+        case TimerKind.CALL_LOST:
+            on_call_overdue(context)
+        case TimerKind.FAILURE_NOTICE:
+            on_failure_wait_over(context)
+        case TimerKind.START_UNKNOWN:
+            on_start_unknown_timer(context)
+        case TimerKind.CAPTURE_LOST:
+            on_capture_overdue(context)
+        case TimerKind.PROBE_LOST:
+            on_probe_overdue(context)
+        case TimerKind.ALARM:
+            context.record_effect(Reason.STALE_TIMER)
+        case _ as never:
+            assert_never(never)
+
+
+def _probe_by_timer(context: StepContext, about: ProbeSubject, reason: Reason) -> None:
+    request_probe(context, about)
+    if context.room.probing.probe is not None:
+        context.record_effect(reason)
+
+
+def _on_reconcile(context: StepContext) -> None:
+    reconcile_windows(context)
+    for rule in context.config.about(context.room.room_id):
+        if rule.when is not None:
+            evaluate_when(context, rule)

@@ -1,0 +1,136 @@
+"""The `broadcast.*` notices of a window, and why it is not on air."""
+
+from typing import Any
+
+from webhook_app.domain.context import StepContext
+from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.reasons import Reason
+from webhook_app.domain.room import Room
+from webhook_app.domain.rules.rule import Settings
+from webhook_app.domain.schedules.merged_windows import has_no_known_close
+from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
+from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.streams.machine import WATCHABLE
+from webhook_app.domain.streams.stream import Stream
+from webhook_app.domain.times import rfc3339
+from webhook_app.domain.views import stream_view
+
+
+def emit_broadcast(
+    context: StepContext, kind: str, window: OpenWindow | RoomWindow, reason: Explanation | None, **more: Any
+) -> None:
+    """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text.
+
+    A window without a known close has none in the notice, and counts as open since it was entered.
+    """
+    endless = window.endless if isinstance(window, OpenWindow) else has_no_known_close(context, window)
+    opens_at = window.entered_at if isinstance(window, OpenWindow) and endless else window.opens_at
+    stream = _stream_to_show(context, kind, window)
+    context.emit(
+        kind,
+        because=f"rule:{window.rules[0]}",
+        rule=window.rules[0],
+        opens_at=rfc3339(opens_at),
+        closes_at=None if endless else rfc3339(window.closes_at),
+        reason=None if reason is None else str(reason.code),
+        message=None if reason is None else reason.stored,
+        stream=None if stream is None else stream_view(stream, context.event.at, context.room_name),
+        **more,
+    )
+
+
+def _stream_to_show(context: StepContext, kind: str, window: OpenWindow | RoomWindow) -> Stream | None:
+    """The stream that a window's notice shows: the live one, or one that ran inside the window."""
+    stream = context.room.shown_stream
+    if stream is None or stream.live:
+        return stream
+    ran_inside = stream.opened_at < window.closes_at and (stream.ended_at or 0) > window.opens_at
+    return stream if ran_inside and kind != "broadcast.armed" else None
+
+
+def announce_armed(context: StepContext) -> None:
+    """Emit `broadcast.armed` once per window: the room waits for a session."""
+    window = context.room.schedule.window
+    if window is not None and not window.armed_announced:
+        context.change_window(armed_announced=True)
+        emit_broadcast(context, "broadcast.armed", window, explain(Reason.NO_SESSION))
+
+
+def on_reminder_timer(context: StepContext) -> None:
+    """Emit `broadcast.upcoming` for the next window."""
+    window = context.room.schedule.next_window
+    if window is None:
+        context.record_effect(Reason.WINDOW_NONE_AHEAD)
+        return
+    context.record_effect(Reason.WINDOW_NEAR)
+    emit_broadcast(context, "broadcast.upcoming", window, None, session_live=context.room.has_live_session)
+    context.change_schedule(reminded_at=window.opens_at)
+
+
+def on_late_timer(context: StepContext, window: OpenWindow) -> None:
+    """Emit `broadcast.late` unless viewers can watch, or the room is left off deliberately."""
+    if window.playable or window.suppressed not in (None, SuppressionReason.REJECTED):
+        context.record_effect(Reason.WINDOW_PLAYABLE)
+        return
+    context.record_effect(Reason.WINDOW_LATE)
+    emit_broadcast(context, "broadcast.late", window, why_off_air(context.room, window, context.config.settings))
+
+
+def is_playable(room: Room) -> bool:
+    """Whether viewers can watch a stream that became playable; one that went from started to stopping never did."""
+    return any(
+        stream.state in WATCHABLE and stream.playable_at is not None and not stream.provisional
+        for stream in room.streams
+    )
+
+
+def why_off_air(room: Room, window: OpenWindow, settings: Settings) -> Explanation:
+    """Why an open window is not on air: the first of these that applies.
+
+    1. It is suppressed: stopped by somebody, rejected by VideoSDK, empty, or not restarted.
+    2. The operator desires the room off air.
+    3. Its `if` does not hold yet.
+    4. There are no credentials to call with, or this copy only observes.
+    5. Nobody has opened a session.
+    6. All calls are paused.
+    7. VideoSDK refused the last call, or could not be reached or understood.
+    8. A call is under way.
+    9. The stream is not playable yet, or is gone, or there was none.
+    """
+    if window.suppressed is not None:
+        return _why_suppressed(room, window.suppressed)
+    if room.desires.operator is not None and not room.desires.operator.on_air:
+        return explain(Reason.OPERATOR_OFF)
+    if not window.condition_met:
+        return explain(Reason.WINDOW_IF_AWAITED)
+    if not settings.calls:
+        return explain(settings.reason_for_no_calls(Reason.NO_CREDENTIALS))
+    control = room.control
+    if not room.has_live_session and not room.has_live_stream:
+        is_checking = control.waiting_for is Reason.CHECKING_SESSION
+        return explain(Reason.SESSION_UNKNOWN if is_checking else Reason.NO_SESSION)
+    if settings.paused:
+        return explain(Reason.CALLS_PAUSED)
+    if control.last_refusal is not None:
+        return control.last_refusal.explanation
+    if control.call is not None:
+        return explain(Reason.CALL_UNDER_WAY, kind=control.call.kind, state=control.call.state)
+    stream = room.newest_live_stream
+    if stream is not None:
+        return explain(Reason.NOT_PLAYABLE, state=stream.state)
+    return explain(Reason.NO_STREAM if room.shown_stream is not None else Reason.NOT_RUNNING)
+
+
+def _why_suppressed(room: Room, suppressed: SuppressionReason) -> Explanation:
+    match suppressed:
+        case SuppressionReason.INTERRUPTED:
+            return explain(Reason.STOPPED_BY_SOMEBODY)
+        case SuppressionReason.REJECTED:
+            refusal = room.control.last_refusal
+            if refusal is not None and refusal.answer:
+                return explain(Reason.VIDEOSDK_REFUSED, said=refusal.answer)
+            return explain(Reason.START_REJECTED)
+        case SuppressionReason.EMPTY:
+            return explain(Reason.WINDOW_EMPTY)
+        case SuppressionReason.NOT_RESTARTED:
+            return explain(Reason.NOT_RESTARTED)

@@ -1,0 +1,155 @@
+"""A stream: one run of HLS in a room, and how signals change it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from webhook_app.domain.frozen import replace
+from webhook_app.domain.ids import derive
+from webhook_app.domain.streams.machine import ENDED, MOVES, StreamState
+from webhook_app.domain.streams.report import StreamReport
+
+ALIASES_MAX = 8
+
+
+class EndedBy(StrEnum):
+    """How the end became known."""
+
+    WEBHOOK = "webhook"
+    PROBE = "probe"
+    INFERRED = "inferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A picture that VideoSDK took of a stream; `taken_at` is when its answer arrived, in ms since 1970."""
+
+    url: str
+    taken_at: int
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream. Moments are ms since 1970.
+
+    VideoSDK's names for it are `videosdk_id`, further ids in `aliases`, and `url_key`, the folder of its playback
+    URL. The moments `starting_at` to `ended_at` are when we learned of each state; `opened_at` is when we learned of
+    the stream at all; `videosdk_started_at` is VideoSDK's own time of the start, known from its REST API alone.
+
+    `because` and `call_id` say what our start was made for, `end_because` and `end_call_id` the same of our end.
+    `end_by_room`: VideoSDK refused an end that named the stream, so that the next one names the room alone.
+    `stopped_because` is why it ended (see `end_causes`), `failure` VideoSDK's reason for a failure. `provisional`: it
+    may be late news of another stream and is shown nowhere until confirmed.
+    """
+
+    stream_id: str
+    room_id: str
+    session_id: str | None
+    state: StreamState
+    opened_at: int
+    last_event_id: str
+    videosdk_id: str | None = None
+    url_key: str | None = None
+    playback_url: str | None = None
+    livestream_url: str | None = None
+    starting_at: int | None = None
+    started_at: int | None = None
+    playable_at: int | None = None
+    stopping_at: int | None = None
+    ended_at: int | None = None
+    ended_by: EndedBy | None = None
+    ended_event_id: str | None = None
+    failure: str | None = None
+    because: str | None = None
+    call_id: str | None = None
+    provisional: bool = False
+    end_call_id: str | None = None
+    probed_at: int | None = None
+    snapshot: Snapshot | None = None
+    videosdk_started_at: int | None = None
+    aliases: tuple[str, ...] = ()
+    end_because: str | None = None
+    stopped_because: str | None = None
+    end_by_room: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All ids that VideoSDK has given the stream."""
+        return self.aliases if self.videosdk_id is None else (self.videosdk_id, *self.aliases)
+
+    @property
+    def live(self) -> bool:
+        """Whether it has not ended, as far as we know."""
+        return self.state not in ENDED
+
+
+def new_stream(
+    room_id: str, event_id: str, at: int, signal: StreamState, report: StreamReport, *, provisional: bool
+) -> Stream:
+    """A new stream, first seen by this event in this state."""
+    blank = Stream(
+        stream_id=derive("st_", room_id, event_id, report.videosdk_id or report.url_key or ""),
+        room_id=room_id,
+        session_id=report.session_id,
+        state=StreamState.STARTING,
+        opened_at=at,
+        last_event_id=event_id,
+        provisional=provisional,
+    )
+    stream = replace(with_names_from(blank, report), state=signal)
+    return _with_moment(stream, signal, at, event_id, EndedBy.WEBHOOK)
+
+
+def with_names_from(stream: Stream, report: StreamReport) -> Stream:
+    """The stream with the names that the report adds. A known name never changes; a further id becomes an alias."""
+    return replace(
+        with_ids(stream, report.ids, main=report.videosdk_id),
+        url_key=stream.url_key or report.url_key,
+        playback_url=stream.playback_url or report.playback_url,
+        livestream_url=stream.livestream_url or report.livestream_url,
+        session_id=stream.session_id or report.session_id,
+        videosdk_started_at=stream.videosdk_started_at or report.provider_started_at,
+    )
+
+
+def with_ids(stream: Stream, ids: Iterable[str], *, main: str | None = None) -> Stream:
+    """The stream with further ids; `main` becomes its `videosdk_id` when it has none yet."""
+    videosdk_id = stream.videosdk_id or main
+    aliases = tuple(alias for alias in dict.fromkeys((*stream.ids, *ids)) if alias != videosdk_id)
+    return replace(stream, videosdk_id=videosdk_id, aliases=aliases[:ALIASES_MAX])
+
+
+def advance(stream: Stream, signal: StreamState, *, at: int, event_id: str, by: EndedBy = EndedBy.WEBHOOK) -> Stream:
+    """The stream after a signal: moved when the table allows it, else unchanged (a repeat, or late)."""
+    if signal not in MOVES[stream.state]:
+        return stream
+    return _with_moment(replace(stream, state=signal), signal, at, event_id, by)
+
+
+def reopen(stream: Stream, signal: StreamState, *, at: int, event_id: str) -> Stream:
+    """A stopped stream that VideoSDK still shows: a repair, outside the table."""
+    live = replace(
+        stream, state=signal, ended_at=None, ended_by=None, ended_event_id=None, stopping_at=None, stopped_because=None
+    )
+    return _with_moment(live, signal, at, event_id, EndedBy.PROBE)
+
+
+def _with_moment(stream: Stream, signal: StreamState, at: int, event_id: str, by: EndedBy) -> Stream:
+    match signal:
+        case StreamState.STARTING:
+            return replace(stream, starting_at=stream.starting_at or at)
+        case StreamState.STARTED:
+            return replace(stream, started_at=stream.started_at or at)
+        case StreamState.PLAYABLE:
+            return replace(stream, started_at=stream.started_at or at, playable_at=stream.playable_at or at)
+        case StreamState.STOPPING:
+            return replace(stream, stopping_at=stream.stopping_at or at)
+        case StreamState.STOPPED | StreamState.FAILED:
+            return replace(
+                stream,
+                ended_at=stream.ended_at or at,
+                ended_by=stream.ended_by or by,
+                ended_event_id=stream.ended_event_id or event_id,
+            )
