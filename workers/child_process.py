@@ -1,4 +1,4 @@
-"""Starting a child process that gets no signal of our terminal and that ends when we do."""
+"""Start, signal and watch child processes. A child gets no terminal signals, and ends when its parent does."""
 
 import contextlib
 import ctypes
@@ -24,10 +24,9 @@ def spawn(
     pass_fds: Sequence[int] = (),
     ends_with_us: bool = True,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a session of its own.
+    """Start `command` in its own session.
 
-    On Linux the kernel sends it SIGTERM when the calling thread ends, however that happens: call this from
-    the main thread.
+    On Linux the kernel sends it SIGTERM when the calling thread ends for any reason, so call this from the main thread.
     """
     return subprocess.Popen(  # noqa: S603 - our own commands
         list(command),
@@ -42,12 +41,12 @@ def spawn(
 
 
 def runs(pid: int, command: Sequence[str]) -> bool:
-    """Whether process `pid` lives and has this command's words (but for the first, which may be resolved)."""
+    """Whether process `pid` runs this command (the program's path may differ)."""
     return pid > 0 and " ".join(command[1:]) in _command_line(pid)
 
 
 def exists(pid: int) -> bool:
-    """Whether there is such a process, dead and not yet buried ones too."""
+    """Whether a process with this id exists, including zombies."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -58,18 +57,19 @@ def exists(pid: int) -> bool:
 
 
 def kill_group(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-    """Signal what is left of the session that `pid` leads or led."""
+    """Signal all remaining processes of the group that `pid` leads or led."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
 
 
 def send(pid: int, number: signal.Signals) -> None:
+    """Signal a process; no error if it has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def signal_name(number: int) -> str:
-    """A signal's name; its number for one that has no name, as a real-time signal."""
+    """Return a signal's name; its number if it has none, such as a real-time signal."""
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -77,7 +77,7 @@ def signal_name(number: int) -> str:
 
 
 def wait_until(holds: Callable[[], bool], limit_s: float) -> bool:
-    """Whether `holds` came true within the limit."""
+    """Wait until `holds` returns True; False after the limit."""
     deadline = time.monotonic() + limit_s
     while not holds():
         if time.monotonic() >= deadline:
@@ -91,14 +91,14 @@ def _end_with_parent() -> Callable[[], None]:
 
     def in_child() -> None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-        if os.getppid() != parent:  # it ended before we asked
+        if os.getppid() != parent:  # it ended before the signal was set up
             os._exit(1)
 
     return in_child
 
 
 def _command_line(pid: int) -> str:
-    """Its words with spaces between; empty for a process that is gone or dead."""
+    """Return a process's command line; empty if it has ended."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

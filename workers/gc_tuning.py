@@ -1,4 +1,4 @@
-"""Collecting garbage: seldom, and not what was there at the start."""
+"""Garbage collector settings for long-running processes."""
 
 import gc
 
@@ -8,10 +8,10 @@ OLD_MAX = 100
 
 
 def tune_gc() -> None:
-    """Call once a process is set up: what it has built lives as long as it does.
+    """Freeze the objects that exist after startup, and collect less often. Call it once a process is set up.
 
-    The interpreter's own pace (2,000 new objects) is meant for small programs: with thousands of events or deliveries
-    in hand it goes through all of them again and again, which took an eighth of a deliver process's time.
+    The interpreter's default threshold (2,000 new objects) suits small programs: with thousands of events or deliveries
+    in memory, repeated collections took an eighth of a deliver process's time.
     """
     gc.collect()
     gc.freeze()

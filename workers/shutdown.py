@@ -1,4 +1,4 @@
-"""The bell: signals that ask us to stop, and deaths of children, turned into something to wait for."""
+"""Wait for stop signals and for the exit of child processes."""
 
 import os
 import select
@@ -11,7 +11,7 @@ _PIPE_READ_BYTES = 4096
 
 
 class SignalWaiter:
-    """Counts the signals that ask us to stop; `wait` returns early when any signal comes."""
+    """Counts stop signals (SIGINT, SIGTERM, SIGHUP); `wait` returns early on these and on SIGCHLD."""
 
     def __init__(self) -> None:
         self.stop_signals = 0
@@ -26,7 +26,7 @@ class SignalWaiter:
         self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in _STOPS:
             if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # nohup: to go on without a terminal is what was asked for
+                continue  # nohup: keep running without a terminal
             self._before[number] = signal.signal(number, self._ring)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _wake_only)
         return self
@@ -44,7 +44,7 @@ class SignalWaiter:
         return self.stop_signals > 0
 
     def wait(self, limit_s: float) -> None:
-        """Until a signal comes, at most `limit_s`."""
+        """Wait for a signal, at most `limit_s`."""
         if select.select([self._read], [], [], limit_s)[0]:
             os.read(self._read, _PIPE_READ_BYTES)
 
@@ -53,4 +53,4 @@ class SignalWaiter:
 
 
 def _wake_only(number: int, frame: FrameType | None) -> None:
-    """A handler of our own, so that the wake-up pipe is written to."""
+    """Do nothing: with a Python handler installed, the signal is written to the wake-up pipe."""

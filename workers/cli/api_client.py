@@ -1,4 +1,4 @@
-"""The product's HTTP API as the commands ask it: found by the settings, bounded, errors in one line."""
+"""Client of the product's HTTP API for commands: bounded answers, errors as one line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ Json = dict[str, Any]
 
 
 class ProductUnavailableError(CommandError):
-    """The product cannot answer now: worth asking again."""
+    """The product is temporarily unavailable; the request may be retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductAddress:
-    """Where the product is, and the token to show there."""
+    """The product's address and the token to use there."""
 
     url: str
     token: str
@@ -35,9 +35,9 @@ class ProductAddress:
 
 
 def find_product(settings: Settings, url: str | None) -> ProductAddress:
-    """The product at `url`, else the `tally up` on this data directory, else HOST and PORT.
+    """Return the product at `url`, by default the `tally up` on this data directory, otherwise HOST and PORT.
 
-    The token that is kept in the data directory is shown to the product that made it only.
+    The token in the data directory is sent only to the product that generated it.
     """
     run = running_product(settings)
     here = str(run["url"]) if run and run.get("url") else _local(settings)
@@ -46,7 +46,7 @@ def find_product(settings: Settings, url: str | None) -> ProductAddress:
 
 
 class ApiClient:
-    """Requests under `/api/v1`. Each answer is JSON, or the command fails with what the product said."""
+    """Sends requests under `/api/v1`. Returns JSON objects, or raises `CommandError` with the problem's message."""
 
     def __init__(self, place: ProductAddress) -> None:
         self._place = place
@@ -55,15 +55,15 @@ class ApiClient:
 
     @property
     def url(self) -> str:
-        """The product's address."""
+        """The product's base URL."""
         return self._place.url
 
     def get(self, path: str, **params: Any) -> Json:
-        """A GET that must succeed; parameters that are None are left out."""
+        """Send a GET; parameters that are None are omitted."""
         return self.ask("GET", path, params=params)
 
     def post(self, path: str, body: Json | None = None, *, timeout_s: float = TIMEOUT_S) -> Json:
-        """A POST that must succeed."""
+        """Send a POST."""
         return self.ask("POST", path, body=body or {}, timeout_s=timeout_s)
 
     def ask(
@@ -75,7 +75,7 @@ class ApiClient:
         body: Json | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Json:
-        """Any request that must succeed; an empty answer is an empty object."""
+        """Send a request and return its JSON object, empty for an empty body. Raises `CommandError` if it fails."""
         given = {name: _text(value) for name, value in (params or {}).items() if value is not None}
         try:
             with self._session.request(
@@ -90,14 +90,14 @@ class ApiClient:
                 raw = answer.raw.read(ANSWER_MAX_BYTES + 1, decode_content=True)
         except requests.RequestException as error:
             raise CommandError(
-                f"{self.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?"
+                f"{self.url} is unreachable: {failure_text(error)}. Is Tallylight running there?"
             ) from None
         if len(raw) > ANSWER_MAX_BYTES:
-            raise CommandError(f"{self.url} answered more than {ANSWER_MAX_BYTES} bytes: ask for less")
+            raise CommandError(f"{self.url} sent more than {ANSWER_MAX_BYTES} bytes: request fewer results")
         return _read(answer, raw)
 
     def items(self, path: str, limit: int, **params: Any) -> tuple[list[Json], str | None]:
-        """Up to `limit` items over as many pages as that takes, and the cursor of what is left."""
+        """Return up to `limit` items from as many pages as needed, and the cursor of the next page."""
         found: list[Json] = []
         cursor: str | None = None
         while True:
@@ -108,7 +108,7 @@ class ApiClient:
                 return found[:limit], cursor
 
     def stream(self, path: str, *, last_id: str | None, read_timeout_s: float, **params: Any) -> Iterator[str]:
-        """The lines of an event stream, from after `last_id`; OSError when the line breaks."""
+        """Yield the lines of an event stream after `last_id`. Raises OSError when the connection is lost."""
         given = {name: _text(value) for name, value in params.items() if value is not None}
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         with self._session.get(
@@ -121,7 +121,7 @@ class ApiClient:
         ) as answer:
             if answer.status_code != 200:
                 _read(answer, answer.raw.read(ANSWER_MAX_BYTES, decode_content=True))
-                raise CommandError(f"{self.url} answers {answer.status_code} where its events should be")
+                raise CommandError(f"{self.url} returned {answer.status_code} for its event stream")
             yield from answer.iter_lines(chunk_size=1, decode_unicode=True)
 
 
@@ -137,15 +137,15 @@ def _read(answer: requests.Response, raw: bytes) -> Json:
     if answer.status_code in (400, 422):
         raise InvalidUsageError(_said(body, answer.status_code))
     if answer.status_code == 401:
-        raise CommandError("the product does not know our token: set ADMIN_TOKEN, or run where its DATA_DIR is")
+        raise CommandError("Authentication failed. Set ADMIN_TOKEN or run in the product's directory.")
     kind = ProductUnavailableError if answer.status_code == 429 or answer.status_code >= 500 else CommandError
     raise kind(_said(body, answer.status_code))
 
 
 def _said(body: Any, status: int) -> str:
-    """What a problem says: its errors by field where it has some."""
+    """Return the message of a problem: its errors by field if it has any, else its detail."""
     if not isinstance(body, dict) or not body.get("detail"):
-        return f"the answer is {status}, and not one of Tallylight's"
+        return f"unexpected answer ({status}); is this Tallylight?"
     return "; ".join(f"{name}: {why}" for name, why in _flat(body.get("errors") or {})) or str(body["detail"])
 
 
@@ -177,6 +177,4 @@ def _token(settings: Settings, *, ours: bool) -> str:
             raise CommandError(f"{kept} cannot be read ({type(error).__name__}): set ADMIN_TOKEN") from None
     if settings.viewer_token is not None:
         return settings.viewer_token
-    raise CommandError(
-        "there is no token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address")
-    )
+    raise CommandError("No API token: set ADMIN_TOKEN" + (f", or run where {kept} is" if ours else " for that address"))

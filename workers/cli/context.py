@@ -1,4 +1,4 @@
-"""What every command begins with: the settings, the store of the product that runs here, and plain failures."""
+"""What commands share: settings, the product running on this machine, and errors with an exit status."""
 
 import os
 from dataclasses import replace
@@ -17,22 +17,22 @@ from workers.dev.preflight import read_run
 
 
 class CommandError(click.ClickException):
-    """The command could not be done: one line on stderr, exit status 1."""
+    """The command failed: one line on stderr, exit status 1."""
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"tally: {show.one_line(masked(self.format_message()))}", file=file, err=True)
 
 
 class InvalidUsageError(CommandError):
-    """What was given to the command is wrong: exit status 2."""
+    """The command's arguments or input are invalid: exit status 2."""
 
     exit_code = 2
 
 
 def settings() -> Settings:
-    """The settings of the environment and `.env`; Failed names the one that is wrong.
+    """Load the settings from the environment and `.env`. Raises `CommandError` that names an invalid one.
 
-    Libraries that read SSL_CERT_FILE themselves find it in the environment from here on.
+    Also exports SSL_CERT_FILE, which some libraries read from the environment themselves.
     """
     try:
         loaded = load(os.environ)
@@ -43,25 +43,25 @@ def settings() -> Settings:
 
 
 def running_product(given: Settings) -> dict[str, Any] | None:
-    """What the `tally up` on this data directory says of itself; None when none runs, or it was killed."""
+    """Return the run file of the `tally up` on this data directory; None if none is running or it was killed."""
     run = read_run(given.data_dir)
     pid = run.get("supervisor") if run is not None else None
     return run if isinstance(pid, int) and pid > 0 and exists(pid) else None
 
 
 def with_store(given: Settings) -> Settings:
-    """The settings with the store of REDIS_URL, or of the `tally up` that runs on this data directory."""
+    """Return the settings with REDIS_URL, by default that of the `tally up` running on this data directory."""
     if given.redis_url is not None:
         return with_secrets(given)
     run = running_product(given)
     url = run.get("store") if run else None
     if not isinstance(url, str):
-        raise CommandError("REDIS_URL is not set, and no `tally up` runs here: set it, or run `tally up`")
+        raise CommandError("REDIS_URL is not set, and no `tally up` is running here: set REDIS_URL, or run `tally up`")
     return with_secrets(replace(given, redis_url=url))
 
 
 def with_secrets(given: Settings) -> Settings:
-    """The settings with the tokens that nobody gave, made up where there are none yet."""
+    """Return the settings with all tokens and secrets, generating those that are missing."""
     try:
         return secrets_file.resolve(given)
     except SettingError as error:
@@ -69,16 +69,16 @@ def with_secrets(given: Settings) -> Settings:
 
 
 def effective_settings() -> Settings:
-    """The settings as the product here runs with them: with the sandbox's, where it plays VideoSDK."""
+    """Return the settings of the product on this machine: the sandbox's, if it runs in sandbox mode."""
     mine = settings()
     return sandbox_settings(mine) or mine
 
 
 def sandbox_settings(given: Settings) -> Settings | None:
-    """The settings of a `tally up` here that plays VideoSDK with the sandbox; None when there is no such.
+    """Return the settings of a `tally up` running here in sandbox mode; None if there is none.
 
-    The address under which the sandbox reaches us stands for `PUBLIC_URL`. The ports are the running product's: this
-    shell may have another PORT, or none.
+    The address at which the sandbox reaches the product replaces `PUBLIC_URL`. Ports are those of the running product,
+    since this shell may have another PORT, or none.
     """
     from workers.dev.up import plan_for
 

@@ -1,4 +1,4 @@
-"""Following the product's events: Server-Sent Events read line by line, taken up again where they broke off."""
+"""Follow the product's event stream (server-sent events), resuming after the last event when reconnecting."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,22 +13,22 @@ from workers.cli.api_client import ApiClient, Json, ProductUnavailableError
 
 RETRY_S = 2.0
 RETRY_MAX_S = 60.0
-SILENCE_MAX_S = 60.0  # the product says something well within this, if only a heartbeat
+SILENCE_MAX_S = 60.0  # the server sends at least a heartbeat comment well within this time
 
 
 @dataclass
 class EventStreamParser:
-    """Lines in, events out; remembers the last id and the wait that the product asks for."""
+    """Parses lines into events; keeps the last event id and the reconnection delay sent by the server."""
 
     last_id: str | None = None
     retry_s: float = RETRY_S
-    gap: str | None = None  # why something is missing, when the product says so
+    gap: str | None = None  # the server's explanation of missing events
     _data: list[str] = field(default_factory=list)
     _id: str | None = None
     _kind: str = ""
 
     def take(self, line: str) -> Json | None:
-        """The event that this line completes, if it does."""
+        """Parse one line; return the event that it completes, if any."""
         if not line:
             return self._complete()
         name, _, value = line.partition(":")
@@ -44,7 +44,7 @@ class EventStreamParser:
         return None
 
     def broke(self) -> None:
-        """What was begun is forgotten: it comes again."""
+        """Discard an incomplete event after a disconnect; the server sends it again."""
         self._data, self._id, self._kind = [], None, ""
 
     def _complete(self) -> Json | None:
@@ -61,7 +61,10 @@ class EventStreamParser:
 
 
 def follow(api: ApiClient, *, last_id: str | None, say: Callable[[str], None], **filters: str | None) -> Iterator[Json]:
-    """Every event after `last_id`, for ever; a broken line is said once and tried again until it holds."""
+    """Yield every event after `last_id` for ever; a lost connection is reported once and retried.
+
+    Raises the connection error if the first connection fails.
+    """
     reader = EventStreamParser(last_id)
     heard, broken = False, False
     while True:
@@ -70,10 +73,10 @@ def follow(api: ApiClient, *, last_id: str | None, say: Callable[[str], None], *
                 heard = True
                 if broken:
                     broken = False
-                    say("the events go on")
+                    say("Connected again.")
                 found = reader.take(line)
                 if reader.gap is not None:
-                    say(f"something is missing here: {reader.gap}")
+                    say(f"Events are missing here: {reader.gap}")
                     reader.gap = None
                 if found is not None:
                     yield found
@@ -82,6 +85,6 @@ def follow(api: ApiClient, *, last_id: str | None, say: Callable[[str], None], *
                 raise
             if not broken:
                 broken = True
-                say(f"the line broke ({type(error).__name__}); trying again, nothing is missed")
+                say(f"Connection lost ({type(error).__name__}). Reconnecting; no events will be missed.")
         reader.broke()
         sleep(reader.retry_s)

@@ -1,4 +1,4 @@
-"""`tally`: the command line."""
+"""The `tally` command line: global options and all commands."""
 
 import os
 
@@ -15,14 +15,14 @@ from workers.cli.commands import alarms, config, deliveries, doctor, events, pro
     envvar="TALLY_URL",
     show_envvar=True,
     metavar="URL",
-    help="The product to ask; else the `tally up` on DATA_DIR, else HOST and PORT.",
+    help="Address of the Tallylight API. Default: the `tally up` on DATA_DIR, otherwise HOST and PORT.",
 )
 @click.pass_context
 def main(context: click.Context, url: str | None) -> None:
-    """Knows which VideoSDK rooms are on air, puts them on air and takes them off, and tells everyone.
+    """Tallylight: status and control of VideoSDK HLS rooms, rules and notifications.
 
-    Commands that ask or change something talk to the API of the product that runs, with ADMIN_TOKEN or the token in
-    DATA_DIR. Exit status: 0 done, 1 failed, 2 wrong use.
+    Commands that read or change something use the API of the running product, with ADMIN_TOKEN or the token in
+    DATA_DIR. Exit status: 0 success, 1 failure, 2 usage error.
     """
     use_newest()
     if os.environ.get("NO_COLOR"):

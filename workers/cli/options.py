@@ -1,4 +1,4 @@
-"""What the commands share that ask the running product: how to reach it, and room names on the Tab key."""
+"""Options and arguments that several commands share, and completion of room names."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,20 +14,24 @@ COMPLETE_MAX = 200
 
 
 def api() -> ApiClient:
-    """The API of the product that `--url` or the settings name."""
+    """Return a client of the product that `--url` or the settings select."""
     url = click.get_current_context().find_root().params.get("url")
     return ApiClient(find_product(given.settings(), url))
 
 
 def limit_option(default: int = 50) -> Callable[[Any], Any]:
-    """How many items of a list are shown."""
+    """Return the `--limit` option of a list."""
     return click.option(
-        "--limit", default=default, show_default=True, type=click.IntRange(1, 100_000), help="Show at most so many."
+        "--limit",
+        default=default,
+        show_default=True,
+        type=click.IntRange(1, 100_000),
+        help="Maximum number of results.",
     )
 
 
 def complete_rooms(context: click.Context, parameter: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """The rooms whose name or id begins so, from the product; none when it does not answer."""
+    """Complete a room's name or id from the product's rooms; no completion if it does not answer."""
     try:
         place = find_product(given.settings(), context.find_root().params.get("url"))
         found, _ = ApiClient(place).items("/rooms", COMPLETE_MAX)
@@ -39,7 +43,7 @@ def complete_rooms(context: click.Context, parameter: click.Parameter, prefix: s
 
 
 def room_path(room: str) -> str:
-    """Where the API has a room that was given by name or id."""
+    """Return the API path of a room given by name or id."""
     # HTTP clients drop the path segments `.` and `..`; no room has such a name, so these are ids.
     return "/rooms/" + quote(f"id:{room}" if room in (".", "..") else room, safe="")
 

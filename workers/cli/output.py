@@ -1,4 +1,4 @@
-"""How commands print: JSON for machines, tables for people, colours on a terminal only."""
+"""Command output: JSON for programs, tables for people, colours only on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,21 +17,21 @@ LAMPS = {
 CELL_MAX_CHARS = 60
 NOTHING = "-"
 
-Cell = str | tuple[str, str | None]  # with a colour
+Cell = str | tuple[str, str | None]  # text, or text and colour
 
 
 def print_json(value: Any) -> None:
-    """One JSON document, indented."""
+    """Print one indented JSON document."""
     click.echo(json_for_terminal(value, indent=2))
 
 
 def print_json_line(value: Any) -> None:
-    """One JSON document on one line."""
+    """Print one JSON document on one line."""
     click.echo(json_for_terminal(value))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: str) -> None:
-    """Columns as wide as what is in them, without those that say nothing; `empty` when there are no rows."""
+    """Print rows in columns, leaving out empty columns; print `empty` if there are no rows."""
     if not rows:
         click.echo(empty)
         return
@@ -49,31 +49,31 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: s
 
 
 def lamp(room: dict[str, Any]) -> Cell:
-    """A room's lamp: red on air, amber while it starts, grey off; in words too."""
+    """Return a room's tally lamp as text and colour: red on air, yellow while starting, plain otherwise."""
     if room["on_air"]:
         return LAMPS["on air"]
     return LAMPS["starting"] if room["state"] == "starting" else LAMPS["off"]
 
 
 def room(item: Mapping[str, Any]) -> str:
-    """An item's room by name, by id where it has none, a dash for no room."""
+    """Return the name of an item's room, its id if it has none, or a dash."""
     return str(item.get("room_name") or item.get("room_id") or NOTHING)
 
 
 def moment(text: str | None) -> str:
-    """A time of the API to the second; a dash for none."""
+    """Format an API time to the second; a dash for None."""
     return NOTHING if text is None else f"{text[:10]} {text[11:19]}Z"
 
 
 def one_line(text: str) -> str:
-    """A text as one line; what would steer a terminal is escaped."""
+    """Return a text on one line with terminal control characters escaped."""
     return printable(" ".join(text.splitlines()))
 
 
 def more(cursor: str | None) -> None:
-    """Say on stderr that the list goes on."""
+    """Print a hint on stderr if the list has more pages."""
     if cursor is not None:
-        click.echo("there is more: raise --limit", err=True)
+        click.echo("More results available; use --limit.", err=True)
 
 
 def _plain(cell: Cell) -> str:
@@ -89,5 +89,5 @@ def _colour(cell: Cell) -> str | None:
 
 
 def _last_free(texts: Sequence[str], widths: Sequence[int]) -> list[tuple[str, int]]:
-    """Each text with its width; the last column is not filled up."""
+    """Pair texts and widths; the last column is not padded."""
     return [*zip(texts[:-1], widths[:-1], strict=True), (texts[-1], 0)]

@@ -1,4 +1,4 @@
-"""Progress bars of long work: on stderr, on a terminal only."""
+"""Progress bars on stderr, shown only on a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ import click
 
 @contextmanager
 def bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar; call what it gives with how far the work is."""
+    """Show a progress bar; the yielded function sets how much is done."""
     with click.progressbar(
         length=max(1, length), label=label, file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as shown:
@@ -18,7 +18,7 @@ def bar(length: int, label: str) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def unknown_length(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar whose length is found on the way; call what it gives with how far the work is, and of how much."""
+    """Show a progress bar whose length may change; the yielded function sets how much is done, and of how much."""
     with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
 
         def update(done: int, of: int) -> None:

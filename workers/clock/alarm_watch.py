@@ -1,7 +1,7 @@
-"""Raises and clears the alarms that follow from the store and not from one event: failing subscribers, a full quota.
+"""Raise and clear alarms that follow from the state of the store: failing subscribers and the stream quota.
 
-They go through the journal. Each look compares what is so with what is raised, so nothing is missed whichever process
-dies, and whatever changes: a breaker closes, a subscriber is deleted or disabled, a stream ends.
+They are journaled. Each check compares the state with the active alarms, so nothing is missed if a process dies:
+a breaker closes, a subscriber is deleted or disabled, a stream ends.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,21 +18,21 @@ from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.subscribers import subscriber_label
 
 LOOK_EVERY_S = 2.0
-REPEAT_AFTER_S = 60.0  # what was journaled and is not processed by then is journaled again
-CHANGES_MAX = 200  # at one look; the next look brings the rest
+REPEAT_AFTER_S = 60.0  # journal a change again if it was not processed by then
+CHANGES_MAX = 200  # per check; the next one journals the rest
 ERRORS: Mapping[str, str] = {
     "timeout": "it did not answer in time",
     "dns": "its host name could not be resolved",
     "tls": "the TLS connection failed",
-    "refused": "it could not be connected to",
-    "not-http": "it answered with something that is not HTTP",
-    "blocked": "its address is private, and ALLOW_NETWORKS does not allow it",
+    "refused": "the connection was refused",
+    "not-http": "its answer was not HTTP",
+    "blocked": "its address is private and not in ALLOW_NETWORKS",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """An alarm that should be raised."""
+    """An alarm that should be active."""
 
     name: AlarmName
     severity: str
@@ -40,7 +40,7 @@ class _Report:
 
 
 class AlarmWatch:
-    """Run it every few seconds. Two of them do no harm: what is journaled twice changes nothing the second time."""
+    """Run `check` every few seconds. Several instances do no harm: a repeated event changes nothing."""
 
     def __init__(
         self, client: Client, wake: Wake, *, max_streams: int | None, clock: Callable[[], float] = monotonic
@@ -53,7 +53,7 @@ class AlarmWatch:
         self._journaled: dict[tuple[str, str], float] = {}
 
     def look(self) -> None:
-        """Compare what is so with what is raised, and journal the differences."""
+        """Compare the state with the active alarms, and journal the differences."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hkeys(keys.BREAKERS_OPEN_UNTIL)
             pipe.scard(keys.ON_AIR)
@@ -107,21 +107,22 @@ class AlarmWatch:
         )
 
     def _failing(self, subscriber_id: str) -> str | None:
-        """What the alarm says of a subscriber; None when it is gone."""
+        """Return the alarm's summary for a failing subscriber; None if it was deleted."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hget(keys.SUBSCRIBERS, subscriber_id)
             pipe.hmget(keys.subscriber_health(subscriber_id), ["failing_since", "error"])
             kept, (since, error) = pipe.execute()
         if kept is None:
             return None
-        begun = f" since {moment_text(int(since))}" if since else ""
+        since_text = f" since {moment_text(int(since))}" if since else ""
+        reason = failure_text((error or b"").decode())
         return (
-            f"subscriber {subscriber_label(kept)} fails{begun}: {failure_text((error or b'').decode())}. What it is to "
-            "be sent waits, and it is tried less and less often"
+            f"subscriber {subscriber_label(kept)} has been failing{since_text}: {reason}. Its deliveries are queued "
+            "and retried with increasing delays"
         )
 
     def _is_news(self, kind: str, key: str) -> bool:
-        """Whether this was not journaled just now: the reducer may not have come to it yet."""
+        """Whether this change was not journaled recently; the reducer may not have processed it yet."""
         now = self._clock()
         journaled_at = self._journaled.get((kind, key))
         if journaled_at is not None and now - journaled_at < REPEAT_AFTER_S:
@@ -137,7 +138,7 @@ class AlarmWatch:
 
 
 def failure_text(error: str) -> str:
-    """What the last attempt's error means, in words."""
+    """Return a description of the last attempt's error."""
     if error.startswith("status "):
         return f"it answered {error.removeprefix('status ')}"
     return ERRORS.get(error, "the last attempt failed")

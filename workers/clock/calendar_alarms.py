@@ -1,4 +1,4 @@
-"""Alarms about calendars: one for each calendar, journaled only when that changes anything."""
+"""Alarms about calendars: one per calendar, journaled only on change."""
 
 from collections.abc import Callable, Iterable
 
@@ -30,40 +30,40 @@ class CalendarAlarms:
         self._append = append
 
     def settle(self, source: str, failure: str | None, calendar: Calendar | None) -> None:
-        """Raise or clear a calendar's alarm when that changes anything."""
+        """Raise, update or clear a calendar's alarm if that changes anything."""
         key, shown = calendar_alarm_key(source), shown_url(source)
         warnings = warnings_text(calendar) if calendar is not None else ""
         summary: str | None = None
         if failure is not None:
-            rest = "there has been no good one yet" if calendar is None else "the last good one stays"
+            rest = "no earlier version is available" if calendar is None else "the last good version is used"
             summary = f"calendar {shown} could not be read: {failure} ({rest})"
         elif warnings:
-            summary = f"calendar {shown} was read, but not all of it: {warnings}"
+            summary = f"calendar {shown} was read only in part: {warnings}"
         alarm = active_alarm(self._client, key)
         if summary is not None:
             summary = _shortened(masked(summary, source)) + self._used_by(source)
             if alarm is None or alarm.summary != summary:
-                log.warning("a calendar needs attention", calendar=shown, summary=summary)
+                log.warning("calendar needs attention", calendar=shown, summary=summary)
                 self._journal("alarm-raised", key=key, severity="warning", summary=summary)
         elif alarm is not None:
             self._journal("alarm-cleared", key=key)
 
     def clear_others(self, sources: Iterable[str]) -> None:
-        """Clear the alarms of calendars that no rule names any more."""
+        """Clear the alarms of calendars that no rule uses any more."""
         wanted = {calendar_alarm_key(source) for source in sources}
         for alarm in active_alarms(self._client):
             if alarm.name == AlarmName.CALENDAR_FAILING and alarm.key not in wanted:
                 self._journal("alarm-cleared", key=alarm.key)
 
     def _used_by(self, source: str) -> str:
-        """Which rules name a calendar, for its alarm."""
+        """Return the rules that use a calendar, as text for its alarm."""
         names = []
         for name, raw in sorted(self._client.hgetall(keys.RULES).items()):
             try:
                 if source in calendar_sources(codec.rule_of(raw)):
                     names.append(name.decode())
             except ValueError:
-                continue  # the refresher logs it
+                continue  # logged by the refresher
         if not names:
             return ""
         more = f" and {len(names) - RULES_NAMED_MAX} more" if len(names) > RULES_NAMED_MAX else ""
@@ -74,7 +74,7 @@ class CalendarAlarms:
 
 
 def _shortened(summary: str) -> str:
-    """A summary of bounded length that ends with a whole word."""
+    """Shorten a summary at a word boundary."""
     if len(summary) <= SUMMARY_MAX_CHARS:
         return summary
     return summary[:SUMMARY_MAX_CHARS].rsplit(" ", 1)[0].rstrip(",;:") + " and more"

@@ -1,4 +1,4 @@
-"""Fetching one calendar, from a server or a file: bounded in time and memory."""
+"""Fetch a calendar from a URL or a file, bounded in time and memory."""
 
 import asyncio
 import ssl
@@ -32,15 +32,15 @@ log = structlog.get_logger()
 
 
 class CalendarClient:
-    """Fetches calendars over HTTP from addresses that are not inside, redirects included."""
+    """Fetches calendars over HTTP; refuses private addresses, also after redirects."""
 
     def __init__(self, client: GuardedClient) -> None:
         self._client = client
 
     async def fetch(self, source: str, known: CalendarText | None) -> CalendarText | None:
-        """A calendar's text, or None when it is the one that is known already.
+        """Return a calendar's text, or None if it has not changed.
 
-        CalendarError with the reason when it cannot be had within the deadline.
+        Raises CalendarError with the reason if it cannot be fetched within the deadline.
         """
         reasons: list[str] = []
         try:
@@ -51,10 +51,10 @@ class CalendarClient:
                     except (CalendarError, aiohttp.ClientError, OSError, ValueError) as error:
                         reasons.append(_reason(error))
         except TimeoutError:
-            reasons.append(f"not there within {DEADLINE_S:.0f} seconds")
+            reasons.append(f"not received within {DEADLINE_S:.0f} seconds")
         except ValueError as error:
             reasons.append(str(error))
-        # For webcal both schemes were tried: the reasons tell which failed how.
+        # For webcal: URLs both schemes were tried, so give both reasons.
         raise CalendarError(reasons[0] if len(set(reasons)) == 1 else f"by https: {reasons[0]}; by http: {reasons[-1]}")
 
     async def _fetch_url(self, url: str, known: CalendarText | None) -> CalendarText | None:
@@ -72,7 +72,7 @@ class CalendarClient:
                 if response.status == 304 and known is not None:
                     return None
                 if response.status != 200:
-                    raise CalendarError(f"the server answers {response.status}")
+                    raise CalendarError(f"the server answered {response.status}")
                 raw = await _body(response)
                 etag, last_modified = _validator(response, "ETag"), _validator(response, "Last-Modified")
                 return CalendarText(raw, response.charset, etag, last_modified)
@@ -81,13 +81,13 @@ class CalendarClient:
 
 @asynccontextmanager
 async def calendar_client(allowed: Sequence[Network], proxies: Proxies = DIRECT) -> AsyncIterator[CalendarClient]:
-    """A client for as long as the body runs."""
+    """Open a client while the body runs."""
     async with guarded_client(proxies, allowed, headers=_HEADERS) as client:
         yield CalendarClient(client)
 
 
 def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
-    """Read a calendar's file, None when it is the version that is known; CalendarError with the reason otherwise."""
+    """Read a calendar file; None if it has not changed. Raises CalendarError with the reason if it is unreadable."""
     try:
         return read_changed_file(Path(path), CALENDAR_MAX_BYTES, known)
     except FileReadError as error:
@@ -95,23 +95,23 @@ def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:
 
 
 def _redirected(address: URL, location: str) -> URL:
-    """Where a redirect leads; the user and password stay on the same origin. The message quotes no address."""
+    """Return the target of a redirect; credentials are kept on the same origin. Error messages quote no address."""
     try:
         target = address.join(URL(location))
         is_http = target.scheme in ("http", "https")
         if is_http and target.origin() == address.origin() and target.raw_user is None:
             target = target.with_user(address.user).with_password(address.password)
     except ValueError:
-        raise CalendarError("sent on to an address that cannot be read") from None
+        raise CalendarError("redirected to an invalid address") from None
     if not is_http:
-        raise CalendarError("sent on to an address that is no http:// or https://")
+        raise CalendarError("redirected to an address that is not http:// or https://")
     return target
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise CalendarError(f"sent as {encoding[:40]}, which was not asked for")
+        raise CalendarError(f"unsupported content encoding {encoding[:40]}")
     inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
     length = response.content_length
     if inflate is None and length is not None and length > CALENDAR_MAX_BYTES:
@@ -123,11 +123,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
             if len(body) > CALENDAR_MAX_BYTES or (inflate is not None and inflate.unconsumed_tail):
                 raise CalendarError(_too_big(None))
     except zlib.error:
-        raise CalendarError("sent as gzip, but it is not") from None
+        raise CalendarError("invalid gzip data") from None
     except aiohttp.ClientPayloadError:
-        raise CalendarError("cut short: the connection ended early") from None
+        raise CalendarError("truncated: the connection ended early") from None
     if inflate is not None and not inflate.eof and body:
-        raise CalendarError("cut short: the gzip stream ended early")
+        raise CalendarError("truncated: the gzip stream ended early")
     return bytes(body)
 
 
@@ -137,23 +137,23 @@ def _validator(response: aiohttp.ClientResponse, name: str) -> str | None:
 
 
 def _too_big(size: int | None) -> str:
-    limit = f"a calendar is at most {CALENDAR_MAX_BYTES // (1024 * 1024)} MiB"
+    limit = f"a calendar may have at most {CALENDAR_MAX_BYTES // (1024 * 1024)} MiB"
     return limit if size is None else f"{limit}, this one has {size / (1024 * 1024):.1f} MiB"
 
 
 def _reason(error: BaseException) -> str:
-    """What went wrong, in our words: the texts of these errors quote the address, or what came in place of a header."""
+    """Describe an error without its own text, which would quote the address or received data."""
     match error:
         case CalendarError() | PrivateAddressError():
             return str(error)
         case aiohttp.InvalidURL():
-            return "the address cannot be read"
+            return "invalid address"
         case aiohttp.ClientHttpProxyError():
-            return f"the proxy answers {error.status}"
+            return f"the proxy answered {error.status}"
         case aiohttp.ClientProxyConnectionError():
             return f"the connection to the proxy could not be made: {_reason(error.os_error)}"
         case aiohttp.ClientResponseError():
-            return "the answer cannot be read as HTTP"
+            return "invalid HTTP response"
         case aiohttp.ConnectionTimeoutError() | TimeoutError():
             return "the connection could not be made in time"
         case aiohttp.ClientConnectorCertificateError():
@@ -164,5 +164,5 @@ def _reason(error: BaseException) -> str:
             return "the connection was closed before the answer was complete"
         case OSError():
             return os_error_text(error)
-    log.warning("a calendar could not be fetched for an unforeseen reason", error=f"{type(error).__name__}: {error}")
+    log.warning("calendar could not be fetched for an unexpected reason", error=f"{type(error).__name__}: {error}")
     return UNFORESEEN

@@ -1,6 +1,6 @@
-"""Keeps the calendars that rules name fresh: fetches and reads them, and journals one whose entries have changed.
+"""Refresh the calendars that rules use: fetch and parse them, and journal those whose entries have changed.
 
-Reading and expanding happen here and not in the fold. Whatever one calendar raises becomes that calendar's alarm.
+Parsing and expansion happen here, not in the reducer. An error of one calendar becomes an alarm of that calendar.
 """
 
 import asyncio
@@ -38,8 +38,8 @@ RETRY_FIRST_S = 10.0
 RETRY_MAX_S = 900.0
 FETCHES_AT_ONCE = 8
 END_WITHIN_S = 1.0
-FAILING_AFTER_S = 600.0  # one look refreshes every calendar that is due
-FOLD_WITHIN_S = 900.0  # a calendar that was journaled and not folded by then is journaled again
+FAILING_AFTER_S = 600.0  # one round refreshes every calendar that is due
+FOLD_WITHIN_S = 900.0  # journal a calendar again if it was not processed by then
 JOURNAL_BURST_BYTES = 4 * 1024 * 1024
 JOURNAL_BYTES_PER_S = 100
 
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 
 @dataclass
 class _RefreshState:
-    """When a calendar is due next, on the monotonic clock, and what is known of its file."""
+    """When a calendar is due (monotonic clock), and the file version and calendar handled last."""
 
     due_at: float = 0.0
     failures: int = 0
@@ -59,9 +59,9 @@ class _RefreshState:
     bytes_at: float = field(default_factory=monotonic)
 
     def may_journal(self, size: int) -> bool:
-        """Whether a change of this size may be journaled now; the bytes are then used up.
+        """Take `size` bytes from the calendar's journal allowance; False if it is exhausted.
 
-        Bounds what a calendar that is another one at each fetch can add to the journal.
+        Limits what a calendar that changes with each fetch can add to the journal.
         """
         now = monotonic()
         self.bytes_left = min(JOURNAL_BURST_BYTES, self.bytes_left + (now - self.bytes_at) * JOURNAL_BYTES_PER_S)
@@ -74,7 +74,7 @@ class _RefreshState:
 
 @dataclass
 class _Stored:
-    """A calendar as the fold has it; `legacy` is the text that an earlier version stored."""
+    """A calendar as the reducer stored it; `legacy` is the text that an earlier version stored."""
 
     calendar: Calendar | None = None
     legacy: bytes | None = None
@@ -82,7 +82,7 @@ class _Stored:
 
 @dataclass
 class CalendarRefresher:
-    """Fetches what the rules name: at once when it is new, then every quarter of an hour; files twice a minute."""
+    """Refreshes the calendars of all rules: new ones at once, URLs every 15 minutes, files every 30 seconds."""
 
     settings: Settings
     container: WorkerContainer
@@ -97,16 +97,16 @@ class CalendarRefresher:
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
-        # One loop for all looks: a name that is being looked up may outlast the look that asked for it.
+        # One event loop for all rounds: a DNS lookup may outlast the round that started it.
         self._runner = asyncio.Runner()
-        self._reading = asyncio.Lock()  # one at a time: reading takes memory and CPU
+        self._reading = asyncio.Lock()  # one at a time: parsing takes memory and CPU
 
     def look(self) -> None:
-        """Refresh the calendars that are due, several at once; an error of the store comes out."""
+        """Refresh the calendars that are due, several concurrently. Store errors are raised."""
         self._runner.run(self._look())
 
     def close(self) -> None:
-        """Close the event loop; nothing is refreshed afterwards."""
+        """Close the event loop. Call it last."""
         self._runner.close()
 
     async def _look(self) -> None:
@@ -134,12 +134,12 @@ class CalendarRefresher:
         try:
             failure = await self._refresh_once(client, source, refresh)
         except STORE_ERRORS as error:
-            failure = "the store is away"
-            log.warning("a calendar waits until the store is back", calendar=shown_url(source), error=str(error))
+            failure = "the store is unavailable"
+            log.warning("calendar refresh waits for the store", calendar=shown_url(source), error=str(error))
         except Exception as error:
             failure = UNFORESEEN
             log.error(
-                "a calendar could not be refreshed",
+                "calendar could not be refreshed",
                 calendar=shown_url(source),
                 error=f"{type(error).__name__}: {error}",
             )
@@ -153,7 +153,7 @@ class CalendarRefresher:
             refresh.due_at = monotonic() + wait
 
     async def _refresh_once(self, client: CalendarClient, source: str, refresh: _RefreshState) -> str | None:
-        """Fetch, read and journal one calendar; the reason when that failed."""
+        """Fetch, parse and journal one calendar; return the reason if that failed."""
         stored = await asyncio.to_thread(self._stored, source)
         horizon = await asyncio.to_thread(self._horizon)
         current = stored.calendar is not None and stored.calendar.horizon == horizon
@@ -187,9 +187,9 @@ class CalendarRefresher:
     def _take(
         self, source: str, text: CalendarText, kept: CalendarText | None, stored: _Stored, horizon: Horizon
     ) -> tuple[Calendar, bool]:
-        """Read a fetched text, and journal the calendar when it means something else than the stored one.
+        """Parse a fetched text, and journal the calendar if its entries differ from the stored one.
 
-        Returns the calendar, and False when its change has to wait for the next fetch.
+        Returns the calendar, and False if its change has to wait for the next fetch.
         """
         calendar = read_calendar(text.raw, horizon, charset=text.charset)
         if not self._journal_change(source, calendar, stored):
@@ -200,7 +200,7 @@ class CalendarRefresher:
         return calendar, True
 
     def _move_on(self, source: str, kept: CalendarText | None, stored: _Stored, horizon: Horizon) -> Calendar | None:
-        """Read the last good text again for a new horizon, since there is no newer one."""
+        """Parse the last good text again for a new horizon, since there is no newer text."""
         text = kept or (CalendarText(stored.legacy) if stored.legacy is not None else None)
         if text is None:
             return stored.calendar
@@ -214,7 +214,7 @@ class CalendarRefresher:
         return calendar
 
     def _journal_change(self, source: str, calendar: Calendar, stored: _Stored) -> bool:
-        """Journal a calendar that differs from the stored one; False when that has to wait."""
+        """Journal a calendar that differs from the stored one; False if that has to wait."""
         refresh = self._refresh_of(source)
         is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
         if calendar == stored.calendar or is_pending:
@@ -223,14 +223,14 @@ class CalendarRefresher:
             Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": encode_calendar(calendar)}
         )
         if not refresh.may_journal(len(event.data)):
-            log.warning("a calendar changes too much too often: the change waits", calendar=shown_url(source))
+            log.warning("calendar changes too much too often: change postponed", calendar=shown_url(source))
             return False
         self._append(event)
         refresh.journaled, refresh.journaled_at = calendar, monotonic()
         return True
 
     async def _try_to_alarm(self, source: str, failure: str) -> None:
-        """Raise an alarm for a calendar whose refresh raised something that nobody foresaw."""
+        """Raise an alarm after an unexpected error."""
         try:
             stored = await asyncio.to_thread(self._stored, source)
             await asyncio.to_thread(self._alarms.settle, source, failure, stored.calendar)
@@ -238,7 +238,7 @@ class CalendarRefresher:
             log.error("no alarm could be raised for a calendar", calendar=shown_url(source), error=type(error).__name__)
 
     def _forget_others(self, wanted: frozenset[str]) -> None:
-        """Drop what is kept of calendars that no rule names any more, and clear their alarms."""
+        """Delete the texts of calendars that no rule uses any more, and clear their alarms."""
         self._texts.keep_only(wanted)
         for source in self._refreshes.keys() - wanted:
             del self._refreshes[source]
@@ -250,7 +250,7 @@ class CalendarRefresher:
             try:
                 sources |= calendar_sources(codec.rule_of(raw))
             except ValueError as error:
-                log.error("a stored rule cannot be read", rule=name.decode(errors="replace"), error=str(error))
+                log.error("stored rule cannot be decoded", rule=name.decode(errors="replace"), error=str(error))
         return frozenset(sources)
 
     def _stored(self, source: str) -> _Stored:
@@ -271,7 +271,7 @@ class CalendarRefresher:
 
 @contextmanager
 def calendar_refresher(settings: Settings, container: WorkerContainer, stop: threading.Event) -> Iterator[None]:
-    """Keep calendars fresh for as long as the body runs."""
+    """Refresh calendars on a thread while the body runs."""
     calendar_refresher = CalendarRefresher(settings, container)
     thread = container.loops.start(
         "calendars", calendar_refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
@@ -279,6 +279,6 @@ def calendar_refresher(settings: Settings, container: WorkerContainer, stop: thr
     try:
         yield
     finally:
-        thread.join(END_WITHIN_S)  # a fetch that is under way ends with the process
+        thread.join(END_WITHIN_S)  # a fetch in progress ends with the process
         if not thread.is_alive():
             calendar_refresher.close()

@@ -1,4 +1,4 @@
-"""The clock: pops timers that are due, and sweeps for work that lost its wake-up."""
+"""The clock: journals due timers, re-sends lost wake-ups, and runs the periodic checks."""
 
 import threading
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from workers.clock.journal_watch import LOOK_EVERY_S, JournalWatch
 TICK_MAX_S = 0.1
 SWEEP_EVERY_S = 1.0
 RETENTION_EVERY_S = 600.0
-RETENTION_FAILING_AFTER_S = 3_600.0  # a long journal is folded for minutes
+RETENTION_FAILING_AFTER_S = 3_600.0  # trimming a long journal takes minutes
 PAUSE_AFTER_ERROR_S = 1.0
 FAILING_AFTER_S = 10.0
 
 
 class Clock:
-    """Runs until told to stop. Two clocks do no harm: each pop is one atomic step."""
+    """Runs until stopped. Several clocks do no harm: each pop is atomic."""
 
     def __init__(
         self,
@@ -45,9 +45,9 @@ class Clock:
         self._health = loops.health("clock", failing_after_s=FAILING_AFTER_S)
 
     def run(self, stop: threading.Event) -> None:
-        """Tick until stopped, whatever is raised. What takes seconds has a thread of its own, so no timer waits."""
+        """Tick until stopped, whatever is raised. Slow jobs run on their own threads, so no timer waits for them."""
         self._loops.start(
-            "tidy",
+            "retention",
             self._retention,
             every_s=RETENTION_EVERY_S,
             first_after_s=RETENTION_EVERY_S,
@@ -60,7 +60,7 @@ class Clock:
 
     @property
     def last_tick_at(self) -> float:
-        """When the last tick succeeded, on the monotonic clock."""
+        """Time of the last successful tick, on the monotonic clock."""
         return self._health.succeeded_at
 
     def _turn(self) -> float:
@@ -71,7 +71,7 @@ class Clock:
         return wait_s
 
     def tick(self) -> float:
-        """Pop what is due; returns how many seconds to wait, never longer than a tick."""
+        """Journal due timers; returns the seconds to wait, at most one tick."""
         count, woken, until_next = self._timers.pop()
         if woken:
             self._wakeups.wake("process")
@@ -80,7 +80,7 @@ class Clock:
         return TICK_MAX_S if until_next is None else min(TICK_MAX_S, until_next / 1000)
 
     def sweep(self) -> None:
-        """Send wake-ups for what waits: a journal or outbox ahead of its cursor, calls, deliveries due."""
+        """Send wake-ups for pending work: a journal or outbox ahead of its cursor, due calls, probes or deliveries."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.xrevrange(keys.JOURNAL, count=1)
             pipe.get(keys.CURSOR)

@@ -1,6 +1,6 @@
-"""Watches the reducer from outside: a journal that stands still, and reducing that is halted, raise alarms here.
+"""Raise alarms when event processing stalls or is halted.
 
-A fold that is stuck can raise no alarm, so these do not go through the journal.
+A stuck reducer cannot process an alarm event, so these alarms do not go through the journal.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAl
 
 LOOK_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
-LOOK_COUNTS_AT_MOST_S = 5.0  # a look that comes later was itself kept waiting: by a suspended machine, or the store
+LOOK_COUNTS_AT_MOST_S = 5.0  # a later check was itself delayed, by a suspended machine or the store
 
 
 class JournalWatch:
-    """Run it every second. Two of them do no harm."""
+    """Run `check` every second. Several instances do no harm."""
 
     def __init__(
         self, client: Client, *, stalled_after_s: float = STALLED_AFTER_S, clock: Callable[[], float] = monotonic
@@ -32,7 +32,7 @@ class JournalWatch:
         self._still_s = 0.0
 
     def look(self) -> None:
-        """Compare the cursor with what it was, and raise or clear the alarms."""
+        """Compare the cursor with the previous one, and raise or clear the alarms."""
         with self._client.pipeline(transaction=False) as pipe:
             queue_lag(pipe)
             pipe.mget(keys.HALTED, keys.HALTED_AT)
@@ -44,7 +44,7 @@ class JournalWatch:
         still_s = self._still_for(lag, waiting=lag.events > 0 and halted is None)
         stalled = raised.get(STALLED)
         if stalled is not None:
-            # Another clock may have watched for longer: the alarm holds until the cursor that it names has moved.
+            # Another clock may have watched for longer: keep the alarm until the cursor that it names has moved.
             if not lag.events or lag.cursor != stalled.condition:
                 self._alarms.clear(stalled, at=now)
         elif still_s >= self._stalled_after_s:
@@ -56,7 +56,7 @@ class JournalWatch:
             self._alarms.raise_alarm(HALTED, halted_summary(halted), condition="", at=at)
 
     def _still_for(self, lag: Lag, *, waiting: bool) -> float:
-        """For how long events have waited while the cursor did not move; reducing that is halted has its own alarm."""
+        """Return how long events have waited without the cursor moving; halted processing has its own alarm."""
         now = self._clock()
         passed_s, self._looked_at = min(now - self._looked_at, LOOK_COUNTS_AT_MOST_S), now
         moved = lag.cursor != self._cursor

@@ -19,7 +19,7 @@ from workers.reduce.reducer import fold
 
 TRIM_EVENTS_MAX = 20_000
 FOLD_BATCH = 500
-NOTICES_KEPT_MS = 6 * DAY  # a delivery is tried for three days and a half
+NOTICES_KEPT_MS = 6 * DAY  # deliveries are retried for three and a half days
 
 RECORDS_PIECE = 1_000
 RECORDS_MAX = 200_000
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 class RetentionJob:
-    """Forgets what is old enough, a bounded piece at a time."""
+    """Deletes expired data, a bounded amount at a time."""
 
     def __init__(self, client: Client, retention_days: int) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class RetentionJob:
         self._forget_old = client.register_script(lua("forget_old_deliveries"))
 
     def __call__(self) -> None:
-        """One piece of tidying; what fails is logged and tried again the next time."""
+        """Delete one portion; failures are logged and retried the next time."""
         now = now_ms(self._client)
         for step in (self._outbox, lambda: self._records(now - self._retention_ms), lambda: self._trim(now)):
             self._safely(step)
@@ -48,10 +48,10 @@ class RetentionJob:
         try:
             step()
         except redis.RedisError as error:
-            log.warning("tidying was put off", error=str(error))
+            log.warning("retention postponed", error=str(error))
 
     def _outbox(self) -> None:
-        """Notices are kept as long as what was told of them, and never trimmed past the cursor."""
+        """Trim the outbox: notices are kept as long as their deliveries, and never trimmed past the cursor."""
         told = (self._client.get(keys.OUTBOX_CURSOR) or b"0-0").decode()
         old = f"{now_ms(self._client) - max(self._retention_ms, NOTICES_KEPT_MS)}-0"
         self._client.xtrim(keys.OUTBOX, minid=min(told, old, key=order), approximate=False)
@@ -69,7 +69,7 @@ class RetentionJob:
                 self._client.zrem(index, *names)
 
     def _deliveries(self, index: str | bytes, before: int) -> None:
-        """A delivery may be settled days after it was made, and its record is kept from then on."""
+        """Remove expired deliveries from an index; a record is kept from the time it was settled."""
         passed = 0
         for _ in range(RECORDS_MAX // RECORDS_PIECE):
             looked, stay = self._forget_old(keys=[index, keys.delivery("")], args=[before, passed, RECORDS_PIECE])
@@ -78,14 +78,14 @@ class RetentionJob:
                 return
 
     def _trim(self, now: int) -> None:
-        """Fold what is old into the snapshot, then drop it: never past the cursor, never without the snapshot."""
+        """Fold old events into the snapshot, then trim them: never past the cursor, never without the snapshot."""
         world, at = self._snapshots.load()
         cursor = (self._client.get(keys.CURSOR) or b"0-0").decode()
         passed_over = self._passed_over.load()
         folded = 0
         after = at
         while folded < TRIM_EVENTS_MAX:
-            # No further than the first that stays: with a clock set back, an older one may come after it.
+            # Stop at the first event to keep: if the clock was set back, older ones may follow it.
             events = list(
                 takewhile(
                     lambda event: event.at < now - self._retention_ms and order(event.id) <= order(cursor),

@@ -1,4 +1,7 @@
-"""The heartbeat: fetches an address every minute while all is well, so that somebody elsewhere notices when not."""
+"""Dead man's switch: fetch HEARTBEAT_URL every minute while the product is healthy.
+
+An external monitor raises the alarm when the requests stop.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -27,7 +30,10 @@ log = structlog.get_logger()
 
 
 class UptimePing:
-    """Beats when store, workers and clock are well. `ticked_at` is the clock's last tick on the monotonic clock."""
+    """Sends a ping if store, workers and clock are healthy.
+
+    `last_tick_at` returns the clock's last tick on the monotonic clock.
+    """
 
     def __init__(
         self, client: Client, url: str, *, last_tick_at: Callable[[], float], proxies: Proxies = DIRECT
@@ -39,14 +45,14 @@ class UptimePing:
         self._trouble: str | None = None
 
     def beat(self) -> bool:
-        """Fetch the address if all is well; whether it was fetched. What is wrong is logged once, not every minute."""
+        """Fetch the URL if all is healthy; return whether that succeeded. A problem is logged once."""
         trouble = self._unwell() or self._fetch()
         if trouble != self._trouble:
-            # The address is a secret: whoever has it can keep the watcher quiet.
+            # Do not log the URL, which is a secret: anyone who has it can silence the monitor.
             if trouble is None:
-                log.info("the heartbeat is sent again")
+                log.info("heartbeat sent again")
             else:
-                log.warning("no heartbeat", why=trouble)
+                log.warning("heartbeat not sent", why=trouble)
         self._trouble = trouble
         return trouble is None
 
@@ -56,16 +62,16 @@ class UptimePing:
         except redis.RedisError:
             return "the store does not answer"
         if store_health.problem is not None:
-            return f"the store takes no writes: {store_health.problem}"
+            return f"the store accepts no writes: {store_health.problem}"
         if store_health.halted:
-            return "reducing is halted"
+            return "event processing is halted"
         if store_health.stalled is not None:
-            return f"the journal stands still: {store_health.stalled}"
+            return f"event processing has stalled: {store_health.stalled}"
         if monotonic() - self._ticked_at() > TICKED_WITHIN_S:
-            return "the clock stands still"
+            return "the clock has stalled"
         missing = [name for name in WORKERS if not store_health.live.alive.get(name)]
         if missing:
-            return f"not seen: {', '.join(missing)}"
+            return f"not running: {', '.join(missing)}"
         return next((f"{loop} {why}" for loop, why in store_health.live.failing_in("clock", *WORKERS).items()), None)
 
     def _fetch(self) -> str | None:
@@ -74,9 +80,9 @@ class UptimePing:
                 make_session(self._proxies) as session,
                 session.get(self._url, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), stream=True) as answer,
             ):
-                return None if answer.ok else f"it was answered {answer.status_code}"
+                return None if answer.ok else f"the monitor answered {answer.status_code}"
         except requests.RequestException as error:
-            return f"it could not be fetched: {failure_text(error)}"
+            return f"the monitor is unreachable: {failure_text(error)}"
 
 
 @contextmanager
@@ -89,7 +95,7 @@ def uptime_pings(
     proxies: Proxies = DIRECT,
     every_s: float = EVERY_S,
 ) -> Iterator[None]:
-    """Beat for as long as the body runs, on a thread of its own; nothing without an address."""
+    """Send pings on a thread while the body runs; does nothing without a URL."""
     stop = threading.Event()
     if url is not None:
         heartbeat = UptimePing(client, url, last_tick_at=last_tick_at, proxies=proxies)

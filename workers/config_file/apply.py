@@ -1,4 +1,4 @@
-"""The configuration file, applied: as a whole, at start and on change; what leaves it is deleted."""
+"""Apply the configuration file as a whole, at startup and on change; what is removed from it is deleted."""
 
 import hashlib
 import threading
@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What applying the file does to one thing: `kind` is room, rule or subscriber, `did` added, changed or removed."""
+    """One change: `kind` is room, rule or subscriber, `did` is added, changed or removed."""
 
     kind: str
     name: str
@@ -53,14 +53,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The changes, and the journal's id of the event that makes them hold for rooms and rules."""
+    """The changes, and the id of the event that applies those of rooms and rules."""
 
     changes: list[Change]
     event_id: str
 
 
 def apply(found: ConfigFile, container: WorkerContainer) -> Applied:
-    """Journal rooms and rules as a whole, put the subscribers; what left the file is deleted."""
+    """Journal all rooms and rules, store the subscribers, and delete what is no longer in the file."""
     changes = _changes(StateStore(container.client).config(), found, at=now_ms(container.client))
     subscribers = Subscribers(container.client, SecretBox(secrets_key(container.settings)))
     known = {one.subscriber_id: one for one in subscribers.all() if one.from_file}
@@ -97,7 +97,7 @@ def apply(found: ConfigFile, container: WorkerContainer) -> Applied:
 
 
 def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
-    """What the file will change, by folding it as the reducer will."""
+    """Return what the file changes, computed as the reducer does."""
     outcome = StepOutcome()
     apply_file(SystemState(config=old), outcome, decode_file({"rooms": found.rooms, "rules": found.rules}), at)
     new = outcome.config or old
@@ -106,7 +106,7 @@ def _changes(old: Config, found: ConfigFile, *, at: int) -> list[Change]:
 
 
 def _rooms(config: Config) -> dict[str, object]:
-    """The configured rooms by name, by id where they have none."""
+    """Return the configured rooms by name, or by id if they have none."""
     return {room.label: room for room in config.names.values()}
 
 
@@ -122,7 +122,7 @@ def _differences(old: dict[str, object], new: dict[str, object]) -> Iterator[tup
 
 @contextmanager
 def watcher(settings: Settings, container: WorkerContainer, stop: threading.Event) -> Iterator[None]:
-    """Apply the file now and whenever it changes; a file that is wrong leaves what runs, and raises an alarm."""
+    """Apply the file now and on change while the body runs; an invalid file changes nothing and raises an alarm."""
     path = settings.config_file
     if path is not None:
         look = Watch(path, settings, container).look
@@ -131,9 +131,9 @@ def watcher(settings: Settings, container: WorkerContainer, stop: threading.Even
 
 
 class Watch:
-    """Looks whether the file has changed, by its content, and applies it when it has.
+    """Applies the file whenever its content changes.
 
-    A file that cannot be applied, whatever the reason, leaves what runs and raises the alarm once.
+    A file that cannot be applied for any reason changes nothing and raises the alarm once.
     """
 
     def __init__(self, path: Path, settings: Settings, container: WorkerContainer) -> None:
@@ -144,7 +144,7 @@ class Watch:
         self._applied: str | None = None
 
     def look(self) -> None:
-        """Apply the file if its content is not what was applied last."""
+        """Apply the file if its content has changed since it was last applied."""
         identity = settled_identity(self._path)
         if identity is not None and identity == self._identity:
             return
@@ -163,12 +163,12 @@ class Watch:
             found = parse(self._path, read_content(self._path) if raw is None else raw, self._settings)
             apply(found, self._wiring)
         except FileError as error:
-            log.error("the configuration file is wrong; what runs stays", wrong=error.lines)
-            self._raise_alarm(f"is wrong and was not applied: {error.lines[0]}")
+            log.error("invalid configuration file; keeping the current configuration", wrong=error.lines)
+            self._raise_alarm(f"is invalid and was not applied: {error.lines[0]}")
         except STORE_ERRORS:
             raise
-        except Exception:  # whatever is in the file, the next version of it must be applied
-            log.exception("the configuration file could not be applied; what runs stays")
+        except Exception:  # the loop must survive any content, to apply the next version
+            log.exception("configuration file could not be applied; keeping the current configuration")
             self._raise_alarm(f"could not be applied: {UNFORESEEN}")
 
     def _raise_alarm(self, what: str) -> None:
@@ -179,10 +179,9 @@ class Watch:
 
 
 def settled_identity(path: Path) -> FileIdentity | None:
-    """What tells one version of a file from the next, None while that cannot be told.
+    """Return the identity of a file's current version, None while it is not conclusive.
 
-    A file that changed within the last seconds may change again within the same tick of the file system's clock, so it
-    is read again.
+    A file that changed seconds ago may change again within one tick of the file system's clock, so it is read again.
     """
     try:
         status = path.stat()

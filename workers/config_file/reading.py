@@ -1,4 +1,4 @@
-"""The configuration file, read and checked: each mistake with its line and field, and what would be right."""
+"""Read and validate the configuration file; errors name line and field, and what would be valid."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -30,7 +30,7 @@ TOP = ("rooms", "rules", "subscribers")
 
 
 class RoomNameSchema(Schema):
-    """A room of the file."""
+    """A room in the file."""
 
     class Meta:
         unknown = RAISE
@@ -38,36 +38,36 @@ class RoomNameSchema(Schema):
     error_messages = {"type": "a room is a mapping, such as {room_id: abcd-efgh-ijkl}"}  # noqa: RUF012 - marshmallow's way
 
     room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
-    groups = fields.List(fields.String(validate=validate.Regexp(NAME, error="a group is a-z, 0-9 and -")))
+    groups = fields.List(fields.String(validate=validate.Regexp(NAME, error="groups may contain a-z, 0-9 and -")))
 
 
 class FileSubscriberSchema(SubscribeSchema):
-    """A subscriber of the file: its name tells it from others."""
+    """A subscriber in the file, identified by its name."""
 
     name = fields.String(required=True, validate=validate.Length(1, 200))
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """What the file says, checked."""
+    """The validated content of the file."""
 
     rooms: Mapping[str, Mapping[str, Any]]
     rules: list[Mapping[str, Any]]
     subscribers: list[Mapping[str, Any]]
 
     def config(self) -> Config:
-        """Its rules and room names, as if there were no others."""
+        """Return its rules and room names as a configuration of their own."""
         rules = {str(raw["name"]): decode_rule(raw) for raw in self.rules}
         return make_config(rules, room_names(self.rooms), Folding())
 
 
 def read(path: Path, settings: Settings) -> ConfigFile:
-    """Read and check the file; FileError names every mistake."""
+    """Read and validate the file. Raises FileError with all errors."""
     return parse(path, read_content(path), settings)
 
 
 def parse(path: Path, raw: bytes, settings: Settings) -> ConfigFile:
-    """Check what stands in the file; FileError names every mistake."""
+    """Validate the file's content. Raises FileError with all errors."""
     try:
         content = load_yaml(path, raw)
         return ConfigFile({}, [], []) if content is None else _Checker(path, settings).check(content)
@@ -83,9 +83,9 @@ def warnings(
     subscribers: Iterable[Mapping[str, Any]] = (),
     seen: Collection[str] | None = None,
 ) -> list[str]:
-    """What is valid and probably not meant, by field; the same checks as in the console's editor.
+    """Return warnings about content that is valid but probably unintended, as the console's editor does.
 
-    `seen` are the ids of the rooms that have a state, None when there is no store to ask.
+    `seen` are the ids of rooms that have a state, None without a store.
     """
     known = KnownRooms(config, seen, settings.rooms)
     found: list[str] = []
@@ -102,7 +102,7 @@ def warnings(
 
 
 def room_names(rooms: Mapping[str, Mapping[str, Any]]) -> dict[str, ConfiguredRoom]:
-    """The rooms of the file by name."""
+    """Return the rooms of the file by name."""
     return {
         name: ConfiguredRoom(name, str(room["room_id"]), tuple(room.get("groups") or ()))
         for name, room in rooms.items()
@@ -117,7 +117,7 @@ def _rooms_with_windows(config: Config) -> list[str]:
             continue
         rooms = config.rooms_of(rule)
         if rooms is None:
-            # A glob or group: of the rooms that the file names, as others are not known here.
+            # A glob or group matches the rooms that the file names; others are unknown here.
             rooms = frozenset(room_id for room_id in named if rule in config.about(room_id))
             rooms |= {one for one in rule.rooms if not is_glob(one) and not one.startswith("group:")}
         found |= rooms
@@ -148,12 +148,12 @@ class _Checker:
         given = content.get("rooms") or {}
         found: dict[str, Mapping[str, Any]] = {}
         if not isinstance(given, dict):
-            what = "a mapping of names is wanted here, such as main-hall: {room_id: abcd-efgh-ijkl}"
+            what = "must be a mapping of names, such as main-hall: {room_id: abcd-efgh-ijkl}"
             self._say(content, ("rooms",), "rooms", what)
             return found
         for name, room in given.items():
             if not isinstance(name, str) or not re.match(NAME, name):
-                self._say(given, (name,), f"rooms.{name}", "a name is a-z, 0-9 and -, such as main-hall")
+                self._say(given, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall")
                 continue
             loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
             if loaded is not None:
@@ -162,14 +162,14 @@ class _Checker:
         return found
 
     def _check_rooms_differ(self, given: Any, rooms: Mapping[str, Mapping[str, Any]]) -> None:
-        """One room has one name, and no name is another room's id: what stands for a room must mean it alone."""
+        """Reject ambiguous names: one room with two names, or a name that is another room's id."""
         names: dict[str, str] = {}
         for name, room in rooms.items():
             first = names.setdefault(str(room["room_id"]), name)
             if first != name:
                 where = _on_line(given, first)
                 what = (
-                    f"{room['room_id']} is room {first}{where} already; give a room one name, and groups for the rest"
+                    f"{room['room_id']} is already room {first}{where}; give a room one name, and groups for the rest"
                 )
                 self._say(given[name], ("room_id",), f"rooms.{name}.room_id", what)
         for name, room in rooms.items():
@@ -181,7 +181,7 @@ class _Checker:
     def _items(self, content: Any, key: str, schema: Schema) -> list[Mapping[str, Any]]:
         given = content.get(key) or []
         if not isinstance(given, list):
-            self._say(content, (key,), key, "a list is wanted here, each item beginning with `- name:`")
+            self._say(content, (key,), key, "must be a list whose items begin with `- name:`")
             return []
         found: list[Mapping[str, Any]] = []
         seen: set[str] = set()
@@ -190,7 +190,7 @@ class _Checker:
             where = f"{key}.{name or at}"
             loaded = self._load(schema, item, given, at, where)
             if isinstance(name, str) and name in seen:
-                self._say(item, ("name",), f"{where}.name", "is used twice; each name may be used once")
+                self._say(item, ("name",), f"{where}.name", "is used twice; names must be unique")
             seen.add(str(name))
             if loaded is not None and key == "subscribers":
                 self._check_url(loaded["url"], item, where)
@@ -201,12 +201,12 @@ class _Checker:
     def _load(self, schema: Schema, item: Any, parent: Any, key: Any, where: str) -> dict[str, Any] | None:
         if not isinstance(item, dict):
             what = schema.error_messages.get("type") if isinstance(schema, RoomNameSchema) else None
-            self._say(parent, (key,), where, what or "a mapping is wanted here, beginning with `name:`")
+            self._say(parent, (key,), where, what or "must be a mapping that begins with `name:`")
             return None
         so_far = len(self._found)
         plain = self._plain(item, item, (), where)
         if len(self._found) > so_far:
-            return None  # a variable that is not set: what its value would be nobody knows
+            return None  # a variable is not set, so the item cannot be validated
         try:
             loaded: dict[str, Any] = schema.load(plain)
         except ValidationError as error:

@@ -9,11 +9,11 @@ _REFERENCE = re.compile(
 
 
 class VariableError(ValueError):
-    """A reference that cannot be replaced; the message says what would be right."""
+    """A reference that cannot be replaced; the message says what would be valid."""
 
 
 def replace_variables(text: str, variables: Mapping[str, str]) -> str:
-    """The text with its variables replaced; a default stands for a variable that is not set, or empty."""
+    """Replace the variables in a text; a default is used for a variable that is unset or empty."""
     return _REFERENCE.sub(lambda reference: _value(reference, variables), text)
 
 
@@ -22,8 +22,8 @@ def _value(reference: re.Match[str], variables: Mapping[str, str]) -> str:
     if reference.group() == "$${":
         return "${"
     if name is None:
-        # What stands in it may be a secret, and is not quoted.
-        raise VariableError("a ${ that is no variable; write ${NAME} or ${NAME:-default}, or $${ for the text ${")
+        # Not quoted, since it may contain a secret.
+        raise VariableError("invalid ${; write ${NAME} or ${NAME:-default}, or $${ for a literal ${")
     value = variables.get(name)
     if reference["has_default"] is not None:
         return value or reference["default"]

@@ -1,4 +1,4 @@
-"""The configuration file as bytes and as YAML, both within bounds; mistakes are named by line and field."""
+"""Read the configuration file as bounded YAML; errors name line and field."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ VALUES_MAX = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that is wrong: the line (None where there is none), the field, and what would be right."""
+    """One error: its line and field (None if there is none), and what would be valid."""
 
     line: int | None
     field: str | None
@@ -25,7 +25,7 @@ class Mistake:
 
 
 class FileError(Exception):
-    """What is wrong with the file; `lines` says it for people, a line each."""
+    """The file is invalid; `lines` has one line of text per error."""
 
     def __init__(self, path: Path, mistakes: list[Mistake]) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class FileError(Exception):
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of the file; FileError when it cannot be read, is no file, or is too large."""
+    """Return the bytes of the file. Raises FileError if it is unreadable, not a regular file, or too large."""
     try:
         return read_regular_file(path, FILE_MAX_BYTES)
     except FileReadError as error:
@@ -43,7 +43,7 @@ def read_content(path: Path) -> bytes:
 
 
 def load_yaml(path: Path, raw: bytes) -> Any:
-    """The file as YAML with the lines of its values; FileError when it is none, or too large."""
+    """Parse the file as YAML with the line numbers of its values. Raises FileError if it is invalid or too large."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,14 +68,14 @@ def _not_yaml(text: str, error: Exception) -> Mistake:
     if line is None and isinstance(position, int):
         line = text.count("\n", 0, position) + 1
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    # What stands after it quotes values, and a value may be a secret.
+    # The rest of the message quotes values, which may be secrets.
     reason = str(problem).split(" with value", 1)[0]
     hint = "; indent with spaces" if "\\t" in reason else ""
     return Mistake(line, None, f"not YAML: {reason}{hint}")
 
 
 def line_of(node: Any, path: tuple[Any, ...]) -> int | None:
-    """The line of what a path leads to, or of the last thing on the way there that the file has."""
+    """Return the line of the value at a path, or of its nearest existing parent."""
     line = getattr(getattr(node, "lc", None), "line", None)
     for step in path:
         try:

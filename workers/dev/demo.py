@@ -1,4 +1,4 @@
-"""The demo: two rules and a subscriber for the sandbox's room, so that a newcomer sees the whole path at once."""
+"""The demo: two rules and a subscriber for the sandbox's demo room, which show the whole product at work."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ RULES = (
 
 
 def install(settings: Settings) -> None:
-    """Put the demo in place, where it is not yet; what a user deleted stays deleted."""
+    """Install the demo once per store; what a user deletes stays deleted."""
     assert settings.redis_url is not None and settings.sandbox_url is not None
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     journal = Journal(client)

@@ -1,4 +1,4 @@
-"""What must hold before `tally up` starts anything: its data directory, its lock, its ports."""
+"""Checks before `tally up` starts anything: data directory, lock, ports and leftover processes."""
 
 import contextlib
 import errno
@@ -20,18 +20,16 @@ LEFTOVER_LIMIT_S = 10.0
 
 
 class StartupError(Exception):
-    """`tally up` cannot start: one line that says why and what to change."""
+    """`tally up` cannot start; the message says why and what to change."""
 
 
 def take_lock(data_dir: Path) -> int:
-    """The lock on the data directory, held while the descriptor is open; children do not inherit it."""
+    """Lock the data directory while the returned descriptor is open; children do not inherit it."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StartupError(
-            f"DATA_DIR is '{data_dir}': it should be a directory we can write to ({error.strerror})"
-        ) from None
+        raise StartupError(f"DATA_DIR is '{data_dir}': it must be a writable directory ({error.strerror})") from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -39,27 +37,27 @@ def take_lock(data_dir: Path) -> int:
         run = read_run(data_dir)
         who = f" (process {run['supervisor']}, {run['url']})" if run else ""
         raise StartupError(
-            f"Tallylight already runs here{who}: stop that one, or set another DATA_DIR and PORT for this one"
+            f"Tallylight is already running here{who}: stop it, or set another DATA_DIR and PORT for this one"
         ) from None
     return lock
 
 
 def check_ports(settings: Settings, *, sandbox: bool) -> None:
-    """Each port we are about to use is free."""
+    """Check that each port about to be used is free."""
     if sandbox and settings.port == 65535:
-        raise StartupError("PORT is 65535: it should be lower, as the sandbox takes the port after it")
+        raise StartupError("PORT is 65535: it must be lower, since the sandbox uses the next port")
     _require_free(settings.host, settings.port, f"PORT is {settings.port}", "set PORT to another")
     if sandbox:
         _require_free(
             "127.0.0.1",
             settings.port + 1,
-            f"PORT is {settings.port}, and the sandbox takes the port after it, {settings.port + 1}",
+            f"PORT is {settings.port}, and the sandbox uses the next port, {settings.port + 1}",
             "set PORT to another, or set VideoSDK credentials to run without the sandbox",
         )
 
 
 def read_run(data_dir: Path) -> dict[str, Any] | None:
-    """What a running `tally up` wrote about itself, or one that was killed left behind."""
+    """Read the run file of a running `tally up`, or of one that was killed."""
     try:
         found = json.loads((data_dir / RUN_FILE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -68,7 +66,7 @@ def read_run(data_dir: Path) -> dict[str, Any] | None:
 
 
 def write_run(data_dir: Path, run: Mapping[str, object]) -> None:
-    """Write it whole or not at all; raises OSError, as when the disk is full, and leaves the earlier one."""
+    """Write the run file atomically. Raises OSError, for example on a full disk, and keeps the previous file."""
     aside = data_dir / f".{RUN_FILE}.new"
     try:
         aside.touch(mode=0o600)
@@ -81,15 +79,15 @@ def write_run(data_dir: Path, run: Mapping[str, object]) -> None:
 
 
 def remove_run(data_dir: Path) -> None:
-    """Delete it; one that stays behind names processes that have ended, which does no harm."""
+    """Delete the run file; one left behind names ended processes, which does no harm."""
     with contextlib.suppress(OSError):
         (data_dir / RUN_FILE).unlink(missing_ok=True)
 
 
 def terminate_leftovers(data_dir: Path) -> list[str]:
-    """End the children of a supervisor that was killed, where the kernel did not; their names.
+    """Terminate children of a killed supervisor that are still running; return their names.
 
-    The embedded store is left alone: it is taken over.
+    The embedded store keeps running: it is adopted.
     """
     run = read_run(data_dir) or {"processes": {}, "commands": {}}
     commands: Mapping[str, Sequence[str]] = run.get("commands", {})
@@ -113,10 +111,10 @@ def _require_free(host: str, port: int, what: str, change: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        raise StartupError(f"HOST is '{host}': it should be an address or name of this machine") from None
+        raise StartupError(f"HOST is '{host}': it must be an address or name of this machine") from None
     except OSError as wrong:
         if wrong.errno == errno.EADDRINUSE:
-            raise StartupError(f"{what}: something else listens there already; {change}") from None
+            raise StartupError(f"{what}, which is in use; {change}") from None
         if wrong.errno == errno.EACCES:
-            raise StartupError(f"{what}: only the administrator may listen there; {change}") from None
-        raise StartupError(f"HOST is '{host}': it should be our own address ({wrong.strerror})") from None
+            raise StartupError(f"{what}, which requires administrator rights; {change}") from None
+        raise StartupError(f"HOST is '{host}': it must be an address of this machine ({wrong.strerror})") from None

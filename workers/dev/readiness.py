@@ -1,4 +1,4 @@
-"""Whether the product is ready, as its own `/readyz` says; told once."""
+"""Wait for the product's `/readyz` and report the result once."""
 
 import json
 import time
@@ -14,7 +14,7 @@ _WELL = (True, "ok", "ready", "up")
 
 
 class Readiness:
-    """Asks until the answer is 200; says so, or once which parts are not ready yet."""
+    """Polls `/readyz` until it returns 200; reports that, or after a while the parts that are not ready."""
 
     def __init__(self, host: str, port: int, *, say: Callable[[str], None]) -> None:
         self._host, self._port, self._say = host, port, say
@@ -24,7 +24,7 @@ class Readiness:
         self._complained = False
 
     def look(self) -> float | None:
-        """The seconds until it is worth looking again; None when there is nothing more to wait for."""
+        """Poll if due. Returns the seconds until the next poll, or None once the product is ready."""
         now = time.monotonic()
         if self._ready:
             return None
@@ -42,7 +42,7 @@ class Readiness:
 
 
 def _unready(status: int, body: bytes) -> str:
-    """The parts that are not well, by name."""
+    """Return the names of the parts that are not ready."""
     if status == 0:
         return "web does not answer"
     try:
@@ -51,7 +51,7 @@ def _unready(status: int, body: bytes) -> str:
         said = None
     parts = said.get("checks", said) if isinstance(said, dict) else {}
     names = [name for name, value in parts.items() if not _is_well(value)] if isinstance(parts, dict) else []
-    return ", ".join(names) or f"GET /readyz answers {status}"
+    return ", ".join(names) or f"GET /readyz returned {status}"
 
 
 def _is_well(value: object) -> bool:

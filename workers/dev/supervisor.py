@@ -1,4 +1,4 @@
-"""Supervise child processes: launch them, relaunch them when they die or hang, stop them in order."""
+"""Supervise child processes: launch, restart when they die or hang, and stop in order."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ from workers.shutdown import SignalWaiter
 BACK_OFF_MAX_S = 30.0
 STEADY_AFTER_S = 60.0
 STOP_LIMIT_S = 10.0
-STOP_STEP_S = 2.0  # a slow one does not hold up the order for longer
+STOP_STEP_S = 2.0  # longest wait for one process before the next is stopped
 KILL_LIMIT_S = 2.0
 WATCH_S = 1.0
 
@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 
 
 class Supervised(Protocol):
-    """A process that runs and can be launched again."""
+    """A process that can be launched again."""
 
     @property
     def name(self) -> str: ...
@@ -37,7 +37,7 @@ class Supervised(Protocol):
 
 @dataclass(slots=True)
 class ChildProcess:
-    """One process of ours."""
+    """A child process started from a command."""
 
     name: str
     command: Sequence[str]
@@ -46,17 +46,20 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
+        """Process id, 0 before the first launch."""
         return self.process.pid if self.process else 0
 
     def launch(self) -> None:
+        """Start the process."""
         self.process = spawn(self.command, environ=self.environ)
 
     def alive(self) -> bool:
+        """Whether it is running; also kills what a dead process left behind in its group."""
         if self.process is None or self.process.returncode is not None:
             return False
         if self.process.poll() is None:
             return True
-        kill_group(self.process.pid)  # what it started itself must not keep its port or its work
+        kill_group(self.process.pid)  # its own children must not keep its port or its work
         return False
 
     def exit_reason(self) -> str:
@@ -68,7 +71,7 @@ class ChildProcess:
 
 @dataclass(slots=True)
 class _Record:
-    """When a process was launched last, and when it may be launched again."""
+    """When a process was last launched, and when it may be restarted."""
 
     launched_at: float = 0.0
     deaths: int = 0
@@ -76,15 +79,14 @@ class _Record:
 
 
 class Supervisor:
-    """Keeps `minded` running, launched in this order.
+    """Keeps processes running; they are launched in the given order.
 
-    `changed` is called after launches and writes down what runs. `unresponsive` says of a live process that it no
-    longer does its work: it is then killed and launched again with the same back-off as one that died. It is asked
-    about once a second on this thread, so it must return at once. Give a process that was just launched (its `pid` is
-    new) time to start before calling it unresponsive.
+    `changed` is called after launches to record what runs. `unresponsive` says whether a live process has stopped
+    working: it is then killed and restarted with the same back-off as one that died. It is called about once a second
+    on this thread, so it must return at once, and must give a newly launched process (its `pid` is new) time to start.
 
-    No exception of a launch, of `changed` or of `unresponsive` leaves `mend`: it is reported once, and the step is
-    tried again.
+    `restart_dead` raises nothing: an exception of a launch, of `changed` or of `unresponsive` is reported once and the
+    step is retried.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Supervisor:
         self._reported: dict[str, str] = {}  # by step: the failure that was reported last
 
     def launch_all(self) -> None:
-        """Launch what does not run yet."""
+        """Launch every process that is not running."""
         for process in self._minded:
             record = self._records[process.name]
             record.launched_at = time.monotonic()
@@ -114,7 +116,7 @@ class Supervisor:
         self._record_changes()
 
     def restart_dead(self) -> float:
-        """Relaunch what died or hangs and is due; returns the seconds until the next check."""
+        """Restart processes that died or hang, once their back-off is over; return the seconds until the next check."""
         wait = WATCH_S
         for process in self._minded:
             record = self._records[process.name]
@@ -124,7 +126,7 @@ class Supervisor:
                     self._launch(process, record)
                 self._reported.pop(process.name, None)
             except Exception as error:
-                self._report(process.name, f"{process.name} could not be checked: {describe(error)}; trying again")
+                self._report(process.name, f"{process.name} could not be checked: {describe(error)}; retrying")
             if record.due_at is not None:
                 wait = min(wait, max(0.0, record.due_at - time.monotonic()))
         self._record_changes()
@@ -142,7 +144,7 @@ class Supervisor:
         else:
             reason = process.exit_reason()
         delay = _schedule_restart(record, time.monotonic())
-        self._say(f"{reason}; starting it again {f'in {delay:.0f} s' if delay else 'now'}")
+        self._say(f"{reason}; restarting {f'in {delay:.0f} s' if delay else 'now'}")
 
     def _hangs(self, process: Supervised) -> bool:
         step = f"{process.name} responds"
@@ -161,29 +163,29 @@ class Supervisor:
             process.launch()
         except Exception as error:
             delay = _schedule_restart(record, time.monotonic())
-            self._say(f"{process.name} could not be started: {describe(error)}; trying again in {delay:.0f} s")
+            self._say(f"{process.name} could not be started: {describe(error)}; retrying in {delay:.0f} s")
 
     def _record_changes(self) -> None:
-        """Call `changed` until it succeeds once after each launch; what runs does not depend on it."""
+        """Call `changed` after launches until it succeeds; the processes do not depend on it."""
         if not self._unrecorded:
             return
         try:
             self._changed()
         except Exception as error:
-            self._report("record", f"which processes run could not be written down: {describe(error)}; trying again")
+            self._report("record", f"the run file could not be written: {describe(error)}; retrying")
             return
         self._unrecorded = False
         self._reported.pop("record", None)
 
     def _report(self, step: str, line: str) -> None:
-        """Say a failure, but not again while it stays the same."""
+        """Report a failure once while it stays the same."""
         if self._reported.get(step) != line:
             self._reported[step] = line
             self._say(line)
 
 
 def describe(error: BaseException) -> str:
-    """An error on one line: its text, with its type where the text alone says little."""
+    """Return an error on one line: its text, with its type unless the text suffices."""
     text = " ".join(str(error).split())
     if text and isinstance(error, (OSError, StoreError)):
         return text
@@ -191,7 +193,7 @@ def describe(error: BaseException) -> str:
 
 
 def _schedule_restart(record: _Record, now: float) -> float:
-    """Set when it may be launched again: at once, then after 1, 2, 4 … 30 s; anew once it lived a while."""
+    """Schedule the restart: at once, then after 1, 2, 4 … 30 s; the back-off resets after a steady minute."""
     if now - record.launched_at >= STEADY_AFTER_S:
         record.deaths = 0
     delay = min(2.0 ** (record.deaths - 1), BACK_OFF_MAX_S) if record.deaths else 0.0
@@ -201,7 +203,7 @@ def _schedule_restart(record: _Record, now: float) -> float:
 
 
 def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, say: Say) -> None:
-    """Ask each to end, in this order; after the limit, or when the bell is rung again, kill what is left."""
+    """Terminate the processes in this order; after the limit, or on another stop signal, kill those left."""
     stop_signals, deadline = signals.stop_signals, time.monotonic() + STOP_LIMIT_S
 
     def wait_for(some: Sequence[ChildProcess], limit: float) -> None:
@@ -217,6 +219,6 @@ def stop_in_order(children: Sequence[ChildProcess], signals: SignalWaiter, *, sa
     wait_for(children, deadline)
     for child in children:
         if child.alive():
-            say(f"killing {child.name}, which has not ended yet")
+            say(f"killing {child.name}, which did not stop in time")
             kill_group(child.pid)
     wait_until(lambda: not any(child.alive() for child in children), STOP_LIMIT_S)

@@ -1,4 +1,4 @@
-"""`tally up`: the whole product on this machine, supervised."""
+"""`tally up`: run all processes on this machine under a supervisor."""
 
 import contextlib
 import importlib
@@ -27,21 +27,21 @@ STOP_ORDER = ("web", "clock", "worker", "call", "deliver", "sandbox")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run: the settings as the children get them, and the store's and sandbox's directories."""
+    """What will run: the settings of the child processes, and the directories of store and sandbox."""
 
     settings: Settings
-    store_dir: Path | None  # None: the user's own Redis
+    store_dir: Path | None  # None: an external Redis
     sandbox_dir: Path | None  # None: the real VideoSDK
 
 
 def run(settings: Settings) -> int:
-    """Run until asked to stop; the exit status. Errors of the start are told in one line."""
+    """Run until stopped and return the exit status. Startup errors are printed on one line."""
     try:
         with SignalWaiter() as signals, _lock(settings.data_dir):
             plan = plan_for(settings)
             leftovers = preflight.terminate_leftovers(settings.data_dir)
             if leftovers:
-                _say(f"ended what an earlier run left: {', '.join(leftovers)}")
+                _say(f"stopped processes left over from an earlier run: {', '.join(leftovers)}")
             preflight.check_ports(settings, sandbox=plan.sandbox_dir is not None)
             return _run(plan, signals, banner=_banner(plan, given=settings))
     except (StartupError, SettingError, StoreError) as wrong:
@@ -50,7 +50,7 @@ def run(settings: Settings) -> int:
 
 
 def plan_for(settings: Settings) -> Plan:
-    """With credentials the real thing; without, the sandbox on a store of its own."""
+    """Plan for VideoSDK if there are credentials, otherwise for the sandbox with a separate store."""
     settings = secrets_file.resolve(settings)
     if settings.has_credentials:
         store_dir = None if settings.redis_url else settings.data_dir
@@ -62,8 +62,8 @@ def plan_for(settings: Settings) -> Plan:
         videosdk_api_key=key,
         videosdk_secret=secret,
         videosdk_api_url=sandbox_url,
-        videosdk_public_key=None,  # the sandbox signs with a key of its own,
-        public_url=None,  # and sends its webhooks to us directly
+        videosdk_public_key=None,  # the sandbox signs with its own key
+        public_url=None,  # and sends its webhooks directly
         sandbox_url=sandbox_url,
         ack_replicas=0,
         rooms=settings.rooms if "*" in settings.rooms else (*settings.rooms, DEMO_ROOM),
@@ -72,7 +72,7 @@ def plan_for(settings: Settings) -> Plan:
 
 
 def children_of(plan: Plan) -> dict[str, ChildProcess]:
-    """The processes besides the store, by name, in the order of launching."""
+    """Return the processes other than the store, by name, in launch order."""
     environ = child_environ(plan.settings)
     names = LAUNCH_ORDER if plan.sandbox_dir else LAUNCH_ORDER[1:]
     children = {name: ChildProcess(name, (sys.executable, "-m", "workers", name), environ) for name in names}
@@ -104,13 +104,13 @@ def _run(plan: Plan, signals: SignalWaiter, *, banner: Sequence[str]) -> int:
             if plan.sandbox_dir:
                 _install_demo(settings)
         _watch(supervisor, Readiness(_reachable(settings.host), settings.port, say=_say), signals)
-        _say("stopping (Ctrl-C again to hurry)")
+        _say("stopping (press Ctrl-C again to force)")
     _say("stopped")
     return 0
 
 
 def _watch(supervisor: Supervisor, readiness: Readiness, signals: SignalWaiter) -> None:
-    """Keep everything running until asked to stop, whatever a single round raises."""
+    """Keep everything running until stopped, whatever a single round raises."""
     reported = ""
     while not signals.stop_requested():
         try:
@@ -127,7 +127,7 @@ def _watch(supervisor: Supervisor, readiness: Readiness, signals: SignalWaiter) 
 
 
 def _install_demo(settings: Settings) -> None:
-    """Put the demo room's rules and subscriber in place; without them everything else still runs."""
+    """Install the demo's rules and subscriber; a failure does not stop anything else."""
     try:
         demo = importlib.import_module("workers.dev.demo")
     except ModuleNotFoundError as missing:
@@ -137,7 +137,7 @@ def _install_demo(settings: Settings) -> None:
     try:
         demo.install(settings)
     except Exception as error:
-        _say(f"the demo could not be put in place: {describe(error)}; it is tried again at the next start")
+        _say(f"the demo could not be installed: {describe(error)}; retrying at the next start")
 
 
 def _on_store(settings: Settings, store_dir: Path | None) -> Settings:
@@ -176,17 +176,17 @@ def _banner(plan: Plan, *, given: Settings) -> list[str]:
     kept = settings.data_dir / secrets_file.ADMIN_TOKEN_FILE
     lines = [f"Tallylight: {_address(settings)}"]
     if "admin_token" in settings.newly_made:
-        lines.append(f"  admin token: {settings.admin_token}  (shown this once; kept in {kept})")
+        lines.append(f"  admin token: {settings.admin_token}  (saved in {kept})")
     else:
-        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if given.admin_token else f'kept in {kept}'}")
+        lines.append(f"  admin token: {'as in ADMIN_TOKEN' if given.admin_token else f'in {kept}'}")
     if plan.sandbox_dir:
-        lines.append(f"  sandbox: no VideoSDK credentials are set, so it is played at {settings.sandbox_url}")
-        lines.append(f"  store: {plan.store_dir}, for the sandbox only")
+        lines.append(f"  Sandbox mode: no VideoSDK credentials; simulating VideoSDK at {settings.sandbox_url}")
+        lines.append(f"  store: {plan.store_dir} (sandbox only)")
         if given.redis_url:
-            lines.append("  REDIS_URL is not used: the sandbox never writes to a store of yours")
+            lines.append("  Ignoring REDIS_URL in sandbox mode")
     if settings.observe:
-        lines.append("  observing only: webhooks are recorded, nothing is called or sent (OBSERVE)")
-    return [*lines, "  Ctrl-C stops everything in order"]
+        lines.append("  Observe mode: webhooks are recorded; no calls are made and nothing is sent")
+    return [*lines, "  Press Ctrl-C to stop"]
 
 
 def _address(settings: Settings) -> str:
@@ -195,7 +195,7 @@ def _address(settings: Settings) -> str:
 
 
 def _reachable(host: str) -> str:
-    """Where we reach what listens on `host`."""
+    """Return the address at which to reach a server that listens on `host`."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound here
 
 
@@ -209,6 +209,6 @@ def _lock(data_dir: Path) -> Iterator[None]:
 
 
 def _say(line: str, *, error: bool = False) -> None:
-    """One line to whoever started us; a terminal that went away must not stop the stopping."""
+    """Print one line; a closed terminal must not interrupt the shutdown."""
     with contextlib.suppress(OSError):
         click.echo(f"tally: {line}", err=error)

@@ -1,1 +1,1 @@
-"""`tally doctor`: what may be wrong here, each with what to do about it."""
+"""Checks of `tally doctor`; each finding has a hint how to fix it."""

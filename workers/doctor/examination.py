@@ -1,4 +1,4 @@
-"""The examination: everything doctor looks at, in order."""
+"""Run all checks in order."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,15 +25,17 @@ ReplayCheck = Callable[[Client], Finding]
 def examine(
     settings: Settings, *, sandbox: bool, replay: ReplayCheck | None = None, product: RunningProduct | None = None
 ) -> Iterator[Finding]:
-    """Findings as they are made; what hangs on a store that does not answer is left out.
+    """Yield findings as they are made; checks that need the store are skipped if it does not answer.
 
-    `refold`, when it is given, folds the journal again: that takes as long as the journal is.
+    `replay`, if given, replays the whole journal, which takes time in proportion to its length.
     """
     yield from check_settings(settings, sandbox=sandbox)
     yield from check_outbound(settings, settings.variables)
     remembered = None
     if settings.redis_url is None:
-        yield failed("store", "REDIS_URL is not set, and no `tally up` runs here", "run `tally up`, or set REDIS_URL")
+        yield failed(
+            "store", "REDIS_URL is not set, and no `tally up` is running here", "run `tally up`, or set REDIS_URL"
+        )
         yield from check_videosdk(settings, remembered=None, product=product)
         return
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login, timeout_s=STORE_TIMEOUT_S)
@@ -52,4 +54,4 @@ def examine(
                 yield replay(client)
             yield from check_reachability(client, settings)
         except redis.RedisError as error:
-            yield failed("store", f"stopped answering: {type(error).__name__}", "look at the store and its log")
+            yield failed("store", f"stopped answering: {type(error).__name__}", "check the store and its log")

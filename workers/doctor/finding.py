@@ -1,11 +1,11 @@
-"""A finding: one line of what doctor says."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Level(Enum):
-    """How bad it is."""
+    """Severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,7 +14,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, what was seen, and what to do when that is not well."""
+    """The name of a check, its result, and a hint how to fix a problem."""
 
     name: str
     level: Level
@@ -23,15 +23,15 @@ class Finding:
 
 
 def ok(name: str, said: str) -> Finding:
-    """All is well."""
+    """Return a finding without a problem."""
     return Finding(name, Level.OK, said)
 
 
 def warning(name: str, said: str, hint: str) -> Finding:
-    """It works, and may not for ever."""
+    """Return a finding about something that works but should be changed."""
     return Finding(name, Level.WARNING, said, hint)
 
 
 def failed(name: str, said: str, hint: str) -> Finding:
-    """It does not work."""
+    """Return a finding about something that does not work."""
     return Finding(name, Level.FAILED, said, hint)

@@ -1,4 +1,4 @@
-"""How requests to the outside leave this machine: the authorities that are trusted, the proxy, and what uses none."""
+"""Check outbound requests: trusted certificate authorities and proxies."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,12 +11,12 @@ INSTEAD = {"CURL_CA_BUNDLE": "SSL_CERT_FILE"}
 
 
 def check_outbound(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Nothing where nothing is set: most machines connect directly and trust the system's authorities."""
+    """Report what is configured; nothing by default: direct connections, the system's certificate authorities."""
     if settings.ca_file is not None:
-        yield ok("authorities", f"TLS to the outside trusts the certificates of {settings.ca_file}")
+        yield ok("authorities", f"outbound TLS trusts the certificates in {settings.ca_file}")
     for name in NOT_READ:
         if environ.get(name) and not _is_covered(name, settings):
-            yield warning("outbound", f"{name} is set and not used", f"set {INSTEAD.get(name, 'HTTPS_PROXY')} instead")
+            yield warning("outbound", f"{name} is set but not used", f"set {INSTEAD.get(name, 'HTTPS_PROXY')} instead")
     shown = [
         f"{name} ({shown_proxy(proxy)})"
         for name, proxy in (("HTTPS_PROXY", settings.https_proxy), ("HTTP_PROXY", settings.http_proxy))

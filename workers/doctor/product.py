@@ -1,4 +1,4 @@
-"""How the product does: which processes live, whether folding goes on, what is raised."""
+"""Check the running product: processes, background loops, event processing and alarms."""
 
 from collections.abc import Iterator, Mapping
 from time import time
@@ -19,7 +19,7 @@ QUOTED_MAX = 3  # alarms
 
 
 def check_product(client: Client) -> Iterator[Finding]:
-    """What the store shows of the processes."""
+    """Check what the store shows about the product."""
     live = Processes(client).live()
     yield processes(live.alive)
     if live.failing:
@@ -38,13 +38,13 @@ def check_product(client: Client) -> Iterator[Finding]:
 
 
 def loops(failing: Mapping[str, str]) -> Finding:
-    """The background loops that do not get on."""
+    """Report background loops that fail or hang."""
     shown = "; ".join(f"{loop} {why}" for loop, why in sorted(failing.items()))
-    return failed("loops", shown, "the log of that process says why; restart it if it does not recover")
+    return failed("loops", shown, "see the log of that process; restart it if it does not recover")
 
 
 def processes(alive: Mapping[str, int]) -> Finding:
-    """Each of them at least once."""
+    """Check that every process runs at least once."""
     missing = [name for name in PROCESSES if not alive.get(name)]
     seen = ", ".join(f"{name}{f' x{count}' if count > 1 else ''}" for name, count in alive.items())
     if missing:
@@ -57,38 +57,38 @@ def processes(alive: Mapping[str, int]) -> Finding:
 
 
 def folding(behind: int, oldest_s: float, *, halted: str | None, stalled: str | None = None) -> Finding:
-    """Whether the journal is folded: `behind` events wait, the oldest for `oldest_s` seconds."""
+    """Check event processing: `behind` events wait, the oldest for `oldest_s` seconds."""
     name = "journal"
     if halted is not None:
         return failed(
             name,
-            f"folding is halted: {' '.join(halted.split())[:200]}",
-            "a key of ours holds something of another's: see `Reducing is halted` in docs/operations.md",
+            f"event processing is halted: {' '.join(halted.split())[:200]}",
+            "a key of Tallylight holds foreign data: see `Reducing is halted` in docs/operations.md",
         )
     if stalled is not None:
         hint = (
-            "an event that cannot be processed is passed over within a minute or two; else see that `tally worker` runs"
+            "an event that cannot be processed is skipped within two minutes; otherwise check that `tally worker` runs"
         )
         return failed(name, stalled, hint)
     if not behind:
-        return ok(name, "everything is folded")
+        return ok(name, "no backlog")
     count = f"{COUNTED_MAX} or more" if behind >= COUNTED_MAX else str(behind)
-    said = f"{count} events wait to be folded, the oldest for {oldest_s:.0f} s"
-    hint = "see that `tally worker` runs, and what its log says"
+    said = f"{count} events are not processed yet, the oldest for {oldest_s:.0f} s"
+    hint = "check that `tally worker` runs, and its log"
     if oldest_s >= LAG_FAILED_S:
         return failed(name, said, hint)
     return warning(name, said, hint) if oldest_s >= LAG_WARNING_S else ok(name, said)
 
 
 def raised(alarms: list[Alarm]) -> Finding:
-    """What is raised now."""
+    """Report active alarms."""
     active = [alarm for alarm in alarms if alarm.is_active and not alarm.is_acknowledged(int(time() * 1000))]
     acknowledged = sum(alarm.is_active for alarm in alarms) - len(active)
     if not active and acknowledged:
-        return ok("alarms", f"{acknowledged} raised, all acknowledged")
+        return ok("alarms", f"{acknowledged} active, all acknowledged")
     if not active:
-        return ok("alarms", "none is raised")
+        return ok("alarms", "no active alarms")
     worst = sorted(active, key=lambda alarm: (alarm.severity != "critical", alarm.since))
     quoted = ", ".join(f"{alarm.name}: {alarm.summary_text}" for alarm in worst[:QUOTED_MAX])
     more = f"; and {len(worst) - QUOTED_MAX} more" if len(worst) > QUOTED_MAX else ""
-    return warning("alarms", f"{len(worst)} raised: {quoted}{more}", "see `tally alarms`")
+    return warning("alarms", f"{len(worst)} active: {quoted}{more}", "see `tally alarms`")

@@ -1,4 +1,4 @@
-"""Whether the world reaches us: a one-time word fetched through PUBLIC_URL, and an unsigned webhook that is refused."""
+"""Check that PUBLIC_URL reaches this product: fetch a one-time token, and send an unsigned webhook."""
 
 import secrets
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 4096
 TOKEN_TTL_S = 60
 _CERTIFICATE = (
-    "let Caddy or certbot get a certificate for that name, whole chain and all; VideoSDK will not take it either"
+    "let Caddy or certbot get a certificate for that name, including the chain; VideoSDK will not accept it either"
 )
-_FORWARD = "let the proxy pass /doctor/ and /webhooks/ on to HOST and PORT (deploy/Caddyfile, deploy/nginx.conf)"
+_FORWARD = "let the proxy forward /doctor/ and /webhooks/ to HOST and PORT (deploy/Caddyfile, deploy/nginx.conf)"
 
 
 def check_reachability(client: Client, settings: Settings) -> Iterator[Finding]:
-    """Two requests to PUBLIC_URL; nothing when it is not set."""
+    """Send two requests to PUBLIC_URL, if it is set."""
     if settings.public_url is None:
         return
     nonce, word = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
@@ -39,48 +39,48 @@ def check_reachability(client: Client, settings: Settings) -> Iterator[Finding]:
 
 
 def assess_reachability(url: str, status: int | None, body: str, *, word: str, location: str | None) -> Finding:
-    """What came of fetching the word; without a status, `body` says what went wrong."""
+    """Assess the answer to fetching the token; without a status, `body` is the error."""
     name = "reachable"
     if status is None:
-        hint = _CERTIFICATE if "certificate" in body else f"check DNS and firewall of that name; {_FORWARD}"
-        return failed(name, f"{url} is not reached: {body}", hint)
+        hint = _CERTIFICATE if "certificate" in body else f"check DNS and firewall for that name; {_FORWARD}"
+        return failed(name, f"{url} is unreachable: {body}", hint)
     if status == 200 and body.strip() == word:
-        return ok(name, f"{url} leads here")
+        return ok(name, f"{url} resolves to this instance")
     if 300 <= status < 400:
         return failed(
             name,
-            f"{url} sends elsewhere ({status}, to {_origin(location)})",
-            "set PUBLIC_URL to the address that answers itself: VideoSDK may not follow",
+            f"{url} redirects ({status}, to {_origin(location)})",
+            "set PUBLIC_URL to the final address: VideoSDK may not follow redirects",
         )
     if status in (502, 503, 504):
-        return failed(name, f"{url} answers {status}: the proxy does not reach Tallylight", _FORWARD)
+        return failed(name, f"{url} returned {status}: the proxy does not reach Tallylight", _FORWARD)
     if status == 404:
         return failed(
             name,
-            f"{url} answers 404 to a word that we have just left in the store",
-            f"another product may answer there, or one with another store; else {_FORWARD}",
+            f"{url} returned 404 for the verification token",
+            f"another product, or one with another store, may answer there; otherwise {_FORWARD}",
         )
-    return failed(name, f"{url} answers {status}, and not our word", _FORWARD)
+    return failed(name, f"{url} returned {status} instead of the verification token", _FORWARD)
 
 
 def assess_unsigned_webhook(status: int | None, body: str) -> Finding:
-    """What came of an unsigned webhook: 401 is right."""
+    """Assess the answer to an unsigned webhook, which must be 401."""
     name = "webhooks"
     if status == 401:
-        return ok(name, "come through, and unsigned ones are refused")
+        return ok(name, "reachable; unsigned webhooks are rejected")
     if status is None:
-        return failed(name, f"do not come through: {body}", _FORWARD)
+        return failed(name, f"unreachable: {body}", _FORWARD)
     if status == 404:
         return failed(
             name,
-            "are answered 404",
-            "the web has another WEBHOOK_TOKEN or DATA_DIR than this shell, or SURFACE=console; give both the same",
+            "the webhook address returned 404",
+            "the web process has another WEBHOOK_TOKEN or DATA_DIR than this shell, or SURFACE=console; use the same",
         )
-    return failed(name, f"unsigned ones are answered {status} where 401 would be right", _FORWARD)
+    return failed(name, f"an unsigned webhook returned {status} instead of 401", _FORWARD)
 
 
 def _request(proxies: Proxies, method: str, url: str) -> tuple[int | None, str, str | None]:
-    """Status, the beginning of the body, and where a redirect leads; no status and why, when there is no answer."""
+    """Return status, start of the body, and redirect target; without an answer, None and the error."""
     try:
         with (
             make_session(proxies) as session,

@@ -1,4 +1,4 @@
-"""Folding the journal again, to see whether that gives what is stored."""
+"""Replay the journal and compare the result with the stored state."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,13 +16,13 @@ from workers.doctor.finding import Finding, failed, ok, warning
 from workers.reduce.reducer import fold
 
 BATCH = 500
-LOOKS_MAX = 200  # at a state that stands still while it is read
+LOOKS_MAX = 200  # attempts to read the state at one cursor
 NAMED_MAX = 5
-NAME = "folding again"
+NAME = "replay"
 
 
 def check_replay(client: Client, *, progress: Callable[[int], None] = lambda count: None) -> Finding:
-    """Fold from the snapshot up to the reducer's cursor, then compare; the reducers go on meanwhile."""
+    """Replay from the snapshot to the reducer's cursor, then compare; the reducer keeps running meanwhile."""
     journal, state = Journal(client), StateStore(client)
     world, at = Snapshots(client).load()
     count = 0
@@ -40,11 +40,11 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
         stored.rooms.update(state.rooms([room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]))
         if state.cursor() == cursor:
             return judge(differing(stored, world), count, len(world.rooms))
-    return warning(NAME, "the state never stood still for long enough to be read", "try again when less is going on")
+    return warning(NAME, "the state changed too fast to be read", "try again when there is less load")
 
 
 def differing(stored: SystemState, folded: SystemState) -> list[str]:
-    """What is stored otherwise than it folds, by name."""
+    """Return the names of what is stored differently than it replays."""
     pairs: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
         ("room", stored.rooms, {name: codec.room_of(codec.encode_room(room)) for name, room in folded.rooms.items()}),
         ("rule", stored.config.rules, _as_stored(folded.config.rules, codec.rule_of)),
@@ -71,19 +71,19 @@ def _with_stored_text(stored: Mapping[str, Any], folded: Mapping[str, Any], fiel
 
 
 def judge(different: list[str], count: int, rooms: int) -> Finding:
-    """What the comparison means."""
+    """Assess the comparison."""
     if not different:
-        return ok(NAME, f"{count} events give the stored state of {rooms} rooms exactly")
+        return ok(NAME, f"{count} events reproduce the stored state of {rooms} rooms exactly")
     shown = ", ".join(different[:NAMED_MAX]) + (
         f" and {len(different) - NAMED_MAX} more" if different[NAMED_MAX:] else ""
     )
     return warning(
         NAME,
-        f"{count} events give another state than is stored: {shown}",
-        "after an upgrade that folds otherwise this may be so until the journal is trimmed; else please report it",
+        f"{count} events produce another state than is stored: {shown}",
+        "expected after an upgrade that changed processing, until the journal is trimmed; otherwise please report it",
     )
 
 
 def _as_stored(found: Mapping[str, Any], read: Callable[[bytes], Any]) -> dict[str, Any]:
-    """Values as they look once they were written and read."""
+    """Return the values as they are after encoding and decoding."""
     return {name: read(codec.encode(value)) for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""The running product as it describes itself, and where this shell's settings differ from the ones it runs with."""
+"""Read the running product's settings and compare them with those of this shell."""
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
@@ -11,18 +11,18 @@ from workers.cli.api_client import ApiClient, find_product
 from workers.doctor.finding import Finding, ok, warning
 
 TIMEOUT_S = 5.0
-# What one process of a product may have otherwise than another, or what only commands use.
+# Settings that may differ between processes, or that only commands use.
 NOT_COMPARED = SECRETS | {
     *("DATA_DIR", "SURFACE", "WEB_THREADS", "LOG_FORMAT", "LOG_LEVEL", "SSL_CERT_FILE", "TALLY_SANDBOX_URL")
 }
 SANDBOX_DECIDES = frozenset({"PUBLIC_URL", "VIDEOSDK_API_URL", "ACK_REPLICAS", "ROOMS"})
-# What the running product decides for everybody who looks at it; the rest is this shell's own.
+# Settings taken from the running product; the others are this shell's.
 TAKEN_OVER = ("HOST", "PORT", "PUBLIC_URL", "VIDEOSDK_API_URL", "ROOMS", "OBSERVE", "ACK_REPLICAS", "MAX_STREAMS")
 
 
 @dataclass(frozen=True, slots=True)
 class RunningProduct:
-    """What the product answers at `GET /api/v1/system`, and its active alarms by name."""
+    """The product according to `GET /api/v1/system`, and its active alarms by name."""
 
     url: str
     version: str
@@ -35,12 +35,12 @@ class RunningProduct:
 
     @property
     def has_credentials(self) -> bool:
-        """Whether it has credentials for VideoSDK."""
+        """Whether the product has VideoSDK credentials."""
         return "VIDEOSDK_API_KEY" in self.settings
 
 
 def ask_product(settings: Settings, url: str | None) -> tuple[RunningProduct | None, str]:
-    """The product at `url`, else where it is found from here; None when it does not answer, and why."""
+    """Query the product at `url`, by default the local one; None and the reason if it does not answer."""
     try:
         api = ApiClient(find_product(settings, url))
         answer = api.ask("GET", "/system", timeout_s=TIMEOUT_S)
@@ -51,7 +51,7 @@ def ask_product(settings: Settings, url: str | None) -> tuple[RunningProduct | N
 
 
 def product_from(url: str, answer: Mapping[str, Any], alarms: list[dict[str, Any]]) -> RunningProduct:
-    """The product from its own answers."""
+    """Build the description from the product's answers."""
     key = answer["public_key"]
     return RunningProduct(
         url=url,
@@ -66,23 +66,23 @@ def product_from(url: str, answer: Mapping[str, Any], alarms: list[dict[str, Any
 
 
 def check_running(product: RunningProduct | None, why_not: str, mine: Settings) -> Iterator[Finding]:
-    """Whether the product answers, and which settings of this shell are not the ones it runs with."""
+    """Check that the product answers, and report settings in which this shell differs."""
     if product is None:
         yield warning(
             "product",
-            f"does not answer, so this shell's settings are looked at: {why_not}",
-            "start it, or name its address with `tally --url`",
+            f"does not answer, so this shell's settings are checked: {why_not}",
+            "start it, or give its address with `tally --url`",
         )
         return
     yield ok("product", f"Tallylight {product.version} answers at {product.url}")
     ignored = SANDBOX_DECIDES if product.sandbox_url is not None else frozenset()
     different = differences(product.settings, shown_settings(mine), ignored)
     if different:
-        yield ok("this shell", "settings differ from the product's, which count here: " + "; ".join(different))
+        yield ok("this shell", "settings differ from the product's, which are used here: " + "; ".join(different))
 
 
 def differences(theirs: Mapping[str, str], ours: Mapping[str, str], ignored: Set[str] = frozenset()) -> list[str]:
-    """Each setting that the product has otherwise than this shell, as one phrase."""
+    """Describe each setting that differs between the product and this shell."""
     names = sorted((theirs.keys() | ours.keys()) - NOT_COMPARED - ignored)
     return [
         f"{name} is {theirs.get(name, 'unset')} there and {ours.get(name, 'unset')} here"
@@ -92,7 +92,7 @@ def differences(theirs: Mapping[str, str], ours: Mapping[str, str], ignored: Set
 
 
 def as_product_runs(mine: Settings, product: RunningProduct) -> Settings:
-    """This shell's settings with what the product runs with instead; secrets stay this shell's."""
+    """Return this shell's settings with the product's values where they matter; secrets stay this shell's."""
     environ = {name: product.settings[name] for name in TAKEN_OVER if name in product.settings}
     theirs = load(environ, dotenv=None)
     return replace(

@@ -1,4 +1,4 @@
-"""What the settings say: whether VideoSDK can know where we are, whether the configuration file reads."""
+"""Check the settings: public address, configuration file, disk space and time zone data."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,8 +21,8 @@ def _free_bytes(directory: Path) -> int:
 def check_settings(
     settings: Settings, *, sandbox: bool, free_bytes: Callable[[Path], int] = _free_bytes
 ) -> Iterator[Finding]:
-    """The settings have been read by now; this is whether they go together."""
-    yield ok("settings", "read" + (", with the sandbox as VideoSDK" if sandbox else ""))
+    """Check settings that have been loaded successfully."""
+    yield ok("settings", "valid" + (", sandbox mode" if sandbox else ""))
     yield _time_zones(use_newest())
     if not sandbox:
         yield from _public_url(settings)
@@ -31,8 +31,8 @@ def check_settings(
     if settings.observe:
         yield warning(
             "observing",
-            "OBSERVE is set: webhooks are recorded, nothing is called or sent",
-            "remove it when this copy is to act; what fell due meanwhile is never sent",
+            "OBSERVE is set: webhooks are recorded; no calls are made and nothing is sent",
+            "remove it when this instance should act; what became due meanwhile is never sent",
         )
     yield from _configuration_file(settings)
     if sandbox or settings.redis_url is None or is_embedded_store(settings):
@@ -40,12 +40,12 @@ def check_settings(
 
 
 def is_embedded_store(settings: Settings) -> bool:
-    """Tell whether the store is the one that `tally up` runs on this data directory."""
+    """Whether the store is the embedded one of the `tally up` on this data directory."""
     return settings.redis_url == StoreFiles.of(settings.data_dir).url
 
 
 def _time_zones(choice: ZoneDataChoice) -> Finding:
-    """Which data every process of this machine uses: each makes the same choice at its start."""
+    """Report the time zone data that all processes on this machine choose at startup."""
     older = f"; not used: {', '.join(map(str, choice.others))}" if choice.others else ""
     return ok("time zones", f"{choice.used}{older}")
 
@@ -56,16 +56,16 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
             yield warning(
                 "public address",
                 "PUBLIC_URL is not set",
-                "set PUBLIC_URL to the address at which VideoSDK reaches this machine, as https://tally.example.org; "
-                "without it streams that we start do not name where their webhooks go",
+                "set PUBLIC_URL to the address at which VideoSDK reaches this machine, e.g. https://tally.example.org; "
+                "without it, starts do not include a webhook URL",
             )
         return
     parts = urlsplit(settings.public_url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         yield warning(
             "public address",
-            f"{settings.public_url} has no TLS: tokens and webhooks can be read on the way",
-            "put Caddy or nginx before it (docs/how-to/tls.md) and set PUBLIC_URL to https://…",
+            f"{settings.public_url} has no TLS: tokens and webhooks can be read in transit",
+            "put Caddy or nginx in front (docs/how-to/tls.md) and set PUBLIC_URL to https://…",
         )
         return
     yield ok("public address", settings.public_url)
@@ -80,7 +80,7 @@ def _configuration_file(settings: Settings) -> Iterator[Finding]:
         found = read(settings.config_file, settings)
     except FileError as error:
         more = f" (and {len(error.lines) - 1} more)" if len(error.lines) > 1 else ""
-        yield failed("configuration file", error.lines[0] + more, "`tally config check` names each mistake")
+        yield failed("configuration file", error.lines[0] + more, "`tally config check` lists all errors")
         return
     yield ok("configuration file", f"{len(found.rooms)} rooms, {len(found.rules)} rules")
 
@@ -89,12 +89,12 @@ def _disk(settings: Settings, free_bytes: Callable[[Path], int]) -> Iterator[Fin
     try:
         free = free_bytes(settings.data_dir)
     except OSError as error:
-        yield failed("disk", f"DATA_DIR {settings.data_dir}: {error.strerror}", "set DATA_DIR to a directory of ours")
+        yield failed("disk", f"DATA_DIR {settings.data_dir}: {error.strerror}", "set DATA_DIR to a writable directory")
         return
     said = f"{free // 2**20} MiB free under {settings.data_dir}"
     if free < ROOM_MIN_BYTES:
-        yield failed("disk", said, "make room: webhooks are answered 503 until then; the store is then started again")
+        yield failed("disk", said, "free disk space: webhooks get 503 until then; the store then restarts by itself")
     elif free < DISK_MIN_BYTES:
-        yield warning("disk", said, "make room: when the disk is full, webhooks are answered 503")
+        yield warning("disk", said, "free disk space: when the disk is full, webhooks get 503")
     else:
         yield ok("disk", said)

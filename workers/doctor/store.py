@@ -1,4 +1,4 @@
-"""What the store is like: whether it answers, may forget or evict, is full, and tells the same time as we do."""
+"""Check the store: version, role, durability, eviction, memory and clock."""
 
 from collections.abc import Iterator, Mapping
 from time import time
@@ -25,7 +25,7 @@ _OPERATIONS = "docs/operations.md"
 
 
 def check_store(client: Client, settings: Settings) -> Iterator[Finding]:
-    """Everything about the store; only that it does not answer, when it does not."""
+    """Run all checks of the store; a single failed finding if it does not answer."""
     try:
         info: Mapping[str, Any] = client.info("all")
     except (redis.RedisError, OSError) as error:
@@ -42,7 +42,7 @@ def check_store(client: Client, settings: Settings) -> Iterator[Finding]:
 
 
 def version(info: Mapping[str, Any]) -> Finding:
-    """Redis 6.2 or later, Valkey 7.2 or later."""
+    """Check the version: Redis 6.2 or later, Valkey 7.2 or later."""
     valkey = info.get("server_name") == "valkey" or "valkey_version" in info
     name, least = ("Valkey", VALKEY_MIN) if valkey else ("Redis", REDIS_MIN)
     text = str(info.get("valkey_version" if valkey else "redis_version", "0"))
@@ -53,88 +53,88 @@ def version(info: Mapping[str, Any]) -> Finding:
 
 
 def role(info: Mapping[str, Any], ack_replicas: int) -> Finding:
-    """A store that takes writes, with as many replicas as must have a webhook."""
+    """Check that the store accepts writes and has enough replicas for ACK_REPLICAS."""
     replicas = int(info.get("connected_slaves", 0))
     if info.get("role") != "master":
-        return failed("replicas", "this is a replica, which takes no writes", "let REDIS_URL name the primary")
+        return failed("replicas", "this is a read-only replica", "set REDIS_URL to the primary")
     if replicas < ack_replicas:
         return failed(
             "replicas",
-            f"{replicas} connected, and ACK_REPLICAS is {ack_replicas}: every webhook is answered 503",
+            f"{replicas} connected, and ACK_REPLICAS is {ack_replicas}: every webhook gets 503",
             "connect the replicas, or lower ACK_REPLICAS",
         )
     return ok("replicas", f"{replicas} connected, ACK_REPLICAS is {ack_replicas}")
 
 
 def failover(ack_replicas: int) -> Finding:
-    """Whether a failover may lose what was acknowledged."""
+    """Check whether a failover may lose acknowledged webhooks."""
     if ack_replicas:
-        return ok("failover", f"what is acknowledged is on {ack_replicas} of the replicas too")
+        return ok("failover", f"acknowledged webhooks are also on {ack_replicas} of the replicas")
     return warning(
         "failover",
-        "ACK_REPLICAS is 0: a failover may lose webhooks that were answered 200",
-        "set ACK_REPLICAS=1, with two replicas or more; see docs/how-to/sentinel.md",
+        "ACK_REPLICAS is 0: a failover may lose acknowledged webhooks",
+        "set ACK_REPLICAS=1 with at least two replicas; see docs/how-to/sentinel.md",
     )
 
 
 def durability(info: Mapping[str, Any], appendfsync: str | None) -> Finding:
-    """Whether what is acknowledged is on disk."""
+    """Check that acknowledged webhooks are on disk."""
     name = "durability"
     if not info.get("aof_enabled"):
         return warning(
             name,
-            "there is no append-only file: a restart may forget webhooks that were answered 200",
+            "no append-only file: a restart may lose acknowledged webhooks",
             "set appendonly yes and appendfsync always",
         )
     if info.get("aof_last_write_status", "ok") != "ok":
-        return failed(name, "the append-only file cannot be written", "look at the store's disk and its log")
+        return failed(name, "the append-only file cannot be written", "check the store's disk and its log")
     if appendfsync is None:
-        return warning(name, "append-only file; appendfsync may not be asked here", "see that it is always or everysec")
+        return warning(name, "append-only file; appendfsync cannot be read", "check that it is always or everysec")
     if appendfsync == "always":
         return ok(name, "append-only file, synced on every write")
     loss = "the last second" if appendfsync == "everysec" else "some seconds or more"
     return warning(
         name,
-        f"append-only file, appendfsync is {appendfsync}: a power cut may lose {loss} of webhooks answered 200",
-        "set appendfsync always, or accept that",
+        f"append-only file, appendfsync is {appendfsync}: a power cut may lose {loss} of acknowledged webhooks",
+        "set appendfsync always, or ignore",
     )
 
 
 def eviction(info: Mapping[str, Any]) -> Finding:
-    """Whether a full store forgets something."""
+    """Check that a full store does not evict keys."""
     policy = str(info.get("maxmemory_policy", "unknown"))
     if policy == "noeviction":
         return ok("eviction", policy)
     return warning(
         "eviction",
-        f"maxmemory-policy is {policy}: a full store forgets keys of ours",
-        "set maxmemory-policy noeviction: full then means 503, and VideoSDK is told to come back",
+        f"maxmemory-policy is {policy}: a full store evicts keys",
+        "set maxmemory-policy noeviction: a full store then means 503, and VideoSDK retries",
     )
 
 
 def memory(info: Mapping[str, Any]) -> Finding:
-    """How full it is."""
+    """Check how full the store is."""
     used, most = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if most == 0:
         return warning(
             "memory",
-            f"{_mib(used)} used, no bound: when the machine's memory is full, the kernel ends a process",
+            f"{_mib(used)} used, no limit: when the machine runs out of memory, the kernel kills a process",
             "set maxmemory below the machine's memory",
         )
     share = used / most
     said = f"{_mib(used)} of {_mib(most)} used ({share:.0%})"
-    hint = "give the store more maxmemory, or lower RETENTION_DAYS"
+    hint = "raise maxmemory, or lower RETENTION_DAYS"
     if share >= FULL_FAILED:
         return failed("memory", said, hint)
     return warning("memory", said, hint) if share >= FULL_WARNING else ok("memory", said)
 
 
 def clock(ahead_s: float) -> Finding:
-    """How far this machine's clock is ahead of the store's."""
+    """Check this machine's clock against the store's."""
     said = f"{abs(ahead_s):.1f} s {'ahead of' if ahead_s > 0 else 'behind'} the store's"
-    hint = "let NTP keep both machines' clocks (timedatectl set-ntp true)"
+    hint = "synchronise both clocks with NTP (timedatectl set-ntp true)"
     if abs(ahead_s) >= SKEW_FAILED_S:
-        return failed("clock", said, hint + "; VideoSDK refuses tokens that are made too early or too late")
+        return failed("clock", said, hint + "; VideoSDK rejects tokens from a wrong clock")
     return warning("clock", said, hint) if abs(ahead_s) >= SKEW_WARNING_S else ok("clock", said)
 
 
@@ -145,7 +145,7 @@ def _clock(client: Client) -> Finding:
 
 
 def _configured(client: Client, name: str) -> str | None:
-    """A setting of the store; None where it may not be asked, as at many that are managed."""
+    """Return a setting of the store; None where reading it is not permitted, as on many managed services."""
     try:
         found = client.config_get(name)
     except redis.RedisError:
@@ -155,29 +155,29 @@ def _configured(client: Client, name: str) -> str | None:
 
 
 def hint_for(error: Exception, settings: Settings) -> str:
-    """What to check when the store, or who should lead to it, cannot be asked."""
+    """Return what to check when the store, or its sentinels, do not answer."""
     if isinstance(error, NoPrimaryError):
         return _sentinel_hint(error, settings)
     if isinstance(error, (redis.AuthenticationError, redis.exceptions.NoPermissionError)):
         return "check the user and password in REDIS_URL"
     refusal = refusal_of(error)
     if refusal is not None:
-        return f"the store runs but refuses commands for now ({refusal}); see {_OPERATIONS}"
+        return f"the store runs but rejects commands for now ({refusal}); see {_OPERATIONS}"
     if is_embedded_store(settings):
         log = StoreFiles.of(settings.data_dir).log
-        return f"`tally up` starts it again by itself; its output and {log} say why it does not run"
+        return f"`tally up` restarts it automatically; see its output and {log}"
     return f"start it, or check REDIS_URL; see {_OPERATIONS}"
 
 
 def _sentinel_hint(error: NoPrimaryError, settings: Settings) -> str:
     if error.has(SentinelFailure.UNKNOWN_SERVICE):
-        return "check the service's name in REDIS_URL: it is the one after `sentinel monitor`"
+        return "check the service name in REDIS_URL: the one given to `sentinel monitor`"
     if error.has(SentinelFailure.NO_PRIMARY):
-        return "wait for the failover, or start the primary; `SENTINEL masters` says what the sentinels see"
+        return "wait for the failover, or start the primary; `SENTINEL masters` shows what the sentinels see"
     if error.has(SentinelFailure.LOGIN) and settings.sentinel_password is None:
-        return "set SENTINEL_PASSWORD: the sentinels ask for a password of their own"
+        return "set SENTINEL_PASSWORD: the sentinels require their own password"
     if error.has(SentinelFailure.LOGIN):
-        return "check SENTINEL_PASSWORD and SENTINEL_USERNAME; the store's own password belongs into REDIS_URL"
+        return "check SENTINEL_PASSWORD and SENTINEL_USERNAME; the store's own password belongs in REDIS_URL"
     return "check the hosts and ports in REDIS_URL, and that sentinels listen there (rediss+sentinel:// if with TLS)"
 
 

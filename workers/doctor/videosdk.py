@@ -1,4 +1,4 @@
-"""What VideoSDK says: whether it is reached, takes our credentials, and gives its public key."""
+"""Check VideoSDK: reachability, credentials and the public key."""
 
 from collections.abc import Iterator
 from time import monotonic
@@ -12,16 +12,16 @@ from workers.doctor.finding import Finding, failed, ok, warning
 from workers.doctor.running import RunningProduct
 
 DEADLINE_S = 10.0
-TEST_ROOM_ID = "tallylight-doctor"  # asked for its sessions; whether it exists does not matter
-_WAY_OUT = "check the way out of this machine (DNS, firewall), and VIDEOSDK_API_URL; see docs/how-to/outbound.md"
+TEST_ROOM_ID = "tallylight-doctor"  # its sessions are requested; it need not exist
+_WAY_OUT = "check outbound network, DNS and firewall, and VIDEOSDK_API_URL; see docs/how-to/outbound.md"
 
 
 def check_videosdk(
     settings: Settings, *, remembered: str | None, product: RunningProduct | None = None
 ) -> Iterator[Finding]:
-    """One authenticated GET, and the key; `remembered` is the key that the store keeps.
+    """Make one authenticated GET and fetch the key; `remembered` is the key in the store.
 
-    What only the running product has, its credentials or its pinned key, is judged by what it says of itself.
+    Credentials or a pinned key that only the running product has are checked through its own status.
     """
     if product is not None and product.has_credentials and not settings.has_credentials:
         yield product_credentials(product)
@@ -31,52 +31,60 @@ def check_videosdk(
 
 
 def product_credentials(product: RunningProduct) -> Finding:
-    """What the product has met with its credentials, which this shell does not know."""
+    """Report on the product's credentials, which this shell does not have."""
     refused = product.alarms.get("videosdk-credentials")
     if refused is not None:
-        return failed("VideoSDK", f"the product's token is refused: {refused}", "copy the credentials anew")
+        return failed(
+            "VideoSDK",
+            f"the product's token was rejected: {refused}",
+            "copy the credentials again from the VideoSDK dashboard",
+        )
     url = product.settings.get("VIDEOSDK_API_URL")
-    return ok("VideoSDK", f"the product has credentials for {url}, and none was refused")
+    return ok("VideoSDK", f"the product has credentials for {url}; none were rejected")
 
 
 def product_key(product: RunningProduct, settings: Settings, remembered: str | None) -> Finding:
-    """The key that the product checks webhooks with."""
+    """Check the key with which the product verifies webhooks."""
     name = "public key"
     if not product.key_known:
-        return failed(name, "the product has none: every webhook is answered 503", _WAY_OUT)
+        return failed(name, "the product has none: every webhook gets 503", _WAY_OUT)
     if product.key_pinned:
         return ok(name, f"the product has pinned {product.key_fingerprint}")
     return _key(settings, remembered)
 
 
 def judge(answer: ApiAnswer, url: str) -> Finding:
-    """What the answer to an authenticated GET says of the credentials."""
+    """Assess the answer to an authenticated GET."""
     name, status = "VideoSDK", answer.status
     if status is None:
-        return failed(name, f"{url} is not reached: {answer.message}", _WAY_OUT)
+        return failed(name, f"{url} is unreachable ({answer.message})", _WAY_OUT)
     if status == 401:
         return failed(
             name,
-            "refuses our token (401)",
-            "copy VIDEOSDK_API_KEY and VIDEOSDK_SECRET anew from VideoSDK's dashboard; see that the clock is right",
+            "rejected the token (401)",
+            "copy VIDEOSDK_API_KEY and VIDEOSDK_SECRET again from the VideoSDK dashboard and check the system clock",
         )
     if status == 403:
-        return failed(name, "does not permit us to ask (403)", "see that the API key is active and not restricted")
+        return failed(name, "access denied (403)", "check that the API key is active and not restricted")
     if status == 429:
-        return warning(name, "takes our token, and asks us to be slower (429)", "look at the account's rate limits")
+        return warning(name, "credentials accepted, but rate limited (429)", "check the account's rate limits")
     if status >= 500:
-        return warning(name, f"has trouble of its own ({status})", "look at VideoSDK's status page; nothing to do here")
+        return warning(name, f"server error ({status})", "check VideoSDK's status page; nothing to do here")
     if 200 <= status < 300 or status in (400, 402, 404):
-        return ok(name, f"{url} takes our token")
-    return warning(name, f"answers {status}: {answer.message or 'nothing'}", "see that VIDEOSDK_API_URL is VideoSDK's")
+        return ok(name, f"{url}: credentials accepted")
+    return warning(
+        name,
+        f"unexpected status {status}: {answer.message or 'no message'}",
+        "check that VIDEOSDK_API_URL is VideoSDK's",
+    )
 
 
 def _credentials(settings: Settings) -> Finding:
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
         return warning(
             "VideoSDK",
-            "no credentials: webhooks are recorded and told, nothing is started or ended",
-            "set VIDEOSDK_API_KEY and VIDEOSDK_SECRET, or leave it so",
+            "no credentials: webhooks are recorded and notified, nothing is started or ended",
+            "set VIDEOSDK_API_KEY and VIDEOSDK_SECRET, or ignore",
         )
     token = Token(settings.videosdk_api_key, settings.videosdk_secret)
     videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
@@ -90,17 +98,17 @@ def _key(settings: Settings, remembered: str | None) -> Finding:
     try:
         pem = fetch_from(settings.videosdk_api_url, settings.proxies)()
         read_key(pem)
-    except Exception as error:  # whatever it is, there is no newest key; the web says the same of it
-        said = f"cannot be had from {settings.videosdk_api_url}: {_why(error)}"
+    except Exception as error:  # any error means that there is no current key; the web process reports the same
+        said = f"could not be fetched from {settings.videosdk_api_url}: {_why(error)}"
         hint = _WAY_OUT + "; or pin the key with VIDEOSDK_PUBLIC_KEY"
         if remembered is not None:
-            return warning(name, said + "; the one that the store remembers is used", hint)
-        return failed(name, said + ": every webhook is answered 503", hint)
+            return warning(name, said + "; the key stored earlier is used", hint)
+        return failed(name, said + ": every webhook gets 503", hint)
     if remembered is not None and fingerprint(remembered) != fingerprint(pem):
         return warning(
             name,
-            f"{fingerprint(pem)} now, and the store remembers {fingerprint(remembered)}",
-            "VideoSDK has a new key: `tally web` takes it with the next webhook; ask again in a minute",
+            f"{fingerprint(pem)} now, but {fingerprint(remembered)} is stored",
+            "VideoSDK has a new key: `tally web` loads it with the next webhook; check again in a minute",
         )
     return ok(name, fingerprint(pem))
 

@@ -1,4 +1,4 @@
-"""Which event the worker is folding, in memory that it shares with its watchdog: marking one costs no system call."""
+"""The event being folded, in memory shared with the watchdog; marking one costs no system call."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ _RECORD = struct.Struct(f"<{_ID_MAX}sdQ")  # event id, CPU limit (s), and last t
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One fold under way. Folding the same event again is another serial number."""
+    """One fold in progress. Folding the same event again gets a new serial number."""
 
     serial: int
     event_id: str
@@ -21,7 +21,7 @@ class Mark:
 
 
 class FoldProgress:
-    """The worker's side: marks each fold. Whoever opens the file descriptor sees it."""
+    """The worker's side: marks each fold for any process that has the file descriptor."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - shared for as long as the process lives
@@ -31,33 +31,33 @@ class FoldProgress:
 
     @property
     def fd(self) -> int:
-        """The descriptor to hand to the watchdog."""
+        """The descriptor to pass to the watchdog."""
         return self._file.fileno()
 
     def begin(self, event_id: str, cpu_limit_s: float) -> None:
-        """The fold of this event begins."""
+        """Mark the start of folding this event, with its limit of processor time in seconds."""
         self._serial += 1
         _RECORD.pack_into(self._memory, 0, event_id.encode()[:_ID_MAX], cpu_limit_s, self._serial)
 
     def end(self) -> None:
-        """Nothing is being folded."""
+        """Mark that nothing is being folded."""
         _RECORD.pack_into(self._memory, 0, b"", 0.0, 0)
 
     def close(self) -> None:
-        """Let the memory go; a watchdog that still reads keeps its own."""
+        """Release the memory; a watchdog that still reads keeps its own mapping."""
         self._memory.close()
         self._file.close()
 
 
 def open_marks(fd: int) -> mmap.mmap:
-    """The shared memory behind a descriptor, to be read."""
+    """Map the shared memory behind a descriptor for reading."""
     memory = mmap.mmap(fd, SIZE, prot=mmap.PROT_READ)
     os.close(fd)
     return memory
 
 
 def read_mark(memory: mmap.mmap) -> Mark | None:
-    """The fold under way; None when there is none, or when it changes while it is read."""
+    """Return the fold in progress; None if there is none, or it changes while being read."""
     event_id, cpu_limit_s, serial = _RECORD.unpack_from(memory)
     if not serial or _RECORD.unpack_from(memory) != (event_id, cpu_limit_s, serial):
         return None

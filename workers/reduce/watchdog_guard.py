@@ -1,4 +1,4 @@
-"""Keeps a fold watchdog running beside this worker, and starts another when it has died."""
+"""Run a fold watchdog next to this worker, and restart it if it dies."""
 
 import contextlib
 import ctypes
@@ -21,35 +21,35 @@ log = structlog.get_logger()
 
 
 class FoldGuard:
-    """The worker's end of its watchdog. Use it from the main thread: the watchdog ends with the thread that made it."""
+    """Starts and stops the watchdog. Use it from the main thread: the watchdog ends with the thread that started it."""
 
     def __init__(self, settings: Settings, *, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
         self.progress = FoldProgress()
         self._environ = child_environ(settings)
         self._watchdog: subprocess.Popen[bytes] | None = None
-        # Both are C code that needs no interpreter's lock: they work while something else holds that for ever.
+        # Both handlers are C code that does not need the interpreter lock, so they work while it is held for ever.
         faulthandler.register(TRACE_SIGNAL, all_threads=True, chain=False)
         _exit_on(END_SIGNAL)
 
     def ensure(self) -> None:
-        """Start the watchdog unless it runs; folding goes on without one when it cannot be started."""
+        """Start the watchdog unless it is running; events are processed without one if it cannot be started."""
         if self._watchdog is not None and self._watchdog.poll() is None:
             return
         if self._watchdog is not None:
-            log.warning("the fold watchdog has ended, starting another", status=self._watchdog.returncode)
+            log.warning("fold watchdog ended, restarting it", status=self._watchdog.returncode)
         fd = os.dup(self.progress.fd)
         arguments = (str(fd), str(os.getpid()), str(self._limits.asleep_s), str(self._limits.memory_bytes))
         command = (sys.executable, "-m", "workers.reduce.watchdog", *arguments)
         try:
             self._watchdog = spawn(command, environ=self._environ, pass_fds=[fd])
         except OSError as error:
-            log.warning("the fold watchdog could not be started", error=str(error))
+            log.warning("fold watchdog could not be started", error=str(error))
         finally:
             os.close(fd)
 
     def close(self) -> None:
-        """End the watchdog."""
+        """Stop the watchdog."""
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is not None:
             watchdog.kill()

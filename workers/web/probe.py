@@ -1,7 +1,7 @@
-"""Asks the web process for a sign of life over HTTP, as a client would, and tells the supervisor when none comes.
+"""Health check of the web process over HTTP, for the supervisor.
 
-A web process that is alive and answers nothing takes no webhooks. `GET /healthz` goes the way of every request: it is
-accepted, read, and answered on the event loop, and it touches no store.
+A web process that runs but does not answer accepts no webhooks. `GET /healthz` takes the same path as every request: it
+is accepted, read and answered on the event loop, without the store.
 """
 
 import contextlib
@@ -15,14 +15,11 @@ from workers.dev.supervisor import Supervised
 PROBE_EVERY_S = 5.0
 ANSWER_TIMEOUT_S = 10.0
 BODY_MAX_BYTES = 64 * 1024
-UNRESPONSIVE_AFTER_S = 90.0  # a machine that is busy with other work answers late, and is not to be blamed for it
+UNRESPONSIVE_AFTER_S = 90.0  # long, since an overloaded machine answers late
 
 
 class WebProbe:
-    """What is known of the web process that runs now; `is_unresponsive` is what the supervisor asks.
-
-    `ask` makes one request and returns whether it was answered.
-    """
+    """Tracks when the web process last answered. `ask` makes one request and returns whether it was answered."""
 
     def __init__(
         self,
@@ -40,12 +37,12 @@ class WebProbe:
         self._answered_at = clock()
 
     def look(self) -> None:
-        """Make one request."""
+        """Make one request and record whether it was answered."""
         if self._ask():
             self._answered_at = self._clock()
 
     def is_unresponsive(self, process: Supervised) -> bool:
-        """Whether this is the web process and it has answered nothing for long; one just launched has time to start."""
+        """Whether `process` is the web process and has not answered for too long, counted from its launch."""
         if process.name != self._name:
             return False
         if process.pid != self._pid:
@@ -54,12 +51,12 @@ class WebProbe:
 
 
 def answers(host: str, port: int, *, timeout_s: float = ANSWER_TIMEOUT_S) -> bool:
-    """Whether the web process at this address answers a health check."""
+    """Whether the web process at this address answers `GET /healthz` with 200."""
     return get(host, port, "/healthz", timeout_s=timeout_s)[0] == 200
 
 
 def get(host: str, port: int, path: str, *, timeout_s: float) -> tuple[int, bytes]:
-    """Status and body, the first 64 KiB of it; status 0 when there is no answer."""
+    """Return status and the first 64 KiB of the body; status 0 without an answer."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", path)
@@ -73,13 +70,13 @@ def get(host: str, port: int, path: str, *, timeout_s: float) -> tuple[int, byte
 
 @contextlib.contextmanager
 def probing(host: str, port: int) -> Iterator[WebProbe]:
-    """A probe that looks on a thread of its own for as long as the body runs."""
+    """Run a probe on its own thread while the body runs."""
     probe = WebProbe(lambda: answers(host, port))
     stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(PROBE_EVERY_S):
-            probe.look()  # `answers` raises nothing, whatever the peer does
+            probe.look()  # `answers` never raises
 
     threading.Thread(target=look, name="web-probe", daemon=True).start()
     try:

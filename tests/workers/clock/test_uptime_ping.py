@@ -89,7 +89,7 @@ def test_a_failure_is_logged_once_and_never_with_the_address(client: Client, wat
         assert [beats.beat(), beats.beat(), nobody.beat(), nobody.beat()] == [False] * 4
         watched.status = 200
         assert beats.beat() and beats.beat()
-    assert [line["event"] for line in logs] == ["no heartbeat", "no heartbeat", "the heartbeat is sent again"]
+    assert [line["event"] for line in logs] == ["heartbeat not sent", "heartbeat not sent", "heartbeat sent again"]
     assert SECRET not in str(logs)
 
 

@@ -43,7 +43,7 @@ WRONG = [
     ("rooms:\n  Main Hall: {room_id: x}\n", 2, "rooms.Main Hall", "a-z, 0-9 and -"),
     ("rooms:\n  hall:\n    room_id: 12\n", 3, "rooms.hall.room_id", "put it in quotes"),
     ("rooms:\n  hall:\n    room_id: x\n    groups: webinar\n", 4, "rooms.hall.groups", "a list"),
-    ("rules:\n  r1: {}\n", 1, "rules", "beginning with `- name:`"),
+    ("rules:\n  r1: {}\n", 1, "rules", "items begin with `- name:`"),
     ("rules:\n  - name: r1\n    on: participant-joined\n    do: start\n", 2, "rules.r1.rooms", "is missing"),
     (ON + "    cooldwn: 5m\n", 6, "rules.r1.cooldwn", "do you mean cooldown?"),
     (RULE + "    on: stream.playble\n    do: start\n", 4, "rules.r1.on", "stream.playable"),
@@ -84,7 +84,7 @@ WRONG = [
     ("rules:\n" + "- a\n" * 100_001, 99_999, None, "more than 100000 values"),
     ("subscribers:\n  - name: a\n    url: ${{ secret }}\n", 3, "subscribers.a.url", "write ${NAME} or"),
     ("subscribers:\n  - name: a\n    url: ${AV_URL\n", 3, "subscribers.a.url", "write ${NAME} or ${NAME:-default}"),
-    ("subscribers:\n  - name: a\n    url: ${AV_URL:?needed}\n", 3, "subscribers.a.url", "that is no variable"),
+    ("subscribers:\n  - name: a\n    url: ${AV_URL:?needed}\n", 3, "subscribers.a.url", "invalid ${"),
     (b"rules:\n  - name: \xff\n", 2, None, "UTF-8"),
     (b"rules:\n  - name: \x00\n", 2, None, "not YAML"),
 ]
@@ -216,7 +216,7 @@ def test_apply_says_what_it_changed_and_once_more_that_nothing_has(tally: Any, c
         assert status == 0
         assert out.splitlines() == ["+ room main-hall added", "+ rule sunday added", "+ subscriber av-team added"]
         assert StateStore(client).rule("sunday").from_file
-        assert tally("config", "apply", path)[1] == "no change: everything is as the file says\n"
+        assert tally("config", "apply", path)[1] == "No changes.\n"
         written(tmp_path, GOOD.replace("2h", "3h").replace("av-team", "crew"))
         out = tally("config", "apply", path)[1]
     assert out.splitlines() == ["~ rule sunday changed", "+ subscriber crew added", "- subscriber av-team removed"]
@@ -252,14 +252,14 @@ def test_apply_says_so_when_nobody_folds(
     monkeypatch.setattr("workers.cli.commands.config.FOLD_WAIT_S", 0.1)
     status, out, err = tally("config", "apply", written(tmp_path, GOOD))
     assert (status, "+ rule sunday added" in out) == (0, True)
-    assert "as soon as a worker folds it" in err
+    assert "as soon as a worker processes it" in err
 
 
 def test_apply_without_a_store_fails_in_one_line(tally: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
     status, _, err = tally("config", "apply", written(tmp_path, GOOD))
     assert status == 1
-    assert err.startswith("tally: the store does not answer")
+    assert err.startswith("tally: The store does not answer")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_apply_without_a_store_fails_in_one_line(tally: Any, tmp_path: Path, mon
     [
         (
             "rooms:\n  hall: {room_id: abcd-efgh-ijkl}\n  chapel:\n    groups: [prayer]\n    room_id: abcd-efgh-ijkl\n",
-            "5: rooms.chapel.room_id: abcd-efgh-ijkl is room hall (line 2) already",
+            "5: rooms.chapel.room_id: abcd-efgh-ijkl is already room hall (line 2)",
         ),
         (
             "rooms:\n  hall: {room_id: chapel}\n  chapel: {room_id: abcd-efgh-ijkl}\n",

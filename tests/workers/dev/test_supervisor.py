@@ -131,7 +131,7 @@ def test_a_process_that_does_not_respond_is_killed_and_launched_again() -> None:
         hung.add(first)
         assert mend_until(supervisor, lambda: child.pid != first and child.alive())
         assert not runs(first, SLEEP)
-        assert lines == ["web did not respond and was killed; starting it again now"]
+        assert lines == ["web did not respond and was killed; restarting now"]
         second = child.pid
         supervisor.restart_dead()
         assert child.pid == second

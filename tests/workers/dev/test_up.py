@@ -181,7 +181,7 @@ def test_what_is_killed_is_started_again(tmp_path: Path, port: int, name: str) -
         before = one.run()["processes"][name]
         os.kill(before, signal.SIGKILL)
         assert wait_until(lambda: one.run()["processes"][name] != before and one.lives(name), LIMIT_S)
-        assert one.said("starting it again now")
+        assert one.said("restarting now")
 
 
 def test_nothing_lives_on_when_the_supervisor_is_killed(tmp_path: Path, port: int) -> None:

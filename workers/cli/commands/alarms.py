@@ -1,4 +1,4 @@
-"""`tally alarms`: what is raised, since when, and what was; acknowledging one."""
+"""`tally alarms`: list and acknowledge alarms."""
 
 import getpass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,12 @@ COLOURS = {"critical": "red", "warning": "yellow"}
 
 
 @click.group(invoke_without_command=True)
-@click.option("--all", "everything", is_flag=True, help="Those that were cleared too.")
+@click.option("--all", "everything", is_flag=True, help="Include cleared alarms.")
 @options.limit_option()
 @output.as_json_option
 @click.pass_context
 def alarms(context: click.Context, everything: bool, limit: int, as_json: bool) -> None:
-    """What is raised now, the newest first.
+    """List active alarms.
 
     \b
     Example:
@@ -35,20 +35,25 @@ def alarms(context: click.Context, everything: bool, limit: int, as_json: bool) 
     cleared = ["CLEARED"] if everything else []
     rows = [_row(alarm, everything) for alarm in found]
     head = ["SEVERITY", "ALARM", "SINCE", *cleared, "ACKNOWLEDGED", "ID", "WHAT"]
-    output.print_table(head, rows, empty="no alarm is raised")
+    output.print_table(head, rows, empty="No alarms." if everything else "No active alarms.")
     output.more(cursor)
 
 
 @alarms.command()
 @click.argument("alarm_ids", metavar="ID...", nargs=-1, required=True)
-@click.option("--for", "span", metavar="DURATION", help="Only for so long, such as 30m or 2h; then it counts again.")
-@click.option("--until", metavar="TIME", help="Only until then, such as 2026-11-22T12:00:00Z.")
-@click.option("--by", metavar="NAME", help="Who acknowledges it.  [default: your login name]")
+@click.option(
+    "--for",
+    "span",
+    metavar="DURATION",
+    help="Acknowledge for this long, such as 30m or 2h; then the alarm counts again.",
+)
+@click.option("--until", metavar="TIME", help="Acknowledge until this time, such as 2026-11-22T12:00:00Z.")
+@click.option("--by", metavar="NAME", help="Name to record.  [default: your login name]")
 @output.as_json_option
 def acknowledge(alarm_ids: tuple[str, ...], span: str | None, until: str | None, by: str | None, as_json: bool) -> None:
-    """Take note of alarms: they stay listed and do not count any more.
+    """Acknowledge alarms: they stay listed but no longer count.
 
-    One about something that is over, such as a missed broadcast, clears.
+    Alarms about past events, such as a missed broadcast, are cleared.
 
     \b
     Examples:
@@ -68,7 +73,7 @@ def acknowledge(alarm_ids: tuple[str, ...], span: str | None, until: str | None,
 
 def _until(span: str | None, until: str | None) -> str | None:
     if span is not None and until is not None:
-        raise InvalidUsageError("give --for or --until, not both")
+        raise InvalidUsageError("Give --for or --until, not both.")
     try:
         if span is not None:
             return (datetime.now(UTC) + timedelta(seconds=parse_duration(span))).isoformat()
@@ -99,5 +104,5 @@ def _row(alarm: Json, everything: bool) -> list[output.Cell]:
 
 
 def add_to(main: click.Group) -> None:
-    """Add the alarms."""
+    """Add these commands to `tally`."""
     main.add_command(alarms)

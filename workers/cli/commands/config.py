@@ -1,4 +1,4 @@
-"""`tally config`: check a configuration file, or apply it once."""
+"""`tally config`: check or apply a configuration file."""
 
 import sys
 from collections.abc import Mapping
@@ -25,22 +25,22 @@ path_argument = click.argument("path", type=click.Path(path_type=Path), required
 
 
 def add_to(main: click.Group) -> None:
-    """Add the configuration file."""
+    """Add these commands to `tally`."""
     main.add_command(config)
 
 
 @click.group()
 def config() -> None:
-    """The configuration file: rooms, rules and subscribers."""
+    """Check and apply the configuration file of rooms, rules and subscribers."""
 
 
 @config.command()
 @path_argument
 @output.as_json_option
 def check(path: Path | None, as_json: bool) -> None:
-    """Read a configuration file and say what is wrong with it, by line and field.
+    """Check a configuration file; errors name line and field.
 
-    PATH is CONFIG_FILE when left out. Needs no store. Warns where windows exceed MAX_STREAMS.
+    PATH defaults to CONFIG_FILE. Needs no store. Warns if windows exceed MAX_STREAMS.
 
     \b
     Example:
@@ -63,10 +63,10 @@ def check(path: Path | None, as_json: bool) -> None:
 @path_argument
 @output.as_json_option
 def apply(path: Path | None, as_json: bool) -> None:
-    """Apply a configuration file once, and say what it changed.
+    """Apply a configuration file once and list the changes.
 
-    PATH is CONFIG_FILE when left out. Writes to the store (REDIS_URL, or the `tally up` that runs here), as the clock
-    does when CONFIG_FILE changes. A file that is wrong changes nothing.
+    PATH defaults to CONFIG_FILE. Writes to the store (REDIS_URL, or the `tally up` running here), as the clock does
+    when CONFIG_FILE changes. An invalid file changes nothing.
 
     \b
     Example:
@@ -86,14 +86,14 @@ def apply(path: Path | None, as_json: bool) -> None:
         effect = _effect_of(container.client, applied)
         warned = _warnings(container.client, settings, found.subscribers)
     except STORE_ERRORS as error:
-        raise CommandError(f"the store does not answer: {error}") from None
+        raise CommandError(f"The store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
         warned.append(
-            f"CONFIG_FILE is {settings.config_file}: when that changes, it is applied in the place of this file"
+            f"CONFIG_FILE is {settings.config_file}: when that file changes, it replaces what this file configured"
         )
     _say(path, found, applied, effect, warned, as_json)
     if effect is not None and effect.startswith("error"):
-        raise CommandError(f"the file could not be folded: {effect}; event {applied.event_id}")
+        raise CommandError(f"The file could not be processed: {effect} (event {applied.event_id})")
 
 
 def _say(
@@ -108,13 +108,15 @@ def _say(
     for one in applied.changes:
         click.echo(output.one_line(f"{SIGNS[one.did]} {one.kind} {one.name} {one.did}"))
     if not applied.changes:
-        click.echo("no change: everything is as the file says")
+        click.echo("No changes.")
     if effect is None:
-        click.echo(f"kept as event {applied.event_id}; rooms and rules follow as soon as a worker folds it", err=True)
+        click.echo(
+            f"Recorded as event {applied.event_id}; rooms and rules change as soon as a worker processes it.", err=True
+        )
 
 
 def _effect_of(client: "Client", applied: "Applied") -> str | None:
-    """What folding the event came to; None when nobody has folded it in time."""
+    """Return the event's effect; None if it was not processed in time."""
     from webhook_app.store import keys
     from webhook_app.store.state import outline
 
@@ -140,7 +142,7 @@ def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[st
 def _path(path: Path | None, settings: Settings) -> Path:
     found = path or settings.config_file
     if found is None:
-        raise click.UsageError("name a file, or set CONFIG_FILE")
+        raise click.UsageError("Give a file, or set CONFIG_FILE.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""`tally deliveries`: what was sent to whom, and how it went; retry."""
+"""`tally deliveries`: list and retry deliveries."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -16,21 +16,21 @@ COLOURS = {"dead": "red", "pending": "yellow"}
 
 
 def add_to(main: click.Group) -> None:
-    """Add the deliveries."""
+    """Add these commands to `tally`."""
     main.add_command(deliveries)
 
 
 @click.group(invoke_without_command=True)
-@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
-@click.option("--subscriber", metavar="ID", help="Only this subscriber's.")
-@click.option("--notice", metavar="ID", help="Only those of this notice (its webhook-id).")
+@click.option("--state", type=click.Choice(STATES), help="Filter by state.")
+@click.option("--subscriber", metavar="ID", help="Filter by subscriber id.")
+@click.option("--notice", metavar="ID", help="Filter by notice id (its webhook-id).")
 @options.limit_option()
 @output.as_json_option
 @click.pass_context
 def deliveries(
     context: click.Context, state: str | None, subscriber: str | None, notice: str | None, limit: int, as_json: bool
 ) -> None:
-    """What was sent to whom, the newest first.
+    """List deliveries, newest first.
 
     \b
     Example:
@@ -45,7 +45,7 @@ def deliveries(
         return
     head = ("ID", "NOTICE", "ROOM", "SUBSCRIBER", "STATE", "TRIES", "LAST", "NEXT TRY")
     names = _subscriber_names(api) if found else {}
-    output.print_table(head, [_row(one, names) for one in found], empty="there are no deliveries")
+    output.print_table(head, [_row(one, names) for one in found], empty="No deliveries.")
     for hint in blocked_hints(found):
         click.echo(hint, err=True)
     output.more(cursor)
@@ -53,11 +53,13 @@ def deliveries(
 
 @deliveries.command()
 @click.argument("delivery_ids", metavar="[ID]...", nargs=-1)
-@click.option("--dead", is_flag=True, help="All dead ones.")
-@click.option("--subscriber", metavar="ID", help="With --dead: this subscriber's only.")
+@click.option("--dead", is_flag=True, help="Retry all dead deliveries.")
+@click.option("--subscriber", metavar="ID", help="With --dead: only those of this subscriber.")
 @output.as_json_option
 def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_json: bool) -> None:
-    """Put deliveries back in line, now; a delivered one is sent once more under the same webhook-id.
+    """Retry deliveries now.
+
+    A delivered one is sent once more under the same webhook-id.
 
     \b
     Examples:
@@ -65,9 +67,9 @@ def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_
       tally deliveries retry --dead --subscriber sub_0123456789abcdef
     """
     if bool(delivery_ids) == dead:
-        raise click.UsageError("name deliveries, or give --dead")
+        raise click.UsageError("Give delivery ids or --dead.")
     if subscriber is not None and not dead:
-        raise click.UsageError("--subscriber goes with --dead")
+        raise click.UsageError("--subscriber requires --dead.")
     api = options.api()
     if dead:
         delivery_ids = tuple(one["id"] for one in api.items(_path(subscriber), RETRY_MAX, state="dead")[0])
@@ -78,11 +80,11 @@ def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_
     if as_json:
         output.print_json({"retried": list(delivery_ids)})
     else:
-        click.echo(f"{len(delivery_ids)} {'delivery is' if len(delivery_ids) == 1 else 'deliveries are'} in line again")
+        click.echo(f"{len(delivery_ids)} {'delivery' if len(delivery_ids) == 1 else 'deliveries'} queued for retry")
 
 
 def blocked_hints(deliveries: Sequence[Json]) -> list[str]:
-    """What the last attempts that were blocked say about the setting that allows them, each once."""
+    """Return how to allow the addresses that blocked the last attempts, each hint once."""
     last_attempts = [attempt for delivery in deliveries for attempt in delivery["attempts"][-1:]]
     return sorted({attempt["response"] for attempt in last_attempts if attempt["error"] == "blocked"} - {""})
 
@@ -92,7 +94,7 @@ def _path(subscriber: str | None) -> str:
 
 
 def _subscriber_names(api: ApiClient) -> dict[str, str]:
-    """The subscribers' names by id; those without a name are left out."""
+    """Return the names of subscribers by id, for those that have one."""
     subscribers, _ = api.items("/subscribers", SUBSCRIBERS_MAX)
     return {subscriber["id"]: subscriber["name"] for subscriber in subscribers if subscriber["name"]}
 

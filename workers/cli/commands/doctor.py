@@ -1,4 +1,4 @@
-"""`tally doctor`: looks at everything and says what to do."""
+"""`tally doctor`: diagnose problems and suggest fixes."""
 
 import sys
 from collections.abc import Iterator
@@ -22,18 +22,20 @@ MARKS = {Level.OK: ("ok", "green"), Level.WARNING: ("warning", "yellow"), Level.
 
 
 def add_to(main: click.Group) -> None:
-    """Add the doctor."""
+    """Add this command to `tally`."""
     main.add_command(doctor)
 
 
 @click.command()
-@click.option("--fold", "again", is_flag=True, help="Fold the journal again too, and compare with what is stored.")
+@click.option(
+    "--fold", "again", is_flag=True, help="Also replay the journal and compare the result with the stored state."
+)
 @output.as_json_option
 def doctor(again: bool, as_json: bool) -> None:
-    """Say what is wrong here, and what to do.
+    """Diagnose problems and suggest fixes.
 
-    Asks the running product for its settings, and looks at the store, the clock, VideoSDK, the processes and the way
-    in. Changes nothing. Exit status 1 when something failed; warnings are no failures.
+    Reads the settings of the running product and checks the store, the clock, VideoSDK, the processes and whether
+    webhooks can arrive. Changes nothing. Exit status 1 if a check failed; warnings do not count.
 
     \b
     Examples:
@@ -65,7 +67,7 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
         product, why_not = ask_product(mine, url)
         sandbox_settings = context.sandbox_settings(mine if product is None else as_product_runs(mine, product))
     except context.CommandError as error:
-        yield failed("settings", error.message, "mend it in the environment or in .env")
+        yield failed("settings", error.message, "fix it in the environment or .env")
         return
     settings = sandbox_settings or _as_they_are(mine if product is None else as_product_runs(mine, product))
     secrets = known_secrets(settings)
@@ -84,13 +86,13 @@ def _fold_again(client: "Client") -> Finding:
     from workers.cli.progress import bar
     from workers.doctor.replay import check_replay
 
-    configure("doctor", "text")  # an event that is poisoned says so on stderr
-    with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+    configure("doctor", "text")  # poison events are logged on stderr
+    with bar(int(client.xlen(keys.JOURNAL)), "replaying") as progress:
         return check_replay(client, progress=progress)
 
 
 def _as_they_are(settings: Settings) -> Settings:
-    """With the store that runs here and the token of the webhooks, where there are such; nothing is made."""
+    """Add the store running here and the stored webhook token, if any; generates nothing."""
     run = context.running_product(settings)
     if settings.redis_url is None and run and run.get("store"):
         settings = replace(settings, redis_url=str(run["store"]))

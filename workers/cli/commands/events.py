@@ -1,4 +1,4 @@
-"""`tally events`: what happened, as it happens, and what each event came to."""
+"""`tally events`: show and follow the event log."""
 
 from urllib.parse import quote
 
@@ -18,31 +18,33 @@ COLOURS = {"videosdk": "cyan", "operator": "magenta", "call": "blue", "probe": "
 
 
 def add_to(main: click.Group) -> None:
-    """Add the events."""
+    """Add these commands to `tally`."""
     main.add_command(events)
 
 
 @click.group()
 def events() -> None:
-    """Events: what happened, and what it came to."""
+    """Inspect the event log."""
 
 
 @events.command()
-@click.option("--room", metavar="ROOM", shell_complete=options.complete_rooms, help="Only this room's.")
-@click.option("--type", "kind", help="Only those of this type, such as hls-started.")
-@click.option("--source", type=click.Choice([source.value for source in Source]), help="Only those from there.")
+@click.option("--room", metavar="ROOM", shell_complete=options.complete_rooms, help="Filter by room.")
+@click.option("--type", "kind", help="Filter by type, such as hls-started.")
+@click.option("--source", type=click.Choice([source.value for source in Source]), help="Filter by source.")
 @click.option(
-    "-n", "--last", default=10, show_default=True, type=click.IntRange(0, LAST_MAX), help="Begin so far back."
+    "-n", "--last", default=10, show_default=True, type=click.IntRange(0, LAST_MAX), help="Number of past events."
 )
-@click.option("--follow/--no-follow", "going_on", default=True, help="Go on until Ctrl-C, or stop at the newest.")
-@click.option("--all", "everything", is_flag=True, help="Also each check that changed nothing; else one line for all.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one event a line, each check too.")
+@click.option("--follow/--no-follow", "going_on", default=True, help="Keep following (default) or exit.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Show every check that changed nothing, instead of one line for all."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one event per line, including every check.")
 def tail(
     room: str | None, kind: str | None, source: str | None, last: int, going_on: bool, everything: bool, as_json: bool
 ) -> None:
-    """The last events and, live, each further one with what folding it came to.
+    """Show recent events and follow new ones, each with its effect.
 
-    Checks in a row that changed nothing are one line, printed when something else happens or they find something else.
+    Consecutive checks that changed nothing are printed as one line once something else happens.
 
     \b
     Examples:
@@ -60,7 +62,7 @@ def tail(
         found = api.items(f"/rooms/{quote(room, safe='')}/timeline", last, collapse=1)[0]
     else:
         found = api.items("/events", last, **filters)[0]
-    # What is not folded yet comes with the stream, which runs behind the folding.
+    # Events that are not processed yet arrive by the stream, which follows processing.
     past = [event for event in reversed(found) if event["effect"] is not None or not going_on]
     printer = _Printer(as_json=as_json, everything=everything)
     for event in past:
@@ -75,7 +77,7 @@ def tail(
         ):
             printer.take(event)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise CommandError(f"{api.url} cannot be reached: {failure_text(error)}. Does Tallylight run there?") from None
+        raise CommandError(f"{api.url} is unreachable: {failure_text(error)}. Is Tallylight running there?") from None
     except KeyboardInterrupt:
         printer.close()
         click.echo(err=True)
@@ -85,7 +87,7 @@ def tail(
 @click.argument("event_id", metavar="ID")
 @output.as_json_option
 def show_event(event_id: str, as_json: bool) -> None:
-    """One event: what it said, what folding it changed, and what rules and controller decided.
+    """Show one event: its data, its effect, and what rules and the controller decided.
 
     \b
     Example:
@@ -98,7 +100,7 @@ def show_event(event_id: str, as_json: bool) -> None:
     room = output.room(event) + (f" ({event['room_id']})" if event.get("room_name") else "")
     click.echo(f"{click.style(event['type'], bold=True)}  from {event['source']}  room {output.one_line(room)}")
     click.echo(f"at        {event['at']}")
-    click.echo(f"effect    {output.one_line(event['effect'] or 'not folded yet')}")
+    click.echo(f"effect    {output.one_line(event['effect'] or 'not processed yet')}")
     for one in event.get("decisions", ()):
         ids = ", ".join(
             f"{name} {one[key]}" for name, key in (("call", "call_id"), ("notice", "notice_id")) if one[key]
@@ -111,7 +113,7 @@ def show_event(event_id: str, as_json: bool) -> None:
 
 
 def _warn_if_unknown(api: ApiClient, room: str) -> None:
-    """Say so when nothing is known of a room: its past events may be kept, or its first may be yet to come."""
+    """Warn about an unknown room, but go on: its past events may be kept, or its first may still come."""
     try:
         api.get(options.room_path(room))
     except CommandError as error:
@@ -124,7 +126,7 @@ def _newest_folded(api: ApiClient) -> str | None:
 
 
 class _Printer:
-    """Prints events; checks in a row that changed nothing are held back and printed as one line for each room."""
+    """Prints events; consecutive checks that changed nothing are collected and printed as one line per room."""
 
     def __init__(self, *, as_json: bool, everything: bool) -> None:
         self._as_json = as_json
@@ -132,7 +134,7 @@ class _Printer:
         self._held: dict[str | None, list[Json]] = {}
 
     def take(self, event: Json) -> None:
-        """Print an event, or hold it back."""
+        """Print an event, or collect it if it is a check that changed nothing."""
         run = event.get("run")
         if run is not None and run["checks"] and run["events"] > 2:
             self._release(event["room_id"])
@@ -149,7 +151,7 @@ class _Printer:
         self._held.setdefault(event["room_id"], []).append(event)
 
     def close(self) -> None:
-        """Print what was held back."""
+        """Print the collected checks."""
         for room_id in list(self._held):
             self._release(room_id)
 
@@ -181,6 +183,6 @@ def _print(event: Json, as_json: bool) -> None:
         output.print_json_line(event)
         return
     kind = click.style(output.one_line(event["type"]).ljust(22), fg=COLOURS.get(event["source"]))
-    effect = output.one_line(event["effect"] or "(not folded yet)")
+    effect = output.one_line(event["effect"] or "(not processed yet)")
     room = output.one_line(output.room(event))
     click.echo(f"{output.moment(event['at'])}  {event['source']:8}  {kind}  {room}  {effect}")

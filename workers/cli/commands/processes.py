@@ -1,4 +1,4 @@
-"""`tally up`, `web`, `worker`, `call`, `deliver`, `clock` and `sandbox`: the processes."""
+"""`tally up`, `web`, `worker`, `call`, `deliver`, `clock` and `sandbox`: run processes."""
 
 import os
 import signal
@@ -13,22 +13,22 @@ import click
 from webhook_app.config.settings import Settings
 from workers.cli import context
 
-log_as_json = click.option("--json", "as_json", is_flag=True, help="Log lines as JSON, as LOG_FORMAT=json does.")
+log_as_json = click.option("--json", "as_json", is_flag=True, help="Log as JSON, like LOG_FORMAT=json.")
 
 
 def add_to(main: click.Group) -> None:
-    """Add the processes."""
+    """Add these commands to `tally`."""
     for command in (up, web, worker, call, deliver, clock, sandbox):
         main.add_command(command)
 
 
 @click.command()
-@click.option("--observe", is_flag=True, help="Record only: call nothing, send nothing, as OBSERVE=1 does.")
+@click.option("--observe", is_flag=True, help="Record only: make no calls and send nothing, like OBSERVE=1.")
 @log_as_json
 def up(observe: bool, as_json: bool) -> None:
-    """Run everything on this machine, supervised.
+    """Run and supervise all processes on this machine.
 
-    Without VideoSDK credentials a sandbox plays VideoSDK. Ctrl-C stops everything in order.
+    Without VideoSDK credentials a sandbox simulates VideoSDK. Press Ctrl-C to stop.
 
     \b
     Example:
@@ -46,9 +46,9 @@ def up(observe: bool, as_json: bool) -> None:
 @click.command()
 @log_as_json
 def web(as_json: bool) -> None:
-    """Serve the receiver, the API and the console.
+    """Serve the webhook receiver, the API and the console.
 
-    All three, or what SURFACE says.
+    SURFACE selects which of them.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def web(as_json: bool) -> None:
 @click.command()
 @log_as_json
 def worker(as_json: bool) -> None:
-    """Fold the journal into state. A second one is a stand-by.
+    """Process events (run one; extra instances stand by).
 
     \b
     Example:
@@ -74,7 +74,7 @@ def worker(as_json: bool) -> None:
 @click.command()
 @log_as_json
 def call(as_json: bool) -> None:
-    """Call VideoSDK: start, end, and ask.
+    """Make calls to VideoSDK: start, end and probe streams.
 
     \b
     Example:
@@ -98,9 +98,9 @@ def deliver(as_json: bool) -> None:
 @click.command()
 @log_as_json
 def clock(as_json: bool) -> None:
-    """Pop timers, read configuration and calendars.
+    """Run timers, config reload and calendar sync.
 
-    Also sweeps for work that lost its wake-up. A second one is a stand-by.
+    Also re-sends lost wake-ups. Extra instances do no harm.
 
     \b
     Example:
@@ -143,9 +143,9 @@ def clock(as_json: bool) -> None:
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
-    """Run a VideoSDK on this machine.
+    """Run a local VideoSDK simulator.
 
-    `tally sandbox --help` shows its options.
+    `tally sandbox --help` lists its options.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`tally rooms add`, `name`, `group` and `forget`: the configured rooms that are not the configuration file's."""
+"""`tally rooms add`, `name`, `group` and `forget`: configure rooms that are not in the configuration file."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ import click
 from workers.cli import options, output
 from workers.cli.api_client import Json
 
-group_option = click.option("--group", "groups", metavar="GROUP", multiple=True, help="A group; may be repeated.")
-name_option = click.option("--name", metavar="NAME", help="What to call it: a-z, 0-9 and -.")
+group_option = click.option("--group", "groups", metavar="GROUP", multiple=True, help="Group of the room; repeatable.")
+name_option = click.option("--name", metavar="NAME", help="Name of the room: a-z, 0-9 and -.")
 
 
 def add_to(rooms: click.Group) -> None:
-    """Add these to `tally rooms`."""
+    """Add these commands to `tally rooms`."""
     for command in (add, name, group, forget):
         rooms.add_command(command)
 
 
 def new_room(room_id: str, name: str | None, groups: tuple[str, ...]) -> Json:
-    """The body that adds a room."""
+    """Return the request body that adds a room."""
     return {"room_id": room_id, "groups": list(groups)} | ({} if name is None else {"name": name})
 
 
@@ -28,24 +28,24 @@ def new_room(room_id: str, name: str | None, groups: tuple[str, ...]) -> Json:
 @group_option
 @output.as_json_option
 def add(room_id: str, name: str | None, groups: tuple[str, ...], as_json: bool) -> None:
-    """Add a room that exists at VideoSDK, by its id. Its name then stands for the id everywhere.
+    """Add an existing VideoSDK room by its id. Its name can then be used instead of the id everywhere.
 
-    `tally rooms create` makes a new one at VideoSDK and adds it.
+    `tally rooms create` creates a new room at VideoSDK and adds it.
 
     \b
     Example:
       tally rooms add abcd-efgh-ijkl --name main-hall --group webinar
     """
-    _say(options.api().post("/rooms", new_room(room_id, name, groups)), "is added", as_json)
+    _say(options.api().post("/rooms", new_room(room_id, name, groups)), "added", as_json)
 
 
 @click.command()
 @options.room_argument
 @click.argument("new_name", metavar="[NAME]", required=False)
-@click.option("--remove", is_flag=True, help="Take its name away.")
+@click.option("--remove", is_flag=True, help="Remove the name.")
 @output.as_json_option
 def name(room: str, new_name: str | None, remove: bool, as_json: bool) -> None:
-    """Name a room, or name it anew. Refused while a rule or subscriber uses the old name.
+    """Name or rename a room. Rejected while a rule or subscriber uses the old name.
 
     \b
     Examples:
@@ -53,8 +53,8 @@ def name(room: str, new_name: str | None, remove: bool, as_json: bool) -> None:
       tally rooms name main-hall --remove
     """
     if (new_name is None) != remove:
-        raise click.UsageError("give a name, or --remove")
-    _say(_change(room, {"name": new_name}), "is changed", as_json)
+        raise click.UsageError("Give a name or --remove.")
+    _say(_change(room, {"name": new_name}), "changed", as_json)
 
 
 @click.command()
@@ -62,23 +62,23 @@ def name(room: str, new_name: str | None, remove: bool, as_json: bool) -> None:
 @click.argument("groups", metavar="[GROUP]...", nargs=-1)
 @output.as_json_option
 def group(room: str, groups: tuple[str, ...], as_json: bool) -> None:
-    """Put a room in these groups and no others; in none when none is given.
+    """Set the groups of a room; without groups, remove it from all.
 
     \b
     Example:
       tally rooms group main-hall webinar friday
     """
-    _say(_change(room, {"groups": list(groups)}), "is changed", as_json)
+    _say(_change(room, {"groups": list(groups)}), "changed", as_json)
 
 
 @click.command()
 @options.room_argument
 @output.as_json_option
 def forget(room: str, as_json: bool) -> None:
-    """Forget a room: its state, name and groups. Its events stay.
+    """Forget a room: its state, name and groups. Its events are kept.
 
-    Refused while it is live, and while a rule or subscriber names it. A new webhook makes it known again. `id:` before
-    an id means that id even if another room has it as its name.
+    Rejected while the room is live, or while a rule or subscriber names it. A new webhook adds the room again. Prefix
+    an id with `id:` if another room has it as its name.
 
     \b
     Examples:
@@ -89,7 +89,7 @@ def forget(room: str, as_json: bool) -> None:
     if as_json:
         output.print_json({"room": room, "forgotten": "id" not in answer, **answer})
     else:
-        click.echo(output.one_line(f"room {room} {_outcome(answer, 'is forgotten')}"))
+        click.echo(output.one_line(f"room {room} {_outcome(answer, 'forgotten')}"))
 
 
 def _change(room: str, change: dict[str, Any]) -> Json:
@@ -109,7 +109,5 @@ def _say(answer: Json, done: str, as_json: bool) -> None:
 
 
 def _outcome(answer: Json, done: str) -> str:
-    """What was done, or where the outcome of an accepted change can be read."""
-    return (
-        done if "id" not in answer else f"change is accepted; `tally events show {answer['id']}` says what came of it"
-    )
+    """Return what was done, or the event of a change that is still being processed."""
+    return done if "id" not in answer else f"change requested (event {answer['id']})"

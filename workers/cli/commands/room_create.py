@@ -1,4 +1,4 @@
-"""`tally rooms create`: a VideoSDK room whose webhooks come here."""
+"""`tally rooms create`: create a VideoSDK room with our webhook URL registered."""
 
 from time import monotonic
 from typing import Any
@@ -12,20 +12,20 @@ from workers.cli.commands import room_changes
 from workers.cli.context import CommandError
 
 DEADLINE_S = 15.0
-ENDPOINT_MAX_CHARS = 512  # VideoSDK's own bound
-EVERY_EVENT = ("*",)  # types that VideoSDK adds later too: a room's events cannot be changed afterwards
+ENDPOINT_MAX_CHARS = 512  # VideoSDK's limit
+EVERY_EVENT = ("*",)  # includes types that VideoSDK adds later: a room's events cannot be changed afterwards
 
 
 @click.command()
-@click.option("--custom-id", metavar="ID", help="VideoSDK's customRoomId: a name of your own for the room.")
+@click.option("--custom-id", metavar="ID", help="customRoomId at VideoSDK: your own id for the room.")
 @room_changes.name_option
 @room_changes.group_option
 @output.as_json_option
 def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_json: bool) -> None:
-    """Make a VideoSDK room with our webhooks registered, and add it here.
+    """Create a room at VideoSDK with our webhook URL registered, and add it here.
 
-    VideoSDK documents no way to register them later. Needs VideoSDK's credentials and PUBLIC_URL; under a `tally up`
-    with the sandbox the room is made there.
+    VideoSDK documents no way to register webhooks later. Needs VideoSDK credentials and PUBLIC_URL; in sandbox mode
+    the room is created in the sandbox.
 
     \b
     Example:
@@ -34,25 +34,25 @@ def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_
     mine = context.settings()
     settings = context.sandbox_settings(mine) or context.with_secrets(
         mine
-    )  # a sandbox sends webhooks without a token of its own
+    )  # the sandbox sends webhooks without a token
     made = _create(settings, custom_id)
     room_id = made.get("roomId")
     if not isinstance(room_id, str):
-        raise CommandError("VideoSDK made a room and did not name it")
+        raise CommandError("VideoSDK created a room but returned no room id")
     end_point = endpoint(settings)
     if not any_glob_matches(room_id, settings.rooms):
-        not_ours = f"tally: ROOMS does not match it: add {room_id}, or its webhooks are not kept"
+        not_ours = f"tally: ROOMS does not match {room_id}: add it, or its webhooks are ignored"
         click.echo(output.one_line(not_ours), err=True)
     else:
         _add(room_id, name, groups)
     if as_json:
         output.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
         return
-    click.echo(output.one_line(f"room {room_id} is made; its webhooks come to {masked(end_point)}"))
+    click.echo(output.one_line(f"Created room {room_id}; its webhooks are sent to {masked(end_point)}"))
 
 
 def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
-    """Add the room to the product; it is made already, so a failure is only a warning."""
+    """Add the room to the product; it exists already, so a failure is only a warning."""
     try:
         options.api().post("/rooms", room_changes.new_room(room_id, name, groups))
     except CommandError as error:
@@ -63,26 +63,26 @@ def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
 
 
 def endpoint(settings: Settings) -> str:
-    """Where the room's webhooks are to come; Failed says what is missing."""
+    """Return the webhook URL to register. Raises `CommandError` that says what is missing."""
     from workers.container import webhook_url
 
     found = webhook_url(settings)
     if found is None:
         raise CommandError(
-            "PUBLIC_URL is not set: VideoSDK must be told where its webhooks go, as https://tally.example.org"
+            "PUBLIC_URL is not set: VideoSDK needs the address of its webhooks, such as https://tally.example.org"
         )
     if len(found) > ENDPOINT_MAX_CHARS:
         raise CommandError(
-            f"the webhook address has {len(found)} characters, and VideoSDK takes at most {ENDPOINT_MAX_CHARS}: "
+            f"the webhook address has {len(found)} characters, but VideoSDK accepts at most {ENDPOINT_MAX_CHARS}: "
             "use a shorter PUBLIC_URL"
         )
     if settings.videosdk_api_url.startswith("https://") and not found.startswith("https://"):
-        raise CommandError("PUBLIC_URL is not https, and VideoSDK sends webhooks to https addresses only")
+        raise CommandError("PUBLIC_URL must be https: VideoSDK sends webhooks only to https addresses")
     return found
 
 
 def masked(end_point: str) -> str:
-    """The address without its token."""
+    """Return the URL without its token."""
     head, sep, rest = end_point.partition("/webhooks/videosdk")
     return head + sep + ("/…" if rest else "")
 
@@ -92,7 +92,7 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     from webhook_app.providers.videosdk.client import Token, VideoSDK
 
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
-        raise CommandError("there are no VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET")
+        raise CommandError("No VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET.")
     body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
     if custom_id is not None:
         body["customRoomId"] = custom_id
@@ -101,13 +101,13 @@ def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
     answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
     if answer.status in (401, 403):
         raise CommandError(
-            f"VideoSDK refuses our credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET"
+            f"VideoSDK rejected the credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET."
         )
     made = answered_object(answer)
     if made is None:
-        answered = "" if answer.status is None else f"it answered {answer.status} "
+        answered = "" if answer.status is None else f"status {answer.status} "
         raise CommandError(
-            f"VideoSDK at {settings.videosdk_api_url} made no room: {answered}{answer.message or ''}".rstrip()
+            f"VideoSDK at {settings.videosdk_api_url} created no room: {answered}{answer.message or ''}".rstrip()
         )
     room_id = next(iter(room_ids_in(made)), made.get("id"))
     return {**made, "roomId": room_id}

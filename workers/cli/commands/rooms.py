@@ -1,4 +1,4 @@
-"""`tally rooms`, `start`, `end` and `release`: what is on air, and an operator's wishes."""
+"""`tally rooms`, `start`, `end` and `release`: room status and operator overrides."""
 
 import json
 from time import monotonic, sleep
@@ -13,14 +13,16 @@ from workers.cli.commands.room_create import create
 from workers.cli.context import CommandError
 
 LOOK_EVERY_S = 0.5
-until_option = click.option("--until", metavar="TIME", help="How long the wish holds (RFC 3339); else until released.")
+until_option = click.option(
+    "--until", metavar="TIME", help="When the override expires (RFC 3339). Default: until released."
+)
 wait_option = click.option(
-    "--wait", type=click.IntRange(1, 3600), metavar="SECONDS", help="Wait so long for it to come about."
+    "--wait", type=click.IntRange(1, 3600), metavar="SECONDS", help="Wait up to this many seconds for the result."
 )
 
 
 def add_to(main: click.Group) -> None:
-    """Add the rooms."""
+    """Add these commands to `tally`."""
     rooms.add_command(create)
     room_changes.add_to(rooms)
     for command in (rooms, start, end, release):
@@ -28,16 +30,14 @@ def add_to(main: click.Group) -> None:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--on-air", is_flag=True, help="Only those on air.")
-@click.option("--group", help="Only those of this group.")
-@click.option("--q", metavar="TEXT", help="Only those whose id or name holds this.")
+@click.option("--on-air", is_flag=True, help="Only rooms on air.")
+@click.option("--group", help="Filter by group.")
+@click.option("--q", metavar="TEXT", help="Filter by id or name.")
 @options.limit_option()
 @output.as_json_option
 @click.pass_context
 def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None, limit: int, as_json: bool) -> None:
-    """Rooms: which are on air, since when, and why.
-
-    The newest known first.
+    """List rooms and their status, most recent first.
 
     \b
     Example:
@@ -50,20 +50,26 @@ def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None
         output.print_json({"items": found, "next": cursor})
         return
     head = ("ROOM", "NAME", "LAMP", "STATE", "SINCE", "PEOPLE", "WANTED BY", "NEXT WINDOW")
-    output.print_table(head, [_row(room) for room in found], empty="no rooms have been seen")
+    output.print_table(head, [_row(room) for room in found], empty="No rooms.")
     output.more(cursor)
 
 
 @click.command()
 @options.room_argument
 @until_option
-@click.option("--start", "body", type=click.File(encoding="utf-8"), metavar="FILE", help="VideoSDK's start body, JSON.")
+@click.option(
+    "--start",
+    "body",
+    type=click.File(encoding="utf-8"),
+    metavar="FILE",
+    help="JSON file with the body of VideoSDK's start call.",
+)
 @wait_option
 @output.as_json_option
 def start(room: str, until: str | None, body: TextIO | None, wait: int | None, as_json: bool) -> None:
-    """Want a room on air. Repeating it is harmless.
+    """Start a room's stream (operator override). Safe to repeat.
 
-    An operator's wish wins over every rule, until it ends or is released.
+    Overrides all rules until it expires or is released.
 
     \b
     Examples:
@@ -73,7 +79,7 @@ def start(room: str, until: str | None, body: TextIO | None, wait: int | None, a
     wish: Json = {} if until is None else {"until": until}
     if body is not None:
         wish["start"] = _json_of(body)
-    _command(room, "start", wish, as_json, wait, lambda found: bool(found["watchable"]), "be watchable")
+    _command(room, "start", wish, as_json, wait, lambda found: bool(found["watchable"]), "watchable")
 
 
 @click.command()
@@ -82,21 +88,21 @@ def start(room: str, until: str | None, body: TextIO | None, wait: int | None, a
 @wait_option
 @output.as_json_option
 def end(room: str, until: str | None, wait: int | None, as_json: bool) -> None:
-    """Want a room off air. Repeating it is harmless.
+    """End a room's stream (operator override). Safe to repeat.
 
     \b
     Example:
       tally end abcd-efgh-ijkl --wait 30
     """
     wish: Json = {} if until is None else {"until": until}
-    _command(room, "end", wish, as_json, wait, lambda found: not found["on_air"], "be off air")
+    _command(room, "end", wish, as_json, wait, lambda found: not found["on_air"], "off air")
 
 
 @click.command()
 @options.room_argument
 @output.as_json_option
 def release(room: str, as_json: bool) -> None:
-    """Drop the operator's wish: what the rules want holds again.
+    """Clear the operator override and return control to rules.
 
     \b
     Example:
@@ -112,13 +118,13 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         output.print_json(accepted)
         return
     if not as_json:
-        click.echo(f"{what} of {room} is accepted; `tally events show {accepted['id']}` says what came of it")
+        click.echo(f"{what.capitalize()} requested for {room} (event {accepted['id']}).")
     if wait_s is None:
         return
     found = _waited(api, path, accepted["id"], wait_s, done)
     if found is None:
         raise CommandError(
-            f"{room} did not come to {aim} within {wait_s} s; `tally events tail --room {room}` may say why"
+            f"Timed out after {wait_s} s waiting for {room} to become {aim}. See: tally events tail --room {room}"
         )
     if as_json:
         output.print_json(accepted | {"room": found})
@@ -127,7 +133,7 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
 
 
 def _waited(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
-    """The room once the command is folded and it is so; None when that took too long."""
+    """Return the room once the command is processed and `done` holds; None if that took too long."""
     until = monotonic() + wait_s
     folded = False
     while monotonic() < until:
@@ -146,12 +152,12 @@ def _json_of(file: TextIO) -> Json:
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="--start") from None
     if not isinstance(found, dict):
-        raise click.BadParameter('a JSON object is wanted, such as {"config": {…}}', param_hint="--start")
+        raise click.BadParameter('must be a JSON object, such as {"config": {…}}', param_hint="--start")
     return found
 
 
 def _people(count: int, hosts: int | None) -> str:
-    """How many are there, and how many of them are hosts where that is known."""
+    """Format the number of participants, with the number of hosts if known."""
     if hosts is None or not count:
         return str(count)
     return f"{count} ({hosts} {'host' if hosts == 1 else 'hosts'})"

@@ -1,4 +1,4 @@
-"""`tally rules`: what they will do, what drafts would have done; pause, resume, skip."""
+"""`tally rules`: list, test, pause, resume and skip rules."""
 
 import sys
 from pathlib import Path
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 COUNT_MAX = 500
 COMMANDS = {
-    "pause": "Pause a rule: its wish is dropped, a stream that runs is left alone.",
-    "resume": "Let a paused rule work again.",
-    "skip-next": "Pass over the next opening of a schedule.",
+    "pause": "Pause a rule. A running stream is left alone.",
+    "resume": "Resume a paused rule.",
+    "skip-next": "Skip the next scheduled broadcast.",
 }
 
 
 SKIP_COMMANDS = {
-    "skip": "Pass over the window that opens at OPENS_AT (RFC 3339), as `tally rules occurrences` shows it.",
-    "unskip": "Let a skipped window open after all; inside its time it opens at once.",
+    "skip": "Skip the broadcast that starts at OPENS_AT (RFC 3339, as listed by `tally rules occurrences`).",
+    "unskip": "Undo a skip. If the broadcast should be running now, it starts at once.",
 }
 
 
 def add_to(main: click.Group) -> None:
-    """Add the rules."""
+    """Add these commands to `tally`."""
     for name, says in SKIP_COMMANDS.items():
         rules.add_command(_skip_command(name, says))
     for name, says in COMMANDS.items():
@@ -47,7 +47,7 @@ def add_to(main: click.Group) -> None:
 @output.as_json_option
 @click.pass_context
 def rules(context: click.Context, limit: int, as_json: bool) -> None:
-    """Rules: what they do and will do, and drafts.
+    """Manage and test rules.
 
     \b
     Example:
@@ -62,17 +62,19 @@ def rules(context: click.Context, limit: int, as_json: bool) -> None:
     output.print_table(
         ("RULE", "TRIGGER", "DOES", "ROOMS", "NEXT", "LAST FIRED", "REMARK"),
         [_row(rule) for rule in found],
-        empty="there are no rules",
+        empty="No rules.",
     )
     output.more(cursor)
 
 
 @rules.command("occurrences")
 @click.argument("name")
-@click.option("--count", default=10, show_default=True, type=click.IntRange(1, COUNT_MAX), help="How many.")
+@click.option("--count", default=10, show_default=True, type=click.IntRange(1, COUNT_MAX), help="Number of broadcasts.")
 @output.as_json_option
 def list_occurrences(name: str, count: int, as_json: bool) -> None:
-    """The next windows of a schedule, exceptions taken out and merged with other rules' windows.
+    """List upcoming broadcasts of a schedule.
+
+    Exceptions are left out; windows of other rules for the same room are merged.
 
     \b
     Example:
@@ -83,7 +85,7 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
         output.print_json(found)
         return
     if not found["items"]:
-        click.echo(f"rule {name} opens no more windows")
+        click.echo(f"No upcoming broadcasts of rule {name}.")
     for one in found["items"]:
         with_others = ", ".join(other for other in one["rules"] if other != name)
         click.echo(
@@ -95,16 +97,17 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
 
 @rules.command("backtest")
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--from", "since", metavar="TIME", help="RFC 3339; a week ago when left out.")
-@click.option("--to", "until", metavar="TIME", help="RFC 3339; now when left out.")
-@click.option("--all", "everything", is_flag=True, help="Also what other rules and operators did, and would not have.")
+@click.option("--from", "since", metavar="TIME", help="Start of the period (RFC 3339). Default: a week ago.")
+@click.option("--to", "until", metavar="TIME", help="End of the period (RFC 3339). Default: now.")
+@click.option("--all", "everything", is_flag=True, help="Include actions of other rules and operators.")
 @output.as_json_option
 def run_backtest(path: Path, since: str | None, until: str | None, everything: bool, as_json: bool) -> None:
-    """Fold recorded events through the draft rules of a configuration file. Nothing is called, nobody told.
+    """Test draft rules against recorded events. Makes no calls and sends nothing.
 
-    Lists what the file's rules would have done, and what rules of the same names did; --json has everything.
+    Compares what the rules of a configuration file would have done with what rules of the same names did; --json
+    contains everything.
 
-    Reads the store (REDIS_URL, or the `tally up` that runs here), not the API.
+    Reads the store (REDIS_URL, or the `tally up` running here), not the API.
 
     \b
     Example:
@@ -137,7 +140,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
-        with bar(int(client.xlen(keys.JOURNAL)), "folding") as progress:
+        with bar(int(client.xlen(keys.JOURNAL)), "processing") as progress:
             found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
     except BacktestTooLargeError as error:
         raise CommandError(str(error)) from None
@@ -148,11 +151,11 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
         click.echo(readable(found if everything else own, config))
         hidden = len(found.only_would) + len(found.only_did) - len(own.only_would) - len(own.only_did)
         if hidden and not everything:
-            click.echo(f"{hidden} more differ in what other rules and operators did: --all shows them", err=True)
+            click.echo(f"{hidden} more differences in actions of other rules and operators; use --all.", err=True)
 
 
 def readable(found: "Comparison", config: "Config") -> str:
-    """A comparison as lines: + would have been done, - was done and would not have been, = both."""
+    """Format a comparison: + only with the draft, - only as recorded, = both."""
     only_would = set(found.only_would)
     both = [act for act in found.would if act not in only_would]
     lines: list[tuple[int, str]] = [
@@ -161,7 +164,7 @@ def readable(found: "Comparison", config: "Config") -> str:
         *((act.at, _line("=", act, config)) for act in both),
     ]
     counts = (len(found.only_would), len(found.only_did), len(both))
-    summary = "{} added by the draft (+), {} removed (-), {} as it was (=)".format(*counts)
+    summary = "Added {}, removed {}, unchanged {}".format(*counts)
     return "\n".join([*(line for _, line in sorted(lines)), summary])
 
 
@@ -179,7 +182,7 @@ def _command(name: str, says: str) -> click.Command:
         if as_json:
             output.print_json(accepted)
         else:
-            click.echo(f"{name} of {rule} is accepted; `tally events show {accepted['id']}` says what came of it")
+            click.echo(f"{name.capitalize()} requested for {rule} (event {accepted['id']}).")
 
     return run
 
@@ -195,9 +198,7 @@ def _skip_command(name: str, says: str) -> click.Command:
         if as_json:
             output.print_json(accepted)
         else:
-            click.echo(
-                f"{name} of {rule} at {opens_at} is accepted; `tally events show {accepted['id']}` says what came of it"
-            )
+            click.echo(f"{name.capitalize()} requested for {rule} at {opens_at} (event {accepted['id']}).")
 
     return run
 

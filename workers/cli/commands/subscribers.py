@@ -1,4 +1,4 @@
-"""`tally subscribers`: who is told what; send again what a subscriber missed."""
+"""`tally subscribers`: list and test subscribers, and resend what one missed."""
 
 from time import monotonic, sleep
 from urllib.parse import quote
@@ -11,11 +11,11 @@ from workers.cli.progress import unknown_length
 
 WATCH_MAX_S = 600.0
 LOOK_EVERY_S = 0.5
-BEGIN_S = 3.0  # from the folding of the command until its first deliveries are in line
+BEGIN_S = 3.0  # from processing the command until its first deliveries are queued
 
 
 def add_to(main: click.Group) -> None:
-    """Add the subscribers."""
+    """Add these commands to `tally`."""
     main.add_command(subscribers)
 
 
@@ -24,7 +24,7 @@ def add_to(main: click.Group) -> None:
 @output.as_json_option
 @click.pass_context
 def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
-    """Who is told what, the newest first.
+    """List subscribers.
 
     \b
     Example:
@@ -37,7 +37,7 @@ def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
         output.print_json({"items": found, "next": cursor})
         return
     head = ("ID", "NAME", "TYPES", "ROOMS", "ENABLED", "URL")
-    output.print_table(head, [_row(one) for one in found], empty="nobody has subscribed")
+    output.print_table(head, [_row(one) for one in found], empty="No subscribers.")
     output.more(cursor)
 
 
@@ -45,7 +45,7 @@ def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
 @click.argument("subscriber_id", metavar="ID")
 @output.as_json_option
 def test(subscriber_id: str, as_json: bool) -> None:
-    """Send a subscriber a notice of the type subscriber.test.
+    """Send a test notice (subscriber.test) to a subscriber.
 
     \b
     Example:
@@ -55,17 +55,17 @@ def test(subscriber_id: str, as_json: bool) -> None:
     if as_json:
         output.print_json(accepted)
     else:
-        click.echo(f"a test notice is on its way; `tally deliveries --subscriber {subscriber_id}` shows how it went")
+        click.echo(f"Sending a test notice. See: tally deliveries --subscriber {subscriber_id}")
 
 
 @subscribers.command()
 @click.argument("subscriber_id", metavar="ID")
-@click.option("--from", "since", metavar="TIME", required=True, help="From when on (RFC 3339).")
-@click.option("--to", "until", metavar="TIME", help="Up to when; now when left out.")
-@click.option("--watch/--no-watch", default=True, help="Stay until they are delivered, or 10 minutes have passed.")
+@click.option("--from", "since", metavar="TIME", required=True, help="Start of the range (RFC 3339).")
+@click.option("--to", "until", metavar="TIME", help="End of the range. Default: now.")
+@click.option("--watch/--no-watch", default=True, help="Wait until all are delivered, at most 10 minutes.")
 @output.as_json_option
 def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_json: bool) -> None:
-    """Send a subscriber again what it did not take in a span of time.
+    """Resend undelivered notifications for a time range.
 
     \b
     Example:
@@ -78,15 +78,15 @@ def recover(subscriber_id: str, since: str, until: str | None, watch: bool, as_j
     if as_json:
         output.print_json(accepted | ({} if left is None else {"pending": left}))
     elif left is None:
-        click.echo("they are on their way again")
+        click.echo("Resending.")
     else:
         click.echo(
-            "everything is delivered" if not left else f"{left} deliveries are still under way or wait for a retry"
+            "All delivered." if not left else f"{left} {'delivery' if left == 1 else 'deliveries'} still pending."
         )
 
 
 def _watch(api: ApiClient, segment: str, event_id: str) -> int:
-    """How many deliveries wait in the end, with a bar while they get fewer."""
+    """Show progress until nothing is pending; return how many deliveries still are."""
     until, begins_by = monotonic() + WATCH_MAX_S, None
     most = left = 0
     with unknown_length("delivering") as shown:

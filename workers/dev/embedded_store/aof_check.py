@@ -1,7 +1,7 @@
-"""Find out whether an append-only file only ends in an unfinished write, or is damaged further in.
+"""Tell an append-only file with an unfinished last write from one that is damaged elsewhere.
 
-A power cut leaves two kinds of unfinished end: a last command that is cut short, and, where the file system had
-extended the file before it wrote the data, zero bytes up to the end. Neither was acknowledged.
+A power cut leaves two kinds of unfinished end: a truncated last command, and, if the file system had extended the file
+before writing the data, zero bytes up to the end. Neither write was acknowledged.
 """
 
 import os
@@ -15,17 +15,17 @@ _CHUNK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedTail:
-    """Where the unfinished write begins, and how many zero bytes the file ends in."""
+    """The offset of the unfinished write, and the number of zero bytes at the end of the file."""
 
     start: int
     zeros: int
 
 
 def unfinished_tail(path: Path) -> UnfinishedTail | None:
-    """The unfinished write that the file ends in; None when there is none, or the damage is of another kind.
+    """Return the unfinished write at the end of the file; None if there is none, or the damage is of another kind.
 
-    A damaged length looks like a cut end to the server, which would then drop everything behind it: so no other
-    command may lie within what is left.
+    The server takes a damaged length for a truncated end and would drop everything after it. Therefore the remaining
+    bytes must not contain another command.
     """
     try:
         size = path.stat().st_size
@@ -42,10 +42,9 @@ def unfinished_tail(path: Path) -> UnfinishedTail | None:
 
 
 def drop_zeros(path: Path, tail: UnfinishedTail) -> None:
-    """Cut off a tail of zero bytes, which the server calls damage rather than an unfinished write.
+    """Remove zero bytes at the end, which the server treats as damage rather than as an unfinished write.
 
-    The start of a command that is left before it is cut off by the server, which also drops the transaction that the
-    command belongs to.
+    The server itself removes a truncated command before them, with the transaction that it belongs to.
     """
     if tail.zeros:
         with path.open("r+b") as file:
@@ -67,7 +66,7 @@ def _trailing_zeros(path: Path, size: int) -> int:
 
 
 def _cut_command(path: Path, size: int) -> int | None:
-    """Where the command that the first `size` bytes cut off begins; None when they end with a whole one."""
+    """Return the offset of a command truncated at `size` bytes; None if they end with a complete one."""
     with path.open("rb") as file:
         while (start := file.tell()) < size:
             words = _length(file.readline(), b"*", file.tell() > size)
@@ -82,7 +81,7 @@ def _cut_command(path: Path, size: int) -> int | None:
 
 
 def _length(line: bytes, mark: bytes, beyond: bool) -> int | None:
-    """The number in a header line; None when the line is cut off; ValueError when it is no header."""
+    """Return the number in a header line; None if the line is truncated. Raises ValueError for anything else."""
     if beyond or not line.endswith(b"\n"):
         return None
     if not line.startswith(mark):

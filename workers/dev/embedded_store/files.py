@@ -1,4 +1,4 @@
-"""The embedded store's files: its configuration, socket, log and append-only file."""
+"""Files of the embedded store: configuration, socket, log and append-only files."""
 
 import contextlib
 import errno
@@ -37,59 +37,65 @@ aof-use-rdb-preamble yes
 aof-timestamp-enabled no
 auto-aof-rewrite-percentage 100
 auto-aof-rewrite-min-size 64mb
-# A torn end is cut off only once a copy has been set aside: see embedded.py.
+# An incomplete end is dropped only after the files have been copied.
 aof-load-truncated no
 save ""
 stop-writes-on-bgsave-error yes
-# Full is an error to whoever writes, and nothing is forgotten.
+# A full store rejects writes; nothing is evicted.
 maxmemory {maxmemory}
 maxmemory-policy noeviction
 """
 
 
 class StoreError(Exception):
-    """The embedded store cannot run: one line that says why."""
+    """The embedded store cannot run; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFiles:
-    """Where everything of one embedded store is."""
+    """Paths of one embedded store."""
 
     directory: Path
     socket: Path
 
     @classmethod
     def of(cls, data_dir: Path) -> "StoreFiles":
+        """Return the paths for a data directory."""
         directory = (data_dir / "store").resolve()
         return cls(directory, _socket_of(directory))
 
     @property
     def url(self) -> str:
-        """The store's address, in the form of REDIS_URL."""
+        """The server's address in the form of REDIS_URL."""
         return f"unix://{quote(os.fspath(self.socket))}?db=0"
 
     @property
     def configuration(self) -> Path:
+        """The server's configuration file."""
         return self.directory / "valkey.conf"
 
     @property
     def log(self) -> Path:
+        """The server's log file."""
         return self.directory / "valkey.log"
 
     @property
     def pidfile(self) -> Path:
+        """The server's pid file."""
         return self.directory / "valkey.pid"
 
     @property
     def lock(self) -> Path:
+        """The file that a running server locks."""
         return self.directory / "lock"
 
     @property
     def append_only(self) -> Path:
+        """The directory of the append-only files."""
         return self.directory / "appendonlydir"
 
     def prepare(self) -> None:
-        """Make the directories and write the configuration; damages nothing that is there."""
+        """Create the directories and write the configuration; existing data is not touched."""
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.socket.parent != self.directory:
@@ -100,31 +106,31 @@ class StoreFiles:
                 self.log.replace(self.log.with_suffix(".log.1"))
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StoreError(f"no room is left on the disk of {self.directory}: {error.strerror}") from None
-            raise StoreError(f"DATA_DIR must be a directory we can write to: {error}") from None
+                raise StoreError(f"no space left on the disk of {self.directory}: {error.strerror}") from None
+            raise StoreError(f"DATA_DIR must be a writable directory: {error}") from None
         self._require_manifest()
 
     def set_aside(self) -> Path:
-        """A copy of the append-only files as they are; raises OSError when there is no room for it."""
+        """Copy the append-only files and return the copy. Raises OSError if there is no space."""
         copy = self.directory / f"appendonlydir.before-cut.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
         try:
             shutil.copytree(self.append_only, copy, dirs_exist_ok=True)
         except OSError:
-            shutil.rmtree(copy, ignore_errors=True)  # half a copy only takes the room that is missing
+            shutil.rmtree(copy, ignore_errors=True)  # a partial copy only wastes space
             raise
         return copy
 
     def pid(self) -> int:
-        """The server's process by its own word; 0 when it has none."""
+        """Return the process id in the server's pid file; 0 if there is none."""
         try:
             return int(self.pidfile.read_text())
         except (OSError, ValueError):
             return 0
 
     def make_room(self) -> None:
-        """Delete what a server that ended left unfinished; refuse to start one that would end at its first write.
+        """Delete unfinished temporary files; raise StoreError if the disk is too full to start the server.
 
-        Call it while no server runs.
+        Call it only while no server is running.
         """
         for path in self.directory.glob("temp-*"):
             if path.suffix in (".aof", ".rdb"):
@@ -132,10 +138,10 @@ class StoreFiles:
                     path.unlink()
         free = shutil.disk_usage(self.directory).free
         if free < ROOM_MIN_BYTES:
-            raise StoreError(f"no room is left on the disk of {self.directory}: {free // 1024} KiB free")
+            raise StoreError(f"no space left on the disk of {self.directory}: {free // 1024} KiB free")
 
     def _write_configuration(self) -> None:
-        """Write it aside first, and only when it has changed: a full disk is then no obstacle."""
+        """Write the configuration atomically, and only if it has changed, so that a full disk is no obstacle."""
         text = self._configuration()
         if self.configuration.exists() and self.configuration.read_text("utf-8") == text:
             return
@@ -153,10 +159,10 @@ class StoreFiles:
         )
 
     def _require_manifest(self) -> None:
-        """Without its manifest Valkey would start empty and write over the files that are there."""
+        """Raise StoreError if the manifest is missing: Valkey would start empty and overwrite the files."""
         names = [path.name for path in self.append_only.glob("*")]
         if names and not any(name.endswith(".manifest") for name in names):
-            raise StoreError(f"{self.append_only} lacks its manifest: restore it from a copy")
+            raise StoreError(f"{self.append_only} has no manifest: restore it from a backup")
 
 
 def _socket_of(directory: Path) -> Path:
@@ -167,13 +173,13 @@ def _socket_of(directory: Path) -> Path:
     short = Path(tempfile.gettempdir()) / f"tallylight-{os.getuid()}" / name
     if len(os.fsencode(short)) <= SOCKET_PATH_MAX_BYTES:
         return short
-    return Path("/tmp") / f"tallylight-{os.getuid()}" / name  # noqa: S108 - 0700 and checked to be ours
+    return Path("/tmp") / f"tallylight-{os.getuid()}" / name  # noqa: S108 - 0700 and checked to be private
 
 
 def _require_private(directory: Path) -> None:
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise StoreError(f"{directory} must be ours alone: delete it, or shorten DATA_DIR")
+        raise StoreError(f"{directory} must be accessible by this user only: delete it, or use a shorter DATA_DIR")
 
 
 def _quoted(path: Path) -> str:
@@ -181,7 +187,7 @@ def _quoted(path: Path) -> str:
 
 
 def _memory_bytes() -> int:
-    """What this machine, or the container around us, has."""
+    """Return the memory of this machine, or of the container if that is less."""
     sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for path in _CGROUP_LIMITS:
         try:

@@ -1,4 +1,4 @@
-"""The few words we say to the embedded store over its socket, without a client library."""
+"""Minimal RESP client for the embedded store's socket: ping, load progress and shutdown."""
 
 import contextlib
 import socket
@@ -10,12 +10,15 @@ _ANSWER_MAX_BYTES = 65536
 
 
 class Answer(Enum):
+    """State of the server according to its answer to PING."""
+
     NONE = "no answer"
     LOADING = "reading its data"
     READY = "ready"
 
 
 def ping(path: Path) -> Answer:
+    """Return the server's state."""
     said = ask(path, "PING")
     if said.startswith(b"+PONG"):
         return Answer.READY
@@ -23,15 +26,15 @@ def ping(path: Path) -> Answer:
 
 
 def loaded_percent(path: Path) -> str:
-    """How much of its data it has read, as it says itself."""
+    """Return how much of its data the server has loaded, as text."""
     for line in ask(path, "INFO persistence").splitlines():
         if line.startswith(b"loading_loaded_perc:"):
             return line.partition(b":")[2].decode() + " %"
-    return "a part"
+    return "some of it"
 
 
 def shut_down(path: Path) -> bool:
-    """Ask it to end; False when it does not listen yet, or no more."""
+    """Send SHUTDOWN; False if the server does not answer."""
     if ping(path) is Answer.NONE:
         return False
     ask(path, "SHUTDOWN")
@@ -39,7 +42,7 @@ def shut_down(path: Path) -> bool:
 
 
 def ask(path: Path, command: str) -> bytes:
-    """The beginning of its answer; empty when there is none in time."""
+    """Send a command and return the start of the answer; empty if none arrives in time."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_ANSWER_S)
         line.connect(str(path))

@@ -1,4 +1,4 @@
-"""The embedded Valkey server: started or taken over, watched, stopped."""
+"""The embedded Valkey server: start or adopt it, check it, stop it."""
 
 import contextlib
 import fcntl
@@ -17,8 +17,8 @@ from workers.dev.embedded_store.files import StoreError, StoreFiles
 
 __all__ = ["EmbeddedStore", "StoreError"]
 
-ANSWER_LIMIT_S = 30.0  # without any answer
-LOAD_LIMIT_S = 900.0  # answering that it is reading its data
+ANSWER_LIMIT_S = 30.0  # longest time without any answer
+LOAD_LIMIT_S = 900.0  # longest time of loading data
 ORPHAN_LIMIT_S = 5.0
 STOP_STEP_S = 5.0
 _PROGRESS_S = 5.0
@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 class EmbeddedStore:
     """One Valkey server on the data directory `data_dir`.
 
-    Its process holds a lock on the directory for as long as it lives, so that there is never a second one.
+    Its process holds a lock on the directory while it runs, so there is never a second one.
     """
 
     name = "store"
@@ -52,23 +52,26 @@ class EmbeddedStore:
 
     @property
     def url(self) -> str:
+        """The server's address in the form of REDIS_URL."""
         return self._files.url
 
     @property
     def pid(self) -> int:
+        """Process id, 0 if none."""
         return self._process.pid if self._process else self._adopted
 
     @property
     def command(self) -> tuple[str, ...]:
+        """The server's command line."""
         return (_binary(), os.fspath(self._files.configuration))
 
     @property
     def adopted(self) -> bool:
-        """Whether it is no child of ours, so that no signal tells us of its end."""
+        """Whether it is not our child process, so that no signal reports its exit."""
         return self._adopted > 0
 
     def start(self, *, interrupted: Callable[[], bool] = lambda: False) -> None:
-        """Launch it and wait until it answers; StoreError when it will not, with its own last word."""
+        """Launch the server and wait until it answers. Raises StoreError with its last log line if it fails."""
         self.launch()
         try:
             if not self._answers(interrupted) and self._find_unfinished_write():
@@ -81,10 +84,10 @@ class EmbeddedStore:
             raise
 
     def launch(self) -> None:
-        """Start the server, or take over one that a killed supervisor left; does not wait for its data."""
+        """Start the server, or adopt one left running by a killed supervisor; does not wait for its data."""
         unfinished = self._find_unfinished_write()
         if self._process and self._process.poll() is not None:
-            kill_group(self._process.pid)  # a rewrite of the append-only file that outlived its server
+            kill_group(self._process.pid)  # a rewrite of the append-only file may outlive its server
         self._process, self._adopted = None, 0
         self._files.prepare()
         lock = _lock_file(self._files.lock)
@@ -106,22 +109,23 @@ class EmbeddedStore:
             os.close(lock)
 
     def alive(self) -> bool:
+        """Whether the server is running."""
         if self._process:
             return self._process.poll() is None
         return self.adopted and runs(self._adopted, self.command)
 
     def exit_reason(self) -> str:
-        """Why it ended, in one line: what it wrote last to its log."""
+        """Return why the server ended, in one line, from its log or exit status."""
         lines = self._log_lines()
         loud = [line for line in lines if _LOUD.match(line)] or lines
-        said = _PREFIX.sub("", loud[-1]) if loud else "it said nothing"
+        said = _PREFIX.sub("", loud[-1]) if loud else "no output"
         status = self._process.returncode if self._process else None
         if status is not None and status < 0:
             said = f"it was killed by {signal_name(-status)}"
-        return f"the store in {self._files.directory} does not run: {said} (more in {self._files.log})"
+        return f"the store in {self._files.directory} is not running: {said} (see {self._files.log})"
 
     def stop(self) -> None:
-        """End it with everything on disk; harder if it will not."""
+        """Shut the server down with all data on disk; terminate, then kill it if it does not end."""
         if self.alive() and talk.shut_down(self._files.socket):
             wait_until(lambda: not self.alive(), STOP_STEP_S)
         if self.alive():
@@ -133,7 +137,7 @@ class EmbeddedStore:
         self._process, self._adopted = None, 0
 
     def _answers(self, interrupted: Callable[[], bool]) -> bool:
-        """Wait until it answers; False when it ended (or we were asked to)."""
+        """Wait until the server answers; False if it ended or the wait was interrupted."""
         began = heard = told = time.monotonic()
         while self.alive() and not interrupted():
             now, answer = time.monotonic(), talk.ping(self._files.socket)
@@ -143,14 +147,14 @@ class EmbeddedStore:
                 heard = now
                 if now - told > _PROGRESS_S:
                     told = now
-                    self._say(f"the store is reading its data: {talk.loaded_percent(self._files.socket)}")
+                    self._say(f"the store is loading its data: {talk.loaded_percent(self._files.socket)}")
             if now - heard > ANSWER_LIMIT_S or now - began > LOAD_LIMIT_S:
-                raise StoreError(f"the store in {self._files.directory} does not answer: see its log")
+                raise StoreError(f"the store in {self._files.directory} does not answer; see its log")
             time.sleep(_POLL_S)
         return False
 
     def _adopt(self) -> bool:
-        """Take over the server that holds the lock, if it is ours and answers."""
+        """Adopt the server that holds the lock, if it is Tallylight's and answers."""
 
         def found() -> bool:
             return self._files.pid() > 0 and talk.ping(self._files.socket) is not talk.Answer.NONE
@@ -161,21 +165,21 @@ class EmbeddedStore:
         if not runs(pid, self.command):
             return False
         self._adopted, self._log_start = pid, self._files.log.stat().st_size
-        self._say(f"took over the store that was left running (process {pid})")
+        self._say(f"adopted the store that was left running (process {pid})")
         return True
 
     def _terminate_orphan(self, lock: int) -> None:
-        """End what holds the lock and cannot be talked to."""
+        """Terminate the process that holds the lock but does not answer."""
         pid = self._files.pid()
         if runs(pid, self.command):
-            self._say(f"ending a store that does not answer (process {pid})")
+            self._say(f"terminating a store that does not answer (process {pid})")
             send(pid, signal.SIGTERM)
             wait_until(lambda: not runs(pid, self.command), ORPHAN_LIMIT_S)
             kill_group(pid)
         elif pid and not exists(pid) and not wait_until(lambda: _take(lock), STOP_STEP_S):
-            kill_group(pid)  # a rewrite that outlived its server, as above
+            kill_group(pid)  # a rewrite may outlive its server, as in `launch`
         if not wait_until(lambda: _take(lock), STOP_STEP_S):
-            raise StoreError(f"another process uses the store in {self._files.directory}: end it first")
+            raise StoreError(f"another process uses the store in {self._files.directory}: stop it first")
 
     def _held(self) -> bool:
         probe = _lock_file(self._files.lock)
@@ -185,7 +189,7 @@ class EmbeddedStore:
             os.close(probe)
 
     def _find_unfinished_write(self) -> tuple[Path, UnfinishedTail] | None:
-        """The file that the server refused for nothing but its unfinished last write, and that write."""
+        """Return the file that the server rejected only because of an unfinished last write, and that write."""
         if self._process is None or self._cut_tried:
             return None
         matches = [match for line in self._log_lines() if (match := _UNREADABLE.search(line))]
@@ -196,18 +200,20 @@ class EmbeddedStore:
         return None if tail is None else (path, tail)
 
     def _cut(self, path: Path, tail: UnfinishedTail) -> tuple[str, ...]:
-        """Leave out a write that a power cut left unfinished: it was never acknowledged. A copy is kept."""
+        """Drop a write left unfinished by a power cut, which was never acknowledged. A copy of the files is kept."""
         try:
             copy = self._files.set_aside()
             drop_zeros(path, tail)
         except OSError as error:
-            raise StoreError(f"the store's last write is unfinished, and no copy could be made: {error}") from None
+            raise StoreError(
+                f"the store's last write is unfinished, and its files could not be copied: {error}"
+            ) from None
         self._cut_tried = True
-        self._say(f"the store's last write was cut short; it is left out, and a copy is kept in {copy}")
+        self._say(f"the store's last write was incomplete and has been dropped; a copy of the files is in {copy}")
         return ("--aof-load-truncated", "yes")
 
     def _log_lines(self) -> list[str]:
-        """What it wrote since we launched it."""
+        """Return the lines that the server logged since its launch."""
         with contextlib.suppress(OSError), self._files.log.open("rb") as log:
             log.seek(self._log_start)
             return [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
@@ -223,7 +229,7 @@ def _binary() -> str:
         if not os.access(path, os.X_OK):
             path.chmod(0o755)
     except (ValkeyBinaryNotFoundError, OSError) as wrong:
-        raise StoreError(f"no embedded store for this machine, set REDIS_URL instead: {wrong}") from None
+        raise StoreError(f"no embedded store for this machine; set REDIS_URL instead: {wrong}") from None
     return os.fspath(path)
 
 
