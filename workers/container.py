@@ -125,7 +125,7 @@ class WorkerContainer:
             raise
         except Exception:
             if health.failures == 1 or health.failures % LOG_EVERY_FAILURES == 0:
-                log.exception("a job failed and is run again", job=name, failures=health.failures)
+                log.exception("job failed, retrying", job=name, failures=health.failures)
 
     async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
         from workers.channels.apprise import AppriseChannel

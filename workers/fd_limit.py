@@ -21,5 +21,5 @@ def raise_fd_limit(wanted: int = OPEN_FILES) -> int:
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        log.warning("few files may be open at once: raise the limit (ulimit -n)", allowed=allowed, wanted=wanted)
+        log.warning("low limit of open files: raise it (ulimit -n)", allowed=allowed, wanted=wanted)
     return allowed

@@ -62,7 +62,7 @@ def run(container: WorkerContainer, queue: str, name: str) -> int:
             except STORE_ERRORS as error:
                 log.warning("the store is away", error=str(error))
             except Exception:
-                log.exception("the worker failed and goes on")
+                log.exception("worker failed, restarting it")
             container.stopping.wait(RESTART_AFTER_S)
     container.close()
     return 0

@@ -51,7 +51,7 @@ def test_what_a_job_raises_is_logged_and_shows_when_it_goes_on(
     with capture_logs() as logs:
         for _ in range(3):
             container.process()
-    assert [(line["event"], line["job"]) for line in logs] == [("a job failed and is run again", "process")]
+    assert [(line["event"], line["job"]) for line in logs] == [("job failed, retrying", "process")]
     assert "OverflowError" in container.loops.failing()["process"]
     container._process = Scripted(lambda stopping: 0)
     container.process()

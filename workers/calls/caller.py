@@ -96,7 +96,7 @@ class Caller:
                 self._call(call)
         except Exception:
             log.exception(
-                "a call could not be made or its answer not kept; its lease brings it back", call=call.call_id
+                "call or its result could not be completed; retrying when its lease expires", call=call.call_id
             )
 
     def _call(self, call: Call) -> None:

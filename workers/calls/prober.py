@@ -93,7 +93,7 @@ class Prober:
         try:
             ask(*what)
         except Exception:
-            log.exception("a probe could not be made or its answer not kept; its lease brings it back")
+            log.exception("probe or its result could not be completed; retrying when its lease expires")
 
     def _put_off(self, probes: Sequence[Call], probe_pause_ms: int) -> None:
         for probe in probes:
@@ -117,7 +117,7 @@ class Prober:
         look, found = self._looker.probe_many(probes)
         if look.code is not None and 400 <= look.code < 500 and look.code not in (401, 429):
             self._list_refused_until = monotonic() + LIST_REFUSED_S
-            log.info("VideoSDK does not list all streams: rooms are asked about one by one", status=look.status)
+            log.info("VideoSDK does not list all streams, probing rooms individually", status=look.status)
         elif not look.ok:
             found = {probe.call_id: {"reached": False} for probe in probes}
         for probe in probes:

@@ -97,7 +97,7 @@ class Reducer:
             except PartialCommitError as error:
                 self._world = None
                 self._client.mset({keys.HALTED_AT: now_ms(self._client), keys.HALTED: str(error)[:500]})
-                log.critical("reducing halted: a transaction was applied in part", error=str(error))
+                log.critical("event processing halted: a transaction was applied in part", error=str(error))
                 raise ReducingHaltedError(str(error)) from error
             except BaseException:
                 self._world = None
@@ -119,7 +119,8 @@ class Reducer:
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
             for effect in batch.effects:
-                log.debug("folded", event_id=effect.event_id, room_id=effect.room_id or None, effect=effect.text)
+                room_id = effect.room_id or None
+                log.debug("event processed", event_id=effect.event_id, room_id=room_id, effect=effect.text)
         self._world = after.commit()
         self._cursor = batch.events[-1].id
         self._count = min(BATCH_MAX_EVENTS, self._count * 2)
@@ -193,5 +194,5 @@ def fold_one(world: SystemState, event: JournalEvent, passed_over: PassedOver = 
     try:
         return step(world, event)
     except Exception as error:
-        log.exception("poisoned event", event_id=event.id, type=event.type)
+        log.exception("poison event", event_id=event.id, type=event.type)
         return poison_outcome(world, event, error)

@@ -126,11 +126,11 @@ def _report(mark: Mark, reason: str) -> bool:
     try:
         outcome = _record(mark.event_id, reason)
     except Exception as error:  # whatever it is, the next poll tries again: nobody else watches this worker
-        _log("a fold that does not end could not be reported", event_id=mark.event_id, error=str(error))
+        _log("fold timeout could not be reported", event_id=mark.event_id, error=str(error))
         return False
     if outcome is None:
         return False
-    _log("a fold does not end", event_id=mark.event_id, reason=reason, outcome=outcome)
+    _log("fold timed out", event_id=mark.event_id, reason=reason, outcome=outcome)
     return True
 
 

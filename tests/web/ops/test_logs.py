@@ -214,7 +214,7 @@ def test_folding_says_what_each_event_did_when_it_is_asked_to(client: Client) ->
     (event_id,) = append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM)))
     with structlog.testing.capture_logs() as logs:
         Reducer(client, NullWake()).reduce()
-    (folded,) = [line for line in logs if line["event"] == "folded"]
+    (folded,) = [line for line in logs if line["event"] == "event processed"]
     assert folded["event_id"] == event_id and folded["room_id"] == ROOM and folded["effect"]
 
 
@@ -226,7 +226,7 @@ def test_the_whole_product_in_json_writes_nothing_else(tmp_path: Path) -> None:
         one.stop()
         found = [json.loads(line) for line in one.output().splitlines() if line.startswith("{")]
     about = {line["event"]: line for line in found if line.get("event_id") == answer.json["id"]}
-    assert about["webhook kept"]["process"] == "web" and about["folded"]["process"] == "worker"
+    assert about["webhook kept"]["process"] == "web" and about["event processed"]["process"] == "worker"
     assert not [line for line in one.output().splitlines() if "Traceback" in line and not line.startswith("{")]
 
 

@@ -350,7 +350,7 @@ def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
     assert unknown.status == 1 and "neither configured nor seen" in unknown.err
     assert tally(running, "rooms", "add", "nobody-is-here").status == 0
     late = tally(running, "start", "nobody-is-here", "--wait", "1")
-    assert late.status == 1 and "within 1 s" in late.err
+    assert late.status == 1 and "after 1 s" in late.err
 
 
 @pytest.mark.process

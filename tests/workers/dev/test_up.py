@@ -136,7 +136,7 @@ def test_without_credentials_the_sandbox_runs_on_a_store_of_its_own(tmp_path: Pa
         starts = [line.split() for line in one.seen()]
         assert {words[2] for words in starts} == {EmbeddedStore(tmp_path / "var" / "sandbox").url}
         assert {words[3] for words in starts} == {f"http://127.0.0.1:{port + 1}"}
-        assert "REDIS_URL is not used" in one.text()
+        assert "Ignoring REDIS_URL" in one.text()
         assert (tmp_path / "var" / "admin_token").read_text().strip() in one.text()
     assert one.process.returncode == 0
 
@@ -203,7 +203,7 @@ def test_a_second_run_beside_a_running_one_says_so(tmp_path: Path, port: int) ->
         assert one.said("ready after")
         with up(tmp_path, PORT=str(port + 2)) as two:
             assert two.process.wait(LIMIT_S) == 1
-            assert two.text().startswith("tally: Tallylight already runs here (process ")
+            assert two.text().startswith("tally: Tallylight is already running here (process ")
             assert two.text().count("\n") == 1
         assert one.lives("web")
 
@@ -231,7 +231,7 @@ def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path, port: int) -> N
     (tmp_path / "var").write_text("")
     with up(tmp_path, PORT=str(port)) as one:
         assert one.process.wait(LIMIT_S) == 1
-        assert one.text().startswith("tally: DATA_DIR is 'var': it should be a directory we can write to")
+        assert one.text().startswith("tally: DATA_DIR is 'var': it must be a writable directory")
         assert one.text().count("\n") == 1
 
 

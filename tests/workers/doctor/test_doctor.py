@@ -247,7 +247,7 @@ def test_folding_again_gives_what_is_stored_and_what_was_changed_is_named(store_
     append(client, Entry(Source.VIDEOSDK, "hls-playable", ROOM, webhook("hls-playable", ROOM)))  # not folded yet
     done: list[int] = []
     assert check_replay(client, progress=done.append) == ok(
-        "replay", "2 events give the stored state of 1 rooms exactly"
+        "replay", "2 events reproduce the stored state of 1 rooms exactly"
     )
     assert done == [2]
     room = codec.room_of(client.get(keys.room(ROOM)))
