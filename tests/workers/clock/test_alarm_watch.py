@@ -54,7 +54,9 @@ def test_an_open_breaker_is_an_alarm_that_names_the_subscriber(client: Client, s
     breaker_opens(client, subscriber_id)
     alarm = looked(client)[AlarmName.SUBSCRIBER_FAILING]
     assert (alarm.subscriber_id, alarm.severity) == (subscriber_id, "warning")
-    assert alarm.summary_text.startswith("subscriber on-call has been failing since 2026-11-22 12:00 UTC: it answered 503.")
+    assert alarm.summary_text.startswith(
+        "subscriber on-call has been failing since 2026-11-22 12:00 UTC: it answered 503."
+    )
 
 
 def test_a_subscriber_without_a_name_is_named_by_its_masked_address(client: Client, web_client: WebClient) -> None:
