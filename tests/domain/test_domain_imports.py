@@ -12,7 +12,7 @@ PURE = frozenset(
     "hashlib heapq itertools re typing unicodedata urllib warnings zlib zoneinfo".split()
 )
 LIBRARIES = frozenset({"cel", "cronsim", "dateutil", "icalendar"})
-SILENCED = ("cel_meter.py", "logging")  # to keep a library from logging; nothing is written
+SILENCED = ("meter.py", "logging")  # to keep a library from logging; nothing is written
 CLOCKS = frozenset({"now", "today", "utcnow"})
 
 TREES = {path: ast.parse(path.read_text()) for path in sorted(DOMAIN.rglob("*.py"))}
