@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ from webhook_app.api.events import events
 from webhook_app.api.openapi import complete_spec
 from webhook_app.api.rooms import rooms
 from webhook_app.api.rules import rules
-from webhook_app.api.schemas import Moment
 from webhook_app.api.streams import streams
 from webhook_app.api.subscribers import subscribers
 from webhook_app.api.system import system
@@ -46,7 +45,7 @@ from webhook_app.providers.videosdk.provider import VIDEOSDK
 from webhook_app.providers.videosdk.public_key import KeyRing, fetch_from
 from webhook_app.receiver.receiver import Receiver, handles_path
 from webhook_app.receiver.webhook_counters import WebhookCounters
-from webhook_app.schemas.fields import Duration
+from webhook_app.schemas.fields import Duration, Moment
 from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
@@ -64,12 +63,19 @@ from webhook_app.store.journal.wakeups import BackgroundWakeups, Wakeups
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
-from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.context import AppContext, UseCaseLimits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 RESOURCES = (rooms, streams, rules, subscribers, deliveries, calls, alarms)
+
+
+@dataclass(frozen=True)
+class WebLimits:
+    """The limits of the web's parts."""
+
+    use_cases: UseCaseLimits = field(default_factory=UseCaseLimits)
 
 
 @dataclass
@@ -92,9 +98,10 @@ class Web:
         self.feed.close()
 
 
-def build(settings: Settings) -> Web:
-    """The web of one process; nothing is connected to before the first request."""
+def build(settings: Settings, limits: WebLimits | None = None) -> Web:
+    """Build the web of one process. Nothing is connected before the first request."""
     assert settings.redis_url is not None
+    limits = limits or WebLimits()
     generation = Generation()
     make_client = partial(connect, settings.redis_url, sentinel_login=settings.sentinel_login, generation=generation)
     client = make_client()
@@ -150,6 +157,7 @@ def build(settings: Settings) -> Web:
             allow_networks=settings.allow_networks,
             sandbox_url=settings.sandbox_url,
             max_streams=settings.max_streams,
+            limits=limits.use_cases,
         )
         _add_api(app, context, feed, tokens, settings)
     app.wsgi_app = with_prefix(app.wsgi_app)  # type: ignore[method-assign, assignment]
@@ -254,7 +262,7 @@ def _events(
 
 
 def _bad_cursor(error: InvalidCursorError) -> Response:
-    return problems.answer(Problem(422, "the cursor is not right", errors={"cursor": [str(error)]}))
+    return problems.answer(Problem(422, "Invalid cursor.", errors={"cursor": [str(error)]}))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from marshmallow import ValidationError
 
-from webhook_app.api.room_changes import NewRoomSchema
 from webhook_app.config.values import InvalidValueError, globs
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, STARS_MAX, any_glob_matches, check_glob, glob_matches
+from webhook_app.schemas.room import NewRoomSchema
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
 

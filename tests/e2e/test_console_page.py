@@ -25,7 +25,7 @@ from webhook_app.store.journal.journal import Entry, entry
 
 pytestmark = pytest.mark.browser
 
-CURRENT = re.compile(r"Refreshes by itself\.|Live\.")
+CURRENT = re.compile(r"Auto-refresh every 2 s|Live")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(
     visit: Any, web_client: WebClient, client: Client
 ) -> None:
     visit.log_in()
-    expect(visit.page.get_by_text("No room has been seen yet")).to_be_visible()
+    expect(visit.page.get_by_text("No rooms yet")).to_be_visible()
     with folding(client):
         post(web_client, "session-started")
         post(web_client, "hls-starting", id="run-1")
@@ -101,7 +101,7 @@ def test_a_lamp_goes_red_by_itself_when_a_room_goes_on_air_and_out_again(
 
 def test_a_token_that_is_wrong_is_refused_and_the_right_one_then_taken(visit: Any) -> None:
     visit.log_in("not-the-token-of-this-place")
-    expect(visit.page.get_by_role("alert")).to_contain_text("neither the admin token nor the viewer token")
+    expect(visit.page.get_by_role("alert")).to_contain_text("Wrong token.")
     visit.complaints.clear()  # the browser itself remarks upon a 403
     visit.page.get_by_label("Admin or viewer token").fill(ADMIN_TOKEN)
     visit.page.keyboard.press("Enter")
@@ -112,7 +112,7 @@ def test_the_page_says_when_it_may_be_old_and_recovers(visit: Any) -> None:
     visit.log_in()
     expect(visit.page.get_by_role("status")).to_have_text(CURRENT)
     visit.context.set_offline(True)
-    expect(visit.page.get_by_role("status")).to_contain_text("may be old", timeout=WITHIN_MS)
+    expect(visit.page.get_by_role("status")).to_contain_text("may be out of date", timeout=WITHIN_MS)
     visit.picture("lost")
     visit.context.set_offline(False)
     expect(visit.page.get_by_role("status")).to_have_text(CURRENT, timeout=WITHIN_MS)
@@ -130,7 +130,7 @@ def test_the_page_can_be_used_by_keyboard_alone(visit: Any) -> None:
     visit.log_in()
     visit.page.wait_for_url(visit.site + "/")
     visit.page.keyboard.press("Tab")
-    expect(visit.page.get_by_text("Skip to the content")).to_be_focused()
+    expect(visit.page.get_by_text("Skip to content")).to_be_focused()
     visit.page.keyboard.press("Tab")
     expect(visit.page.get_by_role("link", name="Tallylight")).to_be_focused()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.polling import scaled_limit
 from tests.support.product import public_pem, signature
-from webhook_app.app import Web, build
+from webhook_app.app import Web, WebLimits, build
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
 from webhook_app.store import codec, keys
@@ -36,7 +36,7 @@ class NullWake(Wake):
 class WebClient:
     """The app of one web process, with Flask's own client in front of it."""
 
-    def __init__(self, store_url: str, data_dir: Path, **more: Any) -> None:
+    def __init__(self, store_url: str, data_dir: Path, *, limits: WebLimits | None = None, **more: Any) -> None:
         given = Settings(
             data_dir=data_dir,
             redis_url=store_url,
@@ -48,7 +48,7 @@ class WebClient:
             secrets_key=SECRETS_KEY,
         )
         self.settings = replace(given, **more)
-        self.web: Web = build(self.settings)
+        self.web: Web = build(self.settings, limits)
         self.http = self.web.app.test_client()
 
     def webhook(self, body: bytes, *, signed: str | None = "", path: str = "/webhooks/videosdk", **more: Any) -> Any:

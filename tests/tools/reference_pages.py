@@ -28,8 +28,8 @@ from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.reason_texts import REASON_TEXTS
 from webhook_app.domain.reasons import Reason
+from webhook_app.error_reasons import MEANINGS
 from webhook_app.ops.metrics import StoreMetrics
-from webhook_app.problems.reasons import MEANINGS
 from webhook_app.store.connection.clients import Client, connect
 from workers.dev.embedded_store.server import EmbeddedStore
 

@@ -54,7 +54,7 @@ def main() -> int:
                 page = BrowserPage(browser, tally.url, token=ADMIN_TOKEN, viewport=DESKTOP, color_scheme=scheme)
                 page.log_in()
                 page.open(path)
-                expect(page.page.get_by_role("status").filter(has_text="Live.")).to_be_visible()
+                expect(page.page.get_by_role("status").filter(has_text="Live")).to_be_visible()
                 IMAGES.mkdir(exist_ok=True)
                 page.page.screenshot(path=IMAGES / f"{name}.png")
                 page.close()

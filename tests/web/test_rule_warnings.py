@@ -136,7 +136,7 @@ def test_config_check_and_the_editor_warn_of_the_same(client: Client, web_client
     visitor = log_in(web_client.web.app.test_client(), ADMIN_TOKEN)
     csrf = visitor.get("/new-rule").get_data(as_text=True).split('name="csrf" content="')[1].split('"')[0]
     data = {"text": json.dumps({"name": "morning", **WRONG}), "csrf": csrf}
-    verdict = visitor.post("/rule-text/check", data=data).json["verdict"]
+    verdict = visitor.post("/rule-text/check", data=data).json["feedback"]
     for text in EXPECTED:
         assert any(text in line for line in lines), text
         assert text in verdict

@@ -14,7 +14,7 @@ import workers
 from webhook_app.problems.problems import Problem
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.subscriber import SubscribeSchema
-from webhook_app.schemas.validation_messages import explained, flatten_errors, translate
+from webhook_app.schemas.validation_messages import explain_errors, flatten_errors, translate
 
 LIBRARYS_WORDS = (
     "Must be",
@@ -121,16 +121,16 @@ def test_a_problem_never_carries_the_librarys_words() -> None:
         422, "wrong", errors={"rooms": {"0": ["Length must be between 1 and 100."]}, "name": ["Invalid value."]}
     )
     assert problem.errors == {
-        "rooms": {"0": ["must have 1 to 100 characters (items, in a list)"]},
-        "name": ["cannot be used here"],
+        "rooms": {"0": ["must have 1 to 100 characters (or list items)"]},
+        "name": ["is not valid"],
     }
 
 
 def test_an_unknown_field_says_what_may_be_meant() -> None:
     schema = RuleSchema()
-    errors = explained(
+    errors = explain_errors(
         schema.validate({"name": "a", "rooms": ["*"], "cooldwn": "1m", "schedule": {"crn": "x"}}), schema
     )
-    assert errors["cooldwn"] == ["is unknown; do you mean cooldown?"]
-    assert errors["schedule"]["crn"] == ["is unknown; do you mean cron?"]
-    assert "there are" in explained(SubscribeSchema().validate({"zzz": 1}), SubscribeSchema())["zzz"][0]
+    assert errors["cooldwn"] == ["unknown field; did you mean cooldown?"]
+    assert errors["schedule"]["crn"] == ["unknown field; did you mean cron?"]
+    assert "the fields are" in explain_errors(SubscribeSchema().validate({"zzz": 1}), SubscribeSchema())["zzz"][0]

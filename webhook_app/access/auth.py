@@ -8,10 +8,10 @@ from flask import request
 
 from webhook_app.access.client_address import client_address
 from webhook_app.access.failed_logins import FailedLogins
+from webhook_app.error_reasons import ErrorReason
 from webhook_app.middleware import Limits
 from webhook_app.outbound.addresses import Network
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ErrorReason
 
 SAME_ORIGIN = frozenset({"same-origin", "none"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -1,4 +1,4 @@
-"""Events: the journal, newest first, and as a stream of what is new."""
+"""Events: the journal, and a stream of new events."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ from flask import Response, request
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from webhook_app.api.request_parsing import Blueprint
-from webhook_app.api.schemas import EventSchema, Moment, PageQuery, ProblemSchema, TimelineItemSchema, page_of
+from webhook_app.api.schemas import EventSchema, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.live import event_stream
 from webhook_app.live.broadcaster import EventBroadcaster, EventFilter
-from webhook_app.problems.problems import Problem
+from webhook_app.schemas.fields import Moment
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.errors import NotFoundError
 from webhook_app.usecases.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.usecases.room_names import find_room_id
 
@@ -23,7 +24,7 @@ STREAM_EXAMPLE = (
 
 
 class EventsQuery(PageQuery):
-    """Which events."""
+    """Filters of the list of events."""
 
     room_id = fields.String(load_default=None)
     type = fields.String(load_default=None)
@@ -33,7 +34,7 @@ class EventsQuery(PageQuery):
 
 
 class StreamQuery(Schema):
-    """Which events are streamed, and from where: after `after`, unless the browser says `Last-Event-ID`."""
+    """Filters of the event stream. It starts after the event `after`, unless `Last-Event-ID` is sent."""
 
     class Meta:
         unknown = EXCLUDE
@@ -44,22 +45,22 @@ class StreamQuery(Schema):
     after = fields.String(load_default=None, validate=validate.Length(max=50))
 
 
-def events(context: AppContext, feed: EventBroadcaster) -> Blueprint:
-    """The resource."""
+def events(context: AppContext, broadcaster: EventBroadcaster) -> Blueprint:
+    """Build the blueprint of the resource."""
     blp = Blueprint("events", __name__, url_prefix="/api/v1/events", description=__doc__)
 
     @blp.route("")
     @blp.arguments(EventsQuery, location="query")
     @blp.response(200, page_of(EventSchema))
     def list_events(query: dict[str, Any]) -> dict[str, Any]:
-        """Events with the effect that folding them had."""
+        """List events with their effects, newest first."""
         return events_page(context, query | {"room_id": find_room_id(context.state, query["room_id"])})
 
     @blp.route("/stream")
     @blp.doc(
         responses={
             "200": {
-                "description": "The stream. Each message is one event with its effect, its id the event's.",
+                "description": "The stream. Each message is one event with its effect; the message id is the event id.",
                 "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
             }
         },
@@ -67,23 +68,23 @@ def events(context: AppContext, feed: EventBroadcaster) -> Blueprint:
     @blp.arguments(StreamQuery, location="query")
     @blp.alt_response(422, schema=ProblemSchema)
     def stream_events(query: dict[str, Any]) -> Response:
-        """Events as they are folded (Server-Sent Events); resumes after `Last-Event-ID` without loss."""
+        """Stream events as they are processed (server-sent events). Resumes after `Last-Event-ID` without loss."""
         start = event_stream.start_of(request.headers.get("Last-Event-ID"), query.pop("after"))
-        wanted = EventFilter(**query | {"room_id": find_room_id(context.state, query["room_id"])})
-        return event_stream.answer(context, feed, wanted, start)
+        event_filter = EventFilter(**query | {"room_id": find_room_id(context.state, query["room_id"])})
+        return event_stream.answer(context, broadcaster, event_filter, start)
 
     @blp.route("/<event_id>")
     @blp.response(200, TimelineItemSchema)
     @blp.alt_response(404, schema=ProblemSchema)
     def get_event(event_id: str) -> dict[str, Any]:
-        """One event, with what folding it changed and what was decided."""
+        """Get an event with its effect, decisions and notices."""
         try:
-            checked = checked_id(event_id)
+            valid_id = checked_id(event_id)
         except InvalidCursorError:
-            raise Problem(404, f"{event_id} is no journal id") from None
-        found = context.journal.get([checked]) if checked else [None]
-        if found[0] is None:
-            raise Problem(404, f"no event {event_id} is kept")
-        return event_with_decisions(context, found[0])
+            raise NotFoundError(f"Invalid event id: {event_id}.") from None
+        event = context.journal.get([valid_id])[0] if valid_id else None
+        if event is None:
+            raise NotFoundError(f"Event {event_id} not found.")
+        return event_with_decisions(context, event)
 
     return blp

@@ -168,7 +168,8 @@ ALARM: dict[str, Any] = {
     "muted_until": None,
 }
 COMPARISON = {"would": [ACT], "did": [], "only_would": [ACT], "only_did": []}
-WISH = {"until": "2026-11-22T12:00:00Z"}
+LAYOUT = {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}
+OVERRIDE = {"until": "2026-11-22T12:00:00Z"}
 EXAMPLES: dict[str, Any] = {
     "Room": ROOM,
     "Stream": STREAM,
@@ -195,8 +196,11 @@ EXAMPLES: dict[str, Any] = {
     "Call": CALL,
     "Alarm": ALARM,
     "Accepted": {"id": "1763805600030-0"},
-    "StartWish": {**WISH, "start": {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}}}},
-    "Wish": WISH,
+    "StartOverride": {
+        **OVERRIDE,
+        "start": {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}}},
+    },
+    "Override": OVERRIDE,
     "Backtest": {"rules": [{"name": "draft", **RULE}], "from": "2026-11-15T00:00:00Z", "to": "2026-11-22T00:00:00Z"},
     "Subscribe": {"url": "https://example.org/hook", "types": ["stream.*"], "name": "av-team"},
     "Change": {"types": ["stream.*", "alarm.*"]},

@@ -1,4 +1,4 @@
-"""The bodies of the API's calls: JSON, whatever the content type says; what is not UTF-8 JSON is refused here."""
+"""Parse request bodies as UTF-8 JSON, whatever their content type."""
 
 from typing import Any
 
@@ -12,15 +12,18 @@ from webhook_app.problems.problems import Problem
 
 
 def read_body(raw: bytes) -> Any:
-    """The body's content; the reader is the one that later reads the journal, so what passes here passes there."""
+    """Decode a body; raise Problem 400 when it is not JSON.
+
+    The decoder is the one that reads the journal, so that everything accepted here can be read there.
+    """
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(400, f"the body is not JSON: {error}"[:300]) from None
+        raise Problem(400, f"The body is not JSON: {error}"[:300]) from None
 
 
 class BodyParser(FlaskParser):
-    """Reads bodies by `read_body`; an empty one is none."""
+    """Reads bodies with `read_body`; an empty body counts as missing."""
 
     def _raw_load_json(self, req: flask.Request) -> Any:
         raw = req.get_data(cache=True)
@@ -28,6 +31,6 @@ class BodyParser(FlaskParser):
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
-    """A resource of the API."""
+    """The blueprint of a resource."""
 
     ARGUMENTS_PARSER = BodyParser()

@@ -1,50 +1,30 @@
-"""The shapes of the API's answers and questions, for marshmallow and OpenAPI."""
+"""Schemas of the API's responses and queries, for marshmallow and OpenAPI."""
 
 from functools import cache
 from typing import Any
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from webhook_app.domain.delivery.waits import WaitingFor
-from webhook_app.domain.times import from_rfc3339
-from webhook_app.problems.reasons import ErrorReason
+from webhook_app.error_reasons import ErrorReason
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 TIME = {"format": "date-time", "examples": ["2026-11-22T10:00:07.120Z"]}
 
 
-class Moment(fields.Field[int]):
-    """An RFC 3339 time on the outside, ms since 1970 inside."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if not isinstance(value, str):
-            raise ValidationError("a time is text, such as 2026-11-22T10:00:00Z")
-        try:
-            return from_rfc3339(value)
-        except ValueError as error:
-            raise ValidationError(str(error)) from None
-
-
 def text(*, null: bool = False, **metadata: Any) -> fields.String:
-    """A text of an answer."""
+    """A string of a response."""
     return fields.String(allow_none=null, metadata=metadata)
 
 
 def moment(*, null: bool = False) -> fields.String:
-    """A time of an answer, already RFC 3339."""
+    """A time of a response, already in RFC 3339."""
     return fields.String(allow_none=null, metadata=TIME)
 
 
-class RequestSchema(Schema):
-    """What is asked: unknown fields are refused."""
-
-    class Meta:
-        unknown = RAISE
-
-
 class PageQuery(Schema):
-    """Which page of a list."""
+    """The page of a list."""
 
     class Meta:
         unknown = EXCLUDE
@@ -54,7 +34,7 @@ class PageQuery(Schema):
 
 
 class SnapshotSchema(Schema):
-    """A picture of a run, by its address at VideoSDK."""
+    """A snapshot of a stream; `url` is at VideoSDK."""
 
     url = text()
     taken_at = moment()
@@ -63,7 +43,7 @@ class SnapshotSchema(Schema):
 
 
 class StreamSchema(Schema):
-    """One HLS run."""
+    """A stream."""
 
     stream_id = text()
     videosdk_id = text(null=True)
@@ -87,7 +67,7 @@ class StreamSchema(Schema):
 
 
 class ParticipantSchema(Schema):
-    """Somebody in the room."""
+    """A participant of a session."""
 
     participant_id = text()
     name = text(null=True)
@@ -95,7 +75,7 @@ class ParticipantSchema(Schema):
 
 
 class SessionSchema(Schema):
-    """The room's newest session."""
+    """The most recent session of a room."""
 
     session_id = text()
     live = fields.Boolean()
@@ -107,7 +87,7 @@ class SessionSchema(Schema):
 
 
 class DesiredSchema(Schema):
-    """What the room should be, and who says so."""
+    """The target state of a room, and what set it."""
 
     on_air = fields.Boolean()
     because = text()
@@ -135,7 +115,7 @@ class RoomSchema(Schema):
 
 
 class EventSchema(Schema):
-    """A fact in the journal; `effect` is null until it is processed. `reasons` are the codes of what it did."""
+    """An event in the journal. `effect` is null until it is processed; `reasons` are the codes of its effects."""
 
     id = text()
     source = text(enum=["videosdk", "operator", "clock", "call", "probe", "config", "system"])
@@ -149,7 +129,7 @@ class EventSchema(Schema):
     reasons = fields.List(text())
     unchanged = fields.Boolean(
         metadata={
-            "description": "a timer or a probe that changed nothing to be seen: a check that confirmed what was known"
+            "description": "True for a timer or probe that changed nothing visible: it confirmed the current state."
         }
     )
 
@@ -165,14 +145,14 @@ class DecisionSchema(Schema):
 
 
 class NoticeReferenceSchema(Schema):
-    """A notice that came of an event; its deliveries are at `/deliveries?notice_id`."""
+    """A notice that an event caused; its deliveries are at `/deliveries?notice_id`."""
 
     id = text()
     type = text()
 
 
 class RepeatedChecksSchema(Schema):
-    """Checks in a row that changed nothing, with the same finding: how many, since when, and the events they are."""
+    """Consecutive checks with the same result that changed nothing: their number, their start and their events."""
 
     checks = fields.Integer()
     events = fields.Integer()
@@ -182,7 +162,7 @@ class RepeatedChecksSchema(Schema):
 
 
 class TimelineItemSchema(EventSchema):
-    """An event on a room's timeline; with `collapse`, `run` says for how many checks the last one stands."""
+    """An event on a timeline. With `collapse`, `run` describes the checks that this last one stands for."""
 
     decisions = fields.List(fields.Nested(DecisionSchema))
     notices = fields.List(fields.Nested(NoticeReferenceSchema))
@@ -190,7 +170,7 @@ class TimelineItemSchema(EventSchema):
 
 
 class CallAttemptSchema(Schema):
-    """What was sent for a call and what came back."""
+    """A request sent for a call, and its response."""
 
     at = moment()
     status = fields.Integer(allow_none=True)
@@ -198,7 +178,7 @@ class CallAttemptSchema(Schema):
 
 
 class CallSchema(Schema):
-    """A call to VideoSDK."""
+    """A call of VideoSDK's API."""
 
     id = text()
     room_id = text()
@@ -214,7 +194,7 @@ class CallSchema(Schema):
 
 
 class AttemptSchema(Schema):
-    """One try at a delivery."""
+    """One attempt of a delivery."""
 
     at = moment()
     status = fields.Integer(allow_none=True)
@@ -233,23 +213,23 @@ class DeliverySchema(Schema):
     attempts = fields.List(fields.Nested(AttemptSchema))
     next_attempt_at = fields.String(
         allow_none=True,
-        metadata=TIME | {"description": "A moment to come; null when settled, or sent as soon as there is room."},
+        metadata=TIME | {"description": "In the future. Null when settled, or when sent as soon as a slot is free."},
     )
     waiting_for = text(
         null=True,
         enum=[*(reason.value for reason in WaitingFor), None],
-        description="Why it is not sent at this moment; null when settled.",
+        description="Why it is not being sent right now; null when settled.",
     )
 
 
 class RetriedSchema(Schema):
-    """How many deliveries were put back in line."""
+    """How many deliveries were queued again."""
 
     retried = fields.Integer()
 
 
 class SubscriberHealthSchema(Schema):
-    """How a subscriber has answered in the last 24 hours; with its breaker open it is tried once in a while only."""
+    """Attempts of the last 24 hours. With an open breaker, the subscriber only gets occasional test attempts."""
 
     breaker = text(enum=["closed", "open"])
     tried_again_at = moment(null=True)
@@ -265,7 +245,7 @@ class SubscriberHealthSchema(Schema):
 
 
 class SubscriberSchema(Schema):
-    """Somebody who is told."""
+    """A subscriber."""
 
     id = text()
     name = text()
@@ -280,17 +260,17 @@ class SubscriberSchema(Schema):
     disabled_because = text(null=True)
     created_at = moment()
     from_file = fields.Boolean()
-    health = fields.Nested(SubscriberHealthSchema, metadata={"description": "Where one subscriber is asked for."})
+    health = fields.Nested(SubscriberHealthSchema, metadata={"description": "Only for a single subscriber."})
 
 
 class NewSubscriberSchema(SubscriberSchema):
-    """A subscriber just made: its secret is shown this once."""
+    """A subscriber with its signing secret, which is shown only once."""
 
     secret = text()
 
 
 class AlarmSchema(Schema):
-    """What needs somebody: `name` is its kind, `id` this raising, `reason` a code; and what it is about."""
+    """An alarm: `name` is its kind, `id` this occurrence, `reason` a code; and what it concerns."""
 
     id = text()
     name = text()
@@ -309,13 +289,13 @@ class AlarmSchema(Schema):
 
 
 class AcceptedSchema(Schema):
-    """The journal id of a command; its effect is at the `Location`."""
+    """The event id of a command. Its effect can be read at the `Location`."""
 
     id = text()
 
 
 class ProblemSchema(Schema):
-    """An error (RFC 9457)."""
+    """A problem document (RFC 9457)."""
 
     type = text()
     title = text()
@@ -327,7 +307,7 @@ class ProblemSchema(Schema):
 
 @cache
 def page_of(item: type[Schema]) -> type[Schema]:
-    """The shape of a list of these."""
+    """Build the schema of a page of items."""
     return Schema.from_dict(
         {"items": fields.List(fields.Nested(item)), "next": fields.String(allow_none=True)},
         name=item.__name__.removesuffix("Schema") + "PageSchema",

@@ -1,4 +1,4 @@
-"""The running product about itself: its version, the settings in force, VideoSDK's key, webhooks that were refused."""
+"""The running product: its version, settings, public key and refused webhooks."""
 
 from importlib.metadata import version
 from typing import Any
@@ -8,16 +8,12 @@ from marshmallow import Schema, fields
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import moment, text
 from webhook_app.config.settings import Settings, shown_settings
-from webhook_app.domain.times import rfc3339
-from webhook_app.providers.videosdk.signature import fingerprint
-from webhook_app.store import keys
-from webhook_app.store.connection.clients import Client
-from webhook_app.text.masking import masked
 from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.system import public_key_view, refused_webhooks
 
 
 class PublicKeySchema(Schema):
-    """VideoSDK's public key: without one every webhook is answered 503."""
+    """VideoSDK's public key. Without it, webhooks get 503."""
 
     known = fields.Boolean()
     pinned = fields.Boolean()
@@ -25,7 +21,7 @@ class PublicKeySchema(Schema):
 
 
 class RefusedWebhooksSchema(Schema):
-    """Webhooks that were not kept, by outcome: how many, when the last came, and what was wrong with it."""
+    """Webhooks that were not stored, by outcome: how many, when the last one arrived, and why."""
 
     outcome = text()
     count = fields.Integer()
@@ -34,7 +30,7 @@ class RefusedWebhooksSchema(Schema):
 
 
 class SystemSchema(Schema):
-    """The running product; secrets among the settings are shown as `(set)`."""
+    """The running product. Secrets among the settings are shown as `(set)`."""
 
     version = text()
     observing = fields.Boolean()
@@ -45,13 +41,13 @@ class SystemSchema(Schema):
 
 
 def system(context: AppContext, settings: Settings) -> Blueprint:
-    """The resource."""
-    blp = Blueprint("system", __name__, url_prefix="/api/v1/system", description="The running product about itself.")
+    """Build the blueprint of the resource."""
+    blp = Blueprint("system", __name__, url_prefix="/api/v1/system", description=__doc__)
 
     @blp.route("")
     @blp.response(200, SystemSchema)
     def get_system() -> dict[str, Any]:
-        """The settings in force, VideoSDK's public key, and which webhooks were refused."""
+        """Get the version, the settings in force, VideoSDK's public key, and the refused webhooks."""
         return {
             "version": version("tallylight"),
             "observing": settings.observe,
@@ -62,35 +58,3 @@ def system(context: AppContext, settings: Settings) -> Blueprint:
         }
 
     return blp
-
-
-def public_key_view(client: Client, settings: Settings) -> dict[str, Any]:
-    """The key that webhooks are checked with: the pinned one, else the one that was fetched last."""
-    pinned = settings.videosdk_public_key
-    remembered = client.get(keys.PUBLIC_KEY)
-    pem = pinned or (remembered.decode() if remembered else None)
-    return {
-        "known": pem is not None,
-        "pinned": pinned is not None,
-        "fingerprint": None if pem is None else fingerprint(pem),
-    }
-
-
-def refused_webhooks(client: Client) -> list[dict[str, Any]]:
-    """What was refused or passed over, the outcome with the newest webhook first."""
-    counts: dict[str, int] = {}
-    for label, count in client.hgetall(keys.COUNTS).items():
-        outcome = label.decode().partition("|")[2]
-        counts[outcome] = counts.get(outcome, 0) + int(count)
-    views = []
-    for raw_outcome, raw in client.hgetall(keys.REFUSED_WEBHOOKS).items():
-        outcome, (at_s, _, detail) = raw_outcome.decode(), raw.decode("utf-8", "replace").partition("|")
-        views.append(
-            {
-                "outcome": outcome,
-                "count": counts.get(outcome, 1),
-                "last_at": rfc3339(int(float(at_s) * 1000)),
-                "detail": masked(detail) or None,
-            }
-        )
-    return sorted(views, key=lambda view: str(view["last_at"]), reverse=True)

@@ -1,4 +1,4 @@
-"""The console's door: log-in and log-out, who may look and who may act, and that a form is one of ours."""
+"""Access to the console: log-in and log-out, who may view and who may act, and the CSRF check of forms."""
 
 import hmac
 import re
@@ -16,8 +16,9 @@ from webhook_app.access.session_cookies import LOGIN, cookie_name
 from webhook_app.access.sessions import Sessions
 from webhook_app.config.settings import LOOPBACK, Settings
 from webhook_app.console.pages.error_pages import redirect_to_admin_login
+from webhook_app.error_reasons import ErrorReason
 from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ErrorReason
+from webhook_app.usecases.errors import UseCaseError
 
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
 CSRF_HEADER = "X-Csrf"
@@ -25,7 +26,7 @@ _LOGIN_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class ConsoleAuth:
-    """Who is at the door of this request. On the sandbox of this very machine anybody may look."""
+    """Who makes this request, and what they may do. A sandbox on this machine may be viewed without logging in."""
 
     def __init__(self, tokens: Tokens, sessions: Sessions, settings: Settings) -> None:
         self._tokens = tokens
@@ -36,31 +37,31 @@ class ConsoleAuth:
 
     @property
     def role(self) -> Role | None:
-        """Who has logged in."""
+        """The role of the session, None without one."""
         return self._sessions.role
 
     @property
     def can_view(self) -> bool:
-        """Whether anything may be shown."""
+        """Whether pages may be shown."""
         return self._is_open_here or self.role is not None
 
     @property
     def _is_open_here(self) -> bool:
-        """Whether this request needs no log-in: another site's name may have been pointed at this machine."""
+        """Whether this request needs no log-in. The Host is checked against DNS rebinding."""
         return self.anonymous_read and self._hosts.is_ours(request.headers.get("Host"))
 
     @property
-    def may_act(self) -> bool:
+    def can_act(self) -> bool:
         """Whether anything may be changed."""
         return self.role is Role.ADMIN
 
     @property
     def csrf(self) -> str:
-        """What every form of this session carries."""
+        """The CSRF token of this session."""
         return self._sessions.csrf
 
     def guard(self) -> BaseResponse | None:
-        """Before every request: send to the log-in, refuse what was sent from elsewhere or by a viewer."""
+        """Before every request: redirect to the log-in; refuse cross-site forms and changes by viewers."""
         if request.endpoint in OPEN_TO_ALL:
             return None
         if not self.can_view:
@@ -69,19 +70,19 @@ class ConsoleAuth:
             if request.path.startswith("/page/"):
                 return Response(status=401)
             here = request.full_path.rstrip("?")
-            wanted = request.method == "GET" and here != "/" and not request.headers.get("X-Fragment")
-            return redirect(f"/login?{urlencode({'back': here})}" if wanted else "/login")
+            returns = request.method == "GET" and here != "/" and not request.headers.get("X-Fragment")
+            return redirect(f"/login?{urlencode({'back': here})}" if returns else "/login")
         if request.method == "POST":
             if not self._from_our_form():
-                detail = "This form has expired, or was sent from another site. Go back, reload the page and try again."
+                detail = "This form expired. Reload the page and try again."
                 raise Problem(403, detail, reason=ErrorReason.FORM_EXPIRED)
-            if not self.may_act and request.endpoint != "console.logout":
-                detail = "The viewer token may look and not change anything. Log in with the admin token."
+            if not self.can_act and request.endpoint != "console.logout":
+                detail = "Read-only. Log in with the admin token to make changes."
                 raise Problem(403, detail, reason=ErrorReason.ADMIN_NEEDED)
         return None
 
     def add(self, blueprint: Blueprint) -> None:
-        """Log-in and log-out."""
+        """Add log-in and log-out."""
 
         @blueprint.get("/login")
         def login_form() -> Response:
@@ -96,7 +97,7 @@ class ConsoleAuth:
             if not self._from_our_log_in():
                 return self._form(wrong=self._refused_form(), status=403)
             if role is None:
-                return self._form(wrong="That is neither the admin token nor the viewer token.", status=403)
+                return self._form(wrong="Wrong token.", status=403)
             self._sessions.begin(role)
             return redirect(back("/"), code=303)
 
@@ -120,8 +121,8 @@ class ConsoleAuth:
 
     def _refused_form(self) -> str:
         if not _login_nonce():
-            return "Your browser sent no cookie. Allow cookies for this address, reload this page and try again."
-        return "This form has expired, or was sent from another site. Try again."
+            return "Your browser sent no cookie. Allow cookies for this site, reload the page and try again."
+        return "This form expired. Try again."
 
     def _from_our_form(self) -> bool:
         return _is_same(self.csrf, request.form.get("csrf") or request.headers.get(CSRF_HEADER, ""))
@@ -131,7 +132,7 @@ class ConsoleAuth:
 
 
 def _login_nonce() -> str:
-    """What the log-in form of this browser carries; empty when it has none."""
+    """The CSRF token of this browser's log-in form; empty when it has none."""
     nonce = request.cookies.get(cookie_name(LOGIN), "")
     return nonce if _LOGIN_NONCE.fullmatch(nonce) else ""
 
@@ -141,44 +142,42 @@ def _is_same(expected: str, given: str) -> bool:
 
 
 def signing_key(key: str | bytes, settings: Settings) -> bytes:
-    """What signs the sessions: another token than before ends every session that was begun with the old one."""
+    """Derive the key that signs sessions. Changing a token changes the key, which ends all sessions."""
     raw = key.encode() if isinstance(key, str) else key
     tokens = f"{settings.admin_token or ''}\n{settings.viewer_token or ''}"
     return hmac.new(raw, tokens.encode(), sha256).digest()
 
 
 def allows_anonymous_read(settings: Settings) -> bool:
-    """Whether anybody may look: the sandbox plays VideoSDK, and only this machine can reach us."""
+    """Whether pages may be viewed without logging in: in the sandbox, when HOST is loopback."""
     return settings.sandbox_url is not None and settings.host in LOOPBACK
 
 
-def back(otherwise: str) -> str:
-    """Where the form came from, if that is a page of ours; without the prefix that the console lives under."""
-    asked = request.form.get("back") or request.args.get("back") or ""
-    if request.script_root and asked.startswith(f"{request.script_root}/"):
-        asked = asked.removeprefix(request.script_root)
-    ours = asked.startswith("/") and not asked.startswith("//") and "\\" not in asked and asked.isprintable()
-    return asked if ours else otherwise
+def back(default: str) -> str:
+    """Return the path that the form came from, without the console's prefix; `default` if it is not ours."""
+    path = request.form.get("back") or request.args.get("back") or ""
+    if request.script_root and path.startswith(f"{request.script_root}/"):
+        path = path.removeprefix(request.script_root)
+    is_ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if is_ours else default
 
 
-def flash_and_redirect(what: str, otherwise: str) -> BaseResponse:
-    """Say what was done, on the page that the form came from."""
-    flash(what, "done")
-    return redirect(back(otherwise), code=303)
+def flash_and_redirect(message: str, default: str) -> BaseResponse:
+    """Return to the page that the form came from, and show a message there."""
+    flash(message, "done")
+    return redirect(back(default), code=303)
 
 
-def run_action(act: Callable[[], str], otherwise: str) -> BaseResponse:
-    """Do it and say so; what the API would refuse is said in the same words."""
+def run_action(action: Callable[[], str], default: str) -> BaseResponse:
+    """Run an action and show the message it returns, or the error of the use case."""
     try:
-        return flash_and_redirect(act(), otherwise)
-    except Problem as problem:
-        if (problem.code or 500) >= 500:
-            raise
-        flash(problem.description or "That was refused.", "wrong")
-        return redirect(back(otherwise), code=303)
+        return flash_and_redirect(action(), default)
+    except UseCaseError as error:
+        flash(error.detail, "wrong")
+        return redirect(back(default), code=303)
 
 
-def require_admin(door: ConsoleAuth) -> None:
-    """For pages that only lead to acting: others are told that the admin token is needed."""
-    if not door.may_act:
+def require_admin(auth: ConsoleAuth) -> None:
+    """Redirect all but admins to the log-in, on pages that only lead to an action."""
+    if not auth.can_act:
         redirect_to_admin_login()

@@ -28,22 +28,24 @@ from webhook_app.console.pages import (
 )
 from webhook_app.console.pages.error_pages import error_page
 from webhook_app.console.room_cache import RoomCache
-from webhook_app.problems.problems import answer, wants_page
+from webhook_app.problems.problems import Problem, answer, problem_of, wants_page
 from webhook_app.store.connection.clients import StoreUnavailableError
 from webhook_app.store.connection.refusals import is_store_unavailable
+from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.errors import UseCaseError
 
 PAGES = (wall, confirmations, room_settings, room, schedule, rules, subscribers, alarms, system, events)
 
 
 def console(context: AppContext, tokens: Tokens, sessions: Sessions, settings: Settings) -> Blueprint:
-    """Every page of it."""
+    """Build the blueprint of the console, with all pages."""
     blueprint = Blueprint(
         "console", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
-    door = ConsoleAuth(tokens, sessions, settings)
-    desk = ConsoleContext(context, door, RoomCache(context.client), settings)
-    blueprint.before_request(door.guard)
+    auth = ConsoleAuth(tokens, sessions, settings)
+    console = ConsoleContext(context, auth, RoomCache(context.client), settings)
+    blueprint.before_request(auth.guard)
     blueprint.after_request(set_security_headers)
     for name, read in (FILTERS | participants.FILTERS).items():
         blueprint.add_app_template_filter(read, name)
@@ -51,41 +53,49 @@ def console(context: AppContext, tokens: Tokens, sessions: Sessions, settings: S
         blueprint.add_app_template_global(function, name)
 
     @blueprint.app_context_processor
-    def shell() -> dict[str, object]:
-        looking = door.can_view
+    def layout_values() -> dict[str, object]:
+        can_view = auth.can_view
         return {
-            "may_look": looking,
-            "may_act": door.may_act,
-            "role": None if door.role is None else door.role.value,
-            "csrf": door.csrf,
+            "can_view": can_view,
+            "can_act": auth.can_act,
+            "role": None if auth.role is None else auth.role.value,
+            "csrf": auth.csrf,
             "observing": settings.observe,
-            "sandbox": settings.sandbox_url if looking else None,
-            "counted_alarms": lambda: alarms.counted_alarms(context) if looking else [],
+            "sandbox": settings.sandbox_url if can_view else None,
+            "counted_alarms": lambda: alarms.counted_alarms(context) if can_view else [],
             "alarm_title": title_of,
             "address": request.full_path.rstrip("?"),
-            "stream": _events_stream() if looking else None,
+            "stream": _events_stream() if can_view else None,
         }
 
     @blueprint.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response:
+    def render_error(error: HTTPException) -> Response:
         return error_page(error) if wants_page(otherwise=request.endpoint != "console.static") else answer(error)
 
-    def away(error: Exception) -> Response:
-        return refused(ServiceUnavailable())
+    def store_unavailable(error: Exception) -> Response:
+        return render_error(ServiceUnavailable())
 
     def store_failed(error: Exception) -> Response:
         if is_store_unavailable(error):
-            return away(error)
+            return store_unavailable(error)
         raise error
 
-    blueprint.register_error_handler(StoreUnavailableError, away)
+    def refuse(error: UseCaseError) -> Response:
+        return render_error(problem_of(error))
+
+    def invalid_cursor(error: InvalidCursorError) -> Response:
+        return render_error(Problem(422, str(error)))
+
+    blueprint.register_error_handler(UseCaseError, refuse)
+    blueprint.register_error_handler(InvalidCursorError, invalid_cursor)
+    blueprint.register_error_handler(StoreUnavailableError, store_unavailable)
     blueprint.register_error_handler(redis.RedisError, store_failed)
-    door.add(blueprint)
+    auth.add(blueprint)
     for part in PAGES:
-        part.add(blueprint, desk)
+        part.add(blueprint, console)
     return blueprint
 
 
 def _events_stream() -> str | None:
-    """Where the events' stream is, if this process serves it."""
+    """The path of the event stream, if this process serves it."""
     return next((rule.rule for rule in current_app.url_map.iter_rules() if rule.rule.endswith("/events/stream")), None)

@@ -1,4 +1,4 @@
-"""What every page of the console works with, and how it answers."""
+"""What every page of the console works with, and how it is rendered."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,38 +15,38 @@ from webhook_app.usecases.context import AppContext
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """The store's parts, who is at the door, and the rooms as last seen."""
+    """Handed to every page: the use cases' context, who is logged in, the cached rooms, the settings."""
 
     context: AppContext
-    door: ConsoleAuth
+    auth: ConsoleAuth
     rooms: RoomCache
     settings: Settings
 
     @property
     def config_file_name(self) -> str | None:
-        """The configuration file's name, without its folder."""
+        """The file name of the configuration file, without its directory."""
         return None if self.settings.config_file is None else self.settings.config_file.name
 
 
-def page(name: str, **given: Any) -> str:
-    """A whole page; asked for by a dialog, only what is between its head and its foot."""
+def page(name: str, **values: Any) -> str:
+    """Render a page; only its main content when a dialog requests it."""
     layout = "bare.html" if request.headers.get("X-Fragment") else "base.html"
-    return render_template(name, layout=layout, **given)
+    return render_template(name, layout=layout, **values)
 
 
-def live_part(template: str, **given: Any) -> Response:
-    """The part of a page that changes, or 304 when it is what the asker has."""
+def live_part(template: str, **values: Any) -> Response:
+    """Render the live part of a page, or 304 when the client has the same."""
     strip = render_template("alarm_strip.html")
-    body = f"{render_template(template, **given)}<template data-alarms>{strip}</template>".encode()
+    body = f"{render_template(template, **values)}<template data-alarms>{strip}</template>".encode()
     tag = hashlib.blake2b(body, digest_size=12).hexdigest()
-    answer = make_response(body)
-    answer.set_etag(tag)
-    answer.make_conditional(request)
-    return answer
+    response = make_response(body)
+    response.set_etag(tag)
+    response.make_conditional(request)
+    return response
 
 
 def page_of(items: Sequence[Any], number: int, size: int) -> tuple[Sequence[Any], int, int]:
-    """Items of one page: them, the page's number within bounds, and how many pages there are."""
+    """Return the items of a page, the page number within bounds, and the number of pages."""
     pages = max(1, -(-len(items) // size))
     number = min(max(1, number), pages)
     return items[(number - 1) * size : number * size], number, pages

@@ -1,4 +1,4 @@
-"""How moments, spans and amounts are written on the pages: in UTC, and the same for everybody."""
+"""Format times, durations and numbers for the pages. Times are in UTC."""
 
 import json
 import re
@@ -13,37 +13,38 @@ from webhook_app.domain.times import from_rfc3339, rfc3339
 
 SHORT_ID_CHARS = 7
 _OUR_ID = re.compile(r"\b(?:st|msg|call|dlv|sub)_[0-9a-f]{12,}\b")
+DELIVERY_STATES = {"pending": "queued", "dead": "failed"}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def clock(moment: str | int | None) -> Markup | str:
-    """`10:02:11`, with the day before it when that is not today."""
+    """Format a time as `10:02:11`, preceded by the day if that is not today."""
     return _time(moment, written)
 
 
 def minute(moment: str | int | None) -> Markup | str:
-    """`10:02`, with the day before it when that is not today."""
+    """Format a time as `10:02`, preceded by the day if that is not today."""
     return _time(moment, lambda at: f"{'' if _today(at) else day(at) + ' '}{at:%H:%M}")
 
 
 def since(moment: str | int | None) -> Markup | str:
-    """The moment, which a script turns into the time that has passed, counting on."""
+    """Format a time that a script replaces by the time elapsed since then."""
     return _time(moment, written, counting=True)
 
 
 def written(at: datetime) -> str:
-    """A moment to the second, as text."""
+    """Format a time to the second, as plain text."""
     return f"{'' if _today(at) else day(at) + ' '}{at:%H:%M:%S}"
 
 
 def day(at: datetime) -> str:
-    """`Sun 29 Nov`."""
+    """Format a day as `Sun 29 Nov`."""
     return f"{DAYS[at.weekday()]} {at.day} {MONTHS[at.month - 1]}"
 
 
 def span(seconds: float | int | None) -> str:
-    """`45 s`, `12 min`, `1 h 05 min`, `3 d 4 h`."""
+    """Format seconds as `45 s`, `12 min`, `1 h 05 min` or `3 d 4 h`."""
     if seconds is None:
         return ""
     whole = int(seconds)
@@ -57,7 +58,7 @@ def span(seconds: float | int | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """`1.4 MB`."""
+    """Format bytes as `1.4 MB`."""
     amount = float(count or 0)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000 or unit == "GB":
@@ -67,34 +68,34 @@ def size(count: int | None) -> str:
 
 
 def many(count: int) -> str:
-    """`12 345`, with a thin space."""
+    """Format a number as `12 345`, with a thin space."""
     return f"{count:,}".replace(",", "\u202f")
 
 
 def why(because: str | None) -> str:
-    """`rule:sunday-service` for people."""
+    """Format a cause: `rule:sunday-service` as `rule sunday-service`, None as a person at VideoSDK."""
     if because is None:
-        return "somebody at VideoSDK"
+        return "someone at VideoSDK"
     return because.replace("rule:", "rule ", 1) if because.startswith("rule:") else f"the {because}"
 
 
 def short(text: str) -> str:
-    """The text with our long ids cut short; raw data has them whole."""
-    return _OUR_ID.sub(lambda found: found.group(0)[:SHORT_ID_CHARS] + "…", text)
+    """Shorten Tallylight's long ids in a text."""
+    return _OUR_ID.sub(lambda match: match.group(0)[:SHORT_ID_CHARS] + "…", text)
 
 
 def is_past(moment: str | int) -> bool:
-    """Whether a moment has come: what opened then is open, and not to come."""
+    """Whether a time has passed."""
     return moment_of(moment) <= datetime.now(UTC)
 
 
 def pretty(value: Any) -> str:
-    """Data as indented JSON, in full."""
+    """Format data as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def moment_of(value: str | int) -> datetime:
-    """RFC 3339 or ms as a moment in UTC."""
+    """Convert RFC 3339, or ms since 1970, to a datetime in UTC."""
     ms = from_rfc3339(value) if isinstance(value, str) else value
     return datetime.fromtimestamp(ms / 1000, UTC)
 
@@ -115,6 +116,11 @@ def _today(at: datetime) -> bool:
     return at.date() == datetime.now(UTC).date()
 
 
+def delivery_state(state: str) -> str:
+    """Name the state of a delivery: `queued`, `delivered` or `failed`."""
+    return DELIVERY_STATES.get(state, state)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "minute": minute,
@@ -126,5 +132,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "how_it_ended": stop_cause_text,
     "is_past": is_past,
     "pretty": pretty,
+    "delivery_state": delivery_state,
     "short": short,
 }

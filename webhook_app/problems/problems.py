@@ -1,43 +1,46 @@
-"""Errors as `application/problem+json` (RFC 9457), mapped in one place."""
+"""Error responses as `application/problem+json` (RFC 9457)."""
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from webhook_app.problems.reasons import ErrorReason, reason_of
+from webhook_app.error_reasons import ErrorReason
+from webhook_app.problems.reasons import reason_of
 from webhook_app.schemas.validation_messages import translate_all
 from webhook_app.store.connection.clients import StoreUnavailableError
 from webhook_app.store.connection.refusals import is_store_unavailable
+from webhook_app.usecases.errors import ConflictError, InvalidInputError, NotFoundError, UseCaseError
 
 PREFIXES_MAX = 8
 CONTENT_TYPE = "application/problem+json"
 DESCRIPTIONS = {
-    400: "The request cannot be read.",
-    401: "A token is needed: Authorization: Bearer <token>.",
-    403: "The viewer token may only read.",
+    400: "The request cannot be parsed.",
+    401: "Missing or invalid token. Send Authorization: Bearer <token>.",
+    403: "The viewer token is read-only.",
     404: "Not found.",
-    405: "This address does not take this method.",
-    409: "The request does not fit the current state.",
-    412: "It was changed since you read it: read it again.",
+    405: "Method not allowed.",
+    409: "Conflicts with the current state.",
+    412: "Precondition failed: the resource has changed.",
     413: "The request is too large.",
-    422: "Something in the request is wrong; `errors` says what, by field.",
-    429: "Too many requests; Retry-After says when to go on.",
-    500: "Something went wrong in Tallylight; the log says what.",
-    503: "The store does not answer.",
+    422: "The request is invalid; `errors` names the fields.",
+    429: "Too many requests. Retry after the number of seconds in Retry-After.",
+    500: "Internal error. See the log.",
+    503: "The store is unavailable.",
 }
+STATUSES: Mapping[type[UseCaseError], int] = {NotFoundError: 404, ConflictError: 409, InvalidInputError: 422}
 JSON_ONLY = ("/api", "/webhooks")
 
-# Answers an error as a page; problem documents are for programs.
+# Renders an error as a page for browsers.
 ErrorPage = Callable[[HTTPException], Response]
 
 
 class Problem(HTTPException):
-    """An error that says what was wrong, where, and what would be right."""
+    """An HTTP error with a reason code, and the errors by field."""
 
     def __init__(
         self,
@@ -56,9 +59,9 @@ class Problem(HTTPException):
 
 
 class ProblemApi(Api):
-    """flask-smorest's API with our errors."""
+    """flask-smorest's API with our error responses."""
 
-    described: dict[str, Any] | None = None
+    spec_document: dict[str, Any] | None = None
     complete: Callable[[dict[str, Any]], dict[str, Any]]
 
     def __init__(self, app: Flask) -> None:
@@ -70,13 +73,13 @@ class ProblemApi(Api):
         return answer(error)
 
     def description(self) -> dict[str, Any]:
-        """The whole API as OpenAPI says it, finished once all resources are there."""
-        if self.described is None:
-            self.described = self.complete(self.spec.to_dict())
-        return self.described
+        """Return the OpenAPI document; built on the first call, when all resources are registered."""
+        if self.spec_document is None:
+            self.spec_document = self.complete(self.spec.to_dict())
+        return self.spec_document
 
     def _openapi_json(self) -> Response:
-        with self._openapi_lock:  # anybody may ask for it, many at once: it is written once
+        with self._openapi_lock:  # concurrent first requests serialise the document once
             prefix = request.script_root
             text = self._openapi_texts.get(prefix)
             if text is None:
@@ -87,8 +90,14 @@ class ProblemApi(Api):
         return Response(text, mimetype="application/json")
 
 
+def problem_of(error: UseCaseError) -> Problem:
+    """Translate an error of a use case into an HTTP error."""
+    status = next(status for kind, status in STATUSES.items() if isinstance(error, kind))
+    return Problem(status, error.detail, reason=error.reason, errors=error.errors)
+
+
 def answer(error: HTTPException) -> Response:
-    """An error as its answer."""
+    """Render an error as a problem document."""
     status = error.code or 500
     errors = getattr(error, "errors", None)
     data = getattr(error, "data", None)
@@ -117,7 +126,7 @@ def answer(error: HTTPException) -> Response:
 
 
 def wants_page(*, otherwise: bool = False) -> bool:
-    """Whether the request prefers a page to JSON; `otherwise` decides when it takes either alike."""
+    """Whether the client prefers a page to JSON; `otherwise` decides when it accepts both alike."""
     path = request.path
     if any(path == prefix or path.startswith(f"{prefix}/") for prefix in JSON_ONLY):
         return False
@@ -130,12 +139,15 @@ def wants_page(*, otherwise: bool = False) -> bool:
 
 
 def install(app: Flask, error_page: ErrorPage | None = None) -> None:
-    """Answer every error of the app: as a page to a browser when there is one, else as a problem document."""
+    """Register error handlers: pages for browsers if `error_page` is given, else problem documents."""
 
     def respond(error: HTTPException) -> Response:
         return error_page(error) if error_page is not None and wants_page() else answer(error)
 
     app.register_error_handler(HTTPException, respond)
+
+    def refuse(error: UseCaseError) -> Response:
+        return respond(problem_of(error))
 
     def store_is_away(error: Exception) -> Response:
         return respond(Problem(503, DESCRIPTIONS[503]))
@@ -147,6 +159,7 @@ def install(app: Flask, error_page: ErrorPage | None = None) -> None:
 
     import redis
 
+    app.register_error_handler(UseCaseError, refuse)
     app.register_error_handler(StoreUnavailableError, store_is_away)
     app.register_error_handler(redis.RedisError, store_failed)
 
@@ -155,9 +168,9 @@ def _by_field(messages: Any) -> dict[str, Any] | None:
     if not isinstance(messages, dict):
         return None
     fields: dict[str, Any] = {}
-    for where, found in messages.items():
-        if where in ("json", "query", "path", "headers") and isinstance(found, dict):
-            fields.update(found)
+    for where, errors in messages.items():
+        if where in ("json", "query", "path", "headers") and isinstance(errors, dict):
+            fields.update(errors)
         else:
-            fields[str(where)] = found
-    return {name: translate_all(found) for name, found in fields.items()}
+            fields[str(where)] = errors
+    return {name: translate_all(errors) for name, errors in fields.items()}

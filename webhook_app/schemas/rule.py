@@ -1,4 +1,4 @@
-"""The rule's door: the same for the API and the configuration file; each error names its field."""
+"""Schema of rules, for the API, the console and the configuration file. Every error names its field."""
 
 from typing import Any
 
@@ -12,11 +12,10 @@ from webhook_app.domain.rules.conditions import ConditionError, check_condition,
 from webhook_app.domain.rules.engine import split_message
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
-from webhook_app.schemas.fields import Duration
-from webhook_app.schemas.schedule import ScheduleSchema, a_timezone
+from webhook_app.schemas.fields import Duration, is_name
+from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
 from webhook_app.schemas.start import StartSchema
 
-NAME = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z"
 ROOMS_MAX = 1_000
 MESSAGE_MAX_CHARS = 2_000
 SCHEDULE_ONLY = {
@@ -43,18 +42,18 @@ class ConditionField(fields.String):
         return source
 
 
-def _a_type(kind: str) -> None:
+def _is_event_type(kind: str) -> None:
     family = kind.split(".", 1)[0]
     ours = "." in kind and family in {known.split(".", 1)[0] for known in NOTICE_TYPES}
     if ours and kind not in NOTICE_TYPES:
         close = ", ".join(known for known in NOTICE_TYPES if known.startswith(family + "."))
-        raise ValidationError(f"{kind!r} is no type; there are {close}")
+        raise ValidationError(f"unknown type {kind!r}; the {family}.* types are {close}")
 
 
-def _a_pattern(pattern: str) -> None:
-    wrong = check_glob(pattern)
-    if wrong is not None:
-        raise ValidationError(wrong)
+def _is_glob(pattern: str) -> None:
+    fault = check_glob(pattern)
+    if fault is not None:
+        raise ValidationError(fault)
 
 
 class RuleSchema(Schema):
@@ -63,16 +62,16 @@ class RuleSchema(Schema):
     class Meta:
         unknown = RAISE
 
-    name = fields.String(
-        required=True, validate=validate.Regexp(NAME, error="a name is a-z, 0-9 and -, at most 64 characters")
-    )
+    name = fields.String(required=True, validate=is_name)
     rooms = fields.List(
-        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), _a_pattern]),
+        fields.String(validate=[validate.Length(1, PATTERN_MAX_CHARS), _is_glob]),
         required=True,
-        validate=validate.Length(1, ROOMS_MAX, error='name at least one room; all of them is ["*"]'),
+        validate=validate.Length(1, ROOMS_MAX, error='specify at least one room; use ["*"] for all'),
     )
-    on = fields.String(validate=[validate.Length(1, 100), _a_type])
+    on = fields.String(validate=[validate.Length(1, 100), _is_event_type])
+    if_ = ConditionField(data_key="if", attribute="if")
     when = ConditionField()
+    for_ = Duration(data_key="for", attribute="for")
     do = fields.String(validate=validate.OneOf(["start", "end", "notify"]))
     schedule = fields.Nested(ScheduleSchema)
     late_after = Duration(attribute="late_after_s")
@@ -85,7 +84,7 @@ class RuleSchema(Schema):
     message = fields.String(validate=validate.Length(max=MESSAGE_MAX_CHARS))
     cooldown = Duration(attribute="cooldown_s")
     start = fields.Nested(StartSchema)
-    timezone = fields.String(validate=a_timezone)
+    timezone = fields.String(validate=is_timezone)
     paused = fields.Boolean()
 
     @validates_schema(skip_on_field_errors=True)
@@ -99,9 +98,9 @@ class RuleSchema(Schema):
         elif "when" in data and "if" in data:
             errors["if"] = ["`if` goes with `on` or `schedule`; put it into `when`"]
         if "schedule" in data and "do" in data:
-            errors["do"] = ["a schedule takes no `do`: it starts at the opening and ends at the close"]
+            errors["do"] = ["a schedule takes no `do`: it starts when a window opens and ends when it closes"]
         if "schedule" not in data and "do" not in data:
-            errors["do"] = ["say what the rule does: start, end or notify"]
+            errors["do"] = ["is missing: start, end or notify"]
         for inside, outside in SCHEDULE_ONLY.items():
             if inside in data and "schedule" not in data:
                 errors[outside] = [f"`{outside}` goes with `schedule`"]
@@ -128,10 +127,6 @@ class RuleSchema(Schema):
         if "schedule" in data:
             data["schedule"].setdefault("timezone", data.get("timezone", "UTC"))
         return data
-
-
-RuleSchema._declared_fields["if"] = ConditionField()
-RuleSchema._declared_fields["for"] = Duration()
 
 
 def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The schedule's door: a calendar in the words of the contract, checked by trying it."""
+"""Schema of schedules. A schedule is also checked by computing its windows."""
 
 from datetime import date
 from typing import Any
@@ -13,27 +13,27 @@ from webhook_app.domain.schedules.schedule import Schedule
 from webhook_app.outbound.calendar_address import check_path, fetch_urls, is_address
 from webhook_app.schemas.fields import Duration
 
-TRIGGERS = ("cron", "rrule", "at", "ics", "always")
+KINDS = ("cron", "rrule", "at", "ics", "always")
 MOMENTS_MAX = 1_000
 DURATION_MAX_S = 31 * 24 * 3600
 TEXT_MAX_CHARS = 500
-CALENDAR = "a calendar is {url: https://…} or {file: holidays.ics}, with `match` or without"
+CALENDAR_RULE = "must be {url: https://…} or {file: holidays.ics}, optionally with `match`"
 
 
-def a_timezone(name: str) -> None:
-    """Refuse what is no IANA time zone."""
+def is_timezone(name: str) -> None:
+    """Reject a name that is not an IANA time zone."""
     if name not in available_timezones():
-        raise ValidationError(f"{name!r} is no time zone; write one such as Europe/London")
+        raise ValidationError(f"unknown time zone {name!r}; use one such as Europe/London")
 
 
-def _a_cron(expression: str) -> None:
+def _is_cron(expression: str) -> None:
     try:
         check_cron(expression)
     except ValueError as error:
         raise ValidationError(str(error)) from None
 
 
-def _a_local_time(text: str) -> None:
+def _is_local_time(text: str) -> None:
     try:
         read_wall_clock(text)
     except ValueError as error:
@@ -41,12 +41,12 @@ def _a_local_time(text: str) -> None:
 
 
 class CalendarSchema(Schema):
-    """A calendar by its address or by a file's path."""
+    """A calendar by its URL or its file path."""
 
     class Meta:
         unknown = RAISE
 
-    error_messages = {"type": CALENDAR}  # noqa: RUF012 - marshmallow's way
+    error_messages = {"type": CALENDAR_RULE}  # noqa: RUF012 - marshmallow's API
 
     url = fields.String(validate=validate.Length(1, 2_048))
     file = fields.String(validate=validate.Length(1, 1_000))
@@ -55,7 +55,7 @@ class CalendarSchema(Schema):
     @validates_schema
     def _one_source(self, data: dict[str, Any], **kwargs: Any) -> None:
         if ("url" in data) == ("file" in data):
-            raise ValidationError("a calendar has either a `url` or a `file`", "url")
+            raise ValidationError("specify either `url` or `file`", "url")
         name = "url" if "url" in data else "file"
         try:
             fetch_urls(data["url"]) if name == "url" else check_path(data["file"])
@@ -72,7 +72,7 @@ class Exceptions(fields.Field[dict[str, Any]]):
             raise ValidationError(f"at most {MOMENTS_MAX} exceptions")
         days: list[list[str]] = []
         calendars: list[dict[str, Any]] = []
-        wrong: dict[int, Any] = {}
+        errors: dict[int, Any] = {}
         for at, item in enumerate(items):
             try:
                 if isinstance(item, dict) and set(item) == {"ics"}:
@@ -80,11 +80,11 @@ class Exceptions(fields.Field[dict[str, Any]]):
                 elif isinstance(item, str):
                     days.append(_days(item))
                 else:
-                    raise ValidationError('an exception is "2026-12-27", "2027-08-01/2027-08-29" or {ics: …}')
+                    raise ValidationError('must be "2026-12-27", "2027-08-01/2027-08-29" or {ics: …}')
             except ValidationError as error:
-                wrong[at] = error.messages
-        if wrong:
-            raise ValidationError(wrong if isinstance(value, list) else wrong[0])
+                errors[at] = error.messages
+        if errors:
+            raise ValidationError(errors if isinstance(value, list) else errors[0])
         return {"days": days, "calendars": calendars}
 
 
@@ -96,30 +96,34 @@ class OneOrMore(fields.List[Any]):
 
 
 class ScheduleSchema(Schema):
-    """When windows open, and for how long."""
+    """When windows open, and how long they last."""
 
     class Meta:
         unknown = RAISE
 
-    error_messages = {"type": 'a schedule is a mapping, such as {cron: "0 9 * * SUN", duration: 2h}'}  # noqa: RUF012
+    error_messages = {"type": 'must be a mapping, such as {cron: "0 9 * * SUN", duration: 2h}'}  # noqa: RUF012
 
-    cron = fields.String(validate=[validate.Length(max=TEXT_MAX_CHARS), _a_cron])
+    cron = fields.String(validate=[validate.Length(max=TEXT_MAX_CHARS), _is_cron])
     rrule = fields.String(validate=validate.Length(1, TEXT_MAX_CHARS))
-    dtstart = fields.String(validate=_a_local_time)
-    at = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
+    dtstart = fields.String(validate=_is_local_time)
+    at = OneOrMore(fields.String(validate=_is_local_time), validate=validate.Length(1, MOMENTS_MAX))
     ics = fields.Nested(CalendarSchema)
     always = fields.Boolean(
-        truthy={True}, falsy=set(), error_messages={"invalid": "is true, or left out"}, validate=validate.Equal(True)
+        truthy={True},
+        falsy=set(),
+        error_messages={"invalid": "must be true or omitted"},
+        validate=validate.Equal(True),
     )
-    timezone = fields.String(validate=a_timezone)
+    timezone = fields.String(validate=is_timezone)
     duration = Duration(attribute="duration_s")
-    also = OneOrMore(fields.String(validate=_a_local_time), validate=validate.Length(1, MOMENTS_MAX))
+    also = OneOrMore(fields.String(validate=_is_local_time), validate=validate.Length(1, MOMENTS_MAX))
+    except_ = Exceptions(data_key="except", attribute="except")
 
     @validates_schema(skip_on_field_errors=True)
     def _fits_together(self, data: dict[str, Any], **kwargs: Any) -> None:
-        given = [name for name in TRIGGERS if name in data]
-        if len(given) != 1:
-            raise ValidationError(f"a schedule has exactly one of {', '.join(TRIGGERS)}", given[1] if given else "cron")
+        kinds = [name for name in KINDS if name in data]
+        if len(kinds) != 1:
+            raise ValidationError(f"specify exactly one of {', '.join(KINDS)}", kinds[1] if kinds else "cron")
         errors: dict[str, list[str]] = {}
         if ("rrule" in data) != ("dtstart" in data):
             errors["dtstart"] = ["`rrule` and `dtstart` go together"]
@@ -129,21 +133,21 @@ class ScheduleSchema(Schema):
             except ValueError as error:
                 errors["rrule"] = [str(error)]
         duration = data.get("duration_s")
-        if given[0] in ("cron", "rrule", "at") and duration is None:
-            errors["duration"] = ["a window needs a `duration`, such as 2h"]
+        if kinds[0] in ("cron", "rrule", "at") and duration is None:
+            errors["duration"] = ["is missing; a window needs a duration such as 2h"]
         if "also" in data and duration is None:
             errors["duration"] = ["`also` needs a `duration`"]
-        if given[0] == "always" and (duration is not None or "also" in data):
+        if kinds[0] == "always" and (duration is not None or "also" in data):
             errors["duration"] = ["`always` has no duration and no `also`"]
         if duration is not None and not 1 <= duration <= DURATION_MAX_S:
-            errors["duration"] = ["a window lasts from one second to 31 days"]
+            errors["duration"] = ["must be from 1s to 31 days"]
         if not errors:
             errors = _uncomputable(data)
         if errors:
             raise ValidationError(errors)
 
     @post_load(pass_original=True)
-    def _keep_as_given(self, data: dict[str, Any], original: Any, **kwargs: Any) -> dict[str, Any]:
+    def _keep_original(self, data: dict[str, Any], original: Any, **kwargs: Any) -> dict[str, Any]:
         exceptions = data.pop("except", {"days": [], "calendars": []})
         return {
             **data,
@@ -153,12 +157,9 @@ class ScheduleSchema(Schema):
         }
 
 
-ScheduleSchema._declared_fields["except"] = Exceptions()
-
-
 def _uncomputable(data: dict[str, Any]) -> dict[str, list[str]]:
-    """Count out the windows of the next years; what goes wrong, by field."""
-    excepted = data.get("except", {"days": []})
+    """Compute the windows of the next years; return the errors by field."""
+    exceptions = data.get("except", {"days": []})
     schedule = Schedule(
         timezone=data.get("timezone", "UTC"),
         duration_s=data.get("duration_s"),
@@ -166,7 +167,7 @@ def _uncomputable(data: dict[str, Any]) -> dict[str, list[str]]:
         rrule=data.get("rrule"),
         dtstart=data.get("dtstart"),
         also=tuple(data.get("also", ())),
-        except_days=tuple((first, last) for first, last in excepted["days"]),
+        except_days=tuple((first, last) for first, last in exceptions["days"]),
     )
     try:
         check_openings(schedule)
@@ -175,11 +176,11 @@ def _uncomputable(data: dict[str, Any]) -> dict[str, list[str]]:
     return {}
 
 
-def _calendar(given: Any) -> dict[str, Any]:
-    """A calendar that is excepted: its address, its file's path, or either in a mapping."""
-    if isinstance(given, str):
-        given = {"url" if is_address(given) else "file": given}
-    loaded: dict[str, Any] = CalendarSchema().load(given)
+def _calendar(value: Any) -> dict[str, Any]:
+    """Load a calendar of exceptions: a URL, a file path, or a mapping with either."""
+    if isinstance(value, str):
+        value = {"url" if is_address(value) else "file": value}
+    loaded: dict[str, Any] = CalendarSchema().load(value)
     return loaded
 
 
@@ -188,7 +189,7 @@ def _days(text: str) -> list[str]:
     try:
         pair = [date.fromisoformat(first), date.fromisoformat(last if slash else first)]
     except ValueError:
-        raise ValidationError(f"{text!r} is no date; write 2026-12-27 or 2027-08-01/2027-08-29") from None
+        raise ValidationError(f"{text!r} is not a date; use 2026-12-27 or 2027-08-01/2027-08-29") from None
     if pair[1] < pair[0]:
-        raise ValidationError(f"{text!r} ends before it begins")
+        raise ValidationError(f"{text!r} ends before it starts")
     return [day.isoformat() for day in pair]

@@ -1,8 +1,8 @@
-"""The body of a start: VideoSDK's `POST /v2/hls/start` without `roomId`.
+"""Schema of start options: the body of VideoSDK's `POST /v2/hls/start` without `roomId`.
 
-What VideoSDK would refuse is refused here, with words that say what to add. Everything else is passed on unchanged,
-options that this version does not know too, but for two kinds that VideoSDK would silently ignore: a known option
-under a slightly other name, and one that stands in another place than it belongs to.
+Rejects what VideoSDK would reject, with a message that says what to add. Everything else is passed on unchanged, also
+options unknown to this version, except for two mistakes that VideoSDK silently ignores: a misspelt option, and an
+option in the wrong place.
 """
 
 from collections.abc import Mapping
@@ -16,56 +16,58 @@ from webhook_app.text.json_depth import JSON_DEPTH_MAX, exceeds_json_depth
 GRID_MAX = 25
 URL_MAX_CHARS = 2_048
 WEBHOOK_URL_MAX_CHARS = 512
-NAME_MAX_CHARS = 100  # of an option that this version does not know
-LIKENESS_MIN = 0.85  # of two names, from which on one is taken for a slip of the other
+NAME_MAX_CHARS = 100  # of an option unknown to this version
+SIMILARITY_MIN = 0.85  # above it, an unknown name is taken for a misspelt option
 LAYOUT_HINT = (
     "VideoSDK answers 406 to a config without a layout, also beside a templateUrl: "
     'add a "layout" with "type": "GRID" and "priority": "SPEAKER"'
 )
 PRIORITY_HINT = 'VideoSDK answers 406 to a layout without a priority: add "priority": "SPEAKER" (or "PIN")'
-ELSEWHERE = {
-    "roomId": "the room is named outside of the start body",
-    "preSignedUrl": "`preSignedUrl` belongs to recordings; VideoSDK's HLS knows none",
-    "layout": "`layout` belongs into `config`",
-    "gridSize": "`gridSize` belongs into `config.layout`",
-    "priority": "`priority` belongs into `config.layout`",
-    "mode": "`mode` belongs into `config`",
-    "quality": "`quality` belongs into `config`",
-    "orientation": "`orientation` belongs into `config`",
+MISPLACED = {
+    "roomId": "the room is not part of the start options",
+    "preSignedUrl": "`preSignedUrl` belongs to recordings; not to HLS streams",
+    "layout": "`layout` belongs in `config`",
+    "gridSize": "`gridSize` belongs in `config.layout`",
+    "priority": "`priority` belongs in `config.layout`",
+    "mode": "`mode` belongs in `config`",
+    "quality": "`quality` belongs in `config`",
+    "orientation": "`orientation` belongs in `config`",
 }
 
 
 class OptionsSchema(Schema):
-    """Options of VideoSDK's: unknown ones are passed on, slips of known ones are refused."""
+    """VideoSDK options: unknown ones are passed on, misspelt and misplaced ones are rejected."""
 
     class Meta:
         unknown = INCLUDE
 
-    elsewhere: ClassVar[Mapping[str, str]] = {}
+    misplaced: ClassVar[Mapping[str, str]] = {}
 
     @pre_load
-    def _no_slips(self, data: Any, **kwargs: Any) -> Any:
-        """Runs before the fields are read, so that one error says all that is known about a name."""
+    def _check_names(self, data: Any, **kwargs: Any) -> Any:
+        """Runs before the fields are loaded, so that each name gets one error."""
         if isinstance(data, Mapping):
-            errors = {str(name)[:NAME_MAX_CHARS]: [wrong] for name in data if (wrong := self._slip(name)) is not None}
+            errors = {
+                str(name)[:NAME_MAX_CHARS]: [fault] for name in data if (fault := self._name_fault(name)) is not None
+            }
             if errors:
                 raise ValidationError(errors)
         return data
 
-    def _slip(self, name: Any) -> str | None:
+    def _name_fault(self, name: Any) -> str | None:
         if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX_CHARS:
-            return f"a name is a text of at most {NAME_MAX_CHARS} characters"
+            return f"a name is a string of at most {NAME_MAX_CHARS} characters"
         if name in self.fields:
             return None
-        if name in self.elsewhere:
-            return self.elsewhere[name]
-        plain = {_plain(known): known for known in (*self.fields, *self.elsewhere)}
-        alike = get_close_matches(_plain(name), plain, 1, LIKENESS_MIN)
-        return f"unknown field; did you mean `{plain[alike[0]]}`?" if alike else None
+        if name in self.misplaced:
+            return self.misplaced[name]
+        by_normalized = {_normalized(option): option for option in (*self.fields, *self.misplaced)}
+        similar = get_close_matches(_normalized(name), by_normalized, 1, SIMILARITY_MIN)
+        return f"unknown field; did you mean `{by_normalized[similar[0]]}`?" if similar else None
 
 
 class LayoutSchema(OptionsSchema):
-    """How the composed picture is laid out."""
+    """The layout of the composed picture."""
 
     type = fields.String(validate=validate.OneOf(["GRID", "SPOTLIGHT", "SIDEBAR"]))
     priority = fields.String(
@@ -77,27 +79,27 @@ class LayoutSchema(OptionsSchema):
 
 
 class SwitchSchema(OptionsSchema):
-    """Something that can be switched on: a recording of the HLS stream, say."""
+    """A feature that can be enabled, such as a recording of the HLS stream."""
 
     enabled = fields.Boolean(truthy={True}, falsy={False})
 
 
 class SummarySchema(SwitchSchema):
-    """A summary of what was said."""
+    """A summary of the session."""
 
     prompt = fields.String()
 
 
 class TranscriptionSchema(SwitchSchema):
-    """A transcript of what is said; VideoSDK's SDKs put the summary in here, its page beside it."""
+    """A transcript. VideoSDK's SDKs nest the summary in here, its documentation puts it next to it."""
 
     summary = fields.Nested(SummarySchema)
 
 
 class ConfigSchema(OptionsSchema):
-    """The stream's configuration; when it is not empty VideoSDK wants a layout."""
+    """The stream configuration. VideoSDK requires a layout when it is not empty."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = {name: ELSEWHERE[name] for name in ("gridSize", "priority", "roomId")}
+    misplaced: ClassVar[Mapping[str, str]] = {name: MISPLACED[name] for name in ("gridSize", "priority", "roomId")}
 
     layout = fields.Nested(LayoutSchema, error_messages={"null": LAYOUT_HINT})
     theme = fields.String(validate=validate.OneOf(["DARK", "LIGHT", "DEFAULT"]))
@@ -113,9 +115,9 @@ class ConfigSchema(OptionsSchema):
 
 
 class StartSchema(OptionsSchema):
-    """What a start carries."""
+    """The options of a start."""
 
-    elsewhere: ClassVar[Mapping[str, str]] = ELSEWHERE
+    misplaced: ClassVar[Mapping[str, str]] = MISPLACED
 
     config = fields.Nested(ConfigSchema)
     templateUrl = fields.Url(  # noqa: N815
@@ -137,6 +139,6 @@ class StartSchema(OptionsSchema):
         return data
 
 
-def _plain(name: str) -> str:
-    """A name without what people mix up: capitals, `_` and `-`."""
+def _normalized(name: str) -> str:
+    """Normalize a name: lower case, without `_` and `-`."""
     return name.lower().replace("_", "").replace("-", "")

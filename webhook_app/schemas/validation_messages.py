@@ -1,4 +1,4 @@
-"""Wording: what the doors' library says of wrong input, in words that say what would be right."""
+"""Turn the messages of marshmallow into messages that say what would be right."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,24 +7,24 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-PLAIN = {
-    "Not a valid string.": "text is wanted here; put it in quotes",
-    "Not a valid list.": "a list is wanted here, such as [a, b]",
-    "Not a valid boolean.": "true or false is wanted here",
-    "Not a valid integer.": "a whole number is wanted here",
-    "Not a valid number.": "a number is wanted here",
-    "Not a valid mapping type.": "a mapping is wanted here",
-    "Not a valid URL.": "an address that begins with http:// or https:// is wanted here",
+MESSAGES = {
+    "Not a valid string.": "must be a string (quote it)",
+    "Not a valid list.": "must be a list, such as [a, b]",
+    "Not a valid boolean.": "must be true or false",
+    "Not a valid integer.": "must be an integer",
+    "Not a valid number.": "must be a number",
+    "Not a valid mapping type.": "must be a mapping",
+    "Not a valid URL.": "must be a URL that starts with http:// or https://",
     "Missing data for required field.": "is missing",
-    "Field may not be null.": "is empty; give it a value or leave it out",
-    "Invalid input type.": "a mapping is wanted here",
-    "Unknown field.": "is unknown",
+    "Field may not be null.": "must not be null; set a value or omit it",
+    "Invalid input type.": "must be a mapping",
+    "Unknown field.": "unknown field",
 }
 UNKNOWN = "Unknown field."
 
 Path = tuple[str | int, ...]
 
-# Messages of the validation library with numbers or names in them, and what a user reads instead.
+# Messages with parameters, and their replacements.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
@@ -37,26 +37,26 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"Must be greater than or equal to (?P<a>\S+)\.", "must be at least {a}"),
         (r"Must be less than or equal to (?P<a>\S+)\.", "must be at most {a}"),
         (r"Must be (?P<a>(?:greater|less) than .*)\.", "must be {a}"),
-        (r"Length must be between (?P<a>\S+) and (?P<b>\S+)\.", "must have {a} to {b} characters (items, in a list)"),
-        (r"Length must be (?P<a>\S+)\.", "must have {a} characters (items, in a list)"),
-        (r"Shorter than minimum length (?P<a>\S+)\.", "must have at least {a} characters (items, in a list)"),
-        (r"Longer than maximum length (?P<a>\S+)\.", "must have at most {a} characters (items, in a list)"),
+        (r"Length must be between (?P<a>\S+) and (?P<b>\S+)\.", "must have {a} to {b} characters (or list items)"),
+        (r"Length must be (?P<a>\S+)\.", "must have {a} characters (or list items)"),
+        (r"Shorter than minimum length (?P<a>\S+)\.", "must have at least {a} characters (or list items)"),
+        (r"Longer than maximum length (?P<a>\S+)\.", "must have at most {a} characters (or list items)"),
         (r"Not a valid (?P<a>.*)\.", "must be a valid {a}"),
         (r"(?P<a>.*) cannot be formatted as an? (?P<b>.*)\.", "{a} cannot be written as a {b}"),
-        (r"One or more of the choices you made was in: (?P<a>.*)\.", "must have none of: {a}"),
-        (r"One or more of the choices you made was not in: (?P<a>.*)\.", "may have only: {a}"),
-        (r"Special numeric values .*", "a finite number is wanted here"),
+        (r"One or more of the choices you made was in: (?P<a>.*)\.", "must not contain any of: {a}"),
+        (r"One or more of the choices you made was not in: (?P<a>.*)\.", "may only contain: {a}"),
+        (r"Special numeric values .*", "must be a finite number"),
         (r"Number too large\.", "is too large"),
-        (r"Invalid (?:input|value|type)\.", "cannot be used here"),
-        (r"String does not match expected pattern\.", "is not written as it must be"),
+        (r"Invalid (?:input|value|type)\.", "is not valid"),
+        (r"String does not match expected pattern\.", "has an invalid format"),
     )
 )
 
 
 def translate(message: str) -> str:
-    """A message of the validation library in words for users; our own messages stay as they are."""
-    if message in PLAIN:
-        return PLAIN[message]
+    """Translate one message of marshmallow; other messages are returned unchanged."""
+    if message in MESSAGES:
+        return MESSAGES[message]
     for pattern, text in _PATTERNS:
         match = pattern.fullmatch(message)
         if match is not None:
@@ -65,7 +65,7 @@ def translate(message: str) -> str:
 
 
 def translate_all(messages: Any) -> Any:
-    """Messages of a ValidationError in words for users, in the shape they came."""
+    """Translate the messages of a ValidationError, keeping their structure."""
     if isinstance(messages, Mapping):
         return {name: translate_all(inner) for name, inner in messages.items()}
     if isinstance(messages, list):
@@ -74,7 +74,7 @@ def translate_all(messages: Any) -> Any:
 
 
 def flatten_errors(errors: Mapping[Any, Any], at: str = "") -> Iterator[tuple[str, str]]:
-    """Errors by field as pairs of a path with dots and what is wrong there, in words for users."""
+    """Yield errors by field as pairs of a dotted path and a translated message."""
     for field, inner in errors.items():
         name = f"{at}{field}"
         if isinstance(inner, Mapping):
@@ -85,43 +85,44 @@ def flatten_errors(errors: Mapping[Any, Any], at: str = "") -> Iterator[tuple[st
 
 
 def iterate_errors(messages: Any, schema: Schema | None, at: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Every mistake of a ValidationError's messages: where in the input, and what would be right."""
-    yield from _listed(explained(messages, schema), at)
+    """Yield each error of a ValidationError: its path in the input, and a message."""
+    yield from _flatten(explain_errors(messages, schema), at)
 
 
-def _listed(errors: Any, at: Path) -> Iterator[tuple[Path, str]]:
+def _flatten(errors: Any, at: Path) -> Iterator[tuple[Path, str]]:
     if not isinstance(errors, Mapping):
         for message in errors if isinstance(errors, list) else [errors]:
             yield at, str(message)
         return
     for key, inner in errors.items():
-        yield from _listed(inner, at if key == "_schema" else (*at, key))
+        yield from _flatten(inner, at if key == "_schema" else (*at, key))
 
 
-def explained(messages: Any, schema: Schema | None) -> Any:
-    """Messages of a ValidationError in words for users, in the shape they came, with what unknown fields may mean."""
+def explain_errors(messages: Any, schema: Schema | None) -> Any:
+    """Translate the messages of a ValidationError, keeping their structure; unknown fields get a suggestion."""
     if not isinstance(messages, Mapping):
         return translate_all(messages)
     errors: dict[Any, Any] = {}
     for key, inner in messages.items():
         if inner == [UNKNOWN]:
-            errors[key] = [f"is unknown; {_instead(str(key), schema)}"]
+            errors[key] = [f"unknown field; {_suggestion(str(key), schema)}"]
         else:
-            errors[key] = explained(inner, schema if key == "_schema" else _inside(schema, key))
+            errors[key] = explain_errors(inner, schema if key == "_schema" else _nested_schema(schema, key))
     return errors
 
 
-def _instead(name: str, schema: Schema | None) -> str:
-    known = sorted(field.data_key or field_name for field_name, field in schema.fields.items()) if schema else []
-    close = get_close_matches(name, known, n=1)
-    return f"do you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+def _suggestion(name: str, schema: Schema | None) -> str:
+    names = sorted(field.data_key or field_name for field_name, field in schema.fields.items()) if schema else []
+    similar = get_close_matches(name, names, n=1)
+    return f"did you mean {similar[0]}?" if similar else f"the fields are {', '.join(names)}"
 
 
-def _inside(schema: Schema | None, key: Any) -> Schema | None:
-    """The schema of what a field holds; of a list's items, that of the list."""
+def _nested_schema(schema: Schema | None, key: Any) -> Schema | None:
+    """The schema of a field's value; an index into a list keeps the schema of its items."""
     if schema is None or isinstance(key, int):
         return schema
-    field: Any = schema.fields.get(str(key))
+    fields_by_key = {field.data_key or name: field for name, field in schema.fields.items()}
+    field: Any = fields_by_key.get(str(key))
     while isinstance(field, fields.List):
         field = field.inner
     if not isinstance(field, fields.Nested):

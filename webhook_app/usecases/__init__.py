@@ -1,1 +1,1 @@
-"""Operations that API, console, CLI and configuration file share, without HTTP."""
+"""Operations that the API, the console, the CLI and the configuration file share. They know no HTTP."""

@@ -1,29 +1,40 @@
-"""What the API's resources work with: built once by the app, handed to each blueprint."""
+"""What every use case works with: the store's repositories, and the settings that decide what is allowed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic, sleep, time
 from typing import Any
 
-from flask import Response, jsonify
-
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import order
+from webhook_app.error_reasons import ErrorReason
 from webhook_app.outbound.addresses import Network
-from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ErrorReason
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.journal import Appender, Journal, entry
 from webhook_app.store.state.store import StateStore
-from webhook_app.store.subscribers import Subscribers
+from webhook_app.store.subscribers import SUBSCRIBERS_MAX, Subscribers
+from webhook_app.usecases.errors import ConflictError
 
-FOLD_WAIT_S = 2.0
-FOLD_LOOK_S = 0.01
+
+@dataclass(frozen=True)
+class UseCaseLimits:
+    """Limits of the use cases.
+
+    `processed_timeout_s` bounds the wait for an event to be processed, `lock_timeout_s` the wait for another writer of
+    the same rule, whose lock expires after `lock_expires_ms`.
+    """
+
+    processed_timeout_s: float = 2.0
+    lock_timeout_s: float = 3.0
+    lock_expires_ms: int = 10_000
+    poll_interval_s: float = 0.01
+    subscribers_max: int = SUBSCRIBERS_MAX
+    rooms_max: int = 20_000  # configured rooms: every list of rooms reads them all
 
 
 @dataclass(frozen=True)
 class AppContext:
-    """The store's parts, and what of the settings the API must know."""
+    """Built once by the web process; handed to the API, the console and every use case."""
 
     client: Client
     journal: Journal
@@ -37,39 +48,32 @@ class AppContext:
     sandbox_url: str | None
     max_streams: int | None = None
     observing: bool = False
+    limits: UseCaseLimits = field(default_factory=UseCaseLimits)
 
     @property
     def makes_calls(self) -> bool:
-        """Whether commands can come to calls of VideoSDK."""
+        """Whether commands can lead to calls of VideoSDK."""
         return self.has_credentials and not self.observing
 
     def refuse_when_observing(self) -> None:
-        """Refuse what would send something while this copy only observes: Problem 409."""
+        """Raise ConflictError in observe-only mode, for operations that would call or send something."""
         if self.observing:
-            detail = "this copy only observes (OBSERVE=1): it calls nothing and sends nothing"
-            raise Problem(409, detail, reason=ErrorReason.OBSERVING)
+            detail = "Observe-only mode (OBSERVE=1): this instance makes no calls and sends nothing."
+            raise ConflictError(detail, reason=ErrorReason.OBSERVING)
 
     def now(self) -> int:
-        """This moment, ms since 1970."""
+        """Return the current time in ms since 1970."""
         return int(time() * 1000)
 
     def append(self, source: Source, kind: str, room_id: str | None, data: dict[str, Any]) -> str:
-        """Journal an event of our own; its id."""
+        """Append an event of our own to the journal; return its id."""
         return self.appender.append(entry(source, kind, room_id, data))
 
     def wait_until_processed(self, event_id: str) -> bool:
-        """Wait a little for an event to be folded; whether it was."""
-        until = monotonic() + FOLD_WAIT_S
+        """Wait for an event to be processed, within a limit; return whether it was."""
+        deadline = monotonic() + self.limits.processed_timeout_s
         while order(self.state.cursor()) < order(event_id):
-            if monotonic() > until:
+            if monotonic() > deadline:
                 return False
-            sleep(FOLD_LOOK_S)
+            sleep(self.limits.poll_interval_s)
         return True
-
-
-def accepted(event_id: str, **more: Any) -> Response:
-    """202 with the event's id and where to look for its effect."""
-    response = jsonify({"id": event_id, **more})
-    response.status_code = 202
-    response.headers["Location"] = f"/api/v1/events/{event_id}"
-    return response

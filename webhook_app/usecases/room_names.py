@@ -1,6 +1,6 @@
-"""Resolve what a user calls a room to its id: a configured name, an id, or `id:` and an id.
+"""Resolve a room reference to an id. A reference is a configured name, an id, or `id:` and an id.
 
-A name comes before an id. Everything behind the edge, the journal above all, holds ids.
+Names take precedence over ids. The journal and the store contain ids only.
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from difflib import get_close_matches
 
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import ID_PREFIX, Config, ConfiguredRoom
-from webhook_app.problems.problems import Problem
-from webhook_app.problems.reasons import ErrorReason
+from webhook_app.error_reasons import ErrorReason
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.store.state.store import StateStore
+from webhook_app.usecases.errors import NotFoundError
 
 SUGGESTED_FROM_MAX = 2_000
 SUGGESTION_CUTOFF = 0.7
@@ -21,7 +21,7 @@ SHOWN_MAX_CHARS = 100
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRoom:
-    """A room that somebody named: its id, its configuration if it has one, its state if there is one."""
+    """The room that a reference stands for: its id, and its configuration and state where it has them."""
 
     room_id: str
     configured: ConfiguredRoom | None
@@ -29,68 +29,66 @@ class ResolvedRoom:
 
     @property
     def is_usable(self) -> bool:
-        """Whether commands are accepted: the room is configured or was seen. A rule's mention is not enough."""
+        """Whether commands are accepted: the room is configured or was seen. A room that only a rule names is not."""
         return self.configured is not None or (self.state is not None and self.state.was_observed)
 
 
 def lookup_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:
-    """What is known of the room that a name, an id or `id:` and an id stands for."""
+    """Resolve a reference to a room that need not exist."""
     config = state.names() if config is None else config
     room_id = config.resolve_room(reference)
     return ResolvedRoom(room_id, config.named(room_id), state.room(room_id) if len(room_id) <= ID_MAX_CHARS else None)
 
 
 def find_room(state: StateStore, reference: str, config: Config | None = None) -> ResolvedRoom:
-    """A room to read, by name or id; Problem 404 when nothing is known of it."""
+    """Resolve a reference to a room to read; raise NotFoundError for an unknown room."""
     config = state.names() if config is None else config
-    found = lookup_room(state, reference, config)
-    if found.state is None and found.configured is None:
+    room = lookup_room(state, reference, config)
+    if room.state is None and room.configured is None:
         raise unknown_room(state, config, reference)
-    return found
+    return room
 
 
 def find_usable_room(state: StateStore, reference: str) -> ResolvedRoom:
-    """A room for a command, by name or id; Problem 404 when it is neither configured nor seen."""
+    """Resolve a reference to a room that accepts commands; raise NotFoundError for another."""
     config = state.names()
-    found = lookup_room(state, reference, config)
-    if not found.is_usable:
+    room = lookup_room(state, reference, config)
+    if not room.is_usable:
         raise unknown_room(state, config, reference)
-    return found
+    return room
 
 
 def find_room_id(state: StateStore, reference: str | None) -> str | None:
-    """The id for a filter of a list, None for no filter. Nothing need be known of the room: the list is empty then."""
+    """Resolve the room filter of a list, None for no filter. The room need not exist."""
     return None if reference is None else state.names().resolve_room(reference)
 
 
-def unknown_room(state: StateStore, config: Config, reference: str) -> Problem:
-    """Problem 404 for a room that is neither configured nor seen, with the closest one and how to add it."""
+def unknown_room(state: StateStore, config: Config, reference: str) -> NotFoundError:
+    """Build the error for a room that is neither configured nor seen. It suggests a similar room and how to add one."""
     closest = closest_room(reference, config, state.newest_room_ids(SUGGESTED_FROM_MAX))
     shown = reference if len(reference) <= SHOWN_MAX_CHARS else reference[:SHOWN_MAX_CHARS] + "…"
-    did_you_mean = f" Did you mean {closest}?" if closest is not None else ""
-    return Problem(
-        404,
-        f"Room {shown} is neither configured nor seen.{did_you_mean}"
-        " To add it, give its id to `tally rooms add` or POST /api/v1/rooms.",
+    suggestion = f" Did you mean {closest}?" if closest is not None else ""
+    return NotFoundError(
+        f"Room {shown} not found.{suggestion} To add it, pass its id to `tally rooms add` or POST /api/v1/rooms.",
         reason=ErrorReason.UNKNOWN_ROOM,
     )
 
 
 def closest_room(reference: str, config: Config, seen: Iterable[str] = ()) -> str | None:
-    """The name or id closest to what was given, None when none is close. A configured room is shown by its name."""
+    """Return the name or id most similar to a reference, or None. Configured rooms are suggested by name."""
     if len(reference) > ID_MAX_CHARS:
         return None
     candidates = {room_id: config.room_name(room_id) or room_id for room_id in [*seen, *config.by_room]}
-    candidates |= {known.name: known.name for known in config.names.values() if known.name is not None}
+    candidates |= {room.name: room.name for room in config.names.values() if room.name is not None}
     by_lower_case = {candidate.lower(): shown for candidate, shown in candidates.items() if candidate != reference}
     close = get_close_matches(reference.lower(), by_lower_case, n=1, cutoff=SUGGESTION_CUTOFF)
     return by_lower_case[close[0]] if close else None
 
 
 def room_reference(room_id: str, config: Config) -> str:
-    """What stands for a room's id in an address, so that it comes back as this room.
+    """Return the reference to use in a URL path, so that it resolves to this room again.
 
-    Browsers and HTTP clients drop the path segments `.` and `..`, encoded or not; nginx decodes `%2F` before it does.
+    Browsers and HTTP clients drop the path segments `.` and `..`, also when encoded; nginx decodes `%2F` before that.
     """
     needs_prefix = room_id.split("/")[0] in (".", "..") or room_id.startswith(ID_PREFIX) or room_id in config.shadowed
     return ID_PREFIX + room_id if needs_prefix else room_id

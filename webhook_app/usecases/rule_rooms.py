@@ -1,4 +1,4 @@
-"""Warnings about a rule, with what the store knows of rooms: in the answers to `PUT`, in the editor, in the console."""
+"""The rooms that rules apply to, and warnings about a rule in the light of the rooms in the store."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,53 +11,55 @@ from webhook_app.usecases.rule_warnings import KnownRooms, RuleWarning, rule_quo
 
 
 def seen_rooms(context: AppContext) -> list[str]:
-    """The ids of all rooms that have a state."""
+    """Return the ids of all rooms that have a state."""
     return [room_id.decode() for room_id in context.client.zrange(keys.ROOMS, 0, -1)]
 
 
 def rooms_of(context: AppContext, config: Config, rule: Rule) -> list[str]:
-    """The rooms that a rule is about: those it names, and those seen that its patterns match."""
+    """Return the rooms that a rule applies to: those it names, and those with a state that its patterns match."""
     return rooms_of_rules(context, config, [rule])[rule.name]
 
 
 def rooms_of_rules(context: AppContext, config: Config, rules: Iterable[Rule]) -> dict[str, list[str]]:
-    """The rooms of each rule by its name; the rooms that were seen are read once for all of them."""
-    seen: list[str] | None = None
-    found = {}
+    """Return the rooms of several rules by rule name."""
+    seen: list[str] | None = None  # read once, and only when a rule has patterns
+    rooms = {}
     for rule in rules:
         ids: Iterable[str] | None = config.rooms_of(rule)
         if ids is None:
             seen = seen_rooms(context) if seen is None else seen
             ids = (room_id for room_id in seen if any(config.matches(pattern, room_id) for pattern in rule.rooms))
-        found[rule.name] = sorted(ids)
-    return found
+        rooms[rule.name] = sorted(ids)
+    return rooms
 
 
 def rooms_with_windows(context: AppContext, config: Config) -> list[str]:
-    """The rooms of all rules with a schedule."""
+    """Return the rooms of all rules with a schedule."""
     scheduled = [rule for rule in config.rules.values() if rule.schedule is not None]
     return sorted({room_id for ids in rooms_of_rules(context, config, scheduled).values() for room_id in ids})
 
 
 def warnings_of(context: AppContext, rule: Rule, config: Config) -> list[RuleWarning]:
-    """Everything that `config check` would warn of, and what only the store knows; `config` may lack the rule."""
-    known = KnownRooms(config, _really_seen(context, rule, config), context.rooms)
+    """Return the warnings of `config check`, and those that need the store. `config` need not contain the rule."""
+    known = KnownRooms(config, _seen_without_rule(context, rule, config), context.rooms)
     warnings = rule_warnings(rule, known, types=DOCUMENTED_TYPES)
     if context.max_streams is not None and rule.schedule is not None:
         with_rule = config.with_rule(rule)
         rooms = rooms_with_windows(context, with_rule)
-        crowded = rule_quota_warning(rule, with_rule, rooms, at=context.now(), limit=context.max_streams)
-        warnings += [crowded] if crowded is not None else []
+        quota_warning = rule_quota_warning(rule, with_rule, rooms, at=context.now(), limit=context.max_streams)
+        warnings += [quota_warning] if quota_warning is not None else []
     return warnings
 
 
-def _really_seen(context: AppContext, rule: Rule, config: Config) -> set[str]:
-    """The ids of rooms with a state, without those of the rule that only rules have mentioned."""
+def _seen_without_rule(context: AppContext, rule: Rule, config: Config) -> set[str]:
+    """The ids of rooms with a state, except rooms of this rule that have one only because a rule names them."""
     seen = set(seen_rooms(context))
     named = [room_id for pattern in rule.rooms if (room_id := config.resolve_room(pattern)) in seen]
     return seen - {room.room_id for room in context.state.rooms(named).values() if not room.was_observed}
 
 
-def warning_views(warnings: list[RuleWarning]) -> list[dict[str, Any]]:
-    """Warnings as the API shows them."""
-    return [{"field": one.field, "reason": one.reason.value, "message": one.message} for one in warnings]
+def warning_views(warnings: Iterable[RuleWarning]) -> list[dict[str, Any]]:
+    """Render warnings for the API."""
+    return [
+        {"field": warning.field, "reason": warning.reason.value, "message": warning.message} for warning in warnings
+    ]

@@ -12,7 +12,6 @@ import structlog
 
 from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret, read_secret
-from webhook_app.api.subscribers import new_subscriber, wants_raw_webhooks
 from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.configuration.changes import apply_file
@@ -30,6 +29,7 @@ from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
 from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import masked
+from webhook_app.usecases.subscribers import new_subscriber, wants_raw_webhooks
 from workers.config_file.reading import ConfigFile, parse
 from workers.config_file.yaml import FileError, read_content
 from workers.container import WorkerContainer

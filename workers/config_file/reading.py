@@ -13,14 +13,16 @@ from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.globs import is_glob
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
-from webhook_app.problems.problems import Problem
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
-from webhook_app.schemas.rule import NAME, RuleSchema
-from webhook_app.schemas.subscriber import SubscribeSchema, check_url
+from webhook_app.schemas.fields import NAME_PATTERN, is_name
+from webhook_app.schemas.rule import RuleSchema
+from webhook_app.schemas.subscriber import SubscribeSchema
 from webhook_app.schemas.validation_messages import iterate_errors
 from webhook_app.text.json_depth import JSON_DEPTH_MAX
+from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.rule_warnings import KnownRooms, quota_warning, room_warnings, rule_warnings
+from webhook_app.usecases.subscriber_urls import check_url
 from workers.config_file.variables import VariableError, replace_variables
 from workers.config_file.yaml import VALUES_MAX, FileError, Mistake, line_of, load_yaml, read_content
 
@@ -38,7 +40,7 @@ class RoomNameSchema(Schema):
     error_messages = {"type": "a room is a mapping, such as {room_id: abcd-efgh-ijkl}"}  # noqa: RUF012 - marshmallow's way
 
     room_id = fields.String(required=True, validate=validate.Length(1, ID_MAX_CHARS))
-    groups = fields.List(fields.String(validate=validate.Regexp(NAME, error="groups may contain a-z, 0-9 and -")))
+    groups = fields.List(fields.String(validate=is_name))
 
 
 class FileSubscriberSchema(SubscribeSchema):
@@ -152,7 +154,7 @@ class _Checker:
             self._say(content, ("rooms",), "rooms", what)
             return found
         for name, room in given.items():
-            if not isinstance(name, str) or not re.match(NAME, name):
+            if not isinstance(name, str) or not re.match(NAME_PATTERN, name):
                 self._say(given, (name,), f"rooms.{name}", "names may contain a-z, 0-9 and -, such as main-hall")
                 continue
             loaded = self._load(RoomNameSchema(), room, given, name, f"rooms.{name}")
@@ -240,8 +242,8 @@ class _Checker:
     def _check_url(self, url: str, item: Any, where: str) -> None:
         try:
             check_url(url, self._settings.allow_networks, self._settings.sandbox_url)
-        except Problem as problem:
-            self._say(item, ("url",), f"{where}.url", str((problem.errors or {}).get("url", [""])[0]))
+        except InvalidInputError as error:
+            self._say(item, ("url",), f"{where}.url", str(error.messages_by_field["url"][0]))
 
     def _say(self, node: Any, path: tuple[Any, ...], field: str, what: str) -> None:
         self._found.append(Mistake(line_of(node, path), field, what))

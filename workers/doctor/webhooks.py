@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from webhook_app.api.system import refused_webhooks
 from webhook_app.domain.times import HOUR, from_rfc3339
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
+from webhook_app.usecases.system import refused_webhooks
 from workers.doctor.finding import Finding, ok, warning
 
 RECENT_MS = 24 * HOUR

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields
 
-from webhook_app.api.rules import OccurrenceSchema
+from webhook_app.api.rule_schemas import OccurrenceSchema
 from webhook_app.api.schemas import EventSchema, RoomSchema
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS
 from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition, evaluate

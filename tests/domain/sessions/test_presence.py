@@ -8,11 +8,11 @@ from marshmallow import ValidationError
 
 from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, url, with_session
-from webhook_app.api.rules import rule_view
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.schemas.rule import RuleSchema
+from webhook_app.usecases.rule_views import rule_view
 
 NOBODY_LEFT = {"name": "left", "when": "room.session.participant_count == 0", "for_s": 60, "do": "notify"}
 NO_HOSTS = {"name": "hosts", "when": "room.on_air && room.session.host_count == 0", "for_s": 300, "do": "end"}

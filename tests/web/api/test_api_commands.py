@@ -21,16 +21,17 @@ from tests.support.web_client import (
     fold_all,
     folding,
 )
+from webhook_app.app import WebLimits
 from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
-from webhook_app.usecases import context
+from webhook_app.usecases.context import UseCaseLimits
 
 BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 START = {"config": {"layout": {"type": "SPOTLIGHT", "priority": "PIN", "gridSize": 4}, "quality": "high"}}
 RULE = {"rooms": ["*"], "when": "room.on_air", "for": "5m", "do": "end", "cooldown": "10m"}
-WAITED_S = context.FOLD_WAIT_S
+PATIENT = WebLimits(UseCaseLimits(processed_timeout_s=15.0))  # a slow machine processes in time, too
 FUZZ = settings(
     max_examples=100,
     deadline=None,
@@ -40,13 +41,7 @@ FUZZ = settings(
 
 @pytest.fixture(scope="module")
 def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return WebClient(store_url, tmp_path_factory.mktemp("doors"))
-
-
-@pytest.fixture(autouse=True)
-def scaled_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow machine folds in time, too."""
-    monkeypatch.setattr(context, "FOLD_WAIT_S", 15.0)
+    return WebClient(store_url, tmp_path_factory.mktemp("web"), limits=PATIENT)
 
 
 @pytest.fixture(autouse=True)
@@ -341,10 +336,10 @@ def without_warnings(answer: Any) -> Any:
     return {key: value for key, value in answer.json.items() if key != "warnings"}
 
 
-def test_when_nobody_folds_a_rule_is_accepted_for_later(
-    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
+def test_a_rule_that_is_not_processed_in_time_is_accepted_for_later(
+    client: Client, store_url: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(context, "FOLD_WAIT_S", 0.05)
+    web_client = WebClient(store_url, tmp_path, limits=WebLimits(UseCaseLimits(processed_timeout_s=0.05)))
     answer = web_client.api("PUT", "/rules/later", RULE)
     assert answer.status_code == 202
     assert answer.headers["Location"] == f"/api/v1/events/{answer.json['id']}"
@@ -357,7 +352,7 @@ def test_when_nobody_folds_a_rule_is_accepted_for_later(
 
 
 def test_the_answer_to_a_rule_is_waited_for_two_seconds() -> None:
-    assert WAITED_S == 2.0
+    assert UseCaseLimits().processed_timeout_s == 2.0
 
 
 def test_a_rule_is_paused_and_resumed(client: Client, web_client: WebClient) -> None:

@@ -11,6 +11,7 @@ from tests.support.deliverer_factory import subscribers_of
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.access.subscriber_secrets import read_secret
+from webhook_app.app import WebLimits
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
@@ -18,6 +19,7 @@ from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.state.store import StateStore
+from webhook_app.usecases.context import UseCaseLimits
 
 URL = "https://example.com/hook?to=tv"
 SHOWN = set(
@@ -301,10 +303,8 @@ def test_subscribers_are_listed_newest_first_and_pages_survive_a_deletion(
     assert web_client.get(f"/subscribers?limit=500&cursor={first['next']}") == rest
 
 
-def test_as_many_as_there_can_be_is_a_conflict(
-    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("webhook_app.api.subscribers.SUBSCRIBERS_MAX", 1)
+def test_a_subscriber_beyond_the_limit_is_a_conflict(client: Client, store_url: str, tmp_path: Path) -> None:
+    web_client = WebClient(store_url, tmp_path, limits=WebLimits(UseCaseLimits(subscribers_max=1)))
     subscribe(web_client)
     answer = web_client.api("POST", "/subscribers", {"url": URL})
     assert (answer.status_code, answer.content_type) == (409, PROBLEM)

@@ -10,8 +10,9 @@ import pytest
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all
 from webhook_app.api.schemas import ProblemSchema
 from webhook_app.domain.events import Source
+from webhook_app.error_reasons import MEANINGS, ErrorReason
 from webhook_app.problems.problems import DESCRIPTIONS
-from webhook_app.problems.reasons import BY_STATUS, MEANINGS, ErrorReason
+from webhook_app.problems.reasons import BY_STATUS
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import entry
 
@@ -36,7 +37,7 @@ def test_a_browser_gets_a_page_where_nothing_is(web_client: WebClient, path: str
     page = answer.get_data(as_text=True)
     assert (answer.status_code, answer.mimetype) == (404, "text/html")
     assert "Not found" in page
-    assert "Back to the wall" in page
+    assert "Back to On air" in page
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
 
@@ -64,7 +65,7 @@ def test_a_store_that_is_away_is_a_page_for_a_browser(tmp_path: Path) -> None:
     visitor = web_client.web.app.test_client()
     answer = visitor.get("/metrics", headers=BROWSER)
     assert answer.status_code == 503
-    assert "The store does not answer" in answer.get_data(as_text=True)
+    assert "Store unavailable" in answer.get_data(as_text=True)
     assert web_client.api("GET", "/rooms").json["reason"] == "unavailable"
 
 
@@ -79,7 +80,7 @@ def test_a_rule_of_the_file_says_where_it_is_changed(client: Client, web_client:
     answer = visitor.get("/rules/of-the-file/edit", headers=BROWSER)
     page = answer.get_data(as_text=True)
     assert answer.status_code == 409
-    assert "defined in tally.yaml" in page
+    assert "managed by tally.yaml" in page
     assert 'href="/rules/of-the-file"' in page
     refused = web_client.api("DELETE", "/rules/of-the-file")
     assert (refused.status_code, refused.json["reason"]) == (409, "from-file")
@@ -97,8 +98,8 @@ def test_a_viewer_is_told_that_the_page_needs_the_admin_token(
     visitor = log_in(web_client.web.app.test_client(), VIEWER_TOKEN)
     answer = visitor.get(path, headers=BROWSER, follow_redirects=True)
     page = answer.get_data(as_text=True)
-    assert "needs the admin token" in page
-    assert "You are logged in with the viewer token" in page
+    assert "requires the admin token" in page
+    assert "read-only viewer token" in page
     assert f'name="back" value="{path}"' in page
 
 
@@ -119,7 +120,7 @@ def test_a_wrong_token_keeps_the_reason_and_the_way_back(web_client: WebClient) 
     form = visitor.get("/login?need=admin&back=/new-rule").get_data(as_text=True)
     fields = dict(re.findall(r'name="(csrf|back|need)" value="([^"]+)"', form))
     page = visitor.post("/login", data={"token": "wrong", **fields}).get_data(as_text=True)
-    assert "needs the admin token" in page
+    assert "requires the admin token" in page
     assert 'name="back" value="/new-rule"' in page
 
 

@@ -220,7 +220,7 @@ def test_another_token_does_not(visitor: Any, token: Any) -> None:
     answer = log_in(visitor, token)
     assert answer.status_code == 403
     page = answer.get_data(as_text=True)
-    assert "neither the admin token nor the viewer token" in page
+    assert "Wrong token." in page
     assert not token.strip() or f'value="{token}"' not in page
     assert visitor.get("/").status_code == 302
 
@@ -297,7 +297,7 @@ def test_a_log_in_without_cookies_is_told_to_allow_them(web_client: WebClient) -
     without_cookies = web_client.web.app.test_client(use_cookies=False)
     answer = without_cookies.post("/login", data={"token": ADMIN_TOKEN, "csrf": csrf})
     assert answer.status_code == 403
-    assert "Allow cookies for this address" in answer.get_data(as_text=True)
+    assert "Allow cookies for this site" in answer.get_data(as_text=True)
 
 
 def test_a_cookie_of_another_installation_is_worth_nothing(
@@ -367,13 +367,13 @@ def test_the_page_shows_rooms_events_and_deliveries(client: Client, visitor: Any
     append(client, Entry(Source.VIDEOSDK, "session-started", ROOM, webhook("session-started", ROOM)))
     append(client, Entry(Source.VIDEOSDK, "hls-started", ROOM, webhook("hls-started", ROOM, id="run-1")))
     log_in(visitor)
-    assert "not folded yet" in visitor.get("/").get_data(as_text=True)
+    assert "not processed yet" in visitor.get("/").get_data(as_text=True)
     fold_all(client)
     page = visitor.get("/").get_data(as_text=True)
     assert "1 of 1 room on air" in page
     assert f'data-room="{ROOM}" data-lamp="on"' in page
     assert "hls-started" in page
-    assert "not folded yet" not in page
+    assert "not processed yet" not in page
 
 
 def test_what_a_webhook_says_is_shown_and_not_obeyed(client: Client, visitor: Any) -> None:

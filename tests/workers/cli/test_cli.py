@@ -347,7 +347,7 @@ def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
     assert tally(running, "rooms", ADMIN_TOKEN="the-viewer-of-this-test", VIEWER_TOKEN="").status == 0
     assert tally(running, "rooms", PORT="many").status == 1
     unknown = tally(running, "start", "nobody-is-here")
-    assert unknown.status == 1 and "neither configured nor seen" in unknown.err
+    assert unknown.status == 1 and "not found" in unknown.err
     assert tally(running, "rooms", "add", "nobody-is-here").status == 0
     late = tally(running, "start", "nobody-is-here", "--wait", "1")
     assert late.status == 1 and "after 1 s" in late.err

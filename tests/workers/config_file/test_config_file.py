@@ -41,11 +41,11 @@ WRONG = [
     ('rooms:\n  a: {room_id: "s3cret"}\nrooms: {}\n', 3, None, 'duplicate key "rooms"'),
     ("rooms:\n  hall: abcd\n", 2, "rooms.hall", "{room_id: abcd-efgh-ijkl}"),
     ("rooms:\n  Main Hall: {room_id: x}\n", 2, "rooms.Main Hall", "a-z, 0-9 and -"),
-    ("rooms:\n  hall:\n    room_id: 12\n", 3, "rooms.hall.room_id", "put it in quotes"),
+    ("rooms:\n  hall:\n    room_id: 12\n", 3, "rooms.hall.room_id", "quote it"),
     ("rooms:\n  hall:\n    room_id: x\n    groups: webinar\n", 4, "rooms.hall.groups", "a list"),
     ("rules:\n  r1: {}\n", 1, "rules", "items begin with `- name:`"),
     ("rules:\n  - name: r1\n    on: participant-joined\n    do: start\n", 2, "rules.r1.rooms", "is missing"),
-    (ON + "    cooldwn: 5m\n", 6, "rules.r1.cooldwn", "do you mean cooldown?"),
+    (ON + "    cooldwn: 5m\n", 6, "rules.r1.cooldwn", "did you mean cooldown?"),
     (RULE + "    on: stream.playble\n    do: start\n", 4, "rules.r1.on", "stream.playable"),
     (RULE + "    on: participant-joined\n    do: strat\n", 5, "rules.r1.do", "'strat': must be one of: start"),
     (ON + '    if: event.data.name.startsWth("H")\n', 6, "rules.r1.if", "do you mean startsWith()?"),
@@ -58,16 +58,16 @@ WRONG = [
         "must be from 0 to 25",
     ),
     (WEEKLY + "      timezone: Europe/Londn\n", 7, "rules.r1.schedule.timezone", "such as Europe/London"),
-    (WEEKLY + "      duraton: 1h\n", 7, "rules.r1.schedule.duraton", "do you mean duration?"),
+    (WEEKLY + "      duraton: 1h\n", 7, "rules.r1.schedule.duraton", "did you mean duration?"),
     (WEEKLY + "      always: true\n", 7, "rules.r1.schedule.always", "exactly one of"),
     (WEEKLY + '      except: ["2026-12-27", "2026-13-01"]\n', 7, "rules.r1.schedule.except.1", "2027-08-01/2027-08-29"),
-    (WEEKLY + "      except:\n        - {ics: 7}\n", 8, "rules.r1.schedule.except.0", "a calendar is {url:"),
+    (WEEKLY + "      except:\n        - {ics: 7}\n", 8, "rules.r1.schedule.except.0", "must be {url:"),
     (WEEKLY + "      also:\n        - 2026-12-25T10:00\n        - soon\n", 9, "rules.r1.schedule.also.1", "local time"),
     (RULE + "    schedule:\n      cron: 0 25 * * *\n      duration: 1h\n", 5, "rules.r1.schedule.cron", "five fields"),
     (RULE + '    schedule:\n      cron: "0 9 * * *"\n', 4, "rules.r1.schedule.duration", "such as 2h"),
-    (RULE + "    schedule:\n", 4, "rules.r1.schedule", "give it a value"),
+    (RULE + "    schedule:\n", 4, "rules.r1.schedule", "set a value"),
     (RULE + "    schedule: {ics: x.ics}\n", 4, "rules.r1.schedule.ics", "{file: holidays.ics}"),
-    (RULE + "    schedule: {always: false}\n", 4, "rules.r1.schedule.always", "is true, or left out"),
+    (RULE + "    schedule: {always: false}\n", 4, "rules.r1.schedule.always", "must be true or omitted"),
     (ON + "  - name: r1\n    rooms: [b]\n    on: x\n    do: end\n", 6, "rules.r1.name", "used twice"),
     ("subscribers:\n  - name: a\n    url: ${NOPE}\n", 3, "subscribers.a.url", "set NOPE in the environment"),
     ("subscribers:\n  - name: a\n    url: nowhere\n", 3, "subscribers.a.url", ""),
@@ -165,12 +165,12 @@ def test_check_names_mistakes_and_exits_with_1(tally: Any, tmp_path: Path) -> No
     path = written(tmp_path, WEEKLY + "      duraton: 1h\n")
     status, out, err = tally("config", "check", path)
     assert (status, out) == (1, "")
-    assert f"{path}:7: rules.r1.schedule.duraton: is unknown; do you mean duration?" in err
+    assert f"{path}:7: rules.r1.schedule.duraton: unknown field; did you mean duration?" in err
     status, out, _ = tally("config", "check", path, "--json")
     said = json.loads(out)
     assert (status, said["ok"]) == (1, False)
     assert said["errors"] == [
-        {"line": 7, "field": "rules.r1.schedule.duraton", "message": "is unknown; do you mean duration?"}
+        {"line": 7, "field": "rules.r1.schedule.duraton", "message": "unknown field; did you mean duration?"}
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is to be said of a rule as it is written: mistakes at their fields, what is still missing, warnings, windows."""
+"""Feedback on the text of a rule: errors by field, missing fields, warnings, upcoming windows."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,25 +6,25 @@ from typing import Any
 
 from flask import render_template
 
-from webhook_app.api.rules import validate_rule
 from webhook_app.console.components.rule_form import LABELS, form_field_of
-from webhook_app.console.components.rule_text import TextError, mistakes, read_rule
+from webhook_app.console.components.rule_text import TextError, errors_with_lines, read_rule
 from webhook_app.console.context import ConsoleContext
 from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.views import occurrence_view
-from webhook_app.problems.problems import Problem
+from webhook_app.usecases.errors import ConflictError, InvalidInputError, UseCaseError
 from webhook_app.usecases.rule_rooms import rooms_of, seen_rooms, warnings_of
 from webhook_app.usecases.rule_warnings import RuleWarning
+from webhook_app.usecases.rules import validate_rule
 
 WINDOWS_SHOWN = 4
-EVERYTHING: Collection[str] = frozenset(LABELS)
+ALL_FIELDS: Collection[str] = frozenset(LABELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """One mistake: its path in the rule, its line in the text, and the form's field that shows it, if one does."""
+class FieldError:
+    """An error: its path in the rule, its line in the text, and the form field that shows it, if there is one."""
 
     path: str
     message: str
@@ -33,15 +33,15 @@ class Mistake:
 
     @property
     def label(self) -> str | None:
-        """How the form names the field."""
+        """The label of the form field."""
         return None if self.form_field is None else LABELS[self.form_field]
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFeedback:
-    """`missing` are labels of fields that nobody has filled in or left yet: no mistake, and the rule needs them."""
+    """The result of validating a rule. `missing` are labels of required fields that were not filled in yet."""
 
-    mistakes: list[Mistake]
+    errors_found: list[FieldError]
     missing: list[str] = field(default_factory=list)
     warnings: list[RuleWarning] = field(default_factory=list)
     room_count: int = 0
@@ -51,17 +51,17 @@ class RuleFeedback:
 
     @property
     def errors(self) -> dict[str, str]:
-        """Mistakes by the form's field."""
-        return _by_field((one.form_field, one.message) for one in self.mistakes)
+        """Error messages by form field."""
+        return _by_field((error.form_field, error.message) for error in self.errors_found)
 
     @property
     def hints(self) -> dict[str, str]:
-        """Warnings by the form's field."""
+        """Warnings by form field."""
         return _by_field((form_field_of(warning.field), warning.message) for warning in self.warnings)
 
     def html(self) -> str:
-        """As a part of a page."""
-        return render_template("rule_verdict.html", verdict=self, labels=LABELS, form_field_of=form_field_of)
+        """Render as a part of a page."""
+        return render_template("rule_feedback.html", feedback=self, labels=LABELS, form_field_of=form_field_of)
 
 
 def _by_field(messages: Iterable[tuple[str | None, str]]) -> dict[str, str]:
@@ -72,65 +72,77 @@ def _by_field(messages: Iterable[tuple[str | None, str]]) -> dict[str, str]:
     return joined
 
 
-def validated_rule(desk: ConsoleContext, text: str, was: str) -> dict[str, Any]:
-    """The rule in the text, checked as the API checks it, and that it may be put under its name."""
+def validated_rule(console: ConsoleContext, text: str, edited_name: str) -> dict[str, Any]:
+    """Return the rule in a text, validated as the API does; also check that its name may be used.
+
+    `edited_name` is the name of the rule that is edited, empty for a new one. Raises TextError or UseCaseError.
+    """
     if not text.strip():
-        raise TextError("nothing is written yet")
-    rule = validate_rule(desk.context, read_rule(text), "")
-    if was and rule["name"] != was:
-        why = f"this page edits {was}; a rule keeps its name (make a new one, then delete this)"
-        raise Problem(422, "the names differ", errors={"name": [why]})
-    known = desk.context.state.rule(rule["name"])
-    if known is not None and known.from_file:
-        why = f"rule {rule['name']} belongs to the configuration file: change it there"
-        raise Problem(409, "the name is taken", errors={"name": [why]})
-    if not was and known is not None:
-        raise Problem(409, "the name is taken", errors={"name": [f"there is a rule {rule['name']}: edit that one"]})
+        raise TextError("the text is empty")
+    rule = validate_rule(console.context, read_rule(text))
+    if edited_name and rule["name"] != edited_name:
+        fault = f"rules can't be renamed; create a new one and delete {edited_name}"
+        raise InvalidInputError("The names differ.", errors={"name": [fault]})
+    existing = console.context.state.rule(rule["name"])
+    if existing is not None and existing.from_file:
+        fault = f"rule {rule['name']} is managed by the configuration file; change it there"
+        raise ConflictError("The name is taken.", errors={"name": [fault]})
+    if not edited_name and existing is not None:
+        raise ConflictError(
+            "The name is taken.", errors={"name": [f"rule {rule['name']} already exists; edit it instead"]}
+        )
     return rule
 
 
-def validate_text(desk: ConsoleContext, text: str, was: str, *, touched: Collection[str] = EVERYTHING) -> RuleFeedback:
-    """Judge the text; mistakes in fields of the form that nobody has touched yet are not shown as mistakes."""
+def validate_text(
+    console: ConsoleContext, text: str, edited_name: str, *, touched: Collection[str] = ALL_FIELDS
+) -> RuleFeedback:
+    """Validate the text of a rule. Errors in form fields that were not touched yet count as missing."""
     try:
-        raw = validated_rule(desk, text, was)
+        rule_data = validated_rule(console, text, edited_name)
     except TextError as error:
-        return RuleFeedback([Mistake("", str(error), error.line)])
-    except Problem as problem:
-        return _of_mistakes(problem.errors or {"": [problem.description]}, text, touched)
-    rule = decode_rule(raw)
-    config = desk.context.state.config()
-    warnings = warnings_of(desk.context, rule, config)
+        return RuleFeedback([FieldError("", str(error), error.line)])
+    except UseCaseError as error:
+        return _with_errors(error.messages_by_field, text, touched)
+    rule = decode_rule(rule_data)
+    config = console.context.state.config()
+    warnings = warnings_of(console.context, rule, config)
     config = config.with_rule(rule)
-    rooms = rooms_of(desk.context, config, rule)
-    known = {*seen_rooms(desk.context), *config.by_room}
+    rooms = rooms_of(console.context, config, rule)
+    existing_rooms = {*seen_rooms(console.context), *config.by_room}
     try:
-        found = (
-            occurrences(config, rule, rooms[:WINDOWS_SHOWN], at=desk.context.now(), count=WINDOWS_SHOWN)
+        upcoming = (
+            occurrences(config, rule, rooms[:WINDOWS_SHOWN], at=console.context.now(), count=WINDOWS_SHOWN)
             if rule.schedule is not None and rooms
             else []
         )
     except ScheduleError as error:
-        return _of_mistakes({"schedule": [str(error)]}, text, touched)
+        return _with_errors({"schedule": [str(error)]}, text, touched)
     return RuleFeedback(
         [],
         warnings=warnings,
-        room_count=sum(room_id in known for room_id in rooms),
+        room_count=sum(room_id in existing_rooms for room_id in rooms),
         matches_more=config.rooms_of(rule) is None,
         windows=[
-            occurrence_view(one.room_id, one.window, endless=one.endless, room_name=config.room_name(one.room_id))
-            for one in found
+            occurrence_view(
+                occurrence.room_id,
+                occurrence.window,
+                endless=occurrence.endless,
+                room_name=config.room_name(occurrence.room_id),
+            )
+            for occurrence in upcoming
         ],
         has_schedule=rule.schedule is not None,
     )
 
 
-def _of_mistakes(errors: Mapping[str, Any], text: str, touched: Collection[str]) -> RuleFeedback:
-    shown: list[Mistake] = []
+def _with_errors(errors: Mapping[str, Any], text: str, touched: Collection[str]) -> RuleFeedback:
+    field_errors: list[FieldError] = []
     missing: list[str] = []
-    for one in mistakes(errors, text):
-        name = form_field_of(one["field"])
+    for error in errors_with_lines(errors, text):
+        name = form_field_of(error["field"])
         if name is None or name in touched:
-            shown.append(Mistake(one["field"], one["why"], one["line"], name))
+            field_errors.append(FieldError(error["field"], error["why"], error["line"], name))
         elif LABELS[name] not in missing:
             missing.append(LABELS[name])
-    return RuleFeedback(shown, missing)
+    return RuleFeedback(field_errors, missing)

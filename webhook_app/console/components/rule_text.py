@@ -1,4 +1,4 @@
-"""A rule as people write it: YAML 1.2 or JSON, read strictly and written plainly."""
+"""Read and write rules as YAML 1.2 or JSON."""
 
 import re
 from collections.abc import Mapping
@@ -16,68 +16,68 @@ from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
 TEXT_MAX_CHARS = 64 * 1024
 VALUES_MAX = 5_000
 WIDTH = 88
-ANSWERED_ONLY = ("from_file", "next", "last_fired_at", "last_error", "warnings")
+READ_ONLY = ("from_file", "next", "last_fired_at", "last_error", "warnings")
 DEFAULTS = {"cooldown": "0s", "timezone": "UTC", "late_after": "1m", "restart": "on-failure", "paused": False} | {
     "empty_means": "nobody"
 }
-PRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_PRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class TextError(ValueError):
-    """What is written cannot be read: why, and in which line if that can be said."""
+    """A text that cannot be read; `line` is the line of the error, if known."""
 
     def __init__(self, why: str, line: int | None = None) -> None:
         super().__init__(why)
         self.line = line
 
 
-class _Plain(SafeConstructor):
-    """Dates stay text, as in the configuration file."""
+class _StringDates(SafeConstructor):
+    """Loads dates as strings, as in the configuration file."""
 
 
-_Plain.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+_StringDates.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
 def read(text: str) -> Any:
-    """What the text says; TextError when it cannot be read."""
+    """Parse a text; raise TextError when it cannot be parsed."""
     if len(text) > TEXT_MAX_CHARS:
         raise TextError(f"longer than {TEXT_MAX_CHARS} characters")
-    odd = PRINTABLE.search(text)
-    if odd is not None:
-        raise TextError("there is a character in it that YAML does not know", text.count("\n", 0, odd.start()) + 1)
+    unprintable = _NOT_PRINTABLE.search(text)
+    if unprintable is not None:
+        raise TextError("contains a character that YAML does not allow", text.count("\n", 0, unprintable.start()) + 1)
     try:
         check_yaml(text, values_max=VALUES_MAX)
         for token in YAML(typ="safe", pure=True).scan(text):
             if isinstance(token, AliasToken):
-                raise TextError("anchors and aliases are not read here; write it out", token.start_mark.line + 1)
+                raise TextError("anchors and aliases are not supported; write the value out", token.start_mark.line + 1)
         yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = _Plain
-        found = yaml.load(text)
+        yaml.Constructor = _StringDates
+        value = yaml.load(text)
     except YAMLBoundsError as error:
         raise TextError(str(error), error.line) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        why = str(error.problem or error.context or "cannot be read").splitlines()[0]
+        why = str(error.problem or error.context or "cannot be parsed").splitlines()[0]
         raise TextError(f"not YAML: {why}", None if mark is None else mark.line + 1) from None
     except (YAMLError, ValueError, TypeError, RecursionError, AttributeError) as error:
         if isinstance(error, TextError):
             raise
-        raise TextError("not YAML: cannot be read") from None
-    return _texts(found)
+        raise TextError("not YAML: cannot be parsed") from None
+    return _json_values(value)
 
 
 def read_rule(text: str) -> dict[str, Any]:
-    """One rule; TextError when it is none."""
-    found = read(text)
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    if not isinstance(found, dict):
-        raise TextError("a rule is a mapping: begin with `name: …`")
-    return found
+    """Parse the text of one rule; raise TextError when it is not a mapping."""
+    value = read(text)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict):
+        raise TextError("a rule must be a mapping: start with `name: …`")
+    return value
 
 
 def write(value: Any) -> str:
-    """Data as YAML."""
+    """Write a value as YAML."""
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = WIDTH
@@ -88,35 +88,35 @@ def write(value: Any) -> str:
 
 
 def as_put(view: Mapping[str, Any]) -> dict[str, Any]:
-    """A rule's view as somebody would write it: without what only answers have, and what is so anyway."""
+    """Strip read-only fields and default values from a rendered rule, which leaves what a user would write."""
     return {
         name: value
         for name, value in view.items()
-        if name not in ANSWERED_ONLY and not (name in DEFAULTS and value == DEFAULTS[name])
+        if name not in READ_ONLY and not (name in DEFAULTS and value == DEFAULTS[name])
     }
 
 
-def mistakes(errors: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
-    """Errors by field as lines to read: where, in which line, and what would be right."""
+def errors_with_lines(errors: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
+    """Flatten errors by field, each with `field`, `line` (None if unknown) and `why`."""
     return [{"field": field, "line": line_of(text, field), "why": why} for field, why in flatten_errors(errors)]
 
 
 def line_of(text: str, field: str) -> int | None:
-    """The line in which a field stands, if that is plain to see."""
+    """Find the line of a field in the text of a rule, None if it is not found."""
     parts = [part for part in field.split(".") if not part.isdecimal() and part != "_schema"]
-    found: int | None = None
+    line_number: int | None = None
     start = 0
     for part in parts:
         for number, line in enumerate(text.splitlines()[start:], start + 1):
             if re.match(rf"[\s\-{{,]*[\"']?{re.escape(part)}[\"']?\s*:", line):
-                found, start = number, number - 1
+                line_number, start = number, number - 1
                 break
-    return found
+    return line_number
 
 
-def _texts(value: Any) -> Any:
+def _json_values(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _texts(inner) for key, inner in value.items()}
+        return {str(key): _json_values(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_texts(inner) for inner in value]
+        return [_json_values(inner) for inner in value]
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

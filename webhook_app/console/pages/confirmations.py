@@ -1,4 +1,4 @@
-"""An operator's orders to a room: start, end, release, each asked about once more before it is given."""
+"""Confirmation dialogs and actions of a room: start, end, release, take a snapshot."""
 
 from typing import Any
 from urllib.parse import quote
@@ -7,83 +7,86 @@ from flask import Blueprint, request
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.rooms import OverrideSchema, StartOverrideSchema, request_room_command
 from webhook_app.console.auth import back, require_admin, run_action
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.times import MINUTE, rfc3339
-from webhook_app.problems.problems import Problem
+from webhook_app.schemas.override import OverrideSchema, StartOverrideSchema
 from webhook_app.schemas.validation_messages import flatten_errors
+from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.room_names import find_usable_room
+from webhook_app.usecases.rooms import RoomCommand, command_room
 
-HOLDS_MIN = (15, 30, 60, 120, 240)
+OVERRIDE_MINUTES = (15, 30, 60, 120, 240)
 LAYOUTS = ("GRID", "SPOTLIGHT", "SIDEBAR")
 QUALITIES = ("low", "med", "high", "ultra")
-SAID = {
-    "start": "The start is ordered. The lamp follows when VideoSDK says so.",
-    "end": "The end is ordered. The lamp follows when VideoSDK says so.",
-    "release": "Your wish is dropped. Whatever a rule wants holds again.",
+MESSAGES = {
+    RoomCommand.START: "Start requested.",
+    RoomCommand.END: "End requested.",
+    RoomCommand.RELEASE: "Override cleared.",
 }
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
-    """The question and the order."""
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
+    """Add the dialogs and the actions."""
+    context = console.context
 
-    @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):order>")
-    def ask_order(room_id: str, order: str) -> str:
-        require_admin(desk.door)
-        context = desk.context
-        found = find_usable_room(context.state, room_id)
-        room = found.state or Room(found.room_id)
+    @blueprint.get("/rooms/<room:room_id>/<any(start, end, release):action>")
+    def confirm_room_action(room_id: str, action: str) -> str:
+        require_admin(console.auth)
+        resolved = find_usable_room(context.state, room_id)
+        room = resolved.state or Room(resolved.room_id)
         return page(
-            "order.html",
+            "room_confirmation.html",
             here="wall",
-            order=order,
+            action=action,
             room=tile(room, context.state.names(), context.now()),
-            holds=HOLDS_MIN,
+            override_minutes=OVERRIDE_MINUTES,
             layouts=LAYOUTS,
             qualities=QUALITIES,
             back=back(f"/rooms/{quote(room_id, safe='')}"),
         )
 
     @blueprint.post("/rooms/<room:room_id>/capture")
-    def take_picture(room_id: str) -> BaseResponse:
-        def give() -> str:
-            request_room_command(desk.context, room_id, "capture", {})
-            return "A picture is asked for. It stands beside the stream when VideoSDK has taken it."
+    def take_snapshot(room_id: str) -> BaseResponse:
+        def action() -> str:
+            command_room(context, room_id, RoomCommand.CAPTURE, {})
+            return "Snapshot requested. It will appear here when ready."
 
-        return run_action(give, "/")
+        return run_action(action, "/")
 
-    @blueprint.post("/rooms/<room:room_id>/<any(start, end, release):order>")
-    def give_order(room_id: str, order: str) -> BaseResponse:
+    @blueprint.post("/rooms/<room:room_id>/<any(start, end, release):action>")
+    def run_room_action(room_id: str, action: str) -> BaseResponse:
+        command = RoomCommand(action)
 
-        def give() -> str:
-            request_room_command(desk.context, room_id, order, _wish(desk, order))
-            return SAID[order]
+        def run() -> str:
+            command_room(context, room_id, command, _override(console, command))
+            return MESSAGES[command]
 
-        return run_action(give, "/")
+        return run_action(run, "/")
 
 
-def _wish(desk: ConsoleContext, order: str) -> dict[str, Any]:
-    """The wish in the form, checked as the API checks it."""
-    if order == "release":
+def _override(console: ConsoleContext, command: RoomCommand) -> dict[str, Any]:
+    """The override in the form, validated as the API validates it."""
+    if command is RoomCommand.RELEASE:
         return {}
-    asked: dict[str, Any] = {}
-    holds = request.form.get("holds", "")
-    if holds.isdecimal() and int(holds) in HOLDS_MIN:
-        asked["until"] = rfc3339(desk.context.now() + int(holds) * MINUTE)
-    if order == "start" and (start := _start()):
-        asked["start"] = start
+    form: dict[str, Any] = {}
+    minutes = request.form.get("minutes", "")
+    if minutes.isdecimal() and int(minutes) in OVERRIDE_MINUTES:
+        form["until"] = rfc3339(console.context.now() + int(minutes) * MINUTE)
+    if command is RoomCommand.START and (options := _start_options()):
+        form["start"] = options
+    schema = StartOverrideSchema() if command is RoomCommand.START else OverrideSchema()
     try:
-        loaded: dict[str, Any] = (StartOverrideSchema() if order == "start" else OverrideSchema()).load(asked)
+        override: dict[str, Any] = schema.load(form)
     except ValidationError as error:
-        wrong = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
-        raise Problem(422, f"Something is wrong with it: {wrong}.") from None
-    return {name: value for name, value in loaded.items() if value is not None}
+        faults = "; ".join(f"{field}: {message}" for field, message in flatten_errors(error.messages_dict))
+        raise InvalidInputError(f"Invalid request: {faults}.") from None
+    return {name: value for name, value in override.items() if value is not None}
 
 
-def _start() -> dict[str, Any]:
+def _start_options() -> dict[str, Any]:
     config: dict[str, Any] = {}
     layout, quality = request.form.get("layout", ""), request.form.get("quality", "")
     if layout or quality:

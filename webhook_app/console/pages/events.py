@@ -1,4 +1,4 @@
-"""The events: the journal newest first, found by room, type or source; and one of them with all that is known."""
+"""Events: the journal, newest first, filtered by room, type or source; and one event in full."""
 
 from typing import Any
 
@@ -6,62 +6,64 @@ from flask import Blueprint, request
 
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.events import Source
-from webhook_app.problems.problems import Problem
 from webhook_app.store.queries.paging import InvalidCursorError
+from webhook_app.usecases.errors import NotFoundError
 from webhook_app.usecases.event_views import checked_id, event_with_decisions, events_page
 from webhook_app.usecases.room_names import closest_room, lookup_room
 
-SHOWN = 60
-WORDS_MAX_CHARS = 200
+EVENTS_SHOWN = 60
+SUGGESTED_FROM_MAX = 500
+FILTER_MAX_CHARS = 200
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
-    """The list and the one."""
-    context = desk.context
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
+    """Add the list and the page of an event."""
+    context = console.context
 
     @blueprint.get("/events")
     def events() -> str:
-        asked = _asked()
-        query = {name: asked.get(name) for name in ("room_id", "type", "source", "cursor")}
+        filters = _read_filters()
+        query = {name: filters.get(name) for name in ("room_id", "type", "source", "cursor")}
         unknown, closest = False, None
         if query["room_id"] is not None:
             config = context.state.names()
-            found_room = lookup_room(context.state, query["room_id"], config)
-            unknown = found_room.configured is None and found_room.state is None
-            closest = closest_room(query["room_id"], config, context.state.newest_room_ids(500)) if unknown else None
-            query["room_id"] = found_room.room_id
-        try:
-            found = events_page(context, query | {"from_": None, "to": None, "limit": SHOWN})
-        except InvalidCursorError as error:
-            raise Problem(422, str(error)) from None
-        rest = {name: value for name, value in asked.items() if name != "cursor"}
+            room = lookup_room(context.state, query["room_id"], config)
+            unknown = room.configured is None and room.state is None
+            closest = (
+                closest_room(query["room_id"], config, context.state.newest_room_ids(SUGGESTED_FROM_MAX))
+                if unknown
+                else None
+            )
+            query["room_id"] = room.room_id
+        listed = events_page(context, query | {"from_": None, "to": None, "limit": EVENTS_SHOWN})
+        without_cursor = {name: value for name, value in filters.items() if name != "cursor"}
         return page(
             "events.html",
             here="system",
-            events=found["items"],
-            next=found["next"],
-            asked=asked,
+            events=listed["items"],
+            next=listed["next"],
+            filters=filters,
             unknown=unknown,
             closest=closest,
-            query=rest,
+            query=without_cursor,
             sources=[source.value for source in Source],
         )
 
     @blueprint.get("/events/<event_id>")
     def event(event_id: str) -> str:
         try:
-            checked = checked_id(event_id)
+            valid_id = checked_id(event_id)
         except InvalidCursorError:
-            checked = None
-        found = context.journal.get([checked]) if checked else [None]
-        if found[0] is None:
-            raise Problem(404, f"No event {event_id} is kept.")
-        return page("event.html", here="system", event=event_with_decisions(context, found[0]))
+            valid_id = None
+        stored = context.journal.get([valid_id])[0] if valid_id else None
+        if stored is None:
+            raise NotFoundError(f"Event {event_id} not found.")
+        return page("event.html", here="system", event=event_with_decisions(context, stored))
 
 
-def _asked() -> dict[str, Any]:
-    given = {name: request.args.get(name, "")[:WORDS_MAX_CHARS].strip() for name in ("room_id", "type", "source")}
-    if given["source"] not in set(Source):
-        given["source"] = ""
+def _read_filters() -> dict[str, Any]:
+    filters = {name: request.args.get(name, "")[:FILTER_MAX_CHARS].strip() for name in ("room_id", "type", "source")}
+    if filters["source"] not in set(Source):
+        filters["source"] = ""
     cursor = request.args.get("cursor", "")
-    return {name: value for name, value in (given | {"cursor": cursor}).items() if value}
+    return {name: value for name, value in (filters | {"cursor": cursor}).items() if value}

@@ -1,4 +1,4 @@
-"""One room: where its stream is, who is there, what is wanted, and the timeline that says why."""
+"""One room: its stream, session, target and timeline; and the page of a notification."""
 
 from typing import Any
 
@@ -11,60 +11,58 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import occurrence_view, stream_view
-from webhook_app.problems.problems import Problem
 from webhook_app.store import codec, keys
-from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.errors import NotFoundError
 from webhook_app.usecases.room_names import find_room
 
 TIMELINE_SHOWN = 40
 RUNS_SHOWN = 8
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
-    """The page, and the part of it that changes."""
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
+    """Add the page, its live part, and the page of a notification."""
 
     @blueprint.get("/rooms/<room:room_id>")
     def room(room_id: str) -> str:
-        return page("room.html", here="wall", **_seen(desk, room_id))
+        return page("room.html", here="wall", **_page_values(console, room_id))
 
     @blueprint.get("/page/live/rooms/<room:room_id>")
     def room_live(room_id: str) -> Response:
-        return live_part("room_live.html", **_seen(desk, room_id))
+        return live_part("room_live.html", **_page_values(console, room_id))
 
     @blueprint.get("/notices/<notice_id>")
     def notice(notice_id: str) -> str:
-        found = deliveries_of(desk.context, notice_id)
-        told = _told(found)
-        if not found:
-            raise Problem(404, f"no notice {notice_id} is kept: nobody asked for it, or it is long ago")
-        return page("notice.html", here="wall", notice_id=notice_id, notice=told, deliveries=found)
+        deliveries = deliveries_of(console.context, notice_id)
+        if not deliveries:
+            detail = f"Notification {notice_id} not found. It had no subscribers, or was removed by retention."
+            raise NotFoundError(detail)
+        return page(
+            "notice.html", here="wall", notice_id=notice_id, notice=_notice_of(deliveries), deliveries=deliveries
+        )
 
 
-def _told(deliveries: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The notice of these deliveries, while it is kept."""
+def _notice_of(deliveries: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The notice that deliveries have in common; None when it was removed by retention."""
     notice = deliveries[0]["notice"] if deliveries else {}
     if "data" not in notice:
         return None
     return {"type": notice["type"], "data": notice["data"], "room_id": notice["data"].get("room_id")}
 
 
-def _seen(desk: ConsoleContext, room_id: str) -> dict[str, Any]:
-    context = desk.context
+def _page_values(console: ConsoleContext, room_id: str) -> dict[str, Any]:
+    context = console.context
     config, now = context.state.config(), context.now()
-    found = find_room(context.state, room_id, config)
-    room_id, room = found.room_id, found.state or Room(found.room_id)
+    resolved = find_room(context.state, room_id, config)
+    room_id, room = resolved.room_id, resolved.state or Room(resolved.room_id)
     cursor, each = request.args.get("cursor") or None, "each" in request.args
-    try:
-        timeline = room_timeline(context, room_id, cursor=cursor, limit=TIMELINE_SHOWN, each=each)
-    except InvalidCursorError as error:
-        raise Problem(422, str(error)) from None
+    timeline = room_timeline(context, room_id, cursor=cursor, limit=TIMELINE_SHOWN, each=each)
     window, view = room.schedule.window, tile(room, config, now)
     return {
         "room": view,
         "diagram": diagram(room.shown_stream),
         "runs": _runs(context, room, config, now),
-        "configured": found.configured,
+        "configured": resolved.configured,
         "rules": config.about(room_id),
         "window": None
         if window is None

@@ -22,26 +22,26 @@ LISTED_MAX = 40
 COUNTED = frozenset({Fate.PLANNED, Fate.OPEN, Fate.LATE, Fate.INTERRUPTED})  # windows that take a stream
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     """The page, and the part of it that changes."""
-    quota = Quota(desk.context.max_streams)
+    quota = Quota(console.context.max_streams)
 
     @blueprint.get("/schedule")
     def schedule() -> str:
-        return page("schedule.html", here="schedule", **_seen(desk, quota))
+        return page("schedule.html", here="schedule", **_seen(console, quota))
 
     @blueprint.get("/page/live/schedule")
     def schedule_live() -> Response:
-        return live_part("schedule_live.html", **_seen(desk, quota))
+        return live_part("schedule_live.html", **_seen(console, quota))
 
 
-def _seen(desk: ConsoleContext, quota: Quota) -> dict[str, Any]:
-    context = desk.context
+def _seen(console: ConsoleContext, quota: Quota) -> dict[str, Any]:
+    context = console.context
     config, now = context.state.config(), context.now()
     drawn_at = now // MINUTE * MINUTE  # so that the picture is another one once a minute, and not at each look
-    by_room = _rules_by_room(desk, config)
+    by_room = _rules_by_room(console, config)
     q = read_list_filter().q
-    late = {room_id for room_id, room in desk.rooms.all().items() if room.late_since is not None}
+    late = {room_id for room_id, room in console.rooms.all().items() if room.late_since is not None}
     wanted = [room_id for room_id in by_room if _named(config, room_id, q)]
     wanted.sort(key=lambda room_id: (room_id not in late, _title(config, room_id)))
     shown, number, pages = page_of(wanted, read_list_filter().number, ROOMS_SHOWN)
@@ -57,7 +57,7 @@ def _seen(desk: ConsoleContext, quota: Quota) -> dict[str, Any]:
         "scale": scale(drawn_at),
         "coming": _by_day([_line(one, names, now, crowded) for one in coming[:LISTED_MAX]]),
         "crowded": crowded,
-        "max_streams": desk.context.max_streams,
+        "max_streams": console.context.max_streams,
         "more": max(0, len(coming) - LISTED_MAX),
         "past": _by_day([_line(one, names, now, None) for one in past[:LISTED_MAX]]),
         "unrecorded": len(over) - len(past),
@@ -72,10 +72,10 @@ def _seen(desk: ConsoleContext, quota: Quota) -> dict[str, Any]:
     }
 
 
-def _rules_by_room(desk: ConsoleContext, config: Config) -> dict[str, list[Rule]]:
+def _rules_by_room(console: ConsoleContext, config: Config) -> dict[str, list[Rule]]:
     found: dict[str, list[Rule]] = {}
     scheduled = [rule for _, rule in sorted(config.rules.items()) if rule.schedule is not None]
-    for name, room_ids in rooms_of_rules(desk.context, config, scheduled).items():
+    for name, room_ids in rooms_of_rules(console.context, config, scheduled).items():
         for room_id in room_ids:
             found.setdefault(room_id, []).append(config.rules[name])
     return found

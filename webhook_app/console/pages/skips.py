@@ -1,4 +1,4 @@
-"""Skipping one window, and taking it back: what can be skipped, the question, and the order."""
+"""Skip and unskip single occurrences: what can be skipped, the confirmation dialog, the action."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,25 +6,28 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response as BaseResponse
 
-from webhook_app.api.occurrence_skips import SKIPPED, UNSKIPPED, change_occurrence
-from webhook_app.api.rules import require_rule
 from webhook_app.console.auth import back, require_admin, run_action
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.skips import window_opening_at
 from webhook_app.domain.times import from_rfc3339, rfc3339
-from webhook_app.problems.problems import Problem
+from webhook_app.usecases.errors import NotFoundError
+from webhook_app.usecases.occurrences import OccurrenceChange, change_occurrence
+from webhook_app.usecases.rules import require_rule
 
-# A window that is made of more openings than this is skipped on the rule's page or by command, one by one.
+# The occurrences of a window with more than this are skipped one by one, on the rule's page or from the CLI.
 CHOICES_MAX = 4
-ORDERS = {
-    "skip": (SKIPPED, "The window of {} is skipped."),
-    "unskip": (UNSKIPPED, "The window of {} is no longer skipped."),
+CHANGES = {
+    "skip": (OccurrenceChange.SKIP, "Skipped one window of {}."),
+    "unskip": (OccurrenceChange.UNSKIP, "Restored one window of {}."),
 }
 
 
 def skip_choices(openings: Iterable[tuple[str, int]], now: int, *, skipped: bool) -> list[dict[str, Any]]:
-    """What can be skipped or un-skipped of a window, given the rules' openings in it; nothing when they are many."""
+    """Return the occurrences of a window that can be skipped or unskipped; none when there are too many.
+
+    `openings` are pairs of a rule's name and the time, in ms, at which its occurrence opens.
+    """
     choices = [
         {"rule": name, "opens_at": rfc3339(opens_at), "skipped": skipped}
         for name, opens_at in openings
@@ -33,13 +36,13 @@ def skip_choices(openings: Iterable[tuple[str, int]], now: int, *, skipped: bool
     return choices if len(choices) <= CHOICES_MAX else []
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
-    """The question and the order."""
-    context = desk.context
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
+    """Add the dialog and the action."""
+    context = console.context
 
-    @blueprint.get("/rules/<name>/occurrences/<opens_at>/<any(skip, unskip):order>")
-    def ask_skip(name: str, opens_at: str, order: str) -> str:
-        require_admin(desk.door)
+    @blueprint.get("/rules/<name>/occurrences/<opens_at>/<any(skip, unskip):action>")
+    def confirm_skip(name: str, opens_at: str, action: str) -> str:
+        require_admin(console.auth)
         rule = require_rule(context, name)
         try:
             moment = from_rfc3339(opens_at)
@@ -48,22 +51,23 @@ def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
         except ScheduleError:
             window = None
         except ValueError:
-            raise Problem(404, f"{opens_at} is not the time of a window") from None
+            raise NotFoundError(f"{opens_at} is not the time of a window.") from None
         return page(
-            "skip_order.html",
+            "skip_confirmation.html",
             here="wall",
-            order=order,
+            action=action,
             rule=rule,
             opens_at=rfc3339(moment),
             closes_at=None if window is None else rfc3339(window.closes_at),
             back=back(f"/rules/{name}"),
         )
 
-    @blueprint.post("/rules/<name>/occurrences/<opens_at>/<any(skip, unskip):order>")
-    def give_skip(name: str, opens_at: str, order: str) -> BaseResponse:
-        def give() -> str:
-            event_type, said = ORDERS[order]
-            context.wait_until_processed(change_occurrence(context, name, opens_at, event_type))
-            return said.format(name)
+    @blueprint.post("/rules/<name>/occurrences/<opens_at>/<any(skip, unskip):action>")
+    def run_skip(name: str, opens_at: str, action: str) -> BaseResponse:
+        change, message = CHANGES[action]
 
-        return run_action(give, f"/rules/{name}")
+        def run() -> str:
+            context.wait_until_processed(change_occurrence(context, name, opens_at, change))
+            return message.format(name)
+
+        return run_action(run, f"/rules/{name}")

@@ -1,4 +1,4 @@
-"""The system: processes, journal, queues, store, key and versions, as the store shows them now."""
+"""System status: processes, journal, queues, store, public key and versions."""
 
 import platform
 from importlib.metadata import version
@@ -7,7 +7,6 @@ from typing import Any
 import redis
 from flask import Blueprint, Response
 
-from webhook_app.api.system import public_key_view
 from webhook_app.console.components.charts import bars, gauge, stacked
 from webhook_app.console.context import ConsoleContext, live_part, page
 from webhook_app.domain.ids import order
@@ -18,6 +17,7 @@ from webhook_app.store.deliveries.queue import hour_number
 from webhook_app.store.journal.event_rates import events_by_minute
 from webhook_app.store.journal.wakeups import QUEUES
 from webhook_app.store.operations.processes import ALIVE_FOR_MS
+from webhook_app.usecases.system import public_key_view
 
 NEEDED = ("web", "worker", "call", "deliver", "clock")
 RATE_MINUTES = 60
@@ -27,31 +27,31 @@ HOURS = 24
 GONE_SHOWN_MS = 15 * 60 * 1000
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
-    """The page, and the part of it that changes."""
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
+    """Add the page and its live part."""
 
     @blueprint.get("/system")
     def system() -> str:
-        return page("system.html", here="system", **_seen(desk))
+        return page("system.html", here="system", **_seen(console))
 
     @blueprint.get("/page/live/system")
     def system_live() -> Response:
-        return live_part("system_live.html", **_seen(desk))
+        return live_part("system_live.html", **_seen(console))
 
 
-def _seen(desk: ConsoleContext) -> dict[str, Any]:
-    client = desk.context.client
+def _seen(console: ConsoleContext) -> dict[str, Any]:
+    client = console.context.client
     now = now_ms(client)
     return {
         "processes": _processes(client, now),
         "journal": _journal(client, now),
-        "queues": _queues(desk, now),
+        "queues": _queues(console, now),
         "store": _store(client),
-        "told": _told(desk, now),
+        "told": _told(console, now),
         "counts": _counts(client),
-        "key": _key(desk),
+        "key": _key(console),
         "versions": {"Tallylight": version("tallylight"), "Python": platform.python_version()},
-        "settings": desk.settings,
+        "settings": console.settings,
     }
 
 
@@ -65,7 +65,7 @@ def _processes(client: Client, now: int) -> dict[str, Any]:
     found.sort(key=lambda one: (not one["alive"], one["name"], one["where"]))
     lives = {one["name"] for one in found if one["alive"]}
     return {
-        # The moment of a process that lives is left out: it would make every look another one.
+        # Omitted for live processes: it would change the page, and its ETag, on every request.
         "found": [one | {"seen_at": None if one["alive"] else one["seen_at"]} for one in found],
         "missing": [name for name in NEEDED if name not in lives],
     }
@@ -82,7 +82,7 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
     by_minute, whole = events_by_minute(client, RATE_MINUTES)
     lag_s = max(0, now - int(behind[0][1][b"a"])) // 1000 if behind and b"a" in behind[0][1] else 0
     peak = max(by_minute, default=0)
-    said = f"Events a minute over {len(by_minute)} minutes: {sum(by_minute)} in all, {peak} at most"
+    said = f"Events per minute, last {len(by_minute)} min: {sum(by_minute)} in total, peak {peak}"
     return {
         "length": int(length),
         "since": int(oldest[0][0].partition(b"-")[0]) if oldest else None,
@@ -97,8 +97,8 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
     }
 
 
-def _queues(desk: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
-    client = desk.context.client
+def _queues(console: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
+    client = console.context.client
     with client.pipeline(transaction=False) as pipe:
         for queue in QUEUES:
             pipe.llen(f"rq:queue:{queue}")
@@ -109,16 +109,16 @@ def _queues(desk: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
         pipe.get(keys.OUTBOX_CURSOR)
         pipe.xrevrange(keys.OUTBOX, count=1)
         *wakeups, calls, probes, timers, overdue, cursor, newest = pipe.execute()
-    counts = desk.context.deliveries.counts()
+    counts = console.context.deliveries.counts()
     last, at = (newest[0][0].decode() if newest else "0-0"), (cursor or b"0-0").decode()
-    told = "all handed out" if order(at) >= order(last) else "some are still to be handed out"
+    outbox = "all queued" if order(at) >= order(last) else "some not yet queued"
     return [
-        ("Wake-ups", sum(map(int, wakeups)), ", ".join(f"{q} {n}" for q, n in zip(QUEUES, wakeups, strict=True))),
-        ("Calls waiting", int(calls), "to VideoSDK"),
-        ("Probes waiting", int(probes), "questions to VideoSDK"),
+        ("Job signals", sum(map(int, wakeups)), ", ".join(f"{q} {n}" for q, n in zip(QUEUES, wakeups, strict=True))),
+        ("Pending calls", int(calls), "to VideoSDK"),
+        ("Pending status checks", int(probes), "to VideoSDK"),
         ("Timers", int(timers), f"{overdue} overdue" if overdue else "none overdue"),
-        ("Deliveries in line", counts["pending"], f"notices: {told}"),
-        ("Deliveries dead", counts["dead"], f"{counts['delivered']} delivered"),
+        ("Queued deliveries", counts["pending"], f"notifications: {outbox}"),
+        ("Failed deliveries", counts["dead"], f"{counts['delivered']} delivered"),
     ]
 
 
@@ -135,7 +135,7 @@ def _store(client: Client) -> dict[str, Any]:
         "used": used,
         "most": most,
         "share": share,
-        "gauge": gauge(share, f"Memory: {share:.0%} of what it may use") if most else "",
+        "gauge": gauge(share, f"Memory: {share:.0%} of the limit") if most else "",
         "policy": policy,
         "evicts": policy != "noeviction",
         "aof": aof,
@@ -154,15 +154,15 @@ def _configured(client: Client, name: str) -> str | None:
     return said.get(name)
 
 
-def _told(desk: ConsoleContext, now: int) -> dict[str, Any]:
-    who = [one.subscriber_id for one in desk.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
-    good, bad = attempts_by_hour(desk.context.client, who, now)
-    said = f"Attempts an hour over a day: {sum(good)} answered, {sum(bad)} failed"
+def _told(console: ConsoleContext, now: int) -> dict[str, Any]:
+    who = [one.subscriber_id for one in console.context.subscribers.all()[:SUBSCRIBERS_SUMMED]]
+    good, bad = attempts_by_hour(console.context.client, who, now)
+    said = f"Attempts per hour, last 24 h: {sum(good)} succeeded, {sum(bad)} failed"
     return {"chart": stacked(good, bad, said), "answered": sum(good), "failed": sum(bad)}
 
 
 def attempts_by_hour(client: Client, subscriber_ids: list[str], now: int) -> tuple[list[int], list[int]]:
-    """Attempts of the last 24 hours by hour, those answered and those that failed, of these subscribers together."""
+    """Count the attempts of the last 24 hours by hour, of several subscribers together: succeeded, and failed."""
     hours = range(hour_number(now) - HOURS + 1, hour_number(now) + 1)
     with client.pipeline(transaction=False) as pipe:
         for one in subscriber_ids:
@@ -184,6 +184,6 @@ def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:
     return sorted(by_type.items())
 
 
-def _key(desk: ConsoleContext) -> dict[str, Any]:
-    view = public_key_view(desk.context.client, desk.settings)
+def _key(console: ConsoleContext) -> dict[str, Any]:
+    view = public_key_view(console.context.client, console.settings)
     return {"known": view["known"], "pinned": view["pinned"], "print": view["fingerprint"]}

@@ -37,16 +37,16 @@ class ListFilter:
         return not (self.state or self.group or self.q)
 
 
-def add(blueprint: Blueprint, desk: ConsoleContext) -> None:
+def add(blueprint: Blueprint, console: ConsoleContext) -> None:
     """`/` and the part of it that changes."""
 
     @blueprint.get("/")
     def wall() -> str:
-        return page("wall.html", here="wall", **_seen(desk))
+        return page("wall.html", here="wall", **_seen(console))
 
     @blueprint.get("/page/live")
     def wall_live() -> Response:
-        return live_part("wall_live.html", **_seen(desk))
+        return live_part("wall_live.html", **_seen(console))
 
 
 def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
@@ -77,10 +77,10 @@ def read_list_filter() -> ListFilter:
     )
 
 
-def _seen(desk: ConsoleContext) -> dict[str, Any]:
-    context, list_filter = desk.context, read_list_filter()
+def _seen(console: ConsoleContext) -> dict[str, Any]:
+    context, list_filter = console.context, read_list_filter()
     config, now = context.state.names(), context.now()
-    rooms = desk.rooms.all()
+    rooms = console.rooms.all()
     lamps = {room_id: lamp_of(room) for room_id, room in rooms.items()}
     counts: dict[str, int] = dict.fromkeys((LATE, *Lamp), 0)
     for lamp in lamps.values():
@@ -103,12 +103,12 @@ def _seen(desk: ConsoleContext) -> dict[str, Any]:
         "groups": sorted({group for named in config.names.values() for group in named.groups}),
         "query": {name: value for name in ("state", "group", "q") if (value := getattr(list_filter, name))},
         "has_credentials": context.makes_calls,
-        **(_newest(desk) if first else {"events": None, "deliveries": None}),
+        **(_newest(console) if first else {"events": None, "deliveries": None}),
     }
 
 
-def _newest(desk: ConsoleContext) -> dict[str, Any]:
-    context = desk.context
+def _newest(console: ConsoleContext) -> dict[str, Any]:
+    context = console.context
     told = all_deliveries_page(context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN})
     return {
         "events": event_views(context, context.journal.read_back("+", EVENTS_SHOWN)),

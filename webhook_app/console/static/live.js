@@ -1,5 +1,5 @@
-// Keeps the changing part of a page current: told by the events' stream when there is one, else by asking every two
-// seconds while the page is looked at. What the reader has opened, and where they are, is kept.
+// Keeps the changing part of a page current: refreshed on server-sent events, or by polling every two seconds while
+// the page is visible. Open details, scroll positions and focus are preserved.
 (() => {
   const ASK_MS = 2000;
   const ASK_WHILE_TOLD_MS = 5000;
@@ -53,6 +53,7 @@
     });
   }
   if (!live) return;
+  const every = Number(live.dataset.every) || ASK_MS;
 
   function say(text, kind) {
     if (!pulse || pulse.textContent === text) return;
@@ -134,9 +135,9 @@
         put(html);
         if (isNews) dismissDone(SAID_MS);
       }
-      say(told ? "Live." : "Refreshes by itself.", told ? "streaming" : "");
+      say(told ? "Live" : `Auto-refresh every ${every / 1000} s`, told ? "streaming" : "");
     } catch {
-      say("Tallylight does not answer; what you see may be old.", "lost");
+      say("Connection lost. This page may be out of date.", "lost");
     } finally {
       busy = false;
       if (again) { again = false; soon(); }
@@ -153,7 +154,7 @@
     const room = live.dataset.room;
     let holds = 0, falls = 0;
     const source = new EventSource(path + (room ? "?room_id=" + encodeURIComponent(room) : ""));
-    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; falls = 0; say("Live.", "streaming"); }, HOLDS_MS); };
+    source.onopen = () => { clearTimeout(holds); holds = setTimeout(() => { told = true; falls = 0; say("Live", "streaming"); }, HOLDS_MS); };
     source.onerror = () => {
       clearTimeout(holds);
       told = false;
@@ -166,7 +167,6 @@
     addEventListener("pagehide", () => source.close());
   }
 
-  const every = Number(live.dataset.every) || ASK_MS;
   setInterval(() => {
     if (!document.hidden && Date.now() - last >= (told ? ASK_WHILE_TOLD_MS : every)) refresh();
   }, 1000);

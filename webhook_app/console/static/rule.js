@@ -1,35 +1,35 @@
-// The rule's editor: form and text follow each other, and the server says what is wrong as one types. A field is
-// marked only once it was typed in or left.
+// The rule editor: keeps form and text in step, and shows the server's validation while typing. A field is marked as
+// wrong only after it was edited or left.
 (() => {
   const PAUSE_MS = 350;
   const editor = document.getElementById("editor");
   const text = document.getElementById("text");
-  const verdict = document.getElementById("verdict");
+  const feedback = document.getElementById("feedback");
   const csrf = document.querySelector("meta[name=csrf]").content;
   const touched = new Set();
   let waiting = 0, number = 0;
   document.documentElement.classList.add("scripted");
 
-  async function ask(path) {
+  async function post(path) {
     const mine = ++number;
     const body = new URLSearchParams(new FormData(editor));
     body.set("touched", [...touched].join(","));
     try {
       const answer = await fetch(path, { method: "POST", headers: { "X-Csrf": csrf }, body });
       if (!answer.ok) throw new Error(String(answer.status));
-      const said = await answer.json();
-      return mine === number ? said : null;
+      const result = await answer.json();
+      return mine === number ? result : null;
     } catch {
-      if (mine === number) verdict.textContent = "Tallylight does not answer: what you write is not checked now.";
+      if (mine === number) feedback.textContent = "Connection lost. Your changes are not being checked.";
       return null;
     }
   }
 
-  function show(said) {
-    verdict.innerHTML = said.verdict;
+  function show(result) {
+    feedback.innerHTML = result.feedback;
     for (const why of editor.querySelectorAll(".field-why")) {
       const name = why.id.slice("why-".length);
-      const error = said.errors[name], hint = said.hints[name];
+      const error = result.errors[name], hint = result.hints[name];
       why.textContent = error || hint || "";
       why.hidden = !error && !hint;
       why.classList.toggle("careful", !error && Boolean(hint));
@@ -41,10 +41,10 @@
   }
 
   async function fromText() {
-    const said = await ask(editor.dataset.check);
-    if (!said) return;
-    show(said);
-    for (const [name, value] of Object.entries(said.form || {})) {
+    const result = await post(editor.dataset.check);
+    if (!result) return;
+    show(result);
+    for (const [name, value] of Object.entries(result.form || {})) {
       const field = editor.elements.namedItem(name);
       if (!field) continue;
       if (field instanceof RadioNodeList) field.value = value;
@@ -53,13 +53,13 @@
   }
 
   async function fromForm() {
-    const said = await ask(editor.dataset.draft);
-    if (!said) return;
-    text.value = said.text;
-    show(said);
+    const result = await post(editor.dataset.draft);
+    if (!result) return;
+    text.value = result.text;
+    show(result);
   }
 
-  // What is offered for rooms goes on from what is written before the last comma.
+  // Suggestions for rooms continue the text before the last comma.
   const offered = document.getElementById("known-rooms");
   const rooms = [...offered.options].map((option) => option.value);
   function offer(field) {
@@ -80,7 +80,7 @@
   });
   editor.addEventListener("focusout", (event) => {
     const name = event.target.name;
-    // Leaving the page's own first look, or to another program, is no mistake; nor is passing on to a button.
+    // Leaving the initially focused field, switching windows, or moving on to a button does not mark the field.
     if (event.target === text || !document.getElementById("why-" + name) || touched.has(name)) return;
     if (!event.relatedTarget || !editor.contains(event.relatedTarget) || event.relatedTarget.type === "submit") return;
     touched.add(name);

@@ -1,0 +1,88 @@
+"""Rules as the API and the console show them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from webhook_app.domain.configuration.changes import calendar_sources
+from webhook_app.domain.explanations import text_of
+from webhook_app.domain.rules.rule import Config, Rule, RuleState
+from webhook_app.domain.schedules.errors import ScheduleError
+from webhook_app.domain.schedules.occurrences import occurrences
+from webhook_app.domain.times import format_duration, maybe_rfc3339
+from webhook_app.domain.views import occurrence_view
+from webhook_app.store import codec, keys
+from webhook_app.text.masked_data import shown_data
+from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.rule_rooms import rooms_of_rules
+
+LOOKAHEAD = 5  # occurrences that are read to find one that is not skipped
+
+
+def rule_view(rule: Rule, state: RuleState, next_window: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Render a rule in the form in which it is put, with its next window and its last run."""
+    view: dict[str, Any] = {"name": rule.name, "rooms": list(rule.rooms)}
+    if rule.schedule is not None:
+        view["schedule"] = shown_data(dict(rule.given))
+        seconds = {
+            "late_after": rule.late_after_s,
+            "remind": rule.remind_s,
+            "end_when_empty": rule.end_when_empty_s,
+            "overrun": rule.overrun_s,
+            "max_run": rule.max_run_s,
+        }
+        view |= {name: format_duration(value) for name, value in seconds.items() if value is not None}
+        view["restart"] = rule.restart
+        if rule.end_when_empty_s is not None or rule.overrun_s is not None:
+            view["empty_means"] = rule.empty_means.value
+    conditions = {"on": rule.on, "if": rule.if_, "when": rule.when}
+    view |= {name: value for name, value in conditions.items() if value is not None}
+    if rule.when is not None:
+        view["for"] = format_duration(rule.for_s)
+    if rule.schedule is None:
+        view["do"] = rule.do
+    if rule.message is not None:
+        view["message"] = rule.message
+    if rule.start:
+        view["start"] = shown_data(dict(rule.start))
+    return view | {
+        "cooldown": format_duration(rule.cooldown_s),
+        "timezone": rule.timezone,
+        "paused": rule.paused,
+        "from_file": rule.from_file,
+        "next": next_window,
+        "last_fired_at": maybe_rfc3339(state.last_fired_at),
+        "last_error": text_of(state.last_error),
+    }
+
+
+def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """Render rules with their next windows and last runs."""
+    if not rules:
+        return []
+    records = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in rules])
+    config = context.state.names()
+    scheduled = [rule for rule in rules if rule.schedule is not None and not rule.paused]
+    rooms = rooms_of_rules(context, config, scheduled)
+    config = replace(
+        config, calendars=context.state.calendars({name for rule in scheduled for name in calendar_sources(rule)})
+    )
+    windows = {rule.name: _next_window(config, rule, rooms[rule.name], at=context.now()) for rule in scheduled}
+    return [
+        rule_view(rule, codec.rule_state_of(raw) if raw else RuleState(), windows.get(rule.name))
+        for rule, raw in zip(rules, records, strict=True)
+    ]
+
+
+def _next_window(config: Config, rule: Rule, room_ids: Sequence[str], *, at: int) -> dict[str, Any] | None:
+    config = config.with_rule(rule)
+    room_id = next(iter(room_ids), "")
+    try:
+        upcoming = occurrences(config, rule, [room_id], at=at, count=LOOKAHEAD)
+    except ScheduleError:
+        return None  # `last_error` says why
+    occurrence = next((occurrence for occurrence in upcoming if not occurrence.skipped), None)
+    if occurrence is None:
+        return None
+    room_name = config.room_name(occurrence.room_id)
+    return occurrence_view(occurrence.room_id, occurrence.window, endless=occurrence.endless, room_name=room_name)
