@@ -25,11 +25,11 @@ from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.subscribers import Subscribers
-from workers.channels.apprise import AppriseChannel
-from workers.channels.http.client import HttpClient
-from workers.channels.webhook import WebhookChannel, encode_body, signed_headers
+from workers.channels.registry import ChannelRegistry, ChannelSettings
+from workers.channels.webhook import encode_body, signed_headers
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations
+from workers.deliver.factory import build_deliverer
 
 ROOMS = 100
 GOAL = Goal(0.60)
@@ -77,14 +77,13 @@ async def deliver(url: str, other: sink.Sink, expected: int) -> None:
 @asynccontextmanager
 async def running_deliverer(url: str) -> AsyncIterator[Deliverer]:
     """Open a deliverer on the store at this address."""
-    client, webhook_channel, own = connect_async(url), WebhookChannel(HttpClient(allowed=LOOPBACK)), connect(url)
-    apprise_channel = AppriseChannel(client, allowed=LOOPBACK, base_url=None)
-    reports = Escalations(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
+    client, own = connect_async(url), connect(url)
+    channels = ChannelRegistry(ChannelSettings(client=client, allowed=LOOPBACK))
+    escalations = Escalations(own, Subscribers(own, SEAL), Journal(own), Wakeups(own), Loops())
     try:
-        yield Deliverer(client, webhook_channel, apprise_channel, seal=SEAL, retention_s=RETENTION_S, reports=reports)
+        yield build_deliverer(client, channels, secret_box=SEAL, retention_s=RETENTION_S, escalations=escalations)
     finally:
-        apprise_channel.close()
-        await webhook_channel.close()
+        await channels.close()
         await client.aclose()
         own.close()
 

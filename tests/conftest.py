@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.delivery_harness import DeliveryHarness
 from webhook_app.store.connection.clients import Client, connect
-from workers.deliver import deliverer
 from workers.dev.embedded_store.server import EmbeddedStore
 
 pytest_plugins = ["tests.support.reporting"]
@@ -38,8 +37,6 @@ def client(store_url: str) -> Iterator[Client]:
 
 
 @pytest.fixture
-def harness(client: Client, store_url: str, monkeypatch: pytest.MonkeyPatch) -> DeliveryHarness:
-    """Subscribers, notices, an endpoint and deliver hands, which come to rest sooner than in the product."""
-    monkeypatch.setattr(deliverer, "LINGER_S", 0.03)
-    monkeypatch.setattr(deliverer, "REST_MS", 10)
+def harness(client: Client, store_url: str) -> DeliveryHarness:
+    """Subscribers, notices, an endpoint and deliverers, which go idle sooner than in the product."""
     return DeliveryHarness(client, store_url)

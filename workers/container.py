@@ -128,11 +128,10 @@ class WorkerContainer:
                 log.exception("job failed, retrying", job=name, failures=health.failures)
 
     async def _deliver_once(self, stopping: Callable[[], bool]) -> None:
-        from workers.channels.apprise import AppriseChannel
-        from workers.channels.http.client import HttpClient
-        from workers.channels.webhook import WebhookChannel
+        from workers.channels.registry import ChannelRegistry, ChannelSettings
         from workers.deliver.deliverer import Deliverer
         from workers.deliver.escalations import Escalations
+        from workers.deliver.factory import build_deliverer
         from workers.fd_limit import raise_fd_limit
 
         if not isinstance(self._deliver, Deliverer):
@@ -140,27 +139,31 @@ class WorkerContainer:
             assert settings.redis_url is not None
             raise_fd_limit()
             client = connect_async(settings.redis_url, **self._access)
-            webhook_channel = WebhookChannel(
-                HttpClient(allowed=settings.allow_networks, exempt_url=settings.sandbox_url)
+            secret_box = SecretBox(secrets_key(settings))
+            channels = ChannelRegistry(
+                ChannelSettings(
+                    client=client,
+                    allowed=settings.allow_networks,
+                    sandbox_url=settings.sandbox_url,
+                    public_url=settings.public_url,
+                )
             )
-            apprise_channel = AppriseChannel(client, allowed=settings.allow_networks, base_url=settings.public_url)
-            seal = SecretBox(secrets_key(settings))
-            self._to_close = [webhook_channel.close, client.aclose]
-            self._deliver = Deliverer(
+            escalations = Escalations(
+                self.client,
+                Subscribers(self.client, secret_box),
+                Journal(self.client),
+                self.wakeups,
+                self.loops,
+                settings.proxies,
+            )
+            self._to_close = [channels.close, client.aclose]
+            self._deliver = build_deliverer(
                 client,
-                webhook_channel,
-                apprise_channel,
-                seal=seal,
+                channels,
+                secret_box=secret_box,
                 retention_s=settings.retention_days * DAY_S,
-                observing=settings.observe,
-                reports=Escalations(
-                    self.client,
-                    Subscribers(self.client, seal),
-                    Journal(self.client),
-                    self.wakeups,
-                    self.loops,
-                    settings.proxies,
-                ),
+                escalations=escalations,
+                is_observing=settings.observe,
             )
         await self._deliver.run(stopping=stopping)
 

@@ -43,6 +43,7 @@ from webhook_app.store.state import outline
 from webhook_app.store.state.store import StateStore
 from workers.calls.caller import THREADS, Caller, StartOptions
 from workers.clock.retention import RetentionJob
+from workers.deliver.limits import DeliveryLimits
 from workers.deliver.transitions import new_delivery
 from workers.reduce.reducer import BATCH_MAX_BYTES, Reducer, ReducingHaltedError
 
@@ -483,8 +484,8 @@ def test_an_endpoint_that_hangs_holds_up_no_other_however_long_the_hand_has_work
     over = threading.Event()
 
     async def scenario() -> None:
-        async with deliverer(client, store_url) as hand:
-            work = asyncio.create_task(hand.run(stopping=over.is_set, at_most_s=0.1))
+        async with deliverer(client, store_url, limits=DeliveryLimits(run_max_s=0.1)) as hand:
+            work = asyncio.create_task(hand.run(stopping=over.is_set))
             try:
                 for count in range(1, 11):
                     notices_in_the_outbox(client, 1, first=count)

@@ -1,6 +1,6 @@
-"""Deliver hands on the tests' store, with all that they are made of."""
+"""Deliverers on the tests' store, with everything they are built from."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from tests.support.polling import scaled_limit
@@ -12,13 +12,15 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.ops.loops import Loops
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, connect_async
+from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.subscribers import Subscribers
-from workers.channels.apprise import AppriseChannel
-from workers.channels.http.client import HttpClient
-from workers.channels.webhook import WebhookChannel
+from workers.channels.apprise_limits import AppriseLimits
+from workers.channels.registry import ChannelRegistry, ChannelSettings
 from workers.deliver.deliverer import Deliverer
 from workers.deliver.escalations import Escalations
+from workers.deliver.factory import build_deliverer
+from workers.deliver.limits import DeliveryLimits
 
 SEAL = SecretBox(SECRETS_KEY)
 RETENTION_S = 3_600
@@ -34,27 +36,34 @@ def subscribers_of(client: Client) -> Subscribers:
 
 @asynccontextmanager
 async def deliverer(
-    client: Client, store_url: str, *, base_url: str | None = None, observing: bool = False
+    client: Client,
+    store_url: str,
+    *,
+    base_url: str | None = None,
+    observing: bool = False,
+    outbox_type: Callable[[Client], Outbox] = Outbox,
+    limits: DeliveryLimits = DeliveryLimits(),  # noqa: B008 - frozen
+    apprise: AppriseLimits = AppriseLimits(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Deliverer]:
-    """A deliver hand; what it reported is written when it is left."""
-    line, webhook_channel = connect_async(store_url), WebhookChannel(HttpClient(allowed=LOOPBACK))
-    apprise_channel = AppriseChannel(line, allowed=LOOPBACK, base_url=base_url)
-    reports = Escalations(client, subscribers_of(client), Journal(client), NullWake(), Loops())
+    """A deliverer; its escalations are written when the context ends."""
+    own = connect_async(store_url)
+    channels = ChannelRegistry(ChannelSettings(client=own, allowed=LOOPBACK, public_url=base_url, apprise=apprise))
+    escalations = Escalations(client, subscribers_of(client), Journal(client), NullWake(), Loops())
     try:
-        yield Deliverer(
-            line,
-            webhook_channel,
-            apprise_channel,
-            seal=SEAL,
+        yield build_deliverer(
+            own,
+            channels,
+            secret_box=SEAL,
             retention_s=RETENTION_S,
-            reports=reports,
-            observing=observing,
+            escalations=escalations,
+            outbox=outbox_type(own),
+            is_observing=observing,
+            limits=limits,
         )
     finally:
-        apprise_channel.close()
-        await webhook_channel.close()
-        await line.aclose()
-        assert reports.flush(REPORTED_WITHIN_S)
+        await channels.close()
+        await own.aclose()
+        assert escalations.flush(REPORTED_WITHIN_S)
 
 
 def put_delivery(client: Client, one: Delivery) -> None:

@@ -19,8 +19,12 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Filter, make_notice
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.outbox import Outbox
+from workers.channels.apprise_limits import AppriseLimits
+from workers.deliver.limits import DeliveryLimits
 
-WITHIN_S = scaled_limit(10.0)
+WITHIN_S = scaled_limit(20.0)
+QUICK_LIMITS = DeliveryLimits(linger_s=0.03, idle_ms=10)
 
 
 @dataclass
@@ -91,6 +95,9 @@ class DeliveryHarness:
         self.told = 0
         self.base_url = None
         self.observing = False
+        self.outbox_type = Outbox
+        self.limits = QUICK_LIMITS
+        self.apprise = AppriseLimits()
         self.opened = None
         self.slow = (None, 0.0)
 
@@ -146,7 +153,15 @@ class DeliveryHarness:
         try:
             async with AsyncExitStack() as stack:
                 opened = (
-                    deliverer(self.client, self.store_url, base_url=self.base_url, observing=self.observing)
+                    deliverer(
+                        self.client,
+                        self.store_url,
+                        base_url=self.base_url,
+                        observing=self.observing,
+                        outbox_type=self.outbox_type,
+                        limits=self.limits,
+                        apprise=self.apprise,
+                    )
                     for _ in range(count)
                 )
                 yield [await stack.enter_async_context(one) for one in opened]

@@ -1,1 +1,1 @@
-"""Channels that people read: chat, mail and push, by Apprise."""
+"""Channels: how a notice reaches a subscriber. `port` is their interface, `registry` finds one by URL scheme."""

@@ -1,7 +1,8 @@
-"""The guard: names that a channel's library resolves are checked, so that it cannot be sent inside.
+"""Keeps Apprise from private addresses by checking every name it resolves and every address it connects to.
 
-Apprise's services connect through `requests` and `smtplib`, and both ask `socket.getaddrinfo` for the very addresses
-that they then connect to: what is refused here cannot be reached by another answer of the name's server later.
+Apprise's services connect through `requests` and `smtplib`. Both ask `socket.getaddrinfo` for the very addresses that
+they then connect to, so a later answer of the name server changes nothing. `install` patches the interpreter: call
+it in the Apprise process only.
 """
 
 import os
@@ -17,109 +18,119 @@ from requests.adapters import HTTPAdapter
 from webhook_app.outbound.addresses import Network, refused
 from workers.channels.blocked import BlockedAddressError, blocked_message
 
-ANSWER_MAX_BYTES = 1_048_576
-NO_IP = "Not sent: a channel may connect to addresses outside only, by IP."
-ANSWER_PIECE_BYTES = 16_384
+RESPONSE_MAX_BYTES = 1_048_576
+READ_BYTES = 16_384
+NOT_IP = "Not sent: a channel may connect only by IP, to public addresses."
+PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
-_resolve = socket.getaddrinfo
+_getaddrinfo = socket.getaddrinfo
 _connect = socket.socket.connect
 _send = HTTPAdapter.send
-_here = threading.local()
+_thread = threading.local()
 
 
 class EgressGuard:
-    """What the guard saw while a channel was told, and the means to end that from another thread."""
+    """Which networks one attempt may reach, what it was refused, and the means to break it off from another thread.
+
+    `blocked` says why an address was refused; `unresolved` that a name could not be resolved.
+    """
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self.allowed = tuple(allowed)
         self.blocked: str | None = None
-        self.unknown = False
+        self.unresolved = False
         self._lock = threading.Lock()
-        self._over = False
-        self._lines: list[socket.socket] = []
+        self._is_over = False
+        self._sockets: list[socket.socket] = []
 
-    def hold(self, line: socket.socket) -> None:
-        """Remember a connection that is being made; OSError when the time is over."""
+    def watch(self, connection: socket.socket) -> None:
+        """Remember a socket that is about to connect; TimeoutError when the attempt was broken off."""
         with self._lock:
-            if self._over:
-                raise TimeoutError("the time for this is over")
-            # A line of its own to the same connection: what TLS wraps is not the socket that was opened.
-            self._lines.append(socket.socket(fileno=os.dup(line.fileno())))
+            if self._is_over:
+                raise TimeoutError("the attempt took too long")
+            # A second handle of the same connection: what TLS wraps is not the socket that was opened.
+            self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
 
     def end(self) -> None:
-        """Break off what is under way: whoever waits for an answer gets an error, and nothing is connected any more."""
+        """Break off the attempt: whoever waits for a response gets an error, and nothing connects any more."""
         with self._lock:
-            self._over = True
-            for line in self._lines:
+            self._is_over = True
+            for connection in self._sockets:
                 try:
-                    line.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    pass  # it is not connected any more, or not yet
-                line.close()
-            self._lines = []
+                    pass  # not connected any more, or not yet
+                connection.close()
+            self._sockets = []
 
 
 def install() -> None:
-    """Put the guard in place for this process; proxies named by the environment are forgotten."""
-    socket.getaddrinfo = _guarded
+    """Patch this process so that `guarded` works; proxies named by the environment are removed from it."""
+    socket.getaddrinfo = _guarded_getaddrinfo
     socket.socket.connect = _guarded_connect  # type: ignore[method-assign, assignment]
     HTTPAdapter.send = _guarded_send  # type: ignore[method-assign]
     for name in list(os.environ):
-        if name.lower() in ("http_proxy", "https_proxy", "all_proxy"):
+        if name.lower() in PROXY_VARIABLES:
             del os.environ[name]
 
 
 @contextmanager
-def guarding(watch: EgressGuard) -> Iterator[EgressGuard]:
-    """While the body runs, this thread reaches no address inside."""
-    _here.watch = watch
+def guarded(guard: EgressGuard) -> Iterator[EgressGuard]:
+    """While the body runs, this thread reaches only what the guard allows."""
+    _thread.guard = guard
     try:
-        yield watch
+        yield guard
     finally:
-        del _here.watch
-        watch.end()
+        del _thread.guard
+        guard.end()
+
+
+def _current() -> EgressGuard | None:
+    """The guard of this thread."""
+    guard: EgressGuard | None = getattr(_thread, "guard", None)
+    return guard
 
 
 def _guarded_connect(self: socket.socket, address: Any) -> None:
-    watch: EgressGuard | None = getattr(_here, "watch", None)
-    if watch is not None:
+    guard = _current()
+    if guard is not None:
         is_ip = self.family in (socket.AF_INET, socket.AF_INET6)
-        if not is_ip or refused(str(address[0]), watch.allowed):
-            watch.blocked = blocked_message([str(address[0])]) if is_ip else NO_IP
-            raise BlockedAddressError(watch.blocked)
-        watch.hold(self)
+        if not is_ip or refused(str(address[0]), guard.allowed):
+            guard.blocked = blocked_message([str(address[0])]) if is_ip else NOT_IP
+            raise BlockedAddressError(guard.blocked)
+        guard.watch(self)
     _connect(self, address)
 
 
-def _guarded_send(self: HTTPAdapter, request: Any, *more: Any, **options: Any) -> requests.Response:
-    answer = _send(self, request, *more, **options)
-    if getattr(_here, "watch", None) is not None:
-        _bound(answer)
-    return answer
+def _guarded_send(self: HTTPAdapter, request: Any, *positional: Any, **options: Any) -> requests.Response:
+    response = _send(self, request, *positional, **options)
+    if _current() is not None:
+        _read_bounded(response)
+    return response
 
 
-def _bound(answer: requests.Response) -> None:
-    """Read an answer here, so that one that never ends does not fill the memory."""
+def _read_bounded(response: requests.Response) -> None:
+    """Read a response here, so that one that never ends does not fill the memory."""
     body = bytearray()
-    for piece in answer.iter_content(ANSWER_PIECE_BYTES):
+    for piece in response.iter_content(READ_BYTES):
         body += piece
-        if len(body) > ANSWER_MAX_BYTES:
-            answer.close()
-            raise requests.exceptions.ContentDecodingError("the answer is too long")
-    answer._content = bytes(body)  # where the library itself keeps it once it is read
+        if len(body) > RESPONSE_MAX_BYTES:
+            response.close()
+            raise requests.exceptions.ContentDecodingError("the response is too long")
+    response._content = bytes(body)  # where the library itself keeps it once it is read
 
 
-def _guarded(host: Any, port: Any, *more: Any, **options: Any) -> Any:
-    watch: EgressGuard | None = getattr(_here, "watch", None)
-    if watch is None:
-        return _resolve(host, port, *more, **options)
+def _guarded_getaddrinfo(host: Any, port: Any, *positional: Any, **options: Any) -> Any:
+    guard = _current()
+    if guard is None:
+        return _getaddrinfo(host, port, *positional, **options)
     try:
-        found = _resolve(host, port, *more, **options)
+        infos = _getaddrinfo(host, port, *positional, **options)
     except socket.gaierror:
-        watch.unknown = True
+        guard.unresolved = True
         raise
-    outside = [one for one in found if not refused(str(one[4][0]), watch.allowed)]
-    if not outside:
-        watch.blocked = blocked_message([str(one[4][0]) for one in found])
-        raise BlockedAddressError(watch.blocked)
-    return outside
+    public = [info for info in infos if not refused(str(info[4][0]), guard.allowed)]
+    if not public:
+        guard.blocked = blocked_message([str(info[4][0]) for info in infos])
+        raise BlockedAddressError(guard.blocked)
+    return public

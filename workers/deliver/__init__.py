@@ -1,1 +1,1 @@
-"""The deliver worker: expands the outbox to subscribers and sends what is due."""
+"""The deliver worker: expands notices to subscribers and sends what is due. `deliverer` holds its main loop."""

@@ -1,10 +1,11 @@
-"""What the deliver hand reports: an endpoint that is given up, and that nobody can be reached at all."""
+"""Acts on what the deliver worker finds: disables subscribers, and raises the alarm that none can be reached."""
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, assert_never
 
+from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.ops.logs import logger
@@ -15,23 +16,48 @@ from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.state.alarms import is_raised
 from webhook_app.store.subscribers import Subscribers
 
-CUT_OFF_ALARM = "deliveries-cut-off"
-CUT_OFF = "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+OFFLINE_SUMMARY = (
+    "no subscriber can be reached, on whatever host: our network or DNS may be down; nobody is disabled for it"
+)
 PROXY_NOT_USED = "deliveries connect directly and use no proxy, although {names} is set"
 IDLE_S = 10.0
 
 log = logger()
 
 
-def cut_off_summary(proxies: Proxies) -> str:
-    """What the alarm says; where a proxy is set it is the likely only way out, and deliveries do not take it."""
+@dataclass(frozen=True, slots=True)
+class _Disable:
+    subscriber_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _SetOffline:
+    is_offline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _ClearOfflineAlarm:
+    """Clear the alarm that an earlier process raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flush:
+    done: threading.Event
+
+
+_Escalation = _Disable | _SetOffline | _ClearOfflineAlarm | _Flush
+
+
+def offline_summary(proxies: Proxies) -> str:
+    """The alarm's summary. Where a proxy is set it is probably the only way out, and deliveries do not use it."""
     if not proxies.names:
-        return CUT_OFF
-    return f"{CUT_OFF}; {PROXY_NOT_USED.format(names=' and '.join(proxies.names))}"
+        return OFFLINE_SUMMARY
+    return f"{OFFLINE_SUMMARY}; {PROXY_NOT_USED.format(names=' and '.join(proxies.names))}"
 
 
 class Escalations:
-    """Disables and journals on a thread of its own, so that no delivery waits for it."""
+    """Writes to the store on a thread of its own, so that no delivery waits for it."""
 
     def __init__(
         self,
@@ -47,70 +73,77 @@ class Escalations:
         self._subscribers = subscribers
         self._journal = journal
         self._wake = wake
-        self._due: SimpleQueue[tuple[str, str] | bool | threading.Event | None] = SimpleQueue()
-        loops.start("reports", self._write_next, every_s=0.0)
+        self._pending: SimpleQueue[_Escalation] = SimpleQueue()
+        loops.start("reports", self._process_next, every_s=0.0)
 
     def disable(self, subscriber_id: str, reason: str) -> None:
-        """Disable a subscriber and tell the others; returns at once."""
-        self._due.put((subscriber_id, reason))
+        """Disable a subscriber and notify the others; returns at once."""
+        self._pending.put(_Disable(subscriber_id, reason))
 
-    def cut_off(self, is_so: bool) -> None:
-        """Raise or clear the alarm that nobody can be reached; returns at once."""
-        self._due.put(is_so)
+    def set_offline(self, is_offline: bool) -> None:
+        """Raise or clear the alarm that no subscriber can be reached; returns at once."""
+        self._pending.put(_SetOffline(is_offline))
 
-    def heard(self) -> None:
-        """Clear that alarm if a process before this one has raised it; returns at once."""
-        self._due.put(None)
+    def clear_offline_alarm(self) -> None:
+        """Clear that alarm if an earlier process has raised it; returns at once."""
+        self._pending.put(_ClearOfflineAlarm())
 
     def flush(self, limit_s: float) -> bool:
-        """Wait until what was reported before this is written; whether it was."""
+        """Wait until everything before this is written; whether it was, within the limit."""
         done = threading.Event()
-        self._due.put(done)
+        self._pending.put(_Flush(done))
         return done.wait(limit_s)
 
-    def _write_next(self) -> None:
+    def _process_next(self) -> None:
         try:
-            report = self._due.get(timeout=IDLE_S)
+            escalation = self._pending.get(timeout=IDLE_S)
         except Empty:
             return
         try:
-            if isinstance(report, threading.Event):
-                report.set()
-            elif report is None:
-                self._clear()
-            elif isinstance(report, bool):
-                self._alarm(report)
-            else:
-                self._disable(*report)
+            self._process(escalation)
         except STORE_ERRORS as error:
-            log.warning("a report could not be written; it comes again with the next failure", error=str(error))
+            log.warning("an escalation could not be written; the next failure repeats it", error=str(error))
+
+    def _process(self, escalation: _Escalation) -> None:
+        match escalation:
+            case _Disable(subscriber_id, reason):
+                self._disable(subscriber_id, reason)
+            case _SetOffline(is_offline):
+                self._set_alarm(raised=is_offline)
+            case _ClearOfflineAlarm():
+                if is_raised(self._client, AlarmName.DELIVERIES_CUT_OFF):
+                    self._set_alarm(raised=False)
+            case _Flush(done):
+                done.set()
+            case _:
+                assert_never(escalation)
 
     def _disable(self, subscriber_id: str, reason: str) -> None:
-        """Both at once: nobody is disabled without the others being told, whenever this process dies."""
-        told: dict[str, Any] = {}
+        """Disable and journal in one transaction: whenever this process dies, either both are done or neither."""
+        data: dict[str, Any] = {}
 
-        def disabling(known: Subscriber) -> Subscriber:
-            told.update(subscriber_id=subscriber_id, reason=f"{known.name or subscriber_id}: {reason}")
-            return replace(known, enabled=False, disabled_because=reason) if known.enabled else known
+        def disable(subscriber: Subscriber) -> Subscriber:
+            data.update(subscriber_id=subscriber_id, reason=f"{subscriber.name or subscriber_id}: {reason}")
+            if not subscriber.enabled:
+                return subscriber
+            return replace(subscriber, enabled=False, disabled_because=reason)
 
-        def telling(pipe: Client) -> None:
-            self._journal.append_with(pipe, [entry(Source.SYSTEM, "subscriber-disabled", None, told)])
+        def append(pipe: Client) -> None:
+            self._journal.append_with(pipe, [entry(Source.SYSTEM, "subscriber-disabled", None, data)])
 
-        self._subscribers.change(subscriber_id, disabling, also=telling)
+        self._subscribers.change(subscriber_id, disable, also=append)
         self._wake.wake("process")
 
-    def _clear(self) -> None:
-        if is_raised(self._client, CUT_OFF_ALARM):
-            self._alarm(False)
-
-    def _alarm(self, raised: bool) -> None:
+    def _set_alarm(self, *, raised: bool) -> None:
         if raised:
-            self._append(
-                "alarm-raised",
-                {"name": CUT_OFF_ALARM, "severity": "critical", "summary": cut_off_summary(self._proxies)},
-            )
+            data = {
+                "name": AlarmName.DELIVERIES_CUT_OFF,
+                "severity": "critical",
+                "summary": offline_summary(self._proxies),
+            }
+            self._append("alarm-raised", data)
         else:
-            self._append("alarm-cleared", {"name": CUT_OFF_ALARM})
+            self._append("alarm-cleared", {"name": AlarmName.DELIVERIES_CUT_OFF})
 
     def _append(self, kind: str, data: dict[str, Any]) -> None:
         if self._journal.append([entry(Source.SYSTEM, kind, None, data)])[1]:

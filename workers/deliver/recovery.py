@@ -1,6 +1,7 @@
-"""Recovering: what a subscriber has missed in a stretch of time is put in line again, a bounded piece at a time.
+"""Recovery: requeues what a subscriber missed in a span of time, a bounded piece at a time.
 
-Missed is what is dead, and what was told while the subscriber was disabled and so never came to be a delivery.
+Missed are the deliveries that are dead, and the notices that were sent while the subscriber was disabled and so never
+became deliveries.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,8 @@ PIECE_NOTICES = 500
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What is asked for, in ms, and how far it has come: `after` and `until` are places in the outbox."""
+    """A recovery in progress: the span from `since` to `to`, in ms, and the outbox ids `after` and `until` which it has
+    still to go through."""
 
     subscriber_id: str
     since: int
@@ -29,64 +31,82 @@ class Recovery:
     after: str
     until: str
 
+    def covers(self, notice: Notice) -> bool:
+        """Whether a notice lies in the span."""
+        return self.since <= notice.at <= (self.to or notice.at)
+
 
 _recovery_of = codec.decoder(Recovery)
 
 
-def initial_recovery(told: OutboxEntry) -> str:
-    """A recovery as it begins, from the notice that asks for it."""
-    data = told.notice.data
+def initial_recovery(entry: OutboxEntry) -> str:
+    """A recovery as it begins, as JSON, from the notice that asks for it."""
+    data = entry.notice.data
     since, to = int(data["from"]), data["to"]
-    name = str(data["subscriber_id"])
-    # A notice's place is never before its time, so nothing that is asked for lies at or before this one.
-    return codec.encode(
-        Recovery(name, since, None if to is None else int(to), f"{max(0, since - 1)}-0", told.entry)
-    ).decode()
+    # An outbox id is never before its notice's time: whatever is in the span has a later id than this one.
+    after = f"{max(0, since - 1)}-0"
+    recovery = Recovery(str(data["subscriber_id"]), since, None if to is None else int(to), after, entry.entry)
+    return codec.encode(recovery).decode()
 
 
 class RecoveryRunner:
-    """Takes every recovery a piece further."""
+    """Advances the recoveries that are in the store."""
 
-    def __init__(self, client: Client, outbox: Outbox, deliveries: Deliveries) -> None:
+    def __init__(
+        self, client: Client, outbox: Outbox, deliveries: Deliveries, *, piece_notices: int = PIECE_NOTICES
+    ) -> None:
         self._client = client
         self._outbox = outbox
         self._deliveries = deliveries
+        self._piece_notices = piece_notices
 
-    async def once(self, subscribers: Mapping[str, Subscriber], rooms: Config) -> bool:
-        """One piece of each recovery; whether there were any."""
-        found: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
-        for name, raw in found.items():
-            await self._piece(name.decode(), raw, subscribers, rooms)
-        return bool(found)
+    async def advance(self, subscribers: Mapping[str, Subscriber], rooms: Config) -> bool:
+        """Take every recovery one piece further; whether there were any."""
+        recoveries: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
+        for recovery_id, raw in recoveries.items():
+            await self._advance(recovery_id.decode(), raw, subscribers, rooms)
+        return bool(recoveries)
 
-    async def _piece(self, name: str, raw: bytes, subscribers: Mapping[str, Subscriber], rooms: Config) -> None:
-        asked = _recovery_of(raw)
-        subscriber = subscribers.get(asked.subscriber_id)
-        told = await self._outbox.between(asked.after, asked.until, PIECE_NOTICES) if subscriber is not None else []
-        asked_for = [one for one in told if asked.since <= one.notice.at <= (asked.to or one.notice.at)]
-        missed = await self._missed(subscriber, asked_for, rooms) if subscriber is not None else []
-        rest = codec.encode(replace(asked, after=told[-1].entry)) if len(told) == PIECE_NOTICES else b""
-        now = time_ms(await self._client.time())
-        await self._deliveries.requeue(missed, now=now, recovery=(name, raw, rest))
-
-    async def _missed(self, who: Subscriber, told: list[OutboxEntry], rooms: Config) -> list[Delivery]:
-        wanted = [one for one in told if one.notice.type != RECOVER and _wants(who, one.notice, rooms)]
-        if not wanted:
-            return []
-        ids = [delivery_id(one.notice.notice_id, who.subscriber_id) for one in wanted]
-        known = await self._client.mget([keys.delivery(one) for one in ids])
+    async def _advance(
+        self, recovery_id: str, raw: bytes, subscribers: Mapping[str, Subscriber], rooms: Config
+    ) -> None:
+        recovery = _recovery_of(raw)
+        subscriber = subscribers.get(recovery.subscriber_id)
+        entries: list[OutboxEntry] = []
         missed: list[Delivery] = []
-        for one, name, raw in zip(wanted, ids, known, strict=True):
+        if subscriber is not None:
+            entries = await self._outbox.between(recovery.after, recovery.until, self._piece_notices)
+            covered = [entry for entry in entries if recovery.covers(entry.notice)]
+            missed = await self._missed(subscriber, covered, rooms)
+        is_last = len(entries) < self._piece_notices
+        rest = b"" if is_last else codec.encode(replace(recovery, after=entries[-1].entry))
+        now = time_ms(await self._client.time())
+        await self._deliveries.requeue(missed, now=now, recovery=(recovery_id, raw, rest))
+
+    async def _missed(self, subscriber: Subscriber, entries: list[OutboxEntry], rooms: Config) -> list[Delivery]:
+        """The deliveries to requeue: those that are dead, and new ones for notices without a delivery."""
+        matching = [
+            entry for entry in entries if entry.notice.type != RECOVER and _matches(subscriber, entry.notice, rooms)
+        ]
+        if not matching:
+            return []
+        ids = [delivery_id(entry.notice.notice_id, subscriber.subscriber_id) for entry in matching]
+        records = await self._client.mget([keys.delivery(each_id) for each_id in ids])
+        missed: list[Delivery] = []
+        for entry, each_id, raw in zip(matching, ids, records, strict=True):
             if raw is None:
+                notice = entry.notice
                 missed.append(
-                    Delivery(name, one.notice.notice_id, who.subscriber_id, one.notice.at, one.entry, again=True)
+                    Delivery(each_id, notice.notice_id, subscriber.subscriber_id, notice.at, entry.entry, again=True)
                 )
-            elif (was := delivery_of(raw)).state is DeliveryState.DEAD:
-                missed.append(requeued(was, now=was.created_at))
+                continue
+            delivery = delivery_of(raw)
+            if delivery.state is DeliveryState.DEAD:
+                missed.append(requeued(delivery, now=delivery.created_at))
         return missed
 
 
-def _wants(subscriber: Subscriber, notice: Notice, rooms: Config) -> bool:
+def _matches(subscriber: Subscriber, notice: Notice, rooms: Config) -> bool:
     room_id = notice.room_id or ""
     if is_about(notice, subscriber.subscriber_id):
         return False

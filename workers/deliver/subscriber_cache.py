@@ -1,4 +1,4 @@
-"""Known: the deliver worker's copy of the subscribers and configured rooms, read again when their version changes."""
+"""In-process cache of subscribers and room names, reloaded when the stored version changes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,37 +15,37 @@ from webhook_app.store.subscribers import SubscriberReader
 
 
 class SubscriberCache:
-    """Subscribers by id, who of them wants what, and the configured rooms as a `Config` without rules."""
+    """Subscribers by id, an index of their filters, and the configured rooms as a `Config` without rules."""
 
     def __init__(self, client: Client, seal: SecretBox) -> None:
         self._client = client
         self._reader = SubscriberReader(seal)
         self._version: Version | None = None
-        self._reading = asyncio.Lock()  # of two that read at once the later has the last word
-        self.subscribers: Mapping[str, Subscriber] = {}
-        self.audience = SubscriberIndex(())
+        self._reloading = asyncio.Lock()  # of two concurrent reloads the later one counts
+        self._index = SubscriberIndex(())
+        self.by_id: Mapping[str, Subscriber] = {}
         self.rooms = Config()
 
     async def refresh(self, version: Version | None = None) -> bool:
-        """Read again what is not of this version, or of the store's as it is now; whether anything was read."""
+        """Reload unless the cache has this version, or without one the version in the store; whether it did."""
         if version is None:
             subscribers, names = await self._client.mget(VERSION_KEYS)
             version = (subscribers, names)
-        async with self._reading:
+        async with self._reloading:
             if self._version == version:
                 return False
-            await self._read(version)
+            await self._reload(version)
             return True
 
-    async def _read(self, version: Version) -> None:
-        found = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
-        self.subscribers = {one.subscriber_id: one for one in found}
-        self.audience = SubscriberIndex(found)
-        self.rooms = Config().with_rooms(codec.names_of(version[1]) if version[1] else {})
-        self._reader.forget_others(set(self.subscribers))
-        self._version = version
-
-    def interested(self, notice: Notice) -> list[Subscriber]:
-        """Who is to be sent a notice."""
+    def matching(self, notice: Notice) -> list[Subscriber]:
+        """The subscribers whose filters match a notice."""
         room_id = notice.room_id or ""
-        return self.audience.of(notice, self.rooms.named(room_id), shadowed=room_id in self.rooms.shadowed)
+        return self._index.of(notice, self.rooms.named(room_id), shadowed=room_id in self.rooms.shadowed)
+
+    async def _reload(self, version: Version) -> None:
+        subscribers = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
+        self.by_id = {subscriber.subscriber_id: subscriber for subscriber in subscribers}
+        self._index = SubscriberIndex(subscribers)
+        self.rooms = Config().with_rooms(codec.names_of(version[1]) if version[1] else {})
+        self._reader.forget_others(set(self.by_id))
+        self._version = version

@@ -1,6 +1,8 @@
 """Channels that people read: a real mail server and a real chat endpoint, the words, and what is not said twice."""
 
+import asyncio
 import json
+import os
 import socket
 import threading
 import time
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from requests.adapters import HTTPAdapter
 
 from tests.support.delivery_harness import DeliveryHarness
 from tests.support.polling import scaled_limit
@@ -24,7 +27,12 @@ from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.channel_urls import apprise_plugin, shown
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
-from workers.channels import apprise, egress_guard
+from workers.channels import egress_guard
+from workers.channels.apprise import ALREADY_ANNOUNCED
+from workers.channels.apprise_limits import AppriseLimits
+from workers.channels.apprise_protocol import SendRequest
+from workers.channels.apprise_sender import AppriseSender
+from workers.channels.egress_guard import EgressGuard
 
 BASE = "https://tally.example.org"
 STREAM = {
@@ -87,7 +95,7 @@ def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
     said = [post.json["title"] for post in harness.endpoint.at("/chat")]
     assert said == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
-    assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(apprise.ALREADY_ANNOUNCED) == 1
+    assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(ALREADY_ANNOUNCED) == 1
 
 
 def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: DeliveryHarness) -> None:
@@ -106,14 +114,18 @@ def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: Deliv
 def test_a_slack_endpoint_gets_slacks_own_body(harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     from apprise.plugins.slack import NotifySlack
 
-    harness.subscribe("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/", rate_limit=100)
+    url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"
+    text = render_notice(notice("stream.failed", stream=STREAM | {"failure": "5003"}), room_name=None, base_url=None)
 
-    async def told() -> None:
-        monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{harness.port}/slack")
+    async def run() -> Any:
+        async with harness.open():
+            monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{harness.port}/slack")
+            guard = EgressGuard(networks("127.0.0.0/8"))
+            return await asyncio.to_thread(
+                AppriseSender(AppriseLimits()).send, SendRequest(1, url, text.title, text.body), guard
+            )
 
-    harness.opened = told
-    harness.tell("stream.failed", stream=STREAM | {"failure": "5003"})
-    harness.deliver()
+    asyncio.run(run())
     [post] = harness.endpoint.posts
     assert post.path.startswith("/slack")
     assert "5003" in json.dumps(post.json)
@@ -139,11 +151,17 @@ def test_a_redirect_leads_a_channel_nowhere_inside(harness: DeliveryHarness) -> 
     assert harness.only().attempts[0].error == "blocked"
 
 
-def test_proxies_that_the_environment_names_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
+@pytest.fixture
+def installed_guard(monkeypatch: Any) -> None:
+    """The egress guard's patches in this process, for one test."""
+    for owner, name in ((socket, "getaddrinfo"), (socket.socket, "connect"), (HTTPAdapter, "send")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setenv("https_proxy", "http://10.0.0.1:3128")
     egress_guard.install()
+
+
+@pytest.mark.usefixtures("installed_guard")
+def test_proxies_that_the_environment_names_are_forgotten() -> None:
     assert "https_proxy" not in os.environ
 
 
@@ -220,18 +238,13 @@ def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
     assert first[0] == second[0] and first[1] != second[1]
 
 
-def test_a_channel_that_hangs_is_given_up_after_its_time(
-    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 0.2)
-    monkeypatch.setattr(apprise, "READ_TIMEOUT_S", 0.5)
-    apprise._channel.cache_clear()
+def test_a_channel_that_hangs_is_given_up_after_its_time(harness: Any) -> None:
+    harness.apprise = AppriseLimits(total_timeout_s=0.2, read_timeout_s=0.5)
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.slow = ("/chat", 1.0)
     harness.tell("stream.playable", stream=STREAM)
     harness.deliver()
     assert harness.only().attempts[0].error == "timeout"
-    apprise._channel.cache_clear()
 
 
 def test_networks_that_are_allowed_may_be_told(client: Client, store_url: str, tmp_path: Path) -> None:
@@ -304,15 +317,11 @@ def test_an_answer_that_never_ends_does_not_fill_the_memory(harness: DeliveryHar
         harness.tell()
         harness.deliver()
     assert harness.only().attempts[0].error == "refused"
-    assert sum(sent) < 16 * egress_guard.ANSWER_MAX_BYTES
+    assert sum(sent) < 16 * egress_guard.RESPONSE_MAX_BYTES
 
 
-def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(
-    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(apprise, "THREADS", 2)
-    monkeypatch.setattr(apprise, "TOTAL_TIMEOUT_S", 3.0)
-    monkeypatch.setattr(apprise, "THREAD_WAIT_S", 0.2)
+def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harness: Any) -> None:
+    harness.apprise = AppriseLimits(concurrency=2, total_timeout_s=1.0, wait_s=0.2)
     broken_off = threading.Semaphore(0)
 
     def say(line: Any) -> None:
@@ -335,32 +344,37 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(
     assert [attempt.error for at in range(4) for attempt in harness.only(f"drip{at}").attempts] == ["timeout"] * 4
 
 
+@pytest.mark.usefixtures("installed_guard")
 def test_a_channel_that_connects_by_itself_is_checked_too() -> None:
-    egress_guard.install()
-    watch = egress_guard.EgressGuard(())
+    guard = EgressGuard(())
     with (
-        egress_guard.guarding(watch),
-        socket.socket() as line,
+        egress_guard.guarded(guard),
+        socket.socket() as connection,
         pytest.raises(OSError, match="is private, loopback or reserved"),
     ):
-        line.connect(("127.0.0.1", 9))
-    assert watch.blocked
+        connection.connect(("127.0.0.1", 9))
+    assert guard.blocked
     with (
-        egress_guard.guarding(egress_guard.EgressGuard(())),
-        socket.socket(socket.AF_UNIX) as line,
-        pytest.raises(OSError, match="outside"),
+        egress_guard.guarded(EgressGuard(())),
+        socket.socket(socket.AF_UNIX) as connection,
+        pytest.raises(OSError, match="public"),
     ):
-        line.connect("/run/any.sock")
+        connection.connect("/run/any.sock")
 
 
 def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarness) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.endpoint.answers["/chat"] = [500, 200]
-    harness.tell("stream.started")
-    harness.deliver()
-    harness.tell("stream.playable")
-    harness.deliver()
-    harness.make_due()
-    harness.deliver()
+
+    async def run() -> None:
+        async with harness.open() as [deliverer]:  # and so one Apprise process
+            harness.tell("stream.started")
+            await deliverer.run()
+            harness.tell("stream.playable")
+            await deliverer.run()
+            harness.make_due()
+            await deliverer.run()
+
+    asyncio.run(run())
     said = [json.loads(post.body)["message"] for post in harness.endpoint.at("/chat")]
     assert ["comes late" in text for text in said] == [False, False, True]

@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.support.deliverer_factory import RETENTION_S, told_as
-from tests.support.delivery_harness import WITHIN_S, DeliveryHarness
+from tests.support.delivery_harness import QUICK_LIMITS, WITHIN_S, DeliveryHarness
 from tests.support.web_client import ROOM, fold_all
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
@@ -19,11 +19,11 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import StoreUnavailableError
+from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.operations import metrics
-from workers.channels.webhook import AttemptResult
-from workers.deliver import deliverer as deliver
+from workers.channels.port import AttemptResult
 from workers.deliver.transitions import after_attempt
 
 
@@ -332,34 +332,62 @@ def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness: DeliveryH
     assert harness.only().state is DeliveryState.DEAD
 
 
-def one_of_many_answers(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A notice for one who answers, and for so many who do not that he is told first, once that is known."""
-    monkeypatch.setattr(deliver, "NEWS_MAX", 3)
+class RecordingOutbox(Outbox):
+    """Remembers what each expansion held: the subscribers, and whether the cursor moved."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.expansions = []
+
+    async def expand(self, expansion: Any) -> Any:
+        subscribers = {delivery.subscriber_id for delivery in expansion.deliveries}
+        self.expansions.append((subscribers, expansion.before != expansion.after))
+        return await super().expand(expansion)
+
+
+class FailingOutbox(Outbox):
+    """Loses the store before the cursor moves, while `fails` is set."""
+
+    fails = False
+
+    async def expand(self, expansion: Any) -> Any:
+        if self.fails and expansion.before != expansion.after:
+            raise ConnectionError("died in between")
+        return await super().expand(expansion)
+
+
+def one_of_many_succeeds(harness: Any, outbox_type: Any) -> Any:
+    """A notice for a subscriber that succeeds and for many that fail; once that is known, it comes first.
+
+    Returns the outbox that the deliverer will use, in a list that is filled when it is built.
+    """
+    outboxes = []
+
+    def build(client: Any) -> Any:
+        outboxes.append(outbox_type(client))
+        return outboxes[-1]
+
+    harness.outbox_type = build
+    harness.limits = replace(QUICK_LIMITS, small_batch=3)
     for at in range(12):
         harness.subscribe(f"mute{at}")
         harness.endpoint.answers[f"/mute{at}"] = [500]
     harness.subscribe("tv")
     harness.tell()
+    return outboxes
 
 
-def test_a_few_who_answer_are_told_before_many_who_do_not(
-    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one_of_many_answers(harness, monkeypatch)
+def test_a_few_who_answer_are_told_before_many_who_do_not(harness: Any) -> Any:
+    outboxes = one_of_many_succeeds(harness, RecordingOutbox)
 
     async def run() -> Any:
         async with harness.open() as [deliverer]:
             await deliverer.run()
-            expand, pieces = deliverer._outbox.expand, []
-
-            async def seen(what: Any) -> Any:
-                pieces.append(({one.subscriber_id for one in what.deliveries}, what.before != what.after))
-                return await expand(what)
-
-            monkeypatch.setattr(deliverer._outbox, "expand", seen)
+            [outbox] = outboxes
+            outbox.expansions.clear()
             harness.tell()
             await deliverer.run()
-            return pieces
+            return outbox.expansions
 
     first, second = asyncio.run(run())
     assert first == ({"sub_tv"}, False)
@@ -368,26 +396,18 @@ def test_a_few_who_answer_are_told_before_many_who_do_not(
     assert len(harness.deliveries()) == 26
 
 
-def test_who_was_told_before_a_hand_died_in_the_middle_of_a_notice_is_not_told_twice(
-    harness: DeliveryHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one_of_many_answers(harness, monkeypatch)
+def test_who_was_told_before_a_deliverer_died_in_the_middle_of_a_notice_is_not_told_twice(harness: Any) -> None:
+    outboxes = one_of_many_succeeds(harness, FailingOutbox)
 
     async def run() -> None:
         async with harness.open() as [deliverer]:
             await deliverer.run()
-            expand = deliverer._outbox.expand
-
-            async def dying(what: Any) -> Any:
-                if what.before != what.after:
-                    raise ConnectionError("died in between")
-                return await expand(what)
-
-            monkeypatch.setattr(deliverer._outbox, "expand", dying)
+            [outbox] = outboxes
+            outbox.fails = True
             harness.tell()
             with pytest.raises(ConnectionError):
                 await deliverer.run()
-            monkeypatch.setattr(deliverer._outbox, "expand", expand)
+            outbox.fails = False
             await deliverer.run()
 
     asyncio.run(run())
@@ -410,13 +430,13 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
             running = asyncio.create_task(deliverer.run())
             while not harness.endpoint.at("/tv"):
                 await asyncio.sleep(0.01)
-            line = deliverer._dispatcher.of(deliverer._subscriber_cache.subscribers["sub_tv"])
+            queue = deliverer.dispatcher.queue_of(deliverer.subscribers.by_id["sub_tv"])
             if how == "disabled":
                 harness.subscribers.put(replace(known, url=f"http://127.0.0.1:{harness.port}/tv", enabled=False))
             else:
                 harness.subscribers.delete("sub_tv")
             harness.tell("session.started")
-            while not harness.endpoint.at("/other") or line.waiting:
+            while not harness.endpoint.at("/other") or queue.waiting:
                 await asyncio.sleep(0.01)
             first.set()
             await asyncio.wait_for(running, WITHIN_S)
@@ -513,8 +533,7 @@ def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harn
                 await asyncio.sleep(0.01)
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
-            for lane in list(deliverer._dispatcher._senders):
-                lane.cancel()
+            await deliverer.abandon()
             hold.set()
 
     asyncio.run(die())

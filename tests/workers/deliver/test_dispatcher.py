@@ -1,191 +1,197 @@
-"""Lines: who is sent at full speed, and who takes its time because somebody else is told news."""
+"""The dispatcher: which backlogs are throttled while others are sent fresh notices, and who gets the free slots."""
 
 import asyncio
 import time
 from typing import Any
 
-import pytest
-
 from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import make_notice
-from webhook_app.store.deliveries.queue import ClaimedDelivery
-from workers.deliver import dispatcher
-from workers.deliver.dispatcher import BACKLOG_AHEAD_MAX, Dispatcher, LeasedDelivery
+from workers.channels.port import Message
+from workers.deliver.backlog_throttle import BacklogThrottle
+from workers.deliver.dispatcher import Dispatcher
+from workers.deliver.limits import DispatchLimits
+from workers.deliver.subscriber_queue import LeasedDelivery, SubscriberQueue
 
-PROOFS = 100
+ATTEMPTS_BEFORE = 100
 DAY_MS = 24 * 3600 * 1000
+LIMITS = DispatchLimits()
 
 
-def in_hand(subscriber: Any, number: Any, *, age_ms: int = 0) -> Any:
+def leased(subscriber: Any, number: Any, *, age_ms: Any = 0) -> Any:
     at = int(time.time() * 1000) - age_ms
     notice = make_notice(f"{number}-0", "stream.playable", at, room_id="r", sequence=number, because=None, data={})
-    one = Delivery(f"dlv_{number}", notice.notice_id, subscriber.subscriber_id, at, f"{number}-0", next_attempt_at=at)
-    return LeasedDelivery(ClaimedDelivery(one, notice), time.monotonic(), b"{}")
+    delivery = Delivery(
+        f"dlv_{number}", notice.notice_id, subscriber.subscriber_id, at, f"{number}-0", next_attempt_at=at
+    )
+    return LeasedDelivery(delivery, Message(notice, b"{}"), time.monotonic())
 
 
-class Told:
-    """Lines whose every attempt is answered when `gate` is open, but for those to whom it never is."""
+class Sending:
+    """A dispatcher whose every attempt succeeds while `gate` is open, but for subscribers in `never`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Any = LIMITS) -> None:
         self.sent = []
         self.given_back = []
         self.never = set()
         self.gate = asyncio.Event()
         self.gate.set()
-        self.lines = Dispatcher(self.send, give_back=self.given_back.append)
-        self.behind = self.lines.of(Subscriber("sub_behind", "behind", "https://behind.example/", 0))
-        self.other = self.lines.of(Subscriber("sub_other", "other", "https://other.example/", 0))
+        self.dispatcher = Dispatcher(self.send, give_back=self.given_back.append, limits=limits)
+        self.behind = self.dispatcher.queue_of(Subscriber("sub_behind", "behind", "https://behind.example/", 0))
+        self.other = self.dispatcher.queue_of(Subscriber("sub_other", "other", "https://other.example/", 0))
 
-    async def send(self, line: Any, one: Any) -> None:
-        while line.subscriber.subscriber_id in self.never:
+    async def send(self, queue: Any, leased: Any) -> None:
+        while queue.subscriber_id in self.never:
             await asyncio.sleep(60)
         await self.gate.wait()
-        self.sent.append(line.subscriber.subscriber_id)
-        return
+        self.sent.append(queue.subscriber_id)
 
-    async def prove(self) -> None:
-        """Both have answered so often that much may be in hand, and as much in flight as they allow."""
-        for line in (self.behind, self.other):
-            for number in range(PROOFS):
-                self.lines.take(line, in_hand(line.subscriber, number, age_ms=DAY_MS))
-        await self.lines.drain()
+    async def make_healthy(self) -> None:
+        """Both have succeeded so often that much may wait in memory, and as much is in flight as they allow."""
+        for queue in (self.behind, self.other):
+            for number in range(ATTEMPTS_BEFORE):
+                self.dispatcher.put(queue, leased(queue.subscriber, number, age_ms=DAY_MS))
+        await self.dispatcher.drain()
         self.sent.clear()
 
     def fall_behind(self, count: Any, *, age_ms: Any = DAY_MS) -> None:
-        self.lines.update_backlog([self.behind.subscriber.subscriber_id])
+        self.dispatcher.update_backlog([self.behind.subscriber_id])
         for number in range(count):
-            self.lines.take(self.behind, in_hand(self.behind.subscriber, PROOFS + number, age_ms=age_ms))
+            self.dispatcher.put(self.behind, leased(self.behind.subscriber, ATTEMPTS_BEFORE + number, age_ms=age_ms))
+
+    def free_slots(self) -> Any:
+        return self.dispatcher.free_slots_of(self.behind)
 
 
-def played(scenario: Any) -> Any:
+def played(scenario: Any, limits: Any = LIMITS) -> Any:
     async def go() -> Any:
-        told = Told()
-        await told.prove()
-        return await scenario(told)
+        sending = Sending(limits)
+        await sending.make_healthy()
+        return await scenario(sending)
 
     return asyncio.run(go())
 
 
-def test_a_backlog_goes_at_full_speed_when_nobody_is_told_news(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited = []
+def test_a_backlog_is_not_throttled_when_nobody_is_sent_anything_fresh() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.fall_behind(100)
+        async with asyncio.timeout(scaled_limit(10)):  # throttled it would take 100 s
+            await sending.dispatcher.drain()
+        return len(sending.sent)
 
-    async def turn(line: Any) -> None:
-        waited.append(line)
-
-    monkeypatch.setattr(dispatcher, "_turn", turn)
-
-    async def scenario(told: Any) -> Any:
-        told.fall_behind(100)
-        await told.lines.drain()
-        return len(told.sent)
-
-    assert (played(scenario), waited) == (100, [])
+    assert played(scenario, DispatchLimits(backlog_rate_per_s=1)) == 100
 
 
-def test_a_backlog_takes_its_time_while_another_is_told_news() -> None:
-    async def scenario(told: Any) -> Any:
-        told.lines.take(told.other, in_hand(told.other.subscriber, 3))
-        told.fall_behind(100)
-        assert told.lines.free_slots(told.behind) <= BACKLOG_AHEAD_MAX
+def test_a_backlog_is_throttled_while_another_is_sent_something_fresh() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 3))
+        sending.fall_behind(100)
+        assert sending.free_slots() <= LIMITS.backlog_ahead
         began = time.monotonic()
-        await told.lines.drain()
-        assert told.lines.free_slots(told.behind) == BACKLOG_AHEAD_MAX
-        return len(told.sent), time.monotonic() - began
+        await sending.dispatcher.drain()
+        assert sending.free_slots() == LIMITS.backlog_ahead
+        return len(sending.sent), time.monotonic() - began
 
     count, took = played(scenario)
     assert count == 101
-    assert took >= 99 / dispatcher.BACKLOG_RATE_PER_S
+    assert took >= 99 / LIMITS.backlog_rate_per_s
 
 
-def test_its_own_news_do_not_slow_a_backlog() -> None:
-    async def scenario(told: Any) -> Any:
-        told.lines.take(told.behind, in_hand(told.behind.subscriber, 3))
-        told.fall_behind(1)
-        return told.lines.free_slots(told.behind)
+def test_its_own_fresh_deliveries_do_not_throttle_a_backlog() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.behind, leased(sending.behind.subscriber, 3))
+        sending.fall_behind(1)
+        return sending.free_slots()
 
-    assert played(scenario) > BACKLOG_AHEAD_MAX
-
-
-def test_another_ones_backlog_is_no_news() -> None:
-    async def scenario(told: Any) -> Any:
-        told.lines.take(told.other, in_hand(told.other.subscriber, 3, age_ms=DAY_MS))
-        told.fall_behind(1)
-        return told.lines.free_slots(told.behind)
-
-    assert played(scenario) > BACKLOG_AHEAD_MAX
+    assert played(scenario) > LIMITS.backlog_ahead
 
 
-def test_who_has_much_news_at_once_is_not_behind() -> None:
-    async def scenario(told: Any) -> Any:
-        told.lines.take(told.other, in_hand(told.other.subscriber, 3))
-        told.fall_behind(1, age_ms=0)
-        return told.lines.free_slots(told.behind)
+def test_the_backlog_of_another_is_not_fresh() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 3, age_ms=DAY_MS))
+        sending.fall_behind(1)
+        return sending.free_slots()
 
-    assert played(scenario) > BACKLOG_AHEAD_MAX
-
-
-def test_news_of_a_while_ago_slow_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "BACKLOG_THROTTLE_S", 0.0)
-
-    async def scenario(told: Any) -> Any:
-        told.lines.take(told.other, in_hand(told.other.subscriber, 3))
-        told.fall_behind(1)
-        return told.lines.free_slots(told.behind)
-
-    assert played(scenario) > BACKLOG_AHEAD_MAX
+    assert played(scenario) > LIMITS.backlog_ahead
 
 
-def test_a_slow_endpoint_that_is_behind_has_as_many_in_flight_as_ever() -> None:
-    async def scenario(told: Any) -> Any:
-        told.gate.clear()
-        told.lines.take(told.other, in_hand(told.other.subscriber, 3))
-        told.lines.update_backlog([told.behind.subscriber.subscriber_id])
-        while (free_slots := told.lines.free_slots(told.behind)) > 0 or not told.behind.in_flight:
-            told.fall_behind(max(1, free_slots))
-        limit = told.behind.limit
-        in_flight = told.behind.in_flight
-        told.gate.set()
-        await told.lines.drain()
+def test_many_fresh_deliveries_at_once_are_not_a_backlog() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 3))
+        sending.fall_behind(1, age_ms=0)
+        return sending.free_slots()
+
+    assert played(scenario) > LIMITS.backlog_ahead
+
+
+def test_what_was_fresh_a_while_ago_throttles_nobody() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 3))
+        sending.fall_behind(1)
+        return sending.free_slots()
+
+    assert played(scenario, DispatchLimits(backlog_throttle_s=0.0)) > LIMITS.backlog_ahead
+
+
+def test_a_slow_endpoint_with_a_throttled_backlog_has_as_many_in_flight_as_ever() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.gate.clear()
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 3))
+        sending.dispatcher.update_backlog([sending.behind.subscriber_id])
+        while (free_slots := sending.free_slots()) > 0 or not sending.behind.in_flight:
+            sending.fall_behind(max(1, free_slots))
+        limit = sending.behind.limit
+        in_flight = sending.behind.in_flight
+        sending.gate.set()
+        await sending.dispatcher.drain()
         return limit, in_flight
 
     limit, in_flight = played(scenario)
     assert in_flight == limit
 
 
-def test_who_answers_does_not_stand_in_line_behind_who_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "IN_FLIGHT_TOTAL_MAX", 6)
-    monkeypatch.setattr(dispatcher, "UNHEALTHY_IN_FLIGHT_MAX", 3)
-
-    async def scenario(told: Any) -> Any:
-        hanging = [told.lines.of(Subscriber(f"sub_{at}", "", f"https://{at}.example/", 0)) for at in range(8)]
-        told.gate.clear()
-        for line in hanging:
-            told.never.add(line.subscriber.subscriber_id)
-            told.lines.take(line, in_hand(line.subscriber, 1))
+def test_healthy_subscribers_do_not_queue_behind_those_that_hang() -> Any:
+    async def scenario(sending: Any) -> Any:
+        queues = [
+            sending.dispatcher.queue_of(Subscriber(f"sub_{at}", "", f"https://{at}.example/", 0)) for at in range(8)
+        ]
+        sending.gate.clear()
+        for queue in queues:
+            sending.never.add(queue.subscriber_id)
+            sending.dispatcher.put(queue, leased(queue.subscriber, 1))
         for number in range(3):
-            told.lines.take(told.behind, in_hand(told.behind.subscriber, number))
-        told.lines.take(told.other, in_hand(told.other.subscriber, 1))
-        in_flight = [sum(line.in_flight for line in hanging), told.behind.in_flight, told.other.in_flight]
-        told.gate.set()
+            sending.dispatcher.put(sending.behind, leased(sending.behind.subscriber, number))
+        sending.dispatcher.put(sending.other, leased(sending.other.subscriber, 1))
+        in_flight = [sum(queue.in_flight for queue in queues), sending.behind.in_flight, sending.other.in_flight]
+        sending.gate.set()
         async with asyncio.timeout(scaled_limit(5)):
-            while len(told.sent) < 4:
+            while len(sending.sent) < 4:
                 await asyncio.sleep(0)
-        return in_flight, told.sent
+        await sending.dispatcher.abandon()
+        return in_flight, sending.sent
 
-    in_flight, sent = played(scenario)
+    in_flight, sent = played(scenario, DispatchLimits(in_flight_max=6, unhealthy_in_flight_max=3))
     assert in_flight == [3, 3, 0]
     assert sorted(sent) == ["sub_behind"] * 3 + ["sub_other"]
 
 
-def test_a_backlog_that_grows_is_sent_faster_than_it_grows() -> None:
-    async def scenario(told: Any) -> Any:
-        before = told.behind.backlog_rate_per_s
-        for _ in range(700):
-            told.behind.count_arrival()
-        return before, told.behind.backlog_rate_per_s
+def test_a_throttled_backlog_is_sent_faster_than_it_grows() -> None:
+    throttle, queue = BacklogThrottle(LIMITS), SubscriberQueue(Subscriber("sub_a", "", "https://a.example/", 0))
+    before = throttle.rate_per_s(queue)
+    for _ in range(700):
+        queue.left_behind.add()
+    assert before == LIMITS.backlog_rate_per_s
+    assert throttle.rate_per_s(queue) >= 1_400
 
-    before, growing = played(scenario)
-    assert before == dispatcher.BACKLOG_RATE_PER_S
-    assert growing >= 1_400
+
+def test_a_delivery_that_waited_too_long_for_its_lease_is_given_back() -> Any:
+    async def scenario(sending: Any) -> Any:
+        sending.dispatcher.put(sending.behind, leased(sending.behind.subscriber, 1))
+        await sending.dispatcher.drain()
+        return sending.sent, [delivery.delivery_id for delivery in sending.given_back]
+
+    async def go() -> Any:
+        return await scenario(Sending(DispatchLimits(send_within_s=-1.0)))
+
+    assert asyncio.run(go()) == ([], ["dlv_1"])

@@ -29,7 +29,7 @@ from webhook_app.outbound.proxies import DIRECT, Proxies
 from webhook_app.store import codec, keys
 from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.state.alarms import is_raised
-from workers.deliver.escalations import cut_off_summary
+from workers.deliver.escalations import offline_summary
 
 DAY_MS = 86_400_000
 
@@ -144,8 +144,8 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
 
 
 def test_the_alarm_says_that_deliveries_do_not_use_a_proxy_that_is_set() -> None:
-    assert "HTTPS_PROXY" not in cut_off_summary(DIRECT)
-    summary = cut_off_summary(Proxies(https="http://u:hidden@p:1"))
+    assert "HTTPS_PROXY" not in offline_summary(DIRECT)
+    summary = offline_summary(Proxies(https="http://u:hidden@p:1"))
     assert "use no proxy, although HTTPS_PROXY is set" in summary
     assert "hidden" not in summary
 
@@ -247,8 +247,7 @@ def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
                 await asyncio.sleep(0.001)
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
-            for lane in list(hand._dispatcher._senders):
-                lane.cancel()
+            await hand.abandon()
 
     asyncio.run(die())
     for _ in range(3):
@@ -270,7 +269,7 @@ def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(
     harness.deliver()
     assert harness.endpoint.types("/tv") == ["subscriber.test"]
     assert harness.endpoint.at("/all") == []
-    assert web_client.get(f"/events/{answer.json['id']}")["effect"] == "A test notice is sent to sub_tv"
+    assert web_client.get(f"/events/{answer.json['id']}")["effect"] == "Sending a test notice to sub_tv"
 
 
 def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(

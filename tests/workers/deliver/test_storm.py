@@ -64,11 +64,8 @@ class Storm:
             run = asyncio.create_task(hand.run())
             await asyncio.wait([run], timeout=self.draw.random() * 0.15)
             run.cancel()
-            for lane in list(hand._dispatcher._senders):
-                lane.cancel()
-            hand._settled.clear()
-            hand._tallies.clear()
-            await asyncio.gather(run, *hand._dispatcher._senders, return_exceptions=True)
+            await hand.abandon()
+            await asyncio.gather(run, return_exceptions=True)
 
     def happen(self) -> None:
         """One thing that a person, the clock or bad luck does."""
