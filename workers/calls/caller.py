@@ -8,17 +8,10 @@ from typing import Any, assert_never
 
 from webhook_app.domain.control.call import Call, CallKind
 from webhook_app.domain.events import Source
+from webhook_app.domain.facts.results import CallOutcome, ProbeOutcome
 from webhook_app.ops.logs import logger
-from webhook_app.providers.videosdk.answers import (
-    SUCCESS,
-    ActivityReading,
-    ApiAnswer,
-    StreamActivity,
-    answered_object,
-    classify_refusal,
-    journaled_fields,
-    started_stream,
-)
+from webhook_app.providers.videosdk.answers import ActivityReading, ApiAnswer, StreamActivity
+from webhook_app.providers.videosdk.call_answers import read_call_answer, read_capture_answer, read_failed_check
 from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls, ClaimedCall, MarkResult
@@ -33,7 +26,7 @@ LOOK_EVERY_S = 0.02
 LINGER_S = 0.25
 JOB_MAX_S = 60.0
 
-DONE_OUTCOMES = ("succeeded", "already")
+DONE_OUTCOMES = (CallOutcome.SUCCEEDED, CallOutcome.ALREADY)
 
 log = logger()
 
@@ -91,7 +84,7 @@ class Caller:
             elif call.kind is CallKind.CAPTURE:
                 self._capture(call)
             elif claimed.marked:
-                self._answer(call, "unknown", message="its sender left no answer")
+                self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             else:
                 self._call(call)
         except Exception:
@@ -101,13 +94,13 @@ class Caller:
 
     def _call(self, call: Call) -> None:
         if self._looker is None:
-            self._answer(call, "refused", message="no VideoSDK credentials")
+            self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         deadline = monotonic() + DEADLINE_S
         if call.kind is CallKind.START:
             look, reading = self._looker.active(call.room_id, deadline=deadline)
             if reading.activity is StreamActivity.ACTIVE:
-                self._answer(call, "already", status=look.status, stream=reading.stream)
+                self._answer(call, CallOutcome.ALREADY, status=look.status, stream=reading.stream)
                 return
             if reading.activity is not StreamActivity.NONE:
                 self._look_failed(call, look, reading)
@@ -117,11 +110,11 @@ class Caller:
             case MarkResult.MARKED:
                 self._send_marked(call, deadline, now)
             case MarkResult.MARKED_BEFORE:
-                self._answer(call, "unknown", message="its sender left no answer")
+                self._answer(call, CallOutcome.UNKNOWN, message="its sender left no answer")
             case MarkResult.SUPERSEDED:
-                self._answer(call, "dropped", message="superseded")
+                self._answer(call, CallOutcome.DROPPED, message="superseded")
             case MarkResult.TOO_OLD:
-                self._answer(call, "dropped", message="older than 5 s before it could be sent")
+                self._answer(call, CallOutcome.DROPPED, message="older than 5 s before it could be sent")
             case _:
                 assert_never(result)
 
@@ -129,24 +122,20 @@ class Caller:
         answer = self._send(call, deadline)
         self._observe_answer(answer)
         self._calls.record_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
-        self._conclude(call, answer, now + int(DEADLINE_S * 1000))
+        result = read_call_answer(answer, call.kind, deadline_at=now + int(DEADLINE_S * 1000))
+        self._answer(call, result.outcome, **result.data)
 
     def _capture(self, call: Call) -> None:
-        """Taking a picture twice does no harm: no mark is made, and a lost answer is not looked for."""
+        """Take a picture. Doing that twice does no harm: no mark is made, and a lost answer is not looked for."""
         if self._videosdk is None:
-            self._answer(call, "refused", message="no VideoSDK credentials")
+            self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         at = self._calls.now_ms()
         answer = self._videosdk.capture(call.room_id, deadline=monotonic() + DEADLINE_S)
         self._observe_answer(answer)
         self._calls.record_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
-        if answer.ok:
-            picture = None if (shown := answered_object(answer)) is None else journaled_fields(shown)
-            self._answer(call, "succeeded", status=answer.status, picture=picture)
-        else:
-            refused = answer.code is not None and 300 <= answer.code < 500
-            outcome = "refused" if refused else "unknown"
-            self._answer(call, outcome, status=answer.code, message=answer.message)
+        result = read_capture_answer(answer)
+        self._answer(call, result.outcome, **result.data)
 
     def _send(self, call: Call, deadline: float) -> ApiAnswer:
         assert self._videosdk is not None
@@ -157,35 +146,20 @@ class Caller:
             body.setdefault("webhookUrl", self._options.webhook_url)
         return self._videosdk.start(call.room_id, body, deadline=deadline)
 
-    def _conclude(self, call: Call, answer: ApiAnswer, deadline_at: int) -> None:
-        if answer.ok:
-            self._answer(call, "succeeded", status=answer.status, stream=started_stream(answer))
-        elif answer.code is None or answer.code >= 500 or answer.code == 408 or answer.code in SUCCESS:
-            self._answer(call, "unknown", status=answer.code, message=answer.message, deadline_at=deadline_at)
-        else:
-            refusal = classify_refusal(answer, start=call.kind is CallKind.START)
-            more = {} if refusal is None else {"refusal": refusal.value}
-            self._answer(call, "refused", status=answer.code, message=answer.message, **answer.wait, **more)
-
     def _look_failed(self, call: Call, look: ApiAnswer, reading: ActivityReading) -> None:
         self._calls.record_attempt(
-            call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"look: {look.message}"}
+            call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"check: {look.message}"}
         )
-        if reading.activity is StreamActivity.UNKNOWN_FORM:
-            message = "it is not known whether a stream is active: the answer is in an unknown form"
-            self._answer(call, "unreached", status=look.status, message=message, unreadable=look.excerpt)
-            return
-        outcome = "refused" if look.code in (401, 403, 429) else "unreached"
-        message = f"the look before it failed: {look.message}"
-        self._answer(call, outcome, status=look.code, message=message, **look.wait)
+        result = read_failed_check(look, reading)
+        self._answer(call, result.outcome, **result.data)
 
-    def _answer(self, call: Call, outcome: str, **data: Any) -> None:
+    def _answer(self, call: Call, outcome: CallOutcome | ProbeOutcome, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
-        what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome, **data}
+        what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome.value, **data}
         kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
         event_id, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
         say = log.debug if call.kind is CallKind.PROBE or outcome in DONE_OUTCOMES else log.info
-        said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome}
+        said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome.value}
         say("call answered", kind=call.kind.value, status=data.get("status"), event_id=event_id, **said)
         if woken:
             self._wake.wake("process")

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import structlog
 
 from webhook_app.domain.control.call import Call
-from webhook_app.providers.videosdk.answers import ApiAnswer
+from webhook_app.domain.facts.results import ProbeOutcome
+from webhook_app.domain.probing.probe_request import read_request
+from webhook_app.providers.videosdk.answers import RATE_LIMITED, ApiAnswer
 from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal.journal import Journal
@@ -27,14 +29,14 @@ log = structlog.get_logger()
 class ResultRecorder(Protocol):
     """Journals what came of a call."""
 
-    def __call__(self, call: Call, outcome: str, **data: Any) -> None: ...
+    def __call__(self, call: Call, outcome: ProbeOutcome, **data: Any) -> None: ...
 
 
 def rate_limit_observer(calls: Calls) -> Callable[[ApiAnswer], None]:
     """Heed a 429: nothing is probed, by no process of ours, for as long as VideoSDK asks, or for a moment."""
 
     def observe_answer(answer: ApiAnswer) -> None:
-        if answer.code == 429:
+        if answer.code == RATE_LIMITED:
             wait = QUIET_FIRST_S if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
             calls.pause_probes(int(min(wait, QUIET_MAX_S) * 1000))
 
@@ -76,7 +78,7 @@ class Prober:
         if probe_pause_ms:
             self._run(self._put_off, probes, probe_pause_ms)
             return
-        routine = [probe for probe in probes if probe.body.get("routine")]
+        routine = [probe for probe in probes if read_request(probe.body).routine]
         if len(routine) < TOGETHER_MIN or monotonic() < self._list_refused_until:
             routine = []
         if routine:
@@ -98,11 +100,18 @@ class Prober:
     def _put_off(self, probes: Sequence[Call], probe_pause_ms: int) -> None:
         for probe in probes:
             message = "not asked: VideoSDK has asked for fewer requests"
-            self._answer(probe, "probed", reached=False, status=429, message=message, retry_after_ms=probe_pause_ms)
+            self._answer(
+                probe,
+                ProbeOutcome.PROBED,
+                reached=False,
+                status=RATE_LIMITED,
+                message=message,
+                retry_after_ms=probe_pause_ms,
+            )
 
     def _ask(self, probe: Call) -> None:
         if self._looker is None:
-            self._answer(probe, "refused", reached=False, message="no VideoSDK credentials")
+            self._answer(probe, ProbeOutcome.REFUSED, reached=False, message="no VideoSDK credentials")
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
         look, seen = self._looker.look(probe)
@@ -115,7 +124,7 @@ class Prober:
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
         look, found = self._looker.probe_many(probes)
-        if look.code is not None and 400 <= look.code < 500 and look.code not in (401, 429):
+        if look.lists_nothing:
             self._list_refused_until = monotonic() + LIST_REFUSED_S
             log.info("VideoSDK does not list all streams, probing rooms individually", status=look.status)
         elif not look.ok:
@@ -131,4 +140,4 @@ class Prober:
         message = None if seen["reached"] else look.message
         attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
         self._calls.record_attempt(probe.call_id, attempt)
-        self._answer(probe, "probed", status=look.code, message=message, **asked, **look.wait, **seen)
+        self._answer(probe, ProbeOutcome.PROBED, status=look.code, message=message, **asked, **look.wait, **seen)

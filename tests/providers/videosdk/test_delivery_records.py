@@ -8,6 +8,7 @@ import pytest
 from tests.support.scenario import Scenario, on_air, rest, url, wanted_on_air, with_session
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.probing.delivery_record import records_to_read
+from webhook_app.domain.probing.probe_request import read_request
 from webhook_app.domain.reasons import Reason
 from webhook_app.providers.videosdk.answers import ApiAnswer
 from webhook_app.providers.videosdk.delivery_records import read_record
@@ -44,7 +45,8 @@ BY_URL = {"names": [FOLDER], "late": False}
 def test_records_are_read_only_of_streams_that_differ_from_what_is_known(
     expected: Any, active: Any, wanted: Any
 ) -> None:
-    assert records_to_read(expected, active) == wanted
+    request = read_request({"expected": expected})
+    assert records_to_read(request.expected, active) == wanted
 
 
 @pytest.mark.parametrize(
@@ -148,8 +150,10 @@ class Reader:
 
 def read(answer: Any, active: Any = None, expected: Any = (LIVE,)) -> Any:
     reader = Reader(answer)
-    body = {"about": "watch", "expected": list(expected)}
-    records = read_records(reader, body, active, deadline=monotonic() + 5, observe_answer=lambda answer: answer)
+    request = read_request({"about": "watch", "expected": list(expected)})
+    records = read_records(
+        reader, request.expected, active, deadline=monotonic() + 5, observe_answer=lambda answer: answer
+    )
     return records, reader.asked
 
 
@@ -195,7 +199,13 @@ def test_a_record_that_cannot_be_read_is_left_out(answer: Any) -> None:
 def test_a_probe_of_an_earlier_version_reads_no_record_of_what_it_did_not_expect() -> None:
     reader = Reader(ApiAnswer(200, SHOWN))
     assert (
-        read_records(reader, {"about": "watch"}, None, deadline=monotonic() + 5, observe_answer=lambda answer: answer)
+        read_records(
+            reader,
+            read_request({"about": "watch"}).expected,
+            None,
+            deadline=monotonic() + 5,
+            observe_answer=lambda answer: answer,
+        )
         == []
     )
     assert reader.asked == []

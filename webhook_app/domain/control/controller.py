@@ -8,6 +8,7 @@ from webhook_app.domain.control.rejections import forget_given_up_start
 from webhook_app.domain.control.unknown_outcomes import resolve_by_own_stream
 from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.probing.probe_request import asks_for_session, read_request
 from webhook_app.domain.probing.requests import ARMED_PROBE_MS, request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -101,7 +102,7 @@ def _probe_found_no_session(context: StepContext) -> bool:
     if not isinstance(result, ProbeResult) or not result.reached or result.session_unknown:
         return False
     probe = context.outcome.calls.get(str(result.call_id))
-    return probe is not None and bool(probe.body.get("session"))
+    return probe is not None and asks_for_session(probe.body)
 
 
 def _take_off_air(context: StepContext, desired: Desired, live: list[Stream]) -> None:
@@ -139,7 +140,7 @@ def _drop_met_schedule_desire(context: StepContext, desired: Desired) -> None:
 
 def _is_probed_about(room: Room, about: ProbeSubject) -> bool:
     probe = room.probing.probe
-    return about in room.probing.queue or (probe is not None and probe.body.get("about") == about)
+    return about in room.probing.queue or (probe is not None and read_request(probe.body).subject is about)
 
 
 def _wait_for(context: StepContext, reason: Reason | None) -> None:

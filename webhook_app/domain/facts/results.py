@@ -21,6 +21,13 @@ class CallOutcome(StrEnum):
     UNREACHED = "unreached"  # not sent: whether a stream is active could not be checked
 
 
+class ProbeOutcome(StrEnum):
+    """Whether a probe was made. The values are stored."""
+
+    PROBED = "probed"
+    REFUSED = "refused"  # there are no credentials
+
+
 class Refusal(StrEnum):
     """What kind of refusal an answer is; others pass by themselves and are retried with back-off. Stored.
 

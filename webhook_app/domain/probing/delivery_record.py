@@ -6,10 +6,10 @@ webhooks; that a stream's own object shows no end yet keeps a start from being r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.results import StreamRecord, WebhookDeliveries
+from webhook_app.domain.probing.probe_request import ExpectedStream
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.streams.machine import StreamState
@@ -18,17 +18,17 @@ from webhook_app.domain.streams.stream import Stream
 RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that was not known
 
 
-def expected_streams(room: Room, at: int, *, overdue_ms: int) -> list[dict[str, Any]]:
+def expected_streams(room: Room, at: int, *, overdue_ms: int) -> tuple[ExpectedStream, ...]:
     """The streams that look live: how VideoSDK may name them, and whether finding them active is a repair.
 
     `overdue_ms` is how long after its start a stream should be playable.
     """
     live = [stream for stream in room.streams if stream.live and not stream.provisional]
-    return [{"names": _names(stream), "late": _is_late(stream, at, overdue_ms)} for stream in live]
+    return tuple(ExpectedStream(_names(stream), _is_late(stream, at, overdue_ms)) for stream in live)
 
 
-def _names(stream: Stream) -> list[str]:
-    return [name for name in (*stream.ids, stream.url_key) if name is not None]
+def _names(stream: Stream) -> tuple[str, ...]:
+    return stream.ids if stream.url_key is None else (*stream.ids, stream.url_key)
 
 
 def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
@@ -37,7 +37,7 @@ def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
     return stream.state is StreamState.STARTING
 
 
-def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]) -> list[str]:
+def records_to_read(expected: Iterable[ExpectedStream], active: Sequence[str]) -> list[str]:
     """Of which streams the record is worth reading, by VideoSDK's id: at most `RECORDS_MAX`.
 
     `active` holds the names of the stream that was found active, its id first; it is empty when there is none.
@@ -45,12 +45,11 @@ def records_to_read(expected: Iterable[Mapping[str, Any]], active: Sequence[str]
     wanted: list[str] = []
     unknown = bool(active)
     for stream in expected:
-        names = [name for name in stream.get("names") or () if isinstance(name, str)]
-        if set(names).intersection(active):
+        if set(stream.names).intersection(active):
             unknown = False
-            wanted += active[:1] if stream.get("late") else ()
+            wanted += active[:1] if stream.late else ()
         else:
-            wanted += names[:1]
+            wanted += stream.names[:1]
     wanted += active[:1] if unknown else ()
     return [name for name in dict.fromkeys(wanted) if "/" not in name][:RECORDS_MAX]
 

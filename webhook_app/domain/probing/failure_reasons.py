@@ -1,8 +1,5 @@
 """Finding out from VideoSDK's REST API why a stream failed, as its webhooks do not say."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.facts.results import FailureReport
 from webhook_app.domain.frozen import replace
@@ -30,12 +27,8 @@ def unexplained_failure(room: Room) -> Stream | None:
     )
 
 
-def on_failure_report(context: StepContext, requested: Mapping[str, Any], found: FailureReport | None) -> None:
-    """Keep the reason of a failure that a probe found, and announce a pending failure.
-
-    `requested` is what the probe asked for, by `stream_id`.
-    """
-    stream_id = requested.get("stream_id")
+def on_failure_report(context: StepContext, stream_id: str, found: FailureReport | None) -> None:
+    """Keep the reason of a failure that a probe found, and announce a pending failure."""
     stream = next((stream for stream in context.room.streams if stream.stream_id == stream_id), None)
     report = None if found is None else found.stream
     if stream is not None and report is not None and report.failure is not None and stream.failure is None:

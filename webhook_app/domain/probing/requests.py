@@ -1,12 +1,12 @@
 """Requesting probes: one at a time for a room; further subjects wait in its queue."""
 
-from typing import Any
-
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import CallKind
+from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import expected_streams
 from webhook_app.domain.probing.failure_reasons import unexplained_failure
+from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest, read_request
 from webhook_app.domain.probing.subjects import WITH_SESSION, ProbeSubject, read_subject
 from webhook_app.domain.probing.verification import is_verification_due
 from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
@@ -44,41 +44,34 @@ def request_probe(context: StepContext, about: ProbeSubject) -> None:
         context.set_timer(probe_timer(about), probing.paused_until)
         context.record_effect(Reason.PROBE_PUT_OFF)
         return
-    body = _probe_body(context, about)
-    if about is ProbeSubject.FAILURE:
-        failed = unexplained_failure(context.room)
-        if failed is None:
-            context.record_effect(Reason.FAILURE_ALL_EXPLAINED)
-            return
-        body["failed"] = {
-            "stream_id": failed.stream_id,
-            "id": failed.videosdk_id,
-            "session_id": failed.session_id,
-            "url_key": failed.url_key,
-        }
-    probe = context.new_call(CallKind.PROBE, about.value, body)
+    request = _make_request(context, about)
+    if request is None:
+        context.record_effect(Reason.FAILURE_ALL_EXPLAINED)
+        return
+    probe = context.new_call(CallKind.PROBE, about.value, request.body())
     context.change_probing(probe=probe, last_probe_at=context.event.at)
     context.set_timer(TimerKind.PROBE_LOST, context.event.at + PROBE_LOST_MS)
 
 
-def _probe_body(context: StepContext, about: ProbeSubject) -> dict[str, Any]:
-    """What the probe reads: with `session` also the participants, with `routine` a list of all streams will do."""
-    room = context.room
-    session = room.session
-    body: dict[str, Any] = {"about": about.value}
-    expected = expected_streams(room, context.event.at, overdue_ms=NOT_PLAYABLE_MS)
-    if expected:
-        body["expected"] = expected
+def _make_request(context: StepContext, about: ProbeSubject) -> ProbeRequest | None:
+    """What a probe about a subject asks; None when the failures to ask about are all explained."""
+    room, session = context.room, context.room.session
+    request = ProbeRequest(about, expected_streams(room, context.event.at, overdue_ms=NOT_PLAYABLE_MS))
     is_needed = about in WITH_SESSION or session is None or not session.complete
     if is_needed or (about is ProbeSubject.WATCH and is_verification_due(context)):
-        body["session_id"] = session.session_id if session is not None and session.live else None
-        body["session"] = True
+        session_id = session.session_id if session is not None and session.live else None
+        request = replace(request, with_session=True, session_id=session_id)
     elif about in (ProbeSubject.WATCH, ProbeSubject.START_UP) and _is_routine(room) and not _is_precise(context):
-        body["routine"] = True
-        body["known"] = [
-            stream.videosdk_id for stream in room.streams if stream.live and stream.videosdk_id is not None
-        ]
-    return body
+        known = (stream.videosdk_id for stream in room.streams if stream.live and stream.videosdk_id is not None)
+        request = replace(request, routine=True, known_ids=tuple(known))
+    if about is not ProbeSubject.FAILURE:
+        return request
+    failed = unexplained_failure(room)
+    if failed is None:
+        return None
+    return replace(
+        request, failed=FailedStream(failed.stream_id, failed.videosdk_id, failed.session_id, failed.url_key)
+    )
 
 
 def _is_routine(room: Room) -> bool:
@@ -111,7 +104,7 @@ def probe_after_start(context: StepContext) -> None:
 def on_probe_overdue(context: StepContext) -> None:
     """Handle the timer of a probe that never had a result: probe again."""
     probe = context.room.probing.probe
-    about = read_subject(None if probe is None else probe.body.get("about"))
+    about = ProbeSubject.AGAIN if probe is None else read_request(probe.body).subject
     context.change_probing(probe=None)
     context.record_effect(Reason.PROBE_LOST)
     context.set_timer(probe_timer(about), context.event.at)

@@ -13,6 +13,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import draw
 from webhook_app.domain.probing.delivery_record import record_delivery_records, unended_ids
 from webhook_app.domain.probing.failure_reasons import on_failure_report
+from webhook_app.domain.probing.probe_request import read_request
 from webhook_app.domain.probing.requests import REPROBE_MS, request_next_in_queue
 from webhook_app.domain.probing.subjects import ProbeSubject, read_subject
 from webhook_app.domain.probing.watchdog import NOT_PLAYABLE_MS
@@ -53,19 +54,19 @@ def on_probe_result(context: StepContext, result: ProbeResult) -> bool:
     if reached and context.paused:
         context.outcome.pause = False
         context.clear_alarm("videosdk-credentials")
-    failed = probe.body.get("failed")
-    if failed is not None and (reached or context.room.probing.pending_failure_notice is not None):
-        on_failure_report(context, failed, result.failure)
+    request = read_request(probe.body)
+    if request.failed is not None and (reached or context.room.probing.pending_failure_notice is not None):
+        on_failure_report(context, request.failed.stream_id, result.failure)
     record_readability(context, result.unreadable, understood=reached)
     if reached:
         probing = context.room.probing
         if probing.failures or probing.paused_until is not None:
             context.change_probing(failures=0, not_before=None, paused_until=None)
-        _conclude(context, result, about=read_subject(probe.body.get("about")))
-        if probe.body.get("session"):
+        _conclude(context, result, about=request.subject)
+        if request.with_session:
             record_presence_probe(context)
     else:
-        _retry_later(context, probe, result)
+        _retry_later(context, probe, request.subject, result)
     request_next_in_queue(context)
     return True
 
@@ -88,7 +89,7 @@ def record_readability(context: StepContext, unreadable: str | None, *, understo
         context.clear_alarm(UNREADABLE_ALARM, room.room_id)
 
 
-def _retry_later(context: StepContext, probe: Call, result: ProbeResult) -> None:
+def _retry_later(context: StepContext, probe: Call, subject: ProbeSubject, result: ProbeResult) -> None:
     """Put off this probe and those in the queue: VideoSDK could not be reached, or asks for fewer requests."""
     at, failures = context.event.at, context.room.probing.failures
     wait = min(PROBE_RETRY_MAX_MS, PROBE_RETRY_FIRST_MS * 2 ** min(failures, 8))
@@ -96,7 +97,7 @@ def _retry_later(context: StepContext, probe: Call, result: ProbeResult) -> None
         wait = max(wait, min(result.retry_after_ms, PROBES_PAUSED_MAX_MS))
     not_before = at + wait + draw(wait // 5, probe.call_id)
     is_rate_limited = result.status.rate_limited
-    subjects = (probe.body.get("about"), *context.room.probing.queue)
+    subjects = (subject, *map(read_subject, context.room.probing.queue))
     context.change_probing(
         failures=failures + 1,
         not_before=not_before,
@@ -107,7 +108,7 @@ def _retry_later(context: StepContext, probe: Call, result: ProbeResult) -> None
         context.record_effect(Reason.PROBE_UNREADABLE)
     else:
         context.record_effect(Reason.PROBE_RATE_LIMITED if is_rate_limited else Reason.PROBE_UNREACHED)
-    for about in map(read_subject, subjects):
+    for about in subjects:
         if about is ProbeSubject.ARMED:
             context.set_timer(TimerKind.ARMED, not_before)
         elif about is not ProbeSubject.WATCH:

@@ -10,6 +10,7 @@ from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.notices.notice import shown_data
+from webhook_app.domain.probing.probe_request import asks_for_session
 from webhook_app.domain.probing.requests import REPROBE_MS, request_probe
 from webhook_app.domain.probing.results import PROBE_RETRY_FIRST_MS
 from webhook_app.domain.probing.subjects import ProbeSubject
@@ -124,7 +125,7 @@ def _is_verified(context: StepContext, rule: Rule) -> bool:
 def _has_no_session(context: StepContext, probe: ProbeResult) -> bool:
     """Whether the probe asked for the room's session, VideoSDK has none, and we know of none."""
     call = context.outcome.calls.get(str(probe.call_id))
-    asked = call is not None and bool(call.body.get("session"))
+    asked = call is not None and asks_for_session(call.body)
     return asked and not probe.session_unknown and not context.room.has_live_session
 
 

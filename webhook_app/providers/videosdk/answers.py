@@ -21,7 +21,8 @@ KEYS_KEPT_MAX = 64
 SUCCESS = range(200, 300)
 ERRORS = range(400, 600)
 NOT_FOUND = frozenset({402, 404})
-UNAVAILABLE = frozenset({401, 403, 408, 429})
+RATE_LIMITED = 429
+UNAVAILABLE = frozenset({401, 403, 408, RATE_LIMITED})
 ENVELOPE_KEYS = frozenset({"code", "statusCode", "data", "message", "msg", "statusMessage", "success"})
 SIGNALING_CODE_MIN = 4000
 _PASSING = re.compile(
@@ -60,6 +61,12 @@ class ApiAnswer:
         """Whether VideoSDK could not say, or would not say it to us, now: nothing can be concluded."""
         code = self.code
         return code is None or code in UNAVAILABLE or code >= 500
+
+    @property
+    def lists_nothing(self) -> bool:
+        """Whether VideoSDK does not give us the list that was asked for, and will not later."""
+        code = self.code
+        return code is not None and 400 <= code < 500 and code not in (401, RATE_LIMITED)
 
     @property
     def message(self) -> str | None:

@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any
 
 from webhook_app.domain.control.call import Call
+from webhook_app.domain.probing.probe_request import FailedStream, ProbeRequest, read_request
 from webhook_app.domain.streams.report import url_key
 from webhook_app.providers.videosdk.answers import (
     ActivityReading,
@@ -52,15 +53,15 @@ class ProbeClient:
         seen: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
         if reading.activity is StreamActivity.UNKNOWN_FORM:
             seen["unreadable"] = look.excerpt
-        if reached and call.body.get("session"):
-            seen["session"], known = self._session(call, deadline)
+        request = read_request(call.body)
+        if reached and request.with_session:
+            seen["session"], known = self._session(call.room_id, request.session_id, deadline)
             if not known:
                 seen["session_unknown"] = True
         if reached:
-            self._add_records(call, seen, deadline)
-        failed = call.body.get("failed")
-        if isinstance(failed, Mapping):
-            seen["failed"] = self._failed(call.room_id, failed, deadline) if reached else None
+            self._add_records(request, seen, deadline)
+        if request.failed is not None:
+            seen["failed"] = self._failed(call.room_id, request.failed, deadline) if reached else None
         return look, seen
 
     def active(self, room_id: str, *, deadline: float) -> tuple[ApiAnswer, ActivityReading]:
@@ -105,21 +106,22 @@ class ProbeClient:
             for call in calls:
                 if call.call_id in found:
                     continue
-                known = call.body.get("known") or []
+                request = read_request(call.body)
+                known = request.known_ids
                 if call.room_id in active:
                     found[call.call_id] = {"reached": True, "active": journaled_fields(active[call.room_id])}
                 elif known and ended.issuperset(known):
                     found[call.call_id] = {"reached": True, "active": None}
                     repairs += 1
                     if repairs <= RECORDS_A_LIST:
-                        self._add_records(call, found[call.call_id], deadline)
+                        self._add_records(request, found[call.call_id], deadline)
             if len(found) == len(calls) or page >= min(pages_max, last_page(answer)):
                 return answer, found
             page += 1
 
-    def _add_records(self, call: Call, seen: dict[str, Any], deadline: float) -> None:
+    def _add_records(self, request: ProbeRequest, seen: dict[str, Any], deadline: float) -> None:
         records = read_records(
-            self._videosdk, call.body, seen["active"], deadline=deadline, observe_answer=self._observed
+            self._videosdk, request.expected, seen["active"], deadline=deadline, observe_answer=self._observed
         )
         if records:
             seen["records"] = records
@@ -128,23 +130,22 @@ class ProbeClient:
         self._observe_answer(answer)
         return answer
 
-    def _session(self, call: Call, deadline: float) -> tuple[dict[str, Any] | None, bool]:
+    def _session(self, room_id: str, session_id: str | None, deadline: float) -> tuple[dict[str, Any] | None, bool]:
         """The room's session, None when there is none; and whether VideoSDK could say."""
-        session_id = call.body.get("session_id")
-        if not isinstance(session_id, str):
-            ongoing = self._observed(self._videosdk.ongoing_session(call.room_id, deadline=deadline))
+        if session_id is None:
+            ongoing = self._observed(self._videosdk.ongoing_session(room_id, deadline=deadline))
             found = list_rows(ongoing)
             session_id = found[0].get("id") if found else None
             if not isinstance(session_id, str):
                 return None, found == []
         return read_session(self._videosdk, session_id, deadline=deadline, observe_answer=self._observe_answer)
 
-    def _failed(self, room_id: str, failed: Mapping[str, Any], deadline: float) -> dict[str, Any] | None:
+    def _failed(self, room_id: str, failed: FailedStream, deadline: float) -> dict[str, Any] | None:
         """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""
-        stream_id = failed.get("id")
-        if not isinstance(stream_id, str):
+        stream_id = failed.videosdk_id
+        if stream_id is None:
             listed = self._videosdk.streams(
-                deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.get("session_id")
+                deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.session_id
             )
             stream_id = _which(list_rows(self._observed(listed)) or [], failed)
         if not isinstance(stream_id, str):
@@ -160,12 +161,10 @@ class ProbeClient:
         return {"id": stream_id, **kept, "reason": failure_text_in(shown)}
 
 
-def _which(runs: Sequence[Mapping[str, Any]], failed: Mapping[str, Any]) -> str | None:
-    wanted = failed.get("url_key")
-    if isinstance(wanted, str):
-        runs = [run for run in runs if wanted in _urls(run)]
-    session_id = failed.get("session_id")
-    runs = [run for run in runs if run.get("sessionId", session_id) == session_id]
+def _which(runs: Sequence[Mapping[str, Any]], failed: FailedStream) -> str | None:
+    if failed.url_key is not None:
+        runs = [run for run in runs if failed.url_key in _urls(run)]
+    runs = [run for run in runs if run.get("sessionId", failed.session_id) == failed.session_id]
     return runs[0].get("id") if len(runs) == 1 else None
 
 

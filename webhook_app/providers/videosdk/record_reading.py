@@ -1,9 +1,10 @@
 """Reads VideoSDK's own record of which webhooks of a stream it delivered, where a probe finds what was not told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from webhook_app.domain.probing.delivery_record import records_to_read
+from webhook_app.domain.probing.probe_request import ExpectedStream
 from webhook_app.providers.videosdk.answers import ApiAnswer, answered_object
 from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.delivery_records import read_record
@@ -12,7 +13,7 @@ from webhook_app.providers.videosdk.objects import identifies_stream, stream_rep
 
 def read_records(
     videosdk: VideoSDK,
-    body: Mapping[str, Any],
+    expected: Sequence[ExpectedStream],
     active: Mapping[str, Any] | None,
     *,
     deadline: float,
@@ -21,12 +22,10 @@ def read_records(
     """The records of streams that a probe repairs, as the journal keeps them: `id`, `webhooks` by type, and `ended`
     where the stream's own object says that it has not.
 
-    `body` is the probe's and says which streams look live; `active` is what was found. One request for each stream
+    `expected` are the streams that look live; `active` is what was found. One request for each stream
     that differs, within the probe's deadline; an answer that is missing or cannot be read leaves the record out.
     """
-    expected = body.get("expected") or []
-    fact = None if active is None else stream_report(active)
-    names = [] if fact is None else [*fact.ids, *([fact.url_key] if fact.url_key else [])]
+    names = () if active is None else stream_report(active).names
     records = []
     for stream_id in records_to_read(expected, names):
         answer = observe_answer(videosdk.stream(stream_id, deadline=deadline))
