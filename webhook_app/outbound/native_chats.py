@@ -1,4 +1,4 @@
-"""Addresses that chat services show for their own JSON: which URL of a channel to write in their place."""
+"""Recognises webhook addresses of chat services, which refuse our JSON, and names the Apprise URL to use instead."""
 
 import re
 from dataclasses import dataclass
@@ -7,19 +7,23 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class NativeChat:
-    """A service that refuses, or shows as raw text, the JSON of Standard Webhooks."""
+    """A service that refuses the JSON of Standard Webhooks, or shows it as raw text.
+
+    `host` and `path` are patterns of its addresses; `instead` is the Apprise URL to write.
+    """
 
     name: str
     host: str
     path: str
-    write: str
+    instead: str
 
-    def takes(self, host: str, path: str) -> bool:
+    def matches(self, host: str, path: str) -> bool:
+        """Whether an address belongs to this service."""
         return bool(re.fullmatch(self.host, host) and re.match(self.path, path))
 
 
-# The path is where the service's own keys begin. Addresses that take any JSON (flows of Power Automate, triggers of
-# Slack's workflows) are not in the list.
+# The path is where the service's own keys begin. Addresses that accept any JSON (flows of Power Automate, triggers
+# of Slack's workflows) are not in the list.
 NATIVE_CHATS = (
     NativeChat(
         "Discord",
@@ -87,8 +91,10 @@ NATIVE_CHATS = (
 
 
 def native_chat_hint(url: str) -> str | None:
-    """What to write in place of a chat service's own address; None when the address is none of theirs."""
+    """What to write instead of a chat service's own address; None for any other address."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
-    chat = next((chat for chat in NATIVE_CHATS if chat.takes(host, parts.path)), None)
-    return None if chat is None else f"{chat.name} does not take our JSON at this address: write {chat.write}"
+    chat = next((chat for chat in NATIVE_CHATS if chat.matches(host, parts.path)), None)
+    return (
+        None if chat is None else f"{chat.name} does not accept Tallylight's JSON at this address: write {chat.instead}"
+    )

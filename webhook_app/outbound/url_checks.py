@@ -1,4 +1,4 @@
-"""Finds addresses that can never be connected to when they are saved, and says what to write instead."""
+"""Rejects addresses that can never be connected to, and says what to write instead."""
 
 import re
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ _HOST_CHARS = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def url_fault(url: str) -> str | None:
-    """What is wrong with an address that has a host; None when it may work. The text quotes no secret of it."""
+    """What is wrong with a URL that has a host; None when it may work. The text quotes no secret of it."""
     cut_off_by = _authority_cut_off_by(url)
     try:
         parts = urlsplit(url)
@@ -22,32 +22,32 @@ def url_fault(url: str) -> str | None:
     if not parts.scheme or "://" not in url:
         return UNREADABLE
     if not host:
-        return "the URL names no host; write https://host/path"
+        return "the URL has no host; write https://host/path"
     if port == 0:
-        return "port 0 cannot be connected to"
+        return "port 0 is not a valid port"
     return host_fault(host)
 
 
 def host_fault(host: str) -> str | None:
-    """Why no host can have this name; None for addresses and for names that may exist."""
+    """Why a host name is invalid; None for addresses and for names that may exist."""
     if ":" in host:
         return None
     labels = host.rstrip(".").split(".")
     try:
         ascii_labels = [label if label.isascii() else label.encode("idna").decode() for label in labels]
     except UnicodeError:
-        return "no host can have this name: it cannot be written in the form of the DNS"
+        return "not a valid host name: it cannot be encoded for DNS"
     if not all(ascii_labels):
-        return "no host can have this name: there is nothing between two of its dots"
+        return "not a valid host name: there is nothing between two of its dots"
     if not _HOST_CHARS.fullmatch("".join(ascii_labels)):
-        return "no host can have this name: it holds a character other than letters, digits, - and ."
+        return "not a valid host name: it contains a character other than letters, digits, - and ."
     if max(map(len, ascii_labels)) > LABEL_MAX_CHARS or len(".".join(ascii_labels)) > HOST_MAX_CHARS:
-        return f"no host can have this name: each part has at most {LABEL_MAX_CHARS} characters, all {HOST_MAX_CHARS}"
+        return f"not a valid host name: a part has at most {LABEL_MAX_CHARS} characters, the whole {HOST_MAX_CHARS}"
     return None
 
 
 def _authority_cut_off_by(url: str) -> str | None:
-    """The character that ends user and password before their `@`: it should have been escaped."""
+    """The unescaped character that ends user and password before their `@`; None when there is none."""
     rest = url.partition("://")[2]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     end, after = rest[len(authority) : len(authority) + 1], rest[len(authority) + 1 :]
@@ -55,4 +55,4 @@ def _authority_cut_off_by(url: str) -> str | None:
 
 
 def _escape_hint(character: str) -> str:
-    return f"user and password end at a {character}: write {character} as %{ord(character):02X}"
+    return f"a {character} ends the user and password: write {character} as %{ord(character):02X}"

@@ -190,11 +190,11 @@ def _shown_argument(argument: str, *, keyed: bool) -> str:
 
 
 def _shown_channel(url: str) -> str:
-    from webhook_app.outbound.channel_urls import shown
+    from webhook_app.outbound.channel_urls import masked_channel_url
 
     scheme = url.partition("://")[0]
     try:
-        parts = urlsplit(shown(url))
+        parts = urlsplit(masked_channel_url(url))
     except Exception:  # Apprise has a class per service, and each may fail on a URL in its own way
         return f"{scheme}://{MASK}"
     return parts._replace(path=_shown_path(parts)).geturl()

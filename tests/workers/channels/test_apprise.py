@@ -24,7 +24,7 @@ from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.notices.text import announced_state, render_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
-from webhook_app.outbound.channel_urls import apprise_plugin, shown
+from webhook_app.outbound.channel_urls import apprise_plugin, masked_channel_url
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from workers.channels import egress_guard
@@ -168,10 +168,10 @@ def test_proxies_that_the_environment_names_are_forgotten() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("nosuch://x", "nothing that can be told"),
-        ("syslog://", "neither by HTTP nor by mail"),
-        ("rsyslog://host", "neither by HTTP nor by mail"),
-        ("slack://only-one-token", "nothing that can be told"),
+        ("nosuch://x", "cannot be sent to like this"),
+        ("syslog://", "reached neither by HTTP nor by mail"),
+        ("rsyslog://host", "reached neither by HTTP nor by mail"),
+        ("slack://only-one-token", "cannot be sent to like this"),
         ("json://example.com/?template=/etc/passwd", "names a file"),
         ("mailto://u:p@example.com?pgpkey=x", "names a file"),
         ("json://127.0.0.1/x", "loopback"),
@@ -203,7 +203,7 @@ def test_a_channels_secrets_are_never_shown(client: Client, store_url: str, tmp_
 def test_apprise_knows_and_masks_the_usual_ones() -> None:
     for url in ("tgram://123456789:abcdefg_hijklmnop/12315544/", "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"):
         assert apprise_plugin(url) is not None
-        assert url[12:30] not in shown(url)
+        assert url[12:30] not in masked_channel_url(url)
 
 
 @pytest.mark.parametrize(
