@@ -214,7 +214,7 @@ def test_an_event_whose_fold_raises_changes_nothing_raises_an_alarm_and_is_passe
     alarm = StateStore(client).load_state().alarms["poisoned-event"]
     assert alarm.severity == "critical"
     assert bad in alarm.summary_text
-    assert outline.effect_text(client.xrange(keys.timeline(""), bad, bad)[0][1]).startswith("error: KeyError")
+    assert outline.effect_text(client.xrange(keys.timeline(""), bad, bad)[0][1]).startswith("Error: KeyError")
     assert [notice.type for notice in outbox(client)].count("alarm.raised") == 1
     assert differences(client, refold(client)) == []
 

@@ -38,7 +38,7 @@ def stopped_at_age(age: Any, *, limit: Any = None, known_start: bool = True) -> 
     scenario.answer("succeeded", run="a")
     if known_start:
         scenario.webhook("hls-started", id="a", url=url("a"), start=rfc3339(began), after=9 * SECOND)
-        assert scenario.runs[0].began_at == began
+        assert scenario.runs[0].videosdk_started_at == began
     scenario.hls("started", "playable", id="a", url=url("a"))
     scenario.now = began + age
     scenario.webhook("hls-stopping", id="a", after=0)
