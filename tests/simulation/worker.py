@@ -131,7 +131,7 @@ class Worker:
             self.closed.pop(room.room_id, None)
         elif window is not None and room.schedule.window is None and self.agenda.now >= window.closes_at:
             # Before its close it is a rule that is gone or paused, which leaves the stream alone, as held ones are.
-            held = window.held not in (None, SuppressionReason.EMPTY)
+            held = window.suppressed not in (None, SuppressionReason.EMPTY)
             self.closed |= {} if held else {room.room_id: self.agenda.now}
 
     def _hand_out(self, event: Event, outcome: StepOutcome) -> None:
