@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,8 @@ from webhook_app.console.auth import allows_anonymous_read, signing_key
 from webhook_app.console.blueprint import console
 from webhook_app.console.pages.error_pages import error_page
 from webhook_app.live.broadcaster import EventBroadcaster
+from webhook_app.live.limits import SseLimits
+from webhook_app.middleware import RateLimit
 from webhook_app.ops.health import STORE_TIMEOUT_S, health
 from webhook_app.ops.live_links import live_links
 from webhook_app.ops.loops import Loops
@@ -76,6 +78,8 @@ class WebLimits:
     """The limits of the web's parts."""
 
     use_cases: UseCaseLimits = field(default_factory=UseCaseLimits)
+    sse: SseLimits = field(default_factory=SseLimits)
+    api_rate: RateLimit = field(default_factory=RateLimit)
 
 
 @dataclass
@@ -86,7 +90,7 @@ class Web:
     front: Front
     keyring: KeyRing
     counts: WebhookCounters
-    feed: EventBroadcaster
+    broadcaster: EventBroadcaster
 
     def start(self) -> None:
         """Ask for the public key, begin to count."""
@@ -95,7 +99,7 @@ class Web:
 
     def stop(self) -> None:
         """End the event streams: the process is about to end."""
-        self.feed.close()
+        self.broadcaster.close()
 
 
 def build(settings: Settings, limits: WebLimits | None = None) -> Web:
@@ -116,7 +120,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
         remember=lambda pem: _remember(client, pem),
     )
     counts = WebhookCounters(client, loops)
-    feed = EventBroadcaster(client, places=settings.viewers_held)
+    broadcaster = EventBroadcaster(client, replace(limits.sse, slots=settings.viewers_held))
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BODY_MAX_BYTES
     app.url_map.converters["room"] = RoomConverter
@@ -126,7 +130,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     receiver_only = settings.surface == "receiver"
     app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))
     app.register_blueprint(doctor_word(client))
-    tokens = _tokens(settings)
+    tokens = _tokens(settings, limits.api_rate)
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None
     if settings.surface != "console":
@@ -159,11 +163,11 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
             max_streams=settings.max_streams,
             limits=limits.use_cases,
         )
-        _add_api(app, context, feed, tokens, settings)
+        _add_api(app, context, broadcaster, tokens, settings)
     app.wsgi_app = with_prefix(app.wsgi_app)  # type: ignore[method-assign, assignment]
     forwarding = Forwarding(settings.public_url, settings.trusted_proxies)
     front = Front(app, webhooks, threads=settings.web_threads, forwarding=forwarding)
-    return Web(app, front, keyring, counts, feed)
+    return Web(app, front, keyring, counts, broadcaster)
 
 
 def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -> GroupAppender:
@@ -176,7 +180,7 @@ def _group_appender(settings: Settings, wakeups: Wake, generation: Generation) -
     return GroupAppender(append_entries, wakeups, CircuitBreaker(probe_with(make_client(timeout_s=PROBE_TIMEOUT_S))))
 
 
-def _tokens(settings: Settings) -> Tokens:
+def _tokens(settings: Settings, api_rate: RateLimit) -> Tokens:
     """The tokens, with a client of their own: counting a wrong one must not wait for a store that hangs."""
     assert settings.redis_url is not None
     client = connect(
@@ -189,6 +193,7 @@ def _tokens(settings: Settings) -> Tokens:
         viewer=settings.viewer_token,
         failed_logins=FailedLogins(shared),
         trusted_proxies=settings.trusted_proxies,
+        api_rate=api_rate,
     )
 
 
@@ -203,7 +208,9 @@ def _webhooks_first(receiver: Receiver, rest: "WSGIApplication") -> "WSGIApplica
     return dispatch
 
 
-def _add_api(app: Flask, context: AppContext, feed: EventBroadcaster, tokens: Tokens, settings: Settings) -> None:
+def _add_api(
+    app: Flask, context: AppContext, broadcaster: EventBroadcaster, tokens: Tokens, settings: Settings
+) -> None:
     app.config |= {
         "API_TITLE": "Tallylight",
         "API_VERSION": "1",
@@ -234,7 +241,7 @@ def _add_api(app: Flask, context: AppContext, feed: EventBroadcaster, tokens: To
     about_system.before_request(tokens.guard)
     api.register_blueprint(about_system)
     sessions = Sessions(EndedSessions(context.client, kept_s=ENDED_KEPT_S))
-    api.register_blueprint(_events(context, feed, tokens, sessions, settings))
+    api.register_blueprint(_events(context, broadcaster, tokens, sessions, settings))
     app.register_error_handler(InvalidCursorError, _bad_cursor)
     app.register_blueprint(console(context, tokens, sessions, settings))
     app.register_blueprint(docs_page(api))
@@ -242,10 +249,10 @@ def _add_api(app: Flask, context: AppContext, feed: EventBroadcaster, tokens: To
 
 
 def _events(
-    context: AppContext, feed: EventBroadcaster, tokens: Tokens, sessions: Sessions, settings: Settings
+    context: AppContext, broadcaster: EventBroadcaster, tokens: Tokens, sessions: Sessions, settings: Settings
 ) -> Blueprint:
     """Events; their stream alone may be read with the page's cookie, as a browser's EventSource sends no token."""
-    blueprint = events(context, feed)
+    blueprint = events(context, broadcaster)
     anonymous_read, hosts = allows_anonymous_read(settings), HostCheck(settings.public_url)
 
     def can_view() -> bool:

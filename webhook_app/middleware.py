@@ -1,7 +1,8 @@
-"""Manners of the API's answers: a request id, an ETag where one polls, and a limit to how often one asks."""
+"""API middleware: request ids, ETags, rate limiting, request logs."""
 
 import re
 import threading
+from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_hex
 from time import monotonic
@@ -15,33 +16,38 @@ from webhook_app.text.masking import shown_url
 
 PREFIX = "/api/"
 EVENTS = "/api/v1/events/"
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_ID = "X-Request-Id"
 SLOW_MS = 2_000
 PATH_LOGGED_MAX_CHARS = 300
-RATE_PER_S = 300
-BURST = 600
 ETAG_MAX_BYTES = 4 * 1024 * 1024
 log = logger()
 _SO_FAR = re.compile(rb'"duration_s":[0-9.]+,(?="ended_at":null)')
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 
 
-class Bucket:
-    """Tokens that run in at a rate and are taken one a request."""
+@dataclass(frozen=True)
+class RateLimit:
+    """The requests per second and role that one process accepts, and how many in a burst."""
 
-    def __init__(self, rate_per_s: float, burst: float) -> None:
-        self._rate = rate_per_s
-        self._burst = burst
-        self._left = burst
+    per_s: float = 300
+    burst: float = 600
+
+
+class TokenBucket:
+    """Allows a rate of requests, and bursts up to the size of the bucket."""
+
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+        self._left = limit.burst
         self._at = monotonic()
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """One, if there is one."""
+        """Take a token; return whether there was one."""
         with self._lock:
             now = monotonic()
-            self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+            self._left = min(self._limit.burst, self._left + (now - self._at) * self._limit.per_s)
             self._at = now
             if self._left < 1:
                 return False
@@ -49,20 +55,21 @@ class Bucket:
             return True
 
 
-class Limits:
-    """A bucket for each token that is one of ours; there are two at most."""
+class RateLimiter:
+    """One bucket per role, so two at most."""
 
-    def __init__(self) -> None:
-        self._buckets: dict[str, Bucket] = {}
+    def __init__(self, limit: RateLimit) -> None:
+        self._limit = limit
+        self._buckets: dict[str, TokenBucket] = {}
 
-    def check(self, who: str) -> None:
-        """Refuse with 429 when this one has asked too often."""
-        if not self._buckets.setdefault(who, Bucket(RATE_PER_S, BURST)).take():
-            raise Problem(429, f"More than {RATE_PER_S} requests a second; wait a moment.")
+    def check(self, role: str) -> None:
+        """Raise Problem 429 when a role sends too many requests."""
+        if not self._buckets.setdefault(role, TokenBucket(self._limit)).take():
+            raise Problem(429, f"Rate limit exceeded ({self._limit.per_s:g} requests per second).")
 
 
 def install(app: Flask) -> None:
-    """Give every request an id, and every answer that is polled an ETag."""
+    """Give each request an id, each polled response an ETag, and log requests."""
 
     @app.before_request
     def begin() -> None:
@@ -86,35 +93,40 @@ def install(app: Flask) -> None:
         structlog.contextvars.unbind_contextvars("request_id")
 
 
-def request_id_of(given: str) -> str | None:
-    """A request's own id, if it is well formed."""
-    return given if _WELL_FORMED.fullmatch(given) else None
+def request_id_of(sent_id: str) -> str | None:
+    """Return the id that a client sent, None if it is malformed."""
+    return sent_id if _WELL_FORMED.fullmatch(sent_id) else None
 
 
 def _log(response: Response) -> None:
-    """What changes something is worth a line, and what took long; looking is not."""
+    """Log changes, and slow requests; other reads only at debug level."""
     took_ms = round((monotonic() - g.get("began", monotonic())) * 1000)
-    said = {"method": request.method, "path": _logged_path(request.path), "status": response.status_code, "ms": took_ms}
-    if request.method not in READING:
-        ordered = response.headers.get("Location", "")
-        if ordered.startswith(EVENTS):
-            said["event_id"] = ordered.removeprefix(EVENTS)
-        log.info("asked", **said)
+    fields = {
+        "method": request.method,
+        "path": _logged_path(request.path),
+        "status": response.status_code,
+        "ms": took_ms,
+    }
+    if request.method not in READ_METHODS:
+        location = response.headers.get("Location", "")
+        if location.startswith(EVENTS):
+            fields["event_id"] = location.removeprefix(EVENTS)
+        log.info("request", **fields)
     elif took_ms > SLOW_MS:
-        log.warning("a slow answer", **said)
+        log.warning("slow request", **fields)
     else:
-        log.debug("answered", **said)
+        log.debug("request", **fields)
 
 
 def _logged_path(path: str) -> str:
-    """A path as the log may show it: one that nearly is the webhooks' address may hold their token."""
+    """Mask secrets in a path: one that resembles the webhook address may contain its token."""
     return shown_url(f"http://host{path}").removeprefix("http://host")[:PATH_LOGGED_MAX_CHARS]
 
 
 def _etag(body: bytes) -> tuple[str, bool]:
-    """An ETag and whether it is a weak one: that a live stream has gone on for a moment longer is no change."""
-    lasting = _SO_FAR.sub(b"", body)
-    return blake2b(lasting, digest_size=10).hexdigest(), len(lasting) != len(body)
+    """Return an ETag, and whether it is weak: the growing duration of live streams does not count as a change."""
+    stable = _SO_FAR.sub(b"", body)
+    return blake2b(stable, digest_size=10).hexdigest(), len(stable) != len(body)
 
 
 def _polled(response: Response) -> bool:

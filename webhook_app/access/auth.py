@@ -1,4 +1,4 @@
-"""Who may do what: the admin token everything, the viewer token only look."""
+"""Bearer tokens and roles: the admin token allows everything, the viewer token only reading."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from flask import request
 from webhook_app.access.client_address import client_address
 from webhook_app.access.failed_logins import FailedLogins
 from webhook_app.error_reasons import ErrorReason
-from webhook_app.middleware import Limits
+from webhook_app.middleware import RateLimit, RateLimiter
 from webhook_app.outbound.addresses import Network
 from webhook_app.problems.problems import Problem
 
@@ -18,14 +18,14 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Role(Enum):
-    """What a token is good for."""
+    """The role of a token."""
 
     ADMIN = "admin"
     VIEWER = "viewer"
 
 
 class TooManyWrongTokensError(Exception):
-    """A wrong token from an address that gave too many; `wait_s` says when the next is looked at as usual."""
+    """Too many wrong tokens from an address; `wait_s` is the time until they are no longer throttled."""
 
     def __init__(self, wait_s: int) -> None:
         super().__init__(f"Too many wrong tokens from your address. Try again in {wait_s} s.")
@@ -33,28 +33,34 @@ class TooManyWrongTokensError(Exception):
 
 
 class Tokens:
-    """The tokens of API and console: compared in constant time, and wrong ones are throttled by client address."""
+    """The tokens of the API and the console. Comparisons take constant time; wrong tokens are throttled by address."""
 
     def __init__(
-        self, *, admin: str | None, viewer: str | None, failed_logins: FailedLogins, trusted_proxies: Iterable[Network]
+        self,
+        *,
+        admin: str | None,
+        viewer: str | None,
+        failed_logins: FailedLogins,
+        trusted_proxies: Iterable[Network],
+        api_rate: RateLimit,
     ) -> None:
         self._admin = admin
         self._viewer = viewer
         self._failed_logins = failed_logins
         self._trusted_proxies = tuple(trusted_proxies)
-        self._limits = Limits()
+        self._rate_limiter = RateLimiter(api_rate)
 
     def role(self, token: str) -> Role | None:
-        """What this token is good for, None when nothing."""
-        given = token.encode("utf-8", "replace")
-        admin = self._admin is not None and hmac.compare_digest(given, self._admin.encode())
-        viewer = self._viewer is not None and hmac.compare_digest(given, self._viewer.encode())
-        return Role.ADMIN if admin else Role.VIEWER if viewer else None
+        """Return the role of a token, None for a wrong one."""
+        candidate = token.encode("utf-8", "replace")
+        is_admin = self._admin is not None and hmac.compare_digest(candidate, self._admin.encode())
+        is_viewer = self._viewer is not None and hmac.compare_digest(candidate, self._viewer.encode())
+        return Role.ADMIN if is_admin else Role.VIEWER if is_viewer else None
 
     def checked_role(self, token: str) -> Role | None:
-        """The same for a request that gives this token: a wrong one is counted, and throttled when there were many.
+        """Return the role of a request's token; count a wrong one, and raise TooManyWrongTokensError after too many.
 
-        The token is compared first: a right one gets in whatever was tried before from its address.
+        The token is compared first, so that a valid one is never throttled.
         """
         role = self.role(token)
         if role is None:
@@ -64,22 +70,22 @@ class Tokens:
         return role
 
     def require_token_unless(self, can_view: Callable[[], bool]) -> None:
-        """The same as `guard`, but a page of ours may look without a token: its browser cannot send one to a stream."""
+        """Like `guard`, but same-origin pages need no token if `can_view`: browsers send none with an EventSource."""
         from_page = request.headers.get("Sec-Fetch-Site", "none") in SAME_ORIGIN
         if "Authorization" in request.headers or not (from_page and can_view()):
             self.guard()
 
     def guard(self) -> None:
-        """Refuse the request unless its bearer token allows it."""
+        """Reject the request unless its bearer token allows it."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         try:
-            # Nothing is counted where no token is given: a proxy may send its own Authorization.
+            # Not counted without a bearer token: a proxy may send its own Authorization.
             role = self.checked_role(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
         except TooManyWrongTokensError as error:
             raise Problem(429, str(error), retry_after_s=error.wait_s) from None
         if role is None:
-            raise Problem(401, "A token is needed: Authorization: Bearer <token>.")
-        self._limits.check(role.value)
+            raise Problem(401, "Missing or invalid token. Send Authorization: Bearer <token>.")
+        self._rate_limiter.check(role.value)
         if role is Role.VIEWER and request.method not in READING:
-            detail = "The viewer token may only read; use the admin token."
+            detail = "The viewer token is read-only. Use the admin token."
             raise Problem(403, detail, reason=ErrorReason.ADMIN_NEEDED)

@@ -9,7 +9,8 @@ from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import EventSchema, PageQuery, ProblemSchema, TimelineItemSchema, page_of
 from webhook_app.domain.events import Source
 from webhook_app.live import event_stream
-from webhook_app.live.broadcaster import EventBroadcaster, EventFilter
+from webhook_app.live.broadcaster import EventBroadcaster
+from webhook_app.live.sse_client import EventFilter
 from webhook_app.schemas.fields import Moment
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
@@ -71,7 +72,7 @@ def events(context: AppContext, broadcaster: EventBroadcaster) -> Blueprint:
         """Stream events as they are processed (server-sent events). Resumes after `Last-Event-ID` without loss."""
         start = event_stream.start_of(request.headers.get("Last-Event-ID"), query.pop("after"))
         event_filter = EventFilter(**query | {"room_id": find_room_id(context.state, query["room_id"])})
-        return event_stream.answer(context, broadcaster, event_filter, start)
+        return event_stream.stream_response(context, broadcaster, event_filter, start)
 
     @blp.route("/<event_id>")
     @blp.response(200, TimelineItemSchema)

@@ -1,4 +1,4 @@
-"""One viewer's stream of events: caught up from where it was, then live, as Server-Sent Events."""
+"""The response of the event stream: server-sent events, first those that the client missed, then live ones."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,157 +9,161 @@ from typing import Any
 from flask import Response
 
 from webhook_app.domain.ids import order
-from webhook_app.live.broadcaster import EventBroadcaster, EventFilter, SseClient, frames_of
-from webhook_app.problems.problems import Problem
+from webhook_app.live.broadcaster import EventBroadcaster, frames_of
+from webhook_app.live.limits import SseLimits
+from webhook_app.live.sse_client import EventFilter, SseClient
 from webhook_app.server.handoff import StreamResponse
 from webhook_app.store import codec, keys
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.usecases.context import AppContext
+from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.event_views import checked_id
 
-HEARTBEAT_S = 15.0
-STREAM_MAX_S = 1_800.0
-PAGE_FIRST_EVENTS = 32
-PAGE_MAX_EVENTS = 250
-PAGE_BYTES = 128 * 1024
-SEND_MAX_BYTES = 16 * 1024
-CATCH_UP_MAX_EVENTS = 10_000
-RETRY_SCHEDULE_MS = 3_000
-RETRY_FULL_MS = 5_000
-RETRY_MORE_MS = 100
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def start_of(last_event_id: str | None, after: str | None) -> str | None:
-    """Where a viewer was: the id that its browser remembers, else the one it was given; None is now."""
-    given = last_event_id or after or None
+    """Return the event id after which a stream starts: the browser's last id, else `after`; None is now."""
+    event_id = last_event_id or after or None
     try:
-        return checked_id(given) if given not in (None, "0-0") else given
+        return checked_id(event_id) if event_id not in (None, "0-0") else event_id
     except InvalidCursorError:
         field = "Last-Event-ID" if last_event_id else "after"
-        raise Problem(
-            422, "that is no id of an event", errors={field: ["give the id of an event, such as 1763900000000-0"]}
-        ) from None
+        message = "must be the id of an event, such as 1763900000000-0"
+        raise InvalidInputError("Invalid event id.", errors={field: [message]}) from None
 
 
-def answer(context: AppContext, feed: EventBroadcaster, wanted: EventFilter, start: str | None) -> Response:
-    """The stream, held open when there is a place; else what is new, and when to come again."""
-    viewer = feed.join(wanted)
-    live = viewer is not None
-    viewer = viewer or SseClient(wanted)
+def stream_response(
+    context: AppContext, broadcaster: EventBroadcaster, event_filter: EventFilter, start: str | None
+) -> Response:
+    """Return the stream, kept open if there is a slot; else the missed events, and when to reconnect."""
+    sse_client = broadcaster.join(event_filter)
+    is_live = sse_client is not None
+    sse_client = sse_client or SseClient(event_filter, broadcaster.limits)
     try:
-        # Read after joining: what is folded later is handed over by the feed.
-        upto = context.state.cursor()
+        # Read after joining: later events are queued by the broadcaster.
+        end = context.state.cursor()
         trimmed = context.client.hget(keys.SNAPSHOT, "at") if start is not None else None
     except BaseException:
-        feed.leave(viewer)
+        broadcaster.leave(sse_client)
         raise
-    begin, gap = _begin(start, upto, trimmed.decode() if trimmed else "0-0")
+    begin, gap = _begin(start, end, trimmed.decode() if trimmed else "0-0")
 
     def end_stream() -> None:
-        viewer.close()
-        feed.leave(viewer)
+        sse_client.close()
+        broadcaster.leave(sse_client)
 
-    if feed.open_stream(viewer):
-        chunks = _sliced(_stream(context, feed, viewer, begin, upto, gap, live=live))
+    if broadcaster.open_stream(sse_client):
+        stream = _Stream(context, broadcaster, sse_client, is_live=is_live)
+        chunks = _split(stream.chunks(begin, end, gap), broadcaster.limits.send_max_bytes)
     else:
-        chunks = _try_later(begin)
+        chunks = _reconnect_later(begin, broadcaster.limits)
     return StreamResponse(
         chunks, end_stream=end_stream, headers=HEADERS, content_type="text/event-stream; charset=utf-8"
     )
 
 
-async def _sliced(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The same bytes in slices that fit a connection's buffer."""
-    async for chunk in chunks:
-        for at in range(0, len(chunk), SEND_MAX_BYTES):
-            yield chunk[at : at + SEND_MAX_BYTES]
-
-
-async def _try_later(begin: str) -> AsyncGenerator[bytes, None]:
-    yield _hello(begin, RETRY_FULL_MS, None)
-
-
-def _begin(start: str | None, upto: str, trimmed: str) -> tuple[str, str | None]:
-    """Where to begin, and why something may be missing before that."""
+def _begin(start: str | None, end: str, trimmed: str) -> tuple[str, str | None]:
+    """Return the id after which to begin, and why events before it may be missing, None if none are."""
     if start is None:
-        return upto, None
-    if order(start) > order(upto):
-        return upto, "the store holds no event with that id yet: it may have been restored from an earlier day"
+        return end, None
+    if order(start) > order(end):
+        return end, "the store has no event with that id yet; it may have been restored from a backup"
     if order(start) < order(trimmed) and order(start) > (0, 0):
-        return trimmed, "events after that id are kept no more: read what you show anew"
+        return trimmed, "events after that id were removed by retention; reload what you show"
     return start, None
 
 
-async def _stream(
-    context: AppContext, feed: EventBroadcaster, viewer: SseClient, seen: str, upto: str, gap: str | None, *, live: bool
-) -> AsyncGenerator[bytes, None]:
-    until = monotonic() + STREAM_MAX_S
-    yield _hello(seen, RETRY_SCHEDULE_MS if live else RETRY_FULL_MS, gap)
-    async for chunk, at in _catch_up(context, feed, viewer, seen, upto):
-        yield chunk
-        seen = at
-    if order(seen) < order(upto):
-        yield b"retry: %d\n\n" % RETRY_MORE_MS
-        return
-    while live and monotonic() < until:
-        taken = await viewer.take(HEARTBEAT_S)
-        if taken is None:
-            return
-        pieces, position = taken
-        fresh = [piece.text for piece in pieces if order(piece.event_id) > order(seen)]
-        if position is not None and order(position) > order(seen):
-            seen = position
-        # An id without data is remembered by the browser and shows nothing: the next resume is a short one.
-        yield b"".join(fresh) if fresh else b": still here\nid: " + seen.encode() + b"\n\n"
+async def _split(chunks: AsyncGenerator[bytes, None], max_bytes: int) -> AsyncGenerator[bytes, None]:
+    """Split chunks so that each fits into a connection's buffer."""
+    async for chunk in chunks:
+        for at in range(0, len(chunk), max_bytes):
+            yield chunk[at : at + max_bytes]
 
 
-def _hello(seen: str, retry_ms: int, gap: str | None) -> bytes:
-    hello = b"retry: %d\nid: %s\n\n" % (retry_ms, seen.encode())
+async def _reconnect_later(position: str, limits: SseLimits) -> AsyncGenerator[bytes, None]:
+    yield _first_frame(position, limits.retry_full_ms, None)
+
+
+def _first_frame(position: str, retry_ms: int, gap: str | None) -> bytes:
+    frame = b"retry: %d\nid: %s\n\n" % (retry_ms, position.encode())
     if gap is not None:
-        hello += b"event: gap\ndata: " + codec.encode({"detail": gap}) + b"\n\n"
-    return hello
+        frame += b"event: gap\ndata: " + codec.encode({"detail": gap}) + b"\n\n"
+    return frame
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Events that were folded after an id: their text, the id it reaches to, and how many entries were read."""
+    """Frames of processed events, the id up to which they reach, and how many journal entries were read for them."""
 
     text: bytes
-    reaches: str
+    position: str
     entries: int
     entry_bytes: int
 
 
-async def _catch_up(
-    context: AppContext, feed: EventBroadcaster, viewer: SseClient, seen: str, upto: str
-) -> AsyncGenerator[tuple[bytes, str], None]:
-    """What was folded between two ids, oldest first, page by page; each with the id that it reaches to.
+class _Stream:
+    """One client's stream."""
 
-    Pages are read on few threads and one at a time, as fast as the peer takes them: a peer that asks for everything
-    and reads nothing costs one page.
-    """
-    loop = asyncio.get_running_loop()
-    looked, count = 0, PAGE_FIRST_EVENTS
-    while order(seen) < order(upto) and looked < CATCH_UP_MAX_EVENTS and not viewer.closed:
-        page = await loop.run_in_executor(feed.page_readers, _read_page, context, viewer.wanted, seen, upto, count)
-        looked += page.entries
-        seen = page.reaches
-        yield page.text, seen
-        count = max(1, min(PAGE_MAX_EVENTS, PAGE_BYTES * page.entries // max(1, page.entry_bytes)))
+    def __init__(
+        self, context: AppContext, broadcaster: EventBroadcaster, sse_client: SseClient, *, is_live: bool
+    ) -> None:
+        self._context = context
+        self._broadcaster = broadcaster
+        self._limits = broadcaster.limits
+        self._client = sse_client
+        self._is_live = is_live
 
+    async def chunks(self, position: str, end: str, gap: str | None) -> AsyncGenerator[bytes, None]:
+        """Yield the events from `position` to `end`, then live events until a limit is reached."""
+        limits = self._limits
+        deadline = monotonic() + limits.stream_max_s
+        yield _first_frame(position, limits.retry_ms if self._is_live else limits.retry_full_ms, gap)
+        async for page in self._missed_pages(position, end):
+            yield page.text
+            position = page.position
+        if order(position) < order(end):
+            yield b"retry: %d\n\n" % limits.retry_more_ms
+            return
+        while self._is_live and monotonic() < deadline:
+            taken = await self._client.take(limits.heartbeat_s)
+            if taken is None:
+                return
+            frames, reached = taken
+            new_frames = [frame.text for frame in frames if order(frame.event_id) > order(position)]
+            if reached is not None and order(reached) > order(position):
+                position = reached
+            # Browsers remember an id without data and show nothing: it makes the next catch-up short.
+            yield b"".join(new_frames) if new_frames else b": still here\nid: " + position.encode() + b"\n\n"
 
-def _read_page(context: AppContext, wanted: EventFilter, seen: str, upto: str, count: int) -> _Page:
-    key = keys.JOURNAL if wanted.room_id is None else keys.timeline(wanted.room_id)
-    entries: list[Any] = context.client.xrange(key, min=f"({seen}", max=upto, count=count)
-    if wanted.room_id is None:
-        events = [codec.event_of(entry_id, fields) for entry_id, fields in entries]
-        entry_bytes = sum(len(fields[b"d"]) for _, fields in entries)
-    else:
-        found = context.journal.get([entry_id.decode() for entry_id, _ in entries])
-        events = [event for event in found if event is not None]
-        entry_bytes = 0
-    pieces = frames_of(context.client, [event for event in events if wanted.takes(event)])
-    reaches = entries[-1][0].decode() if len(entries) == count else upto
-    text = b"".join(piece.text for piece in pieces)
-    return _Page(text + b"id: " + reaches.encode() + b"\n\n", reaches, len(entries), max(entry_bytes, len(text)))
+    async def _missed_pages(self, position: str, end: str) -> AsyncGenerator[_Page, None]:
+        """Yield the processed events between two ids, oldest first, in pages.
+
+        Pages are read one at a time on few threads, as fast as the client takes them, so that a client that requests
+        everything and reads nothing costs one page.
+        """
+        limits, loop = self._limits, asyncio.get_running_loop()
+        read, count = 0, limits.page_first_events
+        while order(position) < order(end) and read < limits.catch_up_max_events and not self._client.is_closed:
+            page = await loop.run_in_executor(self._broadcaster.page_readers, self._read_page, position, end, count)
+            read += page.entries
+            position = page.position
+            yield page
+            by_bytes = limits.page_bytes * page.entries // max(1, page.entry_bytes)
+            count = max(1, min(limits.page_max_events, by_bytes))
+
+    def _read_page(self, position: str, end: str, count: int) -> _Page:
+        context, event_filter = self._context, self._client.event_filter
+        key = keys.JOURNAL if event_filter.room_id is None else keys.timeline(event_filter.room_id)
+        entries: list[Any] = context.client.xrange(key, min=f"({position}", max=end, count=count)
+        if event_filter.room_id is None:
+            events = [codec.event_of(entry_id, fields) for entry_id, fields in entries]
+            entry_bytes = sum(len(fields[b"d"]) for _, fields in entries)
+        else:
+            stored = context.journal.get([entry_id.decode() for entry_id, _ in entries])
+            events = [event for event in stored if event is not None]
+            entry_bytes = 0
+        frames = frames_of(context.client, [event for event in events if event_filter.matches(event)])
+        reached = entries[-1][0].decode() if len(entries) == count else end
+        text = b"".join(frame.text for frame in frames)
+        return _Page(text + b"id: " + reached.encode() + b"\n\n", reached, len(entries), max(entry_bytes, len(text)))

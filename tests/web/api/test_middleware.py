@@ -13,8 +13,9 @@ import pytest
 from tests.support.polling import wait_until
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, VIEWER_TOKEN, WebClient, append, fold_all, folding
-from webhook_app import middleware
+from webhook_app.app import WebLimits
 from webhook_app.domain.events import Source
+from webhook_app.middleware import RateLimit, TokenBucket
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
 
@@ -138,11 +139,10 @@ def test_of_many_who_change_a_rule_at_once_on_the_same_ground_one_does(client: C
     assert sorted(came) == [200] + [412] * 7
 
 
-def test_a_token_that_asks_too_often_is_told_to_wait_and_others_are_not(
-    web_client: WebClient, monkeypatch: pytest.MonkeyPatch
+def test_a_token_that_exceeds_its_rate_limit_gets_429_and_other_tokens_do_not(
+    client: Client, store_url: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(middleware, "RATE_PER_S", 0.001)
-    monkeypatch.setattr(middleware, "BURST", 5)
+    web_client = WebClient(store_url, tmp_path, limits=WebLimits(api_rate=RateLimit(per_s=0.001, burst=5)))
     assert [call(web_client, "GET", "/alarms").status_code for _ in range(7)] == [200] * 5 + [429] * 2
     refused = call(web_client, "GET", "/alarms")
     assert (refused.content_type, refused.headers["Retry-After"]) == (PROBLEM, "1")
@@ -150,8 +150,9 @@ def test_a_token_that_asks_too_often_is_told_to_wait_and_others_are_not(
 
 
 def test_three_hundred_a_second_are_never_too_many() -> None:
-    assert middleware.RATE_PER_S >= 300 and middleware.BURST >= middleware.RATE_PER_S
-    bucket = middleware.Bucket(300, 600)
+    limit = RateLimit()
+    assert limit.per_s >= 300 and limit.burst >= limit.per_s
+    bucket = TokenBucket(limit)
     until = time.monotonic() + 0.5
     asked = 0
     while time.monotonic() < until:

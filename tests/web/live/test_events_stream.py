@@ -22,9 +22,11 @@ from tests.support import paths
 from tests.support.polling import scaled_limit
 from tests.support.product import ask, free_ports, product, public_pem, signature, wait_until, webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, VIEWER_TOKEN, NullWake, WebClient, append, fold_all, folding
+from webhook_app.app import WebLimits
 from webhook_app.config.settings import VIEWERS_HELD
 from webhook_app.domain.events import Source
-from webhook_app.live import broadcaster, event_stream
+from webhook_app.live.limits import SseLimits
+from webhook_app.live.sse_client import SseFrame
 from webhook_app.server import tcp_timeout
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
@@ -36,10 +38,16 @@ TREE = paths.ROOT
 
 
 @pytest.fixture
-def web_client(client: Client, store_url: str, tmp_path: Path) -> Iterator[WebClient]:
-    made = WebClient(store_url, tmp_path)
-    yield made
-    made.web.stop()
+def sse_limits() -> SseLimits:
+    """The limits of the client's streams; a test parametrizes them."""
+    return SseLimits()
+
+
+@pytest.fixture
+def web_client(client: Client, store_url: str, tmp_path: Path, sse_limits: SseLimits) -> Iterator[WebClient]:
+    web_client = WebClient(store_url, tmp_path, limits=WebLimits(sse=sse_limits))
+    yield web_client
+    web_client.web.stop()
 
 
 def happened(room: str, kind: str = "hls-started") -> Entry:
@@ -177,10 +185,8 @@ def test_filters_are_those_of_the_list(client: Client, web_client: WebClient) ->
         assert caught_up[query].ids == [ids[at] for at in places] + [again[at] for at in places], query
 
 
-def test_a_quiet_stream_beats_and_moves_the_id_on(
-    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.1)
+@pytest.mark.parametrize("sse_limits", [SseLimits(heartbeat_s=0.1)])
+def test_a_quiet_stream_sends_heartbeats_and_advances_its_id(client: Client, web_client: WebClient) -> None:
     watcher = Watcher(web_client, "?room_id=room-a")
     (event_id,) = append(client, happened("room-b"))
     fold_all(client)
@@ -189,16 +195,14 @@ def test_a_quiet_stream_beats_and_moves_the_id_on(
     assert b": still here\n" in watcher.text
 
 
-def test_a_viewer_that_falls_behind_is_let_go_and_resumes(
-    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(broadcaster, "QUEUE_MAX_EVENTS", 20)
+@pytest.mark.parametrize("sse_limits", [SseLimits(queue_max_events=20)])
+def test_a_client_that_falls_behind_is_disconnected_and_resumes(client: Client, web_client: WebClient) -> None:
     headers = {"Authorization": f"Bearer {VIEWER_TOKEN}"}
     slow = web_client.http.get("/api/v1/events/stream", headers=headers).response
     began = next(iter(slow)).decode()
     ids = append(client, *(happened("room-a") for _ in range(100)))
     fold_all(client)
-    wait_until(lambda: web_client.web.feed._position == ids[-1], WITHIN_S, "all being handed out")
+    wait_until(lambda: web_client.web.broadcaster.position == ids[-1], WITHIN_S, "all being handed out")
     assert b"".join(slow) == b""
     back = Watcher(web_client, last=began.split("id: ")[1].strip())
     back.wait_for(100)
@@ -208,12 +212,12 @@ def test_a_viewer_that_falls_behind_is_let_go_and_resumes(
 def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
     client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stumble(*given: object) -> list[broadcaster.SseFrame]:
+    def fail(*arguments: object) -> list[SseFrame]:
         raise ValueError("an entry that nobody foresaw")
 
     watcher = Watcher(web_client)
     with monkeypatch.context() as patch:
-        patch.setattr(broadcaster, "frames_of", stumble)
+        patch.setattr(web_client.web.broadcaster, "render_frames", fail)
         append(client, happened("room-a"))
         fold_all(client)
         assert watcher.ended.wait(WITHIN_S)
@@ -223,10 +227,8 @@ def test_a_feed_that_stumbles_lets_its_viewers_go_and_reads_again_for_the_next(
     assert [event["room_id"] for event in back.wait_for(2)] == ["room-a", "room-b"]
 
 
-def test_a_long_way_to_catch_up_is_gone_in_stages(
-    client: Client, web_client: WebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_stream, "CATCH_UP_MAX_EVENTS", 500)
+@pytest.mark.parametrize("sse_limits", [SseLimits(catch_up_max_events=500)])
+def test_a_long_catch_up_takes_several_connections(client: Client, web_client: WebClient) -> None:
     ids = append(client, *(happened("room-a") for _ in range(1_200)))
     fold_all(client)
     seen, last = [], "0-0"
@@ -247,12 +249,14 @@ def test_when_every_place_is_taken_the_answer_is_what_is_new_and_when_to_come_ag
     other = Watcher(web_client, last=ids[0])
     assert other.ended.wait(WITHIN_S)
     assert other.ids == ids[1:]
-    assert other.blocks[0]["retry"] == str(event_stream.RETRY_FULL_MS)
+    assert other.blocks[0]["retry"] == str(SseLimits().retry_full_ms)
     late = Watcher(web_client)
     assert late.ended.wait(WITHIN_S) and late.last_id == ids[-1]
     held[0].answer.close()
     wait_until(
-        lambda: web_client.web.feed.slots_taken < web_client.settings.viewers_held, WITHIN_S, "a place being free"
+        lambda: web_client.web.broadcaster.slots_taken < web_client.settings.viewers_held,
+        WITHIN_S,
+        "a place being free",
     )
     assert not Watcher(web_client).ended.wait(0.2)
 
@@ -274,7 +278,7 @@ def test_an_id_that_is_none_is_refused_by_name(web_client: WebClient, bad: str) 
     answer = web_client.http.get("/api/v1/events/stream", headers=headers)
     assert answer.status_code == 422 and answer.content_type == PROBLEM
     assert list(answer.json["errors"]) == ["Last-Event-ID"]
-    assert web_client.web.feed.slots_taken == 0
+    assert web_client.web.broadcaster.slots_taken == 0
 
 
 def test_an_id_from_the_future_begins_now_and_says_so(client: Client, web_client: WebClient) -> None:
@@ -483,7 +487,7 @@ def held(port: int) -> bool:
         got = b""
         while b"retry: " not in got:
             got += line.recv(65_536)
-        return b"retry: %d\n" % event_stream.RETRY_SCHEDULE_MS in got
+        return b"retry: %d\n" % SseLimits().retry_ms in got
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")

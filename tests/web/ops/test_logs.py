@@ -167,7 +167,7 @@ def test_the_webhook_token_is_not_logged_where_it_came_to_a_wrong_path(
     web_client = WebClient(store_url, tmp_path, webhook_token=token, public_url="https://tally.example.org")
     with structlog.testing.capture_logs() as logs:
         web_client.http.post(path.format(token), data=b"{}")
-    assert [line for line in logs if line["event"] == "asked" or line["event"] == "webhook refused"]
+    assert [line for line in logs if line["event"] == "request" or line["event"] == "webhook refused"]
     assert token not in str(logs)
 
 
@@ -204,7 +204,7 @@ def test_what_changes_something_is_logged_with_its_event(client: Client, store_u
     with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as logs:
         answer = web_client.api("POST", f"/rooms/{ROOM}/start")
         web_client.api("GET", "/rooms")
-    (asked,) = [line for line in logs if line["event"] == "asked"]
+    (asked,) = [line for line in logs if line["event"] == "request" and line["log_level"] == "info"]
     assert asked["event_id"] == answer.json["id"] and asked["status"] == 202
     assert asked["request_id"] == answer.headers["X-Request-Id"]
     assert ADMIN_TOKEN not in str(logs)
