@@ -14,6 +14,7 @@ from webhook_app.domain.room import Desired, Desires, Room, ScheduleState
 from webhook_app.domain.rules.rule import ConfiguredRoom, Settings, make_config
 from webhook_app.domain.schedules.open_window import OpenWindow
 from webhook_app.domain.schedules.schedule import RoomWindow
+from webhook_app.domain.sessions.participants import HOST_MODES, VIEWER_MODES
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.report import StreamReport
@@ -21,6 +22,7 @@ from webhook_app.domain.streams.stream import EndedBy, Snapshot, advance, new_st
 from webhook_app.domain.view_shape import ViewShape, shape_of
 from webhook_app.domain.views import event_view, room_view
 
+HOST_MODE, VIEWER_MODE = min(HOST_MODES), min(VIEWER_MODES)
 ROOM_ID = "abcd-efgh-ijkl"
 _AT = 1_767_225_600_000
 
@@ -31,7 +33,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
     config = make_config({}, {"hall": ConfiguredRoom("hall", ROOM_ID, ("webinar",))}, Settings())
     inside: dict[str, str | None] = {"p": "Host", "q": None}
     session = Session(
-        "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": "CONFERENCE", "q": "VIEWER"}
+        "s", live=True, started_at=_AT, complete=True, participants=inside, modes={"p": HOST_MODE, "q": VIEWER_MODE}
     )
     unknown = Session("s", live=True, started_at=_AT)
     over = replace(session, live=False, ended_at=_AT + 1, ended_reason="timeout", ended_error="failed")
@@ -60,7 +62,7 @@ def room_shapes() -> tuple[Mapping[str, Any], ...]:
 @lru_cache(maxsize=1)
 def event_shapes() -> tuple[Mapping[str, Any], ...]:
     """Events as `on` hands them to a condition."""
-    return (event_view(Event("1-0", Source.VIDEOSDK, "participant-joined", ROOM_ID, _AT, {}), room_name="hall"),)
+    return (event_view(Event("1-0", Source.VIDEOSDK, "example", ROOM_ID, _AT, {}), room_name="hall"),)
 
 
 @lru_cache(maxsize=1)

@@ -5,24 +5,15 @@ from collections import Counter
 from time import time
 
 from webhook_app.ops.loops import Loops
-from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
+from webhook_app.providers.port import UNREADABLE
+from webhook_app.providers.videosdk.types import FOLLOWED_TYPES
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 
 FLUSH_EVERY_S = 2.0
 KEPT = "kept"
 DETAIL_MAX_CHARS = 80
-KNOWN_TYPES = frozenset(
-    {
-        *STREAM_WEBHOOKS,
-        "session-started",
-        "session-ended",
-        "participant-joined",
-        "participant-left",
-        "unreadable",
-        "unknown",
-    }
-)
+KNOWN_TYPES = frozenset({*FOLLOWED_TYPES, UNREADABLE, "unknown"})
 
 
 class WebhookCounters:

@@ -2,8 +2,8 @@
 
 from marshmallow import fields
 
+from webhook_app.providers.videosdk.start_schema import StartSchema
 from webhook_app.schemas.fields import Moment, RequestSchema, is_in_the_future
-from webhook_app.schemas.start import StartSchema
 
 
 class OverrideSchema(RequestSchema):

@@ -12,9 +12,9 @@ from webhook_app.domain.rules.conditions import ConditionError, check_condition,
 from webhook_app.domain.rules.engine import split_message
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
+from webhook_app.providers.videosdk.start_schema import StartSchema
 from webhook_app.schemas.fields import Duration, is_name
 from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
-from webhook_app.schemas.start import StartSchema
 
 ROOMS_MAX = 1_000
 MESSAGE_MAX_CHARS = 2_000

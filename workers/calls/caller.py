@@ -141,10 +141,8 @@ class Caller:
         assert self._videosdk is not None
         if call.kind is CallKind.END:
             return self._videosdk.end(call.room_id, call.body.get("id"), deadline=deadline)
-        body = dict(call.body)
-        if self._options.webhook_url is not None:
-            body.setdefault("webhookUrl", self._options.webhook_url)
-        return self._videosdk.start(call.room_id, body, deadline=deadline)
+        webhook_url = self._options.webhook_url
+        return self._videosdk.start(call.room_id, call.body, webhook_url=webhook_url, deadline=deadline)
 
     def _look_failed(self, call: Call, look: ApiAnswer, reading: ActivityReading) -> None:
         self._calls.record_attempt(

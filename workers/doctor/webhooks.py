@@ -28,7 +28,7 @@ ADVICE: dict[tuple[str, str | None], tuple[str, str]] = {
         "the address is PUBLIC_URL/webhooks/videosdk, followed by /<token> if there is a token",
     ),
     ("unsigned", "header-missing"): (
-        "had no videosdk-signature header",
+        "had no signature header",
         "check that proxies forward the header; manual requests must be signed",
     ),
     ("unsigned", None): ("had a malformed signature", "check that proxies forward the header unchanged"),

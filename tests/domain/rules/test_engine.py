@@ -13,7 +13,7 @@ from webhook_app.domain.rules.condition_faults import ConditionFault
 from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE
 from webhook_app.domain.view_examples import room_shapes
-from webhook_app.schemas.start import StartSchema
+from webhook_app.providers.videosdk.start_schema import StartSchema
 
 HOST_IN = {
     "name": "host-in",

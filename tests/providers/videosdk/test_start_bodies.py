@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from marshmallow import ValidationError
 
+from webhook_app.providers.videosdk.start_schema import StartSchema
 from webhook_app.schemas.rule import RuleSchema
-from webhook_app.schemas.start import StartSchema
 
 LAYOUT = {"type": "GRID", "priority": "SPEAKER"}
 ACCEPTED = [

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.notices.notice import NOTICE_TYPES
-from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
+from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES, PARTICIPANT_TYPES
 
 TRIGGERS = ("schedule", "on", "when")
 # How the form names its fields.
@@ -35,8 +35,7 @@ LABELS: Mapping[str, str] = {
 TYPES = tuple(
     dict.fromkeys(
         (
-            "participant-joined",
-            "participant-left",
+            *PARTICIPANT_TYPES,
             "session.started",
             "session.ended",
             *(kind for kind in NOTICE_TYPES if not kind.startswith(("alarm.", "subscriber."))),

@@ -9,6 +9,7 @@ from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.facts.results import Access, CallResult
 from webhook_app.domain.ids import derive
 from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.reasons import Reason
@@ -22,7 +23,6 @@ START_UNKNOWN_AFTER_MS = 2 * MINUTE
 QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
 QUOTA_CODE = "4029"
 _RECORDED = ("broadcast.", "call.")  # types of notices that alarms follow
-_HAS_OWN_ALARM = (401, 403)  # statuses of refusals that are alarms of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ def _missed(context: StepContext, domain_event: DomainEvent) -> None:
 
 def _refused(context: StepContext, domain_event: DomainEvent) -> None:
     call = context.outcome.calls.get(_call_id(domain_event))
-    if call is None or call.kind is not CallKind.START or call.status in _HAS_OWN_ALARM:
+    result = context.event.payload
+    has_own_alarm = isinstance(result, CallResult) and result.status.access is not Access.GRANTED
+    if call is None or call.kind is not CallKind.START or has_own_alarm:
         return
     said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
     context.change_control(refused_start=RefusedStart(context.event.at, said, rule_of(call.because)))

@@ -60,9 +60,12 @@ class VideoSDK:
         self._token = token
         self._session = make_session(proxies, pool_size=POOL_SIZE)
 
-    def start(self, room_id: str, body: Mapping[str, Any], *, deadline: float) -> ApiAnswer:
-        """`POST /v2/hls/start`; never to be repeated blindly."""
-        return self._request("POST", "/hls/start", {**body, "roomId": room_id}, deadline=deadline)
+    def start(
+        self, room_id: str, body: Mapping[str, Any], *, webhook_url: str | None = None, deadline: float
+    ) -> ApiAnswer:
+        """`POST /v2/hls/start`; never to be repeated blindly. `webhook_url` is used unless the body names one."""
+        options = body if webhook_url is None else {"webhookUrl": webhook_url, **body}
+        return self._request("POST", "/hls/start", {**options, "roomId": room_id}, deadline=deadline)
 
     def end(self, room_id: str, videosdk_id: str | None, *, deadline: float) -> ApiAnswer:
         """`POST /v2/hls/end`, naming the stream when its id is known."""

@@ -1,5 +1,12 @@
 """The types of webhooks that VideoSDK documents; others are accepted and kept all the same."""
 
+from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
+
+PARTICIPANT_TYPES = ("participant-joined", "participant-left")
+SESSION_TYPES = ("session-started", "session-ended")
+# The types that a room's state follows; all others are passed on to rules and subscribers.
+FOLLOWED_TYPES = (*STREAM_WEBHOOKS, *SESSION_TYPES, *PARTICIPANT_TYPES)
+
 DOCUMENTED_TYPES = (
     "agent-session-failed",
     "agent-session-started",

@@ -1,7 +1,7 @@
 """`tally rooms create`: create a VideoSDK room with our webhook URL registered."""
 
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +11,15 @@ from workers.cli import context, options, output
 from workers.cli.commands import room_changes
 from workers.cli.context import CommandError
 
+if TYPE_CHECKING:
+    from webhook_app.providers.videosdk.room_creation import CreatedRoom
+
 DEADLINE_S = 15.0
 ENDPOINT_MAX_CHARS = 512  # VideoSDK's limit
-EVERY_EVENT = ("*",)  # includes types that VideoSDK adds later: a room's events cannot be changed afterwards
 
 
 @click.command()
-@click.option("--custom-id", metavar="ID", help="customRoomId at VideoSDK: your own id for the room.")
+@click.option("--custom-id", metavar="ID", help="Your own id for the room at VideoSDK.")
 @room_changes.name_option
 @room_changes.group_option
 @output.as_json_option
@@ -35,10 +37,8 @@ def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_
     settings = context.sandbox_settings(mine) or context.with_secrets(
         mine
     )  # the sandbox sends webhooks without a token
-    made = _create(settings, custom_id)
-    room_id = made.get("roomId")
-    if not isinstance(room_id, str):
-        raise CommandError("VideoSDK created a room but returned no room id")
+    created = _create(settings, custom_id)
+    room_id = created.room_id
     end_point = endpoint(settings)
     if not any_glob_matches(room_id, settings.rooms):
         not_ours = f"tally: ROOMS does not match {room_id}: add it, or its webhooks are ignored"
@@ -46,7 +46,7 @@ def create(custom_id: str | None, name: str | None, groups: tuple[str, ...], as_
     else:
         _add(room_id, name, groups)
     if as_json:
-        output.print_json({"room_id": room_id, "custom_id": made.get("customRoomId"), "webhook_url": masked(end_point)})
+        output.print_json({"room_id": room_id, "custom_id": created.custom_id, "webhook_url": masked(end_point)})
         return
     click.echo(output.one_line(f"Created room {room_id}; its webhooks are sent to {masked(end_point)}"))
 
@@ -87,27 +87,15 @@ def masked(end_point: str) -> str:
     return head + sep + ("/…" if rest else "")
 
 
-def _create(settings: Settings, custom_id: str | None) -> dict[str, Any]:
-    from webhook_app.providers.videosdk.answers import answered_object, room_ids_in
-    from webhook_app.providers.videosdk.client import Token, VideoSDK
+def _create(settings: Settings, custom_id: str | None) -> "CreatedRoom":
+    from webhook_app.providers.videosdk.client import Token, VideoSDK  # the HTTP client costs other commands start-up
+    from webhook_app.providers.videosdk.room_creation import RoomCreationError, create_room
 
     if settings.videosdk_api_key is None or settings.videosdk_secret is None:
         raise CommandError("No VideoSDK credentials: set VIDEOSDK_API_KEY and VIDEOSDK_SECRET.")
-    body: dict[str, Any] = {"webhook": {"endPoint": endpoint(settings), "events": list(EVERY_EVENT)}}
-    if custom_id is not None:
-        body["customRoomId"] = custom_id
     token = Token(settings.videosdk_api_key, settings.videosdk_secret)
     videosdk = VideoSDK(settings.videosdk_api_url, token, settings.proxies)
-    answer = videosdk.create_room(body, deadline=monotonic() + DEADLINE_S)
-    if answer.status in (401, 403):
-        raise CommandError(
-            f"VideoSDK rejected the credentials ({answer.status}): check VIDEOSDK_API_KEY and VIDEOSDK_SECRET."
-        )
-    made = answered_object(answer)
-    if made is None:
-        answered = "" if answer.status is None else f"status {answer.status} "
-        raise CommandError(
-            f"VideoSDK at {settings.videosdk_api_url} created no room: {answered}{answer.message or ''}".rstrip()
-        )
-    room_id = next(iter(room_ids_in(made)), made.get("id"))
-    return {**made, "roomId": room_id}
+    try:
+        return create_room(videosdk, endpoint(settings), custom_id, deadline=monotonic() + DEADLINE_S)
+    except RoomCreationError as error:
+        raise CommandError(f"{settings.videosdk_api_url}: {error}") from None

@@ -1,0 +1,120 @@
+"""VideoSDK's webhooks and statuses in our own words."""
+
+import pytest
+
+from webhook_app.domain.facts.provider import (
+    OtherWebhook,
+    ParticipantJoined,
+    ParticipantLeft,
+    ProviderFact,
+    SessionEnded,
+    SessionStarted,
+    StreamSignal,
+    UnreadableWebhook,
+)
+from webhook_app.domain.facts.results import Access, Picture, WebhookDeliveries
+from webhook_app.domain.streams.machine import StreamState
+from webhook_app.domain.streams.report import StreamReport
+from webhook_app.providers.videosdk.translation import VideoSDKTranslator
+
+TRANSLATOR = VideoSDKTranslator()
+FOLDER = "https://cdn.example/meetings-hls/a"
+
+
+@pytest.mark.parametrize("state", list(StreamState))
+def test_each_hls_webhook_is_a_stream_signal(state: StreamState) -> None:
+    fact = TRANSLATOR.webhook(f"hls-{state}", {"meetingId": "room", "sessionId": "s", "id": "a"})
+    shows_session = state in (StreamState.STARTING, StreamState.STARTED, StreamState.PLAYABLE)
+    assert fact == StreamSignal(state, StreamReport(videosdk_id="a", session_id="s"), shows_session)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "fact"),
+    [
+        ("session-started", {"sessionId": "s"}, SessionStarted("s")),
+        ("session-ended", {"sessionId": "s"}, SessionEnded("s")),
+        (
+            "session-ended",
+            {"sessionId": "s", "reason": "idle", "error": {"message": "x", "code": 7}},
+            SessionEnded("s", "idle", "x (7)"),
+        ),
+        (
+            "participant-joined",
+            {"sessionId": "s", "participantId": "p", "participantName": "Ada", "mode": "viewer"},
+            ParticipantJoined("s", "p", "Ada", "VIEWER"),
+        ),
+        ("participant-joined", {"sessionId": "s"}, ParticipantJoined("s", None, None, None)),
+        ("participant-left", {"sessionId": "s", "participantId": "p", "name": "Ada"}, ParticipantLeft("s", "p", "Ada")),
+        ("participant-joined", {"participantId": "p"}, OtherWebhook(None, shows_session=False)),
+        ("session-ended", {}, OtherWebhook(None, shows_session=False)),
+        ("recording-started", {"sessionId": "s"}, OtherWebhook("s", shows_session=True)),
+        ("recording-stopped", {"sessionId": "s"}, OtherWebhook("s", shows_session=False)),
+        ("a-new-type", {"sessionId": 5}, OtherWebhook(None, shows_session=False)),
+        ("unreadable", {"reason": "not JSON", "sessionId": "s"}, UnreadableWebhook("not JSON")),
+        ("unreadable", {"reason": None}, UnreadableWebhook(None)),
+    ],
+)
+def test_a_webhook_reports_a_fact(kind: str, data: dict[str, object], fact: ProviderFact) -> None:
+    assert TRANSLATOR.webhook(kind, data) == fact
+
+
+def test_a_stream_is_identified_by_its_ids_and_its_folder() -> None:
+    report = TRANSLATOR.stream({"id": "a", "composerId": "c", "downstreamUrl": f"{FOLDER}/index.m3u8?x=1"})
+    assert report.ids == ("a", "c")
+    assert report.names == ("a", "c", FOLDER)
+    assert not report.bare
+    assert TRANSLATOR.stream({"sessionId": "s"}).bare
+
+
+@pytest.mark.parametrize(
+    ("code", "access", "accepted", "rate_limited", "disputable"),
+    [
+        (None, Access.GRANTED, False, False, False),
+        (200, Access.GRANTED, True, False, False),
+        (204, Access.GRANTED, True, False, False),
+        (400, Access.GRANTED, False, False, True),
+        (401, Access.UNAUTHORIZED, False, False, False),
+        (402, Access.GRANTED, False, False, True),
+        (403, Access.FORBIDDEN, False, False, False),
+        (404, Access.GRANTED, False, False, True),
+        (409, Access.GRANTED, False, False, True),
+        (429, Access.GRANTED, False, True, False),
+        (503, Access.GRANTED, False, False, False),
+    ],
+)
+def test_a_status_has_a_meaning(
+    code: int | None, access: Access, accepted: bool, rate_limited: bool, disputable: bool
+) -> None:
+    status = TRANSLATOR.status(code)
+    assert status.code == code
+    assert (status.access, status.accepted, status.rate_limited, status.disputable) == (
+        access,
+        accepted,
+        rate_limited,
+        disputable,
+    )
+
+
+@pytest.mark.parametrize("address", [None, "", "ftp://x", 5, "https://" + "x" * 2_000])
+def test_a_picture_without_a_usable_address_is_none(address: object) -> None:
+    assert TRANSLATOR.picture({"filePath": address}) is None
+
+
+def test_a_picture_has_its_size_where_that_is_given() -> None:
+    shown = {"filePath": "https://x/y.png", "meta": {"width": 1280, "height": True}}
+    assert TRANSLATOR.picture(shown) == Picture("https://x/y.png", 1280, None)
+
+
+def test_a_record_of_deliveries_tells_of_every_state() -> None:
+    found = TRANSLATOR.deliveries({"hls-stopped": [1, 2], "hls-started": "x"})
+    assert found[StreamState.STOPPED] == WebhookDeliveries("hls-stopped", 1, 2)
+    assert found[StreamState.STARTED] == WebhookDeliveries("hls-started", 0, None)
+    assert found.keys() == set(StreamState)
+    assert TRANSLATOR.deliveries({}) == {}
+
+
+@pytest.mark.parametrize("state", [StreamState.STARTED, StreamState.PLAYABLE, StreamState.STOPPED])
+def test_the_webhook_about_a_state_translates_back(state: StreamState) -> None:
+    stream = StreamReport(videosdk_id="a", session_id="s")
+    kind, data = TRANSLATOR.stream_webhook(state, "room", stream)
+    assert TRANSLATOR.webhook(kind, data) == StreamSignal(state, stream, state is not StreamState.STOPPED)
