@@ -1,4 +1,4 @@
-"""Layers and spread mappings are what a dict would be, and what lies below them is not touched."""
+"""Overlays and persistent maps behave like dicts, and leave untouched what they were made from."""
 
 from typing import Any
 
@@ -10,39 +10,37 @@ from webhook_app.domain.persistent_map import PersistentMap
 
 NAMES = st.sampled_from("abcdef")
 CHANGES = st.lists(st.tuples(NAMES, st.one_of(st.none(), st.integers(1, 9))), max_size=20)
-BELOW = st.dictionaries(NAMES, st.integers(10, 19))
+BASE = st.dictionaries(NAMES, st.integers(10, 19))
 
 
-@given(BELOW, CHANGES)
-def test_a_layer_reads_like_a_dict_that_was_changed_and_keeps_the_changes_only_when_told(
-    below: Any, changes: Any
-) -> None:
-    untouched, plain, layer = dict(below), dict(below), Overlay(below)
+@given(BASE, CHANGES)
+def test_an_overlay_reads_like_a_changed_dict_and_changes_its_base_only_when_committed(base: Any, changes: Any) -> None:
+    untouched, plain, overlay = dict(base), dict(base), Overlay(base)
     for name, value in changes:
         if value is None:
-            assert layer.pop(name, None) == plain.pop(name, None)
+            assert overlay.pop(name, None) == plain.pop(name, None)
         else:
-            layer[name] = plain[name] = value
-        assert {one: layer.get(one) for one in "abcdef"} == {one: plain.get(one) for one in "abcdef"}
-        assert (dict(layer), len(layer), sorted(layer)) == (plain, len(plain), sorted(plain))
-        assert [one in layer for one in "abcdef"] == [one in plain for one in "abcdef"]
-    assert below == untouched
-    assert layer.commit() is below
-    assert below == plain
+            overlay[name] = plain[name] = value
+        assert {name: overlay.get(name) for name in "abcdef"} == {name: plain.get(name) for name in "abcdef"}
+        assert (dict(overlay), len(overlay), sorted(overlay)) == (plain, len(plain), sorted(plain))
+        assert [name in overlay for name in "abcdef"] == [name in plain for name in "abcdef"]
+    assert base == untouched
+    assert overlay.commit() is base
+    assert base == plain
 
 
-@given(BELOW, CHANGES)
-def test_a_spread_mapping_reads_like_a_dict_and_its_older_copies_stay_what_they_were(below: Any, changes: Any) -> None:
-    kept = [(PersistentMap(below), dict(below))]
+@given(BASE, CHANGES)
+def test_a_persistent_map_reads_like_a_dict_and_its_older_copies_stay_as_they_were(base: Any, changes: Any) -> None:
+    copies = [(PersistentMap(base), dict(base))]
     for name, value in changes:
-        spread, plain = kept[-1][0], dict(kept[-1][1])
+        persistent, plain = copies[-1][0], dict(copies[-1][1])
         if value is None:
-            spread = spread.drop(name)
+            persistent = persistent.drop(name)
             plain.pop(name, None)
         else:
-            spread, plain = spread.put(name, value), {**plain, name: value}
-        kept.append((spread, plain))
-    for spread, plain in kept:
-        assert dict(spread) == plain == spread
-        assert (len(spread), set(spread)) == (len(plain), set(plain))
-        assert spread == PersistentMap(plain)
+            persistent, plain = persistent.put(name, value), {**plain, name: value}
+        copies.append((persistent, plain))
+    for persistent, plain in copies:
+        assert dict(persistent) == plain == persistent
+        assert (len(persistent), set(persistent)) == (len(plain), set(plain))
+        assert persistent == PersistentMap(plain)

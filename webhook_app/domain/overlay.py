@@ -1,4 +1,4 @@
-"""A layer over a mapping: it takes the changes, and the mapping below is not touched until they are kept."""
+"""A mapping of changes over another mapping, which stays untouched until the changes are committed."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, TypeVar
@@ -7,38 +7,42 @@ T = TypeVar("T")
 
 
 class Overlay(MutableMapping[str, T]):
-    """Costs what is changed in it, however much lies below."""
+    """Costs what is changed in it, however large its base is.
 
-    __slots__ = ("base", "changed", "gone")
+    `changed` has new and replaced values; `removed` has names that were deleted at some time. A name in both was
+    deleted and set again.
+    """
+
+    __slots__ = ("base", "changed", "removed")
 
     def __init__(self, base: MutableMapping[str, T]) -> None:
         self.base = base
         self.changed: dict[str, T] = {}
-        self.gone: set[str] = set()
+        self.removed: set[str] = set()
 
     def commit(self) -> MutableMapping[str, T]:
-        """Make the changes in the mapping below, and return that."""
-        for name in self.gone:
+        """Make the changes in the base, and return it."""
+        for name in self.removed:
             self.base.pop(name, None)
         self.base.update(self.changed)
         return self.base
 
-    def update(self, given: Mapping[str, T]) -> None:  # type: ignore[override]
-        """As a dict's, from a mapping: a batch does this for every event, and has mostly nothing to add."""
-        if given:
-            self.changed.update(given)
+    def update(self, changes: Mapping[str, T]) -> None:  # type: ignore[override]
+        """Like a dict's, but from a mapping only: a batch calls it for every event, mostly with nothing to add."""
+        if changes:
+            self.changed.update(changes)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """As a dict's."""
-        found = self.changed.get(name)
-        if found is not None or name in self.gone:
-            return default if found is None else found
+        """Like a dict's."""
+        value = self.changed.get(name)
+        if value is not None or name in self.removed:
+            return default if value is None else value
         return self.base.get(name, default)
 
     def __getitem__(self, name: str) -> T:
         if name in self.changed:
             return self.changed[name]
-        if name in self.gone:
+        if name in self.removed:
             raise KeyError(name)
         return self.base[name]
 
@@ -49,13 +53,13 @@ class Overlay(MutableMapping[str, T]):
         if name not in self:
             raise KeyError(name)
         self.changed.pop(name, None)
-        self.gone.add(name)
+        self.removed.add(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.changed or (name not in self.gone and name in self.base)
+        return name in self.changed or (name not in self.removed and name in self.base)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (name for name in self.base if name not in self.gone or name in self.changed)
+        yield from (name for name in self.base if name not in self.removed or name in self.changed)
         yield from (name for name in self.changed if name not in self.base)
 
     def __len__(self) -> int:

@@ -1,48 +1,52 @@
-"""A frozen mapping by name of which a changed copy costs nearly the same whether it holds ten or ten thousand."""
+"""An immutable map whose changed copies cost nearly the same whether it holds ten names or ten thousand.
+
+The names are split over buckets by a hash; a changed copy shares all buckets but one. ADR 0053 weighs it against
+`immutables.Map`.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 from zlib import crc32
 
 T = TypeVar("T")
-PARTS = 256
+BUCKETS = 256
 
 
 class PersistentMap(Mapping[str, T]):
-    """Names spread over parts; a copy shares all parts but the one that changed. Its order says nothing."""
+    """An unordered map from names to values."""
 
-    __slots__ = ("_count", "_parts")
+    __slots__ = ("_buckets", "_count")
 
-    def __init__(self, given: Mapping[str, T] | None = None) -> None:
-        parts: list[dict[str, T]] = [{} for _ in range(PARTS)]
-        for name, value in (given or {}).items():
-            parts[_part(name)][name] = value
-        self._parts = tuple(parts)
-        self._count = len(given or {})
+    def __init__(self, items: Mapping[str, T] | None = None) -> None:
+        buckets: list[dict[str, T]] = [{} for _ in range(BUCKETS)]
+        for name, value in (items or {}).items():
+            buckets[_bucket_of(name)][name] = value
+        self._buckets = tuple(buckets)
+        self._count = len(items or {})
 
     def put(self, name: str, value: T) -> "PersistentMap[T]":
-        """A copy with one value more, or another value."""
-        at = _part(name)
-        return self._with(at, {**self._parts[at], name: value})
+        """A copy in which the name has this value."""
+        at = _bucket_of(name)
+        return self._with(at, {**self._buckets[at], name: value})
 
     def drop(self, name: str) -> "PersistentMap[T]":
-        """A copy without a name."""
-        at = _part(name)
-        return self._with(at, {known: value for known, value in self._parts[at].items() if known != name})
+        """A copy without the name."""
+        at = _bucket_of(name)
+        return self._with(at, {other: value for other, value in self._buckets[at].items() if other != name})
 
     def __getitem__(self, name: str) -> T:
-        return self._parts[_part(name)][name]
+        return self._buckets[_bucket_of(name)][name]
 
     def __iter__(self) -> Iterator[str]:
-        for part in self._parts:
-            yield from part
+        for bucket in self._buckets:
+            yield from bucket
 
     def __len__(self) -> int:
         return self._count
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, PersistentMap):
-            return self._parts == other._parts
+            return self._buckets == other._buckets
         return super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]
@@ -50,12 +54,12 @@ class PersistentMap(Mapping[str, T]):
     def __repr__(self) -> str:
         return f"PersistentMap({dict(self)!r})"
 
-    def _with(self, at: int, part: dict[str, T]) -> "PersistentMap[T]":
-        made: PersistentMap[T] = object.__new__(PersistentMap)
-        made._parts = (*self._parts[:at], part, *self._parts[at + 1 :])
-        made._count = self._count + len(part) - len(self._parts[at])
-        return made
+    def _with(self, at: int, bucket: dict[str, T]) -> "PersistentMap[T]":
+        copy: PersistentMap[T] = object.__new__(PersistentMap)
+        copy._buckets = (*self._buckets[:at], bucket, *self._buckets[at + 1 :])
+        copy._count = self._count + len(bucket) - len(self._buckets[at])
+        return copy
 
 
-def _part(name: str) -> int:
-    return crc32(name.encode("utf-8", "surrogatepass")) % PARTS
+def _bucket_of(name: str) -> int:
+    return crc32(name.encode("utf-8", "surrogatepass")) % BUCKETS

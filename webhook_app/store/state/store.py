@@ -109,7 +109,7 @@ class Batch:
     def remember(self, memory: Overlay[RuleState]) -> None:
         """Take in what rules have done: a rule may have acted, been deleted and been put again in one batch."""
         self.memory = dict(memory.changed)
-        self.forgotten = sorted(name for name in memory.gone if name not in memory.changed and name in memory.base)
+        self.forgotten = sorted(name for name in memory.removed if name not in memory.changed and name in memory.base)
 
 
 class StateStore:
