@@ -52,7 +52,6 @@ from webhook_app.server.forwarding import Forwarding
 from webhook_app.server.front import REQUEST_BODY_MAX_BYTES, Front, WebhookApp
 from webhook_app.server.locations import with_prefix
 from webhook_app.server.paths import RoomConverter
-from webhook_app.store import keys
 from webhook_app.store.access.ended_sessions import EndedSessions
 from webhook_app.store.access.login_failures import LoginFailures
 from webhook_app.store.connection.circuit_breaker import CircuitBreaker, probe_with
@@ -62,6 +61,7 @@ from webhook_app.store.deliveries.records import DeliveryRecords
 from webhook_app.store.journal.group_append import GroupAppender, journal_append
 from webhook_app.store.journal.journal import Appender, Journal, Wake
 from webhook_app.store.journal.wakeups import BackgroundWakeups, Wakeups
+from webhook_app.store.operations.public_key import load_public_key, save_public_key
 from webhook_app.store.queries.paging import InvalidCursorError
 from webhook_app.store.state.store import StateStore
 from webhook_app.store.subscribers import Subscribers
@@ -116,7 +116,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     keyring = KeyRing(
         pinned=settings.videosdk_public_key,
         fetch=fetch_from(settings.videosdk_api_url, settings.proxies),
-        remembered=lambda: _text(client.get(keys.PUBLIC_KEY)),
+        remembered=lambda: load_public_key(client),
         remember=lambda pem: _remember(client, pem),
     )
     counts = WebhookCounters(client, loops)
@@ -272,12 +272,8 @@ def _bad_cursor(error: InvalidCursorError) -> Response:
     return problems.answer(Problem(422, "Invalid cursor.", errors={"cursor": [str(error)]}))
 
 
-def _text(value: bytes | None) -> str | None:
-    return value.decode() if value else None
-
-
 def _remember(client: redis.Redis, pem: str) -> None:
     try:
-        client.set(keys.PUBLIC_KEY, pem)
+        save_public_key(client, pem)
     except redis.RedisError:
         sys.stderr.write("the public key could not be remembered; it is asked for again at the next start\n")

@@ -7,7 +7,7 @@ from marshmallow import fields, validate
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import CallSchema, PageQuery, ProblemSchema, page_of
 from webhook_app.domain.control.call import Call, CallState
-from webhook_app.store import keys
+from webhook_app.store.queries.indexes import calls_index
 from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.call_views import call_views, load_calls
 from webhook_app.usecases.context import AppContext
@@ -39,7 +39,7 @@ def calls(context: AppContext) -> Blueprint:
             )
 
         room_id = find_room_id(context.state, query["room_id"])
-        key = keys.CALLS if room_id is None else keys.room_calls(room_id)
+        key = calls_index(room_id)
         page, cursor = page_by_score(
             context.client,
             key,

@@ -8,7 +8,8 @@ from werkzeug.datastructures import Headers
 
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.problems.problems import Problem
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
+from webhook_app.store.queries.rules import stored_rule
 from webhook_app.usecases.context import AppContext
 
 _TAG = re.compile(r'"([^"]*)"')
@@ -16,7 +17,7 @@ _TAG = re.compile(r'"([^"]*)"')
 
 def rule_etag(context: AppContext, name: str, view: dict[str, Any]) -> str:
     """Return the ETag of a rendered rule: the digest of its definition, a dot, the digest of the whole view."""
-    raw = context.client.hget(keys.RULES, name) or b""
+    raw = stored_rule(context.client, name) or b""
     return f'"{_digest(raw)}.{_digest(codec.encode(view))}"'
 
 
@@ -25,7 +26,7 @@ def check_conditions(context: AppContext, name: str, headers: Headers) -> None:
     if_match, if_none_match = headers.get("If-Match"), headers.get("If-None-Match")
     if if_match is None and if_none_match is None:
         return
-    raw = context.client.hget(keys.RULES, name)
+    raw = stored_rule(context.client, name)
     now = None if raw is None else _digest(raw)
     if if_none_match is not None and now is not None and now in _tags(if_none_match, now):
         raise Problem(412, f"Rule {name} already exists.", reason=ErrorReason.NAME_TAKEN)

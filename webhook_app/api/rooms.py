@@ -21,7 +21,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import room_view
 from webhook_app.schemas.override import OverrideSchema, StartOverrideSchema
-from webhook_app.store import keys
+from webhook_app.store.queries.indexes import rooms_index
 from webhook_app.store.queries.paging import page_by_score
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.event_views import outline_page, timeline_page
@@ -60,7 +60,7 @@ def rooms(context: AppContext) -> Blueprint:
 
         page, cursor = page_by_score(
             context.client,
-            keys.ROOMS,
+            rooms_index(),
             cursor=query["cursor"],
             limit=query["limit"],
             load=load,

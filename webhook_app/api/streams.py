@@ -11,8 +11,9 @@ from webhook_app.domain.streams.machine import StreamState
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.views import stream_view
 from webhook_app.schemas.fields import Moment
-from webhook_app.store import codec, keys
+from webhook_app.store.queries.indexes import streams_index
 from webhook_app.store.queries.paging import page_by_score
+from webhook_app.store.queries.streams import streams_by_id
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import NotFoundError
 from webhook_app.usecases.room_names import find_room_id
@@ -32,8 +33,7 @@ def streams(context: AppContext) -> Blueprint:
     blp = Blueprint("streams", __name__, url_prefix="/api/v1/streams", description=__doc__)
 
     def load(stream_ids: Sequence[str]) -> list[Stream | None]:
-        records = context.client.mget([keys.stream(stream_id) for stream_id in stream_ids])
-        return [codec.stream_of(raw) if raw else None for raw in records]
+        return streams_by_id(context.client, stream_ids)
 
     @blp.route("")
     @blp.arguments(StreamsQuery, location="query")
@@ -49,7 +49,7 @@ def streams(context: AppContext) -> Blueprint:
             )
 
         room_id = find_room_id(context.state, query["room_id"])
-        key = keys.STREAMS if room_id is None else keys.room_streams(room_id)
+        key = streams_index(room_id)
         page, cursor = page_by_score(
             context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
         )

@@ -18,7 +18,7 @@ from webhook_app.api.schemas import (
 from webhook_app.api.subscriber_actions import register_actions
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
-from webhook_app.store import keys
+from webhook_app.store.queries.indexes import subscriber_deliveries_index
 from webhook_app.store.queries.paging import decode_cursor, encode_cursor
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.delivery_views import deliveries_page
@@ -93,7 +93,7 @@ def subscribers(context: AppContext) -> Blueprint:
     def list_deliveries(query: dict[str, Any], subscriber_id: str) -> dict[str, Any]:
         """List the deliveries of a subscriber, newest first."""
         require_subscriber(context, subscriber_id)
-        return deliveries_page(context, keys.subscriber_deliveries(subscriber_id), with_room_id(context, query))
+        return deliveries_page(context, subscriber_deliveries_index(subscriber_id), with_room_id(context, query))
 
     register_actions(blp, context)
     return blp

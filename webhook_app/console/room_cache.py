@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from time import monotonic, sleep
 
 from webhook_app.domain.room import Room
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.queries.rooms import newest_and_on_air_room_ids, stored_rooms
+from webhook_app.store.state.store import StateStore
 
-READ_CHUNK = 500
 ROOMS_MAX = 10_000
 REST_FACTOR = 2.0
 REST_MAX_S = 0.5
@@ -26,7 +27,7 @@ class RoomCache:
         self._lock = threading.Lock()
         self._raw: dict[str, bytes] = {}
         self._rooms: dict[str, Room] = {}
-        self._cursor: bytes | None = b"none yet"
+        self._cursor = "none yet"
         self._began_at = self._read_at = 0.0
         self._took_s = 0.0
 
@@ -34,7 +35,7 @@ class RoomCache:
         """Rooms by id, at least as new as this call."""
         came_at = monotonic()
         with self._lock:
-            if self._began_at < came_at and self._client.get(keys.CURSOR) != self._cursor:
+            if self._began_at < came_at and StateStore(self._client).cursor() != self._cursor:
                 rest = min(REST_MAX_S, REST_FACTOR * self._took_s) - (monotonic() - self._read_at)
                 if rest > 0:
                     sleep(rest)
@@ -43,14 +44,8 @@ class RoomCache:
 
     def _read(self) -> None:
         began = monotonic()
-        self._cursor = self._client.get(keys.CURSOR)
-        newest = self._client.zrevrange(keys.ROOMS, 0, ROOMS_MAX - 1)
-        wanted = sorted({one.decode() for one in newest} | {one.decode() for one in self._client.smembers(keys.ON_AIR)})
-        raw: dict[str, bytes] = {}
-        for start in range(0, len(wanted), READ_CHUNK):
-            chunk = wanted[start : start + READ_CHUNK]
-            found = self._client.mget([keys.room(one) for one in chunk])
-            raw |= {one: value for one, value in zip(chunk, found, strict=True) if value is not None}
+        self._cursor = StateStore(self._client).cursor()
+        raw = dict(stored_rooms(self._client, newest_and_on_air_room_ids(self._client, ROOMS_MAX)))
         self._rooms = {
             one: self._rooms[one] if self._raw.get(one) == value else codec.room_of(value) for one, value in raw.items()
         }

@@ -13,8 +13,9 @@ from webhook_app.domain.events import Event
 from webhook_app.domain.ids import order
 from webhook_app.live.limits import SseLimits
 from webhook_app.live.sse_client import EventFilter, SseClient, SseFrame
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.journal.journal import Journal
 from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.event_views import event_view, timeline_rows
 
@@ -153,7 +154,7 @@ class EventBroadcaster:
         if cursor == self._position:
             return 0
         limit = self.limits.read_max_events
-        entries = self._client.xrange(keys.JOURNAL, min=f"({self._position}", max=cursor, count=limit)
+        entries = Journal(self._client).read_raw(self._position, cursor, limit)
         position = entries[-1][0].decode() if len(entries) == limit else cursor
         with self._lock:
             clients = list(self._clients)
@@ -164,7 +165,7 @@ class EventBroadcaster:
 
     def _wait_for_events(self) -> None:
         """Wait until the journal has new events; if it already has, a moment for them to be processed."""
-        if self._client.xread({keys.JOURNAL: self._position}, count=1, block=self.limits.block_ms):
+        if Journal(self._client).wait_for(self._position, block_ms=self.limits.block_ms):
             sleep(self.limits.poll_interval_s)
 
     def _frames_by_client(
@@ -193,5 +194,4 @@ class EventBroadcaster:
         return list(queues.items())
 
     def _cursor(self) -> str:
-        value = self._client.get(keys.CURSOR)
-        return value.decode() if value else "0-0"
+        return StateStore(self._client).cursor()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from flask import Response
 
@@ -13,8 +12,10 @@ from webhook_app.live.broadcaster import EventBroadcaster, frames_of
 from webhook_app.live.limits import SseLimits
 from webhook_app.live.sse_client import EventFilter, SseClient
 from webhook_app.server.handoff import StreamResponse
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.queries.paging import InvalidCursorError
+from webhook_app.store.queries.timelines import event_ids_between
+from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import InvalidInputError
 from webhook_app.usecases.event_views import checked_id
@@ -43,11 +44,11 @@ def stream_response(
     try:
         # Read after joining: later events are queued by the broadcaster.
         end = context.state.cursor()
-        trimmed = context.client.hget(keys.SNAPSHOT, "at") if start is not None else None
+        trimmed = Snapshots(context.client).trimmed_at() if start is not None else "0-0"
     except BaseException:
         broadcaster.leave(sse_client)
         raise
-    begin, gap = _begin(start, end, trimmed.decode() if trimmed else "0-0")
+    begin, gap = _begin(start, end, trimmed)
 
     def end_stream() -> None:
         sse_client.close()
@@ -154,16 +155,17 @@ class _Stream:
 
     def _read_page(self, position: str, end: str, count: int) -> _Page:
         context, event_filter = self._context, self._client.event_filter
-        key = keys.JOURNAL if event_filter.room_id is None else keys.timeline(event_filter.room_id)
-        entries: list[Any] = context.client.xrange(key, min=f"({position}", max=end, count=count)
         if event_filter.room_id is None:
+            entries = context.journal.read_raw(position, end, count)
+            ids = [entry_id.decode() for entry_id, _ in entries]
             events = [codec.event_of(entry_id, fields) for entry_id, fields in entries]
             entry_bytes = sum(len(fields[b"d"]) for _, fields in entries)
         else:
-            stored = context.journal.get([entry_id.decode() for entry_id, _ in entries])
+            ids = event_ids_between(context.client, event_filter.room_id, position, end, count)
+            stored = context.journal.get(ids)
             events = [event for event in stored if event is not None]
             entry_bytes = 0
         frames = frames_of(context.client, [event for event in events if event_filter.matches(event)])
-        reached = entries[-1][0].decode() if len(entries) == count else end
+        reached = ids[-1] if len(ids) == count else end
         text = b"".join(frame.text for frame in frames)
-        return _Page(text + b"id: " + reached.encode() + b"\n\n", reached, len(entries), max(entry_bytes, len(text)))
+        return _Page(text + b"id: " + reached.encode() + b"\n\n", reached, len(ids), max(entry_bytes, len(text)))

@@ -20,17 +20,21 @@ from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.problems.problems import Problem
 from webhook_app.providers.videosdk.objects import STREAM_WEBHOOKS
 from webhook_app.receiver.webhook_counters import KEPT, KNOWN_TYPES
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.lag import COUNTED_MAX, read_lag
 from webhook_app.store.operations import metrics as measures
+from webhook_app.store.operations.processes import processes_seen
 from webhook_app.store.operations.system_alarms import raised_system_alarms
+from webhook_app.store.operations.webhook_counts import last_webhook_s, webhook_counts
+from webhook_app.store.queries.rooms import known_room_ids, on_air_room_ids, stored_rooms
+from webhook_app.store.queries.system import read_delivery_figures
 from webhook_app.store.state.alarms import active_alarms
+from webhook_app.store.state.store import StateStore
 
 ROOMS_MAX = 1_000
 RULES_MAX = 1_000
-READ_CHUNK = 1_000
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 REMEDY = "Send a token, or set PUBLIC_URL to the address at which this is scraped."
 BROADCAST_OUTCOMES = ("upcoming", "armed", "late", "missed", "interrupted", "completed")
@@ -110,8 +114,7 @@ class StoreMetrics:
         yield self._processes()
 
     def _observing(self) -> int:
-        raw = self._client.get(keys.SETTINGS)
-        return int(raw is not None and codec.settings_of(raw).observing)
+        return int(StateStore(self._client).names().settings.observing)
 
     def _rooms(self) -> Iterator[Metric]:
         rooms = GaugeMetricFamily(
@@ -119,9 +122,9 @@ class StoreMetrics:
             "1 while the room is on air; rooms that are configured are 0 else.",
             labels=["room_id"],
         )
-        on_air = sorted(room_id.decode() for room_id in self._client.smembers(keys.ON_AIR))
-        names = self._client.get(keys.NAMES)
-        named = sorted({known.room_id for known in codec.names_of(names).values()} - set(on_air)) if names else []
+        on_air = on_air_room_ids(self._client)
+        configured = {room.room_id for room in StateStore(self._client).names().names.values()}
+        named = sorted(configured - set(on_air))
         for room_id, value in [*((one, 1) for one in on_air), *((one, 0) for one in named)][:ROOMS_MAX]:
             rooms.add_metric([room_id], value)
         yield rooms
@@ -132,15 +135,15 @@ class StoreMetrics:
             "tallylight_webhooks", "Webhooks by VideoSDK's type and what became of them.", labels=["type", "outcome"]
         )
         counts = dict.fromkeys((f"{kind}|{KEPT}" for kind in STREAM_WEBHOOKS), 0)
-        counts |= {label.decode(): int(count) for label, count in self._client.hgetall(keys.COUNTS).items()}
+        counts |= webhook_counts(self._client)
         for label, count in sorted(counts.items()):
             kind, _, outcome = label.partition("|")
             webhooks.add_metric([kind if kind in KNOWN_TYPES else "other", outcome], count)
         yield webhooks
-        last = self._client.get(keys.LAST_WEBHOOK)
+        last = last_webhook_s(self._client)
         seen = GaugeMetricFamily("tallylight_last_webhook_timestamp_seconds", "When the last webhook was kept.")
         if last is not None:
-            seen.add_metric([], float(last))
+            seen.add_metric([], last)
         yield seen
 
     def _lag(self, now: int) -> Iterator[Metric]:
@@ -155,16 +158,17 @@ class StoreMetrics:
         )
 
     def _deliveries(self, now: int) -> Iterator[Metric]:
-        with self._client.pipeline(transaction=True) as pipe:
-            for key in (keys.DELIVERIES, keys.DELIVERIES_PENDING, keys.DELIVERIES_DEAD):
-                pipe.zcard(key)
-            pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
-            made, pending, dead, due = pipe.execute()
+        figures = read_delivery_figures(self._client)
         kept = GaugeMetricFamily("tallylight_deliveries", "Deliveries that are kept, by state.", labels=["state"])
-        for state, count in (("pending", pending), ("delivered", max(0, made - pending - dead)), ("dead", dead)):
+        for state, count in (
+            ("pending", figures.pending),
+            ("delivered", figures.delivered),
+            ("dead", figures.dead),
+        ):
             kept.add_metric([state], count)
         yield kept
-        late = max(0.0, now - due[0][1]) / 1000 if due else 0
+        due_at = figures.oldest_due_at
+        late = max(0.0, now - due_at) / 1000 if due_at is not None else 0
         yield GaugeMetricFamily(
             "tallylight_oldest_due_seconds", "For how long the delivery that is most overdue has been due.", value=late
         )
@@ -184,14 +188,11 @@ class StoreMetrics:
         return openings
 
     def _next_windows(self) -> Iterator[_Window]:
-        rooms = [room_id.decode() for room_id in self._client.zrange(keys.ROOMS, 0, -1)]
-        for start in range(0, len(rooms), READ_CHUNK):
-            chunk = self._client.mget([keys.room(room_id) for room_id in rooms[start : start + READ_CHUNK]])
-            for raw in chunk:
-                room = _Outlook() if raw is None else _outlook_of(raw)
-                window = room.next_window if room.schedule is None else room.schedule.next_window
-                if window is not None:
-                    yield window
+        for _, raw in stored_rooms(self._client, known_room_ids(self._client)):
+            room = _outlook_of(raw)
+            window = room.next_window if room.schedule is None else room.schedule.next_window
+            if window is not None:
+                yield window
 
     def _alarms(self) -> Metric:
         alarms = GaugeMetricFamily(
@@ -209,10 +210,10 @@ class StoreMetrics:
             labels=["process"],
         )
         newest: dict[str, float] = {}
-        for member, score in self._client.zrange(keys.PROCESSES, 0, -1, withscores=True):
-            newest[member.decode().partition("|")[0]] = score / 1000
-        for process, moment in sorted(newest.items()):
-            seen.add_metric([process], moment)
+        for process in processes_seen(self._client):
+            newest[process.name] = process.seen_at / 1000
+        for name, moment in sorted(newest.items()):
+            seen.add_metric([name], moment)
         return seen
 
 

@@ -7,8 +7,8 @@ import re
 
 from flask import Blueprint, Response
 
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.reachability_tokens import take_token
 
 _NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -19,7 +19,7 @@ def doctor_word(client: Client) -> Blueprint:
 
     @blueprint.get("/doctor/<nonce>")
     def say_word(nonce: str) -> Response:
-        word = client.getdel(keys.doctor_word(nonce)) if _NONCE.fullmatch(nonce) else None
+        word = take_token(client, nonce) if _NONCE.fullmatch(nonce) else None
         answer = Response(word or b"there is nothing here\n", 200 if word else 404, content_type="text/plain")
         answer.headers["Cache-Control"] = "no-store"
         return answer

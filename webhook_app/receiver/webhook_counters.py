@@ -7,8 +7,8 @@ from time import time
 from webhook_app.ops.loops import Loops
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.videosdk.types import FOLLOWED_TYPES
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.webhook_counts import RefusedWebhook, add_webhook_counts
 
 FLUSH_EVERY_S = 2.0
 KEPT = "kept"
@@ -25,7 +25,7 @@ class WebhookCounters:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._last = 0.0
-        self._refused: dict[str, str] = {}
+        self._refused: dict[str, RefusedWebhook] = {}
 
     def count(self, kind: str, outcome: str, detail: str = "") -> None:
         """One webhook more; `detail` says more of one that was not kept, for whoever looks why."""
@@ -35,7 +35,7 @@ class WebhookCounters:
             if outcome == KEPT:
                 self._last = time()
             else:
-                self._refused[outcome] = f"{time():.3f}|{detail[:DETAIL_MAX_CHARS]}"
+                self._refused[outcome] = RefusedWebhook(outcome, int(time() * 1000), detail[:DETAIL_MAX_CHARS])
 
     def start(self) -> None:
         """Write from time to time, on a thread of its own."""
@@ -49,14 +49,7 @@ class WebhookCounters:
         if not counts:
             return
         try:
-            with self._client.pipeline(transaction=True) as pipe:
-                for label, count in counts.items():
-                    pipe.hincrby(keys.COUNTS, label, count)
-                if refused:
-                    pipe.hset(keys.REFUSED_WEBHOOKS, mapping=refused)
-                if self._last:
-                    pipe.set(keys.LAST_WEBHOOK, f"{self._last:.3f}")
-                pipe.execute()
+            add_webhook_counts(self._client, counts, refused=refused, last_kept_s=self._last)
         except BaseException:
             with self._lock:
                 self._counts.update(counts)

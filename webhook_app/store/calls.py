@@ -10,6 +10,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import REPLICA_WAIT_MS, WAKE_TTL_MS, Entry
+from webhook_app.store.journal.wakeups import clear_wake_up
 from webhook_app.store.scripts import lua
 
 LEASE_MS = 20_000
@@ -47,7 +48,7 @@ class Calls:
 
     def clear_wake_up(self) -> None:
         """Let calls that are decided from now on send a wake-up; to be called before claiming."""
-        self._client.delete(keys.wake("call"))
+        clear_wake_up(self._client, "call")
 
     def claim(self, at_most: int) -> list[ClaimedCall]:
         """Lease starts and ends that are due."""

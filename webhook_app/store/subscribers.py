@@ -123,6 +123,12 @@ class SubscriberReader:
             del self._opened[gone]
 
 
+async def stored_subscribers(client: Client) -> list[bytes]:
+    """Subscribers as they are stored, for a `SubscriberReader`; with an event loop's client."""
+    records: list[bytes] = await client.hvals(keys.SUBSCRIBERS)
+    return records
+
+
 def subscriber_label(raw: bytes) -> str:
     """A stored subscriber's name, else its URL as it may be shown; nothing is unsealed."""
     try:

@@ -3,22 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
+from webhook_app.domain.delivery.delivery import Delivery, delivery_id
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait
 from webhook_app.domain.globs import glob_matches
 from webhook_app.domain.notices.notice import Notice, notice_body
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
-from webhook_app.store import keys
+from webhook_app.store.queries.indexes import deliveries_index
 from webhook_app.store.queries.paging import decode_cursor, encode_cursor, page_by_score
 from webhook_app.text.masked_data import shown_data
 from webhook_app.usecases.context import AppContext
 
 DeliveryWithNotice = tuple[Delivery, Notice | None]
-INDEX = {
-    DeliveryState.PENDING: keys.DELIVERIES_PENDING,
-    DeliveryState.DEAD: keys.DELIVERIES_DEAD,
-}
 
 
 def delivery_views(context: AppContext, told: Sequence[DeliveryWithNotice]) -> list[dict[str, Any]]:
@@ -102,4 +98,4 @@ def all_deliveries_page(context: AppContext, query: dict[str, Any]) -> dict[str,
     """Deliveries of everybody, in one state or in any."""
     if query["notice_id"] is not None:
         return deliveries_of_notice(context, query)
-    return deliveries_page(context, INDEX.get(query["state"], keys.DELIVERIES), query)
+    return deliveries_page(context, deliveries_index(query["state"]), query)

@@ -1,7 +1,7 @@
 """Events and timelines as they are shown: the journal's facts with the effects that folding them had."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from webhook_app.domain import views
@@ -9,9 +9,10 @@ from webhook_app.domain.events import Event, Source
 from webhook_app.domain.ids import order
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.times import rfc3339
-from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.queries import timelines
 from webhook_app.store.queries.paging import SCAN_MAX, InvalidCursorError, decode_cursor, encode_cursor
+from webhook_app.store.queries.timelines import TimelineRow
 from webhook_app.store.state import outline
 from webhook_app.text.masked_data import shown_data, without_webhook_token
 from webhook_app.text.masking import masked
@@ -23,17 +24,17 @@ VIDEOSDKS_WORDS = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
-def event_view(event: Event, row: Mapping[bytes, bytes] | None, config: Config) -> dict[str, Any]:
+def event_view(event: Event, row: TimelineRow | None, config: Config) -> dict[str, Any]:
     """One event with its row of the timeline, None while it is not folded, and its room's name of today.
 
     `unchanged` tells a timer or a probe that changed nothing: a check that confirmed what was known.
     """
-    reasons = [] if row is None else row.get(b"r", b"").decode().split()
+    reasons = [] if row is None else row.reasons
     effect = {
-        "effect": None if row is None else masked(outline.effect_text(row)),
+        "effect": None if row is None else masked(row.effect),
         "reason": next(iter(reasons), None),
         "reasons": reasons,
-        "unchanged": row is not None and b"q" in row,
+        "unchanged": row is not None and row.is_unchanged,
     }
     return views.event_view(event, data=_shown_data(event), room_name=config.room_name(event.room_id)) | effect
 
@@ -43,15 +44,11 @@ def _shown_data(event: Event) -> Any:
     return (without_webhook_token if event.source in VIDEOSDKS_WORDS else shown_data)(dict(event.data))
 
 
-def timeline_rows(
-    client: Client, events: Sequence[Event], room_id: str | None = None
-) -> list[Mapping[bytes, bytes] | None]:
-    """What folding each event came to, as the timeline of its room (or of `room_id`) keeps it; None where it is not."""
-    with client.pipeline(transaction=False) as pipe:
-        for event in events:
-            pipe.xrange(keys.timeline(event.room_id or "" if room_id is None else room_id), min=event.id, max=event.id)
-        found = pipe.execute()
-    return [entries[0][1] if entries else None for entries in found]
+def timeline_rows(client: Client, events: Sequence[Event], room_id: str | None = None) -> list[TimelineRow | None]:
+    """The row of each event on the timeline of its room, or of `room_id`; None while it is not processed."""
+    return timelines.timeline_rows(
+        client, [(event.room_id or "" if room_id is None else room_id, event.id) for event in events]
+    )
 
 
 def event_views(context: AppContext, events: Sequence[Event]) -> list[dict[str, Any]]:
@@ -63,24 +60,23 @@ def event_views(context: AppContext, events: Sequence[Event]) -> list[dict[str, 
 
 def event_with_decisions(context: AppContext, event: Event) -> dict[str, Any]:
     """One event as the timeline shows it: with its effect and what rules and controller decided."""
-    entries = context.client.xrange(keys.timeline(event.room_id or ""), min=event.id, max=event.id)
+    row = timelines.timeline_row(context.client, event.room_id or "", event.id)
     config = context.state.names()
-    if not entries:
+    if row is None:
         return event_view(event, None, config) | {"decisions": [], "notices": []}
-    return event_view(event, entries[0][1], config) | _what_came_of_it(entries[0][1])
+    return event_view(event, row, config) | _decisions_and_notices(row)
 
 
 def timeline_page(context: AppContext, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
     """A room's timeline, newest first."""
     before = checked_id(decode_cursor(cursor))
-    top = "+" if before is None else f"({before}"
-    entries = context.client.xrevrange(keys.timeline(room_id), max=top, count=limit)
-    ids = [entry_id.decode() for entry_id, _ in entries]
+    rows = timelines.rows_before(context.client, room_id, before, limit)
+    ids = [event_id for event_id, _ in rows]
     items, config = [], context.state.names()
-    for event, (_, fields) in zip(context.journal.get(ids) if ids else [], entries, strict=True):
+    for event, (_, row) in zip(context.journal.get(ids) if ids else [], rows, strict=True):
         if event is None:
             continue
-        items.append(event_view(event, fields, config) | _what_came_of_it(fields) | {"run": None})
+        items.append(event_view(event, row, config) | _decisions_and_notices(row) | {"run": None})
     return {"items": items, "next": encode_cursor(ids[-1]) if len(ids) == limit else None}
 
 
@@ -99,7 +95,7 @@ def outline_page(context: AppContext, room_id: str, *, cursor: str | None, limit
         if event is None or row is None:
             continue
         run = None if entry.run is None else _run_view(entry)
-        items.append(event_view(event, row, config) | _what_came_of_it(row) | {"run": run})
+        items.append(event_view(event, row, config) | _decisions_and_notices(row) | {"run": run})
     oldest = entries[-1] if len(entries) == limit else None
     after = None if oldest is None else oldest.run.first_id if oldest.run else oldest.event_id
     return {"items": items, "next": None if after is None else encode_cursor(after)}
@@ -146,8 +142,7 @@ def checked_id(position: str | None) -> str | None:
     return position
 
 
-def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
-    decisions, told = fields[b"d"], fields.get(b"n")
+def _decisions_and_notices(row: TimelineRow) -> dict[str, Any]:
     return {
         "decisions": [
             {
@@ -157,18 +152,17 @@ def _what_came_of_it(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
                 "call_id": decision.call_id,
                 "notice_id": decision.notice_id,
             }
-            for decision in (codec.decisions_of(decisions) if decisions else [])
+            for decision in row.decisions
         ],
-        "notices": [{"id": notice_id, "type": kind} for notice_id, kind, *_ in (codec.decode(told) if told else [])],
+        "notices": [{"id": notice_id, "type": kind} for notice_id, kind in row.notices],
     }
 
 
 def _read_back(context: AppContext, room_id: str | None, before: str) -> list[Event]:
     if room_id is None:
         return context.journal.read_back(before, READ_CHUNK)
-    top = before if before == "+" else f"({before}"
-    entries = context.client.xrevrange(keys.timeline(room_id), max=top, count=READ_CHUNK)
-    found = context.journal.get([entry_id.decode() for entry_id, _ in entries]) if entries else []
+    rows = timelines.rows_before(context.client, room_id, None if before == "+" else before, READ_CHUNK)
+    found = context.journal.get([event_id for event_id, _ in rows]) if rows else []
     return [event for event in found if event is not None]
 
 

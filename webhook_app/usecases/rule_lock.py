@@ -6,8 +6,7 @@ from secrets import token_hex
 from time import monotonic, sleep
 
 from webhook_app.error_reasons import ErrorReason
-from webhook_app.store import keys
-from webhook_app.store.scripts import lua
+from webhook_app.store.state.rule_locks import try_lock, unlock
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError
 
@@ -20,9 +19,9 @@ def rule_lock(context: AppContext, name: str, subject: str = "Rule {}") -> Itera
     ConflictError when another writer holds the lock for too long.
     """
     limits = context.limits
-    key, token = keys.rule_lock(name), token_hex(8)
+    token = token_hex(8)
     deadline = monotonic() + limits.lock_timeout_s
-    while not context.client.set(key, token, nx=True, px=limits.lock_expires_ms):
+    while not try_lock(context.client, name, token, kept_ms=limits.lock_expires_ms):
         if monotonic() > deadline:
             detail = f"{subject.format(name)} is being changed by another request. Try again."
             raise ConflictError(detail, reason=ErrorReason.BEING_CHANGED)
@@ -31,4 +30,4 @@ def rule_lock(context: AppContext, name: str, subject: str = "Rule {}") -> Itera
         context.wait_until_processed(context.journal.last_id())
         yield
     finally:
-        context.client.eval(lua("release_lock"), 1, key, token)
+        unlock(context.client, name, token)

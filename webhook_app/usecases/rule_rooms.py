@@ -5,14 +5,14 @@ from typing import Any
 
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
-from webhook_app.store import keys
+from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_warnings import KnownRooms, RuleWarning, rule_quota_warning, rule_warnings
 
 
 def seen_rooms(context: AppContext) -> list[str]:
     """Return the ids of all rooms that have a state."""
-    return [room_id.decode() for room_id in context.client.zrange(keys.ROOMS, 0, -1)]
+    return known_room_ids(context.client)
 
 
 def rooms_of(context: AppContext, config: Config, rule: Rule) -> list[str]:

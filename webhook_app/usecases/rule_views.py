@@ -11,7 +11,7 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.times import format_duration, maybe_rfc3339
 from webhook_app.domain.views import occurrence_view
-from webhook_app.store import codec, keys
+from webhook_app.store.queries.rules import rule_states
 from webhook_app.text.masked_data import shown_data
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.rule_rooms import rooms_of_rules
@@ -60,7 +60,7 @@ def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any
     """Render rules with their next windows and last runs."""
     if not rules:
         return []
-    records = context.client.hmget(keys.RULE_MEMORY, [rule.name for rule in rules])
+    states = rule_states(context.client, [rule.name for rule in rules])
     config = context.state.names()
     scheduled = [rule for rule in rules if rule.schedule is not None and not rule.paused]
     rooms = rooms_of_rules(context, config, scheduled)
@@ -68,10 +68,7 @@ def rule_views(context: AppContext, rules: Sequence[Rule]) -> list[dict[str, Any
         config, calendars=context.state.calendars({name for rule in scheduled for name in calendar_sources(rule)})
     )
     windows = {rule.name: _next_window(config, rule, rooms[rule.name], at=context.now()) for rule in scheduled}
-    return [
-        rule_view(rule, codec.rule_state_of(raw) if raw else RuleState(), windows.get(rule.name))
-        for rule, raw in zip(rules, records, strict=True)
-    ]
+    return [rule_view(rule, state, windows.get(rule.name)) for rule, state in zip(rules, states, strict=True)]
 
 
 def _next_window(config: Config, rule: Rule, room_ids: Sequence[str], *, at: int) -> dict[str, Any] | None:

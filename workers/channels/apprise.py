@@ -12,8 +12,8 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.text import announced_state, render_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.addresses import Network
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.last_announced import LastAnnounced
 from workers.channels.apprise_connection import ProcessEndedError
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_process import AppriseProcess
@@ -34,7 +34,7 @@ class AppriseChannel:
         base_url: str | None,
         limits: AppriseLimits = AppriseLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self._client = client
+        self._last_announced = LastAnnounced(client, kept_s=ANNOUNCED_KEPT_S)
         self._allowed = tuple(str(network) for network in allowed)
         self._base_url = base_url
         self._process = AppriseProcess(limits)
@@ -47,8 +47,8 @@ class AppriseChannel:
     async def send(self, message: Message, subscriber: Subscriber, *, room: ConfiguredRoom | None) -> AttemptResult:
         """Send a notice unless it repeats the state that was announced last. ChannelBusyError; store errors."""
         notice = message.notice
-        key, state = keys.last_announced(subscriber.subscriber_id), announced_state(notice)
-        if state is not None and await self._client.hget(key, state[0]) == state[1].encode():
+        state = announced_state(notice)
+        if state is not None and await self._last_announced.is_current(subscriber.subscriber_id, *state):
             return AttemptResult(None, None, 0, ALREADY_ANNOUNCED, sent=False)
         text = render_notice(
             notice, room_name=room.name if room else None, base_url=self._base_url, stale=message.stale
@@ -62,8 +62,7 @@ class AppriseChannel:
         except TimeoutError:
             return AttemptResult(None, AttemptError.TIMEOUT, _ms_since(started))
         if result.error is None and state is not None and not message.stale:
-            await self._client.hset(key, state[0], state[1])
-            await self._client.expire(key, ANNOUNCED_KEPT_S)
+            await self._last_announced.record(subscriber.subscriber_id, *state)
         return AttemptResult(result.status, result.error, result.duration_ms, result.response)
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ They are journaled. Each check compares the state with the active alarms, so not
 a breaker closes, a subscriber is deleted or disabled, a stream ends.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -12,10 +12,9 @@ from typing import Any
 from webhook_app.domain.alarms.alarm import AlarmName, alarm_key
 from webhook_app.domain.events import Source
 from webhook_app.domain.times import moment_text
-from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
-from webhook_app.store.subscribers import subscriber_label
+from webhook_app.store.queries.watches import read_alarm_conditions, read_subscriber_failure
 
 LOOK_EVERY_S = 2.0
 REPEAT_AFTER_S = 60.0  # journal a change again if it was not processed by then
@@ -54,13 +53,9 @@ class AlarmWatch:
 
     def look(self) -> None:
         """Compare the state with the active alarms, and journal the differences."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hkeys(keys.BREAKERS_OPEN_UNTIL)
-            pipe.scard(keys.ON_AIR)
-            pipe.hvals(keys.ALARMS)
-            breakers, on_air, stored = pipe.execute()
-        active = codec.active_alarms_of(stored)
-        wanted = self._wanted([subscriber_id.decode() for subscriber_id in breakers], on_air)
+        conditions = read_alarm_conditions(self._client)
+        active, on_air = conditions.alarms, conditions.on_air
+        wanted = self._wanted(conditions.open_breakers, on_air)
         watched = {
             key
             for key, alarm in active.items()
@@ -76,7 +71,7 @@ class AlarmWatch:
         if entries and self._journal.append(entries)[1]:
             self._wake.wake("process")
 
-    def _wanted(self, breakers: list[str], on_air: int) -> dict[str, _Report]:
+    def _wanted(self, breakers: Sequence[str], on_air: int) -> dict[str, _Report]:
         wanted = {
             alarm_key(AlarmName.SUBSCRIBER_FAILING, subscriber_id): _Report(
                 AlarmName.SUBSCRIBER_FAILING, "warning", subscriber_id
@@ -108,16 +103,13 @@ class AlarmWatch:
 
     def _failing(self, subscriber_id: str) -> str | None:
         """Return the alarm's summary for a failing subscriber; None if it was deleted."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hget(keys.SUBSCRIBERS, subscriber_id)
-            pipe.hmget(keys.subscriber_health(subscriber_id), ["failing_since", "error"])
-            kept, (since, error) = pipe.execute()
-        if kept is None:
+        failure = read_subscriber_failure(self._client, subscriber_id)
+        if failure is None:
             return None
-        since_text = f" since {moment_text(int(since))}" if since else ""
-        reason = failure_text((error or b"").decode())
+        since_text = f" since {moment_text(failure.failing_since)}" if failure.failing_since else ""
+        reason = failure_text(failure.error)
         return (
-            f"subscriber {subscriber_label(kept)} has been failing{since_text}: {reason}. Its deliveries are queued "
+            f"subscriber {failure.label} has been failing{since_text}: {reason}. Its deliveries are queued "
             "and retried with increasing delays"
         )
 

@@ -10,9 +10,10 @@ from webhook_app.domain.configuration.changes import calendar_sources
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar
 from webhook_app.domain.schedules.calendars.reading import warnings_text
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
+from webhook_app.store.queries.rules import stored_rules
 from webhook_app.store.state.alarms import active_alarm, active_alarms
 from webhook_app.text.masking import masked, shown_url
 
@@ -58,10 +59,10 @@ class CalendarAlarms:
     def _used_by(self, source: str) -> str:
         """Return the rules that use a calendar, as text for its alarm."""
         names = []
-        for name, raw in sorted(self._client.hgetall(keys.RULES).items()):
+        for name, raw in sorted(stored_rules(self._client).items()):
             try:
                 if source in calendar_sources(codec.rule_of(raw)):
-                    names.append(name.decode())
+                    names.append(name)
             except ValueError:
                 continue  # logged by the refresher
         if not names:

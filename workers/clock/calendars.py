@@ -19,11 +19,12 @@ from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, e
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
 from webhook_app.outbound.calendar_address import is_address
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
 from webhook_app.store.connection.clients import STORE_ERRORS
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Entry, Journal, entry
+from webhook_app.store.queries.rules import stored_calendar, stored_rules
 from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms
@@ -246,15 +247,15 @@ class CalendarRefresher:
 
     def _sources(self) -> frozenset[str]:
         sources: set[str] = set()
-        for name, raw in self._client.hgetall(keys.RULES).items():
+        for name, raw in stored_rules(self._client).items():
             try:
                 sources |= calendar_sources(codec.rule_of(raw))
             except ValueError as error:
-                log.error("stored rule cannot be decoded", rule=name.decode(errors="replace"), error=str(error))
+                log.error("stored rule cannot be decoded", rule=name, error=str(error))
         return frozenset(sources)
 
     def _stored(self, source: str) -> _Stored:
-        raw = self._client.hget(keys.CALENDARS, source)
+        raw = stored_calendar(self._client, source)
         if raw is None:
             return _Stored()
         if not codec.is_calendar_data(raw):

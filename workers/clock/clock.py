@@ -5,11 +5,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from webhook_app.ops.loops import Loop, Loops
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.journal.timers import POP_MAX, Timers
 from webhook_app.store.journal.wakeups import Wakeups
+from webhook_app.store.queries.system import queues_with_work
 from workers.clock.alarm_watch import LOOK_EVERY_S as ALARM_LOOK_EVERY_S
 from workers.clock.alarm_watch import AlarmWatch
 from workers.clock.journal_watch import LOOK_EVERY_S, JournalWatch
@@ -81,20 +80,5 @@ class Clock:
 
     def sweep(self) -> None:
         """Send wake-ups for pending work: a journal or outbox ahead of its cursor, due calls, probes or deliveries."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.xrevrange(keys.JOURNAL, count=1)
-            pipe.get(keys.CURSOR)
-            pipe.xrevrange(keys.OUTBOX, count=1)
-            pipe.get(keys.OUTBOX_CURSOR)
-            pipe.zrange(keys.CALLS_DUE, 0, 0, withscores=True)
-            pipe.zrange(keys.PROBES_DUE, 0, 0, withscores=True)
-            pipe.zrange(keys.SUBSCRIBERS_DUE, 0, 0, withscores=True)
-            pipe.time()
-            journal, cursor, outbox, told, calls, probes, due, time = pipe.execute()
-        now = time_ms(time)
-        if journal and journal[0][0] != cursor:
-            self._wakeups.wake_unless_pending("process")
-        if (outbox and outbox[0][0] != told) or (due and due[0][1] <= now):
-            self._wakeups.wake_unless_pending("deliver")
-        if any(line and line[0][1] <= now for line in (calls, probes)):
-            self._wakeups.wake_unless_pending("call")
+        for queue in queues_with_work(self._client):
+            self._wakeups.wake_unless_pending(queue)

@@ -6,11 +6,10 @@ A stuck reducer cannot process an alarm event, so these alarms do not go through
 from collections.abc import Callable
 from time import monotonic
 
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.connection.server_time import time_ms
-from webhook_app.store.journal.lag import Lag, lag_of, queue_lag
-from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAlarms, alarms_of, halted_summary
+from webhook_app.store.journal.lag import Lag
+from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAlarms, halted_summary
+from webhook_app.store.queries.watches import read_journal_progress
 
 LOOK_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
@@ -33,15 +32,9 @@ class JournalWatch:
 
     def look(self) -> None:
         """Compare the cursor with the previous one, and raise or clear the alarms."""
-        with self._client.pipeline(transaction=False) as pipe:
-            queue_lag(pipe)
-            pipe.mget(keys.HALTED, keys.HALTED_AT)
-            pipe.hgetall(keys.SYSTEM_ALARMS)
-            pipe.time()
-            answer, (halted, halted_at), records, time = pipe.execute()
-        lag, raised = lag_of(answer), alarms_of(records)
-        now = time_ms(time)
-        still_s = self._still_for(lag, waiting=lag.events > 0 and halted is None)
+        progress = read_journal_progress(self._client)
+        lag, halt, raised, now = progress.lag, progress.halt, progress.alarms, progress.now
+        still_s = self._still_for(lag, waiting=lag.events > 0 and halt is None)
         stalled = raised.get(STALLED)
         if stalled is not None:
             # Another clock may have watched for longer: keep the alarm until the cursor that it names has moved.
@@ -49,11 +42,11 @@ class JournalWatch:
                 self._alarms.clear(stalled, at=now)
         elif still_s >= self._stalled_after_s:
             self._alarms.raise_alarm(STALLED, _summary(lag, still_s), condition=lag.cursor, at=now)
-        if halted is None and HALTED in raised:
+        if halt is None and HALTED in raised:
             self._alarms.clear(raised[HALTED], at=now)
-        elif halted is not None and HALTED not in raised:
-            at = int(halted_at) if halted_at is not None else now
-            self._alarms.raise_alarm(HALTED, halted_summary(halted), condition="", at=at)
+        elif halt is not None and HALTED not in raised:
+            at = halt.at if halt.at is not None else now
+            self._alarms.raise_alarm(HALTED, halted_summary(halt.reason), condition="", at=at)
 
     def _still_for(self, lag: Lag, *, waiting: bool) -> float:
         """Return how long events have waited without the cursor moving; halted processing has its own alarm."""

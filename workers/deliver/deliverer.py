@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from webhook_app.domain.delivery.delivery import Delivery
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import Outbox
 from webhook_app.store.deliveries.queue import Deliveries, SettleResult
+from webhook_app.store.journal.wakeups import clear_wake_up, mark_awake
 from workers.channels.registry import ChannelRegistry
 from workers.deliver.attempts import AttemptRunner
 from workers.deliver.claimer import Claimer
@@ -79,9 +79,9 @@ class Deliverer:
         await self._unsent.discard_once()
         self._signals.recover.set()
         while True:
-            await self._client.delete(keys.wake("deliver"))
+            await clear_wake_up(self._client, "deliver")
             await self._run_tasks(until)
-            await self._client.delete(keys.wake("deliver"))
+            await clear_wake_up(self._client, "deliver")
             if stopping() or monotonic() > until or not await self._has_more():
                 await self.dispatcher.drain()
                 await self._settler.settle_all()
@@ -155,7 +155,7 @@ class Deliverer:
     async def _stay_awake(self) -> None:
         # While this worker runs no wake-up is needed: the flag says so, and is cleared before the last check.
         if monotonic() - self._awake_at > self._limits.awake_every_s:
-            await self._client.set(keys.wake("deliver"), "1", px=self._limits.awake_ttl_ms)
+            await mark_awake(self._client, "deliver", for_ms=self._limits.awake_ttl_ms)
             self._awake_at = monotonic()
 
     def _after_settling(self, settled: Sequence[Delivery], result: SettleResult) -> None:

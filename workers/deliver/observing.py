@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.deliveries.discarding import begin_discarding, end_discarding, is_discarding
 from webhook_app.store.deliveries.queue import Deliveries
+from webhook_app.store.journal.wakeups import clear_wake_up
 from workers.deliver.limits import DeliveryLimits
 from workers.deliver.transitions import unsent
 
@@ -20,10 +21,10 @@ class UnsentDeliveries:
 
     async def discard_until_quiet(self, expand: Callable[[], Awaitable[int]], stopping: Callable[[], bool]) -> None:
         """Expand notices and discard every due delivery, until there are no more of either."""
-        await self._client.set(keys.OBSERVED, "1")
+        await begin_discarding(self._client)
         has_more = True
         while has_more and not stopping():
-            await self._client.delete(keys.wake("deliver"))
+            await clear_wake_up(self._client, "deliver")
             expanded = await expand()
             has_more = bool(await self._discard_due() or expanded)
 
@@ -31,9 +32,9 @@ class UnsentDeliveries:
         """Discard what fell due while this copy only observed: it is not sent now that the copy acts."""
         if self._is_checked:
             return
-        if await self._client.exists(keys.OBSERVED):
+        if await is_discarding(self._client):
             await self._discard_due()
-            await self._client.delete(keys.OBSERVED)  # only now: a process that dies meanwhile starts over
+            await end_discarding(self._client)  # only now: a process that dies meanwhile starts over
         self._is_checked = True
 
     async def _discard_due(self) -> int:

@@ -11,11 +11,10 @@ from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delive
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import RECOVER, Notice, is_about, matches_filter
 from webhook_app.domain.rules.rule import Config
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.deliveries.outbox import Outbox, OutboxEntry
-from webhook_app.store.deliveries.queue import Deliveries, delivery_of
+from webhook_app.store.deliveries.queue import Deliveries
 
 PIECE_NOTICES = 500
 
@@ -62,7 +61,7 @@ class RecoveryRunner:
 
     async def advance(self, subscribers: Mapping[str, Subscriber], rooms: Config) -> bool:
         """Take every recovery one piece further; whether there were any."""
-        recoveries: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
+        recoveries = await self._deliveries.recoveries()
         for recovery_id, raw in recoveries.items():
             await self._advance(recovery_id.decode(), raw, subscribers, rooms)
         return bool(recoveries)
@@ -80,7 +79,7 @@ class RecoveryRunner:
             missed = await self._missed(subscriber, covered, rooms)
         is_last = len(entries) < self._piece_notices
         rest = b"" if is_last else codec.encode(replace(recovery, after=entries[-1].entry))
-        now = time_ms(await self._client.time())
+        now = await self._deliveries.now_ms()
         await self._deliveries.requeue(missed, now=now, recovery=(recovery_id, raw, rest))
 
     async def _missed(self, subscriber: Subscriber, entries: list[OutboxEntry], rooms: Config) -> list[Delivery]:
@@ -91,17 +90,15 @@ class RecoveryRunner:
         if not matching:
             return []
         ids = [delivery_id(entry.notice.notice_id, subscriber.subscriber_id) for entry in matching]
-        records = await self._client.mget([keys.delivery(each_id) for each_id in ids])
+        existing = await self._deliveries.by_id(ids)
         missed: list[Delivery] = []
-        for entry, each_id, raw in zip(matching, ids, records, strict=True):
-            if raw is None:
+        for entry, each_id, delivery in zip(matching, ids, existing, strict=True):
+            if delivery is None:
                 notice = entry.notice
                 missed.append(
                     Delivery(each_id, notice.notice_id, subscriber.subscriber_id, notice.at, entry.entry, again=True)
                 )
-                continue
-            delivery = delivery_of(raw)
-            if delivery.state is DeliveryState.DEAD:
+            elif delivery.state is DeliveryState.DEAD:
                 missed.append(requeued(delivery, now=delivery.created_at))
         return missed
 

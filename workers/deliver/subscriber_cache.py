@@ -8,10 +8,10 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.matching import SubscriberIndex
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import Config
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.deliveries.queue import VERSION_KEYS, Version
-from webhook_app.store.subscribers import SubscriberReader
+from webhook_app.store.deliveries.queue import Version, read_version
+from webhook_app.store.subscribers import SubscriberReader, stored_subscribers
 
 
 class SubscriberCache:
@@ -29,8 +29,7 @@ class SubscriberCache:
     async def refresh(self, version: Version | None = None) -> bool:
         """Reload unless the cache has this version, or without one the version in the store; whether it did."""
         if version is None:
-            subscribers, names = await self._client.mget(VERSION_KEYS)
-            version = (subscribers, names)
+            version = await read_version(self._client)
         async with self._reloading:
             if self._version == version:
                 return False
@@ -43,7 +42,7 @@ class SubscriberCache:
         return self._index.of(notice, self.rooms.named(room_id), shadowed=room_id in self.rooms.shadowed)
 
     async def _reload(self, version: Version) -> None:
-        subscribers = [self._reader.read(raw) for raw in await self._client.hvals(keys.SUBSCRIBERS)]
+        subscribers = [self._reader.read(raw) for raw in await stored_subscribers(self._client)]
         self.by_id = {subscriber.subscriber_id: subscriber for subscriber in subscribers}
         self._index = SubscriberIndex(subscribers)
         self.rooms = Config().with_rooms(codec.names_of(version[1]) if version[1] else {})

@@ -8,9 +8,9 @@ from webhook_app.config.secrets_file import secrets_key
 from webhook_app.config.settings import Settings
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import connect
 from webhook_app.store.journal.journal import Journal, entry
+from webhook_app.store.operations.demo_flag import is_demo_installed, mark_demo_installed
 from webhook_app.store.subscribers import Subscribers
 
 DEMO_ROOM = "demo-demo-demo"
@@ -39,7 +39,7 @@ def install(settings: Settings) -> None:
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     journal = Journal(client)
     subscribers = Subscribers(client, SecretBox(secrets_key(settings)))
-    if not client.exists(keys.DEMO):
+    if not is_demo_installed(client):
         journal.append([entry(Source.SYSTEM, "settings", None, {"calls": settings.makes_calls})])
         journal.append([entry(Source.CONFIG, "rule-put", None, {"rule": rule}) for rule in RULES])
         subscribers.put(
@@ -52,7 +52,7 @@ def install(settings: Settings) -> None:
                 shown_url=f"{settings.sandbox_url}/sandbox/inbox",
             )
         )
-        client.set(keys.DEMO, "1")
+        mark_demo_installed(client)
     known = subscribers.get(SUBSCRIBER_ID)
     if known is not None and known.url != f"{settings.sandbox_url}/sandbox/inbox":
         url = f"{settings.sandbox_url}/sandbox/inbox"

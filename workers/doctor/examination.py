@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import redis
 
 from webhook_app.config.settings import Settings
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect
+from webhook_app.store.operations.public_key import load_public_key
 from workers.doctor.finding import Finding, Level, failed
 from workers.doctor.outbound import check_outbound
 from workers.doctor.product import check_product
@@ -43,8 +43,7 @@ def examine(
     yield from findings
     answers = not (len(findings) == 1 and findings[0].level is Level.FAILED)
     if answers:
-        pem = client.get(keys.PUBLIC_KEY)
-        remembered = pem.decode() if pem else None
+        remembered = load_public_key(client)
     yield from check_videosdk(settings, remembered=remembered, product=product)
     if answers:
         try:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 from time import time
 
 from webhook_app.domain.alarms.alarm import Alarm
-from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.lag import COUNTED_MAX, read_lag
+from webhook_app.store.operations.halt import read_halt
 from webhook_app.store.operations.processes import Processes
 from webhook_app.store.operations.system_alarms import STALLED, raised_system_alarms
+from webhook_app.store.state.alarms import active_alarms
 from workers.doctor.finding import Finding, failed, ok, warning
 
 PROCESSES = ("web", "worker", "call", "deliver", "clock")
@@ -25,16 +26,16 @@ def check_product(client: Client) -> Iterator[Finding]:
     if live.failing:
         yield loops(live.failing)
     system = raised_system_alarms(client)
-    halted = client.get(keys.HALTED)
+    halt = read_halt(client)
     now, lag = now_ms(client), read_lag(client)
     stalled = next((alarm for alarm in system if alarm.name == STALLED), None)
     yield folding(
         lag.events,
         lag.waited_s(now),
-        halted=None if halted is None else halted.decode(errors="replace"),
+        halted=None if halt is None else halt.reason.decode(errors="replace"),
         stalled=None if stalled is None else stalled.summary_text,
     )
-    yield raised([*(codec.alarm_of(raw) for raw in client.hvals(keys.ALARMS)), *system])
+    yield raised([*active_alarms(client), *system])
 
 
 def loops(failing: Mapping[str, str]) -> Finding:

@@ -9,8 +9,8 @@ import requests
 from webhook_app.config.settings import Settings
 from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.proxies import Proxies
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
+from webhook_app.store.operations.reachability_tokens import put_token, remove_token
 from workers.container import webhook_url
 from workers.doctor.finding import Finding, failed, ok
 
@@ -28,9 +28,9 @@ def check_reachability(client: Client, settings: Settings) -> Iterator[Finding]:
     if settings.public_url is None:
         return
     nonce, word = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-    client.set(keys.doctor_word(nonce), word, ex=TOKEN_TTL_S)
+    put_token(client, nonce, word, kept_s=TOKEN_TTL_S)
     status, body, where = _request(settings.proxies, "GET", f"{settings.public_url}/doctor/{nonce}")
-    client.delete(keys.doctor_word(nonce))
+    remove_token(client, nonce)
     found = assess_reachability(settings.public_url, status, body, word=word, location=where)
     yield found
     if found.hint is None:

@@ -6,10 +6,11 @@ from typing import Any
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import order
 from webhook_app.domain.state import SystemState
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
 from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
 from workers.doctor.finding import Finding, failed, ok, warning
@@ -37,7 +38,7 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
             at, count = events[-1].id, count + len(events)
             progress(count)
         stored = state.load_state()
-        stored.rooms.update(state.rooms([room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]))
+        stored.rooms.update(state.rooms(known_room_ids(client)))
         if state.cursor() == cursor:
             return judge(differing(stored, world), count, len(world.rooms))
     return warning(NAME, "the state changed too fast to be read", "try again when there is less load")

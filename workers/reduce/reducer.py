@@ -16,13 +16,13 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.state import SystemState
 from webhook_app.ops.logs import logger
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
-from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.connection.transactions import PartialCommitError
 from webhook_app.store.journal.journal import Journal, Wake
-from webhook_app.store.journal.skipped_events import NONE, PassedOver
-from webhook_app.store.journal.skipped_events import decode as passed_over_of
+from webhook_app.store.journal.skipped_events import NONE, PassedOver, watch_cursor
+from webhook_app.store.journal.wakeups import clear_wake_up, mark_awake
+from webhook_app.store.operations.halt import halt, is_halted
 from webhook_app.store.operations.metrics import EVENT_TO_STATE, MetricsBuffer
 from webhook_app.store.state.store import Batch, StateStore
 from workers.reduce.progress import FoldProgress
@@ -69,7 +69,7 @@ class Reducer:
         """Fold until the journal is quiet for a moment, or it has been long enough. Returns how many events."""
         folded, until = 0, monotonic() + JOB_MAX_S
         while True:
-            self._client.delete(keys.wake("process"))
+            clear_wake_up(self._client, "process")
             while count := self.reduce():
                 folded += count
                 self._measures.flush(self._client)
@@ -78,7 +78,7 @@ class Reducer:
             if monotonic() > until or stopping() or not self._linger():
                 break
         self._measures.flush(self._client, every_s=0)
-        self._client.delete(keys.wake("process"))
+        clear_wake_up(self._client, "process")
         if not stopping() and (count := self.reduce()):
             folded += count
             self._wake.wake("process")
@@ -88,7 +88,7 @@ class Reducer:
         """Fold and commit one batch; returns how many events, 0 when there was nothing to fold."""
         while True:
             # Asked each time: a store that loads its data takes WATCH and refuses what follows, which would never end.
-            if self._client.exists(keys.HALTED):
+            if is_halted(self._client):
                 raise ReducingHaltedError("reducing is halted; see docs/operations.md")
             try:
                 return self._reduce_once()
@@ -96,7 +96,7 @@ class Reducer:
                 self._world = None
             except PartialCommitError as error:
                 self._world = None
-                self._client.mset({keys.HALTED_AT: now_ms(self._client), keys.HALTED: str(error)[:500]})
+                halt(self._client, str(error))
                 log.critical("event processing halted: a transaction was applied in part", error=str(error))
                 raise ReducingHaltedError(str(error)) from error
             except BaseException:
@@ -105,16 +105,14 @@ class Reducer:
 
     def _reduce_once(self) -> int:
         with self._client.pipeline(transaction=True) as pipe:
-            pipe.watch(keys.CURSOR, keys.PASSED_OVER)
-            raw_cursor, raw_passed_over = pipe.mget(keys.CURSOR, keys.PASSED_OVER)
-            cursor = raw_cursor.decode() if raw_cursor else "0-0"
+            cursor, passed_over = watch_cursor(pipe)
             records = self._journal.read_batch(cursor, self._count, BATCH_MAX_BYTES, client=pipe)
             if not records:
                 return 0
             events = [codec.journal_event(record) for record in records]
             world = self._world_at(cursor)
             self._state.load_rooms(world, events)
-            batch, after = fold_onto(world, events, passed_over_of(raw_passed_over), self._progress)
+            batch, after = fold_onto(world, events, passed_over, self._progress)
             call, deliver = self._state.commit(pipe, world, batch)
         self._measures.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
@@ -137,8 +135,8 @@ class Reducer:
 
     def _linger(self) -> bool:
         # While this worker is awake no wake-up is needed: the flag says so, and is cleared before the last look.
-        self._client.set(keys.wake("process"), "1", px=AWAKE_TTL_MS)
-        return bool(self._client.xread({keys.JOURNAL: self._cursor or self._state.cursor()}, count=1, block=LINGER_MS))
+        mark_awake(self._client, "process", for_ms=AWAKE_TTL_MS)
+        return self._journal.wait_for(self._cursor or self._state.cursor(), block_ms=LINGER_MS)
 
 
 class StateOverlay(SystemState):

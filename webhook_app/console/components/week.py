@@ -11,7 +11,8 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import RoomWindow, merge_windows, next_windows
 from webhook_app.domain.streams.stream import Stream
 from webhook_app.domain.times import DAY, HOUR, from_rfc3339
-from webhook_app.store import codec, keys
+from webhook_app.store import codec
+from webhook_app.store.queries.streams import newest_streams
 from webhook_app.store.state import outline
 from webhook_app.usecases.context import AppContext
 
@@ -147,9 +148,7 @@ def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowN
 
 
 def _runs(context: AppContext, room_id: str) -> list[Stream]:
-    ids = context.client.zrevrange(keys.room_streams(room_id), 0, RUNS_MAX - 1)
-    found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
-    return [codec.stream_of(raw) for raw in reversed(found) if raw is not None]
+    return newest_streams(context.client, room_id, RUNS_MAX)[::-1]
 
 
 def _seen_since(run: Stream, since: int) -> bool:

@@ -11,7 +11,7 @@ from webhook_app.console.pages.wall import tile
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.views import occurrence_view, stream_view
-from webhook_app.store import codec, keys
+from webhook_app.store.queries.streams import newest_streams
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import NotFoundError
 from webhook_app.usecases.room_names import find_room
@@ -82,8 +82,6 @@ def _page_values(console: ConsoleContext, room_id: str) -> dict[str, Any]:
 
 
 def _runs(context: AppContext, room: Room, config: Config, now: int) -> list[dict[str, Any]]:
-    ids = context.client.zrevrange(keys.room_streams(room.room_id), 0, RUNS_SHOWN - 1)
-    found = context.client.mget([keys.stream(one.decode()) for one in ids]) if ids else []
-    runs = [codec.stream_of(raw) for raw in found if raw is not None]
+    runs = newest_streams(context.client, room.room_id, RUNS_SHOWN)
     name = config.room_name(room.room_id)
     return [stream_view(run, now, name) | {"because": run.because} for run in runs]

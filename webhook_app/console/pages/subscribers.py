@@ -7,11 +7,11 @@ from flask import Blueprint, Response, request
 from webhook_app.console.components.charts import stacked
 from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.pages import subscriber_actions, subscriber_forms
-from webhook_app.console.pages.system import attempts_by_hour
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import NOTICE_TYPES
-from webhook_app.store import keys
+from webhook_app.store.queries.indexes import subscriber_deliveries_index
+from webhook_app.store.queries.system import attempts_by_hour
 from webhook_app.usecases.delivery_views import deliveries_page
 from webhook_app.usecases.subscriber_views import health_view, subscriber_view
 from webhook_app.usecases.subscribers import require_subscriber
@@ -82,7 +82,7 @@ def _page_values(console: ConsoleContext, subscriber_id: str) -> dict[str, Any]:
         "room_id": config.resolve_room(room) if room else None,
         "type": kind or None,
     }
-    deliveries = deliveries_page(context, keys.subscriber_deliveries(subscriber_id), query)
+    deliveries = deliveries_page(context, subscriber_deliveries_index(subscriber_id), query)
     filters = {name: value for name, value in (("state", state), ("room", room), ("type", kind)) if value}
     health = context.subscribers.health([subscriber_id])[0]
     return {

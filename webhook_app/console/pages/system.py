@@ -9,21 +9,18 @@ from flask import Blueprint, Response
 
 from webhook_app.console.components.charts import bars, gauge, stacked
 from webhook_app.console.context import ConsoleContext, live_part, page
-from webhook_app.domain.ids import order
-from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
-from webhook_app.store.deliveries.queue import hour_number
 from webhook_app.store.journal.event_rates import events_by_minute
-from webhook_app.store.journal.wakeups import QUEUES
-from webhook_app.store.operations.processes import ALIVE_FOR_MS
+from webhook_app.store.operations.processes import ALIVE_FOR_MS, processes_seen
+from webhook_app.store.operations.webhook_counts import webhook_counts
+from webhook_app.store.queries.system import attempts_by_hour, read_journal_figures, read_queue_figures
 from webhook_app.usecases.system import public_key_view
 
 NEEDED = ("web", "worker", "call", "deliver", "clock")
 RATE_MINUTES = 60
 BEHIND_MAX = 1_000
 SUBSCRIBERS_SUMMED = 200
-HOURS = 24
 GONE_SHOWN_MS = 15 * 60 * 1000
 
 
@@ -57,11 +54,13 @@ def _seen(console: ConsoleContext) -> dict[str, Any]:
 
 def _processes(client: Client, now: int) -> dict[str, Any]:
     found = []
-    for member, at in client.zrange(keys.PROCESSES, 0, -1, withscores=True):
-        name, _, where = member.decode().partition("|")
-        alive = now - at < ALIVE_FOR_MS
-        if alive or now - at < GONE_SHOWN_MS:
-            found.append({"name": name, "where": where, "alive": alive, "seen_at": int(at)})
+    for process in processes_seen(client):
+        age = now - process.seen_at
+        alive = age < ALIVE_FOR_MS
+        if alive or age < GONE_SHOWN_MS:
+            found.append(
+                {"name": process.name, "where": process.where, "alive": alive, "seen_at": int(process.seen_at)}
+            )
     found.sort(key=lambda one: (not one["alive"], one["name"], one["where"]))
     lives = {one["name"] for one in found if one["alive"]}
     return {
@@ -72,24 +71,18 @@ def _processes(client: Client, now: int) -> dict[str, Any]:
 
 
 def _journal(client: Client, now: int) -> dict[str, Any]:
-    with client.pipeline(transaction=True) as pipe:
-        pipe.xlen(keys.JOURNAL)
-        pipe.xrange(keys.JOURNAL, count=1)
-        pipe.get(keys.CURSOR)
-        pipe.get(keys.LAST_WEBHOOK)
-        length, oldest, cursor, last_webhook = pipe.execute()
-    behind = client.xrange(keys.JOURNAL, min="(" + (cursor or b"0-0").decode(), count=BEHIND_MAX)
+    figures = read_journal_figures(client, behind_max=BEHIND_MAX)
     by_minute, whole = events_by_minute(client, RATE_MINUTES)
-    lag_s = max(0, now - int(behind[0][1][b"a"])) // 1000 if behind and b"a" in behind[0][1] else 0
+    lag_s = max(0, now - figures.oldest_behind_at) // 1000 if figures.oldest_behind_at is not None else 0
     peak = max(by_minute, default=0)
     said = f"Events per minute, last {len(by_minute)} min: {sum(by_minute)} in total, peak {peak}"
     return {
-        "length": int(length),
-        "since": int(oldest[0][0].partition(b"-")[0]) if oldest else None,
-        "behind": len(behind),
+        "length": figures.length,
+        "since": figures.oldest_at,
+        "behind": figures.behind,
         "behind_max": BEHIND_MAX,
         "lag_s": lag_s,
-        "last_webhook": int(float(last_webhook) * 1000) if last_webhook else None,
+        "last_webhook": figures.last_webhook_at,
         "rate": bars(by_minute, said),
         "peak": peak,
         "minutes": len(by_minute),
@@ -98,25 +91,15 @@ def _journal(client: Client, now: int) -> dict[str, Any]:
 
 
 def _queues(console: ConsoleContext, now: int) -> list[tuple[str, int, str]]:
-    client = console.context.client
-    with client.pipeline(transaction=False) as pipe:
-        for queue in QUEUES:
-            pipe.llen(f"rq:queue:{queue}")
-        pipe.zcard(keys.CALLS_DUE)
-        pipe.zcard(keys.PROBES_DUE)
-        pipe.zcard(keys.TIMERS)
-        pipe.zcount(keys.TIMERS, "-inf", now)
-        pipe.get(keys.OUTBOX_CURSOR)
-        pipe.xrevrange(keys.OUTBOX, count=1)
-        *wakeups, calls, probes, timers, overdue, cursor, newest = pipe.execute()
+    figures = read_queue_figures(console.context.client, now=now)
+    overdue = figures.timers_overdue
     counts = console.context.deliveries.counts()
-    last, at = (newest[0][0].decode() if newest else "0-0"), (cursor or b"0-0").decode()
-    outbox = "all queued" if order(at) >= order(last) else "some not yet queued"
+    outbox = "all queued" if figures.is_outbox_expanded else "some not yet queued"
     return [
-        ("Job signals", sum(map(int, wakeups)), ", ".join(f"{q} {n}" for q, n in zip(QUEUES, wakeups, strict=True))),
-        ("Pending calls", int(calls), "to VideoSDK"),
-        ("Pending status checks", int(probes), "to VideoSDK"),
-        ("Timers", int(timers), f"{overdue} overdue" if overdue else "none overdue"),
+        ("Job signals", sum(figures.wakeups.values()), ", ".join(f"{q} {n}" for q, n in figures.wakeups.items())),
+        ("Pending calls", figures.calls, "to VideoSDK"),
+        ("Pending status checks", figures.probes, "to VideoSDK"),
+        ("Timers", figures.timers, f"{overdue} overdue" if overdue else "none overdue"),
         ("Queued deliveries", counts["pending"], f"notifications: {outbox}"),
         ("Failed deliveries", counts["dead"], f"{counts['delivered']} delivered"),
     ]
@@ -161,26 +144,11 @@ def _told(console: ConsoleContext, now: int) -> dict[str, Any]:
     return {"chart": stacked(good, bad, said), "answered": sum(good), "failed": sum(bad)}
 
 
-def attempts_by_hour(client: Client, subscriber_ids: list[str], now: int) -> tuple[list[int], list[int]]:
-    """Count the attempts of the last 24 hours by hour, of several subscribers together: succeeded, and failed."""
-    hours = range(hour_number(now) - HOURS + 1, hour_number(now) + 1)
-    with client.pipeline(transaction=False) as pipe:
-        for one in subscriber_ids:
-            for hour in hours:
-                pipe.hmget(keys.subscriber_hour(one, hour), ["answered", "failed"])
-        found = pipe.execute()
-    good, bad = [0] * HOURS, [0] * HOURS
-    for at, (answered, failed) in enumerate(found):
-        good[at % HOURS] += int(answered or 0)
-        bad[at % HOURS] += int(failed or 0)
-    return good, bad
-
-
 def _counts(client: Client) -> list[tuple[str, dict[str, int]]]:
     by_type: dict[str, dict[str, int]] = {}
-    for label, count in client.hgetall(keys.COUNTS).items():
-        kind, _, outcome = label.decode().partition("|")
-        by_type.setdefault(kind, {})[outcome] = int(count)
+    for label, count in webhook_counts(client).items():
+        kind, _, outcome = label.partition("|")
+        by_type.setdefault(kind, {})[outcome] = count
     return sorted(by_type.items())
 
 

@@ -12,7 +12,7 @@ from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.views import room_view
-from webhook_app.store import keys
+from webhook_app.store.queries.rooms import count_rooms
 from webhook_app.usecases.delivery_views import all_deliveries_page
 from webhook_app.usecases.event_views import event_views
 
@@ -96,7 +96,7 @@ def _seen(console: ConsoleContext) -> dict[str, Any]:
         "counts": counts,
         "on_air": counts[Lamp.ON],
         "max_streams": context.max_streams,
-        "total": context.client.zcard(keys.ROOMS),
+        "total": count_rooms(context.client),
         "found": len(found),
         "number": number,
         "pages": pages,

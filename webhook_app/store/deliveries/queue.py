@@ -71,6 +71,12 @@ class SettleResult:
     opened: Sequence[str]
 
 
+async def read_version(client: Client) -> Version:
+    """The version of subscribers and rooms' names as it is now."""
+    subscribers, names = await client.mget(VERSION_KEYS)
+    return subscribers, names
+
+
 class Deliveries:
     """Claims and settles, on an event loop's client."""
 
@@ -100,6 +106,20 @@ class Deliveries:
         wait = int(answer[1])
         more = [one.decode() for one in answer[5:first]]
         return ClaimResult(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
+
+    async def now_ms(self) -> int:
+        """The store's own time, in ms."""
+        return time_ms(await self._client.time())
+
+    async def by_id(self, delivery_ids: Sequence[str]) -> list[Delivery | None]:
+        """Deliveries by id, None where none is kept."""
+        records = await self._client.mget([keys.delivery(delivery_id) for delivery_id in delivery_ids])
+        return [delivery_of(raw) if raw is not None else None for raw in records]
+
+    async def recoveries(self) -> dict[bytes, bytes]:
+        """Recoveries under way by id, as `requeue` takes them."""
+        records: dict[bytes, bytes] = await self._client.hgetall(keys.RECOVERIES)
+        return records
 
     async def due(self, at_most: int) -> list[Delivery]:
         """Deliveries that are due now and leased to nobody, whatever breakers and rates say."""

@@ -87,6 +87,14 @@ class Journal:
             after = events[-1].id
         return events
 
+    def read_raw(self, after: str, until: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Undecoded entries after an id and up to another, oldest first: `codec.event_of` decodes one."""
+        return list(self._client.xrange(keys.JOURNAL, min=f"({after}", max=until, count=count))
+
+    def wait_for(self, after: str, *, block_ms: int) -> bool:
+        """Wait until there is an entry after an id; False when there is none in time."""
+        return bool(self._client.xread({keys.JOURNAL: after}, count=1, block=block_ms))
+
     def read_back(self, before: str, count: int) -> list[Event]:
         """Events before an id, newest first; `+` is the end."""
         top = before if before == "+" else f"({before}"

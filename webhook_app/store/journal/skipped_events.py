@@ -33,6 +33,13 @@ def decode(raw: bytes | None) -> PassedOver:
     return _passed_over_of(raw) if raw else NONE
 
 
+def watch_cursor(pipe: Client) -> tuple[str, PassedOver]:
+    """Watch the cursor and the skipped events on a pipeline, and read both, for a transaction that moves the cursor."""
+    pipe.watch(keys.CURSOR, keys.PASSED_OVER)
+    cursor, passed_over = pipe.mget(keys.CURSOR, keys.PASSED_OVER)
+    return cursor.decode() if cursor else "0-0", decode(passed_over)
+
+
 class PassedOverEvents:
     """Reads, writes and forgets verdicts."""
 

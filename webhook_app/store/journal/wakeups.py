@@ -1,6 +1,7 @@
 """Wake-ups: RQ jobs that carry no data, sent when none is pending. Losing one costs latency, never an event."""
 
 import threading
+from typing import Any
 
 import redis
 import structlog
@@ -18,6 +19,21 @@ JOB_FAILURE_TTL_S = 3600
 IDLE_S = 10.0
 
 log = structlog.get_logger()
+
+
+def rq_queue_key(queue: str) -> str:
+    """The list in which RQ keeps the wake-ups of a queue."""
+    return f"{Queue.redis_queue_namespace_prefix}{queue}"
+
+
+def clear_wake_up(client: Client, queue: str) -> Any:
+    """Let what is written from now on send a wake-up of its own; awaitable with an event loop's client."""
+    return client.delete(keys.wake(queue))
+
+
+def mark_awake(client: Client, queue: str, *, for_ms: int) -> Any:
+    """Need no wake-up for so long, as a worker is awake; awaitable with an event loop's client."""
+    return client.set(keys.wake(queue), "1", px=for_ms)
 
 
 class Wakeups(Wake):

@@ -26,6 +26,15 @@ class LiveProcesses:
         return {loop: why for loop, why in self.failing.items() if loop.partition(":")[0] in names}
 
 
+@dataclass(frozen=True, slots=True)
+class SeenProcess:
+    """A process of a name, where it runs (host and process id), and when it was seen last, in ms."""
+
+    name: str
+    where: str
+    seen_at: float
+
+
 class Processes:
     """Leaves signs of life for one process, and lists who is alive."""
 
@@ -54,6 +63,15 @@ class Processes:
     def alive(self) -> Mapping[str, int]:
         """How many processes of each name were seen within 10 s."""
         return self.live().alive
+
+
+def processes_seen(client: Client) -> list[SeenProcess]:
+    """The processes that were seen within a day, those seen last at the end."""
+    processes = []
+    for member, seen_at in client.zrange(keys.PROCESSES, 0, -1, withscores=True):
+        name, _, where = member.decode().partition("|")
+        processes.append(SeenProcess(name, where, seen_at))
+    return processes
 
 
 def queue_live_processes(pipe: Client) -> Any:

@@ -33,6 +33,11 @@ class Snapshots:
         state = SystemState(config, codec.rooms_of(raw[b"rooms"]), _memory(raw[b"memory"]), _alarms(raw[b"alarms"]))
         return state, raw[b"at"].decode()
 
+    def trimmed_at(self) -> str:
+        """The journal id up to which the journal was trimmed; `0-0` when it never was."""
+        raw = self._client.hget(keys.SNAPSHOT, "at")
+        return raw.decode() if raw else "0-0"
+
     def keep(self, state: SystemState, *, before: str, after: str) -> bool:
         """Replace the snapshot at `before` by one at `after`, and trim up to it; False when another was quicker."""
         rooms = [

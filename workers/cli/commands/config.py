@@ -117,25 +117,24 @@ def _say(
 
 def _effect_of(client: "Client", applied: "Applied") -> str | None:
     """Return the event's effect; None if it was not processed in time."""
-    from webhook_app.store import keys
-    from webhook_app.store.state import outline
+    from webhook_app.store.queries.timelines import timeline_row
 
     until = monotonic() + FOLD_WAIT_S
     while True:
-        entries = client.xrange(keys.timeline(""), min=applied.event_id, max=applied.event_id)
-        if entries:
-            return outline.effect_text(entries[0][1])
+        row = timeline_row(client, "", applied.event_id)
+        if row is not None:
+            return row.effect
         if monotonic() > until:
             return None
         sleep(LOOK_EVERY_S)
 
 
 def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
-    from webhook_app.store import keys
+    from webhook_app.store.queries.rooms import known_room_ids
     from webhook_app.store.state.store import StateStore
     from workers.config_file.reading import warnings
 
-    seen = [room_id.decode() for room_id in client.zrange(keys.ROOMS, 0, -1)]
+    seen = known_room_ids(client)
     return warnings(StateStore(client).config(), settings, at=int(time() * 1000), subscribers=subscribers, seen=seen)
 
 

@@ -82,12 +82,12 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
 
 def _fold_again(client: "Client") -> Finding:
     from webhook_app.ops.logs import configure
-    from webhook_app.store import keys
+    from webhook_app.store.queries.system import journal_length
     from workers.cli.progress import bar
     from workers.doctor.replay import check_replay
 
     configure("doctor", "text")  # poison events are logged on stderr
-    with bar(int(client.xlen(keys.JOURNAL)), "replaying") as progress:
+    with bar(journal_length(client), "replaying") as progress:
         return check_replay(client, progress=progress)
 
 

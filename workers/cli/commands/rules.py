@@ -116,8 +116,8 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     from webhook_app.domain.configuration.changes import decode_rule
     from webhook_app.domain.rules.backtest import BacktestTooLargeError
     from webhook_app.domain.rules.comparison import restricted_to_rules
-    from webhook_app.store import keys
     from webhook_app.store.connection.clients import connect
+    from webhook_app.store.queries.system import journal_length
     from webhook_app.store.state.store import StateStore
     from webhook_app.usecases.backtests import comparison_view, replay
     from workers.config_file.reading import FileError, read
@@ -140,7 +140,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
-        with bar(int(client.xlen(keys.JOURNAL)), "processing") as progress:
+        with bar(journal_length(client), "processing") as progress:
             found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
     except BacktestTooLargeError as error:
         raise CommandError(str(error)) from None
