@@ -12,7 +12,7 @@ from tests.support.web_client import WebClient
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
-from workers.clock import retention
+from webhook_app.store.state.retention import RetentionLimits
 from workers.clock.retention import RetentionJob
 
 DAY_MS = 86_400_000
@@ -31,17 +31,14 @@ def put(client: Client, one: Any, *, kept: Any) -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 2, 1_000])
-def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old(
-    client: Client, monkeypatch: pytest.MonkeyPatch, piece: int
-) -> None:
-    monkeypatch.setattr(retention, "RECORDS_PIECE", piece)
+def test_what_has_just_died_and_what_still_waits_stay_on_their_lists_however_old(client: Client, piece: int) -> None:
     pending, dead = delivery("waits", 3, DeliveryState.PENDING), delivery("died", 3.5, DeliveryState.DEAD)
     gone = [delivery(f"gone{at}", 2 + at, DeliveryState.DELIVERED) for at in range(5)]
     for one in (pending, dead):
         put(client, one, kept=True)
     for one in (*gone, delivery("gone", 4, DeliveryState.DEAD)):
         put(client, one, kept=False)
-    RetentionJob(client, retention_days=1)()
+    RetentionJob(client, retention_days=1, limits=RetentionLimits(at_once=piece))()
     both = {b"dlv_waits", b"dlv_died"}
     assert set(client.zrange(keys.DELIVERIES, 0, -1)) == both
     assert set(client.zrange(keys.subscriber_deliveries("sub_tv"), 0, -1)) == both

@@ -1,19 +1,27 @@
 """Deletes what is past its retention: notices, deliveries, calls and streams."""
 
+from dataclasses import dataclass
+
 from webhook_app.domain.ids import order
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.scripts import lua
 
-RECORDS_AT_ONCE = 1_000
-DELIVERIES_MAX = 200_000  # looked at in one index
+
+@dataclass(frozen=True, slots=True)
+class RetentionLimits:
+    """How many records are looked at in one command, and how many deliveries of one index in one run."""
+
+    at_once: int = 1_000
+    deliveries: int = 200_000
 
 
 class Retention:
     """Deletes old records, a bounded piece at a time."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, limits: RetentionLimits = RetentionLimits()) -> None:
         self._client = client
+        self._limits = limits
         self._forget_deliveries = client.register_script(lua("forget_old_deliveries"))
 
     def trim_outbox(self, before: int) -> None:
@@ -28,7 +36,7 @@ class Retention:
         for key in self._client.scan_iter(match=keys.subscriber_deliveries("*"), count=500):
             self._drop_deliveries(key, before)
         for index, record in ((keys.CALLS, keys.call), (keys.STREAMS, keys.stream)):
-            ids = self._client.zrangebyscore(index, "-inf", before, start=0, num=RECORDS_AT_ONCE)
+            ids = self._client.zrangebyscore(index, "-inf", before, start=0, num=self._limits.at_once)
             if ids:
                 names = [raw.decode() for raw in ids]
                 self._client.delete(*(record(name) for name in names))
@@ -36,11 +44,9 @@ class Retention:
 
     def _drop_deliveries(self, index: str | bytes, before: int) -> None:
         """A delivery may be settled days after it was made; its record expires by itself, counted from then."""
-        skipped = 0
-        for _ in range(DELIVERIES_MAX // RECORDS_AT_ONCE):
-            looked_at, kept = self._forget_deliveries(
-                keys=[index, keys.delivery("")], args=[before, skipped, RECORDS_AT_ONCE]
-            )
+        skipped, at_once = 0, self._limits.at_once
+        for _ in range(self._limits.deliveries // at_once):
+            looked_at, kept = self._forget_deliveries(keys=[index, keys.delivery("")], args=[before, skipped, at_once])
             skipped += kept
-            if looked_at < RECORDS_AT_ONCE:
+            if looked_at < at_once:
                 return
