@@ -49,6 +49,7 @@ class EventBroadcaster:
         self.limits = limits or SseLimits()
         self.page_readers = ThreadPoolExecutor(self.limits.page_readers, thread_name_prefix="page-reader")
         self._client = client
+        self._journal = Journal(client)
         self.render_frames = render_frames
         self._open_streams: set[SseClient] = set()
         self._clients: set[SseClient] = set()
@@ -154,7 +155,7 @@ class EventBroadcaster:
         if cursor == self._position:
             return 0
         limit = self.limits.read_max_events
-        entries = Journal(self._client).read_raw(self._position, cursor, limit)
+        entries = self._journal.read_raw(self._position, cursor, limit)
         position = entries[-1][0].decode() if len(entries) == limit else cursor
         with self._lock:
             clients = list(self._clients)
@@ -165,7 +166,7 @@ class EventBroadcaster:
 
     def _wait_for_events(self) -> None:
         """Wait until the journal has new events; if it already has, a moment for them to be processed."""
-        if Journal(self._client).wait_for(self._position, block_ms=self.limits.block_ms):
+        if self._journal.wait_for(self._position, block_ms=self.limits.block_ms):
             sleep(self.limits.poll_interval_s)
 
     def _frames_by_client(
