@@ -1,4 +1,4 @@
-"""The rooms as they are, for everybody who looks at this process's walls."""
+"""A cache of all rooms, shared by the walls that one process serves."""
 
 import threading
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from webhook_app.store.queries.rooms import newest_and_on_air_room_ids, stored_r
 from webhook_app.store.state.store import StateStore
 
 ROOMS_MAX = 10_000
-REST_FACTOR = 2.0
-REST_MAX_S = 0.5
+PAUSE_FACTOR = 2.0
+PAUSE_MAX_S = 0.5
 
 
 class RoomCache:
-    """Read anew when something was folded, once for all who look; a room is decoded only when its bytes have changed.
+    """Reloads the rooms after events were processed, once for all viewers; decodes only rooms whose bytes changed.
 
-    Between two readings is a rest twice as long as a reading takes, so that many who look cost a third of a processor
-    at most. Of more than 10,000 rooms, those on air and the newest known are seen.
+    Pauses between reloads for twice as long as a reload takes, so that viewers cost at most a third of a processor.
+    With more than 10,000 rooms, the cache has those on air and the most recent ones.
     """
 
     def __init__(self, client: Client) -> None:
@@ -32,13 +32,13 @@ class RoomCache:
         self._took_s = 0.0
 
     def all(self) -> Mapping[str, Room]:
-        """Rooms by id, at least as new as this call."""
-        came_at = monotonic()
+        """Return the rooms by id, at least as current as this call."""
+        called_at = monotonic()
         with self._lock:
-            if self._began_at < came_at and StateStore(self._client).cursor() != self._cursor:
-                rest = min(REST_MAX_S, REST_FACTOR * self._took_s) - (monotonic() - self._read_at)
-                if rest > 0:
-                    sleep(rest)
+            if self._began_at < called_at and StateStore(self._client).cursor() != self._cursor:
+                pause = min(PAUSE_MAX_S, PAUSE_FACTOR * self._took_s) - (monotonic() - self._read_at)
+                if pause > 0:
+                    sleep(pause)
                 self._read()
             return self._rooms
 
@@ -47,7 +47,8 @@ class RoomCache:
         self._cursor = StateStore(self._client).cursor()
         raw = dict(stored_rooms(self._client, newest_and_on_air_room_ids(self._client, ROOMS_MAX)))
         self._rooms = {
-            one: self._rooms[one] if self._raw.get(one) == value else codec.room_of(value) for one, value in raw.items()
+            room_id: self._rooms[room_id] if self._raw.get(room_id) == value else codec.room_of(value)
+            for room_id, value in raw.items()
         }
         self._raw = raw
         self._began_at, self._read_at = began, monotonic()

@@ -402,7 +402,7 @@ def test_a_missed_window_is_marked_by_what_was_told(client: Client, admin: Any) 
     opened = datetime.now(UTC) - timedelta(hours=3)
     put(client, name="talk", rooms=[ROOM], schedule={"at": opened.strftime("%Y-%m-%dT%H:%M"), "duration": "1h"})
     page = admin.page("/schedule")
-    assert 'class="plan untold"' in page
+    assert 'class="plan no_data"' in page
     assert "1 more without data" in page
     closed = int((opened + timedelta(hours=1)).replace(second=0, microsecond=0).timestamp() * 1000)
     client.delete(keys.timeline(ROOM))

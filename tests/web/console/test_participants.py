@@ -18,7 +18,7 @@ ADA, BOB, EVE = ("Ada", "CONFERENCE"), ("Bob", "RECV_ONLY"), ("Eve", None)
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (session(None, None), "not known"),
+        (session(None, None), "unknown"),
         (session(0, 0), "nobody"),
         (session(1, 1, ADA), "1 host"),
         (session(2, 1, ADA, BOB), "1 host, 1 viewer"),

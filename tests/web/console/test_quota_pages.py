@@ -9,7 +9,7 @@ import pytest
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, WebClient, append, fold_all
 from tests.web.console.test_pages import log_in
-from webhook_app.console.components.quota import Crowded, Quota
+from webhook_app.console.components.quota import Overlaps, Quota
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.times import MINUTE
@@ -61,10 +61,10 @@ def test_the_wall_says_when_more_is_on_air_than_allowed(
 
 
 def test_a_window_is_marked_with_the_most_that_is_open_during_it() -> None:
-    crowded = Crowded(2, ((100, 3), (200, 5), (300, 4)))
-    assert crowded.peak == (200, 5)
+    overlaps = Overlaps(2, ((100, 3), (200, 5), (300, 4)))
+    assert overlaps.peak == (200, 5)
     assert [
-        crowded.during(RoomWindow(opens, closes, ("a",)))
+        overlaps.during(RoomWindow(opens, closes, ("a",)))
         for opens, closes in ((0, 100), (0, 101), (150, 301), (301, 400))
     ] == [
         None,
@@ -72,7 +72,7 @@ def test_a_window_is_marked_with_the_most_that_is_open_during_it() -> None:
         5,
         None,
     ]
-    assert Crowded(2, ()).peak is None
+    assert Overlaps(2, ()).peak is None
 
 
 def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
@@ -94,11 +94,11 @@ def test_windows_that_open_at_one_moment_are_counted_once_with_the_most(
 def test_moments_are_computed_anew_for_another_minute_or_configuration_and_not_for_each_event(client: Client) -> None:
     plan(client)
     state, quota, now, rooms = StateStore(client), Quota(2), time_ms(client.time()) // MINUTE * MINUTE, sorted(ROOMS)
-    crowded = quota.crowded(state.config(), rooms, now)
+    overlaps = quota.overlaps(state.config(), rooms, now)
     append(client, Entry(Source.VIDEOSDK, "hls-started", "hall", webhook("hls-started", "hall")))
     fold_all(client)
-    assert quota.crowded(state.config(), rooms, now + 1) is crowded
-    assert quota.crowded(state.config(), rooms, now + MINUTE) is not crowded
+    assert quota.overlaps(state.config(), rooms, now + 1) is overlaps
+    assert quota.overlaps(state.config(), rooms, now + MINUTE) is not overlaps
     append(client, entry(Source.CONFIG, "rule-deleted", None, {"name": "talk-hall"}))
     fold_all(client)
-    assert crowded.moments and quota.crowded(state.config(), rooms, now + MINUTE).moments == ()
+    assert overlaps.moments and quota.overlaps(state.config(), rooms, now + MINUTE).moments == ()

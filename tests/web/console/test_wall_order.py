@@ -1,11 +1,11 @@
-"""The wall's order: rooms that need somebody come first."""
+"""The order of rooms on the wall: the most urgent come first."""
 
 import random
 from typing import Any
 
 from tests.domain.schedules.test_window_scenarios import ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, Scenario
-from webhook_app.console.components.lamps import need
+from webhook_app.console.components.lamps import urgency
 from webhook_app.console.pages.wall import tile
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
@@ -34,8 +34,8 @@ def test_failed_comes_first_then_late_refused_starting_armed_on_air_and_off() ->
     on_air, off = scenario("on", "started", "playable").room, scenario("off").room
     rooms = [failed, scheduled.room, refused.room, starting, armed.room, on_air, off]
     shuffled = random.Random(1).sample(rooms, len(rooms))
-    assert sorted(shuffled, key=need) == rooms
-    assert [need(room) for room in rooms] == list(range(7))
+    assert sorted(shuffled, key=urgency) == rooms
+    assert [urgency(room) for room in rooms] == list(range(7))
 
 
 def test_a_late_rooms_tile_says_since_when_and_why() -> None:

@@ -1,4 +1,4 @@
-"""Tally lamps: what a room's state looks like, in a colour, a shape and a word."""
+"""Tally lamps: the state of a room as a colour, a shape and a word."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from webhook_app.domain.streams.machine import StreamState
 
 
 class Lamp(StrEnum):
-    """Which lamp."""
+    """The kinds of lamps."""
 
     ON = "on"
     FAILED = "failed"
@@ -18,8 +18,8 @@ class Lamp(StrEnum):
     OFF = "off"
 
 
-LATE = "late"  # rooms that are late may have any lamp
-WORDS = {
+LATE = "late"  # a filter: rooms that are late may have any lamp
+LABELS = {
     Lamp.ON: "ON AIR",
     Lamp.FAILED: "FAILED",
     Lamp.SOON: "STARTING",
@@ -29,16 +29,16 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Lit:
-    """A lamp with its word and what may be said beside it."""
+class LampView:
+    """A lamp with its label and a note."""
 
     lamp: Lamp
-    word: str
-    beside: str
+    label: str
+    note: str
 
 
 def lamp_of(room: Room) -> Lamp:
-    """Red from started until stopped or failed; amber while it is on its way there or waits for somebody."""
+    """Return the lamp of a room: on from started until stopped or failed, amber while starting or armed."""
     if room.on_air:
         return Lamp.ON
     shown = room.shown_stream
@@ -46,7 +46,7 @@ def lamp_of(room: Room) -> Lamp:
         return Lamp.SOON
     if room.control.call is not None and room.control.call.kind is CallKind.START:
         return Lamp.SOON
-    if _tried_again(room):
+    if _is_retrying(room):
         return Lamp.SOON
     if room.armed:
         return Lamp.ARMED
@@ -55,8 +55,8 @@ def lamp_of(room: Room) -> Lamp:
     return Lamp.OFF
 
 
-def need(room: Room) -> int:
-    """How much a room needs somebody, for the wall's order: the less the number, the more.
+def urgency(room: Room) -> int:
+    """Return the sort key of a room on the wall: the lower, the more urgent.
 
     Failed, late, starting after a refusal, starting, armed; then on air, then off.
     """
@@ -70,27 +70,27 @@ def need(room: Room) -> int:
     return {Lamp.ARMED: 4, Lamp.ON: 5}.get(lamp, 6)
 
 
-def lit(room: Room) -> Lit:
-    """The lamp of a room, in words too."""
+def lamp_view(room: Room) -> LampView:
+    """Return the lamp of a room with its label and note."""
     lamp, shown = lamp_of(room), room.shown_stream
-    beside = ""
+    note = ""
     if lamp is Lamp.ON and shown is not None:
-        beside = shown.state.value
+        note = shown.state.value
     elif lamp is Lamp.ARMED:
-        beside = "waits for a session"
+        note = "waiting for someone to join"
     elif lamp is Lamp.SOON and (shown is None or shown.state is not StreamState.STARTING):
-        beside = "tried again soon" if _tried_again(room) and room.control.call is None else "start is being called"
+        note = "retrying" if _is_retrying(room) and room.control.call is None else "requesting start"
     elif lamp is Lamp.OFF and shown is None:
-        beside = "no stream yet"
-    return Lit(lamp, WORDS[lamp], beside)
+        note = "no stream yet"
+    return LampView(lamp, LABELS[lamp], note)
 
 
-def _tried_again(room: Room) -> bool:
-    """Whether it is wanted on air, and a start that did not come about is repeated."""
+def _is_retrying(room: Room) -> bool:
+    """Whether the room should be on air, and a failed start is being retried."""
     desired = room.desired
     return (
         desired is not None
         and desired.on_air
         and room.control.retries > 0
-        and not any(run.live for run in room.streams)
+        and not any(stream.live for stream in room.streams)
     )

@@ -1,4 +1,4 @@
-"""Who is in a session, in words: hosts and viewers where VideoSDK tells them apart."""
+"""The participants of a session as text; hosts and viewers where VideoSDK distinguishes them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,10 +10,10 @@ NAMES_SHOWN = 12
 
 
 def headcount(session: Mapping[str, Any]) -> str:
-    """`2 hosts, 8 431 viewers`; `8 433, at least 2 of them hosts` while the mode of some is not known."""
+    """Format the number of participants: `2 hosts, 8 431 viewers`, or `8 433, at least 2 of them hosts`."""
     count, hosts = session["participant_count"], session["host_count"]
     if count is None:
-        return "not known"
+        return "unknown"
     if count == 0:
         return "nobody"
     if hosts is None:
@@ -30,7 +30,7 @@ def headcount(session: Mapping[str, Any]) -> str:
 
 
 def who_is_there(session: Mapping[str, Any]) -> str:
-    """The names of some participants, hosts first, and how many there are beside them."""
+    """Format the names of some participants, hosts first, and the number of others."""
     participants = session["participants"]
     names = [_name(participant) for participant in participants[:NAMES_SHOWN]]
     if not names:
@@ -40,7 +40,7 @@ def who_is_there(session: Mapping[str, Any]) -> str:
 
 
 def is_host(participant: Mapping[str, Any]) -> bool:
-    """Whether VideoSDK's mode of a participant is a host's."""
+    """Whether a participant's mode is that of a host."""
     return role_of(participant["mode"]) is Role.HOST
 
 

@@ -1,4 +1,4 @@
-"""How pages name rooms: the path segment of a room's page, and a room's name for its id."""
+"""Template functions for rooms: the path segment of a room's page, and its name."""
 
 from collections.abc import Callable
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from webhook_app.usecases.room_names import room_reference
 
 
 def room_globals(state: StateStore) -> dict[str, Callable[[str], str]]:
-    """What templates call: `room_segment(room_id)` and `room_title(room_id)`. A request reads the names once."""
+    """Return `room_segment(room_id)` and `room_title(room_id)`; the names are read once per request."""
 
     def config() -> Config:
         if "room_config" not in g:
@@ -20,11 +20,11 @@ def room_globals(state: StateStore) -> dict[str, Callable[[str], str]]:
         return names
 
     def room_segment(room_id: str) -> str:
-        """The room as one segment of a path, which leads back to this room whatever its id holds."""
+        """The path segment that resolves to this room, whatever characters its id contains."""
         return quote(room_reference(room_id, config()), safe="")
 
     def room_title(room_id: str) -> str:
-        """The room's name, else its id."""
+        """The name of a room, else its id."""
         return config().room_name(room_id) or room_id
 
     return {"room_segment": room_segment, "room_title": room_title}

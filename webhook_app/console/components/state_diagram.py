@@ -1,4 +1,4 @@
-"""The stream's state diagram as a picture, drawn from the one table, with where a run has been and is."""
+"""The state diagram of a stream as SVG, drawn from the transition table, with its path highlighted."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ COLUMN = tuple(state for state in StreamState if state is not StreamState.FAILED
 
 
 def diagram(run: Stream | None) -> Markup:
-    """The picture; without a run, the table alone."""
+    """Draw the diagram; without a stream, only the states."""
     places: dict[StreamState, int] = {state: TOP + at * STEP for at, state in enumerate(COLUMN)}
     height = TOP * 2 + STEP * (len(COLUMN) - 1) + BOX_HEIGHT
     been = _been(run)
@@ -45,7 +45,7 @@ _HEAD = Markup(
 
 
 def _been(run: Stream | None) -> Mapping[StreamState, int | None]:
-    """The states a run has been in, with when."""
+    """The states that a stream has been in, each with its time."""
     if run is None:
         return {}
     moments = {
@@ -108,9 +108,9 @@ def _box(
 
 def _in_words(run: Stream | None, been: Mapping[StreamState, int | None]) -> str:
     if run is None:
-        return "The states of a stream, from starting to stopped; this room has had none."
+        return "The states of a stream, from starting to stopped. No streams yet."
     path = ", then ".join(f"{state.value} {_at(at)}".strip() for state, at in been.items())
-    return f"The stream is {run.state.value}. It went {path}."
+    return f"The stream is {run.state.value}. States: {path}."
 
 
 def _at(moment: int | None) -> str:

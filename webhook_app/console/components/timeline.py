@@ -1,4 +1,4 @@
-"""The timeline of causes: each event with its change, what rules made of it, calls, notices and attempts."""
+"""The timeline of a room: events with their effects, decisions, calls, notices and delivery attempts."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,27 +18,27 @@ SESSION_PROBES = frozenset({"armed", "participants", "session", "refused"})
 def room_timeline(
     context: AppContext, room_id: str, *, cursor: str | None, limit: int, each: bool = False
 ) -> dict[str, Any]:
-    """A page of it, the newest first. Runs of events that changed nothing are put together, unless asked for each."""
-    found = (timeline_page if each else outline_page)(context, room_id, cursor=cursor, limit=limit)
-    items: list[dict[str, Any]] = found["items"]
+    """Build a page of the timeline, newest first. Consecutive checks without effect are merged unless `each`."""
+    listed = (timeline_page if each else outline_page)(context, room_id, cursor=cursor, limit=limit)
+    items: list[dict[str, Any]] = listed["items"]
     calls = _calls(context, items)
-    told = _deliveries(context, [notice["id"] for item in items for notice in item["notices"]])
+    deliveries = _deliveries(context, [notice["id"] for item in items for notice in item["notices"]])
     for item in items:
-        item["calls"] = [calls[one] for one in dict.fromkeys(_called(item)) if one in calls]
+        item["calls"] = [calls[call_id] for call_id in dict.fromkeys(_called(item)) if call_id in calls]
         item["answers"] = calls.get(str(item["data"].get("call_id", "")))
         item["finding"] = _finding(item)
         for notice in item["notices"]:
-            notice["deliveries"] = None if told is None else told.get(notice["id"], [])
-    return {"groups": _grouped(items), "next": found["next"]}
+            notice["deliveries"] = None if deliveries is None else deliveries.get(notice["id"], [])
+    return {"groups": _grouped(items), "next": listed["next"]}
 
 
 def deliveries_of(context: AppContext, notice_id: str) -> list[dict[str, Any]]:
-    """Everybody who was to be told a notice, and how that went."""
+    """Return the deliveries of a notice, one per subscriber."""
     return (_deliveries(context, [notice_id], at_most=None) or {}).get(notice_id, [])
 
 
 def changed_nothing(item: Mapping[str, Any]) -> bool:
-    """Whether an event came to nothing that anybody would look for."""
+    """Whether an event had no effect that matters to a reader."""
     if item["decisions"] or item["notices"] or item["source"] in ("operator", "config", "videosdk"):
         return False
     return UNEVENTFUL.issuperset(item["reasons"])
@@ -60,13 +60,13 @@ def _grouped(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _cursor_at(event_id: str) -> str:
-    """The cursor of a page that begins with this event."""
+    """Return the cursor of a page that starts with this event."""
     ms, _, number = event_id.partition("-")
     return encode_cursor(f"{ms}-{int(number) + 1}")
 
 
 def _finding(item: Mapping[str, Any]) -> str:
-    """What a probe found, in a few words; its effect when it found nothing."""
+    """The result of a probe in a few words; the effect of any other event."""
     data = item["data"]
     if item["source"] != "probe" or not data.get("reached"):
         return str(item["effect"] or "")
@@ -76,36 +76,38 @@ def _finding(item: Mapping[str, Any]) -> str:
     if isinstance(session, Mapping) and session.get("live"):
         return "a session, no stream"
     if data.get("session_unknown"):
-        return "no stream; VideoSDK could not say who is there"
-    asked_for_session = (item["answers"] or {}).get("because") in SESSION_PROBES
-    return "no session" if asked_for_session else "no stream"
+        return "no stream; participants unknown"
+    probed_session = (item["answers"] or {}).get("because") in SESSION_PROBES
+    return "no session" if probed_session else "no stream"
 
 
 def _called(item: Mapping[str, Any]) -> list[str]:
-    return [one["call_id"] for one in item["decisions"] if one["call_id"]]
+    return [decision["call_id"] for decision in item["decisions"] if decision["call_id"]]
 
 
 def _calls(context: AppContext, items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     ids: dict[str, None] = {}
     for item in items:
         ids |= dict.fromkeys(_called(item))
-        answered = item["data"].get("call_id")
-        if item["source"] in ("call", "probe") and isinstance(answered, str):
-            ids[answered] = None
-    found = [call for call in load_calls(context, list(ids)) if call is not None]
-    return {view["id"]: view for view in call_views(context, found)}
+        answered_call = item["data"].get("call_id")
+        if item["source"] in ("call", "probe") and isinstance(answered_call, str):
+            ids[answered_call] = None
+    calls = [call for call in load_calls(context, list(ids)) if call is not None]
+    return {view["id"]: view for view in call_views(context, calls)}
 
 
 def _deliveries(
     context: AppContext, notice_ids: list[str], *, at_most: int | None = LOOKED_UP_MAX
 ) -> dict[str, list[dict[str, Any]]] | None:
-    """Deliveries by notice; None when they are too many to be looked up for a whole page."""
-    names = {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()}
+    """Return deliveries by notice; None when there are too many to look up."""
+    names = {
+        subscriber.subscriber_id: subscriber.name or subscriber.shown_url for subscriber in context.subscribers.all()
+    }
     if at_most is not None and len(names) * len(notice_ids) > at_most:
         return None
-    wanted = [delivery_id(notice_id, who) for notice_id in notice_ids for who in names]
-    found: dict[str, list[dict[str, Any]]] = {}
-    told = context.deliveries.get(wanted) if wanted else []
-    for view in delivery_views(context, told):
-        found.setdefault(view["notice"]["id"], []).append(view | {"to": names[view["subscriber_id"]]})
-    return found
+    ids = [delivery_id(notice_id, subscriber_id) for notice_id in notice_ids for subscriber_id in names]
+    by_notice: dict[str, list[dict[str, Any]]] = {}
+    stored = context.deliveries.get(ids) if ids else []
+    for view in delivery_views(context, stored):
+        by_notice.setdefault(view["notice"]["id"], []).append(view | {"to": names[view["subscriber_id"]]})
+    return by_notice

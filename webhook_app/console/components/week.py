@@ -1,4 +1,4 @@
-"""A room's week: the windows that its calendars ask for, beside what was really on air."""
+"""A room's week: the windows of its schedules, and when it actually was on air."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ from webhook_app.usecases.context import AppContext
 
 PAST_MS, AHEAD_MS = 24 * HOUR, 7 * DAY
 WINDOWS_MAX = 300
-RUNS_MAX = 60
+STREAMS_MAX = 60
 ENTRIES_MAX = 1_000
 
 
-class Fate(StrEnum):
-    """What became of a window, or will."""
+class WindowStatus(StrEnum):
+    """The status of a window."""
 
     PLANNED = "planned"
     OPEN = "open"
@@ -33,26 +33,26 @@ class Fate(StrEnum):
     INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
     PAUSED = "paused"
-    UNTOLD = "no record"
+    NO_DATA = "no data"
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A window with its fate; `late` beside another fate when it began late.
+class PlannedWindow:
+    """A window with its status; `late` when it started late and has another status.
 
-    `openings` are the rules' own openings in it that can be skipped, or were: a rule's name and ms.
+    `openings` are the occurrences in it that can be skipped or unskipped: pairs of a rule's name and a time in ms.
     """
 
     room_id: str
     window: RoomWindow
-    fate: Fate
+    status: WindowStatus
     late: bool = False
     openings: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class OnAir:
-    """A stretch that really was on air, in ms; `ended` is false while it still is."""
+class OnAirSpan:
+    """A period on air, in ms; `ended` is false while it is ongoing."""
 
     began: int
     until: int
@@ -62,81 +62,81 @@ class OnAir:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A room from a day ago until a week ahead."""
+    """A room from one day ago to one week ahead."""
 
     room_id: str
     name: str
-    planned: Sequence[Planned]
-    on_air: Sequence[OnAir]
+    planned: Sequence[PlannedWindow]
+    on_air: Sequence[OnAirSpan]
 
 
 def week(context: AppContext, config: Config, room_id: str, rules: Iterable[Rule], now: int) -> Week:
-    """What was and what is to come. Past windows are those of today's rules; their fate is what was told of them."""
+    """Build a room's week. Past windows are those of the current rules; their status comes from recorded notices."""
     since, until = now - PAST_MS, now + AHEAD_MS
-    asked = []
-    apart: list[Planned] = []
+    requested = []
+    unmerged: list[PlannedWindow] = []
     for rule in rules:
         assert rule.schedule is not None
         try:
             windows = next_windows(rule.schedule, since, until, config.calendars, WINDOWS_MAX)
         except ScheduleError:
-            continue  # an alarm and the rule's page say so
+            continue  # shown as an alarm and on the rule's page
         for window in windows:
             own = RoomWindow(window.opens_at, window.closes_at, (rule.name,))
             if window.opens_at in rule.skipped:
                 openings = [(rule.name, window.opens_at)] if window.closes_at > now else []
-                apart.append(Planned(room_id, own, Fate.SKIPPED, openings=openings))
+                unmerged.append(PlannedWindow(room_id, own, WindowStatus.SKIPPED, openings=openings))
             elif rule.paused:
                 if window.closes_at > now:
-                    apart.append(Planned(room_id, own, Fate.PAUSED))
+                    unmerged.append(PlannedWindow(room_id, own, WindowStatus.PAUSED))
             else:
-                asked.append((rule.name, rule.start, window))
-    stretches = merge_windows(asked)
-    types = match_notices(stretches, _window_notices(context, room_id, now))
-    openings_in = _openings(stretches, [(name, one.opens_at) for name, _, one in asked])
-    planned = apart + [
-        _with_fate(room_id, window, told, now, inside)
-        for window, told, inside in zip(stretches, types, openings_in, strict=True)
+                requested.append((rule.name, rule.start, window))
+    merged = merge_windows(requested)
+    types = match_notices(merged, _window_notices(context, room_id, now))
+    openings_in = _openings(merged, [(name, window.opens_at) for name, _, window in requested])
+    planned = unmerged + [
+        _with_status(room_id, window, told, now, inside)
+        for window, told, inside in zip(merged, types, openings_in, strict=True)
     ]
     return Week(
         room_id=room_id,
         name=config.room_name(room_id) or room_id,
-        planned=sorted(planned, key=lambda one: one.window.opens_at),
-        on_air=[_on_air(run, now) for run in _runs(context, room_id) if _seen_since(run, since)],
+        planned=sorted(planned, key=lambda window: window.window.opens_at),
+        on_air=[_on_air(stream, now) for stream in _streams(context, room_id) if _seen_since(stream, since)],
     )
 
 
-def _openings(stretches: Sequence[RoomWindow], asked: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
-    """The rules' own openings in each stretch, soonest first."""
-    begins = [stretch.opens_at for stretch in stretches]
-    found: list[list[tuple[str, int]]] = [[] for _ in stretches]
-    for name, opens_at in sorted(asked, key=lambda pair: (pair[1], pair[0])):
+def _openings(merged: Sequence[RoomWindow], requested: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    """The occurrences in each merged window, soonest first."""
+    begins = [window.opens_at for window in merged]
+    openings: list[list[tuple[str, int]]] = [[] for _ in merged]
+    for name, opens_at in sorted(requested, key=lambda pair: (pair[1], pair[0])):
         at = bisect_right(begins, opens_at) - 1
-        if at >= 0 and opens_at < stretches[at].closes_at:
-            found[at].append((name, opens_at))
-    return found
+        if at >= 0 and opens_at < merged[at].closes_at:
+            openings[at].append((name, opens_at))
+    return openings
 
 
-def _with_fate(
+def _with_status(
     room_id: str, window: RoomWindow, types: frozenset[str], now: int, openings: Sequence[tuple[str, int]]
-) -> Planned:
-    """A window with what was told of it. One that is still open has no end yet, whatever an earlier plan said."""
+) -> PlannedWindow:
+    """A window with its status. An open window has no final status, whatever was notified under an earlier plan."""
     if window.opens_at > now:
-        return Planned(room_id, window, Fate.PLANNED, openings=openings)
+        return PlannedWindow(room_id, window, WindowStatus.PLANNED, openings=openings)
     late = "broadcast.late" in types
     if "broadcast.interrupted" in types:
-        return Planned(room_id, window, Fate.INTERRUPTED, late)
+        return PlannedWindow(room_id, window, WindowStatus.INTERRUPTED, late)
     if window.closes_at > now:
-        return Planned(room_id, window, Fate.LATE if late else Fate.OPEN, late)
+        return PlannedWindow(room_id, window, WindowStatus.LATE if late else WindowStatus.OPEN, late)
     if "broadcast.missed" in types:
-        return Planned(room_id, window, Fate.MISSED)
+        return PlannedWindow(room_id, window, WindowStatus.MISSED)
     if "broadcast.completed" in types:
-        return Planned(room_id, window, Fate.LATE if late else Fate.DONE, late)
-    return Planned(room_id, window, Fate.LATE if late else Fate.UNTOLD, late)
+        return PlannedWindow(room_id, window, WindowStatus.LATE if late else WindowStatus.DONE, late)
+    return PlannedWindow(room_id, window, WindowStatus.LATE if late else WindowStatus.NO_DATA, late)
 
 
 def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowNotice]:
-    """The room's `broadcast.*` notices of the span that is shown, as its timeline has them."""
+    """The room's `broadcast.*` notices of the shown period, from its timeline."""
     since = str(now - PAST_MS - HOUR)
     notices = []
     for entry in outline.read(context.client, room_id, before=None, count=ENTRIES_MAX, since=since):
@@ -147,15 +147,15 @@ def _window_notices(context: AppContext, room_id: str, now: int) -> list[WindowN
     return notices
 
 
-def _runs(context: AppContext, room_id: str) -> list[Stream]:
-    return newest_streams(context.client, room_id, RUNS_MAX)[::-1]
+def _streams(context: AppContext, room_id: str) -> list[Stream]:
+    return newest_streams(context.client, room_id, STREAMS_MAX)[::-1]
 
 
-def _seen_since(run: Stream, since: int) -> bool:
-    return run.started_at is not None and (run.live or (run.ended_at or 0) > since)
+def _seen_since(stream: Stream, since: int) -> bool:
+    return stream.started_at is not None and (stream.live or (stream.ended_at or 0) > since)
 
 
-def _on_air(run: Stream, now: int) -> OnAir:
-    began = run.started_at or run.opened_at
-    until = now if run.live else (run.ended_at or began)
-    return OnAir(began, max(began, until), not run.live, run.because)
+def _on_air(stream: Stream, now: int) -> OnAirSpan:
+    began = stream.started_at or stream.opened_at
+    until = now if stream.live else (stream.ended_at or began)
+    return OnAirSpan(began, max(began, until), not stream.live, stream.because)

@@ -1,11 +1,11 @@
-"""A week as a picture: planned windows above, what was on air below, each bar saying what it is."""
+"""A room's week as SVG: planned windows above, times on air below, each bar with a tooltip."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from webhook_app.console.components.week import AHEAD_MS, PAST_MS, OnAir, Planned, Week
+from webhook_app.console.components.week import AHEAD_MS, PAST_MS, OnAirSpan, PlannedWindow, Week
 from webhook_app.console.formatting import day, why
 from webhook_app.domain.times import DAY
 
@@ -14,7 +14,7 @@ BAR_MIN = 3.0
 
 
 def scale(now: int) -> Markup:
-    """The head of the table: which day is where."""
+    """Draw the axis with the days."""
     parts = [Markup('<svg class="week" viewBox="0 0 {} {}" aria-hidden="true">').format(WIDTH, HEAD)]
     for at in _midnights(now):
         left = _x(at, now)
@@ -24,35 +24,35 @@ def scale(now: int) -> Markup:
     return Markup("").join(parts)
 
 
-def picture(one: Week, now: int) -> Markup:
-    """A room's row."""
+def picture(week: Week, now: int) -> Markup:
+    """Draw the row of a room."""
     parts = [
         Markup('<svg class="week" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(
-            WIDTH, ROW, f"{one.name}: {len(one.planned)} windows, {len(one.on_air)} times on air; listed below"
+            WIDTH, ROW, f"{week.name}: {len(week.planned)} windows, {len(week.on_air)} times on air; listed below"
         )
     ]
     parts += [Markup('<path class="midnight" d="M{:.1f} 0V{}"/>').format(_x(at, now), ROW) for at in _midnights(now)]
-    parts += [_planned(window, now) for window in one.planned]
-    parts += [_on_air(stretch, now) for stretch in one.on_air]
+    parts += [_planned_bar(planned, now) for planned in week.planned]
+    parts += [_on_air_bar(span, now) for span in week.on_air]
     parts.append(Markup('<path class="now" d="M{0:.1f} 0V{1}"/></svg>').format(_x(now, now), ROW))
     return Markup("").join(parts)
 
 
-def _planned(one: Planned, now: int) -> Markup:
-    window = one.window
+def _planned_bar(planned: PlannedWindow, now: int) -> Markup:
+    window = planned.window
     left, width = _bar(window.opens_at, window.closes_at, now)
-    said = f"{one.fate}: {_hours(window.opens_at, window.closes_at)}, {', '.join(window.rules)}"
+    title = f"{planned.status}: {_hours(window.opens_at, window.closes_at)}, {', '.join(window.rules)}"
     return Markup(
         '<rect class="plan {}" x="{:.1f}" y="5" width="{:.1f}" height="13" rx="2"><title>{}</title></rect>'
-    ).format(one.fate.name.lower(), left, width, said)
+    ).format(planned.status.name.lower(), left, width, title)
 
 
-def _on_air(one: OnAir, now: int) -> Markup:
-    left, width = _bar(one.began, one.until, now)
-    said = f"on air: {_hours(one.began, one.until)}{'' if one.ended else ', and still'}, by {why(one.because)}"
+def _on_air_bar(span: OnAirSpan, now: int) -> Markup:
+    left, width = _bar(span.began, span.until, now)
+    title = f"on air: {_hours(span.began, span.until)}{'' if span.ended else ', ongoing'}, by {why(span.because)}"
     return Markup(
         '<rect class="was" x="{:.1f}" y="22" width="{:.1f}" height="13" rx="2"><title>{}</title></rect>'
-    ).format(left, width, said)
+    ).format(left, width, title)
 
 
 def _bar(begin: int, end: int, now: int) -> tuple[float, float]:

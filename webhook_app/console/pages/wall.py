@@ -1,11 +1,11 @@
-"""The wall: every room's lamp, the ones that matter first, found by state, group or words."""
+"""The wall: the tally lamps of all rooms, most urgent first, filtered by state, group or text."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lit, need
+from webhook_app.console.components.lamps import LATE, Lamp, lamp_of, lamp_view, urgency
 from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.domain.explanations import code_text
 from webhook_app.domain.room import Room
@@ -19,12 +19,12 @@ from webhook_app.usecases.event_views import event_views
 TILES = 60
 EVENTS_SHOWN = 12
 DELIVERIES_SHOWN = 12
-WORDS_MAX_CHARS = 200
+FILTER_MAX_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """What of the wall is asked for."""
+    """The filters of a list."""
 
     state: str
     group: str
@@ -32,29 +32,29 @@ class ListFilter:
     number: int
 
     @property
-    def everything(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is filtered out."""
         return not (self.state or self.group or self.q)
 
 
 def add(blueprint: Blueprint, console: ConsoleContext) -> None:
-    """`/` and the part of it that changes."""
+    """Add the page and its live part."""
 
     @blueprint.get("/")
     def wall() -> str:
-        return page("wall.html", here="wall", **_seen(console))
+        return page("wall.html", here="wall", **_page_values(console))
 
     @blueprint.get("/page/live")
     def wall_live() -> Response:
-        return live_part("wall_live.html", **_seen(console))
+        return live_part("wall_live.html", **_page_values(console))
 
 
 def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
-    """What a tile of the wall shows of a room."""
+    """Return what a tile of the wall shows of a room."""
     view = room_view(room, config, now)
     shown, refusal = room.shown_stream, room.control.last_refusal
     return view | {
-        "lit": lit(room),
+        "lamp": lamp_view(room),
         "because": shown.because if shown is not None and shown.live else None,
         "operator": room.desires.operator is not None,
         "waits": None if room.control.waiting_for is None else code_text(room.control.waiting_for),
@@ -66,18 +66,18 @@ def tile(room: Room, config: Config, now: int) -> dict[str, Any]:
 
 
 def read_list_filter() -> ListFilter:
-    """The filters in the address."""
+    """Read the filters from the query string."""
     number = request.args.get("page", "1")
     state = request.args.get("state", "")
     return ListFilter(
         state=state if state in {LATE, *Lamp} else "",
-        group=request.args.get("group", "")[:WORDS_MAX_CHARS],
-        q=request.args.get("q", "")[:WORDS_MAX_CHARS].strip(),
+        group=request.args.get("group", "")[:FILTER_MAX_CHARS],
+        q=request.args.get("q", "")[:FILTER_MAX_CHARS].strip(),
         number=int(number) if number.isdecimal() and len(number) < 8 else 1,
     )
 
 
-def _seen(console: ConsoleContext) -> dict[str, Any]:
+def _page_values(console: ConsoleContext) -> dict[str, Any]:
     context, list_filter = console.context, read_list_filter()
     config, now = context.state.names(), context.now()
     rooms = console.rooms.all()
@@ -86,42 +86,47 @@ def _seen(console: ConsoleContext) -> dict[str, Any]:
     for lamp in lamps.values():
         counts[lamp] += 1
     counts[LATE] = sum(1 for room in rooms.values() if room.late_since is not None)
-    found = [room for room in rooms.values() if _wanted(room, lamps[room.room_id], config, list_filter)]
-    found.sort(key=lambda room: (need(room), _title(room, config).lower(), room.room_id))
-    shown, number, pages = page_of(found, list_filter.number, TILES)
-    first = list_filter.everything and number == 1
+    matching = [room for room in rooms.values() if _matches(room, lamps[room.room_id], config, list_filter)]
+    matching.sort(key=lambda room: (urgency(room), _sort_name(room, config).lower(), room.room_id))
+    shown, number, pages = page_of(matching, list_filter.number, TILES)
+    first = list_filter.is_empty and number == 1
     return {
-        "asked": list_filter,
+        "filters": list_filter,
         "rooms": [tile(room, config, now) for room in shown],
         "counts": counts,
         "on_air": counts[Lamp.ON],
         "max_streams": context.max_streams,
         "total": count_rooms(context.client),
-        "found": len(found),
+        "matching": len(matching),
         "number": number,
         "pages": pages,
         "groups": sorted({group for named in config.names.values() for group in named.groups}),
         "query": {name: value for name in ("state", "group", "q") if (value := getattr(list_filter, name))},
         "has_credentials": context.makes_calls,
-        **(_newest(console) if first else {"events": None, "deliveries": None}),
+        **(_recent(console) if first else {"events": None, "deliveries": None}),
     }
 
 
-def _newest(console: ConsoleContext) -> dict[str, Any]:
+def _recent(console: ConsoleContext) -> dict[str, Any]:
     context = console.context
-    told = all_deliveries_page(context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN})
+    deliveries = all_deliveries_page(
+        context, {"state": None, "notice_id": None, "cursor": None, "limit": DELIVERIES_SHOWN}
+    )
     return {
         "events": event_views(context, context.journal.read_back("+", EVENTS_SHOWN)),
-        "deliveries": told["items"],
-        "subscriber_names": {one.subscriber_id: one.name or one.shown_url for one in context.subscribers.all()},
+        "deliveries": deliveries["items"],
+        "subscriber_names": {
+            subscriber.subscriber_id: subscriber.name or subscriber.shown_url
+            for subscriber in context.subscribers.all()
+        },
     }
 
 
-def _title(room: Room, config: Config) -> str:
+def _sort_name(room: Room, config: Config) -> str:
     return config.room_name(room.room_id) or room.room_id
 
 
-def _wanted(room: Room, lamp: Lamp, config: Config, list_filter: ListFilter) -> bool:
+def _matches(room: Room, lamp: Lamp, config: Config, list_filter: ListFilter) -> bool:
     if list_filter.state == LATE and room.late_since is None:
         return False
     if list_filter.state not in ("", LATE, lamp):
