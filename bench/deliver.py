@@ -17,7 +17,8 @@ from webhook_app.access.encryption import SecretBox
 from webhook_app.access.subscriber_secrets import new_secret
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.subscriber import Subscriber
-from webhook_app.domain.notices.notice import Filter, notice_body
+from webhook_app.domain.notices.filters import Filter
+from webhook_app.domain.notices.notice import notice_body
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client, connect, connect_async

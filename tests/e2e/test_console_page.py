@@ -17,7 +17,7 @@ from tests.support.web_client import ADMIN_TOKEN, ROOM, WebClient, append, fold_
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.notice import Filter
+from webhook_app.domain.notices.filters import Filter
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.outbox import outbox_entry_of

@@ -7,7 +7,8 @@ from tests.simulation.worker import Worker
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id
 from webhook_app.domain.delivery.retry import next_retry_at
 from webhook_app.domain.frozen import replace
-from webhook_app.domain.notices.notice import Filter, Notice, matches_filter
+from webhook_app.domain.notices.filters import Filter, matches_filter
+from webhook_app.domain.notices.notice import Notice
 
 LEASE_MS = 30 * SECOND
 SUBSCRIBERS = {

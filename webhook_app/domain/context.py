@@ -11,6 +11,7 @@ from webhook_app.domain.facts.system import TimerFired
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.types import NoticeType, RuleNoticeType
 from webhook_app.domain.outcome import Decision, DomainEvent, StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
@@ -156,10 +157,10 @@ class StepContext:
         decisions = [Decision(effect.code, effect.arguments, rule) for effect in outcome.effects]
         self.outcome.decisions.setdefault(self.room.room_id, []).extend(decisions)
 
-    def emit(self, kind: str, *, because: str | None = None, **data: Any) -> str:
+    def emit(self, kind: NoticeType | RuleNoticeType, *, because: str | None = None, **data: Any) -> str:
         """Emit a domain event: it becomes a notice, and rules can react to it. Returns the notice's id."""
         self._sequence += 1
-        self.domain_events.append(DomainEvent(kind, data, because))
+        self.domain_events.append(DomainEvent(str(kind), data, because))
         notice = make_notice(
             self.event.id,
             kind,

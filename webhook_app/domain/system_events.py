@@ -7,7 +7,8 @@ from webhook_app.domain.events import JournalEvent
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.facts.commands import RecoverSubscriber, SubscriberCommand, TestSubscriber
 from webhook_app.domain.facts.system import SubscriberDisabled
-from webhook_app.domain.notices.notice import RECOVER, TEST, Notice, make_notice
+from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.notices.types import RECOVER, AnyNoticeType, NoticeType, webhook_notice
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
@@ -17,7 +18,7 @@ from webhook_app.domain.state import SystemState
 def on_subscriber_disabled(event: JournalEvent, disabled: SubscriberDisabled, outcome: StepOutcome) -> None:
     """Emit `subscriber.disabled`."""
     data = {"subscriber_id": disabled.subscriber_id, "message": disabled.reason}
-    outcome.notices.append(_notice_without_room(event, "subscriber.disabled", data))
+    outcome.notices.append(_notice_without_room(event, NoticeType.SUBSCRIBER_DISABLED, data))
     outcome.record_effect(Reason.SUBSCRIBER_DISABLED)
 
 
@@ -27,7 +28,7 @@ def on_subscriber_command(event: JournalEvent, command: SubscriberCommand, outco
         case TestSubscriber(subscriber_id):
             message = explain(Reason.TEST_MESSAGE).stored
             data: dict[str, Any] = {"subscriber_id": subscriber_id, "message": message}
-            outcome.notices.append(_notice_without_room(event, TEST, data))
+            outcome.notices.append(_notice_without_room(event, NoticeType.SUBSCRIBER_TEST, data))
             outcome.record_effect(Reason.SUBSCRIBER_TEST, subscriber=subscriber_id)
         case RecoverSubscriber(subscriber_id, since, until):
             data = {"subscriber_id": subscriber_id, "from": since, "to": until}
@@ -44,7 +45,7 @@ def emit_webhook_notice(state: SystemState, event: JournalEvent, room: Room | No
     outcome.notices.append(
         make_notice(
             event.id,
-            f"{event.source}.{event.type}",
+            webhook_notice(event.source, event.type),
             event.at,
             room_id=event.room_id,
             sequence=None if room is None else room.sequence,
@@ -55,5 +56,5 @@ def emit_webhook_notice(state: SystemState, event: JournalEvent, room: Room | No
     )
 
 
-def _notice_without_room(event: JournalEvent, kind: str, data: Mapping[str, Any]) -> Notice:
+def _notice_without_room(event: JournalEvent, kind: AnyNoticeType, data: Mapping[str, Any]) -> Notice:
     return make_notice(event.id, kind, event.at, room_id=None, sequence=None, because=None, data=data)

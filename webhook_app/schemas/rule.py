@@ -6,7 +6,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from webhook_app.domain.budget import step_budget
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
-from webhook_app.domain.notices.notice import NOTICE_TYPES
+from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
 from webhook_app.domain.rules.conditions import ConditionError, check_condition, check_message_part, compile_condition
 from webhook_app.domain.rules.engine import split_message

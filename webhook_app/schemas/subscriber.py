@@ -7,7 +7,8 @@ from marshmallow import ValidationError, fields, validate
 from webhook_app.access.subscriber_secrets import read_secret
 from webhook_app.domain.delivery.subscriber import IN_FLIGHT_LIMIT, IN_FLIGHT_MAX, RATE_LIMIT, Ordering
 from webhook_app.domain.globs import check_glob
-from webhook_app.domain.notices.notice import DEFAULT_TYPES, NOTICE_TYPES, matches_type
+from webhook_app.domain.notices.filters import matches_type
+from webhook_app.domain.notices.types import DEFAULT_TYPES, NOTICE_TYPES
 from webhook_app.schemas.fields import Moment, RequestSchema
 
 URL_MAX_CHARS = 2_048

@@ -11,7 +11,7 @@ import structlog
 
 from webhook_app.access.encryption import SecretBox, WrongKeyError
 from webhook_app.domain.delivery.subscriber import OldSecret, Subscriber, is_http
-from webhook_app.domain.notices.notice import Filter
+from webhook_app.domain.notices.filters import Filter
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client, StoreUnavailableError
 from webhook_app.store.connection.server_time import now_ms

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from webhook_app.domain.globs import any_glob_matches, glob_matches, is_glob
-from webhook_app.domain.notices.notice import NOTICE_TYPES
+from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.rule import Config, Rule
 from webhook_app.domain.schedules.checks import cron_warning
 from webhook_app.domain.schedules.errors import ScheduleError

@@ -8,7 +8,7 @@ from webhook_app.access.subscriber_secrets import new_secret, read_secret
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.notice import Filter
+from webhook_app.domain.notices.filters import Filter
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.schemas.subscriber import CHANNEL_RATE
 from webhook_app.text.masking import shown_url, unmasked

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from webhook_app.domain.delivery.delivery import Delivery
-from webhook_app.domain.notices.notice import RECOVER, Notice, notice_body
+from webhook_app.domain.notices.notice import Notice, notice_body
+from webhook_app.domain.notices.types import RECOVER
 from webhook_app.store.deliveries.outbox import ExpandResult, Expansion, Outbox, OutboxEntry
 from workers.channels.port import Message
 from workers.channels.webhook import encode_body

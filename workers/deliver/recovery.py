@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 
 from webhook_app.domain.delivery.delivery import Delivery, DeliveryState, delivery_id, requeued
 from webhook_app.domain.delivery.subscriber import Subscriber
-from webhook_app.domain.notices.notice import RECOVER, Notice, is_about, matches_filter
+from webhook_app.domain.notices.filters import is_about, matches_filter
+from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.notices.types import RECOVER
 from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client

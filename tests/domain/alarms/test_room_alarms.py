@@ -13,8 +13,8 @@ from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.events import Source
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.notices.matching import SubscriberIndex
-from webhook_app.domain.notices.notice import Filter
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Settings
 from webhook_app.domain.times import moment_text

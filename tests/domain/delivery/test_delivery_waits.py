@@ -13,7 +13,8 @@ from webhook_app.domain.delivery.delivery import Attempt, Delivery, DeliveryStat
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.delivery.waits import SETTLED, DeliveryWait, WaitingFor, wait_of
 from webhook_app.domain.events import Source
-from webhook_app.domain.notices.notice import Filter, Notice
+from webhook_app.domain.notices.filters import Filter
+from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.times import MINUTE, rfc3339
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND
 from webhook_app.domain.delivery.delivery import delivery_id
 from webhook_app.domain.delivery.retry import RETRY_SCHEDULE_MS, next_retry_at
-from webhook_app.domain.notices.notice import Filter, make_notice, matches_filter, matches_type
+from webhook_app.domain.notices.filters import Filter, matches_filter, matches_type
+from webhook_app.domain.notices.notice import make_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
 
 HOUR = 60 * MINUTE

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from webhook_app.domain.delivery.subscriber import Subscriber
+from webhook_app.domain.notices.filters import Filter, matches_filter
 from webhook_app.domain.notices.matching import SubscriberIndex
-from webhook_app.domain.notices.notice import TEST, Filter, make_notice, matches_filter
+from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.rules.rule import ConfiguredRoom
 
 MANY = 10_000
@@ -48,9 +50,9 @@ def test_it_is_who_would_be_found_by_asking_each(asked: Any, kind: Any, room: An
 def test_a_notice_for_one_is_for_that_one_if_it_is_told_at_all() -> None:
     known = [subscriber(1, Filter(types=("alarm.*",))), subscriber(2, Filter(), enabled=False)]
     of = SubscriberIndex(known).of
-    assert of(notice(TEST, None, subscriber_id="sub_1"), None) == known[:1]
-    assert of(notice(TEST, None, subscriber_id="sub_2"), None) == []
-    assert of(notice(TEST, None, subscriber_id="nobody"), None) == []
+    assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_1"), None) == known[:1]
+    assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="sub_2"), None) == []
+    assert of(notice(NoticeType.SUBSCRIBER_TEST, None, subscriber_id="nobody"), None) == []
 
 
 def test_thousands_who_each_asked_for_another_room_are_passed_over_quickly() -> None:

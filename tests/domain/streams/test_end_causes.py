@@ -18,7 +18,7 @@ from tests.support.scenario import (
 )
 from webhook_app.domain.events import Source
 from webhook_app.domain.notices.notice import make_notice
-from webhook_app.domain.notices.text import render_notice
+from webhook_app.domain.notices.text import STOP_CAUSE_TEXTS, render_notice
 from webhook_app.domain.streams.end_causes import LIMIT_EARLY_MS, LIMIT_LATE_MS
 from webhook_app.domain.times import rfc3339
 
@@ -101,7 +101,7 @@ def test_a_stream_that_a_rule_ended_says_so_whoever_started_it() -> None:
     assert cause(scenario) == ("rule:host-left", "webhook")
     [notice] = [notice for notice in scenario.told if notice.type == "stream.stopped"]
     body = render_notice(notice, room_name=None, base_url=None).body
-    assert "Ended by the rule host-left" in body
+    assert "Ended by rule host-left" in body
     assert "Started by an operator" in body
     assert "Because" not in body
 
@@ -186,12 +186,12 @@ def test_a_stream_that_is_shown_again_has_not_ended() -> None:
 @pytest.mark.parametrize(
     ("because", "line"),
     [
-        ("operator", "Ended by an operator"),
-        ("rule:r1", "Ended by the rule r1"),
-        ("session-ended", "Ended with its session"),
-        ("videosdk-limit", "Ended at VideoSDK's own limit"),
-        ("somebody", "Stopped by somebody, not by Tallylight"),
-        ("unknown", "VideoSDK no longer shows it; what ended it is not known"),
+        ("operator", STOP_CAUSE_TEXTS["operator"]),
+        ("rule:r1", "Ended by rule r1"),
+        ("session-ended", STOP_CAUSE_TEXTS["session-ended"]),
+        ("videosdk-limit", STOP_CAUSE_TEXTS["videosdk-limit"]),
+        ("somebody", STOP_CAUSE_TEXTS["somebody"]),
+        ("unknown", STOP_CAUSE_TEXTS["unknown"]),
     ],
 )
 def test_each_cause_has_its_words(because: str, line: str) -> None:
@@ -199,7 +199,7 @@ def test_each_cause_has_its_words(because: str, line: str) -> None:
     notice = make_notice("1-0", "stream.stopped", 1, room_id=ROOM, sequence=1, because="rule:start", data=data)
     assert render_notice(notice, room_name=None, base_url=None).body.splitlines()[:2] == [
         line,
-        "Started by the rule start",
+        "Started by rule start",
     ]
 
 

@@ -27,25 +27,24 @@ class Made:
     session: bool | None = None  # whether it is live; None: none is known
     people: tuple[str, ...] = ()
     told: tuple[str, ...] = ()  # the types of the notices
-    title: str | None = None  # of the last notice, as a person reads it
     room: str | None = ROOM
     asked: bool = False  # whether VideoSDK is to be asked what this means
 
 
 KEPT = Made()  # on the timeline, and nothing else
 KEPT_WITHOUT_ROOM = Made(room=None)
-OPENED = Made(session=True, told=("session.started",), title=f"{ROOM}: a session has begun")
+OPENED = Made(session=True, told=("session.started",))
 BARE_END = Made(asked=True)
 
 
-def stream(state: str, title: str, *, session: bool | None = True) -> Made:
+def stream(state: str, *, session: bool | None = True) -> Made:
     told = ("session.started", f"stream.{state}") if session else (f"stream.{state}",)
-    return Made(state, session=session, told=told, title=f"{ROOM} {title}")
+    return Made(state, session=session, told=told)
 
 
-STARTING = stream("starting", "is starting")
-STARTED = stream("started", "is on air, not yet to be watched")
-PLAYABLE = stream("playable", "is on air")
+STARTING = stream("starting")
+STARTED = stream("started")
+PLAYABLE = stream("playable")
 
 EXPECTED = {
     "hls-starting": STARTING,
@@ -57,19 +56,17 @@ EXPECTED = {
     "hls-playable.2024": PLAYABLE,
     "hls-playable.both-urls": PLAYABLE,
     "hls-stopping": BARE_END,
-    "hls-stopping.field-with-id": stream("stopping", "is going off air", session=None),
+    "hls-stopping.field-with-id": stream("stopping", session=None),
     "hls-stopped": BARE_END,
-    "hls-stopped.field-with-id": stream("stopped", "is off air", session=None),
+    "hls-stopped.field-with-id": stream("stopped", session=None),
     "hls-failed": BARE_END,
     "hls-failed.guess-error": BARE_END,
     "hls-failed.field-with-id": Made("failed", asked=True),  # told when VideoSDK has been asked for the reason
     "session-started": OPENED,
     "session-ended": Made(session=False),
     "session-ended.2026": Made(session=False),
-    "participant-joined": Made(
-        session=True, people=("John",), told=("session.started", "participant.joined"), title=f"{ROOM}: John came"
-    ),
-    "participant-left": Made(session=True, told=("session.started", "participant.left"), title=f"{ROOM}: John left"),
+    "participant-joined": Made(session=True, people=("John",), told=("session.started", "participant.joined")),
+    "participant-left": Made(session=True, told=("session.started", "participant.left")),
     **dict.fromkeys(
         (
             "livestream-starting",
@@ -156,7 +153,6 @@ def made_of(scenario: Scenario) -> Made:
         session=None if session is None else session["live"],
         people=tuple(person["name"] for person in session["participants"]) if session else (),
         told=tuple(notice.type for notice in told),
-        title=render_notice(told[-1], room_name=None, base_url=None).title if told else None,
         room=scenario.events[-1].room_id,
         asked=any(name.startswith("ask:") for name in scenario.room.timers),
     )

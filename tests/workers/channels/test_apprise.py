@@ -22,7 +22,7 @@ from tests.support.web_client import ROOM, WebClient
 from webhook_app.config.values import networks
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.domain.notices.notice import make_notice
-from webhook_app.domain.notices.text import announced_state, render_notice
+from webhook_app.domain.notices.text import STALE_TEXT, announced_state, render_notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.outbound.channel_urls import apprise_plugin, masked_channel_url
 from webhook_app.store import codec, keys
@@ -215,11 +215,15 @@ def test_apprise_knows_and_masks_the_usual_ones() -> None:
             {"rule": "x", "reason": "no session"},
             f"{ROOM} is late",
         ),
-        ("participant.joined", {"participant": {"participant_id": "p", "name": "Ada"}}, f"{ROOM}: Ada came"),
+        ("participant.joined", {"participant": {"participant_id": "p", "name": "Ada"}}, f"{ROOM}: Ada joined"),
         ("call.refused", {"call": {"kind": "start", "message": "quota"}}, f"{ROOM}: VideoSDK refused to start"),
-        ("alarm.raised", {"alarm": {"name": "disk", "summary": "full", "since": "x"}}, "Alarm disk"),
+        ("alarm.raised", {"alarm": {"name": "disk", "summary": "full", "since": "x"}}, f"{ROOM}: Alarm: disk"),
         ("alarm.raised", {"alarm": {"name": "broadcast-late", "since": "x"}}, f"{ROOM}: Alarm: A broadcast is late"),
-        ("alarm.cleared", {"alarm": {"name": "max-streams", "since": "x"}}, f"{ROOM}: Over: All streams are in use"),
+        (
+            "alarm.cleared",
+            {"alarm": {"name": "max-streams", "since": "x"}},
+            f"{ROOM}: Resolved: All streams are in use",
+        ),
         ("rule.slow", {"message": "too slow"}, "too slow"),
         ("something.new", {}, f"{ROOM}: something.new"),
     ],
@@ -227,8 +231,8 @@ def test_apprise_knows_and_masks_the_usual_ones() -> None:
 def test_each_notice_has_its_words(kind: str, data: dict[str, Any], title: str) -> None:
     told = render_notice(notice(kind, **data), room_name=None, base_url=None)
     assert told.title == title
-    why = "Started by" if kind == "stream.failed" else "Because of"
-    assert f"{why} the rule sunday-service" in told.body
+    why = "Started by rule" if kind == "stream.failed" else "Rule:"
+    assert f"{why} sunday-service" in told.body
 
 
 def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
@@ -268,7 +272,7 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
     assert (letter["to"], letter["bcc"]) == ("ops@example.org", None)
     shown = " ".join(name.split())
     reason, because = letter.get_content().splitlines()[:2]
-    assert reason == f"Reason: {shown}" and because.startswith("At ")
+    assert reason == f"Reason: {shown}" and because.startswith("Time: ")
     assert shown[:60] in letter["subject"]
 
 
@@ -377,4 +381,4 @@ def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarne
 
     asyncio.run(run())
     said = [json.loads(post.body)["message"] for post in harness.endpoint.at("/chat")]
-    assert ["comes late" in text for text in said] == [False, False, True]
+    assert [STALE_TEXT in text for text in said] == [False, False, True]

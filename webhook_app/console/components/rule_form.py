@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from webhook_app.domain.notices.notice import NOTICE_TYPES
+from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES, PARTICIPANT_TYPES
 
 TRIGGERS = ("schedule", "on", "when")

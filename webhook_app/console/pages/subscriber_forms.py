@@ -13,7 +13,7 @@ from webhook_app.console.components.rule_text import errors_with_lines
 from webhook_app.console.context import ConsoleContext, page
 from webhook_app.console.pages.error_pages import defined_in_file_error
 from webhook_app.domain.delivery.subscriber import Ordering, Subscriber
-from webhook_app.domain.notices.notice import DEFAULT_TYPES
+from webhook_app.domain.notices.types import DEFAULT_TYPES
 from webhook_app.schemas.subscriber import ChangeSchema, SubscribeSchema
 from webhook_app.schemas.validation_messages import explain_errors
 from webhook_app.usecases.errors import InvalidInputError, NotFoundError, UseCaseError

@@ -9,7 +9,7 @@ from webhook_app.console.context import ConsoleContext, live_part, page, page_of
 from webhook_app.console.pages import subscriber_actions, subscriber_forms
 from webhook_app.console.pages.wall import read_list_filter
 from webhook_app.domain.delivery.delivery import DeliveryState
-from webhook_app.domain.notices.notice import NOTICE_TYPES
+from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.store.queries.indexes import subscriber_deliveries_index
 from webhook_app.store.queries.system import attempts_by_hour
 from webhook_app.usecases.delivery_views import deliveries_page

@@ -12,6 +12,7 @@ from typing import Any
 from webhook_app.domain.explanations import Explanation, text_of
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.times import DAY, maybe_rfc3339, rfc3339
 
 ALARMS_KEPT = 500  # cleared ones
@@ -44,9 +45,9 @@ class AlarmName(StrEnum):
 
 # These tell the same as a notice of that type does: whoever gets the notice does not get the alarm as well.
 REPEATED_NOTICES: Mapping[str, str] = {
-    AlarmName.BROADCAST_LATE: "broadcast.late",
-    AlarmName.BROADCAST_MISSED: "broadcast.missed",
-    AlarmName.START_REFUSED: "call.refused",
+    AlarmName.BROADCAST_LATE: NoticeType.BROADCAST_LATE,
+    AlarmName.BROADCAST_MISSED: NoticeType.BROADCAST_MISSED,
+    AlarmName.START_REFUSED: NoticeType.CALL_REFUSED,
 }
 # Earlier versions stored these kinds under a name that was prefix and subject. The keys are still those names, so that
 # old journals and stores mean the same alarms.

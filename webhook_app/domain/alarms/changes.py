@@ -20,6 +20,7 @@ from webhook_app.domain.facts.system import AlarmCleared, AlarmRaised
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.notice import Notice, make_notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import StepOutcome
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config
@@ -166,7 +167,7 @@ def _raise(
     )
     outcome.alarms[alarm.key] = alarm
     if is_new:
-        outcome.notices.append(_notice(event, "alarm.raised", alarm, config))
+        outcome.notices.append(_notice(event, NoticeType.ALARM_RAISED, alarm, config))
 
 
 def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
@@ -180,14 +181,14 @@ def _says_the_same(alarm: Alarm, report: AlarmReport) -> bool:
 def _clear(event: Event, outcome: StepOutcome, alarm: Alarm, config: Config) -> None:
     cleared = replace(alarm, cleared_at=event.at)
     outcome.alarms[alarm.key] = cleared
-    outcome.notices.append(_notice(event, "alarm.cleared", cleared, config))
+    outcome.notices.append(_notice(event, NoticeType.ALARM_CLEARED, cleared, config))
 
 
-def _notice(event: Event, kind: str, alarm: Alarm, config: Config) -> Notice:
+def _notice(event: Event, kind: NoticeType, alarm: Alarm, config: Config) -> Notice:
     return alarm_notice(event.id, kind, event.at, alarm, room_name=config.room_name(alarm.room_id))
 
 
-def alarm_notice(origin: str, kind: str, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
+def alarm_notice(origin: str, kind: NoticeType, at: int, alarm: Alarm, *, room_name: str | None = None) -> Notice:
     """Make the notice that an alarm is raised or cleared; one about a room is addressed as that room's notices are."""
     because = None if alarm.rule is None or alarm.room_id is None else f"rule:{alarm.rule}"
     view = alarm_view(alarm, room_name)

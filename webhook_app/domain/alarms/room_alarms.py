@@ -11,6 +11,7 @@ from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.facts.results import Access, CallResult
 from webhook_app.domain.ids import derive
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import RefusedStart, Room
@@ -89,13 +90,13 @@ def on_start_unknown_timer(context: StepContext) -> None:
 
 def _record(context: StepContext, domain_event: DomainEvent) -> None:
     match domain_event.type:
-        case "broadcast.late" if context.room.schedule.window is not None:
+        case NoticeType.BROADCAST_LATE if context.room.schedule.window is not None:
             context.change_window(late_at=context.event.at)
-        case "broadcast.missed":
+        case NoticeType.BROADCAST_MISSED:
             _missed(context, domain_event)
-        case "call.refused":
+        case NoticeType.CALL_REFUSED:
             _refused(context, domain_event)
-        case "call.given-up" if context.room.control.refused_start is not None or _is_start(domain_event):
+        case NoticeType.CALL_GIVEN_UP if context.room.control.refused_start is not None or _is_start(domain_event):
             _given_up(context, domain_event)
 
 

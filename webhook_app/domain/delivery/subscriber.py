@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from webhook_app.domain.notices.notice import Filter
+from webhook_app.domain.notices.filters import Filter
 from webhook_app.domain.times import DAY
 
 ROTATION_MS = 1 * DAY

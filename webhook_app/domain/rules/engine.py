@@ -10,6 +10,7 @@ from webhook_app.domain.facts.results import ProbeResult
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.ids import is_after
 from webhook_app.domain.notices.notice import shown_data
+from webhook_app.domain.notices.types import rule_notice
 from webhook_app.domain.probing.probe_request import asks_for_session
 from webhook_app.domain.probing.requests import REPROBE_MS, request_probe
 from webhook_app.domain.probing.results import PROBE_RETRY_FIRST_MS
@@ -213,7 +214,7 @@ def _act(context: StepContext, rule: Rule, event: Mapping[str, Any] | None) -> N
     context.remember(rule.name, replace(context.memory(rule.name), last_fired_at=at))
     if rule.do == "notify":
         message = _message(context, rule, event)
-        notice_id = context.emit(f"rule.{rule.name}", because=rule.because, message=message)
+        notice_id = context.emit(rule_notice(rule.name), because=rule.because, message=message)
         context.record_decision(Reason.RULE_NOTIFIED, rule=rule.name, notice_id=notice_id)
         return
     set_rule_desired(context, rule, on_air=rule.do == "start")

@@ -4,11 +4,12 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.schedules.schedule import RoomWindow
 
 # A close is told when its timer is popped, or when a process that was down comes back: within this it is that close.
 NOTICE_DELAY_MAX_MS = 120_000
-ENDINGS = frozenset({"broadcast.missed", "broadcast.completed"})
+ENDINGS = frozenset({NoticeType.BROADCAST_MISSED, NoticeType.BROADCAST_COMPLETED})
 
 
 @dataclass(frozen=True, slots=True)

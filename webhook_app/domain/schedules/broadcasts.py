@@ -4,6 +4,7 @@ from typing import Any
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import Explanation, explain
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import Settings
@@ -17,7 +18,7 @@ from webhook_app.domain.views import stream_view
 
 
 def emit_broadcast(
-    context: StepContext, kind: str, window: OpenWindow | RoomWindow, reason: Explanation | None, **more: Any
+    context: StepContext, kind: NoticeType, window: OpenWindow | RoomWindow, reason: Explanation | None, **more: Any
 ) -> None:
     """Emit a `broadcast.*` notice: it names rule, window, the reason's code and, as its message, the reason's text.
 
@@ -39,13 +40,13 @@ def emit_broadcast(
     )
 
 
-def _stream_to_show(context: StepContext, kind: str, window: OpenWindow | RoomWindow) -> Stream | None:
+def _stream_to_show(context: StepContext, kind: NoticeType, window: OpenWindow | RoomWindow) -> Stream | None:
     """The stream that a window's notice shows: the live one, or one that ran inside the window."""
     stream = context.room.shown_stream
     if stream is None or stream.live:
         return stream
     ran_inside = stream.opened_at < window.closes_at and (stream.ended_at or 0) > window.opens_at
-    return stream if ran_inside and kind != "broadcast.armed" else None
+    return stream if ran_inside and kind != NoticeType.BROADCAST_ARMED else None
 
 
 def announce_armed(context: StepContext) -> None:
@@ -53,7 +54,7 @@ def announce_armed(context: StepContext) -> None:
     window = context.room.schedule.window
     if window is not None and not window.armed_announced:
         context.change_window(armed_announced=True)
-        emit_broadcast(context, "broadcast.armed", window, explain(Reason.NO_SESSION))
+        emit_broadcast(context, NoticeType.BROADCAST_ARMED, window, explain(Reason.NO_SESSION))
 
 
 def on_reminder_timer(context: StepContext) -> None:
@@ -63,7 +64,7 @@ def on_reminder_timer(context: StepContext) -> None:
         context.record_effect(Reason.WINDOW_NONE_AHEAD)
         return
     context.record_effect(Reason.WINDOW_NEAR)
-    emit_broadcast(context, "broadcast.upcoming", window, None, session_live=context.room.has_live_session)
+    emit_broadcast(context, NoticeType.BROADCAST_UPCOMING, window, None, session_live=context.room.has_live_session)
     context.change_schedule(reminded_at=window.opens_at)
 
 
@@ -73,7 +74,9 @@ def on_late_timer(context: StepContext, window: OpenWindow) -> None:
         context.record_effect(Reason.WINDOW_PLAYABLE)
         return
     context.record_effect(Reason.WINDOW_LATE)
-    emit_broadcast(context, "broadcast.late", window, why_off_air(context.room, window, context.config.settings))
+    emit_broadcast(
+        context, NoticeType.BROADCAST_LATE, window, why_off_air(context.room, window, context.config.settings)
+    )
 
 
 def is_playable(room: Room) -> bool:

@@ -7,6 +7,7 @@ from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import CallKind
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Desired
 from webhook_app.domain.rules.rule import Rule
@@ -46,7 +47,7 @@ def suppress_window(context: StepContext, suppressed: SuppressionReason, reason:
     context.change_window(suppressed=suppressed)
     context.record_decision(reason, rule=window.rule)
     if suppressed is SuppressionReason.INTERRUPTED:
-        emit_broadcast(context, "broadcast.interrupted", window, explain(Reason.STOPPED_BY_SOMEBODY))
+        emit_broadcast(context, NoticeType.BROADCAST_INTERRUPTED, window, explain(Reason.STOPPED_BY_SOMEBODY))
     update_schedule_desired(context)
 
 
@@ -111,9 +112,9 @@ def close_window(context: StepContext, *, following: RoomWindow | None) -> None:
     if window.endless:  # nobody knew of this close before
         window = replace(window, endless=False, opens_at=window.entered_at, closes_at=context.event.at)
     if window.playable or is_playable(context.room):
-        emit_broadcast(context, "broadcast.completed", window, None)
+        emit_broadcast(context, NoticeType.BROADCAST_COMPLETED, window, None)
     else:
-        emit_broadcast(context, "broadcast.missed", window, reason)
+        emit_broadcast(context, NoticeType.BROADCAST_MISSED, window, reason)
     context.record_effect(Reason.WINDOW_CLOSED)
     context.change_control(replace_stream=None, waiting_for=None)
     if following is not None and following.start != window.start:

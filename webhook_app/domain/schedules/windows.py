@@ -3,6 +3,7 @@
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.probing.requests import request_probe
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
@@ -188,9 +189,9 @@ def _report_passed_windows(context: StepContext) -> None:
         if passed is None or passed.closes_at > context.event.at or not set(passed.rules) <= names:
             return
         if is_playable(context.room):
-            emit_broadcast(context, "broadcast.completed", passed, None)
+            emit_broadcast(context, NoticeType.BROADCAST_COMPLETED, passed, None)
         else:
-            emit_broadcast(context, "broadcast.missed", passed, explain(Reason.NOT_RUNNING))
+            emit_broadcast(context, NoticeType.BROADCAST_MISSED, passed, explain(Reason.NOT_RUNNING))
         context.record_decision(Reason.WINDOW_PASSED_UNSEEN, rule=passed.rules[0])
         context.record_effect(Reason.WINDOW_PASSED)
         lookup = current_and_next(context, passed.closes_at)

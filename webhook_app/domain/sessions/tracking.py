@@ -10,6 +10,7 @@ from webhook_app.domain.facts.provider import (
     SessionStarted,
 )
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.sessions import roster
 from webhook_app.domain.sessions.participants import Move, Present, Role, role_of, short_name
@@ -63,7 +64,7 @@ def start_session(context: StepContext, session_id: str, *, complete: bool) -> N
     context.change(session=session)
     context.put_history(history_of(context.room, session_id))
     context.record_effect(Reason.SESSION_STARTED, session=session_id)
-    context.emit("session.started", session=session_view(session))
+    context.emit(NoticeType.SESSION_STARTED, session=session_view(session))
 
 
 def end_session(
@@ -107,7 +108,7 @@ def end_session(
     context.change(session=ended)
     context.record_effect(Reason.SESSION_ENDED_INFERRED if inferred else Reason.SESSION_ENDED, session=session_id)
     _record_end_reason(context, reason, error)
-    context.emit("session.ended", session=session_view(ended))
+    context.emit(NoticeType.SESSION_ENDED, session=session_view(ended))
 
 
 def _explain_stops(context: StepContext, session_id: str) -> None:
@@ -158,12 +159,12 @@ def observe_participants(context: StepContext, session_id: str, present: Present
     context.record_effect(Reason.PARTICIPANTS_SEEN, count=verified.count)
     for participant_id in _newly_listed(session, observed):
         name = observed.participants[participant_id]
-        _emit_move(context, "participant.joined", observed, participant_id, name)
+        _emit_move(context, NoticeType.PARTICIPANT_JOINED, observed, participant_id, name)
     if not observed.unlisted:
         # Else somebody who is not listed may still be there.
         for participant_id in sorted(session.participants.keys() - observed.participants.keys()):
             name, mode = session.participants[participant_id], session.modes.get(participant_id)
-            _emit_move(context, "participant.left", observed, participant_id, name, mode=mode)
+            _emit_move(context, NoticeType.PARTICIPANT_LEFT, observed, participant_id, name, mode=mode)
 
 
 def record_presence_probe(context: StepContext) -> None:
@@ -207,13 +208,13 @@ def _on_participant_change(context: StepContext, change: ParticipantChange) -> N
     context.change(session=moved)
     reason = Reason.PARTICIPANT_JOINED if joined else Reason.PARTICIPANT_LEFT
     context.record_effect(reason, name=name or participant_id)
-    kind = "participant.joined" if joined else "participant.left"
+    kind = NoticeType.PARTICIPANT_JOINED if joined else NoticeType.PARTICIPANT_LEFT
     _emit_move(context, kind, moved, participant_id, name, mode=mode)
 
 
 def _emit_move(
     context: StepContext,
-    kind: str,
+    kind: NoticeType,
     session: Session,
     participant_id: str,
     name: str | None,

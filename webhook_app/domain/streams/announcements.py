@@ -2,6 +2,7 @@
 
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
+from webhook_app.domain.notices.types import STREAM_NOTICES
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import PendingFailureNotice
@@ -42,7 +43,7 @@ def announce_pending_failure(context: StepContext) -> None:
 
 def _emit(context: StepContext, stream: Stream, previous_state: str | None) -> None:
     context.emit(
-        f"stream.{stream.state}",
+        STREAM_NOTICES[stream.state],
         because=stream.because,
         stream=stream_view(stream, context.event.at, context.room_name),
         # As text, as it is read back from the store: the notice's id must be the same after a restart.

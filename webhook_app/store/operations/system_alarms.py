@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from webhook_app.domain.alarms.alarm import ALARMS_KEPT, Alarm, AlarmName
 from webhook_app.domain.alarms.changes import alarm_notice
 from webhook_app.domain.notices.notice import Notice
+from webhook_app.domain.notices.types import NoticeType
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import time_ms
@@ -43,7 +44,7 @@ class SystemAlarms:
     def raise_alarm(self, name: str, summary: str, *, condition: str, at: int) -> bool:
         """Raise a critical alarm and tell it, unless it is raised."""
         alarm = Alarm(name, "critical", summary, at, key=name)
-        record, notice = codec.encode(SystemAlarm(alarm, condition)), _notice("alarm.raised", alarm, at)
+        record, notice = codec.encode(SystemAlarm(alarm, condition)), _notice(NoticeType.ALARM_RAISED, alarm, at)
         return bool(self._raise(keys=[keys.SYSTEM_ALARMS, keys.OUTBOX], args=[name, record, codec.encode(notice)]))
 
     def acknowledge(self, alarm: Alarm) -> bool:
@@ -61,7 +62,7 @@ class SystemAlarms:
         if raw is None or _alarm_of(raw) != raised:
             return False
         alarm = replace(raised.alarm, cleared_at=at)
-        notice = codec.encode(_notice("alarm.cleared", alarm, at))
+        notice = codec.encode(_notice(NoticeType.ALARM_CLEARED, alarm, at))
         args = [alarm.name, raw, codec.encode(alarm), at, notice, ALARMS_KEPT]
         return bool(self._clear(keys=[keys.SYSTEM_ALARMS, keys.OUTBOX, keys.ALARMS_PAST], args=args))
 
@@ -92,5 +93,5 @@ def halted_summary(reason: bytes) -> str:
     return f"reducing is halted: {reason.decode(errors='replace')}"
 
 
-def _notice(kind: str, alarm: Alarm, at: int) -> Notice:
+def _notice(kind: NoticeType, alarm: Alarm, at: int) -> Notice:
     return alarm_notice(f"{alarm.name}@{alarm.since}", kind, at, alarm)
