@@ -64,7 +64,7 @@ REFUSED = [
     ({"summary": {"prompt": 5}}, ("summary", "prompt"), ""),
     ({"templateUrl": "ftp://template.example/"}, ("templateUrl",), "URL"),
     ({"webhookUrl": "https://me.example/" + "a" * 500}, ("webhookUrl",), "512"),
-    ({"roomId": "abcd-efgh-ijkl"}, ("roomId",), "outside"),
+    ({"roomId": "abcd-efgh-ijkl"}, ("roomId",), "not part"),
     ({"preSignedUrl": "https://bucket.example/"}, ("preSignedUrl",), "recordings"),
     ({"layout": LAYOUT}, ("layout",), "`config`"),
     ({"gridSize": 4}, ("gridSize",), "`config.layout`"),

@@ -343,7 +343,7 @@ def test_exit_status_tells_failure_from_wrong_use(running: Product) -> None:
     stranger = tally(running, "rooms", ADMIN_TOKEN="not-the-token-of-this-product")
     assert stranger.status == 1 and "ADMIN_TOKEN" in stranger.err
     viewer = tally(running, "start", ROOM, ADMIN_TOKEN="the-viewer-of-this-test", VIEWER_TOKEN="")
-    assert viewer.status == 1 and "may only read" in viewer.err
+    assert viewer.status == 1 and "read-only" in viewer.err
     assert tally(running, "rooms", ADMIN_TOKEN="the-viewer-of-this-test", VIEWER_TOKEN="").status == 0
     assert tally(running, "rooms", PORT="many").status == 1
     unknown = tally(running, "start", "nobody-is-here")
