@@ -1,18 +1,22 @@
-"""What RQ calls, by name: wake-ups without data."""
+"""The functions that RQ calls by name. A job carries no data: it only wakes the worker of its process."""
 
-from workers import container
+from contextvars import ContextVar
+
+from workers.container import WorkerContainer
+
+container: ContextVar[WorkerContainer] = ContextVar("container")  # set by the worker process that runs the jobs
 
 
 def process() -> None:
-    """Fold the journal."""
-    container.current().process()
+    """Process events."""
+    container.get().reduce()
 
 
 def call() -> None:
-    """Make the calls that wait."""
-    container.current().call()
+    """Make the calls that are due."""
+    container.get().call()
 
 
 def deliver() -> None:
-    """Send what is due."""
-    container.current().deliver()
+    """Send the deliveries that are due."""
+    container.get().deliver()

@@ -1,4 +1,4 @@
-"""The RQ worker: one queue, no forks, jobs that carry nothing; it outlives the store's absence."""
+"""Run an RQ worker on one queue, without forks; it survives an unavailable store."""
 
 from types import FrameType
 from typing import Any
@@ -11,8 +11,11 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import WorkerStatus
 
 from webhook_app.store.connection.clients import STORE_ERRORS
-from workers.container import WorkerContainer, install, process_heartbeat
+from webhook_app.store.operations.processes import Processes
+from workers import jobs
+from workers.container import WorkerContainer
 from workers.gc_tuning import tune_gc
+from workers.process_heartbeat import process_heartbeat
 
 RESTART_AFTER_S = 1.0
 
@@ -20,21 +23,21 @@ log = structlog.get_logger()
 
 
 class WakeWorker(SimpleWorker):
-    """Tells its running job to come to an end when asked to stop, and asks nothing of the store for that."""
+    """An RQ worker that stops its running job on a signal, without using the store for that."""
 
     max_connection_wait_time = 2.0
-    dequeue_timeout = 5  # seconds; RQ's own of minutes would leave a worker with a primary that hangs for as long
+    dequeue_timeout = 5  # seconds; RQ's default of minutes would keep a worker waiting on a primary that hangs
     connection_timeout = 8
     container: WorkerContainer
 
     def _pubsub_exception_handler(self, exc: Exception, pubsub: Any, pubsub_thread: Any) -> None:
-        """Keep the thread that listens for RQ's commands alive through anything the store does, not only absence."""
+        """Keep the thread that listens for RQ's commands alive through any error of the store."""
         if isinstance(exc, redis.RedisError):
             exc = redis.ConnectionError(str(exc))
         super()._pubsub_exception_handler(exc, pubsub, pubsub_thread)
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM or SIGINT: finish the job in hand, or leave at once when idle."""
+        """Handle SIGTERM and SIGINT: finish the current job, or exit at once when idle."""
         self.container.stopping.set()
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:
@@ -42,18 +45,21 @@ class WakeWorker(SimpleWorker):
 
 
 def run(container: WorkerContainer, queue: str, name: str) -> int:
-    """Work on one queue until asked to stop."""
-    install(container)
+    """Run the jobs of one queue until stopped; returns the exit status."""
+    jobs.container.set(container)
     tune_gc()
     if name == "worker":
         container.guard_folds()
-    with process_heartbeat(name, container.client, container.loops):
+    with process_heartbeat(name, Processes(container.client), container.loops):
         while not container.stopping.is_set():
             try:
                 if name == "worker":
                     container.announce()
                 worker = WakeWorker(
-                    [queue], connection=container.queue_client, serializer=JSONSerializer, log_job_description=False
+                    [queue],
+                    connection=container.store.queue_client,
+                    serializer=JSONSerializer,
+                    log_job_description=False,
                 )
                 worker.container = container
                 worker.work(logging_level="CRITICAL")

@@ -13,7 +13,8 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.alarms import is_raised
 from webhook_app.store.state.store import StateStore
-from workers.reduce.reducer import Reducer, fold
+from workers.folding import fold
+from workers.reduce.reducer import Reducer
 
 AT = 1_795_871_583_549
 MANY = 10_000

@@ -45,7 +45,9 @@ from workers.calls.caller import THREADS, Caller, StartOptions
 from workers.clock.retention import RetentionJob
 from workers.deliver.limits import DeliveryLimits
 from workers.deliver.transitions import new_delivery
-from workers.reduce.reducer import BATCH_MAX_BYTES, Reducer, ReducingHaltedError
+from workers.reduce.reducer import ReduceLimits, Reducer, ReducingHaltedError
+
+BATCH_MAX_BYTES = ReduceLimits().batch_max_bytes
 
 T = TypeVar("T")
 ROOM = "hall"

@@ -18,7 +18,7 @@ from webhook_app.domain.reducer import apply
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.views import room_view
 from webhook_app.store import codec
-from workers.reduce.reducer import fold_one
+from workers.folding import fold_one
 
 JournalRow = list[str]  # id, source, type, room ("" for none), append time in ms, data as latin-1 text
 TEXT_FIELDS = frozenset({"message", "summary", "title", "effect", "did", "text"})

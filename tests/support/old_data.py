@@ -15,7 +15,7 @@ from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
 from workers.doctor.replay import differing
-from workers.reduce.reducer import fold
+from workers.folding import fold
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "data_directories"
 SECRETS_KEY = "the-key-that-seals-the-fixture-1"

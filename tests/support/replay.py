@@ -19,7 +19,7 @@ from webhook_app.store.journal.skipped_events import PassedOverEvents
 from webhook_app.store.state import outline
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
-from workers.reduce.reducer import fold
+from workers.folding import fold
 
 T = TypeVar("T")
 Timeline = list[tuple[str, str, list[Decision]]]

@@ -5,13 +5,15 @@ import re
 import sys
 import threading
 import time
+from functools import cached_property
 from typing import Any
 
 from webhook_app.config.settings import load
+from webhook_app.domain import reducer
 from webhook_app.domain.fold_limits import FoldLimits
 from webhook_app.ops.logs import configure
-from workers import container
-from workers.reduce import reducer
+from workers.container import WorkerContainer
+from workers.reduce.reducer import Reducer
 from workers.reduce.watchdog import Limits
 from workers.reduce.watchdog_guard import FoldGuard
 from workers.rq_worker import run
@@ -60,26 +62,31 @@ def slow() -> None:
 HANGS = {hang.__name__: hang for hang in (loop, regex, lock_held, sleep, memory, slow)}
 
 
+class StuckContainer(WorkerContainer):
+    """Builds a reducer that gets stuck, and a watchdog with short limits."""
+
+    def build_fold_guard(self) -> FoldGuard:
+        return FoldGuard(self.settings, limits=LIMITS)
+
+    @cached_property
+    def reducer(self) -> Reducer:
+        hang = HANGS[sys.argv[1]]
+        limits = FoldLimits(10**9, 60.0 if hang is memory else CPU_LIMIT_S)
+
+        def stuck_step(state: Any, event: Any) -> Any:
+            if event.room_id == STUCK_ROOM:
+                hang()
+            return reducer.step(state, event)
+
+        assert self._fold_guard is not None
+        progress = self._fold_guard.progress
+        return Reducer(self.client, self.wakeups, observer=progress, step=stuck_step, limits_of=lambda event: limits)
+
+
 def main() -> int:
-    hang, step = HANGS[sys.argv[1]], reducer.step
-
-    def stuck_step(world: Any, event: Any) -> Any:
-        if event.room_id == STUCK_ROOM:
-            hang()
-        return step(world, event)
-
-    reducer.step = stuck_step
-    cpu_limit_s = 60.0 if hang is memory else CPU_LIMIT_S
-    reducer.fold_limits = lambda event: FoldLimits(10**9, cpu_limit_s)
-    container.WorkerContainer.guard_folds = guard_folds
     settings = load(os.environ)
     configure("worker", "text")
-    return run(container.WorkerContainer(settings), "process", "worker")
-
-
-def guard_folds(self) -> None:
-    self._guard = FoldGuard(self.settings, limits=LIMITS)
-    self._guard.ensure()
+    return run(StuckContainer(settings), "process", "worker")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,8 @@ class LoopHealth:
 class Loops:
     """Every loop and job of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pause_first_s: float = PAUSE_FIRST_S) -> None:
+        self._pause_first_s = pause_first_s
         self._problems: dict[str, Callable[[], str | None]] = {}
 
     def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> LoopHealth:
@@ -96,7 +97,8 @@ class Loops:
 
         The body returns how many seconds to wait before it is run again; None waits `every_s`.
         """
-        loop = Loop(self.health(name, failing_after_s=failing_after_s), body, every_s=every_s)
+        health = self.health(name, failing_after_s=failing_after_s)
+        loop = Loop(health, body, every_s=every_s, pause_first_s=self._pause_first_s)
         event = stop or threading.Event()
 
         def run() -> None:
@@ -127,11 +129,13 @@ class Loop:
         body: Callable[[], float | None],
         *,
         every_s: float,
+        pause_first_s: float = PAUSE_FIRST_S,
         pause_max_s: float = PAUSE_MAX_S,
     ) -> None:
         self.health = health
         self._body = body
         self._every_s = every_s
+        self._pause_first_s = pause_first_s
         self._pause_max_s = pause_max_s
 
     def run(self, stop: threading.Event) -> None:
@@ -148,8 +152,8 @@ class Loop:
             # The whole product waits for the store; nothing is gained by waiting longer each time.
             say = log.warning if self.health.failures == 1 else log.debug
             say("the store is away", loop=self.health.name, error=str(error))
-            return PAUSE_FIRST_S
+            return self._pause_first_s
         except Exception:
             log.exception("a background loop failed and goes on", loop=self.health.name, failures=self.health.failures)
-            return min(PAUSE_FIRST_S * 2.0 ** min(self.health.failures - 1, 10), self._pause_max_s)
+            return min(self._pause_first_s * 2.0 ** min(self.health.failures - 1, 10), self._pause_max_s)
         return self._every_s if wait_s is None else wait_s

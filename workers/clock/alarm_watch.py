@@ -16,7 +16,6 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
 from webhook_app.store.queries.watches import read_alarm_conditions, read_subscriber_failure
 
-LOOK_EVERY_S = 2.0
 REPEAT_AFTER_S = 60.0  # journal a change again if it was not processed by then
 CHANGES_MAX = 200  # per check; the next one journals the rest
 ERRORS: Mapping[str, str] = {
@@ -51,7 +50,7 @@ class AlarmWatch:
         self._clock = clock
         self._journaled: dict[tuple[str, str], float] = {}
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Compare the state with the active alarms, and journal the differences."""
         conditions = read_alarm_conditions(self._client)
         active, on_air = conditions.alarms, conditions.on_air

@@ -34,8 +34,9 @@ log = structlog.get_logger()
 class CalendarClient:
     """Fetches calendars over HTTP; refuses private addresses, also after redirects."""
 
-    def __init__(self, client: GuardedClient) -> None:
+    def __init__(self, client: GuardedClient, *, deadline_s: float = DEADLINE_S) -> None:
         self._client = client
+        self._deadline_s = deadline_s
 
     async def fetch(self, source: str, known: CalendarText | None) -> CalendarText | None:
         """Return a calendar's text, or None if it has not changed.
@@ -44,14 +45,14 @@ class CalendarClient:
         """
         reasons: list[str] = []
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 for url in fetch_urls(source):
                     try:
                         return await self._fetch_url(url, known)
                     except (CalendarError, aiohttp.ClientError, OSError, ValueError) as error:
                         reasons.append(_reason(error))
         except TimeoutError:
-            reasons.append(f"not received within {DEADLINE_S:.0f} seconds")
+            reasons.append(f"not received within {self._deadline_s:.0f} seconds")
         except ValueError as error:
             reasons.append(str(error))
         # For webcal: URLs both schemes were tried, so give both reasons.
@@ -80,10 +81,12 @@ class CalendarClient:
 
 
 @asynccontextmanager
-async def calendar_client(allowed: Sequence[Network], proxies: Proxies = DIRECT) -> AsyncIterator[CalendarClient]:
+async def calendar_client(
+    allowed: Sequence[Network], proxies: Proxies = DIRECT, *, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[CalendarClient]:
     """Open a client while the body runs."""
     async with guarded_client(proxies, allowed, headers=_HEADERS) as client:
-        yield CalendarClient(client)
+        yield CalendarClient(client, deadline_s=deadline_s)
 
 
 def read_file(path: str, known: FileIdentity | None) -> RegularFile | None:

@@ -18,6 +18,7 @@ from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import Calendar, Horizon, encode_calendar, horizon_at
 from webhook_app.domain.schedules.calendars.components import CalendarError
 from webhook_app.domain.schedules.calendars.reading import read_calendar
+from webhook_app.ops.loops import Loops
 from webhook_app.outbound.calendar_address import is_address
 from webhook_app.store import codec
 from webhook_app.store.calendar_texts import CalendarText, CalendarTexts
@@ -29,48 +30,59 @@ from webhook_app.text.error_messages import UNFORESEEN
 from webhook_app.text.masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms
 from workers.clock.calendar_fetch import CalendarClient, calendar_client, read_file
-from workers.container import WorkerContainer
 from workers.regular_file import FileIdentity
-
-LOOK_EVERY_S = 2.0
-FETCH_EVERY_S = 900.0
-FILE_EVERY_S = 30.0
-RETRY_FIRST_S = 10.0
-RETRY_MAX_S = 900.0
-FETCHES_AT_ONCE = 8
-END_WITHIN_S = 1.0
-FAILING_AFTER_S = 600.0  # one round refreshes every calendar that is due
-FOLD_WITHIN_S = 900.0  # journal a calendar again if it was not processed by then
-JOURNAL_BURST_BYTES = 4 * 1024 * 1024
-JOURNAL_BYTES_PER_S = 100
+from workers.store_access import StoreAccess
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarLimits:
+    """How often calendars are refreshed, and what one of them may cost."""
+
+    check_every_s: float = 2.0
+    fetch_every_s: float = 900.0
+    file_every_s: float = 30.0
+    retry_first_s: float = 10.0
+    retry_max_s: float = 900.0
+    fetches_at_once: int = 8
+    fetch_deadline_s: float = 20.0
+    end_within_s: float = 1.0
+    failing_after_s: float = 600.0  # one round refreshes every calendar that is due
+    processed_within_s: float = 900.0  # journal a calendar again if it was not processed by then
+    journal_burst_bytes: int = 4 * 1024 * 1024
+    journal_bytes_per_s: float = 100.0
+
+
+class _JournalAllowance:
+    """A token bucket of bytes: limits what a calendar that changes with each fetch can add to the journal."""
+
+    def __init__(self, limits: CalendarLimits) -> None:
+        self._burst_bytes, self._bytes_per_s = limits.journal_burst_bytes, limits.journal_bytes_per_s
+        self.bytes_left: float = limits.journal_burst_bytes
+        self._refilled_at = monotonic()
+
+    def take(self, size: int) -> bool:
+        """Take `size` bytes; False if there are not enough left."""
+        now = monotonic()
+        refill = (now - self._refilled_at) * self._bytes_per_s
+        self.bytes_left, self._refilled_at = min(self._burst_bytes, self.bytes_left + refill), now
+        if size > self.bytes_left:
+            return False
+        self.bytes_left -= size
+        return True
 
 
 @dataclass
 class _RefreshState:
     """When a calendar is due (monotonic clock), and the file version and calendar handled last."""
 
+    allowance: _JournalAllowance
     due_at: float = 0.0
     failures: int = 0
     identity: FileIdentity | None = None
     journaled: Calendar | None = None
     journaled_at: float = 0.0
-    bytes_left: float = JOURNAL_BURST_BYTES
-    bytes_at: float = field(default_factory=monotonic)
-
-    def may_journal(self, size: int) -> bool:
-        """Take `size` bytes from the calendar's journal allowance; False if it is exhausted.
-
-        Limits what a calendar that changes with each fetch can add to the journal.
-        """
-        now = monotonic()
-        self.bytes_left = min(JOURNAL_BURST_BYTES, self.bytes_left + (now - self.bytes_at) * JOURNAL_BYTES_PER_S)
-        self.bytes_at = now
-        if size > self.bytes_left:
-            return False
-        self.bytes_left -= size
-        return True
 
 
 @dataclass
@@ -86,15 +98,13 @@ class CalendarRefresher:
     """Refreshes the calendars of all rules: new ones at once, URLs every 15 minutes, files every 30 seconds."""
 
     settings: Settings
-    container: WorkerContainer
-    fetch_every_s: float = FETCH_EVERY_S
-    file_every_s: float = FILE_EVERY_S
-    retry_first_s: float = RETRY_FIRST_S
+    store: StoreAccess
+    limits: CalendarLimits = CalendarLimits()
     _refreshes: dict[str, _RefreshState] = field(default_factory=dict)
     _wanted: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        self._client = self.container.client
+        self._client = self.store.client
         self._journal = Journal(self._client)
         self._texts = CalendarTexts(self._client)
         self._alarms = CalendarAlarms(self._client, self._append)
@@ -102,15 +112,15 @@ class CalendarRefresher:
         self._runner = asyncio.Runner()
         self._reading = asyncio.Lock()  # one at a time: parsing takes memory and CPU
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Refresh the calendars that are due, several concurrently. Store errors are raised."""
-        self._runner.run(self._look())
+        self._runner.run(self._check())
 
     def close(self) -> None:
         """Close the event loop. Call it last."""
         self._runner.close()
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         wanted = await asyncio.to_thread(self._sources)
         if wanted != self._wanted:
             await asyncio.to_thread(self._forget_others, wanted)
@@ -118,17 +128,20 @@ class CalendarRefresher:
         due = sorted(source for source in wanted if self._refresh_of(source).due_at <= monotonic())
         if not due:
             return
-        slots = asyncio.Semaphore(FETCHES_AT_ONCE)
+        slots = asyncio.Semaphore(self.limits.fetches_at_once)
 
         async def refresh(source: str) -> None:
             async with slots:
                 await self._refresh(client, source)
 
-        async with calendar_client(self.settings.allow_networks, self.settings.proxies) as client:
+        deadline_s = self.limits.fetch_deadline_s
+        async with calendar_client(
+            self.settings.allow_networks, self.settings.proxies, deadline_s=deadline_s
+        ) as client:
             await asyncio.gather(*(refresh(source) for source in due))
 
     def _refresh_of(self, source: str) -> _RefreshState:
-        return self._refreshes.setdefault(source, _RefreshState())
+        return self._refreshes.setdefault(source, _RefreshState(_JournalAllowance(self.limits)))
 
     async def _refresh(self, client: CalendarClient, source: str) -> None:
         refresh = self._refresh_of(source)
@@ -147,10 +160,12 @@ class CalendarRefresher:
             await self._try_to_alarm(source, failure)
         if failure is None:
             refresh.failures = 0
-            refresh.due_at = monotonic() + (self.fetch_every_s if is_address(source) else self.file_every_s)
+            refresh.due_at = monotonic() + (
+                self.limits.fetch_every_s if is_address(source) else self.limits.file_every_s
+            )
         else:
             refresh.failures += 1
-            wait = min(RETRY_MAX_S, self.retry_first_s * 2 ** min(refresh.failures - 1, 10))
+            wait = min(self.limits.retry_max_s, self.limits.retry_first_s * 2 ** min(refresh.failures - 1, 10))
             refresh.due_at = monotonic() + wait
 
     async def _refresh_once(self, client: CalendarClient, source: str, refresh: _RefreshState) -> str | None:
@@ -217,13 +232,15 @@ class CalendarRefresher:
     def _journal_change(self, source: str, calendar: Calendar, stored: _Stored) -> bool:
         """Journal a calendar that differs from the stored one; False if that has to wait."""
         refresh = self._refresh_of(source)
-        is_pending = calendar == refresh.journaled and monotonic() - refresh.journaled_at < FOLD_WITHIN_S
+        is_pending = (
+            calendar == refresh.journaled and monotonic() - refresh.journaled_at < self.limits.processed_within_s
+        )
         if calendar == stored.calendar or is_pending:
             return True
         event = entry(
             Source.CONFIG, "calendar-fetched", None, {"source": source, "calendar": encode_calendar(calendar)}
         )
-        if not refresh.may_journal(len(event.data)):
+        if not refresh.allowance.take(len(event.data)):
             log.warning("calendar changes too much too often: change postponed", calendar=shown_url(source))
             return False
         self._append(event)
@@ -267,19 +284,30 @@ class CalendarRefresher:
 
     def _append(self, event: Entry) -> None:
         if self._journal.append([event])[1]:
-            self.container.wakeups.wake("process")
+            self.store.wakeups.wake("process")
 
 
 @contextmanager
-def calendar_refresher(settings: Settings, container: WorkerContainer, stop: threading.Event) -> Iterator[None]:
+def calendar_refresher(
+    settings: Settings,
+    store: StoreAccess,
+    loops: Loops,
+    stop: threading.Event,
+    *,
+    limits: CalendarLimits = CalendarLimits(),
+) -> Iterator[None]:
     """Refresh calendars on a thread while the body runs."""
-    calendar_refresher = CalendarRefresher(settings, container)
-    thread = container.loops.start(
-        "calendars", calendar_refresher.look, every_s=LOOK_EVERY_S, failing_after_s=FAILING_AFTER_S, stop=stop
+    refresher = CalendarRefresher(settings, store, limits)
+    thread = loops.start(
+        "calendars",
+        refresher.check,
+        every_s=limits.check_every_s,
+        failing_after_s=limits.failing_after_s,
+        stop=stop,
     )
     try:
         yield
     finally:
-        thread.join(END_WITHIN_S)  # a fetch in progress ends with the process
+        thread.join(limits.end_within_s)  # a fetch in progress ends with the process
         if not thread.is_alive():
-            calendar_refresher.close()
+            refresher.close()

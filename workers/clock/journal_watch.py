@@ -11,9 +11,8 @@ from webhook_app.store.journal.lag import Lag
 from webhook_app.store.operations.system_alarms import HALTED, STALLED, SystemAlarms, halted_summary
 from webhook_app.store.queries.watches import read_journal_progress
 
-LOOK_EVERY_S = 1.0
 STALLED_AFTER_S = 30.0
-LOOK_COUNTS_AT_MOST_S = 5.0  # a later check was itself delayed, by a suspended machine or the store
+CHECK_COUNTS_AT_MOST_S = 5.0  # a later check was itself delayed, by a suspended machine or the store
 
 
 class JournalWatch:
@@ -27,10 +26,10 @@ class JournalWatch:
         self._stalled_after_s = stalled_after_s
         self._clock = clock
         self._cursor: str | None = None
-        self._looked_at = clock()
+        self._checked_at = clock()
         self._still_s = 0.0
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Compare the cursor with the previous one, and raise or clear the alarms."""
         progress = read_journal_progress(self._client)
         lag, halt, raised, now = progress.lag, progress.halt, progress.alarms, progress.now
@@ -51,7 +50,7 @@ class JournalWatch:
     def _still_for(self, lag: Lag, *, waiting: bool) -> float:
         """Return how long events have waited without the cursor moving; halted processing has its own alarm."""
         now = self._clock()
-        passed_s, self._looked_at = min(now - self._looked_at, LOOK_COUNTS_AT_MOST_S), now
+        passed_s, self._checked_at = min(now - self._checked_at, CHECK_COUNTS_AT_MOST_S), now
         moved = lag.cursor != self._cursor
         self._cursor = lag.cursor
         self._still_s = self._still_s + passed_s if waiting and not moved else 0.0

@@ -1,4 +1,4 @@
-"""Tidying: what is past its retention leaves; the journal is trimmed only behind a snapshot that folds to the same."""
+"""Retention: delete expired data, and trim the journal behind a snapshot that replays to the same state."""
 
 from collections.abc import Callable
 from itertools import takewhile
@@ -15,10 +15,10 @@ from webhook_app.store.journal.skipped_events import PassedOverEvents
 from webhook_app.store.state.retention import Retention, RetentionLimits
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
-from workers.reduce.reducer import fold
+from workers.folding import fold
 
-TRIM_EVENTS_MAX = 20_000
-FOLD_BATCH = 500
+TRIM_EVENTS_MAX = 20_000  # per run
+FOLD_BATCH_EVENTS = 500
 NOTICES_KEPT_MS = 6 * DAY  # deliveries are retried for three and a half days
 
 
@@ -33,7 +33,7 @@ class RetentionJob:
         self._retention_ms = retention_days * DAY
         self._journal = Journal(client)
         self._snapshots = Snapshots(client)
-        self._passed_over = PassedOverEvents(client)
+        self._skipped = PassedOverEvents(client)
         self._retention = Retention(client, limits)
 
     def __call__(self) -> None:
@@ -41,7 +41,7 @@ class RetentionJob:
         now = now_ms(self._client)
         before = now - self._retention_ms
         steps = (
-            # Notices are kept as long as deliveries of them may be tried.
+            # Notices are kept while their deliveries may be retried.
             lambda: self._retention.trim_outbox(min(before, now - NOTICES_KEPT_MS)),
             lambda: self._retention.drop_records(before),
             lambda: self._trim(now),
@@ -57,24 +57,24 @@ class RetentionJob:
 
     def _trim(self, now: int) -> None:
         """Fold old events into the snapshot, then trim them: never past the cursor, never without the snapshot."""
-        world, at = self._snapshots.load()
+        state, snapshot_at = self._snapshots.load()
         cursor = StateStore(self._client).cursor()
-        passed_over = self._passed_over.load()
+        skipped = self._skipped.load()
         folded = 0
-        after = at
+        after = snapshot_at
         while folded < TRIM_EVENTS_MAX:
             # Stop at the first event to keep: if the clock was set back, older ones may follow it.
             events = list(
                 takewhile(
                     lambda event: event.at < now - self._retention_ms and order(event.id) <= order(cursor),
-                    self._journal.read(after, FOLD_BATCH),
+                    self._journal.read(after, FOLD_BATCH_EVENTS),
                 )
             )
             if not events:
                 break
-            _, world = fold(world, events, passed_over)
+            _, state = fold(state, events, skipped)
             after = events[-1].id
             folded += len(events)
-        if folded and self._snapshots.keep(world, before=at, after=after):
-            self._passed_over.forget(after)
+        if folded and self._snapshots.keep(state, before=snapshot_at, after=after):
+            self._skipped.forget(after)
             log.info("journal trimmed", events=folded, up_to=after)

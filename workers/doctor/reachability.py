@@ -11,8 +11,8 @@ from webhook_app.outbound.blocking import make_session
 from webhook_app.outbound.proxies import Proxies
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.operations.reachability_tokens import put_token, remove_token
-from workers.container import webhook_url
 from workers.doctor.finding import Finding, failed, ok
+from workers.webhook_address import webhook_url
 
 TIMEOUT_S = 10.0
 ANSWER_MAX_BYTES = 4096

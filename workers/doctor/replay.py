@@ -14,7 +14,7 @@ from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
 from workers.doctor.finding import Finding, failed, ok, warning
-from workers.reduce.reducer import fold
+from workers.folding import fold
 
 BATCH = 500
 LOOKS_MAX = 200  # attempts to read the state at one cursor

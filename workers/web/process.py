@@ -11,9 +11,12 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from webhook_app.config.settings import Settings, environ_of
+from webhook_app.ops.loops import Loops
 from webhook_app.server.drain import DRAIN_SIGNAL
-from workers.container import WorkerContainer, process_heartbeat
+from webhook_app.store.operations.processes import Processes
 from workers.fd_limit import raise_fd_limit
+from workers.process_heartbeat import process_heartbeat
+from workers.store_access import open_store
 
 BACKLOG = 2_048
 CONNECTIONS_MAX = 4_096
@@ -58,7 +61,6 @@ def run(settings: Settings, *, overrides: Mapping[str, Any] | None = None) -> in
         "workers_kill_timeout": KILL_AFTER_S,
     }
     server = WebServer(**(options | dict(overrides or {})))
-    container = WorkerContainer(settings)
-    with process_heartbeat("web", container.client, container.loops):
+    with process_heartbeat("web", Processes(open_store(settings).client), Loops()):
         server.serve()
     return 0

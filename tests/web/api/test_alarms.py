@@ -101,12 +101,12 @@ def test_an_alarm_on_the_reducer_is_acknowledged_while_nothing_is_processed(
 ) -> None:
     client.set(keys.HALTED, "a transaction was applied in part")
     client.set(keys.HALTED_AT, int(time.time() * 1000))
-    JournalWatch(client).look()
+    JournalWatch(client).check()
     [alarm] = listed(web_client)
     assert web_client.api("POST", f"/alarms/{alarm['id']}/acknowledge", {"by": "ann"}).status_code == 202
     assert listed(web_client)[0]["acknowledged_by"] == "ann"
     client.delete(keys.HALTED)
-    JournalWatch(client).look()
+    JournalWatch(client).check()
     assert listed(web_client) == []
 
 

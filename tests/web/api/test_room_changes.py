@@ -15,7 +15,7 @@ from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
-from workers.reduce.reducer import fold
+from workers.folding import fold
 
 RULE = {"rooms": ["main-hall"], "on": "stream.failed", "do": "notify", "message": "look"}
 

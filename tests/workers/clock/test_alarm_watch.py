@@ -45,7 +45,7 @@ def breaker_opens(client: Client, subscriber_id: Any, error: str = "status 503")
 
 def looked(client: Client, *, max_streams: Any = None) -> Any:
     """The active alarms after a look, by name."""
-    AlarmWatch(client, NullWake(), max_streams=max_streams).look()
+    AlarmWatch(client, NullWake(), max_streams=max_streams).check()
     fold_all(client)
     return {alarm.name: alarm for alarm in active_alarms(client)}
 
@@ -111,10 +111,10 @@ def test_what_is_not_processed_yet_is_journaled_once_a_minute(client: Client, su
     before, clock = client.xlen(keys.JOURNAL), FakeClock()
     watch = AlarmWatch(client, NullWake(), max_streams=None, clock=clock)
     for _ in range(5):
-        watch.look()
+        watch.check()
     assert client.xlen(keys.JOURNAL) == before + 1
     clock.now += REPEAT_AFTER_S
-    watch.look()
+    watch.check()
     assert client.xlen(keys.JOURNAL) == before + 2
     fold_all(client)
     assert [alarm.count for alarm in active_alarms(client)] == [1]

@@ -20,16 +20,17 @@ from tests.support.web_client import fold_all
 from webhook_app.config.settings import Settings
 from webhook_app.domain.events import Source
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
+from webhook_app.ops.loops import Loops
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
-from workers.clock import calendar_fetch, calendars
+from workers.clock import calendars
 from workers.clock.calendar_fetch import read_file
-from workers.clock.calendars import CalendarRefresher, calendar_refresher
-from workers.container import WorkerContainer
+from workers.clock.calendars import CalendarLimits, CalendarRefresher, calendar_refresher
+from workers.store_access import open_store
 
 WITHIN_S = 60
 POLLS = 100
@@ -109,7 +110,7 @@ class House:
 
     def refresh_anew(self, **waits: Any) -> None:
         """As a process does that has just begun."""
-        self.calendar_refresher = CalendarRefresher(self.settings, WorkerContainer(self.settings), **waits)
+        self.calendar_refresher = CalendarRefresher(self.settings, open_store(self.settings), CalendarLimits(**waits))
         self._made.append(self.calendar_refresher)
 
     def rule(self, name: Any, source: Any) -> None:
@@ -124,7 +125,7 @@ class House:
 
     def look(self, times: int = 1) -> None:
         for _ in range(times):
-            self.calendar_refresher.look()
+            self.calendar_refresher.check()
             fold_all(self.client)
 
     def close(self) -> None:
@@ -418,7 +419,7 @@ def silent_server() -> Iterator[Any]:
 def test_a_server_that_never_answers_costs_its_deadline_and_holds_nobody_up(
     house: Any, web: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calendar_fetch, "DEADLINE_S", 1.0)
+    house.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, fetch_deadline_s=1.0)
     with silent_server() as silent:
         house.rule("a-silent", silent)
         house.rule("good", web.url)
@@ -458,9 +459,8 @@ def test_the_thread_outlives_whatever_one_calendar_raises(
 
     web.body = text(event(soon(2)))
     monkeypatch.setattr(calendars, "read_calendar", read_or_raise)
-    monkeypatch.setattr(calendars, "LOOK_EVERY_S", 0.05)
-    stop = threading.Event()
-    with calendar_refresher(house.settings, WorkerContainer(house.settings), stop):
+    stop, limits = threading.Event(), CalendarLimits(check_every_s=0.05)
+    with calendar_refresher(house.settings, open_store(house.settings), Loops(), stop, limits=limits):
         house.rule("good", web.url)
         deadline = monotonic() + WITHIN_S
         while monotonic() < deadline and (house.begins(web.url) is None or not house.alarms):
@@ -474,7 +474,7 @@ def test_the_thread_outlives_whatever_one_calendar_raises(
 def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
     house: Any, web: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calendars, "JOURNAL_BYTES_PER_S", 0)
+    house.refresh_anew(fetch_every_s=0, file_every_s=0, retry_first_s=0, journal_bytes_per_s=0)
     path = tmp_path / "a.ics"
     house.rule("r", web.url)
     house.rule("file", str(path))
@@ -484,7 +484,7 @@ def test_a_calendar_that_is_another_one_at_each_fetch_cannot_fill_the_journal(
             change(text(*(event(soon(day % 28 + 1), f"{number} {day} " + "x" * 190) for day in range(6_000))))
             house.look()
         assert house.journaled("calendar-fetched") - before < 5
-        monkeypatch.setattr(house.calendar_refresher._refresh_of(source), "bytes_left", calendars.JOURNAL_BURST_BYTES)
+        house.calendar_refresher._refresh_of(source).allowance.bytes_left = CalendarLimits().journal_burst_bytes
         house.look()
         assert StateStore(house.client).calendars([source])[source].instants[0][2].startswith("4 ")
 

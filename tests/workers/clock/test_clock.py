@@ -3,16 +3,13 @@
 import threading
 from typing import Any
 
-import pytest
 from structlog.testing import capture_logs
 
 from tests.support.product import wait_until
-from webhook_app.ops import loops
 from webhook_app.ops.loops import Loops
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
-from workers.clock import clock as clocks
-from workers.clock.clock import Clock
+from workers.clock.clock import Clock, ClockLimits
 
 LIMIT_S = 10.0
 
@@ -30,7 +27,8 @@ class NoWakeups:
 def running(client: Client, retention: Any, scenario: Any) -> None:
     """`story` while a clock runs that tidies like this."""
     stop = threading.Event()
-    clock = Clock(client, NoWakeups(), Loops(), retention=retention)
+    limits = ClockLimits(retention_every_s=0.0)
+    clock = Clock(client, NoWakeups(), Loops(pause_first_s=0.01), retention=retention, limits=limits)
     thread = threading.Thread(target=clock.run, args=(stop,))
     thread.start()
     try:
@@ -41,10 +39,7 @@ def running(client: Client, retention: Any, scenario: Any) -> None:
     assert not thread.is_alive()
 
 
-def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
+def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_another(client: Client) -> None:
     begun, done = [], threading.Event()
 
     def retention() -> None:
@@ -64,9 +59,7 @@ def test_no_timer_waits_for_the_tidying_and_one_tidying_does_not_begin_beside_an
     assert client.xlen(keys.JOURNAL) == 3
 
 
-def test_a_tidying_that_fails_is_logged_and_comes_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clocks, "RETENTION_EVERY_S", 0.0)
-    monkeypatch.setattr(loops, "PAUSE_FIRST_S", 0.01)
+def test_a_tidying_that_fails_is_logged_and_comes_again(client: Client) -> None:
     begun = []
 
     def retention() -> None:
@@ -78,7 +71,7 @@ def test_a_tidying_that_fails_is_logged_and_comes_again(client: Client, monkeypa
     assert {line["loop"] for line in logs} == {"retention"}
 
 
-def test_timers_are_popped_whatever_a_tick_raises(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timers_are_popped_whatever_a_tick_raises(client: Client) -> None:
     raised = []
 
     class Failing(NoWakeups):

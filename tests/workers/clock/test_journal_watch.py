@@ -6,7 +6,7 @@ from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
 from webhook_app.store.operations.system_alarms import raised_system_alarms
-from workers.clock.journal_watch import LOOK_COUNTS_AT_MOST_S, JournalWatch
+from workers.clock.journal_watch import CHECK_COUNTS_AT_MOST_S, JournalWatch
 from workers.reduce.reducer import Reducer
 
 
@@ -31,9 +31,9 @@ class Watched:
 
     def look(self, *, seconds: int, each_s: float = 1.0) -> None:
         for _ in range(seconds):
-            self.watch.look()
+            self.watch.check()
             self.clock.now += each_s
-        self.watch.look()
+        self.watch.check()
 
 
 def append(client: Client, *rooms: str) -> list[str]:
@@ -86,7 +86,7 @@ def test_a_backlog_that_is_worked_off_and_an_idle_journal_raise_nothing(client: 
 def test_a_suspended_machine_does_not_count(client: Client) -> None:
     append(client, "a")
     watched = Watched(client)
-    watched.look(seconds=int(30 / LOOK_COUNTS_AT_MOST_S) - 1, each_s=3_600.0)
+    watched.look(seconds=int(30 / CHECK_COUNTS_AT_MOST_S) - 1, each_s=3_600.0)
     assert raised_system_alarms(client) == []
 
 

@@ -15,16 +15,17 @@ from tests.support.web_client import fold_all
 from webhook_app.config.settings import load
 from webhook_app.console.components.rule_text import TextError
 from webhook_app.console.components.rule_text import read as read_text
+from webhook_app.ops.loops import Loops
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.state.store import StateStore
 from webhook_app.text.yaml_bounds import YAMLBoundsError, check_yaml
-from workers.config_file import apply
-from workers.config_file.apply import ALARM, SETTLED_AFTER_S, Watch, settled_identity
+from workers.config_file.apply import ALARM, apply
 from workers.config_file.reading import FileError, read
 from workers.config_file.variables import VariableError, replace_variables
+from workers.config_file.watcher import SETTLED_AFTER_S, ConfigWatcher, config_watcher, settled_identity
 from workers.config_file.yaml import FILE_MAX_BYTES
-from workers.container import WorkerContainer
 from workers.regular_file import FileReadError, read_regular_file
+from workers.store_access import open_store
 
 RULE = "rules:\n  - name: {name}\n    rooms: [a]\n    on: participant-joined\n    do: start\n"
 BOMBS = {
@@ -115,7 +116,7 @@ def watched(client: Client, store_url: str, tmp_path: Path) -> Any:
     path = tmp_path / "tally.yaml"
     path.touch()
     settings = load({"REDIS_URL": store_url, "DATA_DIR": str(tmp_path), "CONFIG_FILE": str(path)})
-    return path, Watch(path, settings, WorkerContainer(settings))
+    return path, ConfigWatcher(path, settings, open_store(settings))
 
 
 def rules(client: Client) -> Any:
@@ -132,11 +133,11 @@ def test_a_change_of_the_same_size_and_time_is_applied(client: Client, watched: 
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     before = path.stat()
-    watch.look()
+    watch.check()
     assert rules(client) == ["one"]
     path.write_text(RULE.format(name="two"))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    watch.look()
+    watch.check()
     assert rules(client) == ["two"]
 
 
@@ -147,10 +148,10 @@ def test_a_link_that_leads_to_another_file_is_applied(client: Client, watched: A
         os.utime(tmp_path / name, ns=(10**18, 10**18))
     path.unlink()
     path.symlink_to("one")
-    watch.look()
+    watch.check()
     (tmp_path / "next").symlink_to("two")
     os.replace(tmp_path / "next", path)
-    watch.look()
+    watch.check()
     assert rules(client) == ["two"]
 
 
@@ -158,7 +159,7 @@ def test_a_file_that_has_not_changed_is_applied_once(client: Client, watched: An
     path, watch = watched
     path.write_text(RULE.format(name="one"))
     for _ in range(3):
-        watch.look()
+        watch.check()
         os.utime(path)
     rules(client)
     assert sum(fields[b"t"] == b"file-applied" for _, fields in client.xrange("tally:journal")) == 1
@@ -169,69 +170,73 @@ def test_a_file_with_a_schedule_is_applied_again(client: Client, watched: Any) -
     scheduled = "rules: [{name: show, rooms: [a], schedule: {always: true}, late_after: %s}]"
     for late_after in ("70s", "80s"):
         path.write_text(scheduled % late_after)
-        watch.look()
+        watch.check()
         assert (rules(client), alarm(client)) == (["show"], None)
     assert StateStore(client).config().rules["show"].late_after_s == 80
 
 
-def test_a_settled_file_is_told_by_inode_and_change_time(watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settled_file_is_told_by_inode_and_change_time(watched: Any) -> None:
     path, _ = watched
-    assert settled_identity(path.with_name("nothing")) is None
+    assert settled_identity(path.with_name("nothing"), now_s=0) is None
     path.write_text("a")
-    assert settled_identity(path) is None
-    now = path.stat().st_ctime
-    monkeypatch.setattr(apply.time, "time", lambda: now + SETTLED_AFTER_S + 1)
-    first = settled_identity(path)
+    changed_at = path.stat().st_ctime
+    assert settled_identity(path, now_s=changed_at) is None
+    later = changed_at + SETTLED_AFTER_S + 1
+    first = settled_identity(path, now_s=later)
     assert first is not None
-    assert first == settled_identity(path)
+    assert first == settled_identity(path, now_s=later)
     path.write_text("b")
     os.utime(path, ns=(first[3], first[3]))
-    assert settled_identity(path) != first
+    assert settled_identity(path, now_s=later) != first
 
 
 @pytest.mark.parametrize("wrong", ["rules: [", "pipe", "gone"])
 def test_a_file_that_is_wrong_raises_one_alarm_and_what_runs_stays(client: Client, watched: Any, wrong: str) -> None:
     path, watch = watched
     path.write_text(RULE.format(name="one"))
-    watch.look()
+    watch.check()
     path.unlink()
     if wrong == "pipe":
         os.mkfifo(path)
     elif wrong != "gone":
         path.write_text(wrong)
     for _ in range(3):
-        watch.look()
+        watch.check()
     assert rules(client) == ["one"]
     raised = alarm(client)
     assert (raised.cleared_at, raised.count) == (None, 1)
     path.unlink(missing_ok=True)
     path.write_text(RULE.format(name="two"))
-    watch.look()
+    watch.check()
     assert rules(client) == ["two"]
     assert alarm(client) is None
 
 
-def test_an_exception_while_a_file_is_applied_ends_no_watching(
-    client: Client, watched: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, watch = watched
+def test_an_exception_while_a_file_is_applied_ends_no_watching(client: Client, watched: Any) -> None:
+    path, _ = watched
+    is_broken = False
+
+    def apply_or_break(*arguments: Any) -> Any:
+        if is_broken:
+            raise TypeError("a fault of ours")
+        return apply(*arguments)
+
+    settings = load({"REDIS_URL": watched[1]._settings.redis_url, "DATA_DIR": str(path.parent)})
+    watch = ConfigWatcher(path, settings, open_store(settings), apply_file=apply_or_break)
     path.write_text(RULE.format(name="one"))
-    watch.look()
+    watch.check()
 
-    def broken(*given: Any) -> None:
-        raise TypeError("a fault of ours")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(apply, "apply", broken)
-        path.write_text(RULE.format(name="two"))
-        for _ in range(3):
-            watch.look()
+    is_broken = True
+    path.write_text(RULE.format(name="two"))
+    for _ in range(3):
+        watch.check()
     assert rules(client) == ["one"]
     assert alarm(client).count == 1
     assert "could not be applied: something unforeseen" in alarm(client).summary_text
     assert "Error" not in alarm(client).summary_text
+    is_broken = False
     path.write_text(RULE.format(name="three"))
-    watch.look()
+    watch.check()
     assert rules(client) == ["three"]
 
 
@@ -244,8 +249,8 @@ def test_the_thread_that_watches_outlives_every_exception(watched: Any, monkeypa
         looked.release()
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(Watch, "look", look)
-    with apply.watcher(replace(watch._settings, config_file=path), watch._wiring, stop):
+    monkeypatch.setattr(ConfigWatcher, "check", look)
+    with config_watcher(replace(watch._settings, config_file=path), watch._store, Loops(), stop):
         try:
             assert all(looked.acquire(timeout=scaled_limit(30)) for _ in range(3))
         finally:

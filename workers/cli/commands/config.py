@@ -75,16 +75,17 @@ def apply(path: Path | None, as_json: bool) -> None:
 
     from webhook_app.store.connection.clients import STORE_ERRORS
     from workers.config_file import apply as config_file
-    from workers.container import WorkerContainer
+    from workers.store_access import open_store
 
     settings = context.effective_settings()
     path = _path(path, settings)
     found = _read(path, settings, as_json)
-    container = WorkerContainer(context.with_store(settings))
+    stored_settings = context.with_store(settings)
+    store = open_store(stored_settings)
     try:
-        applied = config_file.apply(found, container)
-        effect = _effect_of(container.client, applied)
-        warned = _warnings(container.client, settings, found.subscribers)
+        applied = config_file.apply(found, store, stored_settings)
+        effect = _effect_of(store.client, applied)
+        warned = _warnings(store.client, settings, found.subscribers)
     except STORE_ERRORS as error:
         raise CommandError(f"The store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():

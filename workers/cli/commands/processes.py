@@ -1,11 +1,8 @@
 """`tally up`, `web`, `worker`, `call`, `deliver`, `clock` and `sandbox`: run processes."""
 
 import os
-import signal
 import sys
-import threading
 from dataclasses import replace
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -106,38 +103,9 @@ def clock(as_json: bool) -> None:
     Example:
       REDIS_URL=redis://store:6379/0 tally clock
     """
-    from workers.clock.calendars import calendar_refresher
-    from workers.clock.clock import Clock
-    from workers.clock.retention import RetentionJob
-    from workers.clock.uptime_ping import uptime_pings
-    from workers.config_file.apply import watcher
-    from workers.container import WorkerContainer, process_heartbeat
+    from workers.clock.process import run
 
-    settings = _process("clock", as_json)
-    container, stop = WorkerContainer(settings), threading.Event()
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
-    with (
-        process_heartbeat("clock", container.client, container.loops),
-        watcher(settings, container, stop),
-        calendar_refresher(settings, container, stop),
-    ):
-        retention = RetentionJob(container.client, settings.retention_days)
-        clock = Clock(
-            container.client, container.wakeups, container.loops, retention=retention, max_streams=settings.max_streams
-        )
-        with uptime_pings(
-            None if settings.observe else settings.heartbeat_url,
-            container.client,
-            container.loops,
-            last_tick_at=lambda: clock.last_tick_at,
-            proxies=settings.proxies,
-        ):
-            clock.run(stop)
+    sys.exit(run(_process("clock", as_json)))
 
 
 @click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)

@@ -10,6 +10,7 @@ from webhook_app.domain.globs import any_glob_matches
 from workers.cli import context, options, output
 from workers.cli.commands import room_changes
 from workers.cli.context import CommandError
+from workers.webhook_address import webhook_url
 
 if TYPE_CHECKING:
     from webhook_app.providers.videosdk.room_creation import CreatedRoom
@@ -64,21 +65,19 @@ def _add(room_id: str, name: str | None, groups: tuple[str, ...]) -> None:
 
 def endpoint(settings: Settings) -> str:
     """Return the webhook URL to register. Raises `CommandError` that says what is missing."""
-    from workers.container import webhook_url
-
-    found = webhook_url(settings)
-    if found is None:
+    url = webhook_url(settings)
+    if url is None:
         raise CommandError(
             "PUBLIC_URL is not set: VideoSDK needs the address of its webhooks, such as https://tally.example.org"
         )
-    if len(found) > ENDPOINT_MAX_CHARS:
+    if len(url) > ENDPOINT_MAX_CHARS:
         raise CommandError(
-            f"the webhook address has {len(found)} characters, but VideoSDK accepts at most {ENDPOINT_MAX_CHARS}: "
+            f"the webhook address has {len(url)} characters, but VideoSDK accepts at most {ENDPOINT_MAX_CHARS}: "
             "use a shorter PUBLIC_URL"
         )
-    if settings.videosdk_api_url.startswith("https://") and not found.startswith("https://"):
+    if settings.videosdk_api_url.startswith("https://") and not url.startswith("https://"):
         raise CommandError("PUBLIC_URL must be https: VideoSDK sends webhooks only to https addresses")
-    return found
+    return url
 
 
 def masked(end_point: str) -> str:
