@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.replay import differences, refold
-from webhook_app.domain import reducer as steps
+from webhook_app.domain import room_events as steps
 from webhook_app.domain.budget import spend, step_budget
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.fold_limits import fold_limits
