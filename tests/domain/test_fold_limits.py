@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.replay import differences, refold
+from webhook_app.domain import reducer
 from webhook_app.domain import room_events as steps
 from webhook_app.domain.budget import spend, step_budget
 from webhook_app.domain.events import Event, Source
@@ -70,6 +71,6 @@ def test_a_file_of_ten_thousand_rules_on_as_many_rooms_stays_far_below_its_limit
     ]
     event = Event(f"{AT}-0", Source.CONFIG, "file-applied", None, AT, {"rooms": {}, "rules": rules})
     with step_budget(fold_limits(codec.journal_event(event)).steps // 5, "a fifth of the limit") as budget:
-        outcome = steps.step(SystemState(), codec.journal_event(event))
+        outcome = reducer.step(SystemState(), codec.journal_event(event))
     assert len(outcome.rooms) == MANY
     assert budget.spent <= budget.limit
