@@ -13,7 +13,7 @@ run() { # $1: the line's name; the rest: what pytest is given
   echo $? >"$logs/$name.status"
 }
 
-run scenarios tests/e2e/scenarios &
+run scenarios tests/e2e/scenarios -n 12 --dist worksteal &
 scenarios=$!
 run others --ignore=tests/e2e/scenarios -m "not process and not browser" &
 others=$!

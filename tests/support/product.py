@@ -134,6 +134,13 @@ class Sandbox:
             command, cwd=TREE, env=_environ(mark) | credentials, stdout=self._output, stderr=subprocess.STDOUT
         )
 
+    @classmethod
+    def attached(cls, url: str) -> "Sandbox":
+        """The controls of a sandbox that another process has started."""
+        sandbox = object.__new__(cls)
+        sandbox.url = url
+        return sandbox
+
     def up(self) -> bool:
         return _answers(f"{self.url}/")
 
@@ -335,6 +342,11 @@ class Product:
             return _answers(f"{self.url}/readyz")
 
         wait_until(ready, usual_s, "the product being ready", seen=lambda: last_lines(self.output(), 15))
+
+    @property
+    def answers(self) -> bool:
+        """Whether the web process says that the product is ready."""
+        return _answers(f"{self.url}/readyz")
 
     @property
     def runs(self) -> bool:

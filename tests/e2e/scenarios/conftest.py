@@ -1,66 +1,146 @@
-"""Stories run all at once: each test that takes a `hall` is begun with the first of them, and then waited for."""
+"""Each scenario is a test with a room of its own. Most share one running product; some need one to themselves.
 
-import os
-from collections.abc import Iterator
-from functools import partial
+The scenarios wait most of their time, so `tests/all.sh` runs them in many processes side by side with pytest-xdist. The
+process that distributes them then runs the shared product for all. Without xdist (`pytest tests/e2e/scenarios -k name`,
+`--pdb`) the product runs in the one process there is.
+"""
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from tests.e2e.scenarios.scenario_product import Scenario, ScenarioProduct
+from tests.e2e.scenarios.scenario_product import (
+    OutageProduct,
+    ProductAddress,
+    attach,
+    gated_product,
+    outage_product,
+    shared_product,
+)
+from tests.e2e.scenarios.scenario_room import ScenarioRoom
+from tests.support.polling import load_per_core
+from tests.support.product import Product, product
+from tests.support.reporting import SharedFailureError
 
-SCENARIO_FIXTURE = "scenario"
-TOLD_AGAIN = pytest.StashKey[list[str]]()
+RERUNS = 2
+OVERLOAD_PER_CORE = 4.0
+ROOM_ID_MAX_CHARS = 90
+ADDRESS = "shared_product"  # in the input of a pytest-xdist worker
+PASSED = pytest.StashKey[bool]()
+ROOM = pytest.StashKey[ScenarioRoom]()
 
 
-@pytest.fixture(scope="session")
-def products(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, ScenarioProduct]]:
-    """One product for all stories that disturb no other, and one for each kind of those that do."""
-    tales: dict[str, dict[str, Scenario]] = {}
-    for item in reversed(request.session.items):  # those that wait longest are last, and begin first
-        if SCENARIO_FIXTURE in getattr(item, "fixturenames", ()):
-            tales.setdefault(_kind(item), {})[item.name] = _scenario(item)
-    built = {kind: ScenarioProduct(tmp_path_factory.mktemp(kind), tales[kind], kind) for kind in sorted(tales)}
-    yield built
-    for product in built.values():
-        product.close()
-        request.config.stash[TOLD_AGAIN].extend(product.told_again)
-    if os.environ.get("STORIES_TOOK"):
-        took = [(took_s, name) for product in built.values() for name, took_s in product.took_s.items()]
-        print("\n".join(f"{took_s:6.1f} s {name}" for took_s, name in sorted(took)))
+class SharedProductPlugin:
+    """Runs the shared product in the pytest-xdist process that distributes tests, and gives each worker its address."""
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._address: ProductAddress | None = None
+        self._lock = threading.Lock()
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """Start the product before the first worker; give every worker its address."""
+        with self._lock:
+            if self._address is None:
+                home = Path(self._stack.enter_context(TemporaryDirectory(prefix="tallylight-scenarios-")))
+                self._address = self._stack.enter_context(shared_product(home))
+        node.workerinput[ADDRESS] = self._address.to_dict()
+
+    def pytest_unconfigure(self) -> None:
+        """Stop the product after the last worker."""
+        self._stack.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TOLD_AGAIN] = []
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SharedProductPlugin(), "shared-scenario-product")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name in config.stash[TOLD_AGAIN]:
-        terminalreporter.write_line(f"AGAIN {name}: it failed while the machine was overloaded, and was run again")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Scenarios run in real time: one that fails on an overloaded machine gets another try, elsewhere none."""
+    for item in items:
+        if "scenario" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS, condition=is_overloaded))
+
+
+def is_overloaded() -> bool:
+    return load_per_core() > OVERLOAD_PER_CORE
+
+
+@pytest.fixture(scope="session")
+def common_product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The product that scenarios share."""
+    worker_input: dict[str, Any] = getattr(request.config, "workerinput", {})
+    with contextlib.ExitStack() as stack:
+        if ADDRESS in worker_input:
+            address = ProductAddress(**worker_input[ADDRESS])
+        else:
+            address = stack.enter_context(shared_product(tmp_path_factory.mktemp("shared")))
+        yield stack.enter_context(attach(address))
 
 
 @pytest.fixture
-def scenario(request: pytest.FixtureRequest, products: dict[str, ScenarioProduct]) -> ScenarioProduct:
-    """What a story is given is its room; whoever calls the test is given the house, to wait for the story's end."""
-    return products[_kind(request.node)]
+def scenario(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ScenarioRoom]:
+    """A room of a running product; what must hold after every scenario is checked when the test has passed.
+
+    With the marker `own_product` the product runs for this test alone: "isolated", "gated" (its way to VideoSDK can be
+    shut) or "outage" (all its processes are killed once and started again later).
+    """
+    marker = request.node.get_closest_marker("own_product")
+    with contextlib.ExitStack() as stack:
+        room = _room(request, tmp_path, stack, None if marker is None else str(marker.args[0]))
+        request.node.stash[ROOM] = room
+        yield room
+        if request.node.stash.get(PASSED, False):
+            room.assert_sound()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    found = pyfuncitem.funcargs.get(SCENARIO_FIXTURE)
-    if not isinstance(found, ScenarioProduct):
-        return None
-    found.verdict(pyfuncitem.name)
-    return True
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if call.when == "call":
+        item.stash[PASSED] = report.passed
+    room = item.stash.get(ROOM, None)
+    if report.failed and room is not None and call.when != "setup":
+        report.sections.append(("The room's history", room.describe()))
+    return report
 
 
-def _kind(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("product")
-    return "calm" if marker is None else str(marker.args[0])
+def _room(
+    request: pytest.FixtureRequest, tmp_path: Path, stack: contextlib.ExitStack, kind: str | None
+) -> ScenarioRoom:
+    room_id = _room_id(request.node)
+    match kind:
+        case None:
+            shared: Product = request.getfixturevalue("common_product")
+            if not shared.answers:
+                raise SharedFailureError("the shared product ended", AssertionError(shared.output()))
+            shared.subscribe("*", rooms=[room_id])
+            return ScenarioRoom(shared, room_id)
+        case "isolated":
+            own = stack.enter_context(product(tmp_path, pinned=True))
+            own.subscribe("*")
+            return ScenarioRoom(own, room_id)
+        case "gated":
+            own, proxy = stack.enter_context(gated_product(tmp_path))
+            own.subscribe("*")
+            return ScenarioRoom(own, room_id, proxy=proxy)
+        case "outage":
+            outage: OutageProduct = stack.enter_context(outage_product(tmp_path))
+            return ScenarioRoom(outage.product, room_id, down_at=outage.down_at, up_at=outage.up_at)
+    raise AssertionError(f"no kind of product: {kind}")
 
 
-def _scenario(item: pytest.Item) -> Scenario:
-    assert isinstance(item, pytest.Function)
-    given = item.callspec.params if hasattr(item, "callspec") else {}
-    return partial(item.obj, **given)
+def _room_id(item: pytest.Item) -> str:
+    """A room's id for a test; another one for each attempt."""
+    words = re.sub(r"[^a-z0-9]+", "-", item.name.removeprefix("test_").lower()).strip("-")[:ROOM_ID_MAX_CHARS]
+    return f"{words}-{getattr(item, 'execution_count', 1)}-{int(time.time()) % 100_000}"

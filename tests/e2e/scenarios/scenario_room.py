@@ -1,4 +1,4 @@
-"""A hall: one room of a story, with what is done in it, what is told of it, and what must hold of it in the end."""
+"""One room of a scenario: what people and operators do in it, what it waits for, and what must hold at its end."""
 
 import itertools
 import time
@@ -19,13 +19,19 @@ SHOWN_LINES = 50
 
 
 class ScenarioRoom:
-    """One room, its one scheduled rule and its session, in a product that other stories share."""
+    """One room of a running product, with one scheduled rule and one session.
 
-    def __init__(self, one: Product, name: str, falls_at: float, back_at: float, proxy: ToggleProxy | None) -> None:
-        self.one = one
-        self.falls_at = falls_at  # when a falling house dies, and when it is started again
-        self.back_at = back_at
-        self.proxy = proxy  # a gated house's
+    `down_at` and `up_at` are when an outage begins and ends (seconds since 1970); `proxy` is the way to VideoSDK of a
+    gated product.
+    """
+
+    def __init__(
+        self, product: Product, name: str, *, down_at: float = 0.0, up_at: float = 0.0, proxy: ToggleProxy | None = None
+    ) -> None:
+        self.product = product
+        self.down_at = down_at
+        self.up_at = up_at
+        self.proxy = proxy
         self.room = name
         self.rule = f"show-{crc32(name.encode())}"
         self.session = ""
@@ -59,7 +65,7 @@ class ScenarioRoom:
         """VideoSDK's stream fails."""
         self.sandbox.fail(self.room)
 
-    def spoil(self, *rest: str | Json, **webhooks: Any) -> None:
+    def inject_faults(self, *rest: str | Json, **webhooks: Any) -> None:
         """What goes wrong from now on, in this room only: `"start:409"`, a REST fault, or what webhooks suffer."""
         faults = [_fault(one) if isinstance(one, str) else one for one in rest]
         self.sandbox.spoil(self.room, **({"rest": faults} | ({"webhooks": webhooks} if webhooks else {})))
@@ -70,62 +76,67 @@ class ScenarioRoom:
     # What operators do
 
     def opens(self, in_s: float = 2.0, *, lasts: float = 20.0, at: float | None = None, **rule: Any) -> None:
-        """Put the hall's rule: a window that opens so soon and lasts so long."""
+        """Put the room's rule: a window that opens so soon and lasts so long."""
         self.opens_at = float(int(time.time() + in_s if at is None else at))
         self.lasts(lasts, **rule)
 
     def lasts(self, lasts: float, **rule: Any) -> None:
-        """Put the hall's rule again: its window opens when it did, and lasts so long."""
+        """Put the room's rule again: its window opens when it did, and lasts so long."""
         self.closes_at = self.opens_at + lasts
         schedule = {"at": [wall_clock(self.opens_at)], "duration": f"{int(lasts)}s"}
         self.puts_rule(self.rule, schedule=schedule, **rule)
 
     def puts_rule(self, name: str, **rule: Any) -> None:
-        retry_while_down(lambda: self.one.put_rule(name, rooms=[self.room], **rule))
+        retry_while_down(lambda: self.product.put_rule(name, rooms=[self.room], **rule))
 
     def rule_is(self, what: str) -> None:
-        """The hall's rule is `pause`d, `resume`d or `delete`d."""
+        """The room's rule is `pause`d, `resume`d or `delete`d."""
         if what == "delete":
             self.rule_is_gone(self.rule)
             return
-        answer = retry_while_down(lambda: self.one.api("POST", f"/rules/{self.rule}/{what}"))
+        answer = retry_while_down(lambda: self.product.api("POST", f"/rules/{self.rule}/{what}"))
         assert answer.status == 202, answer.body
 
     def rule_is_gone(self, name: str) -> None:
         """Delete a rule."""
-        assert retry_while_down(lambda: self.one.api("DELETE", f"/rules/{name}")).status == 204
+        assert retry_while_down(lambda: self.product.api("DELETE", f"/rules/{name}")).status == 204
 
     def operator(self, command: str, **body: Any) -> None:
         """An operator's `start`, `end` or `release`."""
-        retry_while_down(lambda: self.one.api("POST", "/rooms", {"room_id": self.room}))
-        answer = retry_while_down(lambda: self.one.api("POST", f"/rooms/{self.room}/{command}", body or None))
+        retry_while_down(lambda: self.product.api("POST", "/rooms", {"room_id": self.room}))
+        answer = retry_while_down(lambda: self.product.api("POST", f"/rooms/{self.room}/{command}", body or None))
         assert answer.status == 202, answer.body
 
     # What is waited for
 
-    def hears(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+    def receives(self, kind: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th notice of a type, once it was told."""
         heard = wait_until(
-            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", seen=lambda: self.told
+            lambda: self.notices(kind)[times - 1 :], limit_s, f"{kind} (x{times})", seen=lambda: self.notice_types
         )
         return heard[0]
 
     def on_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The room's so-many-th run became playable."""
-        return self.hears("stream.playable", times, limit_s)
+        return self.receives("stream.playable", times, limit_s)
 
     def off_air(self, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The room's so-many-th run was stopped."""
-        return self.hears("stream.stopped", times, limit_s)
+        return self.receives("stream.stopped", times, limit_s)
 
     def closed(self, after_s: float = 0.0, limit_s: float = LIMIT_S) -> None:
-        """The hall's window has closed, and so many seconds more have passed."""
+        """The room's window has closed, and so many seconds more have passed."""
         self.until(self.closes_at)
-        self.hears_one_of(("broadcast.completed", "broadcast.missed"), limit_s)
+        self.receives_one_of(("broadcast.completed", "broadcast.missed"), limit_s)
         time.sleep(after_s)
 
-    def hears_one_of(self, kinds: tuple[str, ...], limit_s: float) -> None:
-        wait_until(lambda: any(kind in kinds for kind in self.told), limit_s, f"one of {kinds}", seen=lambda: self.told)
+    def receives_one_of(self, kinds: tuple[str, ...], limit_s: float) -> None:
+        wait_until(
+            lambda: any(kind in kinds for kind in self.notice_types),
+            limit_s,
+            f"one of {kinds}",
+            seen=lambda: self.notice_types,
+        )
 
     def until(self, moment: float) -> None:
         """Sleep until a moment on the clock."""
@@ -135,7 +146,7 @@ class ScenarioRoom:
         """The room, once this is what is wanted of it; None is nothing."""
 
         def there() -> Json | None:
-            found = retry_while_down(lambda: self.one.room(self.room))
+            found = retry_while_down(lambda: self.product.room(self.room))
             if found is None:
                 return None
             wanted = None if found["desired"] is None else found["desired"]["on_air"]
@@ -143,51 +154,51 @@ class ScenarioRoom:
 
         return wait_until(there, limit_s, f"the desired state {on_air}", seen=lambda: self.now["desired"])
 
-    def asked(self, path: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
+    def wait_for_request(self, path: str, times: int = 1, limit_s: float = LIMIT_S) -> Json:
         """The so-many-th call to a path that ends so, once VideoSDK has it."""
-        return wait_until(lambda: self.asks(path)[times - 1 :], limit_s, f"call {times} of {path}")[0]
+        return wait_until(lambda: self.requests_to(path)[times - 1 :], limit_s, f"call {times} of {path}")[0]
 
     # What has come of it
 
     @property
     def sandbox(self) -> Sandbox:
-        assert self.one.sandbox is not None
-        return self.one.sandbox
+        assert self.product.sandbox is not None
+        return self.product.sandbox
 
     @property
     def now(self) -> Json:
         """The room as the API shows it."""
-        found = retry_while_down(lambda: self.one.room(self.room))
+        found = retry_while_down(lambda: self.product.room(self.room))
         assert found is not None
         return found
 
     @property
     def calls(self) -> list[Json]:
         """Starts and ends, as the API shows them."""
-        found = retry_while_down(lambda: self.one.items(f"/calls?room_id={self.room}"))
+        found = retry_while_down(lambda: self.product.items(f"/calls?room_id={self.room}"))
         return [call for call in found if call["kind"] != "probe"]
 
     @property
     def alarms(self) -> list[Json]:
-        """The alarms that are active in the whole house."""
-        return retry_while_down(lambda: self.one.items("/alarms?active=true"))
+        """The alarms that are active in the whole product."""
+        return retry_while_down(lambda: self.product.items("/alarms?active=true"))
 
     @property
-    def told(self) -> list[str]:
-        return self.one.sink.types(self.room)
+    def notice_types(self) -> list[str]:
+        return self.product.sink.types(self.room)
 
     def notices(self, kind: str) -> list[Json]:
-        return self.one.sink.notices(kind, self.room)
+        return self.product.sink.notices(kind, self.room)
 
     @property
     def broadcasts(self) -> list[str]:
         """What was told of windows, short."""
-        kinds = {kind for kind in self.told if kind.startswith("broadcast.")}
+        kinds = {kind for kind in self.notice_types if kind.startswith("broadcast.")}
         found = sorted((notice for kind in kinds for notice in self.notices(kind)), key=_in_order)
         return [str(one["type"]).removeprefix("broadcast.") for one in found]
 
     def reason(self, kind: str) -> str:
-        """Why the last `broadcast.<kind>` was, which names the hall's rule too."""
+        """Why the last `broadcast.<kind>` was, which names the room's rule too."""
         last = self.notices(f"broadcast.{kind}")[-1]["data"]
         assert (last["rule"], last["because"]) == (self.rule, f"rule:{self.rule}")
         return str(last["reason"])
@@ -197,22 +208,22 @@ class ScenarioRoom:
         """VideoSDK's own record of the room's runs."""
         return self.sandbox.log("run", self.room)
 
-    def asks(self, path: str) -> list[Json]:
+    def requests_to(self, path: str) -> list[Json]:
         """What VideoSDK was asked: the calls whose path ends so."""
         return [one for one in self.sandbox.log("call", self.room) if one["path"].partition("?")[0].endswith(path)]
 
     @property
     def starts(self) -> list[Json]:
-        return self.asks("/hls/start")
+        return self.requests_to("/hls/start")
 
     @property
     def ends(self) -> list[Json]:
-        return self.asks("/hls/end")
+        return self.requests_to("/hls/end")
 
     @property
     def timeline(self) -> list[Json]:
         """The room's timeline, oldest first."""
-        return retry_while_down(lambda: self.one.items(f"/rooms/{self.room}/timeline"))
+        return retry_while_down(lambda: self.product.items(f"/rooms/{self.room}/timeline"))
 
     @property
     def decisions(self) -> list[str]:
@@ -220,9 +231,9 @@ class ScenarioRoom:
 
     def kills(self, process: str) -> None:
         """`kill -9` of one process of the product, which its supervisor starts again."""
-        self.one.kill(self.one.pids()[process])
+        self.product.kill(self.product.pids()[process])
 
-    def said(self, what: Reason | Explanation, times: int = 1) -> None:
+    def timeline_shows(self, what: Reason | Explanation, times: int = 1) -> None:
         """The timeline says this in a decision or an effect: a reason's code, or an explanation's text."""
         found = 0
         for item in self.timeline:
@@ -241,7 +252,7 @@ class ScenarioRoom:
         """One event of a type on the timeline."""
         return [item for item in self.timeline if item["type"] == kind][nth]
 
-    # What must hold of every story
+    # What must hold of every scenario
 
     def settle(self, limit_s: float = LIMIT_S) -> None:
         """All that happened is folded and no call is out."""
@@ -252,7 +263,7 @@ class ScenarioRoom:
 
         wait_until(quiet, limit_s, "the room being quiet")
 
-    def ended_well(self) -> None:
+    def assert_sound(self) -> None:
         """Never two runs at once; every event says what it did, every call why it was made."""
         self.settle()
         runs = self.runs
@@ -275,9 +286,9 @@ class ScenarioRoom:
             for notice in self.notices(f"broadcast.{kind}"):
                 assert notice["data"]["rule"] and notice["data"]["reason"], notice
 
-    def account(self) -> str:
-        """What has happened, for whoever reads that a story failed."""
-        lines = [f"room {self.room}", f"told: {self.told}"]
+    def describe(self) -> str:
+        """What has happened, for the report of a scenario that failed."""
+        lines = [f"room {self.room}", f"told: {self.notice_types}"]
         try:
             lines += [f"run: {run}" for run in self.runs]
             for item in self.timeline[-SHOWN_LAST:]:

@@ -11,7 +11,7 @@ BARE = {"stream_ids": False}
 
 
 def test_a_window_with_bare_webhooks_is_one_run_from_opening_to_close(scenario: ScenarioRoom) -> None:
-    scenario.spoil(**BARE)
+    scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=10)
     scenario.on_air()
@@ -23,12 +23,12 @@ def test_a_window_with_bare_webhooks_is_one_run_from_opening_to_close(scenario: 
 
 
 def test_a_stream_that_breaks_is_started_again_and_the_second_is_ended_at_the_close(scenario: ScenarioRoom) -> None:
-    scenario.spoil(**BARE)
+    scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=18)
     scenario.on_air()
     scenario.breaks()
-    scenario.hears("stream.failed")
+    scenario.receives("stream.failed")
     scenario.on_air(2)
     scenario.closed()
     scenario.off_air(limit_s=40)
@@ -37,20 +37,20 @@ def test_a_stream_that_breaks_is_started_again_and_the_second_is_ended_at_the_cl
 
 
 def test_a_person_who_stops_the_second_run_of_a_session_is_obeyed(scenario: ScenarioRoom) -> None:
-    scenario.spoil(**BARE)
+    scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=24)
     scenario.on_air()
     scenario.breaks()
     scenario.on_air(2)
     scenario.person_stops()
-    scenario.hears("broadcast.interrupted")
+    scenario.receives("broadcast.interrupted")
     scenario.closed(after_s=2)
     assert (scenario.broadcasts, len(scenario.runs)) == (["interrupted", "completed"], 2)
 
 
 def test_a_run_that_is_renewed_with_bare_webhooks_is_never_two(scenario: ScenarioRoom) -> None:
-    scenario.spoil(**BARE)
+    scenario.inject_faults(**BARE)
     scenario.joins()
     scenario.opens(lasts=24, max_run="6s")
     scenario.on_air(2, limit_s=30)
@@ -61,9 +61,9 @@ def test_a_run_that_is_renewed_with_bare_webhooks_is_never_two(scenario: Scenari
 
 
 def test_an_operator_who_starts_and_ends_again_and_again_has_one_run_each_time(scenario: ScenarioRoom) -> None:
-    scenario.spoil(**BARE)
+    scenario.inject_faults(**BARE)
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     for nth in range(1, 4):
         scenario.operator("start")
         scenario.on_air(nth, limit_s=40)
@@ -77,7 +77,7 @@ def test_an_operator_who_starts_and_ends_again_and_again_has_one_run_each_time(s
 def test_in_a_storm_of_lost_late_and_doubled_webhooks_the_window_is_kept(
     scenario: ScenarioRoom, nth: int, named: bool
 ) -> None:
-    scenario.spoil(
+    scenario.inject_faults(
         drop={"probability": 0.3, "types": ["hls-*", "session-*", "participant-*"]},
         repeat=0.4,
         reorder=0.4,

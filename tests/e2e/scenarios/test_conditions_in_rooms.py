@@ -18,7 +18,7 @@ EMPTY = "room.on_air && room.session.participant_count == 0"
 def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.operator("start")
     scenario.on_air()
     scenario.operator("release")
@@ -26,30 +26,30 @@ def test_an_empty_room_is_ended_after_videosdk_was_asked_who_is_there(scenario: 
     scenario.off_air()
     left, ended = scenario.event("participant-left")["at"], scenario.ends[0]["at"]
     assert 2.9 <= seconds_between(left, ended) <= 10 + LATE_S
-    scenario.said(Reason.RULE_BEGAN_TO_HOLD)
-    scenario.said(Reason.RULE_VERIFYING)
+    scenario.timeline_shows(Reason.RULE_BEGAN_TO_HOLD)
+    scenario.timeline_shows(Reason.RULE_VERIFYING)
     assert len(scenario.ends) == 1
 
 
 def test_a_room_that_is_thought_empty_and_is_not_stays_on_air(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "3s"}, do="end")
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.person_starts()
     scenario.on_air()
-    scenario.spoil(drop=["participant-joined"])
+    scenario.inject_faults(drop=["participant-joined"])
     scenario.joins("grace", "Grace")
     scenario.leaves("ada", keep=True)
-    scenario.hears("participant.joined", 2)
+    scenario.receives("participant.joined", 2)
     time.sleep(3)
     assert (scenario.now["state"], scenario.ends) == ("playable", [])
-    scenario.said(Reason.RULE_NO_LONGER_HOLDS)
+    scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 
 def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(scenario.rule, when=EMPTY, **{"for": "4s"}, do="end")
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.person_starts()
     scenario.on_air()
     scenario.leaves(keep=True)
@@ -57,7 +57,7 @@ def test_somebody_who_comes_back_in_time_stops_the_waiting(scenario: ScenarioRoo
     scenario.joins()
     time.sleep(6)
     assert (scenario.now["state"], scenario.ends) == ("playable", [])
-    scenario.said(Reason.RULE_NO_LONGER_HOLDS)
+    scenario.timeline_shows(Reason.RULE_NO_LONGER_HOLDS)
 
 
 def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) -> None:
@@ -65,10 +65,10 @@ def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) 
     scenario.puts_rule(scenario.rule, when='room.state == "starting"', **{"for": "3s"}, do="notify", message=message)
     scenario.pace(started_s=6)
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.operator("start")
-    told = scenario.hears(f"rule.{scenario.rule}")
-    assert told["data"]["message"] == f"{scenario.room} has been starting for a while"
+    notice = scenario.receives(f"rule.{scenario.rule}")
+    assert notice["data"]["message"] == f"{scenario.room} has been starting for a while"
     scenario.on_air()
     assert len(scenario.notices(f"rule.{scenario.rule}")) == 1
 
@@ -76,8 +76,8 @@ def test_a_stream_that_starts_slowly_is_told_of_by_name(scenario: ScenarioRoom) 
 def test_a_room_that_waits_too_long_for_its_session_is_told_of(scenario: ScenarioRoom) -> None:
     scenario.puts_rule(f"{scenario.rule}-waits", when="room.armed", **{"for": "3s"}, do="notify", message="nobody came")
     scenario.opens(lasts=15)
-    told = scenario.hears(f"rule.{scenario.rule}-waits")
-    assert told["data"]["message"] == "nobody came"
+    notice = scenario.receives(f"rule.{scenario.rule}-waits")
+    assert notice["data"]["message"] == "nobody came"
     scenario.joins()
     scenario.on_air()
     scenario.closed()
@@ -91,7 +91,7 @@ def test_the_next_opening_can_be_passed_over(scenario: ScenarioRoom) -> None:
     scenario.rule_is("skip-next")
     scenario.until(scenario.opens_at + 3)
     assert (scenario.starts, scenario.now["desired"], scenario.broadcasts) == ([], None, [])
-    scenario.said(Reason.OCCURRENCE_SKIPPED)
+    scenario.timeline_shows(Reason.OCCURRENCE_SKIPPED)
 
 
 def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(scenario: ScenarioRoom) -> None:
@@ -104,5 +104,5 @@ def test_a_host_who_joins_puts_the_room_on_air_and_whose_leaving_ends_it(scenari
     scenario.leaves("ada")
     scenario.off_air()
     assert (len(scenario.runs), len(scenario.starts), len(scenario.ends)) == (1, 1, 1)
-    scenario.said(explain(Reason.START_SENT, because=f"rule:{scenario.rule}-in"))
-    scenario.said(explain(Reason.END_SENT, because=f"rule:{scenario.rule}-out"))
+    scenario.timeline_shows(explain(Reason.START_SENT, because=f"rule:{scenario.rule}-in"))
+    scenario.timeline_shows(explain(Reason.END_SENT, because=f"rule:{scenario.rule}-out"))

@@ -19,12 +19,12 @@ def test_a_stream_that_breaks_in_its_window_is_started_again(scenario: ScenarioR
     scenario.opens(lasts=14)
     scenario.on_air()
     scenario.breaks()
-    scenario.hears("stream.failed")
+    scenario.receives("stream.failed")
     scenario.on_air(2)
     assert scenario.now["desired"]["because"] == f"rule:{scenario.rule}"
     scenario.closed()
     scenario.off_air()
-    scenario.said(Reason.RETRY_STREAM_GONE)
+    scenario.timeline_shows(Reason.RETRY_STREAM_GONE)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 2)
 
 
@@ -33,11 +33,11 @@ def test_a_stream_that_breaks_again_and_again_is_started_ever_later(scenario: Sc
     scenario.joins()
     scenario.opens(lasts=50, late_after="30s")
     for nth in range(1, 4):
-        scenario.hears("stream.started", nth)
+        scenario.receives("stream.started", nth)
         if nth == 3:
             scenario.pace(playable_s=0.2)
         scenario.breaks()
-        scenario.hears("stream.failed", nth)
+        scenario.receives("stream.failed", nth)
     scenario.on_air(limit_s=30)
     ended = [run["ended_at"] for run in scenario.runs[:3]]
     begun = [run["started_at"] for run in scenario.runs[1:]]
@@ -54,13 +54,13 @@ def test_a_stream_that_vanishes_without_a_word_is_missed_and_started_again(scena
     scenario.joins()
     scenario.opens(lasts=115)
     scenario.on_air()
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.breaks()
     wait_until(lambda: len(scenario.runs) == 2, 110, "the second run")
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.on_air(2)
     assert any("VideoSDK no longer shows it" in repair for repair in scenario.repairs())
-    scenario.said(Reason.RETRY_STREAM_GONE)
+    scenario.timeline_shows(Reason.RETRY_STREAM_GONE)
     scenario.closed()
     scenario.off_air(2)
     assert scenario.broadcasts == ["completed"]
@@ -71,11 +71,11 @@ def test_a_person_who_stops_the_stream_in_the_app_is_obeyed_until_the_window_clo
     scenario.opens(lasts=12)
     scenario.on_air()
     scenario.person_stops()
-    scenario.hears("broadcast.interrupted")
+    scenario.receives("broadcast.interrupted")
     assert scenario.reason("interrupted") == Reason.STOPPED_BY_SOMEBODY
     assert scenario.desires(None)["on_air"] is False
     scenario.closed(after_s=2)
-    scenario.said(Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)
+    scenario.timeline_shows(Reason.STOPPED_BY_SOMEBODY_IN_WINDOW)
     assert (len(scenario.starts), len(scenario.runs)) == (1, 1)
     assert scenario.broadcasts == ["interrupted", "completed"]
 
@@ -87,11 +87,11 @@ def test_a_persons_stop_that_is_told_after_it_was_found_by_asking_is_obeyed(scen
     two = "room.on_air && room.session.participant_count == 2"
     scenario.puts_rule(f"{scenario.rule}-asks", when=two, **{"for": "4s"}, do="end")  # it has VideoSDK asked, and loses
     scenario.joins("grace", "Grace")
-    scenario.hears("participant.joined", 2)
-    scenario.spoil(delay_s=5)
+    scenario.receives("participant.joined", 2)
+    scenario.inject_faults(delay_s=5)
     scenario.until(time.time() + 1.5)
     scenario.person_stops()
-    scenario.hears("broadcast.interrupted")
+    scenario.receives("broadcast.interrupted")
     assert any("VideoSDK no longer shows it" in repair for repair in scenario.repairs())
     scenario.closed()
     assert (len(scenario.starts), len(scenario.runs)) == (1, 1)
@@ -103,7 +103,7 @@ def test_a_person_who_stops_and_starts_again_is_left_alone_at_the_close(scenario
     scenario.opens(lasts=10)
     scenario.on_air()
     scenario.person_stops()
-    scenario.hears("broadcast.interrupted")
+    scenario.receives("broadcast.interrupted")
     scenario.person_starts()
     scenario.on_air(2)
     scenario.closed(after_s=3)
@@ -127,26 +127,26 @@ def test_with_restart_never_a_stream_that_breaks_is_left_off(scenario: ScenarioR
     scenario.opens(lasts=14, restart="never")
     scenario.on_air()
     scenario.breaks()
-    scenario.hears("stream.failed")
+    scenario.receives("stream.failed")
     scenario.closed()
-    scenario.said(Reason.NOT_RESTARTED)
+    scenario.timeline_shows(Reason.NOT_RESTARTED)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
 def test_a_stream_that_ends_at_videosdks_own_limit_is_started_again(scenario: ScenarioRoom) -> None:
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.joins()
     scenario.person_starts()
     wait_until(lambda: [run["state"] for run in scenario.runs] == ["playable"], 10, "the person's run")
     scenario.sandbox.age(scenario.room, TWO_HOURS_S - 15)
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.opens(lasts=34)
     scenario.off_air(limit_s=30)
     scenario.on_air()
     scenario.closed()
     scenario.off_air(2)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 2)
-    scenario.said(Reason.RETRY_VIDEOSDK_LIMIT)
+    scenario.timeline_shows(Reason.RETRY_VIDEOSDK_LIMIT)
 
 
 def test_a_session_that_ends_takes_its_stream_along_and_the_next_one_is_put_on_air(scenario: ScenarioRoom) -> None:
@@ -155,7 +155,7 @@ def test_a_session_that_ends_takes_its_stream_along_and_the_next_one_is_put_on_a
     scenario.on_air()
     scenario.session_ends()
     scenario.off_air()
-    scenario.hears("broadcast.armed")
+    scenario.receives("broadcast.armed")
     scenario.joins()
     scenario.on_air(2)
     scenario.closed()
@@ -169,7 +169,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_before_it_ends_i
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air()
-    scenario.said(Reason.WAITING_FOR_STARTED)
+    scenario.timeline_shows(Reason.WAITING_FOR_STARTED)
     assert [end["status"] for end in scenario.ends] == [200]
     assert scenario.broadcasts == ["missed"]
     assert scenario.desires(None)
@@ -177,7 +177,7 @@ def test_a_close_while_the_stream_is_starting_waits_for_started_before_it_ends_i
 
 def test_an_end_that_is_refused_is_told_and_tried_again(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("end:409")
+    scenario.inject_faults("end:409")
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air()
@@ -188,7 +188,7 @@ def test_an_end_that_is_refused_is_told_and_tried_again(scenario: ScenarioRoom) 
 
 def test_an_end_whose_answer_is_lost_is_not_repeated_when_it_was_done(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("end:answer-lost")
+    scenario.inject_faults("end:answer-lost")
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air()
@@ -198,7 +198,7 @@ def test_an_end_whose_answer_is_lost_is_not_repeated_when_it_was_done(scenario: 
 
 def test_an_end_that_hangs_and_was_done_is_not_repeated(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "end", "fault": "slow", "after_s": 600})
+    scenario.inject_faults({"path": "end", "fault": "slow", "after_s": 600})
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air()
@@ -208,7 +208,7 @@ def test_an_end_that_hangs_and_was_done_is_not_repeated(scenario: ScenarioRoom) 
 @pytest.mark.parametrize("broken", ["500", "503"])
 def test_an_end_that_breaks_is_asked_about_and_repeated(scenario: ScenarioRoom, broken: str) -> None:
     scenario.joins()
-    scenario.spoil(f"end:{broken}")
+    scenario.inject_faults(f"end:{broken}")
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air(limit_s=40)
@@ -218,7 +218,7 @@ def test_an_end_that_breaks_is_asked_about_and_repeated(scenario: ScenarioRoom, 
 
 def test_an_end_that_hangs_and_did_nothing_is_repeated(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("end:hang")
+    scenario.inject_faults("end:hang")
     scenario.opens(lasts=5)
     scenario.closed()
     scenario.off_air(limit_s=60)

@@ -14,20 +14,20 @@ def test_a_failure_is_told_with_the_reason_that_rest_shows(scenario: ScenarioRoo
     scenario.person_starts()
     scenario.on_air()
     scenario.sandbox.fail(scenario.room, "encoder crashed")
-    told = scenario.hears("stream.failed")
-    assert told["data"]["stream"]["failure"] == "encoder crashed"
-    assert told["data"]["previous_state"] == "playable"
+    notice = scenario.receives("stream.failed")
+    assert notice["data"]["stream"]["failure"] == "encoder crashed"
+    assert notice["data"]["previous_state"] == "playable"
     assert scenario.now["stream"]["failure"] == "encoder crashed"
     assert len(scenario.notices("stream.failed")) == 1
 
 
 def test_a_failure_of_a_run_that_nothing_names_is_told_with_its_reason_all_the_same(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil(stream_ids=False)
+    scenario.inject_faults(stream_ids=False)
     scenario.person_starts()
     scenario.on_air()
     scenario.sandbox.fail(scenario.room, "encoder crashed")
-    assert scenario.hears("stream.failed")["data"]["stream"]["failure"] == "encoder crashed"
+    assert scenario.receives("stream.failed")["data"]["stream"]["failure"] == "encoder crashed"
 
 
 def test_a_failure_is_told_in_time_although_videosdk_leaves_the_question_without_an_answer(
@@ -36,10 +36,10 @@ def test_a_failure_is_told_in_time_although_videosdk_leaves_the_question_without
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
-    scenario.spoil("active:hang")
+    scenario.inject_faults("active:hang")
     scenario.sandbox.fail(scenario.room, "encoder crashed")
-    told = scenario.hears("stream.failed", limit_s=20)
-    assert told["data"]["stream"]["failure"] is None
-    assert seconds_between(told["data"]["stream"]["ended_at"], told["timestamp"]) <= 10 + LATE_S
+    notice = scenario.receives("stream.failed", limit_s=20)
+    assert notice["data"]["stream"]["failure"] is None
+    assert seconds_between(notice["data"]["stream"]["ended_at"], notice["timestamp"]) <= 10 + LATE_S
     wait_until(lambda: scenario.now["stream"]["failure"] == "encoder crashed", 60, "the reason being known after all")
     assert len(scenario.notices("stream.failed")) == 1

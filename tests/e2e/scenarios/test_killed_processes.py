@@ -1,11 +1,9 @@
 """One process killed at the worst moment: between look and mark, mark and send, send and answer; and the others too.
 
-The three moments of a start are held open by VideoSDK's side: it keeps a look waiting, takes a start and does nothing,
-or does it and keeps the answer. When each is held, the one process that makes calls is killed, once for all of them.
+The sandbox holds each moment of a start open: it delays the answer to a probe, accepts a start and does nothing, or
+does it and delays the answer. Then the test kills the process that makes calls.
 """
 
-import contextlib
-import threading
 import time
 
 import pytest
@@ -15,33 +13,29 @@ from tests.e2e.scenarios.waiting import seconds_between
 from tests.support.polling import wait_until
 from webhook_app.domain.reasons import Reason
 
-pytestmark = [pytest.mark.process, pytest.mark.product("struck")]
-
-MOMENTS = 4
-TOGETHER_S = 25.0
-held = threading.Barrier(MOMENTS)
+pytestmark = [pytest.mark.process, pytest.mark.own_product("isolated")]
 
 
 def test_killed_between_look_and_mark_the_start_is_decided_anew(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "active", "fault": "slow", "after_s": 600})
+    scenario.inject_faults({"path": "active", "fault": "slow", "after_s": 600})
     scenario.opens(lasts=60)
-    scenario.asked("/active")
+    scenario.wait_for_request("/active")
     strike(scenario)
     scenario.on_air(limit_s=60)
     assert (len(scenario.starts), len(scenario.runs)) == (1, 1)
-    scenario.said(Reason.CALL_NOT_MADE)
+    scenario.timeline_shows(Reason.CALL_NOT_MADE)
     scenario.closed(limit_s=60)
     scenario.off_air()
 
 
-@pytest.mark.product("gated")
+@pytest.mark.own_product("gated")
 def test_killed_between_mark_and_send_the_start_is_repeated_once_it_is_sure_that_nothing_was_done(
     scenario: ScenarioRoom,
 ) -> None:
     assert scenario.proxy is not None
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.proxy.shut_after(f"/{scenario.room}/active")
     scenario.opens(lasts=75)
     wait_until(lambda: [call["state"] for call in scenario.calls] == ["sent"], 10, "the mark")
@@ -51,7 +45,7 @@ def test_killed_between_mark_and_send_the_start_is_repeated_once_it_is_sure_that
     scenario.on_air(limit_s=75)
     assert (len(scenario.starts), len(scenario.runs)) == (1, 1)
     assert [call["state"] for call in scenario.calls] == ["unknown", "succeeded"]
-    scenario.said(Reason.START_HAD_NO_EFFECT)
+    scenario.timeline_shows(Reason.START_HAD_NO_EFFECT)
     scenario.closed(limit_s=60)
     scenario.off_air()
 
@@ -60,24 +54,24 @@ def test_killed_between_mark_and_work_the_start_is_repeated_once_it_is_sure_that
     scenario: ScenarioRoom,
 ) -> None:
     scenario.joins()
-    scenario.spoil("start:hang")
+    scenario.inject_faults("start:hang")
     scenario.opens(lasts=75)
-    scenario.asked("/hls/start")
+    scenario.wait_for_request("/hls/start")
     strike(scenario)
     scenario.on_air(limit_s=75)
     first, second = (start["at"] for start in scenario.starts)
     assert seconds_between(first, second) >= 25
     assert len(scenario.runs) == 1
-    scenario.said(Reason.START_HAD_NO_EFFECT)
+    scenario.timeline_shows(Reason.START_HAD_NO_EFFECT)
     scenario.closed(limit_s=60)
     scenario.off_air()
 
 
 def test_killed_between_work_and_answer_the_start_is_not_repeated(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "slow", "after_s": 600})
+    scenario.inject_faults({"path": "start", "fault": "slow", "after_s": 600})
     scenario.opens(lasts=40)
-    scenario.asked("/hls/start")
+    scenario.wait_for_request("/hls/start")
     strike(scenario)
     scenario.on_air()
     scenario.closed(limit_s=60)
@@ -89,9 +83,9 @@ def test_killed_between_work_and_answer_of_an_end_the_room_ends_once(scenario: S
     scenario.joins()
     scenario.operator("start")
     scenario.on_air()
-    scenario.spoil({"path": "end", "fault": "slow", "after_s": 600})
+    scenario.inject_faults({"path": "end", "fault": "slow", "after_s": 600})
     scenario.operator("end")
-    scenario.asked("/hls/end")
+    scenario.wait_for_request("/hls/end")
     strike(scenario)
     scenario.off_air(limit_s=60)
     assert (len(scenario.ends), len(scenario.runs)) == (1, 1)
@@ -123,7 +117,7 @@ def test_the_receiver_is_killed_when_a_session_opens_and_the_room_goes_on_air_al
     scenario: ScenarioRoom,
 ) -> None:
     scenario.opens(3, lasts=30)
-    scenario.hears("broadcast.armed")
+    scenario.receives("broadcast.armed")
     scenario.kills("web")
     scenario.joins()
     scenario.on_air(limit_s=30)
@@ -133,11 +127,7 @@ def test_the_receiver_is_killed_when_a_session_opens_and_the_room_goes_on_air_al
 
 
 def strike(scenario: ScenarioRoom) -> None:
-    """Kill the process that makes calls, once every story here has come to its moment."""
-    first = True
-    with contextlib.suppress(threading.BrokenBarrierError):
-        first = held.wait(TOGETHER_S) == 0
-    if first:
-        scenario.kills("call")
+    """Kill the process that makes calls, then let VideoSDK answer as usual."""
+    scenario.kills("call")
     time.sleep(1)
-    scenario.spoil()
+    scenario.inject_faults()

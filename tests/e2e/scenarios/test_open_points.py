@@ -47,7 +47,7 @@ def test_with_answers_of_any_form_a_window_is_one_stream(scenario: ScenarioRoom,
 
 @pytest.mark.parametrize("form", WEBHOOKS, ids=_id)
 def test_with_webhooks_of_any_form_a_window_is_one_stream(scenario: ScenarioRoom, form: dict[str, Any]) -> None:
-    scenario.spoil(**form)
+    scenario.inject_faults(**form)
     window_is_one_stream(scenario)
 
 
@@ -70,7 +70,7 @@ def test_a_sessions_end_ends_its_stream_in_any_form(scenario: ScenarioRoom, sess
     scenario.person_starts()
     scenario.on_air()
     scenario.session_ends()
-    ended = scenario.hears("session.ended")
+    ended = scenario.receives("session.ended")
     assert ended["data"]["session"]["ended_reason"] == "ROOM_CLOSED"
     scenario.off_air(limit_s=110)
     assert len(scenario.notices("stream.stopped")) == 1
@@ -80,7 +80,7 @@ def test_a_sessions_end_ends_its_stream_in_any_form(scenario: ScenarioRoom, sess
 def test_a_start_without_a_session_is_made_once_there_is_one(scenario: ScenarioRoom, no_session: str) -> None:
     scenario.sandbox.spoil(scenario.room, forms={"no_session": no_session})
     scenario.opens(lasts=25)
-    scenario.hears("broadcast.armed")
+    scenario.receives("broadcast.armed")
     scenario.joins()
     scenario.on_air()
     scenario.closed()
@@ -97,7 +97,7 @@ def test_a_stream_that_somebody_started_is_taken_over_and_never_doubled(
     scenario.person_starts()
     wait_until(lambda: [run["state"] for run in scenario.runs] == ["playable"], 20, "the stream that a person started")
     scenario.operator("start")
-    scenario.hears("stream.started", limit_s=40)
+    scenario.receives("stream.started", limit_s=40)
     assert len(scenario.runs) == 1
     scenario.operator("end")
     scenario.off_air(limit_s=60)

@@ -19,8 +19,8 @@ def test_an_operator_starts_and_ends_outside_any_window(scenario: ScenarioRoom) 
     assert scenario.desires(True)["desired"]["because"] == "operator"
     scenario.operator("end")
     scenario.off_air()
-    scenario.said(explain(Reason.START_SENT, because="operator"))
-    scenario.said(explain(Reason.END_SENT, because="operator"))
+    scenario.timeline_shows(explain(Reason.START_SENT, because="operator"))
+    scenario.timeline_shows(explain(Reason.END_SENT, because="operator"))
     assert (len(scenario.runs), len(scenario.starts), len(scenario.ends)) == (1, 1, 1)
 
 
@@ -30,7 +30,7 @@ def test_an_operator_who_releases_leaves_the_stream_alone(scenario: ScenarioRoom
     scenario.on_air()
     scenario.operator("release")
     assert scenario.desires(None)["on_air"] is True
-    scenario.said(Reason.OPERATOR_RELEASED)
+    scenario.timeline_shows(Reason.OPERATOR_RELEASED)
     scenario.person_stops()
     scenario.off_air()
     assert (len(scenario.starts), len(scenario.ends)) == (1, 1)
@@ -47,12 +47,12 @@ def test_an_operator_who_starts_an_empty_room_arms_it(scenario: ScenarioRoom) ->
 def test_an_operators_end_while_the_stream_is_starting_waits_for_started(scenario: ScenarioRoom) -> None:
     scenario.pace(started_s=5)
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.operator("start")
-    scenario.hears("stream.starting")
+    scenario.receives("stream.starting")
     scenario.operator("end")
     scenario.off_air()
-    scenario.said(Reason.WAITING_FOR_STARTED)
+    scenario.timeline_shows(Reason.WAITING_FOR_STARTED)
     assert [end["status"] for end in scenario.ends] == [200]
 
 
@@ -65,7 +65,7 @@ def test_an_operators_end_inside_a_window_holds_until_it_closes(scenario: Scenar
     assert scenario.desires(False)["desired"]["because"] == "operator"
     scenario.closed()
     assert scenario.desires(None)
-    scenario.said(Reason.OPERATOR_ENDED_WITH_WINDOW)
+    scenario.timeline_shows(Reason.OPERATOR_ENDED_WITH_WINDOW)
     assert (scenario.broadcasts, len(scenario.starts)) == (["completed"], 1)
 
 
@@ -73,7 +73,7 @@ def test_an_operator_who_ends_before_it_was_playable_is_the_reason_for_what_was_
     scenario.pace(playable_s=600)
     scenario.joins()
     scenario.opens(lasts=8, late_after="4s")
-    scenario.hears("stream.started")
+    scenario.receives("stream.started")
     scenario.operator("end")
     scenario.closed()
     assert scenario.reason("late") == scenario.reason("missed") == Reason.OPERATOR_OFF
@@ -99,7 +99,7 @@ def test_an_operators_end_holds_against_a_person_who_starts(scenario: ScenarioRo
     scenario.person_starts()
     scenario.off_air()
     assert len(scenario.ends) == 1
-    scenario.said(explain(Reason.END_SENT, because="operator"))
+    scenario.timeline_shows(explain(Reason.END_SENT, because="operator"))
     assert scenario.desires(False)
 
 
@@ -110,7 +110,7 @@ def test_an_operators_start_is_dropped_at_the_next_opening_and_the_run_goes_on(s
     scenario.opens(3, lasts=6)
     scenario.closed()
     scenario.off_air()
-    scenario.said(Reason.OPERATOR_SUPERSEDED_BY_WINDOW)
+    scenario.timeline_shows(Reason.OPERATOR_SUPERSEDED_BY_WINDOW)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
@@ -134,7 +134,7 @@ def test_an_operators_wish_with_a_time_of_its_own_holds_over_the_close(scenario:
     assert scenario.now["on_air"] is True
     scenario.off_air()
     assert until - 1 < time.time()
-    scenario.said(Reason.OPERATOR_EXPIRED)
+    scenario.timeline_shows(Reason.OPERATOR_EXPIRED)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 

@@ -1,6 +1,6 @@
 """The product down: every process is killed, and started again after an opening, a close or a whole window.
 
-All stories here share one fall: at `hall.falls_at` all processes die by `kill -9`, at `hall.back_at` they start again.
+In each scenario every process is killed with `kill -9` at `scenario.down_at` and started again at `scenario.up_at`.
 """
 
 import time
@@ -13,16 +13,16 @@ from tests.e2e.scenarios.waiting import seconds_between
 from tests.support.polling import wait_until
 from webhook_app.domain.reasons import Reason
 
-pytestmark = [pytest.mark.process, pytest.mark.product("falling")]
+pytestmark = [pytest.mark.process, pytest.mark.own_product("outage")]
 
 UP_AGAIN_S = 60.0
 
 
 def test_down_over_the_opening_the_window_is_entered_late(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.opens(at=scenario.falls_at + 5, lasts=45, late_after="5s")
+    scenario.opens(at=scenario.down_at + 5, lasts=45, late_after="5s")
     scenario.on_air(limit_s=UP_AGAIN_S)
-    scenario.said(Reason.WINDOW_ENTERED_LATE)
+    scenario.timeline_shows(Reason.WINDOW_ENTERED_LATE)
     scenario.closed()
     scenario.off_air()
     assert scenario.broadcasts == ["late", "completed"]
@@ -32,10 +32,10 @@ def test_down_over_the_opening_the_window_is_entered_late(scenario: ScenarioRoom
 def test_down_over_the_close_the_stream_is_ended_afterwards(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=2)
-    scenario.lasts(scenario.falls_at + 6 - scenario.opens_at)
+    scenario.lasts(scenario.down_at + 6 - scenario.opens_at)
     scenario.on_air()
     scenario.off_air(limit_s=UP_AGAIN_S + 30)
-    assert scenario.closes_at < scenario.back_at
+    assert scenario.closes_at < scenario.up_at
     assert scenario.broadcasts == ["completed"]
     assert (len(scenario.runs), len(scenario.ends)) == (1, 1)
     assert scenario.desires(None)
@@ -43,8 +43,8 @@ def test_down_over_the_close_the_stream_is_ended_afterwards(scenario: ScenarioRo
 
 def test_down_over_a_whole_window_it_is_missed_and_nothing_is_started(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.opens(at=scenario.falls_at + 4, lasts=8)
-    scenario.hears("broadcast.missed", limit_s=UP_AGAIN_S + 30)
+    scenario.opens(at=scenario.down_at + 4, lasts=8)
+    scenario.receives("broadcast.missed", limit_s=UP_AGAIN_S + 30)
     assert scenario.reason("missed") == Reason.NOT_RUNNING
     assert scenario.starts == []
     assert scenario.desires(None)
@@ -52,10 +52,10 @@ def test_down_over_a_whole_window_it_is_missed_and_nothing_is_started(scenario: 
 
 def test_down_while_somebody_opens_a_session_whose_webhook_is_lost(scenario: ScenarioRoom) -> None:
     scenario.opens(lasts=2)
-    scenario.lasts(scenario.back_at + 40 - scenario.opens_at)
-    scenario.hears("broadcast.armed")
-    scenario.until(scenario.falls_at + 5)
-    scenario.spoil(drop=["session-*", "participant-*"])
+    scenario.lasts(scenario.up_at + 40 - scenario.opens_at)
+    scenario.receives("broadcast.armed")
+    scenario.until(scenario.down_at + 5)
+    scenario.inject_faults(drop=["session-*", "participant-*"])
     scenario.joins()
     scenario.on_air(limit_s=UP_AGAIN_S)
     scenario.closed(limit_s=40)
@@ -66,12 +66,12 @@ def test_down_while_somebody_opens_a_session_whose_webhook_is_lost(scenario: Sce
 def test_down_while_the_stream_breaks_unheard_it_is_found_and_started_again(scenario: ScenarioRoom) -> None:
     scenario.joins()
     scenario.opens(lasts=2)
-    scenario.lasts(scenario.back_at + 45 - scenario.opens_at)
+    scenario.lasts(scenario.up_at + 45 - scenario.opens_at)
     scenario.on_air()
-    scenario.until(scenario.falls_at + 5)
-    scenario.spoil(drop=["hls-*"])
+    scenario.until(scenario.down_at + 5)
+    scenario.inject_faults(drop=["hls-*"])
     scenario.breaks()
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.on_air(2, limit_s=UP_AGAIN_S)
     assert any("VideoSDK no longer shows it" in repair for repair in scenario.repairs())
     scenario.closed(limit_s=40)
@@ -83,28 +83,31 @@ def test_a_room_that_is_always_on_stays_on_over_the_fall_with_one_run(scenario: 
     scenario.joins()
     scenario.puts_rule(scenario.rule, schedule={"always": True})
     scenario.on_air()
-    scenario.until(scenario.back_at)
-    scenario.until(scenario.back_at + 20)
+    scenario.until(scenario.up_at)
+    scenario.until(scenario.up_at + 20)
     assert scenario.now["state"] == "playable"
     assert (len(scenario.runs), len(scenario.starts)) == (1, 1)
-    assert any(call["at"] > moment(scenario.back_at) for call in scenario.asks("/active") + scenario.asks("/v2/hls"))
+    assert any(
+        call["at"] > moment(scenario.up_at)
+        for call in scenario.requests_to("/active") + scenario.requests_to("/v2/hls")
+    )
     scenario.rule_is("delete")
 
 
 def test_an_operators_time_that_runs_out_during_the_fall_is_over_afterwards(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.operator("start", until=moment(scenario.falls_at + 5))
+    scenario.operator("start", until=moment(scenario.down_at + 5))
     scenario.on_air()
-    scenario.until(scenario.back_at)
+    scenario.until(scenario.up_at)
     assert scenario.desires(None, limit_s=UP_AGAIN_S)["state"] == "playable"
-    scenario.said(Reason.OPERATOR_EXPIRED)
+    scenario.timeline_shows(Reason.OPERATOR_EXPIRED)
     assert len(scenario.runs) == 1
 
 
 def test_a_reminder_that_was_due_during_the_fall_is_told_afterwards(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.opens(at=scenario.back_at + 30, lasts=8, remind="40s")
-    scenario.hears("broadcast.upcoming", limit_s=UP_AGAIN_S + 30)
+    scenario.opens(at=scenario.up_at + 30, lasts=8, remind="40s")
+    scenario.receives("broadcast.upcoming", limit_s=UP_AGAIN_S + 30)
     assert time.time() < scenario.opens_at
     scenario.on_air(limit_s=50)
     scenario.closed()
@@ -114,9 +117,9 @@ def test_a_reminder_that_was_due_during_the_fall_is_told_afterwards(scenario: Sc
 
 def test_killed_while_it_looks_it_starts_once_it_is_back(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "active", "fault": "slow", "after_s": 600})
-    scenario.opens(at=scenario.falls_at - 2, lasts=70)
-    scenario.asked("/active", limit_s=40)
+    scenario.inject_faults({"path": "active", "fault": "slow", "after_s": 600})
+    scenario.opens(at=scenario.down_at - 2, lasts=70)
+    scenario.wait_for_request("/active", limit_s=40)
     scenario.on_air(limit_s=UP_AGAIN_S + 20)
     assert (len(scenario.runs), len(scenario.starts)) == (1, 1)
     scenario.closed(limit_s=60)
@@ -125,9 +128,9 @@ def test_killed_while_it_looks_it_starts_once_it_is_back(scenario: ScenarioRoom)
 
 def test_killed_when_a_start_was_done_and_not_answered_it_does_not_start_again(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "slow", "after_s": 600})
-    scenario.opens(at=scenario.falls_at - 2, lasts=70)
-    scenario.asked("/hls/start", limit_s=40)
+    scenario.inject_faults({"path": "start", "fault": "slow", "after_s": 600})
+    scenario.opens(at=scenario.down_at - 2, lasts=70)
+    scenario.wait_for_request("/hls/start", limit_s=40)
     scenario.on_air(limit_s=UP_AGAIN_S + 20)
     scenario.closed(limit_s=60)
     scenario.off_air()
@@ -136,9 +139,9 @@ def test_killed_when_a_start_was_done_and_not_answered_it_does_not_start_again(s
 
 def test_killed_when_a_start_was_sent_and_not_done_it_starts_again_once_that_is_sure(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("start:hang")
-    scenario.opens(at=scenario.falls_at - 2, lasts=75)
-    scenario.asked("/hls/start", limit_s=40)
+    scenario.inject_faults("start:hang")
+    scenario.opens(at=scenario.down_at - 2, lasts=75)
+    scenario.wait_for_request("/hls/start", limit_s=40)
     scenario.on_air(limit_s=UP_AGAIN_S + 30)
     first, second = (start["at"] for start in scenario.starts)
     assert seconds_between(first, second) >= 25
@@ -151,15 +154,15 @@ def test_while_videosdk_cannot_be_reached_at_start_up_nothing_is_concluded(scena
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
-    scenario.until(scenario.falls_at + 5)
-    scenario.spoil("*:503*", drop=["hls-*"])
+    scenario.until(scenario.down_at + 5)
+    scenario.inject_faults("*:503*", drop=["hls-*"])
     scenario.breaks()
-    scenario.until(scenario.back_at)
-    asked = len(scenario.asks("/active"))
-    wait_until(lambda: len(scenario.asks("/active")) > asked, UP_AGAIN_S, "a question at start-up")
+    scenario.until(scenario.up_at)
+    asked = len(scenario.requests_to("/active"))
+    wait_until(lambda: len(scenario.requests_to("/active")) > asked, UP_AGAIN_S, "a question at start-up")
     time.sleep(2)
     assert scenario.now["state"] == "playable"
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.off_air(limit_s=60)
     assert scenario.now["stream"]["ended_by"] == "probe"
 

@@ -23,7 +23,7 @@ def test_a_rule_that_goes_while_its_window_is_open_leaves_the_stream_alone(scena
     scenario.rule_is(change)
     assert scenario.desires(None)["on_air"] is True
     scenario.until(scenario.closes_at + 3)
-    scenario.said(Reason.WINDOW_RULE_GONE)
+    scenario.timeline_shows(Reason.WINDOW_RULE_GONE)
     assert (scenario.ends, scenario.broadcasts, scenario.now["state"]) == ([], [], "playable")
 
 
@@ -45,7 +45,7 @@ def test_a_rule_that_leaves_the_room_leaves_its_stream_alone(scenario: ScenarioR
     scenario.opens(lasts=10)
     scenario.on_air()
     schedule = {"at": [wall_clock(scenario.opens_at)], "duration": "10s"}
-    scenario.one.put_rule(scenario.rule, rooms=[f"{scenario.room}-another"], schedule=schedule)
+    scenario.product.put_rule(scenario.rule, rooms=[f"{scenario.room}-another"], schedule=schedule)
     assert scenario.desires(None)["on_air"] is True
     scenario.until(scenario.closes_at + 2)
     assert (scenario.ends, scenario.broadcasts, scenario.now["state"]) == ([], [], "playable")
@@ -73,7 +73,7 @@ def test_a_stream_that_an_event_rule_wanted_is_started_again_when_it_breaks(scen
     scenario.person_stops()
     scenario.off_air()
     assert scenario.desires(None)
-    scenario.said(Reason.STOPPED_BY_SOMEBODY)
+    scenario.timeline_shows(Reason.STOPPED_BY_SOMEBODY)
     assert len(scenario.starts) == 2
 
 
@@ -106,7 +106,7 @@ def test_another_start_inside_the_window_replaces_the_run_and_never_are_there_tw
     scenario.on_air()
     scenario.lasts(14, start=HIGH)
     scenario.on_air(2)
-    scenario.said(Reason.WINDOW_OTHER_START)
+    scenario.timeline_shows(Reason.WINDOW_OTHER_START)
     scenario.closed()
     scenario.off_air(2)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 2)
@@ -122,7 +122,7 @@ def test_an_event_rule_that_wants_the_room_off_loses_to_a_window_and_the_timelin
     scenario.opens(lasts=10)
     scenario.on_air()
     scenario.leaves("grace")
-    scenario.hears("participant.left")
+    scenario.receives("participant.left")
     scenario.until(time.time() + 3)
     assert scenario.now["on_air"] is True
     lost = [decision for decision in scenario.event("participant-left")["decisions"] if decision["rule"] == ender]
@@ -142,7 +142,7 @@ def test_of_two_event_rules_the_newest_wish_wins_and_the_timeline_says_so(scenar
     scenario.on_air()
     scenario.joins("guard", "Guard")
     scenario.off_air()
-    scenario.said(explain(Reason.RULE_NEWER, action="end", loser=starter))
+    scenario.timeline_shows(explain(Reason.RULE_NEWER, action="end", loser=starter))
     assert (len(scenario.runs), len(scenario.ends)) == (1, 1)
     assert scenario.desires(None)
 
@@ -152,7 +152,7 @@ def test_two_rules_that_want_opposite_things_at_one_event_make_one_call_at_most(
     scenario.puts_rule(starter, on="session.started", do="start")
     scenario.puts_rule(ender, on="session.started", do="end")
     scenario.joins()
-    scenario.hears("session.started")
+    scenario.receives("session.started")
     scenario.until(time.time() + 4)
     did = [(decision["rule"], decision["reason"]) for decision in scenario.event("session-started")["decisions"]]
     assert (starter, Reason.RULE_MATCHED) in did
@@ -167,8 +167,8 @@ def test_an_operator_wins_over_an_event_rule_and_the_timeline_says_so(scenario: 
     scenario.operator("start")
     scenario.on_air()
     scenario.leaves("grace")
-    scenario.hears("participant.left")
-    scenario.said(Reason.RULE_OPERATOR_WINS)
+    scenario.receives("participant.left")
+    scenario.timeline_shows(Reason.RULE_OPERATOR_WINS)
     scenario.until(time.time() + 2)
     assert (scenario.ends, scenario.now["state"]) == ([], "playable")
     scenario.operator("end")
@@ -179,8 +179,8 @@ def test_a_rule_that_cools_down_acts_once_and_says_why_not_again(scenario: Scena
     scenario.puts_rule(f"{scenario.rule}-told", on="participant-joined", do="notify", cooldown="1h", message="hello")
     for nth in range(3):
         scenario.joins(f"p{nth}")
-    scenario.hears("participant.joined", 3)
-    scenario.said(Reason.RULE_COOLING_DOWN, 2)
+    scenario.receives("participant.joined", 3)
+    scenario.timeline_shows(Reason.RULE_COOLING_DOWN, 2)
     assert len(scenario.notices(f"rule.{scenario.rule}-told")) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_rule_that_chases_its_own_tail_is_bounded(scenario: ScenarioRoom) -> N
     scenario.puts_rule(f"{scenario.rule}-off", on="stream.playable", do="end")
     scenario.puts_rule(f"{scenario.rule}-again", on="stream.stopped", do="start")
     scenario.joins()
-    scenario.hears("participant.joined")
+    scenario.receives("participant.joined")
     scenario.person_starts()
     wait_until(
         lambda: any("it has acted 12 times within a minute" in did for did in scenario.decisions), 60, "the bound"

@@ -1,7 +1,6 @@
 """Starts that go wrong: refused in every way, hanging, done without an answer, done late."""
 
 import itertools
-import time
 
 import pytest
 
@@ -13,13 +12,13 @@ from webhook_app.domain.reasons import Reason
 
 pytestmark = pytest.mark.process
 
-REFUSALS_LAST_S = 32.0  # the other stories of that house
 
-
-@pytest.mark.parametrize("refusal", ["409", "4020", "4029", pytest.param("429", marks=pytest.mark.product("refusing"))])
+@pytest.mark.parametrize(
+    "refusal", ["409", "4020", "4029", pytest.param("429", marks=pytest.mark.own_product("isolated"))]
+)
 def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(scenario: ScenarioRoom, refusal: str) -> None:
     scenario.joins()
-    scenario.spoil(f"start:{refusal}*2")
+    scenario.inject_faults(f"start:{refusal}*2")
     scenario.opens(lasts=26, late_after="8s")
     scenario.on_air(limit_s=40)
     pauses = between(scenario)
@@ -28,9 +27,9 @@ def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(scenario: Sc
     refused = [notice["data"]["call"] for notice in scenario.notices("call.refused")]
     assert [call["state"] for call in refused] == ["refused", "refused"]
     assert scenario.reason("late") == Reason.VIDEOSDK_REFUSED
-    scenario.said(explain(Reason.CALL_REFUSED, said=statuses[refusal]), 2)
-    scenario.said(explain(Reason.RETRY_REFUSED, wait=5))
-    scenario.said(explain(Reason.RETRY_REFUSED, wait=10))
+    scenario.timeline_shows(explain(Reason.CALL_REFUSED, said=statuses[refusal]), 2)
+    scenario.timeline_shows(explain(Reason.RETRY_REFUSED, wait=5))
+    scenario.timeline_shows(explain(Reason.RETRY_REFUSED, wait=10))
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs)) == (["late", "completed"], 1)
@@ -39,15 +38,15 @@ def test_a_start_that_is_refused_is_told_and_tried_again_ever_later(scenario: Sc
 @pytest.mark.parametrize("broken", ["500", "502", "503"])
 def test_after_a_5xx_videosdk_is_asked_twice_before_the_start_is_repeated(scenario: ScenarioRoom, broken: str) -> None:
     scenario.joins()
-    scenario.spoil(f"start:{broken}")
+    scenario.inject_faults(f"start:{broken}")
     scenario.opens(lasts=24)
     scenario.on_air(limit_s=40)
     first, second = (start["at"] for start in scenario.starts)
-    looks = [ask for ask in scenario.asks("/active") if first < ask["at"] < second]
+    looks = [ask for ask in scenario.requests_to("/active") if first < ask["at"] < second]
     assert len(looks) >= 3  # two that settle it, and the one before each start
     assert seconds_between(first, second) >= 10
-    scenario.said(Reason.CALL_UNKNOWN)
-    scenario.said(Reason.START_HAD_NO_EFFECT)
+    scenario.timeline_shows(Reason.CALL_UNKNOWN)
+    scenario.timeline_shows(Reason.START_HAD_NO_EFFECT)
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs), len(scenario.starts)) == (["completed"], 1, 2)
@@ -55,9 +54,9 @@ def test_after_a_5xx_videosdk_is_asked_twice_before_the_start_is_repeated(scenar
 
 def test_a_start_that_is_forbidden_raises_an_alarm_and_is_tried_again_a_minute_later(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("start:403")
+    scenario.inject_faults("start:403")
     scenario.opens(lasts=75, late_after="10s")
-    scenario.hears("broadcast.late")
+    scenario.receives("broadcast.late")
     assert scenario.reason("late") == Reason.VIDEOSDK_REFUSED
     assert [alarm for alarm in scenario.alarms if scenario.room in alarm["summary"]] != []
     scenario.on_air(limit_s=90)
@@ -70,7 +69,7 @@ def test_a_start_that_is_forbidden_raises_an_alarm_and_is_tried_again_a_minute_l
 
 def test_a_start_that_is_refused_up_to_the_close_is_missed_for_that_reason(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("start:409*")
+    scenario.inject_faults("start:409*")
     scenario.opens(lasts=12)
     scenario.closed(after_s=3)
     assert scenario.runs == []
@@ -80,11 +79,11 @@ def test_a_start_that_is_refused_up_to_the_close_is_missed_for_that_reason(scena
 
 def test_a_start_that_hangs_and_did_nothing_is_repeated_once_that_is_sure(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("start:hang")
+    scenario.inject_faults("start:hang")
     scenario.opens(lasts=45)
     scenario.on_air(limit_s=60)
     assert between(scenario)[0] >= 25
-    scenario.said(Reason.START_HAD_NO_EFFECT)
+    scenario.timeline_shows(Reason.START_HAD_NO_EFFECT)
     scenario.closed()
     scenario.off_air()
     assert (len(scenario.starts), len(scenario.runs)) == (2, 1)
@@ -92,7 +91,7 @@ def test_a_start_that_hangs_and_did_nothing_is_repeated_once_that_is_sure(scenar
 
 def test_a_start_that_hangs_and_was_done_is_found_by_its_webhooks(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "slow", "after_s": 600})
+    scenario.inject_faults({"path": "start", "fault": "slow", "after_s": 600})
     scenario.opens(lasts=20)
     scenario.on_air()
     scenario.closed()
@@ -102,12 +101,12 @@ def test_a_start_that_hangs_and_was_done_is_found_by_its_webhooks(scenario: Scen
 
 def test_a_start_that_hangs_and_was_done_is_found_by_asking_when_its_webhooks_are_lost(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "slow", "after_s": 600}, drop=["hls-*"])
+    scenario.inject_faults({"path": "start", "fault": "slow", "after_s": 600}, drop=["hls-*"])
     scenario.opens(lasts=24)
-    scenario.hears("stream.started", limit_s=30)
-    scenario.said(Reason.START_TOOK_EFFECT)
+    scenario.receives("stream.started", limit_s=30)
+    scenario.timeline_shows(Reason.START_TOOK_EFFECT)
     assert scenario.repairs() != []
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.closed()
     scenario.off_air(limit_s=30)
     assert (len(scenario.starts), len(scenario.runs)) == (1, 1)
@@ -115,10 +114,10 @@ def test_a_start_that_hangs_and_was_done_is_found_by_asking_when_its_webhooks_ar
 
 def test_a_start_that_is_done_after_we_gave_up_is_not_repeated(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "late", "after_s": 14})
+    scenario.inject_faults({"path": "start", "fault": "late", "after_s": 14})
     scenario.opens(lasts=30)
     scenario.on_air(limit_s=40)
-    scenario.said(Reason.START_TOOK_EFFECT)
+    scenario.timeline_shows(Reason.START_TOOK_EFFECT)
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.starts), len(scenario.runs)) == (["completed"], 1, 1)
@@ -126,7 +125,7 @@ def test_a_start_that_is_done_after_we_gave_up_is_not_repeated(scenario: Scenari
 
 def test_a_start_whose_answer_is_lost_is_one_run(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("start:answer-lost")
+    scenario.inject_faults("start:answer-lost")
     scenario.opens(lasts=10)
     scenario.on_air()
     scenario.closed()
@@ -136,14 +135,14 @@ def test_a_start_whose_answer_is_lost_is_one_run(scenario: ScenarioRoom) -> None
 
 def test_a_start_in_a_session_that_has_ended_unheard_arms_the_room_for_the_next(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.hears("participant.joined")
-    scenario.spoil(drop=["session-*", "participant-*"])
+    scenario.receives("participant.joined")
+    scenario.inject_faults(drop=["session-*", "participant-*"])
     scenario.session_ends()
     scenario.opens(lasts=60)
-    scenario.hears("broadcast.armed", limit_s=50)
+    scenario.receives("broadcast.armed", limit_s=50)
     assert scenario.now["armed"] is True
     assert scenario.notices("call.refused") == []
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.joins()
     scenario.on_air()
     scenario.closed(limit_s=60)
@@ -152,14 +151,14 @@ def test_a_start_in_a_session_that_has_ended_unheard_arms_the_room_for_the_next(
 
 
 def test_a_room_that_is_on_air_already_is_not_started_but_taken_over(scenario: ScenarioRoom) -> None:
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.joins()
     scenario.person_starts()
     wait_until(lambda: [run["state"] for run in scenario.runs] == ["playable"], 10, "the person's run")
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.opens(lasts=8)
-    scenario.hears("stream.started")
-    scenario.said(Reason.START_NOT_NEEDED)
+    scenario.receives("stream.started")
+    scenario.timeline_shows(Reason.START_NOT_NEEDED)
     scenario.closed()
     scenario.off_air()
     assert (len(scenario.runs), len(scenario.starts)) == (1, 1)  # the person's own
@@ -167,7 +166,7 @@ def test_a_room_that_is_on_air_already_is_not_started_but_taken_over(scenario: S
 
 def test_a_window_that_closes_while_the_start_is_in_doubt_ends_what_comes_of_it(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil({"path": "start", "fault": "late", "after_s": 12})
+    scenario.inject_faults({"path": "start", "fault": "late", "after_s": 12})
     scenario.opens(lasts=8)
     scenario.closed()
     scenario.off_air(limit_s=40)
@@ -176,23 +175,22 @@ def test_a_window_that_closes_while_the_start_is_in_doubt_ends_what_comes_of_it(
     assert scenario.desires(None)
 
 
-@pytest.mark.product("refusing")
+@pytest.mark.own_product("isolated")
 def test_a_token_that_is_refused_pauses_every_call_until_videosdk_takes_it_again(scenario: ScenarioRoom) -> None:
-    time.sleep(REFUSALS_LAST_S)
     scenario.joins()
-    scenario.spoil("start:401")
+    scenario.inject_faults("start:401")
     scenario.opens(lasts=80, late_after="10s")
-    scenario.hears("broadcast.late")
+    scenario.receives("broadcast.late")
     assert scenario.reason("late") == Reason.CALLS_PAUSED
     alarms = {alarm["name"]: alarm for alarm in scenario.alarms}
     assert alarms.keys() == {"videosdk-credentials", "broadcast-late"}
     assert alarms["videosdk-credentials"]["severity"] == "critical"
-    scenario.said(Reason.CALLS_PAUSED)
+    scenario.timeline_shows(Reason.CALLS_PAUSED)
     scenario.on_air(limit_s=90)
     assert 55 <= between(scenario)[0] <= 75
     assert scenario.alarms == []
-    raised = [notice["data"]["alarm"]["name"] for notice in scenario.one.sink.notices("alarm.raised")]
-    cleared = [notice["data"]["alarm"]["name"] for notice in scenario.one.sink.notices("alarm.cleared")]
+    raised = [notice["data"]["alarm"]["name"] for notice in scenario.product.sink.notices("alarm.raised")]
+    cleared = [notice["data"]["alarm"]["name"] for notice in scenario.product.sink.notices("alarm.cleared")]
     assert raised == cleared == ["videosdk-credentials"]
     scenario.closed(limit_s=40)
     scenario.off_air()

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.process
 
 def test_a_lost_starting_changes_nothing_but_the_first_word(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil(drop=["hls-starting"])
+    scenario.inject_faults(drop=["hls-starting"])
     scenario.operator("start")
     scenario.on_air()
     assert (len(scenario.runs), scenario.now["state"]) == (1, "playable")
@@ -23,7 +23,7 @@ def test_a_lost_starting_changes_nothing_but_the_first_word(scenario: ScenarioRo
 
 def test_a_lost_started_is_found_by_playable(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil(drop=["hls-started"])
+    scenario.inject_faults(drop=["hls-started"])
     scenario.operator("start")
     scenario.on_air()
     shown = scenario.now["stream"]
@@ -32,10 +32,10 @@ def test_a_lost_started_is_found_by_playable(scenario: ScenarioRoom) -> None:
 
 def test_a_lost_start_sequence_is_repaired_within_15_seconds_of_the_answer(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.hears("participant.joined")
-    scenario.spoil(drop=["hls-*"])
+    scenario.receives("participant.joined")
+    scenario.inject_faults(drop=["hls-*"])
     scenario.operator("start")
-    scenario.hears("stream.started", limit_s=30)
+    scenario.receives("stream.started", limit_s=30)
     answered = scenario.event("start-succeeded")["at"]
     assert seconds_between(answered, scenario.notices("stream.started")[0]["timestamp"]) <= 20
     assert scenario.repairs() != []
@@ -43,10 +43,10 @@ def test_a_lost_start_sequence_is_repaired_within_15_seconds_of_the_answer(scena
 
 def test_a_bare_starting_whose_started_is_lost_is_found_within_a_minute(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil(drop=["hls-started", "hls-playable"], stream_ids=False)
+    scenario.inject_faults(drop=["hls-started", "hls-playable"], stream_ids=False)
     scenario.person_starts()
-    scenario.hears("stream.starting")
-    scenario.hears("stream.started", limit_s=80)
+    scenario.receives("stream.starting")
+    scenario.receives("stream.started", limit_s=80)
     assert scenario.repairs() != []
     assert (
         seconds_between(*(scenario.notices(f"stream.{one}")[0]["timestamp"] for one in ("starting", "started"))) >= 55
@@ -55,10 +55,10 @@ def test_a_bare_starting_whose_started_is_lost_is_found_within_a_minute(scenario
 
 def test_a_lost_playable_is_found_within_two_minutes(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil(drop=["hls-playable"])
+    scenario.inject_faults(drop=["hls-playable"])
     scenario.operator("start")
-    scenario.hears("stream.started")
-    scenario.hears("stream.playable", limit_s=140)
+    scenario.receives("stream.started")
+    scenario.receives("stream.playable", limit_s=140)
     assert (
         seconds_between(*(scenario.notices(f"stream.{one}")[0]["timestamp"] for one in ("started", "playable"))) >= 110
     )
@@ -69,7 +69,7 @@ def test_a_lost_stopping_changes_nothing_but_the_word(scenario: ScenarioRoom) ->
     scenario.joins()
     scenario.operator("start")
     scenario.on_air()
-    scenario.spoil(drop=["hls-stopping"])
+    scenario.inject_faults(drop=["hls-stopping"])
     scenario.person_stops()
     scenario.off_air()
     assert scenario.now["stream"]["ended_by"] == "webhook"
@@ -80,9 +80,9 @@ def test_a_lost_stopped_is_found_within_a_minute(scenario: ScenarioRoom) -> None
     scenario.joins()
     scenario.operator("start")
     scenario.on_air()
-    scenario.spoil(drop=["hls-stopped"])
+    scenario.inject_faults(drop=["hls-stopped"])
     scenario.person_stops()
-    scenario.hears("stream.stopping")
+    scenario.receives("stream.stopping")
     scenario.off_air(limit_s=80)
     assert scenario.now["stream"]["ended_by"] == "probe"
     assert any("VideoSDK's record: hls-stopped sent, delivery failed" in repair for repair in scenario.repairs())
@@ -94,7 +94,7 @@ def test_a_lost_stop_sequence_of_our_own_end_is_found_within_15_seconds(scenario
     scenario.joins()
     scenario.operator("start")
     scenario.on_air()
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.operator("end")
     scenario.off_air(limit_s=25)
     assert scenario.now["stream"]["ended_by"] == "probe"
@@ -105,7 +105,7 @@ def test_a_lost_stop_sequence_is_found_within_90_seconds(scenario: ScenarioRoom)
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.person_stops()
     scenario.off_air(limit_s=110)
     assert scenario.now["stream"]["ended_by"] == "probe"
@@ -115,9 +115,9 @@ def test_a_session_that_ended_under_a_live_stream_is_asked_about_a_minute_later(
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
-    scenario.spoil(drop=["hls-*"])
+    scenario.inject_faults(drop=["hls-*"])
     scenario.session_ends()
-    scenario.hears("session.ended")
+    scenario.receives("session.ended")
     scenario.off_air(limit_s=80)
     ended, stopped = (scenario.notices(one)[0]["timestamp"] for one in ("session.ended", "stream.stopped"))
     assert 25 <= seconds_between(ended, stopped) <= 75
@@ -128,30 +128,30 @@ def test_while_videosdk_cannot_be_reached_nothing_is_concluded_and_afterwards_al
     scenario.joins()
     scenario.person_starts()
     scenario.on_air()
-    scenario.spoil("*:503*", drop=["hls-*"])
+    scenario.inject_faults("*:503*", drop=["hls-*"])
     scenario.sandbox.end_session(scenario.room)
-    scenario.hears("session.ended")
+    scenario.receives("session.ended")
     wait_until(
-        lambda: [ask for ask in scenario.asks("/active") if ask["status"] == 503],
+        lambda: [ask for ask in scenario.requests_to("/active") if ask["status"] == 503],
         90,
         "a question that was not answered",
     )
     time.sleep(3)
     assert scenario.now["state"] == "playable"
-    scenario.said(Reason.PROBE_UNREACHED)
-    scenario.spoil(drop=["hls-*"])
+    scenario.timeline_shows(Reason.PROBE_UNREACHED)
+    scenario.inject_faults(drop=["hls-*"])
     scenario.off_air(limit_s=120)
     assert scenario.now["stream"]["ended_by"] == "probe"
 
 
 def test_an_opening_while_videosdk_cannot_be_reached_is_late_and_made_up_for(scenario: ScenarioRoom) -> None:
     scenario.joins()
-    scenario.spoil("*:502*")
+    scenario.inject_faults("*:502*")
     scenario.opens(lasts=45, late_after="8s")
-    scenario.hears("broadcast.late")
+    scenario.receives("broadcast.late")
     assert scenario.reason("late") == Reason.VIDEOSDK_UNREACHED
     assert scenario.starts == []
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.on_air(limit_s=60)
     scenario.closed()
     scenario.off_air()
@@ -159,9 +159,9 @@ def test_an_opening_while_videosdk_cannot_be_reached_is_late_and_made_up_for(sce
 
 
 def test_an_answer_that_is_older_than_an_event_ends_nothing(scenario: ScenarioRoom) -> None:
-    scenario.spoil({"path": "active", "fault": "slow", "after_s": 4})
+    scenario.inject_faults({"path": "active", "fault": "slow", "after_s": 4})
     scenario.operator("start")
-    scenario.asked("/active")  # asked while nobody is there; the answer comes when the room is on air
+    scenario.wait_for_request("/active")  # asked while nobody is there; the answer comes when the room is on air
     scenario.joins()
     scenario.on_air()
     wait_until(lambda: [item for item in scenario.timeline if item["source"] == "probe"], 20, "the old answer")
@@ -176,12 +176,12 @@ def test_an_answer_that_is_older_than_an_event_ends_nothing(scenario: ScenarioRo
 
 
 def test_webhooks_that_come_twice_and_out_of_order_make_one_run(scenario: ScenarioRoom) -> None:
-    scenario.spoil(repeat=2, reorder=0.5)
+    scenario.inject_faults(repeat=2, reorder=0.5)
     scenario.joins()
     scenario.opens(lasts=12)
     scenario.on_air()
     scenario.closed()
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
-    assert len(scenario.told) == len({(told, index) for index, told in enumerate(scenario.told)})
-    assert scenario.told.count("stream.stopped") == scenario.told.count("stream.playable") == 1
+    assert len(scenario.notice_types) == len({(told, index) for index, told in enumerate(scenario.notice_types)})
+    assert scenario.notice_types.count("stream.stopped") == scenario.notice_types.count("stream.playable") == 1

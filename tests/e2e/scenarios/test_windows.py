@@ -16,7 +16,7 @@ LOST_WITHIN_S = 35.0
 
 def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(scenario: ScenarioRoom) -> None:
     scenario.opens(lasts=40)
-    scenario.hears("broadcast.armed")
+    scenario.receives("broadcast.armed")
     scenario.joins()
     scenario.on_air()
     assert [
@@ -26,18 +26,18 @@ def test_an_armed_room_goes_on_air_by_the_very_event_that_opens_its_session(scen
     scenario.off_air()
     assert scenario.broadcasts == ["armed", "completed"]
     assert scenario.reason("armed") == Reason.NO_SESSION
-    scenario.said(Reason.WAITING_FOR_SESSION)
-    scenario.said(Reason.WINDOW_CLOSED_ENDING)
+    scenario.timeline_shows(Reason.WAITING_FOR_SESSION)
+    scenario.timeline_shows(Reason.WINDOW_CLOSED_ENDING)
     assert scenario.desires(None)["state"] == "stopped"
 
 
 def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(scenario: ScenarioRoom) -> None:
     scenario.opens(lasts=50)
-    scenario.hears("broadcast.armed")
-    scenario.spoil(drop=["session-*", "participant-*"])
+    scenario.receives("broadcast.armed")
+    scenario.inject_faults(drop=["session-*", "participant-*"])
     joined = time.time()
     scenario.joins()
-    scenario.asked("/hls/start", limit_s=60)
+    scenario.wait_for_request("/hls/start", limit_s=60)
     assert time.time() - joined <= LOST_WITHIN_S + LATE_S
     scenario.on_air()
     scenario.closed()
@@ -50,7 +50,7 @@ def test_an_armed_room_whose_session_is_not_told_goes_on_air_within_35_seconds(s
 def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening_and_nobody_is_alarmed(
     scenario: ScenarioRoom,
 ) -> None:
-    scenario.spoil(drop=["session-*", "participant-*"])
+    scenario.inject_faults(drop=["session-*", "participant-*"])
     scenario.joins()
     scenario.opens(lasts=10)
     scenario.on_air()
@@ -60,19 +60,19 @@ def test_a_session_that_was_there_before_anybody_told_us_is_found_at_the_opening
         seconds_between(scenario.notices("broadcast.completed")[0]["data"]["opens_at"], scenario.runs[0]["started_at"])
         < 4 + LATE_S
     )
-    scenario.said(Reason.CHECKING_SESSION)
+    scenario.timeline_shows(Reason.CHECKING_SESSION)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
 def test_an_opening_while_videosdk_cannot_say_who_is_there_is_late_for_that_reason_and_armed_for_none(
     scenario: ScenarioRoom,
 ) -> None:
-    scenario.spoil("sessions:503*", drop=["session-*", "participant-*"])
+    scenario.inject_faults("sessions:503*", drop=["session-*", "participant-*"])
     scenario.joins()
     scenario.opens(lasts=50, late_after="5s")
-    scenario.hears("broadcast.late")
+    scenario.receives("broadcast.late")
     assert scenario.reason("late") == Reason.SESSION_UNKNOWN
-    scenario.spoil()
+    scenario.inject_faults()
     scenario.on_air(limit_s=45)
     scenario.closed(limit_s=60)
     scenario.off_air()
@@ -98,13 +98,13 @@ def test_a_window_with_an_if_waits_until_it_holds(scenario: ScenarioRoom) -> Non
     scenario.opens(lasts=14, if_='room.session.participants.exists(p, p.name.startsWith("Host"))')
     scenario.until(scenario.opens_at + 3)
     assert scenario.starts == []
-    scenario.said(Reason.WINDOW_IF_AWAITED)
+    scenario.timeline_shows(Reason.WINDOW_IF_AWAITED)
     scenario.joins("ada", "Host Ada")
     scenario.on_air()
     scenario.leaves("ada")
     scenario.closed()
     scenario.off_air()
-    scenario.said(Reason.WINDOW_IF_HOLDS)
+    scenario.timeline_shows(Reason.WINDOW_IF_HOLDS)
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
 
 
@@ -136,8 +136,8 @@ def test_an_empty_room_is_ended_inside_its_window_and_on_again_when_somebody_com
     scenario.on_air()
     scenario.leaves(keep=True)
     scenario.off_air()
-    scenario.said(Reason.WINDOW_CHECKING_EMPTY)
-    scenario.said(Reason.WINDOW_EMPTY)
+    scenario.timeline_shows(Reason.WINDOW_CHECKING_EMPTY)
+    scenario.timeline_shows(Reason.WINDOW_EMPTY)
     scenario.joins("grace", "Grace")
     scenario.on_air(2)
     scenario.closed()
@@ -152,7 +152,7 @@ def test_a_room_in_which_only_viewers_are_left_is_ended_where_empty_means_no_hos
     scenario.on_air()
     scenario.leaves(keep=True)
     scenario.off_air()
-    scenario.said(Reason.WINDOW_NO_HOSTS)
+    scenario.timeline_shows(Reason.WINDOW_NO_HOSTS)
     session = scenario.now["session"]
     assert (session["participant_count"], session["host_count"]) == (1, 0)
     assert [participant["name"] for participant in session["participants"]] == ["Eve"]
@@ -179,7 +179,7 @@ def test_a_window_runs_over_while_somebody_is_there(scenario: ScenarioRoom) -> N
     scenario.on_air()
     scenario.until(scenario.closes_at + 3)
     assert scenario.now["on_air"]
-    scenario.said(Reason.WINDOW_OVERRUNS)
+    scenario.timeline_shows(Reason.WINDOW_OVERRUNS)
     scenario.leaves(keep=True)
     scenario.off_air()
     assert (scenario.broadcasts, len(scenario.runs)) == (["completed"], 1)
@@ -200,7 +200,7 @@ def test_a_long_window_renews_its_run_before_it_is_too_long_and_never_has_two(sc
     scenario.on_air(2)
     scenario.closed()
     wait_all_over(scenario)
-    scenario.said(Reason.STREAM_RENEWED)
+    scenario.timeline_shows(Reason.STREAM_RENEWED)
     assert len(scenario.runs) in (2, 3)
     assert scenario.broadcasts == ["completed"]
 
@@ -225,7 +225,7 @@ def test_a_room_that_is_always_on_is_put_on_air_and_stays_so_whatever_happens(sc
     scenario.person_stops()
     scenario.on_air(3)
     scenario.session_ends()
-    scenario.hears("broadcast.armed")
+    scenario.receives("broadcast.armed")
     scenario.joins()
     scenario.on_air(4)
     assert scenario.now["desired"]["because"] == f"rule:{scenario.rule}"

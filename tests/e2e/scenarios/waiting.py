@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 def retry_while_down(ask: Callable[[], Answer]) -> Answer:
-    """What is answered, once the product is there to answer: a house may just be down."""
+    """The answer, once the product is up: an outage may be going on."""
     deadline = time.monotonic() + scaled_limit(DOWN_USUAL_S)
     while True:
         try:
