@@ -12,7 +12,7 @@ from webhook_app.domain.rules.conditions import (
     ConditionError,
     ConditionResult,
     compile_condition,
-    holds,
+    evaluate,
     stored_condition,
 )
 from webhook_app.domain.view_examples import room_shapes
@@ -42,7 +42,7 @@ def check(source: str) -> None:
     try:
         compile_condition(source)
     except ConditionError:
-        assert holds(stored_condition(source), lambda name, inner: None).refused
+        assert evaluate(stored_condition(source), lambda name, inner: None).refused
         return
     shape = room_shapes()[-1]
     condition = stored_condition(source)
@@ -50,7 +50,7 @@ def check(source: str) -> None:
     def decide() -> tuple[ConditionResult, int]:
         condition.known.clear()
         with step_budget(10 * STEPS_MAX, "the fuzzer") as budget:
-            verdict = holds(condition, lambda name, inner: shape[name], EVENT)
+            verdict = evaluate(condition, lambda name, inner: shape[name], EVENT)
         return verdict, budget.spent
 
     (verdict, steps), again = decide(), decide()
@@ -69,7 +69,7 @@ def _means_the_same(source: str, shape: Any, verdict: ConditionResult) -> None:
         plain = cel.compile(source).execute(variables)
     except (*CEL_ERRORS, BudgetExceededError):
         plain = None
-    assert verdict.held == (plain is True), (verdict, plain)
+    assert verdict.is_true == (plain is True), (verdict, plain)
 
 
 def _expression(random: Random, depth: int) -> str:

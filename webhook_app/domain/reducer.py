@@ -71,7 +71,8 @@ from webhook_app.domain.probing.watchdog import schedule_watchdog
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
 from webhook_app.domain.room_events import apply_to_room
-from webhook_app.domain.rules.engine import evaluate_rules, evaluate_when
+from webhook_app.domain.rules.condition_rules import evaluate_condition_rule
+from webhook_app.domain.rules.engine import evaluate_rules
 from webhook_app.domain.schedules.windows import monitor_window, reconcile_windows
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_command, on_subscriber_disabled
@@ -229,7 +230,7 @@ def _step_room(state: SystemState, event: JournalEvent, room_id: str, fact: Room
 def _evaluate_rules_on_control(context: StepContext) -> None:
     for rule in context.config.about(context.room.room_id):
         if rule.when is not None and ("armed" in rule.when or "desired" in rule.when):
-            evaluate_when(context, rule)
+            evaluate_condition_rule(context, rule)
 
 
 def _unchanged_result(context: StepContext) -> str | None:

@@ -26,7 +26,8 @@ from webhook_app.domain.probing.requests import on_probe_overdue, request_probe
 from webhook_app.domain.probing.results import on_probe_result
 from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.engine import evaluate_when, on_hold_elapsed, resolve_verifications
+from webhook_app.domain.rules.condition_rules import on_hold_elapsed, resolve_verifications
+from webhook_app.domain.rules.engine import evaluate_condition_rules
 from webhook_app.domain.schedules.monitors import on_presence_verified
 from webhook_app.domain.schedules.windows import on_window_timer, reconcile_windows
 from webhook_app.domain.sessions.tracking import on_session_webhook
@@ -130,6 +131,4 @@ def _probe_by_timer(context: StepContext, about: ProbeSubject, reason: Reason) -
 
 def _on_reconcile(context: StepContext) -> None:
     reconcile_windows(context)
-    for rule in context.config.about(context.room.room_id):
-        if rule.when is not None:
-            evaluate_when(context, rule)
+    evaluate_condition_rules(context)

@@ -8,8 +8,10 @@ from webhook_app.domain.budget import step_budget
 from webhook_app.domain.globs import PATTERN_MAX_CHARS, check_glob
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.rules.cel.meter import STEPS_MAX
-from webhook_app.domain.rules.conditions import ConditionError, check_condition, check_message_part, compile_condition
-from webhook_app.domain.rules.engine import split_message
+from webhook_app.domain.rules.condition_checks import check_condition, check_message_part
+from webhook_app.domain.rules.conditions import ConditionError, compile_condition
+from webhook_app.domain.rules.messages import split_message
+from webhook_app.domain.rules.triggers import WINDOW_FIELDS, TriggerKind
 from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.view_examples import room_shapes
 from webhook_app.providers.videosdk.start_schema import StartSchema
@@ -18,15 +20,6 @@ from webhook_app.schemas.schedule import ScheduleSchema, is_timezone
 
 ROOMS_MAX = 1_000
 MESSAGE_MAX_CHARS = 2_000
-SCHEDULE_ONLY = {
-    "late_after_s": "late_after",
-    "remind_s": "remind",
-    "end_when_empty_s": "end_when_empty",
-    "overrun_s": "overrun",
-    "max_run_s": "max_run",
-    "restart": "restart",
-    "empty_means": "empty_means",
-}
 EMPTINESS = {"end_when_empty_s", "overrun_s"}
 
 
@@ -90,7 +83,7 @@ class RuleSchema(Schema):
     @validates_schema(skip_on_field_errors=True)
     def _fits_together(self, data: dict[str, Any], **kwargs: Any) -> None:
         errors: dict[str, list[str]] = {}
-        triggers = [name for name in ("schedule", "on", "when") if name in data]
+        triggers = [kind for kind in TriggerKind if kind.value in data]
         if len(triggers) != 1:
             errors["on"] = ["a rule has exactly one trigger: `schedule`, `on` (a type) or `when` (a condition)"]
         elif "on" in data and "for" in data:
@@ -101,9 +94,9 @@ class RuleSchema(Schema):
             errors["do"] = ["a schedule takes no `do`: it starts when a window opens and ends when it closes"]
         if "schedule" not in data and "do" not in data:
             errors["do"] = ["is missing: start, end or notify"]
-        for inside, outside in SCHEDULE_ONLY.items():
-            if inside in data and "schedule" not in data:
-                errors[outside] = [f"`{outside}` goes with `schedule`"]
+        for name in WINDOW_FIELDS:
+            if not data.keys().isdisjoint((name, f"{name}_s")) and "schedule" not in data:
+                errors[name] = [f"`{name}` goes with `schedule`"]
         if "empty_means" in data and "schedule" in data and not EMPTINESS & data.keys():
             errors["empty_means"] = ["`empty_means` goes with `end_when_empty` or `overrun`"]
         if "message" in data and data.get("do") != "notify":
@@ -137,7 +130,7 @@ def _message_errors(message: str, *, with_event: bool) -> dict[str, list[str]]:
                     continue
                 condition = compile_condition(expression)
                 if condition.uses_event and not with_event:
-                    return {"message": ["`event` is known with `on` only"]}
+                    return {"message": ["`event` is available with `on` only"]}
                 check_message_part(condition, room_shapes(), with_event=with_event)
     except ValueError as error:
         return {"message": [str(error)]}

@@ -25,7 +25,13 @@ from webhook_app.domain.rules.cel.meter import (
 )
 from webhook_app.domain.rules.cel.source import DEPTH_MAX, MACROS, SourceError, meter, tokens_of
 from webhook_app.domain.rules.condition_faults import ConditionFault
-from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, holds, stored_condition
+from webhook_app.domain.rules.conditions import (
+    ConditionError,
+    compile_condition,
+    evaluate,
+    expression_value,
+    stored_condition,
+)
 from webhook_app.schemas.rule import RuleSchema
 
 PEOPLE = [{"participant_id": f"p{number}", "name": f"Guest {number}"} for number in range(100)]
@@ -39,7 +45,7 @@ def field_of(name: Any, inner: Any) -> Any:
 
 
 def verdict(source: Any, event: Any = None) -> Any:
-    return holds(compile_condition(source), field_of, event)
+    return evaluate(compile_condition(source), field_of, event)
 
 
 def nested(macro: Any, depth: Any, body: str = "true", before: str = "") -> Any:
@@ -71,7 +77,7 @@ COSTLY = {
 @pytest.mark.parametrize("source", COSTLY.values(), ids=COSTLY.keys())
 def test_a_condition_that_costs_too_much_is_false_and_says_so(source: Any) -> None:
     found = verdict(source)
-    assert (found.held, found.refused) == (False, True)
+    assert (found.is_true, found.refused) == (False, True)
     assert found.error is not None and found.error.code == ConditionFault.TOO_COSTLY
 
 
@@ -100,7 +106,7 @@ def test_the_rules_door_refuses_a_condition_that_costs_too_much_whatever_the_roo
 )
 def test_what_people_ask_of_a_hundred_participants_is_within_the_budget(source: str, held: bool) -> None:
     assert verdict(source).error is None
-    assert verdict(source).held is held
+    assert verdict(source).is_true is held
 
 
 def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
@@ -108,7 +114,7 @@ def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
     costs = []
     for _ in range(2):
         with step_budget(STEPS_MAX, "the test") as budget:
-            assert holds(condition, field_of).held
+            assert evaluate(condition, field_of).is_true
         costs.append(budget.spent)
     assert costs[0] == costs[1] > 0
 
@@ -116,8 +122,8 @@ def test_a_verdict_that_is_known_costs_what_it_cost_at_first() -> None:
 def test_the_budget_around_an_evaluation_is_not_taken_for_the_conditions_own() -> None:
     condition = compile_condition("room.state.matches('^pl') && room.on_air")
     with pytest.raises(BudgetExceededError, match="the fold"), step_budget(5, "the fold"):
-        holds(condition, field_of)
-    assert holds(condition, field_of).held
+        evaluate(condition, field_of)
+    assert evaluate(condition, field_of).is_true
 
 
 @pytest.mark.parametrize(
@@ -137,7 +143,7 @@ def test_a_mapping_is_iterated_in_one_order(source: str, held: bool) -> None:
         with step_budget(STEPS_MAX, "the test") as budget:
             condition = compile_condition(source)
             condition.known.clear()
-            found.add(holds(condition, field_of, {"data": data}).held)
+            found.add(evaluate(condition, field_of, {"data": data}).is_true)
         costs.add(budget.spent)
     assert found == {held}
     assert len(costs) == 1
@@ -161,12 +167,12 @@ HUGE = {"data": {"xs": [1] * 120_000, "text": "a" * 240_000, "deep": [[{"a": "b"
 )
 def test_a_large_event_does_not_make_a_condition_large(source: Any) -> None:
     found = verdict(source, HUGE)
-    assert (found.held, found.refused) == (False, True)
+    assert (found.is_true, found.refused) == (False, True)
 
 
 def test_a_large_text_is_searched() -> None:
     assert verdict("event.data.text.matches('a*a*a*a*a*b')", HUGE).error is None
-    assert verdict("event.data.text.contains('aaa')", HUGE).held
+    assert verdict("event.data.text.contains('aaa')", HUGE).is_true
 
 
 DEEP = {
@@ -197,10 +203,10 @@ DEEP = {
 TRY_ALL = """
 import threading
 from tests.domain.rules.test_condition_budget import DEEP
-from webhook_app.domain.rules.conditions import holds, stored_condition
+from webhook_app.domain.rules.conditions import evaluate, stored_condition
 def run():
     for source in DEEP.values():
-        holds(stored_condition(source), lambda name, inner: None)
+        evaluate(stored_condition(source), lambda name, inner: None)
     print("ended")
 threading.stack_size(512 * 1024)
 thread = threading.Thread(target=run)
@@ -245,8 +251,8 @@ def test_the_names_of_the_metering_cannot_be_called() -> None:
 
 
 def test_a_stored_condition_that_is_none_any_more_is_false_and_says_why() -> None:
-    found = holds(stored_condition("(" * 40 + "true" + ")" * 40), field_of)
-    assert (found.held, found.refused) == (False, True)
+    found = evaluate(stored_condition("(" * 40 + "true" + ")" * 40), field_of)
+    assert (found.is_true, found.refused) == (False, True)
     assert found.error is not None and found.error.code == ConditionFault.UNUSABLE
 
 
@@ -342,4 +348,4 @@ def test_source_that_is_no_cel_is_refused_by_its_character() -> None:
 
 def test_a_value_that_takes_too_many_steps_is_not_computed() -> None:
     with pytest.raises(BudgetExceededError):
-        evaluate(compile_condition(nested("all", 20)), field_of)
+        expression_value(compile_condition(nested("all", 20)), field_of)

@@ -9,7 +9,8 @@ from marshmallow import Schema, fields
 from webhook_app.api.rule_schemas import OccurrenceSchema
 from webhook_app.api.schemas import EventSchema, RoomSchema
 from webhook_app.domain.rules.cel.meter import CEL_ERRORS
-from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition, evaluate
+from webhook_app.domain.rules.condition_checks import check_condition
+from webhook_app.domain.rules.conditions import ConditionError, compile_condition, expression_value
 from webhook_app.domain.view_examples import event_shape, event_shapes, room_shape, room_shapes
 from webhook_app.domain.view_shape import ViewShape
 
@@ -63,7 +64,7 @@ def values_seen(expression: str) -> list[object]:
     values = []
     for room in room_shapes():
         try:
-            value = evaluate(condition, lambda name, inner, room=room: room[name], event_shapes()[0])
+            value = expression_value(condition, lambda name, inner, room=room: room[name], event_shapes()[0])
         except CEL_ERRORS:
             continue
         if value is not None:
@@ -98,7 +99,7 @@ def test_a_field_with_one_letter_missing_is_refused_at_any_depth(path: Any) -> N
         ("room.session.participants.exists(p, p.nmae == 'x')", "do you mean name"),
         ("room.groups.webinar == 'x'", "it is a list"),
         ("room.state.name == 'x'", "it is a plain value"),
-        ("room.state > 3", "can never hold"),
+        ("room.state > 3", "can never be true"),
         ("room.next_window.opens_at < timestamp('2026-01-01T00:00:00Z')", "times are text"),
     ],
 )

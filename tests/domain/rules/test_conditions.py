@@ -8,8 +8,8 @@ import pytest
 
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.rules.condition_faults import ConditionFault
-from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, holds
-from webhook_app.domain.rules.engine import split_message
+from webhook_app.domain.rules.conditions import ConditionError, compile_condition, evaluate, expression_value
+from webhook_app.domain.rules.messages import split_message
 
 ROOM = {"on_air": True, "state": "playable", "session": {"participant_count": 2, "participants": []}, "stream": None}
 
@@ -19,13 +19,13 @@ def field_of(name: Any, inner: Any) -> Any:
 
 
 def verdict(source: Any, event: Any = None, now: Any = None) -> Any:
-    return holds(compile_condition(source), field_of, event, now)
+    return evaluate(compile_condition(source), field_of, event, now)
 
 
 def test_a_condition_is_handed_only_what_it_looks_at() -> None:
     asked = []
     condition = compile_condition('room.on_air && room.state == "playable"')
-    assert holds(condition, lambda name, inner: asked.append(name) or ROOM[name]).held
+    assert evaluate(condition, lambda name, inner: asked.append(name) or ROOM[name]).is_true
     assert asked == ["on_air", "state"]
 
 
@@ -49,14 +49,14 @@ def test_a_condition_is_compiled_once() -> None:
 def test_an_error_is_false_and_says_what_it_was() -> None:
     assert verdict("room.session.participant_count == 2").error is None
     missing = verdict("event.data.nobody == 1", {"data": {}})
-    assert (missing.held, missing.error) == (False, explain(ConditionFault.FIELD_MISSING, field="nobody"))
+    assert (missing.is_true, missing.error) == (False, explain(ConditionFault.FIELD_MISSING, field="nobody"))
     nothing = verdict("room.stream.state == 'x'")
-    assert (nothing.held, bool(nothing.error)) == (False, True)
+    assert (nothing.is_true, bool(nothing.error)) == (False, True)
 
 
 def test_what_is_neither_true_nor_false_is_false_and_says_so() -> None:
     assert verdict("room.state").error == explain(ConditionFault.NOT_BOOLEAN, type="str")
-    assert not verdict("1").held
+    assert not verdict("1").is_true
 
 
 @pytest.mark.parametrize(
@@ -78,34 +78,34 @@ def test_what_is_neither_true_nor_false_is_false_and_says_so() -> None:
 )
 def test_no_condition_however_wrong_raises(source: str) -> None:
     found = verdict(source)
-    assert not found.held
+    assert not found.is_true
     assert found.error
 
 
 @pytest.mark.parametrize("zone", ["Nowhere/Zone", "../../etc/passwd", ""])
 def test_a_zone_that_does_not_exist_is_false(zone: str) -> None:
     found = verdict(f"now.getHours('{zone}') == 12", now=datetime(2026, 11, 22, 12, tzinfo=UTC))
-    assert not found.held
+    assert not found.is_true
     assert found.error
 
 
 def test_the_hour_is_the_moments_own_and_a_zone_may_be_named() -> None:
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    assert verdict("now.getHours() == 12", now=noon).held
-    assert verdict("now.getHours('Asia/Tokyo') == 21", now=noon).held
-    assert verdict("now.getDayOfWeek() == 0 && now.getMonth() == 10 && now.getDate() == 22", now=noon).held
+    assert verdict("now.getHours() == 12", now=noon).is_true
+    assert verdict("now.getHours('Asia/Tokyo') == 21", now=noon).is_true
+    assert verdict("now.getDayOfWeek() == 0 && now.getMonth() == 10 && now.getDate() == 22", now=noon).is_true
 
 
 def test_a_moment_in_a_zone_with_daylight_saving_is_the_wall_clocks() -> None:
     summer = datetime(2026, 7, 1, 9, tzinfo=ZoneInfo("Europe/London"))
-    assert verdict("now.getHours() == 9", now=summer).held
-    assert verdict("now == timestamp('2026-07-01T08:00:00Z')", now=summer).held
+    assert verdict("now.getHours() == 9", now=summer).is_true
+    assert verdict("now == timestamp('2026-07-01T08:00:00Z')", now=summer).is_true
 
 
 def test_nothing_of_python_can_be_reached() -> None:
     for source in ["__import__('os')", "room.__class__", "open('/etc/passwd')"]:
         with pytest.raises((ConditionError, RuntimeError, KeyError, TypeError)):
-            evaluate(compile_condition(source), field_of)
+            expression_value(compile_condition(source), field_of)
 
 
 def test_a_message_is_split_into_text_and_expressions() -> None:
@@ -115,5 +115,5 @@ def test_a_message_is_split_into_text_and_expressions() -> None:
 
 @pytest.mark.parametrize("text", ["{room", "room}", "{a} b}"])
 def test_a_brace_without_its_twin_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="stands without its"):
+    with pytest.raises(ValueError, match="has no matching"):
         split_message(text)

@@ -9,8 +9,9 @@ from tests.support.scenario import MINUTE, ROOM, SECOND, Scenario, on_air, rest,
 from webhook_app.domain.events import Source
 from webhook_app.domain.explanations import Explanation, explain
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules.condition_checks import check_condition
 from webhook_app.domain.rules.condition_faults import ConditionFault
-from webhook_app.domain.rules.conditions import ConditionError, check_condition, compile_condition
+from webhook_app.domain.rules.conditions import ConditionError, compile_condition
 from webhook_app.domain.rules.rule import ACTIONS_MAX_PER_MINUTE
 from webhook_app.domain.view_examples import room_shapes
 from webhook_app.providers.videosdk.start_schema import StartSchema

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_app.domain.notices.types import NOTICE_TYPES
+from webhook_app.domain.rules.triggers import WINDOW_FIELDS, TriggerKind
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES, PARTICIPANT_TYPES
 
-TRIGGERS = ("schedule", "on", "when")
+TRIGGERS = tuple(kind.value for kind in TriggerKind)
 # Labels of the form fields.
 LABELS: Mapping[str, str] = {
     "name": "Name",
@@ -51,7 +52,7 @@ CRON_EXAMPLES: Mapping[str, str] = {
     "0 10 * * SUN#1": "first Sunday of the month at 10:00",
 }
 BY_TRIGGER: Mapping[str, tuple[str, ...]] = {
-    "schedule": ("late_after", "remind", "end_when_empty", "overrun", "empty_means", "max_run", "restart"),
+    "schedule": WINDOW_FIELDS,
     "on": ("if", "do", "message", "cooldown"),
     "when": ("for", "do", "message", "cooldown"),
 }

@@ -40,7 +40,7 @@ from webhook_app.domain.probing.subjects import ProbeSubject
 from webhook_app.domain.probing.watchdog import schedule_watchdog
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.room import Room
-from webhook_app.domain.rules.engine import rules_changed
+from webhook_app.domain.rules.engine import apply_rule_changes
 from webhook_app.domain.rules.rule import Config
 from webhook_app.domain.schedules.skips import change_skip, skip_next
 from webhook_app.domain.schedules.windows import monitor_window, reconcile_windows
@@ -114,7 +114,7 @@ def _change_room(context: StepContext, change: ConfigurationFact, changed: set[s
     4. Reconcile its windows with the calendars, and monitor the open one.
     5. Decide the next call, and schedule the watchdog.
     """
-    rules_changed(context, changed)
+    apply_rule_changes(context, changed)
     if was_observing and not context.config.settings.observing:
         _begin_to_act(context)
     if isinstance(change, SkipNextOccurrence | SkipOccurrence):

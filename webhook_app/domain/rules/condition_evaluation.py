@@ -1,4 +1,4 @@
-"""Verdicts: a rule's condition on the room as it is in this turn."""
+"""Evaluates a rule's condition on the room as it is in this step."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.rules.conditions import ConditionResult, holds, stored_condition
+from webhook_app.domain.rules.conditions import ConditionResult, evaluate, stored_condition
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.domain.sessions.session import Session
 from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW, participants_view
@@ -17,8 +17,9 @@ from webhook_app.domain.views import ROOM_VIEW, SESSION_VIEW, participants_view
 def evaluate_condition(
     context: StepContext, rule: Rule, source: str, event: Mapping[str, Any] | None, *, session: Session | None = None
 ) -> ConditionResult:
-    """Whether a condition holds, with `session` in place of the room's; why it could not be said is remembered with
-    the rule.
+    """Evaluate a condition, with `session` in place of the room's if given.
+
+    An error is kept as the rule's last error, and recorded as a decision where it is new and nothing else shows it.
     """
     condition = stored_condition(source)
     now = None
@@ -26,21 +27,17 @@ def evaluate_condition(
         now = datetime.fromtimestamp(context.event.at / 1000, UTC)
         if rule.timezone != "UTC":
             now = now.astimezone(ZoneInfo(rule.timezone))
-    found = holds(condition, lambda name, inner: room_field(context, name, inner, session=session), event, now)
-    if (
-        found.error is not None
-        and event is None
-        and found.refused
-        and context.memory(rule.name).last_error != found.error
-    ):
-        context.record_decision(Reason.CONDITION_ERROR, rule=rule.name, error=found.error)
-    if found.error is not None and (event is not None or found.refused):
-        context.remember(rule.name, replace(context.memory(rule.name), last_error=found.error))
-    return found
+    result = evaluate(condition, lambda name, inner: room_field(context, name, inner, session=session), event, now)
+    if result.error is not None and (event is not None or result.refused):
+        rule_state = context.memory(rule.name)
+        if event is None and rule_state.last_error != result.error:
+            context.record_decision(Reason.CONDITION_ERROR, rule=rule.name, error=result.error)
+        context.remember(rule.name, replace(rule_state, last_error=result.error))
+    return result
 
 
 def room_field(context: StepContext, name: str, inner: frozenset[str] | None, *, session: Session | None = None) -> Any:
-    """One field of the room as the API shows it; of a session only what is named inside it, with every host."""
+    """A field of the room as the API shows it. A session has the fields named in `inner` only, and every host."""
     session = session or context.room.session
     if name == "session" and session is not None:
         fields = SESSION_VIEW.keys() if inner is None else inner

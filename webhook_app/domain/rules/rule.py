@@ -9,6 +9,7 @@ from webhook_app.domain.frozen import replace
 from webhook_app.domain.globs import glob_matches, is_glob
 from webhook_app.domain.persistent_map import PersistentMap
 from webhook_app.domain.reasons import Reason
+from webhook_app.domain.rules.triggers import ConditionTrigger, EventTrigger, ScheduleTrigger, Trigger
 from webhook_app.domain.schedules.calendars.calendar import Calendars
 from webhook_app.domain.schedules.schedule import Schedule
 from webhook_app.domain.sessions.participants import EmptyMeans
@@ -53,8 +54,17 @@ class Rule:
 
     @property
     def because(self) -> str:
-        """How a wish or a notice names its rule."""
+        """The cause of what the rule requests and of its notices."""
         return f"rule:{self.name}"
+
+    @property
+    def trigger(self) -> Trigger:
+        """What sets the rule off; the rule is stored with the trigger's fields, as users write them."""
+        if self.schedule is not None:
+            return ScheduleTrigger(self.schedule, self.if_)
+        if self.on is not None:
+            return EventTrigger(self.on, self.if_)
+        return ConditionTrigger(self.when or "", self.for_s)
 
 
 def rule_of(because: str) -> str | None:

@@ -31,7 +31,7 @@ def _monitor_condition(context: StepContext) -> None:
     rules = rules_of_window(context, window)
     has_condition = any(rule.if_ is not None for rule in rules)
     is_met = not has_condition or any(
-        rule.if_ is None or evaluate_condition(context, rule, rule.if_, None).held for rule in rules
+        rule.if_ is None or evaluate_condition(context, rule, rule.if_, None).is_true for rule in rules
     )
     if is_met:
         context.change_window(condition_met=True)
