@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from webhook_app.config.settings import COMPLETE
+from webhook_app.config.loading import COMPLETE
 from workers.child_process import kill_group, spawn
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -5,7 +5,7 @@ import sys
 
 from granian.constants import Interfaces
 
-from webhook_app.config.settings import load
+from webhook_app.config.loading import load
 from workers.web import process
 
 

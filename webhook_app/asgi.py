@@ -9,7 +9,7 @@ import sys
 from webhook_app.app import Web, build
 from webhook_app.config import secrets_file
 from webhook_app.config.known_secrets import known_secrets
-from webhook_app.config.settings import load
+from webhook_app.config.loading import load
 from webhook_app.config.time_zone_data import use_newest
 from webhook_app.ops.logs import configure
 from webhook_app.outbound.tls import use_ca_file

@@ -13,7 +13,7 @@ import pytest
 from tests.support.notice_examples import notice_examples
 from tests.support.product import TREE
 from tests.tools.cli_reference import PAGE, page
-from webhook_app.config.settings import load
+from webhook_app.config.loading import load
 from webhook_app.domain.notices.types import NOTICE_TYPES
 from webhook_app.domain.times import from_rfc3339
 from workers.cli.main import main

@@ -17,7 +17,8 @@ def test_the_state_diagram_shows_the_transition_table() -> None:
 
 
 def test_every_setting_is_in_the_example_file() -> None:
-    from webhook_app.config.settings import Settings, environ_of
+    from webhook_app.config.loading import environ_of
+    from webhook_app.config.settings import Settings
 
     example = (ROOT / ".env.example").read_text()
     internal = {"TALLY_SANDBOX_URL", "TALLY_ENVIRON_COMPLETE"}

@@ -1,7 +1,16 @@
 """The generated reference pages are up to date; `make docs` regenerates them."""
 
-from tests.tools.reference_pages import REFERENCE, api_page, metrics_page, sandbox_page, settings_page
-from webhook_app.config.settings import Settings, environ_of
+from tests.tools.reference_pages import (
+    REFERENCE,
+    TREE,
+    api_page,
+    env_example,
+    metrics_page,
+    sandbox_page,
+    settings_page,
+)
+from webhook_app.config.loading import environ_of
+from webhook_app.config.settings import Settings
 from webhook_app.store.connection.clients import Client
 
 INTERNAL = {"TALLY_ENVIRON_COMPLETE", "TALLY_SANDBOX_URL"}
@@ -9,6 +18,10 @@ INTERNAL = {"TALLY_ENVIRON_COMPLETE", "TALLY_SANDBOX_URL"}
 
 def test_the_settings_page_is_up_to_date() -> None:
     assert (REFERENCE / "settings.md").read_text("utf-8") == settings_page()
+
+
+def test_the_example_file_is_up_to_date() -> None:
+    assert (TREE / ".env.example").read_text("utf-8") == env_example()
 
 
 def test_every_setting_is_documented() -> None:

@@ -14,7 +14,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.reducer import apply
 from webhook_app.store import codec
 from webhook_app.store.state.outline import encode_arguments
-from workers.reduce.reducer import fold_one
+from workers.folding import fold_one
 
 
 def stored_bytes() -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,7 @@ import time
 from functools import cached_property
 from typing import Any
 
-from webhook_app.config.settings import load
+from webhook_app.config.loading import load
 from webhook_app.domain import reducer
 from webhook_app.domain.fold_limits import FoldLimits
 from webhook_app.ops.logs import configure

@@ -1,8 +1,8 @@
 """Generates the reference pages from code: settings, metrics, alarms, reasons, sandbox, API. Run by `make docs`."""
 
 import json
-import re
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tests.tools.reference_texts import (
     SANDBOX_POINTS,
     SETTINGS_HEAD,
 )
+from webhook_app.config.variables import VARIABLES
 from webhook_app.console.components.alarm_advice import ADVICE, ALARM_TITLES
 from webhook_app.domain.alarms.alarm import AlarmName
 from webhook_app.domain.reason_texts import REASON_TEXTS
@@ -37,21 +38,31 @@ REFERENCE = TREE / "docs" / "reference"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
+def env_example() -> str:
+    """`.env.example`: every variable, commented out, below its help."""
+    lines = [
+        "# Tallylight's settings. Copy this file to .env and uncomment what you want to change.",
+        "# Environment variables override .env; set but empty counts as unset.",
+    ]
+    for variable in VARIABLES:
+        if variable.is_internal:
+            continue
+        if variable.help:
+            lines += ["", *textwrap.wrap(variable.help, 118, initial_indent="# ", subsequent_indent="# ")]
+        lines.append(f"# {variable.name}={variable.example}")
+    return "\n".join(lines) + "\n"
+
+
 def settings_page() -> str:
-    """The settings page: each variable with its default and the comment above it in .env.example."""
+    """The settings page: each variable with its default and its help."""
     rows: list[str] = []
-    comment: list[str] = []
-    after_setting = False
-    for line in (TREE / ".env.example").read_text("utf-8").splitlines()[2:]:
-        setting = re.fullmatch(r"# ([A-Z][A-Z_]+)=(.*)", line)
-        if setting:
-            default = f"`{setting[2]}`" if setting[2] else "unset"
-            rows.append(f"| `{setting[1]}` | {default} | {' '.join(comment)} |")
-        elif line.startswith("# "):
-            comment = [*([] if after_setting else comment), line[2:]]
-        else:
-            comment = []
-        after_setting = setting is not None
+    help_text = ""
+    for variable in VARIABLES:
+        if variable.is_internal:
+            continue
+        help_text = variable.help or help_text
+        default = f"`{variable.example}`" if variable.example else "unset"
+        rows.append(f"| `{variable.name}` | {default} | {help_text} |")
     return SETTINGS_HEAD + "\n".join(rows) + "\n"
 
 
@@ -155,6 +166,7 @@ def _schema(media: dict[str, Any]) -> str:
 def main() -> None:
     """Write all pages."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
+    (TREE / ".env.example").write_text(env_example(), "utf-8")
     (REFERENCE / "settings.md").write_text(settings_page(), "utf-8")
     (REFERENCE / "alarms.md").write_text(alarms_page(), "utf-8")
     (REFERENCE / "reasons.md").write_text(reasons_page(), "utf-8")

@@ -7,7 +7,8 @@ from marshmallow import Schema, fields
 
 from webhook_app.api.request_parsing import Blueprint
 from webhook_app.api.schemas import moment, text
-from webhook_app.config.settings import Settings, shown_settings
+from webhook_app.config.loading import shown_settings
+from webhook_app.config.settings import Settings
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.system import public_key_view, refused_webhooks
 

@@ -5,7 +5,8 @@ import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from webhook_app.config.settings import SettingError, Settings
+from webhook_app.config.loading import SettingError
+from webhook_app.config.settings import Settings
 
 ADMIN_TOKEN_FILE = "admin_token"
 WEBHOOK_TOKEN_FILE = "webhook_token"

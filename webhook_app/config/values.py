@@ -1,4 +1,4 @@
-"""One reader per kind of setting: text in, value out, `WrongValueError` saying what would be right."""
+"""Parse the values of settings. Each reader returns a value or raises InvalidValueError, which says what is valid."""
 
 import ipaddress
 import re
@@ -33,20 +33,20 @@ _STORE_OPTIONS = {  # of an address of a store, by name: the form of their value
 
 
 class InvalidValueError(ValueError):
-    """A value that cannot be taken; its text says what would be right."""
+    """An invalid value; the message says what would be right."""
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
-            raise _should(f"be a whole number from {low} to {high}")
+            raise _should(f"be an integer from {low} to {high}")
         return int(text)
 
     return read
 
 
 def duration(low_s: int, high_s: int) -> Callable[[str], int]:
-    """Whole seconds, written as rules write durations."""
+    """Parse a duration as rules write it, to seconds."""
 
     def read(text: str) -> int:
         try:
@@ -69,7 +69,7 @@ def choice(*names: str) -> Callable[[str], str]:
     return read
 
 
-def switch(text: str) -> bool:
+def boolean(text: str) -> bool:
     if text.lower() in ("1", "true", "yes", "on"):
         return True
     if text.lower() in ("0", "false", "no", "off"):
@@ -83,44 +83,44 @@ def host(text: str) -> str:
     except ValueError:
         looks_like_an_address = re.fullmatch(r"[0-9.]+", text)
         if looks_like_an_address or not _HOST_NAME.fullmatch(text):
-            raise _should("be an address or a host name, as 127.0.0.1, 0.0.0.0 or localhost") from None
+            raise _should("be an address or a host name, such as 127.0.0.1, 0.0.0.0 or localhost") from None
         return text
 
 
 def url(text: str) -> str:
-    """An address others build upon: no query, no user, no slash at its end."""
+    """Parse a base URL: without query, user, or trailing slash."""
     if "?" in text or "#" in text or "@" in _parts(text)[1]:
         raise _should("be http:// or https:// with host and path only")
     return text.rstrip("/")
 
 
 def public_url(text: str) -> str:
-    """An address, at a path of its own when the host serves other things too."""
+    """Parse a base URL, with a path if the host serves other things too."""
     base = url(text)
     path = urlsplit(base).path
     if not is_prefix(path):
         first = path.split("/")[1]
         if first in OWN_SEGMENTS:
-            raise _should(f"have another path: /{first} is one of Tallylight's own, as /tally is not")
-        raise _should("have a path of letters, digits and - . _ ~ only, as https://example.org/tally")
+            raise _should(f"have another path, such as /tally: /{first} is used by Tallylight itself")
+        raise _should("have a path of letters, digits and - . _ ~ only, such as https://example.org/tally")
     return base
 
 
 def api_url(text: str) -> str:
     base = url(text)
     if re.search(r"/v\d+$", base):
-        raise _should("be the address without /v2 at its end")
+        raise _should("be the URL without /v2 at the end")
     return base
 
 
 def fetched_url(text: str) -> str:
-    """An address that is fetched as it is; push monitors put arguments in its query."""
+    """Parse a URL that is fetched unchanged; push monitors put parameters into its query."""
     _parts(text)
     return text
 
 
 def redis_url(text: str) -> str:
-    """What `redis.from_url` takes, or `redis+sentinel://host:port,host:port/service/db`."""
+    """Parse a URL that `redis.from_url` accepts, or `redis+sentinel://host:port,host:port/service/db`."""
     scheme = text.partition("://")[0]
     if is_sentinel_url(text):
         try:
@@ -142,19 +142,19 @@ def redis_url(text: str) -> str:
     if wrong is not None and "write" in wrong and "%" in wrong:
         raise _should(f"be redis://user:password@host:port/db ({wrong})")
     if scheme in ("redis", "rediss") and re.search(r":[0-9A-Fa-f]*:", text.rpartition("@")[2]) and "[" not in text:
-        raise _should("have an IPv6 address in brackets, as redis://[::1]:6379/0")
+        raise _should("have its IPv6 address in brackets, such as redis://[::1]:6379/0")
     raise _should("be redis://host:port/db, rediss://…, unix:///path/of.sock or redis+sentinel://…")
 
 
 def _check_store_options(query: str) -> None:
-    """Refuse options that the client does not know, or under which its answers could not be read."""
+    """Reject options that the client does not know, or that would make its responses unreadable."""
     for name, value in parse_qsl(query, keep_blank_values=True):
         shape = "[^\\s]+" if name.startswith("ssl_") else _STORE_OPTIONS.get(name)
         if shape is None:
             known = ", ".join((*_STORE_OPTIONS, "ssl_…"))
-            raise _should(f"have no option '{name}' in its query; there may be {known}")
+            raise _should(f"have no option '{name}' in its query; the options are {known}")
         if not re.fullmatch(shape, value):
-            raise _should(f"have another value for the option '{name}' in its query")
+            raise _should(f"have a valid value for the option '{name}' in its query")
 
 
 def printable(text: str) -> str:
@@ -171,47 +171,47 @@ def token(text: str) -> str:
 
 def url_token(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{8,128}", text):
-        raise _should("be 8 to 128 letters, digits, '-' or '_', as it is part of an address")
+        raise _should("be 8 to 128 letters, digits, '-' or '_', since it is part of a URL")
     return text
 
 
 def credential(text: str) -> str:
     if not re.fullmatch(r"[\x21-\x7e]{1,512}", text):
-        raise _should("be copied from VideoSDK's dashboard as it is, without spaces")
+        raise _should("be copied unchanged from the VideoSDK dashboard, without spaces")
     return text
 
 
 def globs(text: str) -> tuple[str, ...]:
-    found = tuple(part.strip() for part in text.split(","))
-    if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in found):
-        raise _should("be room ids or globs parted by commas, as abcd-efgh-ijkl,team-*")
-    wrong = next((wrong for part in found if (wrong := check_glob(part)) is not None), None)
-    if wrong is not None:
-        raise _should(f"be room ids or globs separated by commas; {wrong}")
-    return found
+    parts = tuple(part.strip() for part in text.split(","))
+    if not all(re.fullmatch(r"[^\s\x00-\x1f/]+", part) for part in parts):
+        raise _should("be comma-separated room ids or globs, such as abcd-efgh-ijkl,team-*")
+    fault = next((fault for part in parts if (fault := check_glob(part)) is not None), None)
+    if fault is not None:
+        raise _should(f"be comma-separated room ids or globs; {fault}")
+    return parts
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    found: list[Network] = []
+    parsed: list[Network] = []
     for part in (piece.strip() for piece in text.split(",")):
         try:
-            found.append(ipaddress.ip_network(part, strict=False))
+            parsed.append(ipaddress.ip_network(part, strict=False))
         except ValueError:
-            raise _should("be networks separated by commas, as 127.0.0.0/8,10.1.0.0/16") from None
-        if "/" in part and found[-1].network_address != ipaddress.ip_address(part.split("/")[0]):
-            raise _should(f"be {found[-1]} where it says {part}")
-    return tuple(found)
+            raise _should("be comma-separated networks, such as 127.0.0.0/8,10.1.0.0/16") from None
+        if "/" in part and parsed[-1].network_address != ipaddress.ip_address(part.split("/")[0]):
+            raise _should(f"be {parsed[-1]} instead of {part}")
+    return tuple(parsed)
 
 
 def existing_file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
-        raise _should("be the path of a file that exists")
+        raise _should("be the path of an existing file")
     return path
 
 
 def ca_file(text: str) -> Path:
-    """A file of certificates in PEM; OpenSSL would pass over any other without a word and then trust nobody."""
+    """Parse the path of a PEM file with certificates; OpenSSL silently ignores others, and then trusts nothing."""
     import ssl
 
     path = Path(text)
@@ -219,12 +219,12 @@ def ca_file(text: str) -> Path:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cafile=path)
     except (OSError, ValueError):
-        raise _should("be the path of a file of certificates in PEM that can be read") from None
+        raise _should("be the path of a readable PEM file with certificates") from None
     return path.absolute()
 
 
 def proxy(text: str) -> str:
-    """The address of a proxy; as elsewhere, http:// is meant where no scheme is given."""
+    """Parse the URL of a proxy; without a scheme, http:// is assumed."""
     address = text if "://" in text else f"http://{text}"
     try:
         parts = urlsplit(address)
@@ -233,17 +233,17 @@ def proxy(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or re.search(r"[\s\x00-\x1f]", address):
-        raise _should("be a proxy for HTTP, as http://proxy.example.org:3128; SOCKS is not supported")
+        raise _should("be an HTTP proxy, such as http://proxy.example.org:3128; SOCKS is not supported")
     return address.rstrip("/")
 
 
 def no_proxy(text: str) -> tuple[str, ...]:
-    """Hosts, domains, addresses and networks, separated by commas or spaces; unreadable ones match nothing."""
+    """Parse hosts, domains, addresses and networks, separated by commas or spaces; invalid ones match nothing."""
     return tuple(part for part in re.split(r"[,\s]+", text) if part)
 
 
 def public_key(text: str) -> str:
-    """PEM text of an RSA public key, given itself or in a file; `\\n` may stand for line ends."""
+    """Parse an RSA public key from PEM text, or from the path of a file. `\\n` may stand for line breaks."""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _content(text)
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -254,22 +254,22 @@ def public_key(text: str) -> str:
             return pem.strip() + "\n"
     except (ValueError, UnsupportedAlgorithm):
         pass
-    raise _should("be an RSA public key as PEM (PKCS#1 or SPKI), or its file's path")
+    raise _should("be an RSA public key as PEM (PKCS#1 or SPKI), or the path of its file")
 
 
 def _content(path: str) -> str:
     try:
         return Path(path).read_text("utf-8")
     except (OSError, ValueError):
-        raise _should("be PEM text, or the path of a file that can be read") from None
+        raise _should("be PEM text, or the path of a readable file") from None
 
 
 def _parts(text: str) -> tuple[str, str]:
     if not re.match(r"https?://[^/?#]", text, re.IGNORECASE) or re.search(r"[\s\x00-\x1f]", text):
-        raise _should("be an address that begins with http:// or https://")
-    wrong = url_fault(text)
-    if wrong is not None:
-        raise _should(f"be an address that can be connected to, as https://example.org ({wrong})")
+        raise _should("be a URL that starts with http:// or https://")
+    fault = url_fault(text)
+    if fault is not None:
+        raise _should(f"be a URL that can be connected to, such as https://example.org ({fault})")
     parts = urlsplit(text)
     return parts.scheme, parts.netloc
 

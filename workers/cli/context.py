@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import click
 
 from webhook_app.config import secrets_file
-from webhook_app.config.settings import SettingError, Settings, load
+from webhook_app.config.loading import SettingError, load
+from webhook_app.config.settings import Settings
 from webhook_app.outbound.tls import use_ca_file
 from webhook_app.text.masking import masked
 from workers.child_process import exists

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from webhook_app.config import secrets_file
-from webhook_app.config.settings import SettingError, Settings, child_environ
+from webhook_app.config.loading import SettingError, child_environ
+from webhook_app.config.settings import Settings
 from workers.dev import preflight
 from workers.dev.embedded_store.server import EmbeddedStore, StoreError
 from workers.dev.preflight import StartupError

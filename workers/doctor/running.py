@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from webhook_app.config.settings import SECRETS, Settings, load, shown_settings
+from webhook_app.config.loading import load, shown_settings
+from webhook_app.config.settings import Settings
+from webhook_app.config.variables import SECRETS
 from workers.cli.api_client import ApiClient, find_product
 from workers.doctor.finding import Finding, ok, warning
 

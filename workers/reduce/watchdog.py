@@ -136,7 +136,7 @@ def _report(mark: Mark, reason: str) -> bool:
 
 def _record(event_id: str, reason: str) -> str | None:
     """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
-    from webhook_app.config.settings import load
+    from webhook_app.config.loading import load
     from webhook_app.store.connection.clients import connect
     from webhook_app.store.journal.skipped_events import FoldReport, PassedOverEvents
 

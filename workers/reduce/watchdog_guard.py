@@ -10,7 +10,8 @@ import sys
 
 import structlog
 
-from webhook_app.config.settings import Settings, child_environ
+from webhook_app.config.loading import child_environ
+from webhook_app.config.settings import Settings
 from workers.child_process import spawn
 from workers.reduce.progress import FoldProgress
 from workers.reduce.watchdog import END_SIGNAL, TRACE_SIGNAL, Limits

@@ -10,7 +10,8 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
-from webhook_app.config.settings import Settings, environ_of
+from webhook_app.config.loading import environ_of
+from webhook_app.config.settings import Settings
 from webhook_app.ops.loops import Loops
 from webhook_app.server.drain import DRAIN_SIGNAL
 from webhook_app.store.operations.processes import Processes

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.support.certificates import certified
 from webhook_app.config import secrets_file
 from webhook_app.config.known_secrets import known_secrets
-from webhook_app.config.settings import SettingError, Settings, child_environ, environ_of, load
+from webhook_app.config.loading import SettingError, child_environ, environ_of, load
+from webhook_app.config.settings import Settings
 
 TOKEN = "a-token-of-enough-characters"
 RSA_KEY = rsa.generate_private_key(65537, 2048).public_key()
@@ -129,7 +130,7 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("ACK_REPLICAS", "-1", "from 0 to 16"),
         ("VIDEOSDK_API_URL", "api.videosdk.live", "http:// or https://"),
         ("VIDEOSDK_API_URL", "https://api.videosdk.live/v2", "without /v2"),
-        ("VIDEOSDK_PUBLIC_KEY", "/no/such/file.pem", "path of a file that can be read"),
+        ("VIDEOSDK_PUBLIC_KEY", "/no/such/file.pem", "path of a readable file"),
         ("VIDEOSDK_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----", "RSA public key"),
         ("VIDEOSDK_PUBLIC_KEY", EC_PEM, "RSA public key"),
         ("PUBLIC_URL", "https://example.com/?a=b", "host and path only"),
@@ -137,8 +138,8 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("PUBLIC_URL", "ftp://example.com", "http:// or https://"),
         ("WEBHOOK_TOKEN", "with/slash", "letters, digits"),
         ("WEBHOOK_TOKEN", "short", "8 to 128"),
-        ("ROOMS", "a,,b", "parted by commas"),
-        ("ROOMS", "a b", "parted by commas"),
+        ("ROOMS", "a,,b", "comma-separated"),
+        ("ROOMS", "a b", "comma-separated"),
         ("MAX_STREAMS", "0", "from 1"),
         ("MAX_STREAM_DURATION", "7200", "such as 2h"),
         ("MAX_STREAM_DURATION", "5s", "from 1m to"),
@@ -146,14 +147,14 @@ def test_the_settings_shown_show_no_secret() -> None:
         ("VIEWER_TOKEN", "with a space in between", "without spaces"),
         ("ALLOW_NETWORKS", "10.0.0.0/33", "127.0.0.0/8"),
         ("ALLOW_NETWORKS", "10.0.0.1/8", "be 10.0.0.0/8"),
-        ("CONFIG_FILE", "/no/such/file.yaml", "a file that exists"),
+        ("CONFIG_FILE", "/no/such/file.yaml", "an existing file"),
         ("HEARTBEAT_URL", "hc-ping.com/uuid", "http:// or https://"),
         ("LIVE_LINKS", "maybe", "1 (on) or 0 (off)"),
         ("RETENTION_DAYS", "0", "from 1 to 3650"),
         ("RETENTION_DAYS", "3651", "from 1 to 3650"),
         ("SURFACE", "api", "all or receiver or console"),
-        ("TRUSTED_PROXIES", "10.0.0.0/33", "networks separated by commas"),
-        ("TRUSTED_PROXIES", "proxy.example", "networks separated by commas"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33", "comma-separated networks"),
+        ("TRUSTED_PROXIES", "proxy.example", "comma-separated networks"),
         ("TRUSTED_PROXIES", "10.1.0.0/8", "10.0.0.0/8"),
         ("WEB_THREADS", "0", "from 1 to 512"),
         ("LOG_FORMAT", "xml", "text or json"),
@@ -337,7 +338,7 @@ def test_proxies_are_read_in_either_case_and_without_a_scheme(variables: dict[st
     "value", ["socks5://h:1080", "http://", "http://h:99999", "http://h/path", "http://h:0", "a b"]
 )
 def test_a_proxy_that_cannot_be_used_is_refused(value: str) -> None:
-    with pytest.raises(SettingError, match=r"HTTPS_PROXY.*it should be a proxy for HTTP, as http://"):
+    with pytest.raises(SettingError, match=r"HTTPS_PROXY.*it should be an HTTP proxy, such as http://"):
         read(HTTPS_PROXY=value)
 
 
@@ -356,5 +357,5 @@ def test_a_bundle_of_authorities_is_read_at_start(tmp_path: Path) -> None:
     assert read(SSL_CERT_FILE=str(good)).ca_file == good
     assert read(REQUESTS_CA_BUNDLE=str(good)).ca_file == good
     for path in (text, tmp_path, tmp_path / "missing"):
-        with pytest.raises(SettingError, match=r"SSL_CERT_FILE.*file of certificates in PEM"):
+        with pytest.raises(SettingError, match=r"SSL_CERT_FILE.*PEM file with certificates"):
             read(SSL_CERT_FILE=str(path))

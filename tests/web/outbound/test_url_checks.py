@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.web_client import WebClient
-from webhook_app.config.settings import SettingError, load
+from webhook_app.config.loading import SettingError, load
 from webhook_app.outbound.calendar_address import fetch_urls
 from webhook_app.outbound.url_checks import host_fault, url_fault
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.web_client import WebClient
+from webhook_app.config.loading import SettingError, load
 from webhook_app.config.path_prefix import OWN_SEGMENTS, is_prefix
-from webhook_app.config.settings import SettingError, load
 from webhook_app.config.values import LOOPBACK_NETWORKS
 from webhook_app.server.forwarding import Forwarding
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.polling import scaled_limit
 from tests.support.web_client import fold_all
-from webhook_app.config.settings import load
+from webhook_app.config.loading import load
 from webhook_app.console.components.rule_text import TextError
 from webhook_app.console.components.rule_text import read as read_text
 from webhook_app.ops.loops import Loops

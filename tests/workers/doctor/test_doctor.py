@@ -17,7 +17,8 @@ from tests.support.certificates import certified
 from tests.support.polling import scaled_limit, wait_until
 from tests.support.product import API_KEY, SECRET, TREE, Product, product, public_pem, webhook
 from tests.support.web_client import ROOM, WebClient, append, fold_all
-from webhook_app.config.settings import Settings, load
+from webhook_app.config.loading import load
+from webhook_app.config.settings import Settings
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.domain.events import Source
 from webhook_app.domain.frozen import replace
