@@ -48,10 +48,10 @@ class Letters:
     """What a mail server has been given."""
 
     def __init__(self) -> None:
-        self.found = []
+        self.received = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the mail server's own name
-        self.found.append(message_from_bytes(envelope.content, policy=policy.default))
+        self.received.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
 
@@ -80,7 +80,7 @@ def test_a_mail_says_what_where_why_since_when_and_where_to_look(
     harness.tell("stream.playable", because="rule:sunday-service", stream=STREAM)
     harness.deliver()
     assert [delivery.state for delivery in harness.deliveries()] == [DeliveryState.DELIVERED], harness.deliveries()
-    [letter] = mail.found
+    [letter] = mail.received
     assert letter["Subject"] == "main-hall is on air"
     text = letter.get_body(("plain", "html")).get_content()
     for part in (ROOM, "sunday-service", "2026-11-22 10:00:02 UTC", f"{BASE}/rooms/{ROOM}", STREAM["playback_url"]):
@@ -92,8 +92,8 @@ def test_a_chat_is_told_once_of_each_state(harness: DeliveryHarness) -> None:
     for kind in ("playable", "playable", "stopped", "playable"):
         harness.tell(f"stream.{kind}", stream=STREAM)
         harness.deliver()
-    said = [post.json["title"] for post in harness.endpoint.at("/chat")]
-    assert said == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
+    titles = [post.json["title"] for post in harness.endpoint.at("/chat")]
+    assert titles == [f"{ROOM} is on air", f"{ROOM} is off air", f"{ROOM} is on air"]
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
     assert [delivery.attempts[-1].response for delivery in harness.deliveries()].count(ALREADY_ANNOUNCED) == 1
 
@@ -103,8 +103,12 @@ def test_a_chat_that_refuses_is_told_again_and_its_answer_is_kept(harness: Deliv
     harness.endpoint.answers["/chat"] = [503, 200]
     harness.tell("stream.playable", stream=STREAM)
     harness.deliver()
-    one = harness.only()
-    assert (one.state, one.attempts[0].error, one.attempts[0].status) == (DeliveryState.PENDING, "status", 503)
+    delivery = harness.only()
+    assert (delivery.state, delivery.attempts[0].error, delivery.attempts[0].status) == (
+        DeliveryState.PENDING,
+        "status",
+        503,
+    )
     harness.make_due()
     harness.deliver()
     assert harness.only().state is DeliveryState.DELIVERED
@@ -191,13 +195,15 @@ def test_a_channel_that_could_never_be_told_is_refused_with_the_reason(
 def test_a_channels_secrets_are_never_shown(client: Client, store_url: str, tmp_path: Path) -> None:
     web_client = WebClient(store_url, tmp_path)
     url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"
-    made = web_client.api("POST", "/subscribers", {"url": url}).json
-    assert made["url"].startswith("slack://")
+    created = web_client.api("POST", "/subscribers", {"url": url}).json
+    assert created["url"].startswith("slack://")
     kept = b"".join(client.hvals(keys.SUBSCRIBERS)).decode()
-    everything = json.dumps([made, web_client.get("/subscribers"), web_client.get(f"/subscribers/{made['id']}")]) + kept
+    everything = (
+        json.dumps([created, web_client.get("/subscribers"), web_client.get(f"/subscribers/{created['id']}")]) + kept
+    )
     assert "TIiajkdnlazkcOXrIdevi7FQ" not in everything
-    assert made["rate_limit"] == 1
-    assert web_client.api("POST", f"/subscribers/{made['id']}/rotate-secret").status_code == 409
+    assert created["rate_limit"] == 1
+    assert web_client.api("POST", f"/subscribers/{created['id']}/rotate-secret").status_code == 409
 
 
 def test_apprise_knows_and_masks_the_usual_ones() -> None:
@@ -229,16 +235,18 @@ def test_apprise_knows_and_masks_the_usual_ones() -> None:
     ],
 )
 def test_each_notice_has_its_words(kind: str, data: dict[str, Any], title: str) -> None:
-    told = render_notice(notice(kind, **data), room_name=None, base_url=None)
-    assert told.title == title
+    text = render_notice(notice(kind, **data), room_name=None, base_url=None)
+    assert text.title == title
     why = "Started by rule" if kind == "stream.failed" else "Rule:"
-    assert f"{why} sunday-service" in told.body
+    assert f"{why} sunday-service" in text.body
 
 
 def test_what_is_counted_is_said_each_time_and_a_state_only_once() -> None:
     assert announced_state(notice("rule.slow", message="x")) is None
     assert announced_state(notice("participant.joined")) is None
-    first, second = (announced_state(notice("stream.playable", stream={"stream_id": one})) for one in ("a", "b"))
+    first, second = (
+        announced_state(notice("stream.playable", stream={"stream_id": stream_id})) for stream_id in ("a", "b")
+    )
     assert first[0] == second[0] and first[1] != second[1]
 
 
@@ -267,7 +275,7 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
     harness.tell("participant.joined", participant={"participant_id": "p1", "name": name}, reason=name)
     harness.deliver()
     assert harness.only().state is DeliveryState.DELIVERED
-    [letter] = mail.found
+    [letter] = mail.received
     assert letter.get_content_type() == "text/plain"
     assert (letter["to"], letter["bcc"]) == ("ops@example.org", None)
     shown = " ".join(name.split())
@@ -277,8 +285,8 @@ def test_a_name_is_only_a_name_whatever_who_joins_a_room_writes_in_it(
 
 
 def test_a_name_calls_nobody_to_the_chat() -> None:
-    made = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
-    title = render_notice(made, room_name=None, base_url=None).title
+    created = notice("participant.joined", participant={"name": "@everyone <!channel> <@U1> ann@example.org"})
+    title = render_notice(created, room_name=None, base_url=None).title
     assert not any(call in title for call in ("@everyone", "<!", "<@"))
     assert "ann@example.org" in title
 
@@ -290,17 +298,17 @@ def answering(say: Any) -> Any:
     def serve() -> None:
         while True:
             try:
-                line, _ = listening.accept()
+                connection, _ = listening.accept()
             except OSError:
                 return
-            threading.Thread(target=talk, args=(line,), daemon=True).start()
+            threading.Thread(target=talk, args=(connection,), daemon=True).start()
 
-    def talk(line: Any) -> None:
-        with line:
+    def talk(connection: Any) -> None:
+        with connection:
             try:
-                line.recv(65_536)
-                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
-                say(line)
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
+                say(connection)
             except OSError:
                 pass
 
@@ -311,9 +319,9 @@ def answering(say: Any) -> Any:
 def test_an_answer_that_never_ends_does_not_fill_the_memory(harness: DeliveryHarness) -> None:
     sent = []
 
-    def say(line: Any) -> None:
+    def say(connection: Any) -> None:
         while True:
-            line.sendall(b"x" * 65_536)
+            connection.sendall(b"x" * 65_536)
             sent.append(65_536)
 
     with answering(say) as endless:
@@ -328,10 +336,10 @@ def test_a_channel_that_drips_gives_its_thread_back_and_is_alone_to_blame(harnes
     harness.apprise = AppriseLimits(concurrency=2, total_timeout_s=1.0, wait_s=0.2)
     broken_off = threading.Semaphore(0)
 
-    def say(line: Any) -> None:
+    def say(connection: Any) -> None:
         try:
             while True:
-                line.sendall(b"x")
+                connection.sendall(b"x")
                 time.sleep(0.05)
         finally:
             broken_off.release()
@@ -380,5 +388,5 @@ def test_a_chat_that_is_told_late_is_told_that_it_is_late(harness: DeliveryHarne
             await deliverer.run()
 
     asyncio.run(run())
-    said = [json.loads(post.body)["message"] for post in harness.endpoint.at("/chat")]
-    assert [STALE_TEXT in text for text in said] == [False, False, True]
+    titles = [json.loads(post.body)["message"] for post in harness.endpoint.at("/chat")]
+    assert [STALE_TEXT in text for text in titles] == [False, False, True]

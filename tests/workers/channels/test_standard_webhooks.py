@@ -57,57 +57,57 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Any:
         home,
         JAVASCRIPT,
     ]
-    made = subprocess.run(command, cwd=home, capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
-    if made.returncode:
-        pytest.skip(f"npm could not install {JAVASCRIPT}: {made.stderr.decode()[-300:]}")
+    installed = subprocess.run(command, cwd=home, capture_output=True, timeout=INSTALL_LIMIT_S, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm could not install {JAVASCRIPT}: {installed.stderr.decode()[-300:]}")
     (home / "verify.js").write_text(VERIFY)
 
-    def verify(asked: Any) -> Any:
-        said = subprocess.run(
+    def verify(requests: Any) -> Any:
+        completed = subprocess.run(
             [node, "verify.js"],
             cwd=home,
-            input=json.dumps(asked).encode(),
+            input=json.dumps(requests).encode(),
             capture_output=True,
             timeout=scaled_limit(30),
             check=True,
         )
-        return json.loads(said.stdout)
+        return json.loads(completed.stdout)
 
     return verify
 
 
 def signed(harness: Any, **more: Any) -> Any:
     """What one subscriber was sent, as a verifier gets it."""
-    known = harness.subscribe("tv", **more)
+    subscriber = harness.subscribe("tv", **more)
     harness.tell("stream.playable", message='ünï¢ode ✓ \\ " \u2028')
     harness.deliver()
     [post] = harness.endpoint.posts
     headers = {name: value for name, value in post.headers.items() if name.startswith("webhook-")}
-    return known, {"body": post.body.decode(), "headers": headers}
+    return subscriber, {"body": post.body.decode(), "headers": headers}
 
 
 def test_the_javascript_library_verifies_what_was_sent(harness: DeliveryHarness, javascript: Any) -> None:
     old, new = new_secret(), new_secret()
-    known, sent = signed(harness, secret=old)
-    harness.subscribers.put(with_new_secret(known, new, now=1))
-    told = json.loads(sent["body"])
+    subscriber, sent = signed(harness, secret=old)
+    harness.subscribers.put(with_new_secret(subscriber, new, now=1))
+    expected = json.loads(sent["body"])
     wrong = sent | {"body": sent["body"].replace("playable", "stopped")}
-    asked = [
+    requests = [
         sent | {"secret": f"whsec_{old}"},
         sent | {"secret": f"whsec_{new_secret()}"},
         wrong | {"secret": f"whsec_{old}"},
     ]
-    assert javascript(asked) == [told, "No matching signature found", "No matching signature found"]
+    assert javascript(requests) == [expected, "No matching signature found", "No matching signature found"]
 
 
 def test_both_libraries_verify_with_either_secret_of_a_rotation(harness: DeliveryHarness, javascript: Any) -> None:
     old, new = new_secret(), new_secret()
-    known = with_new_secret(Subscriber("x", "", "", 0, secret=old), new, now=4_000_000_000_000)
-    _, sent = signed(harness, secret=known.secret, old_secrets=known.old_secrets)
-    told = json.loads(sent["body"])
-    assert javascript([sent | {"secret": f"whsec_{one}"} for one in (new, old)]) == [told, told]
-    for one in (new, old):
-        assert Webhook(f"whsec_{one}").verify(sent["body"].encode(), sent["headers"]) == told
+    subscriber = with_new_secret(Subscriber("x", "", "", 0, secret=old), new, now=4_000_000_000_000)
+    _, sent = signed(harness, secret=subscriber.secret, old_secrets=subscriber.old_secrets)
+    expected = json.loads(sent["body"])
+    assert javascript([sent | {"secret": f"whsec_{secret}"} for secret in (new, old)]) == [expected, expected]
+    for secret in (new, old):
+        assert Webhook(f"whsec_{secret}").verify(sent["body"].encode(), sent["headers"]) == expected
 
 
 @given(some.binary(max_size=300), some.binary(min_size=24, max_size=64), some.integers(0, 2**33))
@@ -121,22 +121,22 @@ def test_any_body_is_signed_as_the_standard_says(body: Any, key: Any, at: Any) -
 
 
 def test_rotating_again_and_again_keeps_a_bounded_number_of_old_secrets() -> None:
-    known = Subscriber("x", "", "", 0, secret=new_secret())
+    subscriber = Subscriber("x", "", "", 0, secret=new_secret())
     for at in range(10):
-        known = with_new_secret(known, new_secret(), now=at)
-    assert len(known.old_secrets) == OLD_SECRETS_MAX
-    assert known.secrets(now=ROTATION_MS) == (
-        known.secret,
-        *(old.key for old in known.old_secrets if old.until > ROTATION_MS),
+        subscriber = with_new_secret(subscriber, new_secret(), now=at)
+    assert len(subscriber.old_secrets) == OLD_SECRETS_MAX
+    assert subscriber.secrets(now=ROTATION_MS) == (
+        subscriber.secret,
+        *(old.key for old in subscriber.old_secrets if old.until > ROTATION_MS),
     )
-    assert known.secrets(now=ROTATION_MS + 10) == (known.secret,)
+    assert subscriber.secrets(now=ROTATION_MS + 10) == (subscriber.secret,)
 
 
 def test_nothing_secret_lies_open_in_the_store(client: Client) -> None:
     url = "https://user:hunter2@example.com/hook?token=opensesame"
-    known = Subscriber("sub_x", "tv", url, 1, secret=SECRET, shown_url="https://****@example.com/hook")
-    subscribers_of(client).put(known)
-    assert subscribers_of(client).get("sub_x") == known
+    subscriber = Subscriber("sub_x", "tv", url, 1, secret=SECRET, shown_url="https://****@example.com/hook")
+    subscribers_of(client).put(subscriber)
+    assert subscribers_of(client).get("sub_x") == subscriber
     dump = b"".join(client.dump(key) for key in client.scan_iter())
     for secret in (b"hunter2", b"opensesame", SECRET.encode(), base64.b64decode(SECRET)):
         assert secret not in dump
@@ -144,9 +144,9 @@ def test_nothing_secret_lies_open_in_the_store(client: Client) -> None:
 
 def test_under_another_key_a_subscriber_is_disabled_and_says_why(client: Client) -> None:
     subscribers_of(client).put(Subscriber("sub_x", "tv", "https://example.com/", 1, secret=SECRET))
-    found = Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x")
-    assert (found.enabled, found.url, found.secret) == (False, "", "")
-    assert "SECRETS_KEY" in found.disabled_because
+    stored = Subscribers(client, SecretBox("another key of sixteen or more")).get("sub_x")
+    assert (stored.enabled, stored.url, stored.secret) == (False, "", "")
+    assert "SECRETS_KEY" in stored.disabled_because
     assert subscribers_of(client).get("sub_x").enabled
 
 
@@ -189,9 +189,9 @@ def test_one_that_was_kept_before_secrets_were_sealed_is_read_and_sealed_with_it
         "from_file": False,
     }
     client.hset(keys.SUBSCRIBERS, "sub_old", json.dumps(kept))
-    [found] = subscribers_of(client).all()
-    assert (found.url, found.secret, found.enabled) == (kept["url"], SECRET, True)
-    assert "hunter2" not in found.shown_url
-    subscribers_of(client).put(found)
+    [stored] = subscribers_of(client).all()
+    assert (stored.url, stored.secret, stored.enabled) == (kept["url"], SECRET, True)
+    assert "hunter2" not in stored.shown_url
+    subscribers_of(client).put(stored)
     assert b"hunter2" not in client.hget(keys.SUBSCRIBERS, "sub_old")
-    assert subscribers_of(client).get("sub_old") == found
+    assert subscribers_of(client).get("sub_old") == stored

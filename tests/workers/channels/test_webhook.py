@@ -82,11 +82,11 @@ async def posted(
 def reply_to(handler: Any, path: str = "/hook", **more: Any) -> Any:
     """What a post to a server with this handler comes to."""
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(handler) as url:
             return await posted(url + path, **more)
 
-    return asyncio.run(told())
+    return asyncio.run(attempt())
 
 
 def answering(status: Any, body: bytes = b"", **headers: Any) -> Any:
@@ -123,30 +123,30 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 def test_what_arrives_is_what_was_sent() -> None:
-    seen = []
+    requests = []
 
     async def handler(request: Any) -> Any:
-        seen.append((request.method, request.path_qs, await request.read(), dict(request.headers)))
+        requests.append((request.method, request.path_qs, await request.read(), dict(request.headers)))
         return web.Response()
 
     body = encode_body({"ä": "🎥", "n": 1.5})
     headers = signed_headers("msg_1", 1_700_000_000, body, [new_secret()])
     assert reply_to(handler, "/hook?to=tv&x=%2F", body=body, headers=headers).error is None
-    [(method, path, arrived, got)] = seen
+    [(method, path, arrived, got)] = requests
     assert (method, path, arrived) == ("POST", "/hook?to=tv&x=%2F", body)
     assert json.loads(arrived) == {"ä": "🎥", "n": 1.5}
-    found = {name.lower(): value for name, value in got.items()}
-    assert found.items() >= headers.items()
-    assert found["content-type"] == "application/json"
-    assert found["user-agent"].startswith("Tallylight/")
-    assert "cookie" not in found
+    headers_received = {name.lower(): value for name, value in got.items()}
+    assert headers_received.items() >= headers.items()
+    assert headers_received["content-type"] == "application/json"
+    assert headers_received["user-agent"].startswith("Tallylight/")
+    assert "cookie" not in headers_received
 
 
 def test_cookies_are_not_kept() -> None:
-    seen = []
+    requests = []
 
     async def handler(request: Any) -> Any:
-        seen.append(request.headers.get("Cookie"))
+        requests.append(request.headers.get("Cookie"))
         return web.Response(headers={"Set-Cookie": "a=b"})
 
     async def twice() -> None:
@@ -157,7 +157,7 @@ def test_cookies_are_not_kept() -> None:
             await webhook_channel.close()
 
     asyncio.run(twice())
-    assert seen == [None, None]
+    assert requests == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_a_retry_after_in_seconds_is_read(value: str, ms: Any) -> None:
         writer.write(head.encode())
         await writer.drain()
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert (reply.status, reply.retry_after_ms) == (429, ms)
 
 
@@ -229,11 +229,11 @@ def test_a_status_that_has_come_counts_although_the_rest_never_does() -> None:
         await writer.drain()
         await asyncio.sleep(5)
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/", limits=HttpLimits(body_timeout_s=0.2))
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert (reply.status, reply.error, reply.response) == (200, None, "half of")
 
 
@@ -242,11 +242,11 @@ def test_a_status_that_has_come_counts_although_the_rest_is_cut_off() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
         await writer.drain()
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert (reply.status, reply.error) == (200, None)
 
 
@@ -258,21 +258,21 @@ def test_an_endpoint_that_speaks_no_http_is_not_http(answer: bytes) -> None:
         writer.write(answer)
         await writer.drain()
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with listening(talk) as port:
             return await posted(f"http://127.0.0.1:{port}/")
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert (reply.status, reply.error) == (None, "not-http")
 
 
 def test_a_port_where_nobody_listens_has_refused() -> None:
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with listening(None) as port:
             pass
         return await posted(f"http://127.0.0.1:{port}/")
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert (reply.status, reply.error) == (None, "refused")
 
 
@@ -282,27 +282,27 @@ def test_a_name_that_nobody_knows_is_an_error_of_dns() -> None:
 
 
 def test_a_plain_port_is_no_end_of_tls() -> None:
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(answering(200)) as url:
             return await posted(url.replace("http:", "https:"))
 
-    assert asyncio.run(told()).error == "tls"
+    assert asyncio.run(attempt()).error == "tls"
 
 
 def test_a_certificate_that_nobody_vouches_for_is_an_error_of_tls(tmp_path: Path) -> None:
     tls, _ = certified(tmp_path)
-    seen = []
+    requests = []
 
     async def handler(request: Any) -> Any:
-        seen.append(request)
+        requests.append(request)
         return web.Response()
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(handler, tls=tls) as url:
             return await posted(url)
 
-    assert asyncio.run(told()).error == "tls"
-    assert seen == []
+    assert asyncio.run(attempt()).error == "tls"
+    assert requests == []
 
 
 INSIDE = {
@@ -314,20 +314,20 @@ INSIDE = {
 
 @pytest.mark.parametrize(("host", "how"), [(host, how) for how, hosts in INSIDE.items() for host in hosts.split()])
 def test_an_address_inside_is_not_reached_however_it_is_written(host: Any, how: Any) -> None:
-    seen = []
+    requests = []
 
     async def handler(request: Any) -> Any:
-        seen.append(request)
+        requests.append(request)
         return web.Response()
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(handler) as url:
             port = url.rpartition(":")[2]
             return await posted(f"http://{host}:{port}/", allowed=())
 
-    reply = asyncio.run(told())
+    reply = asyncio.run(attempt())
     assert reply.status is None
-    assert seen == []
+    assert requests == []
     assert reply.error == "blocked" or (how != "blocked" and reply.error in {"refused", "dns"})
 
 
@@ -361,11 +361,11 @@ def test_a_name_that_resolves_to_the_inside_is_blocked(addresses: Any) -> None:
 
 
 def reply_to_name(**more: Any) -> Any:
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(answering(200)) as url:
             return await posted(f"http://inside.example:{url.rpartition(':')[2]}/", **more)
 
-    return asyncio.run(told())
+    return asyncio.run(attempt())
 
 
 def test_a_name_of_which_one_address_is_allowed_reaches_that_one() -> None:
@@ -382,7 +382,7 @@ def test_names_that_hang_hold_up_no_other() -> None:
             raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", port))]
 
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(answering(200)) as url:
             webhook_channel = WebhookChannel(
                 HttpClient(allowed=networks("127.0.0.0/8"), resolver=Resolver(lookup=hanging))
@@ -394,11 +394,11 @@ def test_names_that_hang_hold_up_no_other() -> None:
             reply = await webhook_channel.post(f"http://well.example:{url.rpartition(':')[2]}/", b"{}", {})
             waiting = [not task.done() for task in silent]
             end.set()
-            failed = [one.error for one in await asyncio.gather(*silent)]
+            failed = [result.error for result in await asyncio.gather(*silent)]
             await webhook_channel.close()
             return reply.status, all(waiting), set(failed)
 
-    assert asyncio.run(told()) == (200, True, {"dns"})
+    assert asyncio.run(attempt()) == (200, True, {"dns"})
 
 
 def test_a_network_that_is_allowed_is_reached() -> None:
@@ -407,13 +407,13 @@ def test_a_network_that_is_allowed_is_reached() -> None:
 
 
 def test_the_sandboxs_own_port_is_reached_and_no_other() -> None:
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(answering(200)) as sandbox, serving(answering(200)) as other:
             own = await posted(f"{sandbox}/sandbox/inbox/x", allowed=(), exempt_url=sandbox)
             next_door = await posted(f"{other}/", allowed=(), exempt_url=sandbox)
             return own, next_door
 
-    own, next_door = asyncio.run(told())
+    own, next_door = asyncio.run(attempt())
     assert own.status == 200
     assert next_door.error == "blocked"
 
@@ -434,14 +434,14 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_hundreds_of_posts_at_once_are_all_answered() -> None:
-    async def told() -> Any:
+    async def attempt() -> Any:
         async with serving(answering(200)) as url:
             webhook_channel = WebhookChannel(HttpClient(allowed=HERE))
             replies = await asyncio.gather(*(webhook_channel.post(url, BODY, {}) for _ in range(300)))
             await webhook_channel.close()
             return replies
 
-    assert {reply.status for reply in asyncio.run(told())} == {200}
+    assert {reply.status for reply in asyncio.run(attempt())} == {200}
 
 
 def test_a_notice_verifies_with_the_library_of_standard_webhooks() -> None:

@@ -28,22 +28,26 @@ from workers.deliver.transitions import after_attempt
 
 
 def test_a_notice_is_delivered_to_who_asked_for_it(harness: DeliveryHarness) -> None:
-    known = harness.subscribe("tv")
+    subscriber = harness.subscribe("tv")
     notice = harness.tell("stream.playable", because="rule:x", stream={"state": "playable"})
     harness.deliver()
     [post] = harness.endpoint.posts
     assert post.id == notice.notice_id
     assert set(post.json) == {"type", "timestamp", "data"}
     assert post.json["type"] == "stream.playable"
-    told = {"room_id": ROOM, "room_name": None, "sequence": 1, "because": "rule:x", "stream": {"state": "playable"}}
-    assert post.json["data"] == told
-    assert Webhook(told_as(known)).verify(post.body, post.headers) == post.json
-    one = harness.only()
-    assert (one.state, one.next_attempt_at, one.notice_id) == (DeliveryState.DELIVERED, None, notice.notice_id)
-    [attempt] = one.attempts
+    expected = {"room_id": ROOM, "room_name": None, "sequence": 1, "because": "rule:x", "stream": {"state": "playable"}}
+    assert post.json["data"] == expected
+    assert Webhook(told_as(subscriber)).verify(post.body, post.headers) == post.json
+    delivery = harness.only()
+    assert (delivery.state, delivery.next_attempt_at, delivery.notice_id) == (
+        DeliveryState.DELIVERED,
+        None,
+        notice.notice_id,
+    )
+    [attempt] = delivery.attempts
     assert (attempt.status, attempt.error) == (204, None)
-    assert (harness.index("delivered"), harness.index("pending")) == ({one.delivery_id}, set())
-    assert 0 < harness.client.ttl(keys.delivery(one.delivery_id)) <= RETENTION_S
+    assert (harness.index("delivered"), harness.index("pending")) == ({delivery.delivery_id}, set())
+    assert 0 < harness.client.ttl(keys.delivery(delivery.delivery_id)) <= RETENTION_S
 
 
 def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness: DeliveryHarness) -> None:
@@ -51,16 +55,16 @@ def test_after_a_500_it_is_sent_again_at_its_due_moment_and_not_before(harness: 
     harness.endpoint.answers["/tv"] = [500, 200]
     harness.tell()
     harness.deliver()
-    one = harness.only()
-    assert (one.state, len(one.attempts), one.attempts[0].error) == (DeliveryState.PENDING, 1, "status")
-    wait = one.next_attempt_at - one.attempts[0].at
+    delivery = harness.only()
+    assert (delivery.state, len(delivery.attempts), delivery.attempts[0].error) == (DeliveryState.PENDING, 1, "status")
+    wait = delivery.next_attempt_at - delivery.attempts[0].at
     assert 0.8 * RETRY_SCHEDULE_MS[0] <= wait <= 1.2 * RETRY_SCHEDULE_MS[0] + 1_000
     harness.deliver()
     assert len(harness.endpoint.posts) == 1
     harness.make_due()
     harness.deliver()
-    one = harness.only()
-    assert (one.state, [attempt.status for attempt in one.attempts]) == (DeliveryState.DELIVERED, [500, 200])
+    delivery = harness.only()
+    assert (delivery.state, [attempt.status for attempt in delivery.attempts]) == (DeliveryState.DELIVERED, [500, 200])
 
 
 def test_the_way_from_a_notice_to_its_delivery_is_measured_once_it_is_delivered(harness: DeliveryHarness) -> None:
@@ -79,7 +83,7 @@ def _measured(harness: Any) -> Any:
 
 
 def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: DeliveryHarness) -> None:
-    known = harness.subscribe("tv")
+    subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell("stream.playable", stream={"state": "playable"})
     harness.deliver()
@@ -95,7 +99,7 @@ def test_every_attempt_has_the_same_id_and_body_and_its_own_time(harness: Delive
     assert times == sorted(times)
     assert times[-1] > times[0]
     for post in posts:
-        Webhook(told_as(known)).verify(post.body, post.headers)
+        Webhook(told_as(subscriber)).verify(post.body, post.headers)
 
 
 def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHarness) -> None:
@@ -106,12 +110,16 @@ def test_after_the_last_attempt_it_is_dead_and_sent_no_more(harness: DeliveryHar
         assert not harness.deliveries() or harness.only().state is DeliveryState.PENDING
         harness.make_due()
         harness.deliver()
-    one = harness.only()
-    assert (one.state, one.next_attempt_at, len(one.attempts)) == (DeliveryState.DEAD, None, len(RETRY_SCHEDULE_MS) + 1)
+    delivery = harness.only()
+    assert (delivery.state, delivery.next_attempt_at, len(delivery.attempts)) == (
+        DeliveryState.DEAD,
+        None,
+        len(RETRY_SCHEDULE_MS) + 1,
+    )
     harness.make_due()
     harness.deliver()
     assert len(harness.endpoint.posts) == len(RETRY_SCHEDULE_MS) + 1
-    assert (harness.index("dead"), harness.index("pending")) == ({one.delivery_id}, set())
+    assert (harness.index("dead"), harness.index("pending")) == ({delivery.delivery_id}, set())
 
 
 def test_a_dead_delivery_can_be_retried_by_hand(harness: DeliveryHarness) -> None:
@@ -146,16 +154,16 @@ def test_a_410_disables_the_subscriber_and_is_journaled(harness: DeliveryHarness
     harness.endpoint.answers["/gone"] = [410]
     harness.tell()
     harness.deliver()
-    one = harness.only("gone")
-    assert (one.state, len(one.attempts), one.next_attempt_at) == (DeliveryState.DEAD, 1, None)
-    known = harness.subscribers.get("sub_gone")
-    assert known.enabled is False
-    assert "410" in known.disabled_because
+    delivery = harness.only("gone")
+    assert (delivery.state, len(delivery.attempts), delivery.next_attempt_at) == (DeliveryState.DEAD, 1, None)
+    subscriber = harness.subscribers.get("sub_gone")
+    assert subscriber.enabled is False
+    assert "410" in subscriber.disabled_because
     fold_all(harness.client)
     harness.deliver()
-    [told] = harness.endpoint.at("/tv")
-    assert told.json["type"] == "subscriber.disabled"
-    assert told.json["data"]["subscriber_id"] == "sub_gone"
+    [post] = harness.endpoint.at("/tv")
+    assert post.json["type"] == "subscriber.disabled"
+    assert post.json["data"]["subscriber_id"] == "sub_gone"
     harness.tell()
     harness.deliver()
     assert len(harness.endpoint.at("/gone")) == 1
@@ -168,7 +176,7 @@ def test_a_410_to_several_at_once_is_journaled_once(harness: DeliveryHarness) ->
         harness.tell()
     harness.deliver()
     assert harness.client.xlen(keys.JOURNAL) == 1
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DEAD}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
 
 
 def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
@@ -177,12 +185,12 @@ def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
     harness.endpoint.headers["Retry-After"] = "100"
     harness.tell()
     harness.deliver()
-    one = harness.only()
-    assert 100_000 <= one.next_attempt_at - one.attempts[0].at <= 102_000
+    delivery = harness.only()
+    assert 100_000 <= delivery.next_attempt_at - delivery.attempts[0].at <= 102_000
 
 
 @pytest.mark.parametrize(
-    ("asked", "types"),
+    ("patterns", "types"),
     [
         (("stream.*",), ["stream.failed", "stream.playable"]),
         (("stream.playable",), ["stream.playable"]),
@@ -197,8 +205,8 @@ def test_a_429_is_answered_with_patience(harness: DeliveryHarness) -> None:
         (("broadcast.*",), []),
     ],
 )
-def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, asked: Any, types: Any) -> None:
-    harness.subscribe("tv", types=asked)
+def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, patterns: Any, types: Any) -> None:
+    harness.subscribe("tv", types=patterns)
     for kind in (
         "stream.playable",
         "stream.failed",
@@ -213,7 +221,7 @@ def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, a
 
 
 @pytest.mark.parametrize(
-    ("rooms", "told"),
+    ("rooms", "expected"),
     [
         (("*",), ["abcd-1", "abcd-2", "wxyz-1", None]),
         (("abcd-*",), ["abcd-1", "abcd-2"]),
@@ -224,7 +232,7 @@ def test_a_subscriber_is_told_the_types_it_asked_for(harness: DeliveryHarness, a
         (("ABCD-*",), []),
     ],
 )
-def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness, rooms: Any, told: Any) -> None:
+def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness, rooms: Any, expected: Any) -> None:
     names = {
         "main-hall": ConfiguredRoom("main-hall", "wxyz-1", ("webinar",)),
         "foyer": ConfiguredRoom("foyer", "abcd-2", ("webinar",)),
@@ -234,12 +242,12 @@ def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness
     for room in ("abcd-1", "abcd-2", "wxyz-1", None):
         harness.tell("alarm.raised", room=room)
     harness.deliver()
-    found = [post.json["data"]["room_id"] for post in harness.endpoint.at("/tv")]
-    assert sorted(found, key=str) == sorted(told, key=str)
+    received = [post.json["data"]["room_id"] for post in harness.endpoint.at("/tv")]
+    assert sorted(received, key=str) == sorted(expected, key=str)
 
 
 @pytest.mark.parametrize(
-    ("because", "told"),
+    ("because", "expected"),
     [
         (("*",), ["operator", "rule:sunday-late", "rule:x", None]),
         (("operator",), ["operator"]),
@@ -249,14 +257,14 @@ def test_a_subscriber_is_told_of_the_rooms_it_asked_for(harness: DeliveryHarness
     ],
 )
 def test_a_subscriber_is_told_what_happened_because_of_what_it_asked_for(
-    harness: DeliveryHarness, because: Any, told: Any
+    harness: DeliveryHarness, because: Any, expected: Any
 ) -> None:
     harness.subscribe("tv", because=because)
     for why in ("operator", "rule:sunday-late", "rule:x", None):
         harness.tell(because=why)
     harness.deliver()
-    found = [post.json["data"]["because"] for post in harness.endpoint.at("/tv")]
-    assert sorted(found, key=str) == sorted(told, key=str)
+    received = [post.json["data"]["because"] for post in harness.endpoint.at("/tv")]
+    assert sorted(received, key=str) == sorted(expected, key=str)
 
 
 def test_what_nobody_asked_for_leaves_nothing_behind(harness: DeliveryHarness) -> None:
@@ -320,11 +328,11 @@ def test_a_subscriber_that_is_deleted_while_it_is_told_is_told_no_more(harness: 
 
 
 def test_a_subscriber_that_was_disabled_meanwhile_is_not_told(harness: DeliveryHarness) -> None:
-    known = harness.subscribe("tv")
+    subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
     harness.deliver()
-    harness.subscribers.put(replace(known, enabled=False))
+    harness.subscribers.put(replace(subscriber, enabled=False))
     harness.make_due()
     harness.tell()
     harness.deliver()
@@ -418,7 +426,7 @@ def test_who_was_told_before_a_deliverer_died_in_the_middle_of_a_notice_is_not_t
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
 def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harness: DeliveryHarness, how: str) -> None:
-    known = harness.subscribe("tv", max_in_flight=1)
+    subscriber = harness.subscribe("tv", max_in_flight=1)
     harness.subscribe("other", types=["session.*"])
     first = asyncio.Event()
     harness.endpoint.holds["/tv"] = first
@@ -432,7 +440,7 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
                 await asyncio.sleep(0.01)
             queue = deliverer.dispatcher.queue_of(deliverer.subscribers.by_id["sub_tv"])
             if how == "disabled":
-                harness.subscribers.put(replace(known, url=f"http://127.0.0.1:{harness.port}/tv", enabled=False))
+                harness.subscribers.put(replace(subscriber, url=f"http://127.0.0.1:{harness.port}/tv", enabled=False))
             else:
                 harness.subscribers.delete("sub_tv")
             harness.tell("session.started")
@@ -443,44 +451,44 @@ def test_what_waits_in_hand_for_one_that_is_disabled_or_deleted_is_not_sent(harn
 
     asyncio.run(run())
     assert len(harness.endpoint.at("/tv")) == 1
-    assert sorted(one.state.value for one in harness.deliveries("tv")) == ["dead", "dead", "delivered"]
+    assert sorted(delivery.state.value for delivery in harness.deliveries("tv")) == ["dead", "dead", "delivered"]
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
 def test_retries_of_the_next_days_are_dead_as_soon_as_nobody_wants_them(harness: DeliveryHarness, how: str) -> None:
-    known = harness.subscribe("tv", ordering=Ordering.ROOM)
+    subscriber = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.subscribe("other")
     harness.endpoint.answers["/tv"] = harness.endpoint.answers["/other"] = [503]
     harness.endpoint.headers["Retry-After"] = "10"
     for room in ("hall", "hall", "studio"):
         harness.tell(room=room)
     harness.deliver()
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.PENDING}
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.PENDING}
     if how == "disabled":
-        harness.subscribers.put(replace(known, enabled=False))
+        harness.subscribers.put(replace(subscriber, enabled=False))
     else:
         harness.subscribers.delete("sub_tv")
     harness.deliver()
-    assert {one.state for one in harness.deliveries("tv")} == {DeliveryState.DEAD}
-    assert {one.state for one in harness.deliveries("other")} == {DeliveryState.PENDING}
+    assert {delivery.state for delivery in harness.deliveries("tv")} == {DeliveryState.DEAD}
+    assert {delivery.state for delivery in harness.deliveries("other")} == {DeliveryState.PENDING}
     assert len(harness.endpoint.at("/tv")) == 2
 
 
 def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness: DeliveryHarness) -> None:
-    known = harness.subscribe("gone")
+    subscriber = harness.subscribe("gone")
 
     def die(pipe: Any) -> None:
         raise StoreUnavailableError("died in between")
 
     with pytest.raises(StoreUnavailableError):
-        harness.subscribers.change("sub_gone", lambda known: replace(known, enabled=False), also=die)
-    assert harness.subscribers.get("sub_gone") == known
+        harness.subscribers.change("sub_gone", lambda subscriber: replace(subscriber, enabled=False), also=die)
+    assert harness.subscribers.get("sub_gone") == subscriber
     news = entry(Source.SYSTEM, "subscriber-disabled", None, {"subscriber_id": "sub_gone", "reason": "gone"})
     journal = Journal(harness.client)
     for _ in range(2):
         harness.subscribers.change(
             "sub_gone",
-            lambda known: replace(known, enabled=False),
+            lambda subscriber: replace(subscriber, enabled=False),
             also=lambda pipe: journal.append_with(pipe, [news]),
         )
     assert [(event.type, event.data["reason"]) for event in journal.scan()] == [("subscriber-disabled", "gone")]
@@ -489,7 +497,7 @@ def test_who_is_disabled_by_us_is_so_only_together_with_the_news_of_it(harness: 
 def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_secret(
     harness: DeliveryHarness,
 ) -> None:
-    known = harness.subscribe("tv")
+    subscriber = harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [500]
     harness.tell()
     new = new_secret()
@@ -497,7 +505,7 @@ def test_a_retry_goes_where_the_subscriber_now_is_and_is_signed_with_its_newest_
     async def run() -> None:
         async with harness.open() as [deliverer]:
             await deliverer.run()
-            moved = replace(known, url=f"http://127.0.0.1:{harness.port}/moved", secret=new)
+            moved = replace(subscriber, url=f"http://127.0.0.1:{harness.port}/moved", secret=new)
             harness.subscribers.put(moved)
             harness.make_due()
             await deliverer.run()
@@ -515,8 +523,8 @@ def test_an_endpoint_inside_is_blocked_and_tried_again(harness: DeliveryHarness)
     harness.subscribe("inside", url="http://10.0.0.1/")
     harness.tell()
     harness.deliver()
-    one = harness.only()
-    assert (one.state, one.attempts[0].error) == (DeliveryState.PENDING, "blocked")
+    delivery = harness.only()
+    assert (delivery.state, delivery.attempts[0].error) == (DeliveryState.PENDING, "blocked")
 
 
 def test_a_delivery_whose_deliverer_died_comes_back_when_its_lease_runs_out(harness: DeliveryHarness) -> None:
@@ -552,9 +560,9 @@ def test_two_deliverers_tell_everybody_once(harness: DeliveryHarness) -> None:
     for _ in range(60):
         harness.tell()
     harness.deliver(deliverers=2)
-    found = [(post.path, post.id) for post in harness.endpoint.posts]
-    assert len(found) == len(set(found)) == 180
-    assert {one.state for one in harness.deliveries()} == {DeliveryState.DELIVERED}
+    received = [(post.path, post.id) for post in harness.endpoint.posts]
+    assert len(received) == len(set(received)) == 180
+    assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DELIVERED}
 
 
 def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness: DeliveryHarness) -> None:
@@ -564,9 +572,9 @@ def test_three_hundred_notices_reach_each_of_five_subscribers_once(harness: Deli
     notices = {harness.tell("participant.joined", participant={"name": str(at)}).notice_id for at in range(300)}
     harness.deliver()
     for name in names:
-        told = [post.id for post in harness.endpoint.at(f"/{name}")]
-        assert len(told) == 300
-        assert set(told) == notices
+        ids = [post.id for post in harness.endpoint.at(f"/{name}")]
+        assert len(ids) == 300
+        assert set(ids) == notices
     assert len(harness.index("delivered")) == 1_500
     assert harness.index("pending") == set()
     assert list(harness.client.scan_iter(keys.subscriber_due("*"))) == []
@@ -619,35 +627,37 @@ def test_a_secret_in_rotation_signs_beside_the_new_one(harness: DeliveryHarness)
         Webhook("whsec_" + secret).verify(post.body, post.headers)
 
 
-def delivery(attempts: int = 0) -> Any:
-    one = Delivery("dlv_x", "msg_x", "sub_x", 1)
+def delivery_after(attempts: int = 0) -> Any:
+    delivery = Delivery("dlv_x", "msg_x", "sub_x", 1)
     for _ in range(attempts):
-        one = after_attempt(one, AttemptResult(500, "status", 1), at=1, now=1)
-    return one
+        delivery = after_attempt(delivery, AttemptResult(500, "status", 1), at=1, now=1)
+    return delivery
 
 
-@pytest.mark.parametrize("made", range(len(RETRY_SCHEDULE_MS)))
-def test_the_waits_between_attempts_are_those_of_the_table_give_or_take_a_fifth(made: int) -> None:
-    one = after_attempt(delivery(made), AttemptResult(500, "status", 1), at=1_000, now=2_000)
-    assert one.state is DeliveryState.PENDING
-    assert 0.8 * RETRY_SCHEDULE_MS[made] <= one.next_attempt_at - 2_000 <= 1.2 * RETRY_SCHEDULE_MS[made]
+@pytest.mark.parametrize("attempts", range(len(RETRY_SCHEDULE_MS)))
+def test_the_waits_between_attempts_are_those_of_the_table_give_or_take_a_fifth(attempts: int) -> None:
+    delivery = after_attempt(delivery_after(attempts), AttemptResult(500, "status", 1), at=1_000, now=2_000)
+    assert delivery.state is DeliveryState.PENDING
+    assert 0.8 * RETRY_SCHEDULE_MS[attempts] <= delivery.next_attempt_at - 2_000 <= 1.2 * RETRY_SCHEDULE_MS[attempts]
 
 
 @pytest.mark.parametrize("reply", [AttemptResult(429, "status", 1), AttemptResult(None, "timeout", 1)])
 def test_who_is_overrun_is_left_alone_for_a_minute(reply: Any) -> None:
-    one = after_attempt(delivery(), reply, at=1_000, now=2_000)
-    assert one.next_attempt_at - 2_000 >= 0.8 * SLOW_DOWN_MIN_MS
+    delivery = after_attempt(delivery_after(), reply, at=1_000, now=2_000)
+    assert delivery.next_attempt_at - 2_000 >= 0.8 * SLOW_DOWN_MIN_MS
 
 
 def test_a_retry_after_is_honoured_up_to_twice_the_wait() -> None:
-    for asked, waited in ((7_000, 7_000), (3_600_000, 2 * RETRY_SCHEDULE_MS[0])):
-        one = after_attempt(delivery(), AttemptResult(503, "status", 1, retry_after_ms=asked), at=1, now=1)
-        assert one.next_attempt_at - 1 == waited
+    for asked_ms, waited in ((7_000, 7_000), (3_600_000, 2 * RETRY_SCHEDULE_MS[0])):
+        delivery = after_attempt(
+            delivery_after(), AttemptResult(503, "status", 1, retry_after_ms=asked_ms), at=1, now=1
+        )
+        assert delivery.next_attempt_at - 1 == waited
 
 
 def test_a_410_is_never_tried_again() -> None:
-    one = after_attempt(delivery(), AttemptResult(410, "status", 1), at=1, now=1)
-    assert (one.state, one.next_attempt_at) == (DeliveryState.DEAD, None)
+    delivery = after_attempt(delivery_after(), AttemptResult(410, "status", 1), at=1, now=1)
+    assert (delivery.state, delivery.next_attempt_at) == (DeliveryState.DEAD, None)
 
 
 def test_an_answer_that_quotes_the_secret_path_is_kept_without_it(harness: DeliveryHarness) -> None:

@@ -40,8 +40,8 @@ def web_client(store_url: str, tmp_path: Path) -> Any:
 
 
 def health(harness: Any, name: str = "tv") -> Any:
-    [found] = harness.subscribers.health([f"sub_{name}"])
-    return found
+    [health_now] = harness.subscribers.health([f"sub_{name}"])
+    return health_now
 
 
 def fail(harness: Any, times: Any) -> None:
@@ -58,10 +58,10 @@ def test_one_that_keeps_failing_is_left_alone_and_the_others_are_not(harness: De
     fail(harness, BREAKER_THRESHOLD + 5)
     assert len(harness.endpoint.at("/tv")) == BREAKER_THRESHOLD
     assert len(harness.endpoint.at("/well")) == BREAKER_THRESHOLD + 5
-    found = health(harness)
-    wait = found.open_until - int(time.time() * 1000)
+    health_now = health(harness)
+    wait = health_now.open_until - int(time.time() * 1000)
     assert 0 < wait <= 1.2 * BREAKER_FIRST_PAUSE_MS
-    assert (found.failing_since is not None, found.error) == (True, "status 500")
+    assert (health_now.failing_since is not None, health_now.error) == (True, "status 500")
     assert health(harness, "well").open_until is None
 
 
@@ -84,13 +84,13 @@ def test_a_breaker_loses_nothing_and_nothing_is_sent_twice(harness: DeliveryHarn
     harness.subscribe("tv")
     harness.endpoint.answers["/tv"] = [503] * BREAKER_THRESHOLD + [200]
     fail(harness, BREAKER_THRESHOLD)
-    told = {harness.tell().notice_id for _ in range(50)}
+    sent = {harness.tell().notice_id for _ in range(50)}
     harness.deliver()
     harness.make_due()
     harness.deliver()
     answered = [post.id for post in harness.endpoint.at("/tv")][BREAKER_THRESHOLD:]
     assert len(answered) == len(set(answered)) == BREAKER_THRESHOLD + 50
-    assert told <= set(answered)
+    assert sent <= set(answered)
 
 
 def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness: DeliveryHarness) -> None:
@@ -102,12 +102,12 @@ def test_who_fails_for_five_days_is_disabled_and_the_others_are_told(harness: De
     harness.client.hset(keys.subscriber_health("sub_tv"), "failing_since", long_ago)
     harness.make_due()
     harness.deliver()
-    known = harness.subscribers.get("sub_tv")
-    assert (known.enabled, known.disabled_because) == (False, "it has not answered for five days")
+    subscriber = harness.subscribers.get("sub_tv")
+    assert (subscriber.enabled, subscriber.disabled_because) == (False, "it has not answered for five days")
     fold_all(harness.client)
     harness.deliver()
-    [told] = harness.endpoint.at("/ops")
-    assert told.json["data"]["subscriber_id"] == "sub_tv"
+    [sent] = harness.endpoint.at("/ops")
+    assert sent.json["data"]["subscriber_id"] == "sub_tv"
     harness.make_due()
     harness.deliver()
     assert {delivery.state for delivery in harness.deliveries("tv")} == {DeliveryState.DEAD}
@@ -129,15 +129,15 @@ def test_when_nobody_can_be_reached_it_is_our_network_and_nobody_is_blamed(harne
         harness.subscribe(name, url=url)
 
     async def run() -> None:
-        async with harness.open() as [hand]:
+        async with harness.open() as [deliverer]:
             for _ in range(3):
                 harness.tell()
                 harness.make_due()
-                await hand.run()
+                await deliverer.run()
 
     asyncio.run(run())
     blamed = [harness.client.hget(keys.subscriber_health(f"sub_{name}"), "points") for name in "ab"]
-    assert sum(int(found or 0) for found in blamed) <= 1  # the very first, when only one had been tried
+    assert sum(int(score or 0) for score in blamed) <= 1  # the very first, when only one had been tried
     fold_all(harness.client)
     assert harness.client.hexists(keys.ALARMS, "deliveries-cut-off")
     assert {delivery.attempts[0].error for delivery in harness.deliveries()} == {"dns"}
@@ -184,10 +184,10 @@ def test_a_pace_is_never_none_and_never_more_than_is_allowed(errors: Any) -> Non
 def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_that_wish(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
-    known = harness.subscribe("tv", types=["stream.*"])
+    subscriber = harness.subscribe("tv", types=["stream.*"])
     harness.tell("stream.starting")
     harness.deliver()
-    harness.subscribers.put(replace(harness.subscribers.get(known.subscriber_id), enabled=False))
+    harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), enabled=False))
     before = "2020-01-01T00:00:00Z"
     missed = [harness.tell("stream.started"), harness.tell("stream.playable")]
     harness.tell("session.ended")
@@ -197,9 +197,9 @@ def test_what_was_missed_while_it_was_disabled_is_told_when_it_is_enabled_with_t
     assert (answer.status_code, answer.json["enabled"]) == (200, True)
     fold_all(harness.client)
     harness.deliver()
-    told = harness.endpoint.at("/tv")[1:]
-    assert {post.id for post in told} == {one.notice_id for one in missed}
-    stale = {post.json["type"]: post.json.get("stale", False) for post in told}
+    sent = harness.endpoint.at("/tv")[1:]
+    assert {post.id for post in sent} == {delivery.notice_id for delivery in missed}
+    stale = {post.json["type"]: post.json.get("stale", False) for post in sent}
     assert stale == {"stream.started": True, "stream.playable": False}
 
 
@@ -209,7 +209,7 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     harness.subscribe("tv", types=["stream.*"])
     harness.endpoint.answers["/tv"] = [410]
     noon = int(time.time() * 1000) - DAY_MS
-    old, wanted, late = (harness.tell(at=noon + hours * 3_600_000) for hours in (-2, 0, 2))
+    old, covered, late = (harness.tell(at=noon + hours * 3_600_000) for hours in (-2, 0, 2))
     harness.deliver()
     assert {delivery.state for delivery in harness.deliveries()} == {DeliveryState.DEAD}
     web_client.api("POST", "/subscribers/sub_tv/enable", {})
@@ -221,9 +221,9 @@ def test_recover_puts_the_dead_of_a_stretch_of_time_in_line_and_leaves_the_deliv
     assert answer.headers["Location"] == f"/api/v1/events/{answer.json['id']}"
     fold_all(harness.client)
     harness.deliver()
-    assert [post.id for post in harness.endpoint.posts] == [wanted.notice_id]
+    assert [post.id for post in harness.endpoint.posts] == [covered.notice_id]
     states = {delivery.notice_id: delivery.state for delivery in harness.deliveries()}
-    assert states[wanted.notice_id] is DeliveryState.DELIVERED
+    assert states[covered.notice_id] is DeliveryState.DELIVERED
     assert states[old.notice_id] is states[late.notice_id] is DeliveryState.DEAD
     web_client.api("POST", "/subscribers/sub_tv/recover", body)
     fold_all(harness.client)
@@ -235,25 +235,25 @@ def test_a_recovery_of_many_goes_on_where_a_hand_that_died_left_it(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
     harness.subscribe("tv", enabled=False)
-    told = {harness.tell("stream.started").notice_id for _ in range(1_200)}
+    sent = {harness.tell("stream.started").notice_id for _ in range(1_200)}
     harness.deliver()
     web_client.api("POST", "/subscribers/sub_tv/enable", {"recover_from": "2020-01-01T00:00:00Z"})
     fold_all(harness.client)
 
     async def die() -> None:
-        async with harness.open() as [hand]:
-            run = asyncio.create_task(hand.run())
+        async with harness.open() as [deliverer]:
+            run = asyncio.create_task(deliverer.run())
             while not harness.endpoint.posts:
                 await asyncio.sleep(0.001)
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
-            await hand.abandon()
+            await deliverer.abandon()
 
     asyncio.run(die())
     for _ in range(3):
         harness.make_due()
         harness.deliver()
-    assert {post.id for post in harness.endpoint.posts} == told
+    assert {post.id for post in harness.endpoint.posts} == sent
     assert DeliveryRecords(harness.client).counts() == {"pending": 0, "delivered": 1_200, "dead": 0}
     assert not harness.client.exists(keys.RECOVERIES)
 
@@ -275,8 +275,8 @@ def test_a_test_notice_goes_to_that_subscriber_alone_whatever_it_asked_for(
 def test_after_a_rotation_the_old_secret_signs_beside_the_new_one_for_a_day(
     harness: DeliveryHarness, web_client: WebClient
 ) -> None:
-    known = harness.subscribe("tv")
-    old = "whsec_" + known.secret
+    subscriber = harness.subscribe("tv")
+    old = "whsec_" + subscriber.secret
     answer = web_client.api("POST", "/subscribers/sub_tv/rotate-secret")
     new = answer.json["secret"]
     assert (answer.status_code, new != old, new.startswith("whsec_")) == (200, True, True)

@@ -15,8 +15,8 @@ from webhook_app.store import keys
 
 
 def sequences(harness: Any, path: str = "/tv", room: Any = None) -> Any:
-    told = [post.json["data"] for post in harness.endpoint.at(path)]
-    return [data["sequence"] for data in told if room is None or data["room_id"] == room]
+    sent = [post.json["data"] for post in harness.endpoint.at(path)]
+    return [data["sequence"] for data in sent if room is None or data["room_id"] == room]
 
 
 def test_a_rooms_notices_come_in_order_though_the_first_fails(harness: DeliveryHarness) -> None:
@@ -77,10 +77,10 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 @given(
     rooms=some.lists(some.sampled_from(["a", "b", "c"]), min_size=1, max_size=25),
     answers=some.lists(some.sampled_from([200, 200, 500]), max_size=20),
-    hands=some.integers(1, 2),
+    deliverers=some.integers(1, 2),
 )
 def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(
-    harness: DeliveryHarness, rooms: Any, answers: Any, hands: Any
+    harness: DeliveryHarness, rooms: Any, answers: Any, deliverers: Any
 ) -> None:
     harness.client.flushall()
     harness.endpoint.posts.clear()
@@ -89,7 +89,7 @@ def test_each_rooms_first_arrivals_are_in_order_whatever_is_answered(
     notices = [harness.tell(room=room) for room in rooms]
     for _ in range(len(answers) + 2):
         harness.make_due()
-        harness.deliver(deliverers=hands)
+        harness.deliver(deliverers=deliverers)
     for room in set(rooms):
         firsts = list(dict.fromkeys(sequences(harness, room=room)))
         assert firsts == [notice.data["sequence"] for notice in notices if notice.room_id == room]
@@ -126,12 +126,12 @@ def test_what_is_of_another_room_or_family_overtakes_nothing(harness: DeliveryHa
 
 
 def test_a_subscriber_that_stops_asking_for_order_is_told_what_still_waited(harness: DeliveryHarness) -> None:
-    known = harness.subscribe("tv", ordering=Ordering.ROOM)
+    subscriber = harness.subscribe("tv", ordering=Ordering.ROOM)
     harness.endpoint.answers["/tv"] = [500, 200]
     for _ in range(3):
         harness.tell()
     harness.deliver()
-    harness.subscribers.put(replace(harness.subscribers.get(known.subscriber_id), ordering=Ordering.NONE))
+    harness.subscribers.put(replace(harness.subscribers.get(subscriber.subscriber_id), ordering=Ordering.NONE))
     harness.make_due()
     harness.deliver()
     assert sequences(harness) == [1, 1, 2, 3]
@@ -152,8 +152,8 @@ def test_two_hands_never_have_two_of_one_room_in_flight(harness: DeliveryHarness
             in_flight -= 1
 
         harness.endpoint.on_take = slowly
-        async with harness.open(2) as made:
-            await asyncio.gather(*(one.run() for one in made))
+        async with harness.open(2) as opened:
+            await asyncio.gather(*(deliverer.run() for deliverer in opened))
 
     for _ in range(12):
         harness.tell()

@@ -39,9 +39,9 @@ def on(store_url: str, act: Any) -> Any:
     return asyncio.run(run())
 
 
-def settle(store_url: str, one: Any, **tally: Any) -> Any:
-    tallies = {one.subscriber_id: AttemptStats(**tally)} if tally else {}
-    return on(store_url, lambda client: Deliveries(client, retention_s=KEPT_S).settle([one], tallies))
+def settle(store_url: str, delivery: Any, **stats: Any) -> Any:
+    stats_by_subscriber = {delivery.subscriber_id: AttemptStats(**stats)} if stats else {}
+    return on(store_url, lambda client: Deliveries(client, retention_s=KEPT_S).settle([delivery], stats_by_subscriber))
 
 
 def claim(store_url: str, count: int = 10) -> Any:
@@ -59,11 +59,11 @@ def indexes_are_true(harness: Any) -> None:
     }
     for state in DeliveryState:
         assert harness.index(state.value) == by_state[state]
-    line = {one.decode(): score for one, score in harness.client.zrange(keys.SUBSCRIBERS_DUE, 0, -1, withscores=True)}
+    due_at = {raw.decode(): score for raw, score in harness.client.zrange(keys.SUBSCRIBERS_DUE, 0, -1, withscores=True)}
     for key in harness.client.scan_iter(keys.subscriber_due("*")):
         due = harness.client.zrange(key, 0, -1, withscores=True)
-        assert {one.decode() for one, _ in due} <= by_state[DeliveryState.PENDING]
-        assert key.decode().split(":")[2] in line
+        assert {raw.decode() for raw, _ in due} <= by_state[DeliveryState.PENDING]
+        assert key.decode().split(":")[2] in due_at
 
 
 @pytest.mark.parametrize("late", [DeliveryState.PENDING, DeliveryState.DELIVERED, DeliveryState.DEAD])
@@ -75,15 +75,15 @@ def test_who_settles_after_his_lease_ran_out_brings_nothing_back(
     harness.tell()
     harness.endpoint.answers["/tv"] = [500]
     harness.deliver()
-    one = harness.only()
-    settle(store_url, replace(one, state=first, next_attempt_at=None))
+    delivery = harness.only()
+    settle(store_url, replace(delivery, state=first, next_attempt_at=None))
     due = now_ms() + 5_000 if late is DeliveryState.PENDING else None
-    settle(store_url, replace(one, state=late, next_attempt_at=due))
+    settle(store_url, replace(delivery, state=late, next_attempt_at=due))
     indexes_are_true(harness)
     settled = harness.only().state
     assert settled is (DeliveryState.DELIVERED if DeliveryState.DELIVERED in (first, late) else DeliveryState.DEAD)
     assert not harness.client.exists(keys.subscriber_due("sub_tv"))
-    assert harness.client.ttl(keys.delivery(one.delivery_id)) > 0
+    assert harness.client.ttl(keys.delivery(delivery.delivery_id)) > 0
 
 
 @pytest.mark.parametrize("held_back_by", ["an open breaker", "full hands"])
@@ -100,14 +100,14 @@ def test_what_is_new_waits_for_no_later_retry_though_the_hand_that_expanded_it_d
     harness.client.zadd(keys.SUBSCRIBERS_DUE, {"sub_tv": in_five_hours})
     if held_back_by == "an open breaker":
         harness.client.hset(keys.BREAKERS_OPEN_UNTIL, "sub_tv", at_most)
-    one = Delivery("dlv_new", "msg_new", "sub_tv", now_ms(), entry="1-1", next_attempt_at=now_ms())
+    delivery = Delivery("dlv_new", "msg_new", "sub_tv", now_ms(), entry="1-1", next_attempt_at=now_ms())
     free_slots = {"sub_tv": -1 if held_back_by == "full hands" else 1}
 
     async def expand(client: Client) -> Any:
         outbox = Outbox(client)
         at = await outbox.cursor()
         return await outbox.expand(
-            Expansion(before=at, after=at, latest={}, recoveries={}, free_slots=free_slots, deliveries=[one])
+            Expansion(before=at, after=at, latest={}, recoveries={}, free_slots=free_slots, deliveries=[delivery])
         )
 
     assert on(store_url, expand) == [1]
@@ -123,12 +123,14 @@ def test_a_breaker_that_opens_for_one_that_is_not_told_any_more_holds_nothing_ba
     for _ in range(5):
         harness.tell()
     harness.deliver()
-    [one, *_] = harness.deliveries()
+    [delivery, *_] = harness.deliveries()
     if gone == "disabled":
         harness.subscribers.put(replace(harness.subscribers.get("sub_tv"), enabled=False))
     else:
         harness.subscribers.delete("sub_tv")
-    settle(store_url, one, failed=4, failure_score=BREAKER_THRESHOLD, error="timeout")  # they were in flight meanwhile
+    settle(
+        store_url, delivery, failed=4, failure_score=BREAKER_THRESHOLD, error="timeout"
+    )  # they were in flight meanwhile
     harness.make_due()
     harness.deliver()
     assert {each.state for each in harness.deliveries()} == {DeliveryState.DEAD}

@@ -41,18 +41,18 @@ class Storm:
 
     async def blow(self) -> None:
         """Hands that live for a moment each, two at a time, while everything else happens."""
-        hands = []
+        lives = []
         for _ in range(TURNS):
             for _ in range(self.draw.randrange(8)):
                 self.harness.tell(room=self.draw.choice(ROOMS))
             for path in ("/plain", "/order", "/paced", "/deleted", "/disabled", "/turned"):
                 self.harness.endpoint.answers[path] = [self.draw.choice(ANSWERS) for _ in range(3)] + [200]
             self.happen()
-            while len(hands) < 2:
-                hands.append(asyncio.create_task(self.live_and_die()))
+            while len(lives) < 2:
+                lives.append(asyncio.create_task(self.live_and_die()))
             await asyncio.sleep(self.draw.random() * 0.06)
-            hands = [hand for hand in hands if not hand.done()]
-        await asyncio.gather(*hands)
+            lives = [current for current in lives if not current.done()]
+        await asyncio.gather(*lives)
 
     async def dawdle(self) -> None:
         """Answers take a while, so that what is made due again meanwhile is in the hands of two."""
@@ -60,11 +60,11 @@ class Storm:
 
     async def live_and_die(self) -> None:
         """A process that is killed: whatever it holds is gone, and settles nothing."""
-        async with deliverer(self.harness.client, self.harness.store_url) as hand:
-            run = asyncio.create_task(hand.run())
+        async with deliverer(self.harness.client, self.harness.store_url) as current:
+            run = asyncio.create_task(current.run())
             await asyncio.wait([run], timeout=self.draw.random() * 0.15)
             run.cancel()
-            await hand.abandon()
+            await current.abandon()
             await asyncio.gather(run, return_exceptions=True)
 
     def happen(self) -> None:
@@ -73,17 +73,19 @@ class Storm:
         act = draw.choice(("due", "due", "retry", "retry", "delete", "toggle", "turn", "break", "enable"))
         if act == "due":
             harness.make_due()
-        elif act == "retry" and (known := harness.deliveries()):
-            one, records = draw.choice(known), DeliveryRecords(harness.client)
-            act = records.make_due_now if one.state is DeliveryState.PENDING else records.retry
-            act(one, now=int(time.time() * 1000))
+        elif act == "retry" and (deliveries := harness.deliveries()):
+            delivery, records = draw.choice(deliveries), DeliveryRecords(harness.client)
+            act = records.make_due_now if delivery.state is DeliveryState.PENDING else records.retry
+            act(delivery, now=int(time.time() * 1000))
         elif act == "delete":
             harness.subscribers.delete("sub_deleted")
         elif act == "toggle":
-            harness.subscribers.change("sub_disabled", lambda one: replace(one, enabled=not one.enabled))
+            harness.subscribers.change(
+                "sub_disabled", lambda subscriber: replace(subscriber, enabled=not subscriber.enabled)
+            )
         elif act == "turn":
             other = draw.choice(list(Ordering))
-            harness.subscribers.change("sub_turned", lambda one: replace(one, ordering=other))
+            harness.subscribers.change("sub_turned", lambda subscriber: replace(subscriber, ordering=other))
         elif act == "break":
             name = draw.choice([*self.steady, *self.fickle])
             harness.client.hset(
@@ -97,10 +99,10 @@ class Storm:
         harness, until = self.harness, time.monotonic() + CLEAR_WITHIN_S
         harness.endpoint.answers.clear()
         harness.endpoint.on_take = None
-        async with deliverer(harness.client, harness.store_url) as hand:
+        async with deliverer(harness.client, harness.store_url) as current:
             while time.monotonic() < until:
                 harness.make_due()  # leases of the dead run out, retries are due
-                await hand.run()
+                await current.run()
                 if not harness.client.exists(keys.SUBSCRIBERS_DUE) and not harness.client.exists(keys.RECOVERIES):
                     return
 
@@ -115,9 +117,9 @@ def test_after_a_storm_everybody_was_told_and_nothing_is_left_in_line(harness: D
             await storm.clear()
 
     asyncio.run(run())
-    told = set(range(1, harness.told + 1))
+    expected = set(range(1, harness.told + 1))
     for name in storm.steady:
-        assert {post.json["data"]["sequence"] for post in harness.endpoint.at(f"/{name}")} == told, name
+        assert {post.json["data"]["sequence"] for post in harness.endpoint.at(f"/{name}")} == expected, name
         assert {delivery.state for delivery in harness.deliveries(name)} == {DeliveryState.DELIVERED}
     for room in ROOMS:
         first = list(

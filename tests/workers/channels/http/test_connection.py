@@ -89,7 +89,7 @@ async def posting(*, lookup: Any = None, connector: Any = None, **limits: Any) -
         await webhook_channel.close()
 
 
-def told(times: Any, *answers: Any, until_gone: bool = False, limits: Any = None, **more: Any) -> Any:
+def posted(times: Any, *answers: Any, until_gone: bool = False, limits: Any = None, **more: Any) -> Any:
     """What so many posts one after the other came to, and the server that answered them."""
 
     async def go() -> Any:
@@ -110,7 +110,7 @@ def outcomes(replies: Any) -> Any:
 
 
 def test_a_connection_is_used_again() -> None:
-    replies, server = told(5, OK)
+    replies, server = posted(5, OK)
     assert outcomes(replies) == [(200, None)] * 5
     assert (server.connections, len(server.requests)) == (1, 5)
 
@@ -123,13 +123,13 @@ def test_a_connection_is_used_again() -> None:
     ],
 )
 def test_a_connection_that_is_to_end_is_not_used_again(answer: bytes) -> None:
-    replies, server = told(3, answer)
+    replies, server = posted(3, answer)
     assert outcomes(replies) == [(200, None)] * 3
     assert server.connections == 3
 
 
 def test_an_answer_that_ends_with_its_connection_is_kept_whole() -> None:
-    replies, server = told(2, b"HTTP/1.1 500 No\r\n\r\nbecause", hang_up_after=True)
+    replies, server = posted(2, b"HTTP/1.1 500 No\r\n\r\nbecause", hang_up_after=True)
     assert [(reply.status, reply.response) for reply in replies] == [(500, "because")] * 2
     assert server.connections == 2
 
@@ -157,20 +157,20 @@ def test_a_connection_that_ended_before_it_was_used_has_refused() -> None:
 
 @pytest.mark.parametrize("until_gone", [True, False])
 def test_a_connection_that_was_closed_while_idle_costs_no_attempt(until_gone: bool) -> None:
-    replies, server = told(3, OK, hang_up_after=True, until_gone=until_gone)
+    replies, server = posted(3, OK, hang_up_after=True, until_gone=until_gone)
     assert outcomes(replies) == [(200, None)] * 3
     assert (server.connections, len(server.requests)) == (3, 3)
 
 
 def test_a_request_that_was_never_answered_goes_out_once_more_on_a_new_connection_only() -> None:
-    replies, server = told(2, OK, None)
+    replies, server = posted(2, OK, None)
     assert outcomes(replies) == [(200, None), (None, "not-http")]
     assert (server.connections, len(server.requests)) == (2, 3)
     assert len({head for head, _ in server.requests}) == 1
 
 
 def test_who_hangs_up_on_a_new_connection_is_not_asked_twice() -> None:
-    replies, server = told(1, None)
+    replies, server = posted(1, None)
     assert outcomes(replies) == [(None, "not-http")]
     assert len(server.requests) == 1
 
@@ -180,14 +180,14 @@ PLANTED = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 
 @pytest.mark.parametrize(("with_it", "after"), [(PLANTED, b""), (b"", PLANTED), (PLANTED[:20], PLANTED[20:])])
 def test_an_answer_nobody_asked_for_is_not_taken_for_the_next(with_it: Any, after: Any) -> None:
-    replies, server = told(3, OK + with_it, after=after, until_gone=True)
+    replies, server = posted(3, OK + with_it, after=after, until_gone=True)
     assert outcomes(replies) == [(200, None)] * 3
     assert server.connections == 3
 
 
 def test_what_announces_an_answer_is_passed_over() -> None:
     early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\nLink: </x>\r\n\r\n"
-    replies, server = told(2, early + b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    replies, server = posted(2, early + b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
     assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(503, None)] * 2
     assert server.connections == 1
 
@@ -203,14 +203,14 @@ def test_what_announces_an_answer_is_passed_over() -> None:
     ],
 )
 def test_an_answer_without_a_status_line_is_not_http_and_its_beginning_is_kept(answer: bytes) -> None:
-    replies, _ = told(1, answer, hang_up_after=True)
+    replies, _ = posted(1, answer, hang_up_after=True)
     assert outcomes(replies) == [(None, "not-http")]
     assert replies[0].response == answer[:RESPONSE_KEPT_BYTES].decode("utf-8", "replace")
 
 
 def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing() -> None:
     chunked = b"HTTP/1.1 429 Slow\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n0\r\nRetry-After: 77\r\n\r\n"
-    replies, server = told(2, chunked)
+    replies, server = posted(2, chunked)
     assert [(reply.status, reply.response, reply.retry_after_ms) for reply in replies] == [(429, "slow", None)] * 2
     assert server.connections == 1
 
@@ -219,7 +219,7 @@ def test_an_answer_in_chunks_is_kept_and_its_trailers_mean_nothing() -> None:
 def test_trailers_that_never_end_are_cut_by_their_size_and_the_status_counts(endless: bytes) -> None:
     limits = {"body_timeout_s": scaled_limit(60), "total_timeout_s": scaled_limit(60)}
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
-    replies, server = told(2, head + endless, limits=limits)
+    replies, server = posted(2, head + endless, limits=limits)
     assert [(reply.status, reply.response) for reply in replies] == [(200, "ok")] * 2
     assert server.connections == 2
 
@@ -245,7 +245,7 @@ def test_connections_that_have_ended_leave_nothing_for_the_collector() -> None:
 
 def test_a_long_answer_is_cut_and_its_connection_with_it() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n"
-    replies, server = told(2, head + b"x" * 100_000)
+    replies, server = posted(2, head + b"x" * 100_000)
     assert [(reply.status, len(reply.response)) for reply in replies] == [(200, RESPONSE_KEPT_BYTES)] * 2
     assert server.connections == 2
 
@@ -284,7 +284,7 @@ def test_hundreds_that_hang_are_given_up_together_and_another_is_told_meanwhile(
             hang = [asyncio.create_task(webhook_channel.post(hanging, b"{}", {})) for _ in range(300)]
             await asyncio.sleep(0)
             reply = await webhook_channel.post(well, b"{}", {})
-            assert not any(one.done() for one in hang)
+            assert not any(first_server.done() for first_server in hang)
             return reply, {reply.error for reply in await asyncio.gather(*hang)}
 
     reply, errors = asyncio.run(go())
@@ -330,13 +330,13 @@ def test_no_more_than_so_many_connections_are_kept_idle() -> None:
 
 def test_a_connection_serves_its_own_endpoint_only() -> None:
     async def go() -> Any:
-        async with serving(OK) as (one, first), serving(OK) as (other, second), posting() as webhook_channel:
+        async with serving(OK) as (first_server, first), serving(OK) as (other, second), posting() as webhook_channel:
             for url in (first, second, first, second.replace("127.0.0.1", "localhost"), first):
                 assert (await webhook_channel.post(url, b"{}", {})).status == 200
-            return one, other
+            return first_server, other
 
-    one, other = asyncio.run(go())
-    assert (one.connections, len(one.requests)) == (1, 3)
+    first_server, other = asyncio.run(go())
+    assert (first_server.connections, len(first_server.requests)) == (1, 3)
     assert (other.connections, len(other.requests)) == (2, 2)
     assert b"\r\nhost: localhost:" in other.requests[1][0]
 
@@ -407,10 +407,10 @@ def test_a_name_whose_server_is_silent_is_timed_out_with_the_rest() -> None:
 
 
 def test_a_name_is_asked_for_once_however_many_want_it() -> None:
-    asked = []
+    hosts = []
 
     def look_up(host: Any, port: Any) -> Any:
-        asked.append(host)
+        hosts.append(host)
         return [(2, 1, 6, "", ("127.0.0.1", port))]
 
     async def go() -> Any:
@@ -419,7 +419,7 @@ def test_a_name_is_asked_for_once_however_many_want_it() -> None:
             replies = await asyncio.gather(*(webhook_channel.post(named, b"{}", {}) for _ in range(50)))
             return {reply.status for reply in replies}
 
-    assert (asyncio.run(go()), len(asked)) == ({200}, 1)
+    assert (asyncio.run(go()), len(hosts)) == ({200}, 1)
 
 
 def test_who_takes_no_connection_is_timed_out() -> None:

@@ -176,15 +176,16 @@ def test_an_answer_that_switches_protocols_is_a_failure_with_that_status() -> No
 
 
 @pytest.mark.parametrize(
-    "line", [b"HTTP/1.1  200  OK", b"HTTP/1.1\t200\tOK", b"\r\nHTTP/1.1 200 OK", b"  HTTP/1.1 200", b"HTTP/1.7 200 OK"]
+    "status_line",
+    [b"HTTP/1.1  200  OK", b"HTTP/1.1\t200\tOK", b"\r\nHTTP/1.1 200 OK", b"  HTTP/1.1 200", b"HTTP/1.7 200 OK"],
 )
-def test_a_status_line_may_be_split_at_any_white_space(line: bytes) -> None:
-    replies, _ = replies_of(line + b"\r\nContent-Length: 2\r\n\r\nok")
+def test_a_status_line_may_be_split_at_any_white_space(status_line: bytes) -> None:
+    replies, _ = replies_of(status_line + b"\r\nContent-Length: 2\r\n\r\nok")
     assert [(reply.status, reply.error) for reply in replies] == [(200, None)] * 2
 
 
 @pytest.mark.parametrize(
-    "line",
+    "status_line",
     [
         *(b"HTTP/1.1 2000 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 0200", b"HTTP/1.1 -200", b"HTTP/1.1 099 OK"),
         *(b"HTTP/1.1200 OK", b"HTTP/2 200 OK", b"HTTP/11 200 OK", b"HTTP/1. 200 OK", b"http/1.1 200 OK"),
@@ -192,10 +193,10 @@ def test_a_status_line_may_be_split_at_any_white_space(line: bytes) -> None:
         b"HTTP/1.1 \r\n200 OK",
     ],
 )
-def test_a_line_that_is_no_status_line_is_not_http(line: Any) -> None:
-    replies, _ = replies_of(line + b"\r\nContent-Length: 2\r\n\r\nok", stay_open=True)
+def test_a_line_that_is_no_status_line_is_not_http(status_line: Any) -> None:
+    replies, _ = replies_of(status_line + b"\r\nContent-Length: 2\r\n\r\nok", stay_open=True)
     assert [(reply.status, reply.error) for reply in replies] == [(None, "not-http")] * 2
-    assert replies[0].response.startswith(line.decode("utf-8", "replace")[:5])
+    assert replies[0].response.startswith(status_line.decode("utf-8", "replace")[:5])
 
 
 @pytest.mark.parametrize("piece", [b"HTTP/1.1 20", b"HTTP/1.1 200", b"HTTP/1.1 200 O", b"HTTP/1.1 " + b" " * 100_000])
@@ -221,8 +222,8 @@ def test_a_status_line_that_never_ends_settles_nothing(piece: bytes) -> None:
     ],
 )
 def test_retry_after_is_read_from_an_odd_head(line_end: bytes, head: Any, ms: int | None) -> None:
-    lines = [b"HTTP/1.1 429 Slow down", *head, b"odd", b"", b"Retry-After: 7"]
-    replies, _ = replies_of(line_end.join(lines))
+    head_lines = [b"HTTP/1.1 429 Slow down", *head, b"odd", b"", b"Retry-After: 7"]
+    replies, _ = replies_of(line_end.join(head_lines))
     assert [(reply.status, reply.retry_after_ms) for reply in replies] == [(429, ms)] * 2
 
 
