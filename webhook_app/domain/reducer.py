@@ -34,7 +34,6 @@ from webhook_app.domain.facts.commands import (
 from webhook_app.domain.facts.configuration import (
     ApplyFile,
     CalendarFetched,
-    ConfigurationFact,
     DeleteRule,
     ForgetRoom,
     PauseRule,
@@ -43,6 +42,7 @@ from webhook_app.domain.facts.configuration import (
     SettingsChanged,
     SkipNextOccurrence,
     SkipOccurrence,
+    is_configuration_fact,
 )
 from webhook_app.domain.facts.provider import (
     OtherWebhook,
@@ -81,7 +81,7 @@ from webhook_app.domain.system_events import emit_webhook_notice, on_subscriber_
 def rooms_needed(state: SystemState, event: JournalEvent) -> frozenset[str] | None:
     """The rooms that an event may change, so that they can be loaded before; None for every room there is."""
     payload = event.payload
-    if isinstance(payload, ConfigurationFact):
+    if is_configuration_fact(payload):
         return rooms_affected(state, payload)
     if isinstance(payload, WorkerStarted) or (state.config.settings.paused and event.source is Source.PROBE):
         return None

@@ -10,9 +10,10 @@ Decoding never raises. Data that cannot be decoded makes an `Undecodable`, which
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from webhook_app.domain.events import Event, JournalEvent, Payload, Source
+from webhook_app.domain.facts.configuration import ConfigurationFact
 from webhook_app.domain.facts.system import ReconcileWindows, TimerFired, Undecodable, UnknownFact, WorkerStarted
 from webhook_app.domain.timers import read_timer
 from webhook_app.event_decoding.commands import decode_command
@@ -23,39 +24,51 @@ from webhook_app.providers.port import Translator
 
 JSON = Mapping[str, Any]
 UNDECODABLE = "undecodable"  # the type of an entry that could not even be read
-PROVIDER_SOURCES = frozenset({Source.VIDEOSDK})
-CONFIGURING = frozenset({Source.CONFIG, Source.OPERATOR, Source.SYSTEM})
 
 
-def decode(event: Event, translator: Translator) -> JournalEvent:
-    """The typed event that a journal record stands for."""
+def decode(event: Event, translators: Mapping[Source, Translator], called: Translator) -> JournalEvent:
+    """The typed event that a journal record stands for.
+
+    `translators` are those of the providers by the source of their webhooks; `called` is that of the provider to which
+    calls and probes go.
+    """
+    raw_webhook: JSON | None = None
     try:
-        payload = decode_payload(event, translator)
+        translator = translators.get(event.source)
+        if translator is None:
+            payload = _decode_own(event, called)
+        else:
+            payload = translator.webhook(event.type, event.data)
+            raw_webhook = translator.raw_webhook(event.type, event.data)
     except Exception as error:  # whatever is wrong with the data: the fold keeps it as the event's effect
         payload = Undecodable(error)
-    raw = translator.raw_webhook(event.type, event.data) if event.source in PROVIDER_SOURCES else None
-    return JournalEvent(event.id, event.source, event.type, event.room_id, event.at, event.data, payload, raw)
+    return JournalEvent(event.id, event.source, event.type, event.room_id, event.at, event.data, payload, raw_webhook)
 
 
-def decode_payload(event: Event, translator: Translator) -> Payload:
-    """What a record says; raises what its data makes the decoders raise."""
-    if event.source in CONFIGURING and (configuration := CONFIGURATION_DECODERS.get(event.type)) is not None:
-        return configuration(event.data)
+def _decode_own(event: Event, called: Translator) -> Payload:
+    """What a record says that one of our own processes journaled."""
     match event.source:
-        case Source.VIDEOSDK:
-            return translator.webhook(event.type, event.data)
         case Source.CLOCK:
             return _timer_fired(event.data)
-        case Source.CALL:
-            return decode_call_result(event.data, translator)
         case Source.PROBE:
-            return decode_probe_result(event.data, translator)
+            return decode_probe_result(event.data, called)
+        case Source.CALL:
+            return decode_call_result(event.data, called)
         case Source.OPERATOR:
-            return decode_command(event.type, event.data)
+            return _configuration(event) or decode_command(event.type, event.data)
         case Source.SYSTEM:
-            return SYSTEM_DECODERS.get(event.type, _unknown)(event.data)
+            return _configuration(event) or SYSTEM_DECODERS.get(event.type, _unknown)(event.data)
         case Source.CONFIG:
-            return UnknownFact()
+            return _configuration(event) or UnknownFact()
+        case Source.VIDEOSDK:
+            raise ValueError(f"no provider translates events of {event.source}")
+        case _ as never:
+            assert_never(never)
+
+
+def _configuration(event: Event) -> ConfigurationFact | None:
+    decoder = CONFIGURATION_DECODERS.get(event.type)
+    return None if decoder is None else decoder(event.data)
 
 
 def _timer_fired(data: JSON) -> TimerFired:

@@ -21,7 +21,7 @@ from webhook_app.domain.streams.stream import Stream
 from webhook_app.event_decoding.decoder import UNDECODABLE
 from webhook_app.event_decoding.decoder import decode as decode_record
 from webhook_app.providers.port import UNREADABLE
-from webhook_app.providers.registry import TRANSLATORS, translator_of
+from webhook_app.providers.registry import CALLED, TRANSLATORS, translator_of
 from webhook_app.store.migrations import room_from_1, stream_from_1
 
 T = TypeVar("T")
@@ -136,7 +136,7 @@ _SOURCES = {source.value.encode(): source for source in Source}
 
 def journal_event(event: Event) -> JournalEvent:
     """A journal record with what it says, decoded; never raises."""
-    return decode_record(event, translator_of(event.source))
+    return decode_record(event, TRANSLATORS, CALLED)
 
 
 def event_of(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard, get_args
 
 from webhook_app.domain.rules.rule import ConfiguredRoom, Rule
 from webhook_app.domain.schedules.calendars.calendar import Calendar
@@ -94,3 +95,9 @@ RULE_EDITS = (PutRule, DeleteRule, PauseRule, ApplyFile)  # somebody changed the
 OneRuleChange = PutRule | DeleteRule | PauseRule | SkipNextOccurrence | SkipOccurrence
 RoomChange = PutRoom | ForgetRoom
 ConfigurationFact = OneRuleChange | ApplyFile | CalendarFetched | RoomChange | SettingsChanged
+_CLASSES = frozenset(get_args(ConfigurationFact))
+
+
+def is_configuration_fact(payload: object) -> TypeGuard[ConfigurationFact]:
+    """Whether an event's payload changes the configuration; asked of every event, so it is one look-up."""
+    return type(payload) in _CLASSES

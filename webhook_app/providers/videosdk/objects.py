@@ -16,9 +16,10 @@ JSON = Mapping[str, Any]
 TEXT_MAX = 2_000
 ID_KEYS = ("id", "_id", "recordingId")  # where VideoSDK's own SDKs look for a stream's id
 COMPOSER_ID_KEY = "composerId"  # an id beside the others; that calls accept it is not documented
-PLAYBACK_URL_KEYS = ("playbackHlsUrl", "downstreamUrl")  # the second is the first one's old name
+PLAYBACK_URL_KEY = "playbackHlsUrl"
+OLD_PLAYBACK_URL_KEY = "downstreamUrl"
 LIVESTREAM_URL_KEY = "livestreamUrl"
-URL_KEYS = (*PLAYBACK_URL_KEYS, LIVESTREAM_URL_KEY)
+URL_KEYS = (PLAYBACK_URL_KEY, OLD_PLAYBACK_URL_KEY, LIVESTREAM_URL_KEY)
 FAILURE_KEYS = ("error", "reason", "failureReason", "message")
 MODE_MAX_CHARS = 40
 STREAM_WEBHOOKS: Mapping[str, StreamState] = {f"hls-{state}": state for state in StreamState}
@@ -26,14 +27,15 @@ STREAM_WEBHOOKS: Mapping[str, StreamState] = {f"hls-{state}": state for state in
 
 def stream_report(data: JSON) -> StreamReport:
     """What a webhook's `data`, or a REST stream object, says about its stream."""
-    playback = next((url for key in PLAYBACK_URL_KEYS if (url := _text(data, key)) is not None), None)
+    playback = _text(data, PLAYBACK_URL_KEY) or _text(data, OLD_PLAYBACK_URL_KEY)
     livestream = _text(data, LIVESTREAM_URL_KEY)
     url = playback or livestream
-    ids = dict.fromkeys(stream_id for key in ID_KEYS if (stream_id := _id(data, key)) is not None)
+    given = [stream_id for key in ID_KEYS if (stream_id := _id(data, key)) is not None]
+    ids = given if len(given) < 2 else list(dict.fromkeys(given))
     composer_id = _id(data, COMPOSER_ID_KEY)
-    aliases = dict.fromkeys([*list(ids)[1:], *([] if composer_id is None or composer_id in ids else [composer_id])])
+    aliases = ids[1:] if composer_id is None or composer_id in ids else [*ids[1:], composer_id]
     return StreamReport(
-        videosdk_id=next(iter(ids), None),
+        videosdk_id=ids[0] if ids else None,
         url_key=url_key(url) if url else None,
         session_id=session_id_in(data),
         playback_url=playback,
@@ -100,6 +102,8 @@ def read_picture(shown: JSON) -> Picture | None:
 def _explanation(data: JSON, key: str) -> str | None:
     """A reason as text, or as an object with a text and perhaps a code."""
     value = data.get(key)
+    if value is None:  # most often; the check below costs more
+        return None
     if isinstance(value, Mapping):
         text = _text(value, "message") or _text(value, "reason") or _text(value, "msg")
         code = value.get("code")
@@ -114,12 +118,17 @@ def _text(data: JSON, key: str) -> str | None:
 
 def _id(data: JSON, key: str) -> str | None:
     value = data.get(key)
+    if value is None:
+        return None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(data, key)
 
 
 def _moment(data: JSON, key: str) -> int | None:
+    text = _text(data, key)
+    if text is None:
+        return None
     try:
-        return from_rfc3339(_text(data, key) or "")
+        return from_rfc3339(text)
     except (ValueError, OverflowError):
         return None
 

@@ -42,6 +42,7 @@ from webhook_app.providers.videosdk.webhook_body import read_body
 
 # Types after which the session certainly goes on; others (a file that is ready, a summary) may come after its end.
 SESSION_SHOWING_SUFFIXES = ("-starting", "-started", "-playable")
+SESSION_SHOWING_STATES = (StreamState.STARTING, StreamState.STARTED, StreamState.PLAYABLE)
 UNAUTHORIZED = 401
 FORBIDDEN = 403
 RATE_LIMITED = 429
@@ -60,7 +61,7 @@ class VideoSDKTranslator:
         """What a webhook of this type reports."""
         state = STREAM_WEBHOOKS.get(kind)
         if state is not None:
-            return StreamSignal(state, stream_report(data), kind.endswith(SESSION_SHOWING_SUFFIXES))
+            return StreamSignal(state, stream_report(data), state in SESSION_SHOWING_STATES)
         if kind == UNREADABLE:
             return UnreadableWebhook(_reason(data))
         session_id = session_id_in(data)
