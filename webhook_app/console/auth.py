@@ -1,18 +1,16 @@
 """Access to the console: log-in and log-out, who may view and who may act, and the CSRF check of forms."""
 
 import hmac
-import re
 from collections.abc import Callable
 from hashlib import sha256
-from secrets import token_urlsafe
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from webhook_app.access import csrf
 from webhook_app.access.auth import Role, Tokens, TooManyWrongTokensError
 from webhook_app.access.host_check import HostCheck
-from webhook_app.access.session_cookies import LOGIN, cookie_name
 from webhook_app.access.sessions import Sessions
 from webhook_app.config.settings import LOOPBACK, Settings
 from webhook_app.console.pages.error_pages import redirect_to_admin_login
@@ -21,8 +19,6 @@ from webhook_app.problems.problems import Problem
 from webhook_app.usecases.errors import UseCaseError
 
 OPEN_TO_ALL = frozenset({"console.login", "console.login_form", "console.static"})
-CSRF_HEADER = "X-Csrf"
-_LOGIN_NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class ConsoleAuth:
@@ -73,7 +69,7 @@ class ConsoleAuth:
             returns = request.method == "GET" and here != "/" and not request.headers.get("X-Fragment")
             return redirect(f"/login?{urlencode({'back': here})}" if returns else "/login")
         if request.method == "POST":
-            if not self._from_our_form():
+            if not csrf.has_token(self.csrf):
                 detail = "This form expired. Reload the page and try again."
                 raise Problem(403, detail, reason=ErrorReason.FORM_EXPIRED)
             if not self.can_act and request.endpoint != "console.logout":
@@ -94,7 +90,7 @@ class ConsoleAuth:
                 role = self._tokens.checked_role(request.form.get("token", "").strip())
             except TooManyWrongTokensError as error:
                 return self._form(wrong=str(error), status=429, retry_after_s=error.wait_s)
-            if not self._from_our_log_in():
+            if not csrf.has_login_token():
                 return self._form(wrong=self._refused_form(), status=403)
             if role is None:
                 return self._form(wrong="Wrong token.", status=403)
@@ -107,38 +103,22 @@ class ConsoleAuth:
             return redirect("/" if self.anonymous_read else "/login", code=303)
 
     def _form(self, *, wrong: str | None, status: int = 200, retry_after_s: int | None = None) -> Response:
-        nonce = _login_nonce() or token_urlsafe(24)
+        token = csrf.new_login_token()
         form = make_response(
-            render_template("login.html", nonce=nonce, wrong=wrong, back=back("/"), need=request.values.get("need")),
+            render_template(
+                "login.html", csrf_token=token, wrong=wrong, back=back("/"), need=request.values.get("need")
+            ),
             status,
         )
         if retry_after_s is not None:
             form.headers["Retry-After"] = str(retry_after_s)
-        # Lax, so that a link from another site finds it too and leaves the forms of other tabs good.
-        path = f"{request.script_root}/login"
-        form.set_cookie(cookie_name(LOGIN), nonce, path=path, secure=request.is_secure, httponly=True, samesite="Lax")
+        csrf.set_login_cookie(form, token)
         return form
 
     def _refused_form(self) -> str:
-        if not _login_nonce():
+        if not csrf.login_cookie():
             return "Your browser sent no cookie. Allow cookies for this site, reload the page and try again."
         return "This form expired. Try again."
-
-    def _from_our_form(self) -> bool:
-        return _is_same(self.csrf, request.form.get("csrf") or request.headers.get(CSRF_HEADER, ""))
-
-    def _from_our_log_in(self) -> bool:
-        return _is_same(_login_nonce(), request.form.get("csrf", ""))
-
-
-def _login_nonce() -> str:
-    """The CSRF token of this browser's log-in form; empty when it has none."""
-    nonce = request.cookies.get(cookie_name(LOGIN), "")
-    return nonce if _LOGIN_NONCE.fullmatch(nonce) else ""
-
-
-def _is_same(expected: str, given: str) -> bool:
-    return bool(expected) and hmac.compare_digest(expected.encode(), given.encode("utf-8", "replace"))
 
 
 def signing_key(key: str | bytes, settings: Settings) -> bytes:
