@@ -18,7 +18,7 @@ from webhook_app.domain.state import SystemState
 from webhook_app.ops.logs import logger
 from webhook_app.store import codec
 from webhook_app.store.journal.skipped_events import NONE, PassedOver
-from webhook_app.store.state.store import Batch
+from webhook_app.store.state.batch import Batch
 
 log = logger()
 
@@ -83,7 +83,7 @@ def fold_onto(
     finally:
         if observer is not None:
             observer.end()
-    batch.remember(after.memory)
+    batch.set_rule_states(after.memory)
     return batch, after
 
 

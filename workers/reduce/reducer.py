@@ -20,6 +20,7 @@ from webhook_app.store.journal.skipped_events import watch_cursor
 from webhook_app.store.journal.wakeups import clear_wake_up, mark_awake
 from webhook_app.store.operations.halt import halt, is_halted
 from webhook_app.store.operations.metrics import EVENT_TO_STATE, MetricsBuffer
+from webhook_app.store.state.commit import commit
 from webhook_app.store.state.store import StateStore
 from workers.folding import FoldObserver, Step, fold_onto
 
@@ -128,7 +129,7 @@ class Reducer:
                 step=self._step,
                 limits_of=self._limits_of,
             )
-            has_calls, has_notices = self._store.commit(pipe, state, batch)
+            has_calls, has_notices = commit(pipe, state, batch)
         self._metrics.observe_many(EVENT_TO_STATE, [batch.committed_at - event.at for event in batch.events])
         if log.is_enabled_for(DEBUG):
             for effect in batch.effects:
