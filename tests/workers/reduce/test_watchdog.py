@@ -173,7 +173,7 @@ def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_c
                 events.report(first, "why")
 
     with contextlib.closing(Late()) as progress:
-        assert Reducer(client, NullWake(), progress=progress).reduce() == 2
+        assert Reducer(client, NullWake(), observer=progress).reduce() == 2
     assert StateStore(client).room("a") is None and StateStore(client).room("b") is not None
     assert differences(client, refold(client)) == []
 
