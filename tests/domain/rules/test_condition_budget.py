@@ -142,7 +142,7 @@ def test_a_mapping_is_iterated_in_one_order(source: str, held: bool) -> None:
     for _ in range(20):
         with step_budget(STEPS_MAX, "the test") as budget:
             condition = compile_condition(source)
-            condition.known.clear()
+            condition.results.clear()
             found.add(evaluate(condition, field_of, {"data": data}).is_true)
         costs.add(budget.spent)
     assert found == {held}
