@@ -47,8 +47,8 @@ class Caller:
         self._calls = Calls(client, ack_replicas=ack_replicas)
         self._videosdk = videosdk
         self._observe_answer = rate_limit_observer(self._calls)
-        self._looker = None if videosdk is None else ProbeClient(videosdk, observe_answer=self._observe_answer)
-        self._prober = Prober(self._calls, Journal(client), self._looker, self._answer)
+        self._probe_client = None if videosdk is None else ProbeClient(videosdk, observe_answer=self._observe_answer)
+        self._prober = Prober(self._calls, Journal(client), self._probe_client, self._answer)
         self._wake = wake
         self._options = options
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
@@ -93,12 +93,12 @@ class Caller:
             )
 
     def _call(self, call: Call) -> None:
-        if self._looker is None:
+        if self._probe_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         deadline = monotonic() + DEADLINE_S
         if call.kind is CallKind.START:
-            look, reading = self._looker.active(call.room_id, deadline=deadline)
+            look, reading = self._probe_client.active(call.room_id, deadline=deadline)
             if reading.activity is StreamActivity.ACTIVE:
                 self._answer(call, CallOutcome.ALREADY, status=look.status, stream=reading.stream)
                 return

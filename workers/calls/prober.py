@@ -1,4 +1,4 @@
-"""Probing: asks what is due and journals what VideoSDK shows; many rooms are asked about by one list."""
+"""Makes the probes that are due and journals their results; one list can answer for many rooms."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -44,12 +44,14 @@ def rate_limit_observer(calls: Calls) -> Callable[[ApiAnswer], None]:
 
 
 class Prober:
-    """Asks on threads of its own, so that a slow answer holds up no start and no end."""
+    """Makes probes on threads of its own, so that a slow answer delays no start and no end."""
 
-    def __init__(self, calls: Calls, journal: Journal, looker: ProbeClient | None, answer: ResultRecorder) -> None:
+    def __init__(
+        self, calls: Calls, journal: Journal, probe_client: ProbeClient | None, answer: ResultRecorder
+    ) -> None:
         self._calls = calls
         self._journal = journal
-        self._looker = looker
+        self._probe_client = probe_client
         self._answer = answer
         self._pool = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe")
         self._lock = threading.Lock()
@@ -110,20 +112,20 @@ class Prober:
             )
 
     def _ask(self, probe: Call) -> None:
-        if self._looker is None:
+        if self._probe_client is None:
             self._answer(probe, ProbeOutcome.REFUSED, reached=False, message="no VideoSDK credentials")
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        look, seen = self._looker.look(probe)
+        look, seen = self._probe_client.probe(probe)
         self._note(probe, look, asked, seen, None)
 
     def _probe_many(self, probes: Sequence[Call]) -> None:
-        if self._looker is None:
+        if self._probe_client is None:
             for probe in probes:
                 self._ask(probe)
             return
         asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        look, found = self._looker.probe_many(probes)
+        look, found = self._probe_client.probe_many(probes)
         if look.lists_nothing:
             self._list_refused_until = monotonic() + LIST_REFUSED_S
             log.info("VideoSDK does not list all streams, probing rooms individually", status=look.status)

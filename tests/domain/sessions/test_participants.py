@@ -66,7 +66,9 @@ def probed(scenario: Scenario, people: list[dict[str, Any]], **more: Any) -> Non
     """A probe of who is there, read in pages as a worker does."""
     roster = reading.read_pages(Pages(people))
     assert roster is not None
-    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)}, **more)
+    scenario.probe(
+        rest("a"), session={"session_id": SESSION, "live": True, **reading.journaled_participants(roster)}, **more
+    )
 
 
 def session(scenario: Scenario) -> dict[str, Any]:
@@ -136,7 +138,7 @@ def test_all_pages_are_read_whatever_their_size(form: Any, largest: int, count: 
     pages = Pages([person(f"p{number}", "VIEWER") for number in range(count)], largest=largest, form=form)
     roster = reading.read_pages(pages)
     assert roster is not None
-    assert (len(roster.people), roster.whole) == (count, True)
+    assert (len(roster.participants), roster.whole) == (count, True)
     assert len(set(pages.asked)) == len(pages.asked)
 
 
@@ -152,7 +154,7 @@ def test_a_page_without_page_info_is_the_last(body: dict[str, Any]) -> None:
     asked = []
     roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
     assert roster is not None
-    assert (roster.people, roster.whole, asked) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
+    assert (roster.participants, roster.whole, asked) == ({"ada": ("Ada", "CONFERENCE")}, True, [1])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +182,7 @@ def test_a_server_that_repeats_one_page_is_not_asked_for_ever() -> None:
     body = documented([person("ada")], last=1_000_000, total=1_000_000)
     roster = reading.read_pages(lambda page, size: asked.append(page) or ApiAnswer(200, body))
     assert roster is not None
-    assert len(roster.people) == 1
+    assert len(roster.participants) == 1
     assert len(asked) <= 1 + reading.PAGES_AT_ONCE
 
 
@@ -190,8 +192,8 @@ def test_pages_are_read_up_to_a_limit() -> None:
 
     roster = reading.read_pages(ask)
     assert roster is not None
-    assert (len(roster.people), roster.whole) == (reading.PAGES_MAX, False)
-    assert reading.kept(roster)["unlisted"] == 10**9 - reading.PAGES_MAX
+    assert (len(roster.participants), roster.whole) == (reading.PAGES_MAX, False)
+    assert reading.journaled_participants(roster)["unlisted"] == 10**9 - reading.PAGES_MAX
 
 
 def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_counted() -> None:
@@ -203,7 +205,7 @@ def test_when_a_page_is_missing_hosts_found_so_far_are_named_and_the_others_coun
     roster = reading.read_pages(ask)
     assert roster is not None
     scenario = on_air()
-    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.kept(roster)})
+    scenario.probe(rest("a"), session={"session_id": SESSION, "live": True, **reading.journaled_participants(roster)})
     assert session(scenario)["participant_count"] == 2_002
     assert session(scenario)["host_count"] is None
     assert session(scenario)["participants"][0]["participant_id"] == "host-0"

@@ -21,9 +21,9 @@ from webhook_app.providers.port import MalformedSignatureError, SignatureCheck
 from webhook_app.providers.videosdk import public_key
 from webhook_app.providers.videosdk.public_key import (
     ANSWER_MAX_BYTES,
-    ASK_AGAIN_AFTER_S,
-    ASKS_IN_A_ROW,
+    FETCHES_IN_A_ROW,
     PATH,
+    REFETCH_AFTER_S,
     REFRESH_AFTER_S,
     RETRY_AFTER_S,
     KeyRing,
@@ -90,7 +90,7 @@ class Ring:
         self.settle()
 
     def settle(self) -> None:
-        wait_until(lambda: not self.ring._asking, WITHIN_S, "an answer")
+        wait_until(lambda: not self.ring.is_fetching, WITHIN_S, "an answer")
 
     def hold(self) -> None:
         self.videosdk.goes.clear()
@@ -217,7 +217,7 @@ def test_a_published_key_that_is_junk_does_not_replace_the_one_we_have() -> None
 
 def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     ring.hold()
     assert [ring.check(signed_by_the_next_key()) for _ in range(5)] == [SignatureCheck.UNDECIDED] * 5
     assert ring.check() is SignatureCheck.VALID
@@ -227,7 +227,7 @@ def test_a_wrong_signature_is_undecided_while_the_key_is_asked_for_again() -> No
 
 def test_a_wrong_signature_is_wrong_once_the_same_key_came_back() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
@@ -235,18 +235,18 @@ def test_a_wrong_signature_is_wrong_once_the_same_key_came_back() -> None:
 
 def test_a_flood_of_wrong_signatures_asks_a_few_times_and_then_twice_a_minute() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
-    for second in range(10 * int(ASK_AGAIN_AFTER_S)):
+    ring.now += REFETCH_AFTER_S
+    for second in range(10 * int(REFETCH_AFTER_S)):
         ring.check(signed_by_the_next_key())
         ring.settle()
         ring.now += 1
-        assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
-    assert ring.videosdk.asked == 1 + ASKS_IN_A_ROW + 9
+        assert ring.videosdk.asked <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
+    assert ring.videosdk.asked == 1 + FETCHES_IN_A_ROW + 9
 
 
 def test_a_new_key_is_picked_up_after_the_first_signature_that_fails() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     ring.videosdk.pem = next_pem()
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
@@ -281,18 +281,18 @@ def test_a_key_of_another_size_is_picked_up_like_any_other(keys_by_size: Any, si
 
 def test_a_flood_of_signatures_of_another_size_asks_no_more_often_than_wrong_ones() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
-    for second in range(10 * int(ASK_AGAIN_AFTER_S)):
+    ring.now += REFETCH_AFTER_S
+    for second in range(10 * int(REFETCH_AFTER_S)):
         ring.check(base64.b64encode(bytes(512)).decode())
         ring.settle()
         ring.now += 1
-        assert ring.videosdk.asked <= 1 + ASKS_IN_A_ROW + second // ASK_AGAIN_AFTER_S
+        assert ring.videosdk.asked <= 1 + FETCHES_IN_A_ROW + second // REFETCH_AFTER_S
     assert ring.check() is SignatureCheck.VALID
 
 
 def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(keys_by_size: Any) -> None:
     ring = started()
-    for _ in range(ASKS_IN_A_ROW + 1):
+    for _ in range(FETCHES_IN_A_ROW + 1):
         ring.now += RETRY_AFTER_S
         ring.check(base64.b64encode(bytes(256)).decode())
         ring.settle()
@@ -305,7 +305,7 @@ def test_an_hour_after_the_last_answer_wrong_signatures_alone_refresh_the_key(ke
 
 def test_after_a_rotation_the_old_key_counts_no_more() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     ring.videosdk.pem = next_pem()
     ring.check(signed_by_the_next_key())
     ring.settle()
@@ -342,13 +342,13 @@ def test_a_key_that_rotates_in_a_flood_is_found_within_half_a_minute() -> None:
     while ring.check(signed_by_the_next_key()) is not SignatureCheck.VALID:
         ring.settle()
         ring.now += 1
-    assert ring.now - began <= ASK_AGAIN_AFTER_S + 1
+    assert ring.now - began <= REFETCH_AFTER_S + 1
 
 
 def test_when_videosdk_is_away_the_old_key_stays() -> None:
     ring = started()
     ring.videosdk.pem = None
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
     assert ring.check() is SignatureCheck.VALID
@@ -358,13 +358,13 @@ def test_when_videosdk_is_away_the_old_key_stays() -> None:
 def test_when_videosdk_is_away_nobody_knows_whether_a_signature_is_wrong() -> None:
     ring = started()
     ring.videosdk.pem = None
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     ring.check(signed_by_the_next_key())
     ring.settle()
     assert [ring.check(signed_by_the_next_key()) for _ in range(3)] == [SignatureCheck.UNDECIDED] * 3
     assert ring.videosdk.asked == 2
     ring.videosdk.pem = public_pem()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.UNDECIDED
     ring.settle()
     assert ring.check(signed_by_the_next_key()) is SignatureCheck.INVALID
@@ -393,7 +393,7 @@ def test_a_store_that_cannot_remember_the_key_does_not_matter() -> None:
 
 def test_many_threads_ask_once() -> None:
     ring = started()
-    ring.now += ASK_AGAIN_AFTER_S
+    ring.now += REFETCH_AFTER_S
     ring.hold()
     said = []
     threads = [threading.Thread(target=lambda: said.append(ring.check(signed_by_the_next_key()))) for _ in range(16)]
@@ -495,7 +495,7 @@ def test_rotations_through_every_size_are_learnt_over_http(keys_by_size: Any, pu
     wait_until(lambda: ring.ready, WITHIN_S, "the first key")
     for size in (2_048, 4_096, 3_072, 2_048):
         published[0] = size
-        now[0] += ASK_AGAIN_AFTER_S
+        now[0] += REFETCH_AFTER_S
         header = signed_with(keys_by_size[size])
         wait_until(lambda: ring.check(header, BODY) is SignatureCheck.VALID, WITHIN_S, f"the key of {size} bits")  # noqa: B023
     assert ring.check(signed_with(keys_by_size[4_096]), BODY) is not SignatureCheck.VALID

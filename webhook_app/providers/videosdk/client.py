@@ -1,4 +1,4 @@
-"""VideoSDK's REST API, as much of it as we call: start, end, and looking."""
+"""HTTP client of VideoSDK's REST API: starts, ends, captures, probes, and creates rooms."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -27,7 +27,7 @@ ENDLESS = "the answer did not end"
 
 
 class Token:
-    """The server's token: a raw HS256 JWT, made anew a minute before it runs out."""
+    """The server's token: a raw HS256 JWT, renewed a minute before it expires."""
 
     def __init__(self, api_key: str, secret: str) -> None:
         self._api_key = api_key
@@ -53,7 +53,7 @@ class Token:
 
 
 class VideoSDK:
-    """A client whose every request has a deadline of its own. Nothing is repeated here."""
+    """Sends requests, each with a deadline of its own. Nothing is retried here."""
 
     def __init__(self, api_url: str, token: Token, proxies: Proxies = DIRECT) -> None:
         self._base = api_url.rstrip("/") + "/v2"

@@ -18,7 +18,7 @@ ID_MAX_CHARS = 200  # as of a webhook's id
 class ParticipantPage:
     """One page of active participants."""
 
-    people: Mapping[str, tuple[str | None, str | None]]
+    participants: Mapping[str, tuple[str | None, str | None]]
     rows: int
     live: bool | None
     total: int | None
@@ -32,7 +32,7 @@ def read_participant_page(answer: ApiAnswer) -> ParticipantPage | None:
         return None
     data = body.get("data", body)
     rows = data if isinstance(data, list) else [data]
-    people: dict[str, tuple[str | None, str | None]] = {}
+    participants: dict[str, tuple[str | None, str | None]] = {}
     live: bool | None = None
     count = understood = 0
     for row in rows:
@@ -40,25 +40,25 @@ def read_participant_page(answer: ApiAnswer) -> ParticipantPage | None:
             continue
         inner = row.get("participants")
         if isinstance(inner, list):
-            people |= participants_in(inner)
+            participants |= participants_in(inner)
             count += len(inner)
             understood += 1
             status = row.get("status")
             live = status == "ongoing" if isinstance(status, str) else live
         elif isinstance(row.get("participantId"), str):
-            people |= participants_in([row])
+            participants |= participants_in([row])
             count += 1
             understood += 1
     if rows and not understood:
         return None
     info = body.get("pageInfo")
     info = info if isinstance(info, dict) else {}
-    return ParticipantPage(people, count, live, _number(info.get("total")), _number(info.get("lastPage")))
+    return ParticipantPage(participants, count, live, _number(info.get("total")), _number(info.get("lastPage")))
 
 
 def participants_in(rows: list[Any]) -> dict[str, tuple[str | None, str | None]]:
     """Name and mode by id of those who have not left."""
-    people: dict[str, tuple[str | None, str | None]] = {}
+    participants: dict[str, tuple[str | None, str | None]] = {}
     for row in rows:
         who = row.get("participantId") if isinstance(row, dict) else None
         if not isinstance(who, str) or not 0 < len(who) <= ID_MAX_CHARS:
@@ -67,8 +67,8 @@ def participants_in(rows: list[Any]) -> dict[str, tuple[str | None, str | None]]
         last = spans[-1] if isinstance(spans, list) and spans else {}
         if isinstance(last, dict) and last.get("end") is None:
             name = row.get("name")
-            people[who] = (name if isinstance(name, str) else None, read_participant_mode(row))
-    return people
+            participants[who] = (name if isinstance(name, str) else None, read_participant_mode(row))
+    return participants
 
 
 def _number(value: Any) -> int | None:

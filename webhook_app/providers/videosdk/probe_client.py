@@ -1,4 +1,4 @@
-"""Looking: what a probe asks VideoSDK, and what its answers say."""
+"""Probes VideoSDK: whether a room's stream is active, who is there, and why a stream failed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -25,14 +25,14 @@ from webhook_app.providers.videosdk.record_reading import read_records
 from webhook_app.providers.videosdk.session_participants import read_session
 
 DEADLINE_S = 10.0
-RUNS_LOOKED_THROUGH = 20
+STREAMS_SEARCHED = 20
 LIST_PAGE = 100
-ROOMS_A_PAGE = 8
-RECORDS_A_LIST = 5  # read of all the streams that one list shows as ended
+ROOMS_PER_PAGE = 8
+RECORDS_PER_LIST = 5  # read of all the streams that one list shows as ended
 
 
 class ProbeClient:
-    """Puts a room's questions to VideoSDK, one after another, all within one deadline."""
+    """Makes the requests of a room's probe one after another, all within one deadline."""
 
     def __init__(
         self, videosdk: VideoSDK, *, observe_answer: Callable[[ApiAnswer], None] = lambda answer: None
@@ -40,29 +40,29 @@ class ProbeClient:
         self._videosdk = videosdk
         self._observe_answer = observe_answer
 
-    def look(self, call: Call) -> tuple[ApiAnswer, dict[str, Any]]:
-        """Whether a run is active, and what else the probe wants to know.
+    def probe(self, call: Call) -> tuple[ApiAnswer, dict[str, Any]]:
+        """Whether a stream is active, and whatever else the probe asks.
 
-        Returns the answer to the first of them, and what was seen: `reached`, `active`, `session` (None when there is
-        none, or with `session_unknown` when that could not be said), `failed`, and `records` of streams that
-        differ from what the probe expects.
+        Returns the answer to the first request, and the findings as the journal keeps them: `reached`, `active`,
+        `session` (None when there is none, or with `session_unknown` when VideoSDK could not say), `failed`, and
+        `records` of streams that differ from what the probe expects.
         """
         deadline = monotonic() + DEADLINE_S
-        look, reading = self.active(call.room_id, deadline=deadline)
-        reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
-        seen: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
-        if reading.activity is StreamActivity.UNKNOWN_FORM:
-            seen["unreadable"] = look.excerpt
         request = read_request(call.body)
+        answer, reading = self.active(call.room_id, deadline=deadline)
+        reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
+        findings: dict[str, Any] = {"reached": reached, "active": reading.stream, "session": None}
+        if reading.activity is StreamActivity.UNKNOWN_FORM:
+            findings["unreadable"] = answer.excerpt
         if reached and request.with_session:
-            seen["session"], known = self._session(call.room_id, request.session_id, deadline)
-            if not known:
-                seen["session_unknown"] = True
+            findings["session"], is_known = self._session(call.room_id, request.session_id, deadline)
+            if not is_known:
+                findings["session_unknown"] = True
         if reached:
-            self._add_records(request, seen, deadline)
+            self._add_records(request, findings, deadline)
         if request.failed is not None:
-            seen["failed"] = self._failed(call.room_id, request.failed, deadline) if reached else None
-        return look, seen
+            findings["failed"] = self._failed(call.room_id, request.failed, deadline) if reached else None
+        return answer, findings
 
     def active(self, room_id: str, *, deadline: float) -> tuple[ApiAnswer, ActivityReading]:
         """Whether a stream of the room is active, and the answer that says so.
@@ -85,46 +85,45 @@ class ProbeClient:
         return self._observed(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE, room_id=room_id))
 
     def probe_many(self, calls: Sequence[Call]) -> tuple[ApiAnswer, dict[str, dict[str, Any]]]:
-        """What a list of all streams shows of many rooms' probes: the last page's answer, and what was seen by call.
+        """Probe many rooms by a list of all streams: the last page's answer, and the findings by call.
 
         A room whose stream the list does not show is left out: that it shows all of them is not documented.
         """
         deadline = monotonic() + DEADLINE_S
-        found: dict[str, dict[str, Any]] = {}
+        findings: dict[str, dict[str, Any]] = {}
         ended: set[str] = set()
-        pages_max = max(1, len(calls) // ROOMS_A_PAGE)
+        pages_max = max(1, len(calls) // ROOMS_PER_PAGE)
         page, repairs = 1, 0
         while True:
             answer = self._observed(self._videosdk.streams(deadline=deadline, page=page, per_page=LIST_PAGE))
             if not answer.ok:
                 # What earlier pages have shown stays; only a list that shows nothing is a failure.
-                return (answer if page == 1 else ApiAnswer(200, None)), found
-            runs = list_rows(answer) or []
-            ended |= {known for run in runs if run.get("end") for known in stream_report(run).ids}
-            live = [run for run in runs if "end" in run and not run["end"]]
-            active = {room_id: run for run in reversed(live) for room_id in room_ids_in(run)}
+                return (answer if page == 1 else ApiAnswer(200, None)), findings
+            rows = list_rows(answer) or []
+            ended |= {stream_id for row in rows if row.get("end") for stream_id in stream_report(row).ids}
+            live = [row for row in rows if "end" in row and not row["end"]]
+            active = {room_id: row for row in reversed(live) for room_id in room_ids_in(row)}
             for call in calls:
-                if call.call_id in found:
+                if call.call_id in findings:
                     continue
                 request = read_request(call.body)
-                known = request.known_ids
                 if call.room_id in active:
-                    found[call.call_id] = {"reached": True, "active": journaled_fields(active[call.room_id])}
-                elif known and ended.issuperset(known):
-                    found[call.call_id] = {"reached": True, "active": None}
+                    findings[call.call_id] = {"reached": True, "active": journaled_fields(active[call.room_id])}
+                elif request.known_ids and ended.issuperset(request.known_ids):
+                    findings[call.call_id] = {"reached": True, "active": None}
                     repairs += 1
-                    if repairs <= RECORDS_A_LIST:
-                        self._add_records(request, found[call.call_id], deadline)
-            if len(found) == len(calls) or page >= min(pages_max, last_page(answer)):
-                return answer, found
+                    if repairs <= RECORDS_PER_LIST:
+                        self._add_records(request, findings[call.call_id], deadline)
+            if len(findings) == len(calls) or page >= min(pages_max, last_page(answer)):
+                return answer, findings
             page += 1
 
-    def _add_records(self, request: ProbeRequest, seen: dict[str, Any], deadline: float) -> None:
+    def _add_records(self, request: ProbeRequest, findings: dict[str, Any], deadline: float) -> None:
         records = read_records(
-            self._videosdk, request.expected, seen["active"], deadline=deadline, observe_answer=self._observed
+            self._videosdk, request.expected, findings["active"], deadline=deadline, observe_answer=self._observed
         )
         if records:
-            seen["records"] = records
+            findings["records"] = records
 
     def _observed(self, answer: ApiAnswer) -> ApiAnswer:
         self._observe_answer(answer)
@@ -133,21 +132,20 @@ class ProbeClient:
     def _session(self, room_id: str, session_id: str | None, deadline: float) -> tuple[dict[str, Any] | None, bool]:
         """The room's session, None when there is none; and whether VideoSDK could say."""
         if session_id is None:
-            ongoing = self._observed(self._videosdk.ongoing_session(room_id, deadline=deadline))
-            found = list_rows(ongoing)
-            session_id = found[0].get("id") if found else None
+            ongoing = list_rows(self._observed(self._videosdk.ongoing_session(room_id, deadline=deadline)))
+            session_id = ongoing[0].get("id") if ongoing else None
             if not isinstance(session_id, str):
-                return None, found == []
+                return None, ongoing == []
         return read_session(self._videosdk, session_id, deadline=deadline, observe_answer=self._observe_answer)
 
     def _failed(self, room_id: str, failed: FailedStream, deadline: float) -> dict[str, Any] | None:
-        """What REST shows of a run that failed: found by its id, else by its URL, else as its session's only run."""
+        """What REST shows of a failed stream: found by its id, else by its URL, else as its session's only one."""
         stream_id = failed.videosdk_id
         if stream_id is None:
             listed = self._videosdk.streams(
-                deadline=deadline, per_page=RUNS_LOOKED_THROUGH, room_id=room_id, session_id=failed.session_id
+                deadline=deadline, per_page=STREAMS_SEARCHED, room_id=room_id, session_id=failed.session_id
             )
-            stream_id = _which(list_rows(self._observed(listed)) or [], failed)
+            stream_id = _find_stream(list_rows(self._observed(listed)) or [], failed)
         if not isinstance(stream_id, str):
             return None
         answer = self._observed(self._videosdk.stream(stream_id, deadline=deadline))
@@ -157,17 +155,18 @@ class ProbeClient:
         if shown is None:
             return None
         names = ("sessionId", *URL_KEYS)
-        kept = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
-        return {"id": stream_id, **kept, "reason": failure_text_in(shown)}
+        identity = {name: shown[name] for name in names if isinstance(shown.get(name), str)}
+        return {"id": stream_id, **identity, "reason": failure_text_in(shown)}
 
 
-def _which(runs: Sequence[Mapping[str, Any]], failed: FailedStream) -> str | None:
+def _find_stream(rows: Sequence[Mapping[str, Any]], failed: FailedStream) -> str | None:
+    """The id of the one stream that a failed one can be; None when there are several, or none."""
     if failed.url_key is not None:
-        runs = [run for run in runs if failed.url_key in _urls(run)]
-    runs = [run for run in runs if run.get("sessionId", failed.session_id) == failed.session_id]
-    return runs[0].get("id") if len(runs) == 1 else None
+        rows = [row for row in rows if failed.url_key in _url_keys(row)]
+    rows = [row for row in rows if row.get("sessionId", failed.session_id) == failed.session_id]
+    return rows[0].get("id") if len(rows) == 1 else None
 
 
-def _urls(run: Mapping[str, Any]) -> set[str]:
-    given = (run.get(name) for name in URL_KEYS)
-    return {url_key(url) for url in given if isinstance(url, str)}
+def _url_keys(row: Mapping[str, Any]) -> set[str]:
+    urls = (row.get(name) for name in URL_KEYS)
+    return {url_key(url) for url in urls if isinstance(url, str)}

@@ -1,6 +1,6 @@
-"""VideoSDK's public key: pinned, or fetched and cached, and asked for again when a signature fails.
+"""VideoSDK's public key: pinned, or fetched and cached, and fetched again when a signature fails.
 
-This is the only call that the web makes to the outside: one at a time, within 3 s.
+Fetching it is the only request that the web process sends: one at a time, within 3 s.
 """
 
 import threading
@@ -16,8 +16,8 @@ from webhook_app.providers.videosdk.signature import PublicKeyError, decode_sign
 
 FETCH_TIMEOUT_S = 3.0
 ANSWER_MAX_BYTES = 64 * 1024
-ASK_AGAIN_AFTER_S = 30.0
-ASKS_IN_A_ROW = 3
+REFETCH_AFTER_S = 30.0
+FETCHES_IN_A_ROW = 3
 RETRY_AFTER_S = 2.0
 REFRESH_AFTER_S = 3600.0
 PATH = "/v2/public/rsa-public-key"
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class KeyRing:
-    """Checks signatures under the newest key. Without a key nothing is accepted."""
+    """Verifies signatures with the newest key. Without a key nothing is accepted."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class KeyRing:
         self._remember = remember
         self._clock = clock
         self._lock = threading.Lock()
-        self._asking = False
+        self._fetching = False
         self._failed = False
-        self._asked_at: float | None = None
-        self._asks_left = float(ASKS_IN_A_ROW)
+        self._fetch_started_at: float | None = None
+        self._fetches_left = float(FETCHES_IN_A_ROW)
         self._counted_at: float | None = None
         self._succeeded_at: float | None = None
 
@@ -56,76 +56,81 @@ class KeyRing:
         """Whether there is a key."""
         return self._key is not None
 
+    @property
+    def is_fetching(self) -> bool:
+        """Whether the key is being fetched."""
+        return self._fetching
+
     def start(self) -> None:
-        """Take the remembered key at once and ask for the newest in the background."""
+        """Use the stored key at once, and fetch the newest in the background."""
         if self._pinned:
             return
         try:
             pem = self._remembered()
             if pem:
                 self._key = read_key(pem)
-        except Exception as error:  # a store that is away, or a key that is no key: it is asked for anyway
+        except Exception as error:  # the store is away, or the key is invalid: it is fetched anyway
             log.warning("the remembered public key cannot be used", error=str(error))
-        self._ask()
+        self._start_fetch()
 
     def check(self, header: str | None, body: bytes) -> SignatureCheck:
         """Whether the body is VideoSDK's; MalformedSignatureError when it cannot be."""
         signature = decode_signature(header)
         key = self._key
         if key is None:
-            self._ask(after_s=RETRY_AFTER_S)
+            self._start_fetch(after_s=RETRY_AFTER_S)
             return SignatureCheck.UNDECIDED
         if verify(key, signature, body):
             if not self._pinned and self._stale():
-                self._ask(after_s=ASK_AGAIN_AFTER_S)
+                self._start_fetch(after_s=REFETCH_AFTER_S)
             return SignatureCheck.VALID
         if self._pinned:
             return SignatureCheck.INVALID
         # A key that was not fetched for an hour is fetched again whether the signature is good or wrong: after a
         # rotation, good ones no longer come.
-        fetching = self._ask(after_s=RETRY_AFTER_S, sparing=True)
+        fetching = self._start_fetch(after_s=RETRY_AFTER_S, limited=True)
         if not fetching and self._stale():
-            fetching = self._ask(after_s=ASK_AGAIN_AFTER_S)
-        if fetching or self._asking:
+            fetching = self._start_fetch(after_s=REFETCH_AFTER_S)
+        if fetching or self._fetching:
             return SignatureCheck.UNDECIDED
         current = self._key
         if current is not key and current is not None and verify(current, signature, body):
             return SignatureCheck.VALID
-        # Wrong under the newest key, that is: where it could not be had just now, nobody knows.
+        # Only the newest key can show that a signature is wrong, and that key could not be fetched just now.
         return SignatureCheck.UNDECIDED if self._failed else SignatureCheck.INVALID
 
     def _stale(self) -> bool:
         return self._succeeded_at is None or self._clock() - self._succeeded_at > REFRESH_AFTER_S
 
-    def _ask(self, *, after_s: float = 0.0, sparing: bool = False) -> bool:
-        """Begin to ask for the key, unless that is under way or was done a moment ago.
+    def _start_fetch(self, *, after_s: float = 0.0, limited: bool = False) -> bool:
+        """Start to fetch the key, unless a fetch is under way or was started within `after_s`.
 
-        Wrong signatures ask sparingly, as anybody can send them: a few times in a row, so that a key that rotates
-        just after it was fetched is found at once, and from then on twice a minute.
+        Wrong signatures, which anybody can send, start a limited number of fetches: a few in a row, so that a key
+        that rotates just after a fetch is found at once, and from then on two a minute.
         """
         with self._lock:
             now = self._clock()
-            if self._asking:
+            if self._fetching:
                 return True
-            if self._asked_at is not None and now - self._asked_at < after_s:
+            if self._fetch_started_at is not None and now - self._fetch_started_at < after_s:
                 return False
-            if sparing and not self._spend(now):
+            if limited and not self._spend(now):
                 return False
-            self._asking = True
-            self._asked_at = now
-        threading.Thread(target=self._ask_now, name="public-key", daemon=True).start()
+            self._fetching = True
+            self._fetch_started_at = now
+        threading.Thread(target=self._fetch_now, name="public-key", daemon=True).start()
         return True
 
     def _spend(self, now: float) -> bool:
         since = now if self._counted_at is None else self._counted_at
-        self._asks_left = min(float(ASKS_IN_A_ROW), self._asks_left + (now - since) / ASK_AGAIN_AFTER_S)
+        self._fetches_left = min(float(FETCHES_IN_A_ROW), self._fetches_left + (now - since) / REFETCH_AFTER_S)
         self._counted_at = now
-        if self._asks_left < 1:
+        if self._fetches_left < 1:
             return False
-        self._asks_left -= 1
+        self._fetches_left -= 1
         return True
 
-    def _ask_now(self) -> None:
+    def _fetch_now(self) -> None:
         self._failed = True
         try:
             pem = self._fetch()
@@ -133,14 +138,14 @@ class KeyRing:
             self._succeeded_at = self._clock()
             self._failed = False
             self._remember(pem)
-        except Exception as error:  # whatever went wrong, the old key stays and the next failure asks again
-            log.warning("VideoSDK's public key could not be had", error=str(error)[:300])
+        except Exception as error:  # whatever went wrong, the old key stays, and the next wrong signature fetches again
+            log.warning("VideoSDK's public key could not be fetched", error=str(error)[:300])
         finally:
-            self._asking = False
+            self._fetching = False
 
 
 def fetch_from(api_url: str, proxies: Proxies = DIRECT) -> Callable[[], str]:
-    """A fetch of the key from VideoSDK's REST API, bounded in time and size."""
+    """Return a function that fetches the key from VideoSDK's REST API, bounded in time and size."""
 
     def fetch() -> str:
         from webhook_app.outbound.blocking import make_session

@@ -1,4 +1,4 @@
-"""Read who is in a session from VideoSDK, page by page, and reduce it to what the journal keeps.
+"""Reads the participants of a session page by page, and reduces them to what the journal keeps.
 
 1. `GET /v2/sessions/{id}/participants/active` is read in pages, a few at once, within the probe's deadline.
 2. A page size that VideoSDK refuses, or whose answer is too large, is replaced by a smaller one.
@@ -23,7 +23,7 @@ SIZE_REFUSED = frozenset({400, 406, 413, 416, 422})
 NOT_NOW = frozenset({401, 403, 429})
 PAGES_MAX = 200
 PAGES_AT_ONCE = 4
-PEOPLE_MAX = 100_000
+PARTICIPANTS_MAX = 100_000
 # Where not all participants can be listed, so many viewers are enough to show.
 VIEWERS_LISTED = 100
 
@@ -32,7 +32,7 @@ VIEWERS_LISTED = 100
 class Roster:
     """Who was found so far: name and mode by id. `total` is VideoSDK's own count; `whole`: no page is missing."""
 
-    people: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    participants: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     total: int | None = None
     live: bool | None = None
     whole: bool = False
@@ -48,15 +48,15 @@ def read_session(
 
     answers: list[ApiAnswer] = []
 
-    def ask(page: int, per_page: int | None) -> ApiAnswer:
+    def fetch_page(page: int, per_page: int | None) -> ApiAnswer:
         answer = videosdk.active_participants(session_id, deadline=deadline, page=page, per_page=per_page)
         observe_answer(answer)
         answers[:] = [answer]
         return answer
 
-    roster = read_pages(ask)
-    if roster is not None and roster.people and roster.live is not False:
-        return {"session_id": session_id, "live": True, **kept(roster)}, True
+    roster = read_pages(fetch_page)
+    if roster is not None and roster.participants and roster.live is not False:
+        return {"session_id": session_id, "live": True, **journaled_participants(roster)}, True
     if roster is None and answers[-1].code in NOT_NOW:
         return None, False
     answer = videosdk.session(session_id, deadline=deadline)
@@ -67,37 +67,37 @@ def read_session(
     rows = shown.get("participants")
     session = {"session_id": session_id, "live": shown.get("status") == "ongoing"}
     if not isinstance(rows, list):
-        return {**session, **(kept(roster) if roster is not None else {"participants": None})}, True
-    return {**session, **kept(Roster(participants_in(rows), whole=True))}, True
+        return {**session, **(journaled_participants(roster) if roster is not None else {"participants": None})}, True
+    return {**session, **journaled_participants(Roster(participants_in(rows), whole=True))}, True
 
 
-def read_pages(ask: Callable[[int, int | None], ApiAnswer]) -> Roster | None:
+def read_pages(fetch_page: Callable[[int, int | None], ApiAnswer]) -> Roster | None:
     """All pages that `ask(page, per_page)` gives, as far as the limits allow; None when the first says nothing."""
     first: ParticipantPage | None = None
     per_page: int | None = None
     for per_page in PAGE_SIZES:
-        answer = ask(1, per_page)
+        answer = fetch_page(1, per_page)
         first = read_participant_page(answer)
         if first is not None or not _is_refused(answer):
             break
     if first is None:
         return None
-    roster = Roster(dict(first.people), first.total, first.live)
+    roster = Roster(dict(first.participants), first.total, first.live)
     page, shown = 1, first
     with ThreadPoolExecutor(PAGES_AT_ONCE, thread_name_prefix="participants") as pool:
         while not _is_last(shown, page, per_page):
-            if page >= PAGES_MAX or len(roster.people) >= PEOPLE_MAX:
+            if page >= PAGES_MAX or len(roster.participants) >= PARTICIPANTS_MAX:
                 return roster
-            before = len(roster.people)
-            for answer in pool.map(ask, *zip(*_following(shown, page, per_page), strict=True)):
+            before = len(roster.participants)
+            for answer in pool.map(fetch_page, *zip(*_following(shown, page, per_page), strict=True)):
                 following = read_participant_page(answer)
                 if following is None:
                     return roster
                 page += 1
-                roster.people.update(following.people)
+                roster.participants.update(following.participants)
                 roster.total = following.total if following.total is not None else roster.total
                 shown = following
-            if len(roster.people) == before:
+            if len(roster.participants) == before:
                 break
     roster.whole = True
     return roster
@@ -109,24 +109,24 @@ def _following(shown: ParticipantPage, page: int, per_page: int | None) -> list[
     return [(number, per_page) for number in range(page + 1, last + 1)]
 
 
-def kept(roster: Roster) -> dict[str, Any]:
+def journaled_participants(roster: Roster) -> dict[str, Any]:
     """What the journal keeps: hosts first, then those of unknown mode, then viewers; beyond the limits, numbers."""
     by_role: dict[Role, list[str]] = {Role.HOST: [], Role.UNKNOWN: [], Role.VIEWER: []}
-    for who, (_, mode) in roster.people.items():
+    for who, (_, mode) in roster.participants.items():
         by_role[role_of(mode)].append(who)
-    unseen = 0 if roster.whole else max(0, (roster.total or 0) - len(roster.people))
+    unseen = 0 if roster.whole else max(0, (roster.total or 0) - len(roster.participants))
     if not roster.whole and roster.total is None:
         return {"participants": None}
     viewers = by_role[Role.VIEWER]
-    if len(roster.people) + unseen > LISTED_MAX:
+    if len(roster.participants) + unseen > LISTED_MAX:
         viewers = viewers[:VIEWERS_LISTED]
     listed = [*by_role[Role.HOST], *by_role[Role.UNKNOWN], *viewers][:LISTED_MAX]
-    viewers_listed = sum(role_of(roster.people[who][1]) is Role.VIEWER for who in listed)
-    answer: dict[str, Any] = {"participants": {who: roster.people[who][0] for who in listed}}
-    modes = {who: mode for who in listed if (mode := roster.people[who][1]) is not None}
+    viewers_listed = sum(role_of(roster.participants[who][1]) is Role.VIEWER for who in listed)
+    answer: dict[str, Any] = {"participants": {who: roster.participants[who][0] for who in listed}}
+    modes = {who: mode for who in listed if (mode := roster.participants[who][1]) is not None}
     if modes:
         answer["modes"] = modes
-    unlisted = len(roster.people) + unseen - len(listed)
+    unlisted = len(roster.participants) + unseen - len(listed)
     if unlisted:
         answer |= {"unlisted": unlisted, "unlisted_viewers": len(by_role[Role.VIEWER]) - viewers_listed}
     return answer
