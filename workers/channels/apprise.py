@@ -61,9 +61,10 @@ class AppriseChannel:
             return AttemptResult(None, AttemptError.REFUSED, _ms_since(started), str(error), sent=False)
         except TimeoutError:
             return AttemptResult(None, AttemptError.TIMEOUT, _ms_since(started))
+        waited_ms = max(0, _ms_since(started) - result.duration_ms)
         if result.error is None and state is not None and not message.stale:
             await self._last_announced.record(subscriber.subscriber_id, *state)
-        return AttemptResult(result.status, result.error, result.duration_ms, result.response)
+        return AttemptResult(result.status, result.error, result.duration_ms, result.response, waited_ms=waited_ms)
 
     async def close(self) -> None:
         """End the process."""

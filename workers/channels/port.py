@@ -30,7 +30,7 @@ class AttemptResult:
 
     `error` is None after a success, else one of `AttemptError`. `response` is the beginning of the answer with the
     subscriber's secrets masked; without an answer, the reason why there is none. `sent` is False when nothing left this
-    process, which shows nothing about the endpoint.
+    process, which shows nothing about the endpoint. `waited_ms`: how long the channel waited before the attempt began.
     """
 
     status: int | None
@@ -39,6 +39,7 @@ class AttemptResult:
     response: str = ""
     retry_after_ms: int | None = None
     sent: bool = True
+    waited_ms: int = 0
 
 
 class Channel(Protocol):

@@ -51,10 +51,11 @@ class AttemptRunner:
         return result.error
 
     def _record(self, queue: SubscriberQueue, delivery: Delivery, result: AttemptResult, started_at: int) -> None:
-        now = started_at + result.duration_ms
+        at = started_at + result.waited_ms
+        now = at + result.duration_ms
         if result.sent:
             self._record_health(queue, delivery, result, now)
-        self._settler.settle_soon(after_attempt(delivery, result, at=started_at, now=now))
+        self._settler.settle_soon(after_attempt(delivery, result, at=at, now=now))
         if result.sent and result.status == GONE:
             self._escalations.disable(delivery.subscriber_id, GONE_REASON)
 
