@@ -14,6 +14,7 @@ from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.videosdk.webhook_body import IDS, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse
 from webhook_app.store import codec
+from webhook_app.store.queries.timelines import TimelineRow
 from webhook_app.store.state.outline import encode_arguments
 from webhook_app.usecases.event_views import event_view
 
@@ -78,7 +79,7 @@ def _fold(world: SystemState, raw: bytes, kind: str, room_id: str | None, number
     apply(world, outcome)
     arguments = encode_arguments(outcome.effects)
     row = {b"r": " ".join(outcome.reasons).encode()} | ({b"a": arguments} if arguments else {})
-    codec.encode(event_view(event, row, world.config))
+    codec.encode(event_view(event, TimelineRow(row), world.config))
     for notice in outcome.notices:
         codec.notice_of(codec.encode(notice))
     for room in outcome.rooms.values():

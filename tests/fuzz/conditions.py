@@ -48,7 +48,7 @@ def check(source: str) -> None:
     condition = stored_condition(source)
 
     def decide() -> tuple[ConditionResult, int]:
-        condition.known.clear()
+        condition.results.clear()
         with step_budget(10 * STEPS_MAX, "the fuzzer") as budget:
             verdict = evaluate(condition, lambda name, inner: shape[name], EVENT)
         return verdict, budget.spent
