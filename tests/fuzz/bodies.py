@@ -5,11 +5,11 @@ from random import Random
 from typing import Any
 
 from tests.support import paths
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.reducer import apply, step
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.views import room_view
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.port import UNREADABLE
 from webhook_app.providers.videosdk.webhook_body import IDS, read_body
 from webhook_app.providers.videosdk.webhook_schema import parse

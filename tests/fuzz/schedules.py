@@ -5,9 +5,9 @@ from random import Random
 from marshmallow import ValidationError
 
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.configuration.changes import decode_schedule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.schedule import next_windows
+from webhook_app.event_decoding.rules import decode_schedule
 from webhook_app.schemas.schedule import ScheduleSchema
 
 AT = 1_795_348_800_000

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.facts.configuration import (
     ApplyFile,
     CalendarFetched,
@@ -20,6 +19,7 @@ from webhook_app.domain.facts.configuration import (
 from webhook_app.domain.frozen import replace
 from webhook_app.domain.rules.rule import ConfiguredRoom
 from webhook_app.domain.schedules.calendars.calendar import decode_calendar
+from webhook_app.event_decoding.rules import decode_rule
 
 JSON = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import Rule
 from webhook_app.error_reasons import ErrorReason
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.schemas.validation_messages import explain_errors
 from webhook_app.text.masked_data import has_masked_address, restored_data

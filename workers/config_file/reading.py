@@ -9,10 +9,10 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from webhook_app.config.settings import Settings
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.globs import is_glob
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, make_config
 from webhook_app.domain.rules.rule import Settings as Folding
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.videosdk.types import DOCUMENTED_TYPES
 from webhook_app.providers.videosdk.webhook_body import ID_MAX_CHARS
 from webhook_app.schemas.fields import NAME_PATTERN, is_name

@@ -7,7 +7,6 @@ import pytest
 
 from tests.domain.schedules.test_window_scenarios import NOON, ScheduledRoom
 from tests.support.web_client import WebClient
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.rules.backtest import BacktestTooLargeError, backtest
 from webhook_app.domain.rules.comparison import Comparison, RuleAction, compare, restricted_to_rules
@@ -15,6 +14,7 @@ from webhook_app.domain.rules.draft_replay import BacktestLimits
 from webhook_app.domain.rules.rule import Config, Settings
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import HOUR, MINUTE, SECOND
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client

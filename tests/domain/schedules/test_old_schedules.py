@@ -9,11 +9,11 @@ import pytest
 from tests.support.product import webhook
 from tests.support.replay import differences, refold
 from tests.support.web_client import ROOM, WebClient, append, fold_all
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.explanations import explain
 from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedules.schedule import DAY_MS
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, entry

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from webhook_app.domain.budget import step_budget
-from webhook_app.domain.configuration.changes import decode_rule, decode_schedule
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.reducer import step
 from webhook_app.domain.room import Room
@@ -25,6 +24,7 @@ from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.schedules.schedule import DAY_MS, SCHEDULE_STEPS_MAX, Schedule, Window, next_windows, windows
 from webhook_app.domain.state import SystemState
+from webhook_app.event_decoding.rules import decode_rule, decode_schedule
 from webhook_app.schemas.schedule import ScheduleSchema
 from webhook_app.store import codec
 

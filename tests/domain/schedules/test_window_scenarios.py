@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from tests.support.scenario import MINUTE, NOON, ROOM, SECOND, SESSION, Scenario, rest, url
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.events import Event, Source
 from webhook_app.domain.explanations import explain
@@ -15,6 +14,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.backtest import backtest
 from webhook_app.domain.schedules.occurrences import occurrences, over_quota
 from webhook_app.domain.state import SystemState
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 

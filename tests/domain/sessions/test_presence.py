@@ -8,9 +8,9 @@ from marshmallow import ValidationError
 
 from tests.domain.schedules.test_window_scenarios import HOUR, ONE, ScheduledRoom
 from tests.support.scenario import MINUTE, SECOND, SESSION, Scenario, on_air, rest, url, with_session
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.events import Source
 from webhook_app.domain.rules.rule import RuleState
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.schemas.rule import RuleSchema
 from webhook_app.usecases.rule_views import rule_view
 

@@ -9,10 +9,10 @@ from flask import render_template
 from webhook_app.console.components.rule_form import LABELS, form_field_of
 from webhook_app.console.components.rule_text import TextError, errors_with_lines, read_rule
 from webhook_app.console.context import ConsoleContext
-from webhook_app.domain.configuration.changes import decode_rule
 from webhook_app.domain.schedules.errors import ScheduleError
 from webhook_app.domain.schedules.occurrences import occurrences
 from webhook_app.domain.views import occurrence_view
+from webhook_app.event_decoding.rules import decode_rule
 from webhook_app.usecases.errors import ConflictError, InvalidInputError, UseCaseError
 from webhook_app.usecases.rule_rooms import rooms_of, seen_rooms, warnings_of
 from webhook_app.usecases.rule_warnings import RuleWarning

@@ -1,7 +1,6 @@
 """The rulebook: changes of rules, room names and settings, each giving a new configuration."""
 
-from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import assert_never
 
 from webhook_app.domain.configuration.room_changes import drop_mistaken_rooms, rules_affected
 from webhook_app.domain.facts.configuration import (
@@ -23,9 +22,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.rules.rule import Config, ConfiguredRoom, Rule, make_config
 from webhook_app.domain.schedules.calendars.calendar import horizon_at
 from webhook_app.domain.schedules.calendars.reading import read_calendar
-from webhook_app.domain.schedules.schedule import CalendarRef, Schedule
 from webhook_app.domain.schedules.skips import retain_valid_skips
-from webhook_app.domain.sessions.participants import EmptyMeans
 from webhook_app.domain.state import SystemState
 from webhook_app.domain.times import format_duration
 
@@ -192,52 +189,3 @@ def _rooms_of_rules(config: Config, *rules: Rule | None) -> frozenset[str] | Non
                 return None
             affected |= rooms
     return frozenset(affected)
-
-
-def decode_rule(data: Mapping[str, Any]) -> Rule:
-    """A rule from its checked form, as the door hands it in and the journal keeps it."""
-    schedule = data.get("schedule")
-    return Rule(
-        name=str(data["name"]),
-        rooms=tuple(data["rooms"]),
-        do=str(data.get("do") or "start"),
-        on=data.get("on"),
-        if_=data.get("if"),
-        when=data.get("when"),
-        for_s=int(data.get("for_s") or 0),
-        message=data.get("message"),
-        cooldown_s=int(data.get("cooldown_s") or 0),
-        start=data.get("start") or {},
-        timezone=str(data.get("timezone") or "UTC"),
-        paused=bool(data.get("paused", False)),
-        schedule=decode_schedule(schedule) if schedule is not None else None,
-        given=schedule.get("given", {}) if schedule is not None else {},
-        late_after_s=int(data.get("late_after_s") or 60),
-        remind_s=data.get("remind_s"),
-        end_when_empty_s=data.get("end_when_empty_s"),
-        overrun_s=data.get("overrun_s"),
-        max_run_s=data.get("max_run_s"),
-        restart=str(data.get("restart") or "on-failure"),
-        empty_means=EmptyMeans(data.get("empty_means") or "nobody"),
-    )
-
-
-def decode_schedule(data: Mapping[str, Any]) -> Schedule:
-    """A schedule from its checked form."""
-    return Schedule(
-        timezone=str(data.get("timezone") or "UTC"),
-        duration_s=data.get("duration_s"),
-        cron=data.get("cron"),
-        rrule=data.get("rrule"),
-        dtstart=data.get("dtstart"),
-        at=tuple(data.get("at", ())),
-        always=bool(data.get("always", False)),
-        ics=_calendar_ref(data["ics"]) if data.get("ics") else None,
-        also=tuple(data.get("also", ())),
-        except_days=tuple((str(first), str(last)) for first, last in data.get("except_days", ())),
-        except_calendars=tuple(_calendar_ref(ref) for ref in data.get("except_calendars", ())),
-    )
-
-
-def _calendar_ref(data: Mapping[str, Any]) -> CalendarRef:
-    return CalendarRef(str(data.get("url") or data.get("file")), data.get("match"))

@@ -113,9 +113,9 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     Example:
       tally rules backtest draft.yaml --from 2026-11-15T00:00:00Z
     """
-    from webhook_app.domain.configuration.changes import decode_rule
     from webhook_app.domain.rules.backtest import BacktestTooLargeError
     from webhook_app.domain.rules.comparison import restricted_to_rules
+    from webhook_app.event_decoding.rules import decode_rule
     from webhook_app.store.connection.clients import connect
     from webhook_app.store.queries.system import journal_length
     from webhook_app.store.state.store import StateStore
