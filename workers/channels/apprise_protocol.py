@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from webhook_app.domain.delivery.delivery import AttemptError
+
 LINE_MAX_BYTES = 1_048_576
 
 
@@ -26,7 +28,7 @@ class SendResult(msgspec.Struct, frozen=True, tag="result"):
 
     number: int
     status: int | None
-    error: str | None
+    error: AttemptError | None
     duration_ms: int
     response: str = ""
 

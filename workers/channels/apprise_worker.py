@@ -17,6 +17,7 @@ from time import monotonic
 
 import msgspec
 
+from webhook_app.domain.delivery.delivery import AttemptError
 from workers.channels import egress_guard
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_protocol import (
@@ -113,7 +114,7 @@ class AppriseWorker:
         for attempt in overdue:
             attempt.guard.end()
             spent_ms = round((now - attempt.started_at) * MS)
-            self._answer(attempt, SendResult(attempt.request.number, None, "timeout", spent_ms))
+            self._answer(attempt, SendResult(attempt.request.number, None, AttemptError.TIMEOUT, spent_ms))
 
     def _answer(self, attempt: _Attempt, result: SendResult) -> None:
         with self._lock:

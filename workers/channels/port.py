@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from webhook_app.domain.delivery.delivery import AttemptError
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import Notice
 from webhook_app.domain.rules.rule import ConfiguredRoom
@@ -28,13 +29,13 @@ class Message:
 class AttemptResult:
     """How one attempt ended.
 
-    `error` is None after a success, else one of `AttemptError`. `response` is the beginning of the answer with the
+    `error` is None after a success. `response` is the beginning of the answer with the
     subscriber's secrets masked; without an answer, the reason why there is none. `sent` is False when nothing left this
     process, which shows nothing about the endpoint. `waited_ms`: how long the channel waited before the attempt began.
     """
 
     status: int | None
-    error: str | None
+    error: AttemptError | None
     duration_ms: int
     response: str = ""
     retry_after_ms: int | None = None

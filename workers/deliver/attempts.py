@@ -33,7 +33,7 @@ class AttemptRunner:
         self._was_offline: bool | None = None
         self.started = 0
 
-    async def send(self, queue: SubscriberQueue, leased: LeasedDelivery) -> str | None:
+    async def send(self, queue: SubscriberQueue, leased: LeasedDelivery) -> AttemptError | None:
         """Make one attempt; returns its error, and never raises."""
         subscriber, delivery, message = queue.subscriber, leased.delivery, leased.message
         self.started += 1
@@ -69,7 +69,7 @@ class AttemptRunner:
         error = result.error if result.status is None else f"{result.error} {result.status}"
         self._settler.count_failure(delivery.subscriber_id, score, error)
 
-    def _report_connectivity(self, error: str | None, *, is_offline: bool) -> None:
+    def _report_connectivity(self, error: AttemptError | None, *, is_offline: bool) -> None:
         """Raise or clear the alarm when connectivity changes; at the first sign of it clear what an earlier process
         has raised."""
         if is_offline == self._was_offline or not (is_offline or shows_connectivity(error)):

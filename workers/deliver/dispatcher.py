@@ -12,7 +12,7 @@ from workers.deliver.backlog_throttle import BacklogThrottle
 from workers.deliver.limits import DispatchLimits
 from workers.deliver.subscriber_queue import LeasedDelivery, SubscriberQueue
 
-Send = Callable[[SubscriberQueue, LeasedDelivery], Awaitable[str | None]]
+Send = Callable[[SubscriberQueue, LeasedDelivery], Awaitable[AttemptError | None]]
 
 
 class Dispatcher:

@@ -22,6 +22,7 @@ from workers.channels.apprise_connection import ProcessEndedError
 from workers.channels.apprise_limits import AppriseLimits
 from workers.channels.apprise_process import AppriseProcess
 from workers.channels.apprise_protocol import LINE_MAX_BYTES, LineBuffer, SendRequest, SendResult, encode_line
+from workers.channels.apprise_sender import AppriseSender
 from workers.channels.apprise_worker import AppriseWorker
 from workers.channels.port import ChannelBusyError
 
@@ -35,7 +36,7 @@ class Chat:
     """A chat service; `held` requests wait until the test lets them go."""
 
     def __init__(self) -> None:
-        self.titles = []
+        self.titles: list[str] = []
         self.arrived = asyncio.Event()
         self.held = asyncio.Event()
         self.held.set()
@@ -147,8 +148,11 @@ def test_a_request_that_finds_no_slot_in_time_is_not_sent() -> Any:
     assert asyncio.run(go()) == ([], None)
 
 
-class Answering:
+class Answering(AppriseSender):
     """Stands for Apprise in a worker that runs on a thread of the test."""
+
+    def __init__(self) -> None:
+        pass
 
     def send(self, request: Any, guard: Any) -> Any:
         return SendResult(request.number, None, None, 0, request.title)
@@ -184,21 +188,16 @@ def test_lines_are_split_however_they_arrive_and_bounded() -> None:
 def test_a_delivery_whose_process_died_is_retried_and_its_endpoint_is_not_blamed(harness: Any) -> None:
     harness.subscribe("chat", url="json://127.0.0.1:{port}/chat", rate_limit=100)
     harness.subscribe("tv")
-    hold = None
-
-    async def kill_children() -> None:
-        for pid in children(os.getpid()):
-            os.kill(pid, signal.SIGKILL)
-        hold.set()
 
     async def run() -> None:
-        nonlocal hold
         hold = harness.endpoint.holds["/chat"] = asyncio.Event()
         async with harness.open() as [deliverer]:
             running = asyncio.create_task(deliverer.run())
             while not harness.endpoint.at("/chat"):
                 await asyncio.sleep(0.01)
-            await kill_children()
+            for pid in children(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+            hold.set()
             await asyncio.wait_for(running, WITHIN_S)
 
     harness.tell()
@@ -221,6 +220,7 @@ def children(pid: Any) -> Any:
 
 def test_the_deliver_process_is_never_patched_and_never_loads_apprise(harness: Any) -> None:
     with subprocess.Popen([sys.executable, str(CHILD), harness.store_url], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
         shown = json.loads(child.stdout.readline())
         child.kill()
     assert shown["delivered"]
@@ -230,6 +230,7 @@ def test_the_deliver_process_is_never_patched_and_never_loads_apprise(harness: A
 
 def test_the_process_ends_with_its_parent_however_that_ends(harness: Any) -> None:
     with subprocess.Popen([sys.executable, str(CHILD), harness.store_url], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
         pid = json.loads(child.stdout.readline())["pid"]
         assert is_running(pid)
         child.kill()

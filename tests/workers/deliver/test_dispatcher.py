@@ -8,6 +8,7 @@ from tests.support.polling import scaled_limit
 from webhook_app.domain.delivery.delivery import Delivery
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.notices.notice import make_notice
+from webhook_app.domain.notices.types import NoticeType
 from workers.channels.port import Message
 from workers.deliver.backlog_throttle import BacklogThrottle
 from workers.deliver.dispatcher import Dispatcher
@@ -21,7 +22,9 @@ LIMITS = DispatchLimits()
 
 def leased(subscriber: Any, number: Any, *, age_ms: Any = 0) -> Any:
     at = int(time.time() * 1000) - age_ms
-    notice = make_notice(f"{number}-0", "stream.playable", at, room_id="r", sequence=number, because=None, data={})
+    notice = make_notice(
+        f"{number}-0", NoticeType.STREAM_PLAYABLE, at, room_id="r", sequence=number, because=None, data={}
+    )
     delivery = Delivery(
         f"dlv_{number}", notice.notice_id, subscriber.subscriber_id, at, f"{number}-0", next_attempt_at=at
     )
@@ -32,9 +35,9 @@ class Sending:
     """A dispatcher whose every attempt succeeds while `gate` is open, but for subscribers in `never`."""
 
     def __init__(self, limits: Any = LIMITS) -> None:
-        self.sent = []
-        self.given_back = []
-        self.never = set()
+        self.sent: list[str] = []
+        self.given_back: list[Delivery] = []
+        self.never: set[str] = set()
         self.gate = asyncio.Event()
         self.gate.set()
         self.dispatcher = Dispatcher(self.send, give_back=self.given_back.append, limits=limits)

@@ -14,9 +14,9 @@ BREAKER_MAX_PAUSE_MS = 10 * MINUTE
 BREAKER_PROBE_MS = 20 * SECOND  # how long one delivery is tried alone, after the pause
 GIVE_UP_AFTER_MS = 5 * DAY
 GIVE_UP_FAILURES = 10
-FAILURE_SCORES: Mapping[str, int] = {AttemptError.TIMEOUT: 3}
+FAILURE_SCORES: Mapping[AttemptError, int] = {AttemptError.TIMEOUT: 3}
 
 
-def failure_score(error: str | None) -> int:
+def failure_score(error: AttemptError) -> int:
     """How much a failure adds to the subscriber's failure score."""
-    return FAILURE_SCORES.get(error or "", 1)
+    return FAILURE_SCORES.get(error, 1)

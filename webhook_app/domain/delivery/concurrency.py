@@ -18,7 +18,7 @@ class ConcurrencyLimit:
     limit: int = INITIAL_LIMIT
     healthy: bool = False
 
-    def after(self, error: str | None, *, at_most: int) -> "ConcurrencyLimit":
+    def after(self, error: AttemptError | None, *, at_most: int) -> "ConcurrencyLimit":
         """The limit after an attempt that ended this way."""
         if error is None:
             if self.healthy and self.limit >= at_most:

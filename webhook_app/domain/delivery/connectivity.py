@@ -8,12 +8,12 @@ from webhook_app.domain.times import SECOND
 OFFLINE_HOSTS = 2
 OFFLINE_WINDOW_MS = 60 * SECOND
 HOSTS_MAX = 1_000
-NETWORK_ERRORS: frozenset[str] = frozenset(
+NETWORK_ERRORS = frozenset(
     {AttemptError.DNS, AttemptError.REFUSED, AttemptError.TIMEOUT, AttemptError.TLS, AttemptError.NOT_HTTP}
 )
 
 
-def shows_connectivity(error: str | None) -> bool:
+def shows_connectivity(error: AttemptError | None) -> bool:
     """Whether an attempt that ended this way reached somebody. A blocked address shows nothing about the network."""
     return error not in NETWORK_ERRORS and error != AttemptError.BLOCKED
 
@@ -26,7 +26,7 @@ class ConnectivityMonitor:
         self._connected_at: int | None = None
         self._failed_at: OrderedDict[str, int] = OrderedDict()  # by host
 
-    def record(self, host: str, error: str | None, at: int) -> bool:
+    def record(self, host: str, error: AttemptError | None, at: int) -> bool:
         """Record how an attempt at a host ended; returns whether we are offline now."""
         if shows_connectivity(error):
             self._connected_at, self._is_offline = at, False
