@@ -10,7 +10,7 @@ from webhook_app.domain.reasons import Reason
 from webhook_app.domain.schedules.open_window import OpenWindow, SuppressionReason
 from webhook_app.domain.schedules.schedule import RoomWindow
 from webhook_app.domain.sessions.session import Session, SessionHistory
-from webhook_app.domain.streams.machine import ON_AIR, WATCHABLE
+from webhook_app.domain.streams.machine import ENDED, ON_AIR, WATCHABLE, StreamState
 from webhook_app.domain.streams.stream import Stream
 
 STREAMS_KEPT = 12
@@ -198,7 +198,7 @@ class Room:
         newest: Stream | None = None
         for stream in reversed(self.streams):
             if not stream.provisional:
-                if stream.live:
+                if stream.state not in ENDED:
                     return stream
                 newest = newest or stream
         return newest
@@ -206,17 +206,21 @@ class Room:
     @property
     def live_streams(self) -> tuple[Stream, ...]:
         """The streams that are confirmed and have not ended, oldest first."""
-        return tuple(stream for stream in self.streams if stream.live and not stream.provisional)
+        return tuple([stream for stream in self.streams if stream.state not in ENDED and not stream.provisional])
 
     @property
     def newest_live_stream(self) -> Stream | None:
         """The newest stream that is confirmed and has not ended."""
-        return next((stream for stream in reversed(self.streams) if stream.live and not stream.provisional), None)
+        live = self.live_streams
+        return live[-1] if live else None
 
     @property
     def has_live_stream(self) -> bool:
         """Whether any stream, confirmed or provisional, has not ended."""
-        return any(stream.live for stream in self.streams)
+        for stream in self.streams:  # noqa: SIM110
+            if stream.state not in ENDED:
+                return True
+        return False
 
     @property
     def has_live_session(self) -> bool:
@@ -226,12 +230,12 @@ class Room:
     @property
     def on_air(self) -> bool:
         """Whether a stream is between started and its end."""
-        return any(stream.state in ON_AIR and not stream.provisional for stream in self.streams)
+        return _has_confirmed_stream(self.streams, ON_AIR)
 
     @property
     def watchable(self) -> bool:
         """Whether viewers can watch: a stream is playable or stopping."""
-        return any(stream.state in WATCHABLE and not stream.provisional for stream in self.streams)
+        return _has_confirmed_stream(self.streams, WATCHABLE)
 
     @property
     def late_since(self) -> int | None:
@@ -249,3 +253,11 @@ class Room:
         if desired is None or not desired.on_air or self.has_live_session:
             return False
         return self.control.call is None and not self.has_live_stream
+
+
+def _has_confirmed_stream(streams: tuple[Stream, ...], states: frozenset[StreamState]) -> bool:
+    # A loop, as this runs several times an event, and a generator costs as much as the check.
+    for stream in streams:  # noqa: SIM110
+        if stream.state in states and not stream.provisional:
+            return True
+    return False

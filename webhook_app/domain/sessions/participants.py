@@ -13,6 +13,7 @@ NAME_MAX_CHARS = 200
 # VideoSDK's words for a participant's mode; older SDKs write the first, newer ones the second of each.
 HOST_MODES = frozenset({"CONFERENCE", "SEND_AND_RECV"})
 VIEWER_MODES = frozenset({"VIEWER", "RECV_ONLY", "SIGNALLING_ONLY"})
+KNOWN_MODES = HOST_MODES | VIEWER_MODES
 
 
 class Role(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from webhook_app.domain.sessions.participants import Move, Role, role_of
+from webhook_app.domain.sessions.participants import HOST_MODES, KNOWN_MODES, Move
 from webhook_app.domain.streams.machine import StreamState
 
 
@@ -54,12 +54,12 @@ class Session:
     @property
     def known_hosts(self) -> int:
         """The number of participants who are known to be hosts."""
-        return sum(role_of(mode) is Role.HOST for mode in self.modes.values())
+        return sum([mode in HOST_MODES for mode in self.modes.values()])
 
     @property
     def unknown_roles(self) -> int:
         """The number of participants who may be hosts or viewers."""
-        known = sum(role_of(mode) is not Role.UNKNOWN for mode in self.modes.values())
+        known = sum([mode in KNOWN_MODES for mode in self.modes.values()])
         return len(self.participants) - known + self.unlisted - self.unlisted_viewers
 
 
