@@ -40,7 +40,7 @@ from webhook_app.ops.health import STORE_TIMEOUT_S, health
 from webhook_app.ops.live_links import live_links
 from webhook_app.ops.loops import Loops
 from webhook_app.ops.metrics import metrics
-from webhook_app.ops.reachability_check import doctor_word
+from webhook_app.ops.reachability_check import reachability_check
 from webhook_app.problems import problems
 from webhook_app.problems.problems import Problem, ProblemApi
 from webhook_app.providers.videosdk.provider import VIDEOSDK
@@ -129,7 +129,7 @@ def build(settings: Settings, limits: WebLimits | None = None) -> Web:
     health_client = make_client(timeout_s=STORE_TIMEOUT_S)
     receiver_only = settings.surface == "receiver"
     app.register_blueprint(health(client=health_client, keyring=keyring, receiver_only=receiver_only, loops=loops))
-    app.register_blueprint(doctor_word(client))
+    app.register_blueprint(reachability_check(client))
     tokens = _tokens(settings, limits.api_rate)
     app.register_blueprint(metrics(client, tokens, host=settings.host, public_url=settings.public_url))
     webhooks: WebhookApp | None = None

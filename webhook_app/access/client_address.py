@@ -1,4 +1,4 @@
-"""The address that a request came from, past the proxies that we trust."""
+"""The address of the client of a request, behind trusted proxies."""
 
 import ipaddress
 import re
@@ -13,7 +13,7 @@ _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+
 
 
 def client_address(environ: Mapping[str, Any], trusted: Iterable[Network]) -> str:
-    """The nearest address that is no trusted proxy.
+    """Return the nearest address that is not a trusted proxy.
 
     1. The peer of the connection, unless it is a trusted proxy.
     2. Then X-Forwarded-For, from the right: each proxy appends the peer that it saw itself, and whatever stands further
@@ -35,7 +35,7 @@ def client_address(environ: Mapping[str, Any], trusted: Iterable[Network]) -> st
 
 
 def client_network(address: str) -> str:
-    """What failures are counted by: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has."""
+    """Return the network by which failures are counted: an IPv4 address, or the /64 of an IPv6 address."""
     parsed = _address(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.IPv6Network((parsed, 64), strict=False))
@@ -43,7 +43,7 @@ def client_network(address: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    """An address, also with a port or in brackets; IPv4 mapped into IPv6 is IPv4."""
+    """Parse an address, with or without port and brackets; IPv4-mapped IPv6 becomes IPv4."""
     text = text.strip()
     with_port = _WITH_PORT.fullmatch(text)
     if with_port is not None:

@@ -13,13 +13,13 @@ _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{
 
 
 class HostCheck:
-    """Knows our own names: loopback, and the host of PUBLIC_URL; the port does not matter."""
+    """Checks for our own host names: loopback, and the host of PUBLIC_URL, with any port."""
 
     def __init__(self, public_url: str | None) -> None:
         self._public_host = (urlsplit(public_url).hostname or "") if public_url else ""
 
     def is_ours(self, host: str | None) -> bool:
-        """Whether a Host header names us. Without one (HTTP/1.0) no browser sent the request."""
+        """Whether a Host header is ours. A request without one (HTTP/1.0) was not sent by a browser."""
         if not host:
             return True
         read = _HOST.fullmatch(host)
@@ -30,6 +30,6 @@ class HostCheck:
 
     @staticmethod
     def advice(host: str | None, remedy: str) -> str:
-        """Why a request is refused whose host is not ours, and what to do."""
+        """Return the error for another host, with a remedy."""
         shown = "".join(letter if letter.isprintable() else "?" for letter in (host or "")[:100])
-        return f"This page is open without a log-in to this machine only, and “{shown}” is not a name of it. {remedy}"
+        return f"Without log-in this page is only available on this machine; “{shown}” is not its name. {remedy}"

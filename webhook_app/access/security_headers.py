@@ -1,4 +1,4 @@
-"""The headers of every page: nothing from elsewhere is loaded, nobody frames it, nobody keeps it."""
+"""Security headers of every page: no third-party content, no framing, no caching."""
 
 from flask import Response, request
 
@@ -9,7 +9,7 @@ POLICY = (
 
 
 def set_security_headers(response: Response) -> Response:
-    """An answer with these headers; for `after_request`."""
+    """Set the headers of a response; for `after_request`."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

@@ -1,4 +1,4 @@
-"""The console's cookies: where they are sent, and under which name, for each way in which the console is reached."""
+"""The console's cookies: their names, paths and flags, which depend on the address of the request."""
 
 import re
 
@@ -11,11 +11,10 @@ _PORT = re.compile(r":(\d{1,5})\Z")
 
 
 def cookie_name(base: str) -> str:
-    """The name of a cookie of this request's address.
+    """Return the name of a cookie for the address of this request.
 
-    Browsers keep the cookies of a host whatever the port, and let no page on plain http replace a cookie of https. So
-    two products on one host, or https behind a proxy beside plain http in the LAN, would log each other out under one
-    name.
+    Browsers share cookies between the ports of a host, and let no page on plain HTTP replace a cookie of HTTPS. With
+    one name, two products on a host, or HTTPS behind a proxy and plain HTTP in the LAN, would log each other out.
     """
     port = _PORT.search(request.environ.get("HTTP_HOST", ""))
     name = f"{base}_{port[1]}" if port else base
@@ -23,7 +22,7 @@ def cookie_name(base: str) -> str:
 
 
 class SessionCookies(SecureCookieSessionInterface):
-    """Sets the session's cookie for the scheme, the port and the prefix that the browser used."""
+    """Sets the session cookie for the scheme, port and prefix that the browser used."""
 
     def get_cookie_name(self, app: Flask) -> str:
         return cookie_name(SESSION)

@@ -1,4 +1,4 @@
-"""Subscribers' secrets in the form of Standard Webhooks: `whsec_` and the base64 of 24 to 64 random bytes."""
+"""Signing secrets in the format of Standard Webhooks: `whsec_` and the base64 of 24 to 64 random bytes."""
 
 import base64
 import binascii
@@ -11,12 +11,12 @@ MAX_BYTES = 64
 
 
 def new_secret() -> str:
-    """A new key, base64, without the prefix."""
+    """Generate a secret as base64, without the prefix."""
     return base64.b64encode(secrets.token_bytes(MADE_BYTES)).decode("ascii")
 
 
 def read_secret(text: str) -> str:
-    """The key in a `whsec_…` text; ValueError says what would be right."""
+    """Return the key of a `whsec_…` text; ValueError says what would be right."""
     if not text.startswith(PREFIX):
         raise ValueError("a secret begins with whsec_")
     try:

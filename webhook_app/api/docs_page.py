@@ -1,4 +1,4 @@
-"""`GET /docs`: the API for people, drawn from its own description; nothing is fetched from elsewhere."""
+"""`GET /docs`: the API documentation page, rendered from the OpenAPI document, without third-party content."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def docs_page(api: ProblemApi) -> Blueprint:
-    """The page."""
+    """Build the blueprint."""
     blueprint = Blueprint("docs", __name__, template_folder="console/templates")
 
     @blueprint.get("/docs")
@@ -24,7 +24,7 @@ def docs_page(api: ProblemApi) -> Blueprint:
 
 
 def calls_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every call of the description, in the order of its resources."""
+    """Return every operation of an OpenAPI document, by resource."""
     found = []
     for path, item in spec.get("paths", {}).items():
         for method in METHODS:

@@ -1,4 +1,4 @@
-"""The API's description, finished: every answer that a call can give, errors as they are sent, and examples."""
+"""Complete the OpenAPI document: all responses of each operation, error responses, examples."""
 
 from copy import deepcopy
 from http import HTTPStatus
@@ -22,46 +22,52 @@ OPTIONAL = {
 LAST_EVENT_ID = {
     "in": "header",
     "name": "Last-Event-ID",
-    "description": "The last id that was seen; browsers send it by themselves when they come back.",
+    "description": "The last event id that was received. Browsers send it when they reconnect.",
     "schema": {"type": "string", "examples": ["1763805607120-0"]},
 }
 IF_MATCH = {
     "in": "header",
     "name": "If-Match",
-    "description": "Only if the rule is still the one with this ETag; 412 else.",
+    "description": "Only if the rule still has this ETag; otherwise 412.",
     "schema": {"type": "string"},
 }
 IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
-    "description": "`*`: only if there is no such rule yet; 412 else.",
+    "description": "`*`: only if the rule does not exist yet; otherwise 412.",
     "schema": {"type": "string", "enum": ["*"]},
 }
-LOCATION = {"description": "Where the event's effect can be read.", "schema": {"type": "string"}}
-ETAG = {"description": "Names this answer: sent back as If-None-Match it saves the body.", "schema": {"type": "string"}}
-REQUEST_ID = {"description": "Names this request in the log; yours, if you sent one.", "schema": {"type": "string"}}
+LOCATION = {"description": "Where the effect of the event can be read.", "schema": {"type": "string"}}
+ETAG = {
+    "description": "Identifies this response. Sent as If-None-Match, it avoids the body if nothing has changed.",
+    "schema": {"type": "string"},
+}
+REQUEST_ID = {
+    "description": "Identifies this request in the log. Yours, if you sent one.",
+    "schema": {"type": "string"},
+}
 
 
 def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
-    """The description that flask-smorest gathers, with what it does not know."""
-    found = deepcopy(spec)
-    components = found.setdefault("components", {})
+    """Add to the document of flask-smorest what it does not know."""
+    document = deepcopy(spec)
+    components = document.setdefault("components", {})
     components.pop("responses", None)
     schemas = components["schemas"]
     for unused in ("Error", "PaginationMetadata"):
         schemas.pop(unused, None)
-    for path, item in found["paths"].items():
+    for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                _finish(item[method], path, method)
+                _complete_operation(item[method], path, method)
     _as_json_schema(schemas)
-    for name in _answers(found, schemas):
+    for name in _response_schemas(document, schemas):
         schema = schemas[name]
         schema["required"] = sorted(set(schema.get("properties", {})) - OPTIONAL.get(name, set()))
-    return found
+    return document
 
 
-def _finish(operation: dict[str, Any], path: str, method: str) -> None:
+def _complete_operation(operation: dict[str, Any], path: str, method: str) -> None:
     operation["operationId"] = _operation_id(path, method)
     parameters = operation.setdefault("parameters", [])
     body = operation.get("requestBody")
@@ -73,7 +79,7 @@ def _finish(operation: dict[str, Any], path: str, method: str) -> None:
     if body is not None:
         problems |= {400, 413, 422}
         for media in body["content"].values():
-            _exemplify(media)
+            _add_example(media)
     if any(parameter.get("in") == "query" for parameter in parameters):
         problems.add(422)
     if "{" in path:
@@ -98,7 +104,7 @@ def _finish(operation: dict[str, Any], path: str, method: str) -> None:
         if code == "200" and method in READING and path != STREAM:
             headers["ETag"] = ETAG
         for media in answer.get("content", {}).values():
-            _exemplify(media)
+            _add_example(media)
     operation["responses"] = dict(sorted(answers.items())) | {str(code): _problem(code) for code in sorted(problems)}
 
 
@@ -107,7 +113,7 @@ def _operation_id(path: str, method: str) -> str:
     return "_".join((method, *parts))
 
 
-def _exemplify(media: dict[str, Any]) -> None:
+def _add_example(media: dict[str, Any]) -> None:
     name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
     example = example_of(name)
     if example is not None:
@@ -115,15 +121,15 @@ def _exemplify(media: dict[str, Any]) -> None:
 
 
 def _problem(code: int) -> dict[str, Any]:
-    known = DESCRIPTIONS[code]
-    example = {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code, "detail": known}
+    description = DESCRIPTIONS[code]
+    example = {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code, "detail": description}
     example["reason"] = reason_of(code).value
     media = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example | PROBLEMS.get(code, {})}
-    return {"description": known, "content": {CONTENT_TYPE: media}}
+    return {"description": description, "content": {CONTENT_TYPE: media}}
 
 
 def _as_json_schema(node: Any) -> None:
-    """Patterns as everybody else reads them: Python matches from the start, and calls the end `\\Z`."""
+    """Translate patterns to JSON Schema: Python anchors at the start, and writes the end as `\\Z`."""
     if isinstance(node, dict):
         pattern = node.get("pattern")
         if isinstance(pattern, str):
@@ -135,16 +141,16 @@ def _as_json_schema(node: Any) -> None:
             _as_json_schema(value)
 
 
-def _answers(spec: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
-    """The shapes that only answers have: all of their fields are always there."""
-    given: set[str] = set()
-    taken: set[str] = set()
+def _response_schemas(spec: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    """The schemas used only in responses: all of their fields are always present."""
+    responses: set[str] = set()
+    requests: set[str] = set()
     for item in spec["paths"].values():
         for method in METHODS:
             operation = item.get(method, {})
-            _gather(operation.get("responses", {}), schemas, given)
-            _gather(operation.get("requestBody", {}), schemas, taken)
-    return given - taken
+            _gather(operation.get("responses", {}), schemas, responses)
+            _gather(operation.get("requestBody", {}), schemas, requests)
+    return responses - requests
 
 
 def _gather(node: Any, schemas: dict[str, Any], found: set[str]) -> None:

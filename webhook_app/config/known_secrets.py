@@ -1,4 +1,4 @@
-"""The secrets of the settings, for the log's last line of defence: none of them is written, whatever quotes it."""
+"""The secrets in the settings, which the log masks in every line."""
 
 from dataclasses import dataclass, fields
 
@@ -11,18 +11,18 @@ VALUE_MIN_CHARS = 6  # a shorter credential is no secret, and may be any word of
 
 @dataclass(frozen=True, slots=True)
 class KnownSecrets:
-    """Values that are never shown, and addresses whose secret parts are not."""
+    """Secret values, and URLs with secret parts."""
 
     values: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
 
     def masked(self, text: str) -> str:
-        """The text without them, and without the secrets of any other address it quotes."""
+        """Mask the secrets in a text, and those of any other URL that it quotes."""
         return without_values(masked(text, *self.addresses), self.values)
 
 
 def known_secrets(settings: Settings) -> KnownSecrets:
-    """What these settings keep secret: every text whose field is left out of their `repr`."""
+    """Collect the secrets of settings: the fields that are left out of their `repr`."""
     hidden = [
         getattr(settings, field.name) for field in fields(settings) if not field.repr and field.name not in PUBLIC
     ]

@@ -1,4 +1,4 @@
-"""The path that Tallylight lives under on a host that serves other things too, as `/tally`."""
+"""The path prefix under which Tallylight is served on a shared host, such as `/tally`."""
 
 import re
 
@@ -13,7 +13,7 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
 def is_prefix(path: str) -> bool:
-    """Whether Tallylight can live under this path; the empty one is the root of a host."""
+    """Whether Tallylight can be served under this path; the empty path is the root of the host."""
     segments = path.split("/")[1:]
     readable = len(path) <= PREFIX_MAX_CHARS and _PREFIX.fullmatch(path) is not None
     return readable and not {".", ".."} & set(segments) and not (segments and segments[0] in OWN_SEGMENTS)

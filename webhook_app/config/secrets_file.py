@@ -1,4 +1,4 @@
-"""Secrets made up at the first run and kept in the data directory, each in a file of mode 0600."""
+"""Secrets that are generated on first run and stored in the data directory, each in a file of mode 0600."""
 
 import os
 import secrets
@@ -17,14 +17,14 @@ _MADE_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A secret, and whether this call made it."""
+    """A secret, and whether it was just generated."""
 
     value: str
     new: bool
 
 
 def resolve(settings: Settings) -> Settings:
-    """The settings with the tokens nobody gave filled in; `newly_made` names the ones made just now."""
+    """Fill in the tokens that are not set; `newly_made` names those that were just generated."""
     made: set[str] = set()
     if settings.admin_token is None:
         kept = keep(settings.data_dir / ADMIN_TOKEN_FILE)
@@ -38,23 +38,23 @@ def resolve(settings: Settings) -> Settings:
 
 
 def session_key(data_dir: Path) -> bytes:
-    """The key that signs the console's sessions."""
+    """Return the key that signs the console's sessions."""
     return keep(data_dir / SESSION_KEY_FILE).value.encode()
 
 
 def secrets_key(settings: Settings) -> str:
-    """The key under which subscribers' URLs and secrets are sealed: given, or kept beside the data."""
+    """Return the key that encrypts subscribers' URLs and secrets: from the settings, else from the data directory."""
     return settings.secrets_key or keep(settings.data_dir / SECRETS_KEY_FILE).value
 
 
 def sandbox_credentials(data_dir: Path) -> tuple[str, str]:
-    """The API key and the secret by which we and the sandbox know each other."""
+    """Return the API key and secret shared with the sandbox."""
     sandbox = data_dir / "sandbox"
     return keep(sandbox / "api_key").value, keep(sandbox / "secret").value
 
 
 def keep(path: Path) -> Kept:
-    """The secret in `path`, made up if the file is not there; processes that start at once agree on it."""
+    """Return the secret in a file, generated if the file does not exist; concurrent processes agree on one."""
     try:
         found = _read(path)
         return Kept(found, new=False) if found is not None else _make(path)
@@ -74,7 +74,7 @@ def _read(path: Path) -> str | None:
 
 
 def _make(path: Path) -> Kept:
-    """Written aside, then linked into place: the file appears whole, and only once."""
+    """Write to a temporary file and link it into place, so that the file appears complete and only once."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     value = secrets.token_urlsafe(_MADE_BYTES)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

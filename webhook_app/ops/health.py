@@ -1,4 +1,4 @@
-"""Health: whether this process lives, and whether everything that must be there is."""
+"""Health checks: `/healthz` (this process) and `/readyz` (everything it depends on)."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ def _product(store_health: StoreHealth, own: Mapping[str, str]) -> dict[str, dic
 
 
 class StoreCheck:
-    """Looks at the store with a deadline: one look at a time, which every waiting request shares.
+    """Checks the store with a deadline; one check at a time, shared by all waiting requests.
 
     The look runs on a thread of its own, since a client's own time-outs are for each read and each address in turn.
     """
@@ -83,7 +83,7 @@ class StoreCheck:
         self._under_way: Future[StoreHealth] | None = None
 
     def __call__(self) -> StoreHealth:
-        """What was found; that there was no answer, when the deadline passes first."""
+        """Return the result, or a time-out when the deadline passes first."""
         with self._lock:
             future = self._under_way
             if future is None or future.done():

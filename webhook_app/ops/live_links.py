@@ -1,4 +1,4 @@
-"""`GET /live/<room>.m3u8`: one address for good, that leads to the room's playback URL of the moment."""
+"""`GET /live/<room>.m3u8`: a permanent URL that redirects to the room's current playback URL."""
 
 from flask import Blueprint, Response
 
@@ -17,7 +17,7 @@ LATER_S = 15
 
 
 def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
-    """The links, without a token: players have none. Rooms are those of the setting ROOMS."""
+    """Build the blueprint. It needs no token, since players send none; `rooms` is the setting ROOMS."""
     blueprint = Blueprint("live_links", __name__)
 
     @blueprint.get("/live/<room:room_id>.m3u8")
@@ -28,9 +28,9 @@ def live_links(state: StateStore, rooms: tuple[str, ...]) -> Blueprint:
         stream = None if room is None else room.shown_stream
         if room is None or stream is None or stream.state not in WATCHABLE or stream.playback_url is None:
             soon = stream is not None and stream.live
-            raise Problem(404, "this room cannot be watched now", retry_after_s=SOON_S if soon else LATER_S)
+            raise Problem(404, "This room is not watchable right now.", retry_after_s=SOON_S if soon else LATER_S)
         if not stream.playback_url.startswith(("https://", "http://")):
-            raise Problem(404, "this room has no address to play")
+            raise Problem(404, "This room has no playback URL.")
         return Response(status=302, headers={"Location": stream.playback_url})
 
     @blueprint.after_request

@@ -1,9 +1,9 @@
 """Background loops: long-lived threads that survive any exception and report their health.
 
-The feed of events alone has a thread of its own kind: it ends with the last viewer, and begins anew with the next.
+Only the event broadcaster has a thread of its own kind: it ends with the last client and starts with the next.
 
-What a single item raises (one calendar, one subscriber) is that item's failure and is handled where the item is. A loop
-catches what nobody expected: it logs it, waits a little longer each time, and goes on. A loop that keeps failing, hangs
+An error of a single item (one calendar, one subscriber) is handled where the item is. A loop catches unexpected
+exceptions: it logs them, waits a little longer each time, and continues. A loop that keeps failing, hangs
 or has died is named by `Loops.failing`, which the process's sign of life carries to `readyz` and `tally doctor`.
 """
 
@@ -23,7 +23,7 @@ log = logger()
 
 
 class LoopHealth:
-    """How one loop, or one kind of job, is doing."""
+    """The health of one loop, or of one kind of job."""
 
     def __init__(
         self, name: str, *, failing_after_s: float = FAILING_AFTER_S, clock: Callable[[], float] = monotonic
@@ -39,7 +39,7 @@ class LoopHealth:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """One run of the body: what it raises counts as a failure, and is raised on."""
+        """Wrap one run of the body; an exception counts as a failure and is re-raised."""
         self._busy_since = self._clock()
         try:
             yield
@@ -56,12 +56,12 @@ class LoopHealth:
             self._busy_since = None
 
     def progress(self) -> None:
-        """The body gets on: call it at each step of a body that may run for long."""
+        """Report progress; call it at each step of a long-running body."""
         if self._busy_since is not None:
             self._busy_since = self._clock()
 
     def problem(self) -> str | None:
-        """What is wrong; None while nothing is, or not for long enough to be sure."""
+        """What is wrong; None while healthy, or failing only briefly."""
         now, busy, failing = self._clock(), self._busy_since, self._failing_since
         if failing is not None and now - failing >= self._failing_after_s:
             return f"has failed for {now - failing:.0f} s: {self._error}"
@@ -71,14 +71,14 @@ class LoopHealth:
 
 
 class Loops:
-    """Every loop and job of one process."""
+    """All loops and jobs of one process."""
 
     def __init__(self, *, pause_first_s: float = PAUSE_FIRST_S) -> None:
         self._pause_first_s = pause_first_s
         self._problems: dict[str, Callable[[], str | None]] = {}
 
     def health(self, name: str, *, failing_after_s: float = FAILING_AFTER_S) -> LoopHealth:
-        """A health that counts for this process; a name that is given again replaces the one before."""
+        """Create a health that counts for this process; it replaces an earlier one of the same name."""
         health = LoopHealth(name, failing_after_s=failing_after_s)
         self._problems[name] = health.problem
         return health
@@ -115,13 +115,13 @@ class Loops:
         return thread
 
     def failing(self) -> Mapping[str, str]:
-        """The loops that are not well, each with what is wrong."""
+        """The failing loops, each with its problem."""
         problems = ((name, problem()) for name, problem in list(self._problems.items()))
         return {name: problem for name, problem in problems if problem is not None}
 
 
 class Loop:
-    """Runs a body again and again, whatever it raises."""
+    """Runs a body repeatedly, whatever it raises."""
 
     def __init__(
         self,

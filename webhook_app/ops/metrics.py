@@ -1,4 +1,4 @@
-"""`GET /metrics`: what the store knows, as Prometheus reads it; the same whichever process is asked."""
+"""`GET /metrics`: the state of the store in the Prometheus format, the same in every process."""
 
 from collections.abc import Iterator, Mapping
 
@@ -50,7 +50,7 @@ class _Schedule(Struct):
 
 
 class _Outlook(Struct):
-    """What of a room the next openings need; the rest is passed over unread."""
+    """The fields of a stored room that next openings need; the others are not decoded."""
 
     schedule: _Schedule | None = None
     next_window: _Window | None = None  # where earlier versions stored it
@@ -60,7 +60,7 @@ _outlook_of = codec.decoder(_Outlook)
 
 
 def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None) -> Blueprint:
-    """The page; for everybody when only this machine can reach us, else for a token."""
+    """Build the blueprint. It needs a token unless only this machine has access."""
     blueprint = Blueprint("metrics", __name__)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StoreMetrics(client))
@@ -82,17 +82,17 @@ def metrics(client: Client, tokens: Tokens, *, host: str, public_url: str | None
 
 
 class StoreMetrics:
-    """Reads everything anew at each scrape: no process has a part of the truth of its own."""
+    """Reads everything from the store at each scrape, so that all processes report the same."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def describe(self) -> Iterator[Metric]:
-        """Nothing is registered beforehand: asking would read the store."""
+        """Describe nothing: collecting descriptions would read the store."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, each present from the start."""
+        """Collect every metric; each is present from the start."""
         now = now_ms(self._client)
         found = measures.read(self._client)
         yield from self._rooms()

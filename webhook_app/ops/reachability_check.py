@@ -1,6 +1,6 @@
-"""The doctor's word: `GET /doctor/<nonce>` answers, once, what `tally doctor` has left in the store for it.
+"""`GET /doctor/<nonce>`: returns, once, the token that `tally doctor` has left in the store under that nonce.
 
-Whoever fetches it through PUBLIC_URL and gets the word back has reached this product, and no other.
+A doctor that fetches it through PUBLIC_URL and gets its token back knows that PUBLIC_URL leads to this product.
 """
 
 import re
@@ -13,14 +13,14 @@ from webhook_app.store.operations.reachability_tokens import take_token
 _NONCE = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
-def doctor_word(client: Client) -> Blueprint:
-    """The blueprint; needs no token, as the nonce is one that nobody can guess."""
+def reachability_check(client: Client) -> Blueprint:
+    """Build the blueprint. It needs no token, since the nonce cannot be guessed."""
     blueprint = Blueprint("doctor", __name__)
 
     @blueprint.get("/doctor/<nonce>")
-    def say_word(nonce: str) -> Response:
-        word = take_token(client, nonce) if _NONCE.fullmatch(nonce) else None
-        answer = Response(word or b"there is nothing here\n", 200 if word else 404, content_type="text/plain")
+    def show_token(nonce: str) -> Response:
+        token = take_token(client, nonce) if _NONCE.fullmatch(nonce) else None
+        answer = Response(token or b"not found\n", 200 if token else 404, content_type="text/plain")
         answer.headers["Cache-Control"] = "no-store"
         return answer
 

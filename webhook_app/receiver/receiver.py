@@ -40,13 +40,13 @@ AppendNow = Callable[[Entry], str]
 
 
 class Count(Protocol):
-    """Counts a webhook by its type and outcome; `detail` says more of one that was not kept."""
+    """Counts a webhook by type and outcome; `detail` says why it was not stored."""
 
     def __call__(self, kind: str, outcome: str, detail: str = "") -> None: ...
 
 
 class WrongAddress(StrEnum):
-    """How the address of a webhook misses ours."""
+    """How the path of a webhook differs from ours."""
 
     TOKEN_MISSING = "token-missing"
     TOKEN_WRONG = "token-wrong"
@@ -55,7 +55,7 @@ class WrongAddress(StrEnum):
 
 
 class Receiver:
-    """What the receiver works with; `webhook_app` is its part of the ASGI front."""
+    """Receives webhooks; `webhook_app` is its part of the ASGI front."""
 
     def __init__(
         self,
@@ -85,13 +85,13 @@ class Receiver:
 
     @property
     def webhook_app(self) -> WebhookApp:
-        """The receiver as the ASGI front runs it."""
+        """The receiver for the ASGI front."""
         return WebhookApp(
             self.wsgi_app, handles_path, self._refuse_head, lambda outcome: self.count("unknown", outcome)
         )
 
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """The receiver's Flask app; the inbox has one path there, whatever token and slashes it came with."""
+        """The receiver's Flask app, in which the inbox has one path, whatever token and slashes were sent."""
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         if self._is_inbox(path):
             environ["PATH_INFO"] = INBOX
@@ -103,7 +103,7 @@ class Receiver:
         return self.app.wsgi_app(environ, start_response)
 
     def _refuse_head(self, path: str, headers: Headers) -> RefusalError | None:
-        """What can be refused before the body is read: a wrong address, a missing signature."""
+        """Refuse what is wrong before the body is read: an unknown path, a missing signature."""
         if not self._is_inbox(path):
             return self._wrong_address(path)
         if not any(name == self._signature_header for name, _ in headers):
@@ -121,7 +121,7 @@ class Receiver:
         return RefusalError(404, f"webhooks are taken at {INBOX}")
 
     def _is_inbox(self, path: str) -> bool:
-        """Whether webhooks are taken at this path; a slash too many is forgiven."""
+        """Whether webhooks are accepted at this path; extra slashes are tolerated."""
         plain = _SLASHES.sub("/", path).rstrip("/")
         head, _, given = plain.removeprefix(INBOX).partition("/")
         if head or not plain.startswith(INBOX):
@@ -155,7 +155,7 @@ class Receiver:
 
 
 def wrong_address_of(path: str, token: str | None) -> WrongAddress:
-    """How a path under /webhooks misses the address at which webhooks are taken."""
+    """Return how a path under /webhooks differs from the webhook path."""
     plain = _SLASHES.sub("/", path).rstrip("/")
     head, _, given = plain.removeprefix(INBOX).partition("/")
     if head or not plain.startswith(INBOX):
@@ -166,7 +166,7 @@ def wrong_address_of(path: str, token: str | None) -> WrongAddress:
 
 
 class AppendResponse(HandedOffResponse):
-    """The answer to an authentic webhook: 200 with its id once it is durable, 503 when the store cannot keep it."""
+    """The response to an authentic webhook: 200 with its id once it is durable, 503 when the store is unavailable."""
 
     def __init__(self, receiver: Receiver, entry: Entry, request_id: str | None) -> None:
         super().__init__(status=503, content_type=JSON)
@@ -207,13 +207,13 @@ class AppendResponse(HandedOffResponse):
 
 
 def handles_path(path: str) -> bool:
-    """Whether a path belongs to the receiver: webhooks have a Flask app of their own."""
+    """Whether a path belongs to the receiver's Flask app."""
     stripped = path.lstrip("/")
     return stripped == "webhooks" or stripped.startswith("webhooks/")
 
 
 def _body() -> bytes | None:
-    """The request's body, None when it is too large. The front has read it already; a plain WSGI server has not."""
+    """Return the body, None when it is too large. The front has already read it; a plain WSGI server has not."""
     stream = request.environ["wsgi.input"]
     if isinstance(stream, BytesIO) and request.environ.get(HANDOFF) is not None:
         return stream.getvalue()
@@ -225,7 +225,7 @@ def _body() -> bytes | None:
 
 
 def refuse(status: int, title: str) -> Response:
-    """A refusal as an RFC 9457 problem."""
+    """Build a refusal as an RFC 9457 problem document."""
     log.debug("webhook refused", status=status, why=title)
     response = Response(_problem(status, title), status, content_type=PROBLEM)
     if status == 503:

@@ -1,4 +1,4 @@
-"""Counts of webhooks by type and outcome: kept in memory, written to the store now and then."""
+"""Counts webhooks by type and outcome, in memory, and writes the counts to the store periodically."""
 
 import threading
 from collections import Counter
@@ -17,7 +17,7 @@ KNOWN_TYPES = frozenset({*FOLLOWED_TYPES, UNREADABLE, "unknown"})
 
 
 class WebhookCounters:
-    """Counts; a type we do not know counts as `other`, so that labels stay bounded."""
+    """Counts webhooks. Unknown types count as `other`, which keeps the number of labels bounded."""
 
     def __init__(self, client: Client, loops: Loops) -> None:
         self._client = client
@@ -28,7 +28,7 @@ class WebhookCounters:
         self._refused: dict[str, RefusedWebhook] = {}
 
     def count(self, kind: str, outcome: str, detail: str = "") -> None:
-        """One webhook more; `detail` says more of one that was not kept, for whoever looks why."""
+        """Count a webhook; `detail` says why it was not stored."""
         label = f"{kind if kind in KNOWN_TYPES else 'other'}|{outcome}"
         with self._lock:
             self._counts[label] += 1
@@ -38,11 +38,11 @@ class WebhookCounters:
                 self._refused[outcome] = RefusedWebhook(outcome, int(time() * 1000), detail[:DETAIL_MAX_CHARS])
 
     def start(self) -> None:
-        """Write from time to time, on a thread of its own."""
+        """Start writing periodically, on a thread of its own."""
         self._loops.start("counts", self.flush, every_s=FLUSH_EVERY_S, first_after_s=FLUSH_EVERY_S)
 
     def flush(self) -> None:
-        """Write what has been counted; when that fails it is kept for the next time."""
+        """Write the counts; on failure they are kept for the next write."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
             refused, self._refused = self._refused, {}

@@ -1,4 +1,4 @@
-"""Errors of the operating system and of connections in our own words, for alarms and pages; details go into the log.
+"""Messages for errors of the operating system and of connections, for alarms and pages; details go to the log.
 
 The texts of libraries quote addresses and class names, and differ between versions and platforms.
 """
@@ -7,7 +7,7 @@ import errno
 import socket
 import ssl
 
-UNFORESEEN = "something unforeseen went wrong; the log says what"
+UNFORESEEN = "unexpected error; see the log"
 _WORDS = {
     errno.ECONNREFUSED: "the connection was refused",
     errno.ECONNRESET: "the connection was closed by the other side",
@@ -32,7 +32,7 @@ _WORDS = {
 
 
 def os_error_text(error: OSError) -> str:
-    """What an error of the operating system means, in words that quote nothing."""
+    """Describe an error of the operating system, without quoting anything."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return "the host's TLS certificate is not trusted; SSL_CERT_FILE can name a further authority"
     if isinstance(error, ssl.SSLError):

@@ -1,4 +1,4 @@
-"""How deep JSON may be nested: every later reader recurses, and has less room left than the door that let it in."""
+"""Maximum JSON nesting depth. Deeper input is rejected at the edge, since later parsers run with less stack."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ JSON_DEPTH_MAX = 64
 
 
 def exceeds_json_depth(value: Any) -> bool:
-    """Whether lists and objects are nested more than `NESTING_MAX` levels deep."""
+    """Whether lists and objects are nested more than `JSON_DEPTH_MAX` levels deep."""
     level = [value]
     for _ in range(JSON_DEPTH_MAX + 1):
         holders = [one for one in level if isinstance(one, dict | list)]

@@ -1,4 +1,4 @@
-"""Decodes JSON of others as far as it can be understood, into values that the journal can keep.
+"""Decodes third-party JSON as far as possible, into values that the journal can store.
 
 A byte order mark is skipped, bytes that are no text and lone surrogates become U+FFFD, and `NaN`, `Infinity` and
 numbers that overflow become null. Of a key that stands twice the last value counts.

@@ -1,4 +1,4 @@
-"""Masks addresses inside data (rules, events, notices), and puts stored ones back where masked ones are sent back."""
+"""Masks URLs in data (rules, events, notices), and restores stored URLs where masked ones are sent back."""
 
 import re
 from collections import defaultdict
@@ -11,7 +11,7 @@ _OUR_WEBHOOKS = re.compile(r"(/webhooks/+videosdk/+)[^/\s\"'?#&]+", re.IGNORECAS
 
 
 def shown_data(data: Any) -> Any:
-    """The same data with the secrets of every address in its texts masked."""
+    """Mask the secrets of all URLs in data."""
     if isinstance(data, str):
         return masked(data)
     if isinstance(data, Mapping):
@@ -22,7 +22,7 @@ def shown_data(data: Any) -> Any:
 
 
 def without_webhook_token(data: Any) -> Any:
-    """VideoSDK's data, whose addresses are its own and stay, without the token of our webhook address."""
+    """Mask the token of our webhook URL in VideoSDK's data; its own URLs stay."""
     if isinstance(data, str):
         return _OUR_WEBHOOKS.sub(rf"\1{MASK}", data)
     if isinstance(data, Mapping):
@@ -45,7 +45,7 @@ def restored_data(given: Any, stored: Any) -> Any:
 
 
 def has_masked_address(data: Any) -> bool:
-    """Whether an address in it is still masked: it was not stored in full, and cannot be used."""
+    """Whether data contains a masked URL, which cannot be used."""
     return any("://" in text and MASK in text for text in _texts(data))
 
 

@@ -1,4 +1,4 @@
-"""Mask a text that was cut: its end may hold the beginning of a secret, which no longer looks like one."""
+"""Masks truncated texts: their end may contain the beginning of a secret, which no longer looks like one."""
 
 from webhook_app.text.masking import masked, replacements
 
@@ -7,7 +7,7 @@ ELLIPSIS = "…"
 
 
 def masked_excerpt(text: str, *addresses: str) -> str:
-    """A text that may have been cut at its end, without the secrets of these addresses and without half of one."""
+    """Mask the secrets of these URLs in a text, including one that is cut off at the end."""
     text = masked(text, *addresses)
     spellings = [spelling for address in addresses for spelling, _ in replacements(address)]
     cut = max((_overlap(text, spelling) for spelling in spellings), default=0)

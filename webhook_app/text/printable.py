@@ -1,4 +1,4 @@
-"""Makes text from outside safe to print: nothing in it can steer a terminal, forge a line or turn text around."""
+"""Makes untrusted text safe to print: no terminal control, forged lines or bidirectional overrides."""
 
 import json
 import re
@@ -10,19 +10,19 @@ _NOT_ASCII_PRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 
 def printable(text: str) -> str:
-    """The text with every character that is not printable as its escape, such as \\x1b or \\u202e."""
+    """Escape characters that are not printable, such as \\x1b or \\u202e."""
     if text.isprintable():
         return text
     return _NOT_ASCII_PRINTABLE.sub(_escaped, text)
 
 
 def printable_lines(text: str) -> str:
-    """The same for a text of several lines, each set in, so that none of them can pass for a line of the log."""
+    """Escape a text of several lines and indent each, so that none can be taken for a log line."""
     return "\n".join("    " + printable(line) for line in text.split("\n"))
 
 
 def json_for_terminal(value: Any, *, indent: int | None = None) -> str:
-    """JSON that keeps the letters of every language readable and escapes what is not printable."""
+    """Encode JSON with readable letters of all languages and escaped non-printable characters."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     return _NOT_ASCII_PRINTABLE.sub(_escaped_in_json, text)
 

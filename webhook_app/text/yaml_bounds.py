@@ -1,4 +1,4 @@
-"""Bound a YAML text before anything is built of it: its values with aliases written out, and its depth."""
+"""Limits the size (with aliases expanded) and depth of a YAML text before it is parsed."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Deliveries as they are shown."""
+"""Deliveries as the API and the console show them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,25 +17,30 @@ from webhook_app.usecases.context import AppContext
 DeliveryWithNotice = tuple[Delivery, Notice | None]
 
 
-def delivery_views(context: AppContext, told: Sequence[DeliveryWithNotice]) -> list[dict[str, Any]]:
-    """Deliveries with their notices, and what each waits for."""
-    waits = context.deliveries.waits([one for one, _ in told], now=context.now())
+def delivery_views(context: AppContext, deliveries: Sequence[DeliveryWithNotice]) -> list[dict[str, Any]]:
+    """Render deliveries with their notices, and what each is waiting for."""
+    waits = context.deliveries.waits([delivery for delivery, _ in deliveries], now=context.now())
     config = context.state.names()
-    return [delivery_view(one, notice, config, waits.get(one.delivery_id, SETTLED)) for one, notice in told]
+    return [
+        delivery_view(delivery, notice, config, waits.get(delivery.delivery_id, SETTLED))
+        for delivery, notice in deliveries
+    ]
 
 
-def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: DeliveryWait = SETTLED) -> dict[str, Any]:
-    """A delivery with its notice and attempts. Notices of earlier versions get their room's name of today."""
-    told: dict[str, Any] = {"id": one.notice_id}
+def delivery_view(
+    delivery: Delivery, notice: Notice | None, config: Config, wait: DeliveryWait = SETTLED
+) -> dict[str, Any]:
+    """Render a delivery with its notice and attempts; notices without a room name get the current one."""
+    notice_view: dict[str, Any] = {"id": delivery.notice_id}
     if notice is not None:
         body = notice_body(notice)
         body["data"] = {"room_name": config.room_name(notice.room_id), **body["data"]}
-        told |= shown_data(body) if notice.type.startswith("alarm.") else body
+        notice_view |= shown_data(body) if notice.type.startswith("alarm.") else body
     return {
-        "id": one.delivery_id,
-        "subscriber_id": one.subscriber_id,
-        "notice": told,
-        "state": one.state.value,
+        "id": delivery.delivery_id,
+        "subscriber_id": delivery.subscriber_id,
+        "notice": notice_view,
+        "state": delivery.state.value,
         "attempts": [
             {
                 "at": rfc3339(attempt.at),
@@ -44,7 +49,7 @@ def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: De
                 "duration_ms": attempt.duration_ms,
                 "response": attempt.response,
             }
-            for attempt in one.attempts
+            for attempt in delivery.attempts
         ],
         "next_attempt_at": maybe_rfc3339(wait.next_attempt_at),
         "waiting_for": None if wait.waiting_for is None else wait.waiting_for.value,
@@ -52,13 +57,13 @@ def delivery_view(one: Delivery, notice: Notice | None, config: Config, wait: De
 
 
 def deliveries_of_notice(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
-    """The deliveries of one notice, each subscriber's; a subscriber that is gone is not among them."""
-    ids = sorted(delivery_id(query["notice_id"], known.subscriber_id) for known in context.subscribers.all())
+    """Return the deliveries of a notice, one per existing subscriber."""
+    ids = sorted(delivery_id(query["notice_id"], subscriber.subscriber_id) for subscriber in context.subscribers.all())
     after = decode_cursor(query["cursor"])
     found = [
         told
         for told in context.deliveries.get(ids)
-        if (after is None or told[0].delivery_id > after) and _asked_for(told, query)
+        if (after is None or told[0].delivery_id > after) and _matches(told, query)
     ]
     page = found[: query["limit"]]
     return {
@@ -68,14 +73,14 @@ def deliveries_of_notice(context: AppContext, query: dict[str, Any]) -> dict[str
 
 
 def deliveries_page(context: AppContext, key: str, query: dict[str, Any]) -> dict[str, Any]:
-    """Deliveries out of one index, the newest first."""
+    """Return a page of the deliveries in an index, newest first."""
 
     def load(delivery_ids: Sequence[str]) -> list[DeliveryWithNotice | None]:
-        found = {one.delivery_id: (one, notice) for one, notice in context.deliveries.get(delivery_ids)}
-        return [found.get(one) for one in delivery_ids]
+        by_id = {delivery.delivery_id: (delivery, notice) for delivery, notice in context.deliveries.get(delivery_ids)}
+        return [by_id.get(delivery_id) for delivery_id in delivery_ids]
 
     def keep(told: DeliveryWithNotice) -> bool:
-        return _asked_for(told, query)
+        return _matches(told, query)
 
     found, cursor = page_by_score(
         context.client, key, cursor=query["cursor"], limit=query["limit"], load=load, keep=keep
@@ -83,7 +88,7 @@ def deliveries_page(context: AppContext, key: str, query: dict[str, Any]) -> dic
     return {"items": delivery_views(context, found), "next": cursor}
 
 
-def _asked_for(told: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
+def _matches(told: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
     delivery, notice = told
     room_id, kind = query.get("room_id"), query.get("type")
     return (
@@ -95,7 +100,7 @@ def _asked_for(told: DeliveryWithNotice, query: Mapping[str, Any]) -> bool:
 
 
 def all_deliveries_page(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
-    """Deliveries of everybody, in one state or in any."""
+    """Return a page of the deliveries to all subscribers, in one state or in any."""
     if query["notice_id"] is not None:
         return deliveries_of_notice(context, query)
     return deliveries_page(context, deliveries_index(query["state"]), query)

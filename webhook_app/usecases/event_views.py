@@ -1,4 +1,4 @@
-"""Events and timelines as they are shown: the journal's facts with the effects that folding them had."""
+"""Events and timelines as the API and the console show them: journal entries with their effects."""
 
 import re
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from webhook_app.usecases.context import AppContext
 
 READ_CHUNK = 250
 ID_PART_MAX = 2**64 - 1
-VIDEOSDKS_WORDS = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
+VIDEOSDK_SOURCES = frozenset({Source.VIDEOSDK, Source.CALL, Source.PROBE})
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
 def event_view(event: Event, row: TimelineRow | None, config: Config) -> dict[str, Any]:
-    """One event with its row of the timeline, None while it is not folded, and its room's name of today.
+    """Render an event with its timeline row (None until it is processed) and the current name of its room.
 
-    `unchanged` tells a timer or a probe that changed nothing: a check that confirmed what was known.
+    `unchanged` is true for a timer or probe that confirmed the current state.
     """
     reasons = [] if row is None else row.reasons
     effect = {
@@ -40,8 +40,8 @@ def event_view(event: Event, row: TimelineRow | None, config: Config) -> dict[st
 
 
 def _shown_data(event: Event) -> Any:
-    """What VideoSDK sent holds addresses that are meant to be seen; ours may hold secrets."""
-    return (without_webhook_token if event.source in VIDEOSDKS_WORDS else shown_data)(dict(event.data))
+    """URLs in VideoSDK's data are meant to be seen; our own data may contain secrets."""
+    return (without_webhook_token if event.source in VIDEOSDK_SOURCES else shown_data)(dict(event.data))
 
 
 def timeline_rows(client: Client, events: Sequence[Event], room_id: str | None = None) -> list[TimelineRow | None]:
@@ -52,14 +52,14 @@ def timeline_rows(client: Client, events: Sequence[Event], room_id: str | None =
 
 
 def event_views(context: AppContext, events: Sequence[Event]) -> list[dict[str, Any]]:
-    """Events with their effects."""
+    """Render events with their effects."""
     rows = timeline_rows(context.client, events) if events else []
     config = context.state.names()
     return [event_view(event, row, config) for event, row in zip(events, rows, strict=True)]
 
 
 def event_with_decisions(context: AppContext, event: Event) -> dict[str, Any]:
-    """One event as the timeline shows it: with its effect and what rules and controller decided."""
+    """Render an event with its effect, and the decisions of rules and the controller."""
     row = timelines.timeline_row(context.client, event.room_id or "", event.id)
     config = context.state.names()
     if row is None:
@@ -68,7 +68,7 @@ def event_with_decisions(context: AppContext, event: Event) -> dict[str, Any]:
 
 
 def timeline_page(context: AppContext, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
-    """A room's timeline, newest first."""
+    """Return a page of a room's timeline, newest first."""
     before = checked_id(decode_cursor(cursor))
     rows = timelines.rows_before(context.client, room_id, before, limit)
     ids = [event_id for event_id, _ in rows]
@@ -81,9 +81,9 @@ def timeline_page(context: AppContext, room_id: str, *, cursor: str | None, limi
 
 
 def outline_page(context: AppContext, room_id: str, *, cursor: str | None, limit: int) -> dict[str, Any]:
-    """A room's timeline, newest first, in which checks in a row that changed nothing are one item.
+    """Return a page of a room's timeline, newest first, with consecutive checks that changed nothing merged.
 
-    Such an item is the last check, with `run`: how many checks and events it stands for, and since when.
+    A merged item is the last check, with `run`: how many checks and events it stands for, and since when.
     """
     entries = outline.read(context.client, room_id, before=checked_id(decode_cursor(cursor)), count=limit)
     ids = [entry.shown_id for entry in entries]
@@ -115,30 +115,30 @@ def _run_view(entry: outline.OutlineEntry) -> dict[str, Any]:
 
 
 def events_page(context: AppContext, query: dict[str, Any]) -> dict[str, Any]:
-    """Events newest first, filtered; the cursor names the last one looked at."""
+    """Return a page of events, newest first, filtered; the cursor is the last event that was read."""
     before = checked_id(decode_cursor(query["cursor"])) or "+"
-    found: list[Event] = []
-    looked = 0
-    while looked < SCAN_MAX:
+    matching: list[Event] = []
+    read = 0
+    while read < SCAN_MAX:
         events = _read_back(context, query["room_id"], before)
         for event in events:
-            looked += 1
+            read += 1
             before = event.id
-            if _asked_for(event, query):
-                found.append(event)
-                if len(found) == query["limit"]:
-                    return {"items": event_views(context, found), "next": encode_cursor(before)}
+            if _matches(event, query):
+                matching.append(event)
+                if len(matching) == query["limit"]:
+                    return {"items": event_views(context, matching), "next": encode_cursor(before)}
         if len(events) < READ_CHUNK:
-            return {"items": event_views(context, found), "next": None}
-    return {"items": event_views(context, found), "next": encode_cursor(before)}
+            return {"items": event_views(context, matching), "next": None}
+    return {"items": event_views(context, matching), "next": encode_cursor(before)}
 
 
 def checked_id(position: str | None) -> str | None:
-    """A journal id out of a cursor."""
+    """Validate a journal id; raise InvalidCursorError when it is malformed."""
     if position is None:
         return None
     if not _ID.fullmatch(position) or not (0, 0) < order(position) <= (ID_PART_MAX, ID_PART_MAX):
-        raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
+        raise InvalidCursorError("Invalid cursor. Omit it to start from the beginning.")
     return position
 
 
@@ -166,7 +166,7 @@ def _read_back(context: AppContext, room_id: str | None, before: str) -> list[Ev
     return [event for event in found if event is not None]
 
 
-def _asked_for(event: Event, query: dict[str, Any]) -> bool:
+def _matches(event: Event, query: dict[str, Any]) -> bool:
     return (
         (query["room_id"] is None or event.room_id == query["room_id"])
         and (query["type"] is None or event.type == query["type"])
