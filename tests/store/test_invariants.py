@@ -53,6 +53,7 @@ T = TypeVar("T")
 ROOM = "hall"
 LIMIT_S = scaled_limit(10.0)
 DAY_S = 24 * 3600
+ANY_TEN: dict[str, Any] = {"healthy_limit": 10, "failing_limit": 10, "backlogged": {}, "limits": {}}
 TOKEN = "a-token-of-the-invariants"
 
 
@@ -455,14 +456,12 @@ def test_a_claim_whose_worker_died_comes_back_after_its_lease_and_not_before(cli
         claimed = []
         for passing_ms in (0, LEASE_MS - 2_000, 2_000):
             let_time_pass(client, one, passing_ms)
-            claims = (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims
+            claims = (await hand.claim(10, **ANY_TEN)).claims
             claimed.append(sorted(claim.delivery.notice_id for claim in claims))
         settled = [replace(claim.delivery, state=DeliveryState.DELIVERED) for claim in claims]
         await hand.settle(settled, {})
         let_time_pass(client, one, 2 * LEASE_MS)
-        claimed.append(
-            [claim.delivery.notice_id for claim in (await hand.claim(10, good=10, bad=10, wanting={}, caps={})).claims]
-        )
+        claimed.append([claim.delivery.notice_id for claim in (await hand.claim(10, **ANY_TEN)).claims])
         return claimed
 
     every = sorted(notice.notice_id for notice in notices)

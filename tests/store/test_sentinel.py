@@ -166,7 +166,7 @@ def test_sentinels_are_reached_by_any_address_with_their_own_password(shared: St
     [
         (None, "tally", "127.0.0.1", SentinelFailure.LOGIN, "set SENTINEL_PASSWORD"),
         ("wrong", "tally", "127.0.0.1", SentinelFailure.LOGIN, "check SENTINEL_PASSWORD"),
-        (SENTINEL_PASSWORD, "other", "127.0.0.1", SentinelFailure.UNKNOWN_SERVICE, "service's name"),
+        (SENTINEL_PASSWORD, "other", "127.0.0.1", SentinelFailure.UNKNOWN_SERVICE, "service name"),
         (SENTINEL_PASSWORD, "tally", "127.0.0.2", SentinelFailure.UNREACHABLE, "hosts and ports"),
     ],
 )

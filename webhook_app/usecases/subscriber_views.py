@@ -4,7 +4,7 @@ from typing import Any
 
 from webhook_app.domain.delivery.subscriber import Subscriber
 from webhook_app.domain.times import maybe_rfc3339, rfc3339
-from webhook_app.store.subscribers import SubscriberHealth
+from webhook_app.store.queries.subscriber_health import SubscriberHealth
 
 
 def subscriber_view(subscriber: Subscriber) -> dict[str, Any]:

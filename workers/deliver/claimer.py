@@ -63,7 +63,11 @@ class Claimer:
         initial = self._dispatcher.initial_claim_limit()
         backlogged, others = self._dispatcher.claim_limits()
         result = await self._deliveries.claim(
-            at_most, good=max(initial, self._limits.claim_healthy), bad=initial, wanting=backlogged, caps=others
+            at_most,
+            healthy_limit=max(initial, self._limits.claim_healthy),
+            failing_limit=initial,
+            backlogged=backlogged,
+            limits=others,
         )
         if result.claims and await self._subscribers.refresh(result.version):
             self._dispatcher.update_subscribers(self._subscribers.by_id)
@@ -71,10 +75,10 @@ class Claimer:
         if result.claims or self._signals.has_more_soon:
             self._signals.touch()
         await self._queue(result.claims)
-        for subscriber_id in result.more:
+        for subscriber_id in result.backlogged:
             if subscriber_id in self._subscribers.by_id:
                 self._dispatcher.queue_of(self._subscribers.by_id[subscriber_id])
-        self._dispatcher.update_backlog(result.more, done=backlogged)
+        self._dispatcher.update_backlog(result.backlogged, done=backlogged)
         if result.claims:
             return 0.0
         wait_ms = self._limits.idle_ms if result.wait_ms is None else max(1, result.wait_ms)

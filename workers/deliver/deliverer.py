@@ -162,8 +162,8 @@ class Deliverer:
         subscriber_ids = {delivery.subscriber_id for delivery in settled}
         if any(delivery.queue for delivery in settled) or self.dispatcher.can_claim_for(subscriber_ids):
             self._signals.claim.set()  # settling has brought these back from where they were parked
-        self.dispatcher.release_subscribers(result.opened)
-        for subscriber_id in result.gone:
+        self.dispatcher.release_subscribers(result.breakers_opened)
+        for subscriber_id in result.to_disable:
             subscriber = self.subscribers.by_id.get(subscriber_id)
             if subscriber is not None and subscriber.enabled:
                 self._escalations.disable(subscriber_id, GAVE_UP_REASON)

@@ -11,7 +11,8 @@ from webhook_app.domain.rules.rule import Config
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.deliveries.queue import Version, read_version
-from webhook_app.store.subscribers import SubscriberReader, stored_subscribers
+from webhook_app.store.subscriber_sealing import SubscriberReader
+from webhook_app.store.subscribers import stored_subscribers
 
 
 class SubscriberCache:

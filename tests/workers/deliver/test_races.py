@@ -47,7 +47,9 @@ def settle(store_url: str, delivery: Any, **stats: Any) -> Any:
 def claim(store_url: str, count: int = 10) -> Any:
     return on(
         store_url,
-        lambda client: Deliveries(client, retention_s=KEPT_S).claim(count, good=8, bad=2, wanting={}, caps={}),
+        lambda client: Deliveries(client, retention_s=KEPT_S).claim(
+            count, healthy_limit=8, failing_limit=2, backlogged={}, limits={}
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Deliveries in line: claimed by lease, round-robin over subscribers, and settled with what came of them."""
+"""The queues of deliveries, one for each subscriber: claimed by lease, settled with the results of attempts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ from webhook_app.store.scripts import lua
 
 LEASE_MS = 30_000
 PARK_MS = 500
-LOOK_AT_MAX = 256
+SUBSCRIBERS_LOOKED_AT_MAX = 256
 HOURS_KEPT_S = 8 * 24 * 3600
 
-# Raw, to be compared: the subscribers' version and the rooms' names say whether somebody's copy of both is current.
+# The subscribers' version and the rooms' names as they are stored: a reader's copy is current while both are equal.
 Version = tuple[bytes | None, bytes | None]
 VERSION_KEYS = (keys.SUBSCRIBERS_VERSION, keys.NAMES)
 
@@ -35,7 +35,7 @@ delivery_of = codec.decoder(Delivery)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery in our hands until the lease runs out; no notice when it is no longer kept."""
+    """A delivery that is leased to us, with its notice; None when that is kept no longer."""
 
     delivery: Delivery
     notice: Notice | None
@@ -43,18 +43,22 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """What one claiming brought: `now` is the store's time, `wait_ms` until something else is due."""
+    """The deliveries that were claimed, and what to claim next.
+
+    `now` is the store's time in ms, `wait_ms` the time until another subscriber is due (None: none is), `backlogged`
+    has the subscribers with more due deliveries.
+    """
 
     claims: Sequence[ClaimedDelivery]
     now: int
     wait_ms: int | None
     version: Version
-    more: Sequence[str]
+    backlogged: Sequence[str]
 
 
 @dataclass(slots=True)
 class AttemptStats:
-    """What came of one subscriber's attempts, added up; `points` are those of its own failures."""
+    """The results of several attempts of one subscriber; `failure_score` counts failures of its own only."""
 
     answered: int = 0
     failed: int = 0
@@ -65,10 +69,10 @@ class AttemptStats:
 
 @dataclass(frozen=True, slots=True)
 class SettleResult:
-    """Subscribers that have failed for days, and those whose breaker has just opened."""
+    """Subscribers that have failed for so long that they are to be disabled, and those whose breaker just opened."""
 
-    gone: Sequence[str]
-    opened: Sequence[str]
+    to_disable: Sequence[str]
+    breakers_opened: Sequence[str]
 
 
 async def read_version(client: Client) -> Version:
@@ -78,34 +82,41 @@ async def read_version(client: Client) -> Version:
 
 
 class Deliveries:
-    """Claims and settles, on an event loop's client."""
+    """Claims, settles and requeues deliveries, with an event loop's client."""
 
     def __init__(self, client: Client, *, retention_s: int) -> None:
         self._client = client
         self._retention_s = retention_s
         self._claim = client.register_script(lua("claim_deliveries"))
         self._settle = client.register_script(lua("settle_deliveries"))
-        self._requeue = client.register_script(lua("requeue_deliveries"))
+        self._requeue = requeue_script(client)
 
     async def claim(
-        self, at_most: int, *, good: int, bad: int, wanting: Mapping[str, int], caps: Mapping[str, int]
+        self,
+        at_most: int,
+        *,
+        healthy_limit: int,
+        failing_limit: int,
+        backlogged: Mapping[str, int],
+        limits: Mapping[str, int],
     ) -> ClaimResult:
-        """What is due: at most `good` of one that answers, `bad` of one that has failed since, or its own bound.
+        """Lease due deliveries, round-robin over subscribers.
 
-        Those in `wanting` have hands free, and are looked at although they were parked; those in `caps` have a bound.
+        A subscriber gets its own limit out of `backlogged` or `limits`, else `healthy_limit`, or `failing_limit` when
+        it has failed since it last answered. Those in `backlogged` have free slots again, and are no longer parked.
         """
-        look = LOOK_AT_MAX + len(caps) + len(wanting)
-        bounds = (LEASE_MS, PARK_MS, at_most, good, bad, BREAKER_PROBE_MS, look, len(wanting))
-        own = chain.from_iterable((*wanting.items(), *caps.items()))
-        answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *own])
-        first = 5 + int(answer[4])
+        look_at = SUBSCRIBERS_LOOKED_AT_MAX + len(limits) + len(backlogged)
+        bounds = (LEASE_MS, PARK_MS, at_most, healthy_limit, failing_limit, BREAKER_PROBE_MS, look_at, len(backlogged))
+        own_limits = chain.from_iterable((*backlogged.items(), *limits.items()))
+        answer = await self._claim(keys=[keys.PREFIX], args=[*bounds, *own_limits])
+        now, wait_ms, version, count = int(answer[0]), int(answer[1]), (answer[2], answer[3]), int(answer[4])
+        first = 5 + count
         claims = [
-            ClaimedDelivery(delivery_of(answer[at]), codec.notice_of(answer[at + 1]) if answer[at + 1] else None)
-            for at in range(first, len(answer), 2)
+            ClaimedDelivery(delivery_of(record), codec.notice_of(notice) if notice else None)
+            for record, notice in zip(answer[first::2], answer[first + 1 :: 2], strict=True)
         ]
-        wait = int(answer[1])
-        more = [one.decode() for one in answer[5:first]]
-        return ClaimResult(claims, int(answer[0]), None if wait < 0 else wait, (answer[2], answer[3]), more)
+        with_more = [raw.decode() for raw in answer[5:first]]
+        return ClaimResult(claims, now, None if wait_ms < 0 else wait_ms, version, with_more)
 
     async def now_ms(self) -> int:
         """The store's own time, in ms."""
@@ -122,43 +133,43 @@ class Deliveries:
         return records
 
     async def due(self, at_most: int) -> list[Delivery]:
-        """Deliveries that are due now and leased to nobody, whatever breakers and rates say."""
-        now = time_ms(await self._client.time())
-        subscribers = [raw.decode() for raw in await self._client.zrange(keys.SUBSCRIBERS_DUE, 0, -1)]
-        found: list[Delivery] = []
-        for subscriber_id in subscribers:
-            line = keys.subscriber_due(subscriber_id)
-            ids = await self._client.zrangebyscore(line, "-inf", now, start=0, num=at_most - len(found))
+        """Deliveries that are due now and not leased, regardless of breakers and rates."""
+        now = await self.now_ms()
+        due: list[Delivery] = []
+        for raw_id in await self._client.zrange(keys.SUBSCRIBERS_DUE, 0, -1):
+            queue = keys.subscriber_due(raw_id.decode())
+            ids = await self._client.zrangebyscore(queue, "-inf", now, start=0, num=at_most - len(due))
             records = await self._client.mget([keys.delivery(raw.decode()) for raw in ids]) if ids else []
-            gone = [raw for raw, record in zip(ids, records, strict=True) if record is None]
-            if gone:
-                await self._client.zrem(line, *gone)
-                await self._client.zrem(keys.DELIVERIES_PENDING, *gone)
-            found += [delivery_of(record) for record in records if record is not None]
-            if len(found) >= at_most:
+            without_record = [raw for raw, record in zip(ids, records, strict=True) if record is None]
+            if without_record:
+                await self._client.zrem(queue, *without_record)
+                await self._client.zrem(keys.DELIVERIES_PENDING, *without_record)
+            due += [delivery_of(record) for record in records if record is not None]
+            if len(due) >= at_most:
                 break
-        return found
+        return due
 
     async def settle(
         self, settled: Sequence[Delivery], stats_by_subscriber: Mapping[str, AttemptStats]
     ) -> SettleResult:
-        """Write what came of attempts; says who must not be tried further."""
-        of = {one.subscriber_id: at for at, one in enumerate(settled)} | dict.fromkeys(stats_by_subscriber, 0)
-        number = {subscriber: at for at, subscriber in enumerate(of, 1)}
-        who: list[Any] = []
-        for subscriber in number:
-            one = stats_by_subscriber.get(subscriber) or AttemptStats()
-            jitter = sum(subscriber.encode()) % 41 - 20
-            who += (subscriber, one.answered, one.failed, one.failure_score, one.error, one.lag_ms, jitter)
+        """Write deliveries after their attempts, and what the attempts mean for their subscribers' health."""
+        subscriber_ids = dict.fromkeys([*(delivery.subscriber_id for delivery in settled), *stats_by_subscriber])
+        numbers = {subscriber_id: number for number, subscriber_id in enumerate(subscriber_ids, 1)}
+        subscribers: list[Any] = []
+        for subscriber_id in numbers:
+            stats = stats_by_subscriber.get(subscriber_id) or AttemptStats()
+            jitter = sum(subscriber_id.encode()) % 41 - 20
+            subscribers += (subscriber_id, stats.answered, stats.failed, stats.failure_score)
+            subscribers += (stats.error, stats.lag_ms, jitter)
         deliveries: list[Any] = []
-        for each in settled:
+        for delivery in settled:
             deliveries += (
-                number[each.subscriber_id],
-                each.delivery_id,
-                each.state.value,
-                codec.encode(each).decode(),
-                each.next_attempt_at if each.next_attempt_at is not None else -1,
-                each.queue or "",
+                numbers[delivery.subscriber_id],
+                delivery.delivery_id,
+                delivery.state.value,
+                codec.encode(delivery).decode(),  # the script's MessagePack knows no bytes
+                delivery.next_attempt_at if delivery.next_attempt_at is not None else -1,
+                delivery.queue or "",
             )
         bounds = (
             self._retention_s,
@@ -168,30 +179,33 @@ class Deliveries:
             GIVE_UP_AFTER_MS,
             GIVE_UP_FAILURES,
         )
-        args = [codec.pack([*bounds, HOURS_KEPT_S, who, deliveries])]
-        gone, opened = await self._settle(keys=[keys.PREFIX], args=args)
-        return SettleResult([one.decode() for one in gone], [one.decode() for one in opened])
+        args = [codec.pack([*bounds, HOURS_KEPT_S, subscribers, deliveries])]
+        to_disable, opened = await self._settle(keys=[keys.PREFIX], args=args)
+        return SettleResult([raw.decode() for raw in to_disable], [raw.decode() for raw in opened])
 
     async def requeue(self, deliveries: Sequence[Delivery], *, now: int, recovery: tuple[str, bytes, bytes]) -> int:
-        """Put deliveries in line as a piece of a recovery: its id, where it was, where it is (empty: done)."""
+        """Requeue deliveries as a piece of a recovery: its id, its record as it was read, its new record (b"": done).
+
+        Returns how many were requeued, -1 when the recovery has changed since it was read.
+        """
         return int(await self._requeue(keys=[keys.PREFIX], args=requeue_args(deliveries, now, recovery)))
 
 
 def requeue_script(client: Client) -> Any:
-    """The script that puts deliveries in line once more, for `renew_args`."""
+    """The script that requeues deliveries, for `requeue_args`."""
     return client.register_script(lua("requeue_deliveries"))
 
 
 def requeue_args(
     deliveries: Sequence[Delivery], now: int, recovery: tuple[str, bytes, bytes] = ("", b"", b"")
 ) -> list[Any]:
-    """Deliveries as that script takes them."""
+    """The arguments of that script."""
     args: list[Any] = [*recovery, now]
-    for one in deliveries:
-        args += (one.subscriber_id, one.delivery_id, codec.encode(one), one.created_at)
+    for delivery in deliveries:
+        args += (delivery.subscriber_id, delivery.delivery_id, codec.encode(delivery), delivery.created_at)
     return args
 
 
 def hour_number(now: int) -> int:
-    """The hour of a moment in ms, as `keys.subscriber_hour` counts them."""
+    """The hour of a time in ms since 1970, as `keys.subscriber_hour` counts them."""
     return now // HOUR

@@ -10,7 +10,7 @@ from webhook_app.store.connection.server_time import time_ms
 from webhook_app.store.journal.lag import Lag, lag_of, queue_lag
 from webhook_app.store.operations.halt import Halt, halt_of
 from webhook_app.store.operations.system_alarms import SystemAlarm, alarms_of
-from webhook_app.store.subscribers import subscriber_label
+from webhook_app.store.subscriber_sealing import subscriber_label
 
 
 @dataclass(frozen=True, slots=True)
