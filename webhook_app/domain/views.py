@@ -18,7 +18,7 @@ PARTICIPANTS_SHOWN = 100
 
 
 def stream_view(stream: Stream, now: int, room_name: str | None = None) -> dict[str, Any]:
-    """A run; `duration_s` counts from started, so far while it is live."""
+    """A stream; `duration_s` counts from started, up to now while it is live."""
     until = stream.ended_at if stream.ended_at is not None else now
     return {
         "stream_id": stream.stream_id,
@@ -69,7 +69,7 @@ SESSION_VIEW: dict[str, Callable[[Session], Any]] = {
 
 
 def snapshot_view(one: Snapshot) -> dict[str, Any]:
-    """A picture of a run, by its address at VideoSDK."""
+    """A picture of a stream, by its URL at VideoSDK."""
     return {"url": one.url, "taken_at": rfc3339(one.taken_at), "width": one.width, "height": one.height}
 
 
@@ -164,7 +164,7 @@ def room_view(room: Room, config: Config, now: int) -> dict[str, Any]:
 def event_view(
     event: Event, *, kind: str | None = None, data: Mapping[str, Any] | None = None, room_name: str | None = None
 ) -> dict[str, Any]:
-    """An event without its effect; `kind` and `data` are those of a domain event that came of it."""
+    """An event without its effect; `kind` and `data` may be those of a domain event that it caused."""
     return {
         "id": event.id,
         "source": event.source.value,

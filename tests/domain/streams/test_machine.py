@@ -1,10 +1,11 @@
-"""The table a run moves by."""
+"""The state machine of a stream."""
 
 from itertools import permutations, product
 from typing import Any
 
 import pytest
 
+from webhook_app.domain.streams import machine
 from webhook_app.domain.streams.machine import ENDED, ENDING, MOVES, ON_AIR, WATCHABLE, StreamState
 from webhook_app.domain.streams.stream import EndedBy, Stream, advance, new_stream, reopen, with_names_from
 from webhook_app.providers.videosdk.objects import stream_report
@@ -18,6 +19,16 @@ def a_run(state: StreamState) -> Stream:
 
 def moved(run: Stream, signal: StreamState, n: int = 2) -> Stream:
     return advance(run, signal, at=n * 1_000, event_id=f"{n}-0")
+
+
+def test_the_table_in_the_docstring_is_the_table_of_moves() -> None:
+    rows = [line.strip("| ").split(" | ") for line in (machine.__doc__ or "").splitlines() if line.startswith("| ")]
+    signals = [StreamState(name) for name in rows[0][1:]]
+    documented = {
+        StreamState(state): {signal for signal, cell in zip(signals, cells, strict=True) if cell == signal}
+        for state, *cells in rows[1:]
+    }
+    assert documented == MOVES
 
 
 def test_the_states_in_order_are_starting_started_playable_stopping_stopped_failed() -> None:

@@ -19,7 +19,7 @@ RECORDS_MAX = 2  # read for one probe: of a stream that ended and of one that wa
 
 
 def expected_streams(room: Room, at: int, *, overdue_ms: int) -> tuple[ExpectedStream, ...]:
-    """The streams that look live: how VideoSDK may name them, and whether finding them active is a repair.
+    """The live streams: the names that VideoSDK may use for them, and whether finding them active is a repair.
 
     `overdue_ms` is how long after its start a stream should be playable.
     """
@@ -38,7 +38,7 @@ def _is_late(stream: Stream, at: int, overdue_ms: int) -> bool:
 
 
 def records_to_read(expected: Iterable[ExpectedStream], active: Sequence[str]) -> list[str]:
-    """Of which streams the record is worth reading, by VideoSDK's id: at most `RECORDS_MAX`.
+    """The streams whose record is worth reading, by VideoSDK's id: at most `RECORDS_MAX`.
 
     `active` holds the names of the stream that was found active, its id first; it is empty when there is none.
     """
@@ -60,7 +60,7 @@ def unended_ids(records: Iterable[StreamRecord]) -> frozenset[str]:
 
 
 def record_delivery_records(context: StepContext, before: Sequence[Stream], records: Iterable[StreamRecord]) -> None:
-    """Quote the record of each stream that this event has moved."""
+    """Record what VideoSDK's record says of each stream that this event has moved."""
     states = {stream.stream_id: stream.state for stream in before}
     for record in records:
         if record.webhooks is None:

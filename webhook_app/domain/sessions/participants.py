@@ -1,4 +1,4 @@
-"""Participants of a session: their modes, and what makes a host of one."""
+"""Participants of a session: hosts, viewers, and how a mode tells them apart."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ KNOWN_MODES = HOST_MODES | VIEWER_MODES
 
 
 class Role(StrEnum):
-    """Whether somebody takes part or watches; `unknown` as long as VideoSDK has not given a mode that says so."""
+    """Whether a participant takes part or watches; `unknown` until VideoSDK gives a mode that tells."""
 
     HOST = "host"
     VIEWER = "viewer"
@@ -32,14 +32,14 @@ class EmptyMeans(StrEnum):
 
 
 def role_of(mode: str | None) -> Role:
-    """The role that a mode stands for; a mode that is missing or new says nothing."""
+    """The role that a mode stands for; unknown when the mode is missing or new."""
     if mode in HOST_MODES:
         return Role.HOST
     return Role.VIEWER if mode in VIEWER_MODES else Role.UNKNOWN
 
 
 def short_name(name: str | None) -> str | None:
-    """A name as the state keeps it."""
+    """A name, cut to the length that the state keeps."""
     return None if name is None else name[:NAME_MAX_CHARS]
 
 

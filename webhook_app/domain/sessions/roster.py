@@ -11,7 +11,7 @@ from webhook_app.domain.sessions.session import Session
 
 
 def is_inside(session: Session, participant_id: str) -> bool | None:
-    """Whether somebody is in the session; None when that is not known."""
+    """Whether a participant is in the session; None when that is unknown."""
     if participant_id in session.participants:
         return True
     if session.unlisted:
@@ -27,13 +27,13 @@ def move(session: Session, change: Move) -> Session:
 
 
 def keep_move(session: Session, change: Move, *, probing: bool) -> Session:
-    """Keep a move for as long as it may be needed: to add it to a probe's answer, or to know a repeat of it."""
+    """Keep a move while it may be needed: to add it to a probe's result, or to recognise its repeat."""
     moves = (*session.moves, change)[-MOVES_MAX:] if probing or session.unlisted else ()
     return session if moves == session.moves else replace(session, moves=moves)
 
 
 def is_covered(session: Session, asked_id: str) -> bool:
-    """Whether all news of the session since a probe was sent is known as moves, so that they can be added to it."""
+    """Whether all changes of the session since a probe was sent are kept as moves, so that they can be added to it."""
     if not is_after(session.last_event_id, asked_id):
         return True
     moves = session.moves
@@ -64,7 +64,7 @@ def as_probed(session: Session, present: Present, at: int) -> Session:
 
 
 def with_arrivals(verified: Session, asked_id: str) -> Session:
-    """What a probe found, with everybody who has joined since it was sent, whether or not they have left again."""
+    """The probed session with everybody who has joined since the probe was sent, even if they have left again."""
     seen = replace(verified, moves=())
     for change in moves_since(verified, asked_id):
         if change.joined and not is_inside(seen, change.participant_id):
@@ -73,7 +73,7 @@ def with_arrivals(verified: Session, asked_id: str) -> Session:
 
 
 def with_news(verified: Session, asked_id: str, at: int) -> Session:
-    """What a probe found, with the joins and leaves that webhooks reported since it was sent.
+    """The probed session with the joins and leaves that webhooks reported since the probe was sent.
 
     Whether the probe has seen somebody who is not listed come or go is not known: each move then counts.
     """
@@ -93,7 +93,7 @@ def moves_since(session: Session, asked_id: str) -> tuple[Move, ...]:
 
 
 def assume_viewers(session: Session) -> Session:
-    """The session if everybody whose mode is not known were a viewer."""
+    """The session with everybody of unknown mode counted as a viewer."""
     modes = {who: mode for who, mode in session.modes.items() if role_of(mode) is not Role.UNKNOWN}
     modes |= {who: "VIEWER" for who in session.participants if who not in modes}
     return replace(session, modes=modes, unlisted_viewers=session.unlisted)
