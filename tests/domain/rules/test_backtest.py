@@ -65,6 +65,18 @@ def test_a_run_whose_id_was_never_learned_is_ended_once() -> None:
     assert [(act.kind, act.at) for act in found.would] == [("end", BEGIN + 360 * SECOND)]
 
 
+def test_a_room_that_was_on_air_before_the_draft_begins_is_taken_over_as_it_was_observed() -> None:
+    comparison = backtest(
+        SystemState(),
+        recorded(*TWO_RUNS_WITHOUT_IDS),
+        [decode_rule(EMPTY)],
+        since=BEGIN + 250 * SECOND,
+        until=BEGIN + HOUR,
+        webhook_for=WEBHOOK_FOR,
+    )
+    assert [(action.kind, action.at) for action in comparison.would] == [("end", BEGIN + 360 * SECOND)]
+
+
 def test_a_stream_whose_stop_was_lost_ends_with_its_session() -> None:
     url = {"playbackHlsUrl": "https://cdn.example/a/index.m3u8"}
     events = recorded(
@@ -96,7 +108,7 @@ MINUTELY = {"name": "minutely", "rooms": [ROOM], "do": "start", "schedule": {"cr
 @pytest.mark.parametrize(
     ("limits", "says"),
     [
-        (BacktestLimits(acts=100), "act more than 100 times"),
+        (BacktestLimits(actions=100), "act more than 100 times"),
         (BacktestLimits(events=200), "lead to more than 200 events"),
         (BacktestLimits(steps=2_000), "the backtest takes more than 2000 steps"),
     ],

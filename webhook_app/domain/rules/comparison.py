@@ -1,4 +1,4 @@
-"""What draft rules would have done beside what was done."""
+"""Compares what draft rules would have done with what was done."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ SAME_WITHIN_MS = 10 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class RuleAction:
-    """Something done because of a rule: `kind` is start, end, or the type of a notice."""
+    """An action of a rule: `kind` is start, end, or the type of a notice."""
 
     at: int
     room_id: str
@@ -22,7 +22,7 @@ class RuleAction:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What would have been done, what was, and where the two differ."""
+    """What the drafts would have done, what was done, and what only one of them has."""
 
     would: tuple[RuleAction, ...]
     did: tuple[RuleAction, ...]
@@ -31,41 +31,41 @@ class Comparison:
 
 
 def compare(would: list[RuleAction], did: list[RuleAction]) -> Comparison:
-    """Pair the acts of a room and kind that lie close together; the others are only on one side."""
+    """Pair the actions of a room and kind that lie close together; the others are only on one side."""
     unmatched: dict[tuple[str, str], deque[RuleAction]] = {}
-    for act in sorted(did, key=lambda act: act.at):
-        unmatched.setdefault((act.room_id, act.kind), deque()).append(act)
+    for action in sorted(did, key=lambda action: action.at):
+        unmatched.setdefault((action.room_id, action.kind), deque()).append(action)
     only_would: list[RuleAction] = []
     only_did: list[RuleAction] = []
-    for act in sorted(would, key=lambda act: act.at):
-        same = unmatched.get((act.room_id, act.kind), deque())
-        while same and same[0].at < act.at - SAME_WITHIN_MS:
-            only_did.append(same.popleft())
-        if same and same[0].at <= act.at + SAME_WITHIN_MS:
-            same.popleft()
+    for action in sorted(would, key=lambda action: action.at):
+        candidates = unmatched.get((action.room_id, action.kind), deque())
+        while candidates and candidates[0].at < action.at - SAME_WITHIN_MS:
+            only_did.append(candidates.popleft())
+        if candidates and candidates[0].at <= action.at + SAME_WITHIN_MS:
+            candidates.popleft()
         else:
-            only_would.append(act)
-    only_did += [act for acts in unmatched.values() for act in acts]
-    only_did.sort(key=lambda act: (act.at, act.room_id))
+            only_would.append(action)
+    only_did += [action for actions in unmatched.values() for action in actions]
+    only_did.sort(key=lambda action: (action.at, action.room_id))
     return Comparison(tuple(would), tuple(did), tuple(only_would), tuple(only_did))
 
 
-def restricted_to_rules(found: Comparison, names: Iterable[str]) -> Comparison:
+def restricted_to_rules(comparison: Comparison, names: Iterable[str]) -> Comparison:
     """The part of a comparison that these rules brought about; what differs otherwise is left out."""
     because = {f"rule:{name}" for name in names}
 
-    def own(acts: tuple[RuleAction, ...]) -> tuple[RuleAction, ...]:
-        return tuple(act for act in acts if act.because in because)
+    def own(actions: tuple[RuleAction, ...]) -> tuple[RuleAction, ...]:
+        return tuple(action for action in actions if action.because in because)
 
-    return Comparison(own(found.would), own(found.did), own(found.only_would), own(found.only_did))
+    return Comparison(own(comparison.would), own(comparison.did), own(comparison.only_would), own(comparison.only_did))
 
 
-def action_view(act: RuleAction, room_name: str | None = None) -> dict[str, Any]:
-    """An act as the API shows it."""
+def action_view(action: RuleAction, room_name: str | None = None) -> dict[str, Any]:
+    """An action as the API shows it."""
     return {
-        "at": rfc3339(act.at),
-        "room_id": act.room_id,
+        "at": rfc3339(action.at),
+        "room_id": action.room_id,
         "room_name": room_name,
-        "kind": act.kind,
-        "because": act.because,
+        "kind": action.kind,
+        "because": action.because,
     }

@@ -1,4 +1,4 @@
-"""The draft world of a backtest, and a VideoSDK that does what it is told: each start and end succeeds."""
+"""The draft of a backtest: its state, its own events to come, and a simulated VideoSDK where each call succeeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,38 +29,42 @@ StreamWebhook = Callable[[StreamState, str, StreamReport], tuple[str, JSON]]
 
 @dataclass(frozen=True, slots=True)
 class BacktestLimits:
-    """What one backtest may come to: acts of the drafts, events that they lead to, and steps of computation."""
+    """The limits of one backtest: actions of the drafts, events that they cause, and steps of computation."""
 
-    acts: int = 25_000
+    actions: int = 25_000
     events: int = 150_000
     steps: int = 20_000_000
 
 
 @dataclass
 class DraftReplay:
-    """The draft world and what is to come in it: timers of its own, answers and webhooks of its VideoSDK."""
+    """The state under draft rules. `events` and `timers` are heaps of what is to come in it, by due time in ms.
+
+    `folds_all_probes`: each probe is folded, also one that finds the room as it is. `ended` are the streams that the
+    draft has ended.
+    """
 
     state: SystemState
     since: int
     limits: BacktestLimits
-    looks: bool
+    folds_all_probes: bool
     webhook_for: StreamWebhook
-    acts: list[RuleAction] = field(default_factory=list)
-    coming: list[tuple[int, int, JournalEvent]] = field(default_factory=list)
+    actions: list[RuleAction] = field(default_factory=list)
+    events: list[tuple[int, int, JournalEvent]] = field(default_factory=list)
     timers: list[tuple[int, str, str, int]] = field(default_factory=list)
     number: int = 0
     ended: set[str] = field(default_factory=set)
 
 
 def answer(draft: DraftReplay, call: Call, at: int) -> None:
-    """Queue what the draft's VideoSDK answers to a call, and the webhooks that follow from it."""
+    """Queue the answer of the simulated VideoSDK to a call, and the webhooks that follow."""
     room = draft.state.rooms[call.room_id]
     session = room.session.session_id if room.session is not None else None
     if call.kind is CallKind.PROBE:
         _probed(draft, call, at)
         return
     if call.kind is CallKind.CAPTURE:
-        return  # a picture changes nothing
+        return  # a snapshot changes nothing
     if call.kind is CallKind.START:
         stream = StreamReport(videosdk_id=derive("draft-", call.call_id), session_id=session)
         _answered(draft, call, at, stream)
@@ -82,25 +86,25 @@ def answer(draft: DraftReplay, call: Call, at: int) -> None:
 
 
 def _answered(draft: DraftReplay, call: Call, at: int, stream: StreamReport) -> None:
-    """The draft's VideoSDK has done what a call asked for."""
+    """Queue the answer that a call succeeded."""
     result = CallResult(call.call_id, call.kind, CallOutcome.SUCCEEDED, DONE, stream=stream)
     _later(draft, at, Source.CALL, f"{call.kind}-succeeded", call.room_id, result)
 
 
 def _reported(draft: DraftReplay, at: int, room_id: str, state: StreamState, stream: StreamReport) -> None:
-    """The draft's VideoSDK sends the webhook about a state."""
+    """Queue the webhook about a stream's state."""
     kind, data = draft.webhook_for(state, room_id, stream)
     signal = StreamSignal(state, stream, shows_session=state is not StreamState.STOPPED)
     _later(draft, at, Source.VIDEOSDK, kind, room_id, signal, data)
 
 
 def _probed(draft: DraftReplay, call: Call, at: int) -> None:
-    """The draft's VideoSDK sees what the draft world holds to be so; a stream ends with its session."""
+    """Queue the answer to a probe: it shows what the draft's state holds; a stream ends with its session."""
     room = draft.state.rooms[call.room_id]
     session = room.session
-    over = session.session_id if session is not None and not session.live else None
-    live = [run for run in room.live_streams if run.session_id != (over or "")]
-    live = [run for run in live if run.stream_id not in draft.ended]
+    ended_session = session.session_id if session is not None and not session.live else ""
+    live = [stream for stream in room.live_streams if stream.session_id != ended_session]
+    live = [stream for stream in live if stream.stream_id not in draft.ended]
     result = ProbeResult(
         call_id=call.call_id,
         reached=True,
@@ -126,7 +130,7 @@ def _later(
     draft: DraftReplay, at: int, source: Source, kind: str, room_id: str, payload: Payload, data: JSON = NO_DATA
 ) -> None:
     event = make_event(draft, at, source, kind, room_id, payload, data)
-    heappush(draft.coming, (at, draft.number, event))
+    heappush(draft.events, (at, draft.number, event))
 
 
 def make_event(
