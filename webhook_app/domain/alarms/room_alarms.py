@@ -2,27 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from webhook_app.domain.alarms.alarm import PAST_EVENT_CLEARS_AFTER_MS, AlarmName
+from webhook_app.domain.alarms.alarm import AlarmName
+from webhook_app.domain.alarms.notice_alarms import missed_subject, record_notice, room_label
 from webhook_app.domain.alarms.summaries import AlarmSummary
 from webhook_app.domain.context import StepContext
 from webhook_app.domain.control.call import Call, CallKind, CallState
 from webhook_app.domain.explanations import Explanation, explain
-from webhook_app.domain.facts.results import Access, CallResult
 from webhook_app.domain.ids import derive
-from webhook_app.domain.notices.types import NoticeType
-from webhook_app.domain.outcome import DomainEvent
 from webhook_app.domain.reasons import Reason
-from webhook_app.domain.room import RefusedStart, Room
+from webhook_app.domain.room import Room
 from webhook_app.domain.rules.rule import rule_of
 from webhook_app.domain.schedules.broadcasts import why_off_air
 from webhook_app.domain.timers import TimerKind, is_probe_timer
-from webhook_app.domain.times import MINUTE, from_rfc3339, moment_text
+from webhook_app.domain.times import MINUTE, moment_text
 
 START_UNKNOWN_AFTER_MS = 2 * MINUTE
-QUOTA_CLEARS_AFTER_MS = 15 * MINUTE
-QUOTA_CODE = "4029"
 _RECORDED = ("broadcast.", "call.")  # types of notices that alarms follow
 
 
@@ -47,7 +42,7 @@ def update_room_alarms(context: StepContext, *, anew: bool = False) -> None:
     if not anew and _is_steady(context):
         return
     for domain_event in context.domain_events:
-        _record(context, domain_event)
+        record_notice(context, domain_event)
     _drop_refused_start(context)
     _time_unknown_start(context)
     for name, (holds, report) in _ALARMS.items():
@@ -79,81 +74,13 @@ def _is_steady(context: StepContext) -> bool:
 
 
 def on_start_unknown_timer(context: StepContext) -> None:
-    """The timer of a start whose outcome is unknown went off."""
+    """Handle the timer of a start whose outcome is unknown."""
     call = _unknown_start(context.room)
     if call is None:
         context.record_effect(Reason.STALE_TIMER)
         return
     context.change_control(unknown_start=call.call_id)
     context.record_effect(Reason.START_STILL_UNKNOWN)
-
-
-def _record(context: StepContext, domain_event: DomainEvent) -> None:
-    match domain_event.type:
-        case NoticeType.BROADCAST_LATE if context.room.schedule.window is not None:
-            context.change_window(late_at=context.event.at)
-        case NoticeType.BROADCAST_MISSED:
-            _missed(context, domain_event)
-        case NoticeType.CALL_REFUSED:
-            _refused(context, domain_event)
-        case NoticeType.CALL_GIVEN_UP if context.room.control.refused_start is not None or _is_start(domain_event):
-            _given_up(context, domain_event)
-
-
-def _missed(context: StepContext, domain_event: DomainEvent) -> None:
-    rule = str(domain_event.data["rule"])
-    window = {end: moment_text(from_rfc3339(str(domain_event.data[end]))) for end in ("opens_at", "closes_at")}
-    reason, why = domain_event.data.get("reason"), domain_event.data.get("message")
-    code = AlarmSummary.BROADCAST_MISSED if why else AlarmSummary.BROADCAST_MISSED_UNEXPLAINED
-    summary = explain(code, room=_label(context), rule=rule, **window, **({"why": why} if why else {}))
-    context.alarm(
-        AlarmName.BROADCAST_MISSED,
-        "critical",
-        summary,
-        subject=_missed_subject(context.room, rule),
-        room_id=context.room.room_id,
-        rule=rule,
-        reason=None if reason is None else str(reason),
-        clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
-    )
-
-
-def _refused(context: StepContext, domain_event: DomainEvent) -> None:
-    call = context.outcome.calls.get(_call_id(domain_event))
-    result = context.event.payload
-    has_own_alarm = isinstance(result, CallResult) and result.status.access is not Access.GRANTED
-    if call is None or call.kind is not CallKind.START or has_own_alarm:
-        return
-    said = " ".join(str(part) for part in (call.status, call.message) if part is not None)
-    context.change_control(refused_start=RefusedStart(context.event.at, said, rule_of(call.because)))
-    if QUOTA_CODE in (call.message or ""):
-        context.alarm(
-            AlarmName.MAX_STREAMS,
-            "warning",
-            explain(AlarmSummary.STREAMS_IN_USE, room=_label(context), answer=said),
-            subject="refused",
-            room_id=context.room.room_id,
-            reason=Reason.CALL_REFUSED.value,
-            clears_at=context.event.at + QUOTA_CLEARS_AFTER_MS,
-        )
-
-
-def _given_up(context: StepContext, domain_event: DomainEvent) -> None:
-    refused = context.room.control.refused_start
-    summary = explain(AlarmSummary.START_GIVEN_UP_UNEXPLAINED, room=_label(context))
-    if refused is not None:
-        summary = explain(AlarmSummary.START_GIVEN_UP, room=_label(context), answer=refused.answer)
-    context.change_control(refused_start=None)
-    context.alarm(
-        AlarmName.START_REFUSED,
-        "critical",
-        summary,
-        subject=context.room.room_id,
-        room_id=context.room.room_id,
-        rule=rule_of(domain_event.because or ""),
-        reason=Reason.CALL_GIVEN_UP.value,
-        clears_at=context.event.at + PAST_EVENT_CLEARS_AFTER_MS,
-    )
 
 
 def _drop_refused_start(context: StepContext) -> None:
@@ -189,17 +116,17 @@ def _clear_past(context: StepContext) -> None:
     window, earlier = room.schedule.window, before.schedule.window
     if window is not None and (earlier is None or earlier.opens_at != window.opens_at):
         for rule in window.rules:
-            context.clear_alarm(AlarmName.BROADCAST_MISSED, _missed_subject(room, rule))
+            context.clear_alarm(AlarmName.BROADCAST_MISSED, missed_subject(room, rule))
     is_over = (
         (_is_live(room) and not _is_live(before))
-        or (_is_wanted(room) and not _is_wanted(before))
+        or (_is_desired_on_air(room) and not _is_desired_on_air(before))
         or (before.schedule.window is not None and room.schedule.window is None)
     )
     if room.control.refused_start is None and is_over:
         context.clear_alarm(AlarmName.START_REFUSED, room.room_id)
-    if _is_as_wanted(room) and not _is_as_wanted(before):
+    if _is_as_desired(room) and not _is_as_desired(before):
         context.clear_alarm(forbidden_key(room.room_id))
-    if room.probing.unreadable and not _is_asked_about(room):
+    if room.probing.unreadable and not _is_probed(room):
         context.change_probing(unreadable=False)
         context.clear_alarm(AlarmName.VIDEOSDK_UNREADABLE, room.room_id)
 
@@ -230,7 +157,7 @@ def _late(context: StepContext) -> _Report:
     assert window is not None
     reason = why_off_air(context.room, window, context.config.settings)
     opened = moment_text(window.entered_at if window.endless else window.opens_at)
-    room = _label(context)
+    room = room_label(context)
     summary = explain(AlarmSummary.BROADCAST_LATE, room=room, rule=window.rule, opened_at=opened, why=reason)
     return _Report("critical", summary, window.rule, str(reason.code))
 
@@ -244,9 +171,9 @@ def _refused_start(context: StepContext) -> _Report:
     assert refused is not None
     window = context.room.schedule.window
     if window is not None and window.playable:
-        summary = explain(AlarmSummary.RESTART_REFUSED, room=_label(context), answer=refused.answer)
+        summary = explain(AlarmSummary.RESTART_REFUSED, room=room_label(context), answer=refused.answer)
         return _Report("critical", summary, refused.rule, Reason.CALL_REFUSED.value)
-    summary = explain(AlarmSummary.START_REFUSED, room=_label(context), answer=refused.answer)
+    summary = explain(AlarmSummary.START_REFUSED, room=room_label(context), answer=refused.answer)
     return _Report("warning", summary, refused.rule, Reason.CALL_REFUSED.value)
 
 
@@ -259,7 +186,7 @@ def _start_unknown(context: StepContext) -> _Report:
     call = context.room.control.call
     assert call is not None
     sent_at = moment_text(call.created_at)
-    summary = explain(AlarmSummary.START_UNKNOWN, room=_label(context), sent_at=sent_at)
+    summary = explain(AlarmSummary.START_UNKNOWN, room=room_label(context), sent_at=sent_at)
     return _Report("warning", summary, rule_of(call.because), Reason.START_STILL_UNKNOWN.value)
 
 
@@ -279,12 +206,12 @@ def _is_live(room: Room) -> bool:
     return bool(room.live_streams)
 
 
-def _is_as_wanted(room: Room) -> bool:
+def _is_as_desired(room: Room) -> bool:
     return room.desired is None or room.desired.on_air == _is_live(room)
 
 
-def _is_asked_about(room: Room) -> bool:
-    """Whether VideoSDK is asked about the room, or will be as long as it is as it is."""
+def _is_probed(room: Room) -> bool:
+    """Whether the room is probed, or will be as long as nothing changes."""
     session_goes_on = room.session is not None and room.session.live
     if room.desired is not None or session_goes_on or room.control.call is not None:
         return True
@@ -293,23 +220,5 @@ def _is_asked_about(room: Room) -> bool:
     return any(stream.live for stream in room.streams) or any(is_probe_timer(name) for name in room.timers)
 
 
-def _is_wanted(room: Room) -> bool:
+def _is_desired_on_air(room: Room) -> bool:
     return room.desired is not None and room.desired.on_air
-
-
-def _label(context: StepContext) -> str:
-    return context.room_name or context.room.room_id
-
-
-def _missed_subject(room: Room, rule: str) -> str:
-    return f"{rule} {room.room_id}"
-
-
-def _is_start(domain_event: DomainEvent) -> bool:
-    call = domain_event.data.get("call")
-    return isinstance(call, Mapping) and call.get("kind") == CallKind.START
-
-
-def _call_id(domain_event: DomainEvent) -> str:
-    call: Any = domain_event.data.get("call")
-    return str(call.get("id")) if isinstance(call, Mapping) else ""
