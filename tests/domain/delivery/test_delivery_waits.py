@@ -150,26 +150,26 @@ def test_deliveries_are_found_by_room_and_type(filled: Any, query: str, ids: Any
 def test_the_subscribers_page_names_the_room_and_says_the_state_in_words(filled: Any, page: Any) -> None:
     well, down = page("/subscribers/sub_well"), page("/subscribers/sub_down")
     assert re.search(r"stream\.started lobby queued", well)
-    assert re.search(r"stream\.failed lobby failed 4 times, next ", well)
-    assert re.search(r"stream\.stopped lobby waiting: an earlier one of its room", well)
-    assert re.search(r"broadcast\.late lobby dead after 9 attempts", well)
-    assert re.search(r"broadcast\.missed other dead", well)
-    assert re.search(r"stream\.stopped lobby waiting: breaker open until ", down)
+    assert re.search(r"stream\.failed lobby failed 4 times, next attempt ", well)
+    assert re.search(r"stream\.stopped lobby waiting for an earlier delivery of this room", well)
+    assert re.search(r"broadcast\.late lobby failed after 9 attempts", well)
+    assert re.search(r"broadcast\.missed other failed", well)
+    assert re.search(r"stream\.stopped lobby paused after repeated failures, next attempt ", down)
     assert "pending · next" not in well + down
 
 
 def test_the_subscribers_page_finds_by_room_type_and_state(filled: Any, page: Any) -> None:
     assert "broadcast.missed other" not in page("/subscribers/sub_well?room=lobby")
     assert "stream.failed lobby" not in page("/subscribers/sub_well?type=broadcast.*")
-    assert "No delivery is like that" in page("/subscribers/sub_well?room=lobby&type=broadcast.*&state=pending")
+    assert "No deliveries match" in page("/subscribers/sub_well?room=lobby&type=broadcast.*&state=pending")
 
 
 def test_the_walls_newest_deliveries_say_the_same(filled: Any, page: Any) -> None:
-    assert re.search(r"stream\.stopped lobby sub_down waiting: breaker open until ", page("/"))
+    assert re.search(r"stream\.stopped lobby sub_down paused after repeated failures, next attempt ", page("/"))
 
 
 def test_all_dead_ones_of_a_subscriber_are_retried_together(filled: Any, page: Any) -> None:
-    assert "Retry all 2 dead" in page("/subscribers/sub_well")
+    assert "Retry all 2 failed" in page("/subscribers/sub_well")
     answer = filled.web_client.api("POST", "/subscribers/sub_well/retry-dead")
     assert (answer.status_code, answer.json) == (200, {"retried": 2})
     assert filled.web_client.get("/deliveries?state=dead")["items"] == []
