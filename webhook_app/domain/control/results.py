@@ -107,9 +107,9 @@ def _adopt_started_stream(context: StepContext, call: Call, answered: StreamRepo
     """The answer names the stream that our call started: it is the one that webhooks opened meanwhile, or a new one."""
     report = _in_session(context, answered)
     unite_streams(context, report)
-    found = match_stream(context.room, StreamState.STARTING, report)
-    stream = found.stream
-    if stream is None or (found.kind is not MatchKind.KNOWN and stream.call_id != call.call_id):
+    stream_match = match_stream(context.room, StreamState.STARTING, report)
+    stream = stream_match.stream
+    if stream is None or (stream_match.kind is not MatchKind.KNOWN and stream.call_id != call.call_id):
         open_stream(context, StreamState.STARTING, report)
         return
     adopted = replace(

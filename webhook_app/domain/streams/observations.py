@@ -37,14 +37,14 @@ def observe_active(context: StepContext, report: StreamReport, asked_id: str, *,
     """
     signal = StreamState.PLAYABLE if playable else StreamState.STARTED
     unite_streams(context, report)
-    found = match_stream(context.room, signal, report)
-    stream = found.stream
-    if found.kind is MatchKind.KNOWN and stream is not None:
+    stream_match = match_stream(context.room, signal, report)
+    stream = stream_match.stream
+    if stream_match.kind is MatchKind.KNOWN and stream is not None:
         if not stream.live:
             return _reopen(context, stream, signal, asked_id)
         return _observe_known(context, stream, signal, report)
-    if found.kind is MatchKind.RETIRED:
-        context.record_effect(found.why)
+    if stream_match.kind is MatchKind.RETIRED:
+        context.record_effect(stream_match.why)
         return None
     if stream is not None and _has_ended_since(context, stream, asked_id):
         return None

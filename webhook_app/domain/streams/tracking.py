@@ -32,23 +32,23 @@ def on_stream_signal(context: StepContext, signal: StreamState, report: StreamRe
     if report.session_id is None and context.room.session is not None:
         report = replace(report, session_id=context.room.session.session_id)
     unite_streams(context, report)
-    found = match_stream(context.room, signal, report)
-    match found.kind:
+    stream_match = match_stream(context.room, signal, report)
+    match stream_match.kind:
         case MatchKind.KNOWN:
-            assert found.stream is not None
-            _check_recent_stop(context, signal, found.stream.session_id)
-            _check_ended_stream(context, found.stream, signal, report)
-            apply_signal(context, found.stream, signal, report)
+            assert stream_match.stream is not None
+            _check_recent_stop(context, signal, stream_match.stream.session_id)
+            _check_ended_stream(context, stream_match.stream, signal, report)
+            apply_signal(context, stream_match.stream, signal, report)
         case MatchKind.NEW:
             _check_recent_stop(context, signal, report.session_id)
             open_stream(context, signal, report)
         case MatchKind.PROVISIONAL:
             open_stream(context, signal, report, provisional=True)
-            context.record_effect(Reason.HELD_BACK, why=explain(found.why))
+            context.record_effect(Reason.HELD_BACK, why=explain(stream_match.why))
         case MatchKind.UNSETTLED:
-            _on_unsettled_end(context, signal, report, found.why)
+            _on_unsettled_end(context, signal, report, stream_match.why)
         case MatchKind.RETIRED:
-            context.record_effect(found.why)
+            context.record_effect(stream_match.why)
 
 
 def _on_unsettled_end(context: StepContext, signal: StreamState, report: StreamReport, why: Reason) -> None:
