@@ -17,7 +17,7 @@ from webhook_app.domain.rules.rule import RuleState
 from webhook_app.domain.state import SystemState
 from webhook_app.ops.logs import logger
 from webhook_app.store import codec
-from webhook_app.store.journal.skipped_events import NONE, PassedOver
+from webhook_app.store.journal.skipped_events import NONE, SkippedEvents
 from webhook_app.store.state.batch import Batch
 
 log = logger()
@@ -51,7 +51,7 @@ class StateOverlay(SystemState):
         return SystemState(self.config, self.rooms.commit(), self.memory.commit(), self.alarms.commit())
 
 
-def fold(state: SystemState, events: list[Event], skipped: PassedOver = NONE) -> tuple[Batch, SystemState]:
+def fold(state: SystemState, events: list[Event], skipped: SkippedEvents = NONE) -> tuple[Batch, SystemState]:
     """Fold events into a copy of the state; the state itself is not changed."""
     copy = SystemState(state.config, dict(state.rooms), dict(state.memory), dict(state.alarms))
     batch, after = fold_onto(copy, [codec.journal_event(event) for event in events], skipped)
@@ -61,7 +61,7 @@ def fold(state: SystemState, events: list[Event], skipped: PassedOver = NONE) ->
 def fold_onto(
     state: SystemState,
     events: list[JournalEvent],
-    skipped: PassedOver = NONE,
+    skipped: SkippedEvents = NONE,
     *,
     observer: FoldObserver | None = None,
     step: Step = step,
@@ -87,7 +87,9 @@ def fold_onto(
     return batch, after
 
 
-def fold_one(state: SystemState, event: JournalEvent, skipped: PassedOver = NONE, *, step: Step = step) -> StepOutcome:
+def fold_one(
+    state: SystemState, event: JournalEvent, skipped: SkippedEvents = NONE, *, step: Step = step
+) -> StepOutcome:
     """Fold one event into the state."""
     reason = skipped.get(event.id)
     if reason is not None:

@@ -10,7 +10,7 @@ from webhook_app.domain.ids import order
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
-from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.journal.skipped_events import SkippedEventStore
 from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
@@ -78,7 +78,7 @@ def replay_differences(client: Client) -> list[str]:
     folded_state, at = Snapshots(client).load()
     cursor = state.cursor()
     events = [event for event in Journal(client).read(at, 10_000) if order(event.id) <= order(cursor)]
-    _, folded_state = fold(folded_state, events, PassedOverEvents(client).load())
+    _, folded_state = fold(folded_state, events, SkippedEventStore(client).load())
     stored = state.load_state()
     stored.rooms.update(state.rooms(known_room_ids(client)))
     return differing(stored, folded_state)

@@ -15,7 +15,7 @@ from webhook_app.domain.streams.stream import Stream
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
-from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.journal.skipped_events import SkippedEventStore
 from webhook_app.store.state import outline
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
@@ -43,11 +43,11 @@ def refold(client: Client) -> Refolded:
     world, at = Snapshots(client).load()
     found = Refolded(world, whole=at == "0-0")
     cursor = StateStore(client).cursor()
-    passed_over = PassedOverEvents(client).load()
+    skipped = SkippedEventStore(client).load()
     for event in _after(client, at):
         if order(event.id) > order(cursor):
             break
-        batch, found.world = fold(found.world, [event], passed_over)
+        batch, found.world = fold(found.world, [event], skipped)
         found.events.append(event)
         found.streams |= batch.streams
         found.streams = {name: run for name, run in found.streams.items() if name not in batch.dropped}

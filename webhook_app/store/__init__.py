@@ -1,1 +1,1 @@
-"""Everything kept in Redis, and the only code that knows its keys."""
+"""Everything stored in Redis or Valkey, and the only code that names its keys."""

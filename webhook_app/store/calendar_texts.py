@@ -1,6 +1,6 @@
-"""Texts of fetched calendars: to read again when the horizon moves on, and to ask a server for changes only.
+"""Texts of fetched calendars, to be read again when the horizon moves, and for conditional requests.
 
-A cache of the process that fetches calendars. Folding never reads it.
+A cache of the process that fetches calendars; the reducer never reads it.
 """
 
 import zlib
@@ -18,7 +18,7 @@ TEXT_MAX_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CalendarText:
-    """A calendar as it was fetched: octets, the charset the server named, and what tells this version from others."""
+    """A fetched calendar: its bytes, the charset that the server named, and the validators of conditional requests."""
 
     raw: bytes
     charset: str | None = None
@@ -27,26 +27,26 @@ class CalendarText:
 
 
 class CalendarTexts:
-    """Keeps the last good text of each calendar, compressed; one that stays too long for the store is not kept."""
+    """Stores the last good text of each calendar, compressed; texts that are too large for the store are left out."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def get(self, source: str) -> CalendarText | None:
-        """The last good text, None when there is none that can be read."""
+        """The last good text; None when none is stored or readable."""
         stored = self._client.hget(keys.CALENDAR_TEXTS, source)
         if stored is None:
             return None
         try:
-            kept = _decode(stored)
+            packed = _decode(stored)
             inflate = zlib.decompressobj()
-            raw = inflate.decompress(kept.raw, TEXT_MAX_BYTES)
+            raw = inflate.decompress(packed.raw, TEXT_MAX_BYTES)
         except (msgspec.MsgspecError, zlib.error):
             return None
-        return CalendarText(raw, kept.charset, kept.etag, kept.last_modified) if inflate.eof else None
+        return CalendarText(raw, packed.charset, packed.etag, packed.last_modified) if inflate.eof else None
 
     def put(self, source: str, text: CalendarText) -> None:
-        """Keep a text in place of the last one."""
+        """Replace a calendar's text."""
         packed = msgspec.msgpack.encode(
             CalendarText(zlib.compress(text.raw), text.charset, text.etag, text.last_modified)
         )
@@ -57,10 +57,10 @@ class CalendarTexts:
 
     def keep_only(self, sources: Iterable[str]) -> None:
         """Drop the texts of calendars that no rule names."""
-        kept = {source.encode() for source in sources}
-        gone = [source for source in self._client.hkeys(keys.CALENDAR_TEXTS) if source not in kept]
-        if gone:
-            self._client.hdel(keys.CALENDAR_TEXTS, *gone)
+        in_use = {source.encode() for source in sources}
+        unused = [source for source in self._client.hkeys(keys.CALENDAR_TEXTS) if source not in in_use]
+        if unused:
+            self._client.hdel(keys.CALENDAR_TEXTS, *unused)
 
 
 _decode = msgspec.msgpack.Decoder(CalendarText).decode

@@ -1,11 +1,11 @@
-"""Every key in Redis, in one place."""
+"""Every key in Redis. The Lua scripts build some of them from the prefix; the stored names never change."""
 
 PREFIX = "tally:"
 
 JOURNAL = PREFIX + "journal"
 CURSOR = PREFIX + "cursor"
 SNAPSHOT = PREFIX + "snapshot"
-PASSED_OVER = PREFIX + "passed-over"
+SKIPPED_EVENTS = PREFIX + "passed-over"
 FOLD_STRIKE = PREFIX + "fold-strike"
 SYSTEM_ALARMS = PREFIX + "alarms:system"
 HALTED = PREFIX + "halted"
@@ -60,12 +60,12 @@ def room(room_id: str) -> str:
 
 
 def stream(stream_id: str) -> str:
-    """One run, JSON."""
+    """One stream, JSON."""
     return f"{PREFIX}stream:{stream_id}"
 
 
 def room_streams(room_id: str) -> str:
-    """The runs of a room by the moment they opened."""
+    """The streams of a room by the time they opened."""
     return f"{PREFIX}streams:{room_id}"
 
 
@@ -115,22 +115,22 @@ def subscriber_due(subscriber_id: str) -> str:
 
 
 def subscriber_health(subscriber_id: str) -> str:
-    """How a subscriber has answered lately, a hash."""
+    """The health of a subscriber, a hash."""
     return f"{PREFIX}subscriber:{subscriber_id}:health"
 
 
 def subscriber_hour(subscriber_id: str, hour: int) -> str:
-    """What came of the attempts of one hour since 1970, a hash that expires."""
+    """Counts of the attempts in one hour since 1970, a hash that expires."""
     return f"{PREFIX}subscriber:{subscriber_id}:hour:{hour}"
 
 
 def last_announced(subscriber_id: str) -> str:
-    """What a person was last told by room and family, a hash: the same state is not said twice."""
+    """The state that a subscriber was last notified of, by room and family, a hash."""
     return f"{PREFIX}subscriber:{subscriber_id}:told"
 
 
 def rule_lock(name: str) -> str:
-    """Held while somebody changes a rule by the API."""
+    """The lock of a rule that is being changed by the API."""
     return f"{PREFIX}rules:lock:{name}"
 
 
@@ -140,5 +140,5 @@ def wake(queue: str) -> str:
 
 
 def doctor_word(nonce: str) -> str:
-    """A word that `GET /doctor/<nonce>` says once."""
+    """A token that `GET /doctor/<nonce>` answers once."""
     return f"{PREFIX}doctor:{nonce}"

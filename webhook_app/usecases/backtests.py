@@ -12,7 +12,7 @@ from webhook_app.providers.registry import CALLED
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
-from webhook_app.store.journal.skipped_events import PassedOver, PassedOverEvents
+from webhook_app.store.journal.skipped_events import SkippedEvents, SkippedEventStore
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
 from webhook_app.usecases.context import AppContext
@@ -41,9 +41,9 @@ def replay(
     The drafts refer to rooms by their current names, and by `names`.
     """
     before, _ = Snapshots(client).load()
-    passed_over = PassedOverEvents(client).load()
+    skipped = SkippedEventStore(client).load()
     known = {**StateStore(client).names().names, **(names or {})}
-    events = _bounded(Journal(client), until, passed_over)
+    events = _bounded(Journal(client), until, skipped)
     return backtest(
         before,
         events,
@@ -71,13 +71,13 @@ def comparison_view(comparison: Comparison, config: Config) -> dict[str, Any]:
     }
 
 
-def _bounded(journal: Journal, until: int, passed_over: PassedOver) -> Iterator[JournalEvent]:
+def _bounded(journal: Journal, until: int, skipped: SkippedEvents) -> Iterator[JournalEvent]:
     for count, event in enumerate(journal.scan()):
         if event.at >= until:
             return
         if count >= EVENTS_MAX:
             raise TooManyEventsError(f"more than {EVENTS_MAX} events are stored up to then; choose an earlier `to`")
-        if event.id not in passed_over:
+        if event.id not in skipped:
             yield codec.journal_event(event)
 
 

@@ -11,7 +11,7 @@ from webhook_app.domain.times import DAY
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Journal
-from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.journal.skipped_events import SkippedEventStore
 from webhook_app.store.state.retention import Retention, RetentionLimits
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
@@ -33,7 +33,7 @@ class RetentionJob:
         self._retention_ms = retention_days * DAY
         self._journal = Journal(client)
         self._snapshots = Snapshots(client)
-        self._skipped = PassedOverEvents(client)
+        self._skipped = SkippedEventStore(client)
         self._retention = Retention(client, limits)
 
     def __call__(self) -> None:

@@ -9,7 +9,7 @@ from webhook_app.domain.state import SystemState
 from webhook_app.store import codec
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal
-from webhook_app.store.journal.skipped_events import PassedOverEvents
+from webhook_app.store.journal.skipped_events import SkippedEventStore
 from webhook_app.store.queries.rooms import known_room_ids
 from webhook_app.store.state.snapshots import Snapshots
 from webhook_app.store.state.store import StateStore
@@ -29,12 +29,12 @@ def check_replay(client: Client, *, progress: Callable[[int], None] = lambda cou
     count = 0
     for _ in range(LOOKS_MAX):
         cursor = state.cursor()
-        passed_over = PassedOverEvents(client).load()
+        skipped = SkippedEventStore(client).load()
         while order(at) < order(cursor):
             events = [event for event in journal.read(at, BATCH) if order(event.id) <= order(cursor)]
             if not events:
                 return failed(NAME, f"the journal ends before the cursor {cursor}", "restore the store from a backup")
-            _, world = fold(world, events, passed_over)
+            _, world = fold(world, events, skipped)
             at, count = events[-1].id, count + len(events)
             progress(count)
         stored = state.load_state()

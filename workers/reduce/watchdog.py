@@ -138,15 +138,15 @@ def _record(event_id: str, reason: str) -> str | None:
     """Report to the store; returns what follows from it, None when the fold has ended meanwhile."""
     from webhook_app.config.loading import load
     from webhook_app.store.connection.clients import connect
-    from webhook_app.store.journal.skipped_events import FoldReport, PassedOverEvents
+    from webhook_app.store.journal.skipped_events import FoldReport, SkippedEventStore
 
     settings = load(os.environ)
     assert settings.redis_url is not None
     with contextlib.closing(connect(settings.redis_url, sentinel_login=settings.sentinel_login)) as client:
-        match PassedOverEvents(client).report(event_id, reason):
+        match SkippedEventStore(client).report(event_id, reason):
             case FoldReport.COUNTED:
                 return "it is tried once more"
-            case FoldReport.PASSED_OVER:
+            case FoldReport.SKIPPED:
                 return "it is passed over"
             case FoldReport.COMMITTED:
                 return None

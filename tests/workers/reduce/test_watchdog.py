@@ -17,7 +17,7 @@ from webhook_app.domain.events import Source
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, entry
-from webhook_app.store.journal.skipped_events import FoldReport, PassedOverEvents
+from webhook_app.store.journal.skipped_events import FoldReport, SkippedEventStore
 from webhook_app.store.journal.wakeups import Wakeups
 from webhook_app.store.state.alarms import is_raised
 from webhook_app.store.state.store import StateStore
@@ -106,7 +106,7 @@ def test_a_fold_that_never_ends_is_passed_over_and_the_rest_folds(
         kept.stop()
     state = StateStore(client)
     assert [room for room in ("before", STUCK_ROOM, "after") if state.room(room)] == ["before", "after"]
-    assert list(PassedOverEvents(client).load()) == [stuck]
+    assert list(SkippedEventStore(client).load()) == [stuck]
     assert is_raised(client, "poisoned-event")
     # The folds of this process do not hang: only the stored verdict makes them pass the event over too.
     assert differences(client, refold(client)) == []
@@ -123,7 +123,7 @@ def test_a_fold_that_is_only_slow_and_kill_9_lead_to_no_verdict(client: Client, 
             Wakeups(client).wake_unless_pending("process")
             os.kill(kept.pid, signal.SIGKILL)
             wait_until(lambda last=last: folded(client, kept, last), LIMIT_S, "the fold")
-    assert not client.exists(keys.PASSED_OVER, keys.FOLD_STRIKE), kept.log()
+    assert not client.exists(keys.SKIPPED_EVENTS, keys.FOLD_STRIKE), kept.log()
     assert StateStore(client).room(STUCK_ROOM) is not None
 
 
@@ -147,11 +147,11 @@ def test_the_watchdog_ends_with_its_worker_and_is_replaced_when_it_dies(
 
 def test_a_verdict_takes_two_reports_of_the_same_event_and_none_on_a_committed_one(client: Client) -> None:
     first, second = append(client, "a", "b")
-    events = PassedOverEvents(client)
+    events = SkippedEventStore(client)
     assert [events.report(first, "why"), events.report(second, "why"), events.report(first, "why")] == [
         FoldReport.COUNTED
     ] * 3
-    assert events.report(first, "why") is FoldReport.PASSED_OVER
+    assert events.report(first, "why") is FoldReport.SKIPPED
     assert events.load() == {first: "why"}
     Reducer(client, NullWake()).reduce()
     assert [events.report(first, "why"), events.report(second, "why")] == [FoldReport.COMMITTED] * 2
@@ -162,7 +162,7 @@ def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_c
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = append(client, "a", "b")
-    events = PassedOverEvents(client)
+    events = SkippedEventStore(client)
 
     class Late(FoldProgress):
         """The watchdog's verdict comes while the last event is being folded."""
@@ -180,7 +180,7 @@ def test_a_verdict_written_while_the_batch_folds_is_obeyed_before_the_batch_is_c
 
 def test_trimming_folds_by_the_verdicts_and_forgets_those_it_no_longer_needs(client: Client) -> None:
     first, _ = append(client, "a", "b")
-    events = PassedOverEvents(client)
+    events = SkippedEventStore(client)
     events.report(first, "why")
     events.report(first, "why")
     Reducer(client, NullWake()).reduce()

@@ -1,4 +1,4 @@
-"""Sessions that were logged out: their cookies are signed and would otherwise be good until they expire."""
+"""Console sessions that were logged out: their cookies are signed and would be valid until they expire."""
 
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
@@ -15,7 +15,7 @@ class EndedSessions:
         self._kept_ms = kept_s * SECONDS_MS
 
     def end(self, session_id: str) -> None:
-        """Remember that this session has ended; forget those whose cookies have expired."""
+        """End a session; sessions whose cookies have expired are forgotten."""
         now = now_ms(self._client)
         with self._client.pipeline(transaction=True) as pipe:
             pipe.zremrangebyscore(keys.SESSIONS_ENDED, "-inf", now)
@@ -23,5 +23,5 @@ class EndedSessions:
             pipe.execute()
 
     def has_ended(self, session_id: str) -> bool:
-        """Whether somebody logged this session out."""
+        """Whether this session was logged out."""
         return self._client.zscore(keys.SESSIONS_ENDED, session_id) is not None

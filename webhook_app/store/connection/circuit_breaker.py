@@ -1,4 +1,4 @@
-"""Refuse at once while the store is silent, instead of letting every caller wait for it. For one event loop."""
+"""A circuit breaker for the store, for one event loop: while the store does not answer, callers fail at once."""
 
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -13,9 +13,9 @@ Probe = Callable[[], Awaitable[None]]
 
 
 class CircuitBreaker:
-    """Opens when the store did not answer in time. While it is open one caller at a time probes the store.
+    """Opens when the store does not answer in time; while it is open, one caller at a time probes the store.
 
-    A store that answers anything, a refusal too, closes it: refusals are quick.
+    Any answer closes it, also a refusal: refusals are quick.
     """
 
     def __init__(self, probe: Probe, *, now: Callable[[], float] = monotonic) -> None:
@@ -26,7 +26,7 @@ class CircuitBreaker:
         self._probe_at = 0.0
 
     async def admit(self) -> None:
-        """Let a caller pass, after a probe if one is due; StoreUnavailable while the store is silent."""
+        """Let a caller pass, after a probe if one is due; StoreUnavailableError while the store does not answer."""
         if not self._open:
             return
         if self._probing or self._now() < self._probe_at:
@@ -45,13 +45,13 @@ class CircuitBreaker:
             self._probe_at = self._now() + RETRY_AFTER_S
 
     def open(self) -> None:
-        """Have callers refused until a probe is answered."""
+        """Refuse callers until a probe is answered."""
         self._open = True
         self._probe_at = self._now() + RETRY_AFTER_S
 
 
 def probe_with(client: Client) -> Probe:
-    """A probe that asks the store for its time, which it tells whatever else it refuses."""
+    """A probe that sends TIME, which a store answers whatever else it refuses."""
 
     async def probe() -> None:
         await client.time()

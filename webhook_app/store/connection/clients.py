@@ -1,4 +1,4 @@
-"""Make the clients of the store. Composition roots call this; nothing is connected at import."""
+"""Creates the clients of the store. Composition roots call this; nothing connects at import."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,14 +40,14 @@ _ASYNC_CONNECTIONS = {
 
 
 class StoreUnavailableError(Exception):
-    """The store cannot keep or give anything now."""
+    """The store can neither be written nor read now."""
 
 
 class StoreSilentError(StoreUnavailableError):
-    """The store did not answer in time: whether it did what it was asked is not known."""
+    """The store did not answer in time: whether it executed the command is unknown."""
 
 
-# What everything that goes on without the store catches: the client's own errors, and ours.
+# What callers catch that go on without the store: the client's own errors, and ours.
 STORE_ERRORS = (redis.RedisError, StoreUnavailableError)
 
 
@@ -59,11 +59,11 @@ def connect(
     max_connections: int = CONNECTIONS_MAX,
     generation: Generation | None = None,
 ) -> Client:
-    """Make a client that never repeats a command by itself: a lost reply to an append must not become two entries.
+    """Create a client that never repeats a command by itself: a lost reply to an append must not become two entries.
 
     `timeout_s` limits each wait for an answer. `sentinel_login` is for the sentinels; the store's own login is a part
-    of `url`. Clients of one process share a `generation`: what one of them learns about the store, as that it is
-    silent or was demoted, has the connections of the others replaced too.
+    of `url`. Clients of one process share a `generation`: when one of them finds the store silent or demoted,
+    the connections of the others are replaced too.
     """
     options = _options(timeout_s, max_connections, generation) | {"retry": Retry(NoBackoff(), 0)}
     if is_sentinel_url(url):
@@ -88,7 +88,7 @@ def connect_async(
     timeout_s: float = SOCKET_TIMEOUT_S,
     generation: Generation | None = None,
 ) -> Client:
-    """Make a client for an event loop; otherwise as `connect`."""
+    """Create a client for an event loop; otherwise as `connect`."""
     options = _options(timeout_s, CONNECTIONS_MAX, generation) | {"retry": AsyncRetry(NoBackoff(), 0)}
     if is_sentinel_url(url):
         sentinel_url = parse_sentinel_url(url)

@@ -1,4 +1,4 @@
-"""Connections that are opened anew after their server refused to do its work, or did not answer.
+"""Connections that reconnect after their server refused commands or did not answer.
 
 A server that was demoted keeps its clients and answers each write READONLY for as long as they stay. So a connection
 that meets a refusal is replaced before its next use; where another server may have taken over, so is every other
@@ -23,18 +23,18 @@ else:
 
 
 class Generation:
-    """Counts how often all connections of a pool had to be replaced."""
+    """Counts how often all connections of a process had to be replaced."""
 
     def __init__(self) -> None:
         self.number = 0
 
     def end(self) -> None:
-        """Have every connection that is open now replaced before its next use."""
+        """Replace every connection that is open now before its next use."""
         self.number += 1
 
 
 class _ConnectionAge:
-    """Which generation a connection belongs to, and what ends it."""
+    """The generation that a connection belongs to, and what outdates it."""
 
     _OUTDATED = -1
 
@@ -43,12 +43,12 @@ class _ConnectionAge:
         self.number = generation.number
 
     def renew(self) -> bool:
-        """Whether the connection must be replaced; it then belongs to the present generation."""
+        """Whether the connection must be replaced; from now on it belongs to the present generation."""
         outdated, self.number = self.number != self.generation.number, self.generation.number
         return outdated
 
     def observe_response(self, answer: object) -> None:
-        """Look for refusals among the answers of a transaction, which are raised by nobody."""
+        """Look for refusals among the answers of a transaction, which are returned and not raised."""
         if type(answer) is list:
             for item in answer:
                 if isinstance(item, redis.ResponseError):
@@ -64,12 +64,12 @@ class _ConnectionAge:
             self.number = self._OUTDATED
 
     def observe_timeout(self) -> None:
-        """The server did not answer in time: the other connections to it are no better."""
+        """The server did not answer in time: replace the other connections to it too."""
         self.generation.end()
 
 
 class _ReconnectingConnection(_Base):
-    """What a connection of a thread's client does beyond the library's own."""
+    """What a connection does beyond the library's own, for clients of threads."""
 
     def __init__(self, *, generation: Generation, **options: Any) -> None:
         self._age = _ConnectionAge(generation)

@@ -1,4 +1,4 @@
-"""Recognize the answers by which a store that runs refuses commands for now.
+"""Recognizes errors by which a running store refuses commands for now.
 
 A refused command had no effect. The refusal passes: another server becomes the primary, memory or disk gets room,
 replicas come back. The codes are those at the start of the server's error texts.
@@ -49,7 +49,7 @@ _INSIDE = re.compile(
 
 
 def refusal_of(error: BaseException) -> Refusal | None:
-    """Which refusal an error of the client is; None when it is no refusal."""
+    """The refusal that an error of the client stands for; None when it is none."""
     if not isinstance(error, redis.RedisError):
         return None
     if (
@@ -62,5 +62,5 @@ def refusal_of(error: BaseException) -> Refusal | None:
 
 
 def is_store_unavailable(error: BaseException) -> bool:
-    """Whether an error of the client says that the store cannot serve now: it is unreachable, silent, or refuses."""
+    """Whether an error means that the store cannot serve now: it is unreachable, silent, or refuses commands."""
     return isinstance(error, (redis.ConnectionError, redis.TimeoutError)) or refusal_of(error) is not None

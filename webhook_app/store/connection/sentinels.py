@@ -1,4 +1,4 @@
-"""Ask sentinels for the primary, and say in plain words why none could be had."""
+"""Asks sentinels for the primary, and reports why none could be found."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -14,11 +14,11 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from webhook_app.config.sentinel_url import Login, SentinelUrl
 
-ANSWER_LIMIT_S = 1.0  # a sentinel answers from memory; one that hangs must not hold up those that do not
+ANSWER_LIMIT_S = 1.0  # a sentinel answers from memory; one that hangs must not delay the others
 
 
 class SentinelFailure(StrEnum):
-    """Why a sentinel could not name a primary."""
+    """Why a sentinel did not name a primary."""
 
     LOGIN = "it refused the user or password"
     UNREACHABLE = "it could not be reached"
@@ -42,7 +42,7 @@ class NoPrimaryError(MasterNotFoundError):
 
 
 class Sentinels(Sentinel):
-    """Asks one sentinel after the other, the one that answered last first."""
+    """Asks the sentinels in turn, beginning with the one that answered last."""
 
     def __init__(self, url: SentinelUrl, login: Login) -> None:
         super().__init__(url.hosts, sentinel_kwargs=_options(url, login, Retry(NoBackoff(), 0)))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The store's own time, which all processes share, whatever their machines' clocks show."""
+"""The store's own time, which all processes share whatever their machines' clocks show."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,5 +13,5 @@ def time_ms(answer: Sequence[Any]) -> int:
 
 
 def now_ms(client: Client) -> int:
-    """Ask a store for its time, in ms since 1970."""
+    """The store's time, in ms since 1970."""
     return time_ms(client.time())

@@ -1,4 +1,4 @@
-"""Execute a transaction and tell "nothing was applied" from "applied in part"."""
+"""Executes a transaction, and distinguishes "nothing was applied" from "applied in part"."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much has come lately: the journal's newest entries counted by minute, in the store itself."""
+"""Events per minute: the journal's newest entries, counted in the store itself."""
 
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client
@@ -13,8 +13,9 @@ def events_by_minute(client: Client, minutes: int) -> tuple[list[int], bool]:
 
     A busy journal is looked at only as far back as its newest 5,000 entries reach.
     """
-    now, seen, oldest, *pairs = client.eval(lua("count_events_by_minute"), 1, keys.JOURNAL, minutes, COUNTED_MAX, CHUNK)
+    answer = client.eval(lua("count_events_by_minute"), 1, keys.JOURNAL, minutes, COUNTED_MAX, CHUNK)
+    now, counted, oldest, *pairs = answer
     counts = {int(pairs[at]): int(pairs[at + 1]) for at in range(0, len(pairs), 2)}
-    whole = int(seen) < COUNTED_MAX
+    whole = int(counted) < COUNTED_MAX
     span = minutes if whole else max(1, (int(now) - int(oldest)) // 60_000)
     return [counts.get(ago, 0) for ago in range(span - 1, -1, -1)], whole

@@ -1,4 +1,4 @@
-"""Group append: requests on one event loop share appends to the journal, and wait for them without a thread each."""
+"""Group commit: requests on one event loop share appends to the journal, without a thread each."""
 
 import asyncio
 from collections import deque
@@ -56,14 +56,14 @@ class _Waiter:
 
 
 def _expire(waiter: _Waiter) -> None:
-    """Refuse an entry that has waited for too long."""
+    """Fail an entry that has waited too long."""
     if not waiter.future.done():
         waiter.expired = True
         waiter.future.set_exception(StoreUnavailableError("the append took too long"))
 
 
 class GroupAppender:
-    """Appends entries in the order they came, as many at a time as wait; one append is under way at a time."""
+    """Appends entries in their order, all that wait at a time; one append is in flight at a time."""
 
     def __init__(
         self, append_entries: AppendEntries, wake: Wake, circuit: CircuitBreaker, *, wait_max_s: float = WAIT_MAX_S
@@ -79,7 +79,7 @@ class GroupAppender:
     async def append(self, entry: Entry) -> str:
         """Append one entry; returns its id when it is durable. StoreUnavailable when it is not known to be.
 
-        While the store is silent it is not waited for.
+        While the store does not answer, this fails at once.
         """
         await self._circuit.admit()
         if len(self._waiting) >= WAITING_MAX_ENTRIES or self._waiting_bytes >= WAITING_MAX_BYTES:

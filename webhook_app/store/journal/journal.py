@@ -22,7 +22,7 @@ APPEND_KEYS = (keys.JOURNAL, keys.wake("process"))
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be journaled: `data` is JSON, for a webhook the body as it came."""
+    """An entry to be journaled: `data` is JSON, for a webhook its raw body."""
 
     source: Source
     type: str
@@ -31,12 +31,12 @@ class Entry:
 
 
 def entry(source: Source, kind: str, room_id: str | None, data: Mapping[str, Any]) -> Entry:
-    """An entry of our own making."""
+    """An entry of ours, with its data encoded."""
     return Entry(source, kind, room_id, codec.encode(data))
 
 
 class Journal:
-    """Append and read. `append` returns only when the store has the entries on disk, and on its replicas if asked."""
+    """Appends and reads. `append` returns when the store has the entries on disk, and on `ack_replicas` replicas."""
 
     def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
         self._client = client
@@ -51,7 +51,7 @@ class Journal:
         return appended(answer)
 
     def append_with(self, pipe: Client, entries: Sequence[Entry]) -> None:
-        """Append as a part of somebody's transaction, who wakes `process` when it is done."""
+        """Append as a part of the caller's transaction; the caller wakes `process` afterwards."""
         pipe.eval(lua("append_journal"), len(APPEND_KEYS), *APPEND_KEYS, *append_args(entries))
 
     def _append_acked(self, args: list[Any]) -> list[Any]:

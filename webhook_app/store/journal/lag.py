@@ -21,7 +21,7 @@ class Lag:
     oldest_at: int
 
     def waited_s(self, now_ms: int) -> float:
-        """For how many seconds the next entry has waited."""
+        """How many seconds the next entry has waited."""
         return max(0, now_ms - self.oldest_at) / 1000 if self.events else 0.0
 
 
@@ -31,7 +31,7 @@ def read_lag(client: Client, *, at_most: int = COUNTED_MAX) -> Lag:
 
 
 def queue_lag(pipe: Client, *, at_most: int = COUNTED_MAX) -> Any:
-    """Ask for the lag on a pipeline; `lag_of` reads the answer."""
+    """Queue reading the lag on a pipeline; `lag_of` decodes the answer."""
     return pipe.eval(lua("read_lag"), 2, keys.JOURNAL, keys.CURSOR, at_most)
 
 

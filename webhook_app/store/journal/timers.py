@@ -1,4 +1,4 @@
-"""The index of timers: popped by the clock, each pop and its journaling one atomic step."""
+"""The index of timers: the clock pops what is due and journals it, in one atomic step."""
 
 from webhook_app.store import keys
 from webhook_app.store.connection.clients import Client

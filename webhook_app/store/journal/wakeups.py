@@ -37,7 +37,7 @@ def mark_awake(client: Client, queue: str, *, for_ms: int) -> Any:
 
 
 class Wakeups(Wake):
-    """Sends wake-ups at once, on the caller's thread."""
+    """Sends wake-ups on the caller's thread."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -64,7 +64,7 @@ class Wakeups(Wake):
 
 
 class BackgroundWakeups(Wake):
-    """Sends wake-ups on a thread of its own, so that an answer never waits for one."""
+    """Sends wake-ups on a thread of its own, so that no response waits for one."""
 
     def __init__(self, wakeups: Wake, loops: Loops) -> None:
         self._wakeups = wakeups

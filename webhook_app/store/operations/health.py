@@ -1,4 +1,4 @@
-"""One look at the store for a health check: whether it takes writes, and what it says of the product."""
+"""Health of the store and, out of it, of the product, in one round trip."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _PROBLEMS: Mapping[Refusal | None, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """What one look found; `problem` is why the store is not well, and then the rest is not known."""
+    """The health; `problem` says why the store takes no writes, and then the rest is unknown."""
 
     problem: str | None
     live: LiveProcesses = LiveProcesses({}, {})  # noqa: RUF009 - frozen, and never changed
@@ -64,7 +64,7 @@ def read_health(client: Client) -> StoreHealth:
 
 
 def problem_of(error: redis.RedisError) -> str:
-    """What an error of the store means for a health check."""
+    """What an error of the store means, for people."""
     refusal = refusal_of(error)
     if refusal in _PROBLEMS:
         return _PROBLEMS[refusal]

@@ -1,4 +1,4 @@
-"""Measures: counters and histograms of all processes in one hash; gathered in memory, written now and then."""
+"""Counters and histograms of all processes in one hash, buffered in memory and written about once a second."""
 
 import threading
 from bisect import bisect_left
@@ -34,14 +34,14 @@ _SUM = "sum"
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """What was observed: how many by upper bound in ms (None has none), and their sum in ms."""
+    """How many observations by upper bound in ms (None: unbounded), and their sum in ms."""
 
     buckets: Mapping[int | None, int]
     sum_ms: int
 
 
 class MetricsBuffer:
-    """Gathers in memory, from any thread; writes with `flush`, or puts itself on a pipeline with `onto`."""
+    """Buffers observations of any thread; writes with `flush`, or as a part of a pipeline with `queue_on`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,7 +49,7 @@ class MetricsBuffer:
         self._written_at = monotonic()
 
     def observe_many(self, name: str, values_ms: Iterable[int]) -> None:
-        """Durations in ms under a histogram's name; less than nothing (clocks) counts as nothing."""
+        """Add durations in ms to a histogram; negative ones (clocks differ) count as 0."""
         bounds = BOUNDS_MS[name]
         total, places = 0, [0] * (len(bounds) + 1)
         for value in values_ms:
@@ -64,7 +64,7 @@ class MetricsBuffer:
                     self._gathered[f"{name}|{bound}"] += count
 
     def queue_on(self, pipe: Client) -> Counter[str]:
-        """Put everything gathered on a pipeline, of either kind of client; returns it, for `put_back`."""
+        """Queue everything buffered on a pipeline, of either kind of client; returns it, for `restore`."""
         with self._lock:
             taken, self._gathered = self._gathered, Counter()
             self._written_at = monotonic()
@@ -72,12 +72,12 @@ class MetricsBuffer:
         return taken
 
     def restore(self, taken: Counter[str]) -> None:
-        """The pipeline failed: keep it for the next."""
+        """Take back what a failed pipeline did not write."""
         with self._lock:
             self._gathered.update(taken)
 
     def flush(self, client: Client, *, every_s: float = FLUSH_EVERY_S) -> None:
-        """Write what was gathered, unless that was done just now. A store that is away is no matter: next time."""
+        """Write what is buffered, unless that was done within `every_s`; when the store is away, the next time."""
         if self._nothing_due(every_s):
             return
         with client.pipeline(transaction=True) as pipe:
@@ -109,20 +109,20 @@ def queue_counts(pipe: Client, counts: Mapping[str, int]) -> None:
 
 
 def read(client: Client) -> Mapping[str, int]:
-    """Everything as it stands."""
+    """All counters by field."""
     return {field.decode(): int(count) for field, count in client.hgetall(keys.MEASURES).items()}
 
 
-def histogram(found: Mapping[str, int], name: str) -> Histogram:
-    """One histogram; bounds that are no longer ours count under the next one that is."""
+def histogram(counts: Mapping[str, int], name: str) -> Histogram:
+    """One histogram; counts under bounds of earlier versions go to the next bound of today."""
     bounds = BOUNDS_MS[name]
     buckets: dict[int | None, int] = dict.fromkeys((*bounds, None), 0)
-    for field, count in found.items():
+    for field, count in counts.items():
         head, _, bound = field.partition("|")
         if head == name and bound != _SUM:
             place = len(bounds) if bound == _INFINITE else bisect_left(bounds, int(bound))
             buckets[bounds[place] if place < len(bounds) else None] += count
-    return Histogram(buckets, found.get(f"{name}|{_SUM}", 0))
+    return Histogram(buckets, counts.get(f"{name}|{_SUM}", 0))
 
 
 def counted(event: Event, notices: Iterable[Notice]) -> Iterator[str]:

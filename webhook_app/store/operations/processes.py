@@ -1,4 +1,4 @@
-"""Signs of life: which of our processes were seen lately, by the store's own time, and which of their loops fail."""
+"""Process heartbeats: which processes live, by the store's own time, and which of their loops fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class LiveProcesses:
     failing: Mapping[str, str]  # by "<process>: <loop>"
 
     def failing_in(self, *names: str) -> dict[str, str]:
-        """What fails in the processes of these names."""
+        """The failing loops of the processes of these names."""
         return {loop: why for loop, why in self.failing.items() if loop.partition(":")[0] in names}
 
 
@@ -36,21 +36,21 @@ class SeenProcess:
 
 
 class Processes:
-    """Leaves signs of life for one process, and lists who is alive."""
+    """Records the heartbeat of a process, and lists the live ones."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._record_heartbeat = client.register_script(lua("record_heartbeat"))
 
     def beat(self, name: str, where: str, failing: Mapping[str, str] | None = None) -> None:
-        """Leave a sign of life; `where` tells this process from others of its name."""
+        """Record a heartbeat; `where` (host and process id) distinguishes processes of one name."""
         text = codec.encode(failing) if failing else ""
         self._record_heartbeat(
             keys=[keys.PROCESSES, keys.FAILING_LOOPS], args=[f"{name}|{where}", FORGET_AFTER_MS, text]
         )
 
     def gone(self, name: str, where: str) -> None:
-        """Remove a process that ends in order."""
+        """Remove a process that stops."""
         with self._client.pipeline(transaction=True) as pipe:
             pipe.zrem(keys.PROCESSES, f"{name}|{where}")
             pipe.hdel(keys.FAILING_LOOPS, f"{name}|{where}")
@@ -75,7 +75,7 @@ def processes_seen(client: Client) -> list[SeenProcess]:
 
 
 def queue_live_processes(pipe: Client) -> Any:
-    """Ask for the live processes on a pipeline; `live_of` reads the answer."""
+    """Queue listing the live processes on a pipeline; `live_processes_of` decodes the answer."""
     return pipe.eval(lua("list_live_processes"), 2, keys.PROCESSES, keys.FAILING_LOOPS, ALIVE_FOR_MS)
 
 

@@ -1,7 +1,7 @@
-"""Alarms on the reducer itself, which no fold can raise: kept apart from the reducer's state, and told all the same.
+"""Alarms about the reducer itself, which no event can raise: stored apart from the reducer's state.
 
 The clock raises and clears them. Each change is one script that also appends its notice to the outbox, so that it is
-told once, whatever clock dies and however many there are.
+announced once, even if a clock dies or several run.
 """
 
 from collections.abc import Mapping

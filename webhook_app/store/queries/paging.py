@@ -1,4 +1,4 @@
-"""Pages of what is kept, newest first, by a cursor that stays right while more is written."""
+"""Pages of sorted sets, newest first, by a cursor that stays right while more is written."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class InvalidCursorError(ValueError):
-    """A cursor that we did not give."""
+    """A cursor that was not made here."""
 
 
 def encode_cursor(position: str) -> str:
@@ -24,7 +24,7 @@ def encode_cursor(position: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str | None:
-    """The position in a cursor; BadCursorError when it is none of ours."""
+    """The position in a cursor; InvalidCursorError when it was not made here."""
     if cursor is None:
         return None
     try:
@@ -50,23 +50,23 @@ def page_by_score(
         if not bar or not _SCORE.fullmatch(score):
             raise InvalidCursorError("the cursor is not one of ours; leave it out to begin")
         top = score
-    found: list[T] = []
+    items: list[T] = []
     looked = skipped = 0
     while looked < SCAN_MAX:
         raw = client.zrevrangebyscore(key, top, "-inf", start=skipped, num=CHUNK, withscores=True)
         if not raw:
-            return found, None
+            return items, None
         skipped += len(raw)
         members = [(member.decode(), score) for member, score in raw]
         if after is not None:
-            members = [(one, score) for one, score in members if score < float(top) or one < after]
-        loaded = load([one for one, _ in members]) if members else []
-        for at, ((one, score), item) in enumerate(zip(members, loaded, strict=True), 1):
+            members = [(name, score) for name, score in members if score < float(top) or name < after]
+        loaded = load([name for name, _ in members]) if members else []
+        for at, ((name, score), item) in enumerate(zip(members, loaded, strict=True), 1):
             looked += 1
             if item is not None and keep(item):
-                found.append(item)
-                if len(found) == limit:
+                items.append(item)
+                if len(items) == limit:
                     was_last = at == len(members) and len(raw) < CHUNK
-                    return found, None if was_last else encode_cursor(f"{score:.0f}|{one}")
+                    return items, None if was_last else encode_cursor(f"{score:.0f}|{name}")
         last = members[-1] if members else None
-    return found, encode_cursor(f"{last[1]:.0f}|{last[0]}") if last else None
+    return items, encode_cursor(f"{last[1]:.0f}|{last[0]}") if last else None

@@ -1,4 +1,4 @@
-"""The active alarms that folding has raised, as they are stored."""
+"""Alarms that the reducer raised: active ones, and past ones."""
 
 from webhook_app.domain.alarms.alarm import Alarm
 from webhook_app.store import codec, keys
@@ -23,5 +23,5 @@ def active_alarms(client: Client) -> list[Alarm]:
 
 
 def past_alarms(client: Client) -> list[Alarm]:
-    """The alarms that were cleared lately, the newest clearing first."""
+    """The alarms that were cleared last, the newest clearing first."""
     return [codec.alarm_of(raw) for raw in client.zrevrange(keys.ALARMS_PAST, 0, -1)]

@@ -1,4 +1,4 @@
-"""Snapshots: the world as folding gives it at the point where the journal was trimmed."""
+"""The snapshot: the state that folding gives at the point up to which the journal was trimmed."""
 
 from typing import Any
 
