@@ -1,6 +1,7 @@
 """The call hand as tests hold it: on the tests' store, against servers that answer as they are told to."""
 
 import json
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,7 +12,10 @@ from webhook_app.providers.videosdk.client import Token, VideoSDK
 from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
-from workers.calls.caller import Caller, StartOptions
+from workers.calls.caller import Caller, CallLimits, StartOptions
+
+# Quick, and no call is too old on a slow machine.
+LIMITS = CallLimits(linger_s=0.03, poll_interval_s=0.005, too_old_ms=60_000)
 
 
 class Stub(ThreadingHTTPServer):
@@ -82,8 +86,14 @@ class CallHarness:
 
     def __init__(self, client: Client, url: Any, *, webhook_url: Any = None, credentials: bool = True) -> None:
         self.client = client
-        api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
-        self.caller = Caller(client, api, NullWake(), options=StartOptions(webhook_url))
+        self._api = VideoSDK(url, Token(API_KEY, SECRET)) if credentials else None
+        self._options = StartOptions(webhook_url)
+        self.limit()
+
+    def limit(self, **changes: Any) -> None:
+        """Begin anew with other limits."""
+        limits = replace(LIMITS, **changes)
+        self.caller = Caller(self.client, self._api, NullWake(), options=self._options, limits=limits)
 
     def wanted(
         self, room: Any = ROOM, session: str = "s1", *, run: Any = None, start: Any = None, command: str = "start"

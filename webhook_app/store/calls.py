@@ -39,9 +39,10 @@ class MarkResult(IntEnum):
 class Calls:
     """Claims calls and probes, marks them and journals their answers."""
 
-    def __init__(self, client: Client, *, ack_replicas: int = 0) -> None:
+    def __init__(self, client: Client, *, ack_replicas: int = 0, too_old_ms: int = TOO_OLD_MS) -> None:
         self._client = client
         self._ack_replicas = ack_replicas
+        self._too_old_ms = too_old_ms
         self._claim = client.register_script(lua("claim_calls"))
         self._mark = client.register_script(lua("mark_call"))
         self._answer = client.register_script(lua("answer_call"))
@@ -74,7 +75,7 @@ class Calls:
         key = keys.call_mark(call.call_id)
         code, now = self._mark(
             keys=[keys.CALLS_CURRENT, key],
-            args=[call.room_id, call.call_id, call.created_at, TOO_OLD_MS, MARK_KEPT_S],
+            args=[call.room_id, call.call_id, call.created_at, self._too_old_ms, MARK_KEPT_S],
         )
         result = MarkResult(code)
         if result is MarkResult.MARKED and not self._is_replicated():

@@ -1,4 +1,4 @@
-"""The call hand: makes the calls that the controller decided, and journals what came of them."""
+"""The call worker: makes the calls that the controller decided, and journals their results."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,17 +14,10 @@ from webhook_app.providers.videosdk.answers import ActivityReading, ApiAnswer, S
 from webhook_app.providers.videosdk.call_answers import read_call_answer, read_capture_answer, read_failed_check
 from webhook_app.providers.videosdk.client import VideoSDK
 from webhook_app.providers.videosdk.probe_client import ProbeClient
-from webhook_app.store.calls import Calls, ClaimedCall, MarkResult
+from webhook_app.store.calls import TOO_OLD_MS, Calls, ClaimedCall, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Journal, Wake, entry
-from workers.calls.prober import Prober, rate_limit_observer
-
-THREADS = 128
-DEADLINE_S = 10.0
-CLAIM_MAX = 64
-LOOK_EVERY_S = 0.02
-LINGER_S = 0.25
-JOB_MAX_S = 60.0
+from workers.calls.prober import ProbeLimits, Prober, rate_limit_observer
 
 DONE_OUTCOMES = (CallOutcome.SUCCEEDED, CallOutcome.ALREADY)
 
@@ -32,49 +25,78 @@ log = logger()
 
 
 @dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Limits of one job and of each call."""
+
+    threads: int = 128
+    deadline_s: float = 10.0  # for the check before a start and the start itself, together
+    probe_deadline_s: float = 10.0
+    too_old_ms: int = TOO_OLD_MS  # a call that was decided longer ago is not sent
+    claim_max: int = 64
+    poll_interval_s: float = 0.02
+    linger_s: float = 0.25
+    job_max_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class StartOptions:
-    """What is added to each start: where VideoSDK is to send the stream's webhooks."""
+    """What is added to each start: the URL for the stream's webhooks."""
 
     webhook_url: str | None = None
 
 
 class Caller:
-    """Makes calls on a pool of threads; a slow VideoSDK holds up nothing else."""
+    """Makes calls on a pool of threads, so that a slow answer delays no other call."""
 
     def __init__(
-        self, client: Client, videosdk: VideoSDK | None, wake: Wake, *, options: StartOptions, ack_replicas: int = 0
+        self,
+        client: Client,
+        videosdk: VideoSDK | None,
+        wake: Wake,
+        *,
+        options: StartOptions,
+        ack_replicas: int = 0,
+        limits: CallLimits = CallLimits(),
+        probe_limits: ProbeLimits = ProbeLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self._calls = Calls(client, ack_replicas=ack_replicas)
+        self._limits = limits
+        self._calls = Calls(client, ack_replicas=ack_replicas, too_old_ms=limits.too_old_ms)
         self._videosdk = videosdk
-        self._observe_answer = rate_limit_observer(self._calls)
-        self._probe_client = None if videosdk is None else ProbeClient(videosdk, observe_answer=self._observe_answer)
-        self._prober = Prober(self._calls, Journal(client), self._probe_client, self._answer)
+        self._observe_answer = rate_limit_observer(self._calls, probe_limits)
+        self._probe_client: ProbeClient | None = None
+        if videosdk is not None:
+            self._probe_client = ProbeClient(
+                videosdk, observe_answer=self._observe_answer, deadline_s=limits.probe_deadline_s
+            )
+        self._prober = Prober(self._calls, Journal(client), self._probe_client, self._answer, limits=probe_limits)
         self._wake = wake
         self._options = options
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="call")
+        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="call")
 
     def run(self, *, stopping: Callable[[], bool] = lambda: False) -> int:
-        """Make what is due until there is nothing for a moment. Returns how many calls and probes were taken."""
-        taken, until, quiet_since = 0, monotonic() + JOB_MAX_S, monotonic()
+        """Make due calls and probes until there are none for a moment; return how many were claimed."""
+        limits, now = self._limits, monotonic()
+        claimed_total, deadline, busy_at = 0, now + limits.job_max_s, now
         running: set[Future[None]] = set()
         self._calls.clear_wake_up()
         while True:
-            free = 0 if stopping() else min(CLAIM_MAX, THREADS - len(running))
-            claimed = self._calls.claim(free) if free > 0 else []
-            for one in claimed:
-                running.add(self._pool.submit(self._make, one))
-            probed = 0 if stopping() else self._prober.take()
-            taken += len(claimed) + probed
-            under_way = running | self._prober.running
-            if claimed or probed or under_way:
-                quiet_since = monotonic()
-            if not under_way and (stopping() or monotonic() - quiet_since > LINGER_S or monotonic() > until):
-                return taken
-            if under_way:
-                wait(under_way, timeout=LOOK_EVERY_S)
-                running = {one for one in running if not one.done()}
-            elif not claimed and not probed:
-                sleep(LOOK_EVERY_S)
+            free_slots = 0 if stopping() else min(limits.claim_max, limits.threads - len(running))
+            claimed = self._calls.claim(free_slots) if free_slots > 0 else []
+            for call in claimed:
+                running.add(self._pool.submit(self._make, call))
+            probes_claimed = 0 if stopping() else self._prober.take()
+            claimed_total += len(claimed) + probes_claimed
+            in_progress = running | self._prober.running
+            if claimed or probes_claimed or in_progress:
+                busy_at = monotonic()
+            is_idle = monotonic() - busy_at > limits.linger_s
+            if not in_progress and (stopping() or is_idle or monotonic() > deadline):
+                return claimed_total
+            if in_progress:
+                wait(in_progress, timeout=limits.poll_interval_s)
+                running = {future for future in running if not future.done()}
+            elif not claimed and not probes_claimed:
+                sleep(limits.poll_interval_s)
 
     def _make(self, claimed: ClaimedCall) -> None:
         call = claimed.call
@@ -96,14 +118,14 @@ class Caller:
         if self._probe_client is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
-        deadline = monotonic() + DEADLINE_S
+        deadline = monotonic() + self._limits.deadline_s
         if call.kind is CallKind.START:
-            look, reading = self._probe_client.active(call.room_id, deadline=deadline)
+            answer, reading = self._probe_client.active(call.room_id, deadline=deadline)
             if reading.activity is StreamActivity.ACTIVE:
-                self._answer(call, CallOutcome.ALREADY, status=look.status, stream=reading.stream)
+                self._answer(call, CallOutcome.ALREADY, status=answer.status, stream=reading.stream)
                 return
             if reading.activity is not StreamActivity.NONE:
-                self._look_failed(call, look, reading)
+                self._check_failed(call, answer, reading)
                 return
         result, now = self._calls.mark(call)
         match result:
@@ -122,16 +144,16 @@ class Caller:
         answer = self._send(call, deadline)
         self._observe_answer(answer)
         self._calls.record_attempt(call.call_id, {"at": now, "status": answer.status, "message": answer.message})
-        result = read_call_answer(answer, call.kind, deadline_at=now + int(DEADLINE_S * 1000))
+        result = read_call_answer(answer, call.kind, deadline_at=now + int(self._limits.deadline_s * 1000))
         self._answer(call, result.outcome, **result.data)
 
     def _capture(self, call: Call) -> None:
-        """Take a picture. Doing that twice does no harm: no mark is made, and a lost answer is not looked for."""
+        """Capture a thumbnail. Doing that twice does no harm, so there is no mark, and a lost answer is not probed."""
         if self._videosdk is None:
             self._answer(call, CallOutcome.REFUSED, message="no VideoSDK credentials")
             return
         at = self._calls.now_ms()
-        answer = self._videosdk.capture(call.room_id, deadline=monotonic() + DEADLINE_S)
+        answer = self._videosdk.capture(call.room_id, deadline=monotonic() + self._limits.deadline_s)
         self._observe_answer(answer)
         self._calls.record_attempt(call.call_id, {"at": at, "status": answer.status, "message": answer.message})
         result = read_capture_answer(answer)
@@ -144,20 +166,28 @@ class Caller:
         webhook_url = self._options.webhook_url
         return self._videosdk.start(call.room_id, call.body, webhook_url=webhook_url, deadline=deadline)
 
-    def _look_failed(self, call: Call, look: ApiAnswer, reading: ActivityReading) -> None:
+    def _check_failed(self, call: Call, answer: ApiAnswer, reading: ActivityReading) -> None:
         self._calls.record_attempt(
-            call.call_id, {"at": self._calls.now_ms(), "status": look.status, "message": f"check: {look.message}"}
+            call.call_id, {"at": self._calls.now_ms(), "status": answer.status, "message": f"check: {answer.message}"}
         )
-        result = read_failed_check(look, reading)
+        result = read_failed_check(answer, reading)
         self._answer(call, result.outcome, **result.data)
 
     def _answer(self, call: Call, outcome: CallOutcome | ProbeOutcome, **data: Any) -> None:
         source = Source.PROBE if call.kind is CallKind.PROBE else Source.CALL
-        what = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome.value, **data}
-        kind = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
-        event_id, woken = self._calls.answer(call, entry(source, kind, call.room_id, what))
-        say = log.debug if call.kind is CallKind.PROBE or outcome in DONE_OUTCOMES else log.info
-        said = {"call_id": call.call_id, "room_id": call.room_id, "because": call.because, "outcome": outcome.value}
-        say("call answered", kind=call.kind.value, status=data.get("status"), event_id=event_id, **said)
+        data = {"call_id": call.call_id, "kind": call.kind.value, "outcome": outcome.value, **data}
+        event_type = "probed" if call.kind is CallKind.PROBE else f"{call.kind}-{outcome}"
+        event_id, woken = self._calls.answer(call, entry(source, event_type, call.room_id, data))
+        write = log.debug if call.kind is CallKind.PROBE or outcome in DONE_OUTCOMES else log.info
+        write(
+            "call answered",
+            kind=call.kind.value,
+            status=data.get("status"),
+            event_id=event_id,
+            call_id=call.call_id,
+            room_id=call.room_id,
+            because=call.because,
+            outcome=outcome.value,
+        )
         if woken:
             self._wake.wake("process")

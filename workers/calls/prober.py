@@ -1,8 +1,9 @@
-"""Makes the probes that are due and journals their results; one list can answer for many rooms."""
+"""Make due probes and journal what VideoSDK shows; many rooms on air are probed with one list."""
 
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
@@ -16,93 +17,105 @@ from webhook_app.providers.videosdk.probe_client import ProbeClient
 from webhook_app.store.calls import Calls
 from webhook_app.store.journal.journal import Journal
 
-PROBES_AT_ONCE = 32
-PROBES_IN_FLIGHT_MAX = 64
-TOGETHER_MIN = 4
-LIST_REFUSED_S = 600.0
-QUIET_FIRST_S = 10.0
-QUIET_MAX_S = 300.0
-
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeLimits:
+    """How many probes are made at once, and how long probing pauses when VideoSDK limits requests."""
+
+    threads: int = 32
+    in_flight_max: int = 64
+    list_min_rooms: int = 4  # fewer rooms are probed individually
+    list_retry_after_s: float = 600.0  # after VideoSDK refused to list all streams
+    pause_first_s: float = 10.0
+    pause_max_s: float = 300.0
+
+
 class ResultRecorder(Protocol):
-    """Journals what came of a call."""
+    """Journals the result of a call."""
 
     def __call__(self, call: Call, outcome: ProbeOutcome, **data: Any) -> None: ...
 
 
-def rate_limit_observer(calls: Calls) -> Callable[[ApiAnswer], None]:
-    """Heed a 429: nothing is probed, by no process of ours, for as long as VideoSDK asks, or for a moment."""
+def rate_limit_observer(calls: Calls, limits: ProbeLimits) -> Callable[[ApiAnswer], None]:
+    """Return a function that pauses probing in all processes after a 429, for as long as VideoSDK asks."""
 
     def observe_answer(answer: ApiAnswer) -> None:
         if answer.code == RATE_LIMITED:
-            wait = QUIET_FIRST_S if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
-            calls.pause_probes(int(min(wait, QUIET_MAX_S) * 1000))
+            wait_s = limits.pause_first_s if answer.retry_after_s is None else max(1.0, answer.retry_after_s)
+            calls.pause_probes(int(min(wait_s, limits.pause_max_s) * 1000))
 
     return observe_answer
 
 
 class Prober:
-    """Makes probes on threads of its own, so that a slow answer delays no start and no end."""
+    """Makes probes on separate threads, so that a slow answer delays no start or end."""
 
     def __init__(
-        self, calls: Calls, journal: Journal, probe_client: ProbeClient | None, answer: ResultRecorder
+        self,
+        calls: Calls,
+        journal: Journal,
+        probe_client: ProbeClient | None,
+        record_result: ResultRecorder,
+        *,
+        limits: ProbeLimits = ProbeLimits(),
     ) -> None:
+        self._limits = limits
         self._calls = calls
         self._journal = journal
         self._probe_client = probe_client
-        self._answer = answer
-        self._pool = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="probe")
+        self._record_result = record_result
+        self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="probe")
         self._lock = threading.Lock()
         self._running: set[Future[None]] = set()
-        self._list_refused_until = 0.0
+        self._list_retry_at = 0.0
 
     @property
     def running(self) -> set[Future[None]]:
-        """What is under way."""
+        """The probes in progress."""
         with self._lock:
-            self._running = {one for one in self._running if not one.done()}
+            self._running = {future for future in self._running if not future.done()}
             return set(self._running)
 
     def take(self) -> int:
-        """Claim what is due and begin to ask; returns how many probes were taken."""
-        free = PROBES_IN_FLIGHT_MAX - len(self.running)
-        probes = self._calls.claim_probes(free) if free > 0 else []
+        """Claim due probes and start them; return how many."""
+        free_slots = self._limits.in_flight_max - len(self.running)
+        probes = self._calls.claim_probes(free_slots) if free_slots > 0 else []
         self.begin(probes)
         return len(probes)
 
     def begin(self, probes: Sequence[Call]) -> None:
-        """Ask about many rooms on air by one list, about others one by one; in quiet times nothing is asked."""
+        """Probe many rooms on air with one list, others individually; none while probing is paused."""
         if not probes:
             return
         probe_pause_ms = self._calls.probe_pause_ms()
         if probe_pause_ms:
-            self._run(self._put_off, probes, probe_pause_ms)
+            self._run(self._postpone, probes, probe_pause_ms)
             return
         routine = [probe for probe in probes if read_request(probe.body).routine]
-        if len(routine) < TOGETHER_MIN or monotonic() < self._list_refused_until:
+        if len(routine) < self._limits.list_min_rooms or monotonic() < self._list_retry_at:
             routine = []
         if routine:
             self._run(self._probe_many, routine)
         for probe in probes:
             if probe not in routine:
-                self._run(self._ask, probe)
+                self._run(self._probe, probe)
 
-    def _run(self, ask: Callable[..., None], *what: Any) -> None:
+    def _run(self, work: Callable[..., None], *arguments: Any) -> None:
         with self._lock:
-            self._running.add(self._pool.submit(self._guarded, ask, *what))
+            self._running.add(self._pool.submit(self._guarded, work, *arguments))
 
-    def _guarded(self, ask: Callable[..., None], *what: Any) -> None:
+    def _guarded(self, work: Callable[..., None], *arguments: Any) -> None:
         try:
-            ask(*what)
+            work(*arguments)
         except Exception:
             log.exception("probe or its result could not be completed; retrying when its lease expires")
 
-    def _put_off(self, probes: Sequence[Call], probe_pause_ms: int) -> None:
+    def _postpone(self, probes: Sequence[Call], probe_pause_ms: int) -> None:
         for probe in probes:
             message = "not asked: VideoSDK has asked for fewer requests"
-            self._answer(
+            self._record_result(
                 probe,
                 ProbeOutcome.PROBED,
                 reached=False,
@@ -111,35 +124,38 @@ class Prober:
                 retry_after_ms=probe_pause_ms,
             )
 
-    def _ask(self, probe: Call) -> None:
+    def _probe(self, probe: Call) -> None:
         if self._probe_client is None:
-            self._answer(probe, ProbeOutcome.REFUSED, reached=False, message="no VideoSDK credentials")
+            self._record_result(probe, ProbeOutcome.REFUSED, reached=False, message="no VideoSDK credentials")
             return
-        asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        look, seen = self._probe_client.probe(probe)
-        self._note(probe, look, asked, seen, None)
+        sent = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
+        answer, findings = self._probe_client.probe(probe)
+        self._record(probe, answer, sent, findings, None)
 
     def _probe_many(self, probes: Sequence[Call]) -> None:
         if self._probe_client is None:
             for probe in probes:
-                self._ask(probe)
+                self._probe(probe)
             return
-        asked = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
-        look, found = self._probe_client.probe_many(probes)
-        if look.lists_nothing:
-            self._list_refused_until = monotonic() + LIST_REFUSED_S
-            log.info("VideoSDK does not list all streams, probing rooms individually", status=look.status)
-        elif not look.ok:
-            found = {probe.call_id: {"reached": False} for probe in probes}
+        sent = {"asked_id": self._journal.last_id(), "asked_at": self._calls.now_ms()}
+        answer, findings_by_call = self._probe_client.probe_many(probes)
+        if answer.lists_nothing:
+            self._list_retry_at = monotonic() + self._limits.list_retry_after_s
+            log.info("VideoSDK does not list all streams, probing rooms individually", status=answer.status)
+        elif not answer.ok:
+            findings_by_call = {probe.call_id: {"reached": False} for probe in probes}
         for probe in probes:
-            seen = found.get(probe.call_id)
-            if seen is None:
-                self._run(self._ask, probe)
+            findings = findings_by_call.get(probe.call_id)
+            if findings is None:
+                self._run(self._probe, probe)
             else:
-                self._note(probe, look, asked, seen, f"by one list for {len(probes)} rooms")
+                self._record(probe, answer, sent, findings, f"by one list for {len(probes)} rooms")
 
-    def _note(self, probe: Call, look: ApiAnswer, asked: dict[str, Any], seen: dict[str, Any], how: str | None) -> None:
-        message = None if seen["reached"] else look.message
-        attempt = {"at": asked["asked_at"], "status": look.status, "message": message or how}
+    def _record(
+        self, probe: Call, answer: ApiAnswer, sent: dict[str, Any], findings: dict[str, Any], how: str | None
+    ) -> None:
+        message = None if findings["reached"] else answer.message
+        attempt = {"at": sent["asked_at"], "status": answer.status, "message": message or how}
         self._calls.record_attempt(probe.call_id, attempt)
-        self._answer(probe, ProbeOutcome.PROBED, status=look.code, message=message, **asked, **look.wait, **seen)
+        result = {"status": answer.code, "message": message, **sent, **answer.wait, **findings}
+        self._record_result(probe, ProbeOutcome.PROBED, **result)

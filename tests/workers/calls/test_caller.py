@@ -9,26 +9,24 @@ from typing import Any
 import jwt
 import pytest
 
-from tests.support.call_harness import CallHarness, Stub
+from tests.support.call_harness import LIMITS, CallHarness, Stub
 from tests.support.polling import scaled_limit
 from tests.support.product import API_KEY, SECRET, Sandbox, free_ports, wait_until, webhook
 from tests.support.web_client import ROOM, append, fold_all
 from webhook_app.domain.control.call import CallState
 from webhook_app.domain.events import Source
 from webhook_app.providers.videosdk import client as videosdk_client
-from webhook_app.providers.videosdk import probe_client as look
 from webhook_app.providers.videosdk.client import TOKEN_LIFE_S, TOKEN_RENEW_S, Token, VideoSDK
-from webhook_app.store import calls, codec, keys
+from webhook_app.store import codec, keys
+from webhook_app.store.calls import TOO_OLD_MS as GIVEN_UP_AFTER_MS
 from webhook_app.store.calls import Calls, MarkResult
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
-from workers.calls import caller
 
 UNREADABLE = f"videosdk-unreadable:{ROOM}"
 
 WITHIN_S = scaled_limit(10.0)
-TOO_OLD_MS = 60_000
-GIVEN_UP_AFTER_MS = calls.TOO_OLD_MS
+TOO_OLD_MS = LIMITS.too_old_ms
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +54,6 @@ def stub() -> Iterator[Any]:
     yield made
     made.shutdown()
     made.server_close()
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caller, "LINGER_S", 0.03)
-    monkeypatch.setattr(caller, "LOOK_EVERY_S", 0.005)
-    monkeypatch.setattr(calls, "TOO_OLD_MS", TOO_OLD_MS)  # a slow machine makes no call too old
 
 
 @pytest.fixture
@@ -140,10 +131,8 @@ def test_a_call_that_is_older_than_five_seconds_is_dropped(harness: Any, stub: A
     assert not harness.client.exists(keys.call_mark(one.call_id))
 
 
-def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(
-    harness: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "TOO_OLD_MS", 300)
+def test_a_look_that_takes_too_long_lets_the_start_grow_too_old(harness: Any, stub: Any) -> None:
+    harness.limit(too_old_ms=300)
     harness.wanted()
 
     def look(door: Any) -> None:
@@ -335,10 +324,8 @@ def test_a_room_without_a_session_is_refused_by_videosdk(
     assert (real.answer()["outcome"], real.answer()["status"]) == ("refused", 400)
 
 
-def test_who_hangs_is_left_when_the_deadline_has_come(
-    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
+def test_who_hangs_is_left_when_the_deadline_has_come(real: Any, sandbox: Any, request: pytest.FixtureRequest) -> None:
+    real.limit(deadline_s=0.6)
     room = room_of(request)
     real.wanted(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "start", "fault": "hang"}])
@@ -349,10 +336,8 @@ def test_who_hangs_is_left_when_the_deadline_has_come(
     assert len(sandbox.starts(room)) == 1
 
 
-def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(
-    harness: Any, stub: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
+def test_who_answers_drop_by_drop_is_left_when_the_deadline_has_come(harness: Any, stub: Any) -> None:
+    harness.limit(deadline_s=0.6)
 
     def drip(door: Any) -> None:
         door.send_response(200)
@@ -392,9 +377,9 @@ def test_an_answer_that_is_too_long_or_no_json_is_not_taken_for_a_success_withou
 
 @pytest.mark.parametrize("fault", ["hang", "500", "502", "answer-lost"])
 def test_when_the_look_does_not_come_back_nothing_is_sent(
-    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, fault: str
+    real: Any, sandbox: Any, request: pytest.FixtureRequest, fault: str
 ) -> None:
-    monkeypatch.setattr(caller, "DEADLINE_S", 0.6)
+    real.limit(deadline_s=0.6)
     room = room_of(request)
     one = real.wanted(room, sandbox.join(room))
     sandbox.faults(rest=[{"path": "active", "fault": fault, "times": 3}])
@@ -784,9 +769,9 @@ def test_a_probe_that_does_not_get_through_concludes_nothing(harness: Any, stub:
 
 
 def test_a_probe_that_hangs_concludes_nothing_within_the_deadline(
-    real: Any, sandbox: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    real: Any, sandbox: Any, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(look, "DEADLINE_S", 0.6)
+    real.limit(probe_deadline_s=0.6)
     room = room_of(request)
     real.asked_about(room)
     sandbox.faults(rest=[{"path": "active", "fault": "hang"}])

@@ -12,20 +12,12 @@ from tests.support.polling import scaled_limit
 from tests.support.product import webhook
 from tests.support.web_client import append, fold_all
 from webhook_app.domain.events import Source
-from webhook_app.store import calls, codec, keys
+from webhook_app.store import codec, keys
 from webhook_app.store.calls import Calls
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry, Journal, entry
-from workers.calls import caller
 
 ROOMS = [f"room-{number}" for number in range(12)]
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caller, "LINGER_S", 0.03)
-    monkeypatch.setattr(caller, "LOOK_EVERY_S", 0.005)
-    monkeypatch.setattr(calls, "TOO_OLD_MS", 60_000)  # a slow machine makes no call too old
 
 
 @pytest.fixture

@@ -35,10 +35,15 @@ class ProbeClient:
     """Makes the requests of a room's probe one after another, all within one deadline."""
 
     def __init__(
-        self, videosdk: VideoSDK, *, observe_answer: Callable[[ApiAnswer], None] = lambda answer: None
+        self,
+        videosdk: VideoSDK,
+        *,
+        observe_answer: Callable[[ApiAnswer], None] = lambda answer: None,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._videosdk = videosdk
         self._observe_answer = observe_answer
+        self._deadline_s = deadline_s
 
     def probe(self, call: Call) -> tuple[ApiAnswer, dict[str, Any]]:
         """Whether a stream is active, and whatever else the probe asks.
@@ -47,7 +52,7 @@ class ProbeClient:
         `session` (None when there is none, or with `session_unknown` when VideoSDK could not say), `failed`, and
         `records` of streams that differ from what the probe expects.
         """
-        deadline = monotonic() + DEADLINE_S
+        deadline = monotonic() + self._deadline_s
         request = read_request(call.body)
         answer, reading = self.active(call.room_id, deadline=deadline)
         reached = reading.activity in (StreamActivity.ACTIVE, StreamActivity.NONE)
@@ -89,7 +94,7 @@ class ProbeClient:
 
         A room whose stream the list does not show is left out: that it shows all of them is not documented.
         """
-        deadline = monotonic() + DEADLINE_S
+        deadline = monotonic() + self._deadline_s
         findings: dict[str, dict[str, Any]] = {}
         ended: set[str] = set()
         pages_max = max(1, len(calls) // ROOMS_PER_PAGE)
