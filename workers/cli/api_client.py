@@ -41,32 +41,32 @@ def find_product(settings: Settings, url: str | None) -> ProductAddress:
     """
     run = running_product(settings)
     here = str(run["url"]) if run and run.get("url") else _local(settings)
-    found = (url or here).rstrip("/")
-    return ProductAddress(found, _token(settings, ours=found in (here, settings.public_url)), settings.proxies)
+    address = (url or here).rstrip("/")
+    return ProductAddress(address, _token(settings, ours=address in (here, settings.public_url)), settings.proxies)
 
 
 class ApiClient:
     """Sends requests under `/api/v1`. Returns JSON objects, or raises `CommandError` with the problem's message."""
 
-    def __init__(self, place: ProductAddress) -> None:
-        self._place = place
-        self._session = make_session(place.proxies)
-        self._session.headers.update({"Authorization": f"Bearer {place.token}", "Accept": "application/json"})
+    def __init__(self, address: ProductAddress) -> None:
+        self._address = address
+        self._session = make_session(address.proxies)
+        self._session.headers.update({"Authorization": f"Bearer {address.token}", "Accept": "application/json"})
 
     @property
     def url(self) -> str:
         """The product's base URL."""
-        return self._place.url
+        return self._address.url
 
     def get(self, path: str, **params: Any) -> Json:
         """Send a GET; parameters that are None are omitted."""
-        return self.ask("GET", path, params=params)
+        return self.request("GET", path, params=params)
 
     def post(self, path: str, body: Json | None = None, *, timeout_s: float = TIMEOUT_S) -> Json:
         """Send a POST."""
-        return self.ask("POST", path, body=body or {}, timeout_s=timeout_s)
+        return self.request("POST", path, body=body or {}, timeout_s=timeout_s)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -76,12 +76,12 @@ class ApiClient:
         timeout_s: float = TIMEOUT_S,
     ) -> Json:
         """Send a request and return its JSON object, empty for an empty body. Raises `CommandError` if it fails."""
-        given = {name: _text(value) for name, value in (params or {}).items() if value is not None}
+        query = {name: _text(value) for name, value in (params or {}).items() if value is not None}
         try:
             with self._session.request(
                 method,
                 f"{self.url}/api/v1{path}",
-                params=given,
+                params=query,
                 json=body,
                 timeout=timeout_s,
                 allow_redirects=False,
@@ -98,22 +98,22 @@ class ApiClient:
 
     def items(self, path: str, limit: int, **params: Any) -> tuple[list[Json], str | None]:
         """Return up to `limit` items from as many pages as needed, and the cursor of the next page."""
-        found: list[Json] = []
+        items: list[Json] = []
         cursor: str | None = None
         while True:
-            page = self.get(path, limit=min(PAGE_MAX, limit - len(found)), cursor=cursor, **params)
-            found += page["items"]
+            page = self.get(path, limit=min(PAGE_MAX, limit - len(items)), cursor=cursor, **params)
+            items += page["items"]
             cursor = page.get("next")
-            if cursor is None or len(found) >= limit:
-                return found[:limit], cursor
+            if cursor is None or len(items) >= limit:
+                return items[:limit], cursor
 
     def stream(self, path: str, *, last_id: str | None, read_timeout_s: float, **params: Any) -> Iterator[str]:
         """Yield the lines of an event stream after `last_id`. Raises OSError when the connection is lost."""
-        given = {name: _text(value) for name, value in params.items() if value is not None}
+        query = {name: _text(value) for name, value in params.items() if value is not None}
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
         with self._session.get(
             f"{self.url}/api/v1{path}",
-            params=given,
+            params=query,
             headers=headers,
             timeout=(TIMEOUT_S, read_timeout_s),
             allow_redirects=False,
@@ -135,14 +135,14 @@ def _read(answer: requests.Response, raw: bytes) -> Json:
     if 200 <= answer.status_code < 300 and isinstance(body, dict):
         return body
     if answer.status_code in (400, 422):
-        raise InvalidUsageError(_said(body, answer.status_code))
+        raise InvalidUsageError(_problem_message(body, answer.status_code))
     if answer.status_code == 401:
         raise CommandError("Authentication failed. Set ADMIN_TOKEN or run in the product's directory.")
     kind = ProductUnavailableError if answer.status_code == 429 or answer.status_code >= 500 else CommandError
-    raise kind(_said(body, answer.status_code))
+    raise kind(_problem_message(body, answer.status_code))
 
 
-def _said(body: Any, status: int) -> str:
+def _problem_message(body: Any, status: int) -> str:
     """Return the message of a problem: its errors by field if it has any, else its detail."""
     if not isinstance(body, dict) or not body.get("detail"):
         return f"unexpected answer ({status}); is this Tallylight?"
@@ -150,11 +150,11 @@ def _said(body: Any, status: int) -> str:
 
 
 def _flat(errors: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, found in errors.items() if isinstance(errors, dict) else ():
-        if isinstance(found, dict):
-            yield from _flat(found, f"{prefix}{name}.")
+    for name, value in errors.items() if isinstance(errors, dict) else ():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", " ".join(map(str, found)) if isinstance(found, list) else str(found)
+            yield f"{prefix}{name}", " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _text(value: Any) -> str:

@@ -43,28 +43,28 @@ def settings() -> Settings:
     return loaded
 
 
-def running_product(given: Settings) -> dict[str, Any] | None:
+def running_product(settings: Settings) -> dict[str, Any] | None:
     """Return the run file of the `tally up` on this data directory; None if none is running or it was killed."""
-    run = read_run(given.data_dir)
+    run = read_run(settings.data_dir)
     pid = run.get("supervisor") if run is not None else None
     return run if isinstance(pid, int) and pid > 0 and exists(pid) else None
 
 
-def with_store(given: Settings) -> Settings:
+def with_store(settings: Settings) -> Settings:
     """Return the settings with REDIS_URL, by default that of the `tally up` running on this data directory."""
-    if given.redis_url is not None:
-        return with_secrets(given)
-    run = running_product(given)
+    if settings.redis_url is not None:
+        return with_secrets(settings)
+    run = running_product(settings)
     url = run.get("store") if run else None
     if not isinstance(url, str):
         raise CommandError("REDIS_URL is not set, and no `tally up` is running here: set REDIS_URL, or run `tally up`")
-    return with_secrets(replace(given, redis_url=url))
+    return with_secrets(replace(settings, redis_url=url))
 
 
-def with_secrets(given: Settings) -> Settings:
+def with_secrets(settings: Settings) -> Settings:
     """Return the settings with all tokens and secrets, generating those that are missing."""
     try:
-        return secrets_file.resolve(given)
+        return secrets_file.resolve(settings)
     except SettingError as error:
         raise CommandError(str(error)) from None
 
@@ -75,7 +75,7 @@ def effective_settings() -> Settings:
     return sandbox_settings(mine) or mine
 
 
-def sandbox_settings(given: Settings) -> Settings | None:
+def sandbox_settings(settings: Settings) -> Settings | None:
     """Return the settings of a `tally up` running here in sandbox mode; None if there is none.
 
     The address at which the sandbox reaches the product replaces `PUBLIC_URL`. Ports are those of the running product,
@@ -83,13 +83,13 @@ def sandbox_settings(given: Settings) -> Settings | None:
     """
     from workers.dev.up import plan_for
 
-    run = running_product(given)
-    if run is None or not run.get("sandbox") or given.has_credentials:
+    run = running_product(settings)
+    if run is None or not run.get("sandbox") or settings.has_credentials:
         return None
     url, sandbox_url = str(run["url"]), str(run["sandbox"])
-    port = urlsplit(url).port or given.port
+    port = urlsplit(url).port or settings.port
     try:
-        settings = plan_for(replace(given, port=port)).settings
+        settings = plan_for(replace(settings, port=port)).settings
         return replace(settings, public_url=url, videosdk_api_url=sandbox_url, sandbox_url=sandbox_url)
     except SettingError as error:
         raise CommandError(str(error)) from None

@@ -25,9 +25,9 @@ class EventStreamParser:
     gap: str | None = None  # the server's explanation of missing events
     _data: list[str] = field(default_factory=list)
     _id: str | None = None
-    _kind: str = ""
+    _type: str = ""
 
-    def take(self, line: str) -> Json | None:
+    def feed_line(self, line: str) -> Json | None:
         """Parse one line; return the event that it completes, if any."""
         if not line:
             return self._complete()
@@ -38,53 +38,55 @@ class EventStreamParser:
         elif name == "id":
             self._id = value
         elif name == "event":
-            self._kind = value
+            self._type = value
         elif name == "retry" and value.isdecimal():
             self.retry_s = min(RETRY_MAX_S, int(value) / 1000)
         return None
 
-    def broke(self) -> None:
+    def reset(self) -> None:
         """Discard an incomplete event after a disconnect; the server sends it again."""
-        self._data, self._id, self._kind = [], None, ""
+        self._data, self._id, self._type = [], None, ""
 
     def _complete(self) -> Json | None:
-        data, kind = "\n".join(self._data), self._kind
+        data, event_type = "\n".join(self._data), self._type
         self.last_id = self._id or self.last_id
-        self._data, self._id, self._kind = [], None, ""
-        found: Any = json.loads(data) if data else None
-        if not isinstance(found, dict):
+        self.reset()
+        event: Any = json.loads(data) if data else None
+        if not isinstance(event, dict):
             return None
-        if kind == "gap":
-            self.gap = str(found.get("detail"))
+        if event_type == "gap":
+            self.gap = str(event.get("detail"))
             return None
-        return found if "id" in found else None
+        return event if "id" in event else None
 
 
-def follow(api: ApiClient, *, last_id: str | None, say: Callable[[str], None], **filters: str | None) -> Iterator[Json]:
+def follow(
+    api: ApiClient, *, last_id: str | None, print_status: Callable[[str], None], **filters: str | None
+) -> Iterator[Json]:
     """Yield every event after `last_id` for ever; a lost connection is reported once and retried.
 
     Raises the connection error if the first connection fails.
     """
-    reader = EventStreamParser(last_id)
-    heard, broken = False, False
+    parser = EventStreamParser(last_id)
+    was_connected, is_lost = False, False
     while True:
         try:
-            for line in api.stream("/events/stream", last_id=reader.last_id, read_timeout_s=SILENCE_MAX_S, **filters):
-                heard = True
-                if broken:
-                    broken = False
-                    say("Connected again.")
-                found = reader.take(line)
-                if reader.gap is not None:
-                    say(f"Events are missing here: {reader.gap}")
-                    reader.gap = None
-                if found is not None:
-                    yield found
+            for line in api.stream("/events/stream", last_id=parser.last_id, read_timeout_s=SILENCE_MAX_S, **filters):
+                was_connected = True
+                if is_lost:
+                    is_lost = False
+                    print_status("Connected again.")
+                event = parser.feed_line(line)
+                if parser.gap is not None:
+                    print_status(f"Events are missing here: {parser.gap}")
+                    parser.gap = None
+                if event is not None:
+                    yield event
         except (requests.RequestException, urllib3.exceptions.HTTPError, ProductUnavailableError) as error:
-            if not heard:
+            if not was_connected:
                 raise
-            if not broken:
-                broken = True
-                say(f"Connection lost ({type(error).__name__}). Reconnecting; no events will be missed.")
-        reader.broke()
-        sleep(reader.retry_s)
+            if not is_lost:
+                is_lost = True
+                print_status(f"Connection lost ({type(error).__name__}). Reconnecting; no events will be missed.")
+        parser.reset()
+        sleep(parser.retry_s)

@@ -33,12 +33,12 @@ def limit_option(default: int = 50) -> Callable[[Any], Any]:
 def complete_rooms(context: click.Context, parameter: click.Parameter, prefix: str) -> list[CompletionItem]:
     """Complete a room's name or id from the product's rooms; no completion if it does not answer."""
     try:
-        place = find_product(given.settings(), context.find_root().params.get("url"))
-        found, _ = ApiClient(place).items("/rooms", COMPLETE_MAX)
+        address = find_product(given.settings(), context.find_root().params.get("url"))
+        rooms, _ = ApiClient(address).items("/rooms", COMPLETE_MAX)
     except (click.ClickException, OSError):
         return []
-    by_name = [CompletionItem(room["name"], help=room["room_id"]) for room in found if room["name"]]
-    by_id = [CompletionItem(room["room_id"], help=room["name"]) for room in found]
+    by_name = [CompletionItem(room["name"], help=room["room_id"]) for room in rooms if room["name"]]
+    by_id = [CompletionItem(room["room_id"], help=room["name"]) for room in rooms]
     return [item for item in [*by_name, *by_id] if item.value.startswith(prefix)]
 
 

@@ -35,8 +35,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, empty: s
     if not rows:
         click.echo(empty)
         return
-    says = [at for at in range(len(head)) if any(row[at] != NOTHING for row in rows)]
-    head, rows = [head[at] for at in says], [[row[at] for at in says] for row in rows]
+    shown_columns = [at for at in range(len(head)) if any(row[at] != NOTHING for row in rows)]
+    head, rows = [head[at] for at in shown_columns], [[row[at] for at in shown_columns] for row in rows]
     plain = [[*(_cut(_plain(cell)) for cell in row[:-1]), _plain(row[-1])] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *plain, strict=True)]
     click.echo("  ".join(click.style(name.ljust(width), dim=True) for name, width in _last_free(head, widths)).rstrip())

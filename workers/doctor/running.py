@@ -45,7 +45,7 @@ def ask_product(settings: Settings, url: str | None) -> tuple[RunningProduct | N
     """Query the product at `url`, by default the local one; None and the reason if it does not answer."""
     try:
         api = ApiClient(find_product(settings, url))
-        answer = api.ask("GET", "/system", timeout_s=TIMEOUT_S)
+        answer = api.request("GET", "/system", timeout_s=TIMEOUT_S)
         alarms, _ = api.items("/alarms", 500, active="true")
     except click.ClickException as error:
         return None, error.format_message()

@@ -78,14 +78,14 @@ def test_an_event_stream_is_read_line_by_line() -> None:
         "id: 2-0",
         "",
     ]
-    found = [event for line in lines if (event := reader.take(line)) is not None]
+    found = [event for line in lines if (event := reader.feed_line(line)) is not None]
     assert found == [{"id": "1-0", "type": "x"}]
     assert (reader.last_id, reader.retry_s) == ("2-0", 5.0)
-    assert [reader.take(line) for line in ("event: gap", 'data: {"detail": "trimmed"}', "")] == [None] * 3
+    assert [reader.feed_line(line) for line in ("event: gap", 'data: {"detail": "trimmed"}', "")] == [None] * 3
     assert reader.gap == "trimmed"
-    reader.take("id: 3-0")
-    reader.broke()
-    reader.take("")
+    reader.feed_line("id: 3-0")
+    reader.reset()
+    reader.feed_line("")
     assert reader.last_id == "2-0"
 
 

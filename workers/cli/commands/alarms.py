@@ -28,12 +28,12 @@ def alarms(context: click.Context, everything: bool, limit: int, as_json: bool) 
     """
     if context.invoked_subcommand is not None:
         return
-    found, cursor = options.api().items("/alarms", limit, active=None if everything else True)
+    items, cursor = options.api().items("/alarms", limit, active=None if everything else True)
     if as_json:
-        output.print_json({"items": found, "next": cursor})
+        output.print_json({"items": items, "next": cursor})
         return
     cleared = ["CLEARED"] if everything else []
-    rows = [_row(alarm, everything) for alarm in found]
+    rows = [_row(alarm, everything) for alarm in items]
     head = ["SEVERITY", "ALARM", "SINCE", *cleared, "ACKNOWLEDGED", "ID", "WHAT"]
     output.print_table(head, rows, empty="No alarms." if everything else "No active alarms.")
     output.more(cursor)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workers.config_file.reading import ConfigFile
 
 FOLD_WAIT_S = 5.0
-LOOK_EVERY_S = 0.05
+POLL_INTERVAL_S = 0.05
 SIGNS = {"added": "+", "changed": "~", "removed": "-"}
 
 path_argument = click.argument("path", type=click.Path(path_type=Path), required=False)
@@ -50,13 +50,13 @@ def check(path: Path | None, as_json: bool) -> None:
 
     settings = context.effective_settings()
     path = _path(path, settings)
-    found = _read(path, settings, as_json)
-    warned = warnings(found.config(), settings, at=int(time() * 1000), subscribers=found.subscribers)
+    config_file = _read(path, settings, as_json)
+    warned = warnings(config_file.config(), settings, at=int(time() * 1000), subscribers=config_file.subscribers)
     if as_json:
-        output.print_json({"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(found)})
+        output.print_json({"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(config_file)})
         return
     _warn(warned)
-    click.echo(f"{path}: " + ", ".join(f"{count} {what}" for what, count in _counts(found).items()))
+    click.echo(f"{path}: " + ", ".join(f"{count} {what}" for what, count in _counts(config_file).items()))
 
 
 @config.command()
@@ -74,40 +74,41 @@ def apply(path: Path | None, as_json: bool) -> None:
     """
 
     from webhook_app.store.connection.clients import STORE_ERRORS
-    from workers.config_file import apply as config_file
+    from workers.config_file.apply import apply as apply_file
     from workers.store_access import open_store
 
     settings = context.effective_settings()
     path = _path(path, settings)
-    found = _read(path, settings, as_json)
+    config_file = _read(path, settings, as_json)
     stored_settings = context.with_store(settings)
     store = open_store(stored_settings)
     try:
-        applied = config_file.apply(found, store, stored_settings)
+        applied = apply_file(config_file, store, stored_settings)
         effect = _effect_of(store.client, applied)
-        warned = _warnings(store.client, settings, found.subscribers)
+        warned = _warnings(store.client, settings, config_file.subscribers)
     except STORE_ERRORS as error:
         raise CommandError(f"The store does not answer: {error}") from None
     if settings.config_file is not None and settings.config_file.resolve() != path.resolve():
         warned.append(
             f"CONFIG_FILE is {settings.config_file}: when that file changes, it replaces what this file configured"
         )
-    _say(path, found, applied, effect, warned, as_json)
+    _say(path, config_file, applied, effect, warned, as_json)
     if effect is not None and effect.startswith("error"):
         raise CommandError(f"The file could not be processed: {effect} (event {applied.event_id})")
 
 
 def _say(
-    path: Path, found: "ConfigFile", applied: "Applied", effect: str | None, warned: list[str], as_json: bool
+    path: Path, config_file: "ConfigFile", applied: "Applied", effect: str | None, warned: list[str], as_json: bool
 ) -> None:
     if as_json:
-        changes = [{"kind": one.kind, "name": one.name, "did": one.did} for one in applied.changes]
-        said: dict[str, Any] = {"path": str(path), "ok": True, "errors": [], "warnings": warned, **_counts(found)}
-        output.print_json({**said, "changes": changes, "event_id": applied.event_id, "effect": effect})
+        changes = [{"kind": change.kind, "name": change.name, "did": change.did} for change in applied.changes]
+        report: dict[str, Any] = {"path": str(path), "ok": True, "errors": [], "warnings": warned}
+        report |= _counts(config_file)
+        output.print_json({**report, "changes": changes, "event_id": applied.event_id, "effect": effect})
         return
     _warn(warned)
-    for one in applied.changes:
-        click.echo(output.one_line(f"{SIGNS[one.did]} {one.kind} {one.name} {one.did}"))
+    for change in applied.changes:
+        click.echo(output.one_line(f"{SIGNS[change.did]} {change.kind} {change.name} {change.did}"))
     if not applied.changes:
         click.echo("No changes.")
     if effect is None:
@@ -127,7 +128,7 @@ def _effect_of(client: "Client", applied: "Applied") -> str | None:
             return row.effect
         if monotonic() > until:
             return None
-        sleep(LOOK_EVERY_S)
+        sleep(POLL_INTERVAL_S)
 
 
 def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[str, Any]]) -> list[str]:
@@ -140,10 +141,10 @@ def _warnings(client: "Client", settings: Settings, subscribers: list[Mapping[st
 
 
 def _path(path: Path | None, settings: Settings) -> Path:
-    found = path or settings.config_file
-    if found is None:
+    path = path or settings.config_file
+    if path is None:
         raise click.UsageError("Give a file, or set CONFIG_FILE.")
-    return found
+    return path
 
 
 def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
@@ -153,16 +154,19 @@ def _read(path: Path, settings: Settings, as_json: bool) -> "ConfigFile":
         return read(path, settings)
     except FileError as error:
         if as_json:
-            wrong = [{"line": one.line, "field": one.field, "message": one.message} for one in error.mistakes]
-            output.print_json({"path": str(path), "ok": False, "errors": wrong, "warnings": []})
+            errors = [
+                {"line": mistake.line, "field": mistake.field, "message": mistake.message} for mistake in error.mistakes
+            ]
+            output.print_json({"path": str(path), "ok": False, "errors": errors, "warnings": []})
         else:
             for line in error.lines:
                 click.echo(output.one_line(line), err=True)
         sys.exit(1)
 
 
-def _counts(found: "ConfigFile") -> dict[str, int]:
-    return {"rooms": len(found.rooms), "rules": len(found.rules), "subscribers": len(found.subscribers)}
+def _counts(config_file: "ConfigFile") -> dict[str, int]:
+    counted = {"rooms": config_file.rooms, "rules": config_file.rules, "subscribers": config_file.subscribers}
+    return {name: len(items) for name, items in counted.items()}
 
 
 def _warn(warned: list[str]) -> None:

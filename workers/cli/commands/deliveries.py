@@ -7,7 +7,7 @@ import click
 
 from workers.cli import options, output
 from workers.cli.api_client import ApiClient, Json
-from workers.cli.progress import bar
+from workers.cli.progress import progress_bar
 
 STATES = ("pending", "delivered", "dead")
 RETRY_MAX = 10_000
@@ -39,14 +39,14 @@ def deliveries(
     if context.invoked_subcommand is not None:
         return
     api = options.api()
-    found, cursor = api.items(_path(subscriber), limit, state=state, notice_id=notice)
+    deliveries_page, cursor = api.items(_path(subscriber), limit, state=state, notice_id=notice)
     if as_json:
-        output.print_json({"items": found, "next": cursor})
+        output.print_json({"items": deliveries_page, "next": cursor})
         return
     head = ("ID", "NOTICE", "ROOM", "SUBSCRIBER", "STATE", "TRIES", "LAST", "NEXT TRY")
-    names = _subscriber_names(api) if found else {}
-    output.print_table(head, [_row(one, names) for one in found], empty="No deliveries.")
-    for hint in blocked_hints(found):
+    names = _subscriber_names(api) if deliveries_page else {}
+    output.print_table(head, [_row(delivery, names) for delivery in deliveries_page], empty="No deliveries.")
+    for hint in blocked_hints(deliveries_page):
         click.echo(hint, err=True)
     output.more(cursor)
 
@@ -72,11 +72,11 @@ def retry(delivery_ids: tuple[str, ...], dead: bool, subscriber: str | None, as_
         raise click.UsageError("--subscriber requires --dead.")
     api = options.api()
     if dead:
-        delivery_ids = tuple(one["id"] for one in api.items(_path(subscriber), RETRY_MAX, state="dead")[0])
-    with bar(len(delivery_ids), "retrying") as shown:
+        delivery_ids = tuple(delivery["id"] for delivery in api.items(_path(subscriber), RETRY_MAX, state="dead")[0])
+    with progress_bar(len(delivery_ids), "retrying") as set_progress:
         for count, delivery_id in enumerate(delivery_ids, 1):
             api.post(f"/deliveries/{quote(delivery_id, safe='')}/retry")
-            shown(count)
+            set_progress(count)
     if as_json:
         output.print_json({"retried": list(delivery_ids)})
     else:
@@ -99,16 +99,16 @@ def _subscriber_names(api: ApiClient) -> dict[str, str]:
     return {subscriber["id"]: subscriber["name"] for subscriber in subscribers if subscriber["name"]}
 
 
-def _row(one: Json, names: Mapping[str, str]) -> list[output.Cell]:
-    last = one["attempts"][-1] if one["attempts"] else {}
-    said = last.get("status") or last.get("error") or "-"
+def _row(delivery: Json, names: Mapping[str, str]) -> list[output.Cell]:
+    last = delivery["attempts"][-1] if delivery["attempts"] else {}
+    result = last.get("status") or last.get("error") or "-"
     return [
-        one["id"],
-        one["notice"].get("type", "-"),
-        output.room(one["notice"].get("data") or {}),
-        names.get(one["subscriber_id"], one["subscriber_id"]),
-        (one["state"], COLOURS.get(one["state"])),
-        str(len(one["attempts"])),
-        str(said),
-        output.moment(one["next_attempt_at"]),
+        delivery["id"],
+        delivery["notice"].get("type", "-"),
+        output.room(delivery["notice"].get("data") or {}),
+        names.get(delivery["subscriber_id"], delivery["subscriber_id"]),
+        (delivery["state"], COLOURS.get(delivery["state"])),
+        str(len(delivery["attempts"])),
+        str(result),
+        output.moment(delivery["next_attempt_at"]),
     ]

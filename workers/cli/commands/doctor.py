@@ -28,7 +28,11 @@ def add_to(main: click.Group) -> None:
 
 @click.command()
 @click.option(
-    "--fold", "again", is_flag=True, help="Also replay the journal and compare the result with the stored state."
+    "--replay",
+    "--fold",
+    "again",
+    is_flag=True,
+    help="Also replay the journal and compare the result with the stored state.",
 )
 @output.as_json_option
 def doctor(again: bool, as_json: bool) -> None:
@@ -40,20 +44,24 @@ def doctor(again: bool, as_json: bool) -> None:
     \b
     Examples:
       tally doctor
-      tally doctor --fold --json
+      tally doctor --replay --json
     """
-    found: list[Finding] = []
-    for one in _findings(_fold_again if again else None):
-        found.append(one)
+    findings: list[Finding] = []
+    for finding in _findings(_fold_again if again else None):
+        findings.append(finding)
         if not as_json:
-            _print(one)
-    counts = {level.value: sum(one.level is level for one in found) for level in Level}
+            _print(finding)
+    counts = {level.value: sum(finding.level is level for finding in findings) for level in Level}
     if as_json:
-        checks = [{"name": one.name, "level": one.level.value, "said": one.said, "hint": one.hint} for one in found]
+        checks = [_as_json(finding) for finding in findings]
         output.print_json({"ok": not counts["failed"], "checks": checks})
     else:
         click.echo(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
     sys.exit(1 if counts["failed"] else 0)
+
+
+def _as_json(finding: Finding) -> dict[str, str | None]:
+    return {"name": finding.name, "level": finding.level.value, "said": finding.said, "hint": finding.hint}
 
 
 def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
@@ -83,11 +91,11 @@ def _findings(replay: "ReplayCheck | None") -> Iterator[Finding]:
 def _fold_again(client: "Client") -> Finding:
     from webhook_app.ops.logs import configure
     from webhook_app.store.queries.system import journal_length
-    from workers.cli.progress import bar
+    from workers.cli.progress import progress_bar
     from workers.doctor.replay import check_replay
 
     configure("doctor", "text")  # poison events are logged on stderr
-    with bar(journal_length(client), "replaying") as progress:
+    with progress_bar(journal_length(client), "replaying") as progress:
         return check_replay(client, progress=progress)
 
 
@@ -102,8 +110,8 @@ def _as_they_are(settings: Settings) -> Settings:
     return settings
 
 
-def _print(one: Finding) -> None:
-    word, colour = MARKS[one.level]
-    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {one.name.ljust(18)}  {output.one_line(one.said)}")
-    if one.hint is not None:
-        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + output.one_line(one.hint), dim=True)}")
+def _print(finding: Finding) -> None:
+    word, colour = MARKS[finding.level]
+    click.echo(f"{click.style(word.ljust(7), fg=colour)}  {finding.name.ljust(18)}  {output.one_line(finding.said)}")
+    if finding.hint is not None:
+        click.echo(f"{'':7}  {'':18}  {click.style('→ ' + output.one_line(finding.hint), dim=True)}")

@@ -57,13 +57,13 @@ def tail(
     filters = {"room_id": room, "type": kind, "source": source}
     everything = everything or as_json or kind is not None or source is not None
     if not last:
-        found = []
+        events_page = []
     elif room is not None and not everything:
-        found = api.items(f"/rooms/{quote(room, safe='')}/timeline", last, collapse=1)[0]
+        events_page = api.items(f"/rooms/{quote(room, safe='')}/timeline", last, collapse=1)[0]
     else:
-        found = api.items("/events", last, **filters)[0]
+        events_page = api.items("/events", last, **filters)[0]
     # Events that are not processed yet arrive by the stream, which follows processing.
-    past = [event for event in reversed(found) if event["effect"] is not None or not going_on]
+    past = [event for event in reversed(events_page) if event["effect"] is not None or not going_on]
     printer = _Printer(as_json=as_json, everything=everything)
     for event in past:
         printer.take(event)
@@ -72,9 +72,7 @@ def tail(
         return
     newest = past[-1]["id"] if past else _newest_folded(api)
     try:
-        for event in follow(
-            api, last_id=newest, say=lambda line: click.echo(f"tally: {output.one_line(line)}", err=True), **filters
-        ):
+        for event in follow(api, last_id=newest, print_status=_print_status, **filters):
             printer.take(event)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise CommandError(f"{api.url} is unreachable: {failure_text(error)}. Is Tallylight running there?") from None
@@ -101,15 +99,20 @@ def show_event(event_id: str, as_json: bool) -> None:
     click.echo(f"{click.style(event['type'], bold=True)}  from {event['source']}  room {output.one_line(room)}")
     click.echo(f"at        {event['at']}")
     click.echo(f"effect    {output.one_line(event['effect'] or 'not processed yet')}")
-    for one in event.get("decisions", ()):
+    for decision in event.get("decisions", ()):
         ids = ", ".join(
-            f"{name} {one[key]}" for name, key in (("call", "call_id"), ("notice", "notice_id")) if one[key]
+            f"{name} {decision[key]}" for name, key in (("call", "call_id"), ("notice", "notice_id")) if decision[key]
         )
         click.echo(
-            f"decision  {one['rule'] or 'controller'}: {output.one_line(one['did'])}{' (' + ids + ')' if ids else ''}"
+            f"decision  {decision['rule'] or 'controller'}: {output.one_line(decision['did'])}"
+            f"{' (' + ids + ')' if ids else ''}"
         )
     click.echo("data")
     output.print_json(event["data"])
+
+
+def _print_status(line: str) -> None:
+    click.echo(f"tally: {output.one_line(line)}", err=True)
 
 
 def _warn_if_unknown(api: ApiClient, room: str) -> None:
@@ -121,8 +124,8 @@ def _warn_if_unknown(api: ApiClient, room: str) -> None:
 
 
 def _newest_folded(api: ApiClient) -> str | None:
-    found, _ = api.items("/events", 50)
-    return next((event["id"] for event in found if event["effect"] is not None), None)
+    events_page, _ = api.items("/events", 50)
+    return next((event["id"] for event in events_page if event["effect"] is not None), None)
 
 
 class _Printer:
@@ -131,7 +134,7 @@ class _Printer:
     def __init__(self, *, as_json: bool, everything: bool) -> None:
         self._as_json = as_json
         self._everything = everything
-        self._held: dict[str | None, list[Json]] = {}
+        self._collected: dict[str | None, list[Json]] = {}
 
     def take(self, event: Json) -> None:
         """Print an event, or collect it if it is a check that changed nothing."""
@@ -141,28 +144,28 @@ class _Printer:
             _print_run(run["checks"], run["since"], event)
             return
         if self._everything or not event.get("unchanged"):
-            for room_id in list(self._held) if event["room_id"] is None else [event["room_id"]]:
+            for room_id in list(self._collected) if event["room_id"] is None else [event["room_id"]]:
                 self._release(room_id)
             _print(event, self._as_json)
             return
-        held = self._held.setdefault(event["room_id"], [])
-        if event["source"] == "probe" and any(one["effect"] != event["effect"] for one in _probes(held)):
+        collected = self._collected.setdefault(event["room_id"], [])
+        if event["source"] == "probe" and any(decision["effect"] != event["effect"] for decision in _probes(collected)):
             self._release(event["room_id"])
-        self._held.setdefault(event["room_id"], []).append(event)
+        self._collected.setdefault(event["room_id"], []).append(event)
 
     def close(self) -> None:
         """Print the collected checks."""
-        for room_id in list(self._held):
+        for room_id in list(self._collected):
             self._release(room_id)
 
     def _release(self, room_id: str | None) -> None:
-        held = self._held.pop(room_id, [])
-        probes = _probes(held)
-        if len(held) < 3 or not probes:
-            for event in held:
+        collected = self._collected.pop(room_id, [])
+        probes = _probes(collected)
+        if len(collected) < 3 or not probes:
+            for event in collected:
                 _print(event, self._as_json)
             return
-        _print_run(len(probes), held[0]["at"], probes[-1])
+        _print_run(len(probes), collected[0]["at"], probes[-1])
 
 
 def _print_run(checks: int, since: str, last: Json) -> None:

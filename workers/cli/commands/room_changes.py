@@ -85,7 +85,7 @@ def forget(room: str, as_json: bool) -> None:
       tally rooms forget abcd-efgh-ijkl
       tally rooms forget id:main-hall
     """
-    answer = options.api().ask("DELETE", options.room_path(room))
+    answer = options.api().request("DELETE", options.room_path(room))
     if as_json:
         output.print_json({"room": room, "forgotten": "id" not in answer, **answer})
     else:
@@ -93,7 +93,7 @@ def forget(room: str, as_json: bool) -> None:
 
 
 def _change(room: str, change: dict[str, Any]) -> Json:
-    return options.api().ask("PATCH", options.room_path(room), body=change)
+    return options.api().request("PATCH", options.room_path(room), body=change)
 
 
 def _say(answer: Json, done: str, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from workers.cli.commands import room_changes
 from workers.cli.commands.room_create import create
 from workers.cli.context import CommandError
 
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 until_option = click.option(
     "--until", metavar="TIME", help="When the override expires (RFC 3339). Default: until released."
 )
@@ -45,12 +45,12 @@ def rooms(context: click.Context, on_air: bool, group: str | None, q: str | None
     """
     if context.invoked_subcommand is not None:
         return
-    found, cursor = options.api().items("/rooms", limit, on_air=on_air or None, group=group, q=q)
+    rooms_page, cursor = options.api().items("/rooms", limit, on_air=on_air or None, group=group, q=q)
     if as_json:
-        output.print_json({"items": found, "next": cursor})
+        output.print_json({"items": rooms_page, "next": cursor})
         return
     head = ("ROOM", "NAME", "LAMP", "STATE", "SINCE", "PEOPLE", "WANTED BY", "NEXT WINDOW")
-    output.print_table(head, [_row(room) for room in found], empty="No rooms.")
+    output.print_table(head, [_row(room) for room in rooms_page], empty="No rooms.")
     output.more(cursor)
 
 
@@ -76,10 +76,10 @@ def start(room: str, until: str | None, body: TextIO | None, wait: int | None, a
       tally start abcd-efgh-ijkl --wait 60
       tally start abcd-efgh-ijkl --until 2026-11-22T12:00:00Z --start layout.json
     """
-    wish: Json = {} if until is None else {"until": until}
+    override: Json = {} if until is None else {"until": until}
     if body is not None:
-        wish["start"] = _json_of(body)
-    _command(room, "start", wish, as_json, wait, lambda found: bool(found["watchable"]), "watchable")
+        override["start"] = _json_of(body)
+    _command(room, "start", override, as_json, wait, lambda room: bool(room["watchable"]), "watchable")
 
 
 @click.command()
@@ -94,8 +94,8 @@ def end(room: str, until: str | None, wait: int | None, as_json: bool) -> None:
     Example:
       tally end abcd-efgh-ijkl --wait 30
     """
-    wish: Json = {} if until is None else {"until": until}
-    _command(room, "end", wish, as_json, wait, lambda found: not found["on_air"], "off air")
+    override: Json = {} if until is None else {"until": until}
+    _command(room, "end", override, as_json, wait, lambda room: not room["on_air"], "off air")
 
 
 @click.command()
@@ -108,7 +108,7 @@ def release(room: str, as_json: bool) -> None:
     Example:
       tally release abcd-efgh-ijkl
     """
-    _command(room, "release", {}, as_json, None, lambda found: True, "")
+    _command(room, "release", {}, as_json, None, lambda room: True, "")
 
 
 def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None, done: Any, aim: str) -> None:
@@ -121,18 +121,18 @@ def _command(room: str, what: str, body: Json, as_json: bool, wait_s: int | None
         click.echo(f"{what.capitalize()} requested for {room} (event {accepted['id']}).")
     if wait_s is None:
         return
-    found = _waited(api, path, accepted["id"], wait_s, done)
-    if found is None:
+    reached = _wait_for(api, path, accepted["id"], wait_s, done)
+    if reached is None:
         raise CommandError(
             f"Timed out after {wait_s} s waiting for {room} to become {aim}. See: tally events tail --room {room}"
         )
     if as_json:
-        output.print_json(accepted | {"room": found})
+        output.print_json(accepted | {"room": reached})
     else:
-        click.echo(f"{room}: {found['state']}{', on air' if found['on_air'] else ''}")
+        click.echo(f"{room}: {reached['state']}{', on air' if reached['on_air'] else ''}")
 
 
-def _waited(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
+def _wait_for(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) -> Json | None:
     """Return the room once the command is processed and `done` holds; None if that took too long."""
     until = monotonic() + wait_s
     folded = False
@@ -142,18 +142,18 @@ def _waited(api: ApiClient, path: str, event_id: str, wait_s: int, done: Any) ->
             room = api.get(path)
             if done(room):
                 return room
-        sleep(LOOK_EVERY_S)
+        sleep(POLL_INTERVAL_S)
     return None
 
 
 def _json_of(file: TextIO) -> Json:
     try:
-        found = json.load(file)
+        body = json.load(file)
     except ValueError as error:
         raise click.BadParameter(f"not JSON: {error}", param_hint="--start") from None
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise click.BadParameter('must be a JSON object, such as {"config": {…}}', param_hint="--start")
-    return found
+    return body
 
 
 def _people(count: int, hosts: int | None) -> str:
@@ -164,11 +164,11 @@ def _people(count: int, hosts: int | None) -> str:
 
 
 def _row(room: Json) -> list[output.Cell]:
-    stream, session, wish, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
+    stream, session, override, window = (room[name] or {} for name in ("stream", "session", "desired", "next_window"))
     since = stream.get("ended_at") or stream.get("started_at") or stream.get("starting_at")
     count = session.get("participant_count") if session.get("live") else None
     hosts = session.get("host_count")
-    wanted = f"{'on' if wish['on_air'] else 'off'}: {wish['because']}" if wish else "-"
+    wanted_by = f"{'on' if override['on_air'] else 'off'}: {override['because']}" if override else "-"
     return [
         room["room_id"],
         room["name"] or "-",
@@ -176,6 +176,6 @@ def _row(room: Json) -> list[output.Cell]:
         room["state"] + (" (armed)" if room["armed"] else ""),
         output.moment(since),
         "-" if count is None else _people(count, hosts),
-        wanted,
+        wanted_by,
         output.moment(window.get("opens_at")),
     ]

@@ -9,11 +9,10 @@ from urllib.parse import quote
 import click
 
 from webhook_app.domain.times import DAY, from_rfc3339, rfc3339
-from workers.cli import context as given
 from workers.cli import options, output
 from workers.cli.api_client import Json
-from workers.cli.context import CommandError
-from workers.cli.progress import bar
+from workers.cli.context import CommandError, effective_settings, with_store
+from workers.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from webhook_app.domain.rules.comparison import Comparison, RuleAction
@@ -35,10 +34,10 @@ SKIP_COMMANDS = {
 
 def add_to(main: click.Group) -> None:
     """Add these commands to `tally`."""
-    for name, says in SKIP_COMMANDS.items():
-        rules.add_command(_skip_command(name, says))
-    for name, says in COMMANDS.items():
-        rules.add_command(_command(name, says))
+    for name, help_text in SKIP_COMMANDS.items():
+        rules.add_command(_skip_command(name, help_text))
+    for name, help_text in COMMANDS.items():
+        rules.add_command(_command(name, help_text))
     main.add_command(rules)
 
 
@@ -55,13 +54,13 @@ def rules(context: click.Context, limit: int, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    found, cursor = options.api().items("/rules", limit)
+    rules_page, cursor = options.api().items("/rules", limit)
     if as_json:
-        output.print_json({"items": found, "next": cursor})
+        output.print_json({"items": rules_page, "next": cursor})
         return
     output.print_table(
         ("RULE", "TRIGGER", "DOES", "ROOMS", "NEXT", "LAST FIRED", "REMARK"),
-        [_row(rule) for rule in found],
+        [_row(rule) for rule in rules_page],
         empty="No rules.",
     )
     output.more(cursor)
@@ -80,18 +79,19 @@ def list_occurrences(name: str, count: int, as_json: bool) -> None:
     Example:
       tally rules occurrences sunday-service --count 5
     """
-    found = options.api().get(f"/rules/{quote(name, safe='')}/occurrences", count=count)
+    occurrences = options.api().get(f"/rules/{quote(name, safe='')}/occurrences", count=count)
     if as_json:
-        output.print_json(found)
+        output.print_json(occurrences)
         return
-    if not found["items"]:
+    if not occurrences["items"]:
         click.echo(f"No upcoming broadcasts of rule {name}.")
-    for one in found["items"]:
-        with_others = ", ".join(other for other in one["rules"] if other != name)
+    for occurrence in occurrences["items"]:
+        with_others = ", ".join(other for other in occurrence["rules"] if other != name)
+        room = output.one_line(output.room(occurrence))
         click.echo(
-            f"{one['opens_at']}  to  {one['closes_at'] or 'no end':24}  {output.one_line(output.room(one))}"
-            f"{'  with ' + with_others if with_others else ''}{'  skipped' if one['skipped'] else ''}"
-            f"{'  ' + click.style(one['warning'], fg='yellow') if one['warning'] else ''}"
+            f"{occurrence['opens_at']}  to  {occurrence['closes_at'] or 'no end':24}  {room}"
+            f"{'  with ' + with_others if with_others else ''}{'  skipped' if occurrence['skipped'] else ''}"
+            f"{'  ' + click.style(occurrence['warning'], fg='yellow') if occurrence['warning'] else ''}"
         )
 
 
@@ -122,7 +122,7 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     from webhook_app.usecases.backtests import comparison_view, replay
     from workers.config_file.reading import FileError, read
 
-    settings = given.with_store(given.effective_settings())
+    settings = with_store(effective_settings())
     assert settings.redis_url is not None
     now = int(time() * 1000)
     try:
@@ -140,30 +140,32 @@ def run_backtest(path: Path, since: str | None, until: str | None, everything: b
     client = connect(settings.redis_url, sentinel_login=settings.sentinel_login)
     config = config.with_rooms({**StateStore(client).names().names, **config.names})
     try:
-        with bar(journal_length(client), "processing") as progress:
-            found = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
+        with progress_bar(journal_length(client), "processing") as progress:
+            comparison = replay(client, drafts, since=first, until=last, names=config.names, progress=progress)
     except BacktestTooLargeError as error:
         raise CommandError(str(error)) from None
     if as_json:
-        output.print_json(comparison_view(found, config))
+        output.print_json(comparison_view(comparison, config))
     else:
-        own = restricted_to_rules(found, {rule.name for rule in drafts})
-        click.echo(readable(found if everything else own, config))
-        hidden = len(found.only_would) + len(found.only_did) - len(own.only_would) - len(own.only_did)
+        filtered = restricted_to_rules(comparison, {rule.name for rule in drafts})
+        click.echo(readable(comparison if everything else filtered, config))
+        hidden = (
+            len(comparison.only_would) + len(comparison.only_did) - len(filtered.only_would) - len(filtered.only_did)
+        )
         if hidden and not everything:
             click.echo(f"{hidden} more differences in actions of other rules and operators; use --all.", err=True)
 
 
-def readable(found: "Comparison", config: "Config") -> str:
+def readable(comparison: "Comparison", config: "Config") -> str:
     """Format a comparison: + only with the draft, - only as recorded, = both."""
-    only_would = set(found.only_would)
-    both = [act for act in found.would if act not in only_would]
+    only_would = set(comparison.only_would)
+    both = [action for action in comparison.would if action not in only_would]
     lines: list[tuple[int, str]] = [
-        *((act.at, _line("+", act, config)) for act in found.only_would),
-        *((act.at, _line("-", act, config)) for act in found.only_did),
-        *((act.at, _line("=", act, config)) for act in both),
+        *((action.at, _line("+", action, config)) for action in comparison.only_would),
+        *((action.at, _line("-", action, config)) for action in comparison.only_did),
+        *((action.at, _line("=", action, config)) for action in both),
     ]
-    counts = (len(found.only_would), len(found.only_did), len(both))
+    counts = (len(comparison.only_would), len(comparison.only_did), len(both))
     summary = "Added {}, removed {}, unchanged {}".format(*counts)
     return "\n".join([*(line for _, line in sorted(lines)), summary])
 
@@ -173,8 +175,8 @@ def _line(sign: str, act: "RuleAction", config: "Config") -> str:
     return output.one_line(f"{sign} {rfc3339(act.at)}  {room}  {act.kind}  {act.because}")
 
 
-def _command(name: str, says: str) -> click.Command:
-    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service")
+def _command(name: str, help_text: str) -> click.Command:
+    @click.command(name, help=f"{help_text}\n\n\b\nExample:\n  tally rules {name} sunday-service")
     @click.argument("rule")
     @output.as_json_option
     def run(rule: str, as_json: bool) -> None:
@@ -187,8 +189,8 @@ def _command(name: str, says: str) -> click.Command:
     return run
 
 
-def _skip_command(name: str, says: str) -> click.Command:
-    @click.command(name, help=f"{says}\n\n\b\nExample:\n  tally rules {name} sunday-service 2026-11-29T09:00:00Z")
+def _skip_command(name: str, help_text: str) -> click.Command:
+    @click.command(name, help=f"{help_text}\n\n\b\nExample:\n  tally rules {name} sunday-service 2026-11-29T09:00:00Z")
     @click.argument("rule")
     @click.argument("opens_at")
     @output.as_json_option

@@ -7,10 +7,10 @@ import click
 
 from workers.cli import options, output
 from workers.cli.api_client import ApiClient, Json
-from workers.cli.progress import unknown_length
+from workers.cli.progress import growing_progress_bar
 
 WATCH_MAX_S = 600.0
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 BEGIN_S = 3.0  # from processing the command until its first deliveries are queued
 
 
@@ -32,12 +32,12 @@ def subscribers(context: click.Context, limit: int, as_json: bool) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    found, cursor = options.api().items("/subscribers", limit)
+    items, cursor = options.api().items("/subscribers", limit)
     if as_json:
-        output.print_json({"items": found, "next": cursor})
+        output.print_json({"items": items, "next": cursor})
         return
     head = ("ID", "NAME", "TYPES", "ROOMS", "ENABLED", "URL")
-    output.print_table(head, [_row(one) for one in found], empty="No subscribers.")
+    output.print_table(head, [_row(subscriber) for subscriber in items], empty="No subscribers.")
     output.more(cursor)
 
 
@@ -89,19 +89,20 @@ def _watch(api: ApiClient, segment: str, event_id: str) -> int:
     """Show progress until nothing is pending; return how many deliveries still are."""
     until, begins_by = monotonic() + WATCH_MAX_S, None
     most = left = 0
-    with unknown_length("delivering") as shown:
+    with growing_progress_bar("delivering") as set_progress:
         while monotonic() < until:
             if begins_by is None and api.get(f"/events/{event_id}")["effect"] is not None:
                 begins_by = monotonic() + BEGIN_S
             left = int(api.get(f"/subscribers/{segment}")["health"]["in_line"])
             most = max(most, left)
-            shown(most - left, most)
+            set_progress(most - left, most)
             if not left and begins_by is not None and (most or monotonic() > begins_by):
                 break
-            sleep(LOOK_EVERY_S)
+            sleep(POLL_INTERVAL_S)
     return left
 
 
-def _row(one: Json) -> list[output.Cell]:
-    enabled: output.Cell = "yes" if one["enabled"] else (f"no: {one['disabled_because'] or ''}", "red")
-    return [one["id"], one["name"] or "-", " ".join(one["types"]), " ".join(one["rooms"]), enabled, one["url"]]
+def _row(subscriber: Json) -> list[output.Cell]:
+    enabled: output.Cell = "yes" if subscriber["enabled"] else (f"no: {subscriber['disabled_because'] or ''}", "red")
+    types, rooms = " ".join(subscriber["types"]), " ".join(subscriber["rooms"])
+    return [subscriber["id"], subscriber["name"] or "-", types, rooms, enabled, subscriber["url"]]
