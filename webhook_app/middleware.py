@@ -12,7 +12,7 @@ from flask import Flask, Response, g, request
 
 from webhook_app.ops.logs import logger
 from webhook_app.problems.problems import Problem
-from webhook_app.text.masking import shown_url
+from webhook_app.text.url_masking import shown_url
 
 PREFIX = "/api/"
 EVENTS = "/api/v1/events/"

@@ -6,7 +6,8 @@ from flask import Response
 from marshmallow import fields, validate
 
 from webhook_app.api.request_parsing import Blueprint
-from webhook_app.api.schemas import AcceptedSchema, DeliverySchema, PageQuery, ProblemSchema, page_of
+from webhook_app.api.schemas import AcceptedSchema, PageQuery, ProblemSchema, page_of
+from webhook_app.api.subscriber_schemas import DeliverySchema
 from webhook_app.domain.delivery.delivery import DeliveryState
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.deliveries import requeue_delivery

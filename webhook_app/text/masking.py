@@ -1,12 +1,8 @@
-"""Masks secrets in addresses, and in texts that quote them (errors of libraries, logs, alarms).
+"""Masks secrets in texts that quote URLs, such as errors of libraries, logs and alarms.
 
-Many services know their caller by the address alone, so an address is treated as a secret until shown to be public:
-whatever shows, logs, journals or sends one calls `shown_url`, and whatever passes on an error text calls `masked`.
-
-Mask a text before cutting it to a length: half a secret at its end would no longer be recognised.
+Mask a text before truncating it: half a secret at its end would not be recognised.
 """
 
-import base64
 import html
 import json
 import re
@@ -14,47 +10,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, unquote_plus, urlsplit
 
-MASK = "****"
+from webhook_app.text.url_masking import MASK, PLAIN_SCHEMES, secret_parts, shown_url
+
 ADDRESSES_CACHED = 2_048
-
-# Schemes whose addresses have a host, a path and a query as http's have; any other is a channel of Apprise.
-_PLAIN_SCHEMES = frozenset({"http", "https", "webcal", "webcals", "redis", "rediss", "redis+sentinel", "unix", "file"})
-
-# Services whose path is the key: the host, and the part of the path that is the same for all their customers.
-_KEYED_PATHS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (re.compile(host, re.IGNORECASE), re.compile(prefix, re.IGNORECASE))
-    for host, prefix in (
-        (r"hooks\.slack(?:-gov)?\.com", r"/(?:services|workflows|triggers)/"),
-        (r"(?:(?:ptb|canary)\.)?discord(?:app)?\.com", r"/api/(?:v\d+/)?webhooks/"),
-        (r"(?:.+\.)?office(?:365)?\.com", r"/(?:webhook|webhookb2|owa/calendar)/"),
-        (r"outlook\.live\.com", r"/owa/calendar/"),
-        (r".+\.(?:logic\.azure|powerplatform|azure-apihub)\.(?:com|net)", r"/"),
-        (r"chat\.googleapis\.com", r"/v\d+/spaces/"),
-        (r".+\.icloud\.com", r"/published/"),
-        (r"hooks\.zapier\.com", r"/hooks/(?:catch|standard)/"),
-        (r"hook\.[a-z0-9.]*make\.com|hook\.integromat\.com", r"/"),
-        (r"maker\.ifttt\.com", r"/trigger/"),
-        (r"api\.telegram\.org", r"/"),
-        (r"(?:.+\.)?webex(?:apis)?\.com", r"/v1/webhooks/incoming/"),
-        (r"hooks?\.(?:stub|relay|pipedream)\..+|webhook\.site", r"/"),
-        (r"(?:api\.)?pushover\.net|api\.pushbullet\.com|api\.opsgenie\.com|events\.pagerduty\.com", r"/"),
-        (r"(?:.+\.)?ntfy\.sh", r"/"),
-        (r"open\.(?:feishu\.cn|larksuite\.com)", r"/open-apis/bot/v2/hook/"),
-        (r"hc-ping\.com|nosnch\.in|cronitor\.link|heartbeat\.uptimerobot\.com", r"/"),
-        (r"uptime\.betterstack\.com|(?:.+\.)?betteruptime\.com", r"/api/v\d+/(?:incoming-webhook|heartbeat)s?/"),
-        (r".*", r".*?/(?:api/push|videosdk)/+"),  # any host: Uptime Kuma, and our own webhooks,
-    )
-)
-
-_SECRET_NAME = re.compile(r"token|key|secret|sig|pass|pwd|auth|code|cred|session|jwt|hmac", re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_LONG_WORD = re.compile(r"[A-Za-z0-9_]{16}")
-_LONGER_THAN_WORDS = re.compile(r"[A-Za-z0-9]{20}")
-_LETTER_MEETS_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
-_PRIVATE = re.compile(r"private-", re.IGNORECASE)
-_FILE_NAME = re.compile(r"[a-z]{1,16}\.(?:ics|ical|ifb|vcs)", re.IGNORECASE)
-_KEY_FOLLOWS = re.compile(r"(?:api[_-]?)?(?:keys?|tokens?|secrets?)", re.IGNORECASE)  # as in `/with/key/…`
-
 _QUOTED_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`\\]+")
 _QUOTED_PATH = re.compile(r"(?<=url: )/[^\s\"'<>\\]*")
 _MAY_QUOTE = re.compile(r"://|url: /|bearer|basic|eyJ", re.IGNORECASE)
@@ -64,27 +22,8 @@ _TRAILING = ".,;:!?)]}"
 _WORD_MIN_CHARS = 6  # a shorter secret is replaced where it stands alone: it may be part of any word
 
 
-def shown_url(url: str) -> str:
-    """A URL that may be shown: scheme and host stay; user, password and what looks like a key are `****`.
-
-    A channel of Apprise is shown as Apprise shows it. What cannot be read as a URL is masked but for its scheme.
-    """
-    scheme = url.partition(":")[0].lower()
-    if scheme not in _PLAIN_SCHEMES:
-        return _shown_channel(url) if "://" in url else url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return f"{scheme}://{MASK}"
-    host, path = _shown_authority(parts), _shown_path(parts)
-    query, fragment = _shown_query(parts.query, parts), _shown_query(parts.fragment, parts)
-    if (host, path, query, fragment) == (parts.netloc, parts.path, parts.query, parts.fragment):
-        return url
-    return parts._replace(netloc=host, path=path, query=query, fragment=fragment).geturl()
-
-
 def masked(text: str, *addresses: str) -> str:
-    """A text without the secrets of these addresses, however the text spells them, and of any address it quotes."""
+    """Mask the secrets of these URLs in a text, in any spelling, and those of any other URL that it quotes."""
     for address in addresses:
         text = _without(text, replacements(address))
     if _MAY_QUOTE.search(text) is None:
@@ -94,160 +33,19 @@ def masked(text: str, *addresses: str) -> str:
     return _WEB_TOKEN.sub(MASK, _AUTHORIZATION.sub(rf"\1 {MASK}", text))
 
 
-def unmasked(given: str, stored: Iterable[str]) -> str:
-    """The stored address whose masked form was given back, so that reading and writing again changes nothing."""
-    return next((address for address in stored if given == shown_url(address)), given)
-
-
-def secret_parts(url: str) -> tuple[str, ...]:
-    """The parts of an address that `shown_url` hides, as they stand in it."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return ()
-    if scheme.lower() not in _PLAIN_SCHEMES:
-        return _channel_secrets(url, rest)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return (rest,)
-    return tuple(part for part in (*_user_parts(parts), *_path_parts(parts), *_query_parts(parts)) if part)
-
-
 def without_values(text: str, values: Iterable[str]) -> str:
-    """A text in which each of these secrets is `****`."""
+    """Replace these secrets in a text by `****`."""
     return _without(text, tuple((value, MASK) for value in sorted(values, key=len, reverse=True)))
-
-
-def _shown_authority(parts: SplitResult) -> str:
-    user, at, host = parts.netloc.rpartition("@")
-    return f"{MASK}@{host}" if at and user else host
-
-
-def _shown_path(parts: SplitResult) -> str:
-    prefix, segments = _split_path(parts)
-    keyed = prefix is not None
-    shown = [
-        _shown_segment(segment, after=segments[at - 1] if at else "", keyed=keyed)
-        for at, segment in enumerate(segments)
-    ]
-    return (prefix or "") + "/".join(shown)
-
-
-def _split_path(parts: SplitResult) -> tuple[str | None, list[str]]:
-    """The public beginning of the path of a service that is known, and the segments to look at."""
-    host = parts.netloc.rpartition("@")[2].partition(":")[0]
-    for known_host, prefix in _KEYED_PATHS:
-        public = prefix.match(parts.path) if known_host.fullmatch(host) else None
-        if public is not None:
-            return public[0], parts.path[public.end() :].split("/")
-    return None, parts.path.split("/")
-
-
-def _shown_segment(segment: str, *, after: str, keyed: bool) -> str:
-    if not segment or segment == MASK or _FILE_NAME.fullmatch(segment):
-        return segment
-    decoded = unquote(segment)
-    private = _PRIVATE.match(decoded)
-    if private is not None:
-        return private[0] + MASK
-    if keyed or _KEY_FOLLOWS.fullmatch(after) or _looks_like_key(decoded):
-        return MASK
-    name, equals, _ = decoded.partition("=")
-    return f"{segment.partition('=')[0]}={MASK}" if equals and _SECRET_NAME.search(name) else segment
-
-
-def _looks_like_key(text: str) -> bool:
-    """Whether a part of an address is no word of a person."""
-    has_both = re.search(r"[A-Za-z]", text) is not None and re.search(r"\d", text) is not None
-    return (
-        _UUID.search(text) is not None
-        or _LONGER_THAN_WORDS.search(_longest_with_letters(text)) is not None
-        or (has_both and _LONG_WORD.search(text) is not None)
-        or (has_both and len(text) >= 16 and len(_LETTER_MEETS_DIGIT.findall(text)) >= 4)
-    )
-
-
-def _longest_with_letters(text: str) -> str:
-    """The text without its numbers: those are ids that people read aloud, not keys."""
-    return re.sub(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", " ", text)
-
-
-def _shown_query(query: str, parts: SplitResult) -> str:
-    keyed = _split_path(parts)[0] is not None
-    return "&".join(_shown_argument(argument, keyed=keyed) for argument in query.split("&"))
-
-
-def _shown_argument(argument: str, *, keyed: bool) -> str:
-    name, equals, value = argument.partition("=")
-    if not equals:
-        return MASK if argument and (keyed or _looks_like_key(unquote(argument))) else argument
-    secret = keyed or _SECRET_NAME.search(unquote(name)) or _looks_like_key(unquote(value))
-    if value and secret:
-        return f"{name}={MASK}"
-    # Older servers separate arguments by semicolons. A value may hold one too, so what follows a secret stays hidden.
-    first, semicolon, rest = argument.partition(";")
-    return f"{first};{_shown_argument(rest, keyed=keyed)}" if semicolon else argument
-
-
-def _shown_channel(url: str) -> str:
-    from webhook_app.outbound.channel_urls import masked_channel_url
-
-    scheme = url.partition("://")[0]
-    try:
-        parts = urlsplit(masked_channel_url(url))
-    except Exception:  # Apprise has a class per service, and each may fail on a URL in its own way
-        return f"{scheme}://{MASK}"
-    return parts._replace(path=_shown_path(parts)).geturl()
-
-
-def _channel_secrets(url: str, rest: str) -> tuple[str, ...]:
-    shown = shown_url(url)
-    public = set(re.split(r"[/?&=:@#]+", shown))
-    return tuple(part for part in re.split(r"[/?&=:@#]+", rest) if len(part) > 3 and part not in public)
-
-
-def _user_parts(parts: SplitResult) -> Iterator[str]:
-    user, at, _ = parts.netloc.rpartition("@")
-    if at:
-        name, _, password = user.partition(":")
-        basic = base64.b64encode(f"{unquote(name)}:{unquote(password)}".encode()).decode()
-        # A name beside a password is no secret, and may be a common word; alone it is a token.
-        yield from (user, basic, password or name)
-
-
-def _path_parts(parts: SplitResult) -> Iterator[str]:
-    shown = _shown_path(parts)
-    if shown == parts.path:
-        return
-    yield parts.path
-    prefix, segments = _split_path(parts)
-    if prefix is not None:
-        yield "/".join(segments)
-    for at, segment in enumerate(segments):
-        hidden = _shown_segment(segment, after=segments[at - 1] if at else "", keyed=prefix is not None)
-        if hidden != segment:
-            yield segment
-            yield _PRIVATE.sub("", segment, count=1)
-
-
-def _query_parts(parts: SplitResult) -> Iterator[str]:
-    for text in (parts.query, parts.fragment):
-        if _shown_query(text, parts) == text:
-            continue
-        yield text
-        for argument in (*text.split("&"), *re.split("[&;]", text)):
-            if _shown_query(argument, parts) != argument:
-                yield argument.partition("=")[2] or argument
 
 
 @lru_cache(maxsize=ADDRESSES_CACHED)
 def replacements(address: str) -> tuple[tuple[str, str], ...]:
-    """What to replace by what in a text about this address: (a spelling, its masked form), the longest first."""
+    """Return pairs of a spelling of a URL's secrets and its masked form, longest first."""
     found: dict[str, str] = {}
     shown = shown_url(address)
     for spelling in _spellings(address):
         found[spelling] = shown
-    if address.partition(":")[0].lower() in _PLAIN_SCHEMES and "://" in address:
+    if address.partition(":")[0].lower() in PLAIN_SCHEMES and "://" in address:
         try:
             parts, masked_parts = urlsplit(address), urlsplit(shown)
         except ValueError:
@@ -296,7 +94,7 @@ def _shown_quoted(quoted: re.Match[str]) -> str:
     address = quoted[0].rstrip(_TRAILING)
     trailing = quoted[0][len(address) :]
     scheme = address.partition(":")[0].lower()
-    if scheme in _PLAIN_SCHEMES:
+    if scheme in PLAIN_SCHEMES:
         return shown_url(address) + trailing
     # Not through Apprise, which takes long to load: the scheme is enough where no address was named.
     return (address if MASK in address else f"{scheme}://{MASK}") + trailing

@@ -11,7 +11,7 @@ from webhook_app.domain.ids import derive
 from webhook_app.domain.notices.filters import Filter
 from webhook_app.error_reasons import ErrorReason
 from webhook_app.schemas.subscriber import CHANNEL_RATE
-from webhook_app.text.masking import shown_url, unmasked
+from webhook_app.text.url_masking import shown_url, unmasked
 from webhook_app.usecases.context import AppContext
 from webhook_app.usecases.errors import ConflictError, NotFoundError
 from webhook_app.usecases.subscriber_urls import check_url

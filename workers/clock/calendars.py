@@ -27,7 +27,7 @@ from webhook_app.store.connection.server_time import now_ms
 from webhook_app.store.journal.journal import Entry, Journal, entry
 from webhook_app.store.queries.rules import stored_calendar, stored_rules
 from webhook_app.text.error_messages import UNFORESEEN
-from webhook_app.text.masking import shown_url
+from webhook_app.text.url_masking import shown_url
 from workers.clock.calendar_alarms import CalendarAlarms
 from workers.clock.calendar_fetch import CalendarClient, calendar_client, read_file
 from workers.regular_file import FileIdentity

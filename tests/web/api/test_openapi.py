@@ -21,8 +21,9 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.product import webhook
 from tests.support.web_client import ADMIN_TOKEN, PROBLEM, ROOM, WebClient, append, fold_all, folding
-from webhook_app import middleware
+from webhook_app.app import WebLimits
 from webhook_app.domain.events import Source
+from webhook_app.middleware import RateLimit
 from webhook_app.store.connection.clients import Client, connect
 from webhook_app.store.journal.journal import Entry
 
@@ -53,14 +54,12 @@ ENDING = [(m, path) for m, path in OPERATIONS if path != STREAM]  # the stream d
 def web_client(store_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebClient]:
     client = connect(store_url)
     client.flushall()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(middleware, "RATE_PER_S", 1_000_000)
-        patch.setattr(middleware, "BURST", 1_000_000)
-        made = WebClient(store_url, tmp_path_factory.mktemp("doors"))
-        something_is_there(made, client)
-        with folding(client):
-            yield made
-        made.web.stop()
+    unlimited = WebLimits(api_rate=RateLimit(per_s=1_000_000, burst=1_000_000))
+    web_client = WebClient(store_url, tmp_path_factory.mktemp("web"), limits=unlimited)
+    something_is_there(web_client, client)
+    with folding(client):
+        yield web_client
+    web_client.web.stop()
 
 
 def something_is_there(web_client: WebClient, client: Client) -> None:

@@ -19,7 +19,7 @@ from webhook_app.store import codec, keys
 from webhook_app.store.connection.clients import Client
 from webhook_app.store.journal.journal import Entry
 from webhook_app.store.operations.processes import Processes
-from webhook_app.text.masking import shown_url
+from webhook_app.text.url_masking import shown_url
 
 NEEDED = ("worker", "call", "deliver", "clock")
 METHODS = {"get", "put", "post", "patch", "delete"}
