@@ -1,4 +1,4 @@
-"""Alarms: conditions that need somebody's attention, since when and until when.
+"""Alarms: conditions that need attention, with their beginning and end.
 
 An alarm's `key` is its kind and what it is about; at most one alarm with a key is active. Its `id` names one raising,
 so that an acknowledgement never reaches a later alarm about the same thing.
@@ -43,7 +43,7 @@ class AlarmName(StrEnum):
     NOT_LISTED = "alarms-not-listed"
 
 
-# These tell the same as a notice of that type does: whoever gets the notice does not get the alarm as well.
+# Alarms that repeat a notice: a subscriber that gets the notice does not get the alarm as well.
 REPEATED_NOTICES: Mapping[str, str] = {
     AlarmName.BROADCAST_LATE: NoticeType.BROADCAST_LATE,
     AlarmName.BROADCAST_MISSED: NoticeType.BROADCAST_MISSED,
@@ -99,7 +99,7 @@ class Alarm:
         return str(text_of(self.summary))
 
     def is_acknowledged(self, at: int) -> bool:
-        """Whether somebody has taken note of it; an acknowledgement with an end holds until then."""
+        """Whether it is acknowledged at a moment (ms); an acknowledgement may end."""
         return self.acknowledged_at is not None and (self.muted_until is None or at < self.muted_until)
 
 

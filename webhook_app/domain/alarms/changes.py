@@ -1,4 +1,4 @@
-"""Raises, acknowledges and clears alarms: from what a fold reports, and from the journal's own alarm events."""
+"""Raises, acknowledges and clears alarms: those that a step reports, and those of the journal's own alarm events."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ _NOT_LISTED = AlarmReport(
 
 
 def on_alarm_raised(state: SystemState, raised: AlarmRaised, outcome: StepOutcome) -> None:
-    """Raise the alarm that a process outside the fold reports."""
+    """Raise the alarm that a process reported to the journal."""
     report = raised.report
     is_calendar = report.name == AlarmName.CALENDAR_FAILING and raised.keyed
     if is_calendar and raised.key not in calendar_alarm_keys(state.config):
@@ -43,7 +43,7 @@ def on_alarm_raised(state: SystemState, raised: AlarmRaised, outcome: StepOutcom
 
 
 def on_alarm_cleared(cleared: AlarmCleared, outcome: StepOutcome) -> None:
-    """Clear the alarm that a process outside the fold reports to be over."""
+    """Clear the alarm that a process reported as over."""
     outcome.cleared.add(cleared.key)
     outcome.record_effect(Reason.ALARM_CLEARED, name=cleared.name)
 
@@ -105,7 +105,7 @@ def calendar_alarm_key(source: str) -> str:
 
 
 def apply_alarm_reports(state: SystemState, event: Event, outcome: StepOutcome) -> None:
-    """Turn what was reported at an event into alarms and notices.
+    """Turn the reports of a step into alarms and notices.
 
     1. Keep acknowledgements.
     2. Raise what was reported. An alarm that is active stays the same raising and sends no further notice; when as
@@ -132,38 +132,38 @@ def apply_alarm_reports(state: SystemState, event: Event, outcome: StepOutcome) 
 def _raise_all(state: SystemState, event: Event, outcome: StepOutcome) -> None:
     active, config = len(state.alarms), outcome.config or state.config
     for key, report in sorted(outcome.raised.items()):
-        known = outcome.alarms.get(key) or state.alarms.get(key)
-        if known is None or not known.is_active:
+        current = outcome.alarms.get(key) or state.alarms.get(key)
+        if current is None or not current.is_active:
             if active >= ALARMS_ACTIVE_MAX and key != report.name:
                 outcome.raised.setdefault(AlarmName.NOT_LISTED, _NOT_LISTED)
                 continue
             active += 1
-        _raise(event, outcome, key, report, known, config)
+        _raise(event, outcome, key, report, current, config)
     if AlarmName.NOT_LISTED in outcome.raised:
         _raise(event, outcome, AlarmName.NOT_LISTED, _NOT_LISTED, state.alarms.get(AlarmName.NOT_LISTED), config)
 
 
 def _raise(
-    event: Event, outcome: StepOutcome, key: str, report: AlarmReport, known: Alarm | None, config: Config
+    event: Event, outcome: StepOutcome, key: str, report: AlarmReport, current: Alarm | None, config: Config
 ) -> None:
-    is_new = known is None or not known.is_active
-    if not is_new and known is not None and key != AlarmName.NOT_LISTED and _says_the_same(known, report):
+    is_new = current is None or not current.is_active
+    if not is_new and current is not None and key != AlarmName.NOT_LISTED and _says_the_same(current, report):
         return
     alarm = Alarm(
         str(report.name),
         report.severity,
         report.summary,
-        event.at if known is None or is_new else known.since,
-        count=1 if known is None or is_new else known.count + 1,
+        event.at if current is None or is_new else current.since,
+        count=1 if current is None or is_new else current.count + 1,
         clears_at=report.clears_at,
         key=str(key),
         room_id=report.room_id,
         rule=report.rule,
         subscriber_id=report.subscriber_id,
         reason=report.reason,
-        acknowledged_by=None if known is None or is_new else known.acknowledged_by,
-        acknowledged_at=None if known is None or is_new else known.acknowledged_at,
-        muted_until=None if known is None or is_new else known.muted_until,
+        acknowledged_by=None if current is None or is_new else current.acknowledged_by,
+        acknowledged_at=None if current is None or is_new else current.acknowledged_at,
+        muted_until=None if current is None or is_new else current.muted_until,
     )
     outcome.alarms[alarm.key] = alarm
     if is_new:

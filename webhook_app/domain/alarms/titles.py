@@ -1,4 +1,4 @@
-"""What each kind of alarm is about, in a few words, for pages, chat and mail."""
+"""Titles of alarms, for pages, chat and mail."""
 
 from collections.abc import Mapping
 

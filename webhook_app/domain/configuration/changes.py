@@ -1,4 +1,4 @@
-"""The rulebook: changes of rules, room names and settings, each giving a new configuration."""
+"""Changes of rules, calendars and settings: each gives a new configuration, and the names of the rules that changed."""
 
 from typing import assert_never
 
@@ -30,28 +30,28 @@ from webhook_app.domain.times import format_duration
 def put_rule(state: SystemState, outcome: StepOutcome, change: PutRule, at: int) -> set[str]:
     """Add or replace a rule; one of the configuration file stays as the file says."""
     rule = change.rule
-    known = state.config.rules.get(rule.name)
-    if known is not None:
-        rule = retain_valid_skips(rule, known.skipped, state.config.calendars, at)
-    if known is not None and known.from_file:
+    current = state.config.rules.get(rule.name)
+    if current is not None:
+        rule = retain_valid_skips(rule, current.skipped, state.config.calendars, at)
+    if current is not None and current.from_file:
         outcome.record_effect(Reason.RULE_FROM_FILE, rule=rule.name)
         return set()
-    if known == rule:
+    if current == rule:
         outcome.record_effect(Reason.RULE_UNCHANGED, rule=rule.name)
         return set()
     outcome.config = state.config.with_rule(rule)
-    outcome.record_effect(Reason.RULE_CHANGED if known else Reason.RULE_ADDED, rule=rule.name)
+    outcome.record_effect(Reason.RULE_CHANGED if current else Reason.RULE_ADDED, rule=rule.name)
     return {rule.name}
 
 
 def delete_rule(state: SystemState, outcome: StepOutcome, change: DeleteRule) -> set[str]:
     """Delete a rule that the API added."""
     name = change.name
-    known = state.config.rules.get(name)
-    if known is None or known.from_file:
+    current = state.config.rules.get(name)
+    if current is None or current.from_file:
         outcome.record_effect(Reason.RULE_NOT_FOUND, rule=name)
         return set()
-    outcome.config = state.config.without_rule(known)
+    outcome.config = state.config.without_rule(current)
     outcome.record_effect(Reason.RULE_DELETED, rule=name)
     return {name}
 
@@ -59,11 +59,11 @@ def delete_rule(state: SystemState, outcome: StepOutcome, change: DeleteRule) ->
 def pause_rule(state: SystemState, outcome: StepOutcome, change: PauseRule) -> set[str]:
     """Pause a rule, or resume it."""
     name, paused = change.name, change.paused
-    known = state.config.rules.get(name)
-    if known is None or known.paused == paused:
-        outcome.record_effect(Reason.RULE_NOT_FOUND if known is None else Reason.RULE_STATE_UNCHANGED, rule=name)
+    current = state.config.rules.get(name)
+    if current is None or current.paused == paused:
+        outcome.record_effect(Reason.RULE_NOT_FOUND if current is None else Reason.RULE_STATE_UNCHANGED, rule=name)
         return set()
-    outcome.config = state.config.with_rule(replace(known, paused=paused))
+    outcome.config = state.config.with_rule(replace(current, paused=paused))
     outcome.record_effect(Reason.RULE_PAUSED if paused else Reason.RULE_RESUMED, rule=name)
     return {name}
 
@@ -77,8 +77,8 @@ def apply_file(state: SystemState, outcome: StepOutcome, change: ApplyFile, at: 
             rule = retain_valid_skips(rule, old[name].skipped, state.config.calendars, at)
             new[name] = replace(rule, paused=rule.paused or old[name].paused)
     names = dict(change.rooms)
-    kept = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
-    rules = {**kept, **new}
+    retained = {name: rule for name, rule in old.items() if not rule.from_file and name not in new}
+    rules = {**retained, **new}
     changed = {name for name in old.keys() | rules.keys() if old.get(name) != rules.get(name)}
     count, names = len(names), _with_added_rooms(names, state.config)
     if names != state.config.names:
@@ -101,7 +101,7 @@ def _with_added_rooms(names: dict[str, ConfiguredRoom], config: Config) -> dict[
 
 
 def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetched, at: int) -> set[str]:
-    """Take in a calendar that was fetched, and plan the rules that use it anew. Those that no rule names are dropped.
+    """Store a calendar that was fetched, and return the rules that use it. Calendars that no rule uses are dropped.
 
     Events of earlier versions hold the calendar's text: it is read as it was at the time of the event.
     """
@@ -111,9 +111,9 @@ def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetch
     if state.config.calendars.get(source) == calendar:
         outcome.record_effect(Reason.CALENDAR_UNCHANGED)
         return set()
-    named = {name for rule in state.config.rules.values() for name in calendar_sources(rule)}
-    kept = {name: known for name, known in state.config.calendars.items() if name in named}
-    config = replace(state.config, calendars={**kept, source: calendar}, found={})
+    referenced = {name for rule in state.config.rules.values() for name in calendar_sources(rule)}
+    retained = {name: current for name, current in state.config.calendars.items() if name in referenced}
+    config = replace(state.config, calendars={**retained, source: calendar}, rules_by_room={})
     users = {name: rule for name, rule in state.config.rules.items() if source in calendar_sources(rule)}
     for rule in users.values():
         left = retain_valid_skips(rule, rule.skipped, config.calendars, at)
@@ -125,7 +125,7 @@ def put_calendar(state: SystemState, outcome: StepOutcome, change: CalendarFetch
 
 
 def calendar_sources(rule: Rule) -> set[str]:
-    """The addresses and files of the calendars that a rule goes by."""
+    """The addresses and files of the calendars that a rule uses."""
     if rule.schedule is None:
         return set()
     refs = [*rule.schedule.except_calendars, *((rule.schedule.ics,) if rule.schedule.ics else ())]
@@ -134,22 +134,22 @@ def calendar_sources(rule: Rule) -> set[str]:
 
 def put_settings(state: SystemState, outcome: StepOutcome, change: SettingsChanged) -> set[str]:
     """Take over runtime settings that the reducer depends on."""
-    known = state.config.settings
+    current = state.config.settings
     settings = replace(
-        known,
-        calls=known.calls if change.calls is None else change.calls,
-        bodies=known.bodies if change.bodies is None else change.bodies,
-        max_stream_s=known.max_stream_s if change.max_stream_s is None else change.max_stream_s,
-        observing=known.observing if change.observing is None else change.observing,
+        current,
+        calls=current.calls if change.calls is None else change.calls,
+        bodies=current.bodies if change.bodies is None else change.bodies,
+        max_stream_s=current.max_stream_s if change.max_stream_s is None else change.max_stream_s,
+        observing=current.observing if change.observing is None else change.observing,
     )
-    if settings == known:
+    if settings == current:
         outcome.record_effect(Reason.SETTINGS_UNCHANGED)
         return set()
     outcome.config = replace(state.config, settings=settings)
     changes = f"calls {'on' if settings.calls else 'off'}, bodies {'sent' if settings.bodies else 'not sent'}"
-    if settings.max_stream_s != known.max_stream_s:
+    if settings.max_stream_s != current.max_stream_s:
         changes += f", streams of at most {format_duration(settings.max_stream_s)}"
-    if settings.observing != known.observing:
+    if settings.observing != current.observing:
         changes += f", observing {'on' if settings.observing else 'off'}"
     outcome.record_effect(Reason.SETTINGS_CHANGED, changes=changes)
     return set()

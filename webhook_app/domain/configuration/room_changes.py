@@ -19,17 +19,17 @@ def put_room(state: SystemState, outcome: StepOutcome, change: PutRoom) -> set[s
     """
     config = state.config
     room = change.room
-    known = config.named(room.room_id)
-    if known is not None and known.from_file:
-        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
+    configured = config.named(room.room_id)
+    if configured is not None and configured.from_file:
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=configured.label)
     elif name_taken(config, room):
         outcome.record_effect(Reason.ROOM_NAME_TAKEN, room=room.name)
-    elif room == known:
+    elif room == configured:
         outcome.record_effect(Reason.ROOM_UNCHANGED, room=room.label)
     else:
         rest = {key: other for key, other in config.names.items() if other.room_id != room.room_id}
         outcome.config = config.with_rooms({**rest, room.key: room})
-        outcome.record_effect(Reason.ROOM_ADDED if known is None else Reason.ROOM_CHANGED, room=room.label)
+        outcome.record_effect(Reason.ROOM_ADDED if configured is None else Reason.ROOM_CHANGED, room=room.label)
         drop_mistaken_rooms(state, outcome)
         return rules_affected(config, outcome.config)
     return set()
@@ -39,20 +39,22 @@ def forget_room(state: SystemState, outcome: StepOutcome, change: ForgetRoom) ->
     """Drop a room's state, name and groups. Its events stay, and a new webhook makes it known again."""
     room_id = change.room_id
     config, room = state.config, state.rooms.get(room_id)
-    known = config.named(room_id)
-    if known is not None and known.from_file:
-        outcome.record_effect(Reason.ROOM_FROM_FILE, room=known.label)
+    configured = config.named(room_id)
+    if configured is not None and configured.from_file:
+        outcome.record_effect(Reason.ROOM_FROM_FILE, room=configured.label)
     elif room is not None and is_busy(room):
         outcome.record_effect(Reason.ROOM_LIVE)
     elif naming := rules_naming(config, room_id):
         outcome.record_effect(Reason.ROOM_NAMED_BY_RULES, rules=", ".join(naming))
-    elif room is None and known is None:
+    elif room is None and configured is None:
         outcome.record_effect(Reason.ROOM_UNKNOWN)
     else:
         outcome.forgotten_rooms.add(room_id)
-        outcome.record_effect(Reason.ROOM_FORGOTTEN, room=room_id if known is None else known.label)
-        if known is not None:
-            outcome.config = config.with_rooms({key: one for key, one in config.names.items() if one is not known})
+        outcome.record_effect(Reason.ROOM_FORGOTTEN, room=room_id if configured is None else configured.label)
+        if configured is not None:
+            outcome.config = config.with_rooms(
+                {key: other for key, other in config.names.items() if other is not configured}
+            )
             return rules_affected(config, outcome.config)
     return set()
 
@@ -79,9 +81,11 @@ def rules_naming(config: Config, room_id: str) -> list[str]:
 
 def names_room(config: Config, patterns: Iterable[str], room_id: str) -> bool:
     """Whether one of these patterns is the room's name or id."""
-    known = config.named(room_id)
+    configured = config.named(room_id)
     meant = {f"id:{room_id}", *(() if room_id in config.shadowed else (room_id,))}
-    return not (meant | ({known.name} if known is not None and known.name is not None else set())).isdisjoint(patterns)
+    return not (
+        meant | ({configured.name} if configured is not None and configured.name is not None else set())
+    ).isdisjoint(patterns)
 
 
 def rules_affected(before: Config, after: Config) -> set[str]:

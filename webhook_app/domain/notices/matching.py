@@ -1,4 +1,4 @@
-"""The audience: who wants a notice, found without asking each of thousands of subscribers."""
+"""Finds the subscribers of a notice, by an index over their filters."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,24 +13,24 @@ _GLOB = frozenset("*?[")
 
 
 class SubscriberIndex:
-    """The subscribers that are told at all, by what they asked for; those that asked for the same are asked once."""
+    """Enabled subscribers by their filters; subscribers with the same filter are matched once."""
 
     def __init__(self, subscribers: Iterable[Subscriber]) -> None:
-        self._all = {known.subscriber_id: known for known in subscribers if known.enabled}
+        self._all = {subscriber.subscriber_id: subscriber for subscriber in subscribers if subscriber.enabled}
         self._alike: dict[Filter, list[Subscriber]] = defaultdict(list)
         self._of_room: dict[str, list[Filter]] = defaultdict(list)
         self._anywhere: list[Filter] = []
-        for known in self._all.values():
-            self._alike[known.wanted].append(known)
-        for wanted in self._alike:
-            if any(pattern.startswith("group:") or _GLOB.intersection(pattern) for pattern in wanted.rooms):
-                self._anywhere.append(wanted)
+        for subscriber in self._all.values():
+            self._alike[subscriber.wanted].append(subscriber)
+        for notice_filter in self._alike:
+            if any(pattern.startswith("group:") or _GLOB.intersection(pattern) for pattern in notice_filter.rooms):
+                self._anywhere.append(notice_filter)
             else:
-                for room in set(wanted.rooms):
-                    self._of_room[room].append(wanted)
+                for room in set(notice_filter.rooms):
+                    self._of_room[room].append(notice_filter)
 
-    def of(self, notice: Notice, named: ConfiguredRoom | None, *, shadowed: bool = False) -> list[Subscriber]:
-        """Who is to be told this notice; nobody of one that is told to nobody.
+    def of(self, notice: Notice, configured: ConfiguredRoom | None, *, shadowed: bool = False) -> list[Subscriber]:
+        """The subscribers of a notice; none for a command to the deliver worker.
 
         `shadowed`: the room's id is the name of another room.
         """
@@ -39,14 +39,20 @@ class SubscriberIndex:
         only = only_subscriber_of(notice)
         if only is not None:
             return [self._all[only]] if only in self._all else []
-        asking = self._asking(notice.room_id, named, shadowed=shadowed)
-        found = (wanted for wanted in asking if matches_filter(wanted, notice, named, shadowed=shadowed))
-        subscribers = [known for wanted in found for known in self._alike[wanted]]
+        candidates = self._asking(notice.room_id, configured, shadowed=shadowed)
+        matching = (
+            notice_filter
+            for notice_filter in candidates
+            if matches_filter(notice_filter, notice, configured, shadowed=shadowed)
+        )
+        subscribers = [subscriber for notice_filter in matching for subscriber in self._alike[notice_filter]]
         if notice.type.startswith("alarm."):
             return [subscriber for subscriber in subscribers if not is_about(notice, subscriber.subscriber_id)]
         return subscribers
 
-    def _asking(self, room_id: str | None, named: ConfiguredRoom | None, *, shadowed: bool) -> Iterable[Filter]:
-        patterns = () if room_id is None else plain_patterns(room_id, named, shadowed=shadowed)
-        here = dict.fromkeys(wanted for pattern in patterns for wanted in self._of_room.get(pattern, ()))
-        return [*here, *self._anywhere]
+    def _asking(self, room_id: str | None, configured: ConfiguredRoom | None, *, shadowed: bool) -> Iterable[Filter]:
+        patterns = () if room_id is None else plain_patterns(room_id, configured, shadowed=shadowed)
+        of_room = dict.fromkeys(
+            notice_filter for pattern in patterns for notice_filter in self._of_room.get(pattern, ())
+        )
+        return [*of_room, *self._anywhere]

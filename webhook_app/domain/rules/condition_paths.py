@@ -70,10 +70,10 @@ def check_room_paths(source: str) -> None:
 def unknown_field(name: str, source: str) -> str | None:
     """What is wrong with a field that an evaluation missed; None when it may be there another time."""
     selected = set(_SELECTED.findall(source)) - set(event_names_in(source))
-    known = {*room_shape().names(), *event_shape().names()}
-    if name not in selected or name in known:
+    available = {*room_shape().names(), *event_shape().names()}
+    if name not in selected or name in available:
         return None
-    close = get_close_matches(name, sorted(known), n=1)
+    close = get_close_matches(name, sorted(available), n=1)
     return f"there is no field {name}" + (f"; do you mean {close[0]}?" if close else "")
 
 
@@ -85,7 +85,7 @@ def event_names_in(source: str) -> list[str]:
 def _check_field(at: str, name: str, shape: ViewShape) -> None:
     if name in shape.fields:
         return
-    known = sorted(shape.fields)
-    close = get_close_matches(name, known, n=1, cutoff=0.75)
-    meant = f"do you mean {at}.{close[0]}?" if close else f"{at} has {', '.join(known)}"
-    raise PathError(f"{at}.{name} does not exist; {meant}")
+    available = sorted(shape.fields)
+    close = get_close_matches(name, available, n=1, cutoff=0.75)
+    hint = f"do you mean {at}.{close[0]}?" if close else f"{at} has {', '.join(available)}"
+    raise PathError(f"{at}.{name} does not exist; {hint}")

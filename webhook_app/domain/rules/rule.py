@@ -1,4 +1,4 @@
-"""Rules as data: what they watch, what they do, and which rooms they are about."""
+"""Rules, configured rooms and settings: the configuration that is in force."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ ID_PREFIX = "id:"  # `id:lobby` is the room whose id is lobby, whatever rooms ar
 class Rule:
     """One rule: a `schedule`, `on` a type with an optional `if`, or `when` a condition holds `for` a while.
 
-    `given` is the schedule as it was put, for showing; `skipped` are openings that are passed over, in ms.
+    `given` is the schedule as it was written, for display; `skipped` are the openings that are skipped, in ms.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Rule:
 
 
 def rule_of(because: str) -> str | None:
-    """The name of the rule that a cause names; None where it is the operator's."""
+    """The name of the rule in a cause; None when the cause is the operator."""
     return because.removeprefix("rule:") if because.startswith("rule:") else None
 
 
@@ -113,15 +113,15 @@ class ConfiguredRoom:
 
     @property
     def label(self) -> str:
-        """What people read: its name, or its id where it has none."""
+        """Its name, or its id when it has none."""
         return self.name or self.room_id
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the outside the folding depends on; journaled when it changes.
+    """What the reducer depends on outside the journal; a change of it is journaled.
 
-    `paused`: VideoSDK does not accept our token, so nothing is called until a question is answered again.
+    `paused`: VideoSDK does not accept our token, so nothing is called until a probe is answered again.
     `max_stream_s`: how long VideoSDK lets a stream run.
     `observing`: this copy of the product records only; then `calls` is false, and no notice leaves it.
     """
@@ -139,7 +139,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RuleIndex:
-    """Which rules a pattern belongs to, so that a room's rules are found without looking at the others'."""
+    """Rule names by their room patterns, so that a room's rules are found without a search of all rules."""
 
     plain: PersistentMap[tuple[str, ...]] = field(default_factory=PersistentMap)
     globs: tuple[tuple[str, str], ...] = ()
@@ -179,18 +179,18 @@ class Config:
     index: RuleIndex = field(default_factory=RuleIndex, compare=False, repr=False)
     by_room: Mapping[str, ConfiguredRoom] = field(default_factory=dict, compare=False, repr=False)
     shadowed: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
-    found: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    rules_by_room: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def about(self, room_id: str) -> tuple[Rule, ...]:
-        """The rules on a room by name, paused ones left out; looked up once a room and configuration."""
-        known = self.found.get(room_id)
-        if known is None:
+        """The rules of a room by name, without paused ones; cached per room."""
+        rules = self.rules_by_room.get(room_id)
+        if rules is None:
             patterns = plain_patterns(room_id, self.by_room.get(room_id), shadowed=room_id in self.shadowed)
             names = {name for pattern in patterns for name in self.index.plain.get(pattern, ())}
             names |= {name for pattern, name in self.index.globs if glob_matches(room_id, pattern)}
-            known = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
-            self.found[room_id] = known
-        return known
+            rules = tuple(rule for name in sorted(names) if not (rule := self.rules[name]).paused)
+            self.rules_by_room[room_id] = rules
+        return rules
 
     def named(self, room_id: str) -> ConfiguredRoom | None:
         """A room as it is configured, None when it is not."""
@@ -198,13 +198,13 @@ class Config:
 
     def room_name(self, room_id: str | None) -> str | None:
         """A room's name, None when it has none."""
-        known = self.by_room.get(room_id or "")
-        return None if known is None else known.name
+        configured = self.by_room.get(room_id or "")
+        return None if configured is None else configured.name
 
     def resolve_room(self, reference: str) -> str:
         """The id of the room that a name, an id or `id:` and an id stands for; a name comes before an id."""
-        known = self.names.get(reference)
-        return known.room_id if known is not None else reference.removeprefix(ID_PREFIX)
+        configured = self.names.get(reference)
+        return configured.room_id if configured is not None else reference.removeprefix(ID_PREFIX)
 
     def matches(self, pattern: str, room_id: str) -> bool:
         """Whether a rule's pattern means this room."""
@@ -213,17 +213,17 @@ class Config:
     def with_rooms(self, names: Mapping[str, ConfiguredRoom]) -> "Config":
         """The configuration with other configured rooms."""
         by_room = rooms_by_id(names)
-        return replace(self, names=names, by_room=by_room, shadowed=shadowed_ids(names), found={})
+        return replace(self, names=names, by_room=by_room, shadowed=shadowed_ids(names), rules_by_room={})
 
     def with_rule(self, rule: Rule) -> "Config":
         """The configuration with a rule added or changed."""
         old = self.rules.get(rule.name)
         index = self.index if old is None else self.index.without_rule(old)
-        return replace(self, rules=self.rules.put(rule.name, rule), index=index.with_rule(rule), found={})
+        return replace(self, rules=self.rules.put(rule.name, rule), index=index.with_rule(rule), rules_by_room={})
 
     def without_rule(self, rule: Rule) -> "Config":
         """The configuration without a rule."""
-        return replace(self, rules=self.rules.drop(rule.name), index=self.index.without_rule(rule), found={})
+        return replace(self, rules=self.rules.drop(rule.name), index=self.index.without_rule(rule), rules_by_room={})
 
     def rooms_of(self, rule: Rule) -> frozenset[str] | None:
         """The ids of the rooms that a rule is about, or None when it may be about any."""
@@ -232,7 +232,7 @@ class Config:
             if is_glob(pattern):
                 return None
             if pattern.startswith("group:"):
-                ids |= {known.room_id for known in self.names.values() if pattern[6:] in known.groups}
+                ids |= {configured.room_id for configured in self.names.values() if pattern[6:] in configured.groups}
             else:
                 ids.add(self.resolve_room(pattern))
         return frozenset(ids)
@@ -253,7 +253,9 @@ def make_config(
                 globs.append((pattern, rule.name))
             else:
                 plain.setdefault(pattern, []).append(rule.name)
-    index = RuleIndex(PersistentMap({pattern: tuple(found) for pattern, found in plain.items()}), tuple(globs))
+    index = RuleIndex(
+        PersistentMap({pattern: tuple(rule_names) for pattern, rule_names in plain.items()}), tuple(globs)
+    )
     return Config(
         PersistentMap(rules), names, settings, calendars or {}, index, rooms_by_id(names), shadowed_ids(names)
     )
@@ -261,12 +263,12 @@ def make_config(
 
 def rooms_by_id(names: Mapping[str, ConfiguredRoom]) -> dict[str, ConfiguredRoom]:
     """Configured rooms by their id."""
-    return {known.room_id: known for known in names.values()}
+    return {configured.room_id: configured for configured in names.values()}
 
 
 def shadowed_ids(names: Mapping[str, ConfiguredRoom]) -> frozenset[str]:
     """The names that are not the id of the room they name: as an id, each is taken for that room."""
-    return frozenset(key for key, known in names.items() if key != known.room_id)
+    return frozenset(key for key, configured in names.items() if key != configured.room_id)
 
 
 def plain_patterns(room_id: str, named: ConfiguredRoom | None, *, shadowed: bool) -> list[str]:

@@ -39,7 +39,7 @@ def match_notices(windows: Sequence[RoomWindow], notices: Iterable[WindowNotice]
         index = _index_of(windows, openings, notice)
         if index is not None:
             types[index].add(notice.type)
-    return [frozenset(found) for found in types]
+    return [frozenset(window_types) for window_types in types]
 
 
 def _index_of(windows: Sequence[RoomWindow], openings: Sequence[int], notice: WindowNotice) -> int | None:

@@ -105,8 +105,8 @@ def _hint(expression: str) -> str | None:
     if text[0] in QUOTES or text[-1] in QUOTES:
         return f"leave out the quotation marks or the semicolon around it: {_such_as(text.strip(QUOTES).split())}"
     if fields[0].startswith("@"):
-        known = NICKNAMES.get(fields[0].lower())
-        return f"{fields[0][:20]} is not supported; {FIVE}, such as {known or CRON_EXAMPLE}"
+        expression_for = NICKNAMES.get(fields[0].lower())
+        return f"{fields[0][:20]} is not supported; {FIVE}, such as {expression_for or CRON_EXAMPLE}"
     if fields[0].upper().startswith(("CRON_TZ=", "TZ=")):
         zone, rest = fields[0].partition("=")[2][:60], fields[1:6]
         meant = NICKNAMES.get(rest[0].lower(), CRON_EXAMPLE) if rest[:1] and rest[0][0] == "@" else _such_as(rest)

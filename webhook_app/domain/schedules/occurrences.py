@@ -1,4 +1,4 @@
-"""Occurrences: the windows that are to come, with merges, skips and warnings applied."""
+"""Occurrences: the next windows of a rule, merged with those of other rules, with skips marked."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ WINDOWS_OF_ALL_ROOMS_MAX = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """One window of a room that is to come, or that was skipped.
+    """A future window of a room, or a skipped one.
 
     `openings` are the rule's own openings in it, ms: several where windows touch, or where other rules' come first.
-    `endless`: windows follow one another beyond those looked at, so that no close is known.
+    `endless`: further windows follow without a gap beyond those that were computed, so that no close is known.
     """
 
     room_id: str
@@ -34,15 +34,15 @@ class Occurrence:
 
 
 def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, count: int) -> list[Occurrence]:
-    """The next windows of a rule in each of its rooms, soonest first: merged with what other rules ask for there.
+    """The next windows of a rule in its rooms, soonest first, merged with the windows of other rules there.
 
-    ScheduleError when the rule's windows cannot be computed; other rules whose cannot are left out.
+    ScheduleError when the rule's windows cannot be computed. Other rules whose windows cannot be computed are left out.
     """
     assert rule.schedule is not None
     own = next_windows(rule.schedule, at, at + LOOK_AHEAD_MS, config.calendars, count)
-    found: list[Occurrence] = []
+    selected: list[Occurrence] = []
     if not own:
-        return found
+        return selected
     others: dict[str, list[Window]] = {}
     last_close = max(window.closes_at for window in own)
     further = [
@@ -52,42 +52,42 @@ def occurrences(config: Config, rule: Rule, rooms: Iterable[str], *, at: int, co
     ]
 
     def goes_on(closes_at: int) -> bool:
-        """Whether the rule's own windows, as many as were looked at, are followed by another without a gap."""
+        """Whether another window follows the computed ones without a gap."""
         return closes_at == last_close and bool(further)
 
     counted = 0
     for room_id in sorted(rooms):
-        asked = _of_others(config, rule, own, room_id, at, others)
-        counted += len(own) + len(asked)
+        requested = _of_others(config, rule, own, room_id, at, others)
+        counted += len(own) + len(requested)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
             raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS, limit=WINDOWS_OF_ALL_ROOMS_MAX)
-        found += _of_room(rule, own, asked, room_id, at, count, goes_on)
-    found.sort(key=lambda one: (one.window.opens_at, one.room_id))
-    return found[:count]
+        selected += _of_room(rule, own, requested, room_id, at, count, goes_on)
+    selected.sort(key=lambda occurrence: (occurrence.window.opens_at, occurrence.room_id))
+    return selected[:count]
 
 
 def over_quota(config: Config, room_ids: Iterable[str], *, at: int, limit: int) -> list[tuple[int, int]]:
-    """When more windows are open at once than the account allows: (moment, how many), each moment once.
+    """The moments at which more than `limit` windows open at once, as (ms, number of windows).
 
-    ScheduleError when there are too many windows to count. Rules whose own cannot be computed are left out.
+    ScheduleError when there are too many windows to count. Rules whose windows cannot be computed are left out.
     """
     edges: list[tuple[int, int]] = []
     windows_of: dict[str, list[Window]] = {}
     counted = 0
     for room_id in room_ids:
-        asked = []
+        requested = []
         for rule in config.about(room_id):
             if rule.schedule is None:
                 continue
             if rule.name not in windows_of:
                 windows = _windows_or_none(config, rule, at, at + QUOTA_AHEAD_MS)
                 windows_of[rule.name] = [window for window in windows if window.opens_at not in rule.skipped]
-            asked += [(rule.name, rule.start, window) for window in windows_of[rule.name]]
-        counted += len(asked)
+            requested += [(rule.name, rule.start, window) for window in windows_of[rule.name]]
+        counted += len(requested)
         if counted > WINDOWS_OF_ALL_ROOMS_MAX:
             raise ScheduleError(ScheduleFault.TOO_MANY_WINDOWS_IN_ALL, limit=WINDOWS_OF_ALL_ROOMS_MAX)
-        for stretch in merge_windows(asked):
-            edges += [(stretch.opens_at, 1), (stretch.closes_at, -1)]
+        for room_window in merge_windows(requested):
+            edges += [(room_window.opens_at, 1), (room_window.closes_at, -1)]
     open_now = 0
     crowded: dict[int, int] = {}
     for moment, change in sorted(edges):  # at one moment windows close before others open
@@ -101,20 +101,20 @@ RequestedWindow = tuple[str, Mapping[str, Any], Window]
 
 
 def _of_others(
-    config: Config, rule: Rule, own: list[Window], room_id: str, at: int, known: dict[str, list[Window]]
+    config: Config, rule: Rule, own: list[Window], room_id: str, at: int, windows_by_rule: dict[str, list[Window]]
 ) -> list[RequestedWindow]:
-    """What a room's other rules ask for near a rule's windows; `known` are those looked up for other rooms."""
-    # From the opening of what is open now: a window that is over may have cut it short.
+    """The windows of a room's other rules near a rule's own; `windows_by_rule` caches them for other rooms."""
+    # From the opening of the window that is open now: one that is over may have cut it short.
     since, until = min(at, own[0].opens_at), max(window.closes_at for window in own) + 1
-    asked: list[RequestedWindow] = []
+    requested: list[RequestedWindow] = []
     for other in config.about(room_id):
         if other.schedule is None or other.name == rule.name:
             continue
-        if other.name not in known:
+        if other.name not in windows_by_rule:
             windows = _windows_or_none(config, other, since, until)
-            known[other.name] = [window for window in windows if window.opens_at not in other.skipped]
-        asked += [(other.name, other.start, window) for window in known[other.name]]
-    return asked
+            windows_by_rule[other.name] = [window for window in windows if window.opens_at not in other.skipped]
+        requested += [(other.name, other.start, window) for window in windows_by_rule[other.name]]
+    return requested
 
 
 def _of_room(
@@ -127,21 +127,21 @@ def _of_room(
     goes_on: Callable[[int], bool],
 ) -> list[Occurrence]:
     skipped = [window for window in own if window.opens_at in rule.skipped]
-    kept = [window for window in own if window.opens_at not in rule.skipped]
-    asked = [(rule.name, rule.start, window) for window in kept] + others
-    stretches = [stretch for stretch in merge_windows(asked) if stretch.closes_at > at]
-    begins = {stretch.opens_at for stretch in stretches}
+    unskipped = [window for window in own if window.opens_at not in rule.skipped]
+    requested = [(rule.name, rule.start, window) for window in unskipped] + others
+    room_windows = [room_window for room_window in merge_windows(requested) if room_window.closes_at > at]
+    begins = {room_window.opens_at for room_window in room_windows}
     merged = [
         Occurrence(
             room_id,
-            stretch,
-            openings=_openings_in(kept, stretch),
-            endless=stretch.closes_at not in begins and goes_on(stretch.closes_at),
+            room_window,
+            openings=_openings_in(unskipped, room_window),
+            endless=room_window.closes_at not in begins and goes_on(room_window.closes_at),
         )
-        for stretch in stretches
-        if rule.name in stretch.rules
+        for room_window in room_windows
+        if rule.name in room_window.rules
     ]
-    passed = [
+    skipped_ones = [
         Occurrence(
             room_id,
             RoomWindow(window.opens_at, window.closes_at, (rule.name,)),
@@ -150,20 +150,20 @@ def _of_room(
         )
         for window in skipped
     ]
-    return sorted(merged + passed, key=lambda one: one.window.opens_at)[:count]
+    return sorted(merged + skipped_ones, key=lambda occurrence: occurrence.window.opens_at)[:count]
 
 
-def _openings_in(windows: Iterable[Window], stretch: RoomWindow) -> tuple[int, ...]:
+def _openings_in(windows: Iterable[Window], room_window: RoomWindow) -> tuple[int, ...]:
     inside = (
         window.opens_at
         for window in windows
-        if window.opens_at < stretch.closes_at and window.closes_at > stretch.opens_at
+        if window.opens_at < room_window.closes_at and window.closes_at > room_window.opens_at
     )
     return tuple(islice(inside, OPENINGS_MAX))
 
 
 def _windows_or_none(config: Config, rule: Rule, after: int, until: int) -> list[Window]:
-    """The windows of one rule among others; none when they cannot be computed, which the rule itself shows."""
+    """The windows of a rule; none when they cannot be computed, which the rule's own page shows."""
     assert rule.schedule is not None
     try:
         return next_windows(rule.schedule, after, until, config.calendars, COUNT_MAX)

@@ -39,6 +39,11 @@ def instant(wall: datetime, zone: ZoneInfo) -> int:
     return int(wall.replace(tzinfo=zone, fold=0).astimezone(UTC).timestamp() * 1000)
 
 
+def wall_clock(at: int, zone: ZoneInfo) -> datetime:
+    """Convert ms since 1970 to the wall-clock time in a zone."""
+    return datetime.fromtimestamp(at / 1000, zone).replace(tzinfo=None)
+
+
 def repeated_instant(wall: datetime, zone: ZoneInfo) -> int | None:
     """Return the second moment at which the clock shows this time, or None when it shows it once at most."""
     first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))

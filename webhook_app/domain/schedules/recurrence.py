@@ -96,8 +96,8 @@ def parse_recurrence(text: str) -> Recurrence:
             field, parse = _PARSERS[name]
             values[field] = parse(name, value)
         elif not name.startswith("X-"):
-            known = ", ".join(("FREQ", *_PARSERS, *RANGES))
-            raise ValueError(f"{name[:40]!r} is not a part of a recurrence; the parts are {known}")
+            allowed = ", ".join(("FREQ", *_PARSERS, *RANGES))
+            raise ValueError(f"{name[:40]!r} is not a part of a recurrence; the parts are {allowed}")
     return Recurrence(**values)
 
 

@@ -1,4 +1,4 @@
-"""Schedules: the windows that a calendar opens. Pure: a schedule, a span of time, calendars that were fetched.
+"""Schedules: computes the windows of a schedule within a span of time, from cron, recurrences, times and calendars.
 
 Opening moments are wall-clock times in the schedule's zone. One that falls into the hour that the clocks skip opens
 as much later as the clocks jump; one in the hour that comes twice opens the first time, once, except for a cron
@@ -26,6 +26,7 @@ from webhook_app.domain.schedules.openings import (
     read_wall_clock,
     recurrence_openings,
     repeated_instant,
+    wall_clock,
 )
 
 DAY_MS = 86_400_000
@@ -39,7 +40,7 @@ LATEST_MS = 253_370_764_800_000  # the year 9999: no time later than that can be
 
 @dataclass(frozen=True, slots=True)
 class CalendarRef:
-    """A calendar by its address or file, and which of its entries count."""
+    """A calendar by its address or file. `match` is a glob of the summaries of the entries that count."""
 
     source: str
     match: str | None = None
@@ -72,7 +73,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class RoomWindow:
-    """Windows of one room that are one stretch on air: all rules that ask for it, and what the start carries."""
+    """One window of a room, merged from those of several rules: the rules, and the parameters of the start."""
 
     opens_at: int
     closes_at: int
@@ -105,7 +106,7 @@ def take_windows(
 
 
 def _as_schedule_error(schedule: Schedule, error: Exception) -> ScheduleError:
-    """Why windows cannot be computed, in our words: an error of ours says so itself, a library's is not quoted."""
+    """The error as a ScheduleError. Errors of libraries are not quoted."""
     if isinstance(error, ScheduleError):
         return error
     if isinstance(error, ZoneInfoNotFoundError):
@@ -149,32 +150,28 @@ def windows(schedule: Schedule, after: int, until: int, calendars: Calendars) ->
                 break
 
 
-def merge_windows(asked: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
-    """One room's windows as stretches: those that touch or overlap are one when their starts are the same.
+def merge_windows(requested: Iterable[tuple[str, Mapping[str, Any], Window]]) -> list[RoomWindow]:
+    """Merge the windows of one room, given as (rule, start parameters, window).
 
-    Otherwise the later opening begins a new run, and the earlier window ends there.
+    Windows that touch or overlap become one when their start parameters are the same. Otherwise the later opening
+    begins a new stream, and the earlier window ends there.
     """
-    stretches: list[RoomWindow] = []
-    for rule, start, window in sorted(asked, key=lambda item: (item[2].opens_at, item[0])):
-        last = stretches[-1] if stretches else None
+    merged: list[RoomWindow] = []
+    for rule, start, window in sorted(requested, key=lambda item: (item[2].opens_at, item[0])):
+        last = merged[-1] if merged else None
         if last is None or window.opens_at > last.closes_at:
-            stretches.append(RoomWindow(window.opens_at, window.closes_at, (rule,), start))
+            merged.append(RoomWindow(window.opens_at, window.closes_at, (rule,), start))
         elif last.start == start:
             rules = last.rules if rule in last.rules else (*last.rules, rule)
             closes_at = max(last.closes_at, window.closes_at)
-            stretches[-1] = RoomWindow(last.opens_at, closes_at, rules, start)
+            merged[-1] = RoomWindow(last.opens_at, closes_at, rules, start)
         else:
             if window.opens_at == last.opens_at:
-                stretches.pop()
+                merged.pop()
             else:
-                stretches[-1] = RoomWindow(last.opens_at, window.opens_at, last.rules, last.start)
-            stretches.append(RoomWindow(window.opens_at, window.closes_at, (rule,), start))
-    return stretches
-
-
-def wall_clock(at: int, zone: ZoneInfo) -> datetime:
-    """A moment as the clock on the wall shows it, without its zone."""
-    return datetime.fromtimestamp(at / 1000, zone).replace(tzinfo=None)
+                merged[-1] = RoomWindow(last.opens_at, window.opens_at, last.rules, last.start)
+            merged.append(RoomWindow(window.opens_at, window.closes_at, (rule,), start))
+    return merged
 
 
 def _candidates(

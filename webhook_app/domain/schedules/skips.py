@@ -1,4 +1,4 @@
-"""Skipped occurrences: openings of a rule's schedule that are passed over, and that can be taken back."""
+"""Skipped occurrences: windows of a rule that do not open. A skip can be undone until the window is over."""
 
 from itertools import islice
 
@@ -21,12 +21,12 @@ OPEN_AT_ONCE_MAX = 1_000
 
 def window_opening_at(schedule: Schedule, opens_at: int, calendars: Calendars) -> Window | None:
     """Return the window of a schedule that opens at this moment (ms), or None; ScheduleError as `take_windows`."""
-    found = next_windows(schedule, opens_at, opens_at + 1, calendars, OPEN_AT_ONCE_MAX)
-    return next((window for window in found if window.opens_at == opens_at), None)
+    openings = next_windows(schedule, opens_at, opens_at + 1, calendars, OPEN_AT_ONCE_MAX)
+    return next((window for window in openings if window.opens_at == opens_at), None)
 
 
 def skip_next(state: SystemState, outcome: StepOutcome, change: SkipNextOccurrence, at: int) -> set[str]:
-    """Pass over the next opening of a schedule."""
+    """Skip the next occurrence of a schedule."""
     name = change.name
     rule = state.config.rules.get(name)
     if rule is None or rule.schedule is None:
@@ -90,18 +90,18 @@ def retain_valid_skips(rule: Rule, skipped: tuple[int, ...], calendars: Calendar
     if rule.schedule is None or not skipped:
         return replace(rule, skipped=())
     try:
-        kept = tuple(
+        retained = tuple(
             opens_at
             for opens_at in skipped
             if opens_at <= at or window_opening_at(rule.schedule, opens_at, calendars) is not None
         )
     except ScheduleError:
-        kept = skipped
-    return replace(rule, skipped=kept)
+        retained = skipped
+    return replace(rule, skipped=retained)
 
 
 def _skip(state: SystemState, outcome: StepOutcome, rule: Rule, opens_at: int, at: int) -> set[str]:
-    kept = (moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS)
-    outcome.config = state.config.with_rule(replace(rule, skipped=(*kept, opens_at)[-SKIPS_MAX:]))
+    retained = (moment for moment in rule.skipped if moment > at - SKIP_KEPT_MS)
+    outcome.config = state.config.with_rule(replace(rule, skipped=(*retained, opens_at)[-SKIPS_MAX:]))
     outcome.record_effect(Reason.OCCURRENCE_SKIPPED, opens_at=rfc3339(opens_at))
     return {rule.name}

@@ -64,11 +64,13 @@ class MeteredProgram:
 
     def _run(self, meter: "Meter", variables: Mapping[str, Any], functions: Functions) -> Any:
         meter.begin()
-        given: Any = dict(variables)
+        cel_input: Any = dict(variables)
         if self._source.metered or functions:
-            given = cel.Context(given, {**functions, **meter.functions()} if self._source.metered else dict(functions))
+            cel_input = cel.Context(
+                cel_input, {**functions, **meter.functions()} if self._source.metered else dict(functions)
+            )
         try:
-            value = self._program.execute(given)
+            value = self._program.execute(cel_input)
         except CEL_ERRORS:
             meter.check()
             if meter.error is not None:

@@ -87,14 +87,14 @@ def tokens_of(source: str) -> list[Token]:
     tokens: list[Token] = []
     at = 0
     while at < len(source):
-        found = _TOKEN.match(source, at)
-        if found is None:
+        match = _TOKEN.match(source, at)
+        if match is None:
             what = "a string is not closed" if source[at] in "\"'" else f"{source[at]!r} is not expected"
             raise SourceError(f"{what} (character {at + 1})")
-        at = found.end()
-        kind = found.lastgroup or ""
+        at = match.end()
+        kind = match.lastgroup or ""
         if kind != "space":
-            tokens.append(Token(kind, found.group()))
+            tokens.append(Token(kind, match.group()))
     _check_limits(tokens)
     return tokens
 

@@ -177,14 +177,14 @@ def make_calendar(
 
 def _placed(local: _Index, after: int, until: int, zone: ZoneInfo) -> Iterator[CalendarEntry]:
     """Local rows in a zone. A time that the clocks skip may come after later ones, so a day's rows are held back."""
-    held: list[tuple[int, int, str]] = []
+    waiting: list[tuple[int, int, str]] = []
     for begins, ends, summary in local.overlapping(after - 2 * DAY, until + 2 * DAY):
         begins_at = zone_ms(EPOCH + begins * MS, zone)
-        while held and held[0][0] <= begins_at - CLOCK_CHANGE_MAX_MS:
-            yield from _within(heappop(held), after, until)
-        heappush(held, (begins_at, zone_ms(EPOCH + ends * MS, zone), summary))
-    while held:
-        yield from _within(heappop(held), after, until)
+        while waiting and waiting[0][0] <= begins_at - CLOCK_CHANGE_MAX_MS:
+            yield from _within(heappop(waiting), after, until)
+        heappush(waiting, (begins_at, zone_ms(EPOCH + ends * MS, zone), summary))
+    while waiting:
+        yield from _within(heappop(waiting), after, until)
 
 
 def _within(row: Row, after: int, until: int) -> Iterator[CalendarEntry]:

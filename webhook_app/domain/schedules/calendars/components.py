@@ -1,6 +1,6 @@
 """iCalendar octets to components: unfolded, and only the properties that a schedule needs.
 
-Everything else (alarms, descriptions, headers of the calendar, lines that nobody can read) is dropped before anything
+Everything else (alarms, descriptions, headers of the calendar, lines that cannot be read) is dropped before anything
 looks at its value, so that a line which has nothing to do with times cannot cost an entry.
 """
 

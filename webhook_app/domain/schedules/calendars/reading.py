@@ -85,9 +85,9 @@ def read_calendar(raw: bytes, horizon: Horizon, *, charset: str | None = None) -
             if left < 0:
                 raise EntryError(Fault.TOO_MANY_INSTANCES)
             read.append((name, nsmallest(INSTANCES_OF_ENTRY_MAX, rows)))
-    kept = _kept(read, warnings)
+    selected = _select(read, warnings)
     return make_calendar(
-        horizon, (row for row, local in kept if not local), (row for row, local in kept if local), warnings
+        horizon, (row for row, local in selected if not local), (row for row, local in selected if local), warnings
     )
 
 
@@ -226,18 +226,18 @@ def _frequency(group: list[Entry]) -> int:
     return max((rule.frequency + 1 for entry in group for rule in entry.rules), default=0)
 
 
-def _kept(read: list[tuple[str, list[tuple[Row, bool]]]], warnings: set[EntryWarning]) -> list[tuple[Row, bool]]:
+def _select(read: list[tuple[str, list[tuple[Row, bool]]]], warnings: set[EntryWarning]) -> list[tuple[Row, bool]]:
     """The instances of as many entries as fit, those that take place least often first."""
-    kept: list[tuple[Row, bool]] = []
-    kept_bytes = 0
+    selected: list[tuple[Row, bool]] = []
+    selected_bytes = 0
     for name, rows in sorted(read, key=lambda pair: len(pair[1])):
         size = sum(ROW_BYTES + len(summary.encode()) for (_, _, summary), _ in rows)
-        if len(kept) + len(rows) <= INSTANCES_MAX and kept_bytes + size <= KEPT_MAX_BYTES:
-            kept += rows
-            kept_bytes += size
+        if len(selected) + len(rows) <= INSTANCES_MAX and selected_bytes + size <= KEPT_MAX_BYTES:
+            selected += rows
+            selected_bytes += size
         else:
             warnings.add(EntryWarning(Fault.TOO_MANY_INSTANCES, name))
-    return kept
+    return selected
 
 
 def _name(event: Component, number: int) -> str:

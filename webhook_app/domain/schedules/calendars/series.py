@@ -104,13 +104,13 @@ def _of_master(master: Entry, overrides: Sequence[Entry], horizon: Horizon) -> I
     ahead = max([timedelta(), *(-shift for shift in shifts)])
     first = _clipped(EPOCH + horizon.begins_at * MS, -back - 2 * DAY)
     last = _clipped(EPOCH + horizon.ends_at * MS, ahead + 2 * DAY)
-    struck = {wall for rule in master.excluded_rules for wall in _walls(rule, master.start, first, last)}
-    seen: set[int] = set()
+    excluded_walls = {wall for rule in master.excluded_rules for wall in _walls(rule, master.start, first, last)}
+    yielded: set[int] = set()
     for moment, own_length in _occurrences(master, first, last):
         ms = moment.ms
-        if ms in seen or moment.wall in struck or excluded.has(moment, ms):
+        if ms in yielded or moment.wall in excluded_walls or excluded.has(moment, ms):
             continue
-        seen.add(ms)
+        yielded.add(ms)
         source = master
         number = bisect_left(changes, ms)
         if number:
@@ -171,8 +171,8 @@ def _newest_overrides(overrides: Sequence[Entry], masters: Sequence[Entry]) -> l
         assert moment is not None
         start = masters[0].start if masters else moment
         key = moment.wall.date() if moment.whole_day or start.whole_day else _ms_in(moment, start)
-        known = newest.get(key)
-        if known is None or entry.sequence >= known.sequence:
+        previous = newest.get(key)
+        if previous is None or entry.sequence >= previous.sequence:
             newest[key] = entry
     return list(newest.values())
 

@@ -106,18 +106,18 @@ class Zones:
             return None
         clean = name.strip().strip('"').strip("/")
         for candidate in (clean, WINDOWS_TO_OLSON.get(clean, "")):
-            known = _iana_names().get(candidate.lower())
-            if known is not None:
-                return NamedZone(known)
+            iana_name = _iana_names().get(candidate.lower())
+            if iana_name is not None:
+                return NamedZone(iana_name)
         definition = self._definitions.get(name) or self._definitions.get(clean)
         if definition is not None:
             return self._define(name, definition)
         # `/vendor/Europe/Berlin`, `tzone://Microsoft/Utc`: the longest ending that is a name.
         parts = clean.split("/")
         for start in range(1, len(parts)):
-            known = _iana_names().get("/".join(parts[start:]).lower())
-            if known is not None:
-                return NamedZone(known)
+            iana_name = _iana_names().get("/".join(parts[start:]).lower())
+            if iana_name is not None:
+                return NamedZone(iana_name)
         return None
 
     def _define(self, name: str, definition: Component) -> Zone | None:
